@@ -1,0 +1,124 @@
+/**
+ * A bounds-checked, big-endian cursor over bytes somebody else owns. Hostile or truncated input raises
+ * `TruncatedBytesError`; nothing outside `[start, end)` is ever read. The hot loops of `values/` and `wire/` share one
+ * reader and move it with `reset`, so that reading a row allocates nothing but the row.
+ */
+
+/** The bytes ended before the value did. The caller, who knows what was being read, gives it its PEP 249 class. */
+export class TruncatedBytesError extends RangeError {
+  override readonly name = 'TruncatedBytesError'
+}
+
+export class ByteReader {
+  /** The bytes being read; a `Buffer` because its `utf8Slice` family is what makes text fast. */
+  bytes: Buffer
+  #view: DataView
+  /** Offset of the next byte to read. */
+  position: number
+  /** Offset just after the last byte that may be read. */
+  end: number
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = asBuffer(bytes)
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.position = start
+    this.end = end
+  }
+
+  /** Moves the cursor to another stretch; makes a new view only when the underlying array changes. */
+  reset(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.bytes) {
+      this.bytes = asBuffer(bytes)
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    this.position = start
+    this.end = end
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  uint8(): number {
+    return this.#view.getUint8(this.#advance(1))
+  }
+
+  int8(): number {
+    return this.#view.getInt8(this.#advance(1))
+  }
+
+  int16(): number {
+    return this.#view.getInt16(this.#advance(2))
+  }
+
+  uint16(): number {
+    return this.#view.getUint16(this.#advance(2))
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#advance(4))
+  }
+
+  uint32(): number {
+    return this.#view.getUint32(this.#advance(4))
+  }
+
+  int64(): bigint {
+    return this.#view.getBigInt64(this.#advance(8))
+  }
+
+  uint64(): bigint {
+    return this.#view.getBigUint64(this.#advance(8))
+  }
+
+  float32(): number {
+    return this.#view.getFloat32(this.#advance(4))
+  }
+
+  float64(): number {
+    return this.#view.getFloat64(this.#advance(8))
+  }
+
+  /** An own copy of the next `length` bytes. */
+  copy(length: number): Buffer {
+    const start = this.#advance(length)
+    // Buffer.from(Uint8Array) would draw on the shared pool and pin 8 kB of it; a value must not alias anything.
+    const out = Buffer.allocUnsafeSlow(length)
+    this.bytes.copy(out, 0, start, start + length)
+    return out
+  }
+
+  /** The next `length` bytes as UTF-8. */
+  utf8(length: number): string {
+    const start = this.#advance(length)
+    return this.bytes.utf8Slice(start, start + length)
+  }
+
+  /** The text up to the next zero byte, which is skipped. */
+  cstring(): string {
+    const zero = this.bytes.indexOf(0, this.position)
+    if (zero < 0 || zero >= this.end) throw new TruncatedBytesError('a string has no terminating zero byte')
+    const text = this.bytes.utf8Slice(this.position, zero)
+    this.position = zero + 1
+    return text
+  }
+
+  skip(length: number): void {
+    this.#advance(length)
+  }
+
+  #advance(length: number): number {
+    const start = this.position
+    const next = start + length
+    // A negative length is as hostile as one too large.
+    if (length < 0 || next > this.end) {
+      throw new TruncatedBytesError(`${length} bytes wanted, ${this.end - start} left`)
+    }
+    this.position = next
+    return start
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

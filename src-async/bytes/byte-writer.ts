@@ -1,0 +1,141 @@
+/**
+ * A growing, big-endian buffer. One writer serves many messages: `take` hands out an own copy and rewinds, `view` a
+ * window that the next write invalidates. Lengths that are known only afterwards are reserved and patched.
+ */
+
+/** A buffer beyond this is given back after use, so that one large value does not pin memory for good. */
+const KEEP_BYTES = 1 << 20
+
+export class ByteWriter {
+  #bytes: Buffer
+  #view: DataView
+  #initialBytes: number
+  /** Bytes written so far; the offset of the next one. */
+  length = 0
+
+  constructor(initialBytes = 1024) {
+    this.#initialBytes = initialBytes
+    this.#bytes = Buffer.allocUnsafeSlow(initialBytes)
+    this.#view = viewOf(this.#bytes)
+  }
+
+  uint8(value: number): this {
+    this.#view.setUint8(this.#advance(1), value)
+    return this
+  }
+
+  int16(value: number): this {
+    this.#view.setInt16(this.#advance(2), value)
+    return this
+  }
+
+  int32(value: number): this {
+    this.#view.setInt32(this.#advance(4), value)
+    return this
+  }
+
+  uint32(value: number): this {
+    this.#view.setUint32(this.#advance(4), value)
+    return this
+  }
+
+  int64(value: bigint): this {
+    this.#view.setBigInt64(this.#advance(8), value)
+    return this
+  }
+
+  float32(value: number): this {
+    this.#view.setFloat32(this.#advance(4), value)
+    return this
+  }
+
+  float64(value: number): this {
+    this.#view.setFloat64(this.#advance(8), value)
+    return this
+  }
+
+  bytes(value: Uint8Array): this {
+    const start = this.#advance(value.length)
+    this.#bytes.set(value, start)
+    return this
+  }
+
+  /** UTF-8, without a terminator. The caller has refused lone surrogates and NUL where they matter. */
+  utf8(value: string): this {
+    // Three bytes per UTF-16 unit is the worst case; for long text the exact count is cheaper than that much memory.
+    const most = value.length > 4096 ? Buffer.byteLength(value) : value.length * 3
+    this.#ensure(most)
+    this.length += this.#bytes.utf8Write(value, this.length)
+    return this
+  }
+
+  cstring(value: string): this {
+    return this.utf8(value).uint8(0)
+  }
+
+  /** Leaves room for an int32 and returns its offset, for `patchInt32` or `patchLength`. */
+  reserveInt32(): number {
+    return this.#advance(4)
+  }
+
+  patchInt32(offset: number, value: number): this {
+    this.#view.setInt32(offset, value)
+    return this
+  }
+
+  patchInt16(offset: number, value: number): this {
+    this.#view.setInt16(offset, value)
+    return this
+  }
+
+  /** Writes at `offset` how many bytes follow that int32: the length word of a parameter or an array element. */
+  patchLength(offset: number): this {
+    return this.patchInt32(offset, this.length - offset - 4)
+  }
+
+  /** Forgets what was written after `length`; what an encoder that failed half-way had written. */
+  truncate(length: number): void {
+    this.length = length
+  }
+
+  /** What was written, valid until the next write. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.length)
+  }
+
+  /** An own copy of what was written; the writer is empty afterwards. */
+  take(): Buffer {
+    const out = Buffer.allocUnsafeSlow(this.length)
+    this.#bytes.copy(out, 0, 0, this.length)
+    this.clear()
+    return out
+  }
+
+  clear(): void {
+    this.length = 0
+    if (this.#bytes.length > KEEP_BYTES) {
+      this.#bytes = Buffer.allocUnsafeSlow(this.#initialBytes)
+      this.#view = viewOf(this.#bytes)
+    }
+  }
+
+  #advance(length: number): number {
+    this.#ensure(length)
+    const start = this.length
+    this.length = start + length
+    return start
+  }
+
+  #ensure(more: number): void {
+    const needed = this.length + more
+    if (needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    this.#bytes.copy(grown, 0, 0, this.length)
+    this.#bytes = grown
+    this.#view = viewOf(grown)
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,39 @@
+/**
+ * What `wire/open-session.ts` needs to know to open a session: plain data, so that it can cross to the worker. Made by
+ * `options.ts` out of arguments, DSN, service file and environment.
+ */
+
+export type HostAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** `path` is the socket file itself, `/run/postgresql/.s.PGSQL.5432`. */
+  | { readonly kind: 'unix'; readonly path: string }
+  /** PostgreSQL embedded in this thread; null keeps the data in memory. */
+  | { readonly kind: 'pglite'; readonly dataDirectory: string | null }
+
+export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
+
+/** PEM texts, read by `options/`, so that the worker opens no files. */
+export interface TlsOptions {
+  readonly mode: SslMode
+  /** Trusted roots; null where none were given. */
+  readonly rootCertificates: string | null
+  readonly certificate: string | null
+  readonly key: string | null
+  readonly keyPassphrase: string | null
+  readonly revocationList: string | null
+  readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
+  readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
+}
+
+export interface SessionOptions {
+  /** Tried in order. Never empty. */
+  readonly hosts: readonly HostAddress[]
+  readonly user: string
+  readonly password: string | null
+  readonly database: string
+  /** Further startup parameters: application_name, options, server settings. */
+  readonly parameters: Readonly<Record<string, string>>
+  readonly tls: TlsOptions
+  /** One budget for the whole of connecting; 0 for none. */
+  readonly connectTimeoutMs: number
+}

@@ -1,0 +1,22 @@
+/**
+ * What a codec is: the pair that turns one PostgreSQL type's value into bytes and back. Codecs are pure: no I/O, no
+ * state between values, NULL never reaches them. One family, one file in `codecs/`.
+ */
+import type { ByteReader } from '../bytes/byte-reader.ts'
+import type { ByteWriter } from '../bytes/byte-writer.ts'
+
+export interface Codec<T = unknown> {
+  /** The type's name as SQL spells it, for messages: `int4`, `timestamptz`, `text[]`. */
+  readonly name: string
+  /** 1 binary, 0 text: the format asked for in Bind, for parameters and for results. */
+  readonly format: 0 | 1
+  /**
+   * Writes the value's bytes in `format`, without their length.
+   * @throws DataError when the value is not representable in the type; the caller adds the parameter's number.
+   */
+  encode(out: ByteWriter, value: unknown): void
+  /** Reads exactly `length` bytes in `format`. */
+  decode(input: ByteReader, length: number): T
+  /** The identical value from the server's text output. */
+  decodeText(text: string): T
+}

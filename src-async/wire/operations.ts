@@ -1,0 +1,189 @@
+/**
+ * THE CONTRACT between the two sides of the line: every operation a session can be asked for, what it takes and what it
+ * gives. Only bytes, numbers and strings pass. `Session` performs them on the event loop, `BlockingSession` through the
+ * worker; an operation without its blocking twin does not compile. All fail with the classes of `errors/`.
+ */
+import type { Column, ResultSink, RowSink } from './row-sink.ts'
+
+/** The server's word at ReadyForQuery: idle, in a transaction, in a failed transaction. The only truth about transactions. */
+export type TransactionStatus = 'I' | 'T' | 'E'
+
+export const TEXT_FORMAT = 0
+export const BINARY_FORMAT = 1
+
+/** What every request that starts a statement may bring along in the same flight. */
+export interface Flight {
+  /** SQL of the BEGIN to be sent first in the same flight, or null. The caller has seen status `I`. */
+  readonly begin: string | null
+  /** Names of server-side statements to close first, in the same flight. */
+  readonly closing: readonly string[]
+}
+
+/** Parse and Describe. */
+export interface DescribeRequest extends Flight {
+  /** Server-side name, `''` for the unnamed statement. */
+  readonly name: string
+  readonly sql: string
+  /** Type OIDs to declare; 0 or missing: the server infers. */
+  readonly parameterTypes: readonly number[]
+}
+
+export interface DescribeReply {
+  readonly parameterTypes: readonly number[]
+  /** null when the statement returns no rows. */
+  readonly columns: readonly Column[] | null
+}
+
+/** A statement to be parsed again in the flight that runs it (unnamed statements). */
+export interface ParseSpec {
+  readonly sql: string
+  readonly parameterTypes: readonly number[]
+}
+
+/** Bind, Execute, Sync. */
+export interface ExecuteRequest extends Flight {
+  readonly name: string
+  readonly parse: ParseSpec | null
+  /**
+   * The Bind message after its two names: parameter format codes, parameters, result format codes. May be a window on
+   * a buffer that the next request overwrites: a session copies or writes it before it returns to the caller.
+   */
+  readonly bind: Uint8Array
+  /** Most rows to return, 0 for all. */
+  readonly rowLimit: number
+  readonly rows: RowSink
+}
+
+export interface ExecuteReply {
+  /** The command tag, `''` for an empty query, null when the row limit suspended the portal. */
+  readonly tag: string | null
+}
+
+/** Many Bind and Execute, one Sync: all or nothing. A failure carries `batchIndex`, counted within this request. */
+export interface ExecuteManyRequest extends Flight {
+  readonly name: string
+  readonly parse: ParseSpec | null
+  /** `count` times: int32 length (not counting itself), then a bind body as in `ExecuteRequest`. */
+  readonly binds: Uint8Array
+  readonly count: number
+  readonly rows: RowSink
+}
+
+export interface ExecuteManyReply {
+  /** Sum of the counts in the command tags, -1 when they have none. */
+  readonly affectedRows: number
+  /** The last command tag. */
+  readonly tag: string
+}
+
+/** One Query message; several statements allowed; values arrive as text. `begin` goes before it in the same flight. */
+export interface SimpleQueryRequest extends Flight {
+  readonly sql: string
+  readonly results: ResultSink
+}
+
+export interface SimpleQueryReply {
+  /** How many results went to the sink. */
+  readonly results: number
+}
+
+/** Starts `COPY … FROM STDIN`; then `copyInData` any number of times, then `copyInEnd`. */
+export interface CopyInStartRequest extends Flight {
+  readonly sql: string
+}
+
+export interface CopyInDataRequest {
+  /** Payload of one or more CopyData messages. Resolves when the transport wants more. */
+  readonly bytes: Uint8Array
+}
+
+export interface CopyInEndRequest {
+  /** null to finish, a reason to abort: the server then undoes the COPY and the operation fails with 57014. */
+  readonly failure: string | null
+}
+
+export interface CopyInEndReply {
+  readonly tag: string
+}
+
+export interface CloseRequest {
+  /** After this long without an answer the transport is cut. */
+  readonly timeoutMs: number
+}
+
+export type Nothing = Record<never, never>
+
+/** Each operation's request and reply. */
+export interface OperationTable {
+  describe: [DescribeRequest, DescribeReply]
+  execute: [ExecuteRequest, ExecuteReply]
+  executeMany: [ExecuteManyRequest, ExecuteManyReply]
+  simpleQuery: [SimpleQueryRequest, SimpleQueryReply]
+  copyInStart: [CopyInStartRequest, Nothing]
+  copyInData: [CopyInDataRequest, Nothing]
+  copyInEnd: [CopyInEndRequest, CopyInEndReply]
+  /** Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. */
+  cancel: [Nothing, Nothing]
+  /** Terminate, then the end of the transport. Never fails; a second call does nothing. */
+  close: [CloseRequest, Nothing]
+}
+
+export type OperationName = keyof OperationTable
+export type RequestOf<N extends OperationName> = OperationTable[N][0]
+export type ReplyOf<N extends OperationName> = OperationTable[N][1]
+
+/** What both kinds of session tell without being asked. */
+export interface SessionState {
+  readonly transactionStatus: TransactionStatus
+  readonly isClosed: boolean
+  readonly backendPid: number
+  /** ParameterStatus values: server_version, TimeZone, standard_conforming_strings … */
+  readonly parameters: ReadonlyMap<string, string>
+  /** False where the transport has no cancel (PGlite). */
+  readonly canCancel: boolean
+}
+
+/** The operations on an event loop. */
+export type Operations = {
+  [N in OperationName]: (request: RequestOf<N>) => Promise<ReplyOf<N>>
+} & SessionState
+
+/** The same, blocking. */
+export type BlockingOperations = {
+  [N in OperationName]: (request: RequestOf<N>) => ReplyOf<N>
+} & SessionState
+
+/** Fields of an ErrorResponse or a NoticeResponse, by the names of our error classes; absent ones are missing. */
+export interface ServerMessageFields {
+  readonly severity: string
+  readonly sqlstate: string
+  readonly message: string
+  readonly detail?: string
+  readonly hint?: string
+  /** 1-based, in characters of the text the server saw. */
+  readonly position?: number
+  readonly internalPosition?: number
+  readonly internalQuery?: string
+  readonly context?: string
+  readonly schemaName?: string
+  readonly tableName?: string
+  readonly columnName?: string
+  readonly dataTypeName?: string
+  readonly constraintName?: string
+  readonly serverSourceFilename?: string
+  readonly serverSourceLine?: number
+  readonly serverSourceFunction?: string
+}
+
+export interface Notification {
+  readonly backendPid: number
+  readonly channel: string
+  readonly payload: string
+}
+
+/** What a server says unasked. Called between messages of an exchange, in order. */
+export interface SessionEvents {
+  notice(fields: ServerMessageFields): void
+  notification(notification: Notification): void
+  parameter(name: string, value: string): void
+}
