@@ -1,7 +1,9 @@
 /**
  * The trunk of the error tree: PEP 249's classes and the client's own. The leaves, one class per SQLSTATE, are generated
  * into `sqlstates.ts`. Both APIs throw these classes; there is no other vocabulary, and no bare `Error`.
+ * Each class states its name as a static property, so that a bundler's renaming does not change what users read.
  */
+import { locate, showPlace } from './position.ts'
 
 /** Everything an error may carry beside its message. Names are asyncpg's; positions are numbers. */
 export interface ErrorDetails {
@@ -24,15 +26,80 @@ export interface ErrorDetails {
   readonly serverSourceFunction?: string
   /** The element of `executemany` that failed, from 0. */
   readonly batchIndex?: number
+  /** Ctrl-C ended the statement. */
+  readonly interrupted?: boolean
   /** The statement, for debugging; not enumerable on the error, so that logs do not print it. */
   readonly query?: string
   readonly cause?: unknown
 }
 
+/** The names of `ErrorDetails` that are plain data: all but `cause`. */
+export const DETAIL_NAMES = [
+  'sqlstate',
+  'severity',
+  'detail',
+  'hint',
+  'position',
+  'internalPosition',
+  'internalQuery',
+  'context',
+  'schemaName',
+  'tableName',
+  'columnName',
+  'dataTypeName',
+  'constraintName',
+  'serverSourceFilename',
+  'serverSourceLine',
+  'serverSourceFunction',
+  'batchIndex',
+  'interrupted',
+  'query',
+] as const satisfies readonly Exclude<keyof ErrorDetails, 'cause'>[]
+
+/** A class of the tree, or a user's own below it: anything built from a message and details. */
+export type ErrorClass = (new (message: string, details?: ErrorDetails) => DbError) & { readonly name: string }
+
+/** A class of warning. */
+export type WarningClass = (new (message: string, details?: ErrorDetails) => Warning) & { readonly name: string }
+
+/** The message in the form of psql: what happened, the line of the statement, DETAIL and HINT. */
+function composeMessage(primary: string, details: ErrorDetails): string {
+  let message = primary
+  const { query, position, internalQuery, internalPosition, detail, hint } = details
+  const place =
+    query !== undefined && position !== undefined
+      ? showPlace(query, position)
+      : internalQuery !== undefined && internalPosition !== undefined
+        ? showPlace(internalQuery, internalPosition)
+        : ''
+  if (place !== '') message += `\n${place}`
+  if (detail !== undefined && detail !== '') message += `\nDETAIL:  ${detail}`
+  if (hint !== undefined && hint !== '') message += `\nHINT:  ${hint}`
+  return message
+}
+
+/** Puts the details on an error as properties. `query` and the bare message stay out of logs. */
+function assignDetails(target: object, primary: string, details: ErrorDetails): void {
+  for (const key of DETAIL_NAMES) {
+    const value = details[key]
+    if (value === undefined) continue
+    Object.defineProperty(target, key, { value, enumerable: key !== 'query', writable: true, configurable: true })
+  }
+  Object.defineProperty(target, 'primaryMessage', { value: primary, writable: true, configurable: true })
+}
+
+function causeOf(details: ErrorDetails): ErrorOptions | undefined {
+  return 'cause' in details ? { cause: details.cause } : undefined
+}
+
 /** PEP 249's `Error`, exported under that name by the doors. Its subclasses carry the server's fields as properties. */
 export class DbError extends globalThis.Error {
+  static override readonly name: string = 'DbError'
+  /** The SQLSTATE an instance has when none is given. */
+  static readonly sqlstate: string | null = null
+
   /** Five characters, or null when the error is the client's own. */
-  readonly sqlstate: string | null = null
+  declare readonly sqlstate: string | null
   declare readonly severity?: string
   declare readonly detail?: string
   declare readonly hint?: string
@@ -49,15 +116,17 @@ export class DbError extends globalThis.Error {
   declare readonly serverSourceLine?: number
   declare readonly serverSourceFunction?: string
   declare readonly batchIndex?: number
+  declare readonly interrupted?: boolean
   declare readonly query?: string
+  /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
+  declare readonly primaryMessage: string
 
+  /** @param message what happened; `message` of the error adds the place in the statement, DETAIL and HINT, as psql does */
   constructor(message: string, details: ErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined)
-    for (const [key, value] of Object.entries(details)) {
-      if (value === undefined || key === 'cause') continue
-      const enumerable = key !== 'query'
-      Object.defineProperty(this, key, { value, enumerable, writable: true, configurable: true })
-    }
+    super(composeMessage(message, details), causeOf(details))
+    const sqlstate = details.sqlstate ?? new.target.sqlstate
+    Object.defineProperty(this, 'sqlstate', { value: sqlstate, enumerable: true, writable: true, configurable: true })
+    assignDetails(this, message, details)
   }
 
   override get name(): string {
@@ -73,34 +142,120 @@ export class DbError extends globalThis.Error {
   get pgcode(): string | null {
     return this.sqlstate
   }
+
+  /** The line of `position` in `query`, from 1; undefined where either is unknown. */
+  get line(): number | undefined {
+    if (this.query === undefined || this.position === undefined) return undefined
+    return locate(this.query, this.position)?.line
+  }
+
+  /** The column of `position` in its line, in characters from 1; undefined where it is unknown. */
+  get column(): number | undefined {
+    if (this.query === undefined || this.position === undefined) return undefined
+    return locate(this.query, this.position)?.column
+  }
 }
 
 /** Misuse of the interface: a closed connection or cursor, re-entrance, calls out of order. */
-export class InterfaceError extends DbError {}
+export class InterfaceError extends DbError {
+  static override readonly name: string = 'InterfaceError'
+  // A brand, here and below: without it classes of one shape are one class to TypeScript, and `instanceof` narrows to never.
+  declare protected readonly isInterfaceError: true
+}
 
 /** What the database, or the way to it, has to say. */
-export class DatabaseError extends DbError {}
+export class DatabaseError extends DbError {
+  static override readonly name: string = 'DatabaseError'
+  declare protected readonly isDatabaseError: true
+}
 
 /** A value that cannot be represented, in the server's type or in JavaScript's. */
-export class DataError extends DatabaseError {}
+export class DataError extends DatabaseError {
+  static override readonly name: string = 'DataError'
+  declare protected readonly isDataError: true
+}
 
 /** A constraint was violated. */
-export class IntegrityError extends DatabaseError {}
+export class IntegrityError extends DatabaseError {
+  static override readonly name: string = 'IntegrityError'
+  declare protected readonly isIntegrityError: true
+}
 
 /** Trouble that is not the program's: connections, resources, shutdown, cancellation. */
-export class OperationalError extends DatabaseError {}
+export class OperationalError extends DatabaseError {
+  static override readonly name: string = 'OperationalError'
+  declare protected readonly isOperationalError: true
+}
 
 /** The database or this client in a state it should not be in. */
-export class InternalError extends DatabaseError {}
+export class InternalError extends DatabaseError {
+  static override readonly name: string = 'InternalError'
+  declare protected readonly isInternalError: true
+}
 
 /** The program's mistake: SQL, parameters, unknown names, unknown options. */
-export class ProgrammingError extends DatabaseError {}
+export class ProgrammingError extends DatabaseError {
+  static override readonly name: string = 'ProgrammingError'
+  declare protected readonly isProgrammingError: true
+}
 
 /** Asked for something the server, the transport or this version does not have. */
-export class NotSupportedError extends DatabaseError {}
+export class NotSupportedError extends DatabaseError {
+  static override readonly name: string = 'NotSupportedError'
+  declare protected readonly isNotSupportedError: true
+}
 
 /** The server broke the protocol, or what stands between did. The connection is closed. */
-export class ProtocolError extends InternalError {}
+export class ProtocolError extends InternalError {
+  static override readonly name: string = 'ProtocolError'
+  declare protected readonly isProtocolError: true
+}
 
 /** An options argument or a DSN that cannot be understood. */
-export class ClientConfigurationError extends ProgrammingError {}
+export class ClientConfigurationError extends ProgrammingError {
+  static override readonly name: string = 'ClientConfigurationError'
+  declare protected readonly isClientConfigurationError: true
+}
+
+/** PEP 249's `Warning`: never thrown, collected in `messages` and given to notice listeners. Not under PEP's `Error`. */
+export class Warning extends globalThis.Error {
+  static override readonly name: string = 'Warning'
+  static readonly sqlstate: string | null = null
+
+  declare readonly sqlstate: string | null
+  declare readonly severity?: string
+  declare readonly detail?: string
+  declare readonly hint?: string
+  declare readonly position?: number
+  declare readonly internalPosition?: number
+  declare readonly internalQuery?: string
+  declare readonly context?: string
+  declare readonly schemaName?: string
+  declare readonly tableName?: string
+  declare readonly columnName?: string
+  declare readonly dataTypeName?: string
+  declare readonly constraintName?: string
+  declare readonly serverSourceFilename?: string
+  declare readonly serverSourceLine?: number
+  declare readonly serverSourceFunction?: string
+  declare readonly query?: string
+  /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
+  declare readonly primaryMessage: string
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(composeMessage(message, details), causeOf(details))
+    const sqlstate = details.sqlstate ?? new.target.sqlstate
+    Object.defineProperty(this, 'sqlstate', { value: sqlstate, enumerable: true, writable: true, configurable: true })
+    assignDetails(this, message, details)
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** What the server says unasked: NOTICE, INFO, LOG, DEBUG, and WARNING through its subclass. */
+export class PostgresLogMessage extends Warning {
+  static override readonly name: string = 'PostgresLogMessage'
+  declare protected readonly isPostgresLogMessage: true
+}

@@ -1,0 +1,56 @@
+/**
+ * What to do about errors whose cause the server cannot know: that a client opened a transaction by itself, that it
+ * prepares statements, that a pooler stands between. Pure: gives text, or a new error; the flows decide when to ask.
+ */
+import { detailsOf } from './failure.ts'
+import { DbError, type ErrorClass } from './tree.ts'
+
+/** What the flow knows about the statement that failed. */
+export interface HintCircumstances {
+  /** The client began the transaction the statement ran in, the program did not ask for it. */
+  readonly implicitTransaction?: boolean
+  /** The client prepared the statement under a name of its own. */
+  readonly cachedStatement?: boolean
+}
+
+/** The hint for an error, or null when there is nothing to add. */
+export function hintFor(error: DbError, circumstances: HintCircumstances = {}): string | null {
+  switch (error.sqlstate) {
+    case '25001':
+    case '2D000':
+      if (circumstances.implicitTransaction !== true) return null
+      return 'this statement cannot run in a transaction, and one was begun for it: set autocommit to true first'
+    case '42P18':
+      return 'the server cannot infer the type of a parameter: cast it, for example $1::text or cast($1 as int)'
+    case '42P05':
+    case '26000':
+      if (circumstances.cachedStatement !== true) return null
+      return (
+        'a prepared statement was not where this session left it: a pooler such as PgBouncer in transaction or statement ' +
+        'mode does that before its version 1.21 (or with max_prepared_statements = 0), and so does DEALLOCATE ALL; ' +
+        'connect with statementCacheSize: 0'
+      )
+    default:
+      return null
+  }
+}
+
+/** The error with a hint added after the server's own, if any: a new error of the same class, with the same stack. */
+export function withHint(error: DbError, hint: string | null): DbError {
+  if (hint === null || error.hint?.includes(hint) === true) return error
+  const errorClass = error.constructor as ErrorClass
+  const cause = 'cause' in error ? { cause: error.cause } : {}
+  const combined = error.hint === undefined || error.hint === '' ? hint : `${error.hint}\n${hint}`
+  const copy = new errorClass(error.primaryMessage, { ...detailsOf(error), hint: combined, ...cause })
+  const frames = framesOf(error)
+  const stack = `${copy.name}: ${copy.message}${frames === '' ? '' : `\n${frames}`}`
+  Object.defineProperty(copy, 'stack', { value: stack, writable: true, configurable: true, enumerable: false })
+  return copy
+}
+
+/** The stack without the name and message at its head. */
+function framesOf(error: globalThis.Error): string {
+  const lines = (error.stack ?? '').split('\n')
+  const first = lines.findIndex((line) => /^\s+at /.test(line))
+  return first < 0 ? '' : lines.slice(first).join('\n')
+}

@@ -1,0 +1,94 @@
+/**
+ * Turns the server's ErrorResponse and NoticeResponse into instances of the tree. Knows which class a SQLSTATE has, the
+ * user's own included. Source of truth: PostgreSQL manual, "Error and Notice Message Fields" and appendix A.
+ */
+import { InvalidCachedStatementError } from './client-errors.ts'
+import { PostgresWarning, sqlstateErrors, sqlstateWarnings } from './sqlstates.ts'
+import {
+  DatabaseError,
+  DbError,
+  PostgresLogMessage,
+  ProgrammingError,
+  type ErrorClass,
+  type ErrorDetails,
+  type Warning,
+  type WarningClass,
+} from './tree.ts'
+
+/** The fields of a server message, as the wire reads them. */
+export interface ServerFields extends Omit<ErrorDetails, 'cause' | 'query' | 'batchIndex' | 'interrupted'> {
+  readonly severity: string
+  readonly sqlstate: string
+  readonly message: string
+}
+
+export interface ServerErrorContext {
+  /** The text the positions refer to: shown in the message, and kept as `query`. */
+  readonly query?: string
+  /** The element of an `executemany` that failed, from 0. */
+  readonly batchIndex?: number
+}
+
+const userClasses = new Map<string, ErrorClass>()
+// Made at the first error: a program that has none does not pay.
+let builtInClasses: Map<string, ErrorClass> | null = null
+let warningClasses: Map<string, WarningClass> | null = null
+
+/**
+ * Gives a SQLSTATE, such as one raised with `using errcode = 'MY001'`, a class of the caller's. Holds for this thread.
+ * @param sqlstate five digits or capital letters
+ * @param errorClass extends a class of the tree and takes `(message, details)` as they do
+ * @example registerSqlstate('MY001', class OutOfStock extends DatabaseError {})
+ */
+export function registerSqlstate(sqlstate: string, errorClass: ErrorClass): void {
+  if (!/^[0-9A-Z]{5}$/.test(sqlstate)) {
+    const found = JSON.stringify(String(sqlstate).slice(0, 40))
+    throw new ProgrammingError(`registerSqlstate(): a SQLSTATE is five digits or capital letters, found ${found}`)
+  }
+  if (typeof errorClass !== 'function' || !(errorClass.prototype instanceof DbError)) {
+    throw new ProgrammingError(`registerSqlstate('${sqlstate}'): the class must extend db.Error or a class below it`)
+  }
+  userClasses.set(sqlstate, errorClass)
+}
+
+/** The class the user registered for a SQLSTATE, if any. */
+export function registeredClass(sqlstate: string): ErrorClass | undefined {
+  return userClasses.get(sqlstate)
+}
+
+/** The class of a SQLSTATE without the user's own: its own class, that of its first two characters, DatabaseError. */
+export function builtInClass(sqlstate: string): ErrorClass {
+  builtInClasses ??= new Map(sqlstateErrors)
+  return builtInClasses.get(sqlstate) ?? builtInClasses.get(`${sqlstate.slice(0, 2)}000`) ?? generalClass(sqlstate)
+}
+
+/** Of a class of codes in which PostgreSQL has no general one (10). */
+function generalClass(sqlstate: string): ErrorClass {
+  return sqlstate.startsWith('10') ? ProgrammingError : DatabaseError
+}
+
+/**
+ * Builds the error for an ErrorResponse. An unknown SQLSTATE gets the class of its first two characters, then
+ * DatabaseError; `sqlstate` is always what the server sent.
+ */
+export function errorFromServer(fields: ServerFields, context: ServerErrorContext = {}): DbError {
+  const errorClass = registeredClass(fields.sqlstate) ?? specialClass(fields) ?? builtInClass(fields.sqlstate)
+  return new errorClass(fields.message, { ...fields, ...context })
+}
+
+function specialClass(fields: ServerFields): ErrorClass | undefined {
+  // The routine tells, since messages are translated.
+  const isStalePlan = fields.sqlstate === '0A000' && fields.serverSourceFunction === 'RevalidateCachedQuery'
+  return isStalePlan ? InvalidCachedStatementError : undefined
+}
+
+/**
+ * Builds the object for a NoticeResponse: by its SQLSTATE where that is a warning's, else PostgresWarning for severity
+ * WARNING and PostgresLogMessage for NOTICE, INFO, LOG and DEBUG. Never thrown.
+ */
+export function warningFromServer(fields: ServerFields, context: ServerErrorContext = {}): Warning {
+  warningClasses ??= new Map(sqlstateWarnings)
+  const general = fields.severity === 'WARNING' ? PostgresWarning : PostgresLogMessage
+  const warningClass = warningClasses.get(fields.sqlstate) ?? general
+  return new warningClass(fields.message, { ...fields, ...context })
+}

@@ -1,0 +1,140 @@
+// Writes src-async/errors/sqlstates.ts, one class per SQLSTATE, out of PostgreSQL's own list of error codes:
+//   node tools/generate-sqlstates.mjs <PostgreSQL share directory>/errcodes.txt
+// Class names are asyncpg's: the condition's name, shortened where RENAMES says so. A code that a newer list dropped but
+// a supported server still sends is kept in RETIRED.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const [listPath, outputPath = fileURLToPath(new URL('../src-async/errors/sqlstates.ts', import.meta.url))] =
+  process.argv.slice(2)
+if (listPath === undefined) {
+  console.error('usage: node tools/generate-sqlstates.mjs <PostgreSQL share directory>/errcodes.txt')
+  process.exit(2)
+}
+
+// Left out of PostgreSQL 17's list; servers up to 16 send it.
+const RETIRED = [['72000', 'E', 'snapshot_too_old']]
+
+// Which class of PEP 249 a class of SQLSTATEs belongs to; a class not listed hangs under DatabaseError.
+const PEP_CLASSES = {
+  DataError: '22',
+  IntegrityError: '23',
+  OperationalError: '08 27 28 2F 38 39 3B 40 53 54 55 57 58 72 F0 HV',
+  InternalError: '24 25 2B 2D XX',
+  ProgrammingError: '03 0L 0P 10 20 21 26 34 3D 3F 42 44 P0',
+  NotSupportedError: '0A',
+}
+
+// Names that do not follow from the condition's name.
+const RENAMES = {
+  '01000': 'PostgresWarning',
+  '08000': 'PostgresConnectionError',
+  '08001': 'ClientCannotConnectError',
+  '08004': 'ConnectionRejectionError',
+  '08006': 'ConnectionFailureError',
+  '22000': 'DataError',
+  '22P01': 'PostgresFloatingPointError',
+  '38002': 'ModifyingExternalRoutineSQLDataNotPermittedError',
+  '38003': 'ProhibitedExternalRoutineSQLStatementAttemptedError',
+  '38004': 'ReadingExternalRoutineSQLDataNotPermittedError',
+  '39004': 'NullValueInExternalRoutineNotAllowedError',
+  '42000': 'SyntaxOrAccessError',
+  '42601': 'PostgresSyntaxError',
+  '58000': 'PostgresSystemError',
+  '58030': 'PostgresIOError',
+  XX000: 'InternalServerError',
+}
+const UPPER_CASE_WORDS = { Sql: 'SQL', Fdw: 'FDW', Plpgsql: 'PLPGSQL' }
+
+function parse(text) {
+  const codes = new Map()
+  for (const line of text.split('\n')) {
+    const match = /^([0-9A-Z]{5})\s+([EWS])\s+\w+\s+(\w+)$/.exec(line.trim())
+    if (match !== null && match[2] !== 'S') codes.set(match[1], { kind: match[2], condition: match[3] })
+  }
+  for (const [sqlstate, kind, condition] of RETIRED) if (!codes.has(sqlstate)) codes.set(sqlstate, { kind, condition })
+  return codes
+}
+
+function classNameOf(sqlstate, kind, condition) {
+  const renamed = RENAMES[sqlstate]
+  if (renamed !== undefined) return renamed
+  const words = condition.split('_').map((word) => word[0].toUpperCase() + word.slice(1))
+  const name = words.map((word) => UPPER_CASE_WORDS[word] ?? word).join('')
+  if (kind === 'W') return name
+  return `${name.replace(/(Error|Exception|Failure)$/, '')}Error`
+}
+
+function pepClassOf(sqlstate) {
+  const group = sqlstate.slice(0, 2)
+  return Object.keys(PEP_CLASSES).find((name) => PEP_CLASSES[name].split(' ').includes(group)) ?? 'DatabaseError'
+}
+
+function parentOf(sqlstate, codes, names) {
+  const general = `${sqlstate.slice(0, 2)}000`
+  if (sqlstate !== general && codes.has(general)) return names.get(general)
+  if (sqlstate === '01000') return 'PostgresLogMessage'
+  return codes.get(sqlstate).kind === 'W' ? 'PostgresWarning' : pepClassOf(sqlstate)
+}
+
+function typeOf(sqlstate) {
+  if (sqlstate === '01000') return '`0${string}`' // 02000 stands below it.
+  return sqlstate.endsWith('000') ? `\`${sqlstate.slice(0, 2)}\${string}\`` : `'${sqlstate}'`
+}
+
+function classText(sqlstate, codes, names) {
+  const { condition } = codes.get(sqlstate)
+  const name = names.get(sqlstate)
+  const general = sqlstate.endsWith('000') ? ', and what its class has no other name for' : ''
+  return `/** ${sqlstate} ${condition}${general}. */
+export class ${name} extends ${parentOf(sqlstate, codes, names)} {
+  static override readonly name: string = '${name}'
+  static override readonly sqlstate: string = '${sqlstate}'
+  declare readonly sqlstate: ${typeOf(sqlstate)}
+}
+`
+}
+
+const codes = parse(readFileSync(listPath, 'utf8'))
+const names = new Map([...codes].map(([code, { kind, condition }]) => [code, classNameOf(code, kind, condition)]))
+const duplicates = [...names.values()].filter((name, index, all) => all.indexOf(name) !== index)
+if (duplicates.length > 0) throw new Error(`two codes for one class name, add to RENAMES: ${duplicates.join(', ')}`)
+
+// A parent stands before its children: the general code of a class first, the warnings' root before all.
+const order = [...codes.keys()].sort((left, right) => {
+  const leftKey = `${left.slice(0, 2)}${left.endsWith('000') ? 0 : 1}${left}`
+  const rightKey = `${right.slice(0, 2)}${right.endsWith('000') ? 0 : 1}${right}`
+  return leftKey < rightKey ? -1 : 1
+})
+const declared = order.filter((sqlstate) => sqlstate !== '22000')
+const errors = order.filter((sqlstate) => codes.get(sqlstate).kind === 'E')
+const warnings = order.filter((sqlstate) => codes.get(sqlstate).kind === 'W')
+const trunk = [...new Set([...Object.keys(PEP_CLASSES), 'DatabaseError'])].sort()
+const list = (all) => all.map((sqlstate) => `  ['${sqlstate}', ${names.get(sqlstate)}],`).join('\n')
+
+writeFileSync(
+  outputPath,
+  `/**
+ * GENERATED by tools/generate-sqlstates.mjs from PostgreSQL's errcodes.txt; change the generator, not this file.
+ * One class per SQLSTATE under asyncpg's names. Each class of codes has its own class, which hangs under a class of
+ * PEP 249. Names are static properties, so that a minifier cannot lose them.
+ */
+import {
+${[...trunk, 'PostgresLogMessage'].sort().map((name) => `  ${name},`).join('\n')}
+  type ErrorClass,
+  type WarningClass,
+} from './tree.ts'
+
+${declared.map((sqlstate) => classText(sqlstate, codes, names)).join('\n')}
+/** Every class of error by its SQLSTATE. */
+export const sqlstateErrors: readonly (readonly [string, ErrorClass])[] = [
+${list(errors)}
+]
+
+/** Every class of warning by its SQLSTATE. */
+export const sqlstateWarnings: readonly (readonly [string, WarningClass])[] = [
+${list(warnings)}
+]
+`,
+)
+console.log(`${declared.length} classes written to ${outputPath}`)
