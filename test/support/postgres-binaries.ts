@@ -1,0 +1,122 @@
+/**
+ * Finds the PostgreSQL binaries the tests start. They come from npm (`test/support/servers/package.json`); nothing is
+ * downloaded here. The shared-library links of those packages are made by an install script that may not have run, so
+ * they are made here when missing. Servers refuse to run as root: then a plain account of this machine is borrowed.
+ */
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+
+/** The majors the tests know how to start. */
+export type PostgresMajor = 13 | 18
+
+/** Where one major's programs lie: `bin/postgres` and `bin/initdb` under `nativeDirectory`. */
+export interface PostgresBinaries {
+  readonly major: PostgresMajor
+  /** The package's exact version, which names the template cache. */
+  readonly version: string
+  readonly initdb: string
+  readonly postgres: string
+}
+
+/** The account a server runs under; undefined ids mean "whoever runs the tests". */
+export interface ServerAccount {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+const resolvePackage = createRequire(import.meta.url)
+
+/** True when this platform has binaries of that major; the tests of that major are skipped otherwise. */
+export function hasPostgres(major: PostgresMajor): boolean {
+  return packageDirectory(major) !== undefined
+}
+
+/**
+ * Locates one major, makes its library links, and where the server's account could not reach it (a checkout under a
+ * private home folder, run as root) copies it to the temporary folder.
+ * @throws Error when the platform has no such package installed.
+ */
+export function locatePostgres(major: PostgresMajor): PostgresBinaries {
+  const packaged = packageDirectory(major)
+  if (packaged === undefined) {
+    throw new Error(
+      `no PostgreSQL ${major} for ${process.platform}-${process.arch} in node_modules; run npm ci, ` +
+        'or add the platform to test/support/servers/package.json',
+    )
+  }
+  makeLibraryLinks(packaged)
+  const version = packageVersion(packaged)
+  const reachable = isReachableByOthers(packaged) ? packaged : copyToTemporaryFolder(packaged, `pg-${version}`)
+  const bin = join(reachable, 'native', 'bin')
+  return { major, version, initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') }
+}
+
+/** The account for servers: nothing special for an ordinary user; `postgres` or `nobody` when the tests run as root. */
+export function serverAccount(): ServerAccount {
+  if (process.getuid?.() !== 0) return {}
+  const passwd = readFileSync('/etc/passwd', 'utf8')
+  for (const name of ['postgres', 'nobody']) {
+    const fields = passwd
+      .split('\n')
+      .find((line) => line.startsWith(`${name}:`))
+      ?.split(':')
+    if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) }
+  }
+  throw new Error('PostgreSQL refuses to run as root and neither "postgres" nor "nobody" is in /etc/passwd')
+}
+
+function packageDirectory(major: PostgresMajor): string | undefined {
+  try {
+    const entry = resolvePackage.resolve(`pg${major}-${process.platform}-${process.arch}`)
+    return dirname(dirname(entry))
+  } catch {
+    return undefined
+  }
+}
+
+function packageVersion(directory: string): string {
+  const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { version: string }
+  return manifest.version
+}
+
+function makeLibraryLinks(directory: string): void {
+  const listPath = join(directory, 'native', 'pg-symlinks.json')
+  if (!existsSync(listPath)) return
+  const links = JSON.parse(readFileSync(listPath, 'utf8')) as { source: string; target: string }[]
+  for (const { source, target } of links) {
+    const linkPath = join(directory, target)
+    if (existsSync(linkPath)) continue
+    mkdirSync(dirname(linkPath), { recursive: true })
+    try {
+      symlinkSync(relative(dirname(linkPath), join(directory, source)), linkPath)
+    } catch (error) {
+      // Another test process made the same link in between, which is as good.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
+}
+
+function isReachableByOthers(directory: string): boolean {
+  if (process.getuid?.() !== 0) return true
+  for (let path = directory; ; path = dirname(path)) {
+    if ((statSync(path).mode & 0o001) === 0) return false
+    if (dirname(path) === path) return true
+  }
+}
+
+function copyToTemporaryFolder(directory: string, name: string): string {
+  const target = join(tmpdir(), `syncpg-${name}`)
+  if (existsSync(target)) return target
+  const partial = `${target}.${process.pid}`
+  cpSync(directory, partial, { recursive: true, verbatimSymlinks: true })
+  execFileSync('chmod', ['-R', 'go+rX', partial])
+  try {
+    renameSync(partial, target)
+  } catch {
+    rmSync(partial, { recursive: true, force: true })
+  }
+  return target
+}

@@ -1,0 +1,97 @@
+/**
+ * A data directory made once per major by initdb, with the test roles in it, and copied for every server: a copy takes a
+ * tenth of initdb's time. It is kept under node_modules/.cache, so `npm ci` throws it away.
+ */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { serverAccount } from './postgres-binaries.ts'
+import type { PostgresBinaries, ServerAccount } from './postgres-binaries.ts'
+
+/** A role that every test server has; `hba` says how it must prove itself over TCP (the socket trusts everybody). */
+export interface TestRole {
+  readonly user: string
+  readonly password: string
+}
+
+/** The roles of every test server. */
+export const TEST_ROLES = {
+  postgres: { user: 'postgres', password: 'postgres-secret' },
+  trust: { user: 'u_trust', password: '' },
+  password: { user: 'u_password', password: 'cleartext-secret' },
+  md5: { user: 'u_md5', password: 'md5-secret' },
+  scram: { user: 'u_scram', password: 'scram-secret' },
+  /** The password holds what SASLprep (RFC 4013) maps: a soft hyphen and a non-ASCII space. */
+  scramUnicode: { user: 'u_scram_unicode', password: 'I\u00ADX p\u00E4ss\u00A0w\u00F6rd' },
+  reject: { user: 'u_reject', password: 'reject-secret' },
+  /** TLS servers only: proves itself with the client certificate. */
+  certificate: { user: 'u_cert', password: '' },
+  /** TLS servers only: refused without TLS. */
+  tlsOnly: { user: 'u_sslonly', password: 'tls-only-secret' },
+  /** TLS servers only: refused with TLS. */
+  plainOnly: { user: 'u_nossl', password: 'plain-only-secret' },
+} as const satisfies Record<string, TestRole>
+
+const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/syncpg-test-servers', import.meta.url))
+
+/** Copies the template of a major to `target`, making the template first when this checkout has none yet. */
+export async function copyTemplate(binaries: PostgresBinaries, target: string): Promise<void> {
+  const account = serverAccount()
+  const template = await findOrMakeTemplate(binaries, account)
+  await run('cp', ['-a', template, target])
+}
+
+async function findOrMakeTemplate(binaries: PostgresBinaries, account: ServerAccount): Promise<string> {
+  // The roles are part of the name: a changed list must not meet an old template.
+  const rolesHash = createHash('sha256').update(roleStatements()).digest('hex').slice(0, 8)
+  const owner = account.uid ?? process.getuid?.() ?? 'user'
+  const template = join(cacheFolder, `${binaries.version}-${owner}-${rolesHash}`)
+  if (existsSync(template)) return template
+  mkdirSync(cacheFolder, { recursive: true })
+  const workFolder = mkdtempSync(join(tmpdir(), 'syncpg-initdb-'))
+  try {
+    if (account.uid !== undefined && account.gid !== undefined) chownSync(workFolder, account.uid, account.gid)
+    const data = join(workFolder, 'data')
+    const passwordFile = join(workFolder, 'password')
+    writeFileSync(passwordFile, `${TEST_ROLES.postgres.password}\n`, { mode: 0o644 })
+    const initdbOptions = ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
+    await run(binaries.initdb, [...initdbOptions, '-E', 'UTF8', '--locale=C', '-N'], account)
+    await run(binaries.postgres, ['--single', '-F', '-D', data, 'postgres'], account, roleStatements())
+    // The copy goes under a name of its own and is then moved, so that nobody ever sees half a template.
+    const partial = `${template}.${process.pid}`
+    await run('cp', ['-a', data, partial])
+    if (existsSync(template)) rmSync(partial, { recursive: true, force: true })
+    else renameSync(partial, template)
+  } finally {
+    rmSync(workFolder, { recursive: true, force: true })
+  }
+  return template
+}
+
+/** One statement a line, as single-user mode wants it. */
+function roleStatements(): string {
+  const lines: string[] = []
+  for (const { user, password } of Object.values<TestRole>(TEST_ROLES)) {
+    if (user === 'postgres') continue
+    lines.push(`set password_encryption = '${user === 'u_md5' ? 'md5' : 'scram-sha-256'}'`)
+    lines.push(`create role ${user} login ${password === '' ? '' : `password '${password}'`}`)
+  }
+  lines.push('grant create on schema public to public')
+  return `${lines.join('\n')}\n`
+}
+
+function run(file: string, args: readonly string[], account: ServerAccount = {}, input?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const options = { ...account, cwd: tmpdir(), timeout: 120_000, maxBuffer: 16 * 1024 * 1024 }
+    const child = execFile(file, args, options, (error, stdout, stderr) => {
+      const hasFailed = error !== null || /^\S.*(ERROR|FATAL|PANIC):/m.test(input === undefined ? '' : stderr)
+      if (hasFailed) reject(new Error(`${file} ${args.join(' ')} failed: ${error?.message ?? ''}\n${stdout}${stderr}`))
+      else resolve(stdout)
+    })
+    child.stdin?.end(input)
+  })
+}

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+
+import { hasPostgres } from './postgres-binaries.ts'
+import { askServer, freshDatabase, serverOfMajor, sharedServer } from './shared-server.ts'
+
+test('the shared server is a PostgreSQL 18 with TLS', async () => {
+  const server = sharedServer()
+  const rows = await askServer(server, "select current_setting('server_version_num')::int / 10000 as major, current_setting('ssl') as tls")
+  expect(rows).toEqual([{ major: 18, tls: 'on' }])
+})
+
+test('a connection string names what was asked for, encoded', () => {
+  const { dsn, port, socketDirectory, tls } = sharedServer()
+  expect(dsn({ user: 'u_trust', parameters: { application_name: 'a b&c' } })).toBe(
+    `postgresql://u_trust@127.0.0.1:${port}/postgres?application_name=a%20b%26c`,
+  )
+  expect(dsn({ user: 'a@b', password: 'p:/?', database: 'd d', transport: 'unix' })).toBe(
+    `postgresql://a%40b:p%3A%2F%3F@/d%20d?host=${encodeURIComponent(socketDirectory)}&port=${port}`,
+  )
+  expect(dsn({ transport: 'tls' })).toContain(`sslmode=verify-full&sslrootcert=${encodeURIComponent(tls!.rootCertificate)}`)
+})
+
+test('a fresh database is empty and its own', async () => {
+  const server = sharedServer()
+  const name = await freshDatabase(server)
+  await askServer(server, 'create table t (a int)', [], name)
+  const other = await freshDatabase(server)
+  const count = "select count(*)::int as tables from pg_class where relname = 't'"
+  expect([await askServer(server, count, [], name), await askServer(server, count, [], other)]).toEqual([
+    [{ tables: 1 }],
+    [{ tables: 0 }],
+  ])
+})
+
+test.skipIf(!hasPostgres(13))('a server of another major is started once in a test process', async () => {
+  const [first, second] = await Promise.all([serverOfMajor(13), serverOfMajor(13)])
+  const rows = await askServer(first, "select current_setting('server_version_num')::int / 10000 as major")
+  expect([rows, second.port]).toEqual([[{ major: 13 }], first.port])
+})

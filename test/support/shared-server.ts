@@ -1,0 +1,69 @@
+/**
+ * The servers test files share. One PostgreSQL 18 with TLS is started before the first file (`global-setup.ts`); its
+ * address travels to each test process by vitest's provide/inject. Files must not stop it or change its settings: for
+ * that, `startServer`. Files that create objects ask for a database of their own.
+ */
+import { Client } from 'pg'
+import { inject, onTestFinished } from 'vitest'
+
+import type { PostgresMajor } from './postgres-binaries.ts'
+import { serverDsn, startServer } from './postgres-server.ts'
+import type { DsnOptions, ServerCoordinates, TestServer } from './postgres-server.ts'
+import './shared-server-context.ts'
+
+/** A server that others use as well. */
+export interface SharedServer extends ServerCoordinates {
+  dsn(options?: DsnOptions): string
+}
+
+/** The PostgreSQL 18 with TLS that is up for the whole run. */
+export function sharedServer(): SharedServer {
+  const coordinates = inject('postgres18')
+  return { ...coordinates, dsn: (options) => serverDsn(coordinates, options) }
+}
+
+const lazyServers = new Map<PostgresMajor, Promise<TestServer>>()
+
+/**
+ * A server of a major, started at the first call in a test process and gone with that process; 18 is the shared one.
+ * Ask `hasPostgres(major)` first: not every platform has every major.
+ */
+export function serverOfMajor(major: PostgresMajor): Promise<SharedServer> {
+  if (major === 18) return Promise.resolve(sharedServer())
+  const known = lazyServers.get(major)
+  if (known) return known
+  const started = startServer({ major, tls: true })
+  lazyServers.set(major, started)
+  return started
+}
+
+/**
+ * Creates an empty database on a server and drops it, sessions and all, when the running test has finished.
+ * @returns its name, for `dsn({ database })`.
+ */
+export async function freshDatabase(server: ServerCoordinates = sharedServer()): Promise<string> {
+  const name = `test_${process.pid}_${(freshDatabaseCount += 1)}`
+  await askServer(server, `create database ${name}`)
+  onTestFinished(() => askServer(server, `drop database if exists ${name} with (force)`).then(() => {}))
+  return name
+}
+
+let freshDatabaseCount = 0
+
+/** Asks a server something as superuser, outside the driver under test. Rows come as `pg` reads them. */
+export async function askServer<Row extends object = Record<string, unknown>>(
+  server: ServerCoordinates,
+  sql: string,
+  parameters: readonly unknown[] = [],
+  database: string = server.database,
+): Promise<Row[]> {
+  const { host, port, user, password } = server
+  const client = new Client({ host, port, user, password, database })
+  await client.connect()
+  try {
+    const { rows } = await client.query<Row>(sql, [...parameters])
+    return rows
+  } finally {
+    await client.end()
+  }
+}

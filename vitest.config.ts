@@ -1,0 +1,47 @@
+/**
+ * How the tests run. Unit tests import the sources and need nothing; the others import the built package under its own
+ * names, because Node 20 cannot run a worker from TypeScript, and share one PostgreSQL started before the first file.
+ */
+import { fileURLToPath } from 'node:url'
+
+import { defineConfig } from 'vitest/config'
+
+const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, import.meta.url))
+
+// Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
+const limits = { testTimeout: 20_000, hookTimeout: 60_000, teardownTimeout: 15_000 }
+
+export default defineConfig({
+  test: {
+    // A process for each file: workers, signals and exit hooks are part of what is tested, and a hung file can be killed.
+    pool: 'forks',
+    maxWorkers: 2,
+    reporters: process.env['CI'] ? ['dot'] : ['default'],
+    ...limits,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          ...limits,
+        },
+      },
+      {
+        resolve: {
+          alias: [
+            { find: /^syncpg$/, replacement: built('index.js') },
+            { find: /^syncpg\/async$/, replacement: built('async.js') },
+          ],
+        },
+        test: {
+          name: 'server',
+          include: ['test/{support,integration,parity,worker,api,compliance}/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          // The built package is run by Node as users run it, never transformed.
+          server: { deps: { external: [/\/dist\//] } },
+          ...limits,
+        },
+      },
+    ],
+  },
+})
