@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { hintFor, withHint } from '../../src-async/errors/hints.ts'
+import { errorFromServer } from '../../src-async/errors/server-error.ts'
+import { UniqueViolationError } from '../../src-async/errors/sqlstates.ts'
+
+const error = (sqlstate: string, hint?: string) =>
+  errorFromServer({ severity: 'ERROR', sqlstate, message: 'm', ...(hint === undefined ? {} : { hint }) })
+
+describe('hints', () => {
+  test.each([
+    ['25001', { implicitTransaction: true }, 'autocommit'],
+    ['2D000', { implicitTransaction: true }, 'autocommit'],
+    ['42P18', {}, 'cast'],
+    ['42P05', { cachedStatement: true }, 'statementCacheSize: 0'],
+    ['26000', { cachedStatement: true }, 'PgBouncer'],
+  ])('%s says what to do', (sqlstate, circumstances, word) => {
+    expect(hintFor(error(sqlstate), circumstances)).toContain(word)
+  })
+
+  test.each([['25001'], ['2D000'], ['42P05'], ['26000'], ['23505']])(
+    '%s has no hint when the client has no part in it',
+    (sqlstate) => {
+      expect(hintFor(error(sqlstate))).toBeNull()
+    },
+  )
+
+  test("a hint goes after the server's, into the message too", () => {
+    const hinted = withHint(error('23505', 'first'), 'second')
+    expect(hinted).toBeInstanceOf(UniqueViolationError)
+    expect([hinted.hint, hinted.message]).toEqual(['first\nsecond', 'm\nHINT:  first\nsecond'])
+  })
+
+  test('the stack stays, under the new message, and so does the cause', () => {
+    const cause = new Error('why')
+    const original = new UniqueViolationError('m', { cause, query: 'q', batchIndex: 0 })
+    const hinted = withHint(original, 'do that')
+    expect(hinted.stack?.split('\n').slice(2)).toEqual(original.stack?.split('\n').slice(1))
+    expect(hinted.stack?.startsWith('UniqueViolationError: m\nHINT:  do that\n')).toBe(true)
+    expect([hinted.cause, hinted.query, hinted.batchIndex]).toEqual([cause, 'q', 0])
+  })
+
+  test('no hint, or one already there, changes nothing', () => {
+    const original = error('42P18', 'cast it')
+    expect(withHint(original, null)).toBe(original)
+    expect(withHint(original, 'cast it')).toBe(original)
+  })
+})
