@@ -1,0 +1,214 @@
+/**
+ * A TCP proxy that does to a connection what networks do: delays, small pieces, silence, cuts, resets, half-closed ends.
+ * Each connection takes the faults as they stand when its bytes arrive, so a test can change the weather midway. Bytes
+ * are never altered or reordered.
+ */
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+
+/** What happens to the bytes of one direction. */
+export interface Faults {
+  /** Each chunk arrives this much later. */
+  readonly latencyMs?: number
+  /** Chunks are cut into pieces of at most this many bytes, each written on its own. */
+  readonly chunkBytes?: number
+  /** Bytes are read and vanish, as behind a firewall that forgot the connection. */
+  readonly isBlackHole?: boolean
+  /** After this many bytes of a connection, both ends are reset; a client may see the reset as a plain end. */
+  readonly cutAfterBytes?: number
+}
+
+/** Where the proxy forwards to: a TCP address or a Unix socket. */
+export type ProxyTarget = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** A running proxy. */
+export interface FaultProxy {
+  readonly host: string
+  readonly port: number
+  /** Connections accepted so far. */
+  readonly acceptedCount: number
+  /** Bytes forwarded so far, of all connections. */
+  readonly forwardedBytes: Readonly<Record<Direction, number>>
+  /** Replaces the faults of a direction; `{}` is fair weather. */
+  setFaults(direction: Direction | 'both', faults: Faults): void
+  /** Resolves at the next connection that reaches the proxy. */
+  nextConnection(): Promise<void>
+  /** Resets every open connection on both sides (RST). */
+  reset(): void
+  /** Sends the client an end (FIN) while the server still listens: the client may write on and gets no answer. */
+  halfClose(): void
+  /** Stops taking connections; open ones live on. New ones are refused. */
+  refuse(): Promise<void>
+  /** Resets what is open and frees the port. */
+  close(): Promise<void>
+}
+
+/** Which way bytes go. */
+export type Direction = 'toServer' | 'toClient'
+
+/** Starts a proxy on a free port of 127.0.0.1. */
+export async function startProxy(target: ProxyTarget): Promise<FaultProxy> {
+  const proxy = new LocalProxy(target)
+  await proxy.listen()
+  return proxy
+}
+
+const LINE_CAPACITY_BYTES = 1024 * 1024
+
+interface Link {
+  readonly client: Socket
+  readonly server: Socket
+}
+
+class LocalProxy implements FaultProxy {
+  readonly host = '127.0.0.1'
+  readonly forwardedBytes: Record<Direction, number> = { toServer: 0, toClient: 0 }
+  readonly #target: ProxyTarget
+  readonly #listener: Server
+  readonly #links = new Set<Link>()
+  readonly #faults: Record<Direction, Faults> = { toServer: {}, toClient: {} }
+  #accepted = 0
+  #port = 0
+  #connectionWaiters: (() => void)[] = []
+
+  constructor(target: ProxyTarget) {
+    this.#target = target
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get acceptedCount(): number {
+    return this.#accepted
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject)
+      this.#listener.listen(0, this.host, () => {
+        this.#port = (this.#listener.address() as AddressInfo).port
+        resolve()
+      })
+    })
+  }
+
+  setFaults(direction: Direction | 'both', faults: Faults): void {
+    if (faults.chunkBytes !== undefined && faults.chunkBytes < 1) throw new Error('chunkBytes must be at least 1')
+    if (direction !== 'toClient') this.#faults.toServer = faults
+    if (direction !== 'toServer') this.#faults.toClient = faults
+  }
+
+  nextConnection(): Promise<void> {
+    return new Promise((resolve) => this.#connectionWaiters.push(resolve))
+  }
+
+  reset(): void {
+    for (const link of this.#links) this.#cut(link)
+  }
+
+  halfClose(): void {
+    for (const { client, server } of this.#links) {
+      server.removeAllListeners('data')
+      server.resume()
+      client.end()
+    }
+  }
+
+  refuse(): Promise<void> {
+    return new Promise((resolve) => {
+      // close() calls back only when the last connection is gone, which is not what "refuse" waits for.
+      this.#listener.close()
+      resolve()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.reset()
+    if (!this.#listener.listening) return
+    await new Promise<void>((resolve) => this.#listener.close(() => resolve()))
+  }
+
+  #accept(client: Socket): void {
+    this.#accepted += 1
+    const server = connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
+    const link = { client, server }
+    this.#links.add(link)
+    this.#join(link, 'toServer', client, server)
+    this.#join(link, 'toClient', server, client)
+    for (const waiter of this.#connectionWaiters.splice(0)) waiter()
+  }
+
+  #cut(link: Link): void {
+    this.#links.delete(link)
+    link.client.resetAndDestroy()
+    link.server.resetAndDestroy()
+  }
+
+  #join(link: Link, direction: Direction, from: Socket, to: Socket): void {
+    let passedBytes = 0
+    let pendingBytes = 0
+    // One promise after the other keeps the order whatever the delays are.
+    let tail = Promise.resolve()
+    from.on('data', (chunk: Buffer) => {
+      const faults = this.#faults[direction]
+      if (faults.isBlackHole) return
+      const room = (faults.cutAfterBytes ?? Infinity) - passedBytes
+      const isLast = chunk.length >= room
+      const kept = isLast ? chunk.subarray(0, Math.max(room, 0)) : chunk
+      passedBytes += kept.length
+      const arrivesAtMs = Date.now() + (faults.latencyMs ?? 0)
+      // Delayed chunks are in flight together, as on a long line; only a full line makes the sender wait.
+      pendingBytes += kept.length
+      if (pendingBytes > LINE_CAPACITY_BYTES) from.pause()
+      tail = tail
+        .then(() => delayUntil(arrivesAtMs))
+        .then(() => writePieces(to, kept, faults.chunkBytes ?? kept.length))
+        .then(() => {
+          this.forwardedBytes[direction] += kept.length
+          pendingBytes -= kept.length
+          if (isLast) this.#cut(link)
+          else if (pendingBytes <= LINE_CAPACITY_BYTES && !from.destroyed) from.resume()
+        })
+    })
+    from.on('end', () => {
+      tail = tail.then(() => void to.end())
+    })
+    // A reset or any other death of one end is passed on as a reset; the sets stay clean either way.
+    from.on('error', () => this.#cut(link))
+    from.on('close', () => {
+      tail = tail.then(() => {
+        this.#links.delete(link)
+        if (!to.destroyed && from.readableAborted) to.resetAndDestroy()
+        else if (!to.destroyed) to.end()
+      })
+    })
+  }
+}
+
+function delayUntil(instantMs: number): Promise<void> | void {
+  const waitMs = instantMs - Date.now()
+  if (waitMs > 0) return new Promise((resolve) => setTimeout(resolve, waitMs))
+}
+
+async function writePieces(to: Socket, bytes: Buffer, pieceBytes: number): Promise<void> {
+  for (let start = 0; start < bytes.length && to.writable; start += pieceBytes) {
+    const hasRoom = to.write(bytes.subarray(start, start + pieceBytes))
+    // A turn of the loop between pieces lets each leave as a segment of its own.
+    if (hasRoom) await new Promise((resolve) => setImmediate(resolve))
+    else await drained(to)
+  }
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      socket.off('drain', finish)
+      socket.off('close', finish)
+      resolve()
+    }
+    socket.on('drain', finish)
+    socket.on('close', finish)
+  })
+}
