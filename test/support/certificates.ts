@@ -184,7 +184,8 @@ function objectIdentifier(dotted: string): Buffer {
   const bytes = [first * 40 + second]
   for (const part of rest) {
     const groups = [part & 0x7f]
-    for (let left = Math.floor(part / 128); left > 0; left = Math.floor(left / 128)) groups.unshift((left & 0x7f) | 0x80)
+    for (let left = Math.floor(part / 128); left > 0; left = Math.floor(left / 128))
+      groups.unshift((left & 0x7f) | 0x80)
     bytes.push(...groups)
   }
   return tagged(0x06, Buffer.from(bytes))

@@ -11,7 +11,16 @@ import './shared-server-context.ts'
 export default async function startSharedServer(project: TestProject): Promise<() => Promise<void>> {
   const server = await startServer({ major: 18, tls: true, settings: { max_connections: '200' } })
   const { major, host, port, socketDirectory, user, password, database, tls } = server
-  const coordinates: ServerCoordinates = { major, host, port, socketDirectory, user, password, database, ...(tls ? { tls } : {}) }
+  const coordinates: ServerCoordinates = {
+    major,
+    host,
+    port,
+    socketDirectory,
+    user,
+    password,
+    database,
+    ...(tls ? { tls } : {}),
+  }
   project.provide('postgres18', coordinates)
   return () => server.dispose()
 }

@@ -91,14 +91,17 @@ test.each(['wrong-host', 'expired'] as const)('a server with a certificate that 
   }
 })
 
-test.each(['rsa-sha256', 'rsa-sha384', 'ed25519'] as const)('certificates signed with %s serve', async (tlsSignature) => {
-  const server = await startServer({ tls: true, tlsSignature })
-  try {
-    expect(await askVersion(server.dsn({ transport: 'tls' }))).toContain('PostgreSQL 18.')
-  } finally {
-    await server.dispose()
-  }
-})
+test.each(['rsa-sha256', 'rsa-sha384', 'ed25519'] as const)(
+  'certificates signed with %s serve',
+  async (tlsSignature) => {
+    const server = await startServer({ tls: true, tlsSignature })
+    try {
+      expect(await askVersion(server.dsn({ transport: 'tls' }))).toContain('PostgreSQL 18.')
+    } finally {
+      await server.dispose()
+    }
+  },
+)
 
 test.skipIf(!hasPostgres(13))('settings and hba lines of one’s own reach a PostgreSQL 13 server', async () => {
   const hba = 'host all u_trust all reject'
@@ -147,7 +150,9 @@ test('a killed test process takes its server with it', async () => {
   const [line] = (await once(victim.stdout, 'data')) as [Buffer]
   const [processId, socketDirectory] = JSON.parse(line.toString()) as [number, string]
   victim.kill('SIGKILL')
-  await expect.poll(() => [isAlive(processId), existsSync(socketDirectory)], { timeout: 15_000 }).toEqual([false, false])
+  await expect
+    .poll(() => [isAlive(processId), existsSync(socketDirectory)], { timeout: 15_000 })
+    .toEqual([false, false])
 })
 
 function isAlive(processId: number): boolean {

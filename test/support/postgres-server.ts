@@ -388,7 +388,7 @@ async function waitUntil(isDone: () => boolean, ended: Promise<unknown>, timeout
   void ended.then(() => {
     hasEnded = true
   })
-  for (const deadlineMs = Date.now() + timeoutMs; Date.now() < deadlineMs && !hasEnded; ) {
+  for (const deadlineMs = Date.now() + timeoutMs; Date.now() < deadlineMs && !hasEnded;) {
     if (isDone()) return true
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

@@ -5,7 +5,10 @@ import { askServer, freshDatabase, serverOfMajor, sharedServer } from './shared-
 
 test('the shared server is a PostgreSQL 18 with TLS', async () => {
   const server = sharedServer()
-  const rows = await askServer(server, "select current_setting('server_version_num')::int / 10000 as major, current_setting('ssl') as tls")
+  const rows = await askServer(
+    server,
+    "select current_setting('server_version_num')::int / 10000 as major, current_setting('ssl') as tls",
+  )
   expect(rows).toEqual([{ major: 18, tls: 'on' }])
 })
 
@@ -17,7 +20,9 @@ test('a connection string names what was asked for, encoded', () => {
   expect(dsn({ user: 'a@b', password: 'p:/?', database: 'd d', transport: 'unix' })).toBe(
     `postgresql://a%40b:p%3A%2F%3F@/d%20d?host=${encodeURIComponent(socketDirectory)}&port=${port}`,
   )
-  expect(dsn({ transport: 'tls' })).toContain(`sslmode=verify-full&sslrootcert=${encodeURIComponent(tls!.rootCertificate)}`)
+  expect(dsn({ transport: 'tls' })).toContain(
+    `sslmode=verify-full&sslrootcert=${encodeURIComponent(tls!.rootCertificate)}`,
+  )
 })
 
 test('a fresh database is empty and its own', async () => {
