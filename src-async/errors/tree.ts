@@ -156,6 +156,15 @@ export class DbError extends globalThis.Error {
   }
 }
 
+/**
+ * Adds to what an error carries, or changes it, and composes its message again: for what is known only on the way up,
+ * such as the text the user wrote.
+ */
+export function amend(error: DbError, changes: Omit<ErrorDetails, 'cause'>, primaryMessage = error.primaryMessage): void {
+  assignDetails(error, primaryMessage, changes)
+  error.message = composeMessage(primaryMessage, error as ErrorDetails)
+}
+
 /** Misuse of the interface: a closed connection or cursor, re-entrance, calls out of order. */
 export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'

@@ -1,0 +1,37 @@
+/** Opens a connection of the async API: resolves the options, opens the session on this thread's event loop. */
+import { Connection } from './connection.ts'
+import { errorFromFailure, failureFromError } from './errors/failure.ts'
+import { warningFromServer } from './errors/server-error.ts'
+import { createFlowContext } from './flows/flow-context.ts'
+import { type ConnectOptions, resolveOptions } from './options/options.ts'
+import { openSession } from './wire/open-session.ts'
+import type { SessionEvents } from './wire/operations.ts'
+
+/**
+ * Connects to PostgreSQL.
+ * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; options and `PG*` variables
+ *   fill in what it leaves open.
+ * @throws OperationalError when no server can be reached or it refuses the login; ProgrammingError for bad options.
+ * @example
+ *   const con = await connect('postgres://localhost/shop')
+ *   const rows = await con.fetch('select * from item where price < $1', [10])
+ *   await con.close()
+ */
+export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
+  const resolved = resolveOptions(typeof dsn === 'string' ? { dsn, ...(options && { options }) } : { ...(dsn && { options: dsn }) })
+  const listeners = new Set<(notice: unknown) => void>()
+  const events: SessionEvents = {
+    notice(fields) {
+      for (const listener of listeners) listener(warningFromServer(fields))
+    },
+    notification() {},
+    parameter() {},
+  }
+  try {
+    const session = await openSession(resolved.session, events)
+    const context = createFlowContext(session, resolved.statementCache, null)
+    return new Connection(session, context)
+  } catch (error) {
+    throw errorFromFailure(failureFromError(error))
+  }
+}

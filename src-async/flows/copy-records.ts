@@ -1,0 +1,213 @@
+/**
+ * `COPY … FROM STDIN` of records: rows as JavaScript values, encoded by the columns' types into COPY's binary format.
+ * The two ends of it, `startCopy` and `endCopy`, are flows; between them a face encodes and sends chunks at its own
+ * pace, because one face's records come from an iterable and the other's perhaps from an async one.
+ */
+import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import type { Codec } from '../values/codec.ts'
+import { quoteIdentifier } from '../values/sql.ts'
+import type { Column } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import { dueBegin, type FlowContext } from './flow-context.ts'
+import { resolveStatement } from './resolve-statement.ts'
+
+export interface CopyTarget {
+  readonly table: string
+  readonly schema?: string | undefined
+  /** All columns of the table, in its order, when missing. */
+  readonly columns?: readonly string[] | undefined
+  /** A condition on the incoming rows, verbatim. */
+  readonly where?: string | undefined
+}
+
+/** Bytes to gather before a chunk is sent. */
+const CHUNK_BYTES = 256 * 1024
+const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
+const TRAILER = -1
+
+/** Learns the columns' types and opens the COPY. @throws what the server says of the table or its columns. */
+export function* startCopy(context: FlowContext, target: CopyTarget): Flow<RecordEncoder> {
+  const table = target.schema === undefined ? quoteIdentifier(target.table) : quoteIdentifier(target.schema, target.table)
+  const names = target.columns?.map((name) => quoteIdentifier(name)).join(', ')
+  try {
+    const { statement } = yield* resolveStatement(context, `select ${names ?? '*'} from ${table} limit 0`, [])
+    const columns = statement.columns ?? []
+    const encoder = new RecordEncoder(context.out, columns, columns.map((column) => binaryCodec(context, column)))
+    const list = names === undefined ? '' : ` (${names})`
+    const where = target.where === undefined ? '' : ` WHERE ${target.where}`
+    yield* ask('copyInStart', {
+      sql: `COPY ${table}${list} FROM STDIN (FORMAT binary)${where}`,
+      begin: dueBegin(context),
+      closing: context.statements.takeClosing(),
+    })
+    return encoder
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/**
+ * The whole of it for records that are at hand. A source that throws, or a record that does not fit, undoes the COPY and
+ * is thrown on.
+ */
+export function* copyRecords(context: FlowContext, target: CopyTarget, records: Iterable<unknown>): Flow<string> {
+  const encoder = yield* startCopy(context, target)
+  const source = records[Symbol.iterator]()
+  let isDrained = false
+  try {
+    for (;;) {
+      try {
+        isDrained = fill(encoder, source)
+      } catch (error) {
+        yield* abandonCopy(context, error)
+        throw error
+      }
+      if (isDrained) return yield* endCopy(context, encoder)
+      yield* sendCopyChunk(context, encoder)
+    }
+  } finally {
+    if (!isDrained) source.return?.()
+  }
+}
+
+/** Encodes until a chunk is full. @returns whether the source is drained. */
+function fill(encoder: RecordEncoder, source: Iterator<unknown>): boolean {
+  while (!encoder.isFull) {
+    const step = source.next()
+    if (step.done === true) return true
+    encoder.add(step.value)
+  }
+  return false
+}
+
+export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Flow<void> {
+  try {
+    yield* ask('copyInData', { bytes: encoder.chunk() })
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+  encoder.clear()
+}
+
+/** Sends what is left and finishes. @returns the command tag, `COPY 42`. */
+export function* endCopy(context: FlowContext, encoder: RecordEncoder): Flow<string> {
+  encoder.finish()
+  yield* sendCopyChunk(context, encoder)
+  try {
+    return (yield* ask('copyInEnd', { failure: null })).tag
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/** Gives the COPY up after the client's own failure: the server undoes it; its answer to that is not news. */
+export function* abandonCopy(context: FlowContext, reason: unknown): Flow<void> {
+  const failure = reason instanceof Error ? reason.message : String(reason)
+  try {
+    yield* ask('copyInEnd', { failure })
+  } catch (error) {
+    noteFailure(context, reason)
+    if (context.state.isClosed) throw error
+  }
+}
+
+function binaryCodec(context: FlowContext, column: Column): Codec {
+  const codec = context.registry.codecFor(column.typeOid)
+  if (codec.format === 1) return codec
+  throw new NotSupportedError(
+    `COPY of records: column ${JSON.stringify(column.name)} is of type ${codec.name}, which has no binary encoder`,
+  )
+}
+
+/** Turns records into COPY's binary rows, in a buffer that is sent when it is full. */
+export class RecordEncoder {
+  readonly #out: ByteWriter
+  readonly #columns: readonly Column[]
+  readonly #codecs: readonly Codec[]
+  /** Records encoded so far. */
+  count = 0
+
+  constructor(out: ByteWriter, columns: readonly Column[], codecs: readonly Codec[]) {
+    this.#out = out
+    this.#columns = columns
+    this.#codecs = codecs
+    out.clear()
+    out.bytes(HEADER)
+  }
+
+  /** @throws ProgrammingError, DataError naming the record and the column; what was encoded before stays. */
+  add(record: unknown): void {
+    const out = this.#out
+    const start = out.length
+    try {
+      this.#encode(record)
+    } catch (error) {
+      out.truncate(start)
+      throw error
+    }
+    this.count += 1
+  }
+
+  /** Whether there is enough for a chunk. */
+  get isFull(): boolean {
+    return this.#out.length >= CHUNK_BYTES
+  }
+
+  /** What is to be sent, valid until the next record. */
+  chunk(): Uint8Array {
+    return this.#out.view()
+  }
+
+  clear(): void {
+    this.#out.clear()
+  }
+
+  finish(): void {
+    this.#out.int16(TRAILER)
+  }
+
+  #encode(record: unknown): void {
+    const width = this.#codecs.length
+    if (!Array.isArray(record)) {
+      throw new ProgrammingError(`record #${this.count}: expected an array of ${width} values, got ${kindOf(record)}`)
+    }
+    if (record.length !== width) {
+      throw new ProgrammingError(`record #${this.count}: ${width} values expected, ${record.length} given`)
+    }
+    const out = this.#out
+    out.int16(width)
+    for (let index = 0; index < width; index++) {
+      const value: unknown = record[index]
+      if (value === undefined) {
+        throw new ProgrammingError(`record #${this.count}, column ${this.#name(index)} is undefined; use null`)
+      }
+      if (value === null) {
+        out.int32(-1)
+        continue
+      }
+      const length = out.reserveInt32()
+      try {
+        this.#codecs[index]?.encode(out, value)
+      } catch (error) {
+        throw this.#located(error, index)
+      }
+      out.patchLength(length)
+    }
+  }
+
+  #located(error: unknown, index: number): Error {
+    const reason = error instanceof Error ? error.message : String(error)
+    const message = `record #${this.count}, column ${this.#name(index)}: ${reason}`
+    return error instanceof DbError ? new DataError(message) : new DataError(message, { cause: error })
+  }
+
+  #name(index: number): string {
+    return JSON.stringify(this.#columns[index]?.name ?? '')
+  }
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : typeof value
+}

@@ -1,0 +1,44 @@
+/**
+ * What every failure of a flow passes on its way up: it learns the text it is about and a hint the server cannot give,
+ * and the first failure of a transaction is kept, so that "current transaction is aborted", which is all the server says
+ * from then on, can name its culprit.
+ */
+import { hintFor, withHint } from '../errors/hints.ts'
+import { DbError, amend } from '../errors/tree.ts'
+import type { FlowContext } from './flow-context.ts'
+
+const IN_FAILED_SQL_TRANSACTION = '25P02'
+
+/**
+ * Records a failure.
+ * @param sql the text the server saw.
+ * @returns the error to throw.
+ */
+export function noteFailure(context: FlowContext, error: unknown, sql?: string): unknown {
+  const told = error instanceof DbError ? explained(context, error, sql) : error
+  if (context.state.transactionStatus !== 'E') {
+    context.firstFailure = null
+    return told
+  }
+  if (told instanceof DbError && told.sqlstate === IN_FAILED_SQL_TRANSACTION) return withFirstFailure(context, told)
+  // A savepoint rolled back to may be followed by another failure; the latest culprit is the one that counts.
+  context.firstFailure = told
+  return told
+}
+
+/** Gives the error the first failure of the transaction as its `cause`, and its words as DETAIL. */
+export function withFirstFailure<E extends DbError>(context: FlowContext, error: E): E {
+  const first = context.firstFailure
+  if (!(first instanceof Error) || error.cause !== undefined) return error
+  Object.defineProperty(error, 'cause', { value: first, enumerable: false, configurable: true, writable: true })
+  const words = first instanceof DbError ? first.primaryMessage : first.message
+  amend(error, { detail: `The transaction failed earlier with ${first.name}: ${words}` })
+  return error
+}
+
+function explained(context: FlowContext, error: DbError, sql: string | undefined): DbError {
+  if (error.severity === undefined) return error
+  if (sql !== undefined && error.query === undefined) amend(error, { query: sql })
+  const circumstances = { implicitTransaction: context.begin !== null, cachedStatement: true }
+  return withHint(error, hintFor(error, circumstances))
+}

@@ -1,0 +1,51 @@
+/**
+ * What the flows of one connection share: its state as the server tells it, the caches, and scratch memory. Made by a
+ * face when it opens a connection; holds nothing of either thread's plumbing.
+ */
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { CodecRegistry } from '../values/registry.ts'
+import type { SessionState } from '../wire/operations.ts'
+import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
+
+export interface FlowContext {
+  readonly state: SessionState
+  readonly registry: CodecRegistry
+  readonly statements: StatementCache
+  /** Scratch for the arguments of the statement being sent. */
+  readonly out: ByteWriter
+  /** The SQL that opens a transaction before a statement when none is open; null in autocommit. */
+  begin: string | null
+  /** The BEGIN of a `transaction(fn)` that no statement has needed yet. */
+  scopeBegin: string | null
+  /** How many `transaction(fn)` are open, one inside the other. */
+  scopeDepth: number
+  /** What failed the transaction that is open now: the error that names the culprit. */
+  firstFailure: unknown
+}
+
+/** A fresh connection's context; `begin` null means autocommit. */
+export function createFlowContext(
+  state: SessionState,
+  limits: StatementCacheLimits,
+  begin: string | null,
+): FlowContext {
+  return {
+    state,
+    registry: new CodecRegistry(),
+    statements: new StatementCache(limits),
+    out: new ByteWriter(4096),
+    begin,
+    scopeBegin: null,
+    scopeDepth: 0,
+    firstFailure: null,
+  }
+}
+
+/** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
+export function dueBegin(context: FlowContext): string | null {
+  if (context.state.transactionStatus !== 'I') return null
+  const { scopeBegin } = context
+  if (scopeBegin === null) return context.scopeDepth > 0 ? null : context.begin
+  context.scopeBegin = null
+  return scopeBegin
+}

@@ -1,0 +1,48 @@
+/**
+ * A text of any number of statements in one Query message, never split on the client: the server's own rules about
+ * implicit transactions hold. Values come as text.
+ */
+import type { Column, ResultSink } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import { dueBegin, type FlowContext } from './flow-context.ts'
+
+/** Drops rows and keeps the command tags. */
+export class TagSink implements ResultSink {
+  readonly tags: string[] = []
+
+  take(): void {}
+
+  complete(_columns: readonly Column[] | null, tag: string): void {
+    this.tags.push(tag)
+  }
+}
+
+/** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
+export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
+  const { statements } = context
+  const heeding: ResultSink = {
+    take: (bytes, start, end) => results.take(bytes, start, end),
+    complete(columns, tag) {
+      statements.heed(tag)
+      results.complete(columns, tag)
+    },
+  }
+  try {
+    yield* ask('simpleQuery', {
+      sql,
+      results: heeding,
+      begin: begin ? dueBegin(context) : null,
+      closing: statements.takeClosing(),
+    })
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/** Runs one or more commands whose rows do not matter. @returns the last command tag, `''` when there was none. */
+export function* runCommand(context: FlowContext, sql: string, begin = true): Flow<string> {
+  const sink = new TagSink()
+  yield* runScript(context, sql, sink, begin)
+  return sink.tags.at(-1) ?? ''
+}

@@ -1,0 +1,79 @@
+/**
+ * One statement, its arguments, its rows: the flow behind every fetch and every single execute. Recovers from a plan
+ * that went stale or a statement the server lost, where nothing has happened yet that a second try would repeat.
+ */
+import { DbError } from '../errors/tree.ts'
+import { encodeArguments } from '../values/encode-arguments.ts'
+import type { Statement } from '../values/statement.ts'
+import type { RowSink } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import { dueBegin, type FlowContext } from './flow-context.ts'
+import { resolveStatement } from './resolve-statement.ts'
+import { runCommand } from './run-script.ts'
+
+export interface StatementRequest {
+  readonly sql: string
+  readonly values: readonly unknown[]
+  /** Type OIDs the caller asks for, by parameter. */
+  readonly hints?: readonly number[]
+  /** Most rows wanted, 0 for all. */
+  readonly rowLimit?: number
+  /** Where the rows of this statement go; asked anew for every attempt. */
+  sinkFor(statement: Statement): RowSink
+}
+
+export interface StatementResult {
+  readonly statement: Statement
+  /** The command tag; null when the row limit ended it early. */
+  readonly tag: string | null
+}
+
+const FEATURE_NOT_SUPPORTED = '0A000'
+const INVALID_SQL_STATEMENT_NAME = '26000'
+
+/** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
+export function* runStatement(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
+  const wasIdle = context.state.transactionStatus === 'I'
+  const { scopeBegin } = context
+  try {
+    return yield* attempt(context, request)
+  } catch (error) {
+    if (!wasIdle || !isLostPlan(error) || context.state.isClosed) throw noteFailure(context, error, request.sql)
+  }
+  // The plan was refused before it ran, and the transaction, if one was begun, held nothing else: once more from scratch.
+  context.statements.clear()
+  if (context.state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
+  context.scopeBegin = scopeBegin
+  try {
+    return yield* attempt(context, request)
+  } catch (error) {
+    throw noteFailure(context, error, request.sql)
+  }
+}
+
+function* attempt(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
+  const { sql, values, hints } = request
+  const { statement } = yield* resolveStatement(context, sql, values, hints)
+  const { out, statements } = context
+  out.clear()
+  encodeArguments(out, statement, values)
+  const reply = yield* ask('execute', {
+    name: statement.name,
+    parse: statement.name === '' ? statement : null,
+    bind: out.view(),
+    rowLimit: request.rowLimit ?? 0,
+    rows: request.sinkFor(statement),
+    begin: dueBegin(context),
+    closing: statements.takeClosing(),
+  })
+  if (reply.tag !== null) statements.heed(reply.tag)
+  return { statement, tag: reply.tag }
+}
+
+/** A cached plan whose result changed its shape, or a statement the server has lost. */
+function isLostPlan(error: unknown): boolean {
+  if (!(error instanceof DbError)) return false
+  if (error.sqlstate === INVALID_SQL_STATEMENT_NAME) return true
+  return error.sqlstate === FEATURE_NOT_SUPPORTED && error.serverSourceFunction === 'RevalidateCachedQuery'
+}

@@ -1,0 +1,95 @@
+/**
+ * Server-side statements by their text: an LRU with asyncpg's three limits. What falls out is not closed at once; its
+ * name waits here and travels with the next flight, so that eviction costs no trip of its own.
+ */
+import type { Statement } from '../values/statement.ts'
+
+export interface StatementCacheLimits {
+  /** Most statements kept; 0 turns the cache off, and statements are unnamed then (for poolers). */
+  readonly size: number
+  /** Longest life of an entry from its insertion; 0 for no limit. */
+  readonly lifetimeMs: number
+  /** Texts longer than this, in UTF-16 units, are not cached; 0 for no limit. */
+  readonly maxSqlLength: number
+}
+
+interface Entry {
+  readonly statement: Statement
+  readonly expiresAtMs: number
+}
+
+const NOTHING_TO_CLOSE: readonly string[] = []
+
+export class StatementCache {
+  readonly #limits: StatementCacheLimits
+  readonly #entries = new Map<string, Entry>()
+  #closing: string[] = []
+  #names = 0
+
+  constructor(limits: StatementCacheLimits) {
+    this.#limits = limits
+  }
+
+  /** Whether a statement with this text may have a name and be kept. */
+  isCacheable(sql: string): boolean {
+    const { size, maxSqlLength } = this.#limits
+    return size > 0 && (maxSqlLength === 0 || sql.length <= maxSqlLength)
+  }
+
+  get(key: string): Statement | null {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return null
+    if (entry.expiresAtMs < Date.now()) {
+      this.forget(key)
+      return null
+    }
+    // Insertion order is the order of use: a hit moves to the end.
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    return entry.statement
+  }
+
+  put(key: string, statement: Statement): void {
+    this.forget(key)
+    const { size, lifetimeMs } = this.#limits
+    this.#entries.set(key, { statement, expiresAtMs: lifetimeMs > 0 ? Date.now() + lifetimeMs : Infinity })
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= size) break
+      this.forget(oldest)
+    }
+  }
+
+  /** Drops one entry; the server's half is closed with the next flight. */
+  forget(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    this.#closing.push(entry.statement.name)
+  }
+
+  /** Drops every entry of which the server may have lost or outdated its half. */
+  clear(): void {
+    for (const key of [...this.#entries.keys()]) this.forget(key)
+  }
+
+  /** Looks at the tag of a finished command: after some of them the server has dropped every statement by itself. */
+  heed(tag: string): void {
+    if (tag !== 'DISCARD ALL' && tag !== 'DEALLOCATE ALL') return
+    this.#entries.clear()
+    this.#closing = []
+  }
+
+  /** Statements to be closed in the flight about to leave; the caller sends them. */
+  takeClosing(): readonly string[] {
+    if (this.#closing.length === 0) return NOTHING_TO_CLOSE
+    const closing = this.#closing
+    this.#closing = []
+    return closing
+  }
+
+  /** A name no statement of this connection has had. */
+  nextName(): string {
+    this.#names += 1
+    return `syncpg_${this.#names}`
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Steps a flow with `await`, and gives every error a stack that begins in the caller's code: an error made in a socket's
+ * callback knows nothing of who asked, so it is made again here, inside the async call that failed.
+ */
+import { errorFromFailure, failureFromError } from './errors/failure.ts'
+import { DbError } from './errors/tree.ts'
+import type { Asked, Flow } from './flows/ask.ts'
+import type { OperationName, Operations, ReplyOf } from './wire/operations.ts'
+
+type Performer = (request: unknown) => Promise<ReplyOf<OperationName>>
+
+export async function runFlow<T>(flow: Flow<T>, session: Operations): Promise<T> {
+  try {
+    let step = flow.next()
+    while (step.done !== true) {
+      const asked: Asked = step.value
+      let reply: ReplyOf<OperationName>
+      try {
+        // Each operation takes its own request type, which the flow's `ask` has checked.
+        reply = await (session[asked.operation] as Performer)(asked.request)
+      } catch (error) {
+        step = flow.throw(error)
+        continue
+      }
+      step = flow.next(reply)
+    }
+    return step.value
+  } catch (error) {
+    throw onCallersStack(error)
+  }
+}
+
+function onCallersStack(error: unknown): unknown {
+  if (!(error instanceof DbError)) return error
+  const { cause } = error
+  const again = errorFromFailure(failureFromError(error))
+  if (cause !== undefined) {
+    Object.defineProperty(again, 'cause', { value: cause, enumerable: false, configurable: true, writable: true })
+  }
+  return again
+}

@@ -1,0 +1,332 @@
+/**
+ * The main thread's side of a session: each operation is a request in shared memory, a sleep, and a reply out of the
+ * ring. Every sleep is sliced and bounded by the worker's life; every reply carries its request's number, and a call
+ * whose stack was torn off is settled (cancelled, drained) before the next one, so no reply is ever taken for another's.
+ */
+import { ByteWriter } from '../src-async/bytes/byte-writer.ts'
+import { type Failure, errorFromFailure } from '../src-async/errors/failure.ts'
+import { InterfaceError, OperationalError } from '../src-async/errors/tree.ts'
+import type { SessionOptions } from '../src-async/options/session-options.ts'
+import type {
+  BlockingOperations,
+  CloseRequest,
+  CopyInDataRequest,
+  CopyInEndReply,
+  CopyInEndRequest,
+  CopyInStartRequest,
+  DescribeReply,
+  DescribeRequest,
+  ExecuteManyReply,
+  ExecuteManyRequest,
+  ExecuteReply,
+  ExecuteRequest,
+  Nothing,
+  OperationName,
+  ReplyOf,
+  RequestOf,
+  SessionEvents,
+  SimpleQueryReply,
+  SimpleQueryRequest,
+  TransactionStatus,
+} from '../src-async/wire/operations.ts'
+import type { Column, ResultSink, RowSink } from '../src-async/wire/row-sink.ts'
+import {
+  DEFAULT_RING_BYTES,
+  RECORD,
+  REQUEST_MAX_BYTES,
+  type RecordKind,
+  type SessionBlock,
+  WORD,
+  sessionBlockBytes,
+  viewSessionBlock,
+} from './channel/layout.ts'
+import {
+  type OpenReply,
+  type SessionEvent,
+  readExecuteReply,
+  readJson,
+  writeOpen,
+  writeRequest,
+} from './channel/messages.ts'
+import { type RecordHandler, RingReader } from './channel/ring.ts'
+import { type WorkerHost, workerHost } from './spawn.ts'
+
+/** A sleep's longest slice: the worker's life is looked at after each. */
+const SLICE_MS = 250
+/** How long a torn call may take to be cancelled and drained before the session is given up. */
+const SETTLE_MS = 5000
+/** Added to the worker's own time limit for connecting, which normally strikes first. */
+const OPEN_GRACE_MS = 5000
+
+const DROPPED: ResultSink = { take() {}, complete() {} }
+
+/** What the channel lets a caller choose. */
+export interface ChannelOptions {
+  /** Bytes of the response ring, a power of two. */
+  readonly ringBytes: number
+}
+
+export const DEFAULT_CHANNEL: ChannelOptions = { ringBytes: DEFAULT_RING_BYTES }
+
+type Outcome = { readonly reply: unknown } | { readonly failure: Failure }
+
+export class BlockingSession implements BlockingOperations, RecordHandler {
+  readonly #host: WorkerHost
+  readonly #block: SessionBlock
+  readonly #reader: RingReader
+  readonly #events: SessionEvents
+  readonly #sessionId: number
+  readonly #out = new ByteWriter(4096)
+  /** Number of the latest request. */
+  #requestId = 0
+  /** Number of the request whose reply has not been taken, 0 when there is none. */
+  #dueId = 0
+  #dueName: OperationName | 'open' = 'open'
+  #sink: RowSink | ResultSink = DROPPED
+  #outcome: Outcome | null = null
+  #isClosed = false
+  #isInCallback = false
+  #parameters = new Map<string, string>()
+  #backendPid = 0
+  #canCancel = true
+
+  /**
+   * Opens a session in the worker of this thread.
+   * @throws OperationalError when the worker does not start or no server lets us in.
+   */
+  constructor(options: SessionOptions, events: SessionEvents, channel: ChannelOptions = DEFAULT_CHANNEL) {
+    this.#host = workerHost()
+    this.#events = events
+    const shared = new SharedArrayBuffer(sessionBlockBytes(channel.ringBytes))
+    this.#block = viewSessionBlock(shared)
+    this.#reader = new RingReader(this.#block, () => this.#host.callAttention())
+    this.#sessionId = this.#host.attach(shared)
+    try {
+      this.#open(options)
+    } catch (error) {
+      this.#isClosed = true
+      this.#host.detach(this.#sessionId)
+      throw error
+    }
+  }
+
+  get transactionStatus(): TransactionStatus {
+    const code = Atomics.load(this.#block.words, WORD.transactionStatus)
+    return code === 0x54 ? 'T' : code === 0x45 ? 'E' : 'I'
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed || this.#host.isDead || Atomics.load(this.#block.words, WORD.isClosed) === 1
+  }
+
+  get backendPid(): number {
+    return this.#backendPid
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters
+  }
+
+  get canCancel(): boolean {
+    return this.#canCancel
+  }
+
+  describe(request: DescribeRequest): DescribeReply {
+    return this.#perform('describe', request, DROPPED)
+  }
+
+  execute(request: ExecuteRequest): ExecuteReply {
+    return this.#perform('execute', request, request.rows)
+  }
+
+  executeMany(request: ExecuteManyRequest): ExecuteManyReply {
+    return this.#perform('executeMany', request, request.rows)
+  }
+
+  simpleQuery(request: SimpleQueryRequest): SimpleQueryReply {
+    return this.#perform('simpleQuery', request, request.results)
+  }
+
+  copyInStart(request: CopyInStartRequest): Nothing {
+    return this.#perform('copyInStart', request, DROPPED)
+  }
+
+  copyInData(request: CopyInDataRequest): Nothing {
+    return this.#perform('copyInData', request, DROPPED)
+  }
+
+  copyInEnd(request: CopyInEndRequest): CopyInEndReply {
+    return this.#perform('copyInEnd', request, DROPPED)
+  }
+
+  /** Nothing can be running when a blocking caller has the thread, except a call that was torn off: that is settled. */
+  cancel(): Nothing {
+    this.#settle()
+    return {}
+  }
+
+  close(request: CloseRequest): Nothing {
+    if (this.#isClosed) return {}
+    try {
+      if (!this.isClosed) {
+        this.#settle()
+        this.#send('close', request)
+        this.#await(request.timeoutMs + SLICE_MS)
+      }
+    } catch {
+      // Closing never fails: what is left of the session dies with its socket.
+    }
+    this.#isClosed = true
+    this.#host.detach(this.#sessionId)
+    return {}
+  }
+
+  /** Reads what the worker has said unasked so far; does not wait. */
+  poll(): void {
+    if (this.#dueId === 0) this.#reader.drain(this)
+  }
+
+  /** A record of the ring. Called by the reader. */
+  record(kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void {
+    if (kind === RECORD.event) {
+      this.#event(readJson(bytes, start, end) as SessionEvent)
+      return
+    }
+    // Rows and replies of a request nobody waits for any more.
+    if (id !== this.#dueId) return
+    if (kind === RECORD.rows) {
+      this.#sink.take(bytes, start, end)
+    } else if (kind === RECORD.result) {
+      const { columns, tag } = readJson(bytes, start, end) as { columns: Column[] | null; tag: string }
+      if ('complete' in this.#sink) this.#sink.complete(columns, tag)
+    } else if (kind === RECORD.failure) {
+      this.#outcome = { failure: readJson(bytes, start, end) as Failure }
+    } else {
+      const isHot = this.#dueName === 'execute'
+      this.#outcome = { reply: isHot ? readExecuteReply(bytes, start, end) : readJson(bytes, start, end) }
+    }
+  }
+
+  #open(options: SessionOptions): void {
+    const out = this.#out
+    out.clear()
+    writeOpen(out, options)
+    this.#post('open', DROPPED)
+    const { connectTimeoutMs } = options
+    const reply = this.#await(connectTimeoutMs > 0 ? connectTimeoutMs + OPEN_GRACE_MS : Infinity) as OpenReply
+    this.#backendPid = reply.backendPid
+    this.#canCancel = reply.canCancel
+    this.#parameters = new Map(reply.parameters)
+  }
+
+  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: RowSink | ResultSink): ReplyOf<N> {
+    if (this.isClosed) throw new InterfaceError('connection is closed')
+    if (this.#isInCallback) {
+      throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
+    }
+    this.#settle()
+    this.#send(name, request, sink)
+    return this.#await(Infinity) as ReplyOf<N>
+  }
+
+  #send<N extends OperationName>(name: N, request: RequestOf<N>, sink: RowSink | ResultSink = DROPPED): void {
+    const out = this.#out
+    out.clear()
+    writeRequest(out, name, request)
+    this.#post(name, sink)
+  }
+
+  /** Puts the request in `#out` where the worker finds it, and rings. */
+  #post(name: OperationName | 'open', sink: RowSink | ResultSink): void {
+    const { words, request } = this.#block
+    const bytes = this.#out.view()
+    const isElsewhere = bytes.length > REQUEST_MAX_BYTES
+    if (isElsewhere) {
+      const shared = new SharedArrayBuffer(bytes.length)
+      Buffer.from(shared).set(bytes)
+      this.#host.lend(this.#sessionId, shared)
+    } else {
+      request.set(bytes)
+    }
+    this.#out.clear()
+    this.#requestId = (this.#requestId + 1) | 0 || 1
+    this.#dueName = name
+    this.#sink = sink
+    this.#outcome = null
+    Atomics.store(words, WORD.requestIsElsewhere, isElsewhere ? 1 : 0)
+    Atomics.store(words, WORD.requestBytes, bytes.length)
+    // From here on the reply is due, whatever becomes of this stack.
+    this.#dueId = this.#requestId
+    Atomics.store(words, WORD.requestId, this.#requestId)
+    this.#host.ring()
+  }
+
+  /** Sleeps until the due reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
+  #await(timeoutMs: number): unknown {
+    const outcome = this.#sleep(timeoutMs)
+    if (outcome === null) {
+      this.#isClosed = true
+      throw new OperationalError(`no answer from the worker within ${timeoutMs} ms: the connection is given up`)
+    }
+    this.#dueId = 0
+    this.#sink = DROPPED
+    this.#outcome = null
+    if ('failure' in outcome) throw errorFromFailure(outcome.failure)
+    return outcome.reply
+  }
+
+  #sleep(timeoutMs: number): Outcome | null {
+    const { words } = this.#block
+    const deadlineMs = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs
+    let isWatching = false
+    for (;;) {
+      const seen = Atomics.load(words, WORD.event)
+      this.#reader.drain(this)
+      if (this.#outcome !== null) return this.#outcome
+      Atomics.store(words, WORD.mainWaits, 1)
+      const woken = Atomics.wait(words, WORD.event, seen, SLICE_MS)
+      Atomics.store(words, WORD.mainWaits, 0)
+      if (woken !== 'timed-out' && !this.#host.isDead) continue
+      // A last look: the worker may have answered before it died.
+      this.#reader.drain(this)
+      if (this.#outcome !== null) return this.#outcome
+      if (isWatching) this.#host.examine()
+      else this.#host.watch()
+      if (this.#host.isDead) throw this.#host.obituary()
+      isWatching = true
+      if (performance.now() >= deadlineMs) return null
+    }
+  }
+
+  /** Ends a call whose stack was torn off: cancels what runs, drops what comes, and leaves the session ready or closed. */
+  #settle(): void {
+    if (this.#dueId === 0) return
+    this.#sink = DROPPED
+    if (this.#outcome === null) {
+      Atomics.store(this.#block.words, WORD.cancelId, this.#dueId)
+      this.#host.callAttention()
+      if (this.#sleep(SETTLE_MS) === null) {
+        this.#isClosed = true
+        this.#host.detach(this.#sessionId)
+        throw new OperationalError('an interrupted statement could not be cancelled in time: the connection is closed')
+      }
+    }
+    this.#dueId = 0
+    this.#outcome = null
+  }
+
+  #event(event: SessionEvent): void {
+    // Whatever happens to the flag when a listener's stack is torn off, the next turn of the loop puts it right.
+    this.#isInCallback = true
+    try {
+      if (event.kind === 'notice') this.#events.notice(event.fields)
+      else if (event.kind === 'notification') this.#events.notification(event.notification)
+      else {
+        this.#parameters.set(event.name, event.value)
+        this.#events.parameter(event.name, event.value)
+      }
+    } finally {
+      this.#isInCallback = false
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * The shared memory, every word of it named. A host block belongs to a worker, a session block to one session; both are
+ * made by the main thread and handed over through synckit. Words are Int32 and only touched through `Atomics`.
+ */
+
+/** Words of the host block. */
+export const HOST = {
+  /** Moves with every request; the worker sleeps on it between statements. */
+  bell: 0,
+  /** 1: the worker looks at the bell before it sleeps, or sleeps on it. 0: it is in its event loop. */
+  watchesBell: 1,
+  /** Moves to reach a worker that is in its event loop: requests, cancels, room in a ring. */
+  attention: 2,
+  /** 1 while the main thread makes a synckit call, for which the worker must be in its event loop. */
+  controlDue: 3,
+  /** Moves every `HEARTBEAT_MS` while the worker's event loop turns. */
+  heartbeat: 4,
+  /** 0 alive, 1 gone. Set by the worker's own hooks; a death by memory sets nothing. */
+  death: 5,
+  /** Bytes of UTF-8 after the words that say what it died of. */
+  deathTextBytes: 6,
+  /** The worker's thread id as Linux counts it, 0 where unknown: what tells a dead thread from a starved one. */
+  osThreadId: 7,
+} as const
+
+export const HOST_WORDS = 16
+export const DEATH_TEXT_OFFSET = HOST_WORDS * 4
+export const DEATH_TEXT_MAX_BYTES = 4032
+export const HOST_BYTES = DEATH_TEXT_OFFSET + DEATH_TEXT_MAX_BYTES
+
+/** Words of a session block. */
+export const WORD = {
+  /** Moves with everything the worker has to say; the main thread sleeps on it. */
+  event: 0,
+  /** 1 while the main thread is about to sleep or sleeps: only then is a notify worth its price. */
+  mainWaits: 1,
+  /** Number of the latest request. */
+  requestId: 2,
+  requestBytes: 3,
+  /** 0: the request lies in this block. 1: in the array handed over for it. */
+  requestIsElsewhere: 4,
+  /** Bytes ever written to and read from the ring, modulo 2^32. */
+  ringWritten: 5,
+  ringRead: 6,
+  /** 1 while the worker waits for room in the ring. */
+  roomWanted: 7,
+  /** The latest request the main thread wants cancelled. */
+  cancelId: 8,
+  /** Character code of the transaction status. */
+  transactionStatus: 9,
+  isClosed: 10,
+} as const
+
+export const SESSION_WORDS = 32
+export const REQUEST_OFFSET = SESSION_WORDS * 4
+/** Room for a 256 kB chunk of a batch or a COPY with an element more than it was meant to hold. */
+export const REQUEST_MAX_BYTES = 320 * 1024
+export const DEFAULT_RING_BYTES = 1 << 20
+export const MIN_RING_BYTES = 4096
+
+export const HEARTBEAT_MS = 200
+/** How long the worker sleeps on the bell after a statement before it goes back to its event loop. */
+export const BELL_GRACE_MS = 100
+
+/** Kinds of record in the ring. */
+export const RECORD = {
+  /** A run of whole DataRow messages. */
+  rows: 1,
+  /** The end of one result of a multi-statement string, as JSON. */
+  result: 2,
+  /** The reply: the request is done. */
+  reply: 3,
+  /** The request failed, as JSON of a `Failure`. */
+  failure: 4,
+  /** Said unasked: a notice, a notification, a parameter, as JSON. */
+  event: 5,
+} as const
+
+export type RecordKind = (typeof RECORD)[keyof typeof RECORD]
+
+/** Header of a record: kind, request number, bytes of this piece, bytes from this piece to the end of the message. */
+export const RECORD_HEADER_BYTES = 16
+/** Records begin at multiples of this. */
+export const RECORD_ALIGNMENT = 8
+/** With less than this before the end of the ring, both sides go on at its start. */
+export const RECORD_MIN_BYTES = 24
+
+/** The views of a session block. */
+export interface SessionBlock {
+  readonly words: Int32Array
+  readonly request: Buffer
+  readonly ring: Buffer
+}
+
+export function sessionBlockBytes(ringBytes: number): number {
+  return REQUEST_OFFSET + REQUEST_MAX_BYTES + ringBytes
+}
+
+export function viewSessionBlock(shared: SharedArrayBuffer): SessionBlock {
+  const ringOffset = REQUEST_OFFSET + REQUEST_MAX_BYTES
+  return {
+    words: new Int32Array(shared, 0, SESSION_WORDS),
+    request: Buffer.from(shared, REQUEST_OFFSET, REQUEST_MAX_BYTES),
+    ring: Buffer.from(shared, ringOffset, shared.byteLength - ringOffset),
+  }
+}

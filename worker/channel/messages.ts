@@ -1,0 +1,137 @@
+/**
+ * Requests and replies as bytes. What is hot (`execute`) is written by hand; the rest is a JSON head and a payload of
+ * bytes. Sinks do not cross: the rows of a request come back as records of the ring.
+ */
+import { ByteReader } from '../../src-async/bytes/byte-reader.ts'
+import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
+import type { SessionOptions } from '../../src-async/options/session-options.ts'
+import type {
+  ExecuteReply,
+  ExecuteRequest,
+  Notification,
+  OperationName,
+  RequestOf,
+  ServerMessageFields,
+} from '../../src-async/wire/operations.ts'
+import type { ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
+
+/** Everything that travels as a request: the operations, and the opening of the session they are asked of. */
+export type RequestName = OperationName | 'open'
+
+const NAMES: readonly RequestName[] = [
+  'open',
+  'execute',
+  'describe',
+  'executeMany',
+  'simpleQuery',
+  'copyInStart',
+  'copyInData',
+  'copyInEnd',
+  'cancel',
+  'close',
+]
+const CODES = new Map(NAMES.map((name, code) => [name, code]))
+
+export interface OpenReply {
+  readonly backendPid: number
+  readonly parameters: readonly (readonly [string, string])[]
+  readonly canCancel: boolean
+}
+
+/** What the server said unasked. */
+export type SessionEvent =
+  | { readonly kind: 'notice'; readonly fields: ServerMessageFields }
+  | { readonly kind: 'notification'; readonly notification: Notification }
+  | { readonly kind: 'parameter'; readonly name: string; readonly value: string }
+
+const HAS_HEAD = 1
+
+/** Writes a request; the writer is the caller's to clear. */
+export function writeRequest<N extends OperationName>(out: ByteWriter, name: N, request: RequestOf<N>): void {
+  out.uint8(CODES.get(name) ?? 0)
+  if (name === 'execute') writeExecute(out, request as ExecuteRequest)
+  else writeOther(out, request)
+}
+
+export function writeOpen(out: ByteWriter, options: SessionOptions): void {
+  out.uint8(CODES.get('open') ?? 0)
+  writeHead(out, options)
+}
+
+function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
+  const { name, rowLimit, parse, begin, closing, bind } = request
+  const hasHead = parse !== null || begin !== null || closing.length > 0
+  out.cstring(name).int32(rowLimit).uint8(hasHead ? HAS_HEAD : 0)
+  if (hasHead) writeHead(out, { begin, closing, parse: parse && { sql: parse.sql, parameterTypes: parse.parameterTypes } })
+  out.bytes(bind)
+}
+
+function writeOther(out: ByteWriter, request: object): void {
+  const head: Record<string, unknown> = {}
+  let payload: Uint8Array | null = null
+  for (const [key, value] of Object.entries(request)) {
+    if (value instanceof Uint8Array) payload = value
+    else if (key === 'parse' && value !== null) head[key] = { sql: value.sql, parameterTypes: value.parameterTypes }
+    else if (key !== 'rows' && key !== 'results') head[key] = value
+  }
+  writeHead(out, head)
+  if (payload !== null) out.bytes(payload)
+}
+
+function writeHead(out: ByteWriter, head: unknown): void {
+  const length = out.reserveInt32()
+  out.utf8(JSON.stringify(head)).patchLength(length)
+}
+
+/** Reads the name of the request the reader stands at. */
+export function readRequestName(input: ByteReader): RequestName {
+  const name = NAMES[input.uint8()]
+  if (name === undefined) throw new RangeError('bug: unknown request')
+  return name
+}
+
+/** The rest of an `execute`; `bind` is a window on the reader's bytes. */
+export function readExecute(input: ByteReader, rows: RowSink): ExecuteRequest {
+  const name = input.cstring()
+  const rowLimit = input.int32()
+  const head = input.uint8() === HAS_HEAD ? readHead(input) : EMPTY_HEAD
+  const bind = readPayload(input)
+  return { ...(head as Pick<ExecuteRequest, 'begin' | 'closing' | 'parse'>), name, rowLimit, bind, rows }
+}
+
+const EMPTY_HEAD = { begin: null, closing: [], parse: null }
+
+/** The rest of any other operation; `bytes` and `binds` are windows on the reader's bytes. */
+export function readOther<N extends OperationName>(input: ByteReader, name: N, sink: ResultSink): RequestOf<N> {
+  const head = readHead(input)
+  if (name === 'executeMany') return { ...head, binds: readPayload(input), rows: sink } as unknown as RequestOf<N>
+  if (name === 'simpleQuery') return { ...head, results: sink } as unknown as RequestOf<N>
+  if (name === 'copyInData') return { ...head, bytes: readPayload(input) } as unknown as RequestOf<N>
+  return head as RequestOf<N>
+}
+
+export function readOpen(input: ByteReader): SessionOptions {
+  return readHead(input) as SessionOptions
+}
+
+function readHead(input: ByteReader): object {
+  return JSON.parse(input.utf8(input.int32())) as object
+}
+
+function readPayload(input: ByteReader): Uint8Array {
+  return input.bytes.subarray(input.position, input.end)
+}
+
+/** A reply to `execute`: 1 when the portal was suspended, else 0 and the tag. */
+export function writeExecuteReply(out: ByteWriter, reply: ExecuteReply): void {
+  if (reply.tag === null) out.uint8(1)
+  else out.uint8(0).utf8(reply.tag)
+}
+
+export function readExecuteReply(bytes: Buffer, start: number, end: number): ExecuteReply {
+  return { tag: bytes[start] === 1 ? null : bytes.latin1Slice(start + 1, end) }
+}
+
+export function readJson(bytes: Buffer, start: number, end: number): unknown {
+  return JSON.parse(bytes.utf8Slice(start, end))
+}

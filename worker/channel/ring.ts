@@ -1,0 +1,209 @@
+/**
+ * The response ring: one writer (the worker), one reader (the main thread), records of any length. A record that does
+ * not fit travels in pieces and is put together by the reader, so there is no cap anywhere. Positions only grow (modulo
+ * 2^32); the capacity is a power of two.
+ *
+ * Two orders must hold, or both threads sleep: what was written is published and the reader woken before the writer
+ * waits for room; `roomWanted` is set before the writer looks at the read position for the last time.
+ */
+import {
+  RECORD_ALIGNMENT,
+  RECORD_HEADER_BYTES,
+  RECORD_MIN_BYTES,
+  type RecordKind,
+  type SessionBlock,
+  WORD,
+} from './layout.ts'
+
+/** How long the writer sleeps for room before it gives its thread back and queues. The reader normally needs microseconds. */
+const ROOM_WAIT_MS = 20
+
+interface Queued {
+  readonly kind: RecordKind
+  readonly id: number
+  readonly bytes: Uint8Array
+  /** What of it is in the ring already. */
+  written: number
+}
+
+export class RingWriter {
+  readonly #words: Int32Array
+  readonly #ring: Buffer
+  readonly #header: Int32Array
+  readonly #mask: number
+  readonly #onBlocked: () => void
+  readonly #onDrained: () => void
+  #queue: Queued[] = []
+  #position = 0
+
+  /** `onBlocked` is called when records begin to queue, `onDrained` when the queue is empty again. */
+  constructor(block: SessionBlock, onBlocked: () => void, onDrained: () => void) {
+    this.#words = block.words
+    this.#ring = block.ring
+    this.#header = headerView(block.ring)
+    this.#mask = block.ring.length - 1
+    this.#onBlocked = onBlocked
+    this.#onDrained = onDrained
+  }
+
+  /** Puts a record into the ring, or, when the reader leaves no room for too long, into a queue of private copies. */
+  write(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number): void {
+    let at = start
+    if (this.#queue.length === 0) {
+      at = this.#push(kind, id, bytes, start, end, true)
+      if (at === DONE) return
+      this.#onBlocked()
+    }
+    this.#queue.push({ kind, id, bytes: bytes.slice(at, end), written: 0 })
+  }
+
+  /** Moves what is queued into the ring, as far as there is room. Called when the reader has made some. */
+  flush(): void {
+    if (this.#queue.length === 0) return
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const { kind, id, bytes } = next
+      const at = this.#push(kind, id, bytes, next.written, bytes.length, false)
+      if (at !== DONE) {
+        next.written = at
+        return
+      }
+      this.#queue.shift()
+    }
+    this.#onDrained()
+  }
+
+  /** @returns `DONE`, or the offset of the first byte for which there was no room. */
+  #push(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number, mayWait: boolean): number {
+    let at = start
+    for (;;) {
+      const offset = this.#recordOffset()
+      const untilEnd = this.#ring.length - offset
+      const wanted = Math.min(end - at, untilEnd - RECORD_HEADER_BYTES, this.#ring.length >> 2)
+      const room = this.#roomFor(wanted + RECORD_HEADER_BYTES, mayWait)
+      if (room < 0) return at
+      const piece = Math.min(end - at, untilEnd - RECORD_HEADER_BYTES, room - RECORD_HEADER_BYTES)
+      const head = offset >> 2
+      this.#header[head] = kind
+      this.#header[head + 1] = id
+      this.#header[head + 2] = piece
+      this.#header[head + 3] = end - at
+      if (piece > 0) this.#ring.set(bytes.subarray(at, at + piece), offset + RECORD_HEADER_BYTES)
+      this.#publish(RECORD_HEADER_BYTES + piece)
+      at += piece
+      if (at === end) return DONE
+    }
+  }
+
+  /** Where the next record begins; steps over an end too short for one. */
+  #recordOffset(): number {
+    const offset = this.#position & this.#mask
+    if (this.#ring.length - offset >= RECORD_MIN_BYTES) return offset
+    this.#position = (this.#position + this.#ring.length - offset) | 0
+    return 0
+  }
+
+  /** @returns the free bytes, at least `wanted`; -1 when there were not as many in time. */
+  #roomFor(wanted: number, mayWait: boolean): number {
+    const words = this.#words
+    for (;;) {
+      const read = Atomics.load(words, WORD.ringRead)
+      const free = this.#ring.length - ((this.#position - read) >>> 0)
+      if (free >= wanted) return free
+      Atomics.store(words, WORD.roomWanted, 1)
+      // The last look comes after the word is set: a reader that moved before it could not have seen the wish.
+      if (Atomics.load(words, WORD.ringRead) !== read) continue
+      if (!mayWait) return -1
+      const woken = Atomics.wait(words, WORD.ringRead, read, ROOM_WAIT_MS)
+      if (woken === 'timed-out' && Atomics.load(words, WORD.ringRead) === read) return -1
+    }
+  }
+
+  #publish(length: number): void {
+    const words = this.#words
+    this.#position = (this.#position + align(length)) | 0
+    Atomics.store(words, WORD.ringWritten, this.#position)
+    Atomics.add(words, WORD.event, 1)
+    if (Atomics.load(words, WORD.mainWaits) === 1) Atomics.notify(words, WORD.event)
+  }
+}
+
+const DONE = -1
+
+/** What the reader hands its records to. The bytes are the ring's, valid until the call returns, unless `isOwn`. */
+export interface RecordHandler {
+  record(kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void
+}
+
+export class RingReader {
+  readonly #words: Int32Array
+  readonly #ring: Buffer
+  readonly #header: Int32Array
+  readonly #mask: number
+  readonly #onRoom: () => void
+  #position = 0
+  /** A message that came in pieces, being put together. */
+  #assembly: Buffer | null = null
+  #assembled = 0
+
+  /** `onRoom` is called when the writer waits for room and some has been made. */
+  constructor(block: SessionBlock, onRoom: () => void) {
+    this.#words = block.words
+    this.#ring = block.ring
+    this.#header = headerView(block.ring)
+    this.#mask = block.ring.length - 1
+    this.#onRoom = onRoom
+  }
+
+  /** Takes out every record there is. A handler that throws has consumed its record. */
+  drain(handler: RecordHandler): void {
+    while (this.#position !== Atomics.load(this.#words, WORD.ringWritten)) this.#next(handler)
+  }
+
+  #next(handler: RecordHandler): void {
+    let offset = this.#position & this.#mask
+    if (this.#ring.length - offset < RECORD_MIN_BYTES) {
+      this.#position = (this.#position + this.#ring.length - offset) | 0
+      offset = 0
+    }
+    const head = offset >> 2
+    const kind = this.#header[head] as RecordKind
+    const id = this.#header[head + 1] as number
+    const piece = this.#header[head + 2] as number
+    const rest = this.#header[head + 3] as number
+    const start = offset + RECORD_HEADER_BYTES
+    const after = (this.#position + align(RECORD_HEADER_BYTES + piece)) | 0
+    if (piece === rest && this.#assembly === null) {
+      try {
+        handler.record(kind, id, this.#ring, start, start + piece)
+      } finally {
+        this.#release(after)
+      }
+      return
+    }
+    const assembly = (this.#assembly ??= Buffer.allocUnsafeSlow(rest))
+    assembly.set(this.#ring.subarray(start, start + piece), this.#assembled)
+    this.#assembled += piece
+    this.#release(after)
+    if (piece < rest) return
+    this.#assembly = null
+    this.#assembled = 0
+    handler.record(kind, id, assembly, 0, assembly.length)
+  }
+
+  #release(position: number): void {
+    const words = this.#words
+    this.#position = position
+    Atomics.store(words, WORD.ringRead, position)
+    if (Atomics.exchange(words, WORD.roomWanted, 0) === 0) return
+    Atomics.notify(words, WORD.ringRead)
+    this.#onRoom()
+  }
+}
+
+function align(length: number): number {
+  return (length + RECORD_ALIGNMENT - 1) & ~(RECORD_ALIGNMENT - 1)
+}
+
+function headerView(ring: Buffer): Int32Array {
+  return new Int32Array(ring.buffer, ring.byteOffset, ring.length >> 2)
+}

@@ -1,0 +1,167 @@
+/** One session in the worker: reads its request area, performs the operation, writes rows and the reply into its ring. */
+import type { ByteReader } from '../src-async/bytes/byte-reader.ts'
+import { ByteWriter } from '../src-async/bytes/byte-writer.ts'
+import { failureFromError } from '../src-async/errors/failure.ts'
+import { InterfaceError } from '../src-async/errors/tree.ts'
+import { openSession } from '../src-async/wire/open-session.ts'
+import type { ExecuteReply, OperationName, ReplyOf, SessionEvents } from '../src-async/wire/operations.ts'
+import type { Session } from '../src-async/wire/session.ts'
+import { RECORD, type RecordKind, type SessionBlock, WORD, viewSessionBlock } from './channel/layout.ts'
+import {
+  type OpenReply,
+  type SessionEvent,
+  readExecute,
+  readOpen,
+  readOther,
+  readRequestName,
+  writeExecuteReply,
+} from './channel/messages.ts'
+import { RingWriter } from './channel/ring.ts'
+import { RingRowSink } from './ring-row-sink.ts'
+
+/** What a session wants of its host. */
+export interface HostedSessionDuties {
+  /** Shared by the sessions of a host: a request is read in one go. */
+  readonly reader: ByteReader
+  /** A request was taken up. */
+  started(): void
+  /** Its reply is about to be published. */
+  finishing(): void
+}
+
+export class HostedSession {
+  readonly #block: SessionBlock
+  readonly #duties: HostedSessionDuties
+  readonly #ring: RingWriter
+  readonly #sink: RingRowSink
+  readonly #out = new ByteWriter(512)
+  #borrowed: Buffer | null = null
+  #session: Session | null = null
+  #handledId = 0
+  #cancelledId = 0
+  #busyId = 0
+
+  constructor(shared: SharedArrayBuffer, duties: HostedSessionDuties) {
+    this.#block = viewSessionBlock(shared)
+    this.#duties = duties
+    this.#ring = new RingWriter(
+      this.#block,
+      () => this.#session?.pauseReading(),
+      () => this.#session?.resumeReading(),
+    )
+    this.#sink = new RingRowSink(this.#ring)
+  }
+
+  lend(shared: SharedArrayBuffer | null): void {
+    this.#borrowed = shared && Buffer.from(shared)
+  }
+
+  wake(): void {
+    Atomics.add(this.#block.words, WORD.event, 1)
+    Atomics.notify(this.#block.words, WORD.event)
+  }
+
+  /** Looks at the words the main thread may have moved: room in the ring, a cancel, a request. */
+  handle(): void {
+    const { words } = this.#block
+    this.#ring.flush()
+    const cancelId = Atomics.load(words, WORD.cancelId)
+    if (cancelId !== this.#cancelledId) {
+      this.#cancelledId = cancelId
+      // The reply of the cancelled request is what tells the main thread how it ended.
+      if (cancelId === this.#busyId) this.#session?.cancel({}).catch(() => {})
+    }
+    const id = Atomics.load(words, WORD.requestId)
+    if (id === this.#handledId || this.#busyId !== 0) return
+    this.#handledId = id
+    this.#busyId = id
+    this.#duties.started()
+    this.#perform(id)
+  }
+
+  #perform(id: number): void {
+    const { words, request } = this.#block
+    const isElsewhere = Atomics.load(words, WORD.requestIsElsewhere) === 1
+    const area = isElsewhere && this.#borrowed !== null ? this.#borrowed : request
+    const reader = this.#duties.reader
+    reader.reset(area, 0, Atomics.load(words, WORD.requestBytes))
+    this.#sink.requestId = id
+    try {
+      const name = readRequestName(reader)
+      if (name === 'open') this.#open(id, reader)
+      else this.#operate(id, name, reader)
+    } catch (error) {
+      this.#fail(id, error)
+    }
+    if (isElsewhere) this.#borrowed = null
+  }
+
+  #open(id: number, reader: ByteReader): void {
+    const events: SessionEvents = {
+      notice: (fields) => this.#event({ kind: 'notice', fields }),
+      notification: (notification) => this.#event({ kind: 'notification', notification }),
+      parameter: (name, value) => this.#event({ kind: 'parameter', name, value }),
+    }
+    openSession(readOpen(reader), events).then(
+      (session) => {
+        this.#session = session
+        const { backendPid, parameters, canCancel } = session
+        const reply: OpenReply = { backendPid, parameters: [...parameters], canCancel }
+        this.#replyJson(id, reply)
+      },
+      (error: unknown) => this.#fail(id, error),
+    )
+  }
+
+  #operate(id: number, name: OperationName, reader: ByteReader): void {
+    const session = this.#session
+    if (session === null) throw new InterfaceError('bug: an operation was asked of a session that is not open')
+    // The session writes or copies the bytes of a request before it returns, so the request area is free from then on.
+    if (name === 'execute') {
+      session.execute(readExecute(reader, this.#sink)).then(
+        (reply) => this.#replyExecute(id, reply),
+        (error: unknown) => this.#fail(id, error),
+      )
+      return
+    }
+    const request = readOther(reader, name, this.#sink)
+    const perform = session[name] as (request: unknown) => Promise<ReplyOf<OperationName>>
+    perform.call(session, request).then(
+      (reply) => this.#replyJson(id, reply),
+      (error: unknown) => this.#fail(id, error),
+    )
+  }
+
+  #replyExecute(id: number, reply: ExecuteReply): void {
+    const out = this.#out
+    out.clear()
+    writeExecuteReply(out, reply)
+    this.#finish(RECORD.reply, id, out.view())
+  }
+
+  #replyJson(id: number, reply: unknown): void {
+    this.#finish(RECORD.reply, id, Buffer.from(JSON.stringify(reply)))
+  }
+
+  #fail(id: number, error: unknown): void {
+    this.#finish(RECORD.failure, id, Buffer.from(JSON.stringify(failureFromError(error))))
+  }
+
+  /** Order matters: state first, then readiness for the next request, then the record that wakes the main thread. */
+  #finish(kind: RecordKind, id: number, bytes: Uint8Array): void {
+    const { words } = this.#block
+    const session = this.#session
+    if (session !== null) {
+      Atomics.store(words, WORD.transactionStatus, session.transactionStatus.charCodeAt(0))
+      Atomics.store(words, WORD.isClosed, session.isClosed ? 1 : 0)
+    }
+    this.#busyId = 0
+    this.#duties.finishing()
+    this.#ring.write(kind, id, bytes, 0, bytes.length)
+  }
+
+  #event(event: SessionEvent): void {
+    const json = Buffer.from(JSON.stringify(event))
+    this.#ring.write(RECORD.event, this.#busyId, json, 0, json.length)
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Starts the worker of this thread and keeps it: one for all sessions, a new one when it has died. Loads synckit when
+ * the first connection is made, not before. The start is a handshake with a deadline; a worker file that is missing
+ * (a bundle without it) is told at once.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { OperationalError } from '../src-async/errors/tree.ts'
+import type { ControlCall, ControlReply } from './channel/control.ts'
+import { DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
+
+/** A worker takes 30–100 ms to start; a starved machine may need far longer. */
+const START_TIMEOUT_MS = 30_000
+/** A beat older than this raises the question whether the worker lives. */
+export const SUSPICION_MS = 1000
+/** Where the kernel cannot be asked, a worker without a beat for this long is taken for dead. */
+const SILENCE_MEANS_DEATH_MS = 30_000
+
+/** The main thread's handle of the worker. */
+export class WorkerHost {
+  readonly #call: (call: ControlCall) => ControlReply
+  readonly #words: Int32Array
+  readonly #shared: SharedArrayBuffer
+  #nextSessionId = 1
+  #lastBeat = 0
+  #lastBeatAtMs = 0
+
+  /** @throws OperationalError when the worker does not start. */
+  constructor(path: string) {
+    this.#shared = new SharedArrayBuffer(HOST_BYTES)
+    this.#words = new Int32Array(this.#shared, 0, HOST_WORDS)
+    this.#call = startThread(path)
+    const { osThreadId } = this.#control({ name: 'hello', shared: this.#shared })
+    Atomics.store(this.#words, HOST.osThreadId, osThreadId ?? 0)
+  }
+
+  /** Hands a session block over. @returns the session's number. */
+  attach(shared: SharedArrayBuffer): number {
+    const sessionId = this.#nextSessionId++
+    this.#control({ name: 'attach', sessionId, shared })
+    return sessionId
+  }
+
+  lend(sessionId: number, shared: SharedArrayBuffer): void {
+    this.#control({ name: 'lend', sessionId, shared })
+  }
+
+  detach(sessionId: number): void {
+    if (!this.isDead) this.#control({ name: 'detach', sessionId })
+  }
+
+  /** Tells the worker that a request lies ready. */
+  ring(): void {
+    const words = this.#words
+    Atomics.add(words, HOST.bell, 1)
+    if (Atomics.load(words, HOST.watchesBell) === 1) Atomics.notify(words, HOST.bell)
+    else this.callAttention()
+  }
+
+  /** Reaches a worker that is in its event loop. */
+  callAttention(): void {
+    Atomics.add(this.#words, HOST.attention, 1)
+    Atomics.notify(this.#words, HOST.attention)
+  }
+
+  get isDead(): boolean {
+    return Atomics.load(this.#words, HOST.death) === 1
+  }
+
+  /** Starts the watch: a beat is expected from now on. */
+  watch(): void {
+    this.#lastBeat = Atomics.load(this.#words, HOST.heartbeat)
+    this.#lastBeatAtMs = performance.now()
+  }
+
+  /**
+   * Looks whether the worker still lives; called between slices of a wait.
+   * @throws OperationalError when it does not.
+   */
+  examine(): void {
+    if (!this.isDead && !this.#isSilentlyDead()) return
+    Atomics.store(this.#words, HOST.death, 1)
+    throw this.obituary()
+  }
+
+  /** What is known of the worker's death. */
+  obituary(): OperationalError {
+    const length = Atomics.load(this.#words, HOST.deathTextBytes)
+    const text = Buffer.from(this.#shared, DEATH_TEXT_OFFSET, length).utf8Slice(0, length)
+    const [firstLine = ''] = text.split('\n')
+    const reason = firstLine === '' ? 'it ended without a word, which is what running out of memory looks like' : firstLine
+    return new OperationalError(`the worker that hosts the connection has died: ${reason}`, {
+      sqlstate: '08006',
+      ...(text === '' ? {} : { cause: remote(text) }),
+    })
+  }
+
+  #isSilentlyDead(): boolean {
+    const beat = Atomics.load(this.#words, HOST.heartbeat)
+    const now = performance.now()
+    if (beat !== this.#lastBeat) {
+      this.#lastBeat = beat
+      this.#lastBeatAtMs = now
+      return false
+    }
+    const silentMs = now - this.#lastBeatAtMs
+    if (silentMs < SUSPICION_MS) return false
+    // A stale beat is only suspicion: the machine may be starved, and the embedded server runs without an event loop.
+    const threadId = Atomics.load(this.#words, HOST.osThreadId)
+    if (threadId > 0) return !existsSync(`/proc/self/task/${threadId}`)
+    return silentMs > SILENCE_MEANS_DEATH_MS
+  }
+
+  #control(call: ControlCall): ControlReply {
+    Atomics.store(this.#words, HOST.controlDue, 1)
+    Atomics.add(this.#words, HOST.bell, 1)
+    Atomics.notify(this.#words, HOST.bell)
+    try {
+      return this.#call(call)
+    } catch (error) {
+      if (this.isDead) throw this.obituary()
+      throw new OperationalError(`the worker did not answer: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      })
+    } finally {
+      Atomics.store(this.#words, HOST.controlDue, 0)
+    }
+  }
+}
+
+let current: WorkerHost | null = null
+
+/** The worker of this thread. @throws OperationalError when it does not start. */
+export function workerHost(): WorkerHost {
+  if (current === null || current.isDead) current = new WorkerHost(workerPath())
+  return current
+}
+
+/** `SYNCPG_WORKER` names the worker's file where a bundler has moved the code away from it. */
+function workerPath(): string {
+  const path = process.env['SYNCPG_WORKER'] ?? fileURLToPath(new URL('./worker.js', import.meta.url))
+  if (existsSync(path)) return path
+  throw new OperationalError(
+    `the worker's file is missing: ${path}\nHINT:  a bundler has left it behind: keep syncpg external, or copy ` +
+      'dist/worker.js and its neighbours next to the bundle, or name it in the environment variable SYNCPG_WORKER',
+  )
+}
+
+function startThread(path: string): (call: ControlCall) => ControlReply {
+  // The CommonJS build loads three times as fast as the ES one.
+  const { startWorkerThread } = createRequire(import.meta.url)('synckit') as typeof import('synckit')
+  return startWorkerThread(path, { timeout: START_TIMEOUT_MS }) as (call: ControlCall) => ControlReply
+}
+
+function remote(stack: string): Error {
+  const [message = ''] = stack.split('\n')
+  const error = new Error(message)
+  error.stack = stack
+  return error
+}
