@@ -1,0 +1,61 @@
+/**
+ * CancelRequest over a connection of its own, of the same kind as the session's: to the same address, under TLS when the
+ * session is. The server never answers; it closes when it has taken the request.
+ */
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { OperationalError } from '../errors/tree.ts'
+import type { TlsOptions } from '../options/session-options.ts'
+import { writeCancelRequest } from './protocol/frontend.ts'
+import type { BackendKey } from './protocol/startup.ts'
+import { SocketTransport, type SocketTarget } from './transport/socket.ts'
+import { negotiateTls } from './transport/tls.ts'
+
+/** Where a session's cancel requests go. */
+export interface CancelRoute {
+  readonly target: SocketTarget
+  readonly isSecure: boolean
+  readonly tls: TlsOptions
+}
+
+const CANCEL_TIMEOUT_MS = 10_000
+
+/** @throws OperationalError when the server cannot be reached or does not take the request in ten seconds. */
+export async function requestCancel(route: CancelRoute, key: BackendKey): Promise<void> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => {
+    controller.abort(new OperationalError(`no answer within ${CANCEL_TIMEOUT_MS / 1000} seconds`))
+  }, CANCEL_TIMEOUT_MS)
+  try {
+    await deliver(route, key, controller.signal)
+  } catch (cause) {
+    throw new OperationalError(`the cancel request did not reach the server: ${(cause as Error).message}`, { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function deliver(route: CancelRoute, key: BackendKey, signal: AbortSignal): Promise<void> {
+  const transport = await SocketTransport.open(route.target, signal)
+  const giveUp = (): void => transport.destroy()
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    await negotiateTls(transport, route.isSecure ? 'always' : 'never', route.tls)
+    await sendAndAwaitEnd(transport, key)
+    signal.throwIfAborted()
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+    transport.destroy()
+  }
+}
+
+function sendAndAwaitEnd(transport: SocketTransport, key: BackendKey): Promise<void> {
+  return new Promise((resolve) => {
+    // However the server hangs up, it has read the request: a reset is as good as an end.
+    transport.listen({ data() {}, drain() {}, closed: () => resolve() })
+    const request = new ByteWriter(64)
+    writeCancelRequest(request, key.backendPid, key.secret)
+    transport.write(request.view())
+  })
+}

@@ -1,0 +1,62 @@
+/**
+ * Words for what goes wrong on the way to a server. One line each, with the address as libpq writes it.
+ */
+import { DbError, OperationalError } from '../errors/tree.ts'
+import type { HostAddress } from '../options/session-options.ts'
+import type { SocketTarget } from './transport/socket.ts'
+
+/** `sun_path` less its terminating zero. */
+const MAX_SOCKET_PATH_BYTES = 107
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the server closed the connection at once',
+  EPIPE: 'the server closed the connection at once',
+  ETIMEDOUT: 'the host did not answer',
+  EHOSTUNREACH: 'there is no route to the host',
+  EHOSTDOWN: 'the host is down',
+  ENETUNREACH: 'there is no route to the network',
+  EADDRNOTAVAIL: 'the address is not available on this machine',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name could not be looked up; the name server does not answer',
+  EAI_NODATA: 'the host name has no address',
+  EMFILE: 'this process has too many open files',
+  ENFILE: 'this machine has too many open files',
+}
+
+const SOCKET_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket; is the server running, and does it listen there?',
+  ECONNREFUSED: 'connection refused; the socket is there, but no server listens on it',
+  EACCES: 'permission denied',
+  ENOTSOCK: 'the file is not a socket',
+}
+
+/** `server at "localhost" (127.0.0.1), port 5432`, or `server on socket "/run/postgresql/.s.PGSQL.5432"`. */
+export function addressName(target: HostAddress | SocketTarget): string {
+  if (target.kind === 'pglite') return 'embedded PostgreSQL (PGlite)'
+  if (target.kind === 'unix') return `server on socket "${target.path}"`
+  const address = 'address' in target && target.address !== target.host ? ` (${target.address})` : ''
+  return `server at "${target.host}"${address}, port ${target.port}`
+}
+
+/** What happened, without the address. */
+export function reasonOf(error: unknown, target: HostAddress | SocketTarget): string {
+  if (error instanceof DbError) return error.message
+  const { code, message } = error as NodeJS.ErrnoException
+  if (target.kind === 'unix') {
+    const length = Buffer.byteLength(target.path)
+    if (length > MAX_SOCKET_PATH_BYTES) {
+      return `the path has ${length} bytes, and the system allows ${MAX_SOCKET_PATH_BYTES}`
+    }
+    if (code !== undefined && code in SOCKET_REASONS) return SOCKET_REASONS[code]!
+  }
+  return (code === undefined ? undefined : REASONS[code]) ?? message
+}
+
+/** One error for all attempts: itself when there was one. */
+export function unreachable(failures: readonly Error[]): Error {
+  const [first] = failures
+  if (first !== undefined && failures.length === 1) return first
+  const message = failures.map((failure) => failure.message).join('; ')
+  return new OperationalError(message, { cause: new AggregateError(failures, message) })
+}

@@ -1,0 +1,266 @@
+/**
+ * The protocol as a queue of exchanges: bytes in, bytes out, replies to the callbacks given at `start`. Knows no socket, no
+ * clock and no promise. Pipelining is the queue: requests are written when they are started, answers go to the oldest.
+ * ErrorResponse is handled here and nowhere else: noted, frames dropped to ReadyForQuery, then thrown into the exchange.
+ */
+import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
+import { OperationalError, ProtocolError, type DbError } from '../../errors/tree.ts'
+import { errorFromServer } from '../../errors/server-error.ts'
+import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
+import { readNotification, readServerMessage, readTransactionStatus } from './backend.ts'
+import { Link, type Exchange } from './exchange.ts'
+import { Framer, type FrameHandler } from './framer.ts'
+import {
+  ERROR_RESPONSE, NOTICE_RESPONSE, NOTIFICATION_RESPONSE, PARAMETER_STATUS, READY_FOR_QUERY, tagName,
+} from './tags.ts'
+
+interface Pending {
+  readonly exchange: Exchange<unknown>
+  /** True when it writes again later: whatever is started meanwhile waits, so that requests do not mix. */
+  readonly holdsLine: boolean
+  readonly resolve: (reply: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Conversation implements FrameHandler {
+  readonly #link = new Link()
+  readonly #framer = new Framer(this)
+  readonly #events: SessionEvents
+  /** Written to the server and not finished; the first one gets the messages. */
+  readonly #started: Pending[] = []
+  /** Waiting for the line. */
+  readonly #waiting: Pending[] = []
+  /** What the current exchange will fail with at ReadyForQuery; until then its messages are dropped. */
+  #failure: unknown = null
+  /** Why nothing goes any more. */
+  #broken: DbError | null = null
+  #wasReady = false
+  /** The server's word at the last ReadyForQuery. */
+  transactionStatus: TransactionStatus = 'I'
+
+  constructor(events: SessionEvents, sendsWholeFlights = false) {
+    this.#events = events
+    this.#link.needsCopyGuard = sendsWholeFlights
+  }
+
+  /** What exchanges write to. Others write here only while a COPY they started holds the line. */
+  get link(): Link {
+    return this.#link
+  }
+
+  get broken(): DbError | null {
+    return this.#broken
+  }
+
+  get isIdle(): boolean {
+    return this.#started.length === 0 && this.#waiting.length === 0
+  }
+
+  /** Whether an exchange started now would wait before it writes its request. */
+  get isHeld(): boolean {
+    return this.#waiting.length > 0 || (this.#started.at(-1)?.holdsLine ?? false)
+  }
+
+  get hasOutgoing(): boolean {
+    return this.#link.out.length > 0
+  }
+
+  /**
+   * Queues an exchange and, unless the line is held, writes its request. Exactly one of the callbacks is called, once.
+   * @param start makes the exchange on this conversation's link.
+   */
+  start<Reply>(
+    exchange: Exchange<Reply>,
+    holdsLine: boolean,
+    resolve: (reply: Reply) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const pending: Pending = { exchange, holdsLine, resolve: resolve as (reply: never) => void, reject }
+    if (this.#broken !== null) reject(this.#broken)
+    else if (this.isHeld) this.#waiting.push(pending)
+    else this.#writeRequest(pending)
+  }
+
+  /** What is to be sent: whole messages, valid until the next call of `start` or `receive`. */
+  takeOutgoing(): Buffer {
+    const bytes = this.#link.out.view()
+    this.#link.out.clear()
+    return bytes
+  }
+
+  /**
+   * Takes what the server sent. Replies may be delivered and new bytes to send be there when it returns.
+   * @returns null, or why the conversation has ended: the server's FATAL, or a breach of the protocol.
+   */
+  receive(bytes: Uint8Array, start: number, end: number): DbError | null {
+    if (this.#broken !== null) return this.#broken
+    try {
+      this.#framer.receive(bytes, start, end)
+    } catch (error) {
+      this.breakOff(asProtocolError(error))
+    }
+    return this.#broken
+  }
+
+  /** Ends the conversation: every exchange fails, the current one with `error` itself. A second call does nothing. */
+  breakOff(error: DbError): void {
+    if (this.#broken !== null) return
+    this.#broken = error
+    const noted = this.#failure
+    this.#failure = null
+    this.#link.rows = null
+    this.#link.out.clear()
+    const [current, ...followers] = [...this.#started.splice(0), ...this.#waiting.splice(0)]
+    // What the server said about the statement before the end is truer than the end.
+    current?.reject(noted ?? error)
+    for (const follower of followers) {
+      follower.reject(
+        new OperationalError(`the connection was lost before the server answered: ${error.message}`, { cause: error }),
+      )
+    }
+  }
+
+  rows(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#failure !== null || this.#broken !== null) return
+    const sink = this.#link.rows
+    if (sink === null) throw new ProtocolError('the server sent rows outside of a result')
+    try {
+      sink.take(bytes, start, end)
+    } catch (error) {
+      // Sinks must not throw; one that does costs its statement, not the session.
+      this.#note(error)
+    }
+  }
+
+  message(tag: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#broken !== null) return
+    const { body } = this.#link
+    body.reset(bytes, start, end)
+    switch (tag) {
+      case READY_FOR_QUERY:
+        this.transactionStatus = readTransactionStatus(body)
+        this.#wasReady = true
+        if (this.#failure === null) this.#step(tag)
+        else this.#throwFailure()
+        return
+      case ERROR_RESPONSE:
+        this.#noteServerError(readServerMessage(body))
+        return
+      case NOTICE_RESPONSE: {
+        const fields = readServerMessage(body)
+        return this.#tell(() => this.#events.notice(fields))
+      }
+      case NOTIFICATION_RESPONSE: {
+        const notification = readNotification(body)
+        return this.#tell(() => this.#events.notification(notification))
+      }
+      case PARAMETER_STATUS: {
+        const name = body.cstring()
+        const value = body.cstring()
+        return this.#tell(() => this.#events.parameter(name, value))
+      }
+      default:
+        if (this.#failure === null) this.#step(tag)
+    }
+  }
+
+  /** Runs the exchange up to its first wait: that is what writes its request. */
+  #writeRequest(pending: Pending): void {
+    const { out } = this.#link
+    const mark = out.length
+    try {
+      pending.exchange.next()
+    } catch (error) {
+      // A request that cannot be said leaves no trace on the wire.
+      out.truncate(mark)
+      pending.reject(error)
+      return
+    }
+    this.#started.push(pending)
+    this.#link.isFollowed = this.#started.length > 1
+  }
+
+  /** Resumes the current exchange with a control message. */
+  #step(tag: number): void {
+    const current = this.#started[0]
+    if (current === undefined) {
+      throw new ProtocolError(`the server sent message ${tagName(tag)} while nothing was asked of it`)
+    }
+    this.#link.tag = tag
+    try {
+      const result = current.exchange.next()
+      if (result.done === true) this.#finish(current, result.value, null)
+    } catch (error) {
+      this.#fail(current, error, tag)
+    }
+  }
+
+  /** The server is ready again after an error. */
+  #throwFailure(): void {
+    const current = this.#started[0]!
+    const failure = this.#failure
+    this.#failure = null
+    this.#link.rows = null
+    this.#link.tag = READY_FOR_QUERY
+    try {
+      const result = current.exchange.throw(failure)
+      if (result.done === true) this.#finish(current, result.value, null)
+    } catch (error) {
+      this.#fail(current, error, READY_FOR_QUERY)
+    }
+  }
+
+  #fail(current: Pending, error: unknown, tag: number): void {
+    if (error instanceof ProtocolError || error instanceof TruncatedBytesError) throw error
+    if (tag === READY_FOR_QUERY) this.#finish(current, undefined, error)
+    else this.#note(error)
+  }
+
+  #finish(current: Pending, reply: unknown, error: unknown): void {
+    this.#started.shift()
+    this.#link.isFollowed = this.#started.length > 1
+    this.#link.rows = null
+    if (error === null) current.resolve(reply as never)
+    else current.reject(error)
+    while (this.#waiting.length > 0 && !(this.#started.at(-1)?.holdsLine ?? false)) {
+      this.#writeRequest(this.#waiting.shift()!)
+    }
+  }
+
+  /** The current exchange will fail with this at ReadyForQuery. Before the first one there is nothing to wait for. */
+  #note(error: unknown): void {
+    if (!this.#wasReady) throw error
+    this.#failure ??= error
+    this.#link.rows = null
+  }
+
+  #noteServerError(fields: ServerMessageFields): void {
+    const error = errorFromServer(fields)
+    const isFinal = !this.#wasReady || fields.severity === 'FATAL' || fields.severity === 'PANIC'
+    if (isFinal) {
+      this.breakOff(error)
+    } else if (this.#started.length === 0) {
+      throw new ProtocolError(`the server reported an error while nothing was asked of it: ${fields.message}`)
+    } else {
+      this.#note(error)
+    }
+  }
+
+  /** A listener that throws must not cost the messages behind: its error surfaces outside. */
+  #tell(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+function asProtocolError(error: unknown): DbError {
+  if (error instanceof TruncatedBytesError) {
+    return new ProtocolError('the server sent a message that ends before its content does', { cause: error })
+  }
+  return error as DbError
+}

@@ -1,0 +1,133 @@
+/**
+ * What an exchange is: one request and its answers, as a generator. It writes its request before its first `yield`; each
+ * `yield` waits for the next control message, which then stands in the `Link`. It ends at ReadyForQuery. Errors of
+ * the server arrive as exceptions at the `yield`, after the conversation has skipped to ReadyForQuery. Notices,
+ * notifications, parameters and runs of rows never resume it.
+ */
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ProtocolError } from '../../errors/tree.ts'
+import type { Flight } from '../operations.ts'
+import type { RowSink } from '../row-sink.ts'
+import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery } from './frontend.ts'
+import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_FOR_QUERY, tagName } from './tags.ts'
+
+export type Exchange<Reply> = Generator<void, Reply, void>
+
+const NO_TYPES: readonly number[] = []
+/** No parameter formats, no parameters, no result formats. */
+const EMPTY_BIND = new Uint8Array(6)
+const CACHED_TAG_BYTES = 32
+
+/** What exchanges share with their conversation: the outgoing bytes, the current message, where rows go. */
+export class Link {
+  readonly out = new ByteWriter()
+  /** Letter of the current control message. */
+  tag = 0
+  /** Set on the current message's body. */
+  readonly body = new ByteReader(new Uint8Array(0))
+  /** Takes the DataRow runs; null where none may come. */
+  rows: RowSink | null = null
+  /**
+   * True on a transport that takes whole flights only (PGlite): a COPY FROM STDIN by mistake must then find its CopyFail
+   * in the same flight. Everywhere else a CopyFail outside of COPY would be ignored just the same, but costs bytes.
+   */
+  needsCopyGuard = false
+  /** True when requests of later exchanges are already on their way. */
+  isFollowed = false
+
+  readonly #tagBytes = new Uint8Array(CACHED_TAG_BYTES)
+  #tagLength = -1
+  #tagText = ''
+
+  /** The tag of the current CommandComplete; the string is made anew only when it differs from the last one. */
+  commandTag(): string {
+    const { bytes, position } = this.body
+    const length = this.body.end - position - 1
+    if (length === this.#tagLength && this.#isCachedTag(bytes, position)) return this.#tagText
+    const text = this.body.cstring()
+    if (length <= CACHED_TAG_BYTES) {
+      this.#tagBytes.set(bytes.subarray(position, position + length))
+      this.#tagLength = length
+      this.#tagText = text
+    }
+    return text
+  }
+
+  #isCachedTag(bytes: Uint8Array, position: number): boolean {
+    for (let i = 0; i < this.#tagLength; i++) {
+      if (bytes[position + i] !== this.#tagBytes[i]) return false
+    }
+    return true
+  }
+}
+
+/** Refuses the current message unless it is the awaited one. */
+export function expect(link: Link, tag: number, during: string): void {
+  if (link.tag !== tag) throw unexpected(link, during, tag)
+}
+
+export function unexpected(link: Link, during: string, wanted?: number): ProtocolError {
+  const instead = wanted === undefined ? '' : ` instead of ${tagName(wanted)}`
+  return new ProtocolError(`${during}: the server sent message ${tagName(link.tag)}${instead}`)
+}
+
+/**
+ * Writes what goes first in a flight of the extended protocol: statements to close, then BEGIN as the unnamed
+ * statement. All of it shares the flight's one Sync, so when BEGIN fails the server skips the rest.
+ */
+export function writePrelude(out: ByteWriter, flight: Flight): void {
+  for (const name of flight.closing) writeCloseStatement(out, name)
+  if (flight.begin === null) return
+  writeParse(out, '', { sql: flight.begin, parameterTypes: NO_TYPES })
+  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length)
+  writeExecute(out, 0)
+}
+
+/** Reads the answers to what `writePrelude` wrote. Called only when there is something to read: see `hasPrelude`. */
+export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
+  yield* readCloseCompletes(link, flight)
+  if (flight.begin === null) return
+  yield
+  expect(link, PARSE_COMPLETE, 'BEGIN')
+  yield
+  expect(link, BIND_COMPLETE, 'BEGIN')
+  yield
+  expect(link, COMMAND_COMPLETE, 'BEGIN')
+}
+
+export function hasPrelude(flight: Flight): boolean {
+  return flight.begin !== null || flight.closing.length > 0
+}
+
+/** Whether `writeQueries` has to wait for BEGIN before it may write the rest: the exchange then holds the line. */
+export function holdsLine(flight: Flight): boolean {
+  return flight.begin !== null
+}
+
+/**
+ * Writes a Query message, and before it the statements to close and BEGIN. The second Query must not run when BEGIN
+ * failed, and the simple protocol has no way to say so in one flight: it waits for BEGIN's ReadyForQuery.
+ */
+export function* writeQueries(link: Link, flight: Flight, write: () => void): Exchange<void> {
+  for (const name of flight.closing) writeCloseStatement(link.out, name)
+  if (flight.begin === null) {
+    write()
+    yield* readCloseCompletes(link, flight)
+    return
+  }
+  writeQuery(link.out, flight.begin)
+  yield* readCloseCompletes(link, flight)
+  yield
+  expect(link, COMMAND_COMPLETE, 'BEGIN')
+  yield
+  expect(link, READY_FOR_QUERY, 'BEGIN')
+  write()
+}
+
+function* readCloseCompletes(link: Link, flight: Flight): Exchange<void> {
+  for (let i = 0; i < flight.closing.length; i++) {
+    yield
+    expect(link, CLOSE_COMPLETE, 'Close')
+  }
+}

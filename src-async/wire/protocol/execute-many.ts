@@ -1,0 +1,102 @@
+/**
+ * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so a failure knows its element; tags are
+ * summed from their bytes and only the last becomes a string.
+ */
+import { DbError, InternalError } from '../../errors/tree.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
+import { readAffectedRows } from './backend.ts'
+import { copyInMisuse, refuseCopyIn, refuseCopyOut, skipToReady, writeCopyGuard } from './copy-misuse.ts'
+import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
+import { requireParse } from './execute.ts'
+import { writeBind, writeExecute, writeParse, writeSync } from './frontend.ts'
+import {
+  BIND_COMPLETE, COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, PARSE_COMPLETE,
+  READY_FOR_QUERY,
+} from './tags.ts'
+
+export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<ExecuteManyReply> {
+  const { parse, count } = request
+  requireParse(request)
+  writePrelude(link.out, request)
+  if (parse !== null) writeParse(link.out, request.name, parse)
+  writeElements(link.out, request)
+  writeCopyGuard(link)
+  writeSync(link.out)
+
+  if (hasPrelude(request)) yield* readPrelude(link, request)
+  if (parse !== null) {
+    yield
+    expect(link, PARSE_COMPLETE, 'Parse')
+  }
+  const reply = { affectedRows: count === 0 ? 0 : -1, tag: '' }
+  let index = 0
+  try {
+    for (; index < count; index++) yield* readElement(link, request, index, reply)
+  } catch (error) {
+    // The server's error only: a broken protocol is nobody's element.
+    if (error instanceof DbError && error.sqlstate !== null) setBatchIndex(error, index)
+    throw error
+  }
+  yield
+  expect(link, READY_FOR_QUERY, 'executeMany')
+  return reply
+}
+
+function writeElements(out: ByteWriter, request: ExecuteManyRequest): void {
+  const { binds, count, name } = request
+  const view = new DataView(binds.buffer, binds.byteOffset, binds.byteLength)
+  let position = 0
+  for (let i = 0; i < count; i++) {
+    const start = position + 4
+    const end = start <= binds.length ? start + view.getInt32(position) : -1
+    if (end < start || end > binds.length) {
+      throw new InternalError(`bug: executeMany was given ${count} binds, and number ${i} does not lie in its bytes`)
+    }
+    writeBind(out, name, binds, start, end)
+    writeExecute(out, 0)
+    position = end
+  }
+}
+
+function* readElement(
+  link: Link,
+  request: ExecuteManyRequest,
+  index: number,
+  reply: { affectedRows: number; tag: string },
+): Exchange<void> {
+  yield
+  expect(link, BIND_COMPLETE, 'Bind')
+  link.rows = request.rows
+  yield
+  link.rows = null
+  const isLast = index === request.count - 1
+  switch (link.tag) {
+    case COMMAND_COMPLETE: {
+      const rows = readAffectedRows(link.body)
+      if (rows >= 0) reply.affectedRows = Math.max(reply.affectedRows, 0) + rows
+      if (isLast) reply.tag = link.commandTag()
+      return
+    }
+    case EMPTY_QUERY_RESPONSE: return
+    case COPY_IN_RESPONSE: return yield* isLast ? refuseCopyIn(link, true) : awaitCopyFailure(link)
+    case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
+    default: throw unexpected(link, 'Execute')
+  }
+}
+
+/** The next Bind is already on its way and makes COPY fail by itself. */
+function* awaitCopyFailure(link: Link): Exchange<never> {
+  try {
+    yield* skipToReady(link)
+  } catch {
+    // Whatever the server says about the Bind it found, the cause is the COPY.
+  }
+  throw copyInMisuse()
+}
+
+function setBatchIndex(error: DbError, batchIndex: number): void {
+  Object.defineProperty(error, 'batchIndex', {
+    value: batchIndex, enumerable: true, writable: true, configurable: true,
+  })
+}

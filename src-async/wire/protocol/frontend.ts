@@ -1,0 +1,145 @@
+/**
+ * Writes the client's messages. One function per message, each appends to a `ByteWriter` and touches nothing else; what
+ * cannot be said on the wire (a NUL in a string, a message over 1 GiB) is refused here, before a byte is sent.
+ * Source of truth: PostgreSQL manual, "Message Formats".
+ */
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import { DataError, ProgrammingError } from '../../errors/tree.ts'
+import type { ParseSpec } from '../operations.ts'
+import {
+  BIND, CANCEL_REQUEST_CODE, CLOSE, COPY_DATA, COPY_DONE, COPY_FAIL, DESCRIBE, EXECUTE, MAX_MESSAGE_BYTES, PARSE,
+  PASSWORD, PROTOCOL_3_0, QUERY, SSL_REQUEST_CODE, STATEMENT, SYNC, TERMINATE,
+} from './tags.ts'
+
+/** Payload bytes per CopyData message: large enough that its header costs nothing, small enough for any proxy. */
+const COPY_DATA_BYTES = 1 << 18
+
+export function writeStartup(out: ByteWriter, parameters: Iterable<readonly [string, string]>): void {
+  const length = out.reserveInt32()
+  out.int32(PROTOCOL_3_0)
+  for (const [name, value] of parameters) {
+    text(out, name, 'a startup parameter name')
+    text(out, value, `startup parameter "${name}"`)
+  }
+  out.uint8(0)
+  finish(out, length)
+}
+
+export function writeSslRequest(out: ByteWriter): void {
+  out.int32(8).int32(SSL_REQUEST_CODE)
+}
+
+export function writeCancelRequest(out: ByteWriter, backendPid: number, secret: Uint8Array): void {
+  out.int32(12 + secret.length).int32(CANCEL_REQUEST_CODE).int32(backendPid).bytes(secret)
+}
+
+/** PasswordMessage: a clear or an MD5-hashed password. */
+export function writePassword(out: ByteWriter, password: string): void {
+  const length = begin(out, PASSWORD)
+  text(out, password, 'the password')
+  finish(out, length)
+}
+
+export function writeSaslInitialResponse(out: ByteWriter, mechanism: string, response: string): void {
+  const length = begin(out, PASSWORD)
+  out.cstring(mechanism)
+  const responseLength = out.reserveInt32()
+  out.utf8(response).patchLength(responseLength)
+  finish(out, length)
+}
+
+export function writeSaslResponse(out: ByteWriter, response: string): void {
+  const length = begin(out, PASSWORD)
+  out.utf8(response)
+  finish(out, length)
+}
+
+export function writeParse(out: ByteWriter, name: string, spec: ParseSpec): void {
+  const length = begin(out, PARSE)
+  text(out, name, 'a statement name')
+  text(out, spec.sql, 'the SQL text')
+  out.int16(spec.parameterTypes.length)
+  for (const oid of spec.parameterTypes) out.uint32(oid)
+  finish(out, length)
+}
+
+/** The body follows the two names as the caller wrote it; the portal is always the unnamed one. */
+export function writeBind(out: ByteWriter, name: string, source: Uint8Array, start: number, end: number): void {
+  const length = begin(out, BIND)
+  out.uint8(0)
+  text(out, name, 'a statement name')
+  out.bytes(start === 0 && end === source.length ? source : source.subarray(start, end))
+  finish(out, length)
+}
+
+export function writeExecute(out: ByteWriter, rowLimit: number): void {
+  out.uint8(EXECUTE).int32(9).uint8(0).int32(rowLimit)
+}
+
+export function writeDescribeStatement(out: ByteWriter, name: string): void {
+  const length = begin(out, DESCRIBE)
+  out.uint8(STATEMENT)
+  text(out, name, 'a statement name')
+  finish(out, length)
+}
+
+export function writeCloseStatement(out: ByteWriter, name: string): void {
+  const length = begin(out, CLOSE)
+  out.uint8(STATEMENT)
+  text(out, name, 'a statement name')
+  finish(out, length)
+}
+
+export function writeSync(out: ByteWriter): void {
+  out.uint8(SYNC).int32(4)
+}
+
+export function writeQuery(out: ByteWriter, sql: string): void {
+  const length = begin(out, QUERY)
+  text(out, sql, 'the SQL text')
+  finish(out, length)
+}
+
+/** As many CopyData messages as the bytes need; where they are cut means nothing to the server. */
+export function writeCopyData(out: ByteWriter, bytes: Uint8Array): void {
+  for (let start = 0; start < bytes.length; start += COPY_DATA_BYTES) {
+    const part = bytes.subarray(start, start + COPY_DATA_BYTES)
+    out.uint8(COPY_DATA).int32(4 + part.length).bytes(part)
+  }
+}
+
+export function writeCopyDone(out: ByteWriter): void {
+  out.uint8(COPY_DONE).int32(4)
+}
+
+export function writeCopyFail(out: ByteWriter, reason: string): void {
+  const length = begin(out, COPY_FAIL)
+  // The reason is for people: a NUL in it is no cause to fail in yet another way.
+  out.cstring(reason.replaceAll('\0', ' '))
+  finish(out, length)
+}
+
+export function writeTerminate(out: ByteWriter): void {
+  out.uint8(TERMINATE).int32(4)
+}
+
+function begin(out: ByteWriter, tag: number): number {
+  out.uint8(tag)
+  return out.reserveInt32()
+}
+
+function finish(out: ByteWriter, lengthOffset: number): void {
+  const length = out.length - lengthOffset
+  if (length > MAX_MESSAGE_BYTES) {
+    throw new DataError(`a message of ${length} bytes is more than the protocol's limit of 1 GiB; send it in parts`)
+  }
+  out.patchInt32(lengthOffset, length)
+}
+
+function text(out: ByteWriter, value: string, what: string): void {
+  const nul = value.indexOf('\0')
+  if (nul >= 0) {
+    throw new ProgrammingError(`${what} contains a NUL character at index ${nul}; PostgreSQL text cannot hold one`)
+  }
+  out.cstring(value)
+}

@@ -1,0 +1,44 @@
+/**
+ * One Query message: any number of statements, values as text. Each statement's end goes to the sink, in order.
+ */
+import type { SimpleQueryReply, SimpleQueryRequest } from '../operations.ts'
+import type { Column } from '../row-sink.ts'
+import { readRowDescription } from './backend.ts'
+import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
+import { unexpected, writeQueries, type Exchange, type Link } from './exchange.ts'
+import { writeQuery } from './frontend.ts'
+import {
+  COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, READY_FOR_QUERY, ROW_DESCRIPTION,
+} from './tags.ts'
+
+export function* simpleQuery(link: Link, request: SimpleQueryRequest): Exchange<SimpleQueryReply> {
+  yield* writeQueries(link, request, () => {
+    writeQuery(link.out, request.sql)
+    writeCopyGuard(link)
+  })
+  let results = 0
+  let columns: readonly Column[] | null = null
+  for (;;) {
+    yield
+    switch (link.tag) {
+      case ROW_DESCRIPTION:
+        columns = readRowDescription(link.body)
+        link.rows = request.results
+        break
+      case COMMAND_COMPLETE:
+        request.results.complete(columns, link.commandTag())
+        columns = null
+        link.rows = null
+        results++
+        break
+      case EMPTY_QUERY_RESPONSE:
+        request.results.complete(null, '')
+        results++
+        break
+      case COPY_IN_RESPONSE: return yield* refuseCopyIn(link, false)
+      case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
+      case READY_FOR_QUERY: return { results }
+      default: throw unexpected(link, 'Query')
+    }
+  }
+}

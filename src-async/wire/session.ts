@@ -1,0 +1,235 @@
+/**
+ * One server connection: performs the operations of the contract. Owns the transport, the conversation, timers, cancel and
+ * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
+ * may be asked for while others run: they queue in order.
+ */
+import { errorFromServer } from '../errors/server-error.ts'
+import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
+import { requestCancel, type CancelRoute } from './cancel.ts'
+import { CopyInState } from './copy-in-state.ts'
+import { Lifecycle, type SessionPhase } from './lifecycle.ts'
+import type {
+  CloseRequest, CopyInDataRequest, CopyInEndReply, CopyInEndRequest, CopyInStartRequest, DescribeReply, DescribeRequest,
+  ExecuteManyReply, ExecuteManyRequest, ExecuteReply, ExecuteRequest, Nothing, Operations, SessionEvents,
+  SimpleQueryReply, SimpleQueryRequest, TransactionStatus,
+} from './operations.ts'
+import { Conversation } from './protocol/conversation.ts'
+import { describe } from './protocol/describe.ts'
+import { holdsLine, type Exchange } from './protocol/exchange.ts'
+import { executeMany } from './protocol/execute-many.ts'
+import { execute } from './protocol/execute.ts'
+import { writeTerminate } from './protocol/frontend.ts'
+import { simpleQuery } from './protocol/simple-query.ts'
+import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
+import type { Transport, TransportEvents } from './transport/transport.ts'
+
+const NOTHING: Nothing = Object.freeze({})
+const NO_KEY: BackendKey = { backendPid: 0, secret: new Uint8Array(0) }
+
+export class Session implements Operations, TransportEvents {
+  readonly #transport: Transport
+  readonly #conversation: Conversation
+  readonly #lifecycle = new Lifecycle()
+  readonly #parameters = new Map<string, string>()
+  readonly #copy: CopyInState
+  /** null where the transport has no cancel. */
+  readonly #cancelRoute: CancelRoute | null
+  #key = NO_KEY
+  #closing: Promise<Nothing> | null = null
+  #whenClosed: (() => void) | null = null
+
+  /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
+  constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
+    this.#transport = transport
+    this.#cancelRoute = cancelRoute
+    this.#conversation = new Conversation(
+      {
+        notice: (fields) => events.notice(fields),
+        notification: (notification) => events.notification(notification),
+        parameter: (name, value) => {
+          this.#parameters.set(name, value)
+          events.parameter(name, value)
+        },
+      },
+      transport.sendsWholeFlights,
+    )
+    this.#copy = new CopyInState(this.#conversation, transport)
+    transport.listen(this)
+  }
+
+  get phase(): SessionPhase {
+    return this.#lifecycle.phase
+  }
+
+  get transactionStatus(): TransactionStatus {
+    return this.#conversation.transactionStatus
+  }
+
+  get isClosed(): boolean {
+    return this.#lifecycle.isEnded
+  }
+
+  get backendPid(): number {
+    return this.#key.backendPid
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters
+  }
+
+  get canCancel(): boolean {
+    return this.#cancelRoute !== null && this.#key.secret.length > 0
+  }
+
+  /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
+  async startUp(request: StartupRequest): Promise<void> {
+    this.#key = await new Promise<BackendKey>((resolve, reject) => {
+      this.#conversation.start(startup(this.#conversation.link, request), false, resolve, reject)
+      this.#flush()
+    })
+    this.#lifecycle.move('ready')
+  }
+
+  describe(request: DescribeRequest): Promise<DescribeReply> {
+    return this.#run(describe(this.#conversation.link, request), false)
+  }
+
+  execute(request: ExecuteRequest): Promise<ExecuteReply> {
+    // Its bytes are only lent until this returns; an exchange that waits for the line reads them later.
+    const own = this.#conversation.isHeld ? { ...request, bind: request.bind.slice() } : request
+    return this.#run(execute(this.#conversation.link, own), false)
+  }
+
+  executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
+    const own = this.#conversation.isHeld ? { ...request, binds: request.binds.slice() } : request
+    return this.#run(executeMany(this.#conversation.link, own), false)
+  }
+
+  simpleQuery(request: SimpleQueryRequest): Promise<SimpleQueryReply> {
+    return this.#run(simpleQuery(this.#conversation.link, request), holdsLine(request))
+  }
+
+  copyInStart(request: CopyInStartRequest): Promise<Nothing> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    return this.#copy.start(request, (exchange) => this.#run(exchange, true))
+  }
+
+  async copyInData(request: CopyInDataRequest): Promise<Nothing> {
+    if (!this.#lifecycle.isOpen) throw this.#closedError()
+    this.#copy.write(request.bytes)
+    if (this.#conversation.hasOutgoing && !this.#flush()) await this.#copy.drained()
+    return NOTHING
+  }
+
+  copyInEnd(request: CopyInEndRequest): Promise<CopyInEndReply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    const reply = this.#copy.end(request.failure, (exchange) => this.#run(exchange, true))
+    this.#flush()
+    return reply
+  }
+
+  async cancel(): Promise<Nothing> {
+    if (!this.#lifecycle.isOpen) throw this.#closedError()
+    if (this.#cancelRoute === null) {
+      throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
+    }
+    if (!this.canCancel) throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
+    await requestCancel(this.#cancelRoute, this.#key)
+    return NOTHING
+  }
+
+  close(request: CloseRequest): Promise<Nothing> {
+    this.#closing ??= this.#close(request.timeoutMs)
+    return this.#closing
+  }
+
+  /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
+  pauseReading(): void {
+    this.#transport.pause()
+  }
+
+  resumeReading(): void {
+    this.#transport.resume()
+  }
+
+  /** Cuts the transport now; what is pending fails. For a connection attempt that ran out of time. */
+  abort(error: DbError): void {
+    this.#breakOff(error)
+  }
+
+  data(bytes: Uint8Array, start: number, end: number): void {
+    const error = this.#conversation.receive(bytes, start, end)
+    if (error !== null) this.#breakOff(error)
+    else if (this.#conversation.hasOutgoing) this.#flush()
+    else if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
+  }
+
+  drain(): void {
+    this.#copy.drain()
+  }
+
+  closed(cause: Error | null): void {
+    this.#breakOff(lostError(cause))
+    if (this.#lifecycle.phase !== 'closed') this.#lifecycle.move('closed')
+    this.#whenClosed?.()
+  }
+
+  #run<Reply>(exchange: Exchange<Reply>, holds: boolean): Promise<Reply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    return new Promise<Reply>((resolve, reject) => {
+      this.#conversation.start(exchange, holds, resolve, reject)
+      if (this.#lifecycle.phase === 'ready' && !this.#conversation.isIdle) this.#lifecycle.move('busy')
+      this.#flush()
+    })
+  }
+
+  /** False when the transport asks to wait. */
+  #flush(): boolean {
+    if (!this.#conversation.hasOutgoing) return true
+    return this.#transport.write(this.#conversation.takeOutgoing())
+  }
+
+  #breakOff(error: DbError): void {
+    this.#conversation.breakOff(error)
+    this.#copy.drain()
+    if (this.#lifecycle.isEnded) return
+    this.#lifecycle.move('broken')
+    this.#transport.destroy()
+  }
+
+  async #close(timeoutMs: number): Promise<Nothing> {
+    if (this.#lifecycle.phase === 'closed') return NOTHING
+    const closed = new Promise<void>((resolve) => {
+      this.#whenClosed = resolve
+    })
+    if (this.#lifecycle.phase !== 'broken') {
+      this.#lifecycle.move('closing')
+      // A reader that paused would never see the end.
+      this.#transport.resume()
+      writeTerminate(this.#conversation.link.out)
+      this.#flush()
+      this.#transport.end()
+    }
+    const timer = setTimeout(() => this.#transport.destroy(), timeoutMs)
+    await closed
+    clearTimeout(timer)
+    return NOTHING
+  }
+
+  #closedError(): InterfaceError {
+    const { broken } = this.#conversation
+    if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
+    if (this.#closing !== null || broken === null) return new InterfaceError('connection is closed')
+    return new InterfaceError(`connection is closed: ${broken.message}`, { cause: broken })
+  }
+}
+
+/** For what was pending when the transport went away and the server had said nothing about it. */
+function lostError(cause: Error | null): DbError {
+  const how = cause === null ? 'the server closed the connection' : `the connection was lost: ${cause.message}`
+  const error = errorFromServer({
+    severity: 'FATAL', sqlstate: '08003', message: `connection was closed in the middle of operation: ${how}`,
+  })
+  if (cause !== null) Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
+  return error
+}

@@ -1,0 +1,131 @@
+/**
+ * PostgreSQL embedded in this thread (PGlite) as a transport. It is given whole flights only, since half a message hangs it
+ * and half a COPY ends it; it has one backend, no TLS, no cancel and no timers. Loaded on demand: the package is optional.
+ * A data directory has one owner: within the process by a registry, between processes by a lock file with the pid.
+ */
+import { OperationalError } from '../../errors/tree.ts'
+import { lockDataDirectory, type DataDirectoryLock } from './pglite-lock.ts'
+import type { Transport, TransportEvents } from './transport.ts'
+
+/** The little of PGlite that is used. */
+interface Pglite {
+  execProtocolRawStream(
+    message: Uint8Array,
+    options: { readonly syncToFs: boolean; readonly onRawData: (bytes: Uint8Array) => void },
+  ): Promise<void>
+  close(): Promise<void>
+}
+
+interface PgliteModule {
+  readonly PGlite: { create(options: { readonly dataDir?: string }): Promise<Pglite> }
+}
+
+const PACKAGE = '@electric-sql/pglite'
+const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
+
+/**
+ * Starts the embedded server.
+ * @param dataDirectory made when it does not exist; null keeps everything in memory.
+ * @throws OperationalError when the package is missing, the directory is in use or cannot be used.
+ */
+export async function openPgliteTransport(dataDirectory: string | null): Promise<PgliteTransport> {
+  const { PGlite } = await loadPackage()
+  const lock = dataDirectory === null ? null : lockDataDirectory(dataDirectory)
+  try {
+    const database = await PGlite.create(dataDirectory === null ? {} : { dataDir: dataDirectory })
+    return new PgliteTransport(database, lock)
+  } catch (cause) {
+    lock?.release()
+    const where = dataDirectory === null ? 'in memory' : `in "${dataDirectory}"`
+    throw new OperationalError(`the embedded PostgreSQL could not be started ${where}: ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+}
+
+async function loadPackage(): Promise<PgliteModule> {
+  try {
+    return (await import(PACKAGE)) as PgliteModule
+  } catch (cause) {
+    throw new OperationalError(`an embedded database needs the package ${PACKAGE}, which could not be loaded`, {
+      hint: `npm install ${PACKAGE}`,
+      cause,
+    })
+  }
+}
+
+export class PgliteTransport implements Transport {
+  readonly sendsWholeFlights = true
+  readonly #database: Pglite
+  readonly #lock: DataDirectoryLock | null
+  #events = DEAF
+  readonly #flights: Uint8Array[] = []
+  #isRunning = false
+  #isEnding = false
+
+  constructor(database: Pglite, lock: DataDirectoryLock | null) {
+    this.#database = database
+    this.#lock = lock
+  }
+
+  listen(events: TransportEvents): void {
+    this.#events = events
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isEnding) return true
+    this.#flights.push(bytes.slice())
+    // PGlite answers within the call that asks. One turn later nobody is in the middle of anything.
+    if (!this.#isRunning) {
+      this.#isRunning = true
+      queueMicrotask(() => void this.#runAll())
+    }
+    return true
+  }
+
+  /** It blocks its thread while it answers: there is nothing to pause. */
+  pause(): void {}
+
+  resume(): void {}
+
+  end(): void {
+    this.#isEnding = true
+    if (!this.#isRunning) void this.#shutDown(null)
+  }
+
+  destroy(): void {
+    this.#flights.length = 0
+    this.end()
+  }
+
+  async #runAll(): Promise<void> {
+    let failure: Error | null = null
+    try {
+      for (let flight = this.#flights.shift(); flight !== undefined; flight = this.#flights.shift()) {
+        await this.#database.execProtocolRawStream(flight, {
+          syncToFs: false,
+          onRawData: (bytes) => this.#events.data(bytes, 0, bytes.length),
+        })
+      }
+    } catch (error) {
+      failure = error as Error
+    }
+    this.#isRunning = false
+    if (failure !== null || this.#isEnding) await this.#shutDown(failure)
+  }
+
+  async #shutDown(failure: Error | null): Promise<void> {
+    this.#isEnding = true
+    this.#isRunning = true
+    const events = this.#events
+    this.#events = DEAF
+    try {
+      await this.#database.close()
+    } catch (error) {
+      failure ??= error as Error
+    } finally {
+      this.#lock?.release()
+    }
+    events.closed(failure)
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * TCP and Unix sockets, plain or under TLS. Reads into one fixed buffer (`onread`), writes small requests straight to the
+ * descriptor while nothing is queued. The private handle behind that short cut is optional: without it, or when the
+ * kernel does not take everything, bytes go through the stream.
+ */
+import { writeSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Transport, TransportEvents } from './transport.ts'
+
+/** A server's address after name resolution. */
+export type SocketTarget =
+  | { readonly kind: 'tcp'; readonly host: string; readonly address: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+const READ_BUFFER_BYTES = 64 * 1024
+/** Beyond this a direct write would mostly be partial. */
+const DIRECT_WRITE_BYTES = 64 * 1024
+const KEEP_ALIVE_DELAY_MS = 60_000
+
+const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
+
+export class SocketTransport implements Transport {
+  readonly sendsWholeFlights = false
+  readonly target: SocketTarget
+  #stream: Socket
+  #events: TransportEvents = DEAF
+  #isSecure = false
+  #error: Error | null = null
+  #isClosed = false
+  /** A direct write found the peer gone; reading goes on, since its last words may still be unread. */
+  #isPeerGone = false
+
+  private constructor(target: SocketTarget) {
+    this.target = target
+    const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+    const onread = {
+      buffer,
+      callback: (length: number): boolean => {
+        this.#events.data(buffer, 0, length)
+        return true
+      },
+    }
+    const where = target.kind === 'unix' ? { path: target.path } : { host: target.address, port: target.port }
+    this.#stream = connect({ ...where, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS })
+    this.#stream.on('close', () => this.#closed())
+    this.#attach(this.#stream)
+  }
+
+  /** Connects. Rejects with Node's error, or with the signal's reason once it aborts. */
+  static async open(target: SocketTarget, signal: AbortSignal): Promise<SocketTransport> {
+    signal.throwIfAborted()
+    const transport = new SocketTransport(target)
+    const stream = transport.#stream
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        stream.destroy()
+        reject(signal.reason as Error)
+      }
+      const settle = (finish: () => void): void => {
+        signal.removeEventListener('abort', abort)
+        finish()
+      }
+      signal.addEventListener('abort', abort, { once: true })
+      stream.once('connect', () => settle(resolve))
+      stream.once('error', (error) => settle(() => reject(error)))
+    })
+    return transport
+  }
+
+  get isSecure(): boolean {
+    return this.#isSecure
+  }
+
+  listen(events: TransportEvents): void {
+    this.#events = events
+  }
+
+  /** Puts TLS, made by `start` on top of the connected socket, between it and the session. */
+  secure(start: (socket: Socket) => TLSSocket): TLSSocket {
+    const secured = start(this.#stream)
+    this.#stream = secured
+    this.#isSecure = true
+    secured.on('data', (chunk: Buffer) => this.#events.data(chunk, 0, chunk.length))
+    this.#attach(secured)
+    return secured
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isPeerGone || this.#isClosed) return true
+    const written = this.#writeDirectly(bytes)
+    if (written === bytes.length || this.#isPeerGone) return true
+    // The stream keeps what it is given until the kernel takes it; the caller's buffer is not ours to keep.
+    const rest = Buffer.allocUnsafeSlow(bytes.length - written)
+    rest.set(written === 0 ? bytes : bytes.subarray(written))
+    return this.#stream.write(rest)
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  end(): void {
+    this.#stream.end()
+  }
+
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  #attach(stream: Socket): void {
+    stream.on('error', (error) => {
+      this.#error ??= error
+    })
+    stream.on('drain', () => this.#events.drain())
+    // PostgreSQL closes both directions at once: nothing that is still queued could arrive.
+    stream.on('end', () => stream.destroy())
+  }
+
+  #closed(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#events.closed(this.#error)
+  }
+
+  /** Bytes the kernel took at once. */
+  #writeDirectly(bytes: Uint8Array): number {
+    const stream = this.#stream
+    if (this.#isSecure || bytes.length > DIRECT_WRITE_BYTES || stream.writableLength > 0 || !stream.writable) return 0
+    // libuv's own handle; -1 on Windows and after closing.
+    const handle = (stream as Socket & { _handle?: { readonly fd?: unknown } | null })._handle
+    const fd = handle?.fd
+    if (typeof fd !== 'number' || fd < 0) return 0
+    try {
+      return writeSync(fd, bytes)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EPIPE' || code === 'ECONNRESET') {
+        // A failing stream write would destroy the socket, and with it a FATAL that waits to be read.
+        this.#isPeerGone = true
+        this.#error ??= error as Error
+      }
+      return 0
+    }
+  }
+}

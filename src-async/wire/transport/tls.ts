@@ -1,0 +1,157 @@
+/**
+ * TLS over a connected socket: SSLRequest, the server's one-byte answer, the handshake with what the mode demands of
+ * the certificate. Modes mean what they mean to libpq (PostgreSQL manual, "SSL Support"). One byte, not one more, may
+ * come before the handshake: a man in the middle could put words in the server's mouth (CVE-2021-23222).
+ */
+import { isIP } from 'node:net'
+import { checkServerIdentity, connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { OperationalError, ProtocolError } from '../../errors/tree.ts'
+import type { TlsOptions } from '../../options/session-options.ts'
+import { writeSslRequest } from '../protocol/frontend.ts'
+import type { SocketTransport } from './socket.ts'
+
+const YES = 0x53 // S
+const NO = 0x4e // N
+const ERROR = 0x45 // E, from a server that cannot even fork, or knows no SSLRequest
+
+/** What one attempt to connect does about TLS. */
+export type TlsUse = 'never' | 'if-offered' | 'always'
+
+/** The attempts a mode makes at one address, in order; the next is for when the server or the handshake refuses. */
+export function tlsAttempts(tls: TlsOptions, kind: 'tcp' | 'unix'): readonly TlsUse[] {
+  if (kind === 'unix') return ['never']
+  switch (tls.mode) {
+    case 'disable': return ['never']
+    case 'allow': return ['never', 'always']
+    case 'prefer': return ['if-offered', 'never']
+    default: return ['always']
+  }
+}
+
+/** TLS was asked for and did not come about; under `prefer` the next attempt goes without. */
+export class TlsRefusedError extends OperationalError {}
+
+/**
+ * Asks for TLS and, where the server agrees, completes the handshake; afterwards the transport is secure, or plain when
+ * the server said no and `use` allows it. The caller destroys the transport when this fails or takes too long.
+ */
+export async function negotiateTls(transport: SocketTransport, use: TlsUse, tls: TlsOptions): Promise<void> {
+  if (use === 'never') return
+  const answer = await askForTls(transport)
+  if (answer === YES) return handshake(transport, tls)
+  if (answer === ERROR) {
+    // Its text is not shown: nobody has vouched for it (CVE-2024-10977).
+    throw new TlsRefusedError('the server answered the request for TLS with an error message')
+  }
+  if (use === 'always') {
+    throw new TlsRefusedError(`the server does not offer TLS, which sslmode=${tls.mode} requires`, {
+      hint: "switch ssl on in the server's configuration, or allow plain connections by sslmode=prefer",
+    })
+  }
+}
+
+function askForTls(transport: SocketTransport): Promise<number> {
+  return new Promise((resolve, reject) => {
+    transport.listen({
+      data(bytes, start, end) {
+        const answer = bytes[start]!
+        if (answer !== YES && answer !== NO && answer !== ERROR) {
+          reject(new ProtocolError('the server answered the request for TLS with neither yes nor no; is it PostgreSQL?'))
+        } else if (end - start > 1 && answer !== ERROR) {
+          reject(new ProtocolError('the server sent unencrypted bytes after its answer to the request for TLS'))
+        } else {
+          resolve(answer)
+        }
+      },
+      drain() {},
+      closed(error) {
+        reject(new TlsRefusedError('the server closed the connection when asked for TLS', { cause: error }))
+      },
+    })
+    const request = new ByteWriter(8)
+    writeSslRequest(request)
+    transport.write(request.view())
+  })
+}
+
+function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
+  const { target } = transport
+  const host = target.kind === 'tcp' ? target.host : 'localhost'
+  return new Promise((resolve, reject) => {
+    let stream: TLSSocket
+    const fail = (error: Error | null): void => reject(handshakeError(error, host, tls))
+    transport.listen({
+      data() {},
+      drain() {},
+      closed: fail,
+    })
+    try {
+      stream = transport.secure((socket) => connect({ ...tlsConnectionOptions(host, tls), socket }))
+    } catch (error) {
+      // Thrown at once for PEM that cannot be read or a wrong passphrase.
+      reject(
+        new OperationalError(`the TLS settings cannot be used: ${(error as Error).message}`, {
+          hint: 'look at sslcert, sslkey, sslpassword, sslrootcert and sslcrl',
+          cause: error,
+        }),
+      )
+      return
+    }
+    stream.once('secureConnect', resolve)
+    stream.once('error', fail)
+  })
+}
+
+/** Whether the certificate chain is checked; as in libpq, a root certificate given is a root certificate used. */
+function verifiesChain(tls: TlsOptions): boolean {
+  return tls.mode === 'verify-ca' || tls.mode === 'verify-full' || tls.rootCertificates !== null
+}
+
+function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions {
+  const options: ConnectionOptions = {
+    rejectUnauthorized: verifiesChain(tls),
+    checkServerIdentity: tls.mode === 'verify-full' ? (_, peer) => checkServerIdentity(host, peer) : () => undefined,
+    ALPNProtocols: ['postgresql'],
+  }
+  // The standard forbids addresses as server names.
+  if (isIP(host) === 0) options.servername = host
+  if (tls.rootCertificates !== null) options.ca = tls.rootCertificates
+  if (tls.certificate !== null) options.cert = tls.certificate
+  if (tls.key !== null) options.key = tls.key
+  if (tls.keyPassphrase !== null) options.passphrase = tls.keyPassphrase
+  if (tls.revocationList !== null) options.crl = tls.revocationList
+  if (tls.minVersion !== null) options.minVersion = tls.minVersion
+  if (tls.maxVersion !== null) options.maxVersion = tls.maxVersion
+  return options
+}
+
+function handshakeError(error: Error | null, host: string, tls: TlsOptions): OperationalError {
+  if (error === null) return new TlsRefusedError('the server closed the connection during the TLS handshake')
+  const { code } = error as NodeJS.ErrnoException
+  const details = { hint: hintFor(code, host, tls), cause: error }
+  return new TlsRefusedError(`the TLS handshake failed: ${error.message}`, details)
+}
+
+function hintFor(code: string | undefined, host: string, tls: TlsOptions): string {
+  switch (code) {
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return `sslmode=verify-full demands a certificate for "${host.slice(0, 40)}"; connect by a name it has, or use verify-ca`
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return tls.rootCertificates === null
+        ? 'the certificate is not signed by an authority Node.js knows; give its root certificate as sslrootcert'
+        : 'sslrootcert does not hold the authority that signed the server\'s certificate'
+    case 'CERT_HAS_EXPIRED':
+    case 'CERT_NOT_YET_VALID':
+      return "renew the server's certificate, and look at this machine's clock"
+    case 'CERT_REVOKED':
+    case 'UNABLE_TO_GET_CRL':
+      return 'sslcrl says so; see the revocation list'
+    default:
+      return `sslmode=${tls.mode}; see also sslrootcert, sslcert, sslkey and ssl_min_protocol_version`
+  }
+}
