@@ -4,7 +4,8 @@
  */
 
 export type HostAddress =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** `address`, where given, is the IP address to connect to; `host` is then only what certificates are held against. */
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly address?: string }
   /** `path` is the socket file itself, `/run/postgresql/.s.PGSQL.5432`. */
   | { readonly kind: 'unix'; readonly path: string }
   /** PostgreSQL embedded in this thread; null keeps the data in memory. */
@@ -12,10 +13,13 @@ export type HostAddress =
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
+/** What a server has to be to be taken, of those in `hosts`. */
+export type TargetSessionAttrs = 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby'
+
 /** PEM texts, read by `options/`, so that the worker opens no files. */
 export interface TlsOptions {
   readonly mode: SslMode
-  /** Trusted roots; null where none were given. */
+  /** Trusted roots; null where none were given: verify-ca and verify-full then trust Node's own list. */
   readonly rootCertificates: string | null
   readonly certificate: string | null
   readonly key: string | null
@@ -36,4 +40,8 @@ export interface SessionOptions {
   readonly tls: TlsOptions
   /** One budget for the whole of connecting; 0 for none. */
   readonly connectTimeoutMs: number
+  /** Missing means any. */
+  readonly targetSessionAttrs?: TargetSessionAttrs
+  /** TCP keepalive: how long a connection is silent before the first probe, 0 for the system's time, null for none. Missing means 0. */
+  readonly keepAliveMs?: number | null
 }

@@ -1,0 +1,165 @@
+/**
+ * Every connection keyword of libpq: its environment variable, and what happens to those this client does not act on.
+ * A keyword whose neglect would weaken security or change what the session is gets refused; a harmless one is accepted.
+ * Source of truth: PostgreSQL manual, "Parameter Key Words" and "Environment Variables".
+ */
+import { ClientConfigurationError, NotSupportedError } from '../errors/tree.ts'
+
+/** One place settings come from. Values are as written there, never empty. */
+export interface Layer {
+  /** For messages: `the DSN`, `the environment`. */
+  readonly source: string
+  readonly values: ReadonlyMap<string, string>
+}
+
+/** Looks a keyword up in layers, the strongest first. */
+export type Lookup = (keyword: string) => string | undefined
+
+/** Keywords and their environment variables; null where there is none. */
+export const KEYWORDS: ReadonlyMap<string, string | null> = new Map(
+  Object.entries({
+    service: 'PGSERVICE',
+    servicefile: 'PGSERVICEFILE',
+    host: 'PGHOST',
+    hostaddr: 'PGHOSTADDR',
+    port: 'PGPORT',
+    dbname: 'PGDATABASE',
+    user: 'PGUSER',
+    password: 'PGPASSWORD',
+    passfile: 'PGPASSFILE',
+    connect_timeout: 'PGCONNECT_TIMEOUT',
+    application_name: 'PGAPPNAME',
+    fallback_application_name: null,
+    options: 'PGOPTIONS',
+    client_encoding: 'PGCLIENTENCODING',
+    target_session_attrs: 'PGTARGETSESSIONATTRS',
+    load_balance_hosts: 'PGLOADBALANCEHOSTS',
+    sslmode: 'PGSSLMODE',
+    sslnegotiation: 'PGSSLNEGOTIATION',
+    sslrootcert: 'PGSSLROOTCERT',
+    sslcert: 'PGSSLCERT',
+    sslkey: 'PGSSLKEY',
+    sslpassword: null,
+    sslcertmode: 'PGSSLCERTMODE',
+    sslcrl: 'PGSSLCRL',
+    sslcrldir: 'PGSSLCRLDIR',
+    sslsni: 'PGSSLSNI',
+    sslcompression: 'PGSSLCOMPRESSION',
+    sslkeylogfile: null,
+    requiressl: 'PGREQUIRESSL',
+    ssl_min_protocol_version: 'PGSSLMINPROTOCOLVERSION',
+    ssl_max_protocol_version: 'PGSSLMAXPROTOCOLVERSION',
+    min_protocol_version: 'PGMINPROTOCOLVERSION',
+    max_protocol_version: 'PGMAXPROTOCOLVERSION',
+    channel_binding: 'PGCHANNELBINDING',
+    require_auth: 'PGREQUIREAUTH',
+    requirepeer: 'PGREQUIREPEER',
+    gssencmode: 'PGGSSENCMODE',
+    krbsrvname: 'PGKRBSRVNAME',
+    gsslib: 'PGGSSLIB',
+    gssdelegation: 'PGGSSDELEGATION',
+    keepalives: null,
+    keepalives_idle: null,
+    keepalives_interval: null,
+    keepalives_count: null,
+    tcp_user_timeout: null,
+    replication: null,
+    scram_client_key: null,
+    scram_server_key: null,
+    oauth_issuer: null,
+    oauth_client_id: null,
+    oauth_client_secret: null,
+    oauth_scope: null,
+  }),
+)
+
+/** Other spellings that are accepted in a DSN: asyncpg's. */
+const ALIASES: Readonly<Record<string, string>> = { database: 'dbname' }
+
+/** The keyword a name in a DSN or service file stands for, or undefined. */
+export function keywordOf(name: string): string | undefined {
+  if (KEYWORDS.has(name)) return name
+  return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
+}
+
+/**
+ * Adds one pair of a DSN: the last of a repeated keyword wins, an alias never beats the name itself, and an empty value
+ * is no value.
+ */
+export function addPair(values: Map<string, string>, name: string, keyword: string, value: string): void {
+  if (value === '' || (name !== keyword && values.has(keyword))) return
+  values.set(keyword, value)
+}
+
+/** Values a keyword may have, where it is a word out of a list. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  channel_binding: ['disable', 'prefer', 'require'],
+  gssencmode: ['disable', 'prefer', 'require'],
+  gsslib: ['gssapi', 'sspi'],
+  load_balance_hosts: ['disable', 'random'],
+  sslcertmode: ['disable', 'allow', 'require'],
+  sslnegotiation: ['postgres', 'direct'],
+  target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
+}
+
+/** What may be given because it asks for nothing this client does not do. Any other value of these is refused. */
+const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+  channel_binding: ['disable', 'prefer'],
+  gssencmode: ['disable', 'prefer'],
+  sslcertmode: ['disable', 'allow'],
+  sslnegotiation: ['postgres'],
+  sslsni: ['1'],
+  min_protocol_version: ['3.0'],
+  max_protocol_version: ['3.0', '3.2', 'latest'],
+  replication: ['0', 'off', 'no', 'false'],
+  require_auth: [],
+  requirepeer: [],
+  scram_client_key: [],
+  scram_server_key: [],
+  oauth_issuer: [],
+  oauth_client_id: [],
+  oauth_client_secret: [],
+  oauth_scope: [],
+}
+
+/** Their values are secrets and are never shown. */
+const SECRETS = new Set(['password', 'sslpassword', 'scram_client_key', 'scram_server_key', 'oauth_client_secret'])
+
+/** A value for a message: clipped, in quotes, and hidden where it is a secret. */
+export function shown(keyword: string, value: string): string {
+  return SECRETS.has(keyword) ? '(hidden)' : JSON.stringify(clip(value))
+}
+
+/** At most 40 characters of a text. */
+export function clip(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text
+}
+
+/**
+ * Checks the keywords that are a choice, then refuses what this client cannot honour.
+ * @throws ClientConfigurationError for a word that is not one of the choices, NotSupportedError for what is not there.
+ */
+export function checkKeywords(lookup: Lookup): void {
+  for (const [keyword, choices] of Object.entries(CHOICES)) {
+    const value = lookup(keyword)
+    if (value === undefined || choices.includes(value)) continue
+    throw new ClientConfigurationError(`${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`)
+  }
+  for (const [keyword, harmless] of Object.entries(HARMLESS)) {
+    const value = lookup(keyword)
+    if (value === undefined || harmless.includes(value)) continue
+    const hint =
+      harmless.length === 0
+        ? `leave ${keyword}${variableHint(keyword)} out`
+        : `leave ${keyword}${variableHint(keyword)} out, or set it to ${harmless.join(' or ')}`
+    throw new NotSupportedError(
+      `${keyword}=${shown(keyword, value)}: this client cannot do that, and to go on without it would not be what was asked`,
+      { hint },
+    )
+  }
+}
+
+function variableHint(keyword: string): string {
+  const variable = KEYWORDS.get(keyword)
+  return variable === null || variable === undefined ? '' : ` (or ${variable})`
+}

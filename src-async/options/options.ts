@@ -1,0 +1,260 @@
+/**
+ * From what the program, the DSN, the service file and the environment say to what is needed to open a session. The
+ * strongest first: options, DSN, service file, environment, built-in. Checks everything before anything is opened, and
+ * reads files (certificates, password, services) so that nobody after it has to.
+ */
+import { resolve } from 'node:path'
+import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
+import { checkOptions, type ConnectOptions, optionsLayer } from './connect-options.ts'
+import { type Dsn, parseDsn, parseHostList } from './dsn.ts'
+import {
+  currentEnvironment,
+  defaultPassfile,
+  type Environment,
+  environmentLayer,
+  environmentSettings,
+  systemUser,
+  type Variables,
+} from './environment.ts'
+import { defaultAddresses, type HostSpec, parsePort, shuffled, spreadPorts, toAddress } from './hosts.ts'
+import { checkKeywords, clip, type Layer, type Lookup } from './keywords.ts'
+import { readPassword } from './passfile.ts'
+import { readService } from './service-file.ts'
+import type { HostAddress, SessionOptions, TargetSessionAttrs } from './session-options.ts'
+import { NO_TLS, resolveTls } from './tls-options.ts'
+
+export type { ConnectOptions } from './connect-options.ts'
+
+export interface ResolveInput {
+  readonly dsn?: string
+  readonly options?: ConnectOptions
+  /** Further option keys that a face knows and reads itself. */
+  readonly extraKeys?: readonly string[]
+}
+
+/** Everything resolved. Plain data but for a hook that hides secrets when it is printed. */
+export interface ResolvedOptions {
+  readonly session: SessionOptions
+  /** Limit of each statement, 0 for none. */
+  readonly commandTimeoutMs: number
+  readonly statementCache: {
+    /** Most statements kept, 0 for none. */
+    readonly size: number
+    /** 0 for no limit. */
+    readonly lifetimeMs: number
+    /** 0 for no limit. */
+    readonly maxSqlLength: number
+  }
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 60_000
+
+/**
+ * @param variables the environment's variables; the process's own when left out
+ * @throws ProgrammingError for an option that is unknown or of the wrong type; ClientConfigurationError, which is one,
+ *   for what a DSN, a service file or a variable says; NotSupportedError for what this client cannot do.
+ */
+export function resolveOptions(input: ResolveInput, variables: Variables = process.env): ResolvedOptions {
+  const options = checkOptions(input.options ?? {}, input.extraKeys ?? [])
+  const environment = currentEnvironment(variables)
+  const dsnText = dsnOf(input.dsn, options.dsn)
+  const dsn = dsnText === undefined ? null : parseDsn(dsnText)
+  const session = dsn?.pgliteDirectory === undefined ? serverSession(options, dsn, environment) : pgliteSession(options, dsn, environment)
+  return {
+    session: hideSecrets(session),
+    commandTimeoutMs: options.commandTimeout ?? 0,
+    statementCache: {
+      size: options.statementCacheSize ?? 100,
+      lifetimeMs: options.maxCachedStatementLifetime ?? 300_000,
+      maxSqlLength: options.maxCacheableStatementSize ?? 15_360,
+    },
+  }
+}
+
+function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
+  if (argument !== undefined && typeof argument !== 'string') {
+    throw new ProgrammingError(`connect(): expected a DSN string, found ${argument === null ? 'null' : typeof argument}`)
+  }
+  if (argument !== undefined && option !== undefined) {
+    throw new ProgrammingError('connect(): the DSN is given twice, as argument and as the option dsn')
+  }
+  return argument ?? option
+}
+
+function lookupIn(layers: readonly Layer[]): Lookup {
+  return (keyword) => layers.find((layer) => layer.values.has(keyword))?.values.get(keyword)
+}
+
+function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: Environment): SessionOptions {
+  const strong: Layer[] = [optionsLayer(options)]
+  if (dsn !== null) strong.push({ source: 'the DSN', values: dsn.values })
+  const weak = environmentLayer(environment)
+  const lookupBoth = lookupIn([...strong, weak])
+  const service = lookupBoth('service')
+  const layers =
+    service === undefined
+      ? [...strong, weak]
+      : [...strong, readService(service, lookupBoth('servicefile') ?? null, environment), weak]
+  const lookup = lookupIn(layers)
+  checkKeywords(lookup)
+  const hosts = resolveHosts(layers, dsn, options, environment)
+  const user = lookup('user') ?? systemUser()
+  if (user === null) {
+    throw new ClientConfigurationError('no user name: the operating system has none either', { hint: 'set user or PGUSER' })
+  }
+  const database = lookup('dbname') ?? user
+  const hasTcp = hosts.some((host) => host.kind === 'tcp')
+  const session: SessionOptions = {
+    hosts: lookup('load_balance_hosts') === 'random' ? shuffled(hosts) : hosts,
+    user,
+    password: resolvePassword(options, lookup, { hosts, database, user }, environment),
+    database,
+    parameters: resolveParameters(options, lookup, environment),
+    tls: hasTcp ? resolveTls(options.ssl ?? undefined, lookup, environment) : NO_TLS,
+    connectTimeoutMs: resolveConnectTimeout(options, lookup),
+    targetSessionAttrs: (lookup('target_session_attrs') ?? 'any') as TargetSessionAttrs,
+    keepAliveMs: resolveKeepAlive(lookup),
+  }
+  return checkZeroBytes(session)
+}
+
+/** PGlite has no hosts, logins or TLS, and what the environment says about servers does not concern it. */
+function pgliteSession(options: ConnectOptions, dsn: Dsn, environment: Environment): SessionOptions {
+  const layers = [optionsLayer(options), { source: 'the DSN', values: dsn.values }]
+  const lookup = lookupIn(layers)
+  for (const keyword of ['host', 'hostaddr', 'port', 'service']) {
+    if (lookup(keyword) === undefined) continue
+    throw new ProgrammingError(`a pglite: DSN cannot have ${keyword}: the database runs in this process`)
+  }
+  checkKeywords(lookup)
+  const directory = dsn.pgliteDirectory ?? null
+  return checkZeroBytes({
+    hosts: [{ kind: 'pglite', dataDirectory: directory === null ? null : resolve(directory) }],
+    user: lookup('user') ?? 'postgres',
+    password: null,
+    database: lookup('dbname') ?? 'postgres',
+    parameters: resolveParameters(options, lookup, environment),
+    tls: NO_TLS,
+    connectTimeoutMs: resolveConnectTimeout(options, lookup),
+  })
+}
+
+interface HostChoice {
+  readonly specs: readonly HostSpec[]
+  /** Index of the layer that names the hosts. */
+  readonly layerIndex: number
+}
+
+/** The hosts of the strongest layer that names any. Those of a URI's authority belong to the DSN's layer. */
+function chooseHosts(layers: readonly Layer[], dsn: Dsn | null, options: ConnectOptions): HostChoice | null {
+  for (const [layerIndex, layer] of layers.entries()) {
+    if (layerIndex === 0 && Array.isArray(options.host)) {
+      return { specs: options.host.flatMap((host: string) => parseHostList(host)), layerIndex }
+    }
+    if (layer.source === 'the DSN' && dsn?.hosts != null) return { specs: dsn.hosts, layerIndex }
+    const list = layer.values.get('host')
+    if (list !== undefined) return { specs: parseHostList(list), layerIndex }
+  }
+  return null
+}
+
+function resolveHosts(
+  layers: readonly Layer[],
+  dsn: Dsn | null,
+  options: ConnectOptions,
+  environment: Environment,
+): HostAddress[] {
+  const portIndex = layers.findIndex((layer) => layer.values.has('port'))
+  const ports = layers[portIndex]?.values.get('port') ?? ''
+  const chosen = chooseHosts(layers, dsn, options)
+  const addresses = lookupIn(layers)('hostaddr')?.split(',').map((address) => address.trim())
+  if (chosen === null && addresses === undefined) {
+    return defaultAddresses(parsePort(spreadPorts(ports, 1)[0] ?? ''), environment.platform)
+  }
+  const specs = chosen?.specs ?? addresses?.map(() => ({ host: '', port: null })) ?? []
+  if (addresses !== undefined && addresses.length !== specs.length) {
+    throw new ClientConfigurationError(`could not match ${addresses.length} hostaddr values to ${specs.length} hosts`)
+  }
+  // A port from a stronger place than the host's replaces the host's own.
+  const portIsStronger = portIndex >= 0 && chosen !== null && portIndex < chosen.layerIndex
+  const needsPorts = portIsStronger || specs.some((spec) => spec.port === null)
+  const spread = needsPorts ? spreadPorts(ports, specs.length) : []
+  return specs.map((spec, index) => {
+    const port = parsePort((portIsStronger ? spread[index] : (spec.port ?? spread[index])) ?? '')
+    return toAddress(spec.host, port, addresses?.[index] || undefined)
+  })
+}
+
+function resolvePassword(
+  options: ConnectOptions,
+  lookup: Lookup,
+  query: { hosts: readonly HostAddress[]; database: string; user: string },
+  environment: Environment,
+): string | null {
+  if (typeof options.password === 'function') return callPassword(options.password)
+  const password = lookup('password')
+  if (password !== undefined) return password
+  const path = lookup('passfile') ?? defaultPassfile(environment)
+  return path === null ? null : readPassword(path, query, environment.platform)
+}
+
+function callPassword(source: () => unknown): string | null {
+  const password = source()
+  if (typeof password === 'string') return password === '' ? null : password
+  const found = password instanceof Promise ? 'a promise' : typeof password
+  throw new ProgrammingError(`option password: the function gave ${found}, expected a string`, {
+    hint: 'a blocking connection cannot wait for a promise: get the password first',
+  })
+}
+
+function resolveParameters(options: ConnectOptions, lookup: Lookup, environment: Environment): Record<string, string> {
+  const parameters: Record<string, string> = environmentSettings(environment)
+  const commandLine = lookup('options')
+  if (commandLine !== undefined) parameters['options'] = commandLine
+  const applicationName = lookup('application_name') ?? lookup('fallback_application_name')
+  if (applicationName !== undefined) parameters['application_name'] = applicationName
+  return Object.fromEntries([...Object.entries(parameters), ...Object.entries(options.serverSettings ?? {})].map(
+    ([name, value]) => [name, String(value)],
+  ))
+}
+
+function resolveConnectTimeout(options: ConnectOptions, lookup: Lookup): number {
+  if (options.timeout !== undefined) return options.timeout ?? 0
+  const seconds = integerOf(lookup, 'connect_timeout')
+  if (seconds === undefined) return DEFAULT_CONNECT_TIMEOUT_MS
+  return seconds <= 0 ? 0 : seconds * 1000
+}
+
+function resolveKeepAlive(lookup: Lookup): number | null {
+  if (integerOf(lookup, 'keepalives') === 0) return null
+  return Math.max(0, integerOf(lookup, 'keepalives_idle') ?? 0) * 1000
+}
+
+function integerOf(lookup: Lookup, keyword: string): number | undefined {
+  const text = lookup(keyword)
+  if (text === undefined) return undefined
+  if (/^\s*[+-]?\d{1,9}\s*$/.test(text)) return Number(text)
+  throw new ClientConfigurationError(`${keyword}: expected an integer, found ${JSON.stringify(clip(text))}`)
+}
+
+/** A zero byte would end a string early in the startup message, and what follows would be read as something else. */
+function checkZeroBytes(session: SessionOptions): SessionOptions {
+  const { user, database, password, parameters } = session
+  const texts = { user, database, password: password ?? '' }
+  for (const [name, text] of [...Object.entries(texts), ...Object.entries(parameters).flatMap(([key, value]) => [
+    ['the name of a server setting', key] as const, [`server setting ${clip(key)}`, value] as const,
+  ])]) {
+    if (text.includes('\0')) throw new ProgrammingError(`${name.replaceAll('\0', '\\0')}: holds a zero byte`)
+  }
+  return session
+}
+
+/** Printing a session's options shows that there is a password, not which. The hook does not cross to the worker. */
+function hideSecrets(session: SessionOptions): SessionOptions {
+  const veil = (secret: string | null) => (secret === null ? null : '(hidden)')
+  const inspect = () => {
+    const { password, tls } = session
+    return { ...session, password: veil(password), tls: { ...tls, key: veil(tls.key), keyPassphrase: veil(tls.keyPassphrase) } }
+  }
+  return Object.defineProperty(session, Symbol.for('nodejs.util.inspect.custom'), { value: inspect, enumerable: false })
+}

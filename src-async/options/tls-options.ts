@@ -1,0 +1,230 @@
+/**
+ * What TLS is asked for and with which certificates: reads the files here, so that whoever opens the session opens none.
+ * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
+ */
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
+import { defaultTlsFile, type Environment } from './environment.ts'
+import { clip, type Lookup, shown } from './keywords.ts'
+import { nearest } from './nearest.ts'
+import type { SslMode, TlsOptions } from './session-options.ts'
+
+/**
+ * TLS as an object. Each certificate is PEM text (or its bytes) or the path of a file that holds it.
+ * Without `mode` the server's certificate and name are verified.
+ */
+export interface SslSettings {
+  readonly mode?: SslMode
+  /** Trusted roots; several are joined. Without them, those Node trusts. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[]
+  /** The client's certificate, with its chain. */
+  readonly cert?: string | Uint8Array
+  readonly key?: string | Uint8Array
+  /** Of an encrypted key. */
+  readonly passphrase?: string
+  /** Revoked certificates. */
+  readonly crl?: string | Uint8Array
+  readonly minVersion?: TlsVersion
+  readonly maxVersion?: TlsVersion
+}
+
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+
+const MODES: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
+const VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
+const SETTINGS_KEYS = ['mode', 'ca', 'cert', 'key', 'passphrase', 'crl', 'minVersion', 'maxVersion']
+
+export const NO_TLS: TlsOptions = {
+  mode: 'disable',
+  rootCertificates: null,
+  certificate: null,
+  key: null,
+  keyPassphrase: null,
+  revocationList: null,
+  minVersion: null,
+  maxVersion: null,
+}
+
+/**
+ * @param ssl the `ssl` option, which is stronger than the keywords; undefined where it is not given
+ * @throws ClientConfigurationError for a bad mode or version, a file that cannot be read, verification without roots
+ */
+export function resolveTls(
+  ssl: boolean | SslMode | SslSettings | undefined,
+  lookup: Lookup,
+  environment: Environment,
+): TlsOptions {
+  const settings = settingsOf(ssl)
+  const rootKeyword = lookup('sslrootcert')
+  const useSystemRoots = settings.ca === undefined && rootKeyword === 'system'
+  let mode = settings.mode ?? modeOf(lookup, useSystemRoots)
+  if (mode === 'disable') return NO_TLS
+  if (useSystemRoots && mode !== 'verify-full') {
+    throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslrootcert=system: use verify-full`, {
+      hint: 'anyone can get a certificate of a public authority; only the name in it tells whose it is',
+    })
+  }
+  // An `ssl` option other than a mode means: verify, with the roots that are known, Node's if no others.
+  const trustsNode = useSystemRoots || (ssl !== undefined && typeof ssl !== 'string')
+  const rootCertificates =
+    settings.ca === undefined ? readRoots(rootKeyword, mode, trustsNode, environment) : joinPem(settings.ca, 'ssl.ca')
+  // As in libpq: with roots at hand, require verifies against them.
+  if (mode === 'require' && rootCertificates !== null && typeof ssl !== 'object') mode = 'verify-ca'
+  return {
+    mode,
+    rootCertificates,
+    ...readClientCertificate(settings, lookup, environment),
+    revocationList: settings.crl === undefined ? readRevocations(lookup, environment) : readPem(settings.crl, 'ssl.crl'),
+    ...versionsOf(settings, lookup),
+  }
+}
+
+function settingsOf(ssl: boolean | SslMode | SslSettings | undefined): SslSettings {
+  if (ssl === undefined) return {}
+  if (ssl === true) return { mode: 'verify-full' }
+  if (ssl === false) return { mode: 'disable' }
+  if (typeof ssl === 'string') return { mode: checkMode(ssl, 'option ssl') }
+  if (typeof ssl !== 'object' || ssl === null || Array.isArray(ssl)) {
+    throw new ProgrammingError(`option ssl: expected true, false, a mode or an object, found ${typeof ssl}`)
+  }
+  for (const [key, value] of Object.entries(ssl)) {
+    if (!SETTINGS_KEYS.includes(key)) throw unknownSetting(key)
+    const isList = key === 'ca' && Array.isArray(value)
+    const isText = typeof value === 'string' || (value instanceof Uint8Array && ['ca', 'cert', 'key', 'crl'].includes(key))
+    if (value !== undefined && !isText && !isList) {
+      throw new ProgrammingError(`option ssl.${key}: expected a string, found ${value === null ? 'null' : typeof value}`)
+    }
+  }
+  return { ...ssl, mode: ssl.mode === undefined ? 'verify-full' : checkMode(ssl.mode, 'option ssl.mode') }
+}
+
+function unknownSetting(key: string): ProgrammingError {
+  const meant = nearest(key, SETTINGS_KEYS)
+  const hint =
+    key === 'rejectUnauthorized'
+      ? "mode: 'verify-full' verifies certificate and name, mode: 'require' encrypts without verifying"
+      : `${meant === null ? '' : `did you mean ${meant}? `}known: ${SETTINGS_KEYS.join(', ')}`
+  return new ProgrammingError(`option ssl.${clip(key)}: unknown`, { hint })
+}
+
+function modeOf(lookup: Lookup, useSystemRoots: boolean): SslMode {
+  const mode = lookup('sslmode')
+  if (mode !== undefined) return checkMode(mode, 'sslmode')
+  if (useSystemRoots) return 'verify-full'
+  return lookup('requiressl')?.startsWith('1') === true ? 'require' : 'prefer'
+}
+
+function checkMode(mode: string, where: string): SslMode {
+  const found = MODES.find((known) => known === mode)
+  if (found !== undefined) return found
+  const hint = mode === 'no-verify' ? { hint: 'no-verify of other clients is require: encrypted, not verified' } : {}
+  throw new ClientConfigurationError(`${where}: found ${shown('sslmode', String(mode))}, expected one of ${MODES.join(', ')}`, hint)
+}
+
+function readRoots(path: string | undefined, mode: SslMode, trustsNode: boolean, environment: Environment): string | null {
+  if (path === 'system') return null
+  if (path !== undefined) return readFile(path, 'sslrootcert')
+  // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
+  if (trustsNode) return null
+  const defaultPath = defaultTlsFile(environment, 'root.crt')
+  const roots = readDefault(defaultPath)
+  if (roots !== null || !mode.startsWith('verify')) return roots
+  const where = defaultPath === null ? 'no home directory is known' : `root certificate file ${JSON.stringify(defaultPath)} cannot be read`
+  throw new ClientConfigurationError(`sslmode ${mode} needs root certificates: ${where}`, {
+    hint: 'provide the file, name another with sslrootcert, trust public authorities with sslrootcert=system, or set sslmode to require, which does not verify',
+  })
+}
+
+function readClientCertificate(
+  settings: SslSettings,
+  lookup: Lookup,
+  environment: Environment,
+): Pick<TlsOptions, 'certificate' | 'key' | 'keyPassphrase'> {
+  const keyPassphrase = settings.passphrase ?? lookup('sslpassword') ?? null
+  const none = { certificate: null, key: null, keyPassphrase: null }
+  if (settings.cert === undefined && lookup('sslcertmode') === 'disable') return none
+  const certificate =
+    settings.cert === undefined
+      ? readNamedOrDefault(lookup, 'sslcert', 'postgresql.crt', environment)
+      : readPem(settings.cert, 'ssl.cert')
+  if (certificate === null) {
+    if (settings.key === undefined) return none
+    throw new ClientConfigurationError('option ssl.key: a private key is given, but no certificate (ssl.cert)')
+  }
+  const key =
+    settings.key === undefined
+      ? readNamedOrDefault(lookup, 'sslkey', 'postgresql.key', environment)
+      : readPem(settings.key, 'ssl.key')
+  // A file may hold both.
+  const inCertificate = key === null && certificate.includes('PRIVATE KEY-----') ? certificate : null
+  if (key === null && inCertificate === null) {
+    throw new ClientConfigurationError('a client certificate is given, but no private key: set sslkey or ssl.key')
+  }
+  return { certificate, key: key ?? inCertificate, keyPassphrase }
+}
+
+function readRevocations(lookup: Lookup, environment: Environment): string | null {
+  const list = readNamedOrDefault(lookup, 'sslcrl', 'root.crl', environment)
+  const directory = lookup('sslcrldir')
+  if (directory === undefined) return list
+  try {
+    const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8'))
+    const joined = [list, ...texts].filter((text) => text?.includes('-----BEGIN X509 CRL')).join('\n')
+    return joined === '' ? null : joined
+  } catch (cause) {
+    throw new ClientConfigurationError(`sslcrldir: ${JSON.stringify(directory)} cannot be read`, { cause })
+  }
+}
+
+function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, environment: Environment): string | null {
+  const path = lookup(keyword)
+  return path === undefined ? readDefault(defaultTlsFile(environment, name)) : readFile(path, keyword)
+}
+
+function readDefault(path: string | null): string | null {
+  if (path === null) return null
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+function readFile(path: string, where: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ClientConfigurationError(`${where}: file ${JSON.stringify(path)} cannot be read`, { cause })
+  }
+}
+
+function joinPem(source: NonNullable<SslSettings['ca']>, where: string): string {
+  if (typeof source === 'string' || source instanceof Uint8Array) return readPem(source, where)
+  return source.map((each) => readPem(each, where)).join('\n')
+}
+
+/** PEM text as it is; anything else is a path. The text is never quoted: it may be a private key. */
+function readPem(source: string | Uint8Array, where: string): string {
+  const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
+  if (text.includes('-----BEGIN ')) return text
+  if (typeof source === 'string' && text !== '' && !text.includes('\n') && text.length < 4096) return readFile(text, where)
+  throw new ClientConfigurationError(`option ${where}: expected PEM text or the path of a PEM file`)
+}
+
+function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'minVersion' | 'maxVersion'> {
+  const minimum = settings.minVersion ?? lookup('ssl_min_protocol_version')
+  const maximum = settings.maxVersion ?? lookup('ssl_max_protocol_version')
+  const minVersion = minimum === undefined ? 'TLSv1.2' : checkVersion(minimum, 'ssl_min_protocol_version')
+  const maxVersion = maximum === undefined ? null : checkVersion(maximum, 'ssl_max_protocol_version')
+  if (maxVersion === null || VERSIONS.indexOf(minVersion) <= VERSIONS.indexOf(maxVersion)) return { minVersion, maxVersion }
+  // The built-in minimum yields to a maximum somebody asked for.
+  if (minimum === undefined) return { minVersion: maxVersion, maxVersion }
+  throw new ClientConfigurationError(`ssl_min_protocol_version ${minVersion} is above ssl_max_protocol_version ${maxVersion}`)
+}
+
+function checkVersion(version: string, where: string): TlsVersion {
+  const found = VERSIONS.find((known) => known.toLowerCase() === version.toLowerCase())
+  if (found !== undefined) return found
+  throw new ClientConfigurationError(`${where}: found ${shown('', version)}, expected one of ${VERSIONS.join(', ')}`)
+}
