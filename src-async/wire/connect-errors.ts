@@ -41,7 +41,7 @@ export function addressName(target: HostAddress | SocketTarget): string {
 
 /** What happened, without the address. */
 export function reasonOf(error: unknown, target: HostAddress | SocketTarget): string {
-  if (error instanceof DbError) return error.message
+  if (error instanceof DbError) return error.primaryMessage
   const { code, message } = error as NodeJS.ErrnoException
   if (target.kind === 'unix') {
     const length = Buffer.byteLength(target.path)
@@ -57,6 +57,8 @@ export function reasonOf(error: unknown, target: HostAddress | SocketTarget): st
 export function unreachable(failures: readonly Error[]): Error {
   const [first] = failures
   if (first !== undefined && failures.length === 1) return first
-  const message = failures.map((failure) => failure.message).join('; ')
+  const message = failures
+    .map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
+    .join('; ')
   return new OperationalError(message, { cause: new AggregateError(failures, message) })
 }

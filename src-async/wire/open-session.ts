@@ -178,11 +178,14 @@ class Deadline {
     if (this.#atMs === Infinity) return work(controller.signal)
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const error = new OperationalError(`timeout expired (connect timeout of ${this.#budgetMs} ms for all hosts)`)
-        reject(error)
-        controller.abort(error)
-      }, Math.max(0, this.#atMs - performance.now()))
+      timer = setTimeout(
+        () => {
+          const error = new OperationalError(`timeout expired (connect timeout of ${this.#budgetMs} ms for all hosts)`)
+          reject(error)
+          controller.abort(error)
+        },
+        Math.max(0, this.#atMs - performance.now()),
+      )
     })
     try {
       return await Promise.race([work(controller.signal), timeout])

@@ -3,15 +3,29 @@
  * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
  * may be asked for while others run: they queue in order.
  */
-import { errorFromServer } from '../errors/server-error.ts'
+import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
 import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
 import { requestCancel, type CancelRoute } from './cancel.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
 import type {
-  CloseRequest, CopyInDataRequest, CopyInEndReply, CopyInEndRequest, CopyInStartRequest, DescribeReply, DescribeRequest,
-  ExecuteManyReply, ExecuteManyRequest, ExecuteReply, ExecuteRequest, Nothing, Operations, SessionEvents,
-  SimpleQueryReply, SimpleQueryRequest, TransactionStatus,
+  CloseRequest,
+  CopyInDataRequest,
+  CopyInEndReply,
+  CopyInEndRequest,
+  CopyInStartRequest,
+  DescribeReply,
+  DescribeRequest,
+  ExecuteManyReply,
+  ExecuteManyRequest,
+  ExecuteReply,
+  ExecuteRequest,
+  Nothing,
+  Operations,
+  SessionEvents,
+  SimpleQueryReply,
+  SimpleQueryRequest,
+  TransactionStatus,
 } from './operations.ts'
 import { Conversation } from './protocol/conversation.ts'
 import { describe } from './protocol/describe.ts'
@@ -133,7 +147,8 @@ export class Session implements Operations, TransportEvents {
     if (this.#cancelRoute === null) {
       throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
     }
-    if (!this.canCancel) throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
+    if (!this.canCancel)
+      throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
     await requestCancel(this.#cancelRoute, this.#key)
     return NOTHING
   }
@@ -220,16 +235,13 @@ export class Session implements Operations, TransportEvents {
     const { broken } = this.#conversation
     if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
     if (this.#closing !== null || broken === null) return new InterfaceError('connection is closed')
-    return new InterfaceError(`connection is closed: ${broken.message}`, { cause: broken })
+    return new InterfaceError(`connection is closed: ${broken.primaryMessage}`, { cause: broken })
   }
 }
 
 /** For what was pending when the transport went away and the server had said nothing about it. */
 function lostError(cause: Error | null): DbError {
   const how = cause === null ? 'the server closed the connection' : `the connection was lost: ${cause.message}`
-  const error = errorFromServer({
-    severity: 'FATAL', sqlstate: '08003', message: `connection was closed in the middle of operation: ${how}`,
-  })
-  if (cause !== null) Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
-  return error
+  const message = `connection was closed in the middle of operation: ${how}`
+  return new ConnectionDoesNotExistError(message, cause === null ? {} : { cause })
 }

@@ -37,10 +37,14 @@ export function readRowDescription(body: ByteReader): Column[] {
 
 export function readTransactionStatus(body: ByteReader): TransactionStatus {
   switch (body.uint8()) {
-    case 0x49: return 'I'
-    case 0x54: return 'T'
-    case 0x45: return 'E'
-    default: throw new ProtocolError('the server sent ReadyForQuery with an unknown transaction status')
+    case 0x49:
+      return 'I'
+    case 0x54:
+      return 'T'
+    case 0x45:
+      return 'E'
+    default:
+      throw new ProtocolError('the server sent ReadyForQuery with an unknown transaction status')
   }
 }
 
@@ -55,25 +59,62 @@ export function readServerMessage(body: ByteReader): ServerMessageFields {
     const value = body.cstring()
     switch (String.fromCharCode(code)) {
       // V is S untranslated (9.6 and later) and follows it; programs compare it.
-      case 'S': fields.severity ||= value; break
-      case 'V': fields.severity = value; break
-      case 'C': fields.sqlstate = value; break
-      case 'M': fields.message = value; break
-      case 'D': fields.detail = value; break
-      case 'H': fields.hint = value; break
-      case 'P': setNumber(fields, 'position', value); break
-      case 'p': setNumber(fields, 'internalPosition', value); break
-      case 'q': fields.internalQuery = value; break
-      case 'W': fields.context = value; break
-      case 's': fields.schemaName = value; break
-      case 't': fields.tableName = value; break
-      case 'c': fields.columnName = value; break
-      case 'd': fields.dataTypeName = value; break
-      case 'n': fields.constraintName = value; break
-      case 'F': fields.serverSourceFilename = value; break
-      case 'L': setNumber(fields, 'serverSourceLine', value); break
-      case 'R': fields.serverSourceFunction = value; break
-      default: break
+      case 'S':
+        fields.severity ||= value
+        break
+      case 'V':
+        fields.severity = value
+        break
+      case 'C':
+        fields.sqlstate = value
+        break
+      case 'M':
+        fields.message = value
+        break
+      case 'D':
+        fields.detail = value
+        break
+      case 'H':
+        fields.hint = value
+        break
+      case 'P':
+        setNumber(fields, 'position', value)
+        break
+      case 'p':
+        setNumber(fields, 'internalPosition', value)
+        break
+      case 'q':
+        fields.internalQuery = value
+        break
+      case 'W':
+        fields.context = value
+        break
+      case 's':
+        fields.schemaName = value
+        break
+      case 't':
+        fields.tableName = value
+        break
+      case 'c':
+        fields.columnName = value
+        break
+      case 'd':
+        fields.dataTypeName = value
+        break
+      case 'n':
+        fields.constraintName = value
+        break
+      case 'F':
+        fields.serverSourceFilename = value
+        break
+      case 'L':
+        setNumber(fields, 'serverSourceLine', value)
+        break
+      case 'R':
+        fields.serverSourceFunction = value
+        break
+      default:
+        break
     }
   }
   return fields

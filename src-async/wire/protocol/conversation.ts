@@ -11,7 +11,12 @@ import { readNotification, readServerMessage, readTransactionStatus } from './ba
 import { Link, type Exchange } from './exchange.ts'
 import { Framer, type FrameHandler } from './framer.ts'
 import {
-  ERROR_RESPONSE, NOTICE_RESPONSE, NOTIFICATION_RESPONSE, PARAMETER_STATUS, READY_FOR_QUERY, tagName,
+  ERROR_RESPONSE,
+  NOTICE_RESPONSE,
+  NOTIFICATION_RESPONSE,
+  PARAMETER_STATUS,
+  READY_FOR_QUERY,
+  tagName,
 } from './tags.ts'
 
 interface Pending {
@@ -115,7 +120,9 @@ export class Conversation implements FrameHandler {
     current?.reject(noted ?? error)
     for (const follower of followers) {
       follower.reject(
-        new OperationalError(`the connection was lost before the server answered: ${error.message}`, { cause: error }),
+        new OperationalError(`the connection was lost before the server answered: ${error.primaryMessage}`, {
+          cause: error,
+        }),
       )
     }
   }

@@ -8,7 +8,12 @@ import { refuseCopyOut, skipToReady } from './copy-misuse.ts'
 import { expect, unexpected, writeQueries, type Exchange, type Link } from './exchange.ts'
 import { writeCopyData, writeCopyDone, writeCopyFail, writeQuery } from './frontend.ts'
 import {
-  COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, READY_FOR_QUERY, ROW_DESCRIPTION,
+  COMMAND_COMPLETE,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY_RESPONSE,
+  READY_FOR_QUERY,
+  ROW_DESCRIPTION,
 } from './tags.ts'
 
 /** @param started called when the server wants data. */
@@ -55,13 +60,16 @@ function* readEnd(link: Link): Exchange<CopyInEndReply> {
 function* expectCopyIn(link: Link): Exchange<void> {
   yield
   switch (link.tag) {
-    case COPY_IN_RESPONSE: return
-    case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
+    case COPY_IN_RESPONSE:
+      return
+    case COPY_OUT_RESPONSE:
+      return yield* refuseCopyOut(link)
     case COMMAND_COMPLETE:
     case EMPTY_QUERY_RESPONSE:
     case ROW_DESCRIPTION:
       yield* skipToReady(link)
       throw new ProgrammingError('the statement is not COPY ... FROM STDIN: the server ran it and wants no data')
-    default: throw unexpected(link, 'COPY')
+    default:
+      throw unexpected(link, 'COPY')
   }
 }

@@ -2,6 +2,7 @@
  * COPY through an operation that is not for COPY. The session stays usable: data going out is read to its end and dropped,
  * data expected in is refused with CopyFail; then the caller learns which call does what was meant.
  */
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { DbError, ProgrammingError, ProtocolError } from '../../errors/tree.ts'
 import type { RowSink } from '../row-sink.ts'
 import { expect, type Exchange, type Link } from './exchange.ts'
@@ -11,43 +12,45 @@ import { READY_FOR_QUERY } from './tags.ts'
 /** Comes back within the server's message, which tells this failure from one of the server's own. */
 const REASON = 'syncpg: this call cannot send COPY data'
 
-export const DISCARD: RowSink = { take() {} }
+const DISCARD: RowSink = { take() {} }
 
-export function copyInMisuse(): ProgrammingError {
+function copyInMisuse(): ProgrammingError {
   return new ProgrammingError('COPY ... FROM STDIN cannot be run as a query: nothing supplies its data', {
     hint: 'use copyToTable() for ready-made COPY data or copyRecordsToTable() for records',
   })
 }
 
-export function copyOutMisuse(): ProgrammingError {
+function copyOutMisuse(): ProgrammingError {
   return new ProgrammingError('COPY ... TO STDOUT cannot be run as a query: its data has nowhere to go', {
     hint: 'use copyFromTable() or copyFromQuery()',
   })
 }
 
-/** In a flight that must be whole, the refusal goes before anything was asked; outside of COPY the server ignores it. */
-export function writeCopyGuard(link: Link): void {
-  if (link.needsCopyGuard) writeCopyFail(link.out, REASON)
+/** Refuses COPY data before it is asked for; outside of COPY the server ignores it. */
+export function writeCopyGuard(out: ByteWriter): void {
+  writeCopyFail(out, REASON)
 }
 
 /**
- * Called at CopyInResponse; never returns.
- * @param wasSyncSent in the extended protocol the flight's Sync is swallowed by COPY, and another one is due.
+ * What stands behind the COPY in the flight: a guard; nothing (Query); or a Sync, which COPY swallows, so that another is
+ * due.
  */
-export function* refuseCopyIn(link: Link, wasSyncSent: boolean): Exchange<never> {
-  const isGuarded = link.needsCopyGuard
-  if (!isGuarded) {
+export type CopyTail = 'guard' | 'nothing' | 'sync'
+
+/** Called at CopyInResponse; never returns. */
+export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
+  if (tail !== 'guard') {
     // COPY would swallow the requests that follow and their answers would never come.
     if (link.isFollowed) throw new ProtocolError('COPY ... FROM STDIN was run as a query with other requests behind it')
     writeCopyFail(link.out, REASON)
-    if (wasSyncSent) writeSync(link.out)
+    if (tail === 'sync') writeSync(link.out)
   }
   try {
     yield* skipToReady(link)
   } catch (error) {
-    if (!(error instanceof DbError) || !error.message.includes(REASON)) {
+    if (!(error instanceof DbError) || !error.primaryMessage.includes(REASON)) {
       // COPY failed before it read anything, as under a trigger that raises: both Syncs get their ReadyForQuery.
-      if (wasSyncSent && !isGuarded) {
+      if (tail === 'sync') {
         yield
         expect(link, READY_FOR_QUERY, 'COPY')
       }

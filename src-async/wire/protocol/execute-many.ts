@@ -2,16 +2,21 @@
  * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so a failure knows its element; tags are
  * summed from their bytes and only the last becomes a string.
  */
-import { DbError, InternalError } from '../../errors/tree.ts'
+import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
 import { readAffectedRows } from './backend.ts'
-import { copyInMisuse, refuseCopyIn, refuseCopyOut, skipToReady, writeCopyGuard } from './copy-misuse.ts'
+import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
 import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
 import { requireParse } from './execute.ts'
 import { writeBind, writeExecute, writeParse, writeSync } from './frontend.ts'
 import {
-  BIND_COMPLETE, COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, PARSE_COMPLETE,
+  BIND_COMPLETE,
+  COMMAND_COMPLETE,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY_RESPONSE,
+  PARSE_COMPLETE,
   READY_FOR_QUERY,
 } from './tags.ts'
 
@@ -21,7 +26,6 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   writePrelude(link.out, request)
   if (parse !== null) writeParse(link.out, request.name, parse)
   writeElements(link.out, request)
-  writeCopyGuard(link)
   writeSync(link.out)
 
   if (hasPrelude(request)) yield* readPrelude(link, request)
@@ -35,7 +39,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     for (; index < count; index++) yield* readElement(link, request, index, reply)
   } catch (error) {
     // The server's error only: a broken protocol is nobody's element.
-    if (error instanceof DbError && error.sqlstate !== null) setBatchIndex(error, index)
+    if (error instanceof DbError && error.sqlstate !== null) amend(error, { batchIndex: index })
     throw error
   }
   yield
@@ -55,8 +59,17 @@ function writeElements(out: ByteWriter, request: ExecuteManyRequest): void {
     }
     writeBind(out, name, binds, start, end)
     writeExecute(out, 0)
+    // A COPY would take the next Bind for data and end the connection. It has no parameters, and what has some is none.
+    if (i === 0 && hasNoParameters(view, start, end)) writeCopyGuard(out)
     position = end
   }
+}
+
+/** Looks at a bind body: the count of parameter formats, the formats, the count of parameters. */
+function hasNoParameters(view: DataView, start: number, end: number): boolean {
+  if (end - start < 4) return false
+  const countAt = start + 2 + 2 * view.getUint16(start)
+  return countAt + 2 <= end && view.getUint16(countAt) === 0
 }
 
 function* readElement(
@@ -70,33 +83,20 @@ function* readElement(
   link.rows = request.rows
   yield
   link.rows = null
-  const isLast = index === request.count - 1
   switch (link.tag) {
     case COMMAND_COMPLETE: {
       const rows = readAffectedRows(link.body)
       if (rows >= 0) reply.affectedRows = Math.max(reply.affectedRows, 0) + rows
-      if (isLast) reply.tag = link.commandTag()
+      if (index === request.count - 1) reply.tag = link.commandTag()
       return
     }
-    case EMPTY_QUERY_RESPONSE: return
-    case COPY_IN_RESPONSE: return yield* isLast ? refuseCopyIn(link, true) : awaitCopyFailure(link)
-    case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
-    default: throw unexpected(link, 'Execute')
+    case EMPTY_QUERY_RESPONSE:
+      return
+    case COPY_IN_RESPONSE:
+      return yield* refuseCopyIn(link, 'guard')
+    case COPY_OUT_RESPONSE:
+      return yield* refuseCopyOut(link)
+    default:
+      throw unexpected(link, 'Execute')
   }
-}
-
-/** The next Bind is already on its way and makes COPY fail by itself. */
-function* awaitCopyFailure(link: Link): Exchange<never> {
-  try {
-    yield* skipToReady(link)
-  } catch {
-    // Whatever the server says about the Bind it found, the cause is the COPY.
-  }
-  throw copyInMisuse()
-}
-
-function setBatchIndex(error: DbError, batchIndex: number): void {
-  Object.defineProperty(error, 'batchIndex', {
-    value: batchIndex, enumerable: true, writable: true, configurable: true,
-  })
 }

@@ -7,8 +7,14 @@ import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
 import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
 import { writeBind, writeExecute, writeParse, writeSync } from './frontend.ts'
 import {
-  BIND_COMPLETE, COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, PARSE_COMPLETE,
-  PORTAL_SUSPENDED, READY_FOR_QUERY,
+  BIND_COMPLETE,
+  COMMAND_COMPLETE,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY_RESPONSE,
+  PARSE_COMPLETE,
+  PORTAL_SUSPENDED,
+  READY_FOR_QUERY,
 } from './tags.ts'
 
 export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteReply> {
@@ -22,7 +28,7 @@ export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteR
   if (parse !== null) writeParse(out, name, parse)
   writeBind(out, name, bind, 0, bind.length)
   writeExecute(out, request.rowLimit)
-  writeCopyGuard(link)
+  if (link.needsCopyGuard) writeCopyGuard(out)
   writeSync(out)
 
   if (isPreluded) yield* readPrelude(link, request)
@@ -37,12 +43,21 @@ export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteR
   link.rows = null
   let tag: string | null
   switch (link.tag) {
-    case COMMAND_COMPLETE: tag = link.commandTag(); break
-    case PORTAL_SUSPENDED: tag = null; break
-    case EMPTY_QUERY_RESPONSE: tag = ''; break
-    case COPY_IN_RESPONSE: return yield* refuseCopyIn(link, true)
-    case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
-    default: throw unexpected(link, 'Execute')
+    case COMMAND_COMPLETE:
+      tag = link.commandTag()
+      break
+    case PORTAL_SUSPENDED:
+      tag = null
+      break
+    case EMPTY_QUERY_RESPONSE:
+      tag = ''
+      break
+    case COPY_IN_RESPONSE:
+      return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
+    case COPY_OUT_RESPONSE:
+      return yield* refuseCopyOut(link)
+    default:
+      throw unexpected(link, 'Execute')
   }
   yield
   expect(link, READY_FOR_QUERY, 'Execute')

@@ -103,8 +103,7 @@ export class Framer {
 
 /** The length word at `offset`, which counts itself. */
 function messageLength(tag: number, bytes: Uint8Array, offset: number): number {
-  const length =
-    (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
+  const length = (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
   if (length < 4 || length > MAX_MESSAGE_BYTES) {
     throw new ProtocolError(
       `the server sent a message ${tagName(tag)} with the impossible length ${length}; is this a PostgreSQL server?`,

@@ -7,8 +7,23 @@ import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { DataError, ProgrammingError } from '../../errors/tree.ts'
 import type { ParseSpec } from '../operations.ts'
 import {
-  BIND, CANCEL_REQUEST_CODE, CLOSE, COPY_DATA, COPY_DONE, COPY_FAIL, DESCRIBE, EXECUTE, MAX_MESSAGE_BYTES, PARSE,
-  PASSWORD, PROTOCOL_3_0, QUERY, SSL_REQUEST_CODE, STATEMENT, SYNC, TERMINATE,
+  BIND,
+  CANCEL_REQUEST_CODE,
+  CLOSE,
+  COPY_DATA,
+  COPY_DONE,
+  COPY_FAIL,
+  DESCRIBE,
+  EXECUTE,
+  MAX_MESSAGE_BYTES,
+  PARSE,
+  PASSWORD,
+  PROTOCOL_3_0,
+  QUERY,
+  SSL_REQUEST_CODE,
+  STATEMENT,
+  SYNC,
+  TERMINATE,
 } from './tags.ts'
 
 /** Payload bytes per CopyData message: large enough that its header costs nothing, small enough for any proxy. */
@@ -30,7 +45,11 @@ export function writeSslRequest(out: ByteWriter): void {
 }
 
 export function writeCancelRequest(out: ByteWriter, backendPid: number, secret: Uint8Array): void {
-  out.int32(12 + secret.length).int32(CANCEL_REQUEST_CODE).int32(backendPid).bytes(secret)
+  out
+    .int32(12 + secret.length)
+    .int32(CANCEL_REQUEST_CODE)
+    .int32(backendPid)
+    .bytes(secret)
 }
 
 /** PasswordMessage: a clear or an MD5-hashed password. */
@@ -104,7 +123,10 @@ export function writeQuery(out: ByteWriter, sql: string): void {
 export function writeCopyData(out: ByteWriter, bytes: Uint8Array): void {
   for (let start = 0; start < bytes.length; start += COPY_DATA_BYTES) {
     const part = bytes.subarray(start, start + COPY_DATA_BYTES)
-    out.uint8(COPY_DATA).int32(4 + part.length).bytes(part)
+    out
+      .uint8(COPY_DATA)
+      .int32(4 + part.length)
+      .bytes(part)
   }
 }
 

@@ -8,13 +8,18 @@ import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
 import { unexpected, writeQueries, type Exchange, type Link } from './exchange.ts'
 import { writeQuery } from './frontend.ts'
 import {
-  COMMAND_COMPLETE, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, EMPTY_QUERY_RESPONSE, READY_FOR_QUERY, ROW_DESCRIPTION,
+  COMMAND_COMPLETE,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EMPTY_QUERY_RESPONSE,
+  READY_FOR_QUERY,
+  ROW_DESCRIPTION,
 } from './tags.ts'
 
 export function* simpleQuery(link: Link, request: SimpleQueryRequest): Exchange<SimpleQueryReply> {
   yield* writeQueries(link, request, () => {
     writeQuery(link.out, request.sql)
-    writeCopyGuard(link)
+    if (link.needsCopyGuard) writeCopyGuard(link.out)
   })
   let results = 0
   let columns: readonly Column[] | null = null
@@ -35,10 +40,14 @@ export function* simpleQuery(link: Link, request: SimpleQueryRequest): Exchange<
         request.results.complete(null, '')
         results++
         break
-      case COPY_IN_RESPONSE: return yield* refuseCopyIn(link, false)
-      case COPY_OUT_RESPONSE: return yield* refuseCopyOut(link)
-      case READY_FOR_QUERY: return { results }
-      default: throw unexpected(link, 'Query')
+      case COPY_IN_RESPONSE:
+        return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'nothing')
+      case COPY_OUT_RESPONSE:
+        return yield* refuseCopyOut(link)
+      case READY_FOR_QUERY:
+        return { results }
+      default:
+        throw unexpected(link, 'Query')
     }
   }
 }

@@ -30,11 +30,18 @@ const AUTH_SASL_CONTINUE = 11
 const AUTH_SASL_FINAL = 12
 
 const UNSUPPORTED: Readonly<Record<number, string>> = {
-  2: 'Kerberos V5', 6: 'SCM credentials', 7: 'GSSAPI', 9: 'SSPI',
+  2: 'Kerberos V5',
+  6: 'SCM credentials',
+  7: 'GSSAPI',
+  9: 'SSPI',
 }
 
 export function* startup(link: Link, request: StartupRequest): Exchange<BackendKey> {
-  const parameters = new Map([['user', request.user], ['database', request.database], ['client_encoding', 'UTF8']])
+  const parameters = new Map([
+    ['user', request.user],
+    ['database', request.database],
+    ['client_encoding', 'UTF8'],
+  ])
   for (const [name, value] of Object.entries(request.parameters)) parameters.set(name, value)
   // The codecs read and write UTF-8 and nothing else.
   parameters.set('client_encoding', 'UTF8')
@@ -57,7 +64,8 @@ function* authenticate(link: Link, request: StartupRequest): Exchange<void> {
   for (;;) {
     const method = yield* readAuthentication(link)
     switch (method) {
-      case AUTH_OK: return
+      case AUTH_OK:
+        return
       case AUTH_CLEAR:
         writePassword(link.out, requirePassword(request, 'password'))
         break
@@ -125,7 +133,8 @@ function md5(bytes: Uint8Array): string {
     return createHash('md5').update(bytes).digest('hex')
   } catch (cause) {
     throw new OperationalError(
-      'the server asks for an md5 password, and this Node.js has no MD5 (FIPS mode?); use scram-sha-256', { cause },
+      'the server asks for an md5 password, and this Node.js has no MD5 (FIPS mode?); use scram-sha-256',
+      { cause },
     )
   }
 }

@@ -3,7 +3,7 @@
  * directory decides, between processes and between the threads of one: it names the owner's pid. What a dead process
  * left behind is taken over.
  */
-import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { OperationalError } from '../../errors/tree.ts'
@@ -16,20 +16,13 @@ export interface DataDirectoryLock {
 const ATTEMPTS = 5
 
 /**
- * Locks this process took, so that a lock with our own pid is known for what it is: taken by us, or left by an earlier
- * process that had our number (containers start at pid 1 every time). Shared by the threads through the environment's
- * one thing they have in common, the pid's start time in the file.
- */
-const BOOT = processStart()
-
-/**
  * Takes the directory, or the lock a dead process left on it. The lock file lies next to it, since initdb wants it empty.
  * @throws OperationalError when a living owner has it, or the lock file cannot be written.
  */
 export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
   const directory = canonicalPath(dataDirectory)
   const lockPath = `${directory}.lock`
-  const own = `${process.pid} ${BOOT}\n`
+  const own = `${process.pid} ${startOf(process.pid)}\n`
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (tryCreate(lockPath, own)) return { release: () => release(lockPath, own) }
     const owner = readLock(lockPath)
@@ -78,28 +71,49 @@ function release(lockPath: string, own: string): void {
   if (readLock(lockPath) === own) rmSync(lockPath, { force: true })
 }
 
-/** Removes a dead owner's lock, and only that one. */
+/** Removes a dead owner's lock, and only that one: somebody else may be doing the same and already have its own. */
 function takeAway(lockPath: string, owner: string): void {
-  if (readLock(lockPath) === owner) rmSync(lockPath, { force: true })
+  const aside = `${lockPath}.stale.${process.pid}.${threadId}`
+  try {
+    renameSync(lockPath, aside)
+  } catch {
+    return
+  }
+  if (readLock(aside) !== owner) {
+    try {
+      linkSync(aside, lockPath)
+    } catch {
+      // A third one has it by now; the second will notice no more than that its lock file is another's.
+    }
+  }
+  rmSync(aside, { force: true })
 }
 
 function isAlive(owner: string): boolean {
   const [pid, start] = owner.trim().split(' ')
   const number = Number(pid)
   if (!Number.isSafeInteger(number) || number < 1) return false
-  if (number === process.pid) return start === BOOT
   try {
     process.kill(number, 0)
-    return true
   } catch (error) {
     // EPERM: it lives, under another user.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
+  // The number may have been given to another process since: in a container the first one is 1 every time.
+  const startNow = startOf(number)
+  return start === undefined || start === UNKNOWN || startNow === UNKNOWN || start === startNow
 }
 
-/** When this process began, the same in all its threads. */
-function processStart(): string {
-  return String(Math.round(Date.now() - process.uptime() * 1000))
+const UNKNOWN = '-'
+
+/** When a process began, in ticks since the machine did; Linux only (proc(5), field 22 of stat). */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? UNKNOWN
+  } catch {
+    return UNKNOWN
+  }
 }
 
 function inUse(directory: string, owner: string, lockPath: string): OperationalError {

@@ -42,7 +42,13 @@ export class SocketTransport implements Transport {
       },
     }
     const where = target.kind === 'unix' ? { path: target.path } : { host: target.address, port: target.port }
-    this.#stream = connect({ ...where, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS })
+    this.#stream = connect({
+      ...where,
+      onread,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+    })
     this.#stream.on('close', () => this.#closed())
     this.#attach(this.#stream)
   }

@@ -22,10 +22,14 @@ export type TlsUse = 'never' | 'if-offered' | 'always'
 export function tlsAttempts(tls: TlsOptions, kind: 'tcp' | 'unix'): readonly TlsUse[] {
   if (kind === 'unix') return ['never']
   switch (tls.mode) {
-    case 'disable': return ['never']
-    case 'allow': return ['never', 'always']
-    case 'prefer': return ['if-offered', 'never']
-    default: return ['always']
+    case 'disable':
+      return ['never']
+    case 'allow':
+      return ['never', 'always']
+    case 'prefer':
+      return ['if-offered', 'never']
+    default:
+      return ['always']
   }
 }
 
@@ -57,7 +61,9 @@ function askForTls(transport: SocketTransport): Promise<number> {
       data(bytes, start, end) {
         const answer = bytes[start]!
         if (answer !== YES && answer !== NO && answer !== ERROR) {
-          reject(new ProtocolError('the server answered the request for TLS with neither yes nor no; is it PostgreSQL?'))
+          reject(
+            new ProtocolError('the server answered the request for TLS with neither yes nor no; is it PostgreSQL?'),
+          )
         } else if (end - start > 1 && answer !== ERROR) {
           reject(new ProtocolError('the server sent unencrypted bytes after its answer to the request for TLS'))
         } else {
@@ -144,7 +150,7 @@ function hintFor(code: string | undefined, host: string, tls: TlsOptions): strin
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return tls.rootCertificates === null
         ? 'the certificate is not signed by an authority Node.js knows; give its root certificate as sslrootcert'
-        : 'sslrootcert does not hold the authority that signed the server\'s certificate'
+        : "sslrootcert does not hold the authority that signed the server's certificate"
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
       return "renew the server's certificate, and look at this machine's clock"
