@@ -1,0 +1,149 @@
+/**
+ * Array literals, `{1,2,{…}}`: what the server prints for arrays, and what goes to it where the element has no binary
+ * form. Quotes, backslashes, NULL, explicit bounds, any delimiter.
+ * Source of truth: PostgreSQL manual, "Array Input and Output Syntax"; src/backend/utils/adt/arrayfuncs.c.
+ */
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { DataError } from '../errors/tree.ts'
+import { describeValue, expected } from './describe-value.ts'
+import { converted } from './to-postgres.ts'
+import type { Codec } from './codec.ts'
+
+const MOST_DIMENSIONS = 6
+
+/** Reads an array literal. @throws DataError when it is none. */
+export function parseArrayText(text: string, delimiter: string, element: Codec): unknown[] {
+  const start = text.startsWith('[') ? text.indexOf('=') + 1 : 0
+  const parser = new ArrayTextParser(text, start, delimiter, element)
+  return parser.parse()
+}
+
+class ArrayTextParser {
+  readonly #text: string
+  readonly #delimiter: string
+  readonly #element: Codec
+  #position: number
+
+  constructor(text: string, start: number, delimiter: string, element: Codec) {
+    this.#text = text
+    this.#position = start
+    this.#delimiter = delimiter
+    this.#element = element
+  }
+
+  parse(): unknown[] {
+    this.#skipSpace()
+    const list = this.#list(1)
+    this.#skipSpace()
+    if (this.#position !== this.#text.length) throw this.#malformed()
+    return list
+  }
+
+  #list(depth: number): unknown[] {
+    if (this.#text[this.#position] !== '{' || depth > MOST_DIMENSIONS) throw this.#malformed()
+    this.#position += 1
+    const list: unknown[] = []
+    this.#skipSpace()
+    if (this.#text[this.#position] === '}') {
+      this.#position += 1
+      return list
+    }
+    for (;;) {
+      this.#skipSpace()
+      list.push(this.#text[this.#position] === '{' ? this.#list(depth + 1) : this.#item())
+      this.#skipSpace()
+      const next = this.#text[this.#position]
+      this.#position += 1
+      if (next === '}') return list
+      if (next !== this.#delimiter) throw this.#malformed()
+    }
+  }
+
+  #item(): unknown {
+    if (this.#text[this.#position] === '"') return this.#element.decodeText(this.#quoted())
+    const start = this.#position
+    let isEscaped = false
+    for (; this.#position < this.#text.length; this.#position += 1) {
+      const character = this.#text[this.#position]
+      if (character === this.#delimiter || character === '}' || character === '{' || character === '"') break
+      if (character === '\\') {
+        isEscaped = true
+        this.#position += 1
+      }
+    }
+    const raw = this.#text.slice(start, this.#position).trimEnd()
+    if (raw === '') throw this.#malformed()
+    if (raw.toUpperCase() === 'NULL') return null
+    return this.#element.decodeText(isEscaped ? raw.replace(/\\(.)/gs, '$1') : raw)
+  }
+
+  #quoted(): string {
+    let out = ''
+    let start = this.#position + 1
+    for (let i = start; i < this.#text.length; i += 1) {
+      const code = this.#text.charCodeAt(i)
+      if (code === 0x22) {
+        this.#position = i + 1
+        return out + this.#text.slice(start, i)
+      }
+      if (code === 0x5c) {
+        out += this.#text.slice(start, i)
+        i += 1
+        start = i
+      }
+    }
+    throw this.#malformed()
+  }
+
+  #skipSpace(): void {
+    while (/\s/.test(this.#text[this.#position] ?? '')) this.#position += 1
+  }
+
+  #malformed(): DataError {
+    const what = describeValue(this.#text)
+    return new DataError(`cannot read ${what} as ${this.#element.name}[]: malformed at character ${this.#position + 1}`)
+  }
+}
+
+/** The array literal of a value whose elements travel as text. @throws DataError */
+export function arrayText(value: unknown, element: Codec, elementOid: number, delimiter: string): string {
+  if (!Array.isArray(value)) throw expected('an array', `${element.name}[]`, value)
+  const scratch = new ByteWriter(64)
+  const write = (list: readonly unknown[], depth: number): string => {
+    if (depth > MOST_DIMENSIONS) throw new DataError(`an array has more than ${MOST_DIMENSIONS} dimensions`)
+    const items: string[] = []
+    for (let i = 0; i < list.length; i += 1) {
+      const item = list[i]
+      if (item === undefined) throw new DataError(`array element [${i}] is undefined; use null`)
+      if (item === null) items.push('NULL')
+      else if (Array.isArray(item)) items.push(write(item, depth + 1))
+      else items.push(quoteElement(textOf(item, element, elementOid, scratch)))
+    }
+    return `{${items.join(delimiter)}}`
+  }
+  requireRectangle(value)
+  return write(value, 1)
+}
+
+function requireRectangle(list: readonly unknown[]): void {
+  const first = list[0]
+  for (const item of list) {
+    if (Array.isArray(item) !== Array.isArray(first)) throw new DataError('an array has values beside arrays')
+    if (!Array.isArray(item) || !Array.isArray(first)) continue
+    if (item.length !== first.length) {
+      throw new DataError(`nested arrays differ in length: ${first.length} and ${item.length}`)
+    }
+    requireRectangle(item)
+  }
+}
+
+function textOf(value: unknown, element: Codec, elementOid: number, scratch: ByteWriter): string {
+  scratch.clear()
+  element.encode(scratch, converted(value, elementOid))
+  return scratch.view().toString('utf8')
+}
+
+/** Always quoted: shorter rules exist, none is needed. */
+function quoteElement(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}

@@ -1,0 +1,71 @@
+/**
+ * The table of built-in types: name, codec, array. Made once per process, on first use of a type, and shared.
+ */
+import { BUILT_IN_TYPES, INT2VECTOR_OID, INT2_OID, OIDVECTOR_OID, OID_OID } from './oids.ts'
+import { arrayCodec } from './codecs/array.ts'
+import { bool } from './codecs/boolean.ts'
+import { bytea } from './codecs/bytea.ts'
+import { date, time, timestamp, timestamptz, timetz } from './codecs/date-time.ts'
+import { float4, float8 } from './codecs/floats.ts'
+import { cid, int2, int4, int8, oid, xid, xid8 } from './codecs/integers.ts'
+import { interval } from './codecs/interval.ts'
+import { json, jsonb, jsonpath, voidCodec } from './codecs/json.ts'
+import { numeric } from './codecs/numeric.ts'
+import { bpchar, cstring, name, refcursor, singleByteChar, text, textFormatCodec, unknown, varchar, xml } from './codecs/text.ts'
+import { uuid } from './codecs/uuid.ts'
+import type { Codec } from './codec.ts'
+
+interface BuiltInType {
+  readonly name: string
+  readonly oid: number
+  readonly arrayOid: number
+  readonly delimiter: string
+}
+
+/** Scalar codecs by the type's name in pg_type. */
+const SCALARS: Readonly<Record<string, Codec>> = {
+  bool, int2, int4, int8, oid, xid, cid, xid8, float4, float8, numeric, text, varchar, bpchar, name, xml, unknown,
+  cstring, refcursor, char: singleByteChar, bytea, uuid, json, jsonb, jsonpath, date, time, timetz, timestamp,
+  timestamptz, interval, void: voidCodec,
+}
+
+const types = new Map<number, BuiltInType>()
+const elements = new Map<number, number>()
+const codecs = new Map<number, Codec>()
+
+for (const line of BUILT_IN_TYPES.trim().split('\n')) {
+  const [name = '', oidText, arrayText, delimiter = ','] = line.split(' ')
+  const type = { name, oid: Number(oidText), arrayOid: Number(arrayText), delimiter }
+  types.set(type.oid, type)
+  if (type.arrayOid !== 0) elements.set(type.arrayOid, type.oid)
+  const scalar = Object.hasOwn(SCALARS, name) ? SCALARS[name] : undefined
+  if (scalar !== undefined) codecs.set(type.oid, scalar)
+  else if (type.arrayOid !== 0) codecs.set(type.oid, textFormatCodec(name))
+}
+codecs.set(INT2VECTOR_OID, { ...arrayCodec(int2, INT2_OID), name: 'int2vector' })
+codecs.set(OIDVECTOR_OID, { ...arrayCodec(oid, OID_OID), name: 'oidvector' })
+for (const type of types.values()) {
+  const element = codecs.get(type.oid)
+  if (type.arrayOid !== 0 && element !== undefined) codecs.set(type.arrayOid, arrayCodec(element, type.oid, type.delimiter))
+}
+
+/** Codecs of all built-in types and their arrays by OID. */
+export const BUILT_IN_CODECS: ReadonlyMap<number, Codec> = codecs
+
+/** The array type of a built-in type, with its delimiter; null when there is none. */
+export function builtInArrayOf(oid: number): { oid: number; delimiter: string } | null {
+  const type = types.get(oid)
+  return type === undefined || type.arrayOid === 0 ? null : { oid: type.arrayOid, delimiter: type.delimiter }
+}
+
+/** The element type of a built-in array type, else null. */
+export function builtInElementOf(oid: number): number | null {
+  return elements.get(oid) ?? null
+}
+
+/** The name pg_type has for a built-in type, else null. */
+export function builtInNameOf(oid: number): string | null {
+  const element = elements.get(oid)
+  if (element !== undefined) return `${types.get(element)?.name}[]`
+  return types.get(oid)?.name ?? null
+}

@@ -1,0 +1,180 @@
+/**
+ * Arrays of any type, in both formats. Nested JavaScript arrays are dimensions; NULL elements are null; lower bounds
+ * other than 1 are dropped. What the bytes claim is checked against what there is before anything is allocated.
+ * Source of truth: src/backend/utils/adt/arrayfuncs.c, array_send, array_out.
+ */
+import { DataError } from '../../errors/tree.ts'
+import { describeValue, expected } from '../describe-value.ts'
+import { arrayText, parseArrayText } from '../array-text.ts'
+import { converted } from '../to-postgres.ts'
+import type { ByteReader } from '../../bytes/byte-reader.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { Codec } from '../codec.ts'
+
+const MOST_DIMENSIONS = 6
+
+/** The codec of an array type over its element's codec. Text where the element's is. */
+export function arrayCodec(element: Codec, elementOid: number, delimiter = ','): Codec<unknown[]> {
+  const name = `${element.name}[]`
+  const decodeText = (text: string): unknown[] => parseArrayText(text, delimiter, element)
+  if (element.format === 0) {
+    return {
+      name,
+      format: 0,
+      encode(out, value) {
+        out.utf8(arrayText(value, element, elementOid, delimiter))
+      },
+      decode(input, length) {
+        return decodeText(input.utf8(length))
+      },
+      decodeText,
+    }
+  }
+  return {
+    name,
+    format: 1,
+    encode(out, value) {
+      encodeArray(out, value, element, elementOid)
+    },
+    decode(input) {
+      return decodeArray(input, element, elementOid)
+    },
+    decodeText,
+  }
+}
+
+/** The lengths of all dimensions, found along the first elements; whether the rest agrees shows in writing. */
+export function dimensionsOf(value: unknown, typeName: string): number[] {
+  const dimensions: number[] = []
+  for (let level: unknown = value; isList(level); level = level[0]) {
+    if (dimensions.length === MOST_DIMENSIONS) {
+      throw new DataError(`an array for ${typeName} has more than ${MOST_DIMENSIONS} dimensions`)
+    }
+    dimensions.push(level.length)
+    if (level.length === 0) break
+  }
+  return dimensions
+}
+
+/** Arrays, and typed arrays of numbers; a Buffer is bytes, not a list of small integers. */
+export function isList(value: unknown): value is ArrayLike<unknown> {
+  if (Array.isArray(value)) return true
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !Buffer.isBuffer(value)
+}
+
+function encodeArray(out: ByteWriter, value: unknown, element: Codec, elementOid: number): void {
+  if (!isList(value)) throw expected('an array', `${element.name}[]`, value)
+  const dimensions = dimensionsOf(value, `${element.name}[]`)
+  const isEmpty = dimensions.includes(0)
+  const flagsAt = out.int32(isEmpty ? 0 : dimensions.length).length
+  out.int32(0).uint32(elementOid)
+  if (isEmpty) return requireAllEmpty(value, dimensions, 0)
+  for (const length of dimensions) out.int32(length).int32(1)
+  if (encodeLevel(out, value, dimensions, 0, element, elementOid)) out.patchInt32(flagsAt, 1)
+}
+
+function requireAllEmpty(value: ArrayLike<unknown>, dimensions: readonly number[], depth: number): void {
+  const length = dimensions[depth] ?? 0
+  if (value.length !== length) throw ragged(length, value.length)
+  for (let i = 0; i < length; i += 1) {
+    const inner = value[i]
+    if (!isList(inner)) throw new DataError(`expected an array beside arrays, got ${describeValue(inner)}`)
+    requireAllEmpty(inner, dimensions, depth + 1)
+  }
+}
+
+function ragged(wanted: number, found: number): DataError {
+  return new DataError(`nested arrays differ in length: ${wanted} and ${found}; a PostgreSQL array is a rectangle`)
+}
+
+/** @returns whether there was a NULL. */
+function encodeLevel(
+  out: ByteWriter,
+  list: ArrayLike<unknown>,
+  dimensions: readonly number[],
+  depth: number,
+  element: Codec,
+  elementOid: number,
+): boolean {
+  const isInnermost = depth === dimensions.length - 1
+  let hasNull = false
+  if (list.length !== dimensions[depth]) throw ragged(dimensions[depth] ?? 0, list.length)
+  for (let i = 0; i < list.length; i += 1) {
+    const value = list[i]
+    if (!isInnermost) {
+      if (!isList(value)) throw new DataError(`expected an array beside arrays, got ${describeValue(value)}`)
+      if (encodeLevel(out, value, dimensions, depth + 1, element, elementOid)) hasNull = true
+    } else if (value === null) {
+      out.int32(-1)
+      hasNull = true
+    } else {
+      encodeElement(out, value, i, element, elementOid)
+    }
+  }
+  return hasNull
+}
+
+function encodeElement(out: ByteWriter, value: unknown, index: number, element: Codec, elementOid: number): void {
+  if (value === undefined) throw new DataError(`array element [${index}] is undefined; use null`)
+  if (isList(value) && Array.isArray(value)) throw ragged(0, value.length)
+  const lengthAt = out.reserveInt32()
+  try {
+    const item = converted(value, elementOid)
+    if (item === null || item === undefined) throw expected('a value', element.name, item)
+    element.encode(out, item)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    throw new DataError(`array element [${index}]: ${error.message}`, { cause: error })
+  }
+  out.patchLength(lengthAt)
+}
+
+function decodeArray(input: ByteReader, element: Codec, elementOid: number): unknown[] {
+  const depth = input.int32()
+  input.skip(4)
+  const sentOid = input.uint32()
+  if (depth < 0 || depth > MOST_DIMENSIONS) throw new DataError(`cannot read an array of ${depth} dimensions`)
+  if (sentOid !== elementOid && elementOid !== 0) {
+    throw new DataError(`cannot read ${element.name}[]: its elements are of the type with OID ${sentOid}`)
+  }
+  if (depth === 0) return []
+  const dimensions: number[] = []
+  let total = 1
+  for (let i = 0; i < depth; i += 1) {
+    const length = input.int32()
+    input.skip(4)
+    if (length < 0) throw new DataError(`cannot read an array with a dimension of ${length} elements`)
+    dimensions.push(length)
+    total *= length
+  }
+  if (total === 0) return []
+  // Each element has a length word at least, so a lie about their number shows before memory is taken.
+  if (total * 4 > input.remaining) {
+    throw new DataError(`cannot read an array of ${total} elements in ${input.remaining} bytes`)
+  }
+  return decodeLevel(input, dimensions, 0, element)
+}
+
+function decodeLevel(input: ByteReader, dimensions: readonly number[], depth: number, element: Codec): unknown[] {
+  const length = dimensions[depth] ?? 0
+  const list: unknown[] = []
+  const isInnermost = depth === dimensions.length - 1
+  for (let i = 0; i < length; i += 1) {
+    list.push(isInnermost ? decodeSized(input, element) : decodeLevel(input, dimensions, depth + 1, element))
+  }
+  return list
+}
+
+/** Reads an int32 length and a value of that many bytes, or null for -1; the codec cannot read past its own bytes. */
+export function decodeSized(input: ByteReader, codec: Codec): unknown {
+  const length = input.int32()
+  if (length === -1) return null
+  const outerEnd = input.end
+  const end = input.position + length
+  if (length < 0 || end > outerEnd) throw new DataError(`cannot read ${codec.name}: ${length} bytes claimed, fewer there`)
+  input.end = end
+  const value = codec.decode(input, length)
+  input.end = outerEnd
+  if (input.position !== end) throw new DataError(`cannot read ${codec.name}: ${end - input.position} bytes left over`)
+  return value
+}

@@ -1,0 +1,60 @@
+/**
+ * `bytea`. Comes out as an own copy: a value must not pin the batch it arrived in, nor change with it. Any view or
+ * buffer goes in; strings do not, because their encoding would be a guess.
+ * Source of truth: src/backend/utils/adt/varlena.c, byteaout.
+ */
+import { expected, unreadable } from '../describe-value.ts'
+import type { Codec } from '../codec.ts'
+
+/** The bytes of any view or buffer, not copied; null for everything else. */
+export function asBytes(value: unknown): Uint8Array | null {
+  if (value instanceof Uint8Array) return value
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return new Uint8Array(value)
+  return null
+}
+
+export const bytea: Codec<Buffer> = {
+  name: 'bytea',
+  format: 1,
+  encode(out, value) {
+    const bytes = asBytes(value)
+    if (bytes === null) throw expected('a Buffer, Uint8Array or ArrayBuffer', 'bytea', value)
+    out.bytes(bytes)
+  },
+  decode(input, length) {
+    return input.copy(length)
+  },
+  decodeText(text) {
+    return text.startsWith('\\x') ? parseHex(text) : parseEscaped(text)
+  },
+}
+
+function parseHex(text: string): Buffer {
+  const out = Buffer.allocUnsafeSlow((text.length - 2) >> 1)
+  if (text.length % 2 !== 0 || out.write(text.slice(2), 'hex') !== out.length) throw unreadable('bytea', text)
+  return out
+}
+
+/** `bytea_output = escape`: printable bytes as they are, `\\` for a backslash, `\nnn` for the others. */
+function parseEscaped(text: string): Buffer {
+  const out = Buffer.allocUnsafeSlow(text.length)
+  let length = 0
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code !== 0x5c) {
+      if (code > 127) throw unreadable('bytea', text)
+      out[length] = code
+    } else if (text[i + 1] === '\\') {
+      out[length] = code
+      i += 1
+    } else {
+      const octal = text.slice(i + 1, i + 4)
+      if (!/^[0-3][0-7]{2}$/.test(octal)) throw unreadable('bytea', text)
+      out[length] = Number.parseInt(octal, 8)
+      i += 3
+    }
+    length += 1
+  }
+  return Buffer.from(out.subarray(0, length))
+}

@@ -1,0 +1,322 @@
+/**
+ * `date`, `time`, `timetz`, `timestamp`, `timestamptz`. On the wire: days or microseconds since 2000-01-01, with the
+ * ends of the integer's range for the infinities. A `timestamp` keeps its wall clock in the UTC fields of the `Date`,
+ * never the local zone. Text is read in DateStyle ISO only; other styles are refused, not guessed.
+ * Source of truth: src/backend/utils/adt/date.c, timestamp.c.
+ */
+import { DataError } from '../../errors/tree.ts'
+import { POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MS, isDate, daysFromDate } from '../calendar.ts'
+import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { PgDate } from '../pg-date.ts'
+import { DAY_MICROSECONDS, PgTime, PgTimeTz, parseTime } from '../pg-time.ts'
+import { PgTimestamp } from '../pg-timestamp.ts'
+import type { ByteReader } from '../../bytes/byte-reader.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { Codec } from '../codec.ts'
+
+const INT32_MAX = 2147483647
+const INT32_MIN = -2147483648
+const TWO_32 = 4294967296
+const MOST_DATE_MS = 8.64e15
+const DAY_MS = 86_400_000
+/** Milliseconds from 2000-01-01 within which microseconds are exact as a number: 285 years. */
+const EXACT_MS = 9.007e12
+const TIMESTAMP =
+  /^\s*(\d{4,7}|[+-]\d{6})-(\d{1,2})-(\d{1,2})(?:(?:[t\s]\s*)(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*z|\s*[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)?))?( BC)?\s*$/i
+
+/** Calendar fields of any of Temporal's plain objects, or of a literal. */
+interface Fields {
+  readonly year?: unknown
+  readonly month?: unknown
+  readonly day?: unknown
+  readonly hour?: unknown
+  readonly minute?: unknown
+  readonly second?: unknown
+  readonly millisecond?: unknown
+  readonly microsecond?: unknown
+  readonly nanosecond?: unknown
+  readonly calendarId?: unknown
+  readonly epochNanoseconds?: unknown
+}
+
+function fieldsOf(value: unknown): Fields | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null
+}
+
+function infinityOf(value: unknown): number {
+  if (value === Infinity || value === 'infinity') return 1
+  return value === -Infinity || value === '-infinity' ? -1 : 0
+}
+
+function daysOfFields(fields: Fields): number | null {
+  const { year, month, day, calendarId } = fields
+  if (typeof year !== 'number' || typeof month !== 'number' || typeof day !== 'number') return null
+  if (calendarId !== undefined && calendarId !== 'iso8601') return null
+  return isDate(year, month, day) ? daysFromDate(year, month, day) : null
+}
+
+/** Microseconds of the day, with Temporal's three-digit parts or with microseconds up to 999,999. */
+function microsecondsOfFields(fields: Fields): number | null {
+  const parts = [fields.hour ?? 0, fields.minute ?? 0, fields.second ?? 0]
+  const rest = [fields.millisecond ?? 0, fields.microsecond ?? 0, fields.nanosecond ?? 0]
+  for (const part of [...parts, ...rest]) if (typeof part !== 'number' || !Number.isInteger(part) || part < 0) return null
+  const [hour, minute, second] = parts as [number, number, number]
+  const [milli, micro, nano] = rest as [number, number, number]
+  const fraction = milli * 1000 + micro + Math.round(nano / 1000)
+  if (minute > 59 || second > 59 || milli > 999 || micro > 999_999 || nano > 999) return null
+  const total = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+  return total <= DAY_MICROSECONDS ? total : null
+}
+
+function encodeDays(out: ByteWriter, days: number, value: unknown): void {
+  const fromEpoch = days - POSTGRES_EPOCH_DAYS
+  if (fromEpoch <= INT32_MIN || fromEpoch >= INT32_MAX) throw new DataError(`${describeValue(value)} is out of range for date`)
+  out.int32(fromEpoch)
+}
+
+export const date: Codec<PgDate | number> = {
+  name: 'date',
+  format: 1,
+  encode(out, value) {
+    const infinity = infinityOf(value)
+    if (infinity !== 0) return void out.int32(infinity > 0 ? INT32_MAX : INT32_MIN)
+    if (value instanceof PgDate) return encodeDays(out, value.valueOf(), value)
+    if (typeof value === 'string') return encodeDays(out, PgDate.parse(value).valueOf(), value)
+    if (value instanceof Date) {
+      const days = value.getTime() / DAY_MS
+      if (!Number.isInteger(days)) {
+        throw expected('a date or a Date at exactly 00:00 UTC', 'date', value)
+      }
+      return encodeDays(out, days, value)
+    }
+    const fields = fieldsOf(value)
+    const days = fields === null || fields.hour !== undefined ? null : daysOfFields(fields)
+    if (days === null) throw expected('a date', 'date', value)
+    encodeDays(out, days, value)
+  },
+  decode(input) {
+    const days = input.int32()
+    if (days === INT32_MAX) return Infinity
+    if (days === INT32_MIN) return -Infinity
+    return PgDate.fromDays(days + POSTGRES_EPOCH_DAYS)
+  },
+  decodeText(text) {
+    const infinity = infinityOf(text)
+    if (infinity !== 0) return infinity * Infinity
+    return PgDate.parse(text)
+  },
+}
+
+/** Microseconds as a number: exact, because a day has fewer than 2^53. */
+function readDayMicroseconds(input: ByteReader): number {
+  const microseconds = input.int32() * TWO_32 + input.uint32()
+  if (microseconds < 0 || microseconds > DAY_MICROSECONDS) {
+    throw new DataError(`cannot read a time of day of ${microseconds} microseconds`)
+  }
+  return microseconds
+}
+
+function writeExact64(out: ByteWriter, value: number): void {
+  out.int32(Math.floor(value / TWO_32)).uint32(value >>> 0)
+}
+
+export const time: Codec<PgTime> = {
+  name: 'time',
+  format: 1,
+  encode(out, value) {
+    writeExact64(out, timeMicroseconds(value))
+  },
+  decode(input) {
+    return PgTime.fromMicroseconds(readDayMicroseconds(input))
+  },
+  decodeText(text) {
+    const parts = parseTime(text)
+    if (parts === null || parts.offsetSeconds !== null) throw unreadable('time', text)
+    return PgTime.fromMicroseconds(parts.microseconds)
+  },
+}
+
+function timeMicroseconds(value: unknown): number {
+  if (value instanceof PgTime && !(value instanceof PgTimeTz)) return value.valueOf()
+  if (typeof value === 'string') {
+    const parts = parseTime(value)
+    if (parts !== null && parts.offsetSeconds === null) return parts.microseconds
+  } else {
+    const fields = fieldsOf(value)
+    const isTime = fields?.hour !== undefined && fields.year === undefined && !('offsetSeconds' in fields)
+    const microseconds = isTime ? microsecondsOfFields(fields) : null
+    if (microseconds !== null) return microseconds
+  }
+  throw expected('a time without a zone', 'time', value)
+}
+
+export const timetz: Codec<PgTimeTz> = {
+  name: 'timetz',
+  format: 1,
+  encode(out, value) {
+    const parsed = typeof value === 'string' ? parseTime(value) : null
+    const time = value instanceof PgTimeTz ? value : parsed === null ? null : timeTzOf(parsed.microseconds, parsed.offsetSeconds)
+    if (time === null) throw expected('a time with a UTC offset', 'timetz', value)
+    writeExact64(out, time.valueOf() + time.offsetSeconds * 1_000_000)
+    // On the wire zones count westward.
+    out.int32(-time.offsetSeconds)
+  },
+  decode(input) {
+    const microseconds = readDayMicroseconds(input)
+    return PgTimeTz.fromMicroseconds(microseconds, -input.int32())
+  },
+  decodeText(text) {
+    const parts = parseTime(text)
+    const time = parts === null ? null : timeTzOf(parts.microseconds, parts.offsetSeconds)
+    if (time === null) throw unreadable('timetz', text)
+    return time
+  },
+}
+
+function timeTzOf(microseconds: number, offsetSeconds: number | null): PgTimeTz | null {
+  return offsetSeconds === null ? null : PgTimeTz.fromMicroseconds(microseconds, offsetSeconds)
+}
+
+/** The value of a timestamp from the two halves of its int64. Shared with the generated row decoders. */
+export function timestampFromHalves(high: number, low: number): Date | number {
+  // Beyond 2^53 microseconds a number is no longer exact.
+  if (high >= 2097152 || high < -2097152) return distantTimestamp(high, low)
+  const microseconds = high * TWO_32 + low
+  const milliseconds = Math.floor(microseconds / 1000)
+  const rest = microseconds - milliseconds * 1000
+  return rest === 0
+    ? new Date(milliseconds + POSTGRES_EPOCH_MS)
+    : new PgTimestamp(milliseconds + POSTGRES_EPOCH_MS, rest)
+}
+
+function distantTimestamp(high: number, low: number): Date | number {
+  if (high === INT32_MAX && low === 0xffffffff) return Infinity
+  if (high === INT32_MIN && low === 0) return -Infinity
+  const microseconds = (BigInt(high) << 32n) + BigInt(low)
+  const rest = BigInt.asUintN(64, ((microseconds % 1000n) + 1000n) % 1000n)
+  return timestampOf(Number((microseconds - rest) / 1000n) + POSTGRES_EPOCH_MS, Number(rest))
+}
+
+function timestampOf(milliseconds: number, rest: number): Date {
+  if (milliseconds > MOST_DATE_MS || milliseconds < -MOST_DATE_MS) {
+    throw new DataError(`the instant ${milliseconds} ms after 1970 is beyond the range of Date; read it as a string`)
+  }
+  return rest === 0 ? new Date(milliseconds) : new PgTimestamp(milliseconds, rest)
+}
+
+interface Instant {
+  milliseconds: number
+  microseconds: number
+  /** Whether the text or object said how far from UTC it is. */
+  hasZone: boolean
+}
+
+function parseTimestamp(text: string): Instant | null {
+  const match = TIMESTAMP.exec(text)
+  if (match === null) return null
+  const [, yearText = '', month, day, clock, era] = match
+  const isExpanded = yearText.startsWith('+') || yearText.startsWith('-')
+  const written = Number(yearText)
+  if (!isExpanded && written === 0) return null
+  const year = era === undefined ? written : 1 - written
+  if ((era !== undefined && isExpanded) || !isDate(year, Number(month), Number(day))) return null
+  const days = daysFromDate(year, Number(month), Number(day))
+  const time = clock === undefined ? { microseconds: 0, offsetSeconds: null } : parseTime(clock)
+  if (time === null) return null
+  const ofDay = time.microseconds - (time.offsetSeconds ?? 0) * 1_000_000
+  const milliseconds = Math.floor(ofDay / 1000)
+  return {
+    milliseconds: days * DAY_MS + milliseconds,
+    microseconds: ofDay - milliseconds * 1000,
+    hasZone: time.offsetSeconds !== null,
+  }
+}
+
+function encodeInstant(out: ByteWriter, milliseconds: number, microseconds: number): void {
+  const fromEpoch = milliseconds - POSTGRES_EPOCH_MS
+  if (fromEpoch < EXACT_MS && fromEpoch > -EXACT_MS) writeExact64(out, fromEpoch * 1000 + microseconds)
+  else out.int64(BigInt(fromEpoch) * 1000n + BigInt(microseconds))
+}
+
+function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, wantsZone: boolean): void {
+  if (value instanceof Date) {
+    const milliseconds = value.getTime()
+    if (Number.isNaN(milliseconds)) throw expected('a valid date', typeName, value)
+    return encodeInstant(out, milliseconds, value instanceof PgTimestamp ? value.microseconds : 0)
+  }
+  const infinity = infinityOf(value)
+  if (infinity > 0) return void out.int32(INT32_MAX).uint32(0xffffffff)
+  if (infinity < 0) return void out.int32(INT32_MIN).uint32(0)
+  if (typeof value === 'string') {
+    const instant = parseTimestamp(value)
+    if (instant !== null && instant.hasZone === wantsZone) {
+      return encodeInstant(out, instant.milliseconds, instant.microseconds)
+    }
+  } else if (wantsZone ? encodeEpochNanoseconds(out, value) : encodePlainDateTime(out, value)) {
+    return
+  }
+  const what = wantsZone ? 'a Date or an ISO 8601 string with a UTC offset' : 'a Date or an ISO 8601 string without a zone'
+  throw expected(what, typeName, value)
+}
+
+/** Temporal.Instant and Temporal.ZonedDateTime, known by their one common field. */
+function encodeEpochNanoseconds(out: ByteWriter, value: unknown): boolean {
+  const nanoseconds = fieldsOf(value)?.epochNanoseconds
+  if (typeof nanoseconds !== 'bigint') return false
+  // Rounded half up, as the server rounds.
+  let microseconds = nanoseconds / 1000n
+  const rest = nanoseconds - microseconds * 1000n
+  if (rest >= 500n) microseconds += 1n
+  else if (rest < -500n) microseconds -= 1n
+  out.int64(microseconds - BigInt(POSTGRES_EPOCH_MS) * 1000n)
+  return true
+}
+
+function encodePlainDateTime(out: ByteWriter, value: unknown): boolean {
+  const fields = fieldsOf(value)
+  if (fields === null || fields.epochNanoseconds !== undefined) return false
+  const days = daysOfFields(fields)
+  const microseconds = microsecondsOfFields(fields)
+  if (days === null || microseconds === null) return false
+  encodeInstant(out, days * DAY_MS + Math.floor(microseconds / 1000), microseconds % 1000)
+  return true
+}
+
+function decodeTimestampText(text: string, typeName: string, wantsZone: boolean): Date | number {
+  const infinity = infinityOf(text)
+  if (infinity !== 0) return infinity * Infinity
+  const instant = parseTimestamp(text)
+  if (instant === null || instant.hasZone !== wantsZone) throw unreadable(typeName, text, 'DateStyle must be ISO')
+  return timestampOf(instant.milliseconds, instant.microseconds)
+}
+
+export const timestamp: Codec<Date | number> = {
+  name: 'timestamp',
+  format: 1,
+  encode(out, value) {
+    encodeTimestamp(out, value, 'timestamp', false)
+  },
+  decode(input) {
+    const high = input.int32()
+    return timestampFromHalves(high, input.uint32())
+  },
+  decodeText(text) {
+    return decodeTimestampText(text, 'timestamp', false)
+  },
+}
+
+export const timestamptz: Codec<Date | number> = {
+  name: 'timestamptz',
+  format: 1,
+  encode(out, value) {
+    encodeTimestamp(out, value, 'timestamptz', true)
+  },
+  decode(input) {
+    const high = input.int32()
+    return timestampFromHalves(high, input.uint32())
+  },
+  decodeText(text) {
+    return decodeTimestampText(text, 'timestamptz', true)
+  },
+}
+

@@ -1,0 +1,176 @@
+/**
+ * The integer types. Strict: safe integers and bigints in range go in; fractions, booleans and strings do not. int8
+ * comes out as a bigint, so that a column has one JavaScript type whatever its values.
+ * Source of truth: src/backend/utils/adt/int.c, int8.c, oid.c, xid.c.
+ */
+import { DataError } from '../../errors/tree.ts'
+import { describeValue, expected, unreadable } from '../describe-value.ts'
+import type { Codec } from '../codec.ts'
+
+const UINT32_MAX = 4294967295
+const INT8_MIN = -(2n ** 63n)
+const INT8_MAX = 2n ** 63n - 1n
+const UINT64_MAX = 2n ** 64n - 1n
+const TWO_32 = 4294967296
+
+/** A value as an integer of the given bounds. @throws DataError for anything else. */
+function requireInteger(value: unknown, least: number, most: number, typeName: string): number {
+  if (typeof value === 'number') {
+    if (value >= least && value <= most && Number.isInteger(value)) return value
+  } else if (typeof value === 'bigint' && value >= least && value <= most) {
+    return Number(value)
+  }
+  throw refusal(value, typeName, String(least), String(most))
+}
+
+function refusal(value: unknown, typeName: string, least: string, most: string): DataError {
+  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value))) {
+    return new DataError(`${describeValue(value)} is out of range for ${typeName} (${least} to ${most})`)
+  }
+  return expected('an integer', typeName, value)
+}
+
+function parseInteger(text: string, typeName: string): number {
+  const value = Number(text)
+  if (text === '' || !Number.isInteger(value)) throw unreadable(typeName, text)
+  return value
+}
+
+/** A value as a 64-bit integer. @throws DataError for numbers that are no safe integer. */
+export function requireBigInt(value: unknown, least: bigint, most: bigint, typeName: string): bigint {
+  if (typeof value === 'bigint') {
+    if (value >= least && value <= most) return value
+  } else if (typeof value === 'number' && Number.isInteger(value)) {
+    if (!Number.isSafeInteger(value)) {
+      throw new DataError(
+        `${describeValue(value)} is beyond 2^53, where a number is no longer exact; use a bigint for ${typeName}`,
+      )
+    }
+    const exact = BigInt(value)
+    if (exact >= least && exact <= most) return exact
+  }
+  throw refusal(value, typeName, String(least), String(most))
+}
+
+export function parseBigInt(text: string, typeName: string): bigint {
+  if (!/^-?\d+$/.test(text)) throw unreadable(typeName, text)
+  return BigInt(text)
+}
+
+export const int2: Codec<number> = {
+  name: 'int2',
+  format: 1,
+  encode(out, value) {
+    out.int16(requireInteger(value, -32768, 32767, 'int2'))
+  },
+  decode(input) {
+    return input.int16()
+  },
+  decodeText(text) {
+    return parseInteger(text, 'int2')
+  },
+}
+
+export const int4: Codec<number> = {
+  name: 'int4',
+  format: 1,
+  encode(out, value) {
+    out.int32(requireInteger(value, -2147483648, 2147483647, 'int4'))
+  },
+  decode(input) {
+    return input.int32()
+  },
+  decodeText(text) {
+    return parseInteger(text, 'int4')
+  },
+}
+
+export const int8: Codec<bigint> = {
+  name: 'int8',
+  format: 1,
+  encode(out, value) {
+    if (typeof value === 'number' && Number.isSafeInteger(value)) {
+      out.int32(Math.floor(value / TWO_32)).uint32(value >>> 0)
+    } else {
+      out.int64(requireBigInt(value, INT8_MIN, INT8_MAX, 'int8'))
+    }
+  },
+  decode(input) {
+    return input.int64()
+  },
+  decodeText(text) {
+    return parseBigInt(text, 'int8')
+  },
+}
+
+/** The unsigned 32-bit types: oid, xid, cid. */
+function unsigned32(name: string): Codec<number> {
+  return {
+    name,
+    format: 1,
+    encode(out, value) {
+      out.uint32(requireInteger(value, 0, UINT32_MAX, name))
+    },
+    decode(input) {
+      return input.uint32()
+    },
+    decodeText(text) {
+      return parseInteger(text, name)
+    },
+  }
+}
+
+export const oid: Codec<number> = unsigned32('oid')
+export const xid: Codec<number> = unsigned32('xid')
+export const cid: Codec<number> = unsigned32('cid')
+
+export const xid8: Codec<bigint> = {
+  name: 'xid8',
+  format: 1,
+  encode(out, value) {
+    out.int64(BigInt.asIntN(64, requireBigInt(value, 0n, UINT64_MAX, 'xid8')))
+  },
+  decode(input) {
+    return input.uint64()
+  },
+  decodeText(text) {
+    return parseBigInt(text, 'xid8')
+  },
+}
+
+/** `types: { int8: 'number' }`: numbers only, and a refusal where a number would not be exact. */
+export const int8AsNumber: Codec<number> = {
+  name: 'int8',
+  format: 1,
+  encode: int8.encode,
+  decode(input) {
+    return exactNumber(input.int64())
+  },
+  decodeText(text) {
+    return exactNumber(parseBigInt(text, 'int8'))
+  },
+}
+
+/** `types: { int8: 'auto' }`: a number where it is exact, else a bigint. */
+export const int8Auto: Codec<number | bigint> = {
+  name: 'int8',
+  format: 1,
+  encode: int8.encode,
+  decode(input) {
+    return numberWhenExact(input.int64())
+  },
+  decodeText(text) {
+    return numberWhenExact(parseBigInt(text, 'int8'))
+  },
+}
+
+function numberWhenExact(value: bigint): number | bigint {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
+function exactNumber(value: bigint): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  throw new DataError(`the int8 ${value} is beyond 2^53 and not exact as a number; read int8 as a bigint`)
+}

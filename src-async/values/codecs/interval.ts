@@ -1,0 +1,75 @@
+/**
+ * `interval`: microseconds, days, months on the wire; the extremes of all three are the infinities of version 17.
+ * Source of truth: src/backend/utils/adt/timestamp.c, interval_send and interval_out.
+ */
+import { expected } from '../describe-value.ts'
+import { PgInterval } from '../pg-interval.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { Codec } from '../codec.ts'
+
+const INT32_MAX = 2147483647
+const INT32_MIN = -2147483648
+const INT64_MAX = 2n ** 63n - 1n
+const INT64_MIN = -(2n ** 63n)
+
+const UNITS = {
+  years: 12, months: 1, weeks: 7, days: 1, hours: 3_600_000_000, minutes: 60_000_000, seconds: 1_000_000,
+  milliseconds: 1000, microseconds: 1, nanoseconds: 0.001,
+} as const
+
+/** `{ years, months, … }` and Temporal.Duration: whole numbers of any of the units; null when it is neither. */
+function fromUnits(value: object): PgInterval | null {
+  let months = 0
+  let days = 0
+  let microseconds = 0n
+  let units = 0
+  for (const [unit, scale] of Object.entries(UNITS)) {
+    const count: unknown = (value as Readonly<Record<string, unknown>>)[unit]
+    if (count === undefined) continue
+    const isWhole = (typeof count === 'number' && Number.isSafeInteger(count)) || (typeof count === 'bigint' && scale >= 1)
+    if (!isWhole) return null
+    units += 1
+    if (unit === 'years' || unit === 'months') months += Number(count) * scale
+    else if (unit === 'weeks' || unit === 'days') days += Number(count) * scale
+    else if (unit === 'nanoseconds') microseconds += BigInt(Math.round(Number(count) / 1000))
+    else microseconds += BigInt(count) * BigInt(scale)
+  }
+  if (units === 0 || (Object.getPrototypeOf(value) === Object.prototype && units < Object.keys(value).length)) return null
+  return new PgInterval(months, days, microseconds)
+}
+
+function toInterval(value: unknown): PgInterval {
+  if (value instanceof PgInterval) return value
+  if (typeof value === 'string') return PgInterval.parse(value)
+  const interval = typeof value === 'object' && value !== null ? fromUnits(value) : null
+  if (interval === null) throw expected('an interval', 'interval', value)
+  return interval
+}
+
+function write(out: ByteWriter, months: number, days: number, microseconds: bigint): void {
+  out.int64(microseconds).int32(days).int32(months)
+}
+
+export const interval: Codec<PgInterval | number> = {
+  name: 'interval',
+  format: 1,
+  encode(out, value) {
+    if (value === Infinity || value === 'infinity') return write(out, INT32_MAX, INT32_MAX, INT64_MAX)
+    if (value === -Infinity || value === '-infinity') return write(out, INT32_MIN, INT32_MIN, INT64_MIN)
+    const { months, days, microseconds } = toInterval(value)
+    write(out, months, days, microseconds)
+  },
+  decode(input) {
+    const microseconds = input.int64()
+    const days = input.int32()
+    const months = input.int32()
+    if (months === INT32_MAX && days === INT32_MAX && microseconds === INT64_MAX) return Infinity
+    if (months === INT32_MIN && days === INT32_MIN && microseconds === INT64_MIN) return -Infinity
+    return new PgInterval(months, days, microseconds)
+  },
+  decodeText(text) {
+    if (text === 'infinity') return Infinity
+    if (text === '-infinity') return -Infinity
+    return PgInterval.parse(text)
+  },
+}

@@ -1,0 +1,27 @@
+/**
+ * JSON values that need saying so: the JSON `null`, an array inside a `json[]`, and text that is JSON already.
+ */
+
+/** A value for a json or jsonb parameter; see `Json`. */
+export class PgJson {
+  readonly value: unknown
+  /** True when `value` is the text to be sent as it is. */
+  readonly isRaw: boolean
+
+  constructor(value: unknown, isRaw: boolean) {
+    this.value = value
+    this.isRaw = isRaw
+  }
+
+  toJSON(): unknown {
+    return this.isRaw ? JSON.parse(String(this.value)) : this.value
+  }
+}
+
+/**
+ * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
+ * text without quoting it once more.
+ */
+export function Json(value: unknown, options: { readonly raw?: boolean } = {}): PgJson {
+  return new PgJson(value, options.raw === true)
+}

@@ -1,0 +1,134 @@
+/**
+ * Times of day: what `time` and `timetz` columns hold. 24:00:00, which PostgreSQL has, is representable.
+ */
+import { DataError } from '../errors/tree.ts'
+import { microsecondsOfFraction, requireTemporal, timeText, twoDigits } from './calendar.ts'
+
+/** Microseconds of a day. */
+export const DAY_MICROSECONDS = 86_400_000_000
+/** PostgreSQL's zones lie within 15:59:59 of UTC. */
+const MOST_OFFSET_SECONDS = 57_599
+
+const TIME = /^\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d*))?)?\s*(?:(z)|([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?)?\s*$/i
+
+export interface TimeParts {
+  readonly microseconds: number
+  /** Seconds east of UTC, null when the text has no zone. */
+  readonly offsetSeconds: number | null
+}
+
+/** Reads `hh:mm[:ss[.ffffff]]` with or without a UTC offset; null for anything else, 24:00:00 at most. */
+export function parseTime(text: string): TimeParts | null {
+  const match = TIME.exec(text)
+  if (match === null) return null
+  const [, hour, minute, second = '0', fraction, zulu, sign, zoneHour = '0', zoneMinute = '0', zoneSecond = '0'] = match
+  if (Number(minute) > 59 || Number(second) > 60 || Number(zoneMinute) > 59 || Number(zoneSecond) > 59) return null
+  const whole = (Number(hour) * 60 + Number(minute)) * 60 + Number(second)
+  const microseconds = whole * 1_000_000 + microsecondsOfFraction(fraction)
+  if (microseconds > DAY_MICROSECONDS) return null
+  if (zulu !== undefined) return { microseconds, offsetSeconds: 0 }
+  if (sign === undefined) return { microseconds, offsetSeconds: null }
+  const offset = (Number(zoneHour) * 60 + Number(zoneMinute)) * 60 + Number(zoneSecond)
+  if (offset > MOST_OFFSET_SECONDS) return null
+  return { microseconds, offsetSeconds: sign === '-' ? -offset : offset }
+}
+
+/** `+02`, `+05:30`, `-00:44:30`: a UTC offset as the server prints it. */
+export function offsetText(offsetSeconds: number): string {
+  const size = Math.abs(offsetSeconds)
+  const hours = `${offsetSeconds < 0 ? '-' : '+'}${twoDigits(Math.floor(size / 3600))}`
+  const minutes = Math.floor(size / 60) % 60
+  const seconds = size % 60
+  if (seconds !== 0) return `${hours}:${twoDigits(minutes)}:${twoDigits(seconds)}`
+  return minutes === 0 ? hours : `${hours}:${twoDigits(minutes)}`
+}
+
+function isField(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most
+}
+
+/** A time of day without a zone. */
+export class PgTime {
+  /** 0 to 24; 24 only as 24:00:00. */
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  /** 0 to 999,999. */
+  readonly microsecond: number
+
+  /** @throws DataError when there is no such time. */
+  constructor(hour: number, minute: number, second = 0, microsecond = 0) {
+    const fits = isField(hour, 24) && isField(minute, 59) && isField(second, 59) && isField(microsecond, 999_999)
+    if (!fits || (hour === 24 && minute + second + microsecond > 0)) {
+      throw new DataError(`there is no time ${hour}:${minute}:${second} and ${microsecond} microseconds`)
+    }
+    this.hour = hour
+    this.minute = minute
+    this.second = second
+    this.microsecond = microsecond
+  }
+
+  /** The time a number of microseconds after midnight. */
+  static fromMicroseconds(microseconds: number): PgTime {
+    const [hour, minute, second, rest] = splitDay(microseconds)
+    return new PgTime(hour, minute, second, rest)
+  }
+
+  /** Microseconds since midnight, so that `<` and `-` work. */
+  valueOf(): number {
+    return ((this.hour * 60 + this.minute) * 60 + this.second) * 1_000_000 + this.microsecond
+  }
+
+  /** `04:05:06.789`: what the server prints and reads. */
+  toString(): string {
+    return timeText(this.hour, this.minute, this.second, this.microsecond)
+  }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  /** A `Temporal.PlainTime`. @throws NotSupportedError where there is no Temporal, DataError for 24:00:00. */
+  toTemporal(): unknown {
+    if (this.hour === 24) throw new DataError('24:00:00 has no Temporal.PlainTime')
+    const { hour, minute, second } = this
+    const millisecond = Math.floor(this.microsecond / 1000)
+    return requireTemporal().PlainTime.from({ hour, minute, second, millisecond, microsecond: this.microsecond % 1000 })
+  }
+}
+
+function splitDay(microseconds: number): [number, number, number, number] {
+  const seconds = Math.floor(microseconds / 1_000_000)
+  return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60, microseconds % 1_000_000]
+}
+
+/** A time of day with its distance from UTC. */
+export class PgTimeTz extends PgTime {
+  /** Seconds east of UTC. */
+  readonly offsetSeconds: number
+
+  /** @throws DataError when there is no such time or zone. */
+  constructor(hour: number, minute: number, second = 0, microsecond = 0, offsetSeconds = 0) {
+    super(hour, minute, second, microsecond)
+    if (!isField(Math.abs(offsetSeconds), MOST_OFFSET_SECONDS)) {
+      throw new DataError(`there is no UTC offset of ${offsetSeconds} seconds; they end at ±${MOST_OFFSET_SECONDS}`)
+    }
+    // -0 would make two equal times differ.
+    this.offsetSeconds = offsetSeconds + 0
+  }
+
+  static override fromMicroseconds(microseconds: number, offsetSeconds = 0): PgTimeTz {
+    const [hour, minute, second, rest] = splitDay(microseconds)
+    return new PgTimeTz(hour, minute, second, rest, offsetSeconds)
+  }
+
+  /** Microseconds since midnight UTC: the instant within a day, by which the server orders too. */
+  override valueOf(): number {
+    return super.valueOf() - this.offsetSeconds * 1_000_000
+  }
+
+  /** `04:05:06.789+02`: what the server prints and reads. */
+  override toString(): string {
+    return super.toString() + offsetText(this.offsetSeconds)
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * A `Date` that keeps microseconds. Comes out of `timestamp` and `timestamptz` columns only where a plain `Date` would
+ * lose something, so that reading and writing back is exact and the ordinary value stays an ordinary `Date`.
+ */
+import { DataError } from '../errors/tree.ts'
+import { requireTemporal } from './calendar.ts'
+
+export class PgTimestamp extends Date {
+  /** 0 to 999: what comes after the milliseconds. */
+  readonly microseconds: number
+
+  /** @throws DataError when the instant or the microseconds are out of range. */
+  constructor(milliseconds: number, microseconds = 0) {
+    super(milliseconds)
+    if (!(microseconds >= 0 && microseconds <= 999) || !Number.isInteger(microseconds)) {
+      throw new DataError(`microseconds must be an integer from 0 to 999, got ${microseconds}`)
+    }
+    this.microseconds = microseconds
+  }
+
+  /** Six decimals: `2024-01-02T03:04:05.678901Z`. */
+  override toISOString(): string {
+    return `${super.toISOString().slice(0, -1)}${String(this.microseconds).padStart(3, '0')}Z`
+  }
+
+  override toString(): string {
+    return this.toISOString()
+  }
+
+  /** A `Temporal.Instant`. @throws NotSupportedError where there is no Temporal. */
+  toTemporal(): unknown {
+    return requireTemporal().Instant.fromEpochNanoseconds(
+      BigInt(this.getTime()) * 1_000_000n + BigInt(this.microseconds) * 1000n,
+    )
+  }
+}

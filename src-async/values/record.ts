@@ -1,0 +1,191 @@
+/**
+ * A row: columns by name as own properties, positions as accessors of the generated class, values in order by
+ * iteration. A column always wins over a method, so adding a method never changes what `row.x` means; code for any
+ * column names uses the statics. Rows are made by `row-shapes.ts` only.
+ */
+import { plainJson } from './plain-json.ts'
+
+/** A row as the default row factory makes it. */
+export type Row = Record & { readonly [column: string]: unknown; readonly [position: number]: unknown }
+
+/** Where a class of rows keeps what it knows of its columns. */
+export const LAYOUT: unique symbol = Symbol('layout')
+/** Where a row keeps values that no property can show: shadowed duplicates, and names that are positions. */
+export const HIDDEN: unique symbol = Symbol('hidden')
+
+/** How the positions of a row map to its properties. */
+export interface RowLayout {
+  readonly names: readonly string[]
+  /** By position: the property that holds the value, or null when it is hidden. */
+  readonly properties: readonly (string | null)[]
+  /** By position: index into the hidden values, -1 when it is a property. */
+  readonly hidden: readonly number[]
+  /** Name to position; the last column of a name wins. */
+  readonly positions: ReadonlyMap<string, number>
+}
+
+const NO_COLUMNS: RowLayout = { names: [], properties: [], hidden: [], positions: new Map() }
+
+interface Inner {
+  readonly [LAYOUT]: RowLayout
+  readonly [HIDDEN]?: readonly unknown[]
+  readonly [property: string]: unknown
+}
+
+/** The value at a position that exists. */
+function valueIn(row: Inner, layout: RowLayout, position: number): unknown {
+  const property = layout.properties[position]
+  if (property !== null && property !== undefined) return row[property]
+  return row[HIDDEN]?.[layout.hidden[position] ?? -1]
+}
+
+function positionOf(layout: RowLayout, key: string | number): number {
+  if (typeof key === 'string') return layout.positions.get(key) ?? -1
+  const position = key < 0 ? layout.names.length + key : key
+  return Number.isInteger(position) && position >= 0 && position < layout.names.length ? position : -1
+}
+
+export class Record {
+  /** The value at a position, counted from the end when negative; undefined outside. */
+  at(position: number): unknown {
+    return Record.at(this, position)
+  }
+
+  /** How many columns there are. */
+  get length(): number {
+    return Record.size(this)
+  }
+
+  /** A value by name or position; `missing` when there is no such column. */
+  get(key: string | number, missing?: unknown): unknown {
+    return Record.get(this, key, missing)
+  }
+
+  /** Whether there is a column of that name or position. */
+  has(key: string | number): boolean {
+    return Record.has(this, key)
+  }
+
+  /** Column names in order, duplicates included. */
+  keys(): IterableIterator<string> {
+    return Record.keys(this)
+  }
+
+  values(): IterableIterator<unknown> {
+    return Record.values(this)
+  }
+
+  entries(): IterableIterator<[string, unknown]> {
+    return Record.entries(this)
+  }
+
+  [Symbol.iterator](): IterableIterator<unknown> {
+    return Record.values(this)
+  }
+
+  /** A plain object by name; of duplicates the last. */
+  toObject(): { [column: string]: unknown } {
+    return Record.toObject(this)
+  }
+
+  /** The values in order. */
+  toArray(): unknown[] {
+    return Record.toArray(this)
+  }
+
+  /** What `JSON.stringify` prints: safe bigints as numbers, others as strings, bytes as `\x…`, Infinity as a word. */
+  toJSON(): unknown {
+    return Record.toJSON(this)
+  }
+
+  /** Without it a row with a column called `toString` could not be printed in a template. */
+  [Symbol.toPrimitive](hint: string): string | number {
+    return hint === 'number' ? Number.NaN : Record.stringify(this)
+  }
+
+  static at(row: Record, position: number): unknown {
+    const layout = layoutOf(row)
+    const found = positionOf(layout, Math.trunc(position))
+    return found < 0 ? undefined : valueIn(row as unknown as Inner, layout, found)
+  }
+
+  static size(row: Record): number {
+    return layoutOf(row).names.length
+  }
+
+  static get(row: Record, key: string | number, missing?: unknown): unknown {
+    const layout = layoutOf(row)
+    const position = positionOf(layout, key)
+    return position < 0 ? missing : valueIn(row as unknown as Inner, layout, position)
+  }
+
+  static has(row: Record, key: string | number): boolean {
+    return positionOf(layoutOf(row), key) >= 0
+  }
+
+  static keys(row: Record): IterableIterator<string> {
+    return layoutOf(row).names[Symbol.iterator]() as IterableIterator<string>
+  }
+
+  static values(row: Record): IterableIterator<unknown> {
+    return Record.toArray(row)[Symbol.iterator]()
+  }
+
+  static entries(row: Record): IterableIterator<[string, unknown]> {
+    const { names } = layoutOf(row)
+    return Record.toArray(row)
+      .map((value, position): [string, unknown] => [names[position] ?? '', value])
+      [Symbol.iterator]()
+  }
+
+  static toArray(row: Record): unknown[] {
+    const layout = layoutOf(row)
+    const values: unknown[] = []
+    for (let i = 0; i < layout.names.length; i += 1) values.push(valueIn(row as unknown as Inner, layout, i))
+    return values
+  }
+
+  static toObject(row: Record): { [column: string]: unknown } {
+    const layout = layoutOf(row)
+    const object: { [column: string]: unknown } = {}
+    for (const [name, position] of layout.positions) {
+      setOwn(object, name, valueIn(row as unknown as Inner, layout, position))
+    }
+    return object
+  }
+
+  static toJSON(row: Record): unknown {
+    const layout = layoutOf(row)
+    const object: { [column: string]: unknown } = {}
+    for (const [name, position] of layout.positions) {
+      setOwn(object, name, plainJson(valueIn(row as unknown as Inner, layout, position)))
+    }
+    return object
+  }
+
+  /** `JSON.stringify` for a row with any column names, `toJSON` among them. */
+  static stringify(row: Record, space?: string | number): string {
+    return JSON.stringify(Record.toJSON(row), null, space)
+  }
+}
+
+function layoutOf(row: Record): RowLayout {
+  return (row as unknown as Partial<Inner>)[LAYOUT] ?? NO_COLUMNS
+}
+
+/** Sets an own property even where a prototype has a setter of that name, as for `__proto__`. */
+export function setOwn(object: object, name: string, value: unknown): void {
+  if (name === '__proto__') {
+    Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true })
+  } else {
+    ;(object as { [column: string]: unknown })[name] = value
+  }
+}
+
+/** A value of a row made by any of the built-in row factories, by position or name; undefined where there is none. */
+export function valueAt(row: unknown, key: number | string): unknown {
+  if (row instanceof Record) return Record.get(row, key)
+  if (Array.isArray(row)) return typeof key === 'number' ? (row as unknown[]).at(key) : undefined
+  if (typeof row !== 'object' || row === null) return undefined
+  return typeof key === 'number' ? Object.values(row).at(key) : (row as { [column: string]: unknown })[key]
+}

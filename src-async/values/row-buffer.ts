@@ -1,0 +1,197 @@
+/**
+ * Keeps a result as the bytes it arrived in, off the JavaScript heap, and decodes a row when it is fetched: `fetchone`
+ * on a million rows decodes one. Chunks grow with the result; a message never lies across two.
+ */
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { InternalError, ProtocolError } from '../errors/tree.ts'
+import { enterMessage, type RowReader } from './row-decoder.ts'
+import type { Row } from './record.ts'
+import type { RowSink } from '../wire/row-sink.ts'
+
+const FIRST_CHUNK_BYTES = 16 * 1024
+const MOST_CHUNK_BYTES = 1024 * 1024
+const HEADER_BYTES = 5
+
+interface Chunk {
+  readonly bytes: Buffer
+  /** Bytes in use. */
+  length: number
+  /** Number of its first row within the result. */
+  readonly firstRow: number
+  /** Where each of its rows begins; made when somebody scrolls into it. */
+  offsets: Uint32Array | null
+}
+
+export class RowBuffer implements RowSink {
+  readonly #chunks: Chunk[] = []
+  readonly #reader = new ByteReader(new Uint8Array(0))
+  #rowCount = 0
+  #position = 0
+  /** Where the row at `#position` begins. */
+  #chunkIndex = 0
+  #offset = 0
+  #failure: unknown = null
+
+  /** Rows taken so far. */
+  get rowCount(): number {
+    return this.#rowCount
+  }
+
+  /** Number of the row that `next` will give, from 0. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** What made the buffer drop rows, else null. A sink must not throw. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** Copies a run. */
+  take(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#failure !== null) return
+    try {
+      this.#copy(bytes, start, end)
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+
+  /** The next row, or null at the end. When it cannot be decoded the position stays, so that `scrollTo` can skip it. */
+  next(decoder: RowReader): Row | null {
+    if (this.#position >= this.#rowCount) return null
+    const chunk = this.#currentChunk()
+    this.#reader.reset(chunk.bytes, this.#offset, chunk.length)
+    const next = enterMessage(this.#reader)
+    const row = decoder.decode(this.#reader)
+    this.#offset = next
+    this.#position += 1
+    return row
+  }
+
+  /** The next `count` rows, fewer at the end. When one cannot be decoded the position stays before the first. */
+  nextMany(decoder: RowReader, count: number): Row[] {
+    const rows: Row[] = []
+    const wanted = Math.min(count, this.#rowCount - this.#position)
+    const chunkIndex = this.#chunkIndex
+    const offset = this.#offset
+    const position = this.#position
+    try {
+      while (rows.length < wanted) {
+        const chunk = this.#currentChunk()
+        const left = this.#rowsBefore(this.#chunkIndex + 1) - this.#position
+        if (left > wanted - rows.length) {
+          rows.push(this.next(decoder)!)
+          continue
+        }
+        decoder.decodeRun(chunk.bytes, this.#offset, chunk.length, rows)
+        this.#position += left
+        this.#offset = chunk.length
+      }
+    } catch (error) {
+      this.#chunkIndex = chunkIndex
+      this.#offset = offset
+      this.#position = position
+      throw error
+    }
+    return rows
+  }
+
+  /** All rows from the position on. */
+  rest(decoder: RowReader): Row[] {
+    return this.nextMany(decoder, this.#rowCount)
+  }
+
+  /** Makes `next` give the row of that number, or the end for `rowCount`. @throws RangeError outside; nothing moves then. */
+  scrollTo(index: number): void {
+    if (!Number.isInteger(index) || index < 0 || index > this.#rowCount) {
+      throw new RangeError(`row ${index} is outside the result, which has ${this.#rowCount} rows`)
+    }
+    let low = 0
+    let high = this.#chunks.length
+    // The last chunk whose first row is not after the wanted one.
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (this.#rowsBefore(middle) <= index) low = middle
+      else high = middle
+    }
+    const chunk = this.#chunks[low]
+    if (chunk !== undefined) {
+      chunk.offsets ??= offsetsOf(chunk, this.#rowsBefore(low + 1) - chunk.firstRow)
+      this.#offset = chunk.offsets[index - chunk.firstRow] ?? chunk.length
+      // More rows may have come into the chunk since its index was made.
+      if (index === this.#rowCount) this.#offset = chunk.length
+    }
+    this.#chunkIndex = low
+    this.#position = index
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
+    let position = start
+    while (position < end) {
+      const chunk = this.#chunkFor(messageEnd(bytes, position, end) - position, end - position)
+      const room = chunk.bytes.length - chunk.length
+      // As many whole messages as fit are copied at once.
+      let stop = position
+      let rows = 0
+      while (stop < end) {
+        const next = messageEnd(bytes, stop, end)
+        if (next - position > room) break
+        stop = next
+        rows += 1
+      }
+      chunk.bytes.set(bytes.subarray(position, stop), chunk.length)
+      chunk.length += stop - position
+      chunk.offsets = null
+      this.#rowCount += rows
+      position = stop
+    }
+  }
+
+  #rowsBefore(chunkIndex: number): number {
+    return this.#chunks[chunkIndex]?.firstRow ?? this.#rowCount
+  }
+
+  #currentChunk(): Chunk {
+    let chunk = this.#chunks[this.#chunkIndex]
+    if (chunk !== undefined && this.#offset >= chunk.length) {
+      this.#chunkIndex += 1
+      this.#offset = 0
+      chunk = this.#chunks[this.#chunkIndex]
+    }
+    if (chunk === undefined) throw new InternalError('bug: a row buffer counts more rows than it holds')
+    return chunk
+  }
+
+  #chunkFor(messageBytes: number, runBytes: number): Chunk {
+    const last = this.#chunks.at(-1)
+    if (last !== undefined && last.bytes.length - last.length >= messageBytes) return last
+    const grown = last === undefined ? FIRST_CHUNK_BYTES : last.bytes.length * 2
+    const size = Math.max(messageBytes, Math.min(Math.max(grown, runBytes), MOST_CHUNK_BYTES))
+    const chunk: Chunk = { bytes: Buffer.allocUnsafeSlow(size), length: 0, firstRow: this.#rowCount, offsets: null }
+    this.#chunks.push(chunk)
+    return chunk
+  }
+}
+
+function offsetsOf(chunk: Chunk, rows: number): Uint32Array {
+  const offsets = new Uint32Array(rows)
+  let offset = 0
+  for (let i = 0; i < rows; i += 1) {
+    offsets[i] = offset
+    offset = messageEnd(chunk.bytes, offset, chunk.length)
+  }
+  return offsets
+}
+
+/** Where the message at `position` ends. @throws ProtocolError: a length that lies would shift every row after it. */
+function messageEnd(bytes: Uint8Array, position: number, end: number): number {
+  if (position + HEADER_BYTES > end) throw new ProtocolError('a run of rows ends within a message')
+  const length =
+    (bytes[position + 1]! << 24) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 8) | bytes[position + 4]!
+  const next = position + 1 + length
+  if (length < HEADER_BYTES - 1 || next > end) {
+    throw new ProtocolError(`a row claims ${length} bytes, ${end - position - 1} are left of its run`)
+  }
+  return next
+}

@@ -1,0 +1,230 @@
+/**
+ * Turns DataRow messages into rows. THE hot path of the product: after a few rows a decoder generates a function for
+ * exactly its columns (`row-code.ts`); before, and where code may not be generated, a loop over the codecs does the
+ * same. Bytes are hostile here: no length is believed, nothing outside the message is read.
+ */
+import { ByteReader, TruncatedBytesError } from '../bytes/byte-reader.ts'
+import { DataError, ProtocolError } from '../errors/tree.ts'
+import { canGenerateCode } from './code-generation.ts'
+import { generateRowCode, type RowCode, type RowFailures } from './row-code.ts'
+import type { Codec } from './codec.ts'
+import type { Row } from './record.ts'
+import type { RowShape } from './row-shapes.ts'
+import type { Column } from '../wire/row-sink.ts'
+
+const DATA_ROW = 0x44
+/** Letter, length and field count. */
+const LEAST_MESSAGE_BYTES = 7
+/** Rows to decode before code is generated: a statement that gives one row would never earn it back. */
+const ROWS_BEFORE_GENERATION = 64
+/** V8 does not optimise functions beyond a size; wider rows stay with the loop. */
+const MOST_GENERATED_COLUMNS = 128
+
+/** What turns messages into rows: a RowDecoder, or its twin for rows that came as text. */
+export interface RowReader {
+  /** Decodes one message; the reader stands just after its length word and ends where the message ends. */
+  decode(reader: ByteReader): Row
+  /** Decodes a run of whole messages. */
+  decodeRun(bytes: Uint8Array, start: number, end: number, into: Row[]): void
+}
+
+export class RowDecoder implements RowReader {
+  readonly columns: readonly Column[]
+  readonly codecs: readonly Codec[]
+  readonly shape: RowShape
+  #decoded = 0
+  #code: RowCode | null = null
+  #spareReader: ByteReader | null = null
+  #viewed: Uint8Array | null = null
+  #view: DataView | null = null
+
+  constructor(columns: readonly Column[], codecs: readonly Codec[], shape: RowShape) {
+    this.columns = columns
+    this.codecs = codecs
+    this.shape = shape
+  }
+
+  /** @throws ProtocolError when the message lies, DataError when a value has no JavaScript form. */
+  decode(reader: ByteReader): Row {
+    const code = this.#code ?? this.#earnCode(1)
+    if (code === null) return decodeByLoop(this, reader)
+    const { bytes, position, end } = reader
+    const row = code.decodeRow(bytes, this.#viewOf(bytes), reader, position, end)
+    reader.position = end
+    reader.end = end
+    return row
+  }
+
+  /** @throws as `decode`; rows before the failing one are in `into`. */
+  decodeRun(bytes: Uint8Array, start: number, end: number, into: Row[]): void {
+    // A codec of the user's might come back here, so the reader is taken, not shared.
+    const reader = this.#spareReader ?? new ByteReader(bytes)
+    this.#spareReader = null
+    let position = start
+    while (position < end) {
+      reader.reset(bytes, position, end)
+      const code = this.#code ?? this.#earnCode(1)
+      if (code !== null) {
+        code.decodeRun(reader.bytes, this.#viewOf(reader.bytes), reader, position, end, into)
+        break
+      }
+      position = enterMessage(reader)
+      into.push(decodeByLoop(this, reader))
+    }
+    this.#spareReader = reader
+  }
+
+  /** The same columns, decoded from the server's text: rows of a multi-statement string. */
+  asText(): RowReader {
+    return new TextRowDecoder(this)
+  }
+
+  #earnCode(rows: number): RowCode | null {
+    this.#decoded += rows
+    if (this.#decoded < ROWS_BEFORE_GENERATION || !canGenerateCode) return null
+    if (this.codecs.length > MOST_GENERATED_COLUMNS) return null
+    this.#code = generateRowCode(this.codecs, this.shape, failuresOf(this))
+    return this.#code
+  }
+
+  #viewOf(bytes: Buffer): DataView {
+    if (this.#view === null || this.#viewed !== bytes) {
+      this.#viewed = bytes
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    return this.#view
+  }
+}
+
+class TextRowDecoder implements RowReader {
+  readonly #decoder: RowDecoder
+
+  constructor(decoder: RowDecoder) {
+    this.#decoder = decoder
+  }
+
+  decode(reader: ByteReader): Row {
+    return decodeByLoop(this.#decoder, reader, decodeTextField)
+  }
+
+  decodeRun(bytes: Uint8Array, start: number, end: number, into: Row[]): void {
+    const reader = new ByteReader(bytes)
+    let position = start
+    while (position < end) {
+      reader.reset(bytes, position, end)
+      position = enterMessage(reader)
+      into.push(this.decode(reader))
+    }
+  }
+}
+
+/**
+ * Moves the reader from a message's letter into its body and sets its end.
+ * @returns where the next message begins.
+ */
+export function enterMessage(reader: ByteReader): number {
+  const start = reader.position
+  if (reader.remaining < LEAST_MESSAGE_BYTES) throw new ProtocolError(`a run of rows ends within a message at byte ${start}`)
+  const letter = reader.uint8()
+  if (letter !== DATA_ROW) throw new ProtocolError(`a run of rows holds a message of type ${letter} at byte ${start}`)
+  const length = reader.int32()
+  const end = start + 1 + length
+  if (length < LEAST_MESSAGE_BYTES - 1 || end > reader.end) {
+    throw new ProtocolError(`a row at byte ${start} claims ${length} bytes, its run ends at byte ${reader.end}`)
+  }
+  reader.end = end
+  return end
+}
+
+type FieldDecoder = (codec: Codec, reader: ByteReader, length: number) => unknown
+
+function decodeField(codec: Codec, reader: ByteReader, length: number): unknown {
+  return codec.decode(reader, length)
+}
+
+function decodeTextField(codec: Codec, reader: ByteReader, length: number): unknown {
+  return codec.decodeText(reader.utf8(length))
+}
+
+/** The plain form: any number of columns, any codec, no generated code. */
+function decodeByLoop(decoder: RowDecoder, reader: ByteReader, field: FieldDecoder = decodeField): Row {
+  const { codecs } = decoder
+  const end = reader.end
+  const values: unknown[] = []
+  let i = 0
+  try {
+    const count = reader.uint16()
+    if (count !== codecs.length) throw wrongFieldCount(codecs.length, count)
+    for (; i < count; i += 1) {
+      const length = reader.int32()
+      if (length === -1) {
+        values.push(null)
+        continue
+      }
+      const fieldEnd = reader.position + length
+      if (length < 0 || fieldEnd > end) throw lyingLength(decoder, i, length)
+      reader.end = fieldEnd
+      values.push(field(codecs[i]!, reader, length))
+      if (reader.position !== fieldEnd) throw leftOver(decoder, i, fieldEnd - reader.position)
+      reader.end = end
+    }
+  } catch (error) {
+    throw explained(error, decoder, i)
+  }
+  if (reader.position !== end) throw trailingBytes(end - reader.position)
+  return decoder.shape.make(values)
+}
+
+function columnText(decoder: RowDecoder, index: number): string {
+  const name = decoder.columns[index]?.name ?? '?'
+  return `column ${index + 1} ("${name}", ${decoder.codecs[index]?.name ?? '?'})`
+}
+
+function wrongFieldCount(described: number, found: number): ProtocolError {
+  return new ProtocolError(`a row has ${found} fields, the statement was described with ${described}`)
+}
+
+function lyingLength(decoder: RowDecoder, index: number, length: number): ProtocolError {
+  return new ProtocolError(`${columnText(decoder, index)} claims ${length} bytes, which do not fit its type or its row`)
+}
+
+function leftOver(decoder: RowDecoder, index: number, bytes: number): ProtocolError {
+  return new ProtocolError(`${columnText(decoder, index)} has ${bytes} bytes more than its value`)
+}
+
+function trailingBytes(bytes: number): ProtocolError {
+  return new ProtocolError(`a row has ${bytes} bytes after its last field`)
+}
+
+/** The error of a codec with the column's name; exceptions of a user's own codec pass unchanged. */
+function explained(error: unknown, decoder: RowDecoder, index: number): unknown {
+  if (error instanceof TruncatedBytesError) {
+    return new ProtocolError(`${columnText(decoder, index)} ends before its value: ${error.message}`, { cause: error })
+  }
+  if (!(error instanceof DataError)) return error
+  return new DataError(`${columnText(decoder, index)}: ${error.message}`, { cause: error })
+}
+
+/** The same failures for generated code. */
+function failuresOf(decoder: RowDecoder): RowFailures {
+  return {
+    count(found) {
+      throw wrongFieldCount(decoder.codecs.length, found)
+    },
+    length(column, length) {
+      throw lyingLength(decoder, column, length)
+    },
+    leftOver(column, bytes) {
+      throw leftOver(decoder, column, bytes)
+    },
+    trailing(bytes) {
+      throw trailingBytes(bytes)
+    },
+    explain(error, column) {
+      throw explained(error, decoder, column)
+    },
+    frame(position) {
+      throw new ProtocolError(`a run of rows holds no whole row at byte ${position}`)
+    },
+  }
+}

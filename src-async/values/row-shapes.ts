@@ -1,0 +1,220 @@
+/**
+ * Makes the classes of rows: one per list of column names, cached, so that equal queries give rows of one class and V8
+ * sees one hidden class. The class's constructor is generated where that is allowed; otherwise, and for very wide rows,
+ * a loop sets the properties. Both make the same objects.
+ */
+import { DataError, ProgrammingError } from '../errors/tree.ts'
+import { canGenerateCode } from './code-generation.ts'
+import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './record.ts'
+import type { Column } from '../wire/row-sink.ts'
+
+/** How rows are made: by one of the names, or by a function of the columns that gives a function of the values. */
+export type RowFactory = 'record' | 'array' | 'object' | ((columns: readonly Column[]) => (values: unknown[]) => unknown)
+
+export type RecordClass = new () => Record
+
+export interface RowShapeOptions {
+  readonly rowFactory?: RowFactory | undefined
+  /** A subclass of Record; only with the row factory 'record'. */
+  readonly recordClass?: RecordClass | undefined
+  /** 'error' refuses results in which a column name occurs twice. */
+  readonly duplicates?: 'last' | 'error' | undefined
+}
+
+export interface RowShape {
+  /** Makes a row; may keep the array. */
+  make(values: unknown[]): Row
+  /**
+   * For generated decoders: the source of an expression that makes a row, in which `shape` stands for `binding`; null
+   * where only `make` can.
+   */
+  readonly expression: ((values: readonly string[]) => string) | null
+  readonly binding: unknown
+}
+
+const MOST_SHAPES = 500
+/** Beyond this V8 keeps an object's properties in a dictionary, and generated code has no advantage. */
+const MOST_GENERATED_COLUMNS = 1000
+
+const shapesOfClasses = new WeakMap<RecordClass, Map<string, RowShape>>()
+
+/** The shape for a result's columns. @throws ProgrammingError for options that are none. */
+export function shapeFor(columns: readonly Column[], options: RowShapeOptions = {}): RowShape {
+  const { rowFactory = 'record', recordClass = Record, duplicates = 'last' } = options
+  const names = columns.map((column) => column.name)
+  if (duplicates === 'error') refuseDuplicates(names)
+  if (typeof rowFactory === 'function') {
+    const make = rowFactory(columns)
+    if (typeof make !== 'function') {
+      throw new ProgrammingError('a row factory is given the columns and must return a function of the values')
+    }
+    return { make: make as (values: unknown[]) => Row, expression: (v) => `shape([${v.join(', ')}])`, binding: make }
+  }
+  if (rowFactory === 'array') return ARRAY_SHAPE
+  if (rowFactory === 'object') return objectShape(names)
+  if (rowFactory !== 'record') {
+    throw new ProgrammingError(`rowFactory must be 'record', 'array', 'object' or a function, got ${String(rowFactory)}`)
+  }
+  return recordShape(names, recordClass)
+}
+
+function refuseDuplicates(names: readonly string[]): void {
+  const twice = names.find((name, position) => names.indexOf(name) !== position)
+  if (twice !== undefined) throw new DataError(`the column name "${twice}" occurs twice; give one an alias`)
+}
+
+const ARRAY_SHAPE: RowShape = {
+  make: (values) => values as unknown as Row,
+  expression: (values) => `[${values.join(', ')}]`,
+  binding: null,
+}
+
+function objectShape(names: readonly string[]): RowShape {
+  return {
+    make(values) {
+      const object = {}
+      for (let i = 0; i < names.length; i += 1) setOwn(object, names[i] ?? '', values[i])
+      return object as Row
+    },
+    // A computed key makes `__proto__` an ordinary property.
+    expression: (values) => `{${values.map((value, i) => `[${quote(names[i] ?? '')}]: ${value}`).join(', ')}}`,
+    binding: null,
+  }
+}
+
+function recordShape(names: readonly string[], base: RecordClass): RowShape {
+  let shapes = shapesOfClasses.get(base)
+  if (shapes === undefined) {
+    if (base !== Record && !(typeof base === 'function' && base.prototype instanceof Record)) {
+      throw new ProgrammingError('recordClass must be a subclass of Record')
+    }
+    shapes = new Map()
+    shapesOfClasses.set(base, shapes)
+  }
+  // Column names cannot contain NUL.
+  const key = `${names.length}\0${names.join('\0')}`
+  const known = shapes.get(key)
+  if (known !== undefined) {
+    // The oldest entry is the one least recently used.
+    shapes.delete(key)
+    shapes.set(key, known)
+    return known
+  }
+  const shape = makeRecordShape(names, base)
+  shapes.set(key, shape)
+  if (shapes.size > MOST_SHAPES) {
+    const oldest = shapes.keys().next()
+    if (!oldest.done) shapes.delete(oldest.value)
+  }
+  return shape
+}
+
+function layoutFor(names: readonly string[]): RowLayout {
+  const positions = new Map<string, number>()
+  names.forEach((name, position) => positions.set(name, position))
+  const properties: (string | null)[] = []
+  const hidden: number[] = []
+  let hiddenCount = 0
+  names.forEach((name, position) => {
+    const isShadowed = positions.get(name) !== position
+    // A name such as "1" would take the place of another position.
+    const isOtherPosition = /^(0|[1-9]\d*)$/.test(name) && Number(name) < names.length && Number(name) !== position
+    const isHidden = isShadowed || isOtherPosition
+    properties.push(isHidden ? null : name)
+    hidden.push(isHidden ? hiddenCount : -1)
+    if (isHidden) hiddenCount += 1
+  })
+  return { names, properties, hidden, positions }
+}
+
+function makeRecordShape(names: readonly string[], base: RecordClass): RowShape {
+  const layout = layoutFor(names)
+  const isGenerated = canGenerateCode && names.length <= MOST_GENERATED_COLUMNS
+  const shapeClass = isGenerated ? generateClass(layout, base) : loopClass(layout, base)
+  Object.defineProperty(shapeClass, 'name', { value: base.name, configurable: true })
+  const prototype = shapeClass.prototype as object
+  Object.defineProperty(prototype, LAYOUT, { value: layout })
+  for (let position = 0; position < names.length; position += 1) {
+    Object.defineProperty(prototype, position, {
+      get(this: Record) {
+        return Record.at(this, position)
+      },
+      configurable: true,
+    })
+  }
+  if (isGenerated) {
+    const generated = shapeClass as unknown as new (...values: unknown[]) => Row
+    return {
+      make: (values) => new generated(...values),
+      expression: (values) => `new shape(${values.join(', ')})`,
+      binding: generated,
+    }
+  }
+  const looped = shapeClass as unknown as new (values: unknown[]) => Row
+  return {
+    make: (values) => new looped(values),
+    expression: (values) => `new shape([${values.join(', ')}])`,
+    binding: looped,
+  }
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name)
+}
+
+/** Properties that a plain assignment would not define: an inherited setter or read-only property is in its way. */
+function needsDefinition(property: string, base: RecordClass, count: number): boolean {
+  const isPosition = /^(0|[1-9]\d*)$/.test(property) && Number(property) < count
+  return isPosition || property in (base.prototype as object)
+}
+
+function hiddenPositions(layout: RowLayout): number[] {
+  return layout.hidden.flatMap((slot, position) => (slot < 0 ? [] : [position]))
+}
+
+function generateClass(layout: RowLayout, base: RecordClass): RecordClass {
+  const { properties, names } = layout
+  const parameters = names.map((_, position) => `v${position}`)
+  const lines = properties.map((property, position) => {
+    if (property === null) return ''
+    return needsDefinition(property, base, names.length)
+      ? `define(this, ${quote(property)}, v${position})`
+      : `this[${quote(property)}] = v${position}`
+  })
+  const hidden = hiddenPositions(layout)
+  if (hidden.length > 0) lines.push(`hide(this, [${hidden.map((position) => `v${position}`).join(', ')}])`)
+  const reads = properties.map((property, position) =>
+    property === null ? `this[HIDDEN][${layout.hidden[position]}]` : `this[${quote(property)}]`,
+  )
+  const source = `return class extends Base {
+  constructor(${parameters.join(', ')}) { super(); ${lines.join('; ')} }
+  [Symbol.iterator]() { return [${reads.join(', ')}][Symbol.iterator]() }
+}`
+  return new Function('Base', 'define', 'hide', 'HIDDEN', source)(base, define, hide, HIDDEN) as RecordClass
+}
+
+function loopClass(layout: RowLayout, base: RecordClass): RecordClass {
+  const { properties, names } = layout
+  const hidden = hiddenPositions(layout)
+  const mustDefine = properties.map((property) => property !== null && needsDefinition(property, base, names.length))
+  return class extends base {
+    constructor(values: readonly unknown[] = []) {
+      super()
+      for (let i = 0; i < properties.length; i += 1) {
+        const property = properties[i]
+        if (property === null || property === undefined) continue
+        if (mustDefine[i]) define(this, property, values[i])
+        else (this as unknown as { [column: string]: unknown })[property] = values[i]
+      }
+      if (hidden.length > 0) hide(this, hidden.map((position) => values[position]))
+    }
+  }
+}
+
+function define(row: object, property: string, value: unknown): void {
+  Object.defineProperty(row, property, { value, enumerable: true, writable: true, configurable: true })
+}
+
+function hide(row: object, values: readonly unknown[]): void {
+  Object.defineProperty(row, HIDDEN, { value: values })
+}

@@ -1,0 +1,82 @@
+/**
+ * Text for places in SQL that take no parameter. Values belong into parameters; this is for the rest.
+ */
+import { DataError, ProgrammingError } from '../errors/tree.ts'
+import { expected } from './describe-value.ts'
+import { requireText } from './codecs/text.ts'
+import { asBytes } from './codecs/bytea.ts'
+import { PgDate } from './pg-date.ts'
+import { PgInterval } from './pg-interval.ts'
+import { PgTime, PgTimeTz } from './pg-time.ts'
+
+/** Quotes an identifier, or several that a dot joins: `quoteIdentifier('public', 'My table')`. @throws ProgrammingError */
+export function quoteIdentifier(...parts: string[]): string {
+  if (parts.length === 0) throw new ProgrammingError('quoteIdentifier(): no name was passed')
+  return parts
+    .map((part) => {
+      if (typeof part !== 'string') throw new ProgrammingError(expected('a name', 'an identifier', part).message)
+      if (part === '') throw new ProgrammingError('an identifier cannot be empty')
+      requireText(part, 'an identifier')
+      return `"${part.replaceAll('"', '""')}"`
+    })
+    .join('.')
+}
+
+/**
+ * A value as a literal of SQL: for DDL defaults, SET, NOTIFY, and other places that take no parameter.
+ * @throws DataError for values without an unmistakable literal: objects of unknown classes, functions, symbols.
+ */
+export function quoteLiteral(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return quoteString(value)
+    case 'number':
+      if (!Number.isFinite(value)) return `'${value}'::float8`
+      // "- -1" and "--1", a comment, are not the same.
+      return value < 0 || Object.is(value, -0) ? `(${Object.is(value, -0) ? '-0.0' : value})` : String(value)
+    case 'bigint':
+      return value < 0n ? `(${value})` : String(value)
+    case 'boolean':
+      return String(value)
+    case 'object':
+      return value === null ? 'null' : quoteObject(value)
+    default:
+      throw expected('a value', 'a literal', value)
+  }
+}
+
+function quoteString(value: string): string {
+  requireText(value, 'a literal')
+  const quoted = `'${value.replaceAll("'", "''")}'`
+  // A backslash means itself in E'' whatever standard_conforming_strings says; the blank keeps the E off a word before.
+  return value.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
+}
+
+function quoteObject(value: object): string {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw expected('a valid Date', 'a literal', value)
+    return `'${instantText(value)}'::timestamptz`
+  }
+  if (value instanceof PgDate) return `'${value}'::date`
+  if (value instanceof PgTimeTz) return `'${value}'::timetz`
+  if (value instanceof PgTime) return `'${value}'::time`
+  if (value instanceof PgInterval) return `'${value.toISOString()}'::interval`
+  if (Array.isArray(value)) return quoteArray(value)
+  const bytes = asBytes(value)
+  if (bytes === null) throw expected('a value with a literal form', 'a literal', value)
+  return `'\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}'::bytea`
+}
+
+/** ISO 8601 with a year the server reads: neither a sign nor year 0. */
+function instantText(value: Date): string {
+  const iso = value.toISOString()
+  const match = /^([+-])(\d{6})(.*)$/.exec(iso)
+  const year = match === null ? value.getUTCFullYear() : match[1] === '-' ? -Number(match[2]) : Number(match[2])
+  const rest = match?.[3] ?? iso.slice(4)
+  return year > 0 ? `${String(year).padStart(4, '0')}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`
+}
+
+function quoteArray(list: readonly unknown[]): string {
+  if (list.length === 0) throw new DataError("an empty array has no type; write '{}'::text[] or the type it should have")
+  return `array[${list.map((item) => quoteLiteral(item)).join(', ')}]`
+}

@@ -1,0 +1,76 @@
+/**
+ * The type a JavaScript value suggests by itself, for parameters about which the SQL says nothing.
+ */
+import {
+  BOOL_OID, BYTEA_OID, DATE_OID, FLOAT8_OID, INT4_OID, INT8_OID, INTERVAL_OID, NUMERIC_OID, TEXT_OID, TIMESTAMPTZ_OID,
+  TIMETZ_OID, TIME_OID,
+} from './oids.ts'
+import { builtInArrayOf } from './built-in-codecs.ts'
+import { isList } from './codecs/array.ts'
+import { asBytes } from './codecs/bytea.ts'
+import { PgDate } from './pg-date.ts'
+import { PgInterval } from './pg-interval.ts'
+import { PgTime, PgTimeTz } from './pg-time.ts'
+
+const INT64_MAX = 2n ** 63n - 1n
+const INT64_MIN = -(2n ** 63n)
+
+/** The type a value suggests by itself; null for strings, null and what could be many things. */
+export function suggestedType(value: unknown): number | null {
+  switch (typeof value) {
+    case 'number':
+      return typeOfNumber(value)
+    case 'bigint':
+      return value >= INT64_MIN && value <= INT64_MAX ? INT8_OID : NUMERIC_OID
+    case 'boolean':
+      return BOOL_OID
+    case 'object':
+      return value === null ? null : typeOfObject(value)
+    default:
+      return null
+  }
+}
+
+function typeOfNumber(value: number): number {
+  // -0 is a float only.
+  if (!Number.isSafeInteger(value) || Object.is(value, -0)) return FLOAT8_OID
+  return (value | 0) === value ? INT4_OID : INT8_OID
+}
+
+function typeOfObject(value: object): number | null {
+  if (value instanceof Date) return TIMESTAMPTZ_OID
+  if (value instanceof PgDate) return DATE_OID
+  if (value instanceof PgTimeTz) return TIMETZ_OID
+  if (value instanceof PgTime) return TIME_OID
+  if (value instanceof PgInterval) return INTERVAL_OID
+  if (Array.isArray(value)) return typeOfArray(value)
+  return asBytes(value) === null ? null : BYTEA_OID
+}
+
+/** Of an array's elements the widest number type, or the one type they all have. */
+function typeOfArray(list: readonly unknown[]): number | null {
+  let found: number | null = null
+  const pending: unknown[] = [...list]
+  while (pending.length > 0) {
+    const item = pending.pop()
+    if (item === null) continue
+    if (isList(item) && Array.isArray(item)) {
+      for (const inner of item) pending.push(inner)
+      continue
+    }
+    const oid = typeof item === 'string' ? TEXT_OID : suggestedType(item)
+    if (oid === null) return null
+    if (found === null || found === oid) found = oid
+    else found = widest(found, oid)
+    if (found === null) return null
+  }
+  return found === null ? null : (builtInArrayOf(found)?.oid ?? null)
+}
+
+const NUMBER_WIDTHS = [INT4_OID, INT8_OID, NUMERIC_OID, FLOAT8_OID]
+
+function widest(one: number, other: number): number | null {
+  const a = NUMBER_WIDTHS.indexOf(one)
+  const b = NUMBER_WIDTHS.indexOf(other)
+  return a < 0 || b < 0 ? null : (NUMBER_WIDTHS[Math.max(a, b)] ?? null)
+}
