@@ -22,7 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts'],
+          include: ['test/{unit,api}/**/*.test.ts'],
           ...limits,
         },
       },
@@ -35,7 +35,7 @@ export default defineConfig({
         },
         test: {
           name: 'server',
-          include: ['test/{support,integration,parity,worker,api,compliance}/**/*.test.ts'],
+          include: ['test/{support,integration,parity,worker,compliance}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           // The built package is run by Node as users run it, never transformed.
           server: { deps: { external: [/\/dist\//] } },

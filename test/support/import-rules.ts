@@ -4,6 +4,8 @@
  */
 import { posix } from 'node:path'
 
+import { maskSource } from './source-scanner.ts'
+
 /** One row of the table. */
 export interface Room {
   readonly name: string
@@ -151,62 +153,6 @@ function cellWords(cell: string): string[] {
     .replaceAll('`', ' ')
     .split(/\s+/)
     .filter((word) => word !== '')
-}
-
-// A slash starts a regular expression where a value may start, and divides where one has ended.
-const BEFORE_REGEXP =
-  /(?:^|[(,=:[!&|?{};+\-*%<>~^\n]|\b(?:return|typeof|case|in|of|do|else|void|delete|await|yield))\s*$/
-
-/**
- * Blanks comments, templates and regular expressions, and puts a mark (§) where a string begins, so that what looks
- * like an import is one. Offsets stay the same.
- */
-function maskSource(source: string): { masked: string; strings: Map<number, string> } {
-  const strings = new Map<number, string>()
-  let masked = ''
-  const blank = (end: number): void => {
-    masked += source.slice(masked.length, end).replace(/[^\n]/g, ' ')
-  }
-  while (masked.length < source.length) {
-    const at = masked.length
-    const rest = source.slice(at, at + 2)
-    const first = rest[0]!
-    if (rest === '//') blank(endOf(source, /\n|$/g, at))
-    else if (rest === '/*') blank(endOf(source, /\*\/|$/g, at + 2))
-    else if (first === '"' || first === "'") {
-      const end = endOf(source, first === '"' ? /(?<!\\)(?:\\\\)*"|$/g : /(?<!\\)(?:\\\\)*'|$/g, at + 1)
-      strings.set(at, source.slice(at + 1, end - 1))
-      masked += '§'
-      blank(end)
-    } else if (first === '`') blank(templateEnd(source, at + 1))
-    else if (first === '/' && BEFORE_REGEXP.test(masked.slice(-40))) {
-      blank(endOf(source, /(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\[\n])*(?:\/|(?=\n)|$)/g, at + 1))
-    } else masked += first
-  }
-  return { masked, strings }
-}
-
-// Expressions inside a template are skipped with it: no import statement stands there.
-function templateEnd(source: string, start: number): number {
-  let depth = 0
-  for (let at = start; at < source.length; at += 1) {
-    const letter = source[at]
-    if (letter === '\\') at += 1
-    else if (letter === '`' && depth === 0) return at + 1
-    else if (letter === '`') at = templateEnd(source, at + 1) - 1
-    else if (letter === '$' && source[at + 1] === '{') {
-      depth += 1
-      at += 1
-    } else if (letter === '{' && depth > 0) depth += 1
-    else if (letter === '}' && depth > 0) depth -= 1
-  }
-  return source.length
-}
-
-function endOf(source: string, pattern: RegExp, from: number): number {
-  pattern.lastIndex = from
-  const match = pattern.exec(source)
-  return match ? match.index + match[0].length : source.length
 }
 
 // Tarjan's algorithm; recursion is bounded by the number of files.
