@@ -3,7 +3,7 @@
  * prepares statements, that a pooler stands between. Pure: gives text, or a new error; the flows decide when to ask.
  */
 import { detailsOf } from './failure.ts'
-import { DbError, type ErrorClass } from './tree.ts'
+import type { DbError, ErrorClass } from './tree.ts'
 
 /** What the flow knows about the statement that failed. */
 export interface HintCircumstances {
@@ -26,8 +26,9 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     case '26000':
       if (circumstances.cachedStatement !== true) return null
       return (
-        'a prepared statement was not where this session left it: a pooler such as PgBouncer in transaction or statement ' +
-        'mode does that before its version 1.21 (or with max_prepared_statements = 0), and so does DEALLOCATE ALL; ' +
+        'a prepared statement was not where this session left it: a pooler such as PgBouncer in transaction or ' +
+        'statement mode does that before its version 1.21 (or with max_prepared_statements = 0), and so does ' +
+        'DEALLOCATE ALL; ' +
         'connect with statementCacheSize: 0'
       )
     default:

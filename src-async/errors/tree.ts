@@ -121,7 +121,7 @@ export class DbError extends globalThis.Error {
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
 
-  /** @param message what happened; `message` of the error adds the place in the statement, DETAIL and HINT, as psql does */
+  /** @param message what happened; the error's `message` adds the place in the statement, DETAIL and HINT, as psql does */
   constructor(message: string, details: ErrorDetails = {}) {
     super(composeMessage(message, details), causeOf(details))
     const sqlstate = details.sqlstate ?? new.target.sqlstate
@@ -160,7 +160,11 @@ export class DbError extends globalThis.Error {
  * Adds to what an error carries, or changes it, and composes its message again: for what is known only on the way up,
  * such as the text the user wrote.
  */
-export function amend(error: DbError, changes: Omit<ErrorDetails, 'cause'>, primaryMessage = error.primaryMessage): void {
+export function amend(
+  error: DbError,
+  changes: Omit<ErrorDetails, 'cause'>,
+  primaryMessage = error.primaryMessage,
+): void {
   assignDetails(error, primaryMessage, changes)
   error.message = composeMessage(primaryMessage, error as ErrorDetails)
 }
@@ -168,7 +172,7 @@ export function amend(error: DbError, changes: Omit<ErrorDetails, 'cause'>, prim
 /** Misuse of the interface: a closed connection or cursor, re-entrance, calls out of order. */
 export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'
-  // A brand, here and below: without it classes of one shape are one class to TypeScript, and `instanceof` narrows to never.
+  // A brand, here and below: without it classes of one shape are one to TypeScript, and `instanceof` narrows to never.
   declare protected readonly isInterfaceError: true
 }
 

@@ -12,7 +12,10 @@ import type { SslSettings } from './tls-options.ts'
 export interface ConnectOptions {
   /** The DSN, where it is not the first argument. */
   readonly dsn?: string
-  /** A name, an address, or the directory of a Unix socket; several are tried in order. Default: the usual sockets, then localhost. */
+  /**
+   * A name, an address, or the directory of a Unix socket; several, in a list or with commas, are tried in order.
+   * Default: the usual sockets, then localhost.
+   */
   readonly host?: string | readonly string[]
   /** IP addresses to connect to in place of looking `host` up. */
   readonly hostaddr?: string
@@ -40,7 +43,10 @@ export interface ConnectOptions {
   readonly maxCachedStatementLifetime?: number
   /** Longest statement, in characters, that is kept; 0 for no limit. Default 15,360. */
   readonly maxCacheableStatementSize?: number
-  /** true: TLS, verified against the authorities Node trusts. false: none. Or a mode of libpq, or an object with certificates. */
+  /**
+   * true: TLS, verified against the authorities Node trusts; false: none; or a mode of libpq, or an object with
+   * certificates, which are PEM texts or paths.
+   */
   readonly ssl?: boolean | SslMode | SslSettings
   /** As libpq's keyword; not together with `ssl`. Default prefer. */
   readonly sslmode?: SslMode
@@ -141,7 +147,7 @@ export function checkOptions(options: ConnectOptions, extraKeys: readonly string
 function unknownOption(name: string, extraKeys: readonly string[]): ProgrammingError {
   const known = [...Object.keys(OPTIONS), ...extraKeys]
   const meant = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : nearest(name, known)
-  const hint = meant == null ? `known options: ${known.join(', ')}` : `did you mean ${meant}?`
+  const hint = meant === null || meant === undefined ? `known options: ${known.join(', ')}` : `did you mean ${meant}?`
   return new ProgrammingError(`connect(): unknown option ${JSON.stringify(clip(name))}`, { hint })
 }
 

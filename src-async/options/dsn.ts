@@ -18,7 +18,8 @@ export interface Dsn {
 
 const FORMS =
   'a DSN is postgresql://user:password@host:port/database?keyword=value, or host=… dbname=… pairs, or pglite:directory'
-const ENCODE = 'in a URI, write special characters of user and password percent-encoded: @ is %40, / is %2F, : is %3A, % is %25'
+const ENCODE =
+  'in a URI, write special characters of user and password percent-encoded: @ is %40, / is %2F, : is %3A, % is %25'
 
 /** @throws ClientConfigurationError when the text is no DSN or names a keyword that libpq does not have. */
 export function parseDsn(text: string): Dsn {
@@ -29,7 +30,9 @@ export function parseDsn(text: string): Dsn {
   if (scheme !== undefined && !text.slice(0, scheme.length + 1).includes('=')) {
     // What stands before a colon may be a user name with its password behind: only a scheme with slashes is named.
     const named = text.startsWith(`${scheme}://`) ? ` (found the scheme ${JSON.stringify(clip(scheme))})` : ''
-    throw new ClientConfigurationError(`invalid DSN: neither a PostgreSQL URI nor keyword=value pairs${named}`, { hint: FORMS })
+    throw new ClientConfigurationError(`invalid DSN: neither a PostgreSQL URI nor keyword=value pairs${named}`, {
+      hint: FORMS,
+    })
   }
   return { values: parsePairs(text), hosts: null }
 }
@@ -151,7 +154,9 @@ function parsePairs(text: string): Map<string, string> {
     }
     const [, name = '', , quoted, bare = ''] = match
     if (quoted === undefined && bare.startsWith("'")) {
-      throw new ClientConfigurationError('invalid DSN: a quoted value does not end', { hint: "write ' inside quotes as \\'" })
+      throw new ClientConfigurationError('invalid DSN: a quoted value does not end', {
+        hint: "write ' inside quotes as \\'",
+      })
     }
     // After a password without quotes, what looks like the next keyword may be the rest of the password.
     const keyword = requireKeyword(name, !isAfterBarePassword)
@@ -163,7 +168,10 @@ function parsePairs(text: string): Map<string, string> {
 
 function parsePglite(rest: string): Dsn {
   const queryStart = rest.indexOf('?')
-  const path = decode(queryStart < 0 ? rest : rest.slice(0, queryStart), 'data directory').replace(/^\/\/(?=[^/]|\/|$)/, '')
+  const path = decode(queryStart < 0 ? rest : rest.slice(0, queryStart), 'data directory').replace(
+    /^\/\/(?=[^/]|\/|$)/,
+    '',
+  )
   const isMemory = path === '' || path === 'memory' || path === 'memory://'
   return {
     values: parseQuery(queryStart < 0 ? '' : rest.slice(queryStart + 1)),

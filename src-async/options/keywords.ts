@@ -108,6 +108,7 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   gssencmode: ['disable', 'prefer'],
   sslcertmode: ['disable', 'allow'],
   sslnegotiation: ['postgres'],
+  target_session_attrs: ['any'],
   sslsni: ['1'],
   min_protocol_version: ['3.0'],
   max_protocol_version: ['3.0', '3.2', 'latest'],
@@ -143,7 +144,9 @@ export function checkKeywords(lookup: Lookup): void {
   for (const [keyword, choices] of Object.entries(CHOICES)) {
     const value = lookup(keyword)
     if (value === undefined || choices.includes(value)) continue
-    throw new ClientConfigurationError(`${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`)
+    throw new ClientConfigurationError(
+      `${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`,
+    )
   }
   for (const [keyword, harmless] of Object.entries(HARMLESS)) {
     const value = lookup(keyword)
@@ -153,7 +156,7 @@ export function checkKeywords(lookup: Lookup): void {
         ? `leave ${keyword}${variableHint(keyword)} out`
         : `leave ${keyword}${variableHint(keyword)} out, or set it to ${harmless.join(' or ')}`
     throw new NotSupportedError(
-      `${keyword}=${shown(keyword, value)}: this client cannot do that, and to go on without it would not be what was asked`,
+      `${keyword}=${shown(keyword, value)}: this client cannot do that, and going on without would not be what was asked`,
       { hint },
     )
   }

@@ -59,7 +59,10 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
   const environment = currentEnvironment(variables)
   const dsnText = dsnOf(input.dsn, options.dsn)
   const dsn = dsnText === undefined ? null : parseDsn(dsnText)
-  const session = dsn?.pgliteDirectory === undefined ? serverSession(options, dsn, environment) : pgliteSession(options, dsn, environment)
+  const session =
+    dsn?.pgliteDirectory === undefined
+      ? serverSession(options, dsn, environment)
+      : pgliteSession(options, dsn, environment)
   return {
     session: hideSecrets(session),
     commandTimeoutMs: options.commandTimeout ?? 0,
@@ -73,7 +76,9 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
 
 function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
   if (argument !== undefined && typeof argument !== 'string') {
-    throw new ProgrammingError(`connect(): expected a DSN string, found ${argument === null ? 'null' : typeof argument}`)
+    throw new ProgrammingError(
+      `connect(): expected a DSN string, found ${argument === null ? 'null' : typeof argument}`,
+    )
   }
   if (argument !== undefined && option !== undefined) {
     throw new ProgrammingError('connect(): the DSN is given twice, as argument and as the option dsn')
@@ -100,7 +105,9 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
   const hosts = resolveHosts(layers, dsn, options, environment)
   const user = lookup('user') ?? systemUser()
   if (user === null) {
-    throw new ClientConfigurationError('no user name: the operating system has none either', { hint: 'set user or PGUSER' })
+    throw new ClientConfigurationError('no user name: the operating system has none either', {
+      hint: 'set user or PGUSER',
+    })
   }
   const database = lookup('dbname') ?? user
   const hasTcp = hosts.some((host) => host.kind === 'tcp')
@@ -151,7 +158,7 @@ function chooseHosts(layers: readonly Layer[], dsn: Dsn | null, options: Connect
     if (layerIndex === 0 && Array.isArray(options.host)) {
       return { specs: options.host.flatMap((host: string) => parseHostList(host)), layerIndex }
     }
-    if (layer.source === 'the DSN' && dsn?.hosts != null) return { specs: dsn.hosts, layerIndex }
+    if (layer.source === 'the DSN' && dsn !== null && dsn.hosts !== null) return { specs: dsn.hosts, layerIndex }
     const list = layer.values.get('host')
     if (list !== undefined) return { specs: parseHostList(list), layerIndex }
   }
@@ -167,7 +174,9 @@ function resolveHosts(
   const portIndex = layers.findIndex((layer) => layer.values.has('port'))
   const ports = layers[portIndex]?.values.get('port') ?? ''
   const chosen = chooseHosts(layers, dsn, options)
-  const addresses = lookupIn(layers)('hostaddr')?.split(',').map((address) => address.trim())
+  const addresses = lookupIn(layers)('hostaddr')
+    ?.split(',')
+    .map((address) => address.trim())
   if (chosen === null && addresses === undefined) {
     return defaultAddresses(parsePort(spreadPorts(ports, 1)[0] ?? ''), environment.platform)
   }
@@ -213,9 +222,12 @@ function resolveParameters(options: ConnectOptions, lookup: Lookup, environment:
   if (commandLine !== undefined) parameters['options'] = commandLine
   const applicationName = lookup('application_name') ?? lookup('fallback_application_name')
   if (applicationName !== undefined) parameters['application_name'] = applicationName
-  return Object.fromEntries([...Object.entries(parameters), ...Object.entries(options.serverSettings ?? {})].map(
-    ([name, value]) => [name, String(value)],
-  ))
+  return Object.fromEntries(
+    [...Object.entries(parameters), ...Object.entries(options.serverSettings ?? {})].map(([name, value]) => [
+      name,
+      String(value),
+    ]),
+  )
 }
 
 function resolveConnectTimeout(options: ConnectOptions, lookup: Lookup): number {
@@ -241,20 +253,31 @@ function integerOf(lookup: Lookup, keyword: string): number | undefined {
 function checkZeroBytes(session: SessionOptions): SessionOptions {
   const { user, database, password, parameters } = session
   const texts = { user, database, password: password ?? '' }
-  for (const [name, text] of [...Object.entries(texts), ...Object.entries(parameters).flatMap(([key, value]) => [
-    ['the name of a server setting', key] as const, [`server setting ${clip(key)}`, value] as const,
-  ])]) {
+  for (const [name, text] of [
+    ...Object.entries(texts),
+    ...Object.entries(parameters).flatMap(([key, value]) => [
+      ['the name of a server setting', key] as const,
+      [`server setting ${clip(key)}`, value] as const,
+    ]),
+  ]) {
     if (text.includes('\0')) throw new ProgrammingError(`${name.replaceAll('\0', '\\0')}: holds a zero byte`)
   }
   return session
 }
 
+function veil(secret: string | null): string | null {
+  return secret === null ? null : '(hidden)'
+}
+
 /** Printing a session's options shows that there is a password, not which. The hook does not cross to the worker. */
 function hideSecrets(session: SessionOptions): SessionOptions {
-  const veil = (secret: string | null) => (secret === null ? null : '(hidden)')
   const inspect = () => {
     const { password, tls } = session
-    return { ...session, password: veil(password), tls: { ...tls, key: veil(tls.key), keyPassphrase: veil(tls.keyPassphrase) } }
+    return {
+      ...session,
+      password: veil(password),
+      tls: { ...tls, key: veil(tls.key), keyPassphrase: veil(tls.keyPassphrase) },
+    }
   }
   return Object.defineProperty(session, Symbol.for('nodejs.util.inspect.custom'), { value: inspect, enumerable: false })
 }

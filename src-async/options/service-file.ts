@@ -24,7 +24,10 @@ export function readService(service: string, path: string | null, environment: E
   }
   const looked = candidates.map((file) => JSON.stringify(file)).join(' and ')
   throw new ClientConfigurationError(`service ${JSON.stringify(clip(service))} not found`, {
-    hint: looked === '' ? 'set serviceFile or PGSERVICEFILE' : `looked into ${looked}; serviceFile or PGSERVICEFILE name another`,
+    hint:
+      looked === ''
+        ? 'set serviceFile or PGSERVICEFILE'
+        : `looked into ${looked}; serviceFile or PGSERVICEFILE name another`,
   })
 }
 

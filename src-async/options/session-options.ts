@@ -42,6 +42,9 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number
   /** Missing means any. */
   readonly targetSessionAttrs?: TargetSessionAttrs
-  /** TCP keepalive: how long a connection is silent before the first probe, 0 for the system's time, null for none. Missing means 0. */
+  /**
+   * TCP keepalive: how long a connection is silent before the first probe; 0, or missing, for the system's time, null
+   * for no probes.
+   */
   readonly keepAliveMs?: number | null
 }

@@ -75,7 +75,8 @@ export function resolveTls(
     mode,
     rootCertificates,
     ...readClientCertificate(settings, lookup, environment),
-    revocationList: settings.crl === undefined ? readRevocations(lookup, environment) : readPem(settings.crl, 'ssl.crl'),
+    revocationList:
+      settings.crl === undefined ? readRevocations(lookup, environment) : readPem(settings.crl, 'ssl.crl'),
     ...versionsOf(settings, lookup),
   }
 }
@@ -91,9 +92,12 @@ function settingsOf(ssl: boolean | SslMode | SslSettings | undefined): SslSettin
   for (const [key, value] of Object.entries(ssl)) {
     if (!SETTINGS_KEYS.includes(key)) throw unknownSetting(key)
     const isList = key === 'ca' && Array.isArray(value)
-    const isText = typeof value === 'string' || (value instanceof Uint8Array && ['ca', 'cert', 'key', 'crl'].includes(key))
+    const isText =
+      typeof value === 'string' || (value instanceof Uint8Array && ['ca', 'cert', 'key', 'crl'].includes(key))
     if (value !== undefined && !isText && !isList) {
-      throw new ProgrammingError(`option ssl.${key}: expected a string, found ${value === null ? 'null' : typeof value}`)
+      throw new ProgrammingError(
+        `option ssl.${key}: expected a string, found ${value === null ? 'null' : typeof value}`,
+      )
     }
   }
   return { ...ssl, mode: ssl.mode === undefined ? 'verify-full' : checkMode(ssl.mode, 'option ssl.mode') }
@@ -119,10 +123,18 @@ function checkMode(mode: string, where: string): SslMode {
   const found = MODES.find((known) => known === mode)
   if (found !== undefined) return found
   const hint = mode === 'no-verify' ? { hint: 'no-verify of other clients is require: encrypted, not verified' } : {}
-  throw new ClientConfigurationError(`${where}: found ${shown('sslmode', String(mode))}, expected one of ${MODES.join(', ')}`, hint)
+  throw new ClientConfigurationError(
+    `${where}: found ${shown('sslmode', String(mode))}, expected one of ${MODES.join(', ')}`,
+    hint,
+  )
 }
 
-function readRoots(path: string | undefined, mode: SslMode, trustsNode: boolean, environment: Environment): string | null {
+function readRoots(
+  path: string | undefined,
+  mode: SslMode,
+  trustsNode: boolean,
+  environment: Environment,
+): string | null {
   if (path === 'system') return null
   if (path !== undefined) return readFile(path, 'sslrootcert')
   // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
@@ -130,9 +142,14 @@ function readRoots(path: string | undefined, mode: SslMode, trustsNode: boolean,
   const defaultPath = defaultTlsFile(environment, 'root.crt')
   const roots = readDefault(defaultPath)
   if (roots !== null || !mode.startsWith('verify')) return roots
-  const where = defaultPath === null ? 'no home directory is known' : `root certificate file ${JSON.stringify(defaultPath)} cannot be read`
+  const where =
+    defaultPath === null
+      ? 'no home directory is known'
+      : `root certificate file ${JSON.stringify(defaultPath)} cannot be read`
   throw new ClientConfigurationError(`sslmode ${mode} needs root certificates: ${where}`, {
-    hint: 'provide the file, name another with sslrootcert, trust public authorities with sslrootcert=system, or set sslmode to require, which does not verify',
+    hint:
+      'provide the file, name another with sslrootcert, trust public authorities with sslrootcert=system, ' +
+      'or set sslmode to require, which does not verify',
   })
 }
 
@@ -208,7 +225,8 @@ function joinPem(source: NonNullable<SslSettings['ca']>, where: string): string 
 function readPem(source: string | Uint8Array, where: string): string {
   const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
   if (text.includes('-----BEGIN ')) return text
-  if (typeof source === 'string' && text !== '' && !text.includes('\n') && text.length < 4096) return readFile(text, where)
+  if (typeof source === 'string' && text !== '' && !text.includes('\n') && text.length < 4096)
+    return readFile(text, where)
   throw new ClientConfigurationError(`option ${where}: expected PEM text or the path of a PEM file`)
 }
 
@@ -217,10 +235,13 @@ function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'mi
   const maximum = settings.maxVersion ?? lookup('ssl_max_protocol_version')
   const minVersion = minimum === undefined ? 'TLSv1.2' : checkVersion(minimum, 'ssl_min_protocol_version')
   const maxVersion = maximum === undefined ? null : checkVersion(maximum, 'ssl_max_protocol_version')
-  if (maxVersion === null || VERSIONS.indexOf(minVersion) <= VERSIONS.indexOf(maxVersion)) return { minVersion, maxVersion }
+  if (maxVersion === null || VERSIONS.indexOf(minVersion) <= VERSIONS.indexOf(maxVersion))
+    return { minVersion, maxVersion }
   // The built-in minimum yields to a maximum somebody asked for.
   if (minimum === undefined) return { minVersion: maxVersion, maxVersion }
-  throw new ClientConfigurationError(`ssl_min_protocol_version ${minVersion} is above ssl_max_protocol_version ${maxVersion}`)
+  throw new ClientConfigurationError(
+    `ssl_min_protocol_version ${minVersion} is above ssl_max_protocol_version ${maxVersion}`,
+  )
 }
 
 function checkVersion(version: string, where: string): TlsVersion {

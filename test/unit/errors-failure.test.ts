@@ -60,16 +60,19 @@ const details = {
 }
 
 describe('an error that crosses', () => {
-  test.each(everyClass.map((errorClass) => [errorClass.name, errorClass] as const))('%s stays itself', (_name, errorClass) => {
-    const error = new errorClass('it failed', details)
-    const arrived = cross(error) as DbError
-    expect(arrived.constructor).toBe(errorClass)
-    expect(arrived.message).toBe(error.message)
-    expect(arrived).toMatchObject(details)
-    expect(arrived.sqlstate).toBe(error.sqlstate)
-    expect(arrived.primaryMessage).toBe('it failed')
-    expect(Object.keys(arrived).toSorted()).toEqual(Object.keys(error).toSorted())
-  })
+  test.each(everyClass.map((errorClass) => [errorClass.name, errorClass] as const))(
+    '%s stays itself',
+    (_name, errorClass) => {
+      const error = new errorClass('it failed', details)
+      const arrived = cross(error) as DbError
+      expect(arrived.constructor).toBe(errorClass)
+      expect(arrived.message).toBe(error.message)
+      expect(arrived).toMatchObject(details)
+      expect(arrived.sqlstate).toBe(error.sqlstate)
+      expect(arrived.primaryMessage).toBe('it failed')
+      expect(Object.keys(arrived).toSorted()).toEqual(Object.keys(error).toSorted())
+    },
+  )
 
   test('an unknown SQLSTATE stays readable', () => {
     const error = errorFromServer({ severity: 'ERROR', sqlstate: '23ZZ9', message: 'm' })
@@ -101,7 +104,11 @@ describe('an error that crosses', () => {
 
   test('causes keep class, code, stack and their own causes', () => {
     const system = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), {
-      code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '127.0.0.1', port: 1,
+      code: 'ECONNREFUSED',
+      errno: -111,
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port: 1,
     })
     const middle = new ProtocolError('odd', { cause: system })
     const arrived = cross(new OperationalError('cannot connect', { cause: middle })) as DbError
@@ -109,7 +116,12 @@ describe('an error that crosses', () => {
     expect(cause).toBeInstanceOf(ProtocolError)
     expect(cause.stack).toBe(middle.stack)
     expect(cause.cause).toMatchObject({
-      message: system.message, code: 'ECONNREFUSED', errno: -111, syscall: 'connect', address: '127.0.0.1', port: 1,
+      message: system.message,
+      code: 'ECONNREFUSED',
+      errno: -111,
+      syscall: 'connect',
+      address: '127.0.0.1',
+      port: 1,
       stack: system.stack,
     })
     expect(Object.keys(arrived)).not.toContain('cause')

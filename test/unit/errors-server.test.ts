@@ -131,9 +131,20 @@ describe('the class of a server error', () => {
 describe('fields', () => {
   test('all fields of the server are properties, absent ones are missing', () => {
     const all = {
-      detail: 'd', hint: 'h', position: 3, internalPosition: 4, internalQuery: 'select', context: 'c', schemaName: 's',
-      tableName: 't', columnName: 'co', dataTypeName: 'dt', constraintName: 'cn', serverSourceFilename: 'f.c',
-      serverSourceLine: 12, serverSourceFunction: 'fn',
+      detail: 'd',
+      hint: 'h',
+      position: 3,
+      internalPosition: 4,
+      internalQuery: 'select',
+      context: 'c',
+      schemaName: 's',
+      tableName: 't',
+      columnName: 'co',
+      dataTypeName: 'dt',
+      constraintName: 'cn',
+      serverSourceFilename: 'f.c',
+      serverSourceLine: 12,
+      serverSourceFunction: 'fn',
     }
     expect(errorFromServer(fields('23505', all))).toMatchObject({ ...all, severity: 'ERROR', sqlstate: '23505' })
     expect('detail' in errorFromServer(fields('23505'))).toBe(false)
@@ -169,7 +180,14 @@ describe('the message', () => {
     ['a line after a carriage return and line feed', 'select 1,\r\nnope', 12, 'LINE 2: nope\n        ^', 2, 1],
     ['a tab before', '\tselect nope', 9, 'LINE 1:  select nope\n                ^', 1, 9],
     ['umlauts before', "select 'äöü', nope", 15, "LINE 1: select 'äöü', nope\n                      ^", 1, 15],
-    ['an astral character before', "select '\u{1d11e}', nope", 13, "LINE 1: select '\u{1d11e}', nope\n                    ^", 1, 13],
+    [
+      'an astral character before',
+      "select '\u{1d11e}', nope",
+      13,
+      "LINE 1: select '\u{1d11e}', nope\n                    ^",
+      1,
+      13,
+    ],
     ['wide characters before', "select '表', nope", 13, "LINE 1: select '表', nope\n                     ^", 1, 13],
     ['the end of the text', 'select 1 +', 11, 'LINE 1: select 1 +\n                  ^', 1, 11],
   ])('points right with %s', (_case, query, position, shown, line, column) => {
@@ -199,13 +217,16 @@ describe('the message', () => {
 })
 
 describe('warnings', () => {
-  test.each(sqlstateWarnings.map(([code, warningClass]) => [code, warningClass] as const))('%s has its class', (code, warningClass) => {
-    const warning = warningFromServer({ severity: 'WARNING', sqlstate: code, message: 'careful' })
-    expect(warning.constructor).toBe(warningClass)
-    expect(warning).toBeInstanceOf(Warning)
-    expect(warning).not.toBeInstanceOf(DbError)
-    expect(warning.sqlstate).toBe(code)
-  })
+  test.each(sqlstateWarnings.map(([code, warningClass]) => [code, warningClass] as const))(
+    '%s has its class',
+    (code, warningClass) => {
+      const warning = warningFromServer({ severity: 'WARNING', sqlstate: code, message: 'careful' })
+      expect(warning.constructor).toBe(warningClass)
+      expect(warning).toBeInstanceOf(Warning)
+      expect(warning).not.toBeInstanceOf(DbError)
+      expect(warning.sqlstate).toBe(code)
+    },
+  )
 
   test('a notice with an error code is no error', () => {
     const notice = warningFromServer({ severity: 'NOTICE', sqlstate: '42P07', message: 'relation exists, skipping' })
