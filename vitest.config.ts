@@ -9,7 +9,12 @@ import { defineConfig } from 'vitest/config'
 const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, import.meta.url))
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
-const limits = { testTimeout: 20_000, hookTimeout: 60_000, teardownTimeout: 15_000 }
+const shared = {
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  teardownTimeout: 15_000,
+  setupFiles: ['test/support/blocked-thread-guard.ts'],
+}
 
 export default defineConfig({
   test: {
@@ -17,13 +22,12 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     reporters: process.env['CI'] ? ['dot'] : ['default'],
-    ...limits,
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/{unit,api}/**/*.test.ts'],
-          ...limits,
+          ...shared,
         },
       },
       {
@@ -39,7 +43,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           // The built package is run by Node as users run it, never transformed.
           server: { deps: { external: [/\/dist\//] } },
-          ...limits,
+          ...shared,
         },
       },
     ],
