@@ -77,6 +77,8 @@ export class RecordingSink implements ResultSink {
 }
 
 export interface Outcome {
+  /** How often one of the callbacks was called: 1 when the exchange has ended. */
+  endings: number
   reply?: unknown
   error?: unknown
 }
@@ -101,12 +103,12 @@ export class Harness {
 
   /** Starts an exchange; the outcome fills when it ends. */
   ask<Reply>(make: (link: Link) => Exchange<Reply>, holdsLine = false): Outcome {
-    const outcome: Outcome = {}
+    const outcome: Outcome = { endings: 0 }
     this.conversation.start(
       make(this.conversation.link),
       holdsLine,
-      (reply) => (outcome.reply = reply),
-      (failure) => (outcome.error = failure),
+      (reply) => Object.assign(outcome, { reply, endings: outcome.endings + 1 }),
+      (failure) => Object.assign(outcome, { error: failure, endings: outcome.endings + 1 }),
     )
     return outcome
   }
