@@ -183,6 +183,7 @@ describe('the checker', () => {
       "import type from './default-named-type.ts'",
       "import type Thing, { type Other } from './types.ts'",
       "export type { T } from './more-types.ts'",
+      "let later: typeof import('./awaited-types.ts')",
       'const from = 1',
     ].join('\n')
     expect(findImports(source)).toEqual([
@@ -190,11 +191,12 @@ describe('the checker', () => {
       { specifier: './default-named-type.ts', isTypeOnly: false, line: 11 },
       { specifier: './types.ts', isTypeOnly: true, line: 12 },
       { specifier: './more-types.ts', isTypeOnly: true, line: 13 },
+      { specifier: './awaited-types.ts', isTypeOnly: true, line: 14 },
     ])
   })
 
   test('refuses a page without the table, and a table that names an unknown room', () => {
     expect(() => readImportTable('# nothing here')).toThrow('no import table found')
-    expect(() => readImportTable(table.replace('| low | \`a/wire', '| lou | \`a/wire'))).toThrow('which is no room')
+    expect(() => readImportTable(table.replace('| low | `a/wire', '| lou | `a/wire'))).toThrow('which is no room')
   })
 })
