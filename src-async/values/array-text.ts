@@ -116,12 +116,12 @@ export function arrayText(value: unknown, element: Codec, elementOid: number, de
       const item = list[i]
       if (item === undefined) throw new DataError(`array element [${i}] is undefined; use null`)
       if (item === null) items.push('NULL')
-      else if (Array.isArray(item)) items.push(write(item, depth + 1))
+      else if (Array.isArray(item) && element.takesArrays !== true) items.push(write(item, depth + 1))
       else items.push(quoteElement(textOf(item, element, elementOid, scratch)))
     }
     return `{${items.join(delimiter)}}`
   }
-  requireRectangle(value)
+  if (element.takesArrays !== true) requireRectangle(value)
   return write(value, 1)
 }
 

@@ -1,16 +1,21 @@
 /**
  * The table of built-in types: name, codec, array. Made once per process, on first use of a type, and shared.
  */
-import { BUILT_IN_TYPES, INT2VECTOR_OID, INT2_OID, OIDVECTOR_OID, OID_OID } from './oids.ts'
+import { BUILT_IN_RANGES, BUILT_IN_TYPES, INT2VECTOR_OID, INT2_OID, OIDVECTOR_OID, OID_OID } from './oids.ts'
 import { arrayCodec } from './codecs/array.ts'
+import { bit, varbit } from './codecs/bits.ts'
 import { bool } from './codecs/boolean.ts'
 import { bytea } from './codecs/bytea.ts'
 import { date, time, timestamp, timestamptz, timetz } from './codecs/date-time.ts'
 import { float4, float8 } from './codecs/floats.ts'
-import { cid, int2, int4, int8, oid, xid, xid8 } from './codecs/integers.ts'
+import { cid, int2, int4, int8, oid, xid } from './codecs/integers.ts'
+import { box, circle, line, lseg, path, point, polygon } from './codecs/geometry.ts'
 import { interval } from './codecs/interval.ts'
 import { json, jsonb, jsonpath, voidCodec } from './codecs/json.ts'
+import { cidr, inet, macaddr, macaddr8 } from './codecs/network.ts'
 import { numeric } from './codecs/numeric.ts'
+import { multirangeCodec, rangeCodec } from './codecs/range.ts'
+import { pgLsn, tid, vectorCodec, xid8 } from './codecs/system.ts'
 import { bpchar, cstring, name, refcursor, singleByteChar, text, textFormatCodec, unknown, varchar, xml } from './codecs/text.ts'
 import { uuid } from './codecs/uuid.ts'
 import type { Codec } from './codec.ts'
@@ -26,7 +31,8 @@ interface BuiltInType {
 const SCALARS: Readonly<Record<string, Codec>> = {
   bool, int2, int4, int8, oid, xid, cid, xid8, float4, float8, numeric, text, varchar, bpchar, name, xml, unknown,
   cstring, refcursor, char: singleByteChar, bytea, uuid, json, jsonb, jsonpath, date, time, timetz, timestamp,
-  timestamptz, interval, void: voidCodec,
+  timestamptz, interval, void: voidCodec, bit, varbit, inet, cidr, macaddr, macaddr8, point, line, lseg, box, path,
+  polygon, circle, pg_lsn: pgLsn, tid,
 }
 
 const types = new Map<number, BuiltInType>()
@@ -42,8 +48,15 @@ for (const line of BUILT_IN_TYPES.trim().split('\n')) {
   if (scalar !== undefined) codecs.set(type.oid, scalar)
   else if (type.arrayOid !== 0) codecs.set(type.oid, textFormatCodec(name))
 }
-codecs.set(INT2VECTOR_OID, { ...arrayCodec(int2, INT2_OID), name: 'int2vector' })
-codecs.set(OIDVECTOR_OID, { ...arrayCodec(oid, OID_OID), name: 'oidvector' })
+codecs.set(INT2VECTOR_OID, vectorCodec('int2vector', arrayCodec(int2, INT2_OID), int2, INT2_OID))
+codecs.set(OIDVECTOR_OID, vectorCodec('oidvector', arrayCodec(oid, OID_OID), oid, OID_OID))
+for (const { rangeOid, subtypeOid, multirangeOid } of BUILT_IN_RANGES) {
+  const subtype = codecs.get(subtypeOid)
+  if (subtype === undefined) continue
+  const range = rangeCodec(types.get(rangeOid)?.name ?? 'range', subtype, subtypeOid)
+  codecs.set(rangeOid, range)
+  codecs.set(multirangeOid, multirangeCodec(types.get(multirangeOid)?.name ?? 'multirange', range))
+}
 for (const type of types.values()) {
   const element = codecs.get(type.oid)
   if (type.arrayOid !== 0 && element !== undefined) codecs.set(type.arrayOid, arrayCodec(element, type.oid, type.delimiter))

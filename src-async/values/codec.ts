@@ -10,6 +10,8 @@ export interface Codec<T = unknown> {
   readonly name: string
   /** 1 binary, 0 text: the format asked for in Bind, for parameters and for results. */
   readonly format: 0 | 1
+  /** True when a JavaScript array is one value of the type (json): an array of the type then has one dimension. */
+  readonly takesArrays?: true
   /**
    * Writes the value's bytes in `format`, without their length.
    * @throws DataError when the value is not representable in the type; the caller adds the parameter's number.

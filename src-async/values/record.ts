@@ -189,3 +189,15 @@ export function valueAt(row: unknown, key: number | string): unknown {
   if (typeof row !== 'object' || row === null) return undefined
   return typeof key === 'number' ? Object.values(row).at(key) : (row as { [column: string]: unknown })[key]
 }
+
+/** A value of a row of any kind, by position or name. @throws RangeError when there is no such column. */
+export function pick(row: unknown, column: number | string): unknown {
+  if (row instanceof Record) {
+    if (Record.has(row, column)) return Record.get(row, column)
+  } else if (typeof row === 'object' && row !== null) {
+    const values = Array.isArray(row) ? row : Object.values(row)
+    if (typeof column === 'number' && Math.abs(column) <= values.length) return values.at(column)
+    if (typeof column === 'string' && Object.hasOwn(row, column)) return Reflect.get(row, column)
+  }
+  throw new RangeError(`the row has no column ${JSON.stringify(column)}`)
+}

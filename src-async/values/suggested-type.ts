@@ -6,7 +6,6 @@ import {
   TIMETZ_OID, TIME_OID,
 } from './oids.ts'
 import { builtInArrayOf } from './built-in-codecs.ts'
-import { isList } from './codecs/array.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
@@ -54,7 +53,7 @@ function typeOfArray(list: readonly unknown[]): number | null {
   while (pending.length > 0) {
     const item = pending.pop()
     if (item === null) continue
-    if (isList(item) && Array.isArray(item)) {
+    if (Array.isArray(item)) {
       for (const inner of item) pending.push(inner)
       continue
     }

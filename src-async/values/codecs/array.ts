@@ -8,7 +8,7 @@ import { describeValue, expected } from '../describe-value.ts'
 import { arrayText, parseArrayText } from '../array-text.ts'
 import { converted } from '../to-postgres.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
-import { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
 
 const MOST_DIMENSIONS = 6
@@ -44,27 +44,27 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
 }
 
 /** The lengths of all dimensions, found along the first elements; whether the rest agrees shows in writing. */
-export function dimensionsOf(value: unknown, typeName: string): number[] {
+function dimensionsOf(value: ArrayLike<unknown>, element: Codec): number[] {
   const dimensions: number[] = []
   for (let level: unknown = value; isList(level); level = level[0]) {
     if (dimensions.length === MOST_DIMENSIONS) {
-      throw new DataError(`an array for ${typeName} has more than ${MOST_DIMENSIONS} dimensions`)
+      throw new DataError(`an array for ${element.name}[] has more than ${MOST_DIMENSIONS} dimensions`)
     }
     dimensions.push(level.length)
-    if (level.length === 0) break
+    if (level.length === 0 || element.takesArrays === true) break
   }
   return dimensions
 }
 
 /** Arrays, and typed arrays of numbers; a Buffer is bytes, not a list of small integers. */
-export function isList(value: unknown): value is ArrayLike<unknown> {
+function isList(value: unknown): value is ArrayLike<unknown> {
   if (Array.isArray(value)) return true
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !Buffer.isBuffer(value)
 }
 
 function encodeArray(out: ByteWriter, value: unknown, element: Codec, elementOid: number): void {
   if (!isList(value)) throw expected('an array', `${element.name}[]`, value)
-  const dimensions = dimensionsOf(value, `${element.name}[]`)
+  const dimensions = dimensionsOf(value, element)
   const isEmpty = dimensions.includes(0)
   const flagsAt = out.int32(isEmpty ? 0 : dimensions.length).length
   out.int32(0).uint32(elementOid)
@@ -116,7 +116,9 @@ function encodeLevel(
 
 function encodeElement(out: ByteWriter, value: unknown, index: number, element: Codec, elementOid: number): void {
   if (value === undefined) throw new DataError(`array element [${index}] is undefined; use null`)
-  if (isList(value) && Array.isArray(value)) throw ragged(0, value.length)
+  if (Array.isArray(value) && element.takesArrays !== true) {
+    throw new DataError(`array element [${index}] is an array beside elements that are none`)
+  }
   const lengthAt = out.reserveInt32()
   try {
     const item = converted(value, elementOid)

@@ -7,6 +7,8 @@ import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
 import type { Codec } from '../codec.ts'
 
+/** Below it every integer is a float32. */
+const EXACT_INTEGERS = 16777216
 const FLOAT4_SMALLEST_NORMAL = 1.1754943508222875e-38
 
 function requireNumber(value: unknown, typeName: string): number {
@@ -22,11 +24,14 @@ function parseFloat64(text: string, typeName: string): number {
   return value
 }
 
-/** The shortest decimal that rounds to the same float32, as a number. Exact for every float32. */
+/**
+ * The shortest decimal that rounds to the same float32, as a number. Where that decimal's double would round to another
+ * float32, the next longer one: what is read and written back must be the same.
+ */
 export function shortestFloat32(value: number): number {
-  // Below 2^24 integers are exact and no shorter decimal lies within half a step of them.
-  if ((value | 0) === value || value !== value) return value
   const size = Math.abs(value)
+  // Below 2^24 integers are exact and no shorter decimal lies within half a step of them.
+  if ((size < EXACT_INTEGERS && Math.trunc(value) === value) || value !== value) return value
   // Six digits name a float32 uniquely in one direction, so a value that had at most six comes back by rounding; the
   // quotient of two exact integers is the double nearest to that decimal.
   if (size >= 1e-1 && size < 1e5) {
@@ -39,20 +44,58 @@ export function shortestFloat32(value: number): number {
 }
 
 function searchShortest(value: number, size: number): number {
-  const isPowerOfTwo = Number.isInteger(Math.log2(size))
   // Subnormal numbers have fewer than six digits; normal ones never need a search below six.
   for (let digits = size < FLOAT4_SMALLEST_NORMAL ? 1 : 6; digits <= 9; digits += 1) {
-    const text = size.toPrecision(digits)
-    const nearest = Number(text)
+    const nearest = nearestDecimal(size, digits, 0)
     if (Math.fround(nearest) === size) return value < 0 ? -nearest : nearest
-    if (isPowerOfTwo) {
-      // The step below a power of two is half as wide: the next decimal above may be in where the nearest is not.
-      const exponent = Number(size.toExponential(digits - 1).split('e')[1])
-      const above = Number(`${(BigInt(text.replace(/[.]|e.*$/g, '').replace(/^0+/, '')) + 1n).toString()}e${exponent - digits + 1}`)
-      if (Math.fround(above) === size) return value < 0 ? -above : above
-    }
+    if (!Number.isInteger(Math.log2(size))) continue
+    // Below a power of two floats lie twice as close: the next decimal above may mean it where the nearest does not.
+    const above = nearestDecimal(size, digits, 1)
+    if (Math.fround(above) === size) return value < 0 ? -above : above
   }
   return value
+}
+
+/** The decimal of so many digits nearest to a number, `steps` of the last digit on. Of two as near, the even one. */
+function nearestDecimal(size: number, digits: number, steps: number): number {
+  const [mantissa = '', exponent = '0'] = size.toExponential(digits - 1).split('e')
+  let rounded = Number(mantissa.replace('.', ''))
+  // JavaScript rounds halves up, the server to even.
+  if (rounded % 2 === 1 && isHalf(size, digits)) rounded -= 1
+  return Number(`${rounded + steps}e${Number(exponent) - digits + 1}`)
+}
+
+function isHalf(size: number, digits: number): boolean {
+  const longer = size.toExponential(digits)
+  return /5e/.test(longer) && Number(longer) === size
+}
+
+/**
+ * The float32 nearest to a decimal. By way of a double only, a decimal near the middle of two float32s would be rounded
+ * twice and may end at the wrong one.
+ */
+function parseFloat32(text: string): number {
+  const double = parseFloat64(text, 'float4')
+  const single = Math.fround(double)
+  if (single === double || !Number.isFinite(single)) return single
+  const other = Math.fround(double + (double - single))
+  const isMiddle = other !== single && double - single === other - double
+  if (!isMiddle) return single
+  const order = compareDecimals(text, double)
+  if (order === 0) return single
+  return order > 0 ? Math.max(single, other) : Math.min(single, other)
+}
+
+/** Where a decimal lies relative to the double made of it: exactly, in digits. */
+function compareDecimals(text: string, double: number): number {
+  const [, sign, whole = '', fraction = '', exponent = '0'] = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text) ?? []
+  const [mantissa = '', doubleExponent = '0'] = Math.abs(double).toExponential(100).split('e')
+  const scale = Math.min(Number(exponent) - fraction.length, Number(doubleExponent) - 100)
+  const digits = (word: string, zeros: number): bigint => BigInt(word) * 10n ** BigInt(zeros)
+  const written = digits(whole + fraction, Number(exponent) - fraction.length - scale)
+  const made = digits(mantissa.replace('.', ''), Number(doubleExponent) - 100 - scale)
+  const order = written > made ? 1 : written < made ? -1 : 0
+  return sign === '-' ? -order : order
 }
 
 export const float4: Codec<number> = {
@@ -71,7 +114,7 @@ export const float4: Codec<number> = {
     return shortestFloat32(input.float32())
   },
   decodeText(text) {
-    return parseFloat64(text, 'float4')
+    return shortestFloat32(parseFloat32(text))
   },
 }
 

@@ -10,7 +10,6 @@ import type { Codec } from '../codec.ts'
 const UINT32_MAX = 4294967295
 const INT8_MIN = -(2n ** 63n)
 const INT8_MAX = 2n ** 63n - 1n
-const UINT64_MAX = 2n ** 64n - 1n
 const TWO_32 = 4294967296
 
 /** A value as an integer of the given bounds. @throws DataError for anything else. */
@@ -37,7 +36,7 @@ function parseInteger(text: string, typeName: string): number {
 }
 
 /** A value as a 64-bit integer. @throws DataError for numbers that are no safe integer. */
-export function requireBigInt(value: unknown, least: bigint, most: bigint, typeName: string): bigint {
+function requireBigInt(value: unknown, least: bigint, most: bigint, typeName: string): bigint {
   if (typeof value === 'bigint') {
     if (value >= least && value <= most) return value
   } else if (typeof value === 'number' && Number.isInteger(value)) {
@@ -52,7 +51,7 @@ export function requireBigInt(value: unknown, least: bigint, most: bigint, typeN
   throw refusal(value, typeName, String(least), String(most))
 }
 
-export function parseBigInt(text: string, typeName: string): bigint {
+function parseBigInt(text: string, typeName: string): bigint {
   if (!/^-?\d+$/.test(text)) throw unreadable(typeName, text)
   return BigInt(text)
 }
@@ -123,20 +122,6 @@ function unsigned32(name: string): Codec<number> {
 export const oid: Codec<number> = unsigned32('oid')
 export const xid: Codec<number> = unsigned32('xid')
 export const cid: Codec<number> = unsigned32('cid')
-
-export const xid8: Codec<bigint> = {
-  name: 'xid8',
-  format: 1,
-  encode(out, value) {
-    out.int64(BigInt.asIntN(64, requireBigInt(value, 0n, UINT64_MAX, 'xid8')))
-  },
-  decode(input) {
-    return input.uint64()
-  },
-  decodeText(text) {
-    return parseBigInt(text, 'xid8')
-  },
-}
 
 /** `types: { int8: 'number' }`: numbers only, and a refusal where a number would not be exact. */
 export const int8AsNumber: Codec<number> = {

@@ -43,6 +43,7 @@ function messageOf(error: unknown): string {
 export const json: Codec = {
   name: 'json',
   format: 1,
+  takesArrays: true,
   encode(out, value) {
     out.utf8(toJsonText(value, 'json'))
   },
@@ -63,6 +64,7 @@ function requireVersion(version: number, typeName: string): void {
 export const jsonb: Codec = {
   name: 'jsonb',
   format: 1,
+  takesArrays: true,
   encode(out, value) {
     out.uint8(JSONB_VERSION).utf8(toJsonText(value, 'jsonb'))
   },

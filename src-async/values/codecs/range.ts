@@ -1,0 +1,164 @@
+/**
+ * Ranges and multiranges over any binary subtype. On the wire: a byte of flags, then each bound that there is with its
+ * length. Source of truth: src/backend/utils/adt/rangetypes.c, range_send, range_out; multirangetypes.c.
+ */
+import { DataError } from '../../errors/tree.ts'
+import { expected, unreadable } from '../describe-value.ts'
+import { Range } from '../range.ts'
+import { converted } from '../to-postgres.ts'
+import { decodeSized } from './array.ts'
+import type { ByteReader } from '../../bytes/byte-reader.ts'
+import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import type { Codec } from '../codec.ts'
+
+const EMPTY = 0x01
+const LOWER_INCLUSIVE = 0x02
+const UPPER_INCLUSIVE = 0x04
+const LOWER_INFINITE = 0x08
+const UPPER_INFINITE = 0x10
+
+/** The codec of a range type over the codec of its bounds, which must be binary. */
+export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Codec<Range> {
+  return {
+    name,
+    format: 1,
+    encode(out, value) {
+      encodeRange(out, value, name, subtype, subtypeOid)
+    },
+    decode(input) {
+      return decodeRange(input, subtype)
+    },
+    decodeText(text) {
+      const parsed = parseRange(text, 0, name, subtype)
+      if (parsed.end !== text.length) throw unreadable(name, text)
+      return parsed.range
+    },
+  }
+}
+
+/** The codec of a multirange type: a list of ranges. */
+export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[]> {
+  return {
+    name,
+    format: 1,
+    takesArrays: true,
+    encode(out, value) {
+      if (!Array.isArray(value)) throw expected('an array of ranges', name, value)
+      out.int32(value.length)
+      for (const item of value as unknown[]) {
+        const lengthAt = out.reserveInt32()
+        range.encode(out, item)
+        out.patchLength(lengthAt)
+      }
+    },
+    decode(input) {
+      const count = input.int32()
+      if (count < 0 || count * 5 > input.remaining) {
+        throw new DataError(`cannot read ${name}: ${count} ranges claimed in ${input.remaining} bytes`)
+      }
+      const ranges: Range[] = []
+      for (let i = 0; i < count; i += 1) ranges.push(decodeSized(input, range) as Range)
+      return ranges
+    },
+    decodeText(text) {
+      return splitMultirange(text, name).map((item) => range.decodeText(item))
+    },
+  }
+}
+
+function toRange(value: unknown, name: string): Range {
+  if (value instanceof Range) return value
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('a Range', name, value)
+  const init = value as { [key: string]: unknown }
+  const isRange = Object.keys(init).every((key) => ['lower', 'upper', 'lowerInc', 'upperInc', 'empty'].includes(key))
+  if (!isRange || Object.keys(init).length === 0) throw expected('a Range', name, value)
+  return new Range(init)
+}
+
+function encodeRange(out: ByteWriter, value: unknown, name: string, subtype: Codec, subtypeOid: number): void {
+  const range = toRange(value, name)
+  if (range.empty) return void out.uint8(EMPTY)
+  const lowerFlag = range.lower === null ? LOWER_INFINITE : range.lowerInc ? LOWER_INCLUSIVE : 0
+  const upperFlag = range.upper === null ? UPPER_INFINITE : range.upperInc ? UPPER_INCLUSIVE : 0
+  out.uint8(lowerFlag | upperFlag)
+  for (const bound of [range.lower, range.upper]) {
+    if (bound === null) continue
+    const lengthAt = out.reserveInt32()
+    subtype.encode(out, converted(bound, subtypeOid))
+    out.patchLength(lengthAt)
+  }
+}
+
+function decodeRange(input: ByteReader, subtype: Codec): Range {
+  const flags = input.uint8()
+  if ((flags & EMPTY) !== 0) return new Range({ empty: true })
+  const lower = (flags & LOWER_INFINITE) === 0 ? decodeSized(input, subtype) : null
+  const upper = (flags & UPPER_INFINITE) === 0 ? decodeSized(input, subtype) : null
+  return new Range({
+    lower,
+    upper,
+    lowerInc: (flags & LOWER_INCLUSIVE) !== 0,
+    upperInc: (flags & UPPER_INCLUSIVE) !== 0,
+  })
+}
+
+/** Reads a range literal at `start`, which may be one of several. */
+function parseRange(text: string, start: number, name: string, subtype: Codec): { range: Range; end: number } {
+  if (text === 'empty') return { range: new Range({ empty: true }), end: text.length }
+  const open = text[start]
+  if (open !== '[' && open !== '(') throw unreadable(name, text)
+  const lower = readBound(text, start + 1)
+  if (text[lower.end] !== ',') throw unreadable(name, text)
+  const upper = readBound(text, lower.end + 1)
+  const close = text[upper.end]
+  if (close !== ']' && close !== ')') throw unreadable(name, text)
+  const range = new Range({
+    lower: lower.text === null ? null : subtype.decodeText(lower.text),
+    upper: upper.text === null ? null : subtype.decodeText(upper.text),
+    lowerInc: open === '[',
+    upperInc: close === ']',
+  })
+  return { range, end: upper.end + 1 }
+}
+
+/** A bound: null where nothing stands; quotes double or are escaped within quotes. */
+function readBound(text: string, start: number): { text: string | null; end: number } {
+  let out: string | null = null
+  let isQuoted = false
+  let i = start
+  for (; i < text.length; i += 1) {
+    const character = text[i]!
+    if (character === '\\') {
+      i += 1
+      out = (out ?? '') + (text[i] ?? '')
+    } else if (character === '"') {
+      out ??= ''
+      if (isQuoted && text[i + 1] === '"') {
+        out += '"'
+        i += 1
+      } else {
+        isQuoted = !isQuoted
+      }
+    } else if (!isQuoted && (character === ',' || character === ')' || character === ']')) {
+      break
+    } else {
+      out = (out ?? '') + character
+    }
+  }
+  return { text: out, end: i }
+}
+
+function splitMultirange(text: string, name: string): string[] {
+  if (!text.startsWith('{') || !text.endsWith('}')) throw unreadable(name, text)
+  const items: string[] = []
+  let position = 1
+  while (position < text.length - 1) {
+    const lower = readBound(text, position + 1)
+    const upper = readBound(text, lower.end + 1)
+    items.push(text.slice(position, upper.end + 1))
+    position = upper.end + 1
+    if (text[position] !== ',' && position !== text.length - 1) throw unreadable(name, text)
+    position += 1
+  }
+  return items
+}

@@ -1,0 +1,90 @@
+/**
+ * Types of the server's own bookkeeping, as the text the server prints: `pg_lsn`, `xid8`, `tid`, and the two vectors of
+ * the catalogs. Source of truth: src/backend/utils/adt/pg_lsn.c, xid.c, tid.c, int.c.
+ */
+import { DataError } from '../../errors/tree.ts'
+import { expected, unreadable } from '../describe-value.ts'
+import type { Codec } from '../codec.ts'
+
+const UINT64_MAX = 2n ** 64n - 1n
+
+export const xid8: Codec<string> = {
+  name: 'xid8',
+  format: 1,
+  encode(out, value) {
+    const isWord = typeof value === 'string' && /^\d{1,20}$/.test(value)
+    const isCount = typeof value === 'number' && Number.isSafeInteger(value)
+    if (!isWord && !isCount && typeof value !== 'bigint') throw expected('a transaction number', 'xid8', value)
+    const id = BigInt(value as string | number | bigint)
+    if (id < 0n || id > UINT64_MAX) throw new DataError('the transaction number is out of range for xid8')
+    out.int64(BigInt.asIntN(64, id))
+  },
+  decode(input) {
+    return String(input.uint64())
+  },
+  decodeText(text) {
+    return text
+  },
+}
+
+/** A position in the write-ahead log, `16/B374D848`. */
+export const pgLsn: Codec<string> = {
+  name: 'pg_lsn',
+  format: 1,
+  encode(out, value) {
+    if (typeof value === 'bigint' && value >= 0n && value <= UINT64_MAX) return void out.int64(BigInt.asIntN(64, value))
+    const match = typeof value === 'string' ? /^([0-9a-f]{1,8})\/([0-9a-f]{1,8})$/i.exec(value) : null
+    if (match === null) throw expected('a log position such as 16/B374D848', 'pg_lsn', value)
+    out.uint32(Number.parseInt(match[1]!, 16)).uint32(Number.parseInt(match[2]!, 16))
+  },
+  decode(input) {
+    const high = input.uint32().toString(16).toUpperCase()
+    return `${high}/${input.uint32().toString(16).toUpperCase()}`
+  },
+  decodeText(text) {
+    return text
+  },
+}
+
+/** A row's place in its table, `(block,offset)`. */
+export const tid: Codec<string> = {
+  name: 'tid',
+  format: 1,
+  encode(out, value) {
+    const match = typeof value === 'string' ? /^\((\d{1,10}),(\d{1,5})\)$/.exec(value) : null
+    const block = Number(match?.[1])
+    const offset = Number(match?.[2])
+    if (match === null || block > 0xffffffff || offset > 0xffff) throw expected('a row position such as (0,1)', 'tid', value)
+    out.uint32(block).int16(offset)
+  },
+  decode(input) {
+    const block = input.uint32()
+    return `(${block},${input.uint16()})`
+  },
+  decodeText(text) {
+    return text
+  },
+}
+
+/** `int2vector` and `oidvector`: arrays that begin at 0 and whose text form has blanks and no braces. */
+export function vectorCodec(name: string, array: Codec<unknown[]>, element: Codec, elementOid: number): Codec<unknown[]> {
+  return {
+    name,
+    format: 1,
+    encode(out, value) {
+      if (!Array.isArray(value)) throw expected('an array', name, value)
+      out.int32(1).int32(0).uint32(elementOid).int32(value.length).int32(0)
+      for (const item of value as unknown[]) {
+        const lengthAt = out.reserveInt32()
+        element.encode(out, item)
+        out.patchLength(lengthAt)
+      }
+    },
+    decode: array.decode,
+    decodeText(text) {
+      if (text === '') return []
+      if (!/^-?\d+( -?\d+)*$/.test(text)) throw unreadable(name, text)
+      return text.split(' ').map((word) => element.decodeText(word))
+    },
+  }
+}

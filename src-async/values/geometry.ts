@@ -1,0 +1,104 @@
+/**
+ * The geometric values: points and what is made of them. Plain fields; printed as the server prints them.
+ */
+
+export class Point {
+  readonly x: number
+  readonly y: number
+
+  constructor(x: number, y: number) {
+    this.x = x
+    this.y = y
+  }
+
+  toString(): string {
+    return `(${this.x},${this.y})`
+  }
+}
+
+/** The line ax + by + c = 0. */
+export class Line {
+  readonly a: number
+  readonly b: number
+  readonly c: number
+
+  constructor(a: number, b: number, c: number) {
+    this.a = a
+    this.b = b
+    this.c = c
+  }
+
+  toString(): string {
+    return `{${this.a},${this.b},${this.c}}`
+  }
+}
+
+export class LineSegment {
+  readonly start: Point
+  readonly end: Point
+
+  constructor(start: Point, end: Point) {
+    this.start = start
+    this.end = end
+  }
+
+  toString(): string {
+    return `[${this.start},${this.end}]`
+  }
+}
+
+/** A rectangle by its upper right and lower left corners; the server puts them in this order. */
+export class Box {
+  readonly high: Point
+  readonly low: Point
+
+  constructor(high: Point, low: Point) {
+    this.high = high
+    this.low = low
+  }
+
+  toString(): string {
+    return `${this.high},${this.low}`
+  }
+}
+
+export class Path {
+  readonly points: readonly Point[]
+  /** Whether the last point is joined to the first. */
+  readonly isClosed: boolean
+
+  constructor(points: readonly Point[], isClosed: boolean) {
+    this.points = points
+    this.isClosed = isClosed
+  }
+
+  toString(): string {
+    return this.isClosed ? `(${this.points.join(',')})` : `[${this.points.join(',')}]`
+  }
+}
+
+export class Polygon {
+  readonly points: readonly Point[]
+
+  constructor(points: readonly Point[]) {
+    this.points = points
+  }
+
+  toString(): string {
+    return `(${this.points.join(',')})`
+  }
+}
+
+export class Circle {
+  readonly center: Point
+  readonly radius: number
+
+  constructor(center: Point, radius: number) {
+    this.center = center
+    this.radius = radius
+  }
+
+  toString(): string {
+    return `<${this.center},${this.radius}>`
+  }
+}
