@@ -1,6 +1,6 @@
 /**
- * Classes that only the client raises, below the generated ones of `sqlstates.ts` (where ConnectionDoesNotExistError and
- * TransactionResolutionUnknownError are, since they have SQLSTATEs), and the one control-flow class that is no error.
+ * Classes that only the client raises, below the generated ones of `sqlstates.ts` (where ConnectionDoesNotExistError
+ * and TransactionResolutionUnknownError are, since they have SQLSTATEs), and the control-flow class that is no error.
  */
 import { FeatureNotSupportedError, QueryCanceledError } from './sqlstates.ts'
 import { InternalError, NotSupportedError, OperationalError, type ErrorClass } from './tree.ts'

@@ -1,10 +1,10 @@
 /**
- * Errors as plain data and back, to cross from one thread to another. What arrives is an instance of the same class with
- * the same fields; the far stack is kept as text. Never fails itself: whatever was thrown becomes a Failure.
+ * Errors as plain data and back, to cross from one thread to another. What arrives is an instance of the same class
+ * with the same fields; the far stack is kept as text. Never fails itself: whatever was thrown becomes a Failure.
  */
 import { clientErrors } from './client-errors.ts'
 import { builtInClass, registeredClass } from './server-error.ts'
-import { sqlstateErrors } from './sqlstates.ts'
+import { sqlstateErrors } from './sqlstate-tables.ts'
 import {
   ClientConfigurationError,
   DatabaseError,

@@ -1,6 +1,7 @@
 /**
- * Where in a text an error is. The server counts characters (code points) from 1, JavaScript strings count UTF-16 units:
- * this is the one place that knows both. Source of truth: PostgreSQL manual, "Error and Notice Message Fields", field P.
+ * Where in a text an error is. The server counts characters (code points) from 1, JavaScript strings count UTF-16
+ * units: this is the one place that knows both. Knows nothing of errors. Source of truth: PostgreSQL manual, "Error and
+ * Notice Message Fields", field P.
  */
 
 /** A place in a text: line and column from 1, the column in characters; offsets in UTF-16 units. */

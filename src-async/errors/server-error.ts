@@ -3,7 +3,8 @@
  * user's own included. Source of truth: PostgreSQL manual, "Error and Notice Message Fields" and appendix A.
  */
 import { InvalidCachedStatementError } from './client-errors.ts'
-import { PostgresWarning, sqlstateErrors, sqlstateWarnings } from './sqlstates.ts'
+import { sqlstateErrors, sqlstateWarnings } from './sqlstate-tables.ts'
+import { PostgresWarning } from './sqlstates.ts'
 import {
   DatabaseError,
   DbError,

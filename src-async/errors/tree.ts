@@ -1,6 +1,6 @@
 /**
- * The trunk of the error tree: PEP 249's classes and the client's own. The leaves, one class per SQLSTATE, are generated
- * into `sqlstates.ts`. Both APIs throw these classes; there is no other vocabulary, and no bare `Error`.
+ * The trunk of the error tree: PEP 249's classes and the client's own. The leaves, one class per SQLSTATE, are
+ * generated into `sqlstates.ts`. Both APIs throw these classes; there is no other vocabulary, and no bare `Error`.
  * Each class states its name as a static property, so that a bundler's renaming does not change what users read.
  */
 import { locate, showPlace } from './position.ts'
@@ -121,7 +121,7 @@ export class DbError extends globalThis.Error {
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
 
-  /** @param message what happened; the error's `message` adds the place in the statement, DETAIL and HINT, as psql does */
+  /** @param message what happened; the error's `message` adds the place in the statement, DETAIL and HINT, like psql */
   constructor(message: string, details: ErrorDetails = {}) {
     super(composeMessage(message, details), causeOf(details))
     const sqlstate = details.sqlstate ?? new.target.sqlstate
@@ -230,7 +230,7 @@ export class ClientConfigurationError extends ProgrammingError {
   declare protected readonly isClientConfigurationError: true
 }
 
-/** PEP 249's `Warning`: never thrown, collected in `messages` and given to notice listeners. Not under PEP's `Error`. */
+/** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */
 export class Warning extends globalThis.Error {
   static override readonly name: string = 'Warning'
   static readonly sqlstate: string | null = null

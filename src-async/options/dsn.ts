@@ -75,7 +75,19 @@ function parseUri(rest: string): Dsn {
 
 /** Commas part hosts, except inside the brackets of an IPv6 address. */
 function splitAuthority(authority: string): string[] {
-  return authority.split(/,(?![^[]*\])/)
+  const parts: string[] = []
+  let start = 0
+  let isInBrackets = false
+  for (let index = 0; index < authority.length; index++) {
+    const character = authority[index]
+    if (character === '[') isInBrackets = true
+    else if (character === ']') isInBrackets = false
+    else if (character === ',' && !isInBrackets) {
+      parts.push(authority.slice(start, index))
+      start = index + 1
+    }
+  }
+  return [...parts, authority.slice(start)]
 }
 
 function parseAuthorityHost(spec: string): HostSpec {
@@ -145,7 +157,8 @@ function parsePairs(text: string): Map<string, string> {
   const values = new Map<string, string>()
   const pattern = /\s*([^\s=]+)\s*(=?)\s*(?:'((?:[^'\\]|\\[^])*)'(?=\s|$)|('?(?:[^\s\\]|\\[^])*\\?))/y
   let isAfterBarePassword = false
-  while (pattern.lastIndex < text.trimEnd().length) {
+  const end = text.trimEnd().length
+  while (pattern.lastIndex < end) {
     const match = pattern.exec(text)
     if (match === null || match[2] !== '=') {
       throw new ClientConfigurationError('invalid DSN: a keyword without "=" and value', {

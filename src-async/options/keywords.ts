@@ -156,7 +156,7 @@ export function checkKeywords(lookup: Lookup): void {
         ? `leave ${keyword}${variableHint(keyword)} out`
         : `leave ${keyword}${variableHint(keyword)} out, or set it to ${harmless.join(' or ')}`
     throw new NotSupportedError(
-      `${keyword}=${shown(keyword, value)}: this client cannot do that, and going on without would not be what was asked`,
+      `${keyword}=${shown(keyword, value)}: this client cannot do that, and without it this is not what was asked for`,
       { hint },
     )
   }

@@ -74,6 +74,18 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
   }
 }
 
+/**
+ * The options with what a password function gives, waited for, in its place: for faces that can wait. Called for each
+ * connection, so that short-lived passwords stay fresh.
+ */
+export async function awaitPassword(options: ConnectOptions): Promise<ConnectOptions> {
+  const { password } = options
+  if (typeof password !== 'function') return options
+  const settled: unknown = await password()
+  // Handed on as a function, so that a wrong type is refused in one place.
+  return { ...options, password: () => settled as string }
+}
+
 function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
   if (argument !== undefined && typeof argument !== 'string') {
     throw new ProgrammingError(

@@ -25,7 +25,8 @@ export function readPassword(path: string, query: PassfileQuery, platform: NodeJ
 
 function readPrivateFile(path: string, platform: NodeJS.Platform): string | null {
   try {
-    const { mode } = statSync(path)
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode
+    if (mode === undefined) return null
     if ((mode & 0o170000) !== 0o100000) return warn(`password file ${JSON.stringify(path)} is not a plain file`)
     if (platform !== 'win32' && (mode & 0o077) !== 0) {
       return warn(

@@ -4,7 +4,7 @@
  */
 
 export type HostAddress =
-  /** `address`, where given, is the IP address to connect to; `host` is then only what certificates are held against. */
+  /** `address`, where given, is the IP address to connect to; `host` is then only what a certificate must name. */
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly address?: string }
   /** `path` is the socket file itself, `/run/postgresql/.s.PGSQL.5432`. */
   | { readonly kind: 'unix'; readonly path: string }

@@ -1,8 +1,8 @@
 /**
- * What TLS is asked for and with which certificates: reads the files here, so that whoever opens the session opens none.
+ * What TLS is asked for and with which certificates. Reads the files here, so that who opens the session opens none.
  * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { defaultTlsFile, type Environment } from './environment.ts'
@@ -200,7 +200,8 @@ function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, envir
 }
 
 function readDefault(path: string | null): string | null {
-  if (path === null) return null
+  // Asked first, because a failure costs far more than a question, and most homes have none of these files.
+  if (path === null || !existsSync(path)) return null
   try {
     return readFileSync(path, 'utf8')
   } catch {

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DbError, NotSupportedError, ProgrammingError, ClientConfigurationError } from '../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../src-async/options/connect-options.ts'
@@ -429,4 +430,96 @@ test('a session crosses to a worker whole, and prints without its secrets', () =
   expect(JSON.parse(JSON.stringify(session)).password).toBe(SECRET)
   expect(inspect(session, { depth: 10 })).not.toContain(SECRET)
   expect(inspect({ nested: { session } }, { depth: 10 })).not.toContain(SECRET)
+})
+
+describe('hostile text', () => {
+  /** Pieces that mean something, so that random text gets past the first character. */
+  const piece = fc.oneof(
+    fc.constantFrom(
+      'postgres://',
+      'pglite:',
+      '@',
+      ':',
+      '/',
+      '?',
+      '&',
+      '=',
+      '%',
+      '%2',
+      '%00',
+      '[',
+      ']',
+      ',',
+      "'",
+      '\\',
+      ' ',
+    ),
+    fc.constantFrom(
+      'host',
+      'port',
+      'user',
+      'password',
+      'sslmode',
+      'require',
+      '5432',
+      '::1',
+      '\0',
+      'ä',
+      '\u{1d11e}',
+      '\ud800',
+    ),
+    fc.string({ maxLength: 5 }),
+  )
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
+
+  test('any DSN is either understood or refused with an error of the tree', () => {
+    fc.assert(
+      fc.property(text, (dsn) => {
+        try {
+          const { hosts, user } = resolveSession(dsn, {}, env)
+          expect(hosts.length).toBeGreaterThan(0)
+          expect(user).not.toContain('\0')
+        } catch (error) {
+          expect(error).toBeInstanceOf(DbError)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('whatever is in a password, encoded in a URI or quoted in a pair, it arrives', () => {
+    const password = fc.string({ unit: 'grapheme', minLength: 1 }).filter((value) => !value.includes('\0'))
+    fc.assert(
+      fc.property(password, (value) => {
+        expect(resolveSession(`postgres://u:${encodeURIComponent(value)}@h`).password).toBe(value)
+        const quoted = value.replaceAll(/[\\']/g, '\\$&')
+        expect(resolveSession(`host=h user=u password='${quoted}' dbname=d`)).toMatchObject({
+          password: value,
+          database: 'd',
+        })
+      }),
+    )
+  })
+
+  test.each([['x'], ["'"], ['\\'], ['[::'], ['%'], ['a='], [' '], [',']])(
+    'a megabyte of %j is answered at once',
+    (unit) => {
+      const long = unit.repeat(1_000_000 / unit.length)
+      const startedAtMs = performance.now()
+      for (const dsn of [
+        long,
+        `postgres://${long}`,
+        `postgres://u@h/?host=${long}`,
+        `host=${long}`,
+        `password='${long}`,
+      ]) {
+        try {
+          resolveSession(dsn, {}, env)
+        } catch (error) {
+          expect(error).toBeInstanceOf(DbError)
+        }
+      }
+      expect(performance.now() - startedAtMs).toBeLessThan(20_000)
+    },
+  )
 })

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { DbError, ProgrammingError } from '../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../src-async/options/connect-options.ts'
-import { resolveOptions } from '../../src-async/options/options.ts'
+import { awaitPassword, resolveOptions } from '../../src-async/options/options.ts'
 
 const variables = { HOME: '/nonexistent/home', PGUSER: 'u', PGHOST: 'h' }
 
@@ -185,6 +185,13 @@ describe('passwords', () => {
     expect(error.message).toContain('a promise')
     expect(inspect(error)).not.toContain(SECRET)
     expect(failure(() => resolve({ password: () => 1 }))).toBeInstanceOf(ProgrammingError)
+  })
+
+  test('a face that can wait gets the password of a promise', async () => {
+    expect(resolve(await awaitPassword({ password: async () => 'later' })).session.password).toBe('later')
+    expect(resolve(await awaitPassword({ password: 'now' })).session.password).toBe('now')
+    const wrong = await awaitPassword({ password: async () => 1 as never })
+    expect(failure(() => resolve(wrong))).toBeInstanceOf(ProgrammingError)
   })
 
   test('what the function throws passes unchanged', () => {
