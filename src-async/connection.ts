@@ -12,8 +12,7 @@ import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from './flows/transaction.ts'
 import { runFlow } from './run-flow.ts'
-import type { Row } from './values/record.ts'
-import { valueAt } from './values/record.ts'
+import { type Row, pick } from './values/record.ts'
 import type { Operations } from './wire/operations.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
@@ -90,9 +89,13 @@ export class Connection {
   }
 
   /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
-  async fetchval<T = unknown>(sql: string, values: readonly unknown[] = NO_VALUES, column: number | string = 0): Promise<T | null> {
+  async fetchval<T = unknown>(
+    sql: string,
+    values: readonly unknown[] = NO_VALUES,
+    column: number | string = 0,
+  ): Promise<T | null> {
     const row = await this.fetchrow(sql, values)
-    return row === null ? null : (valueAt(row, column) as T)
+    return row === null ? null : (pick(row, column) as T)
   }
 
   /**

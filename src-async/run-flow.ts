@@ -34,6 +34,7 @@ function onCallersStack(error: unknown): unknown {
   if (!(error instanceof DbError)) return error
   const { cause } = error
   const again = errorFromFailure(failureFromError(error))
+  Error.captureStackTrace(again, onCallersStack)
   if (cause !== undefined) {
     Object.defineProperty(again, 'cause', { value: cause, enumerable: false, configurable: true, writable: true })
   }

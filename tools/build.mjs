@@ -20,6 +20,8 @@ await build({
   packages: 'external',
   sourcemap: true,
   sourcesContent: false,
+  // Users read class names in errors and in printed rows.
+  keepNames: true,
   chunkNames: 'shared-[hash]',
   logLevel: 'warning',
 })

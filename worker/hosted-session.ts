@@ -69,7 +69,7 @@ export class HostedSession {
     if (cancelId !== this.#cancelledId) {
       this.#cancelledId = cancelId
       // The reply of the cancelled request is what tells the main thread how it ended.
-      if (cancelId === this.#busyId) this.#session?.cancel({}).catch(() => {})
+      if (cancelId === this.#busyId) this.#session?.cancel().catch(() => {})
     }
     const id = Atomics.load(words, WORD.requestId)
     if (id === this.#handledId || this.#busyId !== 0) return

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { clientErrors } from '../../src-async/errors/client-errors.ts'
 import { errorFromFailure, failureFromError, type Failure } from '../../src-async/errors/failure.ts'
 import { errorFromServer, registerSqlstate } from '../../src-async/errors/server-error.ts'
-import { sqlstateErrors, UniqueViolationError } from '../../src-async/errors/sqlstates.ts'
+import { sqlstateErrors } from '../../src-async/errors/sqlstate-tables.ts'
+import { UniqueViolationError } from '../../src-async/errors/sqlstates.ts'
 import {
   ClientConfigurationError,
   DatabaseError,

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { InvalidCachedStatementError, QueryTimeoutError } from '../../src-async/errors/client-errors.ts'
 import { errorFromServer, registerSqlstate, warningFromServer } from '../../src-async/errors/server-error.ts'
+import { sqlstateErrors, sqlstateWarnings } from '../../src-async/errors/sqlstate-tables.ts'
 import {
   DuplicateTableError,
   IntegrityConstraintViolationError,
   NoData,
   PostgresWarning,
   QueryCanceledError,
-  sqlstateErrors,
-  sqlstateWarnings,
   SyntaxOrAccessError,
   UndefinedColumnError,
   UniqueViolationError,

@@ -1,0 +1,33 @@
+/**
+ * DOOR of `syncpg/async`: the asyncpg-shaped driver.
+ */
+export { connect } from './connect.ts'
+export { type CloseOptions, Connection, type CopyRecordsOptions } from './connection.ts'
+export type { ConnectOptions } from './options/options.ts'
+export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'
+export { Record, type Row } from './values/record.ts'
+export { PgDate } from './values/pg-date.ts'
+export { PgInterval } from './values/pg-interval.ts'
+export { PgTime, PgTimeTz } from './values/pg-time.ts'
+export { PgTimestamp } from './values/pg-timestamp.ts'
+export { quoteIdentifier, quoteLiteral } from './values/sql.ts'
+export {
+  ClientConfigurationError,
+  DataError,
+  DatabaseError,
+  DbError,
+  DbError as Error,
+  IntegrityError,
+  InterfaceError,
+  InternalError,
+  NotSupportedError,
+  OperationalError,
+  PostgresLogMessage,
+  ProgrammingError,
+  ProtocolError,
+  Warning,
+} from './errors/tree.ts'
+export { InvalidCachedStatementError, QueryTimeoutError } from './errors/client-errors.ts'
+export { registerSqlstate } from './errors/server-error.ts'
+// A class for each of PostgreSQL's 260 codes, and nothing else: the one place where a list would say no more than this.
+export * from './errors/sqlstates.ts'

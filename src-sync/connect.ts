@@ -1,0 +1,84 @@
+/** Opens a connection of the blocking API: resolves the options here, opens the session in the worker. */
+import { ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
+import { warningFromServer } from '../src-async/errors/server-error.ts'
+import { createFlowContext } from '../src-async/flows/flow-context.ts'
+import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
+import { type ConnectOptions as CoreOptions, resolveOptions } from '../src-async/options/options.ts'
+import { BlockingSession } from '../worker/blocking-session.ts'
+import { DEFAULT_RING_BYTES, MIN_RING_BYTES } from '../worker/channel/layout.ts'
+import { Connection, requireStyle } from './connection.ts'
+import { Engine, call } from './engine.ts'
+import type { ParamStyle } from './paramstyle/rewrite.ts'
+
+/** What `connect` takes beside what every connection takes. */
+export interface ConnectOptions extends CoreOptions {
+  /** Run statements outside transactions; false at first, as PEP 249 wants. */
+  readonly autocommit?: boolean
+  /** Markers read beside `$1`; `pyformat` at first. */
+  readonly paramstyle?: ParamStyle
+  /** Of the transactions the connection begins by itself. */
+  readonly isolationLevel?: IsolationLevel
+  readonly readOnly?: boolean
+  readonly deferrable?: boolean
+  /** Bytes of shared memory for replies on their way, a power of two from 4096; 1 MiB at first. */
+  readonly ringBytes?: number
+}
+
+const EXTRA_KEYS = ['autocommit', 'paramstyle', 'isolationLevel', 'readOnly', 'deferrable', 'ringBytes'] as const
+
+/**
+ * Connects to PostgreSQL and blocks until it answers.
+ * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; options and `PG*` variables
+ *   fill in what it leaves open.
+ * @throws OperationalError when no server can be reached or it refuses the login; ProgrammingError for bad options.
+ * @example
+ *   const con = connect('postgres://localhost/shop')
+ *   for (const item of con.execute('select * from item where price < %s', [10])) console.log(item.name)
+ *   con.close()
+ */
+export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Connection {
+  return call(connect, () => {
+    const given: ConnectOptions = (typeof dsn === 'string' ? options : dsn) ?? {}
+    const resolved = resolveOptions({
+      options: given,
+      extraKeys: EXTRA_KEYS,
+      ...(typeof dsn === 'string' ? { dsn } : {}),
+    })
+    const transaction = transactionOptions(given)
+    const begin = beginStatement(transaction)
+    const isAutocommit = requireBoolean(given.autocommit, 'autocommit') ?? false
+    const paramstyle = given.paramstyle === undefined ? 'pyformat' : requireStyle(given.paramstyle)
+    const ringBytes = requireRingBytes(given.ringBytes)
+    const listener: { notice: (notice: Warning) => void } = { notice() {} }
+    const events = {
+      notice: (fields: Parameters<typeof warningFromServer>[0]) => listener.notice(warningFromServer(fields)),
+      notification() {},
+      parameter() {},
+    }
+    const session = new BlockingSession(resolved.session, events, { ringBytes })
+    const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin)
+    const connection = new Connection(new Engine(session, context, paramstyle), transaction)
+    listener.notice = (notice) => connection.notice(notice)
+    return connection
+  })
+}
+
+function transactionOptions(options: ConnectOptions): TransactionOptions {
+  return {
+    isolation: options.isolationLevel,
+    readOnly: requireBoolean(options.readOnly, 'readOnly'),
+    deferrable: requireBoolean(options.deferrable, 'deferrable'),
+  }
+}
+
+function requireBoolean(value: unknown, name: string): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new ProgrammingError(`connect: ${name}: expected a boolean, got ${typeof value}`)
+}
+
+function requireRingBytes(value: unknown): number {
+  if (value === undefined) return DEFAULT_RING_BYTES
+  const isPowerOfTwo = typeof value === 'number' && Number.isSafeInteger(value) && (value & (value - 1)) === 0
+  if (isPowerOfTwo && value >= MIN_RING_BYTES && value <= 1 << 30) return value
+  throw new ProgrammingError(`connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${String(value)}`)
+}

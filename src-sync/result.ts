@@ -1,0 +1,48 @@
+/** One result of a statement on the blocking side: what is known of its columns, and its rows as bytes until fetched. */
+import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
+import type { CodecRegistry } from '../src-async/values/registry.ts'
+import { shapeFor } from '../src-async/values/row-shapes.ts'
+import type { Column as WireColumn, ResultSink } from '../src-async/wire/row-sink.ts'
+
+export interface Result {
+  /** null when the statement returns no rows. */
+  readonly columns: readonly WireColumn[] | null
+  readonly rows: RowBuffer
+  /** null when the statement returns no rows. */
+  readonly decoder: RowReader | null
+  readonly tag: string
+}
+
+/** Collects the results of a multi-statement string, whose values come as text. */
+export class ScriptResults implements ResultSink {
+  readonly results: Result[] = []
+  readonly #registry: CodecRegistry
+  #rows = new RowBuffer()
+
+  constructor(registry: CodecRegistry) {
+    this.#registry = registry
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    this.#rows.take(bytes, start, end)
+  }
+
+  complete(columns: readonly WireColumn[] | null, tag: string): void {
+    this.results.push({ columns, rows: this.#rows, decoder: columns && this.#textDecoder(columns), tag })
+    this.#rows = new RowBuffer()
+  }
+
+  #textDecoder(columns: readonly WireColumn[]): RowReader {
+    const codecs = columns.map((column) => this.#registry.codecFor(column.typeOid))
+    return new RowDecoder(columns, codecs, shapeFor(columns)).asText()
+  }
+}
+
+const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/
+
+/** Rows produced or affected, by a command tag; -1 where the command does not count. */
+export function rowCountOf(tag: string): number {
+  const count = COUNTED.exec(tag)?.[1]
+  return count === undefined ? -1 : Number(count)
+}
