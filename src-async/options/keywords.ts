@@ -108,7 +108,6 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   gssencmode: ['disable', 'prefer'],
   sslcertmode: ['disable', 'allow'],
   sslnegotiation: ['postgres'],
-  target_session_attrs: ['any'],
   sslsni: ['1'],
   min_protocol_version: ['3.0'],
   max_protocol_version: ['3.0', '3.2', 'latest'],

@@ -348,7 +348,6 @@ describe('libpq keywords', () => {
     ['sslnegotiation', 'direct', 'PGSSLNEGOTIATION'],
     ['sslsni', '0', 'PGSSLSNI'],
     ['min_protocol_version', '3.2', 'PGMINPROTOCOLVERSION'],
-    ['target_session_attrs', 'primary', 'PGTARGETSESSIONATTRS'],
     ['replication', 'database', null],
     ['scram_client_key', 'c2VjcmV0', null],
     ['scram_server_key', 'c2VjcmV0', null],
@@ -379,6 +378,15 @@ describe('libpq keywords', () => {
     expect(error).toBeInstanceOf(ClientConfigurationError)
     expect(error.message).toMatch(new RegExp(`^${keyword}: found "${value}", expected one of `))
   })
+
+  test.each(['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const)(
+    'target_session_attrs=%s is handed on, from wherever it comes',
+    (wanted) => {
+      expect(resolveSession(`postgres://h?target_session_attrs=${wanted}`).targetSessionAttrs).toBe(wanted)
+      expect(resolveSession('postgres://h', { targetSessionAttrs: wanted }).targetSessionAttrs).toBe(wanted)
+      expect(resolveSession('postgres://h', {}, { PGTARGETSESSIONATTRS: wanted }).targetSessionAttrs).toBe(wanted)
+    },
+  )
 
   test('parameters of the session come from keywords, variables and options', () => {
     const dsn = 'postgres://u@h?options=-c%20geqo%3Doff&fallback_application_name=f'
