@@ -1,0 +1,10 @@
+/** PEP 249's module globals. */
+import { VERSION } from '../src-async/version.ts'
+
+export const apilevel = '2.0' as const
+/** Threads may share the module, not connections: a JavaScript object cannot cross threads at all. */
+export const threadsafety = 1 as const
+/** What `execute` reads unless told otherwise; `$1` is always understood beside it. */
+export const paramstyle = 'pyformat' as const
+export const version: string = VERSION
+export const libraryVersion: string = VERSION
