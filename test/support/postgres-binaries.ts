@@ -109,7 +109,11 @@ function isReachableByOthers(directory: string): boolean {
 
 function copyToTemporaryFolder(directory: string, name: string): string {
   const target = join(tmpdir(), `syncpg-${name}`)
-  if (existsSync(target)) return target
+  if (existsSync(target)) {
+    // The name can be guessed and the folder is everybody's: programs that someone else put there are not run.
+    if (statSync(target).uid !== process.getuid?.()) throw new Error(`${target} belongs to someone else; remove it`)
+    return target
+  }
   const partial = `${target}.${process.pid}`
   cpSync(directory, partial, { recursive: true, verbatimSymlinks: true })
   execFileSync('chmod', ['-R', 'go+rX', partial])
