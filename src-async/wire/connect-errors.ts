@@ -1,6 +1,7 @@
 /**
  * Words for what goes wrong on the way to a server. One line each, with the address as libpq writes it.
  */
+import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
 import type { HostAddress } from '../options/session-options.ts'
 import type { SocketTarget } from './transport/socket.ts'
@@ -35,7 +36,8 @@ const SOCKET_REASONS: Readonly<Record<string, string>> = {
 export function addressName(target: HostAddress | SocketTarget): string {
   if (target.kind === 'pglite') return 'embedded PostgreSQL (PGlite)'
   if (target.kind === 'unix') return `server on socket "${target.path}"`
-  const address = 'address' in target && target.address !== target.host ? ` (${target.address})` : ''
+  const address =
+    'address' in target && target.address !== undefined && target.address !== target.host ? ` (${target.address})` : ''
   return `server at "${target.host}"${address}, port ${target.port}`
 }
 
@@ -57,8 +59,9 @@ export function reasonOf(error: unknown, target: HostAddress | SocketTarget): st
 export function unreachable(failures: readonly Error[]): Error {
   const [first] = failures
   if (first !== undefined && failures.length === 1) return first
-  const message = failures
-    .map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
-    .join('; ')
-  return new OperationalError(message, { cause: new AggregateError(failures, message) })
+  const words = failures.map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
+  const message = words.join('; ')
+  const wasReached = failures.some((failure) => failure instanceof TargetServerAttributeNotMatched)
+  const errorClass = wasReached ? TargetServerAttributeNotMatched : OperationalError
+  return new errorClass(message, { cause: new AggregateError(failures, message) })
 }

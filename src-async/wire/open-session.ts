@@ -1,36 +1,64 @@
 /**
  * From options to a session that is ready: hosts in turn, their addresses in turn, TLS as the mode says, start-up, all
- * within one time limit. A host that cannot be reached is passed over; a server that refuses is not, since another
- * would hardly differ (libpq does the same), unless it is only starting up.
+ * within one time limit. A host that cannot be reached, or is not what was asked for, is passed over; a server that
+ * refuses is not, since another would hardly differ (libpq does the same), unless it is only starting up.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
-import type { HostAddress, SessionOptions } from '../options/session-options.ts'
+import type { HostAddress, SessionOptions, TargetSessionAttrs } from '../options/session-options.ts'
 import { addressName, reasonOf, unreachable } from './connect-errors.ts'
+import { Deadline } from './deadline.ts'
 import type { SessionEvents } from './operations.ts'
 import { Session } from './session.ts'
+import { mismatch } from './target-session.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
 import { negotiateTls, tlsAttempts, TlsRefusedError, type TlsUse } from './transport/tls.ts'
 
 const CANNOT_CONNECT_NOW = '57P03'
 const INVALID_PASSWORD = '28P01'
+/** How long a server that is not the wanted one gets to say goodbye. */
+const DISMISS_TIMEOUT_MS = 1000
+
+type NetworkHost = Exclude<HostAddress, { kind: 'pglite' }>
+
+/** What every step down to one attempt needs. */
+interface Errand {
+  readonly options: SessionOptions
+  readonly events: SessionEvents
+  readonly wanted: TargetSessionAttrs
+}
 
 /**
  * @throws OperationalError when no host could be reached or time ran out, with the attempts' errors in an AggregateError
- *   under `cause` when there were several; the server's own error when it refused.
+ *   under `cause` when there were several; TargetServerAttributeNotMatched when a host could be reached, and none was what
+ *   was asked for; the server's own error when it refused.
  */
 export async function openSession(options: SessionOptions, events: SessionEvents): Promise<Session> {
-  const deadlineMs = options.connectTimeoutMs > 0 ? performance.now() + options.connectTimeoutMs : Infinity
+  const deadline = Deadline.after(options.connectTimeoutMs)
+  const { hosts, targetSessionAttrs = 'any' } = options
+  const open = (wanted: TargetSessionAttrs, time: Deadline): Promise<Session> =>
+    firstOf(hosts, time, (host, share) => openHost(host, { options, events, wanted }, share))
+  if (targetSessionAttrs !== 'prefer-standby') return open(targetSessionAttrs, deadline)
+  try {
+    return await open('standby', deadline.share(2))
+  } catch (error) {
+    if (!isWorthAnotherHost(error)) throw error
+    return open('any', deadline)
+  }
+}
+
+/** The first candidate that can be opened; each may use its share of the time left. */
+async function firstOf<T>(
+  candidates: readonly T[],
+  deadline: Deadline,
+  open: (candidate: T, share: Deadline) => Promise<Session>,
+): Promise<Session> {
   const failures: Error[] = []
-  const { hosts } = options
-  for (const [index, host] of hosts.entries()) {
-    // A silent host may use its share of the time, not all of it.
-    const share = new Deadline(deadlineMs, hosts.length - index, options.connectTimeoutMs)
+  for (const [index, candidate] of candidates.entries()) {
     try {
-      return host.kind === 'pglite'
-        ? await openEmbedded(host.dataDirectory, options, events, share)
-        : await openHost(host, options, events, share)
+      return await open(candidate, deadline.share(candidates.length - index))
     } catch (error) {
       if (!isWorthAnotherHost(error)) throw error
       failures.push(error as Error)
@@ -43,58 +71,40 @@ function isWorthAnotherHost(error: unknown): boolean {
   return error instanceof DbError && (error.sqlstate === null || error.sqlstate === CANNOT_CONNECT_NOW)
 }
 
-async function openHost(
-  host: Exclude<HostAddress, { kind: 'pglite' }>,
-  options: SessionOptions,
-  events: SessionEvents,
-  deadline: Deadline,
-): Promise<Session> {
-  const failures: Error[] = []
+async function openHost(host: HostAddress, errand: Errand, deadline: Deadline): Promise<Session> {
+  if (host.kind === 'pglite') return openEmbedded(host, errand, deadline)
   const targets = await resolve(host, deadline)
-  for (const [index, target] of targets.entries()) {
-    const share = deadline.share(targets.length - index)
-    try {
-      return await openTarget(target, options, events, share)
-    } catch (error) {
-      if (!isWorthAnotherHost(error)) throw error
-      failures.push(error as Error)
-    }
-  }
-  throw unreachable(failures)
+  return firstOf(targets, deadline, (target, share) => openTarget(target, errand, share))
 }
 
 /** A name's addresses in the resolver's order. */
-async function resolve(
-  host: Exclude<HostAddress, { kind: 'pglite' }>,
-  deadline: Deadline,
-): Promise<readonly SocketTarget[]> {
+async function resolve(host: NetworkHost, deadline: Deadline): Promise<readonly SocketTarget[]> {
   if (host.kind === 'unix') return [host]
+  const { address } = host
+  if (address !== undefined) return [{ ...host, address }]
   if (isIP(host.host) !== 0) return [{ ...host, address: host.host }]
   try {
     const found = await deadline.race(() => lookup(host.host, { all: true, verbatim: true }))
-    return found.map(({ address }) => ({ ...host, address }))
+    return found.map((entry) => ({ ...host, address: entry.address }))
   } catch (cause) {
     throw connectError(host, cause)
   }
 }
 
 /** The attempts of the TLS mode at one address. */
-async function openTarget(
-  target: SocketTarget,
-  options: SessionOptions,
-  events: SessionEvents,
-  deadline: Deadline,
-): Promise<Session> {
-  const attempts = tlsAttempts(options.tls, target.kind)
-  for (const [index, use] of attempts.entries()) {
+async function openTarget(target: SocketTarget, errand: Errand, deadline: Deadline): Promise<Session> {
+  const attempts = tlsAttempts(errand.options.tls, target.kind)
+  for (const use of attempts.slice(0, -1)) {
+    const progress = { isPlain: use === 'never' }
     try {
-      return await attempt(target, use, options, events, deadline)
+      return await attempt(target, use, errand, deadline, progress)
     } catch (error) {
-      const isLast = index === attempts.length - 1
-      if (isLast || !isAboutTls(error)) throw error
+      // Where `prefer` found no TLS, the attempt without was this one.
+      const isNextTheSame = progress.isPlain && use !== 'never'
+      if (isNextTheSame || !isAboutTls(error)) throw error
     }
   }
-  throw new OperationalError('bug: no attempt was made')
+  return attempt(target, attempts.at(-1)!, errand, deadline, { isPlain: false })
 }
 
 /** Whether the same server may answer differently with, or without, TLS: pg_hba.conf has lines for either. */
@@ -105,24 +115,27 @@ function isAboutTls(error: unknown): boolean {
   return sqlstate !== null && /^(28|08)/.test(sqlstate) && sqlstate !== INVALID_PASSWORD
 }
 
+/** @param progress `isPlain` is set when the server turned out to offer no TLS and the attempt went on without. */
 async function attempt(
   target: SocketTarget,
   use: TlsUse,
-  options: SessionOptions,
-  events: SessionEvents,
+  errand: Errand,
   deadline: Deadline,
+  progress: { isPlain: boolean },
 ): Promise<Session> {
+  const { options, events } = errand
   let transport: SocketTransport | null = null
   try {
-    const session = await deadline.race(async (signal) => {
-      transport = await SocketTransport.open(target, signal)
+    return await deadline.race(async (signal) => {
+      transport = await SocketTransport.open(target, signal, options.keepAliveMs)
       await negotiateTls(transport, use, options.tls)
+      progress.isPlain = !transport.isSecure
       const route = { target, isSecure: transport.isSecure, tls: options.tls }
-      const opened = new Session(transport, route, events)
-      await opened.startUp(options)
-      return opened
+      const session = new Session(transport, route, events)
+      await session.startUp(options)
+      await requireWanted(session, target, errand.wanted)
+      return session
     })
-    return session
   } catch (error) {
     const opened = transport as SocketTransport | null
     opened?.destroy()
@@ -131,17 +144,17 @@ async function attempt(
 }
 
 async function openEmbedded(
-  dataDirectory: string | null,
-  options: SessionOptions,
-  events: SessionEvents,
+  host: Extract<HostAddress, { kind: 'pglite' }>,
+  errand: Errand,
   deadline: Deadline,
 ): Promise<Session> {
   // Loaded here, so that nobody else pays for it or needs it installed.
   const { openPgliteTransport } = await import('./transport/pglite.ts')
-  const transport = await openPgliteTransport(dataDirectory)
+  const transport = await openPgliteTransport(host.dataDirectory)
   try {
-    const session = new Session(transport, null, events)
-    await deadline.race(() => session.startUp(options))
+    const session = new Session(transport, null, errand.events)
+    await deadline.race(() => session.startUp(errand.options))
+    await requireWanted(session, host, errand.wanted)
     return session
   } catch (error) {
     transport.destroy()
@@ -149,48 +162,18 @@ async function openEmbedded(
   }
 }
 
+async function requireWanted(session: Session, target: HostAddress, wanted: TargetSessionAttrs): Promise<void> {
+  const reason = await mismatch(session, wanted)
+  if (reason === null) return
+  await session.close({ timeoutMs: DISMISS_TIMEOUT_MS })
+  throw new TargetServerAttributeNotMatched(`connection to ${addressName(target)} failed: ${reason}`)
+}
+
 /** What the server said stays as it is; trouble on the way to it is told with the address. */
 function connectError(target: HostAddress, error: unknown): DbError {
+  if (error instanceof TargetServerAttributeNotMatched) return error
   if (error instanceof DbError && error.sqlstate !== null && !error.sqlstate.startsWith('08')) return error
   const hint = error instanceof DbError ? error.hint : undefined
   const message = `connection to ${addressName(target)} failed: ${reasonOf(error, target)}`
   return new OperationalError(message, hint === undefined ? { cause: error } : { hint, cause: error })
-}
-
-class Deadline {
-  readonly #atMs: number
-  readonly #budgetMs: number
-
-  /** @param shares among how many candidates the time left is to be divided; this is the first of them. */
-  constructor(atMs: number, shares: number, budgetMs: number) {
-    const nowMs = performance.now()
-    this.#atMs = nowMs + (atMs - nowMs) / shares
-    this.#budgetMs = budgetMs
-  }
-
-  share(shares: number): Deadline {
-    return new Deadline(this.#atMs, shares, this.#budgetMs)
-  }
-
-  /** Runs `work`, and gives up on it when time is over. The signal lets it clean up. */
-  async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController()
-    if (this.#atMs === Infinity) return work(controller.signal)
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => {
-          const error = new OperationalError(`timeout expired (connect timeout of ${this.#budgetMs} ms for all hosts)`)
-          reject(error)
-          controller.abort(error)
-        },
-        Math.max(0, this.#atMs - performance.now()),
-      )
-    })
-    try {
-      return await Promise.race([work(controller.signal), timeout])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
 }

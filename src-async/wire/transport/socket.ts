@@ -16,7 +16,6 @@ export type SocketTarget =
 const READ_BUFFER_BYTES = 64 * 1024
 /** Beyond this a direct write would mostly be partial. */
 const DIRECT_WRITE_BYTES = 64 * 1024
-const KEEP_ALIVE_DELAY_MS = 60_000
 
 const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
 
@@ -31,7 +30,7 @@ export class SocketTransport implements Transport {
   /** A direct write found the peer gone; reading goes on, since its last words may still be unread. */
   #isPeerGone = false
 
-  private constructor(target: SocketTarget) {
+  private constructor(target: SocketTarget, keepAliveMs: number | null) {
     this.target = target
     const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
     const onread = {
@@ -42,21 +41,23 @@ export class SocketTransport implements Transport {
       },
     }
     const where = target.kind === 'unix' ? { path: target.path } : { host: target.address, port: target.port }
-    this.#stream = connect({
-      ...where,
-      onread,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
-    })
+    const keepAlive = { keepAlive: keepAliveMs !== null, keepAliveInitialDelay: keepAliveMs ?? 0 }
+    this.#stream = connect({ ...where, ...keepAlive, onread, noDelay: true })
     this.#stream.on('close', () => this.#closed())
     this.#attach(this.#stream)
   }
 
-  /** Connects. Rejects with Node's error, or with the signal's reason once it aborts. */
-  static async open(target: SocketTarget, signal: AbortSignal): Promise<SocketTransport> {
+  /**
+   * Connects. Rejects with Node's error, or with the signal's reason once it aborts.
+   * @param keepAliveMs as in `SessionOptions`.
+   */
+  static async open(
+    target: SocketTarget,
+    signal: AbortSignal,
+    keepAliveMs: number | null = 0,
+  ): Promise<SocketTransport> {
     signal.throwIfAborted()
-    const transport = new SocketTransport(target)
+    const transport = new SocketTransport(target, keepAliveMs)
     const stream = transport.#stream
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => {

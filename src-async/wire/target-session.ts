@@ -1,0 +1,52 @@
+/**
+ * Whether a server is what `targetSessionAttrs` asks for. Servers from 14 on say so unasked, by ParameterStatus; older ones
+ * are asked. Meaning of the values: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
+ */
+import { ByteReader } from '../bytes/byte-reader.ts'
+import type { TargetSessionAttrs } from '../options/session-options.ts'
+import { HEADER_BYTES } from './protocol/tags.ts'
+import type { ResultSink } from './row-sink.ts'
+import type { Session } from './session.ts'
+
+/** What keeps this session from being taken, in words; null when nothing does. */
+export async function mismatch(session: Session, wanted: TargetSessionAttrs): Promise<string | null> {
+  switch (wanted) {
+    case 'read-write':
+      return (await isReadOnly(session)) ? 'the session is read-only' : null
+    case 'read-only':
+      return (await isReadOnly(session)) ? null : 'the session is not read-only'
+    case 'primary':
+      return (await isStandby(session)) ? 'the server is in hot standby mode' : null
+    case 'standby':
+      return (await isStandby(session)) ? null : 'the server is not in hot standby mode'
+    default:
+      return null
+  }
+}
+
+async function isReadOnly(session: Session): Promise<boolean> {
+  const byDefault = session.parameters.get('default_transaction_read_only')
+  const inStandby = session.parameters.get('in_hot_standby')
+  if (byDefault !== undefined && inStandby !== undefined) return byDefault === 'on' || inStandby === 'on'
+  return (await askOne(session, 'show transaction_read_only')) === 'on'
+}
+
+async function isStandby(session: Session): Promise<boolean> {
+  const inStandby = session.parameters.get('in_hot_standby')
+  if (inStandby !== undefined) return inStandby === 'on'
+  return (await askOne(session, 'select pg_catalog.pg_is_in_recovery()')) === 't'
+}
+
+/** The text of a statement's one value. */
+async function askOne(session: Session, sql: string): Promise<string> {
+  let text = ''
+  const results: ResultSink = {
+    take(bytes, start, end) {
+      const row = new ByteReader(bytes, start + HEADER_BYTES + 2, end)
+      text = row.utf8(row.int32())
+    },
+    complete() {},
+  }
+  await session.simpleQuery({ begin: null, closing: [], sql, results })
+  return text
+}
