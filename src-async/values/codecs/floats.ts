@@ -47,13 +47,19 @@ function searchShortest(value: number, size: number): number {
   // Subnormal numbers have fewer than six digits; normal ones never need a search below six.
   for (let digits = size < FLOAT4_SMALLEST_NORMAL ? 1 : 6; digits <= 9; digits += 1) {
     const nearest = nearestDecimal(size, digits, 0)
-    if (Math.fround(nearest) === size) return value < 0 ? -nearest : nearest
+    if (isMeantBy(nearest, size)) return value < 0 ? -nearest : nearest
     if (!Number.isInteger(Math.log2(size))) continue
     // Below a power of two floats lie twice as close: the next decimal above may mean it where the nearest does not.
     const above = nearestDecimal(size, digits, 1)
-    if (Math.fround(above) === size) return value < 0 ? -above : above
+    if (isMeantBy(above, size)) return value < 0 ? -above : above
   }
   return value
+}
+
+/** Whether a decimal lies nearer to a float32 than to any other. One just between two is not used, as by the server. */
+function isMeantBy(decimal: number, size: number): boolean {
+  const mirrored = decimal * 2 - size
+  return Math.fround(decimal) === size && (decimal === size || Math.fround(mirrored) !== mirrored)
 }
 
 /** The decimal of so many digits nearest to a number, `steps` of the last digit on. Of two as near, the even one. */
