@@ -1,0 +1,144 @@
+/**
+ * Puts the user's parameters in the order of the server's. All that can be wrong with them is found here, before a byte
+ * is sent, because an error of the server's would end the transaction. The array of a caller who did everything right is
+ * handed on as it is.
+ */
+import { ProgrammingError } from '../../src-async/errors/tree.ts'
+import { clip, describeValue } from '../../src-async/values/describe-value.ts'
+import { explainMarkers } from './explain-markers.ts'
+import type { RewrittenStatement } from './rewrite.ts'
+
+/** Parameters of a statement: an array for positional markers, an object or a Map for named ones. */
+export type Parameters = readonly unknown[] | NamedParameters
+
+/** An instance of a class does as well: inherited properties and getters count. */
+export type NamedParameters = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown> | object
+
+const NO_VALUES: readonly unknown[] = []
+const MOST_NAMES_SHOWN = 8
+
+/**
+ * The values for `$1`, `$2` …, not copied where the array has them in this order already.
+ * @param batchIndex the element of `executemany` these are, for the message
+ * @throws ProgrammingError when they are not an array or object, too few, too many, undefined, or lack a name.
+ */
+export function bindParameters(
+  rewritten: RewrittenStatement,
+  parameters: Parameters | null | undefined,
+  batchIndex?: number,
+): readonly unknown[] {
+  const { order, kind } = rewritten
+  if (Array.isArray(parameters)) {
+    if (parameters.length !== order.length) throw wrongCount(rewritten, parameters.length, batchIndex)
+    if (kind === 'named') throw wrongContainer(rewritten, parameters, batchIndex)
+    // Not `includes`: a hole is undefined to it too, but the number is wanted.
+    for (let index = 0; index < parameters.length; index++) {
+      if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`, batchIndex)
+    }
+    return parameters
+  }
+  if (parameters === null || parameters === undefined) {
+    if (order.length === 0) return NO_VALUES
+    throw wrongContainer(rewritten, parameters, batchIndex)
+  }
+  if (!isNamedContainer(parameters) || (kind !== 'named' && kind !== 'none')) {
+    throw wrongContainer(rewritten, parameters, batchIndex)
+  }
+  if (kind === 'named') return namedValues(rewritten, parameters, batchIndex)
+  refuseLostNames(rewritten, parameters, batchIndex)
+  return NO_VALUES
+}
+
+function namedValues(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): unknown[] {
+  const { order } = rewritten
+  const values: unknown[] = new Array(order.length)
+  for (let index = 0; index < order.length; index++) {
+    const name = order[index] as string
+    if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name, batchIndex)
+    const value = parameters instanceof Map ? parameters.get(name) : (parameters as Record<string, unknown>)[name]
+    if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`, batchIndex)
+    values[index] = value
+  }
+  return values
+}
+
+/** What every object inherits (`constructor`, `toString`) is no parameter. */
+function hasName(parameters: object, name: string): boolean {
+  if (parameters instanceof Map) return parameters.has(name)
+  return Object.hasOwn(parameters, name) || (name in parameters && !(name in Object.prototype))
+}
+
+/** Objects that are one value, and were meant to be wrapped in an array, are not looked into for names. */
+function isNamedContainer(parameters: unknown): parameters is object {
+  if (typeof parameters !== 'object' || parameters === null) return false
+  if (ArrayBuffer.isView(parameters) || parameters instanceof ArrayBuffer || parameters instanceof Date) return false
+  return !(parameters instanceof Set) && !(parameters instanceof Promise)
+}
+
+function wrongContainer(rewritten: RewrittenStatement, found: unknown, batchIndex: number | undefined): ProgrammingError {
+  const { kind, order } = rewritten
+  const place = element(batchIndex)
+  if (kind === 'named') {
+    const example = `{ ${clip(String(order[0]))}: … }`
+    const message = `${place}the statement has named markers: expected an object such as ${example}, got `
+    return new ProgrammingError(message + describeValue(found))
+  }
+  const isContainer = isNamedContainer(found)
+  const expected = kind === 'none' ? 'an array or an object of parameters' : 'an array of parameters'
+  const why = kind === 'none' ? '' : `the statement has positional markers: `
+  const hint = isContainer
+    ? `an object goes with ${namedMarker(rewritten)} markers`
+    : 'wrap it in an array, even if it is only one: [value]'
+  return new ProgrammingError(`${place}${why}expected ${expected}, got ${describeValue(found)}`, { hint })
+}
+
+function namedMarker(rewritten: RewrittenStatement): string {
+  return rewritten.style === 'named' ? ':name' : '%(name)s'
+}
+
+function wrongCount(rewritten: RewrittenStatement, given: number, batchIndex: number | undefined): ProgrammingError {
+  const { order, kind } = rewritten
+  if (kind === 'named') return wrongContainer(rewritten, new Array(given), batchIndex)
+  const markers =
+    order.length === 0
+      ? 'the statement has no parameter markers'
+      : kind === 'native'
+        ? `the statement's highest marker is $${order.length}`
+        : `the statement has ${order.length} parameter marker${order.length === 1 ? '' : 's'}`
+  const parameters = given === 1 ? '1 parameter was given' : `${given} parameters were given`
+  const hint = explainMarkers(rewritten, given)
+  return new ProgrammingError(`${element(batchIndex)}${markers}, and ${parameters}`, hint === null ? {} : { hint })
+}
+
+/** Names nobody asked for are ignored, unless the markers that would ask for them are not seen as such. */
+function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): void {
+  const count = parameters instanceof Map ? parameters.size : Object.keys(parameters).length
+  if (count === 0) return
+  const hint = explainMarkers(rewritten, count)
+  if (hint === null) return
+  throw new ProgrammingError(`${element(batchIndex)}the statement has no parameter markers, and names were given`, { hint })
+}
+
+function missingName(
+  rewritten: RewrittenStatement,
+  parameters: object,
+  name: string,
+  batchIndex: number | undefined,
+): ProgrammingError {
+  const names = parameters instanceof Map ? [...parameters.keys()].map(String) : Object.keys(parameters)
+  const shown = names.slice(0, MOST_NAMES_SHOWN).map((each) => JSON.stringify(clip(each)))
+  if (names.length > MOST_NAMES_SHOWN) shown.push('…')
+  const given = names.length === 0 ? 'the object has no properties' : `the object has ${shown.join(', ')}`
+  const marker = rewritten.style === 'named' ? `:${clip(name)}` : `%(${clip(name)})s`
+  return new ProgrammingError(`${element(batchIndex)}no value for ${marker}: ${given}`)
+}
+
+function undefinedValue(what: string, batchIndex: number | undefined): ProgrammingError {
+  return new ProgrammingError(`${element(batchIndex)}${what} is undefined`, {
+    hint: 'null is SQL NULL; undefined is nearly always a misspelled property',
+  })
+}
+
+function element(batchIndex: number | undefined): string {
+  return batchIndex === undefined ? '' : `element ${batchIndex} of executemany: `
+}

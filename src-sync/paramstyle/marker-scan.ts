@@ -1,0 +1,301 @@
+/**
+ * Finds the markers of a statement and says how its text must change to have PostgreSQL's own, `$1`. Refuses what is
+ * ambiguous; what the server would refuse anyway is left to the server, whose message is better.
+ * The rules, and why they are these: docs/decisions/parameter-markers.md.
+ */
+import { ProgrammingError } from '../../src-async/errors/tree.ts'
+import { Lexer, TOKEN, type Token, endOfDigits, endOfName, isDigit, isNamePart, isNameStart } from './lexer.ts'
+import { SliceContext } from './slice-context.ts'
+
+/** PEP 249's words. `format` is `pyformat` under another name; `$1` is understood in every style. */
+export type ParamStyle = 'pyformat' | 'format' | 'qmark' | 'numeric' | 'named'
+
+/** The units from `start` to `end` of the user's text are replaced by `text`. Edits are in order and do not touch. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
+
+/** `native` is `$1`; `positional` takes an array, `named` an object. */
+export type MarkerKind = 'none' | 'native' | 'positional' | 'named'
+
+export interface MarkerScanResult {
+  readonly kind: MarkerKind
+  /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
+  readonly order: readonly (number | string)[]
+  readonly edits: readonly Edit[]
+  readonly statementCount: number
+  /** Offset of a quote that is never closed; null when all are. */
+  readonly unterminatedAt: number | null
+}
+
+/** What Bind can carry: the count is 16 bits. */
+export const MOST_PARAMETERS = 65_535
+
+const PERCENT = 0x25
+const OPEN_PARENTHESIS = 0x28
+const COLON = 0x3a
+const QUESTION = 0x3f
+const LETTER_S = 0x73
+
+/**
+ * @param style null to find statements only: no parameters are given, so no marker is looked for.
+ * @throws ProgrammingError for a comment that is never closed, mixed kinds of markers, `%d`, too many parameters.
+ */
+export function scanMarkers(sql: string, style: ParamStyle | null, standardConformingStrings: boolean): MarkerScanResult {
+  return new MarkerScan(sql, style, standardConformingStrings).run()
+}
+
+class MarkerScan {
+  readonly #sql: string
+  readonly #lexer: Lexer
+  readonly #style: ParamStyle | null
+  readonly #isPercentStyle: boolean
+  readonly #slices: SliceContext | null
+  readonly #edits: Edit[] = []
+  readonly #names = new Map<string, number>()
+  #positionalCount = 0
+  #highestNumber = 0
+  #highestNative = 0
+  /** Offsets of the first marker of each kind, of the first `%d` or the like, of the next `%%`; -1 for none. */
+  #firstPositional = -1
+  #firstNamed = -1
+  #firstNative = -1
+  #firstBadPercent = -1
+  #nextDoublePercent = -1
+  #statementCount = 0
+  #isInStatement = false
+
+  constructor(sql: string, style: ParamStyle | null, standardConformingStrings: boolean) {
+    this.#sql = sql
+    this.#style = style
+    this.#lexer = new Lexer(sql, standardConformingStrings)
+    this.#isPercentStyle = style === 'pyformat' || style === 'format'
+    this.#slices = style === 'numeric' || style === 'named' ? new SliceContext(sql) : null
+    if (this.#isPercentStyle) this.#nextDoublePercent = sql.indexOf('%%')
+  }
+
+  run(): MarkerScanResult {
+    const lexer = this.#lexer
+    let unterminatedAt: number | null = null
+    for (;;) {
+      const token = lexer.next()
+      if (token === TOKEN.END) return this.#result(unterminatedAt)
+      if (token === TOKEN.SPACE) continue
+      if (!lexer.isTerminated) {
+        if (token === TOKEN.COMMENT) this.#refuse('the comment that begins with /* is never closed', lexer.start)
+        unterminatedAt = lexer.start
+      }
+      if (token === TOKEN.COMMENT) continue
+      if (token === TOKEN.SEMICOLON) {
+        this.#isInStatement = false
+        continue
+      }
+      if (!this.#isInStatement) {
+        this.#isInStatement = true
+        this.#statementCount++
+      }
+      if (this.#style !== null) this.#take(token)
+    }
+  }
+
+  #take(token: Token): void {
+    const lexer = this.#lexer
+    let isMarker = false
+    if (token === TOKEN.OTHER) isMarker = this.#mayBeMarker(lexer.code)
+    else if (token === TOKEN.NATIVE_PARAMETER) this.#native()
+    else if (this.#isPercentStyle && isQuoted(token)) this.#collapsePercents(lexer.start, lexer.end)
+    if (this.#slices !== null) {
+      if (isMarker) this.#slices.takeOperand()
+      else this.#slices.take(token, lexer.code, lexer.start, lexer.end)
+    }
+  }
+
+  #mayBeMarker(code: number): boolean {
+    if (this.#isPercentStyle) return code === PERCENT && this.#percent()
+    if (this.#style === 'qmark') return code === QUESTION && this.#question()
+    return code === COLON && this.#colon()
+  }
+
+  /** `%s`, `%(name)s` and `%%`; before anything but a letter it is the modulo operator, as written. */
+  #percent(): boolean {
+    const sql = this.#sql
+    const { start } = this.#lexer
+    const following = sql.charCodeAt(start + 1)
+    if (following === LETTER_S) return this.#positional(start + 2)
+    if (following === PERCENT) {
+      this.#edit(start + 2, '%')
+    } else if (following === OPEN_PARENTHESIS) {
+      const nameEnd = endOfPercentName(sql, start + 2)
+      if (nameEnd < 0) return false
+      if (sql.charCodeAt(nameEnd + 1) === LETTER_S) return this.#named(sql.slice(start + 2, nameEnd), nameEnd + 2)
+      // %(name)d, and not the remainder of a division by something in parentheses, which more than a letter follows.
+      const after = sql.charCodeAt(nameEnd + 1)
+      if (isNameStart(after) && !isNamePart(sql.charCodeAt(nameEnd + 2))) this.#badPercent(start)
+    } else if (isNameStart(following) && following < 128) {
+      this.#badPercent(start)
+    }
+    return false
+  }
+
+  /** Judged at the end: beside `$1` a `%` is only ever an operator. */
+  #badPercent(at: number): void {
+    if (this.#firstBadPercent < 0) this.#firstBadPercent = at
+  }
+
+  /** `?`, or `??` for an operator's question mark. */
+  #question(): boolean {
+    const { start } = this.#lexer
+    if (this.#sql.charCodeAt(start + 1) !== QUESTION) return this.#positional(start + 1)
+    this.#edit(start + 2, '?')
+    return false
+  }
+
+  /** `:1` or `:name`, unless the colon is a slice's, as in `a[1:n]`. */
+  #colon(): boolean {
+    const sql = this.#sql
+    const { start } = this.#lexer
+    const following = sql.charCodeAt(start + 1)
+    if (this.#style === 'numeric' ? !isDigit(following) : !isNameStart(following)) return false
+    if (this.#slices?.isAfterOperandOfSubscript === true) return false
+    if (this.#style === 'numeric') return this.#numbered(endOfDigits(sql, start + 2))
+    const end = endOfName(sql, start + 2)
+    return this.#named(sql.slice(start + 1, end), end)
+  }
+
+  #positional(end: number): boolean {
+    if (this.#firstPositional < 0) this.#firstPositional = this.#lexer.start
+    if (isDigit(this.#sql.charCodeAt(end))) {
+      const marker = this.#sql.slice(this.#lexer.start, end)
+      const hint = `the first parameter is ${marker} too; numbered markers are $1, in every paramstyle`
+      this.#refuse(`the marker ${marker} is followed by a digit`, this.#lexer.start, hint)
+    }
+    this.#positionalCount++
+    if (this.#positionalCount > MOST_PARAMETERS) this.#refuseTooMany()
+    this.#marker(end, this.#positionalCount)
+    return true
+  }
+
+  #numbered(end: number): boolean {
+    const { start } = this.#lexer
+    const number = Number(this.#sql.slice(start + 1, end))
+    if (number === 0) this.#refuse('there is no parameter :0', start, 'numbers of markers start at :1')
+    if (number > MOST_PARAMETERS) this.#refuseTooMany()
+    if (this.#firstPositional < 0) this.#firstPositional = start
+    this.#highestNumber = Math.max(this.#highestNumber, number)
+    this.#marker(end, number)
+    return true
+  }
+
+  #named(name: string, end: number): boolean {
+    if (this.#firstNamed < 0) this.#firstNamed = this.#lexer.start
+    let number = this.#names.get(name)
+    if (number === undefined) {
+      number = this.#names.size + 1
+      if (number > MOST_PARAMETERS) this.#refuseTooMany()
+      this.#names.set(name, number)
+    }
+    this.#marker(end, number)
+    return true
+  }
+
+  #native(): void {
+    const { start, end } = this.#lexer
+    if (this.#firstNative < 0) this.#firstNative = start
+    const number = Number(this.#sql.slice(start + 1, end))
+    if (number > MOST_PARAMETERS) this.#refuseTooMany()
+    this.#highestNative = Math.max(this.#highestNative, number)
+  }
+
+  /** Blanks keep a marker apart from the words beside it: `limit%s` would become the identifier `limit$1`. */
+  #marker(end: number, number: number): void {
+    const before = this.#sql.charCodeAt(this.#lexer.start - 1)
+    const opening = isNamePart(before) ? ' $' : '$'
+    this.#edit(end, isNameStart(this.#sql.charCodeAt(end)) ? `${opening}${number} ` : `${opening}${number}`)
+  }
+
+  #edit(end: number, text: string): void {
+    this.#edits.push({ start: this.#lexer.start, end, text })
+    this.#lexer.end = end
+  }
+
+  /** `%%` is one percent sign within quotes too, as it is to Python's drivers; a single one there is itself. */
+  #collapsePercents(start: number, end: number): void {
+    let at = this.#nextDoublePercent
+    if (at < 0 || at >= end) return
+    if (at < start) at = this.#sql.indexOf('%%', start)
+    while (at >= 0 && at + 2 <= end) {
+      this.#edits.push({ start: at, end: at + 2, text: '%' })
+      at = this.#sql.indexOf('%%', at + 2)
+    }
+    this.#nextDoublePercent = at
+  }
+
+  #result(unterminatedAt: number | null): MarkerScanResult {
+    this.#refuseMixture()
+    const shared = { statementCount: this.#statementCount, unterminatedAt }
+    if (this.#firstNative >= 0) return { ...shared, kind: 'native', order: counted(this.#highestNative), edits: [] }
+    if (this.#firstBadPercent >= 0) this.#refuseBadPercent(this.#firstBadPercent)
+    const edits = this.#edits
+    if (this.#firstNamed >= 0) return { ...shared, kind: 'named', order: [...this.#names.keys()], edits }
+    if (this.#firstPositional < 0) return { ...shared, kind: 'none', order: [], edits }
+    return { ...shared, kind: 'positional', order: counted(this.#positionalCount || this.#highestNumber), edits }
+  }
+
+  #refuseMixture(): void {
+    const [first, second] = [this.#firstPositional, this.#firstNamed, this.#firstNative]
+      .filter((at) => at >= 0)
+      .sort((left, right) => left - right)
+    if (first === undefined || second === undefined) return
+    const hint =
+      this.#style === 'qmark'
+        ? 'use one kind; an operator with a question mark is written ?? in this paramstyle'
+        : 'use one kind in a statement'
+    this.#refuse(`the statement mixes the markers ${this.#markerAt(first)} and ${this.#markerAt(second)}`, second, hint)
+  }
+
+  #refuseBadPercent(at: number): never {
+    const found = /^%(\([^()]*\))?./.exec(this.#sql.slice(at, at + 40))?.[0] ?? '%'
+    const hint = 'a marker is %s or %(name)s whatever its type; write %% or a blank after it for the operator'
+    this.#refuse(`${found} is not a parameter marker`, at, hint)
+  }
+
+  #refuseTooMany(): never {
+    const hint = 'pass an array and use = any(%s) or unnest(%s), or load rows with copyRecordsToTable'
+    this.#refuse(`a statement can have ${MOST_PARAMETERS} parameters at most`, this.#lexer.start, hint)
+  }
+
+  #markerAt(at: number): string {
+    return /^(%\([^()]{0,40}\)?s?|%s|\?|[:$]\w{1,40})/.exec(this.#sql.slice(at, at + 44))?.[0] ?? ''
+  }
+
+  #refuse(message: string, at: number, hint?: string): never {
+    throw statementError(message, this.#sql, at, hint)
+  }
+}
+
+/** A ProgrammingError that shows the line of the statement. @param at an offset in UTF-16 units */
+export function statementError(message: string, sql: string, at: number, hint?: string): ProgrammingError {
+  let position = 1
+  for (let unit = 0; unit < at; unit++) if ((sql.charCodeAt(unit) & 0xfc00) !== 0xdc00) position++
+  return new ProgrammingError(message, { query: sql, position, ...(hint === undefined ? {} : { hint }) })
+}
+
+function isQuoted(token: Token): boolean {
+  return token === TOKEN.STRING || token === TOKEN.QUOTED_IDENTIFIER || token === TOKEN.DOLLAR_STRING
+}
+
+/** Where the name in `%(name)s` ends; -1 when what is in the parentheses cannot be a name. */
+function endOfPercentName(sql: string, start: number): number {
+  for (let at = start; at < sql.length; at++) {
+    const unit = sql.charCodeAt(at)
+    if (unit === 0x29) return at > start ? at : -1
+    if (unit === OPEN_PARENTHESIS || unit === 0x0a) return -1
+  }
+  return -1
+}
+
+function counted(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index)
+}

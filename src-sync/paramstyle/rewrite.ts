@@ -1,0 +1,89 @@
+/**
+ * The user's statement in PostgreSQL's own markers. What was found is remembered per text, so that a statement executed
+ * in a loop is read once; reading costs far less than a round trip, so the memory is small and optional.
+ */
+import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './marker-scan.ts'
+
+export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
+
+export interface RewriteOptions {
+  /** The server's setting of that name: when off, a backslash escapes a quote in plain strings. */
+  readonly standardConformingStrings: boolean
+  /** False: the text is left as it is, markers and doubled `%%` included, and may hold several statements. */
+  readonly hasParameters: boolean
+}
+
+export interface RewrittenStatement {
+  /** The text as the user wrote it. */
+  readonly source: string
+  /** The text for the server. */
+  readonly text: string
+  readonly style: ParamStyle
+  readonly standardConformingStrings: boolean
+  readonly kind: MarkerKind
+  /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
+  readonly order: readonly (number | string)[]
+  /** How `source` became `text`. */
+  readonly edits: readonly Edit[]
+  /** Statements in the text, empty ones not counted; a SQL function's body may count for more, never for less. */
+  readonly statementCount: number
+  /** Offset in `source` of a quote that is never closed; null when all are. */
+  readonly unterminatedAt: number | null
+}
+
+/** What is remembered: that many statements, none longer or with more parameters than this. */
+const MOST_REMEMBERED = 500
+const LONGEST_REMEMBERED = 16_384
+const MOST_PARAMETERS_REMEMBERED = 100
+
+/** One map per way of reading, each from the text, oldest first. */
+const remembered = new Map<string, Map<string, RewrittenStatement>>()
+
+/**
+ * Rewrites a statement for the server.
+ * @throws ProgrammingError when markers are mixed, malformed or too many, or a comment is never closed.
+ * @example rewrite('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ */
+export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
+  if (sql.length > LONGEST_REMEMBERED) return read(sql, style, options)
+  const memory = memoryFor(style, options)
+  const known = memory.get(sql)
+  if (known !== undefined) {
+    // Only a full memory forgets, so only then does it matter which was used last.
+    if (memory.size >= MOST_REMEMBERED) {
+      memory.delete(sql)
+      memory.set(sql, known)
+    }
+    return known
+  }
+  const rewritten = read(sql, style, options)
+  if (rewritten.order.length > MOST_PARAMETERS_REMEMBERED) return rewritten
+  if (memory.size >= MOST_REMEMBERED) memory.delete(memory.keys().next().value!)
+  memory.set(sql, rewritten)
+  return rewritten
+}
+
+function memoryFor(style: ParamStyle, options: RewriteOptions): Map<string, RewrittenStatement> {
+  const escapes = options.standardConformingStrings ? '' : '\\'
+  const key = options.hasParameters ? `${style}${escapes}` : `${style}${escapes}-`
+  let memory = remembered.get(key)
+  if (memory === undefined) remembered.set(key, (memory = new Map()))
+  return memory
+}
+
+function read(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
+  const { standardConformingStrings } = options
+  const found = scanMarkers(sql, options.hasParameters ? style : null, standardConformingStrings)
+  return { source: sql, text: applyEdits(sql, found.edits), style, standardConformingStrings, ...found }
+}
+
+function applyEdits(sql: string, edits: readonly Edit[]): string {
+  if (edits.length === 0) return sql
+  let text = ''
+  let from = 0
+  for (const edit of edits) {
+    text += sql.slice(from, edit.start) + edit.text
+    from = edit.end
+  }
+  return text + sql.slice(from)
+}

@@ -1,0 +1,72 @@
+/**
+ * Tells the colon of an array slice, `a[1:n]`, from the colon of a marker, `a[:n]`, in the styles whose markers begin
+ * with one: inside the brackets of a subscript a colon right after an operand is a slice's.
+ * An array constructor, `array[1, :n]`, has no slices.
+ */
+import { TOKEN, type Token } from './lexer.ts'
+
+const OPEN_PARENTHESIS = 0x28
+const CLOSE_PARENTHESIS = 0x29
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+
+const PARENTHESIS = 0
+const SUBSCRIPT = 1
+const CONSTRUCTOR = 2
+
+/** Reserved words after which an operand is still to come. */
+const BEFORE_OPERANDS = new Set(['and', 'array', 'case', 'else', 'from', 'ilike', 'in', 'is', 'like', 'not', 'or'])
+for (const word of ['select', 'symmetric', 'then', 'to', 'when', 'where', 'between']) BEFORE_OPERANDS.add(word)
+const LONGEST_WORD = 9
+
+export class SliceContext {
+  readonly #sql: string
+  /** What encloses the current token, outermost first. */
+  readonly #enclosing: number[] = []
+  #isAfterOperand = false
+  #isAfterArrayWord = false
+
+  constructor(sql: string) {
+    this.#sql = sql
+  }
+
+  /** Whether a colon here belongs to a slice. */
+  get isAfterOperandOfSubscript(): boolean {
+    return this.#isAfterOperand && this.#enclosing.at(-1) === SUBSCRIPT
+  }
+
+  /** Notes a marker. */
+  takeOperand(): void {
+    this.#isAfterOperand = true
+    this.#isAfterArrayWord = false
+  }
+
+  /** Notes any other token but space and comments. */
+  take(token: Token, code: number, start: number, end: number): void {
+    const isAfterArrayWord = this.#isAfterArrayWord
+    this.#isAfterArrayWord = false
+    if (token === TOKEN.IDENTIFIER) {
+      const word = end - start <= LONGEST_WORD ? this.#sql.slice(start, end).toLowerCase() : ''
+      this.#isAfterArrayWord = word === 'array'
+      this.#isAfterOperand = !BEFORE_OPERANDS.has(word)
+    } else if (token !== TOKEN.OTHER) {
+      this.#isAfterOperand = token !== TOKEN.COLON_OPERATOR
+    } else {
+      this.#takeUnit(code, isAfterArrayWord)
+    }
+  }
+
+  #takeUnit(code: number, isAfterArrayWord: boolean): void {
+    const enclosing = this.#enclosing
+    if (code === OPEN_BRACKET) {
+      // Within a constructor a bracket after no operand opens an inner one: array[[1, 2], [3, 4]].
+      const isInner = !this.#isAfterOperand && enclosing.at(-1) === CONSTRUCTOR
+      enclosing.push(isAfterArrayWord || isInner ? CONSTRUCTOR : SUBSCRIPT)
+    } else if (code === OPEN_PARENTHESIS) {
+      enclosing.push(PARENTHESIS)
+    } else if (code === CLOSE_BRACKET || code === CLOSE_PARENTHESIS) {
+      enclosing.pop()
+    }
+    this.#isAfterOperand = code === CLOSE_BRACKET || code === CLOSE_PARENTHESIS
+  }
+}
