@@ -1,9 +1,8 @@
 /** Opens a connection of the async API: resolves the options, opens the session on this thread's event loop. */
 import { Connection } from './connection.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
-import { warningFromServer } from './errors/server-error.ts'
 import { createFlowContext } from './flows/flow-context.ts'
-import { type ConnectOptions, resolveOptions } from './options/options.ts'
+import { type ConnectOptions, awaitPassword, resolveOptions } from './options/options.ts'
 import { openSession } from './wire/open-session.ts'
 import type { SessionEvents } from './wire/operations.ts'
 
@@ -18,15 +17,9 @@ import type { SessionEvents } from './wire/operations.ts'
  *   await con.close()
  */
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
-  const resolved = resolveOptions(typeof dsn === 'string' ? { dsn, ...(options && { options }) } : { ...(dsn && { options: dsn }) })
-  const listeners = new Set<(notice: unknown) => void>()
-  const events: SessionEvents = {
-    notice(fields) {
-      for (const listener of listeners) listener(warningFromServer(fields))
-    },
-    notification() {},
-    parameter() {},
-  }
+  const given = await awaitPassword((typeof dsn === 'string' ? options : dsn) ?? {})
+  const resolved = resolveOptions({ options: given, ...(typeof dsn === 'string' ? { dsn } : {}) })
+  const events: SessionEvents = { notice() {}, notification() {}, parameter() {} }
   try {
     const session = await openSession(resolved.session, events)
     const context = createFlowContext(session, resolved.statementCache, null)

@@ -77,7 +77,9 @@ export class Connection {
   /** Runs a statement and returns all its rows. */
   async fetch<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<T[]> {
     requireText(sql, 'fetch')
-    return this.#run(fetchRows(this.#context, { sql, values: requireValues(values, 'fetch'), rowLimit: 0 })) as Promise<T[]>
+    return this.#run(fetchRows(this.#context, { sql, values: requireValues(values, 'fetch'), rowLimit: 0 })) as Promise<
+      T[]
+    >
   }
 
   /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
@@ -160,7 +162,9 @@ export class Connection {
   async #exclusively<T>(operation: () => Promise<T>): Promise<T> {
     if (this.isClosed) throw new InterfaceError('connection is closed')
     if (this.#isBusy) {
-      throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
+      throw new InterfaceError(
+        'another operation is in progress on this connection: await it first, or use a second one',
+      )
     }
     this.#isBusy = true
     try {

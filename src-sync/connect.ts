@@ -4,8 +4,7 @@ import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
 import { type ConnectOptions as CoreOptions, resolveOptions } from '../src-async/options/options.ts'
-import { BlockingSession } from '../worker/blocking-session.ts'
-import { DEFAULT_RING_BYTES, MIN_RING_BYTES } from '../worker/channel/layout.ts'
+import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
 import { Connection, requireStyle } from './connection.ts'
 import { Engine, call } from './engine.ts'
 import type { ParamStyle } from './paramstyle/rewrite.ts'
@@ -77,7 +76,7 @@ function requireBoolean(value: unknown, name: string): boolean | undefined {
 }
 
 function requireRingBytes(value: unknown): number {
-  if (value === undefined) return DEFAULT_RING_BYTES
+  if (value === undefined) return DEFAULT_CHANNEL.ringBytes
   const isPowerOfTwo = typeof value === 'number' && Number.isSafeInteger(value) && (value & (value - 1)) === 0
   if (isPowerOfTwo && value >= MIN_RING_BYTES && value <= 1 << 30) return value
   throw new ProgrammingError(`connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${String(value)}`)

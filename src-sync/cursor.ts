@@ -58,7 +58,9 @@ export class Cursor<T = Row> {
   get description(): readonly Column[] | null {
     const columns = this.#current?.columns
     if (columns === undefined || columns === null) return null
-    this.#columns ??= columns.map((column) => new Column(column, this.#engine.context.registry.typeName(column.typeOid)))
+    this.#columns ??= columns.map(
+      (column) => new Column(column, this.#engine.context.registry.typeName(column.typeOid)),
+    )
     return this.#columns
   }
 

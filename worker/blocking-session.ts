@@ -32,6 +32,7 @@ import type {
 import type { Column, ResultSink, RowSink } from '../src-async/wire/row-sink.ts'
 import {
   DEFAULT_RING_BYTES,
+  MIN_RING_BYTES,
   RECORD,
   REQUEST_MAX_BYTES,
   type RecordKind,
@@ -65,6 +66,8 @@ export interface ChannelOptions {
   /** Bytes of the response ring, a power of two. */
   readonly ringBytes: number
 }
+
+export { MIN_RING_BYTES }
 
 export const DEFAULT_CHANNEL: ChannelOptions = { ringBytes: DEFAULT_RING_BYTES }
 

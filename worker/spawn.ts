@@ -89,7 +89,8 @@ export class WorkerHost {
     const length = Atomics.load(this.#words, HOST.deathTextBytes)
     const text = Buffer.from(this.#shared, DEATH_TEXT_OFFSET, length).utf8Slice(0, length)
     const [firstLine = ''] = text.split('\n')
-    const reason = firstLine === '' ? 'it ended without a word, which is what running out of memory looks like' : firstLine
+    const reason =
+      firstLine === '' ? 'it ended without a word, which is what running out of memory looks like' : firstLine
     return new OperationalError(`the worker that hosts the connection has died: ${reason}`, {
       sqlstate: '08006',
       ...(text === '' ? {} : { cause: remote(text) }),
@@ -120,9 +121,12 @@ export class WorkerHost {
       return this.#call(call)
     } catch (error) {
       if (this.isDead) throw this.obituary()
-      throw new OperationalError(`the worker did not answer: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      })
+      throw new OperationalError(
+        `the worker did not answer: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          cause: error,
+        },
+      )
     } finally {
       Atomics.store(this.#words, HOST.controlDue, 0)
     }

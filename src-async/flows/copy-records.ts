@@ -29,12 +29,17 @@ const TRAILER = -1
 
 /** Learns the columns' types and opens the COPY. @throws what the server says of the table or its columns. */
 export function* startCopy(context: FlowContext, target: CopyTarget): Flow<RecordEncoder> {
-  const table = target.schema === undefined ? quoteIdentifier(target.table) : quoteIdentifier(target.schema, target.table)
+  const table =
+    target.schema === undefined ? quoteIdentifier(target.table) : quoteIdentifier(target.schema, target.table)
   const names = target.columns?.map((name) => quoteIdentifier(name)).join(', ')
   try {
     const { statement } = yield* resolveStatement(context, `select ${names ?? '*'} from ${table} limit 0`, [])
     const columns = statement.columns ?? []
-    const encoder = new RecordEncoder(context.out, columns, columns.map((column) => binaryCodec(context, column)))
+    const encoder = new RecordEncoder(
+      context.out,
+      columns,
+      columns.map((column) => binaryCodec(context, column)),
+    )
     const list = names === undefined ? '' : ` (${names})`
     const where = target.where === undefined ? '' : ` WHERE ${target.where}`
     yield* ask('copyInStart', {

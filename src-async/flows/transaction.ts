@@ -3,7 +3,7 @@
  * ROLLBACK and no error, so every tag is looked at; a connection lost during COMMIT leaves the outcome unknown, which is
  * an error class of its own.
  */
-import { DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
+import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
@@ -85,7 +85,9 @@ export function* openScope(context: FlowContext, options: TransactionOptions): F
     return { savepoint: null }
   }
   if (begin !== 'BEGIN') {
-    throw new ProgrammingError('transaction: a transaction is open already; a nested one is a savepoint and takes no options')
+    throw new ProgrammingError(
+      'transaction: a transaction is open already; a nested one is a savepoint and takes no options',
+    )
   }
   const savepoint = `syncpg_${context.scopeDepth}`
   yield* runCommand(context, `SAVEPOINT ${savepoint}`)
@@ -101,7 +103,9 @@ export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
     const wasNeeded = context.scopeBegin === null
     context.scopeBegin = null
     if (!wasNeeded) return
-    throw new ProgrammingError('transaction: it was ended inside its own function, by SQL; its outcome is not ours to tell')
+    throw new ProgrammingError(
+      'transaction: it was ended inside its own function, by SQL; its outcome is not ours to tell',
+    )
   }
   if (savepoint === null) {
     yield* commit(context)

@@ -2,7 +2,7 @@
  * Requests and replies as bytes. What is hot (`execute`) is written by hand; the rest is a JSON head and a payload of
  * bytes. Sinks do not cross: the rows of a request come back as records of the ring.
  */
-import { ByteReader } from '../../src-async/bytes/byte-reader.ts'
+import type { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
 import type {
@@ -61,8 +61,12 @@ export function writeOpen(out: ByteWriter, options: SessionOptions): void {
 function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
   const { name, rowLimit, parse, begin, closing, bind } = request
   const hasHead = parse !== null || begin !== null || closing.length > 0
-  out.cstring(name).int32(rowLimit).uint8(hasHead ? HAS_HEAD : 0)
-  if (hasHead) writeHead(out, { begin, closing, parse: parse && { sql: parse.sql, parameterTypes: parse.parameterTypes } })
+  out
+    .cstring(name)
+    .int32(rowLimit)
+    .uint8(hasHead ? HAS_HEAD : 0)
+  if (hasHead)
+    writeHead(out, { begin, closing, parse: parse && { sql: parse.sql, parameterTypes: parse.parameterTypes } })
   out.bytes(bind)
 }
 

@@ -1,0 +1,87 @@
+/** What the main thread learns, and how soon, when the worker it waits for dies or never starts. */
+import { fileURLToPath } from 'node:url'
+
+import { describe, expect, test } from 'vitest'
+
+import { runScript } from '../support/run-script.ts'
+import { sharedServer } from '../support/shared-server.ts'
+
+const DYING_WORKER = fileURLToPath(new URL('fixtures/dying-worker.js', import.meta.url))
+
+/** Waits in a statement for a worker that dies, then connects again with a healthy one. */
+const SCRIPT = `
+import * as db from 'syncpg'
+const con = db.connect(process.env.DSN)
+delete process.env.SYNCPG_WORKER
+const started = performance.now()
+try {
+  con.execute('select pg_sleep(30)')
+  console.log('no error')
+} catch (error) {
+  console.log(JSON.stringify({
+    isOperational: error instanceof db.OperationalError,
+    message: error.message,
+    stack: error.stack.split('\\n')[1],
+    ms: performance.now() - started,
+    closed: con.closed,
+  }))
+}
+const again = db.connect(process.env.DSN)
+console.log(again.execute('select 42').fetchone()[0])
+`
+
+describe('a worker that dies while a statement runs', () => {
+  test.each([
+    ['throw', 'a bug struck the worker', 2000],
+    ['exit', 'exited with code 7', 2000],
+  ])('by %s is an OperationalError at once, and the next connection has a new worker', async (how, words, limitMs) => {
+    const run = await runScript(SCRIPT, {
+      env: { DSN: sharedServer().dsn(), SYNCPG_WORKER: DYING_WORKER, SYNCPG_TEST_DEATH: `${how}:700` },
+    })
+    const [report = '', next] = run.stdout.split('\n')
+    const told = JSON.parse(report) as Record<string, unknown>
+    expect(told).toMatchObject({ isOperational: true, closed: true })
+    expect(told['message']).toContain(words)
+    expect(told['message']).not.toContain('\n')
+    expect(told['stack']).toContain('[eval1]:8')
+    expect(told['ms']).toBeLessThan(limitMs)
+    expect([next, run.status]).toEqual(['42', 0])
+  })
+
+  test('by running out of memory is an OperationalError within bounded time', async () => {
+    const run = await runScript(SCRIPT, {
+      // The limit of the heap is inherited by the worker; filling it takes most of the time.
+      nodeOptions: ['--max-old-space-size=64'],
+      env: { DSN: sharedServer().dsn(), SYNCPG_WORKER: DYING_WORKER, SYNCPG_TEST_DEATH: 'memory:300' },
+    })
+    const [report = '', next] = run.stdout.split('\n')
+    expect(JSON.parse(report)).toMatchObject({ isOperational: true, closed: true })
+    expect([next, run.status]).toEqual(['42', 0])
+  })
+})
+
+describe('a worker that does not start', () => {
+  test('because its file is missing says what to do', async () => {
+    const run = await runScript(
+      `import * as db from 'syncpg'
+       try { db.connect('pglite:') } catch (error) { console.log(error.name + ': ' + error.message) }`,
+      { env: { SYNCPG_WORKER: '/nowhere/worker.js' } },
+    )
+    expect(run.stdout).toMatch(
+      /^OperationalError: the worker's file is missing: \/nowhere\/worker\.js\nHINT: .*SYNCPG_WORKER/,
+    )
+    expect(run.status).toBe(0)
+  })
+
+  test('because it throws while loading is an OperationalError with its words', async () => {
+    const fixture = fileURLToPath(new URL('fixtures/broken-worker.js', import.meta.url))
+    const run = await runScript(
+      `import * as db from 'syncpg'
+       try { db.connect('pglite:') } catch (error) { console.log(error.name + ': ' + error.message) }`,
+      { env: { SYNCPG_WORKER: fixture } },
+    )
+    expect(run.stdout).toMatch(/^OperationalError: .*this worker is broken/)
+    expect(run.elapsedMs).toBeLessThan(10_000)
+    expect(run.status).toBe(0)
+  })
+})
