@@ -19,38 +19,46 @@ export class ByteWriter {
     this.#view = viewOf(this.#bytes)
   }
 
+  // The room comes first, in a statement of its own: making it may replace the view.
   uint8(value: number): this {
-    this.#view.setUint8(this.#advance(1), value)
+    const start = this.#advance(1)
+    this.#view.setUint8(start, value)
     return this
   }
 
   int16(value: number): this {
-    this.#view.setInt16(this.#advance(2), value)
+    const start = this.#advance(2)
+    this.#view.setInt16(start, value)
     return this
   }
 
   int32(value: number): this {
-    this.#view.setInt32(this.#advance(4), value)
+    const start = this.#advance(4)
+    this.#view.setInt32(start, value)
     return this
   }
 
   uint32(value: number): this {
-    this.#view.setUint32(this.#advance(4), value)
+    const start = this.#advance(4)
+    this.#view.setUint32(start, value)
     return this
   }
 
   int64(value: bigint): this {
-    this.#view.setBigInt64(this.#advance(8), value)
+    const start = this.#advance(8)
+    this.#view.setBigInt64(start, value)
     return this
   }
 
   float32(value: number): this {
-    this.#view.setFloat32(this.#advance(4), value)
+    const start = this.#advance(4)
+    this.#view.setFloat32(start, value)
     return this
   }
 
   float64(value: number): this {
-    this.#view.setFloat64(this.#advance(8), value)
+    const start = this.#advance(8)
+    this.#view.setFloat64(start, value)
     return this
   }
 
