@@ -54,7 +54,7 @@ export class CopyInState {
   /** @throws what the server ended the COPY with, if it did. */
   write(bytes: Uint8Array): void {
     const state = this.#requireCopy('copyInData')
-    if (state.kind === 'hoarding') state.chunks.push(bytes.slice())
+    if (state.kind === 'hoarding') state.chunks.push(new Uint8Array(bytes))
     else writeCopyData(this.#conversation.link.out, bytes)
   }
 

@@ -38,6 +38,8 @@ import { startup, type BackendKey, type StartupRequest } from './protocol/startu
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
+/** Short enough to be one pause for a person, long enough that no healthy server is still on its way. */
+const CANCEL_REPEAT_DELAYS_MS = [200, 1000, 5000]
 const NO_KEY: BackendKey = { backendPid: 0, secret: new Uint8Array(0) }
 
 export class Session implements Operations, TransportEvents {
@@ -49,6 +51,7 @@ export class Session implements Operations, TransportEvents {
   /** null where the transport has no cancel. */
   readonly #cancelRoute: CancelRoute | null
   #key = NO_KEY
+  #cancelTimer: NodeJS.Timeout | undefined
   #closing: Promise<Nothing> | null = null
   #whenClosed: (() => void) | null = null
 
@@ -109,13 +112,14 @@ export class Session implements Operations, TransportEvents {
   }
 
   execute(request: ExecuteRequest): Promise<ExecuteReply> {
-    // Its bytes are only lent until this returns; an exchange that waits for the line reads them later.
-    const own = this.#conversation.isHeld ? { ...request, bind: request.bind.slice() } : request
+    // Its bytes are only lent until this returns; an exchange that waits for the line reads them later. Not `slice`,
+    // which of a Buffer makes a window.
+    const own = this.#conversation.isHeld ? { ...request, bind: new Uint8Array(request.bind) } : request
     return this.#run(execute(this.#conversation.link, own), false)
   }
 
   executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
-    const own = this.#conversation.isHeld ? { ...request, binds: request.binds.slice() } : request
+    const own = this.#conversation.isHeld ? { ...request, binds: new Uint8Array(request.binds) } : request
     return this.#run(executeMany(this.#conversation.link, own), false)
   }
 
@@ -149,7 +153,9 @@ export class Session implements Operations, TransportEvents {
     }
     if (!this.canCancel)
       throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
-    await requestCancel(this.#cancelRoute, this.#key)
+    // Nothing runs, and the request could only hit what comes next.
+    if (this.#conversation.current === null) return NOTHING
+    await this.#cancelCurrent(this.#cancelRoute, 0)
     return NOTHING
   }
 
@@ -176,7 +182,7 @@ export class Session implements Operations, TransportEvents {
     const error = this.#conversation.receive(bytes, start, end)
     if (error !== null) this.#breakOff(error)
     else if (this.#conversation.hasOutgoing) this.#flush()
-    else if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
+    else this.#settle()
   }
 
   drain(): void {
@@ -198,6 +204,38 @@ export class Session implements Operations, TransportEvents {
     })
   }
 
+  /**
+   * Sends a cancel request and lets nothing new start until the server has taken it: it must not hit a later statement.
+   * The server drops a request that overtakes the statement it is meant for, so while that one is still waiting for its
+   * answer the request is sent again, a few times.
+   */
+  async #cancelCurrent(route: CancelRoute, attempt: number): Promise<void> {
+    const exchange = this.#conversation.current
+    this.#conversation.hold()
+    try {
+      await requestCancel(route, this.#key)
+    } finally {
+      this.#conversation.release()
+      this.#flush()
+      this.#settle()
+      const delayMs = CANCEL_REPEAT_DELAYS_MS[attempt]
+      clearTimeout(this.#cancelTimer)
+      if (delayMs !== undefined && this.#isRunning(exchange)) {
+        this.#cancelTimer = setTimeout(() => {
+          if (this.#isRunning(exchange)) this.#cancelCurrent(route, attempt + 1).catch(() => {})
+        }, delayMs)
+      }
+    }
+  }
+
+  #isRunning(exchange: object | null): boolean {
+    return exchange !== null && exchange === this.#conversation.current && this.#lifecycle.isOpen
+  }
+
+  #settle(): void {
+    if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
+  }
+
   /** False when the transport asks to wait. */
   #flush(): boolean {
     if (!this.#conversation.hasOutgoing) return true
@@ -207,6 +245,7 @@ export class Session implements Operations, TransportEvents {
   #breakOff(error: DbError): void {
     this.#conversation.breakOff(error)
     this.#copy.drain()
+    clearTimeout(this.#cancelTimer)
     if (this.#lifecycle.isEnded) return
     this.#lifecycle.move('broken')
     this.#transport.destroy()

@@ -185,6 +185,23 @@ describe('pipelined exchanges', () => {
   })
 })
 
+describe('a held line', () => {
+  test('lets nothing be written until it is released', () => {
+    const harness = new Harness()
+    const ask = (): Outcome => harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
+    const running = ask()
+    expect(harness.sent()).toBe('BES')
+    harness.conversation.hold()
+    const waiting = ask()
+    harness.hear(Buffer.concat([bindComplete, complete('SELECT 1'), ready()]))
+    expect([running.endings, waiting.endings, harness.sent()]).toEqual([1, 0, ''])
+    harness.conversation.release()
+    expect(harness.sent()).toBe('BES')
+    harness.hear(Buffer.concat([bindComplete, complete('SELECT 2'), ready()]))
+    expect(waiting.reply).toEqual({ tag: 'SELECT 2' })
+  })
+})
+
 describe('Parse and Describe', () => {
   test('gives parameter types and columns', () => {
     const outcomes = outcomesOfCuts(

@@ -40,6 +40,7 @@ export class Conversation implements FrameHandler {
   /** Why nothing goes any more. */
   #broken: DbError | null = null
   #wasReady = false
+  #holds = 0
   /** The server's word at the last ReadyForQuery. */
   transactionStatus: TransactionStatus = 'I'
 
@@ -57,13 +58,18 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
+  /** Stands for the exchange that gets the messages now, to be compared with later; null when there is none. */
+  get current(): object | null {
+    return this.#started[0] ?? null
+  }
+
   get isIdle(): boolean {
     return this.#started.length === 0 && this.#waiting.length === 0
   }
 
   /** Whether an exchange started now would wait before it writes its request. */
   get isHeld(): boolean {
-    return this.#waiting.length > 0 || (this.#started.at(-1)?.holdsLine ?? false)
+    return this.#waiting.length > 0 || this.#isLineTaken
   }
 
   get hasOutgoing(): boolean {
@@ -84,6 +90,17 @@ export class Conversation implements FrameHandler {
     if (this.#broken !== null) reject(this.#broken)
     else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
+  }
+
+  /** Lets no further request be written until `release`; what is asked meanwhile waits. */
+  hold(): void {
+    this.#holds++
+  }
+
+  /** There may be new bytes to send afterwards. */
+  release(): void {
+    this.#holds--
+    this.#writeWaiting()
   }
 
   /** What is to be sent: whole messages, valid until the next call of `start` or `receive`. */
@@ -187,6 +204,14 @@ export class Conversation implements FrameHandler {
     this.#link.isFollowed = this.#started.length > 1
   }
 
+  get #isLineTaken(): boolean {
+    return this.#holds > 0 || (this.#started.at(-1)?.holdsLine ?? false)
+  }
+
+  #writeWaiting(): void {
+    while (this.#waiting.length > 0 && !this.#isLineTaken) this.#writeRequest(this.#waiting.shift()!)
+  }
+
   /** Resumes the current exchange with a control message. */
   #step(tag: number): void {
     const current = this.#started[0]
@@ -229,9 +254,7 @@ export class Conversation implements FrameHandler {
     this.#link.rows = null
     if (error === null) current.resolve(reply as never)
     else current.reject(error)
-    while (this.#waiting.length > 0 && !(this.#started.at(-1)?.holdsLine ?? false)) {
-      this.#writeRequest(this.#waiting.shift()!)
-    }
+    this.#writeWaiting()
   }
 
   /** The current exchange will fail with this at ReadyForQuery. Before the first one there is nothing to wait for. */

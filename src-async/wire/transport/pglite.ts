@@ -74,7 +74,7 @@ export class PgliteTransport implements Transport {
 
   write(bytes: Uint8Array): boolean {
     if (this.#isEnding) return true
-    this.#flights.push(bytes.slice())
+    this.#flights.push(new Uint8Array(bytes))
     // PGlite answers within the call that asks. One turn later nobody is in the middle of anything.
     if (!this.#isRunning) {
       this.#isRunning = true
