@@ -60,11 +60,16 @@ function parseUri(rest: string): Dsn {
   const queryStart = tail.indexOf('?')
   const path = queryStart < 0 ? tail : tail.slice(0, queryStart)
   addPair(values, 'dbname', 'dbname', decode(path.slice(1), 'database name'))
-  // The authority and the path are stronger than the query.
+  // As in libpq the query is stronger than what stands before it: hosted databases put a socket's folder there.
   const fromQuery = parseQuery(queryStart < 0 ? '' : tail.slice(queryStart + 1))
-  for (const [keyword, value] of fromQuery) if (!values.has(keyword)) values.set(keyword, value)
+  for (const [keyword, value] of fromQuery) values.set(keyword, value)
   if (authority === '') return { values, hosts: null }
-  const hosts = splitAuthority(authority).map((spec) => parseAuthorityHost(spec))
+  let hosts = splitAuthority(authority).map((spec) => parseAuthorityHost(spec))
+  if (fromQuery.has('port')) hosts = hosts.map(({ host }) => ({ host, port: null }))
+  if (fromQuery.has('host')) {
+    if (hosts.some(({ port }) => port !== null)) values.set('port', hosts.map(({ port }) => port ?? '').join(','))
+    return { values, hosts: null }
+  }
   if (hosts.length === 1 && hosts[0]?.host === '') {
     // `postgres://:5433/`: a port without a host.
     if (hosts[0].port !== null) values.set('port', hosts[0].port)

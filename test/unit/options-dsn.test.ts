@@ -82,12 +82,20 @@ const cases: readonly Case[] = [
   ['dbname over database', 'postgres://user@host?dbname=a&database=b', {}, {}, 'user:-@host:5432/a'],
   ['the last of a repeated parameter', 'postgres://host?user=a&user=b', {}, {}, 'b:-@host:5432/b'],
   [
-    'the authority over the query',
+    'the query over what stands before it',
     'postgres://a:pa@host:1/da?user=b&password=pb&host=hb&port=2&dbname=db',
     {},
     {},
-    'a:pa@host:1/da',
+    'b:pb@hb:2/db',
   ],
+  [
+    'a host in the query keeps the port of the authority',
+    'postgres://u@h:7/d?host=/run/db',
+    {},
+    {},
+    'u:-@/run/db/.s.PGSQL.7/d',
+  ],
+  ['a port in the query is for the hosts of the authority', 'postgres://u@h1:1,h2/d?port=9', {}, {}, 'u:-@h1:9,h2:9/d'],
   ['an empty value is no value', 'postgres://host?user=&dbname=', {}, env, 'u:-@host:5432/u'],
   [
     'percent-encoding everywhere',
