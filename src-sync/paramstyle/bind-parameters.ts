@@ -75,7 +75,11 @@ function isNamedContainer(parameters: unknown): parameters is object {
   return !(parameters instanceof Set) && !(parameters instanceof Promise)
 }
 
-function wrongContainer(rewritten: RewrittenStatement, found: unknown, batchIndex: number | undefined): ProgrammingError {
+function wrongContainer(
+  rewritten: RewrittenStatement,
+  found: unknown,
+  batchIndex: number | undefined,
+): ProgrammingError {
   const { kind, order } = rewritten
   const place = element(batchIndex)
   if (kind === 'named') {
@@ -116,7 +120,9 @@ function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batc
   if (count === 0) return
   const hint = explainMarkers(rewritten, count)
   if (hint === null) return
-  throw new ProgrammingError(`${element(batchIndex)}the statement has no parameter markers, and names were given`, { hint })
+  throw new ProgrammingError(`${element(batchIndex)}the statement has no parameter markers, and names were given`, {
+    hint,
+  })
 }
 
 function missingName(

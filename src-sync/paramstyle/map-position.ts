@@ -8,7 +8,10 @@ import type { RewrittenStatement } from './rewrite.ts'
  * @param position of the server's error, in `rewritten.text`
  * @returns the position in `rewritten.source`: of the marker's first character where the server means the parameter.
  */
-export function mapPosition(rewritten: Pick<RewrittenStatement, 'source' | 'text' | 'edits'>, position: number): number {
+export function mapPosition(
+  rewritten: Pick<RewrittenStatement, 'source' | 'text' | 'edits'>,
+  position: number,
+): number {
   const { source, text, edits } = rewritten
   if (edits.length === 0) return position
   const offset = offsetOfPosition(text, position)

@@ -43,7 +43,11 @@ const LETTER_S = 0x73
  * @param style null to find statements only: no parameters are given, so no marker is looked for.
  * @throws ProgrammingError for a comment that is never closed, mixed kinds of markers, `%d`, too many parameters.
  */
-export function scanMarkers(sql: string, style: ParamStyle | null, standardConformingStrings: boolean): MarkerScanResult {
+export function scanMarkers(
+  sql: string,
+  style: ParamStyle | null,
+  standardConformingStrings: boolean,
+): MarkerScanResult {
   return new MarkerScan(sql, style, standardConformingStrings).run()
 }
 

@@ -1,0 +1,147 @@
+/**
+ * One column of a cursor's `description`: PEP 249's sequence of seven, with names. Computed from what RowDescription
+ * says; source of truth for the type modifiers: PostgreSQL, src/backend/utils/adt (numeric.c, varchar.c, timestamp.c).
+ */
+import { inspect } from 'node:util'
+import {
+  BIT_OID,
+  BPCHAR_OID,
+  INTERVAL_OID,
+  NUMERIC_OID,
+  TIMESTAMPTZ_OID,
+  TIMESTAMP_OID,
+  TIMETZ_OID,
+  TIME_OID,
+  VARBIT_OID,
+  VARCHAR_OID,
+} from '../src-async/values/oids.ts'
+import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
+import type { TypeObject } from './type-objects.ts'
+
+/** Bytes of a varlena header, which the modifiers of `varchar`, `char` and `numeric` count in. */
+const HEADER_BYTES = 4
+/** An interval's modifier when no precision is given. */
+const FULL_PRECISION = 0xffff
+
+/** PEP 249's seven items in order. */
+type ColumnItems = [
+  name: string,
+  typeCode: number,
+  displaySize: number | null,
+  internalSize: number | null,
+  precision: number | null,
+  scale: number | null,
+  nullOk: null,
+]
+
+export class Column {
+  readonly name: string
+  /** The type's OID; compare it with `db.NUMBER.equals(column.typeCode)` or `column.is(db.NUMBER)`. */
+  readonly typeCode: number
+  /** The n of `varchar(n)`, `char(n)`, `bit(n)`. */
+  readonly displaySize: number | null
+  /** Bytes of a value of a fixed size. */
+  readonly internalSize: number | null
+  /** Digits of a `numeric(p, s)`, or decimals of the seconds of `timestamp(p)` and its like. */
+  readonly precision: number | null
+  /** Decimals of a `numeric(p, s)`; negative where it rounds to tens or hundreds. */
+  readonly scale: number | null
+  /** Always null: the server does not say. */
+  readonly nullOk: null = null
+  /** `int4`, `timestamptz`, `text[]`. */
+  readonly typeName: string
+  /** The table the column comes from, 0 for an expression. */
+  readonly tableOid: number
+  /** Its number in that table, from 1; 0 for an expression. */
+  readonly tableColumn: number
+  /** pg_attribute.atttypmod; -1 for none. */
+  readonly typmod: number
+
+  // Accessors of the prototype, below, so that a column prints its names and not all of it twice.
+  declare readonly 0: string
+  declare readonly 1: number
+  declare readonly 2: number | null
+  declare readonly 3: number | null
+  declare readonly 4: number | null
+  declare readonly 5: number | null
+  declare readonly 6: null
+
+  constructor(column: WireColumn, typeName: string) {
+    const { typeOid, typeModifier } = column
+    this.name = column.name
+    this.typeCode = typeOid
+    this.displaySize = displaySizeOf(typeOid, typeModifier)
+    this.internalSize = column.typeSize >= 0 ? column.typeSize : null
+    this.precision = precisionOf(typeOid, typeModifier)
+    this.scale = scaleOf(typeOid, typeModifier)
+    this.typeName = typeName
+    this.tableOid = column.tableOid
+    this.tableColumn = column.tableColumn
+    this.typmod = typeModifier
+  }
+
+  get length(): 7 {
+    return 7
+  }
+
+  /** Whether the column's type belongs to a kind: `column.is(db.NUMBER)`. */
+  is(kind: TypeObject): boolean {
+    return kind.equals(this.typeCode)
+  }
+
+  [Symbol.iterator](): IterableIterator<ColumnItems[number]> {
+    return itemsOf(this)[Symbol.iterator]()
+  }
+
+  [inspect.custom](): string {
+    return `<Column ${inspect(this.name)} ${this.#type()}>`
+  }
+
+  #type(): string {
+    const { typeName, displaySize, precision, scale } = this
+    const modifiers = [displaySize ?? precision, scale].filter((item) => item !== null)
+    return modifiers.length === 0 ? typeName : `${typeName}(${modifiers.join(',')})`
+  }
+}
+
+for (let index = 0; index < 7; index++) {
+  Object.defineProperty(Column.prototype, index, {
+    get(this: Column) {
+      return itemsOf(this)[index]
+    },
+    configurable: true,
+  })
+}
+
+function itemsOf(column: Column): ColumnItems {
+  const { name, typeCode, displaySize, internalSize, precision, scale, nullOk } = column
+  return [name, typeCode, displaySize, internalSize, precision, scale, nullOk]
+}
+
+function displaySizeOf(oid: number, modifier: number): number | null {
+  if (oid === VARCHAR_OID || oid === BPCHAR_OID) return modifier >= HEADER_BYTES ? modifier - HEADER_BYTES : null
+  return (oid === BIT_OID || oid === VARBIT_OID) && modifier >= 0 ? modifier : null
+}
+
+function precisionOf(oid: number, modifier: number): number | null {
+  if (modifier < 0) return null
+  switch (oid) {
+    case NUMERIC_OID:
+      return modifier >= HEADER_BYTES ? ((modifier - HEADER_BYTES) >> 16) & 0xffff : null
+    case TIME_OID:
+    case TIMETZ_OID:
+    case TIMESTAMP_OID:
+    case TIMESTAMPTZ_OID:
+      return modifier
+    case INTERVAL_OID:
+      return (modifier & 0xffff) === FULL_PRECISION ? null : modifier & 0xffff
+    default:
+      return null
+  }
+}
+
+function scaleOf(oid: number, modifier: number): number | null {
+  if (oid !== NUMERIC_OID || modifier < HEADER_BYTES) return null
+  // Eleven bits with a sign since version 15; before it never above 1000, so the reading is the same.
+  return (((modifier - HEADER_BYTES) & 0x7ff) ^ 0x400) - 0x400
+}

@@ -1,0 +1,99 @@
+/**
+ * PEP 249's constructors, with its argument order: months count from 1, ticks are seconds since 1970. `Date` here is the
+ * specification's, the language's own is `globalThis.Date`.
+ */
+import { DataError } from '../src-async/errors/tree.ts'
+import { isDate } from '../src-async/values/calendar.ts'
+import { describeValue } from '../src-async/values/describe-value.ts'
+import { PgDate } from '../src-async/values/pg-date.ts'
+import { PgTime } from '../src-async/values/pg-time.ts'
+import { PgTimestamp } from '../src-async/values/pg-timestamp.ts'
+
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/**
+ * A calendar date, for `date` columns.
+ * @throws DataError when there is no such day.
+ * @example db.Date(2002, 12, 25)
+ */
+export function Date(year: number, month: number, day: number): PgDate {
+  return new PgDate(year, month, day)
+}
+
+/**
+ * A time of day, for `time` columns.
+ * @throws DataError when there is no such time.
+ */
+export function Time(hour: number, minute: number, second = 0, microsecond = 0): PgTime {
+  return new PgTime(hour, minute, second, microsecond)
+}
+
+/**
+ * Date and time of day, for `timestamp` columns: a `Date` with these fields in UTC, whatever the zone of this machine. A
+ * `timestamptz` column takes it as that instant.
+ * @throws DataError when there is no such day or time.
+ */
+export function Timestamp(
+  year: number,
+  month: number,
+  day: number,
+  hour = 0,
+  minute = 0,
+  second = 0,
+  microsecond = 0,
+): globalThis.Date {
+  if (!isDate(year, month, day)) throw new DataError(`there is no date with year ${year}, month ${month}, day ${day}`)
+  const time = new PgTime(hour, minute, second, microsecond)
+  const result = new globalThis.Date(0)
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  result.setUTCFullYear(year, month - 1, day)
+  result.setUTCHours(time.hour, time.minute, time.second, Math.floor(microsecond / 1000))
+  return withMicroseconds(result.getTime(), microsecond % 1000)
+}
+
+/** The local calendar date at a number of seconds since 1970. @throws DataError when it is no instant. */
+export function DateFromTicks(ticks: number): PgDate {
+  const local = instant(ticks, 'DateFromTicks')
+  return new PgDate(local.getFullYear(), local.getMonth() + 1, local.getDate())
+}
+
+/** The local time of day, in whole seconds, at a number of seconds since 1970. @throws DataError when it is no instant. */
+export function TimeFromTicks(ticks: number): PgTime {
+  const local = instant(ticks, 'TimeFromTicks')
+  return new PgTime(local.getHours(), local.getMinutes(), local.getSeconds())
+}
+
+/** The instant a number of seconds after 1970, to the microsecond. @throws DataError when it is no instant. */
+export function TimestampFromTicks(ticks: number): globalThis.Date {
+  instant(ticks, 'TimestampFromTicks')
+  const microseconds = Math.round(ticks * 1e6)
+  const milliseconds = Math.floor(microseconds / 1000)
+  return withMicroseconds(milliseconds, microseconds - milliseconds * 1000)
+}
+
+/**
+ * Bytes, for `bytea` columns. Views and buffers are shared, not copied; a string gives its UTF-8.
+ * @throws DataError for anything else, and for a string with half of a surrogate pair, which has no UTF-8.
+ */
+export function Binary(value: string | ArrayBufferView | ArrayBufferLike): Buffer {
+  if (typeof value === 'string') {
+    if (LONE_SURROGATE.test(value))
+      throw new DataError('Binary(): the string has half of a surrogate pair, which has no UTF-8')
+    return Buffer.from(value, 'utf8')
+  }
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value)
+  throw new DataError(
+    `Binary(): expected a string, a typed array, a Buffer or an ArrayBuffer, got ${describeValue(value)}`,
+  )
+}
+
+function withMicroseconds(milliseconds: number, microseconds: number): globalThis.Date {
+  return microseconds === 0 ? new globalThis.Date(milliseconds) : new PgTimestamp(milliseconds, microseconds)
+}
+
+function instant(ticks: number, caller: string): globalThis.Date {
+  const result = new globalThis.Date(typeof ticks === 'number' ? Math.floor(ticks * 1000) : Number.NaN)
+  if (!Number.isNaN(result.getTime())) return result
+  throw new DataError(`${caller}(): expected seconds since 1970, got ${describeValue(ticks)}`)
+}

@@ -1,0 +1,76 @@
+/**
+ * PEP 249's type objects: sets of type OIDs that a column's type code is compared with. JavaScript's `==` cannot be taught
+ * to compare, so there is `equals`, and `column.is(db.NUMBER)`.
+ * A type that equals none of them (json, arrays, ranges, boolean, geometry) has no place in PEP 249's five.
+ */
+import { builtInNameOf } from '../src-async/values/built-in-codecs.ts'
+import { BUILT_IN_TYPES } from '../src-async/values/oids.ts'
+
+export class TypeObject {
+  /** `STRING`, `NUMBER` … */
+  readonly name: string
+  readonly #oids: ReadonlySet<number>
+
+  /** @param typeNames names of built-in types, as pg_type spells them */
+  constructor(name: string, typeNames: readonly string[]) {
+    this.name = name
+    this.#oids = oidsOf(typeNames)
+  }
+
+  /** Whether a type code (`column.typeCode`, an OID) belongs to this kind; or whether another type object is this one. */
+  equals(other: number | TypeObject): boolean {
+    return typeof other === 'number' ? this.#oids.has(other) : other === this
+  }
+
+  /** Whether a type's OID belongs to this kind. */
+  includes(oid: number): boolean {
+    return this.#oids.has(oid)
+  }
+
+  /** Names of the types of this kind. */
+  get typeNames(): string[] {
+    return [...this.#oids].map((oid) => builtInNameOf(oid) ?? String(oid))
+  }
+
+  toString(): string {
+    return this.name
+  }
+
+  toJSON(): string {
+    return this.name
+  }
+}
+
+function oidsOf(typeNames: readonly string[]): Set<number> {
+  const oids = new Set<number>()
+  for (const line of BUILT_IN_TYPES.trim().split('\n')) {
+    const [name = '', oid] = line.split(' ')
+    if (typeNames.includes(name)) oids.add(Number(oid))
+  }
+  return oids
+}
+
+const TEXTS = ['text', 'varchar', 'bpchar', 'name', 'char', 'xml', 'unknown', 'cstring', 'refcursor', 'jsonpath']
+const IDS = ['uuid', 'money', 'bit', 'varbit', 'inet', 'cidr', 'macaddr', 'macaddr8', 'pg_lsn', 'xid8', 'aclitem']
+const SEARCH = ['tsvector', 'tsquery', 'pg_snapshot', 'txid_snapshot']
+const NAMES_OF_OBJECTS = ['regproc', 'regprocedure', 'regoper', 'regoperator', 'regclass', 'regtype', 'regconfig']
+const MORE_NAMES_OF_OBJECTS = ['regdictionary', 'regnamespace', 'regrole', 'regcollation']
+
+/** Types whose values arrive as strings. An enum's OID is the database's own and is in no set made beforehand. */
+export const STRING = new TypeObject('STRING', [
+  ...TEXTS,
+  ...IDS,
+  ...SEARCH,
+  ...NAMES_OF_OBJECTS,
+  ...MORE_NAMES_OF_OBJECTS,
+])
+
+/** `bytea`. */
+export const BINARY = new TypeObject('BINARY', ['bytea'])
+
+export const NUMBER = new TypeObject('NUMBER', ['int2', 'int4', 'int8', 'float4', 'float8', 'numeric'])
+
+export const DATETIME = new TypeObject('DATETIME', ['date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval'])
+
+/** `oid` and `tid`. */
+export const ROWID = new TypeObject('ROWID', ['oid', 'tid'])
