@@ -3,7 +3,7 @@
  * directory decides, between processes and between the threads of one: it names the owner's pid. What a dead process
  * left behind is taken over.
  */
-import { linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { OperationalError } from '../../errors/tree.ts'
@@ -38,9 +38,12 @@ function canonicalPath(directory: string): string {
   const absolute = resolve(directory)
   try {
     mkdirSync(dirname(absolute), { recursive: true })
-    return realpathSync(absolute)
-  } catch {
-    return join(realpathSync(dirname(absolute)), basename(absolute))
+    const parent = realpathSync(dirname(absolute))
+    return existsSync(absolute) ? realpathSync(absolute) : join(parent, basename(absolute))
+  } catch (cause) {
+    throw new OperationalError(`the data directory "${directory}" cannot be used: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 
