@@ -120,12 +120,14 @@ export class Connection implements CursorConnection {
 
   /** Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`. */
   execute<T = Row>(sql: string, parameters?: Parameters | null): Cursor<T> {
-    return call(this.execute, () => this.cursor<T>().execute<T>(sql, parameters))
+    const cursor = call(this.execute, () => this.cursor<T>(), this.cursor)
+    return call(this.execute, () => cursor.execute<T>(sql, parameters), cursor.execute)
   }
 
   /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
   executemany<T = Row>(sql: string, elements: Iterable<Parameters>): Cursor<T> {
-    return call(this.executemany, () => this.cursor<T>().executemany(sql, elements))
+    const cursor = call(this.executemany, () => this.cursor<T>(), this.cursor)
+    return call(this.executemany, () => cursor.executemany(sql, elements), cursor.executemany)
   }
 
   /** All rows of a statement. */

@@ -58,12 +58,15 @@ export class Engine {
   }
 }
 
-/** Runs the body of a public method; its errors get the stack of whoever called the method. */
-export function call<T>(method: PublicMethod, body: () => T): T {
+/**
+ * Runs the body of a public method; its errors get the stack of whoever called the method.
+ * @param inner the public method the body calls, if it does.
+ */
+export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMethod): T {
   try {
     return body()
   } catch (error) {
-    throw onCallersStack(error, method)
+    throw onCallersStack(error, method, inner)
   }
 }
 

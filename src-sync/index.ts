@@ -14,15 +14,7 @@ export { Cursor, type CursorConnection, type Parameters } from './cursor.ts'
 export { Column } from './column.ts'
 export type { ParamStyle } from './paramstyle/rewrite.ts'
 export { BINARY, DATETIME, NUMBER, ROWID, STRING, TypeObject } from './type-objects.ts'
-export {
-  Binary,
-  Date,
-  DateFromTicks,
-  Time,
-  TimeFromTicks,
-  Timestamp,
-  TimestampFromTicks,
-} from './constructors.ts'
+export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampFromTicks } from './constructors.ts'
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
 export type { IsolationLevel, TransactionOptions } from '../src-async/flows/transaction.ts'
 export { Record, type Row } from '../src-async/values/record.ts'

@@ -12,8 +12,8 @@ type Performer = (request: unknown) => ReplyOf<OperationName>
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any method, whatever its parameters.
 export type PublicMethod = Function
 
-/** Errors that have their caller's stack already: one that comes through a callback keeps the inner caller's. */
-const placed = new WeakSet<object>()
+/** The method each error was placed at: one that comes through a callback of the user's keeps the inner caller's. */
+const placed = new WeakMap<object, PublicMethod>()
 
 export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
   let step = flow.next()
@@ -32,10 +32,15 @@ export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
   return step.value
 }
 
-/** The error, with the stack of whoever called `method`. Errors that are not ours are left alone. */
-export function onCallersStack(error: unknown, method: PublicMethod): unknown {
-  if (!(error instanceof DbError) || placed.has(error)) return error
-  placed.add(error)
+/**
+ * The error, with the stack of whoever called `method`. Errors that are not ours are left alone.
+ * @param inner a public method that `method` itself calls: what was placed at its caller is placed anew.
+ */
+export function onCallersStack(error: unknown, method: PublicMethod, inner?: PublicMethod): unknown {
+  if (!(error instanceof DbError)) return error
+  const before = placed.get(error)
+  if (before !== undefined && before !== inner) return error
+  placed.set(error, method)
   Error.captureStackTrace(error, method)
   return error
 }

@@ -4,6 +4,7 @@
  */
 import { readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { threadId } from 'node:worker_threads'
 import { DEATH_TEXT_MAX_BYTES, DEATH_TEXT_OFFSET, HOST, HOST_WORDS } from './channel/layout.ts'
 import type { ControlCall, ControlReply } from './channel/control.ts'
 import { Host } from './host.ts'
@@ -18,7 +19,7 @@ runAsWorker((call: ControlCall): ControlReply => {
     case 'hello':
       host = new Host(call.shared, HOST_WORDS)
       watchOverDeath(host, call.shared)
-      return { osThreadId: osThreadId() }
+      return { threadId, osThreadId: osThreadId() }
     case 'attach':
       host?.attach(call.sessionId, call.shared)
       return {}

@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { Worker } from 'node:worker_threads'
 import { OperationalError } from '../src-async/errors/tree.ts'
 import type { ControlCall, ControlReply } from './channel/control.ts'
 import { DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
@@ -31,8 +32,9 @@ export class WorkerHost {
     this.#shared = new SharedArrayBuffer(HOST_BYTES)
     this.#words = new Int32Array(this.#shared, 0, HOST_WORDS)
     this.#call = startThread(path)
-    const { osThreadId } = this.#control({ name: 'hello', shared: this.#shared })
+    const { osThreadId, threadId } = this.#control({ name: 'hello', shared: this.#shared })
     Atomics.store(this.#words, HOST.osThreadId, osThreadId ?? 0)
+    this.#hearErrors(threadId ?? 0)
   }
 
   /** Hands a session block over. @returns the session's number. */
@@ -95,6 +97,19 @@ export class WorkerHost {
       sqlstate: '08006',
       ...(text === '' ? {} : { cause: remote(text) }),
     })
+  }
+
+  /**
+   * A worker that runs out of memory emits `error`, and an error event nobody hears ends the process. synckit keeps the
+   * Worker to itself, but Node announces each one after the turn that made it.
+   */
+  #hearErrors(threadId: number): void {
+    const hear = (worker: Worker): void => {
+      if (worker.threadId !== threadId) return
+      process.off('worker', hear)
+      worker.on('error', () => Atomics.store(this.#words, HOST.death, 1))
+    }
+    process.on('worker', hear)
   }
 
   #isSilentlyDead(): boolean {

@@ -260,6 +260,8 @@ export class Warning extends globalThis.Error {
     const sqlstate = details.sqlstate ?? new.target.sqlstate
     Object.defineProperty(this, 'sqlstate', { value: sqlstate, enumerable: true, writable: true, configurable: true })
     assignDetails(this, message, details)
+    // Nobody threw it: where it was made is of no interest, and would be most of what is printed.
+    this.stack = `${this.name}: ${this.message}`
   }
 
   override get name(): string {

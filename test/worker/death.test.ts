@@ -43,7 +43,7 @@ describe('a worker that dies while a statement runs', () => {
     expect(told).toMatchObject({ isOperational: true, closed: true })
     expect(told['message']).toContain(words)
     expect(told['message']).not.toContain('\n')
-    expect(told['stack']).toContain('[eval1]:8')
+    expect(told['stack']).toContain('[eval1]:7:7')
     expect(told['ms']).toBeLessThan(limitMs)
     expect([next, run.status]).toEqual(['42', 0])
   })

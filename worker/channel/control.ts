@@ -9,6 +9,10 @@ export type ControlCall =
   | { readonly name: 'lend'; readonly sessionId: number; readonly shared: SharedArrayBuffer | null }
   | { readonly name: 'detach'; readonly sessionId: number }
 
+/** Answers to `hello`; the other calls answer nothing. */
 export interface ControlReply {
+  /** This thread as Node counts it. */
+  readonly threadId?: number
+  /** The same as the kernel counts it, 0 where it does not say. */
   readonly osThreadId?: number
 }
