@@ -21,14 +21,14 @@ export interface RowCode {
   decodeRun(bytes: Buffer, view: DataView, reader: ByteReader, start: number, end: number, into: Row[]): void
 }
 
-/** Where generated code goes when a message is not as it should be; each throws. */
+/** Where generated code goes when a message is not as it should be. */
 export interface RowFailures {
-  count(found: number): never
-  length(column: number, length: number): never
-  leftOver(column: number, bytes: number): never
-  trailing(bytes: number): never
+  /** Decodes the message by the loop, which finds what is wrong with it and says so. */
+  retry(bytes: Buffer, start: number, end: number): Row
+  /** The same for what should be whole messages. */
+  frame(bytes: Buffer, start: number, end: number): never
+  /** Throws the error of a codec with its column's name. */
   explain(error: unknown, column: number): never
-  frame(position: number): never
 }
 
 /** Types of fixed width with the expression that reads one at `p`. */
@@ -51,7 +51,7 @@ const TEXTS: ReadonlySet<Codec> = new Set<Codec>([text, varchar, bpchar, name])
 /** Source that reads field `i` into `v<i>` and moves `p` past it; a length word and a NULL look the same for all. */
 function fieldSource(codec: Codec, i: number): string {
   const head = `column = ${i}
-    if (p + 4 > end) fail.length(${i}, end - p)
+    if (p + 4 > end) return fail.retry(b, start, end)
     let v${i} = null`
   const fixed = FIXED.get(codec)
   if (fixed !== undefined) {
@@ -59,17 +59,17 @@ function fieldSource(codec: Codec, i: number): string {
     return `${head}
     length = view.getInt32(p); p += 4
     if (length === ${size} && p + ${size} <= end) { v${i} = ${source}; p += ${size} }
-    else if (length !== -1) fail.length(${i}, length)`
+    else if (length !== -1) return fail.retry(b, start, end)`
   }
   const isText = TEXTS.has(codec)
   const read = isText
     ? `v${i} = readText(b, p, length)`
     : `reader.position = p; reader.end = p + length; v${i} = codecs[${i}].decode(reader, length)
-      if (reader.position !== p + length) fail.leftOver(${i}, p + length - reader.position)`
+      if (reader.position !== p + length) return fail.retry(b, start, end)`
   return `${head}
     length = view.getInt32(p); p += 4
     if (length !== -1) {
-      if (length < 0 || length > end - p) fail.length(${i}, length)
+      if (length < 0 || length > end - p) return fail.retry(b, start, end)
       ${read}
       p += length
     }`
@@ -84,20 +84,19 @@ export function generateRowCode(codecs: readonly Codec[], shape: RowShape, fail:
 function decodeRow(b, view, reader, start, end) {
   let p = start, length = 0, column = 0
   try {
-    if (end - p < 2) fail.count(0)
-    if (view.getUint16(p) !== ${codecs.length}) fail.count(view.getUint16(p))
+    if (end - p < 2 || view.getUint16(p) !== ${codecs.length}) return fail.retry(b, start, end)
     p += 2
     ${codecs.map((codec, i) => fieldSource(codec, i)).join('\n    ')}
-    if (p !== end) fail.trailing(end - p)
+    if (p !== end) return fail.retry(b, start, end)
     return ${made}
   } catch (error) { fail.explain(error, column) }
 }
 function decodeRun(b, view, reader, start, end, into) {
   let p = start
   while (p < end) {
-    if (end - p < 7 || b[p] !== 0x44) fail.frame(p)
+    if (end - p < 7 || b[p] !== 0x44) fail.frame(b, p, end)
     const next = p + 1 + view.getInt32(p + 1)
-    if (next > end || next < p + 7) fail.frame(p)
+    if (next > end || next < p + 7) fail.frame(b, p, end)
     into.push(decodeRow(b, view, reader, p + 5, next))
     p = next
   }

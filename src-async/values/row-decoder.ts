@@ -4,7 +4,7 @@
  * same. Bytes are hostile here: no length is believed, nothing outside the message is read.
  */
 import { ByteReader, TruncatedBytesError } from '../bytes/byte-reader.ts'
-import { DataError, ProtocolError } from '../errors/tree.ts'
+import { DataError, InternalError, ProtocolError } from '../errors/tree.ts'
 import { canGenerateCode } from './code-generation.ts'
 import { generateRowCode, type RowCode, type RowFailures } from './row-code.ts'
 import type { Codec } from './codec.ts'
@@ -46,7 +46,7 @@ export class RowDecoder implements RowReader {
 
   /** @throws ProtocolError when the message lies, DataError when a value has no JavaScript form. */
   decode(reader: ByteReader): Row {
-    const code = this.#code ?? this.#earnCode(1)
+    const code = this.#code ?? this.#earnCode()
     if (code === null) return decodeByLoop(this, reader)
     const { bytes, position, end } = reader
     const row = code.decodeRow(bytes, this.#viewOf(bytes), reader, position, end)
@@ -63,7 +63,7 @@ export class RowDecoder implements RowReader {
     let position = start
     while (position < end) {
       reader.reset(bytes, position, end)
-      const code = this.#code ?? this.#earnCode(1)
+      const code = this.#code ?? this.#earnCode()
       if (code !== null) {
         code.decodeRun(reader.bytes, this.#viewOf(reader.bytes), reader, position, end, into)
         break
@@ -79,8 +79,8 @@ export class RowDecoder implements RowReader {
     return new TextRowDecoder(this)
   }
 
-  #earnCode(rows: number): RowCode | null {
-    this.#decoded += rows
+  #earnCode(): RowCode | null {
+    this.#decoded += 1
     if (this.#decoded < ROWS_BEFORE_GENERATION || !canGenerateCode) return null
     if (this.codecs.length > MOST_GENERATED_COLUMNS) return null
     this.#code = generateRowCode(this.codecs, this.shape, failuresOf(this))
@@ -205,26 +205,18 @@ function explained(error: unknown, decoder: RowDecoder, index: number): unknown 
   return new DataError(`${columnText(decoder, index)}: ${error.message}`, { cause: error })
 }
 
-/** The same failures for generated code. */
+/** For generated code: what is wrong with a message is found and said by the loop, so that both say the same. */
 function failuresOf(decoder: RowDecoder): RowFailures {
   return {
-    count(found) {
-      throw wrongFieldCount(decoder.codecs.length, found)
+    retry(bytes, start, end) {
+      return decodeByLoop(decoder, new ByteReader(bytes, start, end))
     },
-    length(column, length) {
-      throw lyingLength(decoder, column, length)
-    },
-    leftOver(column, bytes) {
-      throw leftOver(decoder, column, bytes)
-    },
-    trailing(bytes) {
-      throw trailingBytes(bytes)
+    frame(bytes, start, end) {
+      enterMessage(new ByteReader(bytes, start, end))
+      throw new InternalError('bug: generated code refused a message that is whole')
     },
     explain(error, column) {
       throw explained(error, decoder, column)
-    },
-    frame(position) {
-      throw new ProtocolError(`a run of rows holds no whole row at byte ${position}`)
     },
   }
 }

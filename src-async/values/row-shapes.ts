@@ -162,10 +162,20 @@ function quote(name: string): string {
   return JSON.stringify(name)
 }
 
-/** Properties that a plain assignment would not define: an inherited setter or read-only property is in its way. */
+/** Whether a plain assignment would not make an own property: an inherited accessor or constant is in its way. */
 function needsDefinition(property: string, base: RecordClass, count: number): boolean {
-  const isPosition = /^(0|[1-9]\d*)$/.test(property) && Number(property) < count
-  return isPosition || property in (base.prototype as object)
+  // The accessors of the positions come later.
+  if (/^(0|[1-9]\d*)$/.test(property) && Number(property) < count) return true
+  for (let object: object | null = base.prototype; object !== null; object = Object.getPrototypeOf(object) as object | null) {
+    const found = Object.getOwnPropertyDescriptor(object, property)
+    if (found !== undefined) return found.writable !== true
+  }
+  return false
+}
+
+/** A class may have a field of that name only when the name is computed. */
+function fieldName(property: string): string {
+  return property === 'constructor' ? `['constructor']` : quote(property)
 }
 
 function hiddenPositions(layout: RowLayout): number[] {
@@ -175,22 +185,23 @@ function hiddenPositions(layout: RowLayout): number[] {
 function generateClass(layout: RowLayout, base: RecordClass): RecordClass {
   const { properties, names } = layout
   const parameters = names.map((_, position) => `v${position}`)
-  const lines = properties.map((property, position) => {
-    if (property === null) return ''
-    return needsDefinition(property, base, names.length)
-      ? `define(this, ${quote(property)}, v${position})`
-      : `this[${quote(property)}] = v${position}`
-  })
+  const own = properties.filter((property) => property !== null)
+  // Declared fields are defined, whatever is inherited; then assignments reach them. It costs twice the stores, and
+  // calling defineProperty ten times that.
+  const isDeclared = own.some((property) => needsDefinition(property, base, names.length))
+  const fields = isDeclared ? own.map((property) => `${fieldName(property)};`).join(' ') : ''
+  const lines = properties.map((property, position) => (property === null ? '' : `this[${quote(property)}] = v${position}`))
   const hidden = hiddenPositions(layout)
   if (hidden.length > 0) lines.push(`hide(this, [${hidden.map((position) => `v${position}`).join(', ')}])`)
   const reads = properties.map((property, position) =>
     property === null ? `this[HIDDEN][${layout.hidden[position]}]` : `this[${quote(property)}]`,
   )
   const source = `return class extends Base {
+  ${fields}
   constructor(${parameters.join(', ')}) { super(); ${lines.join('; ')} }
   [Symbol.iterator]() { return [${reads.join(', ')}][Symbol.iterator]() }
 }`
-  return new Function('Base', 'define', 'hide', 'HIDDEN', source)(base, define, hide, HIDDEN) as RecordClass
+  return new Function('Base', 'hide', 'HIDDEN', source)(base, hide, HIDDEN) as RecordClass
 }
 
 function loopClass(layout: RowLayout, base: RecordClass): RecordClass {
