@@ -173,16 +173,11 @@ export class Session implements Operations, TransportEvents {
     this.#transport.resume()
   }
 
-  /** Cuts the transport now; what is pending fails. For a connection attempt that ran out of time. */
-  abort(error: DbError): void {
-    this.#breakOff(error)
-  }
-
   data(bytes: Uint8Array, start: number, end: number): void {
     const error = this.#conversation.receive(bytes, start, end)
-    if (error !== null) this.#breakOff(error)
-    else if (this.#conversation.hasOutgoing) this.#flush()
-    else this.#settle()
+    if (error !== null) return this.#breakOff(error)
+    this.#flush()
+    this.#settle()
   }
 
   drain(): void {

@@ -7,8 +7,10 @@ import { InvalidPasswordError } from '../../src-async/errors/sqlstates.ts'
 import { DbError, OperationalError, ProtocolError } from '../../src-async/errors/tree.ts'
 import type { SessionOptions, SslMode, TlsOptions } from '../../src-async/options/session-options.ts'
 import { openSession } from '../../src-async/wire/open-session.ts'
+import { hasPostgres } from '../support/postgres-binaries.ts'
+import { startServer } from '../support/postgres-server.ts'
 import { TEST_ROLES } from '../support/postgres-template.ts'
-import { sharedServer } from '../support/shared-server.ts'
+import { serverOfMajor, sharedServer } from '../support/shared-server.ts'
 import { deaf, failureOf, noTls, open, optionsFor, query, tcp, unix } from './wire-support.ts'
 
 const server = sharedServer()
@@ -169,6 +171,30 @@ describe('TLS', () => {
   })
 })
 
+describe('a server without TLS', () => {
+  test('is taken by sslmode=prefer and refused by sslmode=require', async () => {
+    const other = await startServer()
+    onTestFinished(() => other.dispose())
+    expect(await isEncrypted(optionsFor(other, { tls: tls('prefer') }))).toBe(false)
+    const error = await failureOf(openSession(optionsFor(other, { tls: tls('require') }), deaf))
+    expect(error.message).toMatch(/does not offer TLS/)
+  })
+})
+
+describe.each([
+  ['wrong-host', /verify-full demands a certificate for "/],
+  ['expired', /renew the server's certificate/],
+] as const)('a certificate that is %s', (fault, pattern) => {
+  test('is refused by sslmode=verify-full with what to do, and encrypts all the same for require', async () => {
+    const other = await startServer({ tls: fault })
+    onTestFinished(() => other.dispose())
+    const root = { rootCertificates: pem(other.tls!.rootCertificate) }
+    const error = await failureOf(openSession(optionsFor(other, { tls: tls('verify-full', root) }), deaf))
+    expect(error.message).toMatch(pattern)
+    expect(await isEncrypted(optionsFor(other, { tls: tls('require') }))).toBe(true)
+  })
+})
+
 describe('a server that cannot be reached', () => {
   const nobody = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const
 
@@ -250,6 +276,19 @@ describe('the kind of server', () => {
   test.each(['read-only', 'standby'] as const)('%s is not', async (targetSessionAttrs) => {
     const error = await failureOf(openSession(optionsFor(server, { targetSessionAttrs }), deaf))
     expect(error).toBeInstanceOf(TargetServerAttributeNotMatched)
+  })
+
+  test.skipIf(!hasPostgres(13)).each([
+    ['read-write', 'primary'],
+    ['read-only', 'standby'],
+  ] as const)('is asked of servers that do not tell: %s and %s', async (...kinds) => {
+    const old = await serverOfMajor(13)
+    const outcomes = kinds.map(async (targetSessionAttrs) => {
+      await using session = await open(optionsFor(old, { targetSessionAttrs }))
+      return session.phase
+    })
+    const expected = kinds[1] === 'primary' ? 'fulfilled' : 'rejected'
+    expect((await Promise.allSettled(outcomes)).map(({ status }) => status)).toEqual([expected, expected])
   })
 
   test('read-only is a session that defaults to it', async () => {
