@@ -31,7 +31,9 @@ function parse(output) {
 }
 
 function render(types) {
-  const usable = types.filter((type) => type.kind !== 'p' || ['void', 'unknown', 'record', 'cstring'].includes(type.name))
+  const usable = types.filter(
+    (type) => type.kind !== 'p' || ['void', 'unknown', 'record', 'cstring'].includes(type.name),
+  )
   const constants = usable.map((type) => `export const ${type.name.toUpperCase()}_OID = ${type.oid}`)
   const rows = types
     .filter((type) => !type.name.startsWith('_'))

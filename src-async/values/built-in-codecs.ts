@@ -16,7 +16,18 @@ import { cidr, inet, macaddr, macaddr8 } from './codecs/network.ts'
 import { numeric } from './codecs/numeric.ts'
 import { multirangeCodec, rangeCodec } from './codecs/range.ts'
 import { pgLsn, tid, vectorCodec, xid8 } from './codecs/system.ts'
-import { bpchar, cstring, name, refcursor, singleByteChar, text, textFormatCodec, unknown, varchar, xml } from './codecs/text.ts'
+import {
+  bpchar,
+  cstring,
+  name,
+  refcursor,
+  singleByteChar,
+  text,
+  textFormatCodec,
+  unknown,
+  varchar,
+  xml,
+} from './codecs/text.ts'
 import { uuid } from './codecs/uuid.ts'
 import type { Codec } from './codec.ts'
 
@@ -29,10 +40,53 @@ interface BuiltInType {
 
 /** Scalar codecs by the type's name in pg_type. */
 const SCALARS: Readonly<Record<string, Codec>> = {
-  bool, int2, int4, int8, oid, xid, cid, xid8, float4, float8, numeric, text, varchar, bpchar, name, xml, unknown,
-  cstring, refcursor, char: singleByteChar, bytea, uuid, json, jsonb, jsonpath, date, time, timetz, timestamp,
-  timestamptz, interval, void: voidCodec, bit, varbit, inet, cidr, macaddr, macaddr8, point, line, lseg, box, path,
-  polygon, circle, pg_lsn: pgLsn, tid,
+  bool,
+  int2,
+  int4,
+  int8,
+  oid,
+  xid,
+  cid,
+  xid8,
+  float4,
+  float8,
+  numeric,
+  text,
+  varchar,
+  bpchar,
+  name,
+  xml,
+  unknown,
+  cstring,
+  refcursor,
+  char: singleByteChar,
+  bytea,
+  uuid,
+  json,
+  jsonb,
+  jsonpath,
+  date,
+  time,
+  timetz,
+  timestamp,
+  timestamptz,
+  interval,
+  void: voidCodec,
+  bit,
+  varbit,
+  inet,
+  cidr,
+  macaddr,
+  macaddr8,
+  point,
+  line,
+  lseg,
+  box,
+  path,
+  polygon,
+  circle,
+  pg_lsn: pgLsn,
+  tid,
 }
 
 const types = new Map<number, BuiltInType>()
@@ -59,7 +113,8 @@ for (const { rangeOid, subtypeOid, multirangeOid } of BUILT_IN_RANGES) {
 }
 for (const type of types.values()) {
   const element = codecs.get(type.oid)
-  if (type.arrayOid !== 0 && element !== undefined) codecs.set(type.arrayOid, arrayCodec(element, type.oid, type.delimiter))
+  if (type.arrayOid !== 0 && element !== undefined)
+    codecs.set(type.arrayOid, arrayCodec(element, type.oid, type.delimiter))
 }
 
 /** Codecs of all built-in types and their arrays by OID. */

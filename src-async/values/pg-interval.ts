@@ -15,12 +15,42 @@ const MICROSECONDS: Readonly<Record<string, bigint>> = {
 const MONTHS: Readonly<Record<string, number>> = { mon: 1, year: 12, decade: 120, century: 1200, millennium: 12000 }
 const DAYS: Readonly<Record<string, number>> = { day: 1, week: 7 }
 const UNIT_NAMES: Readonly<Record<string, string>> = {
-  years: 'year', y: 'year', yr: 'year', yrs: 'year', months: 'mon', month: 'mon', mons: 'mon',
-  weeks: 'week', w: 'week', days: 'day', d: 'day', hours: 'hour', hr: 'hour', hrs: 'hour', h: 'hour',
-  minutes: 'min', minute: 'min', mins: 'min', m: 'min', seconds: 'sec', second: 'sec', secs: 'sec', s: 'sec',
-  milliseconds: 'msec', millisecond: 'msec', ms: 'msec', msecs: 'msec',
-  microseconds: 'usec', microsecond: 'usec', us: 'usec', usecs: 'usec', decades: 'decade', centuries: 'century',
-  cent: 'century', millenniums: 'millennium', mils: 'millennium',
+  years: 'year',
+  y: 'year',
+  yr: 'year',
+  yrs: 'year',
+  months: 'mon',
+  month: 'mon',
+  mons: 'mon',
+  weeks: 'week',
+  w: 'week',
+  days: 'day',
+  d: 'day',
+  hours: 'hour',
+  hr: 'hour',
+  hrs: 'hour',
+  h: 'hour',
+  minutes: 'min',
+  minute: 'min',
+  mins: 'min',
+  m: 'min',
+  seconds: 'sec',
+  second: 'sec',
+  secs: 'sec',
+  s: 'sec',
+  milliseconds: 'msec',
+  millisecond: 'msec',
+  ms: 'msec',
+  msecs: 'msec',
+  microseconds: 'usec',
+  microsecond: 'usec',
+  us: 'usec',
+  usecs: 'usec',
+  decades: 'decade',
+  centuries: 'century',
+  cent: 'century',
+  millenniums: 'millennium',
+  mils: 'millennium',
 }
 const TOKEN = /\s*(?:([+-]?)(\d+):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(?=\s|$)|([+-]?)(\d*)(?:\.(\d*))?\s*([a-z]+))/giy
 const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
@@ -58,7 +88,11 @@ export class PgInterval {
     const years = Math.trunc(this.months / 12)
     const months = this.months % 12
     let isAfterNegative = false
-    for (const [count, unit] of [[years, 'year'], [months, 'mon'], [this.days, 'day']] as const) {
+    for (const [count, unit] of [
+      [years, 'year'],
+      [months, 'mon'],
+      [this.days, 'day'],
+    ] as const) {
       if (count === 0) continue
       words.push(`${isAfterNegative && count > 0 ? '+' : ''}${count} ${unit}${count === 1 ? '' : 's'}`)
       isAfterNegative = count < 0

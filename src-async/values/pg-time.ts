@@ -9,7 +9,8 @@ export const DAY_MICROSECONDS = 86_400_000_000
 /** PostgreSQL's zones lie within 15:59:59 of UTC. */
 const MOST_OFFSET_SECONDS = 57_599
 
-const TIME = /^\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d*))?)?\s*(?:(z)|([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?)?\s*$/i
+const TIME =
+  /^\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d*))?)?\s*(?:(z)|([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?)?\s*$/i
 
 export interface TimeParts {
   readonly microseconds: number

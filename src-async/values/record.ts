@@ -133,9 +133,8 @@ export class Record {
 
   static entries(row: Record): IterableIterator<[string, unknown]> {
     const { names } = layoutOf(row)
-    return Record.toArray(row)
-      .map((value, position): [string, unknown] => [names[position] ?? '', value])
-      [Symbol.iterator]()
+    const entries = Record.toArray(row).map((value, i): [string, unknown] => [names[i] ?? '', value])
+    return entries.values()
   }
 
   static toArray(row: Record): unknown[] {

@@ -124,7 +124,8 @@ class TextRowDecoder implements RowReader {
  */
 export function enterMessage(reader: ByteReader): number {
   const start = reader.position
-  if (reader.remaining < LEAST_MESSAGE_BYTES) throw new ProtocolError(`a run of rows ends within a message at byte ${start}`)
+  if (reader.remaining < LEAST_MESSAGE_BYTES)
+    throw new ProtocolError(`a run of rows ends within a message at byte ${start}`)
   const letter = reader.uint8()
   if (letter !== DATA_ROW) throw new ProtocolError(`a run of rows holds a message of type ${letter} at byte ${start}`)
   const length = reader.int32()

@@ -9,7 +9,11 @@ import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './reco
 import type { Column } from '../wire/row-sink.ts'
 
 /** How rows are made: by one of the names, or by a function of the columns that gives a function of the values. */
-export type RowFactory = 'record' | 'array' | 'object' | ((columns: readonly Column[]) => (values: unknown[]) => unknown)
+export type RowFactory =
+  | 'record'
+  | 'array'
+  | 'object'
+  | ((columns: readonly Column[]) => (values: unknown[]) => unknown)
 
 export type RecordClass = new () => Record
 
@@ -53,7 +57,9 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
   if (rowFactory === 'array') return ARRAY_SHAPE
   if (rowFactory === 'object') return objectShape(names)
   if (rowFactory !== 'record') {
-    throw new ProgrammingError(`rowFactory must be 'record', 'array', 'object' or a function, got ${String(rowFactory)}`)
+    throw new ProgrammingError(
+      `rowFactory must be 'record', 'array', 'object' or a function, got ${String(rowFactory)}`,
+    )
   }
   return recordShape(names, recordClass)
 }
@@ -166,7 +172,11 @@ function quote(name: string): string {
 function needsDefinition(property: string, base: RecordClass, count: number): boolean {
   // The accessors of the positions come later.
   if (/^(0|[1-9]\d*)$/.test(property) && Number(property) < count) return true
-  for (let object: object | null = base.prototype; object !== null; object = Object.getPrototypeOf(object) as object | null) {
+  for (
+    let object: object | null = base.prototype;
+    object !== null;
+    object = Object.getPrototypeOf(object) as object | null
+  ) {
     const found = Object.getOwnPropertyDescriptor(object, property)
     if (found !== undefined) return found.writable !== true
   }
@@ -190,7 +200,9 @@ function generateClass(layout: RowLayout, base: RecordClass): RecordClass {
   // calling defineProperty ten times that.
   const isDeclared = own.some((property) => needsDefinition(property, base, names.length))
   const fields = isDeclared ? own.map((property) => `${fieldName(property)};`).join(' ') : ''
-  const lines = properties.map((property, position) => (property === null ? '' : `this[${quote(property)}] = v${position}`))
+  const lines = properties.map((property, position) =>
+    property === null ? '' : `this[${quote(property)}] = v${position}`,
+  )
   const hidden = hiddenPositions(layout)
   if (hidden.length > 0) lines.push(`hide(this, [${hidden.map((position) => `v${position}`).join(', ')}])`)
   const reads = properties.map((property, position) =>
@@ -217,7 +229,11 @@ function loopClass(layout: RowLayout, base: RecordClass): RecordClass {
         if (mustDefine[i]) define(this, property, values[i])
         else (this as unknown as { [column: string]: unknown })[property] = values[i]
       }
-      if (hidden.length > 0) hide(this, hidden.map((position) => values[position]))
+      if (hidden.length > 0)
+        hide(
+          this,
+          hidden.map((position) => values[position]),
+        )
     }
   }
 }

@@ -31,9 +31,11 @@ export function quoteLiteral(value: unknown): string {
     case 'string':
       return quoteString(value)
     case 'number':
+      // A bare -0 would be an integer, which has no sign there.
+      if (Object.is(value, -0)) return "'-0'::float8"
       if (!Number.isFinite(value)) return `'${value}'::float8`
       // "- -1" and "--1", a comment, are not the same.
-      return value < 0 || Object.is(value, -0) ? `(${Object.is(value, -0) ? '-0.0' : value})` : String(value)
+      return value < 0 ? `(${value})` : String(value)
     case 'bigint':
       return value < 0n ? `(${value})` : String(value)
     case 'boolean':
@@ -77,6 +79,7 @@ function instantText(value: Date): string {
 }
 
 function quoteArray(list: readonly unknown[]): string {
-  if (list.length === 0) throw new DataError("an empty array has no type; write '{}'::text[] or the type it should have")
+  if (list.length === 0)
+    throw new DataError("an empty array has no type; write '{}'::text[] or the type it should have")
   return `array[${list.map((item) => quoteLiteral(item)).join(', ')}]`
 }

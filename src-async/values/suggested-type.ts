@@ -2,8 +2,18 @@
  * The type a JavaScript value suggests by itself, for parameters about which the SQL says nothing.
  */
 import {
-  BOOL_OID, BYTEA_OID, DATE_OID, FLOAT8_OID, INT4_OID, INT8_OID, INTERVAL_OID, NUMERIC_OID, TEXT_OID, TIMESTAMPTZ_OID,
-  TIMETZ_OID, TIME_OID,
+  BOOL_OID,
+  BYTEA_OID,
+  DATE_OID,
+  FLOAT8_OID,
+  INT4_OID,
+  INT8_OID,
+  INTERVAL_OID,
+  NUMERIC_OID,
+  TEXT_OID,
+  TIMESTAMPTZ_OID,
+  TIMETZ_OID,
+  TIME_OID,
 } from './oids.ts'
 import { builtInArrayOf } from './built-in-codecs.ts'
 import { asBytes } from './codecs/bytea.ts'

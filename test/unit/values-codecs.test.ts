@@ -37,7 +37,8 @@ const table = samples.map((sample) => [sample.type, sample.source, sample] as co
  * nothing, arrays without lower bounds, text elements with more quotes than they need.
  */
 function isSameBytes(sample: Sample): boolean {
-  if (sample.type.startsWith('json') || (sample.type.startsWith('num') && sample.text.includes('Infinity'))) return false
+  if (sample.type.startsWith('json') || (sample.type.startsWith('num') && sample.text.includes('Infinity')))
+    return false
   return registry.codecFor(sample.oid).format === 1 && !sample.text.startsWith('[')
 }
 
@@ -57,9 +58,18 @@ describe('what a server sends', () => {
   })
 
   test('there is a codec for every built-in type, and binary for all but the textual ones', () => {
-    const textual = samples.filter((sample) => registry.codecFor(sample.oid).format === 0 && !sample.type.endsWith('[]'))
+    const textual = samples.filter(
+      (sample) => registry.codecFor(sample.oid).format === 0 && !sample.type.endsWith('[]'),
+    )
     expect([...new Set(textual.map((sample) => sample.type))]).toEqual([
-      'money', 'pg_snapshot', 'txid_snapshot', 'tsvector', 'tsquery', 'regtype', 'regclass', 'regproc',
+      'money',
+      'pg_snapshot',
+      'txid_snapshot',
+      'tsvector',
+      'tsquery',
+      'regtype',
+      'regclass',
+      'regproc',
     ])
   })
 })

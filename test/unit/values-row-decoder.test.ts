@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteReader } from '../../src-async/bytes/byte-reader.ts'
+import type { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import { DataError, ProtocolError } from '../../src-async/errors/tree.ts'
 import { DecodingSink } from '../../src-async/values/decoding-sink.ts'
 import type { Row } from '../../src-async/values/record.ts'
@@ -31,8 +31,19 @@ const registry = new CodecRegistry()
 const MANY = 200
 
 function decoderFor(oids: readonly number[], rowFactory: 'record' | 'array' = 'array'): RowDecoder {
-  const columns = oids.map((typeOid, i) => ({ name: `c${i}`, tableOid: 0, tableColumn: 0, typeOid, typeSize: 0, typeModifier: -1 }))
-  return new RowDecoder(columns, oids.map((oid) => registry.codecFor(oid)), shapeFor(columns, { rowFactory }))
+  const columns = oids.map((typeOid, i) => ({
+    name: `c${i}`,
+    tableOid: 0,
+    tableColumn: 0,
+    typeOid,
+    typeSize: 0,
+    typeModifier: -1,
+  }))
+  return new RowDecoder(
+    columns,
+    oids.map((oid) => registry.codecFor(oid)),
+    shapeFor(columns, { rowFactory }),
+  )
 }
 
 function message(fields: readonly (Uint8Array | null)[]): Buffer {
@@ -103,7 +114,14 @@ describe('generated code and the loop', () => {
 
   test('raise the same errors', () => {
     const types = [23, 25, 1184, 16, 1700, 20]
-    const good = message([int32(1), Buffer.from('text'), Buffer.alloc(8), Buffer.from([1]), Buffer.alloc(8), Buffer.alloc(8)])
+    const good = message([
+      int32(1),
+      Buffer.from('text'),
+      Buffer.alloc(8),
+      Buffer.from([1]),
+      Buffer.alloc(8),
+      Buffer.alloc(8),
+    ])
     const generated = warm(types, good)
     for (let i = 5; i < good.length; i += 1) {
       for (const value of [0, 1, 127, 255]) {
@@ -118,7 +136,9 @@ describe('generated code and the loop', () => {
     for (const unit of ['a', 'é', '😀', '\u007f']) {
       for (let length = 0; length < 40; length += 1) {
         const bytes = message([Buffer.from(unit.repeat(length)), Buffer.from(`${'b'.repeat(length)}${unit}`)])
-        expect(decodeOnce(warm([25, 1043], bytes), bytes)).toStrictEqual([[unit.repeat(length), 'b'.repeat(length) + unit]])
+        expect(decodeOnce(warm([25, 1043], bytes), bytes)).toStrictEqual([
+          [unit.repeat(length), 'b'.repeat(length) + unit],
+        ])
       }
     }
   })
@@ -151,7 +171,11 @@ describe('hostile rows', () => {
 
   test.each([
     ['an array of 2^31 - 1 elements', 1007, [int32(1), int32(0), int32(23), int32(2147483647), int32(1)]],
-    ['an array of 2^30 by 2^30 elements', 1007, [int32(2), int32(0), int32(23), int32(1 << 30), int32(1), int32(1 << 30), int32(1)]],
+    [
+      'an array of 2^30 by 2^30 elements',
+      1007,
+      [int32(2), int32(0), int32(23), int32(1 << 30), int32(1), int32(1 << 30), int32(1)],
+    ],
     ['an array of a million dimensions', 1007, [int32(1000000), int32(0), int32(23)]],
     ['an array of a negative length', 1007, [int32(1), int32(0), int32(23), int32(-5), int32(1)]],
     ['a multirange of 2^31 - 1 ranges', 4451, [int32(2147483647)]],
@@ -168,7 +192,10 @@ describe('hostile rows', () => {
     ['a field count that differs', message([int32(1), int32(2)])],
     ['a length beyond the row', Buffer.concat([Buffer.from('D'), int32(14), int16(1), int32(400), int32(1)])],
     ['a length below -1', Buffer.concat([Buffer.from('D'), int32(14), int16(1), int32(-2), int32(1)])],
-    ['bytes after the last field', Buffer.concat([Buffer.from('D'), int32(18), int16(1), int32(4), int32(1), int32(0)])],
+    [
+      'bytes after the last field',
+      Buffer.concat([Buffer.from('D'), int32(18), int16(1), int32(4), int32(1), int32(0)]),
+    ],
     ['a value longer than its type', message([Buffer.alloc(8)])],
     ['a value shorter than its type', message([Buffer.alloc(2)])],
     ['a message longer than its run', Buffer.concat([Buffer.from('D'), int32(100), int16(1), int32(4), int32(1)])],
@@ -187,7 +214,8 @@ describe('hostile rows', () => {
 
 describe('sinks', () => {
   const row = (i: number): Buffer => message([int32(i), Buffer.from(`row ${i}`)])
-  const run = (from: number, to: number): Buffer => Buffer.concat(Array.from({ length: to - from }, (_, i) => row(from + i)))
+  const run = (from: number, to: number): Buffer =>
+    Buffer.concat(Array.from({ length: to - from }, (_, i) => row(from + i)))
 
   test('a decoding sink keeps its first failure, the rows before it, and drops the rest', () => {
     const sink = new DecodingSink(decoderFor([23, 25]))
@@ -195,7 +223,10 @@ describe('sinks', () => {
     const bad = message([Buffer.alloc(3), null])
     sink.take(bad, 0, bad.length)
     sink.take(run(2, 4), 0, run(2, 4).length)
-    expect(sink.rows).toStrictEqual([[0, 'row 0'], [1, 'row 1']])
+    expect(sink.rows).toStrictEqual([
+      [0, 'row 0'],
+      [1, 'row 1'],
+    ])
     expect(sink.failure).toBeInstanceOf(ProtocolError)
   })
 
@@ -217,7 +248,10 @@ describe('sinks', () => {
     const decoder = decoderFor([23, 25])
     expect(buffer.rowCount).toBe(5000)
     expect(buffer.next(decoder)).toStrictEqual([0, 'row 0'])
-    expect(buffer.nextMany(decoder, 2)).toStrictEqual([[1, 'row 1'], [2, 'row 2']])
+    expect(buffer.nextMany(decoder, 2)).toStrictEqual([
+      [1, 'row 1'],
+      [2, 'row 2'],
+    ])
     expect(buffer.position).toBe(3)
     const rest = buffer.rest(decoder) as unknown as [number, string][]
     expect([rest.length, rest[0], rest.at(-1)]).toStrictEqual([4997, [3, 'row 3'], [4999, 'row 4999']])
@@ -246,7 +280,11 @@ describe('sinks', () => {
     const bytes = Buffer.concat([row(0), large, row(2)])
     buffer.take(bytes, 0, bytes.length)
     const rows = buffer.rest(decoderFor([23, 25])) as unknown as [number, string][]
-    expect(rows.map(([id, text]) => [id, text.length])).toStrictEqual([[0, 5], [1, 3 << 20], [2, 5]])
+    expect(rows.map(([id, text]) => [id, text.length])).toStrictEqual([
+      [0, 5],
+      [1, 3 << 20],
+      [2, 5],
+    ])
   })
 
   test('fetching one row of a buffer decodes one', () => {
@@ -310,17 +348,24 @@ describe('where code may not be generated from strings', () => {
         for (let i = 0; i < ${MANY}; i += 1) decoder.decodeRun(bytes, 0, bytes.length, rows)
         const last = rows.at(-1)
         console.log(inspect([last, [...last], last[0], last[4], JSON.stringify(last), Object.keys(last)], { depth: 9 }))`
-      await build({ stdin: { contents, loader: 'ts', resolveDir: folder }, bundle: true, format: 'esm', platform: 'node', outfile: script })
+      await build({
+        stdin: { contents, loader: 'ts', resolveDir: folder },
+        bundle: true,
+        format: 'esm',
+        platform: 'node',
+        outfile: script,
+      })
       const args = [
         message([int32(7), Buffer.from('text'), Buffer.alloc(8), null, Buffer.from([1])]).toString('hex'),
         JSON.stringify([23, 25, 1184, 20, 16]),
         JSON.stringify(['length', 'a', '__proto__', 'a', '0']),
       ]
       writeFileSync(join(folder, 'package.json'), '{}')
-      const runWith = (...flags: string[]) => execFileSync(process.execPath, [...flags, script, ...args], { encoding: 'utf8' })
+      const runWith = (...flags: string[]) =>
+        execFileSync(process.execPath, [...flags, script, ...args], { encoding: 'utf8' })
       const printed = runWith('--disallow-code-generation-from-strings')
       expect(printed).toBe(runWith())
-      expect(printed).toContain("Record {")
+      expect(printed).toContain('Record {')
     } finally {
       rmSync(folder, { recursive: true })
     }

@@ -24,12 +24,26 @@ describe('a record', () => {
   const it = rowOf({ id: 5n, name: 'x', last: null })
 
   test('is read by name, by position and from the end', () => {
-    expect([it.id, it['name'], it[0], it[2], it.at(-2), it.get('id'), it.get(1)]).toEqual([5n, 'x', 5n, null, 'x', 5n, 'x'])
+    expect([it.id, it['name'], it[0], it[2], it.at(-2), it.get('id'), it.get(1)]).toEqual([
+      5n,
+      'x',
+      5n,
+      null,
+      'x',
+      5n,
+      'x',
+    ])
   })
 
   test('gives undefined or the given value for what is not there', () => {
     expect([it[3], it.at(3), it.at(-4), it['nothing'], it.get('nothing'), it.get('nothing', 7), it.get(9, 8)]).toEqual([
-      undefined, undefined, undefined, undefined, undefined, 7, 8,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      7,
+      8,
     ])
   })
 
@@ -40,14 +54,22 @@ describe('a record', () => {
 
   test('has its columns and nothing else as own enumerable properties', () => {
     expect([Object.keys(it), { ...it }, 'name' in it, it.has('name'), it.has('nope')]).toEqual([
-      ['id', 'name', 'last'], { id: 5n, name: 'x', last: null }, true, true, false,
+      ['id', 'name', 'last'],
+      { id: 5n, name: 'x', last: null },
+      true,
+      true,
+      false,
     ])
   })
 
   test('lists keys, values and entries, and turns into an object and an array', () => {
     expect([...it.keys()]).toEqual(['id', 'name', 'last'])
     expect([...it.values()]).toEqual([5n, 'x', null])
-    expect([...it.entries()]).toEqual([['id', 5n], ['name', 'x'], ['last', null]])
+    expect([...it.entries()]).toEqual([
+      ['id', 5n],
+      ['name', 'x'],
+      ['last', null],
+    ])
     expect(it.toObject()).toStrictEqual({ id: 5n, name: 'x', last: null })
     expect(it.toArray()).toStrictEqual([5n, 'x', null])
   })
@@ -68,7 +90,15 @@ describe('a record', () => {
   })
 
   test('prints JSON without losing or throwing', () => {
-    const values = { a: 5n, b: 2n ** 60n, c: Infinity, d: Buffer.from([0, 255]), e: new Date(0), f: [1n, [NaN]], g: { h: 1 } }
+    const values = {
+      a: 5n,
+      b: 2n ** 60n,
+      c: Infinity,
+      d: Buffer.from([0, 255]),
+      e: new Date(0),
+      f: [1n, [NaN]],
+      g: { h: 1 },
+    }
     expect(JSON.stringify(rowOf(values))).toBe(
       '{"a":5,"b":"1152921504606846976","c":"Infinity","d":"\\\\x00ff","e":"1970-01-01T00:00:00.000Z","f":[1,["NaN"]],"g":{"h":1}}',
     )
@@ -82,12 +112,30 @@ describe('a record', () => {
 })
 
 describe('a column wins over everything of its name', () => {
-  const names = ['length', 'get', 'toJSON', 'then', '__proto__', 'constructor', 'toString', 'at', '?column?', '😀', 'values', 'hasOwnProperty', '']
+  const names = [
+    'length',
+    'get',
+    'toJSON',
+    'then',
+    '__proto__',
+    'constructor',
+    'toString',
+    'at',
+    '?column?',
+    '😀',
+    'values',
+    'hasOwnProperty',
+    '',
+  ]
   const values = names.map((_, i) => i)
   const it = row(names, values)
 
   test.each(names.map((name, i) => [name, i]))('%s is its value', (name, i) => {
-    expect([(it as { [key: string]: unknown })[name], it[i as number], Record.get(it, name as string)]).toEqual([i, i, i])
+    expect([(it as { [key: string]: unknown })[name], it[i as number], Record.get(it, name as string)]).toEqual([
+      i,
+      i,
+      i,
+    ])
   })
 
   test('the keys are all there, in order', () => {
@@ -115,7 +163,11 @@ describe('duplicate and numeric names', () => {
   test('of duplicates the last is read by name, every one by position', () => {
     const it = row(['a', 'b', 'a'], [1, 2, 3])
     expect([it['a'], it[0], it[1], it[2], [...it], Object.keys(it).sort()]).toEqual([3, 1, 2, 3, [1, 2, 3], ['a', 'b']])
-    expect([...Record.entries(it)]).toEqual([['a', 1], ['b', 2], ['a', 3]])
+    expect([...Record.entries(it)]).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['a', 3],
+    ])
     expect([inspect(it), JSON.stringify(it)]).toEqual(['Record { b: 2, a: 3 }', '{"a":3,"b":2}'])
   })
 
@@ -126,14 +178,23 @@ describe('duplicate and numeric names', () => {
   test('a position wins over a name that looks like one; a string key is a name', () => {
     const it = row(['1', '0', '7'], ['one', 'zero', 'seven'])
     expect([it[0], it[1], it[2], it[7], Record.get(it, '0'), Record.get(it, '1'), it.get(0)]).toEqual([
-      'one', 'zero', 'seven', 'seven', 'zero', 'one', 'one',
+      'one',
+      'zero',
+      'seven',
+      'seven',
+      'zero',
+      'one',
+      'one',
     ])
     expect(it.toObject()).toEqual({ 0: 'zero', 1: 'one', 7: 'seven' })
   })
 
   test('1,600 columns', () => {
     const names = Array.from({ length: 1600 }, (_, i) => `c${i}`)
-    const it = row(names, names.map((_, i) => i))
+    const it = row(
+      names,
+      names.map((_, i) => i),
+    )
     expect([it['c1599'], it[1599], it.at(-1), it.length, [...it].length]).toEqual([1599, 1599, 1599, 1600, 1600])
   })
 })
@@ -166,7 +227,8 @@ describe('other rows', () => {
     expect(rowOf({ a: 1, b: 2 }, { rowFactory: 'array' })).toStrictEqual([1, 2])
     expect(rowOf({ a: 1, b: 2 }, { rowFactory: 'object' })).toStrictEqual({ a: 1, b: 2 })
     expect(Object.keys(row(['__proto__'], [1], { rowFactory: 'object' }))).toEqual(['__proto__'])
-    const rowFactory = (columns: readonly { name: string }[]) => (values: unknown[]) => new Map(columns.map((c, i) => [c.name, values[i]]))
+    const rowFactory = (columns: readonly { name: string }[]) => (values: unknown[]) =>
+      new Map(columns.map((c, i) => [c.name, values[i]]))
     expect(rowOf({ a: 1 }, { rowFactory })).toStrictEqual(new Map([['a', 1]]))
     expect(() => rowOf({ a: 1 }, { rowFactory: 'tuple' as never })).toThrow(ProgrammingError)
     expect(() => rowOf({ a: 1 }, { rowFactory: (() => 1) as never })).toThrow(ProgrammingError)

@@ -173,7 +173,8 @@ export function decodeSized(input: ByteReader, codec: Codec): unknown {
   if (length === -1) return null
   const outerEnd = input.end
   const end = input.position + length
-  if (length < 0 || end > outerEnd) throw new DataError(`cannot read ${codec.name}: ${length} bytes claimed, fewer there`)
+  if (length < 0 || end > outerEnd)
+    throw new DataError(`cannot read ${codec.name}: ${length} bytes claimed, fewer there`)
   input.end = end
   const value = codec.decode(input, length)
   input.end = outerEnd

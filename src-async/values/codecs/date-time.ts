@@ -59,7 +59,8 @@ function daysOfFields(fields: Fields): number | null {
 function microsecondsOfFields(fields: Fields): number | null {
   const parts = [fields.hour ?? 0, fields.minute ?? 0, fields.second ?? 0]
   const rest = [fields.millisecond ?? 0, fields.microsecond ?? 0, fields.nanosecond ?? 0]
-  for (const part of [...parts, ...rest]) if (typeof part !== 'number' || !Number.isInteger(part) || part < 0) return null
+  for (const part of [...parts, ...rest])
+    if (typeof part !== 'number' || !Number.isInteger(part) || part < 0) return null
   const [hour, minute, second] = parts as [number, number, number]
   const [milli, micro, nano] = rest as [number, number, number]
   const fraction = milli * 1000 + micro + Math.round(nano / 1000)
@@ -70,7 +71,8 @@ function microsecondsOfFields(fields: Fields): number | null {
 
 function encodeDays(out: ByteWriter, days: number, value: unknown): void {
   const fromEpoch = days - POSTGRES_EPOCH_DAYS
-  if (fromEpoch <= INT32_MIN || fromEpoch >= INT32_MAX) throw new DataError(`${describeValue(value)} is out of range for date`)
+  if (fromEpoch <= INT32_MIN || fromEpoch >= INT32_MAX)
+    throw new DataError(`${describeValue(value)} is out of range for date`)
   out.int32(fromEpoch)
 }
 
@@ -155,7 +157,8 @@ export const timetz: Codec<PgTimeTz> = {
   format: 1,
   encode(out, value) {
     const parsed = typeof value === 'string' ? parseTime(value) : null
-    const time = value instanceof PgTimeTz ? value : parsed === null ? null : timeTzOf(parsed.microseconds, parsed.offsetSeconds)
+    const time =
+      value instanceof PgTimeTz ? value : parsed === null ? null : timeTzOf(parsed.microseconds, parsed.offsetSeconds)
     if (time === null) throw expected('a time with a UTC offset', 'timetz', value)
     writeExact64(out, time.valueOf() + time.offsetSeconds * 1_000_000)
     // On the wire zones count westward.
@@ -255,7 +258,9 @@ function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, want
   } else if (wantsZone ? encodeEpochNanoseconds(out, value) : encodePlainDateTime(out, value)) {
     return
   }
-  const what = wantsZone ? 'a Date or an ISO 8601 string with a UTC offset' : 'a Date or an ISO 8601 string without a zone'
+  const what = wantsZone
+    ? 'a Date or an ISO 8601 string with a UTC offset'
+    : 'a Date or an ISO 8601 string without a zone'
   throw expected(what, typeName, value)
 }
 
@@ -319,4 +324,3 @@ export const timestamptz: Codec<Date | number> = {
     return decodeTimestampText(text, 'timestamptz', true)
   },
 }
-

@@ -13,8 +13,16 @@ const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
 const UNITS = {
-  years: 12, months: 1, weeks: 7, days: 1, hours: 3_600_000_000, minutes: 60_000_000, seconds: 1_000_000,
-  milliseconds: 1000, microseconds: 1, nanoseconds: 0.001,
+  years: 12,
+  months: 1,
+  weeks: 7,
+  days: 1,
+  hours: 3_600_000_000,
+  minutes: 60_000_000,
+  seconds: 1_000_000,
+  milliseconds: 1000,
+  microseconds: 1,
+  nanoseconds: 0.001,
 } as const
 
 /** `{ years, months, … }` and Temporal.Duration: whole numbers of any of the units; null when it is neither. */
@@ -26,7 +34,8 @@ function fromUnits(value: object): PgInterval | null {
   for (const [unit, scale] of Object.entries(UNITS)) {
     const count: unknown = (value as Readonly<Record<string, unknown>>)[unit]
     if (count === undefined) continue
-    const isWhole = (typeof count === 'number' && Number.isSafeInteger(count)) || (typeof count === 'bigint' && scale >= 1)
+    const isWhole =
+      (typeof count === 'number' && Number.isSafeInteger(count)) || (typeof count === 'bigint' && scale >= 1)
     if (!isWhole) return null
     units += 1
     if (unit === 'years' || unit === 'months') months += Number(count) * scale
@@ -34,7 +43,8 @@ function fromUnits(value: object): PgInterval | null {
     else if (unit === 'nanoseconds') microseconds += BigInt(Math.round(Number(count) / 1000))
     else microseconds += BigInt(count) * BigInt(scale)
   }
-  if (units === 0 || (Object.getPrototypeOf(value) === Object.prototype && units < Object.keys(value).length)) return null
+  if (units === 0 || (Object.getPrototypeOf(value) === Object.prototype && units < Object.keys(value).length))
+    return null
   return new PgInterval(months, days, microseconds)
 }
 

@@ -29,7 +29,12 @@ function addressCodec(name: string, isCidr: boolean): Codec<string> {
         throw expected(`a network without bits set right of its prefix of ${prefix}`, name, value)
       }
       const family = bytes.length === 4 ? IPV4_FAMILY : IPV6_FAMILY
-      out.uint8(family).uint8(prefix).uint8(isCidr ? 1 : 0).uint8(bytes.length).bytes(bytes)
+      out
+        .uint8(family)
+        .uint8(prefix)
+        .uint8(isCidr ? 1 : 0)
+        .uint8(bytes.length)
+        .bytes(bytes)
     },
     decode(input) {
       const family = input.uint8()
@@ -37,7 +42,9 @@ function addressCodec(name: string, isCidr: boolean): Codec<string> {
       input.skip(1)
       const size = input.uint8()
       if (size !== (family === IPV4_FAMILY ? 4 : 16) || prefix > size * 8) {
-        throw new DataError(`cannot read ${name}: an address of family ${family} with ${size} bytes and prefix ${prefix}`)
+        throw new DataError(
+          `cannot read ${name}: an address of family ${family} with ${size} bytes and prefix ${prefix}`,
+        )
       }
       const text = addressText(input.copy(size))
       return prefix === size * 8 && !isCidr ? text : `${text}/${prefix}`
@@ -61,7 +68,8 @@ function macCodec(name: string, size: number): Codec<string> {
     format: 1,
     encode(out, value) {
       const digits = typeof value === 'string' ? value.trim().replace(/[:.-]/g, '') : ''
-      if (!/^[0-9a-f]+$/i.test(digits) || digits.length !== size * 2) throw expected(`${size} bytes in hexadecimal`, name, value)
+      if (!/^[0-9a-f]+$/i.test(digits) || digits.length !== size * 2)
+        throw expected(`${size} bytes in hexadecimal`, name, value)
       out.bytes(Buffer.from(digits, 'hex'))
     },
     decode(input) {

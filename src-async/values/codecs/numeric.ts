@@ -73,7 +73,11 @@ function encodeNumeric(out: ByteWriter, text: string, value: unknown): void {
   const lead = (weight + 1) * 4 - point
   const padded = '0'.repeat(lead) + digits
   const countAt = out.length
-  out.int16(0).int16(weight).int16(sign === '-' ? NEGATIVE : 0).int16(decimals)
+  out
+    .int16(0)
+    .int16(weight)
+    .int16(sign === '-' ? NEGATIVE : 0)
+    .int16(decimals)
   let count = 0
   let pendingZeros = 0
   for (let i = 0; i < padded.length; i += 4) {

@@ -54,7 +54,8 @@ export const tid: Codec<string> = {
     const match = typeof value === 'string' ? /^\((\d{1,10}),(\d{1,5})\)$/.exec(value) : null
     const block = Number(match?.[1])
     const offset = Number(match?.[2])
-    if (match === null || block > 0xffffffff || offset > 0xffff) throw expected('a row position such as (0,1)', 'tid', value)
+    if (match === null || block > 0xffffffff || offset > 0xffff)
+      throw expected('a row position such as (0,1)', 'tid', value)
     out.uint32(block).int16(offset)
   },
   decode(input) {
@@ -67,7 +68,12 @@ export const tid: Codec<string> = {
 }
 
 /** `int2vector` and `oidvector`: arrays that begin at 0 and whose text form has blanks and no braces. */
-export function vectorCodec(name: string, array: Codec<unknown[]>, element: Codec, elementOid: number): Codec<unknown[]> {
+export function vectorCodec(
+  name: string,
+  array: Codec<unknown[]>,
+  element: Codec,
+  elementOid: number,
+): Codec<unknown[]> {
   return {
     name,
     format: 1,

@@ -15,7 +15,7 @@ export const uuid: Codec<string> = {
   format: 1,
   encode(out, value) {
     const match = typeof value === 'string' ? ACCEPTED.exec(value) : null
-    if (match === null || match[1] === '' !== (match[2] === '')) throw expected('a UUID', 'uuid', value)
+    if (match === null || (match[1] === '') !== (match[2] === '')) throw expected('a UUID', 'uuid', value)
     const hex = (value as string).replace(/[-{}]/g, '')
     for (let i = 0; i < 32; i += 8) out.uint32(Number.parseInt(hex.slice(i, i + 8), 16))
   },
@@ -32,13 +32,58 @@ export const uuid: Codec<string> = {
 /** One flat string in one call: pieces put together with `+` would stay a rope in memory. */
 function uuidText(bytes: Uint8Array, start: number): string {
   let i = start
-  const a = bytes[i++]!, b = bytes[i++]!, c = bytes[i++]!, d = bytes[i++]!, e = bytes[i++]!, f = bytes[i++]!
-  const g = bytes[i++]!, h = bytes[i++]!, j = bytes[i++]!, k = bytes[i++]!, l = bytes[i++]!, m = bytes[i++]!
-  const n = bytes[i++]!, o = bytes[i++]!, p = bytes[i++]!, q = bytes[i]!
+  const a = bytes[i++]!,
+    b = bytes[i++]!,
+    c = bytes[i++]!,
+    d = bytes[i++]!,
+    e = bytes[i++]!,
+    f = bytes[i++]!
+  const g = bytes[i++]!,
+    h = bytes[i++]!,
+    j = bytes[i++]!,
+    k = bytes[i++]!,
+    l = bytes[i++]!,
+    m = bytes[i++]!
+  const n = bytes[i++]!,
+    o = bytes[i++]!,
+    p = bytes[i++]!,
+    q = bytes[i]!
   return String.fromCharCode(
-    HIGH[a]!, LOW[a]!, HIGH[b]!, LOW[b]!, HIGH[c]!, LOW[c]!, HIGH[d]!, LOW[d]!, HYPHEN,
-    HIGH[e]!, LOW[e]!, HIGH[f]!, LOW[f]!, HYPHEN, HIGH[g]!, LOW[g]!, HIGH[h]!, LOW[h]!, HYPHEN,
-    HIGH[j]!, LOW[j]!, HIGH[k]!, LOW[k]!, HYPHEN, HIGH[l]!, LOW[l]!, HIGH[m]!, LOW[m]!,
-    HIGH[n]!, LOW[n]!, HIGH[o]!, LOW[o]!, HIGH[p]!, LOW[p]!, HIGH[q]!, LOW[q]!,
+    HIGH[a]!,
+    LOW[a]!,
+    HIGH[b]!,
+    LOW[b]!,
+    HIGH[c]!,
+    LOW[c]!,
+    HIGH[d]!,
+    LOW[d]!,
+    HYPHEN,
+    HIGH[e]!,
+    LOW[e]!,
+    HIGH[f]!,
+    LOW[f]!,
+    HYPHEN,
+    HIGH[g]!,
+    LOW[g]!,
+    HIGH[h]!,
+    LOW[h]!,
+    HYPHEN,
+    HIGH[j]!,
+    LOW[j]!,
+    HIGH[k]!,
+    LOW[k]!,
+    HYPHEN,
+    HIGH[l]!,
+    LOW[l]!,
+    HIGH[m]!,
+    LOW[m]!,
+    HIGH[n]!,
+    LOW[n]!,
+    HIGH[o]!,
+    LOW[o]!,
+    HIGH[p]!,
+    LOW[p]!,
+    HIGH[q]!,
+    LOW[q]!,
   )
 }
