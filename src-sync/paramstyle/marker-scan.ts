@@ -33,6 +33,7 @@ export interface MarkerScanResult {
 /** What Bind can carry: the count is 16 bits. */
 export const MOST_PARAMETERS = 65_535
 
+const DOLLAR = 0x24
 const PERCENT = 0x25
 const OPEN_PARENTHESIS = 0x28
 const COLON = 0x3a
@@ -212,11 +213,11 @@ class MarkerScan {
     this.#highestNative = Math.max(this.#highestNative, number)
   }
 
-  /** Blanks keep a marker apart from the words beside it: `limit%s` would become the identifier `limit$1`. */
+  /** Blanks keep a marker apart from what is beside it: `limit%s` would be a name, `%(a)s1` another parameter. */
   #marker(end: number, number: number): void {
     const before = this.#sql.charCodeAt(this.#lexer.start - 1)
-    const opening = isNamePart(before) ? ' $' : '$'
-    this.#edit(end, isNameStart(this.#sql.charCodeAt(end)) ? `${opening}${number} ` : `${opening}${number}`)
+    const opening = isNamePart(before) || before === DOLLAR ? ' $' : '$'
+    this.#edit(end, isNamePart(this.#sql.charCodeAt(end)) ? `${opening}${number} ` : `${opening}${number}`)
   }
 
   #edit(end: number, text: string): void {
