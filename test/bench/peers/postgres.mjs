@@ -1,0 +1,29 @@
+/** postgres (porsager): one connection, prepared, its types as they come (int8 as string, timestamps to the millisecond). */
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import postgres from 'postgres'
+import { copyChunks } from './copy-text.mjs'
+
+export async function open(target) {
+  const { user, password, database, port, host, transport } = target
+  const where = transport === 'unix' ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
+  const sql = postgres({ ...where, user, password, database, max: 1, ssl: false, onnotice() {} })
+  await sql`select 1`
+  const run = (text, values = []) => sql.unsafe(text, values, { prepare: true })
+  return {
+    isBlocking: false,
+    one: async (text) => (await run(text))[0],
+    rows: (text) => run(text),
+    command: (text) => sql.unsafe(text),
+    // Queries of one tick are pipelined.
+    insertMany: (text, records) =>
+      sql.begin((transaction) =>
+        Promise.all(records.map((record) => transaction.unsafe(text, record, { prepare: true }))),
+      ),
+    async copyRecords(table, columns, records) {
+      const stream = await sql.unsafe(`copy ${table} (${columns.join(', ')}) from stdin`).writable()
+      await pipeline(Readable.from(copyChunks(records)), stream)
+    },
+    close: () => sql.end(),
+  }
+}

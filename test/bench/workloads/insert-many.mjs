@@ -1,0 +1,26 @@
+/** 10,000 rows by INSERT with parameters, all or nothing, in the best way each client offers without building SQL text. */
+import { countRecords, makeRecords, prepareTable } from './records.mjs'
+
+const TABLE = 'bench_insert'
+const SQL = `insert into ${TABLE} (id, label, amount) values ($1, $2, $3)`
+let records = null
+
+export const workload = {
+  name: 'insert-many',
+  title: '10,000 records by parametrised INSERT in one transaction',
+  transport: 'unix',
+  unit: 'record',
+  needs: ['one', 'command', 'insertMany'],
+  rounds: 7,
+  size: { records: 10_000 },
+  quickSize: { records: 2000 },
+  operations: (size) => size.records,
+  prepare: (query, size) => prepareTable(query, TABLE, size.records),
+  async before(client, size) {
+    records ??= makeRecords(size.records)
+    await client.command(`truncate ${TABLE}`)
+  },
+  measure: (client) => client.insertMany(SQL, records),
+  measureBlocking: (client) => client.insertMany(SQL, records),
+  check: (client) => countRecords(client, TABLE),
+}
