@@ -90,14 +90,14 @@ function wrongContainer(
   const isContainer = isNamedContainer(found)
   const expected = kind === 'none' ? 'an array or an object of parameters' : 'an array of parameters'
   const why = kind === 'none' ? '' : `the statement has positional markers: `
-  const hint = isContainer
-    ? `an object goes with ${namedMarker(rewritten)} markers`
-    : 'wrap it in an array, even if it is only one: [value]'
+  const hint = isContainer ? namesHint(rewritten) : 'wrap it in an array, even if it is only one: [value]'
   return new ProgrammingError(`${place}${why}expected ${expected}, got ${describeValue(found)}`, { hint })
 }
 
-function namedMarker(rewritten: RewrittenStatement): string {
-  return rewritten.style === 'named' ? ':name' : '%(name)s'
+function namesHint({ style }: RewrittenStatement): string {
+  if (style === 'named') return 'an object goes with :name markers'
+  if (style !== 'qmark' && style !== 'numeric') return 'an object goes with %(name)s markers'
+  return 'an object goes with the markers of paramstyle pyformat or named'
 }
 
 function wrongCount(rewritten: RewrittenStatement, given: number, batchIndex: number | undefined): ProgrammingError {
