@@ -21,9 +21,19 @@ export interface ConnectOptions extends CoreOptions {
   readonly deferrable?: boolean
   /** Bytes of shared memory for replies on their way, a power of two from 4096; 1 MiB at first. */
   readonly ringBytes?: number
+  /** What Ctrl-C does to the statement that is waited for: `cancel` it, at first, or nothing of ours. */
+  readonly interrupt?: 'cancel' | 'none'
 }
 
-const EXTRA_KEYS = ['autocommit', 'paramstyle', 'isolationLevel', 'readOnly', 'deferrable', 'ringBytes'] as const
+const EXTRA_KEYS = [
+  'autocommit',
+  'paramstyle',
+  'isolationLevel',
+  'readOnly',
+  'deferrable',
+  'ringBytes',
+  'interrupt',
+] as const
 
 /**
  * Connects to PostgreSQL and blocks until it answers.
@@ -54,7 +64,10 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
       notification() {},
       parameter() {},
     }
-    const session = new BlockingSession(resolved.session, events, { ringBytes })
+    const session = new BlockingSession(resolved.session, events, {
+      ringBytes,
+      isInterruptible: requireInterrupt(given.interrupt) === 'cancel',
+    })
     const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin)
     const connection = new Connection(new Engine(session, context, paramstyle), transaction)
     listener.notice = (notice) => connection.notice(notice)
@@ -80,4 +93,10 @@ function requireRingBytes(value: unknown): number {
   const isPowerOfTwo = typeof value === 'number' && Number.isSafeInteger(value) && (value & (value - 1)) === 0
   if (isPowerOfTwo && value >= MIN_RING_BYTES && value <= 1 << 30) return value
   throw new ProgrammingError(`connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${String(value)}`)
+}
+
+function requireInterrupt(value: unknown): 'cancel' | 'none' {
+  if (value === undefined) return 'cancel'
+  if (value === 'cancel' || value === 'none') return value
+  throw new ProgrammingError(`connect: interrupt: expected 'cancel' or 'none', got ${String(value).slice(0, 40)}`)
 }

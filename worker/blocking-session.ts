@@ -5,21 +5,31 @@
  */
 import { ByteWriter } from '../src-async/bytes/byte-writer.ts'
 import { type Failure, errorFromFailure } from '../src-async/errors/failure.ts'
-import { InterfaceError, OperationalError } from '../src-async/errors/tree.ts'
+import { QueryCanceledError } from '../src-async/errors/sqlstates.ts'
+import { DbError, InterfaceError, OperationalError, amend } from '../src-async/errors/tree.ts'
 import type { SessionOptions } from '../src-async/options/session-options.ts'
 import type {
+  AwaitNotificationReply,
+  AwaitNotificationRequest,
   BlockingOperations,
+  ClosePortalRequest,
   CloseRequest,
+  CloseStatementsRequest,
   CopyInDataRequest,
   CopyInEndReply,
   CopyInEndRequest,
   CopyInStartRequest,
+  CopyOutReadReply,
+  CopyOutReadRequest,
+  CopyOutStartReply,
+  CopyOutStartRequest,
   DescribeReply,
   DescribeRequest,
   ExecuteManyReply,
   ExecuteManyRequest,
   ExecuteReply,
   ExecuteRequest,
+  FetchPortalRequest,
   Nothing,
   OperationName,
   ReplyOf,
@@ -29,7 +39,7 @@ import type {
   SimpleQueryRequest,
   TransactionStatus,
 } from '../src-async/wire/operations.ts'
-import type { Column, ResultSink, RowSink } from '../src-async/wire/row-sink.ts'
+import type { ByteSink, Column, ResultSink } from '../src-async/wire/row-sink.ts'
 import {
   DEFAULT_RING_BYTES,
   MIN_RING_BYTES,
@@ -50,11 +60,14 @@ import {
   writeRequest,
 } from './channel/messages.ts'
 import { type RecordHandler, RingReader } from './channel/ring.ts'
+import { type Woken, canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type WorkerHost, workerHost } from './spawn.ts'
 
 /** A sleep's longest slice: the worker's life is looked at after each. */
 const SLICE_MS = 250
-/** How long a torn call may take to be cancelled and drained before the session is given up. */
+/** For so long a sleep is not armed against Ctrl-C: arming it costs as much as a short statement. */
+const UNARMED_MS = 100
+/** How long a torn or interrupted call may take to be cancelled and drained before the session is given up. */
 const SETTLE_MS = 5000
 /** Added to the worker's own time limit for connecting, which normally strikes first. */
 const OPEN_GRACE_MS = 5000
@@ -65,11 +78,16 @@ const DROPPED: ResultSink = { take() {}, complete() {} }
 export interface ChannelOptions {
   /** Bytes of the response ring, a power of two. */
   readonly ringBytes: number
+  /** Whether Ctrl-C cancels the statement that is waited for. */
+  readonly isInterruptible: boolean
 }
 
 export { MIN_RING_BYTES }
 
-export const DEFAULT_CHANNEL: ChannelOptions = { ringBytes: DEFAULT_RING_BYTES }
+export const DEFAULT_CHANNEL: ChannelOptions = { ringBytes: DEFAULT_RING_BYTES, isInterruptible: true }
+
+/** How a sleep ended. */
+type Ended = 'done' | 'timed-out' | 'interrupted'
 
 type Outcome = { readonly reply: unknown } | { readonly failure: Failure }
 
@@ -80,12 +98,13 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   readonly #events: SessionEvents
   readonly #sessionId: number
   readonly #out = new ByteWriter(4096)
+  readonly #isInterruptible: boolean
   /** Number of the latest request. */
   #requestId = 0
   /** Number of the request whose reply has not been taken, 0 when there is none. */
   #dueId = 0
   #dueName: OperationName | 'open' = 'open'
-  #sink: RowSink | ResultSink = DROPPED
+  #sink: ByteSink | ResultSink = DROPPED
   #outcome: Outcome | null = null
   #isClosed = false
   #isInCallback = false
@@ -100,6 +119,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   constructor(options: SessionOptions, events: SessionEvents, channel: ChannelOptions = DEFAULT_CHANNEL) {
     this.#host = workerHost()
     this.#events = events
+    this.#isInterruptible = channel.isInterruptible && canBeInterrupted
     const shared = new SharedArrayBuffer(sessionBlockBytes(channel.ringBytes))
     this.#block = viewSessionBlock(shared)
     this.#reader = new RingReader(this.#block, () => this.#host.callAttention())
@@ -162,6 +182,34 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     return this.#perform('copyInEnd', request, DROPPED)
   }
 
+  fetchPortal(request: FetchPortalRequest): ExecuteReply {
+    return this.#perform('fetchPortal', request, request.rows)
+  }
+
+  closePortal(request: ClosePortalRequest): Nothing {
+    return this.#perform('closePortal', request, DROPPED)
+  }
+
+  closeStatements(request: CloseStatementsRequest): Nothing {
+    return this.#perform('closeStatements', request, DROPPED)
+  }
+
+  copyOutStart(request: CopyOutStartRequest): CopyOutStartReply {
+    return this.#perform('copyOutStart', request, DROPPED)
+  }
+
+  copyOutRead(request: CopyOutReadRequest): CopyOutReadReply {
+    return this.#perform('copyOutRead', request, request.data)
+  }
+
+  copyOutEnd(request: Nothing): Nothing {
+    return this.#perform('copyOutEnd', request, DROPPED)
+  }
+
+  awaitNotification(request: AwaitNotificationRequest): AwaitNotificationReply {
+    return this.#perform('awaitNotification', request, DROPPED)
+  }
+
   /** Nothing can be running when a blocking caller has the thread, except a call that was torn off: that is settled. */
   cancel(): Nothing {
     this.#settle()
@@ -222,7 +270,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#parameters = new Map(reply.parameters)
   }
 
-  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: RowSink | ResultSink): ReplyOf<N> {
+  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {
     if (this.isClosed) throw new InterfaceError('connection is closed')
     if (this.#isInCallback) {
       throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
@@ -232,7 +280,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     return this.#await(Infinity) as ReplyOf<N>
   }
 
-  #send<N extends OperationName>(name: N, request: RequestOf<N>, sink: RowSink | ResultSink = DROPPED): void {
+  #send<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink = DROPPED): void {
     const out = this.#out
     out.clear()
     writeRequest(out, name, request)
@@ -240,7 +288,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   /** Puts the request in `#out` where the worker finds it, and rings. */
-  #post(name: OperationName | 'open', sink: RowSink | ResultSink): void {
+  #post(name: OperationName | 'open', sink: ByteSink | ResultSink): void {
     const { words, request } = this.#block
     const bytes = this.#out.view()
     const isElsewhere = bytes.length > REQUEST_MAX_BYTES
@@ -266,39 +314,70 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   /** Sleeps until the due reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
   #await(timeoutMs: number): unknown {
-    const outcome = this.#sleep(timeoutMs)
-    if (outcome === null) {
+    const woken = this.#sleep(timeoutMs)
+    const outcome = this.#outcome
+    if (woken === 'timed-out' || outcome === null) {
       this.#isClosed = true
-      throw new OperationalError(`no answer from the worker within ${timeoutMs} ms: the connection is given up`)
+      throw new OperationalError(
+        woken === 'interrupted'
+          ? 'interrupted, and the server did not confirm in time that the statement was cancelled: the connection is closed'
+          : `no answer from the worker within ${timeoutMs} ms: the connection is given up`,
+        woken === 'interrupted' ? { interrupted: true } : {},
+      )
     }
     this.#dueId = 0
     this.#sink = DROPPED
     this.#outcome = null
+    if (woken === 'interrupted') throw interruption(outcome)
     if ('failure' in outcome) throw errorFromFailure(outcome.failure)
     return outcome.reply
   }
 
-  #sleep(timeoutMs: number): Outcome | null {
-    const { words } = this.#block
-    const deadlineMs = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs
+  /** Sleeps until the outcome is there, or time is up. After a Ctrl-C the statement is cancelled and its end awaited. */
+  #sleep(timeoutMs: number): Ended {
+    const startedMs = performance.now()
+    let deadlineMs = startedMs + timeoutMs
     let isWatching = false
+    let isInterrupted = false
     for (;;) {
-      const seen = Atomics.load(words, WORD.event)
-      this.#reader.drain(this)
-      if (this.#outcome !== null) return this.#outcome
-      Atomics.store(words, WORD.mainWaits, 1)
-      const woken = Atomics.wait(words, WORD.event, seen, SLICE_MS)
-      Atomics.store(words, WORD.mainWaits, 0)
-      if (woken !== 'timed-out' && !this.#host.isDead) continue
-      // A last look: the worker may have answered before it died.
-      this.#reader.drain(this)
-      if (this.#outcome !== null) return this.#outcome
-      if (isWatching) this.#host.examine()
-      else this.#host.watch()
-      if (this.#host.isDead) throw this.#host.obituary()
-      isWatching = true
-      if (performance.now() >= deadlineMs) return null
+      const woken = this.#doze(performance.now() - startedMs > UNARMED_MS)
+      if (this.#outcome !== null) return isInterrupted ? 'interrupted' : 'done'
+      if (woken === 'interrupted') {
+        // The second keypress, or one while there is nothing to cancel, ends the session.
+        if (isInterrupted || this.#dueName === 'open') return 'interrupted'
+        isInterrupted = true
+        deadlineMs = performance.now() + SETTLE_MS
+        this.#requestCancel()
+      } else if (woken === 'timed-out' || this.#host.isDead) {
+        if (isWatching) this.#host.examine()
+        else this.#host.watch()
+        if (this.#host.isDead) throw this.#host.obituary()
+        isWatching = true
+        if (performance.now() >= deadlineMs) return isInterrupted ? 'interrupted' : 'timed-out'
+      }
     }
+  }
+
+  /** One slice of sleep; takes what the ring holds before and after it. */
+  #doze(isArmed: boolean): Woken {
+    const { words } = this.#block
+    const seen = Atomics.load(words, WORD.event)
+    this.#reader.drain(this)
+    if (this.#outcome !== null) return 'ok'
+    Atomics.store(words, WORD.mainWaits, 1)
+    const woken =
+      isArmed && this.#isInterruptible
+        ? waitInterruptibly(words, WORD.event, seen, SLICE_MS)
+        : Atomics.wait(words, WORD.event, seen, isArmed ? SLICE_MS : UNARMED_MS)
+    Atomics.store(words, WORD.mainWaits, 0)
+    // The worker may have answered before it died.
+    this.#reader.drain(this)
+    return woken
+  }
+
+  #requestCancel(): void {
+    Atomics.store(this.#block.words, WORD.cancelId, this.#dueId)
+    this.#host.callAttention()
   }
 
   /** Ends a call whose stack was torn off: cancels what runs, drops what comes, and leaves the session ready or closed. */
@@ -306,9 +385,8 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     if (this.#dueId === 0) return
     this.#sink = DROPPED
     if (this.#outcome === null) {
-      Atomics.store(this.#block.words, WORD.cancelId, this.#dueId)
-      this.#host.callAttention()
-      if (this.#sleep(SETTLE_MS) === null) {
+      this.#requestCancel()
+      if (this.#sleep(SETTLE_MS) !== 'done') {
         this.#isClosed = true
         this.#host.detach(this.#sessionId)
         throw new OperationalError('an interrupted statement could not be cancelled in time: the connection is closed')
@@ -332,4 +410,14 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
       this.#isInCallback = false
     }
   }
+}
+
+/** What a call interrupted by Ctrl-C throws: the server's 57014, or the same where the statement had ended already. */
+function interruption(outcome: Outcome): globalThis.Error {
+  if (!('failure' in outcome)) {
+    return new QueryCanceledError('interrupted by Ctrl-C, when the statement had just completed', { interrupted: true })
+  }
+  const error = errorFromFailure(outcome.failure)
+  if (error instanceof DbError) amend(error, { interrupted: true })
+  return error
 }

@@ -10,7 +10,7 @@ import { quoteIdentifier } from '../values/sql.ts'
 import type { Column } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { dueBegin, type FlowContext } from './flow-context.ts'
+import { type FlowContext, flight } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 export interface CopyTarget {
@@ -44,8 +44,7 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
     const where = target.where === undefined ? '' : ` WHERE ${target.where}`
     yield* ask('copyInStart', {
       sql: `COPY ${table}${list} FROM STDIN (FORMAT binary)${where}`,
-      begin: dueBegin(context),
-      closing: context.statements.takeClosing(),
+      ...flight(context),
     })
     return encoder
   } catch (error) {

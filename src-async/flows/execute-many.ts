@@ -9,7 +9,7 @@ import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { dueBegin, type FlowContext } from './flow-context.ts'
+import { type FlowContext, flight } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
 import { commit, rollback } from './transaction.ts'
@@ -95,8 +95,7 @@ function* sendChunk(
       binds: context.out.view(),
       count,
       rows,
-      begin: dueBegin(context),
-      closing: context.statements.takeClosing(),
+      ...flight(context),
     })
   } catch (error) {
     throw withElement(error, done)

@@ -3,8 +3,9 @@
  * face when it opens a connection; holds nothing of either thread's plumbing.
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
+import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { CodecRegistry } from '../values/registry.ts'
-import type { SessionState } from '../wire/operations.ts'
+import type { Flight, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
 export interface FlowContext {
@@ -19,6 +20,8 @@ export interface FlowContext {
   scopeBegin: string | null
   /** How many `transaction(fn)` are open, one inside the other. */
   scopeDepth: number
+  /** When the call that runs must be over, on `performance.now`'s clock; Infinity for no limit. */
+  deadlineMs: number
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -37,15 +40,37 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     scopeDepth: 0,
+    deadlineMs: Infinity,
     firstFailure: null,
   }
 }
 
 /** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
 export function dueBegin(context: FlowContext): string | null {
+  const begin = pendingBegin(context)
+  if (begin !== null) context.scopeBegin = null
+  return begin
+}
+
+/** What `dueBegin` would give, without taking it: whether the next flight opens a transaction. */
+export function pendingBegin(context: FlowContext): string | null {
   if (context.state.transactionStatus !== 'I') return null
-  const { scopeBegin } = context
-  if (scopeBegin === null) return context.scopeDepth > 0 ? null : context.begin
-  context.scopeBegin = null
-  return scopeBegin
+  return context.scopeBegin ?? (context.scopeDepth > 0 ? null : context.begin)
+}
+
+/**
+ * What is left of the call's time, for the operation about to be asked; 0 means no limit.
+ * @throws QueryTimeoutError when nothing is left.
+ */
+export function dueTimeout(context: FlowContext): number {
+  if (context.deadlineMs === Infinity) return 0
+  const leftMs = Math.ceil(context.deadlineMs - performance.now())
+  if (leftMs > 0) return leftMs
+  throw new QueryTimeoutError('the time limit had passed before the statement was sent', { sqlstate: '57014' })
+}
+
+/** What every flight brings along. */
+export function flight(context: FlowContext): Flight {
+  const timeoutMs = dueTimeout(context)
+  return { begin: dueBegin(context), closing: context.statements.takeClosing(), timeoutMs }
 }

@@ -6,7 +6,7 @@
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { Statement } from '../values/statement.ts'
 import { ask, type Flow } from './ask.ts'
-import { dueBegin, type FlowContext } from './flow-context.ts'
+import { type FlowContext, flight } from './flow-context.ts'
 
 export interface ResolvedStatement {
   readonly statement: Statement
@@ -44,8 +44,7 @@ function* describeOnce(context: FlowContext, sql: string, types: readonly number
     name,
     sql,
     parameterTypes: types,
-    begin: dueBegin(context),
-    closing: statements.takeClosing(),
+    ...flight(context),
   })
   const { parameterTypes, columns } = reply
   const statement = new Statement({ name, sql, parameterTypes, columns, registry })

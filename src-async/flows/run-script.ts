@@ -5,7 +5,7 @@
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { dueBegin, type FlowContext } from './flow-context.ts'
+import { type FlowContext, flight } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
 export class TagSink implements ResultSink {
@@ -17,6 +17,9 @@ export class TagSink implements ResultSink {
     this.tags.push(tag)
   }
 }
+
+/** For what must not open a transaction: COMMIT and its kin. */
+const NO_BEGIN = { begin: null }
 
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
@@ -32,8 +35,8 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     yield* ask('simpleQuery', {
       sql,
       results: heeding,
-      begin: begin ? dueBegin(context) : null,
-      closing: statements.takeClosing(),
+      ...flight(context),
+      ...(begin ? {} : NO_BEGIN),
     })
   } catch (error) {
     throw noteFailure(context, error, sql)

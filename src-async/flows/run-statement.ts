@@ -8,7 +8,7 @@ import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { dueBegin, type FlowContext } from './flow-context.ts'
+import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
 
@@ -64,6 +64,7 @@ function* attempt(context: FlowContext, request: StatementRequest): Flow<Stateme
     bind: out.view(),
     rowLimit: request.rowLimit ?? 0,
     rows: request.sinkFor(statement),
+    timeoutMs: dueTimeout(context),
     begin: dueBegin(context),
     closing: statements.takeClosing(),
   })

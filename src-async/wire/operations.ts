@@ -3,7 +3,7 @@
  * gives. Only bytes, numbers and strings pass. `Session` performs them on the event loop, `BlockingSession` through the
  * worker; an operation without its blocking twin does not compile. All fail with the classes of `errors/`.
  */
-import type { Column, ResultSink, RowSink } from './row-sink.ts'
+import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
 
 /** The server's word at ReadyForQuery: idle, in a transaction, in a failed transaction. The only truth about transactions. */
 export type TransactionStatus = 'I' | 'T' | 'E'
@@ -17,6 +17,11 @@ export interface Flight {
   readonly begin: string | null
   /** Names of server-side statements to close first, in the same flight. */
   readonly closing: readonly string[]
+  /**
+   * Milliseconds from now after which the operation is cancelled on the server and fails with QueryTimeoutError; 0 for
+   * no limit. A server silent for 5 s after that loses the session.
+   */
+  readonly timeoutMs: number
 }
 
 /** Parse and Describe. */
@@ -76,6 +81,24 @@ export interface ExecuteManyReply {
   readonly tag: string
 }
 
+/** A named portal: opened by the first request for it, then asked for more until its tag comes. */
+export interface FetchPortalRequest extends Flight {
+  readonly portal: string
+  /** What to bind it to, in the same flight; null when it is open. */
+  readonly open: { readonly name: string; readonly parse: ParseSpec | null; readonly bind: Uint8Array } | null
+  /** Most rows of this trip, 0 for all that are left. */
+  readonly rowLimit: number
+  readonly rows: RowSink
+}
+
+export interface ClosePortalRequest {
+  readonly portal: string
+}
+
+export interface CloseStatementsRequest {
+  readonly names: readonly string[]
+}
+
 /** One Query message; several statements allowed; values arrive as text. `begin` goes before it in the same flight. */
 export interface SimpleQueryRequest extends Flight {
   readonly sql: string
@@ -106,6 +129,38 @@ export interface CopyInEndReply {
   readonly tag: string
 }
 
+/** Starts `COPY … TO STDOUT`; then `copyOutRead` until its tag comes, or `copyOutEnd` to have no more of it. */
+export interface CopyOutStartRequest extends Flight {
+  readonly sql: string
+}
+
+export interface CopyOutStartReply {
+  /** One per column: 0 text, 1 binary. */
+  readonly columnFormats: readonly number[]
+}
+
+/** Gives what has arrived, at least one message, to the sink: payloads of CopyData. Reading pauses while nobody asks. */
+export interface CopyOutReadRequest {
+  readonly data: ByteSink
+  /** Stop after about as many. */
+  readonly maxBytes: number
+}
+
+export interface CopyOutReadReply {
+  /** The command tag at the end, null while there is more. */
+  readonly tag: string | null
+}
+
+export interface AwaitNotificationRequest {
+  /** Longest wait; 0 looks without waiting. */
+  readonly timeoutMs: number
+}
+
+export interface AwaitNotificationReply {
+  /** Whether something came: it has gone to `SessionEvents` by then. */
+  readonly arrived: boolean
+}
+
 export interface CloseRequest {
   /** After this long without an answer the transport is cut. */
   readonly timeoutMs: number
@@ -122,6 +177,15 @@ export interface OperationTable {
   copyInStart: [CopyInStartRequest, Nothing]
   copyInData: [CopyInDataRequest, Nothing]
   copyInEnd: [CopyInEndRequest, CopyInEndReply]
+  fetchPortal: [FetchPortalRequest, ExecuteReply]
+  closePortal: [ClosePortalRequest, Nothing]
+  closeStatements: [CloseStatementsRequest, Nothing]
+  copyOutStart: [CopyOutStartRequest, CopyOutStartReply]
+  copyOutRead: [CopyOutReadRequest, CopyOutReadReply]
+  /** Gives a COPY TO STDOUT up: cancels it where it still runs, drops what comes. Its error is not news. */
+  copyOutEnd: [Nothing, Nothing]
+  /** Resolves when the server has said something unasked, or time is up. The session must be idle. */
+  awaitNotification: [AwaitNotificationRequest, AwaitNotificationReply]
   /** Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. */
   cancel: [Nothing, Nothing]
   /** Terminate, then the end of the transport. Never fails; a second call does nothing. */

@@ -15,7 +15,12 @@ export interface Column {
   readonly typeModifier: number
 }
 
-export interface RowSink {
+/** Takes bytes that belong to the caller: what is to be kept is copied before the return. Must not throw. */
+export interface ByteSink {
+  take(bytes: Uint8Array, start: number, end: number): void
+}
+
+export interface RowSink extends ByteSink {
   /**
    * Takes a run of whole, adjacent DataRow messages: each is its letter `D`, an int32 length that counts itself, and
    * the body. The bytes belong to the caller and change after the return: what is to be kept is decoded or copied now.

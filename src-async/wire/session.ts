@@ -9,17 +9,26 @@ import { requestCancel, type CancelRoute } from './cancel.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
 import type {
+  AwaitNotificationReply,
+  AwaitNotificationRequest,
+  ClosePortalRequest,
   CloseRequest,
+  CloseStatementsRequest,
   CopyInDataRequest,
   CopyInEndReply,
   CopyInEndRequest,
   CopyInStartRequest,
+  CopyOutReadReply,
+  CopyOutReadRequest,
+  CopyOutStartReply,
+  CopyOutStartRequest,
   DescribeReply,
   DescribeRequest,
   ExecuteManyReply,
   ExecuteManyRequest,
   ExecuteReply,
   ExecuteRequest,
+  FetchPortalRequest,
   Nothing,
   Operations,
   SessionEvents,
@@ -157,6 +166,34 @@ export class Session implements Operations, TransportEvents {
     if (this.#conversation.current === null) return NOTHING
     await this.#cancelCurrent(this.#cancelRoute, 0)
     return NOTHING
+  }
+
+  fetchPortal(_request: FetchPortalRequest): Promise<ExecuteReply> {
+    return Promise.reject(new NotSupportedError('portals are not there yet'))
+  }
+
+  closePortal(_request: ClosePortalRequest): Promise<Nothing> {
+    return Promise.reject(new NotSupportedError('portals are not there yet'))
+  }
+
+  closeStatements(_request: CloseStatementsRequest): Promise<Nothing> {
+    return Promise.reject(new NotSupportedError('closing statements is not there yet'))
+  }
+
+  copyOutStart(_request: CopyOutStartRequest): Promise<CopyOutStartReply> {
+    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
+  }
+
+  copyOutRead(_request: CopyOutReadRequest): Promise<CopyOutReadReply> {
+    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
+  }
+
+  copyOutEnd(): Promise<Nothing> {
+    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
+  }
+
+  awaitNotification(_request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
+    return Promise.reject(new NotSupportedError('waiting for notifications is not there yet'))
   }
 
   close(request: CloseRequest): Promise<Nothing> {

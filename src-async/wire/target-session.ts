@@ -47,6 +47,6 @@ async function askOne(session: Session, sql: string): Promise<string> {
     },
     complete() {},
   }
-  await session.simpleQuery({ begin: null, closing: [], sql, results })
+  await session.simpleQuery({ begin: null, closing: [], timeoutMs: 0, sql, results })
   return text
 }

@@ -10,6 +10,7 @@ import type {
   ExecuteRequest,
   Notification,
   OperationName,
+  ParseSpec,
   RequestOf,
   ServerMessageFields,
 } from '../../src-async/wire/operations.ts'
@@ -27,6 +28,13 @@ const NAMES: readonly RequestName[] = [
   'copyInStart',
   'copyInData',
   'copyInEnd',
+  'fetchPortal',
+  'closePortal',
+  'closeStatements',
+  'copyOutStart',
+  'copyOutRead',
+  'copyOutEnd',
+  'awaitNotification',
   'cancel',
   'close',
 ]
@@ -59,27 +67,38 @@ export function writeOpen(out: ByteWriter, options: SessionOptions): void {
 }
 
 function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
-  const { name, rowLimit, parse, begin, closing, bind } = request
+  const { name, rowLimit, timeoutMs, parse, begin, closing, bind } = request
   const hasHead = parse !== null || begin !== null || closing.length > 0
   out
     .cstring(name)
     .int32(rowLimit)
+    .int32(timeoutMs)
     .uint8(hasHead ? HAS_HEAD : 0)
-  if (hasHead)
-    writeHead(out, { begin, closing, parse: parse && { sql: parse.sql, parameterTypes: parse.parameterTypes } })
+  if (hasHead) writeHead(out, { begin, closing, parse: plainParse(parse) })
   out.bytes(bind)
 }
+
+/** The parts of a request that do not cross as JSON: sinks stay here, bytes follow as the payload. */
+const SINKS = new Set(['rows', 'results', 'data'])
 
 function writeOther(out: ByteWriter, request: object): void {
   const head: Record<string, unknown> = {}
   let payload: Uint8Array | null = null
   for (const [key, value] of Object.entries(request)) {
     if (value instanceof Uint8Array) payload = value
-    else if (key === 'parse' && value !== null) head[key] = { sql: value.sql, parameterTypes: value.parameterTypes }
-    else if (key !== 'rows' && key !== 'results') head[key] = value
+    else if (key === 'parse') head[key] = plainParse(value)
+    else if (key === 'open' && value !== null) {
+      head[key] = { name: value.name, parse: plainParse(value.parse) }
+      payload = value.bind
+    } else if (!SINKS.has(key)) head[key] = value
   }
   writeHead(out, head)
   if (payload !== null) out.bytes(payload)
+}
+
+/** A flow hands its `Statement` over as the spec; only two of its fields are meant. */
+function plainParse(parse: ParseSpec | null): ParseSpec | null {
+  return parse && { sql: parse.sql, parameterTypes: parse.parameterTypes }
 }
 
 function writeHead(out: ByteWriter, head: unknown): void {
@@ -98,20 +117,22 @@ export function readRequestName(input: ByteReader): RequestName {
 export function readExecute(input: ByteReader, rows: RowSink): ExecuteRequest {
   const name = input.cstring()
   const rowLimit = input.int32()
-  const head = input.uint8() === HAS_HEAD ? readHead(input) : EMPTY_HEAD
-  const bind = readPayload(input)
-  return { ...(head as Pick<ExecuteRequest, 'begin' | 'closing' | 'parse'>), name, rowLimit, bind, rows }
+  const timeoutMs = input.int32()
+  const head = input.uint8() === HAS_HEAD ? (readHead(input) as typeof EMPTY_HEAD) : EMPTY_HEAD
+  const { begin, closing, parse } = head
+  return { name, rowLimit, timeoutMs, begin, closing, parse, bind: readPayload(input), rows }
 }
 
-const EMPTY_HEAD = { begin: null, closing: [], parse: null }
+const EMPTY_HEAD: Pick<ExecuteRequest, 'begin' | 'closing' | 'parse'> = { begin: null, closing: [], parse: null }
 
-/** The rest of any other operation; `bytes` and `binds` are windows on the reader's bytes. */
-export function readOther<N extends OperationName>(input: ByteReader, name: N, sink: ResultSink): RequestOf<N> {
-  const head = readHead(input)
-  if (name === 'executeMany') return { ...head, binds: readPayload(input), rows: sink } as unknown as RequestOf<N>
-  if (name === 'simpleQuery') return { ...head, results: sink } as unknown as RequestOf<N>
-  if (name === 'copyInData') return { ...head, bytes: readPayload(input) } as unknown as RequestOf<N>
-  return head as RequestOf<N>
+/** The rest of any other operation; what is bytes in it is a window on the reader's bytes. */
+export function readOther<N extends OperationName>(input: ByteReader, _name: N, sink: ResultSink): RequestOf<N> {
+  const head = readHead(input) as Record<string, unknown>
+  const payload = readPayload(input)
+  const { open } = head
+  if (open !== null && typeof open === 'object') head['open'] = { ...open, bind: payload }
+  // Each operation looks at its own fields only.
+  return { ...head, bytes: payload, binds: payload, rows: sink, results: sink, data: sink } as unknown as RequestOf<N>
 }
 
 export function readOpen(input: ByteReader): SessionOptions {

@@ -54,7 +54,8 @@ export class RingWriter {
       if (at === DONE) return
       this.#onBlocked()
     }
-    this.#queue.push({ kind, id, bytes: bytes.slice(at, end), written: 0 })
+    // A Buffer's `slice` would be a window on bytes that change; this is a copy.
+    this.#queue.push({ kind, id, bytes: new Uint8Array(bytes.subarray(at, end)), written: 0 })
   }
 
   /** Moves what is queued into the ring, as far as there is room. Called when the reader has made some. */
