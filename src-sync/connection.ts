@@ -193,8 +193,9 @@ export class Connection implements CursorConnection {
     const fn = typeof first === 'function' ? first : second
     const scope = call(this.transaction, () => {
       if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
-      const options = typeof first === 'function' ? this.#options : first
-      return this.#engine.run(openScope(this.#engine.context, this.#inside ? {} : options))
+      // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
+      const options = typeof first !== 'function' ? first : this.#inside ? {} : this.#options
+      return this.#engine.run(openScope(this.#engine.context, options))
     })
     let result: T
     try {

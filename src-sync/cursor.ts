@@ -3,7 +3,7 @@
  * rows it returns. Thin: statements run as flows, markers are `paramstyle/`'s, errors `engine.ts`'s.
  */
 import { inspect } from 'node:util'
-import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { DbError, InterfaceError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
@@ -271,7 +271,17 @@ export class Cursor<T = Row> {
 }
 
 function* boundElements(rewritten: RewrittenStatement, elements: Iterable<Parameters>): Generator<readonly unknown[]> {
-  for (const element of elements) yield bindParameters(rewritten, element)
+  let index = 0
+  for (const element of elements) yield boundElement(rewritten, element, index++)
+}
+
+function boundElement(rewritten: RewrittenStatement, element: Parameters, batchIndex: number): readonly unknown[] {
+  try {
+    return bindParameters(rewritten, element, batchIndex)
+  } catch (error) {
+    if (error instanceof DbError) amend(error, { batchIndex })
+    throw error
+  }
 }
 
 function severalWithParameters(method: string): ProgrammingError {

@@ -7,10 +7,12 @@ import type { ByteWriter } from '../bytes/byte-writer.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
 import { quoteIdentifier } from '../values/sql.ts'
+import { converted } from '../values/to-postgres.ts'
 import type { Column } from '../wire/row-sink.ts'
-import { ask, type Flow } from './ask.ts'
+import type { Flow } from './ask.ts'
+import { abandonCopyIn, finishCopyIn, sendCopyIn, startCopyIn } from './copy-bytes.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, flight } from './flow-context.ts'
+import type { FlowContext } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 export interface CopyTarget {
@@ -42,10 +44,7 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
     )
     const list = names === undefined ? '' : ` (${names})`
     const where = target.where === undefined ? '' : ` WHERE ${target.where}`
-    yield* ask('copyInStart', {
-      sql: `COPY ${table}${list} FROM STDIN (FORMAT binary)${where}`,
-      ...flight(context),
-    })
+    yield* startCopyIn(context, `COPY ${table}${list} FROM STDIN (FORMAT binary)${where}`)
     return encoder
   } catch (error) {
     throw noteFailure(context, error)
@@ -65,7 +64,7 @@ export function* copyRecords(context: FlowContext, target: CopyTarget, records: 
       try {
         isDrained = fill(encoder, source)
       } catch (error) {
-        yield* abandonCopy(context, error)
+        yield* abandonCopyIn(context, error)
         throw error
       }
       if (isDrained) return yield* endCopy(context, encoder)
@@ -87,11 +86,7 @@ function fill(encoder: RecordEncoder, source: Iterator<unknown>): boolean {
 }
 
 export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Flow<void> {
-  try {
-    yield* ask('copyInData', { bytes: encoder.chunk() })
-  } catch (error) {
-    throw noteFailure(context, error)
-  }
+  yield* sendCopyIn(context, encoder.chunk())
   encoder.clear()
 }
 
@@ -99,22 +94,7 @@ export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Fl
 export function* endCopy(context: FlowContext, encoder: RecordEncoder): Flow<string> {
   encoder.finish()
   yield* sendCopyChunk(context, encoder)
-  try {
-    return (yield* ask('copyInEnd', { failure: null })).tag
-  } catch (error) {
-    throw noteFailure(context, error)
-  }
-}
-
-/** Gives the COPY up after the client's own failure: the server undoes it; its answer to that is not news. */
-export function* abandonCopy(context: FlowContext, reason: unknown): Flow<void> {
-  const failure = reason instanceof Error ? reason.message : String(reason)
-  try {
-    yield* ask('copyInEnd', { failure })
-  } catch (error) {
-    noteFailure(context, reason)
-    if (context.state.isClosed) throw error
-  }
+  return yield* finishCopyIn(context)
 }
 
 function binaryCodec(context: FlowContext, column: Column): Codec {
@@ -183,7 +163,7 @@ export class RecordEncoder {
     const out = this.#out
     out.int16(width)
     for (let index = 0; index < width; index++) {
-      const value: unknown = record[index]
+      const value = converted(record[index], this.#columns[index]?.typeOid ?? 0)
       if (value === undefined) {
         throw new ProgrammingError(`record #${this.count}, column ${this.#name(index)} is undefined; use null`)
       }

@@ -9,7 +9,7 @@ import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, flight } from './flow-context.ts'
+import { type FlowContext, flight, pendingBegin } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
 import { commit, rollback } from './transaction.ts'
@@ -112,7 +112,7 @@ function withElement(error: unknown, done: number): unknown {
 
 function* openGuard(context: FlowContext): Flow<'transaction' | 'savepoint'> {
   // The chunk is encoded in the scratch buffer already: a command's text does not pass through it.
-  if (context.state.transactionStatus === 'I' && context.begin === null) {
+  if (context.state.transactionStatus === 'I' && pendingBegin(context) === null) {
     yield* runCommand(context, 'BEGIN', false)
     return 'transaction'
   }

@@ -21,8 +21,9 @@ export function noteFailure(context: FlowContext, error: unknown, sql?: string):
     return told
   }
   if (told instanceof DbError && told.sqlstate === IN_FAILED_SQL_TRANSACTION) return withFirstFailure(context, told)
-  // A savepoint rolled back to may be followed by another failure; the latest culprit is the one that counts.
-  context.firstFailure = told
+  // A savepoint rolled back to may be followed by another failure; the latest culprit is the one that counts. What the
+  // client refuses once the transaction has failed is no culprit.
+  if (context.firstFailure === null || isServers(told)) context.firstFailure = told
   return told
 }
 
@@ -36,8 +37,12 @@ export function withFirstFailure<E extends DbError>(context: FlowContext, error:
   return error
 }
 
+function isServers(error: unknown): boolean {
+  return error instanceof DbError && error.severity !== undefined
+}
+
 function explained(context: FlowContext, error: DbError, sql: string | undefined): DbError {
-  if (error.severity === undefined) return error
+  if (!isServers(error)) return error
   if (sql !== undefined && error.query === undefined) amend(error, { query: sql })
   const circumstances = { implicitTransaction: context.begin !== null, cachedStatement: true }
   return withHint(error, hintFor(error, circumstances))

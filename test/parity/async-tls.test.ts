@@ -1,0 +1,3 @@
+import { parityOverServer } from './parity.ts'
+
+parityOverServer('async', 'tls')

@@ -1,0 +1,3 @@
+import { parityOverPglite } from './parity.ts'
+
+parityOverPglite('blocking')

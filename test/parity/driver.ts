@@ -1,0 +1,132 @@
+/**
+ * What the scenarios of `test/parity` are written against: the part both faces have in common, where a result is either
+ * a promise or the plain value. Awaiting a plain value is harmless, so a scenario is written once and awaits everything.
+ */
+import { connect as connectAsync, type Connection as AsyncConnection } from 'syncpg/async'
+import { connect as connectBlocking, type Connection as BlockingConnection } from 'syncpg'
+
+export type Maybe<T> = T | Promise<T>
+
+/** The body of a transaction: yields what must be awaited and gets it back settled. */
+export type Body<T> = () => Generator<Maybe<unknown>, T, unknown>
+
+export interface TransactionOptions {
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable'
+  readonly readOnly?: boolean
+}
+
+export interface CopyOptions {
+  readonly records: Iterable<readonly unknown[]>
+  readonly columns?: readonly string[]
+  readonly schema?: string
+}
+
+type Values = readonly unknown[]
+
+export interface Driver {
+  readonly isClosed: boolean
+  readonly isInTransaction: boolean
+  /** Gives the last command tag. */
+  execute(sql: string, values?: Values): Maybe<string>
+  /** Rows as arrays of values. */
+  rows(sql: string, values?: Values): Maybe<unknown[][]>
+  fetch(sql: string, values?: Values): Maybe<Iterable<unknown>[]>
+  fetchrow(sql: string, values?: Values): Maybe<Iterable<unknown> | null>
+  fetchval(sql: string, values?: Values, column?: number | string): Maybe<unknown>
+  executemany(sql: string, elements: Iterable<Values>): Maybe<unknown>
+  /** Gives the number of records loaded. */
+  copy(table: string, options: CopyOptions): Maybe<number>
+  transaction<T>(body: Body<T>, options?: TransactionOptions): Maybe<T>
+  close(): Maybe<void>
+}
+
+/** One of the eight: a face over a way to a server. */
+export interface World {
+  readonly face: 'async' | 'blocking'
+  readonly transport: 'tcp' | 'unix' | 'tls' | 'pglite'
+  /** Opens a connection in autocommit, which is what the async face always does. */
+  connect(): Promise<Driver>
+}
+
+/** The driver of a face for a connection string. */
+export async function openDriver(face: World['face'], dsn: string): Promise<Driver> {
+  if (face === 'async') return asyncDriver(await connectAsync(dsn))
+  return blockingDriver(connectBlocking(dsn, { autocommit: true }))
+}
+
+function asyncDriver(connection: AsyncConnection): Driver {
+  return {
+    get isClosed() {
+      return connection.isClosed
+    },
+    get isInTransaction() {
+      return connection.isInTransaction
+    },
+    execute: (sql, values) => connection.execute(sql, values),
+    rows: async (sql, values) => (await connection.fetch(sql, values)).map((row) => [...row] as unknown[]),
+    fetch: (sql, values) => connection.fetch<Iterable<unknown>>(sql, values),
+    fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
+    fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
+    executemany: (sql, elements) => connection.executemany(sql, elements),
+    copy: async (table, options) => Number((await connection.copyRecordsToTable(table, options)).split(' ')[1]),
+    transaction: (body, options = {}) => connection.transaction(options, () => stepAsync(body)),
+    close: () => connection.close(),
+  }
+}
+
+function blockingDriver(connection: BlockingConnection): Driver {
+  return {
+    get isClosed() {
+      return connection.closed
+    },
+    get isInTransaction() {
+      return ['in-transaction', 'failed'].includes(connection.info.status)
+    },
+    execute(sql, values) {
+      const cursor = connection.execute(sql, values)
+      while (cursor.nextset()) continue
+      return cursor.statusmessage ?? ''
+    },
+    rows: (sql, values) => connection.fetch(sql, values).map((row) => [...row] as unknown[]),
+    fetch: (sql, values) => connection.fetch<Iterable<unknown>>(sql, values),
+    fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
+    fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
+    executemany: (sql, elements) => connection.executemany(sql, elements),
+    copy: (table, options) => connection.copyRecordsToTable(table, options),
+    transaction: (body, options = {}) => connection.transaction(options, () => stepBlocking(body)),
+    close: () => connection.close(),
+  }
+}
+
+async function stepAsync<T>(body: Body<T>): Promise<T> {
+  const steps = body()
+  let step = steps.next()
+  while (step.done !== true) {
+    let settled: unknown
+    try {
+      settled = await step.value
+    } catch (error) {
+      step = steps.throw(error)
+      continue
+    }
+    step = steps.next(settled)
+  }
+  return step.value
+}
+
+function stepBlocking<T>(body: Body<T>): T {
+  const steps = body()
+  let step = steps.next()
+  while (step.done !== true) step = steps.next(step.value)
+  return step.value
+}
+
+/** The error of a call of either face, which may throw at once or reject later. */
+export async function failureOf(call: () => Maybe<unknown>): Promise<Error & { readonly [field: string]: unknown }> {
+  try {
+    await call()
+  } catch (error) {
+    return error as Error & { readonly [field: string]: unknown }
+  }
+  throw new Error('expected a failure, and there was none')
+}

@@ -1,0 +1,141 @@
+/** `executemany`: all or nothing, in chunks, with the number of the element that failed. */
+import { DataError, ProgrammingError } from 'syncpg/async'
+import { beforeEach, describe, expect, test } from 'vitest'
+
+import { type Driver, failureOf } from '../driver.ts'
+
+const INSERT = 'insert into t values ($1, $2)'
+/** Some 100 bytes each: 10,000 of them are several chunks. */
+const PADDING = 'x'.repeat(80)
+
+function* elements(count: number): Generator<[number, string]> {
+  for (let index = 0; index < count; index++) yield [index, PADDING]
+}
+
+export function batchScenarios(db: () => Driver): void {
+  describe('executemany', () => {
+    const countRows = (): unknown => db().fetchval('select count(*) from t')
+
+    beforeEach(async () => {
+      await db().execute('create table t (a int unique, b text)')
+    })
+
+    test('10,000 elements of a generator, several chunks', async () => {
+      await db().executemany(INSERT, elements(10_000))
+      expect(await db().rows('select count(*), sum(a), min(length(b)) from t')).toEqual([[10000n, 49995000n, 80]])
+      expect(db().isInTransaction).toBe(false)
+    })
+
+    test('no elements: nothing happens', async () => {
+      await db().executemany(INSERT, [])
+      await db().executemany('this is not even SQL', elements(0))
+      expect(await countRows()).toBe(0n)
+    })
+
+    test.each([0, 1, 7777, 9999])('the server refuses element %i: its number is told, nothing stays', async (bad) => {
+      await db().execute('insert into t values (-1, null)')
+      function* source(): Generator<[number, string]> {
+        for (const [index, text] of elements(10_000)) yield [index === bad ? -1 : index, text]
+      }
+      const failure = await failureOf(() => db().executemany(INSERT, source()))
+      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
+      expect(failure.message.split('\n')[0]).toContain(`#${bad}`)
+      expect(await countRows()).toBe(1n)
+      expect(db().isInTransaction).toBe(false)
+    })
+
+    test.each([
+      ['a wrong type', ['12a', 'x'], DataError],
+      ['undefined', [1, undefined], ProgrammingError],
+      ['a wrong count', [1], ProgrammingError],
+    ])('%s in a late chunk undoes the early ones', async (_name, bad, errorClass) => {
+      function* source(): Generator<readonly unknown[]> {
+        yield* elements(9000)
+        yield bad
+      }
+      const failure = await failureOf(() => db().executemany(INSERT, source()))
+      expect(failure).toBeInstanceOf(errorClass)
+      expect(failure).toMatchObject({ batchIndex: 9000, message: expect.stringContaining('9000') })
+      expect(await countRows()).toBe(0n)
+      expect(db().isInTransaction).toBe(false)
+      await db().executemany(INSERT, elements(2))
+      expect(await countRows()).toBe(2n)
+    })
+
+    test('a source that throws late is thrown on unchanged, closed, and undone', async () => {
+      const mishap = new RangeError('the source dried up')
+      let isClosed = false
+      function* source(): Generator<readonly unknown[]> {
+        try {
+          yield* elements(9000)
+          throw mishap
+        } finally {
+          isClosed = true
+        }
+      }
+      expect(await failureOf(() => db().executemany(INSERT, source()))).toBe(mishap)
+      expect(isClosed).toBe(true)
+      expect(await countRows()).toBe(0n)
+    })
+
+    test('a source is closed when an element of it fails', async () => {
+      let isClosed = false
+      function* source(): Generator<readonly unknown[]> {
+        try {
+          yield ['12a', 'x']
+          yield* elements(10)
+        } finally {
+          isClosed = true
+        }
+      }
+      await failureOf(() => db().executemany(INSERT, source()))
+      expect(isClosed).toBe(true)
+    })
+
+    test('inside a transaction a failing element of the client leaves what was there before', async () => {
+      function* source(): Generator<readonly unknown[]> {
+        yield* elements(9000)
+        yield ['bad', 'x']
+      }
+      const failure = await db().transaction(function* () {
+        yield db().execute("insert into t values (-5, 'before')")
+        try {
+          yield db().executemany(INSERT, source())
+        } catch (error) {
+          return error
+        }
+        return null
+      })
+      expect(failure).toBeInstanceOf(DataError)
+      expect(await db().rows('select a from t')).toEqual([[-5]])
+    })
+
+    test('a batch that is the first thing in a transaction belongs to it, whatever its length', async () => {
+      for (const count of [10, 10_000]) {
+        // The second round finds the statement in the cache, so that no other trip opens the transaction.
+        for (const round of [1, 2]) {
+          const mishap = new Error(`undo ${round}`)
+          const failure = await failureOf(() =>
+            db().transaction(function* () {
+              yield db().executemany(INSERT, elements(count))
+              throw mishap
+            }),
+          )
+          expect(failure).toBe(mishap)
+          expect([count, round, await countRows()]).toEqual([count, round, 0n])
+        }
+      }
+    })
+
+    test('a type that only later elements tell', async () => {
+      await db().execute('create table u (a text)')
+      await db().executemany('insert into u values ($1)', [[null], ['x']])
+      expect(await db().rows('select a from u')).toEqual([[null], ['x']])
+    })
+
+    test('statements without parameters, once for each element', async () => {
+      await db().executemany('insert into t default values', [[], [], []])
+      expect(await countRows()).toBe(3n)
+    })
+  })
+}

@@ -1,0 +1,117 @@
+/** Errors: the class for each code, every field the server sent, and the place in the text the user wrote. */
+import * as api from 'syncpg/async'
+import { describe, expect, test } from 'vitest'
+
+import { type Driver, failureOf } from '../driver.ts'
+
+export function errorScenarios(db: () => Driver): void {
+  describe('errors', () => {
+    const classes = api as unknown as Record<string, new (message: string) => Error>
+
+    test.each([
+      ['selec 1', 'PostgresSyntaxError', ['ProgrammingError', 'DatabaseError', 'DbError']],
+      ['select * from nowhere', 'UndefinedTableError', ['ProgrammingError']],
+      ['select nothing', 'UndefinedColumnError', ['ProgrammingError']],
+      ['select no_such_function(1)', 'UndefinedFunctionError', ['ProgrammingError']],
+      ['select 1/0', 'DivisionByZeroError', ['DataError', 'DatabaseError']],
+      ["select 'x'::int", 'InvalidTextRepresentationError', ['DataError']],
+      [
+        'insert into t values (1), (1)',
+        'UniqueViolationError',
+        ['IntegrityConstraintViolationError', 'IntegrityError'],
+      ],
+      ['insert into t values (null)', 'NotNullViolationError', ['IntegrityError']],
+      ['insert into t values (-1)', 'CheckViolationError', ['IntegrityError']],
+      ['release savepoint s', 'NoActiveSQLTransactionError', ['InternalError']],
+      ["do $$ begin raise exception 'mine'; end $$", 'RaiseError', ['ProgrammingError']],
+      ["do $$ begin raise exception 'odd' using errcode = 'MY001'; end $$", 'DatabaseError', ['DbError']],
+      ["set statement_timeout = 'soon'", 'InvalidParameterValueError', ['DataError']],
+    ])('%s is a %s', async (sql, name, parents) => {
+      await db().execute('create table t (a int primary key check (a > 0))')
+      for (const values of [undefined, []]) {
+        const failure = await failureOf(() => db().execute(sql, values))
+        expect(failure.name).toBe(name)
+        for (const parent of [name, ...parents]) expect(failure).toBeInstanceOf(classes[parent])
+      }
+      expect(await db().fetchval('select 1')).toBe(1)
+    })
+
+    test('every field of a constraint violation', async () => {
+      await db().execute('create table pair (a int, b text, constraint only_once unique (a, b))')
+      await db().execute("insert into pair values (1, 'x')")
+      const failure = await failureOf(() => db().execute('insert into pair values ($1, $2)', [1, 'x']))
+      expect(failure).toMatchObject({
+        sqlstate: '23505',
+        code: '23505',
+        severity: 'ERROR',
+        detail: 'Key (a, b)=(1, x) already exists.',
+        schemaName: 'parity',
+        tableName: 'pair',
+        constraintName: 'only_once',
+        serverSourceFunction: '_bt_check_unique',
+        query: 'insert into pair values ($1, $2)',
+      })
+      expect(failure['serverSourceLine']).toBeGreaterThan(0)
+      expect(failure.message.split('\n')[0]).toBe('duplicate key value violates unique constraint "only_once"')
+      expect(failure.message).toContain('DETAIL:  Key (a, b)=(1, x) already exists.')
+    })
+
+    test('the column and the type of a violation', async () => {
+      await db().execute('create domain positive as int check (value > 0); create table n (a int not null)')
+      expect(await failureOf(() => db().execute('insert into n values (null)'))).toMatchObject({
+        tableName: 'n',
+        columnName: 'a',
+      })
+      expect(await failureOf(() => db().execute('select (-1)::positive'))).toMatchObject({
+        dataTypeName: 'positive',
+        constraintName: 'positive_check',
+      })
+    })
+
+    test('hint, context and the internal statement of a function’s error', async () => {
+      await db().execute(
+        'create function broken() returns int language plpgsql as ' +
+          '$$ begin return (select wrong from (select 1 as "wrung") q); end $$',
+      )
+      const failure = await failureOf(() => db().fetchval('select broken()'))
+      expect(failure).toMatchObject({
+        name: 'UndefinedColumnError',
+        hint: expect.stringContaining('wrung'),
+        context: expect.stringContaining('PL/pgSQL function broken()'),
+        internalQuery: expect.stringContaining('wrong'),
+      })
+      expect(failure['internalPosition']).toBeGreaterThan(0)
+    })
+
+    test('the position points into the text, with a caret under the very character', async () => {
+      const sql = "select 'żółć 😀',\n       nothing\n  from t"
+      await db().execute('create table t (a int)')
+      for (const values of [undefined, []]) {
+        const failure = await failureOf(() => db().execute(sql, values))
+        expect(failure).toMatchObject({ line: 2, column: 8 })
+        const [, line = '', caret = ''] = failure.message.split('\n')
+        expect(line).toBe('LINE 2:        nothing')
+        expect(caret.indexOf('^')).toBe(line.indexOf('nothing'))
+      }
+    })
+
+    test('the first line of the stack that is a file’s is the caller’s', async () => {
+      const failure = await failureOf(async () => {
+        await db().fetch('select * from nowhere')
+      })
+      expect(failure.stack).toContain('scenarios/errors.ts')
+    })
+
+    test('a failing row in the middle of a result', async () => {
+      const sql = 'select 1 / (5000 - i) from generate_series(1, 10000) i'
+      expect(await failureOf(() => db().fetch(sql))).toMatchObject({ name: 'DivisionByZeroError' })
+      expect(await db().fetchval('select 1')).toBe(1)
+    })
+
+    test('a value that JavaScript cannot hold fails the fetch, not the connection', async () => {
+      const failure = await failureOf(() => db().fetch("select '294276-12-31'::timestamp"))
+      expect(failure).toBeInstanceOf(api.DataError)
+      expect(await db().fetchval('select 1')).toBe(1)
+    })
+  })
+}
