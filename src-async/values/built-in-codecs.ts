@@ -100,7 +100,8 @@ for (const line of BUILT_IN_TYPES.trim().split('\n')) {
   if (type.arrayOid !== 0) elements.set(type.arrayOid, type.oid)
   const scalar = Object.hasOwn(SCALARS, name) ? SCALARS[name] : undefined
   if (scalar !== undefined) codecs.set(type.oid, scalar)
-  else if (type.arrayOid !== 0) codecs.set(type.oid, textFormatCodec(name))
+  // Records need the registry for their fields, so that makes their codec.
+  else if (type.arrayOid !== 0 && name !== 'record') codecs.set(type.oid, textFormatCodec(name))
 }
 codecs.set(INT2VECTOR_OID, vectorCodec('int2vector', arrayCodec(int2, INT2_OID), int2, INT2_OID))
 codecs.set(OIDVECTOR_OID, vectorCodec('oidvector', arrayCodec(oid, OID_OID), oid, OID_OID))
@@ -129,6 +130,12 @@ export function builtInArrayOf(oid: number): { oid: number; delimiter: string } 
 /** The element type of a built-in array type, else null. */
 export function builtInElementOf(oid: number): number | null {
   return elements.get(oid) ?? null
+}
+
+/** The OID of the built-in type that pg_type names so; null when there is none. */
+export function builtInOidOf(typeName: string): number | null {
+  for (const type of types.values()) if (type.name === typeName) return type.oid
+  return null
 }
 
 /** The name pg_type has for a built-in type, else null. */

@@ -4,20 +4,25 @@
  */
 import { BUILT_IN_CODECS, builtInArrayOf, builtInElementOf, builtInNameOf } from './built-in-codecs.ts'
 import { arrayCodec } from './codecs/array.ts'
+import { recordCodec } from './codecs/composite.ts'
 import { textFormatCodec } from './codecs/text.ts'
+import { RECORD_OID } from './oids.ts'
 import type { Codec } from './codec.ts'
+
+const RECORD_ARRAY_OID = builtInArrayOf(RECORD_OID)?.oid
 
 export class CodecRegistry {
   #own: Map<number, Codec> | null = null
-  #unknown: Map<number, Codec> | null = null
+  #made: Map<number, Codec> | null = null
 
   /** The codec of a type; for an unknown type one that gives and takes the server's text. */
   codecFor(oid: number): Codec {
-    return this.#own?.get(oid) ?? BUILT_IN_CODECS.get(oid) ?? this.#fallback(oid)
+    return this.#own?.get(oid) ?? BUILT_IN_CODECS.get(oid) ?? this.#contextual(oid)
   }
 
   /** Whether the type has a codec: built in, learned or set. */
   has(oid: number): boolean {
+    if (oid === RECORD_OID || oid === RECORD_ARRAY_OID) return true
     return this.#own?.has(oid) === true || BUILT_IN_CODECS.has(oid)
   }
 
@@ -49,13 +54,20 @@ export class CodecRegistry {
     return builtInElementOf(oid)
   }
 
-  #fallback(oid: number): Codec {
-    this.#unknown ??= new Map()
-    let codec = this.#unknown.get(oid)
+  /** Codecs that need the registry itself, and the text codec of types nobody knows; made when first asked for. */
+  #contextual(oid: number): Codec {
+    this.#made ??= new Map()
+    let codec = this.#made.get(oid)
     if (codec === undefined) {
-      codec = textFormatCodec(builtInNameOf(oid) ?? `type ${oid}`)
-      this.#unknown.set(oid, codec)
+      codec = this.#make(oid)
+      this.#made.set(oid, codec)
     }
     return codec
+  }
+
+  #make(oid: number): Codec {
+    if (oid === RECORD_OID) return recordCodec((fieldOid) => this.codecFor(fieldOid))
+    if (oid === RECORD_ARRAY_OID) return arrayCodec(this.codecFor(RECORD_OID), RECORD_OID)
+    return textFormatCodec(builtInNameOf(oid) ?? `type ${oid}`)
   }
 }

@@ -252,11 +252,8 @@ describe('what is refused', () => {
     ['tid', ['0,1', '(4294967296,1)', '(1,65536)']],
     ['jsonb', [Symbol('x'), () => 1, 5n, { a: 5n }, Json(5, { raw: true })]],
   ])('%s refuses %o', (type, values) => {
-    for (const value of values)
-      expect(
-        catchError(() => encode([type], [value])),
-        String(type),
-      ).toBeInstanceOf(DataError)
+    const taken = values.filter((value) => !(caught(() => encode([type], [value])) instanceof DataError))
+    expect(taken).toEqual([])
   })
 })
 
@@ -372,10 +369,15 @@ describe('types derived from values', () => {
 })
 
 function catchError(call: () => unknown): Error {
+  return (caught(call) as Error | null) ?? expect.fail('nothing was thrown')
+}
+
+/** What a call throws, null when it returns. */
+function caught(call: () => unknown): unknown {
   try {
     call()
   } catch (error) {
-    return error as Error
+    return error
   }
-  return expect.fail('nothing was thrown')
+  return null
 }

@@ -4,6 +4,7 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
+import { literalText } from '../literal-text.ts'
 import { Range } from '../range.ts'
 import { converted } from '../to-postgres.ts'
 import { decodeSized } from './array.ts'
@@ -17,33 +18,49 @@ const UPPER_INCLUSIVE = 0x04
 const LOWER_INFINITE = 0x08
 const UPPER_INFINITE = 0x10
 
-/** The codec of a range type over the codec of its bounds, which must be binary. */
+/** The codec of a range type over the codec of its bounds; text where theirs is. */
 export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Codec<Range> {
+  const decodeText = (text: string): Range => {
+    const parsed = parseRange(text, 0, name, subtype)
+    if (parsed.end !== text.length) throw unreadable(name, text)
+    return parsed.range
+  }
+  if (subtype.format === 0) {
+    return {
+      name,
+      format: 0,
+      encode(out, value) {
+        out.utf8(rangeText(toRange(value, name), subtype, subtypeOid))
+      },
+      decode(input, length) {
+        return decodeText(input.utf8(length))
+      },
+      decodeText,
+    }
+  }
   return {
     name,
     format: 1,
     encode(out, value) {
-      encodeRange(out, value, name, subtype, subtypeOid)
+      encodeRange(out, toRange(value, name), subtype, subtypeOid)
     },
     decode(input) {
       return decodeRange(input, subtype)
     },
-    decodeText(text) {
-      const parsed = parseRange(text, 0, name, subtype)
-      if (parsed.end !== text.length) throw unreadable(name, text)
-      return parsed.range
-    },
+    decodeText,
   }
 }
 
 /** The codec of a multirange type: a list of ranges. */
 export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[]> {
+  const decodeText = (text: string): Range[] => splitMultirange(text, name).map((item) => range.decodeText(item))
   return {
     name,
-    format: 1,
+    format: range.format,
     takesArrays: true,
     encode(out, value) {
       if (!Array.isArray(value)) throw expected('an array of ranges', name, value)
+      if (range.format === 0) return encodeMultirangeText(out, value, range)
       out.int32(value.length)
       for (const item of value as unknown[]) {
         const lengthAt = out.reserveInt32()
@@ -51,7 +68,8 @@ export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[
         out.patchLength(lengthAt)
       }
     },
-    decode(input) {
+    decode(input, length) {
+      if (range.format === 0) return decodeText(input.utf8(length))
       const count = input.int32()
       if (count < 0 || count * 5 > input.remaining) {
         throw new DataError(`cannot read ${name}: ${count} ranges claimed in ${input.remaining} bytes`)
@@ -60,10 +78,17 @@ export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[
       for (let i = 0; i < count; i += 1) ranges.push(decodeSized(input, range) as Range)
       return ranges
     },
-    decodeText(text) {
-      return splitMultirange(text, name).map((item) => range.decodeText(item))
-    },
+    decodeText,
   }
+}
+
+function encodeMultirangeText(out: ByteWriter, ranges: readonly unknown[], range: Codec<Range>): void {
+  out.utf8('{')
+  for (const [i, item] of ranges.entries()) {
+    if (i > 0) out.utf8(',')
+    range.encode(out, item)
+  }
+  out.utf8('}')
 }
 
 function toRange(value: unknown, name: string): Range {
@@ -75,8 +100,14 @@ function toRange(value: unknown, name: string): Range {
   return new Range(init)
 }
 
-function encodeRange(out: ByteWriter, value: unknown, name: string, subtype: Codec, subtypeOid: number): void {
-  const range = toRange(value, name)
+function rangeText(range: Range, subtype: Codec, subtypeOid: number): string {
+  if (range.empty) return 'empty'
+  const bound = (value: unknown): string =>
+    value === null ? '' : `"${literalText(subtype, converted(value, subtypeOid)).replaceAll(/["\\]/g, '\\$&')}"`
+  return `${range.lowerInc ? '[' : '('}${bound(range.lower)},${bound(range.upper)}${range.upperInc ? ']' : ')'}`
+}
+
+function encodeRange(out: ByteWriter, range: Range, subtype: Codec, subtypeOid: number): void {
   if (range.empty) return void out.uint8(EMPTY)
   const lowerFlag = range.lower === null ? LOWER_INFINITE : range.lowerInc ? LOWER_INCLUSIVE : 0
   const upperFlag = range.upper === null ? UPPER_INFINITE : range.upperInc ? UPPER_INCLUSIVE : 0

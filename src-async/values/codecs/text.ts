@@ -56,6 +56,11 @@ export const unknown: Codec<string> = textual('unknown', 1)
 export const cstring: Codec<string> = textual('cstring', 1)
 export const refcursor: Codec<string> = textual('refcursor', 1)
 
+/** An enum: its labels are its text in both formats. */
+export function enumCodec(typeName: string): Codec<string> {
+  return textual(typeName, 1)
+}
+
 /** A type whose values travel as the server prints them: those without a codec, and those whose text is the value. */
 export function textFormatCodec(typeName: string): Codec<string> {
   return textual(typeName, 0)
