@@ -1,0 +1,166 @@
+/**
+ * The channel between the threads with the smallest ring there is, so that nearly everything wraps, waits for room or
+ * travels in pieces: parameters and results of every size must arrive byte for byte. Sizes are random; the seed is
+ * printed, and `SYNCPG_TEST_SEED` repeats a run.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+import { type Connection, connect } from 'syncpg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { sharedServer } from '../support/shared-server.ts'
+
+const RING_BYTES = 4096
+const seed = Number(process.env['SYNCPG_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const LARGEST_RANDOM_BYTES = 256 * 1024
+
+/** Marsaglia's xorshift: small, quick and the same everywhere. */
+function randomNumbers(start: number): () => number {
+  let state = start === 0 ? 1 : start
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+}
+
+const random = randomNumbers(seed)
+
+/** From 1 to `most`, as many between 1 and 10 as between 10 and 100: most of the edges lie low. */
+function randomSize(most: number): number {
+  return Math.floor(Math.exp((random() / 2 ** 32) * Math.log(most))) || 1
+}
+
+function randomBytes(size: number): Buffer {
+  const words = new Uint32Array(Math.ceil(size / 4))
+  for (let index = 0; index < words.length; index++) words[index] = random()
+  return Buffer.from(words.buffer, 0, size)
+}
+
+describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
+  let con: Connection
+
+  beforeAll(() => {
+    // oxlint-disable-next-line no-console -- the seed must be seen even of a run that hangs.
+    console.log(`ring stress: SYNCPG_TEST_SEED=${seed}`)
+    con = connect(sharedServer().dsn({ transport: 'unix' }), { autocommit: true, ringBytes: RING_BYTES })
+  })
+  afterAll(() => con.close())
+
+  function expectEcho(size: number): void {
+    const sent = randomBytes(size)
+    const received = con.fetchval<Buffer>('select $1::bytea', [sent])
+    // Not toEqual: a difference would print megabytes.
+    if (received === null || !received.equals(sent)) {
+      throw new Error(`${size} bytes came back as ${received?.length ?? 'nothing'}, or changed; seed ${seed}`)
+    }
+  }
+
+  test('1,500 parameters of random sizes come back unchanged', { timeout: 60_000 }, async () => {
+    for (let round = 0; round < 1500; round++) {
+      expectEcho(randomSize(LARGEST_RANDOM_BYTES))
+      // The loop turns now and then, so that a hang is told from work.
+      if (round % 50 === 0) await nextTurn()
+    }
+  })
+
+  test(
+    'every size around the edges of records, pieces, the ring and the request area',
+    { timeout: 60_000 },
+    async () => {
+      // A row of one bytea has 11 bytes before its value, a record 16 before the row; edges are tried from well below.
+      const edges = [1, RING_BYTES / 4, RING_BYTES / 2, RING_BYTES, 2 * RING_BYTES, 64 * 1024, 320 * 1024]
+      for (const edge of edges) {
+        for (let size = Math.max(0, edge - 64); size <= edge + 8; size++) expectEcho(size)
+        await nextTurn()
+      }
+    },
+  )
+
+  test.each([1, 8, 16, 64])('%i MB both ways', { timeout: 60_000 }, async (megabytes) => {
+    await nextTurn()
+    expectEcho(megabytes * 1024 * 1024)
+    await nextTurn()
+    expectEcho(megabytes * 1024 * 1024 - 27)
+  })
+
+  test('results of random sizes without parameters', async () => {
+    const pattern = 'The ring turns. '
+    for (let round = 0; round < 200; round++) {
+      const count = randomSize(20_000)
+      const text = con.fetchval<string>(`select repeat('${pattern}', ${count})`)
+      expect(text === pattern.repeat(count), `${count} times, seed ${seed}`).toBe(true)
+      if (round % 50 === 0) await nextTurn()
+    }
+  })
+
+  const ROWS = 'select size, repeat(chr(97 + size % 26), size) from unnest($1::int[]) as size'
+  const isRow = (row: Iterable<unknown>, size: number): boolean => {
+    const [told, text] = row
+    return told === size && text === String.fromCharCode(97 + (size % 26)).repeat(size)
+  }
+
+  test.each(['fetched at once', 'by the cursor'])('20,000 rows of random sizes, %s', async (way) => {
+    await nextTurn()
+    const sizes = Array.from({ length: 20_000 }, () => randomSize(4000))
+    const rows: Iterable<Iterable<unknown>> =
+      way === 'by the cursor' ? con.execute(ROWS, [sizes]) : con.fetch(ROWS, [sizes])
+    let index = 0
+    for (const row of rows) {
+      if (!isRow(row, sizes[index] as number)) throw new Error(`row ${index} is wrong; seed ${seed}`)
+      index += 1
+    }
+    expect(index).toBe(sizes.length)
+  })
+
+  test('rows with notices between them, and a listener that dawdles', { timeout: 60_000 }, async () => {
+    con.execute(
+      'create or replace function pg_temp.loud(n int) returns text language plpgsql as ' +
+        "$$ begin if n % 100 = 0 then raise notice '%', repeat('n', n); end if; return repeat('r', n); end $$",
+    )
+    let noticed = 0
+    const listener = (notice: Error): void => {
+      noticed += Number(/^n+$/.test(notice.message))
+      // Longer than the writer sleeps for room, so that it has to queue.
+      const until = performance.now() + 30
+      while (performance.now() < until) continue
+    }
+    con.addNoticeListener(listener)
+    try {
+      const sizes = Array.from({ length: 2000 }, (_, index) => index + 1)
+      const texts = con.fetch('select pg_temp.loud(n) from unnest($1::int[]) n', [sizes]).map(([text]) => text)
+      expect(texts.every((text, index) => text === 'r'.repeat(index + 1))).toBe(true)
+      expect(noticed).toBe(20)
+    } finally {
+      con.removeNoticeListener(listener)
+    }
+  })
+
+  test('failures between results: each call gets its own answer', async () => {
+    for (let round = 0; round < 300; round++) {
+      const size = randomSize(20_000)
+      if (round % 3 === 0) {
+        // Rows first, then the failure: what was sent before it must not be taken for the next answer.
+        const failing = `select repeat('f', ${size}), 1 / (50 - i) from generate_series(1, 100) i`
+        expect(() => con.fetch(failing)).toThrow('division by zero')
+      }
+      expectEcho(size)
+      if (round % 50 === 0) await nextTurn()
+    }
+  })
+
+  test('two connections by turns, one worker', async () => {
+    const other = connect(sharedServer().dsn(), { autocommit: true, ringBytes: 2 * RING_BYTES })
+    try {
+      for (let round = 0; round < 200; round++) {
+        const sent = randomBytes(randomSize(50_000))
+        expectEcho(randomSize(50_000))
+        expect(other.fetchval<Buffer>('select $1::bytea', [sent])?.equals(sent), `seed ${seed}`).toBe(true)
+        if (round % 50 === 0) await nextTurn()
+      }
+    } finally {
+      other.close()
+    }
+  })
+})
