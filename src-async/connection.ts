@@ -4,7 +4,8 @@
  */
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { type CopyTarget, abandonCopy, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
+import { abandonCopyIn } from './flows/copy-bytes.ts'
+import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
 import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
@@ -188,7 +189,7 @@ export class Connection {
         isSending = false
       }
     } catch (error) {
-      if (!isSending) await runFlow(abandonCopy(context, error), session)
+      if (!isSending) await runFlow(abandonCopyIn(context, error), session)
       throw error
     }
     return runFlow(endCopy(context, encoder), session)

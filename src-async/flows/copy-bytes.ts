@@ -1,0 +1,176 @@
+/**
+ * COPY of bytes as they are, both ways: the server reads and writes its formats, we carry them. The statements are built
+ * here from names and options, so that both faces build the same.
+ */
+import { ProgrammingError } from '../errors/tree.ts'
+import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
+import type { ByteSink } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import { type FlowContext, flight } from './flow-context.ts'
+
+/** COPY's own options, by asyncpg's names; what is undefined is left to the server. */
+export interface CopyFormatOptions {
+  readonly format?: 'text' | 'csv' | 'binary' | undefined
+  readonly delimiter?: string | undefined
+  readonly null?: string | undefined
+  readonly header?: boolean | 'match' | undefined
+  readonly quote?: string | undefined
+  readonly escape?: string | undefined
+  readonly encoding?: string | undefined
+  /** Columns always quoted on the way out, or true for all. */
+  readonly forceQuote?: readonly string[] | true | undefined
+  readonly forceNotNull?: readonly string[] | undefined
+  readonly forceNull?: readonly string[] | undefined
+  readonly freeze?: boolean | undefined
+  /** PostgreSQL 16 and later: the text that stands for a column's default. */
+  readonly default?: string | undefined
+  /** PostgreSQL 17 and later. */
+  readonly onError?: 'stop' | 'ignore' | undefined
+}
+
+export interface CopyTableOptions extends CopyFormatOptions {
+  readonly columns?: readonly string[] | undefined
+  readonly schema?: string | undefined
+}
+
+export interface CopyToTableOptions extends CopyTableOptions {
+  /** A condition on the incoming rows, verbatim SQL. */
+  readonly where?: string | undefined
+}
+
+const OPTION_NAMES: readonly (keyof CopyFormatOptions)[] = [
+  'format',
+  'delimiter',
+  'null',
+  'header',
+  'quote',
+  'escape',
+  'encoding',
+  'forceQuote',
+  'forceNotNull',
+  'forceNull',
+  'freeze',
+  'default',
+  'onError',
+]
+/** Options whose value is a word of SQL, not a text. */
+const WORDS: ReadonlySet<string> = new Set(['format', 'onError'])
+
+export function copyToTableSql(table: string, options: CopyToTableOptions): string {
+  const where = options.where === undefined ? '' : ` WHERE ${options.where}`
+  return `COPY ${tableSql(table, options)} FROM STDIN${optionsSql(options)}${where}`
+}
+
+export function copyFromTableSql(table: string, options: CopyTableOptions): string {
+  return `COPY ${tableSql(table, options)} TO STDOUT${optionsSql(options)}`
+}
+
+export function copyFromQuerySql(query: string, options: CopyFormatOptions): string {
+  return `COPY (${query}) TO STDOUT${optionsSql(options)}`
+}
+
+function tableSql(table: string, options: CopyTableOptions): string {
+  const name = options.schema === undefined ? quoteIdentifier(table) : quoteIdentifier(options.schema, table)
+  return options.columns === undefined ? name : `${name} (${namesSql(options.columns)})`
+}
+
+function namesSql(names: readonly string[]): string {
+  return names.map((name) => quoteIdentifier(name)).join(', ')
+}
+
+function optionsSql(options: CopyFormatOptions): string {
+  const parts: string[] = []
+  for (const name of OPTION_NAMES) {
+    const value = options[name]
+    if (value === undefined) continue
+    const keyword = name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+    parts.push(`${keyword} ${optionValueSql(name, value)}`)
+  }
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+function optionValueSql(name: string, value: unknown): string {
+  if (Array.isArray(value)) return `(${namesSql(value as string[])})`
+  if (name === 'forceQuote' && value === true) return '*'
+  if (typeof value === 'boolean') return value ? 'true' : 'false'
+  if (typeof value !== 'string') {
+    throw new ProgrammingError(`COPY option ${name}: expected a string, got ${typeof value}`)
+  }
+  if (!WORDS.has(name) && !(name === 'header' && value === 'match')) return quoteLiteral(value)
+  if (!/^[a-z]+$/i.test(value)) throw new ProgrammingError(`COPY option ${name}: unknown value ${JSON.stringify(value)}`)
+  return value
+}
+
+/** Opens `COPY … FROM STDIN`. */
+export function* startCopyIn(context: FlowContext, sql: string): Flow<void> {
+  try {
+    yield* ask('copyInStart', { sql, ...flight(context) })
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/** Sends bytes; returns when more are wanted. */
+export function* sendCopyIn(context: FlowContext, bytes: Uint8Array): Flow<void> {
+  try {
+    yield* ask('copyInData', { bytes })
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/** @returns the command tag, `COPY 42`. */
+export function* finishCopyIn(context: FlowContext): Flow<string> {
+  try {
+    return (yield* ask('copyInEnd', { failure: null })).tag
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/** Gives a COPY FROM STDIN up after the client's own failure: the server undoes it; its answer to that is not news. */
+export function* abandonCopyIn(context: FlowContext, reason: unknown): Flow<void> {
+  const failure = reason instanceof Error ? reason.message : String(reason)
+  try {
+    yield* ask('copyInEnd', { failure })
+  } catch (error) {
+    noteFailure(context, reason)
+    if (context.state.isClosed) throw error
+  }
+}
+
+/** Opens `COPY … TO STDOUT`. */
+export function* startCopyOut(context: FlowContext, sql: string): Flow<void> {
+  try {
+    yield* ask('copyOutStart', { sql, ...flight(context) })
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/** Bytes of one trip of a COPY TO STDOUT. */
+const READ_BYTES = 256 * 1024
+
+/** Gives what has come to the sink. @returns the command tag at the end, null while there is more. */
+export function* readCopyOut(context: FlowContext, data: ByteSink): Flow<string | null> {
+  try {
+    return (yield* ask('copyOutRead', { data, maxBytes: READ_BYTES })).tag
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/** Has no more of a COPY TO STDOUT: the session is ready afterwards. */
+export function* abandonCopyOut(): Flow<void> {
+  yield* ask('copyOutEnd', {})
+}
+
+/** Keeps copies of the bytes it takes. */
+export class ChunkSink implements ByteSink {
+  readonly chunks: Buffer[] = []
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    this.chunks.push(Buffer.from(bytes.subarray(start, end)))
+  }
+}

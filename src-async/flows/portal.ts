@@ -1,0 +1,81 @@
+/**
+ * A statement read in pieces through a named portal: bounded memory for results of any size. A portal lives in a
+ * transaction; its first piece travels with its opening.
+ */
+import { InterfaceError } from '../errors/tree.ts'
+import { encodeArguments } from '../values/encode-arguments.ts'
+import type { Statement } from '../values/statement.ts'
+import type { RowSink } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import { type FlowContext, flight } from './flow-context.ts'
+import { resolveStatement } from './resolve-statement.ts'
+
+/** What is known of a portal; `flow`s move it along. */
+export interface Portal {
+  readonly name: string
+  readonly sql: string
+  readonly statement: Statement
+  /** The arguments, encoded: the scratch they were encoded in is long overwritten when the portal is opened. */
+  readonly bind: Uint8Array
+  isOpen: boolean
+  /** The command tag once the last row has come. */
+  tag: string | null
+}
+
+let portals = 0
+
+/** Describes the statement and encodes its arguments; opens nothing yet. */
+export function* preparePortal(
+  context: FlowContext,
+  sql: string,
+  values: readonly unknown[],
+  prepared: Statement | null = null,
+): Flow<Portal> {
+  try {
+    const statement = prepared ?? (yield* resolveStatement(context, sql, values)).statement
+    const { out } = context
+    out.clear()
+    encodeArguments(out, statement, values)
+    portals += 1
+    return { name: `syncpg_portal_${portals}`, sql, statement, bind: out.take(), isOpen: false, tag: null }
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/**
+ * The next rows, at most `rowLimit` (0 for all that are left).
+ * @throws InterfaceError outside a transaction, where a portal cannot live.
+ */
+export function* fetchPortal(context: FlowContext, portal: Portal, rowLimit: number, rows: RowSink): Flow<void> {
+  if (portal.tag !== null) return
+  const { name, statement, bind, sql } = portal
+  if (!portal.isOpen) requireTransaction(context)
+  const parse = statement.name === '' ? statement : null
+  const open = portal.isOpen ? null : { name: statement.name, parse, bind }
+  try {
+    const reply = yield* ask('fetchPortal', { portal: name, open, rowLimit, rows, ...flight(context) })
+    portal.isOpen = true
+    portal.tag = reply.tag
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+  // A finished portal still holds its table; asyncpg closes it at once, so that the table can be dropped.
+  if (portal.tag !== null) yield* closePortal(context, portal)
+}
+
+/** Gives the portal back to the server; nothing when it is closed, or gone with its transaction. */
+export function* closePortal(context: FlowContext, portal: Portal): Flow<void> {
+  if (!portal.isOpen) return
+  portal.isOpen = false
+  portal.tag ??= ''
+  if (context.state.isClosed || context.state.transactionStatus !== 'T') return
+  yield* ask('closePortal', { portal: portal.name })
+}
+
+function requireTransaction(context: FlowContext): void {
+  const { state, scopeBegin, begin } = context
+  if (state.transactionStatus !== 'I' || scopeBegin !== null || begin !== null) return
+  throw new InterfaceError('a cursor needs a transaction to live in: open one, or DECLARE the cursor WITH HOLD in SQL')
+}
