@@ -239,20 +239,26 @@ class MarkerScan {
 
   #result(unterminatedAt: number | null): MarkerScanResult {
     this.#refuseMixture()
-    const shared = { statementCount: this.#statementCount, unterminatedAt }
-    if (this.#firstNative >= 0) return { ...shared, kind: 'native', order: counted(this.#highestNative), edits: [] }
-    if (this.#firstBadPercent >= 0) this.#refuseBadPercent(this.#firstBadPercent)
-    const edits = this.#edits
-    if (this.#firstNamed >= 0) return { ...shared, kind: 'named', order: [...this.#names.keys()], edits }
-    if (this.#firstPositional < 0) return { ...shared, kind: 'none', order: [], edits }
-    return { ...shared, kind: 'positional', order: counted(this.#positionalCount || this.#highestNumber), edits }
+    const isNative = this.#firstNative >= 0
+    if (!isNative && this.#firstBadPercent >= 0) this.#refuseBadPercent(this.#firstBadPercent)
+    return {
+      kind: isNative ? 'native' : this.#firstNamed >= 0 ? 'named' : this.#firstPositional >= 0 ? 'positional' : 'none',
+      order: isNative
+        ? counted(this.#highestNative)
+        : this.#firstNamed >= 0
+          ? [...this.#names.keys()]
+          : counted(this.#positionalCount || this.#highestNumber),
+      edits: isNative ? [] : this.#edits,
+      statementCount: this.#statementCount,
+      unterminatedAt,
+    }
   }
 
   #refuseMixture(): void {
-    const [first, second] = [this.#firstPositional, this.#firstNamed, this.#firstNative]
-      .filter((at) => at >= 0)
-      .sort((left, right) => left - right)
-    if (first === undefined || second === undefined) return
+    const kinds = Number(this.#firstPositional >= 0) + Number(this.#firstNamed >= 0) + Number(this.#firstNative >= 0)
+    if (kinds < 2) return
+    const found = [this.#firstPositional, this.#firstNamed, this.#firstNative].filter((at) => at >= 0)
+    const [first = 0, second = 0] = found.sort((left, right) => left - right)
     const hint =
       this.#style === 'qmark'
         ? 'use one kind; an operator with a question mark is written ?? in this paramstyle'
@@ -302,5 +308,7 @@ function endOfPercentName(sql: string, start: number): number {
 }
 
 function counted(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index)
+  const order: number[] = []
+  for (let index = 0; index < count; index++) order.push(index)
+  return order
 }

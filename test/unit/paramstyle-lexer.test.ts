@@ -33,7 +33,7 @@ const table: [string, string[], string, boolean?][] = [
   ['a backslash is itself', ["STRING 'a\\'", 'IDENTIFIER b'], "'a\\' b"],
   ['a backslash escapes when the server says so', ["STRING 'a\\' b'"], "'a\\' b'", false],
   ['an empty string', ["STRING ''", 'IDENTIFIER a'], "'' a"],
-  ['a string open to the end', ["IDENTIFIER a", "STRING UNTERMINATED 'b"], "a 'b"],
+  ['a string open to the end', ['IDENTIFIER a', "STRING UNTERMINATED 'b"], "a 'b"],
   ["E'' has escapes", ["STRING E'a\\'b'", 'IDENTIFIER c'], "E'a\\'b' c"],
   ["e'' has escapes and doubled quotes", ["STRING e'\\\\''\\''", 'IDENTIFIER c'], "e'\\\\''\\'' c"],
   ['a name that ends in e is no prefix', ['IDENTIFIER name', "STRING '\\'"], "name'\\'"],

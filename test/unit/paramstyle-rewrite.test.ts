@@ -52,7 +52,7 @@ const rewritten: [ParamStyle, string, string, (number | string)[]][] = [
   ['qmark', 'where a=? and b=?', 'where a=$1 and b=$2', [0, 1]],
   ['qmark', "where j ?? 'a' and b=?", "where j ? 'a' and b=$1", [0]],
   ['qmark', 'where j ??| ? and k ??& ? and l @?? ?', 'where j ?| $1 and k ?& $2 and l @? $3', [0, 1, 2]],
-  ['qmark', "select '?', \"?\", $$?$$, ? -- ?", "select '?', \"?\", $$?$$, $1 -- ?", [0]],
+  ['qmark', 'select \'?\', "?", $$?$$, ? -- ?', 'select \'?\', "?", $$?$$, $1 -- ?', [0]],
   ['qmark', 'select %s %% :a', 'select %s %% :a', []],
   ['numeric', 'select :1, :2, :1', 'select $1, $2, $1', [0, 1]],
   ['numeric', 'select :2', 'select $2', [0, 1]],
@@ -132,7 +132,7 @@ const counts: [string, number][] = [
   ['select 1; -- done;', 1],
   [';select 1', 1],
   ['select 1; select 2', 2],
-  ["select ';'; select $$;$$; select \";\"", 3],
+  ['select \';\'; select $$;$$; select ";"', 3],
   ['create rule r as on insert to t do (select 1; select 2)', 2],
   ['select 1;;;/* */; select 2;', 2],
 ]
@@ -186,7 +186,28 @@ describe('refusals', () => {
 /** Pieces that matter to the lexer, and enough else to make trouble together. */
 const piece = fc.constantFrom(
   ...["'", "''", '"', '$$', '$a$', '$1', '%s', '%%', '%', '%(a)s', '%(', ')', '?', '??', ':', '::', ':=', ':a', ':1'],
-  ...['[', ']', '(', "E'", "U&'", 'U&"', '\\', '--', '\n', '/*', '*/', ';', 'a', 'array', '1', '1.5', ' ', 'é', '🦊', '$'],
+  ...[
+    '[',
+    ']',
+    '(',
+    "E'",
+    "U&'",
+    'U&"',
+    '\\',
+    '--',
+    '\n',
+    '/*',
+    '*/',
+    ';',
+    'a',
+    'array',
+    '1',
+    '1.5',
+    ' ',
+    'é',
+    '🦊',
+    '$',
+  ],
 )
 const nasty = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(''))
 const anyStyle = fc.constantFrom(...STYLES)
@@ -194,13 +215,19 @@ const anyStyle = fc.constantFrom(...STYLES)
 describe('for any text', () => {
   test('rewriting throws nothing but ProgrammingError', () => {
     fc.assert(
-      fc.property(nasty, anyStyle, fc.boolean(), fc.boolean(), (sql, style, standardConformingStrings, hasParameters) => {
-        try {
-          rewrite(sql, style, { standardConformingStrings, hasParameters })
-        } catch (error) {
-          expect(error).toBeInstanceOf(ProgrammingError)
-        }
-      }),
+      fc.property(
+        nasty,
+        anyStyle,
+        fc.boolean(),
+        fc.boolean(),
+        (sql, style, standardConformingStrings, hasParameters) => {
+          try {
+            rewrite(sql, style, { standardConformingStrings, hasParameters })
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProgrammingError)
+          }
+        },
+      ),
       { numRuns: 5000 },
     )
   })
