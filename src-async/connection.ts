@@ -32,7 +32,19 @@ export interface CloseOptions {
 const NO_VALUES: readonly unknown[] = []
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
 
+/** What a connection is made of; for the pool, which puts a lease between the two. */
+export interface ConnectionParts {
+  readonly session: Operations
+  readonly context: FlowContext
+}
+
+let readParts: (connection: Connection) => ConnectionParts
+
 export class Connection {
+  static {
+    readParts = (connection) => ({ session: connection.#session, context: connection.#context })
+  }
+
   readonly #session: Operations
   readonly #context: FlowContext
   #isBusy = false
@@ -161,7 +173,7 @@ export class Connection {
   }
 
   async #exclusively<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.isClosed) throw new InterfaceError('connection is closed')
+    if (this.isClosed) throw new InterfaceError(this.#session.closedReason ?? 'connection is closed')
     if (this.#isBusy) {
       throw new InterfaceError(
         'another operation is in progress on this connection: await it first, or use a second one',
@@ -194,6 +206,11 @@ export class Connection {
     }
     return runFlow(endCopy(context, encoder), session)
   }
+}
+
+/** The parts of a connection, which are nobody's business but the pool's. */
+export function partsOf(connection: Connection): ConnectionParts {
+  return readParts(connection)
 }
 
 function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {

@@ -11,6 +11,12 @@ export class QueryTimeoutError extends QueryCanceledError {
   declare protected readonly isQueryTimeoutError: true
 }
 
+/** No connection of a pool became free in time, or a pool's connections did not come back in time. */
+export class PoolTimeoutError extends OperationalError {
+  static override readonly name: string = 'PoolTimeoutError'
+  declare protected readonly isPoolTimeoutError: true
+}
+
 /** A prepared statement's result type changed under it: ALTER TABLE, another search_path. Prepare it again. */
 export class InvalidCachedStatementError extends FeatureNotSupportedError {
   static override readonly name: string = 'InvalidCachedStatementError'
@@ -44,6 +50,7 @@ export class UnsupportedServerFeatureError extends NotSupportedError {
 /** The client's own classes, so that errors can be built again from their names. */
 export const clientErrors: readonly ErrorClass[] = [
   QueryTimeoutError,
+  PoolTimeoutError,
   InvalidCachedStatementError,
   OutdatedSchemaCacheError,
   TargetServerAttributeNotMatched,

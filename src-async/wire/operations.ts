@@ -200,6 +200,8 @@ export type ReplyOf<N extends OperationName> = OperationTable[N][1]
 export interface SessionState {
   readonly transactionStatus: TransactionStatus
   readonly isClosed: boolean
+  /** Why it is closed, where there is more to say than that: a lease of a pool's connection that has ended. */
+  readonly closedReason?: string | undefined
   readonly backendPid: number
   /** ParameterStatus values: server_version, TimeZone, standard_conforming_strings … */
   readonly parameters: ReadonlyMap<string, string>
