@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { DbError, InterfaceError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
+import { learnTypes } from '../src-async/flows/learn-types.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
@@ -229,12 +230,15 @@ export class Cursor<T = Row> {
   #runScript(sql: string, rewritten: RewrittenStatement, parameters: Parameters | null | undefined): void {
     if (parameters !== undefined && parameters !== null) throw severalWithParameters('execute')
     const { context } = this.#engine
-    const sink = new ScriptResults(context.registry)
+    const sink = new ScriptResults()
     this.#engine.run(runScript(context, rewritten.text, sink), { sql, rewritten })
+    // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
+    if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
+    const results = sink.results(context.registry)
     this.#hasExecuted = true
-    this.#results = sink.results
+    this.#results = results
     this.#next = 1
-    const first = sink.results[0]
+    const [first] = results
     if (first !== undefined) this.#show(first)
   }
 

@@ -16,27 +16,33 @@ export interface Result {
 
 /** Collects the results of a multi-statement string, whose values come as text. */
 export class ScriptResults implements ResultSink {
-  readonly results: Result[] = []
-  readonly #registry: CodecRegistry
+  readonly #collected: { columns: readonly WireColumn[] | null; rows: RowBuffer; tag: string }[] = []
   #rows = new RowBuffer()
-
-  constructor(registry: CodecRegistry) {
-    this.#registry = registry
-  }
 
   take(bytes: Uint8Array, start: number, end: number): void {
     this.#rows.take(bytes, start, end)
   }
 
   complete(columns: readonly WireColumn[] | null, tag: string): void {
-    this.results.push({ columns, rows: this.#rows, decoder: columns && this.#textDecoder(columns), tag })
+    this.#collected.push({ columns, rows: this.#rows, tag })
     this.#rows = new RowBuffer()
   }
 
-  #textDecoder(columns: readonly WireColumn[]): RowReader {
-    const codecs = columns.map((column) => this.#registry.codecFor(column.typeOid))
-    return new RowDecoder(columns, codecs, shapeFor(columns)).asText()
+  /** The types of all columns: what the registry must know before `results`. */
+  *types(): Generator<number> {
+    for (const { columns } of this.#collected) {
+      if (columns !== null) for (const column of columns) yield column.typeOid
+    }
   }
+
+  results(registry: CodecRegistry): Result[] {
+    return this.#collected.map((each) => ({ ...each, decoder: each.columns && textDecoder(each.columns, registry) }))
+  }
+}
+
+function textDecoder(columns: readonly WireColumn[], registry: CodecRegistry): RowReader {
+  const codecs = columns.map((column) => registry.codecFor(column.typeOid))
+  return new RowDecoder(columns, codecs, shapeFor(columns)).asText()
 }
 
 const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/

@@ -98,7 +98,8 @@ function optionValueSql(name: string, value: unknown): string {
     throw new ProgrammingError(`COPY option ${name}: expected a string, got ${typeof value}`)
   }
   if (!WORDS.has(name) && !(name === 'header' && value === 'match')) return quoteLiteral(value)
-  if (!/^[a-z]+$/i.test(value)) throw new ProgrammingError(`COPY option ${name}: unknown value ${JSON.stringify(value)}`)
+  if (!/^[a-z]+$/i.test(value))
+    throw new ProgrammingError(`COPY option ${name}: unknown value ${JSON.stringify(value)}`)
   return value
 }
 

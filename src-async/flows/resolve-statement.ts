@@ -7,6 +7,8 @@ import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { Statement } from '../values/statement.ts'
 import { ask, type Flow } from './ask.ts'
 import { type FlowContext, flight } from './flow-context.ts'
+import { learnTypes } from './learn-types.ts'
+import type { DescribeReply } from '../wire/operations.ts'
 
 export interface ResolvedStatement {
   readonly statement: Statement
@@ -47,7 +49,13 @@ function* describeOnce(context: FlowContext, sql: string, types: readonly number
     ...flight(context),
   })
   const { parameterTypes, columns } = reply
+  yield* learnTypes(context, typesOf(reply))
   const statement = new Statement({ name, sql, parameterTypes, columns, registry })
   if (isCacheable) statements.put(key, statement)
   return { statement, key: isCacheable ? key : null }
+}
+
+function* typesOf({ parameterTypes, columns }: DescribeReply): Generator<number> {
+  yield* parameterTypes
+  if (columns !== null) for (const column of columns) yield column.typeOid
 }
