@@ -13,6 +13,9 @@ export interface HintCircumstances {
   readonly cachedStatement?: boolean
 }
 
+/** Characters looked at before a parameter. */
+const LONGEST_WORDS = 40
+
 /** The hint for an error, or null when there is nothing to add. */
 export function hintFor(error: DbError, circumstances: HintCircumstances = {}): string | null {
   switch (error.sqlstate) {
@@ -20,6 +23,8 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     case '2D000':
       if (circumstances.implicitTransaction !== true) return null
       return 'this statement cannot run in a transaction, and one was begun for it: set autocommit to true first'
+    case '42601':
+      return hintForMarker(error)
     case '42P18':
       return 'the server cannot infer the type of a parameter: cast it, for example $1::text or cast($1 as int)'
     case '42P05':
@@ -34,6 +39,20 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     default:
       return null
   }
+}
+
+/** A syntax error at a parameter: words of SQL that look as if they took one. Null for any other. */
+function hintForMarker({ query, position }: DbError): string | null {
+  if (query === undefined || position === undefined) return null
+  // Positions count characters; a statement of this kind is short.
+  const characters = [...query]
+  if (!/^\$\d/.test(characters.slice(position - 1, position + 1).join(''))) return null
+  const before = characters.slice(Math.max(0, position - 1 - LONGEST_WORDS), position - 1).join('')
+  if (/\bnot\s+in\s*$/i.test(before)) return 'IN takes no parameter for its list: write <> all(…), and pass an array'
+  if (/\bin\s*$/i.test(before)) return 'IN takes no parameter for its list: write = any(…), and pass an array'
+  if (/\bis\s+not\s*$/i.test(before)) return 'IS NOT takes no parameter: write is distinct from …'
+  if (/\bis\s*$/i.test(before)) return 'IS takes no parameter: write is not distinct from …'
+  return null
 }
 
 /** The error with a hint added after the server's own, if any: a new error of the same class, with the same stack. */

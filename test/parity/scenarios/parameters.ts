@@ -80,6 +80,16 @@ export function parameterScenarios(db: () => Driver): void {
       expect(await db().fetchval(sql, [[]])).toBe(0n)
     })
 
+    test.each([
+      ['select 1 where 1 in $1', [[1, 2]], '= any(…)'],
+      ["select 'żółć 😀' where 1 NOT IN\n $1", [[1, 2]], '<> all(…)'],
+      ['select 1 where 1 is $1', [null], 'is not distinct from …'],
+      ['select 1 where 1 is not $1', [null], 'is distinct from …'],
+    ])('%s gets a hint', async (sql, values, words) => {
+      const failure = await failureOf(() => db().fetch(sql, values))
+      expect(failure).toMatchObject({ name: 'PostgresSyntaxError', hint: expect.stringContaining(words) })
+    })
+
     test('a parameter whose type nobody can know gets a hint', async () => {
       const failure = await failureOf(() => db().fetch('select $1 is null', ['x']))
       expect(failure).toBeInstanceOf(ProgrammingError)
