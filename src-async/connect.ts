@@ -1,5 +1,6 @@
 /** Opens a connection of the async API: resolves the options, opens the session on this thread's event loop. */
 import { Connection } from './connection.ts'
+import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
 import { createFlowContext } from './flows/flow-context.ts'
 import { type ConnectOptions, awaitPassword, resolveOptions } from './options/options.ts'
@@ -23,7 +24,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
   try {
     const session = await openSession(resolved.session, events)
     const context = createFlowContext(session, resolved.statementCache, null)
-    return new Connection(session, context)
+    return new Connection(new Engine(session, context, resolved.commandTimeoutMs))
   } catch (error) {
     throw errorFromFailure(failureFromError(error))
   }

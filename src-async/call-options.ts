@@ -1,0 +1,38 @@
+/** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
+import { ProgrammingError } from './errors/tree.ts'
+
+export interface CallOptions {
+  /**
+   * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
+   * fails with QueryTimeoutError. The connection's `commandTimeout` unless given; 0 for no limit.
+   */
+  readonly timeout?: number
+  /** Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. */
+  readonly signal?: AbortSignal
+}
+
+export const NO_OPTIONS: CallOptions = {}
+
+/** @throws ProgrammingError for anything but SQL text. */
+export function requireText(sql: unknown, method: string): void {
+  if (typeof sql !== 'string') throw new ProgrammingError(`${method}: expected SQL as a string, got ${typeof sql}`)
+}
+
+/** @throws ProgrammingError for anything but an array. */
+export function requireValues(values: unknown, method: string): readonly unknown[] {
+  if (Array.isArray(values)) return values
+  throw new ProgrammingError(`${method}: expected the arguments as an array, got ${typeof values}: wrap them in []`)
+}
+
+/** @throws ProgrammingError for anything that cannot be iterated. */
+export function requireIterable<T>(elements: Iterable<T>, method: string): Iterable<T> {
+  const candidate: unknown = elements
+  if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) return elements
+  throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
+}
+
+/** @returns the limit in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
+export function requireTimeout(timeout: unknown): number {
+  if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
+  throw new ProgrammingError(`timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
+}

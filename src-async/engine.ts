@@ -1,0 +1,76 @@
+/**
+ * What a connection and everything made by it (prepared statements, cursors, transactions) share below their public
+ * faces: the session, the flows' context, and the one place where a flow is run, alone, within its time, and told to
+ * loggers. Not exported by the door.
+ */
+import { InterfaceError } from './errors/tree.ts'
+import type { Flow } from './flows/ask.ts'
+import type { FlowContext } from './flows/flow-context.ts'
+import { type CallOptions, NO_OPTIONS, requireTimeout } from './call-options.ts'
+import { runFlow } from './run-flow.ts'
+import type { Operations } from './wire/operations.ts'
+
+export class Engine {
+  readonly session: Operations
+  readonly context: FlowContext
+  /** Limit of each call that names none, 0 for none. */
+  readonly commandTimeoutMs: number
+  #isBusy = false
+  /** Set by `close`: after it every use is refused, whatever the session says. */
+  isShut = false
+
+  constructor(session: Operations, context: FlowContext, commandTimeoutMs: number) {
+    this.session = session
+    this.context = context
+    this.commandTimeoutMs = commandTimeoutMs
+  }
+
+  get isClosed(): boolean {
+    return this.isShut || this.session.isClosed
+  }
+
+  /** Runs a flow alone on the connection. @throws the flow's errors, on the caller's stack. */
+  run<T>(flow: Flow<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
+    return this.exclusively(() => runFlow(flow, this.session), options)
+  }
+
+  /**
+   * Runs several flows as one operation.
+   * @throws InterfaceError when the connection is closed or busy; the signal's reason when it was aborted in time.
+   */
+  async exclusively<T>(operation: () => Promise<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
+    const { signal } = options
+    const timeoutMs = options.timeout === undefined ? this.commandTimeoutMs : requireTimeout(options.timeout)
+    this.requireReady()
+    signal?.throwIfAborted()
+    const { context } = this
+    this.#isBusy = true
+    context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
+    try {
+      return await (signal === undefined ? operation() : this.#abortable(operation, signal))
+    } finally {
+      this.#isBusy = false
+      context.deadlineMs = Infinity
+    }
+  }
+
+  /** @throws InterfaceError when the connection is closed, or an operation is in progress on it. */
+  requireReady(): void {
+    if (this.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
+    if (!this.#isBusy) return
+    throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
+  }
+
+  async #abortable<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    // A cancel that cannot be sent is no news: the statement's own end is.
+    const cancel = (): void => void this.session.cancel({}).catch(() => {})
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      return await operation()
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error
+    } finally {
+      signal.removeEventListener('abort', cancel)
+    }
+  }
+}
