@@ -3,6 +3,7 @@
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
 import { type CallOptions, requireIterable, requireText, requireValues } from './call-options.ts'
+import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
@@ -11,9 +12,11 @@ import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from 
 import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
+import { prepareStatement } from './flows/prepare.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from './flows/transaction.ts'
+import { PreparedStatement } from './prepared-statement.ts'
 import { runFlow } from './run-flow.ts'
 import { type Row, pick } from './values/record.ts'
 
@@ -23,6 +26,10 @@ export interface CopyRecordsOptions {
   readonly columns?: readonly string[]
   readonly schema?: string
   readonly where?: string
+}
+
+export interface PrepareOptions extends CallOptions {
+  readonly name?: string
 }
 
 export interface CloseOptions {
@@ -128,6 +135,25 @@ export class Connection {
   }
 
   /**
+   * Prepares a statement under a name of its own, until it is closed.
+   * @param options.name the name on the server, for `EXECUTE name` in SQL.
+   */
+  async prepare(sql: string, options: PrepareOptions = {}): Promise<PreparedStatement> {
+    requireText(sql, 'prepare')
+    const statement = await this.#engine.run(prepareStatement(this.#engine.context, sql, options.name ?? null), options)
+    return new PreparedStatement(this.#engine, statement)
+  }
+
+  /**
+   * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
+   * @example for await (const row of con.cursor('select * from big')) console.log(row)
+   */
+  cursor<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES, options: CursorOptions = {}): CursorFactory<T> {
+    requireText(sql, 'cursor')
+    return new CursorFactory<T>(this.#engine, { sql, values: requireValues(values, 'cursor'), prepared: null }, options)
+  }
+
+  /**
    * Runs `fn` in a transaction: committed when its promise is fulfilled, rolled back when it is rejected. Inside an open
    * transaction it is a savepoint.
    */
@@ -170,7 +196,8 @@ export class Connection {
   ): Promise<T[]> {
     requireText(sql, method)
     const request = { sql, values: requireValues(values, method), rowLimit }
-    return (await this.#engine.run(fetchRows(this.#engine.context, request), options)) as T[]
+    const { rows } = await this.#engine.run(fetchRows(this.#engine.context, request), options)
+    return rows as T[]
   }
 
   async #copyAsyncRecords(target: CopyTarget, records: AsyncIterable<readonly unknown[]>): Promise<string> {

@@ -2,7 +2,10 @@
  * DOOR of `syncpg/async`: the asyncpg-shaped driver.
  */
 export { connect } from './connect.ts'
-export { type CloseOptions, Connection, type CopyRecordsOptions } from './connection.ts'
+export { type CloseOptions, Connection, type CopyRecordsOptions, type PrepareOptions } from './connection.ts'
+export type { CallOptions } from './call-options.ts'
+export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
+export { type Attribute, PreparedStatement, type TypeInfo } from './prepared-statement.ts'
 export type { ConnectOptions } from './options/options.ts'
 export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'
 export { Record, type Row } from './values/record.ts'

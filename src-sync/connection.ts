@@ -261,10 +261,11 @@ export class Connection implements CursorConnection {
     if (typeof sql !== 'string') throw new ProgrammingError(`expected SQL as a string, got ${typeof sql}`)
     const rewritten = this.#engine.rewrite(sql, parameters !== undefined && parameters !== null)
     const values = parameters === undefined || parameters === null ? NO_VALUES : bindParameters(rewritten, parameters)
-    return this.#engine.run(fetchRows(this.#engine.context, { sql: rewritten.text, values, rowLimit }), {
+    const { rows } = this.#engine.run(fetchRows(this.#engine.context, { sql: rewritten.text, values, rowLimit }), {
       sql,
       rewritten,
     })
+    return rows
   }
 
   #setAutocommit(value: boolean): void {

@@ -18,6 +18,8 @@ export interface BatchRequest {
   readonly sql: string
   readonly elements: Iterable<readonly unknown[]>
   readonly hints?: readonly number[]
+  /** A statement the caller prepared. */
+  readonly prepared?: Statement | undefined
   sinkFor(statement: Statement): RowSink
 }
 
@@ -39,12 +41,12 @@ const SAVEPOINT = 'syncpg_executemany'
  *   way nothing of the batch stays.
  */
 export function* executeMany(context: FlowContext, request: BatchRequest): Flow<BatchResult> {
-  const { sql, hints, elements } = request
+  const { sql, hints, elements, prepared } = request
   const source = new Lookahead(elements)
   if (source.isEmpty) return { statement: null, affectedRows: 0, tag: '' }
   let guard: 'transaction' | 'savepoint' | null = null
   try {
-    const { statement } = yield* resolveStatement(context, sql, source.sample(), hints)
+    const statement = prepared ?? (yield* resolveStatement(context, sql, source.sample(), hints)).statement
     const rows = request.sinkFor(statement)
     let affectedRows = 0
     let tag = ''

@@ -15,29 +15,34 @@ export interface FetchRequest {
   readonly sql: string
   readonly values: readonly unknown[]
   readonly rowLimit: number
+  /** A statement the caller prepared. */
+  readonly prepared?: Statement | undefined
 }
 
 /** Takes rows and drops them. */
 export const DROP_ROWS: RowSink = { take() {} }
 
-/** @throws what the statement raises; DataError when a value cannot be represented. */
-export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<Row[]> {
-  const { sql, values, rowLimit } = request
-  let sink: DecodingSink | null = null
-  yield* runStatement(context, {
-    sql,
-    values,
-    rowLimit,
-    sinkFor(statement: Statement) {
-      sink = statement.rowDecoder === null ? null : new DecodingSink(statement.rowDecoder)
-      return sink ?? DROP_ROWS
-    },
-  })
-  return rowsOf(context, sink)
+export interface FetchResult {
+  readonly rows: Row[]
+  /** The command tag, null when the row limit ended the statement early. */
+  readonly tag: string | null
 }
 
-function rowsOf(context: FlowContext, sink: DecodingSink | null): Row[] {
-  if (sink === null) return []
+/** @throws what the statement raises; DataError when a value cannot be represented. */
+export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<FetchResult> {
+  const sinks: DecodingSink[] = []
+  const { tag } = yield* runStatement(context, {
+    ...request,
+    sinkFor({ rowDecoder }: Statement) {
+      if (rowDecoder === null) return DROP_ROWS
+      const sink = new DecodingSink(rowDecoder)
+      sinks.push(sink)
+      return sink
+    },
+  })
+  // A second try has a sink of its own.
+  const sink = sinks.at(-1)
+  if (sink === undefined) return { rows: [], tag }
   if (sink.failure !== null) throw noteFailure(context, sink.failure)
-  return sink.rows
+  return { rows: sink.rows, tag }
 }

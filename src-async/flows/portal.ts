@@ -74,7 +74,8 @@ export function* closePortal(context: FlowContext, portal: Portal): Flow<void> {
   yield* ask('closePortal', { portal: portal.name })
 }
 
-function requireTransaction(context: FlowContext): void {
+/** @throws InterfaceError where a cursor could not live. */
+export function requireTransaction(context: FlowContext): void {
   const { state, scopeBegin, begin } = context
   if (state.transactionStatus !== 'I' || scopeBegin !== null || begin !== null) return
   throw new InterfaceError('a cursor needs a transaction to live in: open one, or DECLARE the cursor WITH HOLD in SQL')

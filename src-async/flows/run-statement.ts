@@ -15,6 +15,8 @@ import { runCommand } from './run-script.ts'
 export interface StatementRequest {
   readonly sql: string
   readonly values: readonly unknown[]
+  /** A statement the caller prepared: run as it is, and never again by itself. */
+  readonly prepared?: Statement | undefined
   /** Type OIDs the caller asks for, by parameter. */
   readonly hints?: readonly number[]
   /** Most rows wanted, 0 for all. */
@@ -39,7 +41,8 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   try {
     return yield* attempt(context, request)
   } catch (error) {
-    if (!wasIdle || !isLostPlan(error) || context.state.isClosed) throw noteFailure(context, error, request.sql)
+    const mayTryAgain = wasIdle && request.prepared === undefined && !context.state.isClosed
+    if (!mayTryAgain || !isLostPlan(error)) throw noteFailure(context, error, request.sql)
   }
   // The plan was refused before it ran, and the transaction, if one was begun, held nothing else: once more from scratch.
   context.statements.clear()
@@ -53,8 +56,8 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
 }
 
 function* attempt(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
-  const { sql, values, hints } = request
-  const { statement } = yield* resolveStatement(context, sql, values, hints)
+  const { sql, values, hints, prepared } = request
+  const statement = prepared ?? (yield* resolveStatement(context, sql, values, hints)).statement
   const { out, statements } = context
   out.clear()
   encodeArguments(out, statement, values)

@@ -24,6 +24,8 @@ export class StatementCache {
   readonly #limits: StatementCacheLimits
   readonly #entries = new Map<string, Entry>()
   #closing: string[] = []
+  /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
+  readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
 
   constructor(limits: StatementCacheLimits) {
@@ -90,6 +92,6 @@ export class StatementCache {
   /** A name no statement of this connection has had. */
   nextName(): string {
     this.#names += 1
-    return `syncpg_${this.#names}`
+    return `syncpg_${this.#token}_${this.#names}`
   }
 }

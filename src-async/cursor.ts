@@ -1,0 +1,219 @@
+/**
+ * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
+ * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
+ */
+import type { CallOptions } from './call-options.ts'
+import type { Engine } from './engine.ts'
+import { InterfaceError, ProgrammingError } from './errors/tree.ts'
+import type { Flow } from './flows/ask.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
+import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './flows/portal.ts'
+import { runCommand } from './flows/run-script.ts'
+import { runStatement } from './flows/run-statement.ts'
+import { DecodingSink } from './values/decoding-sink.ts'
+import type { Row } from './values/record.ts'
+import { quoteIdentifier } from './values/sql.ts'
+import type { Statement } from './values/statement.ts'
+
+export interface CursorOptions {
+  /** Rows per trip while iterating; 50 at first. */
+  readonly prefetch?: number
+  /** Milliseconds for each trip. */
+  readonly timeout?: number
+  /** Lets `fetch` and `move` go backward. */
+  readonly scrollable?: boolean
+}
+
+/** What a cursor runs. */
+export interface CursorSource {
+  readonly sql: string
+  readonly values: readonly unknown[]
+  readonly prepared: Statement | null
+}
+
+const DEFAULT_PREFETCH = 50
+
+/** Iterate it, as often as you like (each time the statement runs anew), or `open` it to fetch by hand. */
+export class CursorFactory<T = Row> implements AsyncIterable<T> {
+  readonly #engine: Engine
+  readonly #source: CursorSource
+  readonly #options: CursorOptions
+
+  constructor(engine: Engine, source: CursorSource, options: CursorOptions) {
+    const { prefetch = DEFAULT_PREFETCH } = options
+    if (!Number.isSafeInteger(prefetch) || prefetch < 1) {
+      throw new ProgrammingError(`cursor: prefetch: expected a positive integer, got ${String(prefetch).slice(0, 40)}`)
+    }
+    this.#engine = engine
+    this.#source = source
+    this.#options = options
+  }
+
+  /** Opens the cursor. @throws InterfaceError outside a transaction. */
+  async open(): Promise<Cursor<T>> {
+    const { scrollable = false, timeout } = this.#options
+    const limits: CallOptions = timeout === undefined ? {} : { timeout }
+    const kind = scrollable
+      ? new ScrollableCursor(this.#engine.context, this.#source)
+      : new PortalCursor(this.#engine.context, this.#source)
+    await this.#engine.run(kind.open(), limits)
+    return new Cursor<T>(this.#engine, kind, limits)
+  }
+
+  /** The rows, `prefetch` at a time; leaving the loop closes the cursor. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    const cursor = await this.open()
+    const size = this.#options.prefetch ?? DEFAULT_PREFETCH
+    try {
+      for (;;) {
+        const rows = await cursor.fetch(size)
+        yield* rows
+        if (rows.length < size) return
+      }
+    } finally {
+      await cursor.close()
+    }
+  }
+}
+
+/** An open cursor. */
+export class Cursor<T = Row> {
+  readonly #engine: Engine
+  readonly #kind: CursorKind
+  readonly #limits: CallOptions
+  #isClosed = false
+
+  /** Made by `CursorFactory.open`. */
+  constructor(engine: Engine, kind: CursorKind, limits: CallOptions) {
+    this.#engine = engine
+    this.#kind = kind
+    this.#limits = limits
+  }
+
+  /** The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward. */
+  async fetch(count: number, options: CallOptions = this.#limits): Promise<T[]> {
+    this.#require('fetch', count)
+    return (await this.#engine.run(this.#kind.fetch(count), options)) as T[]
+  }
+
+  /** The next row, null at the end. */
+  async fetchrow(options: CallOptions = this.#limits): Promise<T | null> {
+    const [row] = await this.fetch(1, options)
+    return row ?? null
+  }
+
+  /** Skips rows; backward when negative, of a scrollable cursor. @returns how many were skipped. */
+  async forward(count: number, options: CallOptions = this.#limits): Promise<number> {
+    this.#require('forward', count)
+    return this.#engine.run(this.#kind.move(count), options)
+  }
+
+  /** Gives the cursor back to the server. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (!this.#engine.isClosed) await this.#engine.run(this.#kind.close())
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #require(method: string, count: number): void {
+    if (this.#isClosed) throw new InterfaceError(`Cursor.${method}(): the cursor is closed`)
+    const isForward = this.#kind instanceof PortalCursor
+    if (!Number.isSafeInteger(count) || count === 0 || (isForward && count < 0)) {
+      const wanted = isForward ? 'a positive integer' : 'an integer other than 0'
+      throw new ProgrammingError(`Cursor.${method}(): expected ${wanted}, got ${String(count).slice(0, 40)}`)
+    }
+  }
+}
+
+/** The two ways a cursor can be kept on the server. */
+interface CursorKind {
+  open(): Flow<void>
+  fetch(count: number): Flow<Row[]>
+  move(count: number): Flow<number>
+  close(): Flow<void>
+}
+
+type Context = Engine['context']
+
+class PortalCursor implements CursorKind {
+  readonly #context: Context
+  readonly #source: CursorSource
+  #portal: Portal | null = null
+
+  constructor(context: Context, source: CursorSource) {
+    this.#context = context
+    this.#source = source
+  }
+
+  *open(): Flow<void> {
+    const { sql, values, prepared } = this.#source
+    requireTransaction(this.#context)
+    this.#portal = yield* preparePortal(this.#context, sql, values, prepared)
+  }
+
+  *fetch(count: number): Flow<Row[]> {
+    const portal = this.#portal
+    const decoder = portal?.statement.rowDecoder
+    if (portal === null || !decoder) throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
+    const sink = new DecodingSink(decoder)
+    yield* fetchPortal(this.#context, portal, count, sink)
+    if (sink.failure !== null) throw sink.failure
+    return sink.rows
+  }
+
+  *move(count: number): Flow<number> {
+    const portal = this.#portal
+    if (portal === null || portal.tag !== null) return 0
+    // Before the first fetch there is nothing on the server to move: the portal is opened by fetching.
+    if (!portal.isOpen) return (yield* this.fetch(count)).length
+    const tag = yield* runCommand(this.#context, `MOVE FORWARD ${count} IN ${quoteIdentifier(portal.name)}`)
+    return Number(tag.split(' ').at(-1))
+  }
+
+  *close(): Flow<void> {
+    if (this.#portal !== null) yield* closePortal(this.#context, this.#portal)
+  }
+}
+
+let scrollables = 0
+
+class ScrollableCursor implements CursorKind {
+  readonly #context: Context
+  readonly #source: CursorSource
+  readonly #name: string
+
+  constructor(context: Context, source: CursorSource) {
+    this.#context = context
+    this.#source = source
+    scrollables += 1
+    this.#name = quoteIdentifier(`syncpg_cursor_${scrollables}`)
+  }
+
+  *open(): Flow<void> {
+    requireTransaction(this.#context)
+    const { sql, values } = this.#source
+    const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
+    yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
+  }
+
+  *fetch(count: number): Flow<Row[]> {
+    return (yield* fetchRows(this.#context, { sql: this.#go('FETCH', count), values: [], rowLimit: 0 })).rows
+  }
+
+  *move(count: number): Flow<number> {
+    const tag = yield* runCommand(this.#context, this.#go('MOVE', count))
+    return Number(tag.split(' ').at(-1))
+  }
+
+  *close(): Flow<void> {
+    if (this.#context.state.transactionStatus === 'T') yield* runCommand(this.#context, `CLOSE ${this.#name}`, false)
+  }
+
+  #go(verb: 'FETCH' | 'MOVE', count: number): string {
+    return `${verb} ${count < 0 ? 'BACKWARD' : 'FORWARD'} ${Math.abs(count)} FROM ${this.#name}`
+  }
+}

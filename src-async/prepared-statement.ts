@@ -1,0 +1,179 @@
+/**
+ * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
+ * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
+ */
+import { type CallOptions, requireIterable, requireValues } from './call-options.ts'
+import { CursorFactory, type CursorOptions } from './cursor.ts'
+import type { Engine } from './engine.ts'
+import { InterfaceError, ProgrammingError } from './errors/tree.ts'
+import type { Flow } from './flows/ask.ts'
+import { executeMany } from './flows/execute-many.ts'
+import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
+import { closeStatement } from './flows/prepare.ts'
+import { runStatement } from './flows/run-statement.ts'
+import { openScope, rollbackScope } from './flows/transaction.ts'
+import { type Row, pick } from './values/record.ts'
+import type { Statement } from './values/statement.ts'
+
+/** A parameter's or a column's type. */
+export interface TypeInfo {
+  readonly oid: number
+  /** As SQL spells it. */
+  readonly name: string
+}
+
+/** A column of a statement's rows. */
+export interface Attribute {
+  readonly name: string
+  readonly type: TypeInfo
+}
+
+export class PreparedStatement {
+  readonly #engine: Engine
+  readonly #statement: Statement
+  #statusmsg: string | null = null
+  #isClosed = false
+
+  /** Made by `Connection.prepare`. */
+  constructor(engine: Engine, statement: Statement) {
+    this.#engine = engine
+    this.#statement = statement
+  }
+
+  /** Its name on the server, for `EXECUTE name` in SQL. */
+  getName(): string {
+    return this.#statement.name
+  }
+
+  getQuery(): string {
+    return this.#statement.sql
+  }
+
+  /** The types of its parameters, in order. */
+  getParameters(): TypeInfo[] {
+    return this.#statement.parameterTypes.map((oid) => this.#typeInfo(oid))
+  }
+
+  /** Its columns; none for a statement without rows. */
+  getAttributes(): Attribute[] {
+    const columns = this.#statement.columns ?? []
+    return columns.map(({ name, typeOid }) => ({ name, type: this.#typeInfo(typeOid) }))
+  }
+
+  /** The command tag of the last run, null before the first and after one that stopped early. */
+  getStatusmsg(): string | null {
+    return this.#statusmsg
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed || this.#engine.isClosed
+  }
+
+  /** Runs it and drops its rows. @returns the command tag. */
+  async execute(values: readonly unknown[] = [], options?: CallOptions): Promise<string> {
+    const request = { ...this.#request('execute', values), sinkFor: () => DROP_ROWS }
+    const { tag } = await this.#engine.run(runStatement(this.#engine.context, request), options)
+    this.#statusmsg = tag
+    return tag ?? ''
+  }
+
+  /** All its rows. */
+  async fetch<T = Row>(values: readonly unknown[] = [], options?: CallOptions): Promise<T[]> {
+    return (await this.#fetch('fetch', values, 0, options)) as T[]
+  }
+
+  /** Its first row, null when there is none. */
+  async fetchrow<T = Row>(values: readonly unknown[] = [], options?: CallOptions): Promise<T | null> {
+    const [row] = await this.#fetch('fetchrow', values, 1, options)
+    return (row ?? null) as T | null
+  }
+
+  /** A value of its first row; null without a row. */
+  async fetchval<T = unknown>(
+    values: readonly unknown[] = [],
+    column: number | string = 0,
+    options?: CallOptions,
+  ): Promise<T | null> {
+    const [row] = await this.#fetch('fetchval', values, 1, options)
+    return row === undefined ? null : (pick(row, column) as T)
+  }
+
+  /** Runs it once for each element, all or nothing. */
+  async executemany(elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
+    const { sql, prepared } = this.#request('executemany', [])
+    const request = { sql, prepared, elements: requireIterable(elements, 'executemany'), sinkFor: () => DROP_ROWS }
+    await this.#engine.run(executeMany(this.#engine.context, request), options)
+  }
+
+  /** Its rows in pieces; see `Connection.cursor`. */
+  cursor<T = Row>(values: readonly unknown[] = [], options: CursorOptions = {}): CursorFactory<T> {
+    const { sql, prepared } = this.#request('cursor', values)
+    if (options.scrollable === true) {
+      throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
+    }
+    return new CursorFactory<T>(this.#engine, { sql, values, prepared }, options)
+  }
+
+  /**
+   * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
+   * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   */
+  async explain(values: readonly unknown[] = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
+    const { sql } = this.#request('explain', values)
+    const analyze = options.analyze === true
+    const text = `EXPLAIN (FORMAT JSON, VERBOSE${analyze ? ', ANALYZE' : ''}) ${sql}`
+    const rows = await this.#engine.run(explained(this.#engine, text, values, analyze))
+    const [row] = rows
+    return row === undefined ? null : pick(row, 0)
+  }
+
+  /** Gives it back to the server. A second call does nothing. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    if (!this.#engine.isClosed) await this.#engine.run(closeStatement(this.#engine.context, this.#statement))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #fetch(
+    method: string,
+    values: readonly unknown[],
+    rowLimit: number,
+    options: CallOptions | undefined,
+  ): Promise<Row[]> {
+    const request = { ...this.#request(method, values), rowLimit }
+    this.#statusmsg = null
+    const { rows, tag } = await this.#engine.run(fetchRows(this.#engine.context, request), options)
+    this.#statusmsg = tag
+    return rows
+  }
+
+  #request(
+    method: string,
+    values: readonly unknown[],
+  ): { sql: string; values: readonly unknown[]; prepared: Statement } {
+    if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
+    return { sql: this.#statement.sql, values: requireValues(values, method), prepared: this.#statement }
+  }
+
+  #typeInfo(oid: number): TypeInfo {
+    return { oid, name: this.#engine.context.registry.typeName(oid) }
+  }
+}
+
+function* explained(engine: Engine, sql: string, values: readonly unknown[], undo: boolean): Flow<Row[]> {
+  const { context } = engine
+  if (!undo) return (yield* fetchRows(context, { sql, values, rowLimit: 0 })).rows
+  const scope = yield* openScope(context, {})
+  try {
+    const { rows } = yield* fetchRows(context, { sql, values, rowLimit: 0 })
+    yield* rollbackScope(context, scope)
+    return rows
+  } catch (error) {
+    yield* rollbackScope(context, scope)
+    throw error
+  }
+}
