@@ -3,7 +3,7 @@
  * closed, or those of another paramstyle. Runs only when there is an error to explain.
  */
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
-import { Lexer, TOKEN } from './lexer.ts'
+import { Lexer, TOKEN } from '../../src-async/values/sql-lexer.ts'
 import { type ParamStyle, scanMarkers } from './marker-scan.ts'
 import type { RewrittenStatement } from './rewrite.ts'
 

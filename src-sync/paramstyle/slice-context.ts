@@ -3,7 +3,7 @@
  * with one: inside the brackets of a subscript a colon right after an operand is a slice's.
  * An array constructor, `array[1, :n]`, has no slices.
  */
-import { TOKEN, type Token } from './lexer.ts'
+import { TOKEN, type Token } from '../../src-async/values/sql-lexer.ts'
 
 const OPEN_PARENTHESIS = 0x28
 const CLOSE_PARENTHESIS = 0x29

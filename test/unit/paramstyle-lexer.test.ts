@@ -1,6 +1,6 @@
 /** The token table: what is text, comment or name to PostgreSQL, seen through where markers are found. */
 import { describe, expect, test } from 'vitest'
-import { Lexer, TOKEN } from '../../src-sync/paramstyle/lexer.ts'
+import { Lexer, TOKEN } from '../../src-async/values/sql-lexer.ts'
 
 const names = new Map(Object.entries(TOKEN).map(([name, token]) => [token as number, name]))
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
-import { Lexer, TOKEN } from '../../src-sync/paramstyle/lexer.ts'
+import { Lexer, TOKEN } from '../../src-async/values/sql-lexer.ts'
 import { mapPosition } from '../../src-sync/paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from '../../src-sync/paramstyle/rewrite.ts'
 
