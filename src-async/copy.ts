@@ -1,0 +1,153 @@
+/**
+ * Where COPY's bytes come from and go to on the event loop: paths, streams, iterables, buffers and functions. Back-pressure
+ * both ways: a source is asked when the server wants more, the server waits while a sink works.
+ */
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import type { Writable } from 'node:stream'
+import type { Engine } from './engine.ts'
+import { ProgrammingError } from './errors/tree.ts'
+import {
+  ChunkSink,
+  abandonCopyIn,
+  abandonCopyOut,
+  finishCopyIn,
+  readCopyOut,
+  sendCopyIn,
+  startCopyIn,
+  startCopyOut,
+} from './flows/copy-bytes.ts'
+import { runFlow } from './run-flow.ts'
+
+/** Bytes, or text that is sent as UTF-8. */
+export type CopyChunk = Uint8Array | string
+
+/**
+ * What COPY reads: a path or file URL, the bytes themselves, or anything that gives chunks: a stream, an iterable.
+ * A string is always a path; text to be loaded is given as bytes or in an iterable.
+ */
+export type CopySource = string | URL | Uint8Array | Iterable<CopyChunk> | AsyncIterable<CopyChunk>
+
+/** Where COPY writes: a path or file URL, a stream, or a function that is awaited. */
+export type CopyOutput =
+  | string
+  | URL
+  | Writable
+  | WritableStream<Uint8Array>
+  | ((chunk: Buffer) => void | Promise<void>)
+
+/** Bytes of a chunk that is read from a file or cut from a large buffer. */
+const CHUNK_BYTES = 256 * 1024
+
+/** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */
+export async function copyIn(engine: Engine, sql: string, source: CopySource): Promise<string> {
+  const { context, session } = engine
+  // The source is opened first: a file that is not there must not have begun anything.
+  const chunks = await openSource(source)
+  let isOurs = false
+  try {
+    await runFlow(startCopyIn(context, sql), session)
+    isOurs = true
+    for await (const chunk of chunks) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
+      for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+        isOurs = false
+        await runFlow(sendCopyIn(context, bytes.subarray(start, start + CHUNK_BYTES)), session)
+        isOurs = true
+      }
+    }
+    isOurs = false
+    return await runFlow(finishCopyIn(context), session)
+  } catch (error) {
+    if (isOurs) await runFlow(abandonCopyIn(context, error), session)
+    throw error
+  }
+}
+
+/** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the sink's own error; the connection stays usable. */
+export async function copyOut(engine: Engine, sql: string, output: CopyOutput): Promise<string> {
+  const { context, session } = engine
+  const sink = await openSink(output)
+  let isOurs = false
+  try {
+    await runFlow(startCopyOut(context, sql), session)
+    for (;;) {
+      const data = new ChunkSink()
+      isOurs = false
+      const tag = await runFlow(readCopyOut(context, data), session)
+      isOurs = true
+      for (const chunk of data.chunks) await sink.write(chunk)
+      if (tag === null) continue
+      isOurs = false
+      await sink.close()
+      return tag
+    }
+  } catch (error) {
+    if (isOurs) await runFlow(abandonCopyOut(), session)
+    await sink.fail(error)
+    throw error
+  }
+}
+
+function requireBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  throw new ProgrammingError(`COPY: the source gave a chunk that is neither bytes nor text: ${typeof chunk}`)
+}
+
+async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | AsyncIterable<CopyChunk>> {
+  if (typeof source === 'string' || source instanceof URL) {
+    const file = await open(source, 'r')
+    return file.createReadStream({ highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
+  }
+  if (source instanceof Uint8Array) return [source]
+  const candidate: unknown = source
+  if (candidate !== null && typeof candidate === 'object') {
+    if (Symbol.asyncIterator in candidate || Symbol.iterator in candidate) return source
+  }
+  throw new ProgrammingError('COPY: source: expected a path, a Uint8Array, a stream or an iterable of chunks')
+}
+
+interface Sink {
+  write(chunk: Buffer): Promise<void>
+  close(): Promise<void>
+  fail(error: unknown): Promise<void>
+}
+
+async function openSink(output: CopyOutput): Promise<Sink> {
+  if (typeof output === 'string' || output instanceof URL) return fileSink(await open(output, 'w'))
+  if (typeof output === 'function') {
+    return { write: async (chunk) => output(chunk), close: async () => {}, fail: async () => {} }
+  }
+  if ('getWriter' in output) {
+    const writer = output.getWriter()
+    return {
+      write: (chunk) => writer.write(chunk),
+      close: async () => writer.releaseLock(),
+      fail: async () => writer.releaseLock(),
+    }
+  }
+  if (typeof output.write === 'function') return streamSink(output)
+  throw new ProgrammingError('COPY: output: expected a path, a writable stream or a function')
+}
+
+function fileSink(file: FileHandle): Sink {
+  return {
+    write: async (chunk) => {
+      await file.writeFile(chunk)
+    },
+    close: () => file.close(),
+    fail: () => file.close(),
+  }
+}
+
+/** A stream stays open: whoever made it ends it. */
+function streamSink(stream: Writable): Sink {
+  return {
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        stream.write(chunk, (error) => (error ? reject(error) : resolve()))
+      }),
+    close: async () => {},
+    fail: async () => {},
+  }
+}
