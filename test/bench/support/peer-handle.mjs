@@ -22,7 +22,9 @@ class PeerHandle {
       this.#stderr = `${this.#stderr}${text}`.slice(-4000)
     })
     child.on('error', (error) => this.settle({ failure: error.message }))
-    child.on('exit', (code, signal) => this.settle({ failure: `its process ended (${signal ?? code}): ${this.#stderr}` }))
+    child.on('exit', (code, signal) =>
+      this.settle({ failure: `its process ended (${signal ?? code}): ${lastLine(this.#stderr)}` }),
+    )
   }
 
   /** @throws Error with the peer's own stack. */
@@ -83,4 +85,8 @@ class PythonPeer extends PeerHandle {
   send(message) {
     this.child.stdin.write(`${JSON.stringify(message)}\n`)
   }
+}
+
+function lastLine(text) {
+  return text.trimEnd().split('\n').at(-1)
 }

@@ -10,6 +10,7 @@ export async function runProcessWorkload({ peers, count, target, expected }) {
   const skipped = []
   const entries = []
   for (const peer of [{ name: 'empty node', adapter: '' }, ...peers]) {
+    // What a Python needs to start says nothing about a client of Node.
     if (peer.host === 'python') continue
     try {
       await runOnce(peer, target, expected)
@@ -44,7 +45,8 @@ function runOnce(peer, target, expected) {
     child.on('error', reject)
     child.on('close', (code) => {
       const elapsedMs = performance.now() - startedAtMs
-      if (code !== 0) return reject(new Error(complaint.split('\n').find((line) => line.includes('Error')) ?? complaint))
+      if (code !== 0)
+        return reject(new Error(complaint.split('\n').find((line) => line.includes('Error')) ?? complaint))
       const { value, cpuMs, rssMb } = JSON.parse(output)
       if (peer.adapter !== '' && value !== expected.value) return reject(new Error(`it answered ${value}`))
       resolve({ elapsedMs, cpuMs, rssMb })

@@ -6,7 +6,12 @@ const KINDS = [
   ['float8', (i) => `g * 0.5::float8 + ${i}`, (value) => value],
   ['boolean', (i) => `(g + ${i}) % 3 = 0`, (value) => (value ? 1 : 0)],
 ]
-const SQL_SUMS = { int4: 'sum(%)::float8', text: 'sum(length(%))::float8', float8: 'sum(%)', boolean: 'sum(%::int)::float8' }
+const SQL_SUMS = {
+  int4: 'sum(%)::float8',
+  text: 'sum(length(%))::float8',
+  float8: 'sum(%)',
+  boolean: 'sum(%::int)::float8',
+}
 const COLUMNS = Array.from({ length: 20 }, (_, i) => ({ name: `c${i}`, kind: KINDS[i % KINDS.length] }))
 
 export const workload = {
