@@ -4,8 +4,8 @@ import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
 import { createFlowContext } from './flows/flow-context.ts'
 import { type ConnectOptions, awaitPassword, resolveOptions } from './options/options.ts'
+import { Listeners } from './listeners.ts'
 import { openSession } from './wire/open-session.ts'
-import type { SessionEvents } from './wire/operations.ts'
 
 /**
  * Connects to PostgreSQL.
@@ -20,11 +20,13 @@ import type { SessionEvents } from './wire/operations.ts'
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
   const given = await awaitPassword((typeof dsn === 'string' ? options : dsn) ?? {})
   const resolved = resolveOptions({ options: given, ...(typeof dsn === 'string' ? { dsn } : {}) })
-  const events: SessionEvents = { notice() {}, notification() {}, parameter() {} }
+  const listeners = new Listeners<unknown>()
   try {
-    const session = await openSession(resolved.session, events)
+    const session = await openSession(resolved.session, listeners)
     const context = createFlowContext(session, resolved.statementCache, null)
-    return new Connection(new Engine(session, context, resolved.commandTimeoutMs))
+    const connection = new Connection(new Engine(session, context, resolved.commandTimeoutMs, listeners))
+    listeners.connection = connection
+    return connection
   } catch (error) {
     throw errorFromFailure(failureFromError(error))
   }

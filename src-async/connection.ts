@@ -5,9 +5,22 @@
 import { type CallOptions, requireIterable, requireText, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
-import { ProgrammingError } from './errors/tree.ts'
+import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { abandonCopyIn } from './flows/copy-bytes.ts'
+import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
+import {
+  type CopyFormatOptions,
+  type CopyTableOptions,
+  type CopyToTableOptions,
+  abandonCopyIn,
+  copyFromQuerySql,
+  copyFromTableSql,
+  copyToTableSql,
+} from './flows/copy-bytes.ts'
+import { inlineArguments } from './flows/inline-arguments.ts'
+import type { Listeners, NoticeListener, NotificationListener, QueryLogger, TerminationListener } from './listeners.ts'
+import { Pipeline } from './pipeline.ts'
+import { quoteIdentifier } from './values/sql.ts'
 import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
 import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
@@ -82,8 +95,8 @@ export class Connection {
   async execute(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<string> {
     requireText(sql, 'execute')
     const { context } = this.#engine
-    if (values === undefined) return this.#engine.run(runCommand(context, sql), options)
-    return this.#engine.run(executeOne(context, sql, requireValues(values, 'execute')), options)
+    if (values === undefined) return this.#engine.query(runCommand(context, sql), sql, [], options)
+    return this.#engine.query(executeOne(context, sql, requireValues(values, 'execute')), sql, values, options)
   }
 
   /** Runs a statement and returns all its rows. */
@@ -119,7 +132,7 @@ export class Connection {
   async executemany(sql: string, elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
     requireText(sql, 'executemany')
     const request = { sql, elements: requireIterable(elements, 'executemany'), sinkFor: () => DROP_ROWS }
-    await this.#engine.run(executeMany(this.#engine.context, request), options)
+    await this.#engine.query(executeMany(this.#engine.context, request), sql, elements, options)
   }
 
   /**
@@ -154,6 +167,112 @@ export class Connection {
   }
 
   /**
+   * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
+   * succeeds or fails by itself.
+   * @example const [users, orders] = await con.pipeline((p) => Promise.all([p.fetch(a), p.fetch(b)]))
+   */
+  async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
+    const { context } = this.#engine
+    return this.#engine.exclusively(async () => {
+      const pipeline = new Pipeline(this.#engine)
+      context.isPipelining = true
+      try {
+        return await fn(pipeline)
+      } finally {
+        await pipeline.finish()
+        context.isPipelining = false
+      }
+    }, options)
+  }
+
+  /**
+   * Loads COPY's own formats into a table: text, CSV, binary.
+   * @returns the command tag.
+   * @throws the source's own error; nothing is loaded then, and the connection stays usable.
+   */
+  async copyToTable(
+    table: string,
+    options: CopyToTableOptions & { readonly source: CopySource } & CallOptions,
+  ): Promise<string> {
+    const sql = copyToTableSql(table, options)
+    return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source), options)
+  }
+
+  /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
+  async copyFromTable(
+    table: string,
+    options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions,
+  ): Promise<string> {
+    const sql = copyFromTableSql(table, options)
+    return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output), options)
+  }
+
+  /** Writes a query's rows out in one of COPY's formats. */
+  async copyFromQuery(
+    query: string,
+    values: readonly unknown[],
+    options: CopyFormatOptions & { readonly output: CopyOutput } & CallOptions,
+  ): Promise<string> {
+    requireText(query, 'copyFromQuery')
+    const { context, session } = this.#engine
+    return this.#engine.exclusively(async () => {
+      const text = await runFlow(inlineArguments(context, query, requireValues(values, 'copyFromQuery')), session)
+      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output)
+    }, options)
+  }
+
+  /** Calls the listener for each notification on a channel, while the connection is open and not given back to a pool. */
+  async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
+    requireListener(listener, 'addListener')
+    if (this.#listeners.add(channel, listener)) {
+      try {
+        await this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`))
+      } catch (error) {
+        this.#listeners.remove(channel, listener)
+        throw error
+      }
+    }
+  }
+
+  /** Ends what `addListener` began; nothing where there is nothing to end. */
+  async removeListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
+    if (!this.#listeners.remove(channel, listener) || this.isClosed) return
+    await this.#engine.run(runCommand(this.#engine.context, `UNLISTEN ${quoteIdentifier(channel)}`))
+  }
+
+  /** Calls the listener with every notice, in order with the results. */
+  addLogListener(listener: NoticeListener<Connection>): void {
+    this.#listeners.notices.add(requireListener(listener, 'addLogListener'))
+  }
+
+  removeLogListener(listener: NoticeListener<Connection>): void {
+    this.#listeners.notices.delete(listener)
+  }
+
+  /** Calls the listener once, when the connection is closed or lost. */
+  addTerminationListener(listener: TerminationListener<Connection>): void {
+    this.#listeners.terminations.add(requireListener(listener, 'addTerminationListener'))
+  }
+
+  removeTerminationListener(listener: TerminationListener<Connection>): void {
+    this.#listeners.terminations.delete(listener)
+  }
+
+  /** Tells the logger of each of the caller's queries when it has ended. */
+  addQueryLogger(logger: QueryLogger): void {
+    this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'))
+  }
+
+  removeQueryLogger(logger: QueryLogger): void {
+    this.#listeners.loggers.delete(logger)
+  }
+
+  /** Forgets prepared statements of its own: after a change of the schema that it could not notice. */
+  reloadSchemaState(): void {
+    this.#engine.context.statements.clear()
+  }
+
+  /**
    * Runs `fn` in a transaction: committed when its promise is fulfilled, rolled back when it is rejected. Inside an open
    * transaction it is a savepoint.
    */
@@ -176,6 +295,13 @@ export class Connection {
     return result
   }
 
+  /** Cuts the connection at once; what runs on it fails. */
+  terminate(): void {
+    if (this.#engine.isShut) return
+    this.#engine.isShut = true
+    void this.#engine.session.close({ timeoutMs: 0 })
+  }
+
   /** Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. */
   async close(options: CloseOptions = {}): Promise<void> {
     if (this.#engine.isShut) return
@@ -187,6 +313,10 @@ export class Connection {
     await this.close()
   }
 
+  get #listeners(): Listeners<Connection> {
+    return this.#engine.listeners as Listeners<Connection>
+  }
+
   async #fetch<T>(
     method: string,
     sql: string,
@@ -196,7 +326,7 @@ export class Connection {
   ): Promise<T[]> {
     requireText(sql, method)
     const request = { sql, values: requireValues(values, method), rowLimit }
-    const { rows } = await this.#engine.run(fetchRows(this.#engine.context, request), options)
+    const { rows } = await this.#engine.query(fetchRows(this.#engine.context, request), sql, values, options)
     return rows as T[]
   }
 
@@ -229,4 +359,9 @@ export function engineOf(connection: Connection): Engine {
 function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {
   const { tag } = yield* runStatement(context, { sql, values, sinkFor: () => DROP_ROWS })
   return tag ?? ''
+}
+
+function requireListener<F>(listener: F, method: string): F {
+  if (typeof listener === 'function') return listener
+  throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
 }

@@ -8,10 +8,13 @@ import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { type CallOptions, NO_OPTIONS, requireTimeout } from './call-options.ts'
 import { runFlow } from './run-flow.ts'
+import { tracing } from './tracing.ts'
+import { Listeners } from './listeners.ts'
 import type { Operations } from './wire/operations.ts'
 
 export class Engine {
   readonly session: Operations
+  readonly listeners: Listeners<unknown>
   readonly context: FlowContext
   /** Limit of each call that names none, 0 for none. */
   readonly commandTimeoutMs: number
@@ -19,8 +22,14 @@ export class Engine {
   /** Set by `close`: after it every use is refused, whatever the session says. */
   isShut = false
 
-  constructor(session: Operations, context: FlowContext, commandTimeoutMs: number) {
+  constructor(
+    session: Operations,
+    context: FlowContext,
+    commandTimeoutMs: number,
+    listeners = new Listeners<unknown>(),
+  ) {
     this.session = session
+    this.listeners = listeners
     this.context = context
     this.commandTimeoutMs = commandTimeoutMs
   }
@@ -32,6 +41,12 @@ export class Engine {
   /** Runs a flow alone on the connection. @throws the flow's errors, on the caller's stack. */
   run<T>(flow: Flow<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     return this.exclusively(() => runFlow(flow, this.session), options)
+  }
+
+  /** The same for a query of the user's, which loggers and tracing channels are told of. */
+  query<T>(flow: Flow<T>, sql: string, args: unknown, options: CallOptions = NO_OPTIONS): Promise<T> {
+    if (this.listeners.loggers.size === 0 && !tracing.hasSubscribers) return this.run(flow, options)
+    return this.#told(flow, sql, args, options)
   }
 
   /**
@@ -59,6 +74,19 @@ export class Engine {
     if (this.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
     if (!this.#isBusy) return
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
+  }
+
+  async #told<T>(flow: Flow<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
+    const startedMs = performance.now()
+    let error: unknown = null
+    try {
+      return await tracing.trace({ query, backendPid: this.session.backendPid }, () => this.run(flow, options))
+    } catch (caught) {
+      error = caught
+      throw caught
+    } finally {
+      this.listeners.log({ query, args, elapsed: performance.now() - startedMs, error })
+    }
   }
 
   async #abortable<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -3,6 +3,17 @@
  */
 export { connect } from './connect.ts'
 export { type CloseOptions, Connection, type CopyRecordsOptions, type PrepareOptions } from './connection.ts'
+export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
+export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
+export type {
+  LoggedQuery,
+  NoticeListener,
+  NotificationListener,
+  QueryLogger,
+  TerminationListener,
+} from './listeners.ts'
+export { Pipeline } from './pipeline.ts'
+export type { Notification } from './wire/operations.ts'
 export type { CallOptions } from './call-options.ts'
 export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
 export { type Attribute, PreparedStatement, type TypeInfo } from './prepared-statement.ts'

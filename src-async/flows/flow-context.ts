@@ -20,6 +20,8 @@ export interface FlowContext {
   scopeBegin: string | null
   /** How many `transaction(fn)` are open, one inside the other. */
   scopeDepth: number
+  /** Several statements are in flight: none may be tried again, it would overtake those after it. */
+  isPipelining: boolean
   /** When the call that runs must be over, on `performance.now`'s clock; Infinity for no limit. */
   deadlineMs: number
   /** What failed the transaction that is open now: the error that names the culprit. */
@@ -40,6 +42,7 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     scopeDepth: 0,
+    isPipelining: false,
     deadlineMs: Infinity,
     firstFailure: null,
   }

@@ -41,7 +41,8 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   try {
     return yield* attempt(context, request)
   } catch (error) {
-    const mayTryAgain = wasIdle && request.prepared === undefined && !context.state.isClosed
+    const isOurs = request.prepared === undefined && !context.isPipelining
+    const mayTryAgain = wasIdle && isOurs && !context.state.isClosed
     if (!mayTryAgain || !isLostPlan(error)) throw noteFailure(context, error, request.sql)
   }
   // The plan was refused before it ran, and the transaction, if one was begun, held nothing else: once more from scratch.

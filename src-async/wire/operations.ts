@@ -19,7 +19,9 @@ export interface Flight {
   readonly closing: readonly string[]
   /**
    * Milliseconds from now after which the operation is cancelled on the server and fails with QueryTimeoutError; 0 for
-   * no limit. A server silent for 5 s after that loses the session.
+   * no limit. What completes before the cancel strikes stands. Of a COPY it is the limit of the whole, from its start to
+   * its end. A server silent for 5 s after that loses the session. An embedded server (PGlite) cannot be cancelled, and
+   * there a limit only keeps a statement that still waits from being started.
    */
   readonly timeoutMs: number
 }
@@ -186,7 +188,10 @@ export interface OperationTable {
   copyOutEnd: [Nothing, Nothing]
   /** Resolves when the server has said something unasked, or time is up. The session must be idle. */
   awaitNotification: [AwaitNotificationRequest, AwaitNotificationReply]
-  /** Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. */
+  /**
+   * Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. A
+   * wait for notifications ends too.
+   */
   cancel: [Nothing, Nothing]
   /** Terminate, then the end of the transport. Never fails; a second call does nothing. */
   close: [CloseRequest, Nothing]
@@ -252,4 +257,6 @@ export interface SessionEvents {
   notice(fields: ServerMessageFields): void
   notification(notification: Notification): void
   parameter(name: string, value: string): void
+  /** The session is over: closed, or lost. Called once. */
+  closed?(): void
 }

@@ -1,0 +1,119 @@
+/**
+ * Who wants to hear what a connection says unasked: notifications by channel, notices, its end, and its queries. A
+ * listener that throws harms nobody else: its error is raised outside, as an uncaught one.
+ */
+import { warningFromServer } from './errors/server-error.ts'
+import type { Warning } from './errors/tree.ts'
+import type { Notification, ServerMessageFields, SessionEvents } from './wire/operations.ts'
+
+/** What a query logger is told, after the fact. Passwords are not among it. */
+export interface LoggedQuery {
+  readonly query: string
+  /** The arguments, or the iterable an `executemany` was given. */
+  readonly args: unknown
+  /** Milliseconds. */
+  readonly elapsed: number
+  readonly error: unknown
+}
+
+export type NotificationListener<C> = (connection: C, notification: Notification) => void
+export type NoticeListener<C> = (connection: C, notice: Warning) => void
+export type TerminationListener<C> = (connection: C) => void
+export type QueryLogger = (query: LoggedQuery) => void
+
+/** One per session; `C` is the connection its listeners are handed. */
+export class Listeners<C> implements SessionEvents {
+  readonly #channels = new Map<string, Set<NotificationListener<C>>>()
+  readonly #notices = new Set<NoticeListener<C>>()
+  readonly #terminations = new Set<TerminationListener<C>>()
+  readonly #loggers = new Set<QueryLogger>()
+  #hasEnded = false
+  /** What listeners are handed; set once the connection is made. */
+  connection: C | null = null
+
+  /** @returns whether it is the channel's first, so that LISTEN is due. */
+  add(channel: string, listener: NotificationListener<C>): boolean {
+    const listeners = this.#channels.get(channel)
+    if (listeners !== undefined) {
+      listeners.add(listener)
+      return false
+    }
+    this.#channels.set(channel, new Set([listener]))
+    return true
+  }
+
+  /** @returns whether it was the channel's last, so that UNLISTEN is due. */
+  remove(channel: string, listener: NotificationListener<C>): boolean {
+    const listeners = this.#channels.get(channel)
+    if (listeners === undefined || !listeners.delete(listener) || listeners.size > 0) return false
+    return this.#channels.delete(channel)
+  }
+
+  get notices(): Set<NoticeListener<C>> {
+    return this.#notices
+  }
+
+  get terminations(): Set<TerminationListener<C>> {
+    return this.#terminations
+  }
+
+  get loggers(): Set<QueryLogger> {
+    return this.#loggers
+  }
+
+  /** Channels somebody listens to. */
+  get channels(): string[] {
+    return [...this.#channels.keys()]
+  }
+
+  /** Forgets all but those who wait for the end: what a reset does. */
+  clear(): void {
+    this.#channels.clear()
+    this.#notices.clear()
+    this.#loggers.clear()
+  }
+
+  notice(fields: ServerMessageFields): void {
+    const { connection } = this
+    if (connection === null || this.#notices.size === 0) return
+    const notice = warningFromServer(fields)
+    for (const listener of [...this.#notices]) call(() => listener(connection, notice))
+  }
+
+  notification(notification: Notification): void {
+    const { connection } = this
+    const listeners = this.#channels.get(notification.channel)
+    if (connection === null || listeners === undefined) return
+    for (const listener of [...listeners]) call(() => listener(connection, notification))
+  }
+
+  parameter(): void {}
+
+  /** The session is over, by whatever cause. Told once. */
+  closed(): void {
+    const { connection } = this
+    if (connection === null || this.#hasEnded) return
+    this.#hasEnded = true
+    for (const listener of [...this.#terminations]) call(() => listener(connection))
+  }
+
+  log(query: LoggedQuery): void {
+    for (const logger of [...this.#loggers]) call(() => logger(query))
+  }
+}
+
+/** Calls a listener; what it throws is nobody's here, and is raised where the process hears it. */
+function call(listener: () => unknown): void {
+  try {
+    const result = listener()
+    if (result instanceof Promise) result.catch(raise)
+  } catch (error) {
+    raise(error)
+  }
+}
+
+function raise(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
+}
