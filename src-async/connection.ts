@@ -2,9 +2,12 @@
  * One connection of the async API: asyncpg's vocabulary over flows. Methods are thin; what PostgreSQL's protocol wants
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CallOptions, requireIterable, requireText, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
+import { Rollback } from './errors/client-errors.ts'
+import { DeadlockDetectedError, SerializationError } from './errors/sqlstates.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
@@ -45,6 +48,14 @@ export interface PrepareOptions extends CallOptions {
   readonly name?: string
 }
 
+export interface AsyncTransactionOptions extends TransactionOptions {
+  /**
+   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
+   * deadlock); 0 at first. Only for a transaction that is not within another.
+   */
+  readonly retries?: number
+}
+
 export interface CloseOptions {
   /** Milliseconds to wait for the server's goodbye before the connection is cut. */
   readonly timeout?: number
@@ -52,6 +63,8 @@ export interface CloseOptions {
 
 const NO_VALUES: readonly unknown[] = []
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
+/** The first retry waits at most this long, each further one twice as long. */
+const RETRY_DELAY_MS = 20
 
 let readEngine: (connection: Connection) => Engine
 
@@ -274,25 +287,24 @@ export class Connection {
 
   /**
    * Runs `fn` in a transaction: committed when its promise is fulfilled, rolled back when it is rejected. Inside an open
-   * transaction it is a savepoint.
+   * transaction it is a savepoint. Throwing `new Rollback(value)` rolls back and resolves to `value`.
    */
   async transaction<T>(fn: () => Promise<T>): Promise<T>
-  async transaction<T>(options: TransactionOptions, fn: () => Promise<T>): Promise<T>
-  async transaction<T>(first: TransactionOptions | (() => Promise<T>), second?: () => Promise<T>): Promise<T> {
+  async transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
+  async transaction<T>(first: AsyncTransactionOptions | (() => Promise<T>), second?: () => Promise<T>): Promise<T> {
     const fn = typeof first === 'function' ? first : second
-    const options = typeof first === 'function' ? {} : first
+    const { retries = 0, ...options } = typeof first === 'function' ? {} : first
     if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
-    const scope = await this.#engine.run(openScope(this.#engine.context, options))
-    let result: T
-    try {
-      result = await fn()
-    } catch (error) {
-      // The function's own error is the news; a connection that is lost on the way has rolled back by itself.
-      if (!this.isClosed) await this.#engine.run(rollbackScope(this.#engine.context, scope)).catch(() => {})
-      throw error
+    const mayRetry = !this.isInTransaction && this.#engine.context.scopeDepth === 0
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#transactOnce(options, fn)
+      } catch (error) {
+        if (!mayRetry || attempt >= retries || !isWorthRetrying(error) || this.isClosed) throw error
+        // Those who lost against each other would meet again if they came back together.
+        await delay(Math.random() * RETRY_DELAY_MS * 2 ** attempt)
+      }
     }
-    await this.#engine.run(commitScope(this.#engine.context, scope))
-    return result
   }
 
   /** Cuts the connection at once; what runs on it fails. */
@@ -311,6 +323,27 @@ export class Connection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #transactOnce<T>(options: TransactionOptions, fn: () => Promise<T>): Promise<T> {
+    const { context } = this.#engine
+    const scope = await this.#engine.run(openScope(context, options))
+    let result: T
+    try {
+      result = await fn()
+    } catch (error) {
+      // The function's own error is the news. Where the rollback cannot be sent (the connection is lost, or still busy with
+      // something the function did not await), the end of the session is what rolls back.
+      if (!this.isClosed) await this.#engine.run(rollbackScope(context, scope)).catch(() => this.terminate())
+      if (error instanceof Rollback) return error.value as T
+      throw error
+    }
+    if (this.#engine.isBusy) {
+      this.terminate()
+      throw new InterfaceError('transaction: the function left an operation running: nothing is committed')
+    }
+    await this.#engine.run(commitScope(context, scope))
+    return result
   }
 
   get #listeners(): Listeners<Connection> {
@@ -364,4 +397,8 @@ function* executeOne(context: FlowContext, sql: string, values: readonly unknown
 function requireListener<F>(listener: F, method: string): F {
   if (typeof listener === 'function') return listener
   throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof SerializationError || error instanceof DeadlockDetectedError
 }

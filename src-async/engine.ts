@@ -69,6 +69,10 @@ export class Engine {
     }
   }
 
+  get isBusy(): boolean {
+    return this.#isBusy
+  }
+
   /** @throws InterfaceError when the connection is closed, or an operation is in progress on it. */
   requireReady(): void {
     if (this.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')

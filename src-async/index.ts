@@ -2,7 +2,13 @@
  * DOOR of `syncpg/async`: the asyncpg-shaped driver.
  */
 export { connect } from './connect.ts'
-export { type CloseOptions, Connection, type CopyRecordsOptions, type PrepareOptions } from './connection.ts'
+export {
+  type AsyncTransactionOptions,
+  type CloseOptions,
+  Connection,
+  type CopyRecordsOptions,
+  type PrepareOptions,
+} from './connection.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
 export type {
@@ -41,7 +47,7 @@ export {
   ProtocolError,
   Warning,
 } from './errors/tree.ts'
-export { InvalidCachedStatementError, QueryTimeoutError } from './errors/client-errors.ts'
+export { InvalidCachedStatementError, QueryTimeoutError, Rollback } from './errors/client-errors.ts'
 export { registerSqlstate } from './errors/server-error.ts'
 // A class for each of PostgreSQL's 260 codes, and nothing else: the one place where a list would say no more than this.
 export * from './errors/sqlstates.ts'
