@@ -19,7 +19,13 @@ export interface CancelRoute {
 
 const CANCEL_TIMEOUT_MS = 10_000
 
-/** @throws OperationalError when the server cannot be reached or does not take the request in ten seconds. */
+/** The request was sent, and nobody knows whether and when it arrives. */
+export class UncertainCancelError extends OperationalError {}
+
+/**
+ * @throws OperationalError when the server cannot be reached; UncertainCancelError when it was, and did not take the
+ *   request in ten seconds.
+ */
 export async function requestCancel(route: CancelRoute, key: BackendKey): Promise<void> {
   const controller = new AbortController()
   const timer = setTimeout(() => {
@@ -28,6 +34,7 @@ export async function requestCancel(route: CancelRoute, key: BackendKey): Promis
   try {
     await deliver(route, key, controller.signal)
   } catch (cause) {
+    if (cause instanceof UncertainCancelError) throw cause
     throw new OperationalError(`the cancel request did not reach the server: ${(cause as Error).message}`, { cause })
   } finally {
     clearTimeout(timer)
@@ -38,11 +45,20 @@ async function deliver(route: CancelRoute, key: BackendKey, signal: AbortSignal)
   const transport = await SocketTransport.open(route.target, signal)
   const giveUp = (): void => transport.destroy()
   signal.addEventListener('abort', giveUp, { once: true })
+  let isSent = false
   try {
     await negotiateTls(transport, route.isSecure ? 'always' : 'never', route.tls)
+    isSent = !signal.aborted
     await sendAndAwaitEnd(transport, key)
     signal.throwIfAborted()
   } catch (error) {
+    if (signal.aborted && isSent) {
+      throw new UncertainCancelError(
+        'a cancel request was sent and the server did not take it in time: the connection is closed, because the ' +
+          'request could hit a later statement',
+        { cause: signal.reason },
+      )
+    }
     throw signal.aborted ? signal.reason : error
   } finally {
     signal.removeEventListener('abort', giveUp)

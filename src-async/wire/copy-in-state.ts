@@ -70,6 +70,11 @@ export class CopyInState {
     return state.reply
   }
 
+  /** Has the server end a COPY that waits for data: it hears no cancel until something comes. */
+  expire(): void {
+    if (this.#state.kind === 'streaming') writeCopyFail(this.#conversation.link.out, 'the time limit has passed')
+  }
+
   /** Resolves at the transport's next `drain`, or at its end. */
   drained(): Promise<void> {
     return new Promise((resolve) => this.#drainWaiters.push(resolve))

@@ -5,9 +5,12 @@
  */
 import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
 import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
-import { requestCancel, type CancelRoute } from './cancel.ts'
+import type { CancelRoute } from './cancel.ts'
+import { Canceller, type CancelSite } from './canceller.ts'
 import { CopyInState } from './copy-in-state.ts'
+import { CopyOutState } from './copy-out-state.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
+import { News } from './news.ts'
 import type {
   AwaitNotificationReply,
   AwaitNotificationRequest,
@@ -29,6 +32,7 @@ import type {
   ExecuteReply,
   ExecuteRequest,
   FetchPortalRequest,
+  Flight,
   Nothing,
   Operations,
   SessionEvents,
@@ -42,14 +46,13 @@ import { holdsLine, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
+import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
+import type { RowSink } from './row-sink.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
-/** Short enough to be one pause for a person, long enough that no healthy server is still on its way. */
-const CANCEL_REPEAT_DELAYS_MS = [200, 1000, 5000]
-const NO_KEY: BackendKey = { backendPid: 0, secret: new Uint8Array(0) }
 
 export class Session implements Operations, TransportEvents {
   readonly #transport: Transport
@@ -57,21 +60,26 @@ export class Session implements Operations, TransportEvents {
   readonly #lifecycle = new Lifecycle()
   readonly #parameters = new Map<string, string>()
   readonly #copy: CopyInState
-  /** null where the transport has no cancel. */
-  readonly #cancelRoute: CancelRoute | null
-  #key = NO_KEY
-  #cancelTimer: NodeJS.Timeout | undefined
+  readonly #copyOut: CopyOutState
+  readonly #canceller: Canceller
+  readonly #news = new News()
+  #isPaused = false
   #closing: Promise<Nothing> | null = null
   #whenClosed: (() => void) | null = null
 
   /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
   constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
     this.#transport = transport
-    this.#cancelRoute = cancelRoute
     this.#conversation = new Conversation(
       {
-        notice: (fields) => events.notice(fields),
-        notification: (notification) => events.notification(notification),
+        notice: (fields) => {
+          this.#news.tell(true)
+          events.notice(fields)
+        },
+        notification: (notification) => {
+          this.#news.tell(true)
+          events.notification(notification)
+        },
         parameter: (name, value) => {
           this.#parameters.set(name, value)
           events.parameter(name, value)
@@ -80,6 +88,8 @@ export class Session implements Operations, TransportEvents {
       transport.sendsWholeFlights,
     )
     this.#copy = new CopyInState(this.#conversation, transport)
+    this.#copyOut = new CopyOutState(transport)
+    this.#canceller = new Canceller(this.#conversation, cancelRoute, this.#cancelSite())
     transport.listen(this)
   }
 
@@ -96,7 +106,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   get backendPid(): number {
-    return this.#key.backendPid
+    return this.#canceller.key.backendPid
   }
 
   get parameters(): ReadonlyMap<string, string> {
@@ -104,12 +114,12 @@ export class Session implements Operations, TransportEvents {
   }
 
   get canCancel(): boolean {
-    return this.#cancelRoute !== null && this.#key.secret.length > 0
+    return this.#canceller.canCancel
   }
 
   /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
   async startUp(request: StartupRequest): Promise<void> {
-    this.#key = await new Promise<BackendKey>((resolve, reject) => {
+    this.#canceller.key = await new Promise<BackendKey>((resolve, reject) => {
       this.#conversation.start(startup(this.#conversation.link, request), false, resolve, reject)
       this.#flush()
     })
@@ -117,28 +127,28 @@ export class Session implements Operations, TransportEvents {
   }
 
   describe(request: DescribeRequest): Promise<DescribeReply> {
-    return this.#run(describe(this.#conversation.link, request), false)
+    return this.#perform(describe(this.#conversation.link, request), request)
   }
 
   execute(request: ExecuteRequest): Promise<ExecuteReply> {
     // Its bytes are only lent until this returns; an exchange that waits for the line reads them later. Not `slice`,
     // which of a Buffer makes a window.
     const own = this.#conversation.isHeld ? { ...request, bind: new Uint8Array(request.bind) } : request
-    return this.#run(execute(this.#conversation.link, own), false)
+    return this.#perform(execute(this.#conversation.link, own), request)
   }
 
   executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
     const own = this.#conversation.isHeld ? { ...request, binds: new Uint8Array(request.binds) } : request
-    return this.#run(executeMany(this.#conversation.link, own), false)
+    return this.#perform(executeMany(this.#conversation.link, own), request)
   }
 
   simpleQuery(request: SimpleQueryRequest): Promise<SimpleQueryReply> {
-    return this.#run(simpleQuery(this.#conversation.link, request), holdsLine(request))
+    return this.#perform(simpleQuery(this.#conversation.link, request), request, holdsLine(request))
   }
 
   copyInStart(request: CopyInStartRequest): Promise<Nothing> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
-    return this.#copy.start(request, (exchange) => this.#run(exchange, true))
+    return this.#copy.start(request, (exchange) => this.#perform(exchange, request, true, null, this.#expireCopyIn))
   }
 
   async copyInData(request: CopyInDataRequest): Promise<Nothing> {
@@ -155,45 +165,56 @@ export class Session implements Operations, TransportEvents {
     return reply
   }
 
+  fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
+    const { open } = request
+    const own =
+      open !== null && this.#conversation.isHeld
+        ? { ...request, open: { ...open, bind: new Uint8Array(open.bind) } }
+        : request
+    return this.#perform(fetchPortal(this.#conversation.link, own), request, false, request.rows)
+  }
+
+  closePortal(request: ClosePortalRequest): Promise<Nothing> {
+    return this.#run(closePortal(this.#conversation.link, request), false)
+  }
+
+  closeStatements(request: CloseStatementsRequest): Promise<Nothing> {
+    return this.#run(closeStatements(this.#conversation.link, request), false)
+  }
+
+  copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    return this.#copyOut.start(this.#conversation.link, request, (exchange) =>
+      this.#perform(exchange, request, true, null, () => this.#copyOut.discard()),
+    )
+  }
+
+  /** What came before the session was lost is still given. */
+  copyOutRead(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
+    return this.#copyOut.read(request)
+  }
+
+  async copyOutEnd(): Promise<Nothing> {
+    await this.#copyOut.end(() => this.#canceller.cancel())
+    return NOTHING
+  }
+
+  awaitNotification(request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    return this.#news.wait(request.timeoutMs)
+  }
+
   async cancel(): Promise<Nothing> {
     if (!this.#lifecycle.isOpen) throw this.#closedError()
-    if (this.#cancelRoute === null) {
+    // Waiting for news is nothing the server knows of.
+    this.#news.tell(false)
+    if (!this.#canceller.hasRoute) {
       throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
     }
     if (!this.canCancel)
       throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
-    // Nothing runs, and the request could only hit what comes next.
-    if (this.#conversation.current === null) return NOTHING
-    await this.#cancelCurrent(this.#cancelRoute, 0)
+    await this.#canceller.cancel()
     return NOTHING
-  }
-
-  fetchPortal(_request: FetchPortalRequest): Promise<ExecuteReply> {
-    return Promise.reject(new NotSupportedError('portals are not there yet'))
-  }
-
-  closePortal(_request: ClosePortalRequest): Promise<Nothing> {
-    return Promise.reject(new NotSupportedError('portals are not there yet'))
-  }
-
-  closeStatements(_request: CloseStatementsRequest): Promise<Nothing> {
-    return Promise.reject(new NotSupportedError('closing statements is not there yet'))
-  }
-
-  copyOutStart(_request: CopyOutStartRequest): Promise<CopyOutStartReply> {
-    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
-  }
-
-  copyOutRead(_request: CopyOutReadRequest): Promise<CopyOutReadReply> {
-    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
-  }
-
-  copyOutEnd(): Promise<Nothing> {
-    return Promise.reject(new NotSupportedError('COPY TO STDOUT is not there yet'))
-  }
-
-  awaitNotification(_request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
-    return Promise.reject(new NotSupportedError('waiting for notifications is not there yet'))
   }
 
   close(request: CloseRequest): Promise<Nothing> {
@@ -203,16 +224,20 @@ export class Session implements Operations, TransportEvents {
 
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
+    this.#isPaused = true
     this.#transport.pause()
   }
 
   resumeReading(): void {
+    this.#isPaused = false
     this.#transport.resume()
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
     const error = this.#conversation.receive(bytes, start, end)
     if (error !== null) return this.#breakOff(error)
+    if (this.#copyOut.isActive) this.#copyOut.settle()
+    if (this.#canceller.isChasing) this.#canceller.heard()
     this.#flush()
     this.#settle()
   }
@@ -227,41 +252,63 @@ export class Session implements Operations, TransportEvents {
     this.#whenClosed?.()
   }
 
-  #run<Reply>(exchange: Exchange<Reply>, holds: boolean): Promise<Reply> {
+  /** Runs the exchange of a flight, under its time limit if it has one. */
+  #perform<Reply>(
+    exchange: Exchange<Reply>,
+    flight: Flight,
+    holds = false,
+    firstRows: RowSink | null = null,
+    onExpiry: (() => void) | null = null,
+  ): Promise<Reply> {
+    if (!(flight.timeoutMs > 0)) return this.#run(exchange, holds, firstRows)
+    const canceller = this.#canceller
+    const limit = canceller.limit(flight.timeoutMs, onExpiry)
+    // Nothing is written behind it, so that its cancel can hit nothing else.
+    const running = this.#run(exchange, true, firstRows, (started) => {
+      limit.started = started
+    })
+    return running.then(
+      (reply) => {
+        canceller.end(limit)
+        return reply
+      },
+      (error: unknown) => {
+        canceller.end(limit)
+        throw canceller.explain(limit, error)
+      },
+    )
+  }
+
+  #run<Reply>(
+    exchange: Exchange<Reply>,
+    holds: boolean,
+    firstRows: RowSink | null = null,
+    onStart: ((started: object) => void) | null = null,
+  ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
     return new Promise<Reply>((resolve, reject) => {
-      this.#conversation.start(exchange, holds, resolve, reject)
+      const started = this.#conversation.start(exchange, holds, resolve, reject, firstRows)
+      onStart?.(started)
       if (this.#lifecycle.phase === 'ready' && !this.#conversation.isIdle) this.#lifecycle.move('busy')
       this.#flush()
     })
   }
 
-  /**
-   * Sends a cancel request and lets nothing new start until the server has taken it: it must not hit a later statement.
-   * The server drops a request that overtakes the statement it is meant for, so while that one is still waiting for its
-   * answer the request is sent again, a few times.
-   */
-  async #cancelCurrent(route: CancelRoute, attempt: number): Promise<void> {
-    const exchange = this.#conversation.current
-    this.#conversation.hold()
-    try {
-      await requestCancel(route, this.#key)
-    } finally {
-      this.#conversation.release()
-      this.#flush()
-      this.#settle()
-      const delayMs = CANCEL_REPEAT_DELAYS_MS[attempt]
-      clearTimeout(this.#cancelTimer)
-      if (delayMs !== undefined && this.#isRunning(exchange)) {
-        this.#cancelTimer = setTimeout(() => {
-          if (this.#isRunning(exchange)) this.#cancelCurrent(route, attempt + 1).catch(() => {})
-        }, delayMs)
-      }
-    }
+  readonly #expireCopyIn = (): void => {
+    this.#copy.expire()
+    this.#flush()
   }
 
-  #isRunning(exchange: object | null): boolean {
-    return exchange !== null && exchange === this.#conversation.current && this.#lifecycle.isOpen
+  #cancelSite(): CancelSite {
+    return {
+      isOpen: () => this.#lifecycle.isOpen,
+      isPaused: () => this.#isPaused,
+      proceed: () => {
+        this.#flush()
+        this.#settle()
+      },
+      giveUp: (error) => this.#breakOff(error),
+    }
   }
 
   #settle(): void {
@@ -277,7 +324,8 @@ export class Session implements Operations, TransportEvents {
   #breakOff(error: DbError): void {
     this.#conversation.breakOff(error)
     this.#copy.drain()
-    clearTimeout(this.#cancelTimer)
+    this.#canceller.stop()
+    this.#news.fail(this.#closing === null ? error : this.#closedError())
     if (this.#lifecycle.isEnded) return
     this.#lifecycle.move('broken')
     this.#transport.destroy()

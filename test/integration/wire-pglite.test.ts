@@ -67,7 +67,7 @@ describe('an embedded session', () => {
 
   test('copies in one flight what was given in many', async () => {
     await query(session, 'create temp table t (a text)')
-    await session.copyInStart({ begin: 'begin', closing: [], sql: 'copy t from stdin' })
+    await session.copyInStart({ begin: 'begin', closing: [], timeoutMs: 0, sql: 'copy t from stdin' })
     const lent = Buffer.from('1\n2\n')
     await session.copyInData({ bytes: lent })
     lent.fill(0x39)

@@ -57,8 +57,14 @@ describe.each([
     const begin = 'begin isolation level nonsense'
     for (const failure of [
       session.execute(executing('insert into t values (1)', { begin })),
-      session.simpleQuery({ begin, closing: [], sql: 'insert into t values (1)', results: new TextSink() }),
-      session.copyInStart({ begin, closing: [], sql: 'copy t from stdin' }),
+      session.simpleQuery({
+        begin,
+        closing: [],
+        timeoutMs: 0,
+        sql: 'insert into t values (1)',
+        results: new TextSink(),
+      }),
+      session.copyInStart({ begin, closing: [], timeoutMs: 0, sql: 'copy t from stdin' }),
     ]) {
       expect(await failureOf(failure)).toMatchObject({ sqlstate: '42601' })
     }
@@ -169,7 +175,7 @@ describe('COPY', () => {
   test('streams in, with back-pressure', async () => {
     await using session = await open(optionsFor(server))
     await query(session, 'create temp table t (a text)')
-    await session.copyInStart({ begin: 'begin', closing: [], sql: 'copy t from stdin' })
+    await session.copyInStart({ begin: 'begin', closing: [], timeoutMs: 0, sql: 'copy t from stdin' })
     const chunk = Buffer.from(`${'x'.repeat(999)}\n`.repeat(1000))
     for (let i = 0; i < 20; i++) await session.copyInData({ bytes: chunk })
     expect(await session.copyInEnd({ failure: null })).toEqual({ tag: 'COPY 20000' })

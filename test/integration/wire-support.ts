@@ -6,7 +6,7 @@ import type { Column, ResultSink } from '../../src-async/wire/row-sink.ts'
 import type { Session } from '../../src-async/wire/session.ts'
 import type { ServerCoordinates } from '../support/postgres-server.ts'
 
-export const plain: Flight = { begin: null, closing: [] }
+export const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
 /** A bind body without parameters, results in text. */
 export const noBind = new Uint8Array(6)
 

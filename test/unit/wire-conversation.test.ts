@@ -37,7 +37,7 @@ import {
 } from './wire-messages.ts'
 import type { Outcome } from './wire-messages.ts'
 
-const plain: Flight = { begin: null, closing: [] }
+const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
 const noBind = new Uint8Array(6)
 /** A bind body with one parameter, NULL. */
 const oneBind = Buffer.concat([int16(0), int16(1), int32(-1), int16(0)])
@@ -171,7 +171,7 @@ describe('pipelined exchanges', () => {
 
   test('wait to be written while another exchange still has something to write', () => {
     const harness = new Harness()
-    const query = { begin: 'begin', closing: [], sql: 'select 1', results: new RecordingSink() }
+    const query = { begin: 'begin', closing: [], timeoutMs: 0, sql: 'select 1', results: new RecordingSink() }
     const first = harness.ask((link) => simpleQuery(link, query), true)
     const second = harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
     expect(harness.sent()).toBe('Q')

@@ -7,10 +7,12 @@ import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
 import { OperationalError, ProtocolError, type DbError } from '../../errors/tree.ts'
 import { errorFromServer } from '../../errors/server-error.ts'
 import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
+import type { RowSink } from '../row-sink.ts'
 import { readNotification, readServerMessage, readTransactionStatus } from './backend.ts'
 import { Link, type Exchange } from './exchange.ts'
 import { Framer, type FrameHandler } from './framer.ts'
 import {
+  COPY_DATA,
   ERROR_RESPONSE,
   NOTICE_RESPONSE,
   NOTIFICATION_RESPONSE,
@@ -23,6 +25,8 @@ interface Pending {
   readonly exchange: Exchange<unknown>
   /** True when it writes again later: whatever is started meanwhile waits, so that requests do not mix. */
   readonly holdsLine: boolean
+  /** Where rows go that come before any other message of its; null where none may. */
+  readonly firstRows: RowSink | null
   readonly resolve: (reply: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -78,18 +82,31 @@ export class Conversation implements FrameHandler {
 
   /**
    * Queues an exchange and, unless the line is held, writes its request. Exactly one of the callbacks is called, once.
-   * @param start makes the exchange on this conversation's link.
+   * @param exchange made on this conversation's link
+   * @param firstRows takes rows that come before any other message of the exchange
+   * @returns what `current` is while the exchange gets the messages, and what `withdraw` takes
    */
   start<Reply>(
     exchange: Exchange<Reply>,
     holdsLine: boolean,
     resolve: (reply: Reply) => void,
     reject: (error: unknown) => void,
-  ): void {
-    const pending: Pending = { exchange, holdsLine, resolve: resolve as (reply: never) => void, reject }
+    firstRows: RowSink | null = null,
+  ): object {
+    const pending: Pending = { exchange, holdsLine, firstRows, resolve: resolve as (reply: never) => void, reject }
     if (this.#broken !== null) reject(this.#broken)
     else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
+    return pending
+  }
+
+  /** Fails an exchange whose request has not been written; false when it has, or when the exchange is over. */
+  withdraw(started: object, error: DbError): boolean {
+    const index = this.#waiting.findIndex((pending) => pending === started)
+    if (index < 0) return false
+    const [pending] = this.#waiting.splice(index, 1)
+    pending!.reject(error)
+    return true
   }
 
   /** Lets no further request be written until `release`; what is asked meanwhile waits. */
@@ -131,6 +148,7 @@ export class Conversation implements FrameHandler {
     const noted = this.#failure
     this.#failure = null
     this.#link.rows = null
+    this.#link.data = null
     this.#link.out.clear()
     const [current, ...followers] = [...this.#started.splice(0), ...this.#waiting.splice(0)]
     // What the server said about the statement before the end is truer than the end.
@@ -183,9 +201,10 @@ export class Conversation implements FrameHandler {
         const value = body.cstring()
         return this.#tell(() => this.#events.parameter(name, value))
       }
-      default:
-        if (this.#failure === null) this.#step(tag)
+      case COPY_DATA:
+        if (this.#link.data !== null) return this.#link.data.take(bytes, start, end)
     }
+    if (this.#failure === null) this.#step(tag)
   }
 
   /** Runs the exchange up to its first wait: that is what writes its request. */
@@ -201,6 +220,7 @@ export class Conversation implements FrameHandler {
       return
     }
     this.#started.push(pending)
+    if (this.#started.length === 1) this.#link.rows = pending.firstRows
     this.#link.isFollowed = this.#started.length > 1
   }
 
@@ -251,7 +271,8 @@ export class Conversation implements FrameHandler {
   #finish(current: Pending, reply: unknown, error: unknown): void {
     this.#started.shift()
     this.#link.isFollowed = this.#started.length > 1
-    this.#link.rows = null
+    this.#link.rows = this.#started[0]?.firstRows ?? null
+    this.#link.data = null
     if (error === null) current.resolve(reply as never)
     else current.reject(error)
     this.#writeWaiting()
@@ -262,6 +283,7 @@ export class Conversation implements FrameHandler {
     if (!this.#wasReady) throw error
     this.#failure ??= error
     this.#link.rows = null
+    this.#link.data = null
   }
 
   #noteServerError(fields: ServerMessageFields): void {

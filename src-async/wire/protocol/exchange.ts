@@ -8,7 +8,7 @@ import { ByteReader } from '../../bytes/byte-reader.ts'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors/tree.ts'
 import type { Flight } from '../operations.ts'
-import type { RowSink } from '../row-sink.ts'
+import type { ByteSink, RowSink } from '../row-sink.ts'
 import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery } from './frontend.ts'
 import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_FOR_QUERY, tagName } from './tags.ts'
 
@@ -28,6 +28,8 @@ export class Link {
   readonly body = new ByteReader(new Uint8Array(0))
   /** Takes the DataRow runs; null where none may come. */
   rows: RowSink | null = null
+  /** Takes the payloads of CopyData; null where they are messages like others. */
+  data: ByteSink | null = null
   /**
    * True on a transport that takes whole flights only (PGlite): a COPY FROM STDIN by mistake must then find its CopyFail
    * in the same flight. Everywhere else a CopyFail outside of COPY would be ignored just the same, but costs bytes.

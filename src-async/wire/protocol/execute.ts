@@ -17,7 +17,8 @@ import {
   READY_FOR_QUERY,
 } from './tags.ts'
 
-export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteReply> {
+/** @param portal what to name the portal; the unnamed one ends with the flight. */
+export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exchange<ExecuteReply> {
   const { out } = link
   const { name, parse, bind } = request
   const isPreluded = hasPrelude(request)
@@ -26,8 +27,8 @@ export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteR
     writePrelude(out, request)
   }
   if (parse !== null) writeParse(out, name, parse)
-  writeBind(out, name, bind, 0, bind.length)
-  writeExecute(out, request.rowLimit)
+  writeBind(out, name, bind, 0, bind.length, portal)
+  writeExecute(out, request.rowLimit, portal)
   if (link.needsCopyGuard) writeCopyGuard(out)
   writeSync(out)
 
@@ -41,27 +42,26 @@ export function* execute(link: Link, request: ExecuteRequest): Exchange<ExecuteR
   link.rows = request.rows
   yield
   link.rows = null
-  let tag: string | null
-  switch (link.tag) {
-    case COMMAND_COMPLETE:
-      tag = link.commandTag()
-      break
-    case PORTAL_SUSPENDED:
-      tag = null
-      break
-    case EMPTY_QUERY_RESPONSE:
-      tag = ''
-      break
-    case COPY_IN_RESPONSE:
-      return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
-    case COPY_OUT_RESPONSE:
-      return yield* refuseCopyOut(link)
-    default:
-      throw unexpected(link, 'Execute')
-  }
+  if (link.tag === COPY_IN_RESPONSE) return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
+  if (link.tag === COPY_OUT_RESPONSE) return yield* refuseCopyOut(link)
+  const tag = executeTag(link)
   yield
   expect(link, READY_FOR_QUERY, 'Execute')
   return { tag }
+}
+
+/** What the end of an Execute says: the command tag, `''` of an empty query, null when there are more rows. */
+export function executeTag(link: Link): string | null {
+  switch (link.tag) {
+    case COMMAND_COMPLETE:
+      return link.commandTag()
+    case PORTAL_SUSPENDED:
+      return null
+    case EMPTY_QUERY_RESPONSE:
+      return ''
+    default:
+      throw unexpected(link, 'Execute')
+  }
 }
 
 /** BEGIN travels as the unnamed statement, so an unnamed statement parsed earlier would be gone. */

@@ -18,6 +18,7 @@ import {
   MAX_MESSAGE_BYTES,
   PARSE,
   PASSWORD,
+  PORTAL,
   PROTOCOL_3_0,
   QUERY,
   SSL_REQUEST_CODE,
@@ -82,17 +83,32 @@ export function writeParse(out: ByteWriter, name: string, spec: ParseSpec): void
   finish(out, length)
 }
 
-/** The body follows the two names as the caller wrote it; the portal is always the unnamed one. */
-export function writeBind(out: ByteWriter, name: string, source: Uint8Array, start: number, end: number): void {
+/** The body follows the two names as the caller wrote it. The portal is the unnamed one unless told. */
+export function writeBind(
+  out: ByteWriter,
+  name: string,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  portal = '',
+): void {
   const length = begin(out, BIND)
-  out.uint8(0)
+  if (portal === '') out.uint8(0)
+  else text(out, portal, 'a portal name')
   text(out, name, 'a statement name')
   out.bytes(start === 0 && end === source.length ? source : source.subarray(start, end))
   finish(out, length)
 }
 
-export function writeExecute(out: ByteWriter, rowLimit: number): void {
-  out.uint8(EXECUTE).int32(9).uint8(0).int32(rowLimit)
+export function writeExecute(out: ByteWriter, rowLimit: number, portal = ''): void {
+  if (portal === '') {
+    out.uint8(EXECUTE).int32(9).uint8(0).int32(rowLimit)
+    return
+  }
+  const length = begin(out, EXECUTE)
+  text(out, portal, 'a portal name')
+  out.int32(rowLimit)
+  finish(out, length)
 }
 
 export function writeDescribeStatement(out: ByteWriter, name: string): void {
@@ -106,6 +122,13 @@ export function writeCloseStatement(out: ByteWriter, name: string): void {
   const length = begin(out, CLOSE)
   out.uint8(STATEMENT)
   text(out, name, 'a statement name')
+  finish(out, length)
+}
+
+export function writeClosePortal(out: ByteWriter, portal: string): void {
+  const length = begin(out, CLOSE)
+  out.uint8(PORTAL)
+  text(out, portal, 'a portal name')
   finish(out, length)
 }
 

@@ -42,6 +42,7 @@ export const TERMINATE = 0x58 // X
 
 /** What Describe and Close speak of. */
 export const STATEMENT = 0x53 // S
+export const PORTAL = 0x50 // P
 
 /** Letter and length word. */
 export const HEADER_BYTES = 5

@@ -1,0 +1,183 @@
+/**
+ * The COPY TO STDOUT a session is in, between `copyOutStart` and its tag or `copyOutEnd`. Keeps what has come until somebody
+ * asks for it, and stops the transport from reading when that is much; small messages are put together in chunks.
+ */
+import { InterfaceError } from '../errors/tree.ts'
+import type { CopyOutReadReply, CopyOutReadRequest, CopyOutStartReply, CopyOutStartRequest } from './operations.ts'
+import type { Link } from './protocol/exchange.ts'
+import { copyOut, type CopyOutSink } from './protocol/copy-out.ts'
+import type { Exchange } from './protocol/exchange.ts'
+import type { Transport } from './transport/transport.ts'
+
+type Run = (exchange: Exchange<void>) => Promise<void>
+
+/** Whole messages, one after the other. */
+interface Chunk {
+  readonly bytes: Buffer
+  filledBytes: number
+}
+
+interface Reader {
+  readonly request: CopyOutReadRequest
+  readonly resolve: (reply: CopyOutReadReply) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome = { readonly tag: string } | { readonly error: unknown }
+
+const CHUNK_BYTES = 64 * 1024
+/** With this much unread the transport stops reading. */
+const PAUSE_BYTES = 1 << 20
+
+export class CopyOutState implements CopyOutSink {
+  readonly #transport: Transport
+  /** The exchange in flight; null when there is none. */
+  #running: Promise<void> | null = null
+  /** How it ended, until somebody has been told. */
+  #outcome: Outcome | null = null
+  #chunks: Chunk[] = []
+  #bufferedBytes = 0
+  #reader: Reader | null = null
+  #isDiscarding = false
+  #isPausing = false
+  #whenStarted: ((reply: CopyOutStartReply) => void) | null = null
+
+  constructor(transport: Transport) {
+    this.#transport = transport
+  }
+
+  /** Whether `settle` has anything to do. */
+  get isActive(): boolean {
+    return this.#running !== null || this.#reader !== null
+  }
+
+  /** Resolves when the server begins to send. */
+  start(link: Link, request: CopyOutStartRequest, run: Run): Promise<CopyOutStartReply> {
+    if (this.#running !== null) {
+      return Promise.reject(new InterfaceError('copyOutStart: another COPY is still in progress'))
+    }
+    this.#reset()
+    return new Promise((resolve, reject) => {
+      this.#whenStarted = resolve
+      const running = run(copyOut(link, request, this))
+      this.#running = running
+      running.then(
+        () => {
+          this.#running = null
+        },
+        (error: unknown) => {
+          this.#running = null
+          if (this.#whenStarted === null) this.#outcome = { error }
+          else reject(error)
+          this.#whenStarted = null
+          this.settle()
+        },
+      )
+    })
+  }
+
+  read(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
+    if (this.#running === null && this.#outcome === null && this.#bufferedBytes === 0) {
+      return Promise.reject(new InterfaceError('copyOutRead: no COPY is in progress'))
+    }
+    if (this.#reader !== null) return Promise.reject(new InterfaceError('copyOutRead: another read is still waiting'))
+    return new Promise((resolve, reject) => {
+      this.#reader = { request, resolve, reject }
+      this.settle()
+    })
+  }
+
+  /**
+   * Drops what is there and what comes, and resolves when the session is ready again.
+   * @param cancel asks the server to stop; called only while the command is in flight
+   */
+  async end(cancel: () => Promise<unknown>): Promise<void> {
+    const running = this.#running
+    if (running !== null && this.#outcome === null) {
+      this.discard()
+      // Without a cancel the end comes all the same, only later; and a COPY given up has no news.
+      cancel().catch(() => {})
+      await running.catch(() => {})
+    }
+    const reader = this.#reader
+    this.#reset()
+    reader?.reject(new InterfaceError('copyOutRead: the COPY was given up'))
+  }
+
+  /** Nobody wants the data any more; the end is still awaited. */
+  discard(): void {
+    this.#isDiscarding = true
+    this.#chunks = []
+    this.#bufferedBytes = 0
+    this.#resume()
+  }
+
+  started(columnFormats: readonly number[]): void {
+    this.#whenStarted?.({ columnFormats })
+    this.#whenStarted = null
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    if (this.#isDiscarding || length === 0) return
+    let chunk = this.#chunks.at(-1)
+    if (chunk === undefined || chunk.bytes.length - chunk.filledBytes < length) {
+      chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, length)), filledBytes: 0 }
+      this.#chunks.push(chunk)
+    }
+    chunk.bytes.set(bytes.subarray(start, end), chunk.filledBytes)
+    chunk.filledBytes += length
+    this.#bufferedBytes += length
+  }
+
+  completed(tag: string): void {
+    this.#outcome = { tag }
+  }
+
+  /** Serves the reader with what has come; without one, sees to it that not too much comes. Called after each arrival. */
+  settle(): void {
+    const reader = this.#reader
+    if (reader === null) {
+      if (this.#bufferedBytes > PAUSE_BYTES && !this.#isPausing) {
+        this.#isPausing = true
+        this.#transport.pause()
+      }
+      return
+    }
+    const outcome = this.#outcome
+    if (this.#bufferedBytes === 0 && outcome === null) return
+    this.#reader = null
+    this.#deliver(reader.request)
+    if (this.#bufferedBytes > 0 || outcome === null) return reader.resolve({ tag: null })
+    this.#reset()
+    if ('tag' in outcome) reader.resolve(outcome)
+    else reader.reject(outcome.error)
+  }
+
+  #deliver({ data, maxBytes }: CopyOutReadRequest): void {
+    let given = 0
+    while (this.#chunks.length > 0 && given < Math.max(maxBytes, 1)) {
+      const { bytes, filledBytes } = this.#chunks.shift()!
+      data.take(bytes, 0, filledBytes)
+      given += filledBytes
+    }
+    this.#bufferedBytes -= given
+    if (this.#bufferedBytes <= PAUSE_BYTES) this.#resume()
+  }
+
+  #resume(): void {
+    if (!this.#isPausing) return
+    this.#isPausing = false
+    this.#transport.resume()
+  }
+
+  #reset(): void {
+    this.#outcome = null
+    this.#reader = null
+    this.#whenStarted = null
+    this.#isDiscarding = false
+    this.#chunks = []
+    this.#bufferedBytes = 0
+    this.#resume()
+  }
+}
