@@ -101,6 +101,8 @@ export class HostedSession {
       notice: (fields) => this.#event({ kind: 'notice', fields }),
       notification: (notification) => this.#event({ kind: 'notification', notification }),
       parameter: (name, value) => this.#event({ kind: 'parameter', name, value }),
+      // An idle connection that is lost has no reply to say so with.
+      closed: () => Atomics.store(this.#block.words, WORD.isClosed, 1),
     }
     openSession(readOpen(reader), events).then(
       (session) => {

@@ -56,6 +56,7 @@ const NOTHING: Nothing = Object.freeze({})
 
 export class Session implements Operations, TransportEvents {
   readonly #transport: Transport
+  readonly #onClosed: (() => void) | null
   readonly #conversation: Conversation
   readonly #lifecycle = new Lifecycle()
   readonly #parameters = new Map<string, string>()
@@ -70,6 +71,7 @@ export class Session implements Operations, TransportEvents {
   /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
   constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
     this.#transport = transport
+    this.#onClosed = events.closed?.bind(events) ?? null
     this.#conversation = new Conversation(
       {
         notice: (fields) => {
@@ -248,7 +250,10 @@ export class Session implements Operations, TransportEvents {
 
   closed(cause: Error | null): void {
     this.#breakOff(lostError(cause))
-    if (this.#lifecycle.phase !== 'closed') this.#lifecycle.move('closed')
+    if (this.#lifecycle.phase !== 'closed') {
+      this.#lifecycle.move('closed')
+      this.#onClosed?.()
+    }
     this.#whenClosed?.()
   }
 
