@@ -62,7 +62,7 @@ export class Connection implements CursorConnection {
   readonly #engine: Engine
   readonly #listeners = new Set<NoticeListener>()
   #options: TransactionOptions
-  /** Notices of the last call, PEP 249's `messages`. */
+  /** Notices since the last call of the connection's own methods, PEP 249's `messages`; each call begins a new list. */
   messages: ServerMessage[] = []
 
   /** Made by `connect`. */
@@ -113,6 +113,7 @@ export class Connection implements CursorConnection {
 
   cursor<T = Row>(): Cursor<T> {
     return call(this.cursor, () => {
+      this.messages = []
       this.#engine.requireOpen()
       return new Cursor<T>(this, this.#engine)
     })
@@ -155,6 +156,7 @@ export class Connection implements CursorConnection {
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
+      this.messages = []
       const { records, ...rest } = requireRecords(options)
       const target: CopyTarget = { table, ...rest }
       const tag = this.#engine.run(copyRecords(this.#engine.context, target, records))
@@ -169,6 +171,7 @@ export class Connection implements CursorConnection {
    */
   commit(): void {
     call(this.commit, () => {
+      this.messages = []
       this.#forbidInsideScope('commit')
       this.#engine.run(commit(this.#engine.context))
     })
@@ -177,6 +180,7 @@ export class Connection implements CursorConnection {
   /** Rolls back what is open; nothing is sent when nothing is. */
   rollback(): void {
     call(this.rollback, () => {
+      this.messages = []
       this.#forbidInsideScope('rollback')
       this.#engine.run(rollback(this.#engine.context))
     })
@@ -258,6 +262,7 @@ export class Connection implements CursorConnection {
   }
 
   #fetch(sql: string, parameters: Parameters | null | undefined, rowLimit: number): Row[] {
+    this.messages = []
     if (typeof sql !== 'string') throw new ProgrammingError(`expected SQL as a string, got ${typeof sql}`)
     const rewritten = this.#engine.rewrite(sql, parameters !== undefined && parameters !== null)
     const values = parameters === undefined || parameters === null ? NO_VALUES : bindParameters(rewritten, parameters)
