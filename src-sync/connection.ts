@@ -94,7 +94,7 @@ export class Connection implements CursorConnection {
   }
 
   set autocommit(value: boolean) {
-    this.#setAutocommit(value)
+    call(setterOf('autocommit'), () => this.#setAutocommit(value))
   }
 
   /** The same as setting `autocommit`. @throws ProgrammingError inside a transaction. */
@@ -108,7 +108,9 @@ export class Connection implements CursorConnection {
   }
 
   set paramstyle(style: ParamStyle) {
-    this.#engine.paramstyle = requireStyle(style)
+    call(setterOf('paramstyle'), () => {
+      this.#engine.paramstyle = requireStyle(style)
+    })
   }
 
   cursor<T = Row>(): Cursor<T> {
@@ -198,7 +200,8 @@ export class Connection implements CursorConnection {
     const scope = call(this.transaction, () => {
       if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
       // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
-      const options = typeof first !== 'function' ? first : this.#inside ? {} : this.#options
+      const inherited = this.#inside ? {} : this.#options
+      const options = typeof first === 'function' ? inherited : { ...inherited, ...first }
       return this.#engine.run(openScope(this.#engine.context, options))
     })
     let result: T
@@ -341,6 +344,11 @@ const open = new Set<Connection>()
 process.on('exit', () => {
   for (const connection of open) connection[Symbol.dispose]()
 })
+
+/** The function behind an assignment: errors of it begin at the line that assigns. */
+function setterOf(name: 'autocommit' | 'paramstyle'): (value: never) => void {
+  return Object.getOwnPropertyDescriptor(Connection.prototype, name)?.set as (value: never) => void
+}
 
 /** @throws ProgrammingError for anything but a style of PEP 249. */
 export function requireStyle(style: unknown): ParamStyle {

@@ -230,6 +230,18 @@ describe('autocommit', () => {
     expect(failureOf(() => con.setautocommit(1 as unknown as boolean))).toBeInstanceOf(db.ProgrammingError)
   })
 
+  test('refusals begin at the line that assigns', () => {
+    con.execute('select 1')
+    const refusals = [
+      failureOf(() => (con.autocommit = true)),
+      failureOf(() => con.setautocommit(true)),
+      failureOf(() => (con.paramstyle = 'odd' as 'qmark')),
+    ]
+    for (const { stack = '' } of refusals) {
+      expect(stack.split('\n').find((line) => /^ +at /.test(line))).toContain('blocking-transactions.test.ts')
+    }
+  })
+
   test('BEGIN by SQL and commit() go together', () => {
     con.autocommit = true
     con.execute('begin')
@@ -336,6 +348,21 @@ describe('transaction(fn)', () => {
     expect([countRows(), con.info.status]).toEqual([0n, 'in-transaction'])
     con.commit()
     expect(countRows()).toBe(2n)
+  })
+
+  test('keeps the connection’s isolation where the call names none', () => {
+    const strict = db.connect(sharedServer().dsn(), { isolationLevel: 'serializable' })
+    const settings = (): unknown[] => [
+      ...(strict.fetchrow(
+        "select current_setting('transaction_isolation'), current_setting('transaction_read_only')",
+      ) ?? []),
+    ]
+    try {
+      expect(strict.transaction({ readOnly: true }, settings)).toEqual(['serializable', 'on'])
+      expect(strict.transaction({ isolation: 'repeatable read' }, settings)).toEqual(['repeatable read', 'off'])
+    } finally {
+      strict.close()
+    }
   })
 
   test('autocommit cannot be changed inside', () => {
