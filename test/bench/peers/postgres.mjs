@@ -15,11 +15,11 @@ export async function open(target) {
     one: async (text) => (await run(text))[0],
     rows: (text) => run(text),
     command: (text) => sql.unsafe(text),
-    // Queries of one tick are pipelined.
-    insertMany: (text, records) =>
-      sql.begin((transaction) =>
-        Promise.all(records.map((record) => transaction.unsafe(text, record, { prepare: true }))),
-      ),
+    // Its own helper: one statement with all the rows. Awaiting 10,000 single ones takes far longer.
+    insertMany(_text, records, { table, columns }) {
+      const rows = records.map((record) => Object.fromEntries(columns.map((column, i) => [column, record[i]])))
+      return sql`insert into ${sql(table)} ${sql(rows, ...columns)}`
+    },
     async copyRecords(table, columns, records) {
       const stream = await sql.unsafe(`copy ${table} (${columns.join(', ')}) from stdin`).writable()
       await pipeline(Readable.from(copyChunks(records)), stream)
