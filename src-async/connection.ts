@@ -311,13 +311,17 @@ export class Connection {
   terminate(): void {
     if (this.#engine.isShut) return
     this.#engine.isShut = true
-    void this.#engine.session.close({ timeoutMs: 0 })
+    const { session } = this.#engine
+    // A backend at work does not notice that its client is gone, and would keep its locks until it is done.
+    if (this.#engine.isBusy) session.cancel({}).catch(() => {})
+    void session.close({ timeoutMs: 0 })
   }
 
   /** Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. */
   async close(options: CloseOptions = {}): Promise<void> {
     if (this.#engine.isShut) return
     this.#engine.isShut = true
+    if (this.#engine.isBusy) this.#engine.session.cancel({}).catch(() => {})
     await this.#engine.session.close({ timeoutMs: options.timeout ?? DEFAULT_CLOSE_TIMEOUT_MS })
   }
 
