@@ -40,5 +40,7 @@ test('on a server it has the same answers, by DSN and by environment, and leaves
   expect(byDsn).toMatch(/^PostgreSQL 18.*on a server/)
   expect(answers(byEnvironment)).toBe(answers(byDsn))
   expect(answers(await run([]))).toBe(answers(byDsn))
-  expect(await askServer(server, "select 1 from pg_namespace where nspname = 'syncpg_example'", [], database)).toEqual([])
+  expect(await askServer(server, "select 1 from pg_namespace where nspname = 'syncpg_example'", [], database)).toEqual(
+    [],
+  )
 }, 120_000)

@@ -1,6 +1,7 @@
 /** The guides run as they stand: their `js` blocks in order, as one script, print what their `text` blocks say. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -14,12 +15,19 @@ async function printed(script: string): Promise<string> {
 }
 
 function blocks(page: string, language: string): string {
-  const found = readFileSync(new URL(page, `file://${root}`), 'utf8').matchAll(/^```(\w+)\n([^]*?)^```$/gm)
-  return [...found].filter((block) => block[1] === language).map((block) => block[2]).join('')
+  const found = readFileSync(join(root, page), 'utf8').matchAll(/^```(\w+)\n([^]*?)^```$/gm)
+  return [...found]
+    .filter((block) => block[1] === language)
+    .map((block) => block[2])
+    .join('')
 }
 
-test.each(['docs/guides/first-hour.md', 'README.md'])('%s prints what it says it prints', async (page) => {
-  const script = blocks(page, 'js')
-  expect(script).toContain("from 'syncpg'")
-  expect(await printed(script)).toBe(blocks(page, 'text'))
-}, 60_000)
+test.each(['docs/guides/first-hour.md', 'README.md'])(
+  '%s prints what it says it prints',
+  async (page) => {
+    const script = blocks(page, 'js')
+    expect(script).toContain("from 'syncpg'")
+    expect(await printed(script)).toBe(blocks(page, 'text'))
+  },
+  60_000,
+)
