@@ -67,7 +67,8 @@ export function copyFromTableSql(table: string, options: CopyTableOptions): stri
 }
 
 export function copyFromQuerySql(query: string, options: CopyFormatOptions): string {
-  return `COPY (${query}) TO STDOUT${optionsSql(options)}`
+  // The query may end in a line comment.
+  return `COPY (${query}\n) TO STDOUT${optionsSql(options)}`
 }
 
 function tableSql(table: string, options: CopyTableOptions): string {
