@@ -29,6 +29,15 @@ export interface HostedSessionDuties {
   finishing(): void
 }
 
+const WHILE_COPYING: ReadonlySet<OperationName> = new Set([
+  'copyInData',
+  'copyInEnd',
+  'copyOutRead',
+  'copyOutEnd',
+  'cancel',
+  'close',
+])
+
 export class HostedSession {
   readonly #block: SessionBlock
   readonly #duties: HostedSessionDuties
@@ -40,6 +49,8 @@ export class HostedSession {
   #handledId = 0
   #cancelledId = 0
   #busyId = 0
+  /** Something was said unasked since the last reply: the main thread may not know of it yet. */
+  #hasNews = false
 
   constructor(shared: SharedArrayBuffer, duties: HostedSessionDuties) {
     this.#block = viewSessionBlock(shared)
@@ -118,12 +129,21 @@ export class HostedSession {
   #operate(id: number, name: OperationName, reader: ByteReader): void {
     const session = this.#session
     if (session === null) throw new InterfaceError('bug: an operation was asked of a session that is not open')
+    if (session.isCopying && !WHILE_COPYING.has(name)) {
+      // Its turn would come after the COPY, and the main thread, asleep here, is who must end that.
+      throw new InterfaceError(`${name}: a COPY is in progress on this connection; finish it or close the connection`)
+    }
     // The session writes or copies the bytes of a request before it returns, so the request area is free from then on.
     if (name === 'execute') {
       session.execute(readExecute(reader, this.#sink)).then(
         (reply) => this.#replyExecute(id, reply),
         (error: unknown) => this.#fail(id, error),
       )
+      return
+    }
+    if (name === 'awaitNotification' && this.#hasNews) {
+      // It came while nobody looked; waiting for another would be waiting beside it.
+      this.#replyJson(id, { arrived: true })
       return
     }
     const request = readOther(reader, name, this.#sink)
@@ -158,11 +178,13 @@ export class HostedSession {
       Atomics.store(words, WORD.isClosed, session.isClosed ? 1 : 0)
     }
     this.#busyId = 0
+    this.#hasNews = false
     this.#duties.finishing()
     this.#ring.write(kind, id, bytes, 0, bytes.length)
   }
 
   #event(event: SessionEvent): void {
+    if (event.kind !== 'parameter') this.#hasNews = true
     const json = Buffer.from(JSON.stringify(event))
     this.#ring.write(RECORD.event, this.#busyId, json, 0, json.length)
   }

@@ -34,6 +34,10 @@ export class CopyInState {
     this.#transport = transport
   }
 
+  get isActive(): boolean {
+    return this.#state.kind !== 'none' && this.#state.kind !== 'failed'
+  }
+
   async start(request: CopyInStartRequest, run: Run): Promise<Nothing> {
     const { kind } = this.#state
     if (kind !== 'none' && kind !== 'failed') throw new InterfaceError('copyInStart: another COPY is still in progress')

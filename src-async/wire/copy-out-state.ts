@@ -46,6 +46,10 @@ export class CopyOutState implements CopyOutSink {
     this.#transport = transport
   }
 
+  get isRunning(): boolean {
+    return this.#running !== null && this.#outcome === null
+  }
+
   /** Whether `settle` has anything to do. */
   get isActive(): boolean {
     return this.#running !== null || this.#reader !== null

@@ -74,6 +74,8 @@ export interface ExecuteManyRequest extends Flight {
   readonly binds: Uint8Array
   readonly count: number
   readonly rows: RowSink
+  /** Then `rows` is a ResultSink, and told the end of each element's rows. */
+  readonly marksElements?: boolean
 }
 
 export interface ExecuteManyReply {

@@ -119,6 +119,11 @@ export class Session implements Operations, TransportEvents {
     return this.#canceller.canCancel
   }
 
+  /** Whether a COPY holds the line: what is asked now waits for its end. */
+  get isCopying(): boolean {
+    return this.#copy.isActive || this.#copyOut.isRunning
+  }
+
   /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
   async startUp(request: StartupRequest): Promise<void> {
     this.#canceller.key = await new Promise<BackendKey>((resolve, reject) => {

@@ -307,7 +307,13 @@ describe('simpleQuery', () => {
 
   test('does not run when BEGIN fails', () => {
     const harness = new Harness()
-    const query = { begin: 'begin nonsense', closing: ['s'], sql: 'drop table t', results: new RecordingSink() }
+    const query = {
+      begin: 'begin nonsense',
+      closing: ['s'],
+      timeoutMs: 0,
+      sql: 'drop table t',
+      results: new RecordingSink(),
+    }
     const outcome = harness.ask((link) => simpleQuery(link, query), true)
     expect(harness.sent()).toBe('CQ')
     harness.hear(Buffer.concat([closeComplete, error('42601', 'syntax error'), ready()]))

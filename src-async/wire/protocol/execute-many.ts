@@ -5,6 +5,7 @@
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
+import type { ResultSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
 import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
@@ -87,7 +88,8 @@ function* readElement(
     case COMMAND_COMPLETE: {
       const rows = readAffectedRows(link.body)
       if (rows >= 0) reply.affectedRows = Math.max(reply.affectedRows, 0) + rows
-      if (index === request.count - 1) reply.tag = link.commandTag()
+      if (index === request.count - 1 || request.marksElements === true) reply.tag = link.commandTag()
+      if (request.marksElements === true) (request.rows as ResultSink).complete(null, reply.tag)
       return
     }
     case EMPTY_QUERY_RESPONSE:
