@@ -18,6 +18,12 @@ export type {
   QueryLogger,
   TerminationListener,
 } from './listeners.ts'
+export {
+  type NotificationGap,
+  NotificationStream,
+  type NotificationStreamOptions,
+  listen,
+} from './notification-stream.ts'
 export { Pipeline } from './pipeline.ts'
 export type { Notification } from './wire/operations.ts'
 export type { CallOptions } from './call-options.ts'

@@ -1,0 +1,177 @@
+/**
+ * Notifications for as long as the program wants them: a connection of its own that LISTENs, and when it is lost comes
+ * back and LISTENs again. What was sent in between is lost by PostgreSQL's own rules; `onGap` says that there was an in
+ * between, so that the program can look at its tables.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect } from './connect.ts'
+import type { Connection } from './connection.ts'
+import { InterfaceError, OperationalError, ProgrammingError } from './errors/tree.ts'
+import type { ConnectOptions } from './options/options.ts'
+import type { Notification } from './wire/operations.ts'
+
+export interface NotificationStreamOptions extends ConnectOptions {
+  /** Channels to listen to from the start. */
+  readonly channels?: readonly string[]
+  /** Called after each return: notifications sent meanwhile were not delivered to anybody. */
+  readonly onGap?: (gap: NotificationGap) => void
+  /** Most notifications kept for a reader that is slow; more than that is an error of the iteration. 100,000 at first. */
+  readonly maxQueued?: number
+}
+
+export interface NotificationGap {
+  /** Milliseconds without a connection. */
+  readonly elapsed: number
+  /** What ended the connection. */
+  readonly reason: unknown
+}
+
+const DEFAULT_MAX_QUEUED = 100_000
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 10_000
+
+/**
+ * Opens a stream of notifications.
+ * @throws as `connect`, for the first connection.
+ * @example
+ *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
+ *   for await (const { payload } of jobs) await work(payload)
+ */
+export async function listen(
+  dsn?: string | NotificationStreamOptions,
+  options?: NotificationStreamOptions,
+): Promise<NotificationStream> {
+  const given = (typeof dsn === 'string' ? options : dsn) ?? {}
+  const { channels = [], onGap, maxQueued = DEFAULT_MAX_QUEUED, ...connectOptions } = given
+  if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
+    throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${String(maxQueued).slice(0, 40)}`)
+  }
+  const open = (): Promise<Connection> =>
+    typeof dsn === 'string' ? connect(dsn, connectOptions) : connect(connectOptions)
+  const stream = new NotificationStream(open, maxQueued, onGap ?? null)
+  await stream.start(channels)
+  return stream
+}
+
+/** Iterate it. Made by `listen`. */
+export class NotificationStream implements AsyncIterable<Notification> {
+  readonly #open: () => Promise<Connection>
+  readonly #maxQueued: number
+  readonly #onGap: ((gap: NotificationGap) => void) | null
+  readonly #channels = new Set<string>()
+  readonly #stopped = new AbortController()
+  #connection: Connection | null = null
+  #queue: Notification[] = []
+  #failure: unknown = null
+  #wake: (() => void) | null = null
+
+  constructor(open: () => Promise<Connection>, maxQueued: number, onGap: ((gap: NotificationGap) => void) | null) {
+    this.#open = open
+    this.#maxQueued = maxQueued
+    this.#onGap = onGap
+  }
+
+  /** Channels listened to. */
+  get channels(): string[] {
+    return [...this.#channels]
+  }
+
+  get isClosed(): boolean {
+    return this.#stopped.signal.aborted
+  }
+
+  /** Connects for the first time. Called by `listen`. */
+  async start(channels: readonly string[]): Promise<void> {
+    for (const channel of channels) this.#channels.add(channel)
+    await this.#connect()
+  }
+
+  /** Listens to one more channel. */
+  async add(channel: string): Promise<void> {
+    if (this.isClosed) throw new InterfaceError('the stream of notifications is closed')
+    this.#channels.add(channel)
+    // Without a connection the next one listens to it.
+    await this.#connection?.addListener(channel, this.#take)
+  }
+
+  /** Listens to one channel less. */
+  async remove(channel: string): Promise<void> {
+    if (this.#channels.delete(channel)) await this.#connection?.removeListener(channel, this.#take)
+  }
+
+  /** The notifications as they come; ends when the stream is closed. @throws OperationalError when the reader is too slow. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Notification, void, undefined> {
+    for (;;) {
+      const queue = this.#queue
+      this.#queue = []
+      yield* queue
+      if (this.#queue.length > 0) continue
+      if (this.#failure !== null) throw this.#failure
+      if (this.isClosed) return
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** Ends the stream and its connection. */
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.#stopped.abort()
+    this.#wake?.()
+    await this.#connection?.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  readonly #take = (_connection: Connection, notification: Notification): void => {
+    if (this.#queue.length < this.#maxQueued) this.#queue.push(notification)
+    else this.#fail(new OperationalError(`more than ${this.#maxQueued} notifications are waiting to be read`))
+    this.#wake?.()
+  }
+
+  async #connect(): Promise<void> {
+    const connection = await this.#open()
+    try {
+      for (const channel of this.#channels) await connection.addListener(channel, this.#take)
+    } catch (error) {
+      connection.terminate()
+      throw error
+    }
+    if (this.isClosed) {
+      await connection.close()
+      return
+    }
+    this.#connection = connection
+    connection.addTerminationListener(() => {
+      this.#connection = null
+      if (!this.isClosed) this.#comeBack().catch((error: unknown) => this.#fail(error))
+    })
+  }
+
+  /** Tries until there is a connection again or the stream is closed. */
+  async #comeBack(): Promise<void> {
+    const lostAtMs = performance.now()
+    let reason: unknown = new OperationalError('the connection was lost')
+    for (let waitMs = FIRST_RETRY_MS; !this.isClosed; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+      try {
+        await this.#connect()
+        this.#onGap?.({ elapsed: performance.now() - lostAtMs, reason })
+        return
+      } catch (error) {
+        reason = error
+        // Spread, so that the clients of a server that restarts do not come back all at once.
+        const pause = waitMs * (0.5 + Math.random())
+        await delay(pause, undefined, { signal: this.#stopped.signal }).catch(() => {})
+      }
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error
+    this.#wake?.()
+    void this.close()
+  }
+}
