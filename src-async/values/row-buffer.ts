@@ -9,6 +9,8 @@ import type { Row } from './record.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
 const FIRST_CHUNK_BYTES = 16 * 1024
+/** Less than this comes out of Node's shared pool, which is far cheaper than an array of its own. */
+const SMALL_CHUNK_BYTES = 2048
 const MOST_CHUNK_BYTES = 1024 * 1024
 const HEADER_BYTES = 5
 
@@ -24,7 +26,7 @@ interface Chunk {
 
 export class RowBuffer implements RowSink {
   readonly #chunks: Chunk[] = []
-  readonly #reader = new ByteReader(new Uint8Array(0))
+  #reader: ByteReader | null = null
   #rowCount = 0
   #position = 0
   /** Where the row at `#position` begins. */
@@ -61,9 +63,10 @@ export class RowBuffer implements RowSink {
   next(decoder: RowReader): Row | null {
     if (this.#position >= this.#rowCount) return null
     const chunk = this.#currentChunk()
-    this.#reader.reset(chunk.bytes, this.#offset, chunk.length)
-    const next = enterMessage(this.#reader)
-    const row = decoder.decode(this.#reader)
+    const reader = (this.#reader ??= new ByteReader(chunk.bytes))
+    reader.reset(chunk.bytes, this.#offset, chunk.length)
+    const next = enterMessage(reader)
+    const row = decoder.decode(reader)
     this.#offset = next
     this.#position += 1
     return row
@@ -166,9 +169,11 @@ export class RowBuffer implements RowSink {
   #chunkFor(messageBytes: number, runBytes: number): Chunk {
     const last = this.#chunks.at(-1)
     if (last !== undefined && last.bytes.length - last.length >= messageBytes) return last
-    const grown = last === undefined ? FIRST_CHUNK_BYTES : last.bytes.length * 2
+    // A result of one row, the most common one, takes no more than it needs.
+    const grown = last === undefined ? 0 : Math.max(FIRST_CHUNK_BYTES, last.bytes.length * 2)
     const size = Math.max(messageBytes, Math.min(Math.max(grown, runBytes), MOST_CHUNK_BYTES))
-    const chunk: Chunk = { bytes: Buffer.allocUnsafeSlow(size), length: 0, firstRow: this.#rowCount, offsets: null }
+    const bytes = size < SMALL_CHUNK_BYTES ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size)
+    const chunk: Chunk = { bytes, length: 0, firstRow: this.#rowCount, offsets: null }
     this.#chunks.push(chunk)
     return chunk
   }
