@@ -2,6 +2,7 @@
  * A text of any number of statements in one Query message, never split on the client: the server's own rules about
  * implicit transactions hold. Values come as text.
  */
+import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
@@ -18,8 +19,8 @@ export class TagSink implements ResultSink {
   }
 }
 
-/** For what must not open a transaction: COMMIT and its kin. */
-const NO_BEGIN = { begin: null }
+/** How long what ends a transaction may take although the call's own time is up. */
+const SETTLING_MS = 5000
 
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
@@ -35,12 +36,21 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     yield* ask('simpleQuery', {
       sql,
       results: heeding,
-      ...flight(context),
-      ...(begin ? {} : NO_BEGIN),
+      ...(begin ? flight(context) : settlingFlight(context)),
     })
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+/**
+ * For what must not open a transaction: ROLLBACK and its kin. It is sent though the call's time limit has passed, since
+ * the limit may be what made it necessary: a batch that was too slow must not stay half done.
+ */
+function settlingFlight(context: FlowContext): Flight {
+  const leftMs = context.deadlineMs - performance.now()
+  const timeoutMs = leftMs === Infinity ? 0 : Math.ceil(Math.max(leftMs, SETTLING_MS))
+  return { begin: null, closing: context.statements.takeClosing(), timeoutMs }
 }
 
 /** Runs one or more commands whose rows do not matter. @returns the last command tag, `''` when there was none. */
