@@ -25,8 +25,6 @@ try {
     packages: 'external',
     sourcemap: true,
     sourcesContent: false,
-    // Users read class names in errors and in printed rows.
-    keepNames: true,
     chunkNames: 'shared-[hash]',
     logLevel: 'warning',
   })

@@ -6,6 +6,9 @@ import { DataError } from '../errors/tree.ts'
 import { daysFromDate, dateFromDays, dateText, eraText, isDate, requireTemporal } from './calendar.ts'
 
 export class PgDate {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'PgDate'
+
   /** Astronomical: 0 is 1 BC, -43 is 44 BC. */
   readonly year: number
   /** 1 to 12. */

@@ -57,6 +57,9 @@ const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
 const ISO_PART = /([+-]?)(\d*)(?:[.,](\d*))?([YMWDHS])/giy
 
 export class PgInterval {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'PgInterval'
+
   readonly months: number
   readonly days: number
   readonly microseconds: bigint

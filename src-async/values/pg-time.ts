@@ -50,6 +50,9 @@ function isField(value: number, most: number): boolean {
 
 /** A time of day without a zone. */
 export class PgTime {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'PgTime'
+
   /** 0 to 24; 24 only as 24:00:00. */
   readonly hour: number
   readonly minute: number
@@ -105,6 +108,9 @@ function splitDay(microseconds: number): [number, number, number, number] {
 
 /** A time of day with its distance from UTC. */
 export class PgTimeTz extends PgTime {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static override readonly name: string = 'PgTimeTz'
+
   /** Seconds east of UTC. */
   readonly offsetSeconds: number
 

@@ -46,6 +46,9 @@ function positionOf(layout: RowLayout, key: string | number): number {
 }
 
 export class Record {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'Record'
+
   /** The value at a position, counted from the end when negative; undefined outside. */
   at(position: number): unknown {
     return Record.at(this, position)
