@@ -102,7 +102,9 @@ for (const column of columns) {
 // 4. An error has a class, the server's fields, and leaves a transaction that can be repaired: here to a savepoint.
 heading('An airport that exists')
 try {
-  con.transaction(() => con.execute('insert into airport values (%s, %s, %s, %s, %s)', ['JFK', 'Idlewild', 'NY', 40.6, -73.8]))
+  con.transaction(() =>
+    con.execute('insert into airport values (%s, %s, %s, %s, %s)', ['JFK', 'Idlewild', 'NY', 40.6, -73.8]),
+  )
 } catch (error) {
   if (!(error instanceof db.UniqueViolationError)) throw error
   console.log(`${error.name}: ${error.message}\nconstraint ${error.constraintName} of table ${error.tableName}`)

@@ -4,7 +4,16 @@
  * The rules, and why they are these: docs/decisions/parameter-markers.md.
  */
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
-import { Lexer, TOKEN, type Token, endOfDigits, endOfName, isDigit, isNamePart, isNameStart } from '../../src-async/values/sql-lexer.ts'
+import {
+  Lexer,
+  TOKEN,
+  type Token,
+  endOfDigits,
+  endOfName,
+  isDigit,
+  isNamePart,
+  isNameStart,
+} from '../../src-async/values/sql-lexer.ts'
 import { SliceContext } from './slice-context.ts'
 
 /** PEP 249's words. `format` is `pyformat` under another name; `$1` is understood in every style. */
