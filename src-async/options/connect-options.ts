@@ -5,7 +5,7 @@
 import { ProgrammingError } from '../errors/tree.ts'
 import { clip, type Layer } from './keywords.ts'
 import { nearest } from './nearest.ts'
-import type { SslMode, TargetSessionAttrs } from './session-options.ts'
+import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
 
 /** Options of `connect()`. Each is stronger than the DSN, and the DSN than the service file and the environment. */
@@ -60,6 +60,20 @@ export interface ConnectOptions {
   readonly sslpassword?: string
   /** Path of revoked certificates. */
   readonly sslcrl?: string
+  /** `direct` begins with TLS without asking first: PostgreSQL 17 and later, sslmode require or stronger. */
+  readonly sslnegotiation?: 'postgres' | 'direct'
+  /**
+   * Whether SCRAM authentication is tied to the TLS connection, so that nobody in between can pass it on. Default prefer.
+   */
+  readonly channelBinding?: ChannelBinding
+  /** Methods the server may ask for, `scram-sha-256,none`, or may not, `!password,!md5`. Default: any. */
+  readonly requireAuth?: string
+  /** Oldest protocol to accept. Default 3.0. */
+  readonly minProtocolVersion?: ProtocolVersion | 'latest'
+  /** Newest protocol to ask for; 3.2 has longer cancel keys, and poolers may refuse it. Default 3.0. */
+  readonly maxProtocolVersion?: ProtocolVersion | 'latest'
+  /** A bearer token for servers that ask for OAuth, or a function that gets one anew for each connection. */
+  readonly oauthToken?: string | (() => string | Promise<string>)
   /** Server settings for the session, sent at its start; they are what RESET goes back to. */
   readonly serverSettings?: Readonly<Record<string, string | number | boolean>>
   /** What `pg_stat_activity` shows. */
@@ -96,6 +110,12 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions, readonly [Check, keyword?: 
   sslkey: [text, 'sslkey'],
   sslpassword: [text, 'sslpassword'],
   sslcrl: [text, 'sslcrl'],
+  sslnegotiation: [text, 'sslnegotiation'],
+  channelBinding: [text, 'channel_binding'],
+  requireAuth: [text, 'require_auth'],
+  minProtocolVersion: [text, 'min_protocol_version'],
+  maxProtocolVersion: [text, 'max_protocol_version'],
+  oauthToken: [textOrFunction],
   serverSettings: [settings],
   applicationName: [text, 'application_name'],
   targetSessionAttrs: [text, 'target_session_attrs'],

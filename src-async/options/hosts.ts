@@ -71,7 +71,7 @@ export function defaultAddresses(port: number, platform: NodeJS.Platform): HostA
 }
 
 /** The same list in random order, for `load_balance_hosts=random`. */
-export function shuffled(addresses: readonly HostAddress[]): HostAddress[] {
+export function shuffled<T>(addresses: readonly T[]): T[] {
   const result = [...addresses]
   for (let last = result.length - 1; last > 0; last--) {
     const other = Math.floor(Math.random() * (last + 1))

@@ -99,20 +99,17 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   load_balance_hosts: ['disable', 'random'],
   sslcertmode: ['disable', 'allow', 'require'],
   sslnegotiation: ['postgres', 'direct'],
+  sslsni: ['0', '1'],
+  min_protocol_version: ['3.0', '3.2', 'latest'],
+  max_protocol_version: ['3.0', '3.2', 'latest'],
   target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
 }
 
 /** What may be given because it asks for nothing this client does not do. Any other value of these is refused. */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
-  channel_binding: ['disable', 'prefer'],
   gssencmode: ['disable', 'prefer'],
   sslcertmode: ['disable', 'allow'],
-  sslnegotiation: ['postgres'],
-  sslsni: ['1'],
-  min_protocol_version: ['3.0'],
-  max_protocol_version: ['3.0', '3.2', 'latest'],
   replication: ['0', 'off', 'no', 'false'],
-  require_auth: [],
   requirepeer: [],
   scram_client_key: [],
   scram_server_key: [],

@@ -5,6 +5,7 @@
  */
 import { resolve } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
+import { resolveAuth } from './auth-options.ts'
 import { checkOptions, type ConnectOptions, optionsLayer } from './connect-options.ts'
 import { type Dsn, parseDsn, parseHostList } from './dsn.ts'
 import {
@@ -16,7 +17,7 @@ import {
   systemUser,
   type Variables,
 } from './environment.ts'
-import { defaultAddresses, type HostSpec, parsePort, shuffled, spreadPorts, toAddress } from './hosts.ts'
+import { defaultAddresses, type HostSpec, parsePort, spreadPorts, toAddress } from './hosts.ts'
 import { checkKeywords, clip, type Layer, type Lookup } from './keywords.ts'
 import { readPassword } from './passfile.ts'
 import { readService } from './service-file.ts'
@@ -75,15 +76,23 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
 }
 
 /**
- * The options with what a password function gives, waited for, in its place: for faces that can wait. Called for each
+ * The options with what the functions for password and token give, waited for, in its place: for faces that can wait. Called for each
  * connection, so that short-lived passwords stay fresh.
  */
 export async function awaitPassword(options: ConnectOptions): Promise<ConnectOptions> {
-  const { password } = options
-  if (typeof password !== 'function') return options
-  const settled: unknown = await password()
-  // Handed on as a function, so that a wrong type is refused in one place.
-  return { ...options, password: () => settled as string }
+  const { password, oauthToken } = options
+  if (typeof password !== 'function' && typeof oauthToken !== 'function') return options
+  const settled: { password?: () => string; oauthToken?: () => string } = {}
+  // Handed on as functions, so that a wrong type is refused in one place.
+  if (typeof password === 'function') {
+    const given = await password()
+    settled.password = () => given
+  }
+  if (typeof oauthToken === 'function') {
+    const given = await oauthToken()
+    settled.oauthToken = () => given
+  }
+  return { ...options, ...settled }
 }
 
 function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
@@ -124,7 +133,8 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
   const database = lookup('dbname') ?? user
   const hasTcp = hosts.some((host) => host.kind === 'tcp')
   const session: SessionOptions = {
-    hosts: lookup('load_balance_hosts') === 'random' ? shuffled(hosts) : hosts,
+    hosts,
+    isLoadBalanced: lookup('load_balance_hosts') === 'random',
     user,
     password: resolvePassword(options, lookup, { hosts, database, user }, environment),
     database,
@@ -133,6 +143,8 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
     connectTimeoutMs: resolveConnectTimeout(options, lookup),
     targetSessionAttrs: (lookup('target_session_attrs') ?? 'any') as TargetSessionAttrs,
     keepAliveMs: resolveKeepAlive(lookup),
+    ...resolveAuth(lookup),
+    oauthToken: resolveToken(options.oauthToken),
   }
   return checkZeroBytes(session)
 }
@@ -212,19 +224,23 @@ function resolvePassword(
   query: { hosts: readonly HostAddress[]; database: string; user: string },
   environment: Environment,
 ): string | null {
-  if (typeof options.password === 'function') return callPassword(options.password)
+  if (typeof options.password === 'function') return callForSecret(options.password, 'password')
   const password = lookup('password')
   if (password !== undefined) return password
   const path = lookup('passfile') ?? defaultPassfile(environment)
   return path === null ? null : readPassword(path, query, environment.platform)
 }
 
-function callPassword(source: () => unknown): string | null {
-  const password = source()
-  if (typeof password === 'string') return password === '' ? null : password
-  const found = password instanceof Promise ? 'a promise' : typeof password
-  throw new ProgrammingError(`option password: the function gave ${found}, expected a string`, {
-    hint: 'a blocking connection cannot wait for a promise: get the password first',
+function resolveToken(source: ConnectOptions['oauthToken']): string | null {
+  return typeof source === 'function' ? callForSecret(source, 'oauthToken') : source || null
+}
+
+function callForSecret(source: () => unknown, name: string): string | null {
+  const secret = source()
+  if (typeof secret === 'string') return secret === '' ? null : secret
+  const found = secret instanceof Promise ? 'a promise' : typeof secret
+  throw new ProgrammingError(`option ${name}: the function gave ${found}, expected a string`, {
+    hint: `a blocking connection cannot wait for a promise: get the ${name} first`,
   })
 }
 
@@ -284,10 +300,11 @@ function veil(secret: string | null): string | null {
 /** Printing a session's options shows that there is a password, not which. The hook does not cross to the worker. */
 function hideSecrets(session: SessionOptions): SessionOptions {
   const inspect = () => {
-    const { password, tls } = session
+    const { password, tls, oauthToken = null } = session
     return {
       ...session,
       password: veil(password),
+      oauthToken: veil(oauthToken),
       tls: { ...tls, key: veil(tls.key), keyPassphrase: veil(tls.keyPassphrase) },
     }
   }

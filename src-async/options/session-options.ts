@@ -27,7 +27,24 @@ export interface TlsOptions {
   readonly revocationList: string | null
   readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
   readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
+  /** `direct` begins with TLS, without asking (PostgreSQL 17 and later). Missing means postgres. */
+  readonly negotiation?: 'postgres' | 'direct'
+  /** False hides the host's name from who listens. Missing means true. */
+  readonly sendsServerName?: boolean
 }
+
+export type ChannelBinding = 'disable' | 'prefer' | 'require'
+
+/** Names of libpq's `require_auth`; `none` is a server that asks for nothing. */
+export type AuthMethod = 'password' | 'md5' | 'gss' | 'sspi' | 'scram-sha-256' | 'oauth' | 'none'
+
+/** The methods that are allowed, or, negated, those that are not. */
+export interface RequiredAuth {
+  readonly methods: readonly AuthMethod[]
+  readonly isNegated: boolean
+}
+
+export type ProtocolVersion = '3.0' | '3.2'
 
 export interface SessionOptions {
   /** Tried in order. Never empty. */
@@ -47,4 +64,16 @@ export interface SessionOptions {
    * for no probes.
    */
   readonly keepAliveMs?: number | null
+  /** Missing means prefer. */
+  readonly channelBinding?: ChannelBinding
+  /** null, or missing: the server may ask for what it likes. */
+  readonly requireAuth?: RequiredAuth | null
+  /** Missing means 3.0. */
+  readonly minProtocolVersion?: ProtocolVersion
+  /** Missing means 3.0: a pooler may refuse more. */
+  readonly maxProtocolVersion?: ProtocolVersion
+  /** A bearer token for servers that ask for one. */
+  readonly oauthToken?: string | null
+  /** Whether the hosts, and the addresses of each, are tried in random order. */
+  readonly isLoadBalanced?: boolean
 }

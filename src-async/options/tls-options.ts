@@ -59,6 +59,10 @@ export function resolveTls(
   const rootKeyword = lookup('sslrootcert')
   const useSystemRoots = settings.ca === undefined && rootKeyword === 'system'
   let mode = settings.mode ?? modeOf(lookup, useSystemRoots)
+  const negotiation = (lookup('sslnegotiation') ?? 'postgres') as 'postgres' | 'direct'
+  if (negotiation === 'direct' && ['disable', 'allow', 'prefer'].includes(mode)) {
+    throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslnegotiation=direct: use require or stronger`)
+  }
   if (mode === 'disable') return NO_TLS
   if (useSystemRoots && mode !== 'verify-full') {
     throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslrootcert=system: use verify-full`, {
@@ -78,6 +82,8 @@ export function resolveTls(
     revocationList:
       settings.crl === undefined ? readRevocations(lookup, environment) : readPem(settings.crl, 'ssl.crl'),
     ...versionsOf(settings, lookup),
+    negotiation,
+    sendsServerName: lookup('sslsni') !== '0',
   }
 }
 

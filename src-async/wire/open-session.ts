@@ -7,10 +7,12 @@ import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
+import { shuffled } from '../options/hosts.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from '../options/session-options.ts'
 import { addressName, reasonOf, unreachable } from './connect-errors.ts'
 import { Deadline } from './deadline.ts'
 import type { SessionEvents } from './operations.ts'
+import type { Channel } from './protocol/authentication.ts'
 import { Session } from './session.ts'
 import { mismatch } from './target-session.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
@@ -20,6 +22,9 @@ const CANNOT_CONNECT_NOW = '57P03'
 const INVALID_PASSWORD = '28P01'
 /** How long a server that is not the wanted one gets to say goodbye. */
 const DISMISS_TIMEOUT_MS = 1000
+
+/** Nobody listens within a process. */
+const EMBEDDED: Channel = { serverCertificate: null, isPrivate: true }
 
 type NetworkHost = Exclude<HostAddress, { kind: 'pglite' }>
 
@@ -37,7 +42,8 @@ interface Errand {
  */
 export async function openSession(options: SessionOptions, events: SessionEvents): Promise<Session> {
   const deadline = Deadline.after(options.connectTimeoutMs)
-  const { hosts, targetSessionAttrs = 'any' } = options
+  const { targetSessionAttrs = 'any', isLoadBalanced = false } = options
+  const hosts = isLoadBalanced ? shuffled(options.hosts) : options.hosts
   const open = (wanted: TargetSessionAttrs, time: Deadline): Promise<Session> =>
     firstOf(hosts, time, (host, share) => openHost(host, { options, events, wanted }, share))
   if (targetSessionAttrs !== 'prefer-standby') return open(targetSessionAttrs, deadline)
@@ -73,7 +79,8 @@ function isWorthAnotherHost(error: unknown): boolean {
 
 async function openHost(host: HostAddress, errand: Errand, deadline: Deadline): Promise<Session> {
   if (host.kind === 'pglite') return openEmbedded(host, errand, deadline)
-  const targets = await resolve(host, deadline)
+  const found = await resolve(host, deadline)
+  const targets = errand.options.isLoadBalanced === true ? shuffled(found) : found
   return firstOf(targets, deadline, (target, share) => openTarget(target, errand, share))
 }
 
@@ -132,7 +139,7 @@ async function attempt(
       progress.isPlain = !transport.isSecure
       const route = { target, isSecure: transport.isSecure, tls: options.tls }
       const session = new Session(transport, route, events)
-      await session.startUp(options)
+      await session.startUp(options, channelOf(transport))
       await requireWanted(session, target, errand.wanted)
       return session
     })
@@ -141,6 +148,11 @@ async function attempt(
     opened?.destroy()
     throw connectError(target, error)
   }
+}
+
+function channelOf(transport: SocketTransport): Channel {
+  const { serverCertificate, isSecure, target } = transport
+  return { serverCertificate, isPrivate: isSecure || target.kind === 'unix' }
 }
 
 async function openEmbedded(
@@ -153,7 +165,7 @@ async function openEmbedded(
   const transport = await openPgliteTransport(host.dataDirectory)
   try {
     const session = new Session(transport, null, errand.events)
-    await deadline.race(() => session.startUp(errand.options))
+    await deadline.race(() => session.startUp(errand.options, EMBEDDED))
     await requireWanted(session, host, errand.wanted)
     return session
   } catch (error) {

@@ -6,6 +6,7 @@
 import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
 import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
 import type { CancelRoute } from './cancel.ts'
+import { deriveKey } from './derive-key.ts'
 import { Canceller, type CancelSite } from './canceller.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { CopyOutState } from './copy-out-state.ts'
@@ -40,6 +41,7 @@ import type {
   SimpleQueryRequest,
   TransactionStatus,
 } from './operations.ts'
+import type { Channel } from './protocol/authentication.ts'
 import { Conversation } from './protocol/conversation.ts'
 import { describe } from './protocol/describe.ts'
 import { holdsLine, type Exchange } from './protocol/exchange.ts'
@@ -92,6 +94,11 @@ export class Session implements Operations, TransportEvents {
     this.#copy = new CopyInState(this.#conversation, transport)
     this.#copyOut = new CopyOutState(transport)
     this.#canceller = new Canceller(this.#conversation, cancelRoute, this.#cancelSite())
+    this.#conversation.link.wake = () => {
+      const error = this.#conversation.resume()
+      if (error === null) this.#flush()
+      else this.#breakOff(error)
+    }
     transport.listen(this)
   }
 
@@ -125,9 +132,9 @@ export class Session implements Operations, TransportEvents {
   }
 
   /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
-  async startUp(request: StartupRequest): Promise<void> {
+  async startUp(request: StartupRequest, channel: Channel): Promise<void> {
     this.#canceller.key = await new Promise<BackendKey>((resolve, reject) => {
-      this.#conversation.start(startup(this.#conversation.link, request), false, resolve, reject)
+      this.#conversation.start(startup(this.#conversation.link, request, channel, deriveKey), false, resolve, reject)
       this.#flush()
     })
     this.#lifecycle.move('ready')

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DbError, NotSupportedError, ProgrammingError, ClientConfigurationError } from '../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../src-async/options/connect-options.ts'
-import { resolveOptions } from '../../src-async/options/options.ts'
+import { awaitPassword, resolveOptions } from '../../src-async/options/options.ts'
 import type { HostAddress } from '../../src-async/options/session-options.ts'
 
 /** No files in this home, so that the machine's own do not matter. */
@@ -224,12 +224,11 @@ describe('where, who and what', () => {
     expect(resolveSession('postgres://host').user).not.toBe('')
   })
 
-  test('hosts in random order are the same hosts', () => {
-    const hosts = Array.from({ length: 20 }, (_, index) => `h${index}`)
-    const resolved = resolveSession('', { host: hosts, user: 'u', loadBalanceHosts: 'random' }).hosts
-    const names = resolved.map((host) => (host.kind === 'tcp' ? host.host : ''))
-    expect(names.toSorted()).toEqual(hosts.toSorted())
-    expect(names).not.toEqual(hosts)
+  test('hosts are tried in random order by whoever opens the session, each time anew', () => {
+    const { hosts, isLoadBalanced } = resolveSession('', { host: 'a,b', user: 'u', loadBalanceHosts: 'random' })
+    expect(hosts.map((host) => (host.kind === 'tcp' ? host.host : ''))).toEqual(['a', 'b'])
+    expect(isLoadBalanced).toBe(true)
+    expect(resolveSession('postgres://u@h').isLoadBalanced).toBe(false)
   })
 })
 
@@ -349,13 +348,8 @@ describe('libpq keywords', () => {
 
   test.each([
     ['gssencmode', 'require', 'PGGSSENCMODE'],
-    ['channel_binding', 'require', 'PGCHANNELBINDING'],
-    ['require_auth', 'scram-sha-256', 'PGREQUIREAUTH'],
     ['requirepeer', 'postgres', 'PGREQUIREPEER'],
     ['sslcertmode', 'require', 'PGSSLCERTMODE'],
-    ['sslnegotiation', 'direct', 'PGSSLNEGOTIATION'],
-    ['sslsni', '0', 'PGSSLSNI'],
-    ['min_protocol_version', '3.2', 'PGMINPROTOCOLVERSION'],
     ['replication', 'database', null],
     ['scram_client_key', 'c2VjcmV0', null],
     ['scram_server_key', 'c2VjcmV0', null],
@@ -380,11 +374,58 @@ describe('libpq keywords', () => {
     ['load_balance_hosts', 'yes'],
     ['sslnegotiation', 'late'],
     ['sslcertmode', 'x'],
+    ['sslsni', 'yes'],
+    ['min_protocol_version', '3.1'],
+    ['max_protocol_version', '2.0'],
     ['target_session_attrs', 'Primary'],
   ])('%s=%s is not one of its words', (keyword, value) => {
     const error = failure(() => resolveSession(`postgres://u@h?${keyword}=${value}`))
     expect(error).toBeInstanceOf(ClientConfigurationError)
     expect(error.message).toMatch(new RegExp(`^${keyword}: found "${value}", expected one of `))
+  })
+
+  test.each([
+    ['channel_binding=require', { channelBinding: 'require' }],
+    ['channel_binding=disable', { channelBinding: 'disable' }],
+    ['', { channelBinding: 'prefer', requireAuth: null, minProtocolVersion: '3.0', maxProtocolVersion: '3.0' }],
+    ['require_auth=scram-sha-256', { requireAuth: { methods: ['scram-sha-256'], isNegated: false } }],
+    ['require_auth=md5, none', { requireAuth: { methods: ['md5', 'none'], isNegated: false } }],
+    ['require_auth=!password,!md5', { requireAuth: { methods: ['password', 'md5'], isNegated: true } }],
+    ['min_protocol_version=3.2', { minProtocolVersion: '3.2', maxProtocolVersion: '3.2' }],
+    ['max_protocol_version=latest', { minProtocolVersion: '3.0', maxProtocolVersion: '3.2' }],
+    ['sslmode=require&sslnegotiation=direct', { tls: { negotiation: 'direct' } }],
+    ['sslmode=require&sslsni=0', { tls: { sendsServerName: false } }],
+  ] as const)('what is demanded of the server is handed on: %s', (query, expected) => {
+    expect(resolveSession(`postgres://u@h?${query}`)).toMatchObject(expected)
+  })
+
+  test.each([
+    ['require_auth=kerberos', /require_auth: found "kerberos", expected password, md5/],
+    ['require_auth=md5,!none', /require_auth: "md5,!none" mixes/],
+    ['require_auth=!md5,none', /mixes/],
+    ['require_auth=md5,md5', /"md5" is given more than once/],
+    ['require_auth=md5,', /found ""/],
+    ['min_protocol_version=3.2&max_protocol_version=3.0', /3\.2 is above max_protocol_version 3\.0/],
+    ['sslnegotiation=direct', /sslmode prefer is too weak for sslnegotiation=direct/],
+    ['sslnegotiation=direct&sslmode=disable', /sslmode disable is too weak/],
+  ])('and refused when it makes no sense: %s', (query, pattern) => {
+    const error = failure(() => resolveSession(`postgres://u@h?${query}`))
+    expect(error).toBeInstanceOf(ClientConfigurationError)
+    expect(error.message).toMatch(pattern)
+  })
+
+  test('a token comes as it is or from a function, and is never printed', async () => {
+    for (const oauthToken of ['t0ken', () => 't0ken']) {
+      const session = resolveSession('postgres://u@h', { oauthToken })
+      expect(session.oauthToken).toBe('t0ken')
+      expect(inspect(session)).not.toContain('t0ken')
+    }
+    const settled = await awaitPassword({ oauthToken: async () => 't0ken', password: async () => 'p' })
+    expect(resolveSession('postgres://u@h', settled)).toMatchObject({ oauthToken: 't0ken', password: 'p' })
+    expect(failure(() => resolveSession('postgres://u@h', { oauthToken: async () => 'x' })).message).toMatch(
+      /oauthToken: the function gave a promise/,
+    )
+    expect(resolveSession('postgres://u@h').oauthToken).toBeNull()
   })
 
   test.each(['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const)(

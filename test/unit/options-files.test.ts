@@ -234,6 +234,8 @@ describe('TLS', () => {
       revocationList: 'crl',
       minVersion: 'TLSv1.2',
       maxVersion: null,
+      negotiation: 'postgres',
+      sendsServerName: true,
     })
     expect(tls('postgres://h?sslcertmode=disable')).toMatchObject({ certificate: null, key: null })
   })

@@ -2,6 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DbError, OperationalError, ProgrammingError, ProtocolError } from '../../src-async/errors/tree.ts'
 import type { ExecuteManyRequest, ExecuteRequest, Flight } from '../../src-async/wire/operations.ts'
+import { deriveKey } from '../../src-async/wire/derive-key.ts'
+import type { Channel } from '../../src-async/wire/protocol/authentication.ts'
 import { copyIn } from '../../src-async/wire/protocol/copy-in.ts'
 import { describe as describeStatement } from '../../src-async/wire/protocol/describe.ts'
 import { executeMany } from '../../src-async/wire/protocol/execute-many.ts'
@@ -39,6 +41,7 @@ import type { Outcome } from './wire-messages.ts'
 
 const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
 const noBind = new Uint8Array(6)
+const plainChannel: Channel = { serverCertificate: null, isPrivate: false }
 /** A bind body with one parameter, NULL. */
 const oneBind = Buffer.concat([int16(0), int16(1), int32(-1), int16(0)])
 
@@ -480,7 +483,7 @@ describe('start-up', () => {
   test('by trust gives the key, wherever the answer is cut', () => {
     for (let cut = 0; cut <= welcome.length; cut++) {
       const harness = new Harness({ isFresh: true })
-      const outcome = harness.ask((link) => startup(link, request))
+      const outcome = harness.ask((link) => startup(link, request, plainChannel, deriveKey))
       harness.hear(welcome, cut)
       expect(outcome.reply).toEqual({ backendPid: 42, secret: Buffer.from('abcd') })
     }
@@ -488,7 +491,14 @@ describe('start-up', () => {
 
   test('sends user, database, encoding and parameters', () => {
     const harness = new Harness({ isFresh: true })
-    harness.ask((link) => startup(link, { ...request, parameters: { client_encoding: 'LATIN1', search_path: 'x' } }))
+    harness.ask((link) =>
+      startup(
+        link,
+        { ...request, parameters: { client_encoding: 'LATIN1', search_path: 'x' } },
+        plainChannel,
+        deriveKey,
+      ),
+    )
     const text = harness.conversation.takeOutgoing().toString('latin1').slice(8)
     expect(text.split('\0')).toEqual([
       'user',
@@ -506,7 +516,7 @@ describe('start-up', () => {
 
   test('by md5 sends the salted hash', () => {
     const harness = new Harness({ isFresh: true })
-    harness.ask((link) => startup(link, request))
+    harness.ask((link) => startup(link, request, plainChannel, deriveKey))
     harness.conversation.takeOutgoing()
     harness.hear(message('R', 5, Buffer.from([1, 2, 3, 4])))
     // echo -n pu | md5sum; then that text and the salt once more.
@@ -519,7 +529,7 @@ describe('start-up', () => {
     ['a password that was not given', { ...request, password: null }, message('R', 3), /password/],
     ['GSSAPI', request, message('R', 7), /GSSAPI/],
     ['an unknown method', request, message('R', 99), /99/],
-    ['an unknown mechanism', request, message('R', 10, 'OAUTHBEARER\0\0'), /OAUTHBEARER/],
+    ['an unknown mechanism', request, message('R', 10, 'GS2-KRB5\0\0'), /GS2-KRB5/],
     ['mechanisms without an end', request, message('R', 10, 'X'), /ends before/],
     [
       'SCRAM without a proof',
@@ -531,16 +541,16 @@ describe('start-up', () => {
     ['an error that does not call itself final', request, error('28000', 'no'), /no/],
   ])('ends at once for %s', (_, asked, bytes, pattern) => {
     const harness = new Harness({ isFresh: true })
-    const outcome = harness.ask((link) => startup(link, asked))
+    const outcome = harness.ask((link) => startup(link, asked, plainChannel, deriveKey))
     expect(harness.hear(bytes)).toBeInstanceOf(DbError)
     expect((outcome.error as Error).message).toMatch(pattern)
   })
 
-  test('tolerates a server that negotiates the protocol down', () => {
+  test('takes no negotiation from a server that has nothing to negotiate', () => {
     const harness = new Harness({ isFresh: true })
-    const outcome = harness.ask((link) => startup(link, request))
-    harness.hear(Buffer.concat([message('v', 0, 0), welcome]))
-    expect(outcome.error).toBeUndefined()
+    const outcome = harness.ask((link) => startup(link, request, plainChannel, deriveKey))
+    expect(harness.hear(Buffer.concat([message('v', 0x30000, 0), welcome]))).toBeInstanceOf(ProtocolError)
+    expect(outcome.error).toBeInstanceOf(ProtocolError)
   })
 })
 

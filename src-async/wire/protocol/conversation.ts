@@ -9,7 +9,7 @@ import { errorFromServer } from '../../errors/server-error.ts'
 import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
 import type { RowSink } from '../row-sink.ts'
 import { readNotification, readServerMessage, readTransactionStatus } from './backend.ts'
-import { Link, type Exchange } from './exchange.ts'
+import { Link, WOKEN, type Exchange } from './exchange.ts'
 import { Framer, type FrameHandler } from './framer.ts'
 import {
   COPY_DATA,
@@ -135,6 +135,17 @@ export class Conversation implements FrameHandler {
     if (this.#broken !== null) return this.#broken
     try {
       this.#framer.receive(bytes, start, end)
+    } catch (error) {
+      this.breakOff(asProtocolError(error))
+    }
+    return this.#broken
+  }
+
+  /** Resumes the current exchange without a message: what else it waited for is there. Returns as `receive` does. */
+  resume(): DbError | null {
+    if (this.#broken !== null) return this.#broken
+    try {
+      this.#step(WOKEN)
     } catch (error) {
       this.breakOff(asProtocolError(error))
     }

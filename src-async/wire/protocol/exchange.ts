@@ -14,6 +14,9 @@ import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_
 
 export type Exchange<Reply> = Generator<void, Reply, void>
 
+/** `Link.tag` of an exchange that was resumed by `wake`, not by a message. */
+export const WOKEN = 0
+
 const NO_TYPES: readonly number[] = []
 /** No parameter formats, no parameters, no result formats. */
 const EMPTY_BIND = new Uint8Array(6)
@@ -35,6 +38,8 @@ export class Link {
    * in the same flight. Everywhere else a CopyFail outside of COPY would be ignored just the same, but costs bytes.
    */
   needsCopyGuard = false
+  /** Resumes the exchange that waits for something else than a message. Set by the session. */
+  wake: () => void = () => {}
   /** True when requests of later exchanges are already on their way. */
   isFollowed = false
 

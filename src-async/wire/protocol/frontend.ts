@@ -19,7 +19,6 @@ import {
   PARSE,
   PASSWORD,
   PORTAL,
-  PROTOCOL_3_0,
   QUERY,
   SSL_REQUEST_CODE,
   STATEMENT,
@@ -30,9 +29,10 @@ import {
 /** Payload bytes per CopyData message: large enough that its header costs nothing, small enough for any proxy. */
 const COPY_DATA_BYTES = 1 << 18
 
-export function writeStartup(out: ByteWriter, parameters: Iterable<readonly [string, string]>): void {
+/** @param version the protocol's, as in `tags.ts` */
+export function writeStartup(out: ByteWriter, version: number, parameters: Iterable<readonly [string, string]>): void {
   const length = out.reserveInt32()
-  out.int32(PROTOCOL_3_0)
+  out.int32(version)
   for (const [name, value] of parameters) {
     text(out, name, 'a startup parameter name')
     text(out, value, `startup parameter "${name}"`)

@@ -1,43 +1,61 @@
 /**
- * The client's side of SCRAM-SHA-256, without channel binding. Pure: strings in, strings out. The server has to prove
+ * The client's side of SCRAM-SHA-256, with channel binding or without. Pure: strings in, strings out; the password comes
+ * derived already, since that can take seconds. The server has to prove
  * that it knows the password too, so its nonce and its signature are checked. Source of truth: RFC 5802, RFC 7677, and
  * PostgreSQL's habit of leaving the user name empty (it takes the one of the StartupMessage).
  */
-import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
-import { saslprep } from './saslprep.ts'
 
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256'
+export const SCRAM_SHA_256_PLUS = 'SCRAM-SHA-256-PLUS'
 
 /** PostgreSQL's default is 4096. This many take seconds; more is an attack on the client's processor. */
 const MAX_ITERATIONS = 10_000_000
-/** `n,,`: the client has no channel binding. */
-const GS2_HEADER = 'n,,'
-const CHANNEL_BINDING = Buffer.from(GS2_HEADER).toString('base64')
+
+/** What the client says of channel binding: that it has none, that it has but was not offered any, or what it is. */
+export type Binding =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'not-offered' }
+  | { readonly kind: 'bound'; readonly data: Uint8Array }
+
+const GS2_HEADERS = { none: 'n,,', 'not-offered': 'y,,', bound: 'p=tls-server-end-point,,' } as const
+
+/** The server's first message. */
+export interface ScramChallenge {
+  readonly text: string
+  /** Ours, continued. */
+  readonly nonce: string
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
 
 export class ScramClient {
-  readonly #password: string
   readonly #nonce: string
   readonly #firstBare: string
+  readonly #binding: Binding
   #serverSignature: Buffer | null = null
 
   /** The nonce and the user name are parameters for the sake of the RFC's example only. */
-  constructor(password: string, nonce = randomBytes(18).toString('base64'), user = '') {
-    this.#password = password
+  constructor(binding: Binding, nonce = randomBytes(18).toString('base64'), user = '') {
+    this.#binding = binding
     this.#nonce = nonce
     this.#firstBare = `n=${user},r=${nonce}`
   }
 
+  get mechanism(): string {
+    return this.#binding.kind === 'bound' ? SCRAM_SHA_256_PLUS : SCRAM_SHA_256
+  }
+
   firstMessage(): string {
-    return GS2_HEADER + this.#firstBare
+    return GS2_HEADERS[this.#binding.kind] + this.#firstBare
   }
 
   /**
-   * The answer to the server's first message.
-   * @throws ProtocolError when that message is malformed or its nonce does not continue ours; OperationalError when it
+   * @throws ProtocolError when the message is malformed or its nonce does not continue ours; OperationalError when it
    *   asks for too many iterations.
    */
-  respond(serverFirst: string): string {
+  readChallenge(serverFirst: string): ScramChallenge {
     const match = /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/]+={0,2}),i=([0-9]{1,10})(?:,|$)/.exec(serverFirst)
     if (match === null) throw new ProtocolError('SCRAM authentication: the server sent a malformed first message')
     const [, nonce, salt, iterationText] = match as unknown as [string, string, string, string]
@@ -52,15 +70,29 @@ export class ScramClient {
         { hint: 'lower scram_iterations on the server and set the password again' },
       )
     }
-    const salted = pbkdf2Sync(saslprep(this.#password), Buffer.from(salt, 'base64'), iterations, 32, 'sha256')
+    return { text: serverFirst, nonce, salt: Buffer.from(salt, 'base64'), iterations }
+  }
+
+  /**
+   * The answer to the server's first message.
+   * @param salted the password after PBKDF2 with SHA-256 as the challenge says, 32 bytes
+   */
+  respond(challenge: ScramChallenge, salted: Uint8Array): string {
     const clientKey = hmac(salted, 'Client Key')
     const storedKey = createHash('sha256').update(clientKey).digest()
-    const finalBare = `c=${CHANNEL_BINDING},r=${nonce}`
-    const authMessage = `${this.#firstBare},${serverFirst},${finalBare}`
+    const finalBare = `c=${this.#channelBinding()},r=${challenge.nonce}`
+    const authMessage = `${this.#firstBare},${challenge.text},${finalBare}`
     const proof = hmac(storedKey, authMessage)
     for (let i = 0; i < proof.length; i++) proof[i]! ^= clientKey[i]!
     this.#serverSignature = hmac(hmac(salted, 'Server Key'), authMessage)
     return `${finalBare},p=${proof.toString('base64')}`
+  }
+
+  /** The header again, so that a changed one is noticed, and what the connection is bound to. */
+  #channelBinding(): string {
+    const header = Buffer.from(GS2_HEADERS[this.#binding.kind])
+    const data = this.#binding.kind === 'bound' ? [header, this.#binding.data] : [header]
+    return Buffer.concat(data).toString('base64')
   }
 
   /**

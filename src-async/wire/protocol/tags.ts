@@ -51,6 +51,8 @@ export const HEADER_BYTES = 5
 export const MAX_MESSAGE_BYTES = 0x3fffffff
 
 export const PROTOCOL_3_0 = 0x00030000
+/** PostgreSQL 18: cancel keys of any length. */
+export const PROTOCOL_3_2 = 0x00030002
 export const CANCEL_REQUEST_CODE = 80877102
 export const SSL_REQUEST_CODE = 80877103
 

@@ -24,7 +24,7 @@ export class SocketTransport implements Transport {
   readonly target: SocketTarget
   #stream: Socket
   #events: TransportEvents = DEAF
-  #isSecure = false
+  #secured: TLSSocket | null = null
   #error: Error | null = null
   #isClosed = false
   /** A direct write found the peer gone; reading goes on, since its last words may still be unread. */
@@ -76,7 +76,12 @@ export class SocketTransport implements Transport {
   }
 
   get isSecure(): boolean {
-    return this.#isSecure
+    return this.#secured !== null
+  }
+
+  /** The server's, as DER; null without TLS. */
+  get serverCertificate(): Uint8Array | null {
+    return this.#secured?.getPeerX509Certificate()?.raw ?? null
   }
 
   listen(events: TransportEvents): void {
@@ -87,7 +92,7 @@ export class SocketTransport implements Transport {
   secure(start: (socket: Socket) => TLSSocket): TLSSocket {
     const secured = start(this.#stream)
     this.#stream = secured
-    this.#isSecure = true
+    this.#secured = secured
     secured.on('data', (chunk: Buffer) => this.#events.data(chunk, 0, chunk.length))
     this.#attach(secured)
     return secured
@@ -137,7 +142,8 @@ export class SocketTransport implements Transport {
   /** Bytes the kernel took at once. */
   #writeDirectly(bytes: Uint8Array): number {
     const stream = this.#stream
-    if (this.#isSecure || bytes.length > DIRECT_WRITE_BYTES || stream.writableLength > 0 || !stream.writable) return 0
+    if (this.#secured !== null || bytes.length > DIRECT_WRITE_BYTES || stream.writableLength > 0 || !stream.writable)
+      return 0
     // libuv's own handle; -1 on Windows and after closing.
     const handle = (stream as Socket & { _handle?: { readonly fd?: unknown } | null })._handle
     const fd = handle?.fd

@@ -15,6 +15,8 @@ const YES = 0x53 // S
 const NO = 0x4e // N
 const ERROR = 0x45 // E, from a server that cannot even fork, or knows no SSLRequest
 
+const DIRECT_HINT = 'sslnegotiation=direct needs PostgreSQL 17 or later; leave it out for older servers'
+
 /** What one attempt to connect does about TLS. */
 export type TlsUse = 'never' | 'if-offered' | 'always'
 
@@ -42,6 +44,7 @@ export class TlsRefusedError extends OperationalError {}
  */
 export async function negotiateTls(transport: SocketTransport, use: TlsUse, tls: TlsOptions): Promise<void> {
   if (use === 'never') return
+  if (tls.negotiation === 'direct') return handshake(transport, tls)
   const answer = await askForTls(transport)
   if (answer === YES) return handshake(transport, tls)
   if (answer === ERROR) {
@@ -104,7 +107,11 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
       )
       return
     }
-    stream.once('secureConnect', resolve)
+    stream.once('secureConnect', () => {
+      // Without it a server of another protocol could be made to answer (the ALPACA attack).
+      if (tls.negotiation !== 'direct' || stream.alpnProtocol === 'postgresql') resolve()
+      else reject(new TlsRefusedError('sslnegotiation=direct: the server did not agree on ALPN', { hint: DIRECT_HINT }))
+    })
     stream.once('error', fail)
   })
 }
@@ -121,7 +128,7 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
     ALPNProtocols: ['postgresql'],
   }
   // The standard forbids addresses as server names.
-  if (isIP(host) === 0) options.servername = host
+  if (isIP(host) === 0 && tls.sendsServerName !== false) options.servername = host
   if (tls.rootCertificates !== null) options.ca = tls.rootCertificates
   if (tls.certificate !== null) options.cert = tls.certificate
   if (tls.key !== null) options.key = tls.key
@@ -133,10 +140,17 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
 }
 
 function handshakeError(error: Error | null, host: string, tls: TlsOptions): OperationalError {
-  if (error === null) return new TlsRefusedError('the server closed the connection during the TLS handshake')
+  if (error === null || (tls.negotiation === 'direct' && isHangUp(error))) {
+    const hint = tls.negotiation === 'direct' ? { hint: DIRECT_HINT } : {}
+    return new TlsRefusedError('the server closed the connection during the TLS handshake', { ...hint, cause: error })
+  }
   const { code } = error as NodeJS.ErrnoException
   const details = { hint: hintFor(code, host, tls), cause: error }
   return new TlsRefusedError(`the TLS handshake failed: ${error.message}`, details)
+}
+
+function isHangUp(error: Error): boolean {
+  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 function hintFor(code: string | undefined, host: string, tls: TlsOptions): string {

@@ -1,0 +1,254 @@
+/**
+ * From the first authentication request to AuthenticationOk: clear password, MD5, SCRAM-SHA-256 with and without channel
+ * binding, OAUTHBEARER. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
+ * Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow"; RFC 7628.
+ */
+import { createHash } from 'node:crypto'
+import { NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
+import type { AuthMethod, ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
+import { AuthPolicy } from './auth-policy.ts'
+import { serverEndPoint } from './channel-binding.ts'
+import { unexpected, WOKEN, type Exchange, type Link } from './exchange.ts'
+import { writePassword, writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
+import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, type Binding, type ScramChallenge } from './scram.ts'
+import { AUTHENTICATION } from './tags.ts'
+
+/** Derives a key from the password without holding up the thread, and calls back when it is there. */
+export type DeriveKey = (
+  password: string,
+  challenge: ScramChallenge,
+  done: (error: Error | null, key: Uint8Array) => void,
+) => void
+
+export interface Credentials {
+  readonly user: string
+  readonly password: string | null
+  /** Missing means prefer. */
+  readonly channelBinding?: ChannelBinding
+  readonly requireAuth?: RequiredAuth | null
+  readonly oauthToken?: string | null
+}
+
+/** What the way to the server is. */
+export interface Channel {
+  /** The server's certificate as DER; null where there is no TLS. */
+  readonly serverCertificate: Uint8Array | null
+  /** Nobody else can listen: TLS, a Unix socket, the same process. */
+  readonly isPrivate: boolean
+}
+
+const AUTH_OK = 0
+const AUTH_CLEAR = 3
+const AUTH_MD5 = 5
+const AUTH_SASL = 10
+const AUTH_SASL_CONTINUE = 11
+const AUTH_SASL_FINAL = 12
+const OAUTHBEARER = 'OAUTHBEARER'
+/** The only answer a client has to the server's reasons, RFC 7628, section 3.2.3. */
+const OAUTH_ACKNOWLEDGED = '\u0001'
+
+const UNSUPPORTED: Readonly<Record<number, string>> = {
+  2: 'Kerberos V5',
+  6: 'SCM credentials',
+  7: 'GSSAPI',
+  9: 'SSPI',
+}
+const POLICY_NAMES: Readonly<Record<number, AuthMethod>> = { 7: 'gss', 9: 'sspi' }
+
+/** From the current message, the server's first request, up to AuthenticationOk. */
+export function* authenticate(
+  link: Link,
+  credentials: Credentials,
+  channel: Channel,
+  derive: DeriveKey,
+): Exchange<void> {
+  const policy = new AuthPolicy(credentials.channelBinding ?? 'prefer', credentials.requireAuth ?? null)
+  requireTlsForBinding(policy, channel)
+  let isTokenSent = false
+  for (;;) {
+    const method = authenticationStep(link)
+    switch (method) {
+      case AUTH_OK:
+        return policy.accepted()
+      case AUTH_CLEAR:
+        policy.request('password')
+        writePassword(link.out, requirePassword(credentials, 'password'))
+        policy.completed(false)
+        break
+      case AUTH_MD5:
+        policy.request('md5')
+        writePassword(link.out, md5Password(credentials.user, requirePassword(credentials, 'md5'), link.body.copy(4)))
+        policy.completed(false)
+        break
+      case AUTH_SASL:
+        isTokenSent = yield* authenticateBySasl(link, credentials, channel, policy, derive)
+        break
+      case AUTH_SASL_CONTINUE:
+        // A token's refusal. The reasons are for clients that discover issuers; an ErrorResponse for people follows.
+        if (!isTokenSent) throw new ProtocolError('authentication: the server continues what has not begun')
+        writeSaslResponse(link.out, OAUTH_ACKNOWLEDGED)
+        break
+      default: {
+        const name = POLICY_NAMES[method]
+        if (name !== undefined) policy.request(name)
+        throw new NotSupportedError(
+          `the server asks user "${credentials.user}" to authenticate by ${UNSUPPORTED[method] ?? `method ${method}`}, ` +
+            'which is not supported; use scram-sha-256, md5, password or trust in pg_hba.conf',
+        )
+      }
+    }
+    yield
+  }
+}
+
+function requireTlsForBinding(policy: AuthPolicy, channel: Channel): void {
+  if (policy.channelBinding !== 'require' || channel.serverCertificate !== null) return
+  throw new OperationalError('channel_binding=require: there is no TLS to bind to', {
+    hint: 'set sslmode to require or stronger',
+  })
+}
+
+/** @returns whether a token was sent, which the server may still answer with reasons. */
+function* authenticateBySasl(
+  link: Link,
+  credentials: Credentials,
+  channel: Channel,
+  policy: AuthPolicy,
+  derive: DeriveKey,
+): Exchange<boolean> {
+  const offered: string[] = []
+  for (let name = link.body.cstring(); name !== ''; name = link.body.cstring()) offered.push(name)
+  const mayBind = offered.includes(SCRAM_SHA_256_PLUS)
+  if (mayBind && channel.serverCertificate === null) {
+    throw new OperationalError(
+      `the server offers ${SCRAM_SHA_256_PLUS} over a connection without TLS: is TLS stripped?`,
+    )
+  }
+  if (mayBind || offered.includes(SCRAM_SHA_256)) {
+    policy.request('scram-sha-256')
+    const binding = chooseBinding(mayBind, offered.includes(SCRAM_SHA_256), channel, policy)
+    yield* authenticateByScram(link, credentials, binding, derive)
+    policy.completed(binding.kind === 'bound')
+    return false
+  }
+  if (!offered.includes(OAUTHBEARER)) {
+    throw new NotSupportedError(
+      `the server offers only the SASL mechanisms ${offered.join(', ')}; ` +
+        `supported are ${SCRAM_SHA_256_PLUS}, ${SCRAM_SHA_256} and ${OAUTHBEARER}`,
+    )
+  }
+  policy.request('oauth')
+  sendToken(link, credentials, channel)
+  policy.completed(false)
+  return true
+}
+
+/** As libpq does: bound where both can, and told to the server where only we can, so that a stripped offer is noticed. */
+function chooseBinding(mayBind: boolean, mayNotBind: boolean, channel: Channel, policy: AuthPolicy): Binding {
+  const { channelBinding } = policy
+  const { serverCertificate } = channel
+  const isRequired = channelBinding === 'require'
+  if (channelBinding === 'disable' || serverCertificate === null) return { kind: 'none' }
+  if (!mayBind) {
+    if (!isRequired) return { kind: 'not-offered' }
+    throw new OperationalError(`channel_binding=require: the server does not offer ${SCRAM_SHA_256_PLUS}`, {
+      hint: 'it is older than PostgreSQL 11, or a pooler stands in between',
+    })
+  }
+  const data = serverEndPoint(serverCertificate)
+  if (data !== null) return { kind: 'bound', data }
+  if (!isRequired && mayNotBind) return { kind: 'none' }
+  throw new OperationalError(
+    "channel_binding=require: the signature of the server's certificate has no hash to bind to (is it Ed25519?)",
+    { hint: 'give the server a certificate signed with RSA or ECDSA' },
+  )
+}
+
+function* authenticateByScram(
+  link: Link,
+  credentials: Credentials,
+  binding: Binding,
+  derive: DeriveKey,
+): Exchange<void> {
+  const password = requirePassword(credentials, 'scram-sha-256')
+  const scram = new ScramClient(binding)
+  writeSaslInitialResponse(link.out, scram.mechanism, scram.firstMessage())
+  yield* expectAuthentication(link, AUTH_SASL_CONTINUE)
+  const challenge = scram.readChallenge(link.body.utf8(link.body.remaining))
+  const salted = yield* deriveKey(link, password, challenge, derive)
+  writeSaslResponse(link.out, scram.respond(challenge, salted))
+  // A server that skipped this would have proven nothing: AuthenticationOk alone is not enough.
+  yield* expectAuthentication(link, AUTH_SASL_FINAL)
+  scram.verify(link.body.utf8(link.body.remaining))
+}
+
+/** Waits for a thread of the pool: a server may ask for iterations that take seconds. */
+function* deriveKey(link: Link, password: string, challenge: ScramChallenge, derive: DeriveKey): Exchange<Uint8Array> {
+  let outcome: { readonly error: Error | null; readonly key: Uint8Array } | null = null as typeof outcome
+  derive(password, challenge, (error, key) => {
+    outcome = { error, key }
+    link.wake()
+  })
+  yield
+  if (link.tag !== WOKEN || outcome === null) throw unexpected(link, 'SCRAM authentication')
+  if (outcome.error !== null) {
+    throw new OperationalError(`SCRAM authentication: ${outcome.error.message}`, { cause: outcome.error })
+  }
+  return outcome.key
+}
+
+function sendToken(link: Link, credentials: Credentials, channel: Channel): void {
+  const token = credentials.oauthToken ?? null
+  if (token === null || token === '') {
+    throw new OperationalError(`the server asks user "${credentials.user}" for an OAuth token, and none was given`, {
+      hint: 'pass the oauthToken option, a bearer token or a function that gets one',
+    })
+  }
+  // RFC 6750, section 2.1. Anything else could forge further fields of the message.
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
+    throw new OperationalError('option oauthToken: this is no bearer token: it holds characters that none may have')
+  }
+  if (!channel.isPrivate) {
+    throw new OperationalError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
+      hint: 'set sslmode to require or stronger',
+    })
+  }
+  writeSaslInitialResponse(link.out, OAUTHBEARER, `n,,\u0001auth=Bearer ${token}\u0001\u0001`)
+}
+
+function* expectAuthentication(link: Link, wanted: number): Exchange<void> {
+  yield
+  const method = authenticationStep(link)
+  if (method !== wanted) {
+    throw new ProtocolError(`SCRAM authentication: the server sent step ${method} instead of ${wanted}`)
+  }
+}
+
+function authenticationStep(link: Link): number {
+  if (link.tag !== AUTHENTICATION) throw unexpected(link, 'authentication')
+  return link.body.int32()
+}
+
+function requirePassword(credentials: Credentials, method: string): string {
+  if (credentials.password !== null && credentials.password !== '') return credentials.password
+  throw new OperationalError(
+    `the server asks user "${credentials.user}" for a password (method ${method}), and none was given`,
+    { hint: 'pass the password option, set PGPASSWORD, or add a line to the password file' },
+  )
+}
+
+function md5Password(user: string, password: string, salt: Uint8Array): string {
+  const inner = md5(Buffer.from(password + user))
+  return `md5${md5(Buffer.concat([Buffer.from(inner, 'latin1'), salt]))}`
+}
+
+function md5(bytes: Uint8Array): string {
+  try {
+    return createHash('md5').update(bytes).digest('hex')
+  } catch (cause) {
+    throw new OperationalError(
+      'the server asks for an md5 password, and this Node.js has no MD5 (FIPS mode?); use scram-sha-256',
+      { cause },
+    )
+  }
+}
