@@ -30,6 +30,8 @@ export class Listeners<C> implements SessionEvents {
   #hasEnded = false
   /** What listeners are handed; set once the connection is made. */
   connection: C | null = null
+  /** Who hears of everything in this one's place for a while: the listeners of a pool's lease. */
+  deputy: Listeners<unknown> | null = null
 
   /** @returns whether it is the channel's first, so that LISTEN is due. */
   add(channel: string, listener: NotificationListener<C>): boolean {
@@ -73,7 +75,18 @@ export class Listeners<C> implements SessionEvents {
     this.#loggers.clear()
   }
 
+  /** Listeners for a lease of this connection: those for notices and queries are with them from the start. */
+  lend(connection: unknown): Listeners<unknown> {
+    const deputy = new Listeners<unknown>()
+    deputy.connection = connection
+    for (const listener of this.#notices) deputy.notices.add(listener as NoticeListener<unknown>)
+    for (const logger of this.#loggers) deputy.loggers.add(logger)
+    this.deputy = deputy
+    return deputy
+  }
+
   notice(fields: ServerMessageFields): void {
+    if (this.deputy !== null) return this.deputy.notice(fields)
     const { connection } = this
     if (connection === null || this.#notices.size === 0) return
     const notice = warningFromServer(fields)
@@ -81,6 +94,7 @@ export class Listeners<C> implements SessionEvents {
   }
 
   notification(notification: Notification): void {
+    if (this.deputy !== null) return this.deputy.notification(notification)
     const { connection } = this
     const listeners = this.#channels.get(notification.channel)
     if (connection === null || listeners === undefined) return
@@ -94,6 +108,7 @@ export class Listeners<C> implements SessionEvents {
     const { connection } = this
     if (connection === null || this.#hasEnded) return
     this.#hasEnded = true
+    this.deputy?.closed()
     for (const listener of [...this.#terminations]) call(() => listener(connection))
   }
 

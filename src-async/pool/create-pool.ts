@@ -1,0 +1,22 @@
+/** Opens a pool: checks what it is asked for, then opens the first connections. */
+import { Pool } from './pool.ts'
+import { type PoolOptions, readConnectArguments, readPoolOptions } from './pool-options.ts'
+
+/**
+ * Opens a pool of connections.
+ * @param dsn as for `connect`
+ * @param options of the pool and of each connection
+ * @returns the pool, with `minSize` connections open
+ * @throws ProgrammingError for options that are wrong or contradict each other; as `connect`, for the first connections.
+ * @example
+ *   await using pool = await createPool('postgres://localhost/shop', { maxSize: 20 })
+ *   const items = await pool.fetch('select * from item where price < $1', [10])
+ *   await pool.withConnection((con) => con.transaction(async () => { … }))
+ */
+export async function createPool(dsn?: string | PoolOptions, options?: PoolOptions): Promise<Pool> {
+  const given = (typeof dsn === 'string' ? options : (dsn ?? options)) ?? {}
+  const connect = readConnectArguments(dsn, options, given.connect !== undefined)
+  const pool = new Pool(readPoolOptions(given, connect.isEmbedded), connect)
+  await pool.start()
+  return pool
+}

@@ -1,0 +1,290 @@
+/**
+ * A connection lent out. The holder gets a `Connection` of its own over a `LeasedSession`, which passes every operation on
+ * until the lease ends and refuses all of them from then on, those of its statements, cursors and transactions too: they
+ * all end here. It also knows what the pool must know of a lease: what still runs, how much was run.
+ */
+import { InterfaceError } from '../errors/tree.ts'
+import { Connection, engineOf } from '../connection.ts'
+import { Engine } from '../engine.ts'
+import type { FlowContext } from '../flows/flow-context.ts'
+import type {
+  AwaitNotificationReply,
+  AwaitNotificationRequest,
+  ClosePortalRequest,
+  CloseRequest,
+  CloseStatementsRequest,
+  CopyInDataRequest,
+  CopyInEndReply,
+  CopyInEndRequest,
+  CopyInStartRequest,
+  CopyOutReadReply,
+  CopyOutReadRequest,
+  CopyOutStartReply,
+  CopyOutStartRequest,
+  DescribeReply,
+  DescribeRequest,
+  ExecuteManyReply,
+  ExecuteManyRequest,
+  ExecuteReply,
+  ExecuteRequest,
+  FetchPortalRequest,
+  Nothing,
+  OperationName,
+  Operations,
+  ReplyOf,
+  RequestOf,
+  SimpleQueryReply,
+  SimpleQueryRequest,
+  TransactionStatus,
+} from '../wire/operations.ts'
+
+type Performer<N extends OperationName> = (request: RequestOf<N>) => Promise<ReplyOf<N>>
+
+/** A session for as long as the lease lasts. */
+export class LeasedSession implements Operations {
+  readonly #session: Operations
+  readonly #onClosed: () => void
+  #endedBecause: string | undefined
+  #running = 0
+  #statements = 0
+  #isInCopy = false
+  #whenQuiet: (() => void)[] = []
+
+  /** @param onClosed called when the session turns out to be closed, by whomever; perhaps more than once */
+  constructor(session: Operations, onClosed: () => void) {
+    this.#session = session
+    this.#onClosed = onClosed
+  }
+
+  /** Ends the lease: what runs runs on, nothing new is taken. */
+  end(because: string): void {
+    this.#endedBecause ??= because
+  }
+
+  /** How many statements were begun. */
+  get statements(): number {
+    return this.#statements
+  }
+
+  /** Whether a COPY was begun and not ended: the session can do nothing else then. */
+  get isInCopy(): boolean {
+    return this.#isInCopy
+  }
+
+  /** Whether an operation waits for its answer. */
+  get isRunning(): boolean {
+    return this.#running > 0
+  }
+
+  /** Resolves when nothing runs. */
+  async quiet(): Promise<void> {
+    while (this.#running > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  }
+
+  get isClosed(): boolean {
+    return this.#endedBecause !== undefined || this.#session.isClosed
+  }
+
+  get closedReason(): string | undefined {
+    return this.#endedBecause ?? this.#session.closedReason
+  }
+
+  /** Of a former lease nothing is told: the transaction may be another's. */
+  get transactionStatus(): TransactionStatus {
+    return this.#endedBecause === undefined ? this.#session.transactionStatus : 'I'
+  }
+
+  get backendPid(): number {
+    return this.#session.backendPid
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#session.parameters
+  }
+
+  get canCancel(): boolean {
+    return this.#endedBecause === undefined && this.#session.canCancel
+  }
+
+  describe(request: DescribeRequest): Promise<DescribeReply> {
+    return this.#pass('describe', request)
+  }
+
+  execute(request: ExecuteRequest): Promise<ExecuteReply> {
+    return this.#pass('execute', request, 1)
+  }
+
+  executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
+    return this.#pass('executeMany', request, 1)
+  }
+
+  simpleQuery(request: SimpleQueryRequest): Promise<SimpleQueryReply> {
+    return this.#pass('simpleQuery', request, 1)
+  }
+
+  fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
+    return this.#pass('fetchPortal', request, request.open === null ? 0 : 1)
+  }
+
+  closePortal(request: ClosePortalRequest): Promise<Nothing> {
+    return this.#pass('closePortal', request)
+  }
+
+  closeStatements(request: CloseStatementsRequest): Promise<Nothing> {
+    return this.#pass('closeStatements', request)
+  }
+
+  async copyInStart(request: CopyInStartRequest): Promise<Nothing> {
+    const reply = await this.#pass('copyInStart', request, 1)
+    this.#isInCopy = true
+    return reply
+  }
+
+  copyInData(request: CopyInDataRequest): Promise<Nothing> {
+    return this.#pass('copyInData', request)
+  }
+
+  copyInEnd(request: CopyInEndRequest): Promise<CopyInEndReply> {
+    return this.#endCopy('copyInEnd', request)
+  }
+
+  async copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
+    const reply = await this.#pass('copyOutStart', request, 1)
+    this.#isInCopy = true
+    return reply
+  }
+
+  async copyOutRead(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
+    const reply = await this.#pass('copyOutRead', request)
+    if (reply.tag !== null) this.#isInCopy = false
+    return reply
+  }
+
+  copyOutEnd(request: Nothing): Promise<Nothing> {
+    return this.#endCopy('copyOutEnd', request)
+  }
+
+  awaitNotification(request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
+    return this.#pass('awaitNotification', request)
+  }
+
+  cancel(request: Nothing): Promise<Nothing> {
+    return this.#pass('cancel', request)
+  }
+
+  /** Closes the connection itself; the pool gets another. After the lease it is no longer the holder's to close. */
+  async close(request: CloseRequest): Promise<Nothing> {
+    if (this.#endedBecause !== undefined) return {}
+    try {
+      return await this.#session.close(request)
+    } finally {
+      this.#onClosed()
+    }
+  }
+
+  async #endCopy<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ReplyOf<N>> {
+    // What is refused after the lease has ended ends no COPY.
+    const isTaken = this.#endedBecause === undefined
+    try {
+      return await this.#pass(operation, request)
+    } finally {
+      if (isTaken) this.#isInCopy = false
+    }
+  }
+
+  #pass<N extends OperationName>(operation: N, request: RequestOf<N>, statements = 0): Promise<ReplyOf<N>> {
+    if (this.#endedBecause !== undefined) return Promise.reject(new InterfaceError(this.#endedBecause))
+    this.#running += 1
+    this.#statements += statements
+    const session = this.#session
+    // Called at once and not after an await: a request's bytes are only lent until this returns.
+    const reply = (session[operation] as Performer<N>).call(session, request)
+    reply.then(this.#settled, this.#settled)
+    return reply
+  }
+
+  readonly #settled = (): void => {
+    this.#running -= 1
+    if (this.#session.isClosed) this.#onClosed()
+    if (this.#running > 0 || this.#whenQuiet.length === 0) return
+    const waiting = this.#whenQuiet
+    this.#whenQuiet = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** The holder's connection: leaving an `await using` scope gives it back. */
+class LeasedConnection extends Connection {
+  readonly #giveBack: (connection: Connection) => Promise<void>
+
+  constructor(engine: Engine, giveBack: (connection: Connection) => Promise<void>) {
+    super(engine)
+    this.#giveBack = giveBack
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    return this.#giveBack(this)
+  }
+}
+
+/** What a lease is made with. */
+export interface LeaseTerms {
+  /** The pool's own connection, which the holder does not see. */
+  readonly connection: Connection
+  /** Called when the connection turns out to be closed. */
+  onClosed(): void
+  giveBack(connection: Connection): Promise<void>
+  /** The stack of the call that acquired, where leases are tracked. */
+  readonly place: string | null
+}
+
+/** One lending of one connection. */
+export class Lease {
+  readonly connection: Connection
+  readonly session: LeasedSession
+  readonly place: string | null
+  readonly sinceMs = performance.now()
+  readonly #listeners: Listeners<unknown>
+  readonly #deputy: Listeners<unknown>
+  #isOver = false
+
+  constructor({ connection, onClosed, giveBack, place }: LeaseTerms) {
+    const { session, context, commandTimeoutMs, listeners } = engineOf(connection)
+    this.session = new LeasedSession(session, onClosed)
+    // Statements and codecs are the connection's, transactions the lease's: a function given to `transaction()` that ends
+    // after the lease must find its own scope, not the next holder's.
+    const own: FlowContext = {
+      ...context,
+      state: this.session,
+      scopeBegin: null,
+      scopeDepth: 0,
+      isPipelining: false,
+      deadlineMs: Infinity,
+      firstFailure: null,
+    }
+    this.#listeners = listeners
+    this.#deputy = listeners.lend(null)
+    this.connection = new LeasedConnection(new Engine(this.session, own, commandTimeoutMs, this.#deputy), giveBack)
+    this.#deputy.connection = this.connection
+    this.place = place
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Ends it: from now on the holder's connection, and all that was made with it, refuses, and its listeners are deaf. */
+  end(because = 'the connection has been released back to the pool'): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.session.end(because)
+    this.#deputy.clear()
+    if (this.#listeners.deputy === this.#deputy) this.#listeners.deputy = null
+  }
+
+  /** Leaves the listeners for notices and queries to the connection, for all leases to come. */
+  bequeathListeners(): void {
+    for (const listener of this.#deputy.notices) this.#listeners.notices.add(listener)
+    for (const logger of this.#deputy.loggers) this.#listeners.loggers.add(logger)
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * What `createPool` takes, checked: the pool's own options here, those of each connection by `options/`. A pool's
+ * numbers have defaults that adapt to each other, so that no one option contradicts a default.
+ */
+import type { Connection } from '../connection.ts'
+import { ProgrammingError } from '../errors/tree.ts'
+import { checkOptions, type ConnectOptions } from '../options/connect-options.ts'
+import { resolveOptions } from '../options/options.ts'
+
+/** What the pool was doing by itself when something failed. */
+export type PoolActivity = 'connect' | 'health check' | 'reset'
+
+/** Functions of the program the pool calls. */
+export interface PoolHooks {
+  /** Opens a connection, in place of `connect`: for cloud connectors and short-lived credentials. */
+  readonly connect?: (dsn: string | undefined, options: ConnectOptions) => Promise<Connection>
+  /** Called once with each new connection: codecs, types. Settings made here last one lease; see `serverSettings`. */
+  readonly init?: (connection: Connection) => unknown
+  /** Called with the connection at each acquire, before it is handed out. */
+  readonly setup?: (connection: Connection) => unknown
+  /** Called at each release, after the ROLLBACK of an open transaction, in place of the reset query. */
+  readonly reset?: (connection: Connection) => unknown
+  /** Told of failures that no call of the program sees: the pool has dealt with them. */
+  readonly onError?: (error: unknown, during: PoolActivity) => void
+}
+
+/** Options of `createPool`; the rest are those of each connection. Times are milliseconds; null or 0: no limit. */
+export interface PoolOptions extends ConnectOptions, PoolHooks {
+  /** Connections the pool opens at once and keeps. Default 1, or `maxSize` if that is less. */
+  readonly minSize?: number
+  /** Most connections at a time. Default 10, or `minSize` if that is more. */
+  readonly maxSize?: number
+  /** A connection is replaced after so many statements; null or 0: never. Default 50,000. */
+  readonly maxQueries?: number | null
+  /** Time unused after which a connection above `minSize` is closed. Default 300,000. */
+  readonly maxInactiveLifetime?: number | null
+  /** Age at which a connection is replaced, once it is free; up to a tenth less, by chance. Default 3,600,000. */
+  readonly maxLifetime?: number | null
+  /** Time unused after which a connection is asked whether it still lives, before it is handed out. Default 30,000. */
+  readonly healthCheckAfter?: number | null
+  /** Limit of that question. Default 2,000. */
+  readonly healthCheckTimeout?: number
+  /** Limit of `acquire`, all in all. Default 30,000. */
+  readonly acquireTimeout?: number | null
+  /** Limit of what `release` does on the server; a connection that takes longer is dropped. Default 10,000. */
+  readonly resetTimeout?: number | null
+  /** Remembers where each connection was acquired, for the errors that tell who holds them. Default false. */
+  readonly trackLeases?: boolean
+}
+
+/** The pool's options with all defaults; no limit is Infinity. */
+export interface PoolSettings {
+  readonly minSize: number
+  readonly maxSize: number
+  readonly maxQueries: number
+  readonly maxInactiveMs: number
+  readonly maxLifetimeMs: number
+  readonly healthCheckAfterMs: number
+  readonly healthCheckLimitMs: number
+  readonly acquireLimitMs: number
+  readonly resetLimitMs: number
+  readonly trackLeases: boolean
+  readonly hooks: PoolHooks
+}
+
+/** How to open a connection. */
+export interface ConnectArguments {
+  readonly dsn: string | undefined
+  readonly options: ConnectOptions
+  /** The server runs in this process and is the connection: there can be one only, and it must not be replaced. */
+  readonly isEmbedded: boolean
+}
+
+/** Each of the pool's own options and its check. */
+const CHECKS = {
+  minSize: count,
+  maxSize: count,
+  maxQueries: countOrNull,
+  maxInactiveLifetime: checkLimit,
+  maxLifetime: checkLimit,
+  healthCheckAfter: checkLimit,
+  healthCheckTimeout: checkLimit,
+  acquireTimeout: checkLimit,
+  resetTimeout: checkLimit,
+  trackLeases: flag,
+  connect: hook,
+  init: hook,
+  setup: hook,
+  reset: hook,
+  onError: hook,
+} satisfies Record<Exclude<keyof PoolOptions, keyof ConnectOptions>, (value: unknown, name: string) => void>
+
+const POOL_KEYS = Object.keys(CHECKS)
+
+/**
+ * Checks the pool's own options and fills in the rest.
+ * @throws ProgrammingError naming the option.
+ */
+export function readPoolOptions(options: PoolOptions, isEmbedded: boolean): PoolSettings {
+  for (const [name, check] of Object.entries(CHECKS)) {
+    const value = options[name as keyof typeof CHECKS]
+    if (value !== undefined) check(value, name)
+  }
+  const { connect, init, setup, reset, onError } = options
+  return {
+    ...(isEmbedded ? embeddedSizes(options) : { ...checkSizes(options), ...readLifetimes(options) }),
+    healthCheckAfterMs: limit(options.healthCheckAfter, 30_000),
+    healthCheckLimitMs: limit(options.healthCheckTimeout, 2_000),
+    acquireLimitMs: limit(options.acquireTimeout, 30_000),
+    resetLimitMs: limit(options.resetTimeout, 10_000),
+    trackLeases: options.trackLeases ?? false,
+    hooks: {
+      ...(connect && { connect }),
+      ...(init && { init }),
+      ...(setup && { setup }),
+      ...(reset && { reset }),
+      ...(onError && { onError }),
+    },
+  }
+}
+
+/** What decides how many connections there may be, and for how long. */
+type Bounds = Pick<PoolSettings, 'minSize' | 'maxSize' | 'maxQueries' | 'maxInactiveMs' | 'maxLifetimeMs'>
+
+function readLifetimes(options: PoolOptions): Omit<Bounds, 'minSize' | 'maxSize'> {
+  return {
+    maxQueries: limit(options.maxQueries, 50_000),
+    maxInactiveMs: limit(options.maxInactiveLifetime, 300_000),
+    maxLifetimeMs: limit(options.maxLifetime, 3_600_000),
+  }
+}
+
+/** An embedded database is its connection: a second one would be another database, a new one an empty one. */
+function embeddedSizes({ minSize = 1, maxSize = 1 }: PoolOptions): Bounds {
+  if (minSize > 1 || maxSize !== 1) {
+    throw new ProgrammingError('createPool: an embedded PostgreSQL (pglite:) has one connection: maxSize can be 1 only')
+  }
+  return { minSize, maxSize, maxQueries: Infinity, maxInactiveMs: Infinity, maxLifetimeMs: Infinity }
+}
+
+/**
+ * Checks the sizes and gives the one that is missing.
+ * @throws ProgrammingError when the two contradict each other.
+ */
+export function checkSizes(sizes: Pick<PoolOptions, 'minSize' | 'maxSize'>): { minSize: number; maxSize: number } {
+  const { minSize, maxSize } = sizes
+  if (minSize !== undefined) count(minSize, 'minSize')
+  if (maxSize !== undefined) count(maxSize, 'maxSize')
+  if (maxSize === 0) throw new ProgrammingError('option maxSize: expected 1 or more, found 0')
+  const most = maxSize ?? Math.max(10, minSize ?? 0)
+  const least = minSize ?? Math.min(1, most)
+  if (least > most) {
+    throw new ProgrammingError(`option minSize: expected at most maxSize, which is ${most}, found ${least}`)
+  }
+  return { minSize: least, maxSize: most }
+}
+
+/**
+ * Takes apart what `createPool` and `setConnectArgs` are called with.
+ * @throws ProgrammingError for options and DSNs that no connection could be opened with.
+ */
+export function readConnectArguments(
+  dsn: string | PoolOptions | undefined,
+  more: PoolOptions | undefined,
+  hasConnectHook: boolean,
+): ConnectArguments {
+  const given = (typeof dsn === 'string' ? more : (dsn ?? more)) ?? {}
+  checkOptions(given, POOL_KEYS)
+  const entries = Object.entries(given).filter(([name]) => !POOL_KEYS.includes(name))
+  const options = Object.fromEntries(entries) as ConnectOptions
+  const text = typeof dsn === 'string' ? dsn : undefined
+  return { dsn: text, options, isEmbedded: !hasConnectHook && isEmbedded(text, options) }
+}
+
+function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
+  // A password that has to be asked for is asked for when it is needed.
+  const { password, ...rest } = options
+  const known = typeof password === 'function' ? { ...rest, password: '' } : options
+  const { session } = resolveOptions({ options: known, ...(dsn === undefined ? {} : { dsn }) })
+  return session.hosts.some(({ kind }) => kind === 'pglite')
+}
+
+/** A limit as the program gives it, as a number that can be compared; null and 0 are none. */
+export function limit(value: number | null | undefined, preset: number): number {
+  if (value === undefined) return preset
+  return value === null || value === 0 ? Infinity : value
+}
+
+/** @throws ProgrammingError for what is no time limit. */
+export function checkLimit(value: unknown, name: string): void {
+  if (value === null || (typeof value === 'number' && value >= 0)) return
+  throw wrong(name, 'milliseconds, 0 or more, or null', value)
+}
+
+function count(value: unknown, name: string): void {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw wrong(name, 'an integer, 0 or more', value)
+  }
+}
+
+function countOrNull(value: unknown, name: string): void {
+  if (value !== null) count(value, name)
+}
+
+function flag(value: unknown, name: string): void {
+  if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
+}
+
+function hook(value: unknown, name: string): void {
+  if (typeof value !== 'function') throw wrong(name, 'a function', value)
+}
+
+function wrong(name: string, expected: string, value: unknown): ProgrammingError {
+  const found = typeof value === 'number' ? String(value) : value === null ? 'null' : typeof value
+  return new ProgrammingError(`option ${name}: expected ${expected}, found ${found}`)
+}

@@ -1,0 +1,375 @@
+/**
+ * The pool as the program sees it: acquire, release, the short forms, and the end. Which connection goes to whom is decided
+ * in `keeper.ts`; what a holder may do with it in `lease.ts`.
+ */
+import type { CallOptions } from '../call-options.ts'
+import type { Connection, CopyRecordsOptions } from '../connection.ts'
+import { InterfaceError, ProgrammingError } from '../errors/tree.ts'
+import type { Row } from '../values/record.ts'
+import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
+import { Keeper } from './keeper.ts'
+import type { Lease } from './lease.ts'
+import {
+  checkLimit,
+  checkSizes,
+  type ConnectArguments,
+  limit,
+  type PoolActivity,
+  type PoolOptions,
+  type PoolSettings,
+  readConnectArguments,
+} from './pool-options.ts'
+import type { Slot } from './slot.ts'
+import { withLimit } from './time-limit.ts'
+import { Upkeep } from './upkeep.ts'
+
+export interface AcquireOptions {
+  /**
+   * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
+   * `acquireTimeout` unless given.
+   */
+  readonly timeout?: number | null
+  /** Gives up waiting; the call fails with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+export interface ReleaseOptions {
+  /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
+  readonly timeout?: number | null
+}
+
+export interface PoolCloseOptions {
+  /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
+  readonly timeout?: number | null
+}
+
+type Phase = 'open' | 'closing' | 'closed'
+
+const DEFAULT_CLOSE_LIMIT_MS = 10_000
+
+export class Pool {
+  readonly #settings: PoolSettings
+  readonly #keeper: Keeper
+  readonly #upkeep: Upkeep
+  readonly #leases = new WeakMap<Connection, { readonly lease: Lease; readonly slot: Slot }>()
+  #isEmbedded: boolean
+  #phase: Phase = 'open'
+  #closing: Promise<void> | null = null
+
+  /** Made by `createPool`. */
+  constructor(settings: PoolSettings, connect: ConnectArguments) {
+    this.#settings = settings
+    this.#isEmbedded = connect.isEmbedded
+    const report = (error: unknown, during: PoolActivity): void => this.#report(error, during)
+    this.#keeper = new Keeper(settings, connect, report, () => this.#upkeep.refill())
+    const shortestLifeMs = Math.min(settings.maxInactiveMs, settings.maxLifetimeMs)
+    this.#upkeep = new Upkeep(this.#keeper, shortestLifeMs, (error) => report(error, 'connect'))
+  }
+
+  /**
+   * Lends a connection out. Give it back with `release`, or take it with `await using`.
+   * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
+   *   what kept a connection from being opened; InterfaceError when the pool is closed.
+   */
+  async acquire(options: AcquireOptions = {}): Promise<Connection> {
+    return this.#acquire(options, this.acquire)
+  }
+
+  /**
+   * Takes a connection back. What it left behind is undone first: its transaction, locks, cursors, subscriptions and
+   * settings. The connection, and all that was made with it, refuses to be used from the moment of the call. A
+   * connection that was released or closed already is no mistake.
+   * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
+   */
+  async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
+    const lent = this.#leases.get(connection)
+    if (lent === undefined) {
+      throw new InterfaceError('pool.release: the connection is not a member of this pool')
+    }
+    const limitMs = limitOf(options.timeout, this.#settings.resetLimitMs)
+    const { lease, slot } = lent
+    if (lease.isOver) return
+    lease.end()
+    slot.statements += lease.session.statements
+    if (slot.isClosed) return this.#keeper.remove(slot)
+    // One that is in the middle of something cannot be closed politely.
+    if (this.#keeper.isWorn(slot) && !lease.session.isRunning) return void this.#keeper.retire(slot)
+    try {
+      await this.#keeper.cleanse(slot, limitMs)
+    } catch (error) {
+      // The connection is gone and the pool will open another. That is the program's concern only where it is the
+      // program's own hook that failed; the work done on the connection is not undone by it.
+      if (this.#settings.hooks.reset !== undefined) throw error
+      this.#report(error, 'reset')
+    }
+  }
+
+  /**
+   * Lends a connection to a function for as long as its promise is pending.
+   * @returns what the function gives.
+   * @throws what the function throws; as `acquire`, as `release`.
+   */
+  async withConnection<T>(fn: (connection: Connection) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
+    if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
+    const connection = await this.#acquire(options, this.withConnection)
+    let result: T
+    try {
+      result = await fn(connection)
+    } catch (error) {
+      // The function's own error is the news.
+      await this.#releaseQuietly(connection)
+      throw error
+    }
+    await this.release(connection)
+    return result
+  }
+
+  /** As the method of a connection, on any. */
+  async execute(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<string> {
+    return this.#once((connection) => connection.execute(sql, values, options), this.execute)
+  }
+
+  /** As the method of a connection, on any. */
+  async executemany(sql: string, elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
+    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
+  }
+
+  /** As the method of a connection, on any. */
+  async fetch<T = Row>(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<T[]> {
+    return this.#once((connection) => connection.fetch<T>(sql, values, options), this.fetch)
+  }
+
+  /** As the method of a connection, on any. */
+  async fetchrow<T = Row>(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<T | null> {
+    return this.#once((connection) => connection.fetchrow<T>(sql, values, options), this.fetchrow)
+  }
+
+  /** As the method of a connection, on any. */
+  async fetchval<T = unknown>(
+    sql: string,
+    values?: readonly unknown[],
+    column?: number | string,
+    options?: CallOptions,
+  ): Promise<T | null> {
+    return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
+  }
+
+  /** As the method of a connection, on any. */
+  async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
+    return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
+  }
+
+  /** As the method of a connection, on any. */
+  async copyToTable(table: string, options: Parameters<Connection['copyToTable']>[1]): Promise<string> {
+    return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
+  }
+
+  /** As the method of a connection, on any. */
+  async copyFromTable(table: string, options: Parameters<Connection['copyFromTable']>[1]): Promise<string> {
+    return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
+  }
+
+  /** As the method of a connection, on any. */
+  async copyFromQuery(
+    query: string,
+    values: readonly unknown[],
+    options: Parameters<Connection['copyFromQuery']>[2],
+  ): Promise<string> {
+    return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
+  }
+
+  /** Connections that are open. */
+  getSize(): number {
+    return this.#keeper.size
+  }
+
+  /** Those of them that nobody has. */
+  getIdleSize(): number {
+    return this.#keeper.idleSize
+  }
+
+  getMinSize(): number {
+    return this.#keeper.minSize
+  }
+
+  getMaxSize(): number {
+    return this.#keeper.maxSize
+  }
+
+  /** Calls of `acquire` that wait for a connection. */
+  getWaitingCount(): number {
+    return this.#keeper.waiting
+  }
+
+  /** Whether the pool is closing or closed. */
+  isClosing(): boolean {
+    return this.#phase !== 'open'
+  }
+
+  /**
+   * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
+   * @throws ProgrammingError for sizes that contradict each other.
+   */
+  resize(sizes: { readonly minSize?: number; readonly maxSize?: number }): void {
+    this.#requireOpen()
+    const { minSize, maxSize } = checkSizes({ minSize: this.getMinSize(), maxSize: this.getMaxSize(), ...sizes })
+    if (this.#isEmbedded && maxSize > 1)
+      throw new ProgrammingError('pool.resize: an embedded PostgreSQL has one connection')
+    this.#keeper.resize(minSize, maxSize)
+  }
+
+  /** Opens connections from now on with other arguments, all of them; `expireConnections` replaces those there are. */
+  setConnectArgs(dsn?: string | PoolOptions, options?: PoolOptions): void {
+    this.#requireOpen()
+    const connect = readConnectArguments(dsn, options, this.#settings.hooks.connect !== undefined)
+    if (connect.isEmbedded !== this.#isEmbedded) {
+      throw new ProgrammingError('pool.setConnectArgs: a pool of an embedded PostgreSQL and one of a server differ')
+    }
+    this.#keeper.connectWith(connect)
+  }
+
+  /** Replaces all connections: the free ones now, those in use when they are released. */
+  async expireConnections(): Promise<void> {
+    this.#requireOpen()
+    await this.#keeper.expire()
+  }
+
+  /**
+   * Closes the pool: who waits is refused at once, who has a connection may finish.
+   * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
+   */
+  close(options: PoolCloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  /** Closes the pool at once: connections in use are cut. */
+  terminate(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#upkeep.stop()
+    this.#keeper.terminate(
+      () => new InterfaceError('pool is closed'),
+      'the pool was terminated, and the connection with it',
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** For `createPool`: opens the first connections. When that fails nothing is left open. */
+  async start(): Promise<void> {
+    try {
+      // The first alone, so that a wrong password is tried once and not ten times.
+      if (this.#keeper.missing > 0) await this.#keeper.dial()
+      const others = Array.from({ length: Math.max(0, this.#keeper.missing) }, () => this.#keeper.dial())
+      const failed = (await Promise.allSettled(others)).find((outcome) => outcome.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+    } catch (error) {
+      this.#phase = 'closed'
+      this.#upkeep.stop()
+      await this.#keeper.close(() => new InterfaceError('pool is closed'))
+      throw error
+    }
+    this.#upkeep.start()
+  }
+
+  async #acquire(options: AcquireOptions, caller: (...args: never[]) => unknown): Promise<Connection> {
+    this.#requireOpen()
+    const { signal } = options
+    const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs)
+    signal?.throwIfAborted()
+    const { trackLeases, hooks } = this.#settings
+    const place = trackLeases ? callersStack(caller) : null
+    const deadlineMs = performance.now() + limitMs
+    const late = (): Error => acquireTimeout(limitMs, this.#keeper.occupancy, trackLeases)
+    const slot = this.#keeper.take() ?? (await this.#keeper.wait({ limitMs, late, signal }))
+    if (signal?.aborted === true || slot.isClosed || this.#phase === 'closed') {
+      // It was handed over and then, before this line was reached, something happened.
+      this.#keeper.put(slot)
+      signal?.throwIfAborted()
+      this.#requireOpen()
+      return this.#acquire({ ...options, timeout: remaining(deadlineMs) }, caller)
+    }
+    const lease = slot.lend((connection) => this.release(connection), place)
+    this.#leases.set(lease.connection, { lease, slot })
+    if (hooks.setup !== undefined) {
+      const limit = { limitMs: Math.max(1, deadlineMs - performance.now()), late, signal }
+      await this.#setUp(slot, lease, withLimit(callHook(hooks.setup, lease.connection), limit))
+    }
+    return lease.connection
+  }
+
+  async #setUp(slot: Slot, lease: Lease, work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      lease.end()
+      this.#keeper.destroy(slot)
+      throw error
+    }
+  }
+
+  async #once<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
+    const connection = await this.#acquire({}, caller)
+    try {
+      return await fn(connection)
+    } finally {
+      // The answer is there; cleaning up is not what the caller waits for.
+      void this.#releaseQuietly(connection)
+    }
+  }
+
+  async #releaseQuietly(connection: Connection): Promise<void> {
+    try {
+      await this.release(connection)
+    } catch (error) {
+      this.#report(error, 'reset')
+    }
+  }
+
+  async #close({ timeout }: PoolCloseOptions): Promise<void> {
+    const limitMs = limitOf(timeout, DEFAULT_CLOSE_LIMIT_MS)
+    if (this.#phase === 'closed') return
+    this.#phase = 'closing'
+    this.#upkeep.stop()
+    const emptied = this.#keeper.close(() => new InterfaceError('pool is closing'))
+    try {
+      await withLimit(emptied, { limitMs, late: () => closeTimeout(limitMs, this.#keeper.occupancy.leases) })
+    } catch (error) {
+      const hadLeases = this.#keeper.occupancy.leases.length > 0
+      this.terminate()
+      // A connection that is still being opened, or slow to close, is nobody's loss.
+      if (hadLeases) throw error
+    }
+    this.#phase = 'closed'
+  }
+
+  #requireOpen(): void {
+    if (this.#phase === 'open') return
+    throw new InterfaceError(this.#phase === 'closing' ? 'pool is closing' : 'pool is closed')
+  }
+
+  #report(error: unknown, during: PoolActivity): void {
+    try {
+      this.#settings.hooks.onError?.(error, during)
+    } catch {
+      // A listener for errors that throws has nobody left to be told.
+    }
+  }
+}
+
+async function callHook(hook: (connection: Connection) => unknown, connection: Connection): Promise<void> {
+  await hook(connection)
+}
+
+function limitOf(timeout: number | null | undefined, preset: number): number {
+  if (timeout !== undefined) checkLimit(timeout, 'timeout')
+  return limit(timeout, preset)
+}
+
+/** What is left of a limit, for a call that reads 0 as none. */
+function remaining(deadlineMs: number): number {
+  return deadlineMs === Infinity ? 0 : Math.max(1, deadlineMs - performance.now())
+}

@@ -1,0 +1,74 @@
+/**
+ * What a pool does while nobody asks it for anything: looks over its idle connections and opens what is missing to
+ * `minSize`. Its timers do not keep the process alive; the sockets of an open pool do.
+ */
+import type { Keeper } from './keeper.ts'
+
+const LONGEST_SWEEP_MS = 1000
+const SHORTEST_SWEEP_MS = 20
+const FIRST_BACKOFF_MS = 200
+const LONGEST_BACKOFF_MS = 30_000
+
+export class Upkeep {
+  readonly #keeper: Keeper
+  readonly #sweepMs: number
+  readonly #report: (error: unknown) => void
+  #sweepTimer: NodeJS.Timeout | undefined
+  #refillTimer: NodeJS.Timeout | undefined
+  #isRefilling = false
+  #isStopped = false
+  #failures = 0
+
+  /** @param shortestLifeMs the shortest of the times after which a connection is given up */
+  constructor(keeper: Keeper, shortestLifeMs: number, report: (error: unknown) => void) {
+    this.#keeper = keeper
+    this.#sweepMs = Math.max(SHORTEST_SWEEP_MS, Math.min(LONGEST_SWEEP_MS, shortestLifeMs / 4))
+    this.#report = report
+  }
+
+  start(): void {
+    this.#sweepTimer = setInterval(() => {
+      this.#keeper.sweep()
+      this.refill()
+    }, this.#sweepMs).unref()
+  }
+
+  /** Starts to open what is missing, unless that is under way or waits for its next attempt. */
+  refill(): void {
+    if (this.#isRefilling || this.#isStopped || this.#refillTimer !== undefined || this.#keeper.missing <= 0) return
+    this.#isRefilling = true
+    void this.#refillAll()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearInterval(this.#sweepTimer)
+    clearTimeout(this.#refillTimer)
+  }
+
+  // One after the other: after an outage a hundred clients' pools should not knock all at once.
+  async #refillAll(): Promise<void> {
+    try {
+      while (this.#keeper.missing > 0 && !this.#isStopped) {
+        await this.#keeper.dial()
+        this.#failures = 0
+      }
+    } catch (error) {
+      this.#report(error)
+      this.#retryLater()
+    } finally {
+      this.#isRefilling = false
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#isStopped) return
+    const delayMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures)
+    this.#failures += 1
+    const withJitterMs = delayMs * (0.75 + Math.random() / 4)
+    this.#refillTimer = setTimeout(() => {
+      this.#refillTimer = undefined
+      this.refill()
+    }, withJitterMs).unref()
+  }
+}
