@@ -61,7 +61,7 @@ import {
 } from './channel/messages.ts'
 import { type RecordHandler, RingReader } from './channel/ring.ts'
 import { type Woken, canBeInterrupted, waitInterruptibly } from './interrupt.ts'
-import { type WorkerHost, workerHost } from './spawn.ts'
+import { type WorkerHost, callAttention, workerHost } from './spawn.ts'
 
 /** A sleep's longest slice: the worker's life is looked at after each. */
 const SLICE_MS = 250
@@ -93,6 +93,7 @@ type Outcome = { readonly reply: unknown } | { readonly failure: Failure }
 
 export class BlockingSession implements BlockingOperations, RecordHandler {
   readonly #host: WorkerHost
+  readonly #shared: SharedArrayBuffer
   readonly #block: SessionBlock
   readonly #reader: RingReader
   readonly #events: SessionEvents
@@ -107,6 +108,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   #sink: ByteSink | ResultSink = DROPPED
   #outcome: Outcome | null = null
   #isClosed = false
+  #closedReason: string | undefined = undefined
   #isInCallback = false
   #parameters = new Map<string, string>()
   #backendPid = 0
@@ -121,6 +123,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#events = events
     this.#isInterruptible = channel.isInterruptible && canBeInterrupted
     const shared = new SharedArrayBuffer(sessionBlockBytes(channel.ringBytes))
+    this.#shared = shared
     this.#block = viewSessionBlock(shared)
     this.#reader = new RingReader(this.#block, () => this.#host.callAttention())
     this.#sessionId = this.#host.attach(shared)
@@ -140,6 +143,12 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   get isClosed(): boolean {
     return this.#isClosed || this.#host.isDead || Atomics.load(this.#block.words, WORD.isClosed) === 1
+  }
+
+  /** Why it is closed, where the server said so before it went. */
+  get closedReason(): string | undefined {
+    if (this.#dueId === 0) this.#reader.drain(this)
+    return this.#closedReason
   }
 
   get backendPid(): number {
@@ -216,6 +225,16 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     return {}
   }
 
+  /** Has what runs cancelled, from inside a callback that is called while it runs; nothing where nothing runs. */
+  requestCancel(): void {
+    if (this.#dueId !== 0 && this.#outcome === null) this.#requestCancel()
+  }
+
+  /** The shared memory another thread needs to do the same. */
+  cancelToken(): CancelToken {
+    return { session: this.#shared, host: this.#host.shared }
+  }
+
   close(request: CloseRequest): Nothing {
     if (this.#isClosed) return {}
     try {
@@ -271,7 +290,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {
-    if (this.isClosed) throw new InterfaceError('connection is closed')
+    if (this.isClosed) throw new InterfaceError(this.closedReason ?? 'connection is closed')
     if (this.#isInCallback) {
       throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
     }
@@ -402,6 +421,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     try {
       if (event.kind === 'notice') this.#events.notice(event.fields)
       else if (event.kind === 'notification') this.#events.notification(event.notification)
+      else if (event.kind === 'closed') this.#closedReason = event.reason
       else {
         this.#parameters.set(event.name, event.value)
         this.#events.parameter(event.name, event.value)
@@ -410,6 +430,19 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
       this.#isInCallback = false
     }
   }
+}
+
+/** What another thread needs to cancel what runs on a session: shared memory, which `postMessage` hands over. */
+export interface CancelToken {
+  readonly session: SharedArrayBuffer
+  readonly host: SharedArrayBuffer
+}
+
+/** Asks for the cancellation of what runs on a session now; returns at once. What comes later is not meant. */
+export function cancelSession(token: CancelToken): void {
+  const { words } = viewSessionBlock(token.session)
+  Atomics.store(words, WORD.cancelId, Atomics.load(words, WORD.requestId))
+  callAttention(token.host)
 }
 
 /** What a call interrupted by Ctrl-C throws: the server's 57014, or the same where the statement had ended already. */

@@ -113,7 +113,7 @@ export class HostedSession {
       notification: (notification) => this.#event({ kind: 'notification', notification }),
       parameter: (name, value) => this.#event({ kind: 'parameter', name, value }),
       // An idle connection that is lost has no reply to say so with.
-      closed: () => Atomics.store(this.#block.words, WORD.isClosed, 1),
+      closed: () => this.#ended(),
     }
     openSession(readOpen(reader), events).then(
       (session) => {
@@ -181,6 +181,13 @@ export class HostedSession {
     this.#hasNews = false
     this.#duties.finishing()
     this.#ring.write(kind, id, bytes, 0, bytes.length)
+  }
+
+  /** The reason first: who sees the word looks for it. */
+  #ended(): void {
+    const reason = this.#session?.closedReason
+    if (reason !== undefined) this.#event({ kind: 'closed', reason })
+    Atomics.store(this.#block.words, WORD.isClosed, 1)
   }
 
   #event(event: SessionEvent): void {

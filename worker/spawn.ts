@@ -66,6 +66,11 @@ export class WorkerHost {
     Atomics.notify(this.#words, HOST.attention)
   }
 
+  /** The host block, for `callAttention` from another thread. */
+  get shared(): SharedArrayBuffer {
+    return this.#shared
+  }
+
   get isDead(): boolean {
     return Atomics.load(this.#words, HOST.death) === 1
   }
@@ -146,6 +151,13 @@ export class WorkerHost {
       Atomics.store(this.#words, HOST.controlDue, 0)
     }
   }
+}
+
+/** Reaches a worker that is in its event loop, from any thread. */
+export function callAttention(shared: SharedArrayBuffer): void {
+  const words = new Int32Array(shared, 0, HOST_WORDS)
+  Atomics.add(words, HOST.attention, 1)
+  Atomics.notify(words, HOST.attention)
 }
 
 let current: WorkerHost | null = null

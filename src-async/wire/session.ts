@@ -106,6 +106,11 @@ export class Session implements Operations, TransportEvents {
     return this.#lifecycle.phase
   }
 
+  /** With the server's last words, where it had any. */
+  get closedReason(): string | undefined {
+    return this.isClosed ? this.#closedError().message : undefined
+  }
+
   get transactionStatus(): TransactionStatus {
     return this.#conversation.transactionStatus
   }

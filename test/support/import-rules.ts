@@ -61,7 +61,7 @@ export function findImports(source: string): Import[] {
       (match) => match[1] !== undefined,
     ],
     [/\bimport\s*(?=§)/g, () => false],
-    [/(\btypeof\s+)?\b(?:import|require)\s*\(\s*(?=§)/g, (match) => match[1] !== undefined],
+    [/(\btypeof\s+)?(?<![#.\w])(?:import|require)\s*\(\s*(?=§)/g, (match) => match[1] !== undefined],
   ]
   const found: (Import & { readonly offset: number })[] = []
   for (const [pattern, isTypeOnly] of patterns) {

@@ -51,6 +51,7 @@ export type SessionEvent =
   | { readonly kind: 'notice'; readonly fields: ServerMessageFields }
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'parameter'; readonly name: string; readonly value: string }
+  | { readonly kind: 'closed'; readonly reason: string }
 
 const HAS_HEAD = 1
 
