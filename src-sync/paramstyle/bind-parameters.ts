@@ -30,7 +30,7 @@ export function bindParameters(
   const { order, kind } = rewritten
   if (Array.isArray(parameters)) {
     if (parameters.length !== order.length) throw wrongCount(rewritten, parameters.length, batchIndex)
-    if (kind === 'named') throw wrongContainer(rewritten, parameters, batchIndex)
+    if (kind === 'named' && rewritten.style !== 'sqlite') throw wrongContainer(rewritten, parameters, batchIndex)
     // Not `includes`: a hole is undefined to it too, but the number is wanted.
     for (let index = 0; index < parameters.length; index++) {
       if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`, batchIndex)
@@ -53,13 +53,20 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
   const { order } = rewritten
   const values: unknown[] = new Array(order.length)
   for (let index = 0; index < order.length; index++) {
-    const name = order[index] as string
+    const marker = order[index]
+    if (typeof marker === 'number') throw mixedWithObject(order, index, batchIndex)
+    const name = rewritten.style === 'sqlite' ? sqliteName(parameters, marker!) : marker!
     if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name, batchIndex)
     const value = parameters instanceof Map ? parameters.get(name) : (parameters as Record<string, unknown>)[name]
     if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`, batchIndex)
     values[index] = value
   }
   return values
+}
+
+/** SQLite's markers have a prefix, which names in the object may have too. */
+function sqliteName(parameters: object, marker: string): string {
+  return hasName(parameters, marker) ? marker : marker.slice(1)
 }
 
 /** What every object inherits (`constructor`, `toString`) is no parameter. */
@@ -94,15 +101,27 @@ function wrongContainer(
   return new ProgrammingError(`${place}${why}expected ${expected}, got ${describeValue(found)}`, { hint })
 }
 
+function mixedWithObject(
+  order: readonly (number | string)[],
+  index: number,
+  batchIndex: number | undefined,
+): ProgrammingError {
+  const message = `${element(batchIndex)}parameter ${index + 1} of the statement has no name, and an object was given`
+  return new ProgrammingError(message, { hint: `give the ${order.length} values in an array, by their numbers` })
+}
+
 function namesHint({ style }: RewrittenStatement): string {
   if (style === 'named') return 'an object goes with :name markers'
+  if (style === 'sqlite') return 'an object goes with :name, @name or $name markers'
   if (style !== 'qmark' && style !== 'numeric') return 'an object goes with %(name)s markers'
   return 'an object goes with the markers of paramstyle pyformat or named'
 }
 
 function wrongCount(rewritten: RewrittenStatement, given: number, batchIndex: number | undefined): ProgrammingError {
   const { order, kind } = rewritten
-  if (kind === 'named') return wrongContainer(rewritten, new Array(given), batchIndex)
+  if (kind === 'named' && rewritten.style !== 'sqlite') {
+    return wrongContainer(rewritten, new Array(given), batchIndex)
+  }
   const markers =
     order.length === 0
       ? 'the statement has no parameter markers'
@@ -135,7 +154,8 @@ function missingName(
   const shown = names.slice(0, MOST_NAMES_SHOWN).map((each) => JSON.stringify(clip(each)))
   if (names.length > MOST_NAMES_SHOWN) shown.push('…')
   const given = names.length === 0 ? 'the object has no properties' : `the object has ${shown.join(', ')}`
-  const marker = rewritten.style === 'named' ? `:${clip(name)}` : `%(${clip(name)})s`
+  const { style } = rewritten
+  const marker = style === 'named' || style === 'sqlite' ? `:${clip(name)}` : `%(${clip(name)})s`
   return new ProgrammingError(`${element(batchIndex)}no value for ${marker}: ${given}`)
 }
 

@@ -13,6 +13,7 @@ const LOOKS: Readonly<Record<ParamStyle, RegExp>> = {
   qmark: /\?|\$[1-9]/,
   numeric: /[:$][1-9]/,
   named: /:[A-Za-z_]|\$[1-9]/,
+  sqlite: /\?|[:@$][A-Za-z_]|\$[1-9]/,
 }
 
 const EXAMPLES: Readonly<Record<ParamStyle, string>> = {
@@ -21,6 +22,7 @@ const EXAMPLES: Readonly<Record<ParamStyle, string>> = {
   qmark: '?',
   numeric: ':1',
   named: ':name',
+  sqlite: '?, :name, @name, $name',
 }
 
 /** The hint for a statement with `given` parameters and another number of markers; null when there is none to give. */

@@ -15,9 +15,13 @@ import {
   isNameStart,
 } from '../../src-async/values/sql-lexer.ts'
 import { SliceContext } from './slice-context.ts'
+import { SqliteMarkers } from './sqlite-markers.ts'
 
-/** PEP 249's words. `format` is `pyformat` under another name; `$1` is understood in every style. */
-export type ParamStyle = 'pyformat' | 'format' | 'qmark' | 'numeric' | 'named'
+/**
+ * PEP 249's words, and `sqlite` for SQLite's five markers, `?`, `?1`, `:name`, `@name` and `$name`. `format` is `pyformat`
+ * under another name; `$1` is understood in every style.
+ */
+export type ParamStyle = 'pyformat' | 'format' | 'qmark' | 'numeric' | 'named' | 'sqlite'
 
 /** The units from `start` to `end` of the user's text are replaced by `text`. Edits are in order and do not touch. */
 export interface Edit {
@@ -26,12 +30,15 @@ export interface Edit {
   readonly text: string
 }
 
-/** `native` is `$1`; `positional` takes an array, `named` an object. */
+/** `native` is `$1`; `positional` takes an array, `named` an object; markers of `sqlite` always take an array too. */
 export type MarkerKind = 'none' | 'native' | 'positional' | 'named'
 
 export interface MarkerScanResult {
   readonly kind: MarkerKind
-  /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
+  /**
+   * For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. Names of
+   * `sqlite` have their `:`, `@` or `$`: to SQLite `:a` and `@a` are two parameters.
+   */
   readonly order: readonly (number | string)[]
   readonly edits: readonly Edit[]
   readonly statementCount: number
@@ -67,6 +74,7 @@ class MarkerScan {
   readonly #style: ParamStyle | null
   readonly #isPercentStyle: boolean
   readonly #slices: SliceContext | null
+  readonly #sqlite: SqliteMarkers | null
   readonly #edits: Edit[] = []
   readonly #names = new Map<string, number>()
   #positionalCount = 0
@@ -86,7 +94,8 @@ class MarkerScan {
     this.#style = style
     this.#lexer = new Lexer(sql, standardConformingStrings)
     this.#isPercentStyle = style === 'pyformat' || style === 'format'
-    this.#slices = style === 'numeric' || style === 'named' ? new SliceContext(sql) : null
+    this.#slices = style === 'numeric' || style === 'named' || style === 'sqlite' ? new SliceContext(sql) : null
+    this.#sqlite = style === 'sqlite' ? new SqliteMarkers(sql) : null
     if (this.#isPercentStyle) this.#nextDoublePercent = sql.indexOf('%%')
   }
 
@@ -118,7 +127,7 @@ class MarkerScan {
     const lexer = this.#lexer
     let isMarker = false
     if (token === TOKEN.OTHER) isMarker = this.#mayBeMarker(lexer.code)
-    else if (token === TOKEN.NATIVE_PARAMETER) this.#native()
+    else if (token === TOKEN.NATIVE_PARAMETER) isMarker = this.#native()
     else if (this.#isPercentStyle && isQuoted(token)) this.#collapsePercents(lexer.start, lexer.end)
     if (this.#slices !== null) {
       if (isMarker) this.#slices.takeOperand()
@@ -127,6 +136,7 @@ class MarkerScan {
   }
 
   #mayBeMarker(code: number): boolean {
+    if (this.#sqlite !== null) return this.#sqliteMarker(this.#sqlite)
     if (this.#isPercentStyle) return code === PERCENT && this.#percent()
     if (this.#style === 'qmark') return code === QUESTION && this.#question()
     return code === COLON && this.#colon()
@@ -214,12 +224,38 @@ class MarkerScan {
     return true
   }
 
-  #native(): void {
+  /** SQLite's own numbering decides what the server's number is; `??` and what is no marker stays. */
+  #sqliteMarker(markers: SqliteMarkers): boolean {
+    const { start, code } = this.#lexer
+    if (code === COLON && this.#slices?.isAfterOperandOfSubscript === true) return false
+    const found = markers.read(start, code)
+    if (found === null) return false
+    if (found.refusal !== undefined) this.#refuse(found.refusal, start, found.hint)
+    if (found.number > MOST_PARAMETERS) this.#refuseTooMany()
+    if (found.number > 0) {
+      this.#marker(found.end, found.number)
+      return true
+    }
+    // An operator: `??` is one question mark, `@@` is itself.
+    if (code === QUESTION) this.#edit(found.end, '?')
+    else this.#lexer.end = found.end
+    return false
+  }
+
+  /** @returns whether it is one more marker of the style rather than a statement's own kind. */
+  #native(): boolean {
     const { start, end } = this.#lexer
+    if (this.#sqlite !== null) {
+      const number = this.#sqlite.numbered(Number(this.#sql.slice(start + 1, end)))
+      if (number === 0) this.#refuse('there is no parameter $0', start, 'numbers of markers start at 1')
+      if (number > MOST_PARAMETERS) this.#refuseTooMany()
+      return true
+    }
     if (this.#firstNative < 0) this.#firstNative = start
     const number = Number(this.#sql.slice(start + 1, end))
     if (number > MOST_PARAMETERS) this.#refuseTooMany()
     this.#highestNative = Math.max(this.#highestNative, number)
+    return false
   }
 
   /** Blanks keep a marker apart from what is beside it: `limit%s` would be a name, `%(a)s1` another parameter. */
@@ -247,6 +283,8 @@ class MarkerScan {
   }
 
   #result(unterminatedAt: number | null): MarkerScanResult {
+    const statementCount = this.#statementCount
+    if (this.#sqlite !== null) return { ...this.#sqlite.result(), edits: this.#edits, statementCount, unterminatedAt }
     this.#refuseMixture()
     const isNative = this.#firstNative >= 0
     if (!isNative && this.#firstBadPercent >= 0) this.#refuseBadPercent(this.#firstBadPercent)
@@ -258,7 +296,7 @@ class MarkerScan {
           ? [...this.#names.keys()]
           : counted(this.#positionalCount || this.#highestNumber),
       edits: isNative ? [] : this.#edits,
-      statementCount: this.#statementCount,
+      statementCount,
       unterminatedAt,
     }
   }

@@ -1,0 +1,75 @@
+/**
+ * SQLite's markers and how it numbers them: every parameter has a number, `?` the next one, `?5` its own, and a name the
+ * next one at its first mention. The name includes its prefix. Knows nothing of tokens: the scan asks it at units that may
+ * begin a marker. Source of truth: https://www.sqlite.org/lang_expr.html#varparam
+ */
+import { endOfDigits, endOfName, isDigit, isNameStart } from '../../src-async/values/sql-lexer.ts'
+
+const DOLLAR = 0x24
+const COLON = 0x3a
+const LESS = 0x3c
+const QUESTION = 0x3f
+const AT = 0x40
+
+/** What stands at a unit: a parameter's number, 0 for an operator that ends at `end`, or why it is refused. */
+export interface SqliteMarker {
+  readonly number: number
+  readonly end: number
+  readonly refusal?: string
+  readonly hint?: string
+}
+
+export class SqliteMarkers {
+  readonly #sql: string
+  readonly #numbers = new Map<string, number>()
+  #highest = 0
+
+  constructor(sql: string) {
+    this.#sql = sql
+  }
+
+  /** What the unit `code` at `start` begins; null when it is no marker. */
+  read(start: number, code: number): SqliteMarker | null {
+    const following = this.#sql.charCodeAt(start + 1)
+    if (code === QUESTION) return this.#question(start, following)
+    if (code === AT && following === AT) return { number: 0, end: start + 2 }
+    if (code !== COLON && code !== AT && code !== DOLLAR) return null
+    if (!isNameStart(following)) return null
+    const end = endOfName(this.#sql, start + 2)
+    const name = this.#sql.slice(start, end)
+    if (code === AT && this.#sql.charCodeAt(start - 1) === LESS) {
+      const hint = `write < ${name.slice(0, 40)} for the comparison, or <@ ${name.slice(1, 40)} for the operator`
+      return { number: 0, end, refusal: `<${name.slice(0, 40)} can be read in two ways`, hint }
+    }
+    return { number: this.#named(name), end }
+  }
+
+  /** Notes a parameter by its number. @returns the number */
+  numbered(number: number): number {
+    this.#highest = Math.max(this.#highest, number)
+    return number
+  }
+
+  result(): { kind: 'none' | 'positional' | 'named'; order: (number | string)[] } {
+    const order = Array.from({ length: this.#highest }, (_, index): number | string => index)
+    for (const [name, number] of this.#numbers) order[number - 1] = name
+    return { kind: this.#numbers.size > 0 ? 'named' : this.#highest > 0 ? 'positional' : 'none', order }
+  }
+
+  #question(start: number, following: number): SqliteMarker {
+    if (following === QUESTION) return { number: 0, end: start + 2 }
+    if (!isDigit(following)) return { number: this.numbered(this.#highest + 1), end: start + 1 }
+    const end = endOfDigits(this.#sql, start + 1)
+    const number = Number(this.#sql.slice(start + 1, end))
+    if (number > 0) return { number: this.numbered(number), end }
+    return { number: 0, end, refusal: 'there is no parameter ?0', hint: 'numbers of markers start at ?1' }
+  }
+
+  #named(name: string): number {
+    const known = this.#numbers.get(name)
+    if (known !== undefined) return known
+    const number = this.numbered(this.#highest + 1)
+    this.#numbers.set(name, number)
+    return number
+  }
+}
