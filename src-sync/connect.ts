@@ -1,13 +1,15 @@
 /** Opens a connection of the blocking API: resolves the options here, opens the session in the worker. */
-import { ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
+import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
 import { type ConnectOptions as CoreOptions, resolveOptions } from '../src-async/options/options.ts'
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
-import { Connection, requireStyle } from './connection.ts'
+import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
+import { Connection } from './connection.ts'
 import { Engine, call } from './engine.ts'
-import type { ParamStyle } from './paramstyle/rewrite.ts'
+import { ConnectionInfo } from './info.ts'
+import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 
 /** What `connect` takes beside what every connection takes. */
 export interface ConnectOptions extends CoreOptions {
@@ -58,21 +60,72 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     const isAutocommit = requireBoolean(given.autocommit, 'autocommit') ?? false
     const paramstyle = given.paramstyle === undefined ? 'pyformat' : requireStyle(given.paramstyle)
     const ringBytes = requireRingBytes(given.ringBytes)
-    const listener: { notice: (notice: Warning) => void } = { notice() {} }
-    const events = {
-      notice: (fields: Parameters<typeof warningFromServer>[0]) => listener.notice(warningFromServer(fields)),
-      notification() {},
-      parameter() {},
-    }
+    const events = new Events()
     const session = new BlockingSession(resolved.session, events, {
       ringBytes,
       isInterruptible: requireInterrupt(given.interrupt) === 'cancel',
     })
     const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin)
-    const connection = new Connection(new Engine(session, context, paramstyle), transaction)
-    listener.notice = (notice) => connection.notice(notice)
-    return connection
+    const { commandTimeoutMs } = resolved
+    const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
+    events.connection = new Connection(engine, transaction, new ConnectionInfo(engine, resolved.session))
+    return events.connection
   })
+}
+
+/**
+ * Connects, runs `fn` with the connection and closes it. What `fn` did is committed when it returns, rolled back when it
+ * throws.
+ * @returns what `fn` returns.
+ * @example const count = withConnection(url, (con) => con.fetchval('select count(*) from item'))
+ */
+export function withConnection<T>(dsn: string | ConnectOptions | undefined, fn: (connection: Connection) => T): T
+export function withConnection<T>(
+  dsn: string | undefined,
+  options: ConnectOptions,
+  fn: (connection: Connection) => T,
+): T
+export function withConnection<T>(
+  dsn: string | ConnectOptions | undefined,
+  second: ConnectOptions | ((connection: Connection) => T),
+  third?: (connection: Connection) => T,
+): T {
+  const fn = typeof second === 'function' ? second : third
+  const options = typeof second === 'function' ? undefined : second
+  const connection = call(
+    withConnection,
+    () => {
+      if (typeof fn !== 'function') throw new ProgrammingError('withConnection: expected a function to run with it')
+      return connect(dsn, options)
+    },
+    connect,
+  )
+  try {
+    const result = (fn as (connection: Connection) => T)(connection)
+    if (result instanceof Promise) {
+      throw new ProgrammingError('withConnection: the function is async: the connection would be closed before it ends')
+    }
+    if (!connection.closed) call(withConnection, () => connection.commit(), connection.commit)
+    return result
+  } finally {
+    connection[Symbol.dispose]()
+  }
+}
+
+/** What the session says unasked, on its way to the connection. */
+class Events implements SessionEvents {
+  /** null until it is made: what is said while the session opens concerns nobody. */
+  connection: Connection | null = null
+
+  notice(fields: ServerMessageFields): void {
+    this.connection?.notice(warningFromServer(fields))
+  }
+
+  notification(notification: Notification): void {
+    this.connection?.notification(notification)
+  }
+
+  parameter(): void {}
 }
 
 function transactionOptions(options: ConnectOptions): TransactionOptions {

@@ -1,74 +1,75 @@
 /**
  * PEP 249's connection, and asyncpg's vocabulary in blocking form. Transactions are told straight: the server's status
- * byte is the only truth, BEGIN travels with the first statement, and every COMMIT's answer is looked at.
+ * byte is the only truth, BEGIN travels with the first statement, and every COMMIT's answer is looked at. Methods are
+ * thin; each thing a connection can do is a file of its own.
  */
 import { inspect } from 'node:util'
-import {
-  DataError,
-  DatabaseError,
-  DbError,
-  IntegrityError,
-  InterfaceError,
-  InternalError,
-  NotSupportedError,
-  OperationalError,
-  ProgrammingError,
-  Warning,
-} from '../src-async/errors/tree.ts'
-import { Rollback } from '../src-async/errors/client-errors.ts'
-import { type CopyTarget, copyRecords } from '../src-async/flows/copy-records.ts'
+import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
+import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
+import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
-import {
-  type Scope,
-  type TransactionOptions,
-  beginStatement,
-  commit,
-  commitScope,
-  openScope,
-  rollback,
-  rollbackScope,
-} from '../src-async/flows/transaction.ts'
+import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
+import { prepareStatement } from '../src-async/flows/prepare.ts'
+import { runCommand } from '../src-async/flows/run-script.ts'
+import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
-import { Cursor, type CursorConnection, type Parameters } from './cursor.ts'
-import { type Engine, call } from './engine.ts'
-import { bindParameters } from './paramstyle/bind-parameters.ts'
-import type { ParamStyle } from './paramstyle/rewrite.ts'
-
-/** What `copyRecordsToTable` takes beside the table's name. */
-export interface CopyRecordsOptions {
-  readonly records: Iterable<readonly unknown[]>
-  readonly columns?: readonly string[]
-  readonly schema?: string
-  /** A condition on the incoming rows, verbatim SQL. */
-  readonly where?: string
-}
-
-/** What is known of a connection. */
-export interface ConnectionInfo {
-  readonly status: 'idle' | 'in-transaction' | 'failed' | 'closed'
-  readonly backendPid: number
-  readonly serverVersion: string
-}
-
-/** A message of the server's that is no error, with its class. */
-export type ServerMessage = readonly [new (...args: never[]) => Warning, Warning]
+import { quoteIdentifier } from '../src-async/values/sql.ts'
+import type { Notification } from '../src-async/wire/operations.ts'
+import type { CancelToken } from '../worker/blocking-session.ts'
+import { BufferedBody } from './buffered-body.ts'
+import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
+import { copyIn, copyOut } from './copy.ts'
+import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
+import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
+import { type ErrorHandler, handled } from './error-handler.ts'
+import { ExceptionBearer } from './exceptions.ts'
+import type { ConnectionInfo } from './info.ts'
+import { NamedBody, type NamedCursorOptions } from './named-body.ts'
+import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
+import type { Parameters } from './paramstyle/bind-parameters.ts'
+import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
+import { PreparedStatement } from './prepared-statement.ts'
+import { runInScope } from './scope.ts'
+import { type StatementText, bindStatement, requireText, valuesOf } from './statement.ts'
+import { Settings } from './settings.ts'
+import { TwoPhase } from './two-phase.ts'
+import type { PublicMethod } from './run-flow.ts'
+import { type Xid, makeXid } from './xid.ts'
 
 export type NoticeListener = (notice: Warning) => void
 
-const CLOSE_TIMEOUT_MS = 5000
-const NO_VALUES: readonly unknown[] = []
+/** What an ordinary cursor can be told. */
+export interface CursorOptions {
+  /** Markers this cursor reads beside `$1`. */
+  readonly paramstyle?: ParamStyle
+}
 
-export class Connection implements CursorConnection {
+const CLOSE_TIMEOUT_MS = 5000
+const MOST_MESSAGES = 1000
+const CURSOR_KEYS = ['paramstyle']
+const NAMED_CURSOR_KEYS = ['paramstyle', 'scroll', 'hold', 'itersize']
+
+export class Connection extends ExceptionBearer implements CursorConnection {
   readonly #engine: Engine
+  readonly #settings: Settings
+  readonly #twoPhase: TwoPhase
+  readonly #inbox: Inbox
   readonly #listeners = new Set<NoticeListener>()
-  #options: TransactionOptions
-  /** Notices since the last call of the connection's own methods, PEP 249's `messages`; each call begins a new list. */
-  messages: ServerMessage[] = []
+  /** What is known of the connection; costs no trip. */
+  readonly info: ConnectionInfo
+  /** Notices since the last call of a connection's method, the latest 1000; a cursor has its own. */
+  readonly messages: ServerMessage[] = []
+  /** PEP 249's extension: called instead of throwing, where set. New cursors take it over. */
+  errorhandler: ErrorHandler | null = null
 
   /** Made by `connect`. */
-  constructor(engine: Engine, options: TransactionOptions) {
+  constructor(engine: Engine, options: TransactionOptions, info: ConnectionInfo) {
+    super()
     this.#engine = engine
-    this.#options = options
+    this.#settings = new Settings(engine, options)
+    this.#twoPhase = new TwoPhase(engine)
+    this.#inbox = new Inbox(engine)
+    this.info = info
     open.add(this)
   }
 
@@ -77,29 +78,53 @@ export class Connection implements CursorConnection {
     return this.#engine.isClosed || this.#engine.session.isClosed
   }
 
-  get info(): ConnectionInfo {
-    const { session } = this.#engine
-    const status = this.closed ? 'closed' : STATUS_WORDS[session.transactionStatus]
-    return { status, backendPid: session.backendPid, serverVersion: session.parameters.get('server_version') ?? '' }
-  }
-
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
-  parameter(name: string): string | undefined {
-    return this.#engine.session.parameters.get(name)
-  }
-
-  /** Whether statements run outside transactions of the connection's own making. */
+  /** Whether statements run outside transactions of the connection's own making. Settable between transactions. */
   get autocommit(): boolean {
-    return this.#engine.context.begin === null
+    return this.#settings.autocommit
   }
 
   set autocommit(value: boolean) {
-    call(setterOf('autocommit'), () => this.#setAutocommit(value))
+    call(setterOf('autocommit'), () => {
+      this.#settings.autocommit = value
+    })
   }
 
   /** The same as setting `autocommit`. @throws ProgrammingError inside a transaction. */
   setautocommit(value: boolean): void {
-    call(this.setautocommit, () => this.#setAutocommit(value))
+    this.#guard(this.setautocommit, undefined, () => {
+      this.#settings.autocommit = value
+    })
+  }
+
+  /** Of the transactions the connection begins by itself; undefined for the session's own. Settable between transactions. */
+  get isolationLevel(): TransactionOptions['isolation'] {
+    return this.#settings.options.isolation
+  }
+
+  set isolationLevel(value: TransactionOptions['isolation'] | null) {
+    call(setterOf('isolationLevel'), () => {
+      this.#settings.change({ isolation: value ?? undefined }, 'isolationLevel')
+    })
+  }
+
+  get readOnly(): boolean | undefined {
+    return this.#settings.options.readOnly
+  }
+
+  set readOnly(value: boolean | null | undefined) {
+    call(setterOf('readOnly'), () => {
+      this.#settings.change({ readOnly: value ?? undefined }, 'readOnly')
+    })
+  }
+
+  get deferrable(): boolean | undefined {
+    return this.#settings.options.deferrable
+  }
+
+  set deferrable(value: boolean | null | undefined) {
+    call(setterOf('deferrable'), () => {
+      this.#settings.change({ deferrable: value ?? undefined }, 'deferrable')
+    })
   }
 
   /** Which markers `execute` reads beside `$1`: `pyformat` (`%s`, `%(name)s`), `format`, `qmark`, `numeric`, `named`. */
@@ -113,41 +138,80 @@ export class Connection implements CursorConnection {
     })
   }
 
-  cursor<T = Row>(): Cursor<T> {
+  /** Milliseconds for each call that names no `timeout`; 0 for no limit. */
+  get commandTimeout(): number {
+    return this.#engine.commandTimeoutMs
+  }
+
+  set commandTimeout(value: number) {
+    call(setterOf('commandTimeout'), () => {
+      this.#engine.commandTimeoutMs = requireTimeout(value, 'commandTimeout') ?? 0
+    })
+  }
+
+  /**
+   * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
+   * @throws ProgrammingError for an unknown option.
+   */
+  cursor<T = Row>(options?: CursorOptions): Cursor<T>
+  cursor<T = Row>(name: string, options?: NamedCursorOptions & CursorOptions): Cursor<T>
+  cursor<T = Row>(first?: string | CursorOptions, second?: NamedCursorOptions & CursorOptions): Cursor<T> {
     return call(this.cursor, () => {
-      this.messages = []
-      this.#engine.requireOpen()
-      return new Cursor<T>(this, this.#engine)
+      this.#begin()
+      const name = typeof first === 'string' ? first : null
+      const options: NamedCursorOptions & CursorOptions = (typeof first === 'string' ? second : first) ?? {}
+      requireKeys(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS)
+      const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
+      const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
+      return new Cursor<T>({ connection: this, engine: this.#engine, body, name, paramstyle })
     })
   }
 
   /** Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`. */
-  execute<T = Row>(sql: string, parameters?: Parameters | null): Cursor<T> {
+  execute<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<T> {
     const cursor = call(this.execute, () => this.cursor<T>(), this.cursor)
-    return call(this.execute, () => cursor.execute<T>(sql, parameters), cursor.execute)
+    return call(this.execute, () => cursor.execute<T>(sql, parameters, options), cursor.execute)
   }
 
   /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
-  executemany<T = Row>(sql: string, elements: Iterable<Parameters>): Cursor<T> {
+  executemany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecutemanyOptions): Cursor<T> {
     const cursor = call(this.executemany, () => this.cursor<T>(), this.cursor)
-    return call(this.executemany, () => cursor.executemany(sql, elements), cursor.executemany)
+    return call(this.executemany, () => cursor.executemany(sql, elements, options), cursor.executemany)
   }
 
   /** All rows of a statement. */
-  fetch<T = Row>(sql: string, parameters?: Parameters | null): T[] {
-    return call(this.fetch, () => this.#fetch(sql, parameters, 0)) as T[]
+  fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): T[] {
+    return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, { ...options, rowLimit: 0 }) as T[])
   }
 
   /** The first row of a statement, null when there is none. */
-  fetchrow<T = Row>(sql: string, parameters?: Parameters | null): T | null {
-    return call(this.fetchrow, () => this.#fetch(sql, parameters, 1)[0] ?? null) as T | null
+  fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): T | null {
+    return this.#guard(this.fetchrow, null, () => {
+      const [row] = this.#fetch('fetchrow', sql, parameters, { ...options, rowLimit: 1 })
+      return (row ?? null) as T | null
+    })
   }
 
   /** A value of the first row: its first column, or the one counted or named; null when there is no row. */
-  fetchval<V = unknown>(sql: string, parameters?: Parameters | null, column: number | string = 0): V | null {
-    return call(this.fetchval, () => {
-      const row = this.#fetch(sql, parameters, 1)[0]
+  fetchval<V = unknown>(
+    sql: StatementText,
+    parameters?: Parameters | null,
+    column: number | string = 0,
+    options?: ExecuteOptions,
+  ): V | null {
+    return this.#guard(this.fetchval, null, () => {
+      const [row] = this.#fetch('fetchval', sql, parameters, { ...options, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
+    })
+  }
+
+  /** Prepares a statement under a name of its own, until it is closed. `$1` are its markers. */
+  prepare<T = Row>(sql: string, options: ExecuteOptions & { readonly name?: string } = {}): PreparedStatement<T> {
+    return call(this.prepare, () => {
+      const text = requireText(sql, 'prepare')
+      const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
+      const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
+      return new PreparedStatement<T>(this.#engine, statement)
     })
   }
 
@@ -158,11 +222,36 @@ export class Connection implements CursorConnection {
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
-      this.messages = []
-      const { records, ...rest } = requireRecords(options)
-      const target: CopyTarget = { table, ...rest }
-      const tag = this.#engine.run(copyRecords(this.#engine.context, target, records))
-      return Number(tag.split(' ').at(-1))
+      const { records, columns, schema, where } = requireRecords(options)
+      const flow = copyRecords(this.#engine.context, { table, columns, schema, where }, records)
+      return countOf(this.#engine.run(flow, this.#limits(options, 'copyRecordsToTable')))
+    })
+  }
+
+  /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
+  copyToTable(table: string, options: CopyTo): number {
+    return call(this.copyToTable, () => {
+      const limits = this.#limits(options, 'copyToTable')
+      return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
+    })
+  }
+
+  /** Writes a table out in one of COPY's formats. @returns how many rows. */
+  copyFromTable(table: string, options: CopyFrom): number {
+    return call(this.copyFromTable, () => {
+      const limits = this.#limits(options, 'copyFromTable')
+      return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
+    })
+  }
+
+  /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
+  copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
+    return call(this.copyFromQuery, () => {
+      const limits = this.#limits(options, 'copyFromQuery')
+      const bound = bindStatement(this.#engine, sql, parameters, { method: 'copyFromQuery', style: this.paramstyle })
+      const { context } = this.#engine
+      const text = this.#engine.run(inlineArguments(context, bound.rewritten.text, valuesOf(bound)), limits)
+      return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
     })
   }
 
@@ -172,18 +261,18 @@ export class Connection implements CursorConnection {
    * @throws TransactionResolutionUnknownError when the connection was lost before the answer came.
    */
   commit(): void {
-    call(this.commit, () => {
-      this.messages = []
-      this.#forbidInsideScope('commit')
+    this.#guard(this.commit, undefined, () => {
+      this.#begin()
+      this.#forbid('commit')
       this.#engine.run(commit(this.#engine.context))
     })
   }
 
   /** Rolls back what is open; nothing is sent when nothing is. */
   rollback(): void {
-    call(this.rollback, () => {
-      this.messages = []
-      this.#forbidInsideScope('rollback')
+    this.#guard(this.rollback, undefined, () => {
+      this.#begin()
+      this.#forbid('rollback')
       this.#engine.run(rollback(this.#engine.context))
     })
   }
@@ -196,32 +285,78 @@ export class Connection implements CursorConnection {
   transaction<T>(fn: () => T): T
   transaction<T>(options: TransactionOptions, fn: () => T): T
   transaction<T>(first: TransactionOptions | (() => T), second?: () => T): T {
-    const fn = typeof first === 'function' ? first : second
-    const scope = call(this.transaction, () => {
-      if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
-      // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
-      const inherited = this.#inside ? {} : this.#options
-      const options = typeof first === 'function' ? inherited : { ...inherited, ...first }
-      return this.#engine.run(openScope(this.#engine.context, options))
+    // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
+    const inherited = this.#settings.isInside ? {} : this.#settings.options
+    if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
+    return runInScope(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
+  }
+
+  /** A transaction id for the methods below. */
+  xid(formatId: number, gtrid: string, bqual: string): Xid {
+    return call(this.xid, () => makeXid(formatId, gtrid, bqual))
+  }
+
+  /** Begins a transaction of two phases. @throws NotSupportedError where the server keeps no prepared transactions. */
+  tpc_begin(xid: Xid | string): void {
+    this.#guard(this.tpc_begin, undefined, () => {
+      this.#begin()
+      this.#forbidInsideScope('tpc_begin')
+      this.#twoPhase.begin(xid, this.#settings.options)
     })
-    let result: T
-    try {
-      result = (fn as () => T)()
-    } catch (error) {
-      this.#undo(scope)
-      if (error instanceof Rollback) return error.value as T
-      throw error
-    }
-    call(this.transaction, () => {
-      if (isThenable(result)) {
-        this.#undo(scope)
-        throw new ProgrammingError(
-          'transaction: the function is async, and what it does later would be outside: it has been rolled back',
-        )
-      }
-      this.#engine.run(commitScope(this.#engine.context, scope))
+  }
+
+  /** The first phase: from here on the server keeps the transaction, whatever becomes of the connection. */
+  tpc_prepare(): void {
+    this.#guard(this.tpc_prepare, undefined, () => {
+      this.#begin()
+      this.#twoPhase.prepare()
     })
-    return result
+  }
+
+  /** The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever. */
+  tpc_commit(xid?: Xid | string | null): void {
+    this.#guard(this.tpc_commit, undefined, () => {
+      this.#begin()
+      this.#twoPhase.commit(xid)
+    })
+  }
+
+  tpc_rollback(xid?: Xid | string | null): void {
+    this.#guard(this.tpc_rollback, undefined, () => {
+      this.#begin()
+      this.#twoPhase.rollback(xid)
+    })
+  }
+
+  /** Transactions of this database that are prepared and wait for their second phase. */
+  tpc_recover(): Xid[] {
+    return this.#guard(this.tpc_recover, [], () => {
+      this.#begin()
+      return this.#twoPhase.recover()
+    })
+  }
+
+  /** Waits for notifications; `LISTEN` first. @throws ProgrammingError in a transaction, where none are delivered. */
+  notifies(options: NotifiesOptions = {}): Generator<Notice, void, undefined> {
+    return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
+  }
+
+  /** Notifications that have arrived; waits for none. */
+  poll(): Notice[] {
+    return call(this.poll, () => this.#inbox.takeAll())
+  }
+
+  /** Listens to a channel: what is said there comes by `notifies` and `poll`. */
+  listen(channel: string): void {
+    call(
+      this.listen,
+      () => void this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`)),
+    )
+  }
+
+  unlisten(channel: string): void {
+    const sql = (): string => `UNLISTEN ${quoteIdentifier(channel)}`
+    call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 
   /** Calls the listener with every notice as it arrives, while the statement that raised it runs. */
@@ -235,8 +370,42 @@ export class Connection implements CursorConnection {
 
   /** Takes a notice. Called by the session. */
   notice(notice: Warning): void {
-    if (this.messages.length < MOST_MESSAGES) this.messages.push([notice.constructor as ServerMessage[0], notice])
+    const message: ServerMessage = [notice.constructor as ServerMessage[0], notice]
+    note(this.messages, message)
+    const { messages } = this.#engine
+    if (messages !== null) note(messages, message)
     for (const listener of this.#listeners) listener(notice)
+  }
+
+  /** Takes a notification. Called by the session. */
+  notification(notification: Notification): void {
+    this.#inbox.add(notification)
+  }
+
+  /** Asks the server to cancel what runs on this connection: for listeners, which run while a statement does. */
+  cancel(): void {
+    this.#engine.session.requestCancel()
+  }
+
+  /** What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there. */
+  cancelToken(): CancelToken {
+    return this.#engine.session.cancelToken()
+  }
+
+  /** One round trip. @throws OperationalError when the connection is lost. */
+  ping(options: { readonly timeout?: number } = {}): void {
+    call(this.ping, () => {
+      this.#engine.run(runCommand(this.#engine.context, '', false), this.#limits(options, 'ping'))
+    })
+  }
+
+  /** Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`. */
+  reset(): void {
+    call(this.reset, () => {
+      this.#begin()
+      this.#forbid('reset')
+      this.#settings.reset()
+    })
   }
 
   /**
@@ -244,15 +413,16 @@ export class Connection implements CursorConnection {
    * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
    */
   close(): void {
-    call(this.close, () => {
+    this.#guard(this.close, undefined, () => {
       if (this.#engine.isClosed) throw new InterfaceError('connection is closed')
-      this.#shut(CLOSE_TIMEOUT_MS)
+      this.messages.length = 0
+      this.#shut()
     })
   }
 
   /** Closes the connection if it is open. */
   [Symbol.dispose](): void {
-    this.#shut(CLOSE_TIMEOUT_MS)
+    this.#shut()
   }
 
   [inspect.custom](): string {
@@ -260,84 +430,53 @@ export class Connection implements CursorConnection {
     return `<Connection ${status}${status === 'closed' ? '' : `, backend ${backendPid}`}>`
   }
 
-  get #inside(): boolean {
-    return this.#engine.context.scopeDepth > 0 || this.#engine.session.transactionStatus !== 'I'
-  }
-
-  #fetch(sql: string, parameters: Parameters | null | undefined, rowLimit: number): Row[] {
-    this.messages = []
-    if (typeof sql !== 'string') throw new ProgrammingError(`expected SQL as a string, got ${typeof sql}`)
-    const rewritten = this.#engine.rewrite(sql, parameters !== undefined && parameters !== null)
-    const values = parameters === undefined || parameters === null ? NO_VALUES : bindParameters(rewritten, parameters)
-    const { rows } = this.#engine.run(fetchRows(this.#engine.context, { sql: rewritten.text, values, rowLimit }), {
-      sql,
-      rewritten,
-    })
-    return rows
-  }
-
-  #setAutocommit(value: boolean): void {
-    if (typeof value !== 'boolean') throw new ProgrammingError(`autocommit: expected a boolean, got ${typeof value}`)
+  #begin(): void {
     this.#engine.requireOpen()
-    if (value === this.autocommit) return
-    if (this.#inside) {
-      throw new ProgrammingError('autocommit cannot be changed inside a transaction: commit or roll back first')
-    }
-    this.#engine.context.begin = value ? null : beginStatement(this.#options)
+    this.messages.length = 0
+  }
+
+  #fetch(
+    method: string,
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: ExecuteOptions & { readonly rowLimit: number },
+  ): Row[] {
+    const { rowLimit, prepare } = options
+    const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
+    const request = { sql: bound.rewritten.text, values: valuesOf(bound), rowLimit, isOneOff: prepare === false }
+    const flow = fetchRows(this.#engine.context, request)
+    return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
+  }
+
+  #limits({ timeout }: { readonly timeout?: number }, method: string): { timeoutMs: number | undefined } {
+    return { timeoutMs: requireTimeout(timeout, method) }
+  }
+
+  #forbid(method: string): void {
+    this.#forbidInsideScope(method)
+    this.#twoPhase.forbid(method)
   }
 
   #forbidInsideScope(method: string): void {
-    if (this.#engine.context.scopeDepth > 0) {
-      throw new ProgrammingError(`${method}: inside transaction(fn), which commits or rolls back itself; throw to undo`)
+    if (this.#engine.context.scopeDepth === 0) return
+    throw new ProgrammingError(`${method}: inside transaction(fn), which commits or rolls back itself; throw to undo`)
+  }
+
+  #guard<R>(method: PublicMethod, otherwise: R, body: () => R): R {
+    try {
+      return body()
+    } catch (error) {
+      return handled(error, method, { connection: this, cursor: null, handler: this.errorhandler }, otherwise)
     }
   }
 
-  #undo(scope: Scope): void {
-    // A connection that is gone has rolled back by itself, and the error in flight is the news.
-    if (!this.closed) this.#engine.run(rollbackScope(this.#engine.context, scope))
-  }
-
-  #shut(timeoutMs: number): void {
+  #shut(): void {
     open.delete(this)
     if (this.#engine.isClosed) return
     this.#engine.isClosed = true
-    this.#engine.session.close({ timeoutMs })
+    this.#engine.session.close({ timeoutMs: CLOSE_TIMEOUT_MS })
   }
-
-  declare readonly Error: typeof DbError
-  declare readonly Warning: typeof Warning
-  declare readonly InterfaceError: typeof InterfaceError
-  declare readonly DatabaseError: typeof DatabaseError
-  declare readonly DataError: typeof DataError
-  declare readonly OperationalError: typeof OperationalError
-  declare readonly IntegrityError: typeof IntegrityError
-  declare readonly InternalError: typeof InternalError
-  declare readonly ProgrammingError: typeof ProgrammingError
-  declare readonly NotSupportedError: typeof NotSupportedError
 }
-
-/** PEP 249: the exceptions as attributes of every connection, the same objects as the module's. */
-Object.defineProperties(
-  Connection.prototype,
-  Object.fromEntries(
-    Object.entries({
-      Error: DbError,
-      Warning,
-      InterfaceError,
-      DatabaseError,
-      DataError,
-      OperationalError,
-      IntegrityError,
-      InternalError,
-      ProgrammingError,
-      NotSupportedError,
-    }).map(([name, value]) => [name, { value, enumerable: false }]),
-  ),
-)
-
-const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
-const MOST_MESSAGES = 1000
-const STYLES: readonly ParamStyle[] = ['pyformat', 'format', 'qmark', 'numeric', 'named']
 
 /** Connections not yet closed: closed when the process ends, so that the server hears a goodbye. */
 const open = new Set<Connection>()
@@ -346,23 +485,27 @@ process.on('exit', () => {
 })
 
 /** The function behind an assignment: errors of it begin at the line that assigns. */
-function setterOf(name: 'autocommit' | 'paramstyle'): (value: never) => void {
+function setterOf(name: keyof Connection): (value: never) => void {
   return Object.getOwnPropertyDescriptor(Connection.prototype, name)?.set as (value: never) => void
 }
 
-/** @throws ProgrammingError for anything but a style of PEP 249. */
-export function requireStyle(style: unknown): ParamStyle {
-  const found = STYLES.find((known) => known === style)
-  if (found !== undefined) return found
-  throw new ProgrammingError(`paramstyle: expected one of ${STYLES.join(', ')}, got ${inspect(style).slice(0, 40)}`)
+function note(messages: ServerMessage[], message: ServerMessage): void {
+  if (messages.length >= MOST_MESSAGES) messages.shift()
+  messages.push(message)
+}
+
+function countOf(tag: string): number {
+  return Number(tag.split(' ').at(-1))
+}
+
+function requireKeys(options: object, keys: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !keys.includes(key))
+  if (unknown === undefined) return
+  throw new ProgrammingError(`cursor: unknown option ${JSON.stringify(unknown)}; it takes ${keys.join(', ')}`)
 }
 
 function requireRecords(options: CopyRecordsOptions): CopyRecordsOptions {
   const records: unknown = (options as Partial<CopyRecordsOptions> | undefined)?.records
   if (records !== null && typeof records === 'object' && Symbol.iterator in records) return options
   throw new ProgrammingError('copyRecordsToTable: expected { records }, an iterable of arrays')
-}
-
-function isThenable(value: unknown): boolean {
-  return value !== null && typeof value === 'object' && 'then' in value && typeof value.then === 'function'
 }

@@ -1,54 +1,98 @@
 /**
- * PEP 249's cursor over a result that is wholly read and kept as bytes off the JavaScript heap; fetching decodes only the
- * rows it returns. Thin: statements run as flows, markers are `paramstyle/`'s, errors `engine.ts`'s.
+ * PEP 249's cursor: its checks, its counters and its words. What it runs and where the rows are is its body's: the whole
+ * result on this side (`buffered-body.ts`), or pieces from the server (`named-body.ts`).
  */
 import { inspect } from 'node:util'
-import { DbError, InterfaceError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
-import { executeMany } from '../src-async/flows/execute-many.ts'
-import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
-import { learnTypes } from '../src-async/flows/learn-types.ts'
-import { runScript } from '../src-async/flows/run-script.ts'
-import { runStatement } from '../src-async/flows/run-statement.ts'
-import { type Row, pick } from '../src-async/values/record.ts'
-import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { Record, type Row, pick } from '../src-async/values/record.ts'
+import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
-import { type Engine, call } from './engine.ts'
-import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
-import type { RewrittenStatement } from './paramstyle/rewrite.ts'
-import { type Result, ScriptResults, rowCountOf } from './result.ts'
+import { type CopyStream, runCopy } from './copy-stream.ts'
+import type { CursorBody, ScrollMode } from './cursor-body.ts'
+import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
+import { type ErrorHandler, handled } from './error-handler.ts'
+import { type InputSizes, requireInputSizes } from './input-sizes.ts'
+import type { Parameters } from './paramstyle/bind-parameters.ts'
+import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
+import type { PublicMethod } from './run-flow.ts'
+import { type StatementText, bindStatement, requireText } from './statement.ts'
+import { RowStream, type StreamOptions } from './stream.ts'
 
 export type { Parameters } from './paramstyle/bind-parameters.ts'
+export type { ScrollMode } from './cursor-body.ts'
 
 /** What a cursor shows of the connection it was made by; the object is the `Connection` itself. */
 export interface CursorConnection {
   readonly closed: boolean
   readonly autocommit: boolean
+  errorhandler: ErrorHandler | null
   commit(): void
   rollback(): void
   close(): void
 }
 
+export interface ExecuteOptions {
+  /** Milliseconds; then the statement is cancelled and QueryTimeoutError thrown. `commandTimeout` unless given, 0: none. */
+  readonly timeout?: number
+  /** False for a text that will not come again: it is not kept as a prepared statement. */
+  readonly prepare?: boolean
+  /**
+   * True gives each value as the server prints it: rows are arrays of strings and nulls. For texts without parameters, of
+   * any number of statements; the results before one that fails are kept, and can be fetched from a cursor that threw.
+   */
+  readonly text?: boolean
+}
+
+export interface ExecutemanyOptions {
+  readonly timeout?: number
+  /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
+  readonly returning?: boolean
+}
+
+export interface CursorInit {
+  readonly connection: CursorConnection
+  readonly engine: Engine
+  readonly body: CursorBody
+  /** Of a named cursor. */
+  readonly name: string | null
+  /** The connection's where it is null. */
+  readonly paramstyle: ParamStyle | null
+}
+
 export class Cursor<T = Row> {
   readonly #connection: CursorConnection
   readonly #engine: Engine
-  #results: readonly Result[] = []
-  #current: Result | null = null
-  #next = 1
-  #columns: readonly Column[] | null = null
-  #rowcount = -1
+  readonly #body: CursorBody
+  readonly #name: string | null
+  readonly #messages: ServerMessage[] = []
+  #paramstyle: ParamStyle | null
+  #described: { columns: CursorBody['columns']; description: readonly Column[] } | null = null
   #arraysize = 1
-  #hasExecuted = false
+  #sizes: InputSizes | null = null
+  #query: string | null = null
+  #params: unknown = null
   #isClosed = false
+  /** Called instead of throwing, where set; a new cursor has its connection's. */
+  errorhandler: ErrorHandler | null
 
   /** Made by `Connection.cursor`. */
-  constructor(connection: CursorConnection, engine: Engine) {
-    this.#connection = connection
-    this.#engine = engine
+  constructor(init: CursorInit) {
+    this.#connection = init.connection
+    this.#engine = init.engine
+    this.#body = init.body
+    this.#name = init.name
+    this.#paramstyle = init.paramstyle
+    this.errorhandler = init.connection.errorhandler
   }
 
   /** The connection the cursor was made by. */
   get connection(): CursorConnection {
     return this.#connection
+  }
+
+  /** The name of a server-side cursor; null for an ordinary one. */
+  get name(): string | null {
+    return this.#name
   }
 
   get closed(): boolean {
@@ -57,27 +101,58 @@ export class Cursor<T = Row> {
 
   /** One `Column` per column of the current result; null when it has none. */
   get description(): readonly Column[] | null {
-    const columns = this.#current?.columns
-    if (columns === undefined || columns === null) return null
-    this.#columns ??= columns.map(
-      (column) => new Column(column, this.#engine.context.registry.typeName(column.typeOid)),
-    )
-    return this.#columns
+    const { columns } = this.#body
+    if (columns === null) return null
+    if (this.#described?.columns !== columns) {
+      const { registry } = this.#engine.context
+      const description = columns.map((column) => new Column(column, registry.typeName(column.typeOid)))
+      this.#described = { columns, description }
+    }
+    return this.#described.description
   }
 
-  /** Rows produced or affected by the last execute, by the server's count; -1 where it does not count. */
+  /** Rows produced or affected, by the server's count; -1 where it does not count, or not yet (named cursors). */
   get rowcount(): number {
-    return this.#rowcount
+    return this.#body.rowcount
   }
 
   /** Number of the row the next fetch gives, from 0; null without a result. */
   get rownumber(): number | null {
-    return this.#current?.decoder ? this.#current.rows.position : null
+    return this.#body.position
+  }
+
+  /** Always null: PostgreSQL's tables have no row ids. `insert … returning id` gives what is meant. */
+  get lastrowid(): null {
+    return null
   }
 
   /** The command tag of the current result, `INSERT 0 1`; null before the first execute. */
   get statusmessage(): string | null {
-    return this.#current?.tag ?? null
+    return this.#body.tag
+  }
+
+  /** The last statement as it was given, for debugging. */
+  get query(): string | null {
+    return this.#query
+  }
+
+  /** What the last statement was given for its markers. */
+  get params(): unknown {
+    return this.#params
+  }
+
+  /** Notices of the last call: cleared by every method but those that fetch. */
+  get messages(): ServerMessage[] {
+    return this.#messages
+  }
+
+  /** Which markers this cursor reads beside `$1`; its connection's unless set. */
+  get paramstyle(): ParamStyle {
+    return this.#paramstyle ?? this.#engine.paramstyle
+  }
+
+  set paramstyle(style: ParamStyle) {
+    this.#paramstyle = requireStyle(style)
   }
 
   /** How many rows `fetchmany` gives when it is not told; 1 at first. */
@@ -94,19 +169,16 @@ export class Cursor<T = Row> {
 
   /**
    * Runs a statement and reads its result to the end.
-   * @param sql with `%s`, `%(name)s` (or the connection's `paramstyle`) or `$1` markers. Without `parameters` the text
-   *   goes to the server as it is, and may hold several statements.
+   * @param sql with `%s`, `%(name)s` (or what `paramstyle` says) or `$1` markers. Without `parameters` the text goes to
+   *   the server as it is, and may hold several statements. What a query builder has compiled will do as well.
    * @param parameters an array for positional markers, an object or Map for named ones.
    * @returns the cursor itself.
    * @throws the server's errors by their SQLSTATE; ProgrammingError and DataError for parameters that do not fit.
    */
-  execute<R = T>(sql: string, parameters?: Parameters | null): Cursor<R> {
-    return call(this.execute, () => {
-      this.#reset()
-      requireText(sql, 'execute')
-      const rewritten = this.#engine.rewrite(sql, parameters !== undefined && parameters !== null)
-      if (rewritten.statementCount > 1) this.#runScript(sql, rewritten, parameters)
-      else this.#runOne(sql, rewritten, parameters)
+  execute<R = T>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
+    return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
+      const common = this.#begin(sql, parameters, options, 'execute')
+      this.#body.execute({ ...common, statement: sql, parameters, isOneOff: options.prepare === false, isText: options.text === true })
       return this as unknown as Cursor<R>
     })
   }
@@ -115,69 +187,96 @@ export class Cursor<T = Row> {
    * Runs a statement once for each element, all or nothing, pipelined.
    * @throws as `execute`, with `batchIndex`, the number of the element that failed.
    */
-  executemany(sql: string, elements: Iterable<Parameters>): this {
-    return call(this.executemany, () => {
-      this.#reset()
-      requireText(sql, 'executemany')
-      requireIterable(elements)
-      const rewritten = this.#engine.rewrite(sql, true)
-      if (rewritten.statementCount > 1) throw severalWithParameters('executemany')
-      const { context } = this.#engine
-      const request = { sql: rewritten.text, elements: boundElements(rewritten, elements), sinkFor: () => DROP_ROWS }
-      const { affectedRows, tag } = this.#engine.run(executeMany(context, request), { sql, rewritten })
-      this.#show({ columns: null, rows: new RowBuffer(), decoder: null, tag })
-      this.#rowcount = affectedRows
+  executemany(sql: string, elements: Iterable<Parameters>, options: ExecutemanyOptions = NO_OPTIONS): this {
+    return this.#guard(this.executemany, this, () => {
+      const common = this.#begin(sql, elements, options, 'executemany')
+      this.#body.executemany({ ...common, sql, elements, isReturning: options.returning === true })
       return this
+    })
+  }
+
+  /**
+   * Calls a function or a procedure by its name, qualified or not. A function's rows are fetched afterwards; a procedure
+   * fills its OUT and INOUT parameters in what is returned.
+   * @param parameters an array; an object calls by name.
+   * @returns a copy of the parameters.
+   */
+  callproc<P extends Parameters = unknown[]>(name: string, parameters?: P): P {
+    const given = (parameters ?? []) as P
+    return this.#guard(this.callproc, given, () => {
+      const common = this.#begin(name, parameters, NO_OPTIONS, 'callproc')
+      if (this.#name !== null) throw new NotSupportedError('callproc: not on a named cursor; use an ordinary one')
+      return callProcedure(this.#engine, this.#body, { ...common, name, parameters: given }) as P
     })
   }
 
   /** The next row, null at the end. @throws ProgrammingError when there is no result. */
   fetchone(): T | null {
-    return call(this.fetchone, () => {
-      const { rows, decoder } = this.#requireRows()
-      return rows.next(decoder) as T | null
-    })
+    return this.#guard(this.fetchone, null, () => this.#rows().next() as T | null)
   }
 
   /** The next `size` rows, fewer at the end, none after it. */
   fetchmany(size: number = this.#arraysize): T[] {
-    return call(this.fetchmany, () => {
+    return this.#guard(this.fetchmany, [], () => {
       if (!Number.isSafeInteger(size) || size < 0) {
         throw new ProgrammingError(`fetchmany: expected a count of rows, got ${inspect(size).slice(0, 40)}`)
       }
-      const { rows, decoder } = this.#requireRows()
-      return rows.nextMany(decoder, size) as T[]
+      return this.#rows().nextMany(size) as T[]
     })
   }
 
   /** All rows from the current position on. */
   fetchall(): T[] {
-    return call(this.fetchall, () => {
-      const { rows, decoder } = this.#requireRows()
-      return rows.rest(decoder) as T[]
-    })
+    return this.#guard(this.fetchall, [], () => this.#rows().rest() as T[])
+  }
+
+  /** All rows from the current position on as plain objects; of columns with one name the last. */
+  fetchobjects(): { [column: string]: unknown }[] {
+    return this.#guard(this.fetchobjects, [], () =>
+      this.#rows()
+        .rest()
+        .map((row) => Record.toObject(row)),
+    )
   }
 
   /** A value of the next row: its first column, or the one counted or named; null at the end. */
   fetchval<V = unknown>(column: number | string = 0): V | null {
-    return call(this.fetchval, () => {
-      const { rows, decoder } = this.#requireRows()
-      const row = rows.next(decoder)
+    return this.#guard(this.fetchval, null, () => {
+      const row = this.#rows().next()
       return row === null ? null : (pick(row, column) as V)
+    })
+  }
+
+  /**
+   * Moves within the result, without giving a row.
+   * @throws RangeError when the target is outside; nothing has moved then.
+   */
+  scroll(value: number, mode: ScrollMode = 'relative'): void {
+    this.#guard(this.scroll, undefined, () => {
+      this.#clear()
+      if (mode !== 'relative' && mode !== 'absolute') {
+        throw new ProgrammingError(`scroll: expected 'relative' or 'absolute', got ${inspect(mode).slice(0, 40)}`)
+      }
+      if (!Number.isSafeInteger(value)) {
+        throw new ProgrammingError(`scroll: expected a whole number, got ${inspect(value).slice(0, 40)}`)
+      }
+      this.#rows().scroll(value, mode)
     })
   }
 
   /** Goes on to the next result of a multi-statement string. @returns null when there is none. */
   nextset(): true | null {
-    return call(this.nextset, () => {
-      this.#requireOpen()
-      if (!this.#hasExecuted) throw new ProgrammingError('nextset: execute a query first')
-      const next = this.#results[this.#next]
-      if (next === undefined) return null
-      this.#next += 1
-      this.#show(next)
-      return true
+    return this.#guard(this.nextset, null, () => {
+      this.#clear()
+      if (!this.#body.hasExecuted) throw new ProgrammingError('nextset: execute a query first')
+      return this.#body.nextset()
     })
+  }
+
+  /** The current result and those after it, one by one: each time the cursor itself, showing the next. */
+  *results(): Generator<this, void, undefined> {
+    do yield this
+    while (this.nextset())
   }
 
   /** The remaining rows; shares its position with the fetch methods, and leaving a loop early keeps the rest. */
@@ -194,14 +293,53 @@ export class Cursor<T = Row> {
     }
   }
 
+  /**
+   * A statement's rows, `size` at a time, in bounded memory. Lives in the transaction that is open when it is begun, or
+   * that it opens; leaving the loop ends it. The cursor's own result stays what it was.
+   */
+  stream<R = T>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
+    return call(this.stream, () => {
+      this.#clear()
+      const statement = bindStatement(this.#engine, sql, parameters, { method: 'stream', style: this.paramstyle })
+      return new RowStream<R>(this.#engine, statement, options)
+    })
+  }
+
+  /**
+   * Runs a COPY and lets `fn` write to it, or read from it. When `fn` returns the COPY is finished; when it throws, undone.
+   * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
+   */
+  copy<R>(sql: string, fn: (copy: CopyStream) => R): R {
+    return call(this.copy, () => {
+      const { messages } = this.#begin(sql, null, NO_OPTIONS, 'copy')
+      const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages })
+      this.#body.complete(tag)
+      return result
+    })
+  }
+
+  /**
+   * Types for the parameters of the next execute, by position or by name: `['numeric', null]`, `{ tags: 'text[]' }`. Sizes,
+   * which PEP 249 means by numbers, are accepted and without effect.
+   */
+  setinputsizes(sizes: InputSizes | null): void {
+    this.#guard(this.setinputsizes, undefined, () => {
+      this.#clear()
+      this.#sizes = requireInputSizes(sizes)
+    })
+  }
+
   /** Accepted and without effect, as PEP 249 allows. */
-  setoutputsize(_size: number, _column?: number): void {}
+  setoutputsize(_size: number, _column?: number): void {
+    this.#guard(this.setoutputsize, undefined, () => this.#clear())
+  }
 
   /** Makes the cursor unusable. A second call does nothing. */
   close(): void {
+    if (this.#isClosed) return
     this.#isClosed = true
-    this.#results = []
-    this.#current = null
+    this.#messages.length = 0
+    call(this.close, () => this.#body.close())
   }
 
   [Symbol.dispose](): void {
@@ -210,51 +348,33 @@ export class Cursor<T = Row> {
 
   [inspect.custom](): string {
     if (this.closed) return '<Cursor closed>'
-    if (this.#current === null) return '<Cursor>'
-    const { tag, rows, decoder } = this.#current
-    return decoder === null ? `<Cursor ${tag}>` : `<Cursor ${tag}: ${rows.rowCount} rows, at ${rows.position}>`
+    const { tag, position, rowcount } = this.#body
+    const name = this.#name === null ? '' : ` ${inspect(this.#name)}`
+    if (tag === null) return `<Cursor${name}>`
+    if (position === null) return `<Cursor${name} ${tag}>`
+    return `<Cursor${name} ${tag}:${rowcount < 0 ? '' : ` ${rowcount} rows,`} at ${position}>`
   }
 
-  #runOne(sql: string, rewritten: RewrittenStatement, parameters: Parameters | null | undefined): void {
-    const { context } = this.#engine
-    const rows = new RowBuffer()
-    const values = bindParameters(rewritten, parameters)
-    const flow = runStatement(context, { sql: rewritten.text, values, sinkFor: () => rows })
-    const { statement, tag } = this.#engine.run(flow, { sql, rewritten })
-    if (rows.failure !== null) throw rows.failure
-    this.#hasExecuted = true
-    this.#results = []
-    this.#show({ columns: statement.columns, rows, decoder: statement.rowDecoder, tag: tag ?? '' })
+  /** What every request has in common; what was before it is forgotten. */
+  #begin(
+    sql: StatementText,
+    parameters: unknown,
+    options: { readonly timeout?: number },
+    method: string,
+  ): { style: ParamStyle; sizes: InputSizes | null; timeoutMs: number | undefined; messages: ServerMessage[] } {
+    this.#clear()
+    this.#body.reset()
+    const sizes = this.#sizes
+    this.#sizes = null
+    this.#query = typeof sql === 'string' ? sql : null
+    this.#params = parameters ?? null
+    const timeoutMs = requireTimeout(options.timeout, method)
+    return { style: this.paramstyle, sizes, timeoutMs, messages: this.#messages }
   }
 
-  #runScript(sql: string, rewritten: RewrittenStatement, parameters: Parameters | null | undefined): void {
-    if (parameters !== undefined && parameters !== null) throw severalWithParameters('execute')
-    const { context } = this.#engine
-    const sink = new ScriptResults()
-    this.#engine.run(runScript(context, rewritten.text, sink), { sql, rewritten })
-    // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
-    if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
-    const results = sink.results(context.registry)
-    this.#hasExecuted = true
-    this.#results = results
-    this.#next = 1
-    const [first] = results
-    if (first !== undefined) this.#show(first)
-  }
-
-  #show(result: Result): void {
-    this.#hasExecuted = true
-    this.#current = result
-    this.#columns = null
-    this.#rowcount = rowCountOf(result.tag)
-  }
-
-  #reset(): void {
+  #clear(): void {
     this.#requireOpen()
-    this.#results = []
-    this.#current = null
-    this.#columns = null
-    this.#rowcount = -1
+    this.#messages.length = 0
   }
 
   #requireOpen(): void {
@@ -262,44 +382,24 @@ export class Cursor<T = Row> {
     this.#engine.requireOpen()
   }
 
-  #requireRows(): Result & { readonly decoder: NonNullable<Result['decoder']> } {
+  #rows(): CursorBody {
     this.#requireOpen()
-    const current = this.#current
-    if (current === null) throw new ProgrammingError('there is no result to fetch from: execute a query first')
-    if (current.decoder === null) {
-      const [command = ''] = current.tag.split(' ')
-      throw new ProgrammingError(`the last statement${command === '' ? '' : ` (${command})`} returned no rows`)
+    this.#body.requireRows()
+    return this.#body
+  }
+
+  #guard<R>(method: PublicMethod, otherwise: R, body: () => R): R {
+    try {
+      return body()
+    } catch (error) {
+      return handled(
+        error,
+        method,
+        { connection: this.#connection, cursor: this, handler: this.errorhandler },
+        otherwise,
+      )
     }
-    return current as Result & { readonly decoder: NonNullable<Result['decoder']> }
   }
 }
 
-function* boundElements(rewritten: RewrittenStatement, elements: Iterable<Parameters>): Generator<readonly unknown[]> {
-  let index = 0
-  for (const element of elements) yield boundElement(rewritten, element, index++)
-}
-
-function boundElement(rewritten: RewrittenStatement, element: Parameters, batchIndex: number): readonly unknown[] {
-  try {
-    return bindParameters(rewritten, element, batchIndex)
-  } catch (error) {
-    if (error instanceof DbError) amend(error, { batchIndex })
-    throw error
-  }
-}
-
-function severalWithParameters(method: string): ProgrammingError {
-  return new ProgrammingError(
-    `${method}: the text holds several statements, and parameters can go with one only: execute them one by one`,
-  )
-}
-
-function requireText(sql: unknown, method: string): void {
-  if (typeof sql === 'string') return
-  throw new ProgrammingError(`${method}: expected SQL as a string, got ${sql === null ? 'null' : typeof sql}`)
-}
-
-function requireIterable(elements: unknown): void {
-  if (elements !== null && typeof elements === 'object' && Symbol.iterator in elements) return
-  throw new ProgrammingError('executemany: expected an iterable of parameter arrays or objects')
-}
+const NO_OPTIONS: ExecuteOptions & ExecutemanyOptions = {}

@@ -2,7 +2,7 @@
  * What a connection and its cursors share below their public faces: the session, the flows' context, and the one place
  * where a flow is run and its errors are made fit for the caller. Not exported by the door.
  */
-import { InterfaceError, DbError, amend } from '../src-async/errors/tree.ts'
+import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import type { BlockingSession } from '../worker/blocking-session.ts'
@@ -10,43 +10,102 @@ import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
 import { type PublicMethod, onCallersStack, runFlow } from './run-flow.ts'
 
+/** A message of the server's that is no error, with its class. */
+export type ServerMessage = readonly [new (...args: never[]) => Warning, Warning]
+
+/** A text as its author wrote it, and as the server sees it. */
+export interface StatementSource {
+  readonly sql: string
+  readonly rewritten: RewrittenStatement
+}
+
+export interface RunOptions {
+  /** The statement a flow is about: positions in its errors are mapped back to the text the user wrote. */
+  readonly source?: StatementSource | null | undefined
+  /** Limit of the whole flow, 0 for none; the connection's `commandTimeout` unless given. */
+  readonly timeoutMs?: number | undefined
+  /** Where notices that come meanwhile are noted, beside the connection's own list. */
+  readonly messages?: ServerMessage[] | undefined
+}
+
+export interface EngineInit {
+  readonly session: BlockingSession
+  readonly context: FlowContext
+  readonly paramstyle: ParamStyle
+  readonly commandTimeoutMs: number
+}
+
+const NO_OPTIONS: RunOptions = {}
+
 export class Engine {
   readonly session: BlockingSession
   readonly context: FlowContext
   paramstyle: ParamStyle
+  /** Limit of each call that names none, 0 for none. */
+  commandTimeoutMs: number
   /** Set by `close`: after it every use is refused, whatever the session says. */
   isClosed = false
+  /** True between `tpc_prepare` and its second phase. */
+  isPrepared = false
+  /** The list of the cursor whose call runs. */
+  messages: ServerMessage[] | null = null
+  /** OIDs of types by the names `setinputsizes` was given. */
+  readonly typeOids = new Map<string, number>()
   #isRunning = false
+  #isWatched = false
+  /** A COPY that is open between calls of the user's: what ends it. */
+  #copy: (() => void) | null = null
+  #tornCopy: (() => void) | null = null
 
-  constructor(session: BlockingSession, context: FlowContext, paramstyle: ParamStyle) {
-    this.session = session
-    this.context = context
-    this.paramstyle = paramstyle
+  constructor(init: EngineInit) {
+    this.session = init.session
+    this.context = init.context
+    this.paramstyle = init.paramstyle
+    this.commandTimeoutMs = init.commandTimeoutMs
   }
 
   /** @throws InterfaceError when the connection has been closed or lost. */
   requireOpen(): void {
-    if (this.isClosed || this.session.isClosed) throw new InterfaceError('connection is closed')
+    if (this.isClosed) throw new InterfaceError('connection is closed')
+    if (this.session.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
+  }
+
+  /** @throws ProgrammingError after `tpc_prepare`, when only its second phase may follow. */
+  requireUnprepared(): void {
+    if (!this.isPrepared) return
+    throw new ProgrammingError('the transaction has been prepared: tpc_commit or tpc_rollback comes next')
   }
 
   /** The user's text in PostgreSQL's own markers. */
-  rewrite(sql: string, hasParameters: boolean): RewrittenStatement {
+  rewrite(sql: string, hasParameters: boolean, style: ParamStyle = this.paramstyle): RewrittenStatement {
     const standardConformingStrings = this.session.parameters.get('standard_conforming_strings') !== 'off'
-    return rewrite(sql, this.paramstyle, { standardConformingStrings, hasParameters })
+    return rewrite(sql, style, { standardConformingStrings, hasParameters })
   }
 
-  /**
-   * Runs a flow.
-   * @param source the statement it is about: positions in its errors are mapped back to the text the user wrote.
-   * @throws the flow's errors, seen from the caller of the public method that `call` is wrapped in.
-   */
-  run<T>(flow: Flow<T>, source: { readonly sql: string; readonly rewritten: RewrittenStatement } | null = null): T {
+  /** Runs a flow. @throws its errors, fit to be thrown by the public method that `call` is wrapped in. */
+  run<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     this.requireOpen()
+    this.requireUnprepared()
+    if (this.#copy !== null) throw new InterfaceError('a COPY is open on this connection: end it first')
+    if (this.#tornCopy !== null) {
+      const end = this.#tornCopy
+      this.#tornCopy = null
+      end()
+    }
+    return this.step(flow, options)
+  }
+
+  /** Runs a flow of the COPY that is open. */
+  step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     // An iterable of the caller's, stepped by the flow, may not use the connection the flow runs on.
     if (this.#isRunning) {
       throw new InterfaceError('the connection is in use by the call this code was called from')
     }
+    const { source = null, timeoutMs = this.commandTimeoutMs, messages = null } = options
+    this.#watchTurn()
     this.#isRunning = true
+    this.messages = messages
+    this.context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
     try {
       return runFlow(flow, this.session)
     } catch (error) {
@@ -54,7 +113,38 @@ export class Engine {
       throw error
     } finally {
       this.#isRunning = false
+      this.messages = null
+      this.context.deadlineMs = Infinity
     }
+  }
+
+  /** Lets nobody but `step` use the connection until `releaseCopy`. @param end ends the COPY if nobody else does. */
+  holdForCopy(end: () => void): void {
+    this.#copy = end
+  }
+
+  releaseCopy(): void {
+    this.#copy = null
+  }
+
+  /**
+   * A call's stack can be torn off in the middle, by Ctrl-C in a REPL, without running a `finally`. Nothing here lasts
+   * longer than a turn of the event loop, so what is still set when a microtask runs was left by a torn call.
+   */
+  #watchTurn(): void {
+    if (this.#isWatched) return
+    this.#isWatched = true
+    queueMicrotask(() => {
+      this.#isWatched = false
+      this.#isRunning = false
+      this.messages = null
+      this.#tornCopy ??= this.#copy
+      this.#copy = null
+      const { context } = this
+      context.deadlineMs = Infinity
+      context.scopeDepth = 0
+      context.scopeBegin = null
+    })
   }
 }
 
@@ -70,8 +160,15 @@ export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMetho
   }
 }
 
+/** @returns the limit in milliseconds, 0 for none; undefined for the connection's. */
+export function requireTimeout(timeout: unknown, method: string): number | undefined {
+  if (timeout === undefined || timeout === null) return undefined
+  if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
+  throw new ProgrammingError(`${method}: timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
+}
+
 /** Makes an error speak of the text the user wrote instead of the one the server saw. */
-function tellSource(error: DbError, source: { readonly sql: string; readonly rewritten: RewrittenStatement }): void {
+function tellSource(error: DbError, source: StatementSource): void {
   const { sql, rewritten } = source
   if (error.query !== rewritten.text || sql === rewritten.text) return
   const { position } = error

@@ -2,17 +2,32 @@
  * DOOR of `syncpg`: PEP 249, blocking. `import * as db from 'syncpg'` is the documented form, because the specification's
  * names `Error` and `Date` would shadow the globals.
  */
-export { connect, type ConnectOptions } from './connect.ts'
+export { connect, type ConnectOptions, withConnection } from './connect.ts'
+export { Connection, type CursorOptions, type NoticeListener } from './connection.ts'
+export type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
+export type { ConnectionInfo, ConnectionStatus } from './info.ts'
 export {
-  Connection,
-  type ConnectionInfo,
-  type CopyRecordsOptions,
-  type NoticeListener,
-  type ServerMessage,
-} from './connection.ts'
-export { Cursor, type CursorConnection, type Parameters } from './cursor.ts'
+  Cursor,
+  type CursorConnection,
+  type ExecuteOptions,
+  type ExecutemanyOptions,
+  type Parameters,
+  type ScrollMode,
+} from './cursor.ts'
+export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
+export type { CopyStream } from './copy-stream.ts'
+export type { ServerMessage } from './engine.ts'
+export type { ErrorHandler } from './error-handler.ts'
+export { type InputSize, type InputSizes, oid, type TypeOid } from './input-sizes.ts'
+export type { NamedCursorOptions } from './named-body.ts'
+export type { Notice, NotifiesOptions } from './notifications.ts'
+export type { PreparedStatement, TypeInfo } from './prepared-statement.ts'
+export type { CompiledStatement, StatementText } from './statement.ts'
+export type { RowStream, StreamOptions } from './stream.ts'
+export { makeXid as xid, type Xid } from './xid.ts'
+export { type CancelToken, cancel } from './cancel.ts'
 export { Column } from './column.ts'
-export type { ParamStyle } from './paramstyle/rewrite.ts'
+export type { ParamStyle } from './paramstyle/style.ts'
 export { BINARY, DATETIME, NUMBER, ROWID, STRING, TypeObject } from './type-objects.ts'
 export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampFromTicks } from './constructors.ts'
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
@@ -24,6 +39,7 @@ export { PgInterval } from '../src-async/values/pg-interval.ts'
 export { PgTime, PgTimeTz } from '../src-async/values/pg-time.ts'
 export { PgTimestamp } from '../src-async/values/pg-timestamp.ts'
 export { quoteIdentifier, quoteLiteral } from '../src-async/values/sql.ts'
+export { Lexer as SqlLexer, TOKEN as SQL_TOKEN, type Token as SqlToken } from '../src-async/values/sql-lexer.ts'
 export {
   ClientConfigurationError,
   DataError,

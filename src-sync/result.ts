@@ -1,8 +1,10 @@
 /** One result of a statement on the blocking side: what is known of its columns, and its rows as bytes until fetched. */
+import { text as plainText } from '../src-async/values/codecs/text.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
 import type { CodecRegistry } from '../src-async/values/registry.ts'
 import { shapeFor } from '../src-async/values/row-shapes.ts'
+import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn, ResultSink } from '../src-async/wire/row-sink.ts'
 
 export interface Result {
@@ -35,14 +37,51 @@ export class ScriptResults implements ResultSink {
     }
   }
 
+  /** The values as they came. */
+  textResults(): Result[] {
+    return this.#collected.map((each) => ({ ...each, decoder: each.columns && plainDecoder(each.columns) }))
+  }
+
   results(registry: CodecRegistry): Result[] {
     return this.#collected.map((each) => ({ ...each, decoder: each.columns && textDecoder(each.columns, registry) }))
+  }
+}
+
+/** Collects the rows of a batch, one result for each element. */
+export class ElementResults implements ResultSink {
+  readonly results: Result[] = []
+  #statement: Statement | null = null
+  #rows = new RowBuffer()
+
+  /** What made a result drop rows, else null. */
+  failure: unknown = null
+
+  /** Takes the rows of this statement from now on. */
+  of(statement: Statement): this {
+    this.#statement = statement
+    return this
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    this.#rows.take(bytes, start, end)
+  }
+
+  complete(_columns: readonly WireColumn[] | null, tag: string): void {
+    const rows = this.#rows
+    this.failure ??= rows.failure
+    this.#rows = new RowBuffer()
+    const { columns = null, rowDecoder = null } = this.#statement ?? {}
+    this.results.push({ columns, rows, decoder: rowDecoder, tag })
   }
 }
 
 function textDecoder(columns: readonly WireColumn[], registry: CodecRegistry): RowReader {
   const codecs = columns.map((column) => registry.codecFor(column.typeOid))
   return new RowDecoder(columns, codecs, shapeFor(columns)).asText()
+}
+
+function plainDecoder(columns: readonly WireColumn[]): RowReader {
+  return new RowDecoder(columns, columns.map(() => plainText), shapeFor(columns, { rowFactory: 'array' })).asText()
 }
 
 const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/

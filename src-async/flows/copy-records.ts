@@ -97,7 +97,8 @@ export function* endCopy(context: FlowContext, encoder: RecordEncoder): Flow<str
   return yield* finishCopyIn(context)
 }
 
-function binaryCodec(context: FlowContext, column: Column): Codec {
+/** The codec of a column. @throws NotSupportedError where the type has no binary form here. */
+export function binaryCodec(context: FlowContext, column: Column): Codec {
   const codec = context.registry.codecFor(column.typeOid)
   if (codec.format === 1) return codec
   throw new NotSupportedError(

@@ -17,7 +17,9 @@ import { commit, rollback } from './transaction.ts'
 export interface BatchRequest {
   readonly sql: string
   readonly elements: Iterable<readonly unknown[]>
-  readonly hints?: readonly number[]
+  readonly hints?: readonly number[] | undefined
+  /** Whether the sink is told the end of each element's rows by its `complete`. */
+  readonly marksElements?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
   sinkFor(statement: Statement): RowSink
@@ -41,20 +43,21 @@ const SAVEPOINT = 'syncpg_executemany'
  *   way nothing of the batch stays.
  */
 export function* executeMany(context: FlowContext, request: BatchRequest): Flow<BatchResult> {
-  const { sql, hints, elements, prepared } = request
+  const { sql, elements, prepared } = request
   const source = new Lookahead(elements)
   if (source.isEmpty) return { statement: null, affectedRows: 0, tag: '' }
   let guard: 'transaction' | 'savepoint' | null = null
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, source.sample(), hints)).statement
+    const statement = prepared ?? (yield* resolveStatement(context, sql, source.sample(), request)).statement
     const rows = request.sinkFor(statement)
+    const marksElements = request.marksElements === true
     let affectedRows = 0
     let tag = ''
     let done = 0
     do {
       const count = encodeChunk(context, statement, source, done)
       if (guard === null && !source.isEmpty) guard = yield* openGuard(context)
-      const reply = yield* sendChunk(context, statement, count, done, rows)
+      const reply = yield* sendChunk(context, statement, { count, done, rows, marksElements })
       affectedRows = affectedRows < 0 || reply.affectedRows < 0 ? -1 : affectedRows + reply.affectedRows
       tag = reply.tag
       done += count
@@ -86,10 +89,9 @@ function encodeChunk(context: FlowContext, statement: Statement, source: Lookahe
 function* sendChunk(
   context: FlowContext,
   statement: Statement,
-  count: number,
-  done: number,
-  rows: RowSink,
+  chunk: { count: number; done: number; rows: RowSink; marksElements: boolean },
 ): Flow<{ affectedRows: number; tag: string }> {
+  const { count, done, rows, marksElements } = chunk
   try {
     return yield* ask('executeMany', {
       name: statement.name,
@@ -97,6 +99,7 @@ function* sendChunk(
       binds: context.out.view(),
       count,
       rows,
+      marksElements,
       ...flight(context),
     })
   } catch (error) {

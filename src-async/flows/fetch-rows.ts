@@ -15,6 +15,8 @@ export interface FetchRequest {
   readonly sql: string
   readonly values: readonly unknown[]
   readonly rowLimit: number
+  /** Not to be kept as a prepared statement. */
+  readonly isOneOff?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
 }

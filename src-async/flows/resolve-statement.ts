@@ -3,8 +3,11 @@
  * server, lacking context, took a parameter for text and the value plainly is something else, the statement is parsed
  * once more with types derived from the values.
  */
+import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
+import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
+import { suggestedType } from '../values/suggested-type.ts'
 import { ask, type Flow } from './ask.ts'
 import { type FlowContext, flight } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
@@ -16,26 +19,78 @@ export interface ResolvedStatement {
   readonly key: string | null
 }
 
-/**
- * @param hints type OIDs the caller asks for, 0 where the server may infer.
- * @throws what the server says of the text.
- */
+export interface ResolveOptions {
+  /** Type OIDs the caller asks for, 0 where the server may infer. */
+  readonly hints?: readonly number[] | undefined
+  /** Neither looked for in the cache nor kept: a text that will not come again. */
+  readonly isOneOff?: boolean | undefined
+}
+
+const NO_TYPES: readonly number[] = []
+const NO_OPTIONS: ResolveOptions = {}
+const UNDETERMINED = '42P18'
+
+/** @throws what the server says of the text. */
 export function* resolveStatement(
   context: FlowContext,
   sql: string,
   values: readonly unknown[],
-  hints: readonly number[] = [],
+  options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const inferred = yield* describeOnce(context, sql, hints)
+  const { hints = NO_TYPES, isOneOff = false } = options
+  const inferred = yield* describeDetermined(context, sql, { values, hints, isOneOff })
   if (!inferred.statement.hasTextParameters) return inferred
   const derived = deriveParameterTypes(values, inferred.statement.parameterTypes)
   if (derived === null) return inferred
-  return yield* describeOnce(context, sql, derived)
+  // What the caller asked for stands, be it text for a number.
+  hints.forEach((hint, index) => {
+    if (hint !== 0) derived[index] = hint
+  })
+  return yield* describeOnce(context, sql, derived, isOneOff)
 }
 
-function* describeOnce(context: FlowContext, sql: string, types: readonly number[]): Flow<ResolvedStatement> {
+/**
+ * Describes; a parameter the server can tell no type of gets the one its value suggests, as long as nothing was begun
+ * that the server's refusal has failed.
+ */
+function* describeDetermined(
+  context: FlowContext,
+  sql: string,
+  { values, hints, isOneOff }: { values: readonly unknown[]; hints: readonly number[]; isOneOff: boolean },
+): Flow<ResolvedStatement> {
+  let types = hints
+  for (;;) {
+    try {
+      return yield* describeOnce(context, sql, types, isOneOff)
+    } catch (error) {
+      const more = context.state.transactionStatus === 'I' ? determined(error, types, values) : null
+      if (more === null) throw error
+      types = more
+    }
+  }
+}
+
+/** The types with one more of them told; null when that is not what the error is about, or it was told already. */
+function determined(error: unknown, types: readonly number[], values: readonly unknown[]): number[] | null {
+  if (!(error instanceof DbError) || error.sqlstate !== UNDETERMINED) return null
+  const index = Number(/\$(\d+)/.exec(error.primaryMessage)?.[1] ?? 0) - 1
+  if (index < 0 || index >= values.length || (types[index] ?? 0) !== 0) return null
+  const value = values[index]
+  const suggested = suggestedType(value) ?? (typeof value === 'string' || value === null ? TEXT_OID : null)
+  if (suggested === null) return null
+  const more = Array.from(values, (_, position) => types[position] ?? 0)
+  more[index] = suggested
+  return more
+}
+
+function* describeOnce(
+  context: FlowContext,
+  sql: string,
+  types: readonly number[],
+  isOneOff: boolean,
+): Flow<ResolvedStatement> {
   const { statements, registry } = context
-  const isCacheable = statements.isCacheable(sql)
+  const isCacheable = !isOneOff && statements.isCacheable(sql)
   const key = types.length === 0 ? sql : `${types.join(',')}\0${sql}`
   if (isCacheable) {
     const known = statements.get(key)

@@ -18,7 +18,9 @@ export interface StatementRequest {
   /** A statement the caller prepared: run as it is, and never again by itself. */
   readonly prepared?: Statement | undefined
   /** Type OIDs the caller asks for, by parameter. */
-  readonly hints?: readonly number[]
+  readonly hints?: readonly number[] | undefined
+  /** Not to be kept as a prepared statement. */
+  readonly isOneOff?: boolean | undefined
   /** Most rows wanted, 0 for all. */
   readonly rowLimit?: number
   /** Where the rows of this statement go; asked anew for every attempt. */
@@ -57,8 +59,8 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
 }
 
 function* attempt(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
-  const { sql, values, hints, prepared } = request
-  const statement = prepared ?? (yield* resolveStatement(context, sql, values, hints)).statement
+  const { sql, values, prepared } = request
+  const statement = prepared ?? (yield* resolveStatement(context, sql, values, request)).statement
   const { out, statements } = context
   out.clear()
   encodeArguments(out, statement, values)

@@ -90,8 +90,15 @@ export function parameterScenarios(db: () => Driver): void {
       expect(failure).toMatchObject({ name: 'PostgresSyntaxError', hint: expect.stringContaining(words) })
     })
 
-    test('a parameter whose type nobody can know gets a hint', async () => {
+    test('a parameter whose type the server cannot know has the one its value suggests', async () => {
+      expect(await db().fetchval('select $1 is null', ['x'])).toBe(false)
+      expect(await db().fetchval('select json_build_array($1, $2)::text', [1, true])).toBe('[1, true]')
+    })
+
+    test('in an open transaction, which the server has failed by then, it gets a hint', async () => {
+      await db().execute('begin')
       const failure = await failureOf(() => db().fetch('select $1 is null', ['x']))
+      await db().execute('rollback')
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure).toMatchObject({ sqlstate: '42P18', hint: expect.stringContaining('::text') })
     })

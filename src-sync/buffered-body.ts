@@ -1,0 +1,245 @@
+/**
+ * The ordinary cursor: a result is read to its end when the statement runs and kept as bytes off the JavaScript heap;
+ * fetching decodes only the rows it returns.
+ */
+import { DbError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
+import type { Flow } from '../src-async/flows/ask.ts'
+import { executeMany } from '../src-async/flows/execute-many.ts'
+import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
+import { learnTypes } from '../src-async/flows/learn-types.ts'
+import { runScript } from '../src-async/flows/run-script.ts'
+import { runStatement } from '../src-async/flows/run-statement.ts'
+import type { Row } from '../src-async/values/record.ts'
+import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import type { Statement } from '../src-async/values/statement.ts'
+import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
+import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
+import type { Engine, RunOptions, StatementSource } from './engine.ts'
+import { resolveInputSizes } from './input-sizes.ts'
+import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
+import type { RewrittenStatement } from './paramstyle/rewrite.ts'
+import { ElementResults, type Result, ScriptResults, rowCountOf } from './result.ts'
+import { type BoundStatement, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
+
+type ResultWithRows = Result & { readonly decoder: NonNullable<Result['decoder']> }
+
+export class BufferedBody implements CursorBody {
+  readonly #engine: Engine
+  #results: readonly Result[] = []
+  #current: Result | null = null
+  /** Number of the result that `nextset` shows. */
+  #next = 1
+  #rowcount = -1
+  #hasExecuted = false
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  get hasExecuted(): boolean {
+    return this.#hasExecuted
+  }
+
+  get columns(): readonly WireColumn[] | null {
+    return this.#current?.columns ?? null
+  }
+
+  get tag(): string | null {
+    return this.#current?.tag ?? null
+  }
+
+  get rowcount(): number {
+    return this.#rowcount
+  }
+
+  get position(): number | null {
+    return this.#current?.decoder ? this.#current.rows.position : null
+  }
+
+  reset(): void {
+    this.#results = []
+    this.#current = null
+    this.#rowcount = -1
+  }
+
+  execute(request: ExecuteRequest): void {
+    const statement = bindStatement(this.#engine, request.statement, request.parameters, {
+      method: 'execute',
+      style: request.style,
+    })
+    if (request.isText) this.#runText(statement, request)
+    else if (statement.values === null && statement.rewritten.statementCount > 1) this.#runScript(statement, request)
+    else this.#runOne(statement, request)
+  }
+
+  executemany(request: BatchRequest): void {
+    const { style, isReturning } = request
+    const sql = requireText(request.sql, 'executemany')
+    const elements = requireIterable(request.elements)
+    const rewritten = requireSingle(this.#engine.rewrite(sql, true, style), 'executemany')
+    const results = isReturning ? new ElementResults() : null
+    const { context } = this.#engine
+    const batch = {
+      sql: rewritten.text,
+      elements: boundElements(rewritten, elements),
+      marksElements: isReturning,
+      sinkFor: (statement: Statement) => results?.of(statement) ?? DROP_ROWS,
+    }
+    const { affectedRows, tag } = this.#engine.run(
+      withHints(this.#engine, request, rewritten, (hints) => executeMany(context, { ...batch, hints })),
+      runOptions(request, { sql, rewritten }),
+    )
+    if (results?.failure) throw results.failure
+    this.#hasExecuted = true
+    this.#results = results?.results ?? []
+    this.#next = 1
+    const [first] = this.#results
+    if (first === undefined) this.complete(tag)
+    else this.#show(first)
+    this.#rowcount = affectedRows
+  }
+
+  complete(tag: string): void {
+    this.#hasExecuted = true
+    this.#show({ columns: null, rows: new RowBuffer(), decoder: null, tag })
+  }
+
+  requireRows(): void {
+    this.#rows()
+  }
+
+  next(): Row | null {
+    const { rows, decoder } = this.#rows()
+    return rows.next(decoder)
+  }
+
+  nextMany(count: number): Row[] {
+    const { rows, decoder } = this.#rows()
+    return rows.nextMany(decoder, count)
+  }
+
+  rest(): Row[] {
+    const { rows, decoder } = this.#rows()
+    return rows.rest(decoder)
+  }
+
+  scroll(value: number, mode: ScrollMode): void {
+    const { rows } = this.#rows()
+    const target = mode === 'absolute' ? value : rows.position + value
+    if (target < 0 || target >= rows.rowCount) {
+      throw new RangeError(`scroll: row ${target} is outside the result, which has ${rows.rowCount} rows`)
+    }
+    rows.scrollTo(target)
+  }
+
+  nextset(): true | null {
+    const next = this.#results[this.#next]
+    if (next === undefined) return null
+    this.#next += 1
+    this.#show(next)
+    return true
+  }
+
+  close(): void {
+    this.reset()
+  }
+
+  #runOne(statement: BoundStatement, request: ExecuteRequest): void {
+    const { context } = this.#engine
+    const { isOneOff } = request
+    const sql = statement.rewritten.text
+    const values = valuesOf(statement)
+    let rows = new RowBuffer()
+    const sinkFor = (): RowBuffer => (rows = new RowBuffer())
+    const flow = withHints(this.#engine, request, statement.rewritten, (hints) =>
+      runStatement(context, { sql, values, hints, isOneOff, sinkFor }),
+    )
+    const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
+    if (rows.failure !== null) throw rows.failure
+    this.#hasExecuted = true
+    this.#show({ columns: described.columns, rows, decoder: described.rowDecoder, tag: tag ?? '' })
+  }
+
+  #runScript(statement: BoundStatement, request: ExecuteRequest): void {
+    const { context } = this.#engine
+    const sink = new ScriptResults()
+    this.#engine.run(runScript(context, statement.rewritten.text, sink), runOptions(request, statement))
+    // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
+    if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
+    const results = sink.results(context.registry)
+    this.#hasExecuted = true
+    this.#results = results
+    this.#next = 1
+    const [first] = results
+    if (first !== undefined) this.#show(first)
+  }
+
+  /** A text whose values stay text; what has come before a failure is kept. */
+  #runText(statement: BoundStatement, request: ExecuteRequest): void {
+    if (statement.values !== null) throw new ProgrammingError('execute: { text: true } goes without parameters')
+    const sink = new ScriptResults()
+    try {
+      this.#engine.run(runScript(this.#engine.context, statement.rewritten.text, sink), runOptions(request, statement))
+    } finally {
+      this.#hasExecuted = true
+      this.#results = sink.textResults()
+      this.#next = 1
+      const [first] = this.#results
+      if (first !== undefined) this.#show(first)
+    }
+  }
+
+  #show(result: Result): void {
+    this.#current = result
+    this.#rowcount = rowCountOf(result.tag)
+  }
+
+  #rows(): ResultWithRows {
+    const current = this.#current
+    if (current === null) throw new ProgrammingError('there is no result to fetch from: execute a query first')
+    if (current.decoder === null) {
+      const [command = ''] = current.tag.split(' ')
+      throw new ProgrammingError(`the last statement${command === '' ? '' : ` (${command})`} returned no rows`)
+    }
+    return current as ResultWithRows
+  }
+}
+
+/** Runs a flow with the types `setinputsizes` asked for. */
+function withHints<T>(
+  engine: Engine,
+  { sizes }: RequestOptions,
+  { order }: RewrittenStatement,
+  flow: (hints: readonly number[] | undefined) => Flow<T>,
+): Flow<T> {
+  return sizes === null ? flow(undefined) : hinted(resolveInputSizes(engine, sizes, order), flow)
+}
+
+function* hinted<T>(resolving: Flow<number[]>, flow: (hints: readonly number[]) => Flow<T>): Flow<T> {
+  return yield* flow(yield* resolving)
+}
+
+function runOptions({ timeoutMs, messages }: RequestOptions, source: StatementSource): RunOptions {
+  return { source, timeoutMs, messages }
+}
+
+function* boundElements(rewritten: RewrittenStatement, elements: Iterable<Parameters>): Generator<readonly unknown[]> {
+  let index = 0
+  for (const element of elements) yield boundElement(rewritten, element, index++)
+}
+
+function boundElement(rewritten: RewrittenStatement, element: Parameters, batchIndex: number): readonly unknown[] {
+  try {
+    return bindParameters(rewritten, element, batchIndex)
+  } catch (error) {
+    if (error instanceof DbError) amend(error, { batchIndex })
+    throw error
+  }
+}
+
+function requireIterable(elements: unknown): Iterable<Parameters> {
+  if (elements !== null && typeof elements === 'object' && Symbol.iterator in elements) {
+    return elements as Iterable<Parameters>
+  }
+  throw new ProgrammingError('executemany: expected an iterable of parameter arrays or objects')
+}

@@ -1,0 +1,191 @@
+/**
+ * PEP 249's `callproc`: finds out once what a name is, and calls a function with SELECT, a procedure with CALL. Which of
+ * several of one name is meant is the server's to decide, by the values; only their kind and their OUT parameters are
+ * looked at here.
+ */
+import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
+import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { Record } from '../src-async/values/record.ts'
+import { quoteIdentifier } from '../src-async/values/sql.ts'
+import type { CursorBody, RequestOptions } from './cursor-body.ts'
+import type { Engine } from './engine.ts'
+import type { Parameters } from './paramstyle/bind-parameters.ts'
+
+export interface ProcedureRequest extends RequestOptions {
+  /** `lower`, `shop.total`. */
+  readonly name: string
+  readonly parameters: Parameters
+}
+
+/** What pg_proc says of one of a name. */
+interface Candidate {
+  readonly kind: 'f' | 'p' | 'a' | 'w'
+  /** `i`, `o`, `b` (both), `v` (variadic) or `t` (a column of the result) for each parameter. */
+  readonly modes: readonly string[]
+  /** `''` for one without a name. */
+  readonly names: readonly string[]
+}
+
+const UNDEFINED_FUNCTION = '42883'
+
+const LOOK_UP = `
+  select p.prokind::text,
+    coalesce(p.proargmodes::text[], array_fill('i'::text, array[p.pronargs::int])),
+    coalesce(p.proargnames, array_fill(''::text, array[coalesce(cardinality(p.proargmodes), p.pronargs)]))
+  from pg_catalog.pg_proc p
+  where p.proname = $1 and case when $2::text is null then pg_catalog.pg_function_is_visible(p.oid)
+    else p.pronamespace = (select n.oid from pg_catalog.pg_namespace n where n.nspname = $2) end
+  order by p.oid`
+
+const known = new WeakMap<Engine, Map<string, readonly Candidate[]>>()
+
+/** Calls it; the rows are the body's. @returns a copy of the parameters, OUT and INOUT ones as the procedure left them. */
+export function callProcedure(engine: Engine, body: CursorBody, request: ProcedureRequest): Parameters {
+  const { name, parameters } = request
+  const path = pathOf(name)
+  const isNamed = !Array.isArray(parameters)
+  const entries: [string, unknown][] = isNamed
+    ? parameters instanceof Map
+      ? [...(parameters as ReadonlyMap<string, unknown>)]
+      : Object.entries(parameters)
+    : (parameters as readonly unknown[]).map((value) => ['', value])
+  const candidate = choose(candidatesOf(engine, path, request), entries, name)
+  const prepared = candidate.kind === 'p' ? procedureCall(candidate, entries, isNamed) : functionCall(entries)
+  const text = `${prepared.head} ${quoteIdentifier(...path)}(${prepared.list})`
+  try {
+    body.execute({
+      ...request,
+      statement: { sql: text, parameters: prepared.values },
+      parameters: null,
+      isOneOff: false,
+    })
+  } catch (error) {
+    // Dropped, or replaced by one with other parameters: look again next time.
+    if ((error as { sqlstate?: unknown }).sqlstate === UNDEFINED_FUNCTION) known.get(engine)?.clear()
+    throw error
+  }
+  const outcome = candidate.kind === 'p' ? outputs(body, candidate) : []
+  return isNamed ? namedCopy(entries, candidate, outcome) : positionalCopy(prepared.all, candidate, outcome)
+}
+
+interface PreparedCall {
+  readonly head: 'select * from' | 'call'
+  readonly list: string
+  readonly values: unknown[]
+  /** The values of all parameters, OUT ones included. */
+  readonly all: unknown[]
+}
+
+function functionCall(entries: readonly [string, unknown][]): PreparedCall {
+  const values = entries.map(([, value]) => value)
+  const list = entries.map(([key], index) => `${key === '' ? '' : `${quoteIdentifier(key)} => `}$${index + 1}`)
+  return { head: 'select * from', list: list.join(', '), values, all: values }
+}
+
+/** OUT parameters are written as null, whether they were given or left out. */
+function procedureCall(candidate: Candidate, entries: [string, unknown][], isNamed: boolean): PreparedCall {
+  const all: [string, unknown][] = []
+  const isComplete = entries.length === candidate.modes.length
+  const given = [...entries]
+  if (isNamed) {
+    all.push(...entries)
+    candidate.names.forEach((name, index) => {
+      if (candidate.modes[index] === 'o' && !entries.some(([key]) => key === name)) all.push([name, null])
+    })
+  } else if (isComplete || candidate.modes.includes('v')) {
+    all.push(...entries)
+  } else {
+    for (const mode of candidate.modes) all.push(mode === 'o' ? ['', null] : (given.shift() ?? ['', null]))
+  }
+  const values: unknown[] = []
+  const list = all.map(([key, value], index) => {
+    const mode = key === '' ? candidate.modes[index] : candidate.modes[candidate.names.indexOf(key)]
+    const prefix = key === '' ? '' : `${quoteIdentifier(key)} => `
+    if (mode === 'o') return `${prefix}null`
+    values.push(value)
+    return `${prefix}$${values.length}`
+  })
+  return { head: 'call', list: list.join(', '), values, all: all.map(([, value]) => value) }
+}
+
+/** The values of the single row a procedure with OUT or INOUT parameters gives; the row stays to be fetched. */
+function outputs(body: CursorBody, { modes }: Candidate): unknown[] {
+  if (!modes.some((mode) => mode === 'o' || mode === 'b') || body.columns === null) return []
+  const row = body.next()
+  if (row === null) return []
+  body.scroll(0, 'absolute')
+  return Record.toArray(row)
+}
+
+function positionalCopy(all: readonly unknown[], { modes }: Candidate, outcome: readonly unknown[]): unknown[] {
+  let next = 0
+  return all.map((value, index) => {
+    const isOut = outcome.length > 0 && (modes[index] === 'o' || modes[index] === 'b')
+    return isOut ? outcome[next++] : value
+  })
+}
+
+function namedCopy(
+  entries: readonly [string, unknown][],
+  { modes, names }: Candidate,
+  outcome: readonly unknown[],
+): globalThis.Record<string, unknown> {
+  const copy: globalThis.Record<string, unknown> = Object.fromEntries(entries)
+  let next = 0
+  modes.forEach((mode, index) => {
+    if (outcome.length > 0 && (mode === 'o' || mode === 'b')) copy[names[index] ?? ''] = outcome[next++]
+  })
+  return copy
+}
+
+/** A dot parts schema and name; both are taken as they are written, as in every quoted name. */
+function pathOf(name: unknown): string[] {
+  const parts = typeof name === 'string' ? name.split('.') : []
+  if (parts.length < 1 || parts.length > 2 || parts.includes('')) {
+    throw new ProgrammingError(
+      `callproc: expected the name of a function or procedure, got ${String(name).slice(0, 40)}`,
+    )
+  }
+  return parts
+}
+
+function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest): readonly Candidate[] {
+  const key = path.join('.')
+  let names = known.get(engine)
+  if (names === undefined) known.set(engine, (names = new Map()))
+  const found = names.get(key)
+  if (found !== undefined) return found
+  const name = path.at(-1) ?? ''
+  const schema = path.length > 1 ? path[0] : null
+  const flow = fetchRows(engine.context, { sql: LOOK_UP, values: [name, schema], rowLimit: 0 })
+  const { rows } = engine.run(flow, { timeoutMs: request.timeoutMs, messages: request.messages })
+  const candidates = rows.map((row) => {
+    const [kind, modes, parameterNames] = Record.toArray(row) as [Candidate['kind'], string[], string[]]
+    // The columns of a table function are no parameters.
+    const isParameter = (_: unknown, index: number): boolean => modes[index] !== 't'
+    return { kind, modes: modes.filter(isParameter), names: parameterNames.filter(isParameter) }
+  })
+  if (candidates.length === 0) {
+    throw new UndefinedFunctionError(`callproc: there is no function or procedure ${JSON.stringify(key)}`, {
+      hint: 'the name is taken as it is written, capital letters included; a schema may go before it, with a dot',
+    })
+  }
+  names.set(key, candidates)
+  return candidates
+}
+
+function choose(candidates: readonly Candidate[], entries: readonly [string, unknown][], name: string): Candidate {
+  const fitting = candidates.find((candidate) => fits(candidate, entries)) ?? candidates[0]
+  if (fitting === undefined) throw new ProgrammingError(`callproc: ${name} is not known`)
+  if (fitting.kind === 'f' || fitting.kind === 'p') return fitting
+  const kind = fitting.kind === 'a' ? 'an aggregate' : 'a window function'
+  throw new ProgrammingError(`callproc: ${name} is ${kind}: it goes with rows; use it in a SELECT`)
+}
+
+/** Whether so many values, or these names, can be its parameters. */
+function fits({ kind, modes, names }: Candidate, entries: readonly [string, unknown][]): boolean {
+  const inputs = modes.filter((mode) => mode !== 'o').length
+  if (entries.some(([key]) => key !== '')) return entries.every(([key]) => names.includes(key))
+  return entries.length === inputs || (kind === 'p' && entries.length === modes.length)
+}

@@ -1,0 +1,26 @@
+/** What the COPY methods of a connection take beside their first argument. */
+import type { CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+import type { CopyOutput, CopySource } from './copy.ts'
+
+/** What `copyRecordsToTable` takes beside the table's name. */
+export interface CopyRecordsOptions {
+  readonly records: Iterable<readonly unknown[]>
+  readonly columns?: readonly string[] | undefined
+  readonly schema?: string | undefined
+  /** A condition on the incoming rows, verbatim SQL. */
+  readonly where?: string | undefined
+  /** Milliseconds. */
+  readonly timeout?: number
+}
+
+/** What `copyToTable` takes beside the table's name. */
+export interface CopyTo extends CopyToTableOptions {
+  readonly source: CopySource
+  readonly timeout?: number
+}
+
+/** What `copyFromTable` and `copyFromQuery` take; a query has no `columns` and no `schema` of its own. */
+export interface CopyFrom extends CopyTableOptions {
+  readonly output: CopyOutput
+  readonly timeout?: number
+}

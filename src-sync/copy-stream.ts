@@ -1,0 +1,169 @@
+/**
+ * The object `Cursor.copy` hands to its function: bytes and, in binary format, records, in the direction the statement
+ * says. Lives as long as the function runs.
+ */
+import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { RecordEncoder, binaryCodec } from '../src-async/flows/copy-records.ts'
+import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
+import { builtInOidOf } from '../src-async/values/built-in-codecs.ts'
+import type { Row } from '../src-async/values/record.ts'
+import type { RowReader } from '../src-async/values/row-decoder.ts'
+import { Statement } from '../src-async/values/statement.ts'
+import type { Column } from '../src-async/wire/row-sink.ts'
+import { type CopyChunk, CopyIn, CopyOut } from './copy.ts'
+import { type CopyText, readCopyText } from './copy-text.ts'
+import type { Engine, RunOptions } from './engine.ts'
+import { type InputSize, TypeOid } from './input-sizes.ts'
+import { TupleCutter } from './tuple-cutter.ts'
+
+export class CopyStream implements Iterable<Buffer> {
+  readonly #engine: Engine
+  readonly #in: CopyIn | null
+  readonly #out: CopyOut | null
+  /** null in formats that are text. */
+  #columns: readonly Column[] | null
+  #encoder: RecordEncoder | null = null
+  #isOver = false
+
+  /** Made by `Cursor.copy`. */
+  constructor(engine: Engine, copy: CopyIn | CopyOut, columns: readonly Column[] | null) {
+    this.#engine = engine
+    this.#in = copy instanceof CopyIn ? copy : null
+    this.#out = copy instanceof CopyOut ? copy : null
+    this.#columns = columns
+  }
+
+  /** Sends bytes, or text, in the COPY's own format. */
+  write(chunk: CopyChunk): void {
+    if (this.#encoder !== null) throw new ProgrammingError('copy: rows and chunks cannot be mixed')
+    this.#writing('write').write(chunk)
+  }
+
+  /** Sends a record of values; for `format binary`. @throws DataError naming the record and the column. */
+  writeRow(values: readonly unknown[]): void {
+    const copy = this.#writing('writeRow')
+    this.#encoder ??= this.#newEncoder()
+    this.#encoder.add(values)
+    if (this.#encoder.isFull) this.#flush(copy, this.#encoder)
+  }
+
+  /** The types of the rows, where they are not the table's: names of built-in types, or `oid(n)`. */
+  setTypes(types: readonly InputSize[]): void {
+    if (this.#encoder !== null) throw new ProgrammingError('copy: setTypes() comes before the first row')
+    this.#columns = types.map((type, index) => {
+      const typeOid = type instanceof TypeOid ? type.oid : typeof type === 'string' ? builtInOidOf(type) : null
+      if (typeOid === null) throw new ProgrammingError(`copy: setTypes(): ${String(type)} is no built-in type`)
+      return { name: `column${index + 1}`, tableOid: 0, tableColumn: 0, typeOid, typeSize: -1, typeModifier: -1 }
+    })
+  }
+
+  /** The next bytes, null at the end. */
+  read(): Buffer | null {
+    return this.#reading('read').read()
+  }
+
+  /** The bytes, chunk by chunk. */
+  *[Symbol.iterator](): Generator<Buffer, void, undefined> {
+    for (let chunk = this.read(); chunk !== null; chunk = this.read()) yield chunk
+  }
+
+  /** The records; for `format binary`. */
+  *rows(): Generator<Row, void, undefined> {
+    const copy = this.#reading('rows')
+    const cutter = new TupleCutter(this.#decoder())
+    for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) yield* cutter.rows(chunk)
+    cutter.end()
+  }
+
+  /** Ends it well. Called when the function has returned. @returns the command tag. */
+  finish(): string {
+    this.#isOver = true
+    if (this.#out !== null) {
+      this.#out.abandon()
+      return this.#out.tag ?? ''
+    }
+    const copy = this.#in as CopyIn
+    if (this.#encoder !== null) {
+      this.#encoder.finish()
+      this.#flush(copy, this.#encoder)
+    }
+    return copy.finish()
+  }
+
+  /** Undoes it. Called when the function has thrown. */
+  abandon(reason: unknown): void {
+    this.#isOver = true
+    this.#in?.abandon(reason)
+    this.#out?.abandon()
+  }
+
+  #flush(copy: CopyIn, encoder: RecordEncoder): void {
+    copy.write(encoder.chunk())
+    encoder.clear()
+  }
+
+  #newEncoder(): RecordEncoder {
+    const { context } = this.#engine
+    const columns = this.#requireColumns('writeRow')
+    const codecs = columns.map((column) => binaryCodec(context, column))
+    return new RecordEncoder(context.out, columns, codecs)
+  }
+
+  #decoder(): RowReader {
+    const columns = this.#requireColumns('rows')
+    const { registry } = this.#engine.context
+    const { rowDecoder } = new Statement({ name: '', sql: '', parameterTypes: [], columns, registry })
+    if (rowDecoder === null) throw new InterfaceError('bug: a COPY without columns')
+    return rowDecoder
+  }
+
+  #requireColumns(method: string): readonly Column[] {
+    if (this.#columns !== null) return this.#columns
+    throw new ProgrammingError(`copy: ${method}() needs a COPY with (format binary); this one is text`)
+  }
+
+  #writing(method: string): CopyIn {
+    this.#requireOpen()
+    if (this.#in === null) throw new ProgrammingError(`copy: ${method}(): this COPY gives data, it takes none`)
+    return this.#in
+  }
+
+  #reading(method: string): CopyOut {
+    this.#requireOpen()
+    if (this.#out === null) throw new ProgrammingError(`copy: ${method}(): this COPY takes data, it gives none`)
+    return this.#out
+  }
+
+  #requireOpen(): void {
+    if (this.#isOver) throw new InterfaceError('copy: the COPY is over')
+  }
+}
+
+/** Runs a COPY around `fn`. @returns what `fn` returned, and the command tag. */
+export function runCopy<R>(
+  engine: Engine,
+  sql: string,
+  fn: (copy: CopyStream) => R,
+  options: RunOptions,
+): { result: R; tag: string } {
+  if (typeof fn !== 'function') throw new ProgrammingError('copy: expected a function to feed or read the COPY')
+  const text = readCopyText(sql, engine.session.parameters.get('standard_conforming_strings') !== 'off')
+  const columns = text.isBinary ? columnsOf(engine, text, options) : null
+  const copy = text.direction === 'in' ? new CopyIn(engine, sql, options) : new CopyOut(engine, sql, options)
+  const stream = new CopyStream(engine, copy, columns)
+  let result: R
+  try {
+    result = fn(stream)
+    if (result instanceof Promise)
+      throw new ProgrammingError('copy: the function is async: the COPY would be over before')
+  } catch (error) {
+    stream.abandon(error)
+    throw error
+  }
+  return { result, tag: stream.finish() }
+}
+
+function columnsOf(engine: Engine, text: CopyText, options: RunOptions): readonly Column[] {
+  const { statement } = engine.run(resolveStatement(engine.context, text.columnsSql, [], { isOneOff: true }), options)
+  return statement.columns ?? []
+}

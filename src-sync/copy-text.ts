@@ -1,0 +1,65 @@
+/** Reads as much of a COPY statement as its face must know: which way, whether in binary, and of which columns. */
+import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { Lexer, TOKEN } from '../src-async/values/sql-lexer.ts'
+
+export interface CopyText {
+  readonly direction: 'in' | 'out'
+  readonly isBinary: boolean
+  /** A statement with the same columns. */
+  readonly columnsSql: string
+}
+
+interface Word {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+const OPEN = 0x28
+const CLOSE = 0x29
+
+/** @throws ProgrammingError when the text is no `COPY … FROM STDIN` and no `COPY … TO STDOUT`. */
+export function readCopyText(sql: string, standardConformingStrings: boolean): CopyText {
+  const { words, options } = wordsOf(sql, standardConformingStrings)
+  const [first] = words
+  const at = words.findIndex((word, index) => {
+    const next = words[index + 1]?.text
+    return (word.text === 'from' && next === 'stdin') || (word.text === 'to' && next === 'stdout')
+  })
+  const way = words[at]
+  if (first?.text !== 'copy' || way === undefined) {
+    throw new ProgrammingError('copy: expected COPY … FROM STDIN or COPY … TO STDOUT')
+  }
+  const isBinary = options.includes('binary') || words.slice(at + 2).some((word) => word.text === 'binary')
+  const what = sql.slice(first.end, way.start).trim()
+  return { direction: way.text === 'from' ? 'in' : 'out', isBinary, columnsSql: columnsSql(what) }
+}
+
+/** Words outside parentheses in order, and those inside them after the last word. */
+function wordsOf(sql: string, standardConformingStrings: boolean): { words: Word[]; options: string[] } {
+  const lexer = new Lexer(sql, standardConformingStrings)
+  const words: Word[] = []
+  let options: string[] = []
+  let depth = 0
+  for (let token = lexer.next(); token !== TOKEN.END; token = lexer.next()) {
+    if (token === TOKEN.OTHER && lexer.code === OPEN) depth += 1
+    else if (token === TOKEN.OTHER && lexer.code === CLOSE) depth -= 1
+    else if (token === TOKEN.IDENTIFIER) {
+      const text = sql.slice(lexer.start, lexer.end).toLowerCase()
+      if (depth > 0) {
+        options.push(text)
+        continue
+      }
+      words.push({ text, start: lexer.start, end: lexer.end })
+      options = []
+    }
+  }
+  return { words, options }
+}
+
+/** `(select …)`, `t`, or `t (a, b)`. */
+function columnsSql(what: string): string {
+  if (what.startsWith('(')) return `select * from ${what} as syncpg_copied limit 0`
+  const listed = /^([^]*?)\(([^()]*)\)$/.exec(what)
+  return listed === null ? `select * from ${what} limit 0` : `select ${listed[2]} from ${listed[1]} limit 0`
+}

@@ -1,0 +1,210 @@
+/**
+ * COPY of bytes by blocking: the two directions as objects that a caller drives chunk by chunk, and the sources and sinks
+ * that drive them. While a COPY is open nothing else may use its connection.
+ */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { ProgrammingError } from '../src-async/errors/tree.ts'
+import {
+  ChunkSink,
+  abandonCopyIn,
+  abandonCopyOut,
+  finishCopyIn,
+  readCopyOut,
+  sendCopyIn,
+  startCopyIn,
+  startCopyOut,
+} from '../src-async/flows/copy-bytes.ts'
+import type { Engine, RunOptions } from './engine.ts'
+
+/** Bytes, or text that is sent as UTF-8. */
+export type CopyChunk = Uint8Array | string
+
+/** A path or file URL, an open file's descriptor, the bytes themselves, or anything that gives chunks. */
+export type CopySource = string | URL | number | Uint8Array | Iterable<CopyChunk>
+
+/** A path or file URL, an open file's descriptor, or a function that takes each chunk. */
+export type CopyOutput = string | URL | number | ((chunk: Buffer) => void)
+
+const CHUNK_BYTES = 256 * 1024
+
+/** An open `COPY … FROM STDIN`. */
+export class CopyIn {
+  readonly #engine: Engine
+  #isOpen = true
+
+  constructor(engine: Engine, sql: string, options: RunOptions = {}) {
+    this.#engine = engine
+    engine.run(startCopyIn(engine.context, sql), options)
+    engine.holdForCopy(() => this.abandon('the call that fed the COPY was interrupted'))
+  }
+
+  write(chunk: CopyChunk): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
+    for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
+      this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, bytes.subarray(start, start + CHUNK_BYTES))))
+    }
+  }
+
+  /** @returns the command tag. */
+  finish(): string {
+    this.#release()
+    return this.#engine.step(finishCopyIn(this.#engine.context))
+  }
+
+  /** Undoes it. */
+  abandon(reason: unknown): void {
+    if (!this.#isOpen) return
+    this.#release()
+    if (!this.#engine.session.isClosed) this.#engine.step(abandonCopyIn(this.#engine.context, reason))
+  }
+
+  /** What fails on the server's side has ended the COPY. */
+  #step(body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  #release(): void {
+    this.#isOpen = false
+    this.#engine.releaseCopy()
+  }
+}
+
+/** An open `COPY … TO STDOUT`. */
+export class CopyOut {
+  readonly #engine: Engine
+  #isOpen = true
+  /** The command tag, null until the last chunk has been read. */
+  tag: string | null = null
+
+  constructor(engine: Engine, sql: string, options: RunOptions = {}) {
+    this.#engine = engine
+    engine.run(startCopyOut(engine.context, sql), options)
+    engine.holdForCopy(() => this.abandon())
+  }
+
+  /** What has come, null at the end. */
+  read(): Buffer | null {
+    while (this.tag === null) {
+      const sink = new ChunkSink()
+      this.#step(() => {
+        this.tag = this.#engine.step(readCopyOut(this.#engine.context, sink))
+      })
+      if (this.tag !== null) this.#release()
+      const [first] = sink.chunks
+      if (first !== undefined) return sink.chunks.length === 1 ? first : Buffer.concat(sink.chunks)
+    }
+    return null
+  }
+
+  /** Has no more of it. */
+  abandon(): void {
+    if (!this.#isOpen) return
+    this.#release()
+    if (!this.#engine.session.isClosed) this.#engine.step(abandonCopyOut())
+  }
+
+  #step(body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  #release(): void {
+    this.#isOpen = false
+    this.#engine.releaseCopy()
+  }
+}
+
+/** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */
+export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions): string {
+  // The source is opened first: a file that is not there must not have begun anything.
+  const chunks = openSource(source)
+  try {
+    const copy = new CopyIn(engine, sql, options)
+    try {
+      for (const chunk of chunks) copy.write(chunk)
+    } catch (error) {
+      copy.abandon(error)
+      throw error
+    }
+    return copy.finish()
+  } finally {
+    chunks.close()
+  }
+}
+
+/** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the output's own error; the connection stays usable. */
+export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions): string {
+  const sink = openSink(output)
+  try {
+    const copy = new CopyOut(engine, sql, options)
+    try {
+      for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) sink.write(chunk)
+    } finally {
+      copy.abandon()
+    }
+    return copy.tag ?? ''
+  } finally {
+    sink.close()
+  }
+}
+
+function requireBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  throw new ProgrammingError(`COPY: expected a chunk of bytes or text, got ${chunk === null ? 'null' : typeof chunk}`)
+}
+
+interface Source extends Iterable<CopyChunk> {
+  close(): void
+}
+
+function openSource(source: CopySource): Source {
+  if (typeof source === 'string' || source instanceof URL) {
+    const file = openSync(source, 'r')
+    return { [Symbol.iterator]: () => fileChunks(file), close: () => closeSync(file) }
+  }
+  if (typeof source === 'number') return { [Symbol.iterator]: () => fileChunks(source), close() {} }
+  if (source instanceof Uint8Array) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
+  const candidate: unknown = source
+  if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) {
+    return { [Symbol.iterator]: () => source[Symbol.iterator](), close() {} }
+  }
+  throw new ProgrammingError('COPY: source: expected a path, a file descriptor, a Uint8Array or an iterable of chunks')
+}
+
+function* fileChunks(file: number): Generator<Uint8Array> {
+  // One buffer serves all chunks: a chunk is sent before the next is asked for.
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  for (;;) {
+    const length = readSync(file, buffer)
+    if (length === 0) return
+    yield buffer.subarray(0, length)
+  }
+}
+
+interface Sink {
+  write(chunk: Buffer): void
+  close(): void
+}
+
+function openSink(output: CopyOutput): Sink {
+  if (typeof output === 'function') return { write: output, close() {} }
+  if (typeof output === 'number') return { write: (chunk) => writeAll(output, chunk), close() {} }
+  if (typeof output === 'string' || output instanceof URL) {
+    const file = openSync(output, 'w')
+    return { write: (chunk) => writeAll(file, chunk), close: () => closeSync(file) }
+  }
+  throw new ProgrammingError('COPY: output: expected a path, a file descriptor or a function')
+}
+
+function writeAll(file: number, chunk: Buffer): void {
+  for (let written = 0; written < chunk.length;) written += writeSync(file, chunk, written)
+}

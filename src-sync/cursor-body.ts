@@ -1,0 +1,63 @@
+/**
+ * What a cursor does behind its public face. There are two: the ordinary one keeps the whole result on this side, the
+ * named one leaves it on the server and fetches pieces.
+ */
+import type { Row } from '../src-async/values/record.ts'
+import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
+import type { ServerMessage } from './engine.ts'
+import type { InputSizes } from './input-sizes.ts'
+import type { Parameters } from './paramstyle/bind-parameters.ts'
+import type { ParamStyle } from './paramstyle/rewrite.ts'
+import type { StatementText } from './statement.ts'
+
+/** What every request brings along beside its statement. */
+export interface RequestOptions {
+  readonly style: ParamStyle
+  /** What `setinputsizes` was told, for this request only. */
+  readonly sizes: InputSizes | null
+  readonly timeoutMs: number | undefined
+  readonly messages: ServerMessage[]
+}
+
+export interface ExecuteRequest extends RequestOptions {
+  readonly statement: StatementText
+  readonly parameters: Parameters | null | undefined
+  readonly isOneOff: boolean
+  /** Values as the server prints them. */
+  readonly isText?: boolean
+}
+
+export interface BatchRequest extends RequestOptions {
+  readonly sql: string
+  readonly elements: Iterable<Parameters>
+  readonly isReturning: boolean
+}
+
+/** How `scroll` counts. */
+export type ScrollMode = 'relative' | 'absolute'
+
+export interface CursorBody {
+  /** Whether anything was executed. */
+  readonly hasExecuted: boolean
+  /** Of the current result; null when it has none. */
+  readonly columns: readonly WireColumn[] | null
+  readonly tag: string | null
+  readonly rowcount: number
+  /** Number of the row the next fetch gives, null without rows. */
+  readonly position: number | null
+  /** Forgets the result before something new is run. */
+  reset(): void
+  execute(request: ExecuteRequest): void
+  executemany(request: BatchRequest): void
+  /** Shows how something ended that ran beside the body: a COPY. */
+  complete(tag: string): void
+  /** @throws ProgrammingError when the current result has no rows. */
+  requireRows(): void
+  next(): Row | null
+  nextMany(count: number): Row[]
+  rest(): Row[]
+  /** @throws RangeError when the target is outside; the position is unchanged then. */
+  scroll(value: number, mode: ScrollMode): void
+  nextset(): true | null
+  close(): void
+}

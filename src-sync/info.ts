@@ -1,0 +1,51 @@
+/** What is known of a connection: read from what the server has said and from what was asked for; costs no trip. */
+import { inspect } from 'node:util'
+import type { SessionOptions } from '../src-async/options/session-options.ts'
+import type { Engine } from './engine.ts'
+
+export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
+
+const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
+
+export class ConnectionInfo {
+  readonly #engine: Engine
+  readonly user: string
+  readonly database: string
+  /** Of the server, or the folder of its socket; null where several were named, or it is embedded. */
+  readonly host: string | null
+  readonly port: number | null
+
+  constructor(engine: Engine, options: SessionOptions) {
+    this.#engine = engine
+    this.user = options.user
+    this.database = options.database
+    const only = options.hosts.length === 1 ? options.hosts[0] : undefined
+    const socket = only?.kind === 'unix' ? /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(only.path) : null
+    this.host = only?.kind === 'tcp' ? only.host : (socket?.[1] ?? null)
+    this.port = only?.kind === 'tcp' ? only.port : socket === null ? null : Number(socket[2])
+  }
+
+  get status(): ConnectionStatus {
+    const { isClosed, session } = this.#engine
+    return isClosed || session.isClosed ? 'closed' : STATUS_WORDS[session.transactionStatus]
+  }
+
+  get backendPid(): number {
+    return this.#engine.session.backendPid
+  }
+
+  /** `18.1` */
+  get serverVersion(): string {
+    return this.#engine.session.parameters.get('server_version') ?? ''
+  }
+
+  /** A run-time parameter the server reports: `server_version`, `TimeZone` …; undefined for others. */
+  parameter(name: string): string | undefined {
+    return this.#engine.session.parameters.get(name)
+  }
+
+  [inspect.custom](): string {
+    const { user, database, status, backendPid, serverVersion } = this
+    return `<ConnectionInfo ${user}@${database}, ${status}, backend ${backendPid}, PostgreSQL ${serverVersion}>`
+  }
+}

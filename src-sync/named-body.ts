@@ -1,0 +1,276 @@
+/**
+ * A named cursor: the result stays on the server, DECLAREd in SQL under the cursor's name, and is fetched in pieces. Lives
+ * in its transaction, unless it was declared to be held beyond it.
+ */
+import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
+import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
+import { pendingBegin } from '../src-async/flows/flow-context.ts'
+import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
+import { runCommand } from '../src-async/flows/run-script.ts'
+import { runStatement } from '../src-async/flows/run-statement.ts'
+import type { Row } from '../src-async/values/record.ts'
+import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import { quoteIdentifier } from '../src-async/values/sql.ts'
+import { Statement } from '../src-async/values/statement.ts'
+import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
+import type { CursorBody, ExecuteRequest, ScrollMode } from './cursor-body.ts'
+import type { Engine, RunOptions, StatementSource } from './engine.ts'
+import { resolveInputSizes } from './input-sizes.ts'
+import { bindStatement, requireSingle, valuesOf } from './statement.ts'
+
+export interface NamedCursorOptions {
+  /** True to go backward too, false to promise not to; the server decides by the plan unless told. */
+  readonly scroll?: boolean
+  /** Keep it beyond its transaction, until it is closed. */
+  readonly hold?: boolean
+  /** Rows per trip of `fetchone` and iteration; 1000 at first. */
+  readonly itersize?: number
+}
+
+const DEFAULT_ITERSIZE = 1000
+const SYNTAX_ERROR = '42601'
+
+export class NamedBody implements CursorBody {
+  readonly #engine: Engine
+  readonly #name: string
+  readonly #options: NamedCursorOptions
+  readonly #itersize: number
+  #hasExecuted = false
+  #isOpen = false
+  /** A FETCH from the cursor as the server describes it; null before it was asked. */
+  #fetched: Statement | null = null
+  #tag: string | null = null
+  /** Rows fetched ahead. */
+  #rows = new RowBuffer()
+  /** Rows before the first of `#rows`. */
+  #base = 0
+  #isExhausted = false
+  #limits: RunOptions = {}
+
+  /** @throws ProgrammingError for options that are none. */
+  constructor(engine: Engine, name: string, options: NamedCursorOptions) {
+    const { itersize = DEFAULT_ITERSIZE } = options
+    if (!Number.isSafeInteger(itersize) || itersize < 1 || itersize > 0x7fffffff) {
+      throw new ProgrammingError(`cursor: itersize: expected a positive integer, got ${String(itersize).slice(0, 40)}`)
+    }
+    this.#engine = engine
+    this.#name = quoteIdentifier(name)
+    this.#options = options
+    this.#itersize = itersize
+  }
+
+  get hasExecuted(): boolean {
+    return this.#hasExecuted
+  }
+
+  get columns(): readonly WireColumn[] | null {
+    return this.#fetched?.columns ?? null
+  }
+
+  get tag(): string | null {
+    return this.#tag
+  }
+
+  get rowcount(): number {
+    return this.#isExhausted ? this.#base + this.#rows.rowCount : -1
+  }
+
+  get position(): number | null {
+    return this.#fetched === null ? null : this.#base + this.#rows.position
+  }
+
+  /** A second `execute` takes the name anew. */
+  reset(): void {
+    this.close()
+    this.#fetched = null
+    this.#tag = null
+    this.#forget(0)
+  }
+
+  execute(request: ExecuteRequest): void {
+    const { engine, prefix } = { engine: this.#engine, prefix: this.#declaration() }
+    const { context } = engine
+    const options = { method: 'execute', style: request.style }
+    const bound = bindStatement(engine, request.statement, request.parameters, options)
+    const rewritten = requireSingle(bound.rewritten, 'execute on a named cursor')
+    this.#requireLife()
+    const declared = {
+      ...rewritten,
+      text: prefix + rewritten.text,
+      edits: [{ start: 0, end: 0, text: prefix }, ...rewritten.edits],
+    }
+    const source: StatementSource = { sql: bound.sql, rewritten: declared }
+    this.#limits = { timeoutMs: request.timeoutMs, messages: request.messages }
+    const limits = this.#limits
+    const { sizes } = request
+    const hints = sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, rewritten.order), limits)
+    const statement = { sql: declared.text, values: valuesOf(bound), hints, isOneOff: true, sinkFor: () => DROP_ROWS }
+    try {
+      const { tag } = engine.run(runStatement(context, statement), { ...limits, source })
+      this.#tag = tag
+    } catch (error) {
+      throw withAdvice(error)
+    }
+    this.#isOpen = true
+    this.#hasExecuted = true
+    this.#describe()
+  }
+
+  executemany(): void {
+    throw new NotSupportedError('executemany: not on a named cursor; use an ordinary one')
+  }
+
+  nextset(): null {
+    throw new NotSupportedError('nextset: a named cursor has one result')
+  }
+
+  complete(tag: string): void {
+    this.#tag = tag
+  }
+
+  /** A name that was never executed here may be a cursor the server has opened: one a function has returned. */
+  requireRows(): void {
+    const isAdoptable = !this.#hasExecuted && this.#engine.session.transactionStatus !== 'I'
+    if (!this.#isOpen && !isAdoptable && this.#options.hold !== true) {
+      throw new ProgrammingError('there is no result to fetch from: execute a query first')
+    }
+    if (this.#fetched === null) this.#describe()
+  }
+
+  next(): Row | null {
+    this.requireRows()
+    if (this.#rows.position === this.#rows.rowCount && !this.#isExhausted) this.#fetch(this.#itersize)
+    return this.#rows.next(this.#decoder())
+  }
+
+  nextMany(count: number): Row[] {
+    this.requireRows()
+    const rows = this.#rows.nextMany(this.#decoder(), count)
+    if (rows.length < count && !this.#isExhausted) {
+      this.#fetch(count - rows.length)
+      for (const row of this.#rows.nextMany(this.#decoder(), count)) rows.push(row)
+    }
+    return rows
+  }
+
+  rest(): Row[] {
+    this.requireRows()
+    const rows = this.#rows.rest(this.#decoder())
+    if (!this.#isExhausted) {
+      this.#fetch('ALL')
+      for (const row of this.#rows.rest(this.#decoder())) rows.push(row)
+    }
+    return rows
+  }
+
+  scroll(value: number, mode: ScrollMode): void {
+    this.requireRows()
+    const before = this.#base + this.#rows.position
+    const target = mode === 'absolute' ? value : before + value
+    if (target < 0) throw new RangeError(`scroll: row ${target} is outside the result`)
+    if (target >= this.#base && target < this.#base + this.#rows.rowCount) {
+      this.#rows.scrollTo(target - this.#base)
+      return
+    }
+    this.#moveTo(target)
+    this.#fetch(this.#itersize)
+    if (this.#rows.rowCount > 0) return
+    const size = this.#base
+    this.#moveTo(before)
+    throw new RangeError(`scroll: row ${target} is outside the result, which has no row beyond ${size}`)
+  }
+
+  close(): void {
+    const { isClosed, session, context } = this.#engine
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#isExhausted = false
+    if (isClosed || session.isClosed || session.transactionStatus === 'E') return
+    if (session.transactionStatus === 'I' && this.#options.hold !== true) return
+    this.#engine.run(runCommand(context, `CLOSE ${this.#name}`, false))
+  }
+
+  #declaration(): string {
+    const { scroll, hold } = this.#options
+    const scrolling = scroll === undefined ? '' : scroll ? 'SCROLL ' : 'NO SCROLL '
+    return `DECLARE ${this.#name} ${scrolling}CURSOR${hold === true ? ' WITH HOLD' : ''} FOR `
+  }
+
+  /** @throws ProgrammingError where the cursor would end with the statement that declares it. */
+  #requireLife(): void {
+    const { context, session } = this.#engine
+    if (session.transactionStatus !== 'I' || this.#options.hold === true || pendingBegin(context) !== null) return
+    throw new ProgrammingError(
+      'a named cursor needs a transaction to live in, or { hold: true }; with autocommit it has none',
+    )
+  }
+
+  #describe(): void {
+    this.#requireTransaction()
+    const flow = resolveStatement(this.#engine.context, this.#fetchSql(1), [], { isOneOff: true })
+    this.#fetched = this.#engine.run(flow, this.#limits).statement
+    this.#isOpen = true
+  }
+
+  #decoder(): NonNullable<Statement['rowDecoder']> {
+    const decoder = this.#fetched?.rowDecoder
+    if (!decoder) throw new ProgrammingError('there is no result to fetch from: execute first')
+    return decoder
+  }
+
+  #fetchSql(count: number | 'ALL'): string {
+    return `FETCH FORWARD ${count} FROM ${this.#name}`
+  }
+
+  /** Replaces the rows at hand by the next ones. */
+  #fetch(count: number | 'ALL'): void {
+    this.#requireTransaction()
+    const { context } = this.#engine
+    const sql = this.#fetchSql(count)
+    const columns = this.#fetched?.columns ?? null
+    // Described once: with another count it has the same columns.
+    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
+    const rows = new RowBuffer()
+    const request = { sql, values: [], prepared, sinkFor: () => rows }
+    const { tag } = this.#engine.run(runStatement(context, request), this.#limits)
+    if (rows.failure !== null) throw rows.failure
+    this.#base += this.#rows.rowCount
+    this.#rows = rows
+    this.#tag = tag
+    this.#isExhausted = count === 'ALL' || rows.rowCount < count
+  }
+
+  /** Puts the server's cursor before a row, with nothing fetched ahead. */
+  #moveTo(target: number): void {
+    this.#requireTransaction()
+    const { context } = this.#engine
+    const ahead = target - (this.#base + this.#rows.rowCount)
+    const isAfterEnd = this.#isExhausted
+    // Beyond the last row the server stands one further than it has given rows.
+    const move = ahead > 0 && !isAfterEnd ? `FORWARD ${ahead}` : `ABSOLUTE ${target}`
+    const tag =
+      ahead === 0 && !isAfterEnd ? '' : this.#engine.run(runCommand(context, `MOVE ${move} FROM ${this.#name}`))
+    const moved = Number(tag.split(' ').at(-1))
+    this.#forget(ahead > 0 && !isAfterEnd ? target - ahead + moved : target)
+  }
+
+  #forget(base: number): void {
+    this.#rows = new RowBuffer()
+    this.#base = base
+    this.#isExhausted = false
+  }
+
+  #requireTransaction(): void {
+    const { hold } = this.#options
+    if (hold === true || this.#engine.session.transactionStatus !== 'I') return
+    throw new InterfaceError(
+      `cursor ${this.#name}: the transaction it lived in is over; with { hold: true } it would stay`,
+    )
+  }
+}
+
+function withAdvice(error: unknown): unknown {
+  if (!(error instanceof DbError) || error.sqlstate !== SYNTAX_ERROR) return error
+  amend(error, { hint: 'a named cursor is for SELECT and VALUES; use stream() for other statements that return rows' })
+  return error
+}

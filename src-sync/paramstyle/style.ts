@@ -1,0 +1,15 @@
+/** The names of PEP 249's parameter styles and of SQLite's, and the check of one that is given. */
+import { inspect } from 'node:util'
+import { ProgrammingError } from '../../src-async/errors/tree.ts'
+import type { ParamStyle } from './marker-scan.ts'
+
+export type { ParamStyle } from './marker-scan.ts'
+
+const STYLES: readonly ParamStyle[] = ['pyformat', 'format', 'qmark', 'numeric', 'named', 'sqlite']
+
+/** @throws ProgrammingError for anything but a style. */
+export function requireStyle(style: unknown): ParamStyle {
+  const found = STYLES.find((known) => known === style)
+  if (found !== undefined) return found
+  throw new ProgrammingError(`paramstyle: expected one of ${STYLES.join(', ')}, got ${inspect(style).slice(0, 40)}`)
+}

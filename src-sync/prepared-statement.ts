@@ -1,0 +1,126 @@
+/**
+ * A statement prepared on request, in blocking form. Lives until it is closed or its connection is; never prepared again
+ * behind the caller's back: when its plan goes stale the call fails.
+ */
+import { InterfaceError } from '../src-async/errors/tree.ts'
+import { executeMany } from '../src-async/flows/execute-many.ts'
+import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { closeStatement } from '../src-async/flows/prepare.ts'
+import { runStatement } from '../src-async/flows/run-statement.ts'
+import { type Row, pick } from '../src-async/values/record.ts'
+import type { Statement } from '../src-async/values/statement.ts'
+import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
+import type { ExecuteOptions } from './cursor.ts'
+
+/** A parameter's or a column's type. */
+export interface TypeInfo {
+  readonly oid: number
+  /** As SQL spells it. */
+  readonly name: string
+}
+
+export class PreparedStatement<T = Row> {
+  readonly #engine: Engine
+  readonly #statement: Statement
+  #isClosed = false
+
+  /** Made by `Connection.prepare`. */
+  constructor(engine: Engine, statement: Statement) {
+    this.#engine = engine
+    this.#statement = statement
+  }
+
+  /** Its name on the server, for `EXECUTE name` in SQL. */
+  get name(): string {
+    return this.#statement.name
+  }
+
+  get query(): string {
+    return this.#statement.sql
+  }
+
+  /** The types of its parameters, in order. */
+  get parameters(): TypeInfo[] {
+    return this.#statement.parameterTypes.map((oid) => this.#typeInfo(oid))
+  }
+
+  /** Its columns; none for a statement without rows. */
+  get columns(): { readonly name: string; readonly type: TypeInfo }[] {
+    const columns = this.#statement.columns ?? []
+    return columns.map(({ name, typeOid }) => ({ name, type: this.#typeInfo(typeOid) }))
+  }
+
+  get closed(): boolean {
+    return this.#isClosed || this.#engine.isClosed
+  }
+
+  /** Runs it and drops its rows. @returns the command tag. */
+  execute(values: readonly unknown[] = [], options: ExecuteOptions = {}): string {
+    return call(this.execute, () => {
+      const request = { ...this.#request(values), sinkFor: () => DROP_ROWS }
+      return this.#engine.run(runStatement(this.#engine.context, request), limits(options)).tag ?? ''
+    })
+  }
+
+  /** All its rows. */
+  fetch(values: readonly unknown[] = [], options: ExecuteOptions = {}): T[] {
+    return call(this.fetch, () => this.#fetch(values, 0, options)) as T[]
+  }
+
+  /** Its first row, null when there is none. */
+  fetchrow(values: readonly unknown[] = [], options: ExecuteOptions = {}): T | null {
+    return call(this.fetchrow, () => this.#fetch(values, 1, options)[0] ?? null) as T | null
+  }
+
+  /** A value of its first row; null without a row. */
+  fetchval<V = unknown>(
+    values: readonly unknown[] = [],
+    column: number | string = 0,
+    options: ExecuteOptions = {},
+  ): V | null {
+    return call(this.fetchval, () => {
+      const [row] = this.#fetch(values, 1, options)
+      return row === undefined ? null : (pick(row, column) as V)
+    })
+  }
+
+  /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
+  executemany(elements: Iterable<readonly unknown[]>, options: ExecuteOptions = {}): number {
+    return call(this.executemany, () => {
+      const { sql, prepared } = this.#request([])
+      const request = { sql, prepared, elements, sinkFor: () => DROP_ROWS }
+      return this.#engine.run(executeMany(this.#engine.context, request), limits(options)).affectedRows
+    })
+  }
+
+  /** Gives it back to the server. A second call does nothing. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { isClosed, session, context } = this.#engine
+    if (isClosed || session.isClosed) return
+    call(this.close, () => this.#engine.run(closeStatement(context, this.#statement)))
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #fetch(values: readonly unknown[], rowLimit: number, options: ExecuteOptions): Row[] {
+    const request = { ...this.#request(values), rowLimit }
+    return this.#engine.run(fetchRows(this.#engine.context, request), limits(options)).rows
+  }
+
+  #request(values: readonly unknown[]): { sql: string; values: readonly unknown[]; prepared: Statement } {
+    if (this.#isClosed) throw new InterfaceError('the prepared statement is closed')
+    return { sql: this.#statement.sql, values, prepared: this.#statement }
+  }
+
+  #typeInfo(oid: number): TypeInfo {
+    return { oid, name: this.#engine.context.registry.typeName(oid) }
+  }
+}
+
+function limits({ timeout }: ExecuteOptions): RunOptions {
+  return { timeoutMs: requireTimeout(timeout, 'timeout') }
+}

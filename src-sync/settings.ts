@@ -1,0 +1,67 @@
+/** A connection's own settings: whether it begins transactions, and of which kind. They change between transactions only. */
+import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { runCommand } from '../src-async/flows/run-script.ts'
+import { type TransactionOptions, beginStatement, rollback } from '../src-async/flows/transaction.ts'
+import type { Engine } from './engine.ts'
+
+/** What `reset` takes back. RESET ALL leaves the roles alone. In this order: the first goes back to the login. */
+const RESET =
+  'SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL'
+
+export class Settings {
+  readonly #engine: Engine
+  #options: TransactionOptions
+
+  constructor(engine: Engine, options: TransactionOptions) {
+    this.#engine = engine
+    this.#options = options
+  }
+
+  /** Of the transactions the connection begins by itself. */
+  get options(): TransactionOptions {
+    return this.#options
+  }
+
+  /** Whether a transaction is open, or a `transaction(fn)` that has not begun one yet. */
+  get isInside(): boolean {
+    const { context, session } = this.#engine
+    return context.scopeDepth > 0 || session.transactionStatus !== 'I'
+  }
+
+  get autocommit(): boolean {
+    return this.#engine.context.begin === null
+  }
+
+  set autocommit(value: boolean) {
+    if (typeof value !== 'boolean') throw new ProgrammingError(`autocommit: expected a boolean, got ${typeof value}`)
+    this.#engine.requireOpen()
+    if (value === this.autocommit) return
+    this.#requireOutside('autocommit')
+    this.#engine.context.begin = value ? null : beginStatement(this.#options)
+  }
+
+  /** @throws ProgrammingError inside a transaction, or for a value that is none. */
+  change(changes: TransactionOptions, name: string): void {
+    this.#engine.requireOpen()
+    const [value] = Object.values(changes) as unknown[]
+    if (name !== 'isolationLevel' && value !== undefined && typeof value !== 'boolean') {
+      throw new ProgrammingError(`${name}: expected a boolean, got ${typeof value}`)
+    }
+    this.#requireOutside(name)
+    const options = { ...this.#options, ...changes }
+    const begin = beginStatement(options)
+    this.#options = options
+    if (!this.autocommit) this.#engine.context.begin = begin
+  }
+
+  reset(): void {
+    const { context } = this.#engine
+    this.#engine.run(rollback(context))
+    this.#engine.run(runCommand(context, RESET, false))
+  }
+
+  #requireOutside(name: string): void {
+    if (!this.isInside) return
+    throw new ProgrammingError(`${name} cannot be changed inside a transaction: commit or roll back first`)
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * A statement's rows in pieces, through a portal of the protocol: bounded memory for any statement that returns rows. The
+ * portal lives in a transaction, and no longer.
+ */
+import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
+import { DecodingSink } from '../src-async/values/decoding-sink.ts'
+import type { RowReader } from '../src-async/values/row-decoder.ts'
+import { type Engine, call, requireTimeout } from './engine.ts'
+import { type BoundStatement, valuesOf } from './statement.ts'
+
+export interface StreamOptions {
+  /** Rows of a trip; 1000 at first. */
+  readonly size?: number
+  /** Milliseconds for each trip. */
+  readonly timeout?: number
+}
+
+const DEFAULT_SIZE = 1000
+
+/** Iterate it once; leaving the loop, or `using`, ends it on the server. */
+export class RowStream<T> implements IterableIterator<T> {
+  readonly #engine: Engine
+  readonly #statement: BoundStatement
+  readonly #portal: Portal
+  readonly #decoder: RowReader
+  readonly #size: number
+  readonly #timeoutMs: number | undefined
+  #rows: readonly unknown[] = []
+  #next = 0
+  #isDone = false
+
+  /** Made by `Cursor.stream`. */
+  constructor(engine: Engine, statement: BoundStatement, options: StreamOptions) {
+    const { size = DEFAULT_SIZE } = options
+    if (!Number.isSafeInteger(size) || size < 1 || size > 0x7fffffff) {
+      throw new ProgrammingError(`stream: size: expected a positive integer, got ${String(size).slice(0, 40)}`)
+    }
+    if (statement.rewritten.statementCount > 1) throw new ProgrammingError('stream: one statement at a time')
+    this.#engine = engine
+    this.#statement = statement
+    this.#size = size
+    this.#timeoutMs = requireTimeout(options.timeout, 'stream')
+    const { context } = engine
+    requireTransaction(context)
+    const { rewritten } = statement
+    const run = { source: statement, timeoutMs: this.#timeoutMs }
+    this.#portal = engine.run(preparePortal(context, rewritten.text, valuesOf(statement)), run)
+    const decoder = this.#portal.statement.rowDecoder
+    if (decoder === null) throw new ProgrammingError('stream: the statement returns no rows')
+    this.#decoder = decoder
+  }
+
+  next(): IteratorResult<T, undefined> {
+    return call(this.next, () => {
+      if (this.#next === this.#rows.length && !this.#isDone) this.#fetch()
+      if (this.#next === this.#rows.length) return { done: true, value: undefined }
+      return { done: false, value: this.#rows[this.#next++] as T }
+    })
+  }
+
+  /** Ends the stream early. */
+  return(): IteratorResult<T, undefined> {
+    return call(this.return, () => {
+      this.#isDone = true
+      this.#rows = []
+      this.#next = 0
+      const { isClosed, session, context } = this.#engine
+      // In a failed transaction the portal is gone; so it is with its connection.
+      if (!isClosed && !session.isClosed) this.#engine.run(closePortal(context, this.#portal))
+      return { done: true, value: undefined }
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.return()
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  #fetch(): void {
+    const { context } = this.#engine
+    // Asked for more after its end, it would begin a transaction to find nothing in.
+    if (this.#portal.isOpen && context.state.transactionStatus === 'I') {
+      throw new InterfaceError('the transaction the stream lived in is over: its rows end with it')
+    }
+    const sink = new DecodingSink(this.#decoder)
+    this.#engine.run(fetchPortal(context, this.#portal, this.#size, sink), {
+      source: this.#statement,
+      timeoutMs: this.#timeoutMs,
+    })
+    if (sink.failure !== null) throw sink.failure
+    this.#rows = sink.rows
+    this.#next = 0
+    this.#isDone = this.#portal.tag !== null
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Transaction ids of two-phase commit: PEP 249's three parts, and the text PostgreSQL keeps them as, in the form that
+ * pgjdbc and psycopg write too, so that one program can recover what another has prepared.
+ */
+import { inspect } from 'node:util'
+import { DataError, ProgrammingError } from '../src-async/errors/tree.ts'
+
+const MOST_BYTES = 64
+const MOST_FORMAT_ID = 2 ** 31 - 1
+
+/** What a recovered id is known to be. */
+export interface XidOrigin {
+  readonly prepared: globalThis.Date
+  readonly owner: string
+  readonly database: string
+}
+
+/** A transaction id: three parts, by index or by name. Immutable. */
+export class Xid {
+  readonly format_id: number | null
+  readonly gtrid: string
+  readonly bqual: string | null
+  /** When it was prepared; null unless it comes from `tpc_recover`. */
+  readonly prepared: globalThis.Date | null
+  readonly owner: string | null
+  readonly database: string | null
+
+  declare readonly 0: number | null
+  declare readonly 1: string
+  declare readonly 2: string | null
+
+  constructor(
+    parts: { format_id: number | null; gtrid: string; bqual: string | null },
+    origin: XidOrigin | null = null,
+  ) {
+    this.format_id = parts.format_id
+    this.gtrid = parts.gtrid
+    this.bqual = parts.bqual
+    this.prepared = origin?.prepared ?? null
+    this.owner = origin?.owner ?? null
+    this.database = origin?.database ?? null
+    Object.freeze(this)
+  }
+
+  get length(): 3 {
+    return 3
+  }
+
+  *[Symbol.iterator](): Generator<number | string | null, void, undefined> {
+    yield this.format_id
+    yield this.gtrid
+    yield this.bqual
+  }
+
+  /** The id as the server keeps it. */
+  toString(): string {
+    if (this.format_id === null) return this.gtrid
+    return `${this.format_id}_${base64(this.gtrid)}_${base64(this.bqual ?? '')}`
+  }
+
+  [inspect.custom](): string {
+    return `<Xid ${inspect(this.toString())}>`
+  }
+}
+
+for (let index = 0; index < 3; index++) {
+  Object.defineProperty(Xid.prototype, index, {
+    get(this: Xid) {
+      return [...this][index]
+    },
+    configurable: true,
+  })
+}
+
+/**
+ * Makes a transaction id.
+ * @param formatId from 0 to 2³¹−1
+ * @param gtrid of the global transaction, at most 64 bytes
+ * @param bqual of the branch, at most 64 bytes
+ * @throws DataError for parts beyond these limits.
+ */
+export function makeXid(formatId: number, gtrid: string, bqual: string): Xid {
+  if (!Number.isInteger(formatId) || formatId < 0 || formatId > MOST_FORMAT_ID) {
+    throw new DataError(`xid: format_id: expected an integer from 0 to ${MOST_FORMAT_ID}, got ${inspect(formatId)}`)
+  }
+  return new Xid({ format_id: formatId, gtrid: requirePart(gtrid, 'gtrid'), bqual: requirePart(bqual, 'bqual') })
+}
+
+/** An id of the server's: its three parts where it has our form, else the whole of it as `gtrid`. */
+export function parseXid(text: string, origin: XidOrigin | null = null): Xid {
+  const match = /^(\d{1,10})_([A-Za-z0-9+/]*={0,2})_([A-Za-z0-9+/]*={0,2})$/.exec(text)
+  if (match !== null && Number(match[1]) <= MOST_FORMAT_ID) {
+    const xid = new Xid({ format_id: Number(match[1]), gtrid: unbase64(match[2]), bqual: unbase64(match[3]) }, origin)
+    // Only what comes back as the same text was ours to begin with.
+    if (xid.toString() === text) return xid
+  }
+  return new Xid({ format_id: null, gtrid: text, bqual: null }, origin)
+}
+
+/** @throws ProgrammingError for what is neither an Xid nor the text of one. */
+export function requireXid(xid: unknown, method: string): Xid {
+  if (xid instanceof Xid) return xid
+  if (typeof xid === 'string' && xid !== '') return parseXid(xid)
+  throw new ProgrammingError(`${method}: expected a transaction id made by xid(), got ${inspect(xid).slice(0, 40)}`)
+}
+
+function requirePart(part: unknown, name: string): string {
+  if (typeof part !== 'string') throw new DataError(`xid: ${name}: expected a string, got ${typeof part}`)
+  if (Buffer.byteLength(part) <= MOST_BYTES) return part
+  throw new DataError(`xid: ${name}: ${Buffer.byteLength(part)} bytes, of ${MOST_BYTES} at most`)
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64')
+}
+
+function unbase64(text: string | undefined): string {
+  return Buffer.from(text ?? '', 'base64').toString()
+}
