@@ -29,6 +29,9 @@ export type { Notification } from './wire/operations.ts'
 export type { CallOptions } from './call-options.ts'
 export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
 export { type Attribute, PreparedStatement, type TypeInfo } from './prepared-statement.ts'
+export { createPool } from './pool/create-pool.ts'
+export { type AcquireOptions, Pool, type PoolCloseOptions, type ReleaseOptions } from './pool/pool.ts'
+export type { PoolActivity, PoolHooks, PoolOptions } from './pool/pool-options.ts'
 export type { ConnectOptions } from './options/options.ts'
 export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'
 export { Record, type Row } from './values/record.ts'
@@ -53,7 +56,7 @@ export {
   ProtocolError,
   Warning,
 } from './errors/tree.ts'
-export { InvalidCachedStatementError, QueryTimeoutError, Rollback } from './errors/client-errors.ts'
+export { InvalidCachedStatementError, PoolTimeoutError, QueryTimeoutError, Rollback } from './errors/client-errors.ts'
 export { registerSqlstate } from './errors/server-error.ts'
 // A class for each of PostgreSQL's 260 codes, and nothing else: the one place where a list would say no more than this.
 export * from './errors/sqlstates.ts'

@@ -198,6 +198,16 @@ export class Keeper {
     else void slot.close(0)
   }
 
+  /** The same for nobody in particular; those who counted on it and were disappointed get attempts of their own. */
+  async refill(): Promise<void> {
+    try {
+      await this.dial()
+    } catch (error) {
+      this.#serve()
+      throw error
+    }
+  }
+
   /** Looks the connections over: those lost, too old, or unused for too long are given up. */
   sweep(): void {
     const now = performance.now()

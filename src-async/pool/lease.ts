@@ -7,6 +7,7 @@ import { InterfaceError } from '../errors/tree.ts'
 import { Connection, engineOf } from '../connection.ts'
 import { Engine } from '../engine.ts'
 import type { FlowContext } from '../flows/flow-context.ts'
+import type { Listeners } from '../listeners.ts'
 import type {
   AwaitNotificationReply,
   AwaitNotificationRequest,

@@ -4,6 +4,7 @@
  */
 import type { CallOptions } from '../call-options.ts'
 import type { Connection, CopyRecordsOptions } from '../connection.ts'
+import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, ProgrammingError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'
 import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
@@ -52,7 +53,7 @@ export class Pool {
   readonly #keeper: Keeper
   readonly #upkeep: Upkeep
   readonly #leases = new WeakMap<Connection, { readonly lease: Lease; readonly slot: Slot }>()
-  #isEmbedded: boolean
+  readonly #isEmbedded: boolean
   #phase: Phase = 'open'
   #closing: Promise<void> | null = null
 
@@ -295,6 +296,7 @@ export class Pool {
     const lease = slot.lend((connection) => this.release(connection), place)
     this.#leases.set(lease.connection, { lease, slot })
     if (hooks.setup !== undefined) {
+      const late = (): Error => new PoolTimeoutError(`pool.acquire: the setup hook did not end within ${limitMs} ms`)
       const limit = { limitMs: Math.max(1, deadlineMs - performance.now()), late, signal }
       await this.#setUp(slot, lease, withLimit(callHook(hooks.setup, lease.connection), limit))
     }

@@ -4,7 +4,9 @@
  */
 import { connect } from '../connect.ts'
 import { Connection, engineOf } from '../connection.ts'
+import type { Engine } from '../engine.ts'
 import { InterfaceError, OperationalError } from '../errors/tree.ts'
+import { runCommand } from '../flows/run-script.ts'
 import type { Operations } from '../wire/operations.ts'
 import { Lease } from './lease.ts'
 import type { ConnectArguments, PoolHooks } from './pool-options.ts'
@@ -119,7 +121,6 @@ export class Slot {
 
   /** Closes the connection; with 0, at once. Never fails. */
   async close(timeoutMs: number): Promise<void> {
-    this.phase = 'closing'
     if (this.#engine === null) return
     this.#engine.isShut = true
     const { session } = this.#engine

@@ -16,7 +16,7 @@ export class Upkeep {
   #sweepTimer: NodeJS.Timeout | undefined
   #refillTimer: NodeJS.Timeout | undefined
   #isRefilling = false
-  #isStopped = false
+  #isRunning = false
   #failures = 0
 
   /** @param shortestLifeMs the shortest of the times after which a connection is given up */
@@ -27,6 +27,7 @@ export class Upkeep {
   }
 
   start(): void {
+    this.#isRunning = true
     this.#sweepTimer = setInterval(() => {
       this.#keeper.sweep()
       this.refill()
@@ -35,13 +36,13 @@ export class Upkeep {
 
   /** Starts to open what is missing, unless that is under way or waits for its next attempt. */
   refill(): void {
-    if (this.#isRefilling || this.#isStopped || this.#refillTimer !== undefined || this.#keeper.missing <= 0) return
+    if (this.#isRefilling || !this.#isRunning || this.#refillTimer !== undefined || this.#keeper.missing <= 0) return
     this.#isRefilling = true
     void this.#refillAll()
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#isRunning = false
     clearInterval(this.#sweepTimer)
     clearTimeout(this.#refillTimer)
   }
@@ -49,8 +50,8 @@ export class Upkeep {
   // One after the other: after an outage a hundred clients' pools should not knock all at once.
   async #refillAll(): Promise<void> {
     try {
-      while (this.#keeper.missing > 0 && !this.#isStopped) {
-        await this.#keeper.dial()
+      while (this.#keeper.missing > 0 && this.#isRunning) {
+        await this.#keeper.refill()
         this.#failures = 0
       }
     } catch (error) {
@@ -62,7 +63,7 @@ export class Upkeep {
   }
 
   #retryLater(): void {
-    if (this.#isStopped) return
+    if (!this.#isRunning) return
     const delayMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures)
     this.#failures += 1
     const withJitterMs = delayMs * (0.75 + Math.random() / 4)
