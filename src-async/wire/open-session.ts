@@ -1,7 +1,8 @@
 /**
  * From options to a session that is ready: hosts in turn, their addresses in turn, TLS as the mode says, start-up, all
  * within one time limit. A host that cannot be reached, or is not what was asked for, is passed over; a server that
- * refuses is not, since another would hardly differ (libpq does the same), unless it is only starting up.
+ * refuses, or whose authentication we refuse, is not, since another would hardly differ (libpq does the same), unless
+ * it is only starting up.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -12,6 +13,7 @@ import type { HostAddress, SessionOptions, TargetSessionAttrs } from '../options
 import { addressName, reasonOf, unreachable } from './connect-errors.ts'
 import { Deadline } from './deadline.ts'
 import type { SessionEvents } from './operations.ts'
+import { AuthRefusedError } from './protocol/auth-policy.ts'
 import type { Channel } from './protocol/authentication.ts'
 import { Session } from './session.ts'
 import { mismatch } from './target-session.ts'
@@ -74,7 +76,8 @@ async function firstOf<T>(
 }
 
 function isWorthAnotherHost(error: unknown): boolean {
-  return error instanceof DbError && (error.sqlstate === null || error.sqlstate === CANNOT_CONNECT_NOW)
+  if (!(error instanceof DbError) || error.cause instanceof AuthRefusedError) return false
+  return error.sqlstate === null || error.sqlstate === CANNOT_CONNECT_NOW
 }
 
 async function openHost(host: HostAddress, errand: Errand, deadline: Deadline): Promise<Session> {

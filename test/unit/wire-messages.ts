@@ -5,7 +5,7 @@
 import type { Notification, ServerMessageFields, SessionEvents } from '../../src-async/wire/operations.ts'
 import { Conversation } from '../../src-async/wire/protocol/conversation.ts'
 import type { Exchange, Link } from '../../src-async/wire/protocol/exchange.ts'
-import type { Column, ResultSink } from '../../src-async/wire/row-sink.ts'
+import type { Column, ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
 
 export function message(letter: string, ...parts: readonly (Uint8Array | string | number)[]): Buffer {
   const body = Buffer.concat(parts.map((part) => (typeof part === 'number' ? int32(part) : bytesOf(part))))
@@ -102,13 +102,14 @@ export class Harness {
   }
 
   /** Starts an exchange; the outcome fills when it ends. */
-  ask<Reply>(make: (link: Link) => Exchange<Reply>, holdsLine = false): Outcome {
+  ask<Reply>(make: (link: Link) => Exchange<Reply>, holdsLine = false, firstRows: RowSink | null = null): Outcome {
     const outcome: Outcome = { endings: 0 }
     this.conversation.start(
       make(this.conversation.link),
       holdsLine,
       (reply) => Object.assign(outcome, { reply, endings: outcome.endings + 1 }),
       (failure) => Object.assign(outcome, { error: failure, endings: outcome.endings + 1 }),
+      firstRows,
     )
     return outcome
   }

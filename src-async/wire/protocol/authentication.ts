@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { AuthMethod, ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
-import { AuthPolicy } from './auth-policy.ts'
+import { AuthPolicy, AuthRefusedError } from './auth-policy.ts'
 import { serverEndPoint } from './channel-binding.ts'
 import { unexpected, WOKEN, type Exchange, type Link } from './exchange.ts'
 import { writePassword, writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
@@ -103,7 +103,7 @@ export function* authenticate(
 
 function requireTlsForBinding(policy: AuthPolicy, channel: Channel): void {
   if (policy.channelBinding !== 'require' || channel.serverCertificate !== null) return
-  throw new OperationalError('channel_binding=require: there is no TLS to bind to', {
+  throw new AuthRefusedError('channel_binding=require: there is no TLS to bind to', {
     hint: 'set sslmode to require or stronger',
   })
 }
@@ -120,7 +120,7 @@ function* authenticateBySasl(
   for (let name = link.body.cstring(); name !== ''; name = link.body.cstring()) offered.push(name)
   const mayBind = offered.includes(SCRAM_SHA_256_PLUS)
   if (mayBind && channel.serverCertificate === null) {
-    throw new OperationalError(
+    throw new AuthRefusedError(
       `the server offers ${SCRAM_SHA_256_PLUS} over a connection without TLS: is TLS stripped?`,
     )
   }
@@ -151,14 +151,14 @@ function chooseBinding(mayBind: boolean, mayNotBind: boolean, channel: Channel, 
   if (channelBinding === 'disable' || serverCertificate === null) return { kind: 'none' }
   if (!mayBind) {
     if (!isRequired) return { kind: 'not-offered' }
-    throw new OperationalError(`channel_binding=require: the server does not offer ${SCRAM_SHA_256_PLUS}`, {
+    throw new AuthRefusedError(`channel_binding=require: the server does not offer ${SCRAM_SHA_256_PLUS}`, {
       hint: 'it is older than PostgreSQL 11, or a pooler stands in between',
     })
   }
   const data = serverEndPoint(serverCertificate)
   if (data !== null) return { kind: 'bound', data }
   if (!isRequired && mayNotBind) return { kind: 'none' }
-  throw new OperationalError(
+  throw new AuthRefusedError(
     "channel_binding=require: the signature of the server's certificate has no hash to bind to (is it Ed25519?)",
     { hint: 'give the server a certificate signed with RSA or ECDSA' },
   )
@@ -200,16 +200,16 @@ function* deriveKey(link: Link, password: string, challenge: ScramChallenge, der
 function sendToken(link: Link, credentials: Credentials, channel: Channel): void {
   const token = credentials.oauthToken ?? null
   if (token === null || token === '') {
-    throw new OperationalError(`the server asks user "${credentials.user}" for an OAuth token, and none was given`, {
+    throw new AuthRefusedError(`the server asks user "${credentials.user}" for an OAuth token, and none was given`, {
       hint: 'pass the oauthToken option, a bearer token or a function that gets one',
     })
   }
   // RFC 6750, section 2.1. Anything else could forge further fields of the message.
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
-    throw new OperationalError('option oauthToken: this is no bearer token: it holds characters that none may have')
+    throw new AuthRefusedError('option oauthToken: this is no bearer token: it holds characters that none may have')
   }
   if (!channel.isPrivate) {
-    throw new OperationalError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
+    throw new AuthRefusedError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
       hint: 'set sslmode to require or stronger',
     })
   }
@@ -231,7 +231,7 @@ function authenticationStep(link: Link): number {
 
 function requirePassword(credentials: Credentials, method: string): string {
   if (credentials.password !== null && credentials.password !== '') return credentials.password
-  throw new OperationalError(
+  throw new AuthRefusedError(
     `the server asks user "${credentials.user}" for a password (method ${method}), and none was given`,
     { hint: 'pass the password option, set PGPASSWORD, or add a line to the password file' },
   )
