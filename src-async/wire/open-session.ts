@@ -18,6 +18,7 @@ import type { Channel } from './protocol/authentication.ts'
 import { Session } from './session.ts'
 import { mismatch } from './target-session.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
+import { tlsWords } from './transport/tls-errors.ts'
 import { negotiateTls, tlsAttempts, TlsRefusedError, type TlsUse } from './transport/tls.ts'
 
 const CANNOT_CONNECT_NOW = '57P03'
@@ -188,7 +189,9 @@ async function requireWanted(session: Session, target: HostAddress, wanted: Targ
 function connectError(target: HostAddress, error: unknown): DbError {
   if (error instanceof TargetServerAttributeNotMatched) return error
   if (error instanceof DbError && error.sqlstate !== null && !error.sqlstate.startsWith('08')) return error
-  const hint = error instanceof DbError ? error.hint : undefined
-  const message = `connection to ${addressName(target)} failed: ${reasonOf(error, target)}`
+  // With TLS 1.3 the server's verdict on our certificate comes after the handshake, as a lost connection.
+  const verdict = error instanceof DbError ? tlsWords(error.cause) : null
+  const hint = verdict?.hint ?? (error instanceof DbError ? error.hint : undefined)
+  const message = `connection to ${addressName(target)} failed: ${verdict?.message ?? reasonOf(error, target)}`
   return new OperationalError(message, hint === undefined ? { cause: error } : { hint, cause: error })
 }

@@ -7,6 +7,7 @@ import { parseRequiredAuth } from '../../src-async/options/auth-options.ts'
 import type { SessionOptions, TlsOptions } from '../../src-async/options/session-options.ts'
 import { openSession } from '../../src-async/wire/open-session.ts'
 import { hasPostgres } from '../support/postgres-binaries.ts'
+import { createAuthority, createLeaf } from '../support/certificates.ts'
 import { startServer, type TestServer } from '../support/postgres-server.ts'
 import { TEST_ROLES } from '../support/postgres-template.ts'
 import { serverOfMajor, sharedServer } from '../support/shared-server.ts'
@@ -174,10 +175,31 @@ describe('a client certificate', () => {
     },
   )
 
+  test.each([['TLSv1.2'], ['TLSv1.3']] as const)(
+    'of a foreign authority is told by its option, with %s',
+    async (version) => {
+      const foreign = createLeaf(createAuthority('foreign'), { commonName: 'u_cert', usage: 'client' })
+      const { certificatePem, keyPem } = foreign
+      const tls = { ...verified, certificate: certificatePem, key: keyPem, minVersion: version, maxVersion: version }
+      const error = await failureOf(openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls }), deaf))
+      expect(error.message).toMatch(
+        /failed: the server refused the client certificate: unknown ca\nHINT: {2}look at sslcert/,
+      )
+    },
+  )
+
   test('that is missing is what the server says', async () => {
     const error = await failureOf(openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls: verified }), deaf))
     expect(error).toMatchObject({ sqlstate: '28000' })
   })
+})
+
+test('TLS versions that do not meet are told by their options', async () => {
+  const other = await startServer({ tls: true, settings: { ssl_min_protocol_version: 'TLSv1.3' } })
+  onTestFinished(() => other.dispose())
+  const tls: TlsOptions = { ...noTls, mode: 'require', maxVersion: 'TLSv1.2' }
+  const error = await failureOf(openSession(optionsFor(other, { tls }), deaf))
+  expect(error.message).toMatch(/no TLS version in common: .*ssl_max_protocol_version/s)
 })
 
 describe('a server in trouble', () => {

@@ -10,6 +10,7 @@ import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { TlsOptions } from '../../options/session-options.ts'
 import { writeSslRequest } from '../protocol/frontend.ts'
 import type { SocketTransport } from './socket.ts'
+import { tlsWords } from './tls-errors.ts'
 
 const YES = 0x53 // S
 const NO = 0x4e // N
@@ -144,6 +145,8 @@ function handshakeError(error: Error | null, host: string, tls: TlsOptions): Ope
     const hint = tls.negotiation === 'direct' ? { hint: DIRECT_HINT } : {}
     return new TlsRefusedError('the server closed the connection during the TLS handshake', { ...hint, cause: error })
   }
+  const words = tlsWords(error)
+  if (words !== null) return new TlsRefusedError(words.message, { hint: words.hint, cause: error })
   const { code } = error as NodeJS.ErrnoException
   const details = { hint: hintFor(code, host, tls), cause: error }
   return new TlsRefusedError(`the TLS handshake failed: ${error.message}`, details)
