@@ -3,9 +3,13 @@ import { Connection } from './connection.ts'
 import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
 import { createFlowContext } from './flows/flow-context.ts'
-import { type ConnectOptions, awaitPassword, resolveOptions } from './options/options.ts'
+import { type ConnectOptions as CoreOptions, awaitPassword, resolveOptions } from './options/options.ts'
 import { Listeners } from './listeners.ts'
+import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
 import { openSession } from './wire/open-session.ts'
+
+/** What `connect` takes: how to reach the server, and how values and rows shall look. */
+export interface ConnectOptions extends CoreOptions, ValueOptions {}
 
 /**
  * Connects to PostgreSQL.
@@ -18,12 +22,17 @@ import { openSession } from './wire/open-session.ts'
  *   await con.close()
  */
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
-  const given = await awaitPassword((typeof dsn === 'string' ? options : dsn) ?? {})
-  const resolved = resolveOptions({ options: given, ...(typeof dsn === 'string' ? { dsn } : {}) })
+  const given: ConnectOptions = await awaitPassword((typeof dsn === 'string' ? options : dsn) ?? {})
+  const resolved = resolveOptions({
+    options: given,
+    extraKeys: VALUE_OPTION_KEYS,
+    ...(typeof dsn === 'string' ? { dsn } : {}),
+  })
+  const values = connectionValues(given)
   const listeners = new Listeners<unknown>()
   try {
     const session = await openSession(resolved.session, listeners)
-    const context = createFlowContext(session, resolved.statementCache, null)
+    const context = createFlowContext(session, resolved.statementCache, null, values)
     const connection = new Connection(new Engine(session, context, resolved.commandTimeoutMs, listeners))
     listeners.connection = connection
     return connection

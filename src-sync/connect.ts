@@ -4,6 +4,7 @@ import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
 import { type ConnectOptions as CoreOptions, resolveOptions } from '../src-async/options/options.ts'
+import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
 import { Connection } from './connection.ts'
@@ -12,7 +13,7 @@ import { ConnectionInfo } from './info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 
 /** What `connect` takes beside what every connection takes. */
-export interface ConnectOptions extends CoreOptions {
+export interface ConnectOptions extends CoreOptions, ValueOptions {
   /** Run statements outside transactions; false at first, as PEP 249 wants. */
   readonly autocommit?: boolean
   /** Markers read beside `$1`; `pyformat` at first. */
@@ -35,6 +36,7 @@ const EXTRA_KEYS = [
   'deferrable',
   'ringBytes',
   'interrupt',
+  ...VALUE_OPTION_KEYS,
 ] as const
 
 /**
@@ -55,6 +57,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
       extraKeys: EXTRA_KEYS,
       ...(typeof dsn === 'string' ? { dsn } : {}),
     })
+    const values = connectionValues(given)
     const transaction = transactionOptions(given)
     const begin = beginStatement(transaction)
     const isAutocommit = requireBoolean(given.autocommit, 'autocommit') ?? false
@@ -65,7 +68,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
       ringBytes,
       isInterruptible: requireInterrupt(given.interrupt) === 'cancel',
     })
-    const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin)
+    const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values)
     const { commandTimeoutMs } = resolved
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
     events.connection = new Connection(engine, transaction, new ConnectionInfo(engine, resolved.session))

@@ -2,13 +2,14 @@
  * A statement's rows, all of them, decoded while the rest is still arriving. A value that cannot be decoded fails the
  * fetch, not the connection: the remaining rows are dropped as they come.
  */
-import { DecodingSink } from '../values/decoding-sink.ts'
 import type { Row } from '../values/record.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import type { Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import type { FlowContext } from './flow-context.ts'
+import { RowCollector } from './row-collector.ts'
 import { runStatement } from './run-statement.ts'
 
 export interface FetchRequest {
@@ -19,6 +20,8 @@ export interface FetchRequest {
   readonly isOneOff?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
+  /** How to make the rows; the connection's way unless given. */
+  readonly rows?: RowShapeOptions | undefined
 }
 
 /** Takes rows and drops them. */
@@ -32,19 +35,20 @@ export interface FetchResult {
 
 /** @throws what the statement raises; DataError when a value cannot be represented. */
 export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<FetchResult> {
-  const sinks: DecodingSink[] = []
+  const { rows: options = context.rows } = request
+  let collector: RowCollector | null = null
   const { tag } = yield* runStatement(context, {
     ...request,
-    sinkFor({ rowDecoder }: Statement) {
-      if (rowDecoder === null) return DROP_ROWS
-      const sink = new DecodingSink(rowDecoder)
-      sinks.push(sink)
-      return sink
+    // A second try has a collector of its own.
+    sinkFor(statement: Statement) {
+      collector = new RowCollector(context, statement, options)
+      return collector.sink
     },
   })
-  // A second try has a sink of its own.
-  const sink = sinks.at(-1)
-  if (sink === undefined) return { rows: [], tag }
-  if (sink.failure !== null) throw noteFailure(context, sink.failure)
-  return { rows: sink.rows, tag }
+  try {
+    const rows = yield* (collector as unknown as RowCollector).rows()
+    return { rows, tag }
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
 }

@@ -4,13 +4,17 @@
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { QueryTimeoutError } from '../errors/client-errors.ts'
-import { CodecRegistry } from '../values/registry.ts'
+import type { CodecRegistry } from '../values/registry.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
+import { type ConnectionValues, connectionValues } from '../values/value-options.ts'
 import type { Flight, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
 export interface FlowContext {
   readonly state: SessionState
   readonly registry: CodecRegistry
+  /** How rows are made where a call says nothing of it. */
+  readonly rows: RowShapeOptions
   readonly statements: StatementCache
   /** Scratch for the arguments of the statement being sent. */
   readonly out: ByteWriter
@@ -33,11 +37,13 @@ export function createFlowContext(
   state: SessionState,
   limits: StatementCacheLimits,
   begin: string | null,
+  { registry, rows }: ConnectionValues = connectionValues({}),
 ): FlowContext {
   return {
     state,
-    registry: new CodecRegistry(),
-    statements: new StatementCache(limits),
+    registry,
+    rows,
+    statements: new StatementCache(limits, registry),
     out: new ByteWriter(4096),
     begin,
     scopeBegin: null,

@@ -16,7 +16,7 @@ export function* prepareStatement(context: FlowContext, sql: string, name: strin
     const request = { name: serverName, sql, parameterTypes: [], ...flight(context) }
     const { parameterTypes, columns } = yield* ask('describe', request)
     yield* learnTypes(context, [...parameterTypes, ...(columns ?? []).map((column) => column.typeOid)])
-    return new Statement({ name: serverName, sql, parameterTypes, columns, registry })
+    return new Statement({ name: serverName, sql, parameterTypes, columns, registry, rows: context.rows })
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

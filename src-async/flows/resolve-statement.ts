@@ -105,7 +105,7 @@ function* describeOnce(
   })
   const { parameterTypes, columns } = reply
   yield* learnTypes(context, typesOf(reply))
-  const statement = new Statement({ name, sql, parameterTypes, columns, registry })
+  const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows })
   if (isCacheable) statements.put(key, statement)
   return { statement, key: isCacheable ? key : null }
 }

@@ -2,6 +2,7 @@
  * Server-side statements by their text: an LRU with asyncpg's three limits. What falls out is not closed at once; its
  * name waits here and travels with the next flight, so that eviction costs no trip of its own.
  */
+import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
 
 export interface StatementCacheLimits {
@@ -16,20 +17,27 @@ export interface StatementCacheLimits {
 interface Entry {
   readonly statement: Statement
   readonly expiresAtMs: number
+  /** Whether it speaks of types that a rollback would take back. */
+  isTentative: boolean
 }
 
 const NOTHING_TO_CLOSE: readonly string[] = []
 
 export class StatementCache {
   readonly #limits: StatementCacheLimits
+  readonly #registry: CodecRegistry
   readonly #entries = new Map<string, Entry>()
   #closing: string[] = []
+  /** Whether something was created or altered since a transaction ended: a rollback would take it back. */
+  #hasNewSchema = false
   /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
 
-  constructor(limits: StatementCacheLimits) {
+  /** @param registry is told, with the cache, how transactions end. */
+  constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
+    this.#registry = registry
   }
 
   /** Whether a statement with this text may have a name and be kept. */
@@ -54,7 +62,8 @@ export class StatementCache {
   put(key: string, statement: Statement): void {
     this.forget(key)
     const { size, lifetimeMs } = this.#limits
-    this.#entries.set(key, { statement, expiresAtMs: lifetimeMs > 0 ? Date.now() + lifetimeMs : Infinity })
+    const expiresAtMs = lifetimeMs > 0 ? Date.now() + lifetimeMs : Infinity
+    this.#entries.set(key, { statement, expiresAtMs, isTentative: this.#registry.isTentative(statement.types()) })
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= size) break
       this.forget(oldest)
@@ -76,9 +85,29 @@ export class StatementCache {
 
   /** Looks at the tag of a finished command: after some of them the server has dropped every statement by itself. */
   heed(tag: string): void {
-    if (tag !== 'DISCARD ALL' && tag !== 'DEALLOCATE ALL') return
-    this.#entries.clear()
-    this.#closing = []
+    switch (tag) {
+      case 'DISCARD ALL':
+      case 'DEALLOCATE ALL':
+        this.#entries.clear()
+        this.#closing = []
+        break
+      case 'COMMIT':
+        for (const entry of this.#entries.values()) entry.isTentative = false
+        this.#settle(true)
+        break
+      case 'ROLLBACK':
+        // To a savepoint or of everything: what was learned of this transaction's own types may be wrong from here on.
+        for (const [key, entry] of this.#entries) if (entry.isTentative || this.#hasNewSchema) this.forget(key)
+        this.#settle(false)
+        break
+      default:
+        if (/^(?:CREATE|ALTER|DROP) /.test(tag)) this.#hasNewSchema = true
+    }
+  }
+
+  #settle(isCommitted: boolean): void {
+    this.#hasNewSchema = false
+    this.#registry.settle(isCommitted)
   }
 
   /** Statements to be closed in the flight about to leave; the caller sends them. */

@@ -3,9 +3,9 @@
  * form. Quotes, backslashes, NULL, explicit bounds, any delimiter.
  * Source of truth: PostgreSQL manual, "Array Input and Output Syntax"; src/backend/utils/adt/arrayfuncs.c.
  */
-import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DataError } from '../errors/tree.ts'
 import { describeValue, expected } from './describe-value.ts'
+import { literalText } from './literal-text.ts'
 import { converted } from './to-postgres.ts'
 import type { Codec } from './codec.ts'
 
@@ -105,19 +105,24 @@ class ArrayTextParser {
   }
 }
 
-/** The array literal of a value whose elements travel as text. @throws DataError */
+/** Arrays, and typed arrays of numbers; a Buffer is bytes, not a list of small integers. */
+export function isList(value: unknown): value is ArrayLike<unknown> {
+  if (Array.isArray(value)) return true
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !Buffer.isBuffer(value)
+}
+
+/** The array literal of a value. @throws DataError */
 export function arrayText(value: unknown, element: Codec, elementOid: number, delimiter: string): string {
-  if (!Array.isArray(value)) throw expected('an array', `${element.name}[]`, value)
-  const scratch = new ByteWriter(64)
-  const write = (list: readonly unknown[], depth: number): string => {
+  if (!isList(value)) throw expected('an array', `${element.name}[]`, value)
+  const write = (list: ArrayLike<unknown>, depth: number): string => {
     if (depth > MOST_DIMENSIONS) throw new DataError(`an array has more than ${MOST_DIMENSIONS} dimensions`)
     const items: string[] = []
     for (let i = 0; i < list.length; i += 1) {
       const item = list[i]
       if (item === undefined) throw new DataError(`array element [${i}] is undefined; use null`)
       if (item === null) items.push('NULL')
-      else if (Array.isArray(item) && element.takesArrays !== true) items.push(write(item, depth + 1))
-      else items.push(quoteElement(textOf(item, element, elementOid, scratch)))
+      else if (element.takesArrays !== true && isList(item)) items.push(write(item, depth + 1))
+      else items.push(quoteElement(elementText(item, i, element, elementOid)))
     }
     return `{${items.join(delimiter)}}`
   }
@@ -125,22 +130,30 @@ export function arrayText(value: unknown, element: Codec, elementOid: number, de
   return write(value, 1)
 }
 
-function requireRectangle(list: readonly unknown[]): void {
+function requireRectangle(list: ArrayLike<unknown>): void {
   const first = list[0]
-  for (const item of list) {
-    if (Array.isArray(item) !== Array.isArray(first)) throw new DataError('an array has values beside arrays')
-    if (!Array.isArray(item) || !Array.isArray(first)) continue
+  for (let i = 0; i < list.length; i += 1) {
+    const item = list[i]
+    if (isList(item) !== isList(first)) throw new DataError('an array has values beside arrays')
+    if (!isList(item) || !isList(first)) continue
     if (item.length !== first.length) {
-      throw new DataError(`nested arrays differ in length: ${first.length} and ${item.length}`)
+      throw new DataError(
+        `nested arrays differ in length: ${first.length} and ${item.length}; a PostgreSQL array is a rectangle`,
+      )
     }
     requireRectangle(item)
   }
 }
 
-function textOf(value: unknown, element: Codec, elementOid: number, scratch: ByteWriter): string {
-  scratch.clear()
-  element.encode(scratch, converted(value, elementOid))
-  return scratch.view().toString('utf8')
+function elementText(value: unknown, index: number, element: Codec, elementOid: number): string {
+  try {
+    const item = converted(value, elementOid)
+    if (item === null || item === undefined) throw expected('a value', element.name, item)
+    return literalText(element, item)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    throw new DataError(`array element [${index}]: ${error.message}`, { cause: error })
+  }
 }
 
 /** Always quoted: shorter rules exist, none is needed. */

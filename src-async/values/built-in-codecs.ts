@@ -15,7 +15,7 @@ import { json, jsonb, jsonpath, voidCodec } from './codecs/json.ts'
 import { cidr, inet, macaddr, macaddr8 } from './codecs/network.ts'
 import { numeric } from './codecs/numeric.ts'
 import { multirangeCodec, rangeCodec } from './codecs/range.ts'
-import { pgLsn, tid, vectorCodec, xid8 } from './codecs/system.ts'
+import { anyArray, pgLsn, regCodec, snapshotCodec, tid, vectorCodec, xid8 } from './codecs/system.ts'
 import {
   bpchar,
   cstring,
@@ -89,6 +89,17 @@ const SCALARS: Readonly<Record<string, Codec>> = {
   tid,
 }
 
+/** Pseudo-types have no OIDs of their own in the generated table; these two are the types of columns in catalogs. */
+const ANYARRAY_OID = 2277
+const ANYCOMPATIBLEARRAY_OID = 5078
+
+/** Types that travel as text, with what is known of their binary form. */
+function textCodecOf(name: string): Codec {
+  if (name.startsWith('reg')) return regCodec(name)
+  if (name === 'pg_snapshot' || name === 'txid_snapshot') return snapshotCodec(name)
+  return textFormatCodec(name)
+}
+
 const types = new Map<number, BuiltInType>()
 const elements = new Map<number, number>()
 const codecs = new Map<number, Codec>()
@@ -101,8 +112,10 @@ for (const line of BUILT_IN_TYPES.trim().split('\n')) {
   const scalar = Object.hasOwn(SCALARS, name) ? SCALARS[name] : undefined
   if (scalar !== undefined) codecs.set(type.oid, scalar)
   // Records need the registry for their fields, so that makes their codec.
-  else if (type.arrayOid !== 0 && name !== 'record') codecs.set(type.oid, textFormatCodec(name))
+  else if (type.arrayOid !== 0 && name !== 'record') codecs.set(type.oid, textCodecOf(name))
 }
+codecs.set(ANYARRAY_OID, anyArray)
+codecs.set(ANYCOMPATIBLEARRAY_OID, anyArray)
 codecs.set(INT2VECTOR_OID, vectorCodec('int2vector', arrayCodec(int2, INT2_OID), int2, INT2_OID))
 codecs.set(OIDVECTOR_OID, vectorCodec('oidvector', arrayCodec(oid, OID_OID), oid, OID_OID))
 for (const { rangeOid, subtypeOid, multirangeOid } of BUILT_IN_RANGES) {
@@ -125,6 +138,17 @@ export const BUILT_IN_CODECS: ReadonlyMap<number, Codec> = codecs
 export function builtInArrayOf(oid: number): { oid: number; delimiter: string } | null {
   const type = types.get(oid)
   return type === undefined || type.arrayOid === 0 ? null : { oid: type.arrayOid, delimiter: type.delimiter }
+}
+
+/** The range type and the type of its bounds, for a built-in range or multirange; null for all others. */
+export function builtInRangeOf(oid: number): { rangeOid: number; subtypeOid: number } | null {
+  return BUILT_IN_RANGES.find((range) => range.rangeOid === oid || range.multirangeOid === oid) ?? null
+}
+
+/** The element's type of the two vectors of the catalogs, which are arrays that no array type is of; else null. */
+export function builtInVectorOf(oid: number): number | null {
+  if (oid === INT2VECTOR_OID) return INT2_OID
+  return oid === OIDVECTOR_OID ? OID_OID : null
 }
 
 /** The element type of a built-in array type, else null. */

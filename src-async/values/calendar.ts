@@ -87,11 +87,11 @@ export function microsecondsOfFraction(digits: string | undefined): number {
 }
 
 export interface TemporalNamespace {
-  PlainDate: { from(item: object): unknown }
-  PlainTime: { from(item: object): unknown }
-  PlainDateTime: { from(item: object): unknown }
-  Instant: { fromEpochNanoseconds(nanoseconds: bigint): unknown }
-  Duration: { from(item: object): unknown }
+  readonly PlainDate: { from(item: object): unknown }
+  readonly PlainTime: { from(item: object): unknown }
+  readonly PlainDateTime: { from(item: object): unknown }
+  readonly Instant: { fromEpochNanoseconds(nanoseconds: bigint): unknown }
+  readonly Duration: { from(item: object): unknown }
 }
 
 /** The global `Temporal`. @throws NotSupportedError where there is none. */

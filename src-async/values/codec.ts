@@ -12,6 +12,8 @@ export interface Codec<T = unknown> {
   readonly format: 0 | 1
   /** True when a JavaScript array is one value of the type (json): an array of the type then has one dimension. */
   readonly takesArrays?: true
+  /** True when the value is exactly the server's text, whatever the format. */
+  readonly isText?: true
   /**
    * Writes the value's bytes in `format`, without their length.
    * @throws DataError when the value is not representable in the type; the caller adds the parameter's number.
@@ -21,4 +23,11 @@ export interface Codec<T = unknown> {
   decode(input: ByteReader, length: number): T
   /** The identical value from the server's text output. */
   decodeText(text: string): T
+  /**
+   * What the server's input function reads as the value, for containers that travel as text. Where it is missing the
+   * text follows from the codec's bytes; see `literal-text.ts`.
+   */
+  encodeText?(value: unknown): string
+  /** Of a codec in text format: reads the server's binary form all the same, as anonymous records bring it. */
+  decodeBinary?(input: ByteReader, length: number): T
 }

@@ -2,6 +2,11 @@
  * The geometric values: points and what is made of them. Plain fields; printed as the server prints them.
  */
 
+/** A sign of zero is part of a coordinate. */
+function digits(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
 export class Point {
   readonly x: number
   readonly y: number
@@ -12,7 +17,7 @@ export class Point {
   }
 
   toString(): string {
-    return `(${this.x},${this.y})`
+    return `(${digits(this.x)},${digits(this.y)})`
   }
 }
 
@@ -29,7 +34,7 @@ export class Line {
   }
 
   toString(): string {
-    return `{${this.a},${this.b},${this.c}}`
+    return `{${digits(this.a)},${digits(this.b)},${digits(this.c)}}`
   }
 }
 
@@ -99,6 +104,6 @@ export class Circle {
   }
 
   toString(): string {
-    return `<${this.center},${this.radius}>`
+    return `<${this.center},${digits(this.radius)}>`
   }
 }

@@ -1,39 +1,49 @@
 /**
- * The text of a value inside a literal of its container: for composites and ranges that must travel as text because one
- * of their members has no binary form.
+ * The text of a value inside a literal of its container: for arrays, composites and ranges that must travel as text
+ * because one of their members has no binary form. What the codec's bytes mean is printed, not what was passed, so the
+ * text can let nothing through that the bytes would not.
  */
+import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { expected } from './describe-value.ts'
 import { asBytes } from './codecs/bytea.ts'
+import { BitString } from './bit-string.ts'
+import { Box, Circle, Line, LineSegment, Path, Point, Polygon } from './geometry.ts'
 import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime } from './pg-time.ts'
-import { BitString } from './bit-string.ts'
+import { instantText } from './instant-text.ts'
 import type { Codec } from './codec.ts'
 
-/** What the server's input function reads as the value. @throws DataError for values without an unmistakable text. */
+/** What the server's input function reads as the value. @throws DataError as the codec does. */
 export function literalText(codec: Codec, value: unknown): string {
-  // The codec's own checks come first, whatever its format: a text must not let through what bytes would not.
+  if (codec.encodeText !== undefined) return codec.encodeText(value)
   const scratch = new ByteWriter(64)
   codec.encode(scratch, value)
-  if (codec.format === 0) return scratch.view().toString('utf8')
-  switch (typeof value) {
-    case 'string':
-      return codec.takesArrays === true ? JSON.stringify(value) : value
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return Object.is(value, -0) ? '-0' : String(value)
-    default:
-      return objectText(codec, value)
-  }
+  const bytes = scratch.view()
+  if (codec.format === 0) return bytes.toString('utf8')
+  return plainText(codec.decode(new ByteReader(bytes), bytes.length), codec.name)
 }
 
-function objectText(codec: Codec, value: unknown): string {
-  const isPlain = value instanceof PgDate || value instanceof PgTime || value instanceof PgInterval
-  if (isPlain || value instanceof BitString) return String(value)
-  if (value instanceof Date && value.getUTCFullYear() > 0 && value.getUTCFullYear() < 10_000) return value.toISOString()
+const PRINTED = [PgDate, PgTime, BitString, Point, Line, LineSegment, Box, Path, Polygon, Circle]
+
+/** The text of what a built-in codec decodes, in a form the server reads whatever its DateStyle and IntervalStyle. */
+export function plainText(value: unknown, typeName: string): string {
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value)
+    case 'bigint':
+    case 'boolean':
+      return String(value)
+    case 'object':
+      if (value === null) return ''
+      if (value instanceof Date) return instantText(value)
+      if (value instanceof PgInterval) return value.toISOString()
+      if (PRINTED.some((printed) => value instanceof printed)) return String(value)
+  }
   const bytes = asBytes(value)
-  if (bytes !== null) return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}`
-  throw expected('a value with a text form', codec.name, value)
+  if (bytes === null) throw expected('a value with a text form', typeName, value)
+  return `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}`
 }

@@ -3,7 +3,15 @@
  * day in half the world's time zones.
  */
 import { DataError } from '../errors/tree.ts'
-import { daysFromDate, dateFromDays, dateText, eraText, isDate, requireTemporal } from './calendar.ts'
+import {
+  daysFromDate,
+  dateFromDays,
+  dateText,
+  eraText,
+  isDate,
+  requireTemporal,
+  type TemporalNamespace,
+} from './calendar.ts'
 
 export class PgDate {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
@@ -57,8 +65,12 @@ export class PgDate {
     return new Date(this.valueOf() * 86_400_000)
   }
 
-  /** A `Temporal.PlainDate`. @throws NotSupportedError where there is no Temporal. */
-  toTemporal(): unknown {
-    return requireTemporal().PlainDate.from({ year: this.year, month: this.month, day: this.day })
+  /**
+   * A `Temporal.PlainDate`.
+   * @param temporal a polyfill's namespace; the global one unless given.
+   * @throws NotSupportedError where there is no Temporal.
+   */
+  toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
+    return temporal.PlainDate.from({ year: this.year, month: this.month, day: this.day })
   }
 }

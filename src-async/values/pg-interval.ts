@@ -3,7 +3,7 @@
  * own model; anything that folds them into one number loses.
  */
 import { DataError } from '../errors/tree.ts'
-import { microsecondsOfFraction, requireTemporal, twoDigits } from './calendar.ts'
+import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, twoDigits } from './calendar.ts'
 
 const MICROSECONDS: Readonly<Record<string, bigint>> = {
   hour: 3_600_000_000n,
@@ -135,11 +135,15 @@ export class PgInterval {
     return (BigInt(this.months) * 30n + BigInt(this.days)) * 86_400_000_000n + this.microseconds
   }
 
-  /** A `Temporal.Duration`. @throws NotSupportedError where there is no Temporal; its RangeError for mixed signs. */
-  toTemporal(): unknown {
+  /**
+   * A `Temporal.Duration`.
+   * @param temporal a polyfill's namespace; the global one unless given.
+   * @throws NotSupportedError where there is no Temporal; its RangeError for mixed signs.
+   */
+  toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     const hours = this.microseconds / 3_600_000_000n
     const rest = Number(this.microseconds % 3_600_000_000n)
-    return requireTemporal().Duration.from({
+    return temporal.Duration.from({
       years: Math.trunc(this.months / 12),
       months: this.months % 12,
       days: this.days,

@@ -2,7 +2,7 @@
  * Times of day: what `time` and `timetz` columns hold. 24:00:00, which PostgreSQL has, is representable.
  */
 import { DataError } from '../errors/tree.ts'
-import { microsecondsOfFraction, requireTemporal, timeText, twoDigits } from './calendar.ts'
+import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, timeText, twoDigits } from './calendar.ts'
 
 /** Microseconds of a day. */
 export const DAY_MICROSECONDS = 86_400_000_000
@@ -92,12 +92,16 @@ export class PgTime {
     return this.toString()
   }
 
-  /** A `Temporal.PlainTime`. @throws NotSupportedError where there is no Temporal, DataError for 24:00:00. */
-  toTemporal(): unknown {
+  /**
+   * A `Temporal.PlainTime`.
+   * @param temporal a polyfill's namespace; the global one unless given.
+   * @throws NotSupportedError where there is no Temporal, DataError for 24:00:00.
+   */
+  toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     if (this.hour === 24) throw new DataError('24:00:00 has no Temporal.PlainTime')
     const { hour, minute, second } = this
     const millisecond = Math.floor(this.microsecond / 1000)
-    return requireTemporal().PlainTime.from({ hour, minute, second, millisecond, microsecond: this.microsecond % 1000 })
+    return temporal.PlainTime.from({ hour, minute, second, millisecond, microsecond: this.microsecond % 1000 })
   }
 }
 

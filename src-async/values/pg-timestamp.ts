@@ -3,7 +3,7 @@
  * lose something, so that reading and writing back is exact and the ordinary value stays an ordinary `Date`.
  */
 import { DataError } from '../errors/tree.ts'
-import { requireTemporal } from './calendar.ts'
+import { requireTemporal, type TemporalNamespace } from './calendar.ts'
 
 export class PgTimestamp extends Date {
   /** 0 to 999: what comes after the milliseconds. */
@@ -27,9 +27,13 @@ export class PgTimestamp extends Date {
     return this.toISOString()
   }
 
-  /** A `Temporal.Instant`. @throws NotSupportedError where there is no Temporal. */
-  toTemporal(): unknown {
-    return requireTemporal().Instant.fromEpochNanoseconds(
+  /**
+   * A `Temporal.Instant`.
+   * @param temporal a polyfill's namespace; the global one unless given.
+   * @throws NotSupportedError where there is no Temporal.
+   */
+  toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
+    return temporal.Instant.fromEpochNanoseconds(
       BigInt(this.getTime()) * 1_000_000n + BigInt(this.microseconds) * 1000n,
     )
   }

@@ -1,52 +1,139 @@
 /**
- * Which codec serves which type. The built-in ones are shared by all connections; a registry holds what one connection
- * learned or was told beside them, so a new connection costs nothing. A type nobody knows travels as text.
+ * Which codec serves which type on one connection: what the user chose, what is built in (shared by all connections), and
+ * what the connection learned. Arrays, ranges, composites and domains are made of the codecs of their parts when first
+ * asked for, so what is chosen for a type holds wherever the type occurs. A type nobody knows travels as text.
  */
-import { BUILT_IN_CODECS, builtInArrayOf, builtInElementOf, builtInNameOf } from './built-in-codecs.ts'
+import {
+  BUILT_IN_CODECS,
+  builtInArrayOf,
+  builtInElementOf,
+  builtInNameOf,
+  builtInRangeOf,
+  builtInVectorOf,
+} from './built-in-codecs.ts'
 import { arrayCodec } from './codecs/array.ts'
 import { recordCodec } from './codecs/composite.ts'
+import { multirangeCodec, rangeCodec } from './codecs/range.ts'
 import { textFormatCodec } from './codecs/text.ts'
+import { learnedCodec } from './learned-codec.ts'
 import { RECORD_OID } from './oids.ts'
 import type { Codec } from './codec.ts'
+import type { Range } from './range.ts'
+import type { TypeRecord } from './type-records.ts'
 
 const RECORD_ARRAY_OID = builtInArrayOf(RECORD_OID)?.oid
 
 export class CodecRegistry {
-  #own: Map<number, Codec> | null = null
-  #made: Map<number, Codec> | null = null
+  #chosen: Map<number, (base: Codec) => Codec> | null = null
+  #learned: Map<number, TypeRecord> | null = null
+  /** Learned since the transaction began that is open: gone with it if it is rolled back. */
+  #tentative: Set<number> | null = null
+  /** What is not simply a built-in codec, until a choice or a lesson changes it. */
+  readonly #made = new Map<number, Codec>()
+  readonly #underway = new Set<number>()
 
   /** The codec of a type; for an unknown type one that gives and takes the server's text. */
   codecFor(oid: number): Codec {
-    return this.#own?.get(oid) ?? BUILT_IN_CODECS.get(oid) ?? this.#contextual(oid)
+    if (this.#chosen === null) {
+      const builtIn = BUILT_IN_CODECS.get(oid)
+      if (builtIn !== undefined) return builtIn
+    }
+    const known = this.#made.get(oid)
+    if (known !== undefined) return known
+    // No server allows a type within itself; one that says so must not send us round for ever.
+    if (this.#underway.has(oid)) return textFormatCodec(this.typeName(oid))
+    this.#underway.add(oid)
+    try {
+      const base = this.defaultCodecFor(oid)
+      const codec = this.#chosen?.get(oid)?.(base) ?? base
+      this.#made.set(oid, codec)
+      return codec
+    } finally {
+      this.#underway.delete(oid)
+    }
+  }
+
+  /** The codec the type would have if none had been chosen for it itself. */
+  defaultCodecFor(oid: number): Codec {
+    if (oid === RECORD_OID) return recordCodec(this)
+    const builtIn = BUILT_IN_CODECS.get(oid)
+    if (builtIn !== undefined || oid === RECORD_ARRAY_OID) return this.#rebuilt(oid, builtIn)
+    const record = this.#learned?.get(oid)
+    if (record !== undefined) return learnedCodec(record, (part) => this.codecFor(part))
+    return textFormatCodec(this.typeName(oid))
   }
 
   /** Whether the type has a codec: built in, learned or set. */
   has(oid: number): boolean {
-    if (oid === RECORD_OID || oid === RECORD_ARRAY_OID) return true
-    return this.#own?.has(oid) === true || BUILT_IN_CODECS.has(oid)
+    if (oid === RECORD_OID || oid === RECORD_ARRAY_OID || BUILT_IN_CODECS.has(oid)) return true
+    return this.#learned?.has(oid) === true || this.#chosen?.has(oid) === true
+  }
+
+  /** What the server said of a type that is not built in; undefined where it has not been asked. */
+  recordOf(oid: number): TypeRecord | undefined {
+    return this.#learned?.get(oid)
   }
 
   /** The type's name for messages; `type 12345` when unknown. */
   typeName(oid: number): string {
-    return this.#own?.get(oid)?.name ?? BUILT_IN_CODECS.get(oid)?.name ?? builtInNameOf(oid) ?? `type ${oid}`
+    return this.#learned?.get(oid)?.name ?? BUILT_IN_CODECS.get(oid)?.name ?? builtInNameOf(oid) ?? `type ${oid}`
   }
 
   /**
-   * Gives a type a codec of its own. The array type of a built-in follows, because its elements are the same values;
-   * for other types the caller sets the array's codec too, and every composite or range it knows of.
+   * Chooses a codec for a type, and so for every array, range, composite and domain made of it.
+   * @param make gives it from the codec the type has by itself, anew whenever what that is made of has changed.
    */
-  set(oid: number, codec: Codec): void {
-    this.#own ??= new Map()
-    this.#own.set(oid, codec)
-    const array = builtInArrayOf(oid)
-    if (array !== null) this.#own.set(array.oid, arrayCodec(codec, oid, array.delimiter))
+  choose(oid: number, make: (base: Codec) => Codec): void {
+    this.#chosen ??= new Map()
+    this.#chosen.set(oid, make)
+    this.#made.clear()
   }
 
-  /** Back to the built-in codec, or to text where there is none. */
+  /** Chooses a codec that needs nothing of the type's own. */
+  set(oid: number, codec: Codec): void {
+    this.choose(oid, () => codec)
+  }
+
+  /** Back to the codec the type has by itself. */
   delete(oid: number): void {
-    this.#own?.delete(oid)
-    const array = builtInArrayOf(oid)
-    if (array !== null) this.#own?.delete(array.oid)
+    this.#chosen?.delete(oid)
+    if (this.#chosen?.size === 0) this.#chosen = null
+    this.#made.clear()
+  }
+
+  /** Takes in what the server said of types. @param isTentative whether it may be undone with the open transaction. */
+  learn(records: readonly TypeRecord[], isTentative = false): void {
+    this.#learned ??= new Map()
+    for (const record of records) {
+      if (BUILT_IN_CODECS.has(record.oid) || this.#learned.has(record.oid)) continue
+      this.#learned.set(record.oid, record)
+      if (isTentative) (this.#tentative ??= new Set()).add(record.oid)
+    }
+    this.#made.clear()
+  }
+
+  /** Whether any of the types is known only from within the open transaction. */
+  isTentative(oids: Iterable<number>): boolean {
+    if (this.#tentative === null) return false
+    for (const oid of oids) if (this.#tentative.has(oid)) return true
+    return false
+  }
+
+  /** The transaction that is over: committed, its types stay; else they are forgotten, for they may never have been. */
+  settle(isCommitted: boolean): void {
+    if (this.#tentative === null) return
+    if (!isCommitted) {
+      for (const oid of this.#tentative) this.#learned?.delete(oid)
+      this.#made.clear()
+    }
+    this.#tentative = null
+  }
+
+  /** Forgets everything learned: types may have been altered. What was chosen stays. */
+  forget(): void {
+    this.#learned = null
+    this.#tentative = null
+    this.#made.clear()
   }
 
   /** The element's type when the OID is a built-in array's, else null. */
@@ -54,20 +141,22 @@ export class CodecRegistry {
     return builtInElementOf(oid)
   }
 
-  /** Codecs that need the registry itself, and the text codec of types nobody knows; made when first asked for. */
-  #contextual(oid: number): Codec {
-    this.#made ??= new Map()
-    let codec = this.#made.get(oid)
-    if (codec === undefined) {
-      codec = this.#make(oid)
-      this.#made.set(oid, codec)
+  /** A built-in codec, or one like it over parts that were chosen. */
+  #rebuilt(oid: number, builtIn: Codec | undefined): Codec {
+    const elementOid = builtInVectorOf(oid) === null ? builtInElementOf(oid) : null
+    if (elementOid !== null) {
+      const element = this.codecFor(elementOid)
+      if (builtIn !== undefined && element === BUILT_IN_CODECS.get(elementOid)) return builtIn
+      return arrayCodec(element, elementOid, builtInArrayOf(elementOid)?.delimiter)
     }
-    return codec
-  }
-
-  #make(oid: number): Codec {
-    if (oid === RECORD_OID) return recordCodec((fieldOid) => this.codecFor(fieldOid))
-    if (oid === RECORD_ARRAY_OID) return arrayCodec(this.codecFor(RECORD_OID), RECORD_OID)
-    return textFormatCodec(builtInNameOf(oid) ?? `type ${oid}`)
+    const range = builtInRangeOf(oid)
+    if (range !== null && builtIn !== undefined) {
+      const { rangeOid, subtypeOid } = range
+      const subtype = this.codecFor(subtypeOid)
+      if (subtype === BUILT_IN_CODECS.get(subtypeOid)) return builtIn
+      if (oid === rangeOid) return rangeCodec(builtIn.name, subtype, subtypeOid)
+      return multirangeCodec(builtIn.name, this.codecFor(rangeOid) as Codec<Range>)
+    }
+    return builtIn ?? textFormatCodec(this.typeName(oid))
   }
 }

@@ -103,5 +103,23 @@ function decodeRun(b, view, reader, start, end, into) {
 }
 return { decodeRow, decodeRun }`
   const bindings = { fail, codecs, shape: binding, readText, shortestFloat32, timestampFromHalves }
-  return new Function(...Object.keys(bindings), source)(...Object.values(bindings)) as RowCode
+  const names = Object.keys(bindings)
+  // A row factory is often written where it is passed, a new function each time: its code is kept apart from it. For the
+  // others the code is their own, so that V8 sees one class made in one place.
+  const make = shape.expression === null ? shared(names, source) : new Function(...names, source)
+  return make(...Object.values(bindings)) as RowCode
+}
+
+const MOST_SHARED = 500
+const sharedCode = new Map<string, Function>()
+
+function shared(names: readonly string[], source: string): Function {
+  let known = sharedCode.get(source)
+  if (known === undefined) {
+    known = new Function(...names, source)
+    sharedCode.set(source, known)
+    const oldest = sharedCode.keys().next()
+    if (sharedCode.size > MOST_SHARED && !oldest.done) sharedCode.delete(oldest.value)
+  }
+  return known
 }

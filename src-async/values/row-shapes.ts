@@ -9,11 +9,11 @@ import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './reco
 import type { Column } from '../wire/row-sink.ts'
 
 /** How rows are made: by one of the names, or by a function of the columns that gives a function of the values. */
-export type RowFactory =
+export type RowFactory<T = unknown> =
   | 'record'
   | 'array'
   | 'object'
-  | ((columns: readonly Column[]) => (values: unknown[]) => unknown)
+  | ((columns: readonly Column[]) => (values: unknown[]) => T)
 
 export type RecordClass = new () => Record
 
@@ -52,7 +52,7 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
     if (typeof make !== 'function') {
       throw new ProgrammingError('a row factory is given the columns and must return a function of the values')
     }
-    return { make: make as (values: unknown[]) => Row, expression: (v) => `shape([${v.join(', ')}])`, binding: make }
+    return { make: make as (values: unknown[]) => Row, expression: null, binding: null }
   }
   if (rowFactory === 'array') return ARRAY_SHAPE
   if (rowFactory === 'object') return objectShape(names)

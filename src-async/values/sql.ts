@@ -5,6 +5,7 @@ import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { expected } from './describe-value.ts'
 import { requireText } from './codecs/text.ts'
 import { asBytes } from './codecs/bytea.ts'
+import { instantText } from './instant-text.ts'
 import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime, PgTimeTz } from './pg-time.ts'
@@ -67,15 +68,6 @@ function quoteObject(value: object): string {
   const bytes = asBytes(value)
   if (bytes === null) throw expected('a value with a literal form', 'a literal', value)
   return `'\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}'::bytea`
-}
-
-/** ISO 8601 with a year the server reads: neither a sign nor year 0. */
-function instantText(value: Date): string {
-  const iso = value.toISOString()
-  const match = /^([+-])(\d{6})(.*)$/.exec(iso)
-  const year = match === null ? value.getUTCFullYear() : match[1] === '-' ? -Number(match[2]) : Number(match[2])
-  const rest = match?.[3] ?? iso.slice(4)
-  return year > 0 ? `${String(year).padStart(4, '0')}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`
 }
 
 function quoteArray(list: readonly unknown[]): string {

@@ -2,8 +2,9 @@
  * A described statement: what its parameters and columns are, and everything that binding and decoding need, worked out
  * once. Knows nothing of where the statement lives; a name and the server's description are all it has.
  */
-import { TEXT_OID } from './oids.ts'
+import { RECORD_OID, TEXT_OID } from './oids.ts'
 import { RowDecoder } from './row-decoder.ts'
+import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
@@ -18,7 +19,13 @@ export interface StatementInit {
   /** null when the statement returns no rows. */
   readonly columns: readonly Column[] | null
   readonly registry: CodecRegistry
+  /** How rows are made where a call says nothing of it; Records unless given. */
+  readonly rows?: RowShapeOptions | undefined
 }
+
+const RECORD_ARRAY_OID = 2287
+/** Decoders kept for calls with row options of their own; more would be made anew by each call. */
+const MOST_DECODERS = 8
 
 export class Statement {
   readonly name: string
@@ -29,12 +36,15 @@ export class Statement {
   readonly columnCodecs: readonly Codec[]
   /** Whether the server took a parameter for text, which may be for want of a hint: see `deriveParameterTypes`. */
   readonly hasTextParameters: boolean
-  /** Decodes rows into Records; null when there are none. */
-  readonly rowDecoder: RowDecoder | null
+  /** Whether a column holds anonymous records, inside which types occur that no description names. */
+  readonly hasRecords: boolean
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
   /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
+  readonly #rows: RowShapeOptions
+  /** The newest first. */
+  readonly #decoders: { readonly options: RowShapeOptions; readonly decoder: RowDecoder }[] = []
 
   constructor(init: StatementInit) {
     const { registry, columns } = init
@@ -45,16 +55,45 @@ export class Statement {
     this.parameterCodecs = init.parameterTypes.map((oid) => registry.codecFor(oid))
     this.hasTextParameters = init.parameterTypes.includes(TEXT_OID)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
-    this.rowDecoder = columns === null ? null : new RowDecoder(columns, this.columnCodecs, shapeFor(columns))
+    this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
+    this.#rows = init.rows ?? RECORD_ROWS
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
   }
 
-  /** A decoder into another kind of rows; null when the statement returns none. */
+  /** The types of its parameters and columns. */
+  *types(): Generator<number> {
+    yield* this.parameterTypes
+    if (this.columns !== null) for (const column of this.columns) yield column.typeOid
+  }
+
+  /** Decodes rows as the connection has them; null when there are none. @throws as `decoderFor`. */
+  get rowDecoder(): RowDecoder | null {
+    return this.decoderFor(this.#rows)
+  }
+
+  /**
+   * A decoder into some kind of rows, the same one each time, so that no code is generated twice; null when the
+   * statement returns none.
+   * @throws DataError for a column name that occurs twice, where that is asked for; what a row factory throws.
+   */
   decoderFor(options: RowShapeOptions): RowDecoder | null {
     if (this.columns === null) return null
-    return new RowDecoder(this.columns, this.columnCodecs, shapeFor(this.columns, options))
+    const newest = this.#decoders[0]
+    if (newest !== undefined && isSame(newest.options, options)) return newest.decoder
+    const known = this.#decoders.find((each) => isSame(each.options, options))
+    if (known !== undefined) return known.decoder
+    const decoder = new RowDecoder(this.columns, this.columnCodecs, shapeFor(this.columns, options))
+    this.#decoders.unshift({ options, decoder })
+    if (this.#decoders.length > MOST_DECODERS) this.#decoders.pop()
+    return decoder
   }
+}
+
+function isSame(one: RowShapeOptions, other: RowShapeOptions): boolean {
+  if (one === other) return true
+  const { rowFactory, recordClass, duplicates } = one
+  return rowFactory === other.rowFactory && recordClass === other.recordClass && duplicates === other.duplicates
 }
 
 /** One code stands for all, none for all text; otherwise each has its own. */

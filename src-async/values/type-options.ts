@@ -4,18 +4,22 @@
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { BUILT_IN_CODECS, builtInOidOf } from './built-in-codecs.ts'
+import { type TemporalNamespace, requireTemporal } from './calendar.ts'
 import { int8, int8AsNumber, int8Auto } from './codecs/integers.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
-import { numeric } from './codecs/numeric.ts'
+import { TEMPORAL_CODECS, temporalCodec } from './codecs/temporal.ts'
 import { textFormatCodec } from './codecs/text.ts'
-import { uuid } from './codecs/uuid.ts'
-import { literalText } from './literal-text.ts'
+import { textExchange } from './custom-codec.ts'
+import { describeValue } from './describe-value.ts'
+import { builtInOidBySpelling } from './type-names.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 
-/** By type name: a form, or a function of the server's text. */
+/** By type name: a form, or a function of the server's text. Beside the types' names there is `temporal`. */
 export interface TypeOptions {
-  readonly [typeName: string]: string | ((text: string) => unknown)
+  /** All types that have a form in Temporal: true for the global `Temporal`, or a polyfill's namespace. */
+  readonly temporal?: boolean | TemporalNamespace
+  readonly [typeName: string]: string | boolean | TemporalNamespace | ((text: string) => unknown) | undefined
 }
 
 /** Forms beside `'string'`, which every type has. */
@@ -25,49 +29,51 @@ const FORMS: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   ['int8 auto', int8Auto],
   ['json string', jsonAsString],
   ['jsonb string', jsonbAsString],
-  ['numeric string', numeric],
-  ['uuid string', uuid],
 ])
 
-/** Types whose binary decoder gives the server's text, so that a function of it needs no text format. */
-const BINARY_TEXTS: ReadonlySet<Codec> = new Set<Codec>([numeric, uuid])
-
 /** Sets the codecs that the options ask for. @throws ProgrammingError for a type or a form that is none. */
-export function applyTypeOptions(registry: CodecRegistry, options: TypeOptions): void {
-  for (const [typeName, form] of Object.entries(options)) {
-    const oid = builtInOidOf(typeName)
-    const codec = oid === null ? undefined : BUILT_IN_CODECS.get(oid)
-    if (oid === null || codec === undefined)
-      throw new ProgrammingError(`types: there is no built-in type "${typeName}"`)
-    registry.set(oid, typeof form === 'function' ? customCodec(codec, form) : chosenCodec(codec, typeName, form))
+export function applyTypeOptions(registry: CodecRegistry, options: TypeOptions | 'temporal'): void {
+  const given: TypeOptions = options === 'temporal' ? { temporal: true } : options
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new ProgrammingError(`types: expected forms by type name or 'temporal', got ${describeValue(options)}`)
+  }
+  const { temporal, ...forms } = given
+  const namespace = typeof temporal === 'object' && temporal !== null ? temporal : null
+  if (temporal === true || namespace !== null) {
+    for (const codec of TEMPORAL_CODECS) applyForm(registry, codec.name, 'temporal', namespace)
+  } else if (temporal !== undefined && temporal !== false) {
+    throw new ProgrammingError(`types: temporal: expected true or a namespace, got ${describeValue(temporal)}`)
+  }
+  for (const [typeName, form] of Object.entries(forms)) {
+    if (form !== undefined) applyForm(registry, typeName, form, namespace)
   }
 }
 
-function chosenCodec(codec: Codec, typeName: string, form: unknown): Codec {
-  const known = FORMS.get(`${typeName} ${String(form)}`)
+function applyForm(registry: CodecRegistry, typeName: string, form: unknown, temporal: TemporalNamespace | null): void {
+  const oid = builtInOidOf(typeName) ?? builtInOidBySpelling(typeName)
+  const codec = oid === null ? undefined : BUILT_IN_CODECS.get(oid)
+  if (oid === null || codec === undefined) {
+    throw new ProgrammingError(`types: there is no built-in type "${typeName}"`, {
+      hint: 'for types of your own there is setTypeCodec',
+    })
+  }
+  if (typeof form === 'function') {
+    const decoder = form as (text: unknown) => unknown
+    registry.choose(oid, (base) => textExchange(base, undefined, decoder))
+  } else {
+    registry.set(oid, chosenCodec(codec, form, temporal))
+  }
+}
+
+function chosenCodec(codec: Codec, form: unknown, temporal: TemporalNamespace | null): Codec {
+  const known = FORMS.get(`${codec.name} ${String(form)}`)
   if (known !== undefined) return known
-  if (form === 'string') return textFormatCodec(codec.name)
+  if (form === 'temporal') {
+    const made = temporalCodec(codec, temporal ?? requireTemporal())
+    if (made !== null) return made
+  }
+  if (form === 'string') return codec.isText === true ? codec : textFormatCodec(codec.name)
   throw new ProgrammingError(
-    `types: ${typeName} has no form ${JSON.stringify(form)}; there is 'string', or pass a function`,
+    `types: ${codec.name} has no form ${describeValue(form)}; there is 'string', or pass a function`,
   )
-}
-
-/** Values go in as before; what comes out is made by the function, whose errors are the user's own. */
-function customCodec(codec: Codec, make: (text: string) => unknown): Codec {
-  if (BINARY_TEXTS.has(codec)) {
-    return {
-      ...codec,
-      decode: (input, length) => make(codec.decode(input, length) as string),
-      decodeText: (text) => make(codec.decodeText(text) as string),
-    }
-  }
-  return {
-    name: codec.name,
-    format: 0,
-    encode(out, value) {
-      out.utf8(literalText(codec, value))
-    },
-    decode: (input, length) => make(input.utf8(length)),
-    decodeText: make,
-  }
 }

@@ -2,13 +2,6 @@
  * Types that are not built in: the catalog query that describes them with all they are made of, and what its rows mean.
  * The rows are read with built-in codecs only, so a user's codec cannot break the learning of types.
  */
-import { arrayCodec } from './codecs/array.ts'
-import { compositeCodec } from './codecs/composite.ts'
-import { multirangeCodec, rangeCodec } from './codecs/range.ts'
-import { enumCodec, textFormatCodec } from './codecs/text.ts'
-import type { Codec } from './codec.ts'
-import type { CodecRegistry } from './registry.ts'
-
 /** One row of the query, in the order of its columns. */
 export interface TypeRecord {
   readonly oid: number
@@ -25,6 +18,11 @@ export interface TypeRecord {
   readonly subtypeOid: number
   readonly fieldNames: readonly string[]
   readonly fieldOids: readonly number[]
+  /**
+   * The C function that gives a base type's binary form, `''` where it says nothing to rely on: the server's own
+   * functions, and those of extensions that come with it.
+   */
+  readonly sends: string
 }
 
 /**
@@ -57,13 +55,16 @@ select t.oid, pg_catalog.format_type(t.oid, null), t.typtype::pg_catalog.text,
   array(select a.attname::pg_catalog.text from pg_catalog.pg_attribute a where t.typrelid <> 0
     and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum),
   array(select a.atttypid from pg_catalog.pg_attribute a where t.typrelid <> 0
-    and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum)
+    and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+  coalesce((select p.prosrc from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
+    where t.typtype = 'b' and p.oid = t.typsend and (l.lanname = 'internal'
+      or l.lanname = 'c' and p.probin in ('$libdir/ltree', '$libdir/hstore'))), '')
 from wanted w join pg_catalog.pg_type t on t.oid = w.oid`
 }
 
 /** What a row of the query says, from its values in order. */
 export function typeRecordOf(values: readonly unknown[]): TypeRecord {
-  const [oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids] = values as [
+  const [oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends = ''] = values as [
     number,
     string,
     string,
@@ -73,46 +74,12 @@ export function typeRecordOf(values: readonly unknown[]): TypeRecord {
     number,
     string[],
     number[],
+    string?,
   ]
-  return { oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids }
+  return { oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends }
 }
 
-/** Those of the types that the registry knows nothing of, each once. */
-export function unknownTypes(registry: CodecRegistry, oids: Iterable<number>): number[] {
+/** Those of the types that nothing is known of, each once. */
+export function unknownTypes(registry: { has(oid: number): boolean }, oids: Iterable<number>): number[] {
   return [...new Set(oids)].filter((oid) => oid !== 0 && !registry.has(oid))
-}
-
-/** Gives every described type that the registry does not know its codec. */
-export function learnTypes(registry: CodecRegistry, records: readonly TypeRecord[]): void {
-  const byOid = new Map(records.map((record) => [record.oid, record]))
-  const underway = new Set<number>()
-  const learn = (oid: number): Codec => {
-    const record = byOid.get(oid)
-    if (record === undefined || registry.has(oid)) return registry.codecFor(oid)
-    // No server allows a type within itself; one that says so must not send us round for ever.
-    if (underway.has(oid)) return textFormatCodec(record.name)
-    underway.add(oid)
-    const codec = codecOf(record, learn)
-    underway.delete(oid)
-    registry.set(oid, codec)
-    return codec
-  }
-  for (const record of records) learn(record.oid)
-}
-
-function codecOf(record: TypeRecord, learn: (oid: number) => Codec): Codec {
-  const { name, kind, subtypeOid } = record
-  if (record.elementOid !== 0) return arrayCodec(learn(record.elementOid), record.elementOid, record.delimiter)
-  if (kind === 'd') return { ...learn(record.baseOid), name }
-  if (kind === 'e') return enumCodec(name)
-  if (kind === 'r') return rangeCodec(name, learn(subtypeOid), subtypeOid)
-  if (kind === 'm') return multirangeCodec(name, learn(subtypeOid) as ReturnType<typeof rangeCodec>)
-  if (kind === 'c') {
-    const fields = record.fieldNames.map((fieldName, i) => {
-      const typeOid = record.fieldOids[i] ?? 0
-      return { name: fieldName, typeOid, codec: learn(typeOid) }
-    })
-    return compositeCodec(name, fields)
-  }
-  return textFormatCodec(name)
 }

@@ -9,7 +9,7 @@ import { DataError } from '../../src-async/errors/tree.ts'
 import { Range } from '../../src-async/values/range.ts'
 import { Record } from '../../src-async/values/record.ts'
 import { CodecRegistry } from '../../src-async/values/registry.ts'
-import { learnTypes, typeRecordOf, typeRecordsSql, unknownTypes } from '../../src-async/values/type-records.ts'
+import { typeRecordOf, typeRecordsSql, unknownTypes } from '../../src-async/values/type-records.ts'
 import { RECORD_OID } from '../../src-async/values/oids.ts'
 
 const records = [
@@ -29,7 +29,7 @@ const records = [
 
 function learned(): CodecRegistry {
   const registry = new CodecRegistry()
-  learnTypes(registry, records)
+  registry.learn(records)
   return registry
 }
 
@@ -157,7 +157,7 @@ describe('learned types', () => {
 
   test('a type that claims to contain itself does not send us round for ever', () => {
     const other = new CodecRegistry()
-    learnTypes(other, [typeRecordOf([50000, 'loop', 'c', 0, ',', 0, 0, ['self'], [50000]])])
+    other.learn([typeRecordOf([50000, 'loop', 'c', 0, ',', 0, 0, ['self'], [50000]])])
     expect(other.codecFor(50000).format).toBe(0)
   })
 

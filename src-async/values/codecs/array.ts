@@ -5,7 +5,7 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected } from '../describe-value.ts'
-import { arrayText, parseArrayText } from '../array-text.ts'
+import { arrayText, isList, parseArrayText } from '../array-text.ts'
 import { converted } from '../to-postgres.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
@@ -17,17 +17,22 @@ const MOST_DIMENSIONS = 6
 export function arrayCodec(element: Codec, elementOid: number, delimiter = ','): Codec<unknown[]> {
   const name = `${element.name}[]`
   const decodeText = (text: string): unknown[] => parseArrayText(text, delimiter, element)
+  const encodeText = (value: unknown): string => arrayText(value, element, elementOid, delimiter)
   if (element.format === 0) {
     return {
       name,
       format: 0,
       encode(out, value) {
-        out.utf8(arrayText(value, element, elementOid, delimiter))
+        out.utf8(encodeText(value))
       },
       decode(input, length) {
         return decodeText(input.utf8(length))
       },
       decodeText,
+      encodeText,
+      decodeBinary(input) {
+        return decodeArray(input, readsBinary(element), elementOid)
+      },
     }
   }
   return {
@@ -40,6 +45,7 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
       return decodeArray(input, element, elementOid)
     },
     decodeText,
+    encodeText,
   }
 }
 
@@ -54,12 +60,6 @@ function dimensionsOf(value: ArrayLike<unknown>, element: Codec): number[] {
     if (level.length === 0 || element.takesArrays === true) break
   }
   return dimensions
-}
-
-/** Arrays, and typed arrays of numbers; a Buffer is bytes, not a list of small integers. */
-function isList(value: unknown): value is ArrayLike<unknown> {
-  if (Array.isArray(value)) return true
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !Buffer.isBuffer(value)
 }
 
 function encodeArray(out: ByteWriter, value: unknown, element: Codec, elementOid: number): void {
@@ -180,4 +180,18 @@ export function decodeSized(input: ByteReader, codec: Codec): unknown {
   input.end = outerEnd
   if (input.position !== end) throw new DataError(`cannot read ${codec.name}: ${end - input.position} bytes left over`)
   return value
+}
+
+/** The codec as a reader of the binary form, whatever format it travels in by itself. */
+export function readsBinary(codec: Codec): Codec {
+  const { decodeBinary } = codec
+  if (codec.format === 1) return codec
+  const decode =
+    decodeBinary?.bind(codec) ??
+    ((): never => {
+      throw new DataError(
+        `a value of ${codec.name} within a record has no binary form this client knows; cast it to text, or the record to a named type`,
+      )
+    })
+  return { ...codec, format: 1, decode }
 }

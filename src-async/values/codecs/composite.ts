@@ -9,7 +9,7 @@ import { literalText } from '../literal-text.ts'
 import { Record, type Row } from '../record.ts'
 import { shapeFor, type RowShape } from '../row-shapes.ts'
 import { converted } from '../to-postgres.ts'
-import { decodeSized } from './array.ts'
+import { decodeSized, readsBinary } from './array.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -31,17 +31,23 @@ export function compositeCodec(name: string, fields: readonly CompositeField[]):
       throw unreadable(name, text, `it has ${items.length} fields, not ${fields.length}`)
     return shape.make(items.map((item, i) => (item === null ? null : fields[i]!.codec.decodeText(item))))
   }
+  const encodeText = (value: unknown): string => compositeText(valuesOf(value, name, fields), fields)
   if (fields.some((field) => field.codec.format === 0)) {
     return {
       name,
       format: 0,
       encode(out, value) {
-        out.utf8(compositeText(valuesOf(value, name, fields), fields))
+        out.utf8(encodeText(value))
       },
       decode(input, length) {
         return decodeText(input.utf8(length))
       },
       decodeText,
+      encodeText,
+      decodeBinary(input) {
+        const readers = fields.map((field) => ({ ...field, codec: readsBinary(field.codec) }))
+        return shape.make(decodeFields(input, name, readers))
+      },
     }
   }
   return {
@@ -54,11 +60,28 @@ export function compositeCodec(name: string, fields: readonly CompositeField[]):
       return shape.make(decodeFields(input, name, fields))
     },
     decodeText,
+    encodeText,
+  }
+}
+
+/** What the codec of anonymous records needs of a registry. */
+export interface FieldCodecs {
+  codecFor(oid: number): Codec
+  has(oid: number): boolean
+}
+
+/** A record has a field of a type that must be learned before it can be read. */
+export class UnknownTypeError extends DataError {
+  readonly typeOid: number
+
+  constructor(typeOid: number) {
+    super(`a record has a field of the type with OID ${typeOid}, which is not known yet`)
+    this.typeOid = typeOid
   }
 }
 
 /** The codec of anonymous records, whose fields say their types only in binary: in text they are strings. */
-export function recordCodec(codecFor: (oid: number) => Codec): Codec<Row> {
+export function recordCodec(types: FieldCodecs): Codec<Row> {
   return {
     name: 'record',
     format: 1,
@@ -69,11 +92,9 @@ export function recordCodec(codecFor: (oid: number) => Codec): Codec<Row> {
       const count = requireCount(input, 'record')
       const values: unknown[] = []
       for (let i = 0; i < count; i += 1) {
-        const codec = codecFor(input.uint32())
-        if (codec.format === 0)
-          throw new DataError(
-            `field ${i + 1} of a record is of ${codec.name}, which has no binary form; name its columns`,
-          )
+        const typeOid = input.uint32()
+        if (!types.has(typeOid)) throw new UnknownTypeError(typeOid)
+        const codec = readsBinary(types.codecFor(typeOid))
         values.push(decodeSized(input, codec))
       }
       return shapeOf(values.map((_, i) => `f${i + 1}`)).make(values)

@@ -47,6 +47,9 @@ export const json: Codec = {
   encode(out, value) {
     out.utf8(toJsonText(value, 'json'))
   },
+  encodeText(value) {
+    return toJsonText(value, 'json')
+  },
   decode(input, length) {
     return parse(input.utf8(length), 'json')
   },
@@ -67,6 +70,9 @@ export const jsonb: Codec = {
   takesArrays: true,
   encode(out, value) {
     out.uint8(JSONB_VERSION).utf8(toJsonText(value, 'jsonb'))
+  },
+  encodeText(value) {
+    return toJsonText(value, 'jsonb')
   },
   decode(input, length) {
     requireVersion(input.uint8(), 'jsonb')

@@ -21,6 +21,7 @@ const SPECIAL = /^\s*([+-]?)(nan|inf(?:inity)?)\s*$/i
 export const numeric: Codec<string> = {
   name: 'numeric',
   format: 1,
+  isText: true,
   encode(out, value) {
     encodeNumeric(out, numericText(value), value)
   },

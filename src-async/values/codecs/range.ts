@@ -7,7 +7,7 @@ import { expected, unreadable } from '../describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import { Range } from '../range.ts'
 import { converted } from '../to-postgres.ts'
-import { decodeSized } from './array.ts'
+import { decodeSized, readsBinary } from './array.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -25,17 +25,22 @@ export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Co
     if (parsed.end !== text.length) throw unreadable(name, text)
     return parsed.range
   }
+  const encodeText = (value: unknown): string => rangeText(toRange(value, name), subtype, subtypeOid)
   if (subtype.format === 0) {
     return {
       name,
       format: 0,
       encode(out, value) {
-        out.utf8(rangeText(toRange(value, name), subtype, subtypeOid))
+        out.utf8(encodeText(value))
       },
       decode(input, length) {
         return decodeText(input.utf8(length))
       },
       decodeText,
+      encodeText,
+      decodeBinary(input) {
+        return decodeRange(input, readsBinary(subtype))
+      },
     }
   }
   return {
@@ -48,6 +53,7 @@ export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Co
       return decodeRange(input, subtype)
     },
     decodeText,
+    encodeText,
   }
 }
 
@@ -58,37 +64,43 @@ export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[
     name,
     format: range.format,
     takesArrays: true,
+    encodeText: (value) => multirangeText(listOf(value, name), range),
     encode(out, value) {
-      if (!Array.isArray(value)) throw expected('an array of ranges', name, value)
-      if (range.format === 0) return encodeMultirangeText(out, value, range)
-      out.int32(value.length)
-      for (const item of value as unknown[]) {
+      const list = listOf(value, name)
+      if (range.format === 0) return void out.utf8(multirangeText(list, range))
+      out.int32(list.length)
+      for (const item of list) {
         const lengthAt = out.reserveInt32()
         range.encode(out, item)
         out.patchLength(lengthAt)
       }
     },
     decode(input, length) {
-      if (range.format === 0) return decodeText(input.utf8(length))
-      const count = input.int32()
-      if (count < 0 || count * 5 > input.remaining) {
-        throw new DataError(`cannot read ${name}: ${count} ranges claimed in ${input.remaining} bytes`)
-      }
-      const ranges: Range[] = []
-      for (let i = 0; i < count; i += 1) ranges.push(decodeSized(input, range) as Range)
-      return ranges
+      return range.format === 0 ? decodeText(input.utf8(length)) : decodeRanges(input, name, range)
     },
     decodeText,
+    decodeBinary: (input) => decodeRanges(input, name, readsBinary(range) as Codec<Range>),
   }
 }
 
-function encodeMultirangeText(out: ByteWriter, ranges: readonly unknown[], range: Codec<Range>): void {
-  out.utf8('{')
-  for (const [i, item] of ranges.entries()) {
-    if (i > 0) out.utf8(',')
-    range.encode(out, item)
+function listOf(value: unknown, name: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  throw expected('an array of ranges', name, value)
+}
+
+function decodeRanges(input: ByteReader, name: string, range: Codec<Range>): Range[] {
+  const count = input.int32()
+  // Each range has its length and its flags.
+  if (count < 0 || count * 5 > input.remaining) {
+    throw new DataError(`cannot read ${name}: ${count} ranges claimed in ${input.remaining} bytes`)
   }
-  out.utf8('}')
+  const ranges: Range[] = []
+  for (let i = 0; i < count; i += 1) ranges.push(decodeSized(input, range) as Range)
+  return ranges
+}
+
+function multirangeText(ranges: readonly unknown[], range: Codec<Range>): string {
+  return `{${ranges.map((item) => literalText(range, item)).join(',')}}`
 }
 
 function toRange(value: unknown, name: string): Range {

@@ -4,6 +4,8 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
+import { parseArrayText } from '../array-text.ts'
+import { text, textFormatCodec } from './text.ts'
 import type { Codec } from '../codec.ts'
 
 const UINT64_MAX = 2n ** 64n - 1n
@@ -91,6 +93,44 @@ export function vectorCodec(
       if (text === '') return []
       if (!/^-?\d+( -?\d+)*$/.test(text)) throw unreadable(name, text)
       return text.split(' ').map((word) => element.decodeText(word))
+    },
+  }
+}
+
+/**
+ * `anyarray`, the type of columns in `pg_statistic`, `pg_stats` and `pg_attribute`: the text of each element. Binary it
+ * would name its element's type, but asking for that fails where the type has no binary form, as `aclitem` has none.
+ */
+export const anyArray: Codec<unknown[]> = {
+  name: 'anyarray',
+  format: 0,
+  encode(_out, value) {
+    throw expected('a value of a real array type', 'anyarray', value)
+  },
+  decode(input, length) {
+    return parseArrayText(input.utf8(length), ',', text)
+  },
+  decodeText(literal) {
+    return parseArrayText(literal, ',', text)
+  },
+}
+
+/** `regclass` and its kin: names. Within a record only the OID is there, which the server reads as the same. */
+export function regCodec(name: string): Codec<string> {
+  return { ...textFormatCodec(name), decodeBinary: (input) => String(input.uint32()) }
+}
+
+/** `pg_snapshot`: `xmin:xmax:xip,xip`. */
+export function snapshotCodec(name: string): Codec<string> {
+  return {
+    ...textFormatCodec(name),
+    decodeBinary(input) {
+      const count = input.int32()
+      const ends = `${input.uint64()}:${input.uint64()}`
+      if (count < 0 || count * 8 > input.remaining) {
+        throw new DataError(`cannot read ${name}: ${count} transactions claimed in ${input.remaining} bytes`)
+      }
+      return `${ends}:${Array.from({ length: count }, () => String(input.uint64())).join(',')}`
     },
   }
 }

@@ -37,6 +37,7 @@ function textual(name: string, format: 0 | 1): Codec<string> {
   return {
     name,
     format,
+    isText: true,
     encode(out, value) {
       encodeText(out, value, name)
     },

@@ -13,6 +13,7 @@ const HYPHEN = 0x2d
 export const uuid: Codec<string> = {
   name: 'uuid',
   format: 1,
+  isText: true,
   encode(out, value) {
     const match = typeof value === 'string' ? ACCEPTED.exec(value) : null
     if (match === null || (match[1] === '') !== (match[2] === '')) throw expected('a UUID', 'uuid', value)

@@ -1,0 +1,76 @@
+/**
+ * Where a statement's rows go to become values: decoded as they arrive, or, where a column is an anonymous record that
+ * may hold anything, kept until they are all there, because a type met inside must be learned between two attempts.
+ */
+import { UnknownTypeError } from '../values/codecs/composite.ts'
+import { DecodingSink } from '../values/decoding-sink.ts'
+import type { Row } from '../values/record.ts'
+import { RowBuffer } from '../values/row-buffer.ts'
+import type { RowReader } from '../values/row-decoder.ts'
+import { RECORD_ROWS } from '../values/row-options.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
+import type { Statement } from '../values/statement.ts'
+import type { RowSink } from '../wire/row-sink.ts'
+import type { Flow } from './ask.ts'
+import type { FlowContext } from './flow-context.ts'
+import { learnTypes } from './learn-types.ts'
+
+const NOTHING: RowSink = { take() {} }
+
+export class RowCollector {
+  readonly #context: FlowContext
+  readonly #decoder: RowReader | null
+  /** Where the rows go. A collector collects once. */
+  readonly sink: RowSink
+
+  /** @throws as `Statement.decoderFor`, before anything is sent. */
+  constructor(context: FlowContext, statement: Statement, options: RowShapeOptions = context.rows) {
+    this.#context = context
+    this.#decoder = statement.decoderFor(options)
+    if (this.#decoder === null) this.sink = NOTHING
+    else this.sink = statement.hasRecords ? new RowBuffer() : new DecodingSink(this.#decoder)
+  }
+
+  /** The rows, when the last of them has arrived. @throws what a codec or a row factory threw. */
+  *rows(): Flow<Row[]> {
+    const { sink } = this
+    if (sink instanceof DecodingSink) {
+      if (sink.failure !== null) throw sink.failure
+      return sink.rows
+    }
+    if (this.#decoder === null || !(sink instanceof RowBuffer)) return []
+    if (sink.failure !== null) throw sink.failure
+    return yield* decodeLearning(this.#context, sink, this.#decoder)
+  }
+}
+
+/** Learns the types that occur in the anonymous records of these rows, and leaves the rows where they are. */
+export function* learnRecordTypes(context: FlowContext, statement: Statement, rows: RowBuffer): Flow<void> {
+  const decoder = statement.hasRecords ? statement.decoderFor(RECORD_ROWS) : null
+  if (decoder === null) return
+  const { position } = rows
+  yield* decodeLearning(context, rows, decoder)
+  rows.scrollTo(position)
+}
+
+/** Every round learns a type, so there are no more rounds than types. */
+function* decodeLearning(context: FlowContext, rows: RowBuffer, decoder: RowReader): Flow<Row[]> {
+  for (;;) {
+    try {
+      return rows.rest(decoder)
+    } catch (error) {
+      const typeOid = unknownTypeIn(error)
+      if (typeOid === null) throw error
+      yield* learnTypes(context, [typeOid])
+      if (!context.registry.has(typeOid)) throw error
+    }
+  }
+}
+
+/** The type an error says is unknown; the error may be wrapped in others that say where. */
+function unknownTypeIn(error: unknown): number | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof UnknownTypeError) return cause.typeOid
+  }
+  return null
+}

@@ -1,0 +1,83 @@
+/**
+ * Codecs chosen by the user for one connection: finds the type by its name, and makes the choice hold for all that is
+ * made of it. Statements prepared before are prepared anew, because their formats may differ.
+ */
+import { ProgrammingError } from '../errors/tree.ts'
+import { builtInOidBySpelling } from '../values/type-names.ts'
+import {
+  type BuiltinTypeCodecOptions,
+  type TypeCodecOptions,
+  aliasCodec,
+  customCodec,
+  requireTypeCodec,
+} from '../values/custom-codec.ts'
+import { OID_OID, TEXT_OID } from '../values/oids.ts'
+import type { Flow } from './ask.ts'
+import { askCatalog } from './catalog-query.ts'
+import type { FlowContext } from './flow-context.ts'
+import { learnTypes } from './learn-types.ts'
+
+/** @throws ProgrammingError for a type that does not exist, or a codec that is none for it. */
+export function* setTypeCodec(context: FlowContext, typeName: string, options: TypeCodecOptions): Flow<void> {
+  requireTypeCodec(options, typeName)
+  const oid = yield* findType(context, typeName, options.schema, 'setTypeCodec')
+  const { registry } = context
+  const kind = registry.recordOf(oid)?.kind ?? 'b'
+  // What is wrong with the choice shows now, not at the next statement.
+  customCodec(registry.defaultCodecFor(oid), kind, options)
+  registry.choose(oid, (base) => customCodec(base, kind, options))
+  context.statements.clear()
+}
+
+/** Gives a type the codec of a built-in one, or of `hstore`. @throws as `setTypeCodec`. */
+export function* setBuiltinTypeCodec(
+  context: FlowContext,
+  typeName: string,
+  options: BuiltinTypeCodecOptions,
+): Flow<void> {
+  const oid = yield* findType(context, typeName, options.schema, 'setBuiltinTypeCodec')
+  const { registry } = context
+  const kind = registry.recordOf(oid)?.kind ?? 'b'
+  const codec = aliasCodec(registry.typeName(oid), kind, options)
+  registry.choose(oid, () => codec)
+  context.statements.clear()
+}
+
+/** Back to the codec the type has by itself. @throws ProgrammingError for a type that does not exist. */
+export function* resetTypeCodec(context: FlowContext, typeName: string, schema: string | undefined): Flow<void> {
+  const oid = yield* findType(context, typeName, schema, 'resetTypeCodec')
+  context.registry.delete(oid)
+  context.statements.clear()
+}
+
+const FIND_TYPE = {
+  sql: `select case when $3::pg_catalog.text = '' then t.oid else t.typarray end
+from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+where t.typname = $1 and (n.nspname = $2 or $2 = '' and pg_catalog.pg_type_is_visible(t.oid))`,
+  parameterTypes: [TEXT_OID, TEXT_OID, TEXT_OID],
+  columnTypes: [OID_OID],
+}
+
+/** The OID of a type by name: of a schema, or where the search path leads. What the type is made of is known then. */
+function* findType(context: FlowContext, typeName: unknown, schema: string | undefined, method: string): Flow<number> {
+  if (typeof typeName !== 'string' || typeName === '') {
+    throw new ProgrammingError(`${method}: expected the name of a type, got ${typeof typeName}`)
+  }
+  if (schema !== undefined && typeof schema !== 'string') {
+    throw new ProgrammingError(`${method}: schema: expected a name, got ${typeof schema}`)
+  }
+  const builtIn = schema === undefined || schema === 'pg_catalog' ? builtInOidBySpelling(typeName) : null
+  if (builtIn !== null) return builtIn
+  const isArray = typeName.endsWith('[]')
+  const name = isArray ? typeName.slice(0, -2) : typeName
+  const [row] = yield* askCatalog(context, FIND_TYPE, [name, schema ?? '', isArray ? '[]' : ''])
+  const oid = row?.[0]
+  if (typeof oid !== 'number' || oid === 0) {
+    const where = schema === undefined ? 'in the search path' : `in the schema "${schema}"`
+    throw new ProgrammingError(`${method}: there is no type "${typeName}" ${where}`, {
+      hint: schema === undefined ? 'pass { schema } for a type elsewhere' : 'names are compared exactly, in lower case',
+    })
+  }
+  yield* learnTypes(context, [oid])
+  return oid
+}

@@ -1,0 +1,267 @@
+/**
+ * Codecs of the user's making: a pair of functions between a JavaScript value and the type's text, its bytes, or the
+ * numbers it is made of. Either function may be missing: the type's own codec does its half then. NULL reaches neither.
+ */
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { DataError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { BUILT_IN_CODECS } from './built-in-codecs.ts'
+import { asBytes } from './codecs/bytea.ts'
+import { jsonAsString, jsonbAsString } from './codecs/json.ts'
+import { requireText } from './codecs/text.ts'
+import { TUPLE_FORMATS, type TupleFormat } from './codecs/tuple.ts'
+import { hstoreCodec } from './codecs/hstore.ts'
+import { describeValue, expected } from './describe-value.ts'
+import { literalText, plainText } from './literal-text.ts'
+import { JSONB_OID, JSON_OID } from './oids.ts'
+import { Record } from './record.ts'
+import { builtInOidBySpelling } from './type-names.ts'
+import type { Codec } from './codec.ts'
+
+export interface TypeCodecOptions {
+  /** The type's schema; without it the type is looked for where the search path leads. */
+  readonly schema?: string
+  /**
+   * What the functions exchange: `'text'`, at first, the server's text; `'binary'` its bytes; `'tuple'` an array of
+   * what a date, time, timestamp or interval is made of, or of a composite's fields.
+   */
+  readonly format?: 'text' | 'binary' | 'tuple'
+  /** From a value to a string, a Uint8Array or an array. */
+  readonly encoder?: (value: never) => unknown
+  /** From a string, a Buffer or an array to a value. */
+  readonly decoder?: (data: never) => unknown
+}
+
+export interface BuiltinTypeCodecOptions {
+  readonly schema?: string
+  /** The built-in type whose codec to use, or `hstore`. */
+  readonly codecName: string
+  /** The format its values travel in, where it must be one of the two. */
+  readonly format?: 'text' | 'binary'
+}
+
+type Exchange = (data: unknown) => unknown
+
+/** @throws ProgrammingError for options that are none. */
+export function requireTypeCodec(options: TypeCodecOptions, typeName: string): void {
+  const given = options as Partial<TypeCodecOptions> | null | undefined
+  const { format, encoder, decoder } = given ?? {}
+  if (format !== undefined && !['text', 'binary', 'tuple'].includes(format)) {
+    throw new ProgrammingError(
+      `setTypeCodec: format: expected 'text', 'binary' or 'tuple', got ${describeValue(format)}`,
+    )
+  }
+  for (const [name, value] of [
+    ['encoder', encoder],
+    ['decoder', decoder],
+  ] as const) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw new ProgrammingError(`setTypeCodec: ${name}: expected a function, got ${describeValue(value)}`)
+    }
+  }
+  if (encoder === undefined && decoder === undefined) {
+    throw new ProgrammingError(`setTypeCodec: pass an encoder, a decoder or both for ${typeName}`)
+  }
+}
+
+/**
+ * @param base the codec the type has by itself
+ * @param kind pg_type.typtype
+ * @throws NotSupportedError, ProgrammingError for a choice that cannot hold.
+ */
+export function customCodec(base: Codec, kind: string, options: TypeCodecOptions): Codec {
+  const { format = 'text' } = options
+  if (kind === 'd') {
+    throw new NotSupportedError(`setTypeCodec: ${base.name} is a domain, and results name its base type only`, {
+      hint: 'set the codec of the base type',
+    })
+  }
+  const encoder = options.encoder as Exchange | undefined
+  const decoder = options.decoder as Exchange | undefined
+  if (format === 'text') return textExchange(base, encoder, decoder)
+  if (format === 'binary') return binaryExchange(base, encoder, decoder)
+  return kind === 'c' ? compositeExchange(base, encoder, decoder) : tupleExchange(base, encoder, decoder)
+}
+
+/** The type's own codec in a form whose values are the server's text; null where its bytes say something else. */
+function binaryTextOf(base: Codec): Codec | null {
+  if (base === BUILT_IN_CODECS.get(JSON_OID)) return jsonAsString
+  if (base === BUILT_IN_CODECS.get(JSONB_OID)) return jsonbAsString
+  return base.isText === true && base.format === 1 ? base : null
+}
+
+/** A codec of functions of the server's text. */
+export function textExchange(base: Codec, encoder: Exchange | undefined, decoder: Exchange | undefined): Codec {
+  const { name } = base
+  const decodeText = (text: string): unknown => (decoder === undefined ? base.decodeText(text) : decoder(text))
+  const encodeText = (value: unknown): string => {
+    if (encoder === undefined) return literalText(base, value)
+    const text = encoder(value)
+    if (typeof text !== 'string')
+      throw new DataError(`the encoder of ${name} gave ${describeValue(text)}, not a string`)
+    requireText(text, name)
+    return text
+  }
+  const binaryText = binaryTextOf(base)
+  const arrays = base.takesArrays === true ? { takesArrays: true as const } : {}
+  if (binaryText !== null) {
+    return {
+      name,
+      ...arrays,
+      format: 1,
+      encode: (out, value) =>
+        encoder === undefined ? base.encode(out, value) : binaryText.encode(out, encodeText(value)),
+      decode: (input, length) =>
+        decoder === undefined ? base.decode(input, length) : decoder(binaryText.decode(input, length)),
+      decodeText,
+      encodeText,
+    }
+  }
+  return {
+    name,
+    ...arrays,
+    format: 0,
+    encode: (out, value) => void out.utf8(encodeText(value)),
+    decode: (input, length) => decodeText(input.utf8(length)),
+    decodeText,
+    encodeText,
+    ...inRecords(base, decoder),
+  }
+}
+
+/** Within an anonymous record there are bytes only: their value in its usual text is what the function gets. */
+function inRecords(base: Codec, decoder: Exchange | undefined): Pick<Codec, 'decodeBinary'> {
+  const decodeBytes = base.format === 1 ? base.decode.bind(base) : base.decodeBinary?.bind(base)
+  if (decodeBytes === undefined) return {}
+  return {
+    decodeBinary(input, length) {
+      const value = decodeBytes(input, length)
+      return decoder === undefined ? value : decoder(base.encodeText?.(value) ?? plainText(value, base.name))
+    },
+  }
+}
+
+function binaryExchange(base: Codec, encoder: Exchange | undefined, decoder: Exchange | undefined): Codec {
+  const { name } = base
+  if (base.format === 0 && (encoder === undefined || decoder === undefined)) {
+    throw new ProgrammingError(`setTypeCodec: ${name} has no binary codec of its own: pass both encoder and decoder`)
+  }
+  return exchangeOfBytes(base, {
+    encode(out, value) {
+      if (encoder === undefined) return base.encode(out, value)
+      const bytes = asBytes(encoder(value))
+      if (bytes === null) throw new DataError(`the encoder of ${name} gave no bytes: a Uint8Array was expected`)
+      out.bytes(bytes)
+    },
+    decode(input, length) {
+      return decoder === undefined ? base.decode(input, length) : decoder(input.copy(length))
+    },
+  })
+}
+
+function tupleExchange(base: Codec, encoder: Exchange | undefined, decoder: Exchange | undefined): Codec {
+  const tuple = TUPLE_FORMATS.get(base.name)
+  if (tuple === undefined) {
+    throw new ProgrammingError(`setTypeCodec: ${base.name} does not support the format 'tuple'`, {
+      hint: "it is for composite types, date, time, timetz, timestamp, timestamptz and interval; there are 'text' and 'binary'",
+    })
+  }
+  return exchangeOfBytes(base, {
+    encode(out, value) {
+      if (encoder === undefined) base.encode(out, value)
+      else tuple.write(out, requireTuple(encoder(value), base, tuple))
+    },
+    decode(input, length) {
+      return decoder === undefined ? base.decode(input, length) : decoder(tuple.read(input))
+    },
+  })
+}
+
+function requireTuple(tuple: unknown, base: Codec, format: TupleFormat): readonly unknown[] {
+  if (Array.isArray(tuple)) return tuple as unknown[]
+  throw expected(`${format.shape} from its encoder`, base.name, tuple)
+}
+
+/** A binary codec; its text form goes by way of the bytes of the type's own. */
+function exchangeOfBytes(base: Codec, { encode, decode }: Pick<Codec, 'encode' | 'decode'>): Codec {
+  const { name } = base
+  return {
+    name,
+    format: 1,
+    encode,
+    decode,
+    decodeText(text) {
+      requireBytes(base)
+      const bytes = bytesOf(base, base.decodeText(text))
+      return decode(new ByteReader(bytes), bytes.length)
+    },
+    encodeText(value) {
+      requireBytes(base)
+      const bytes = bytesOf({ encode }, value)
+      return literalText(base, base.decode(new ByteReader(bytes), bytes.length))
+    },
+  }
+}
+
+function bytesOf(codec: Pick<Codec, 'encode'>, value: unknown): Buffer {
+  const out = new ByteWriter(64)
+  codec.encode(out, value)
+  return out.take()
+}
+
+function requireBytes(base: Codec): void {
+  if (base.format === 1) return
+  throw new DataError(
+    `the codec of ${base.name} knows bytes only, and here the value is text: as in results of several statements at once`,
+  )
+}
+
+function compositeExchange(base: Codec, encoder: Exchange | undefined, decoder: Exchange | undefined): Codec {
+  const made = (value: unknown): unknown => (decoder === undefined ? value : decoder(Record.toArray(value as Record)))
+  const given = (value: unknown): unknown => (encoder === undefined ? value : encoder(value))
+  return {
+    name: base.name,
+    format: base.format,
+    encode: (out, value) => base.encode(out, given(value)),
+    decode: (input, length) => made(base.decode(input, length)),
+    decodeText: (text) => made(base.decodeText(text)),
+    encodeText: (value) => literalText(base, given(value)),
+    ...(base.decodeBinary === undefined
+      ? {}
+      : { decodeBinary: (input, length) => made(base.decodeBinary?.(input, length)) }),
+  }
+}
+
+/** The codec of a built-in type, or of hstore, for a type of another name. @throws ProgrammingError */
+export function aliasCodec(name: string, kind: string, options: BuiltinTypeCodecOptions): Codec {
+  const { codecName, format } = options
+  if (!['b', 'd', 'e'].includes(kind)) {
+    throw new ProgrammingError(
+      `setBuiltinTypeCodec: ${name} is not a scalar type, and cannot be given a scalar's codec`,
+    )
+  }
+  const codec = namedCodec(name, codecName)
+  if (codec === null) {
+    throw new ProgrammingError(`setBuiltinTypeCodec: ${name}: there is no codec called ${describeValue(codecName)}`)
+  }
+  if (format === undefined || (format === 'binary' && codec.format === 1)) return codec
+  if (format === 'text') return inText(codec)
+  throw new ProgrammingError(`setBuiltinTypeCodec: ${codecName} has no codec in the format ${describeValue(format)}`)
+}
+
+function inText(codec: Codec): Codec {
+  return {
+    ...codec,
+    format: 0,
+    encode: (out, value) => void out.utf8(literalText(codec, value)),
+    decode: (input, length) => codec.decodeText(input.utf8(length)),
+    encodeText: (value) => literalText(codec, value),
+  }
+}
+
+function namedCodec(name: string, codecName: unknown): Codec | null {
+  if (codecName === 'hstore' || codecName === 'pg_contrib.hstore') return hstoreCodec(name)
+  const oid = typeof codecName === 'string' ? builtInOidBySpelling(codecName) : null
+  const codec = oid === null ? undefined : BUILT_IN_CODECS.get(oid)
+  return codec === undefined ? null : { ...codec, name }
+}

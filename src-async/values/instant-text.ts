@@ -1,0 +1,10 @@
+/** An instant as the server reads it in any DateStyle: ISO 8601, with the era in place of signs and a year 0. */
+
+/** @param value a valid date; one that keeps microseconds prints them. */
+export function instantText(value: Date): string {
+  const iso = value.toISOString()
+  const match = /^([+-])(\d{6})(.*)$/.exec(iso)
+  const year = match === null ? value.getUTCFullYear() : match[1] === '-' ? -Number(match[2]) : Number(match[2])
+  const rest = match?.[3] ?? iso.slice(4)
+  return year > 0 ? `${String(year).padStart(4, '0')}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`
+}

@@ -1,0 +1,54 @@
+/**
+ * The codec of a type that is not built in, from what the server said of it and the codecs of what it is made of.
+ */
+import { arrayCodec } from './codecs/array.ts'
+import { compositeCodec } from './codecs/composite.ts'
+import { multirangeCodec, rangeCodec } from './codecs/range.ts'
+import { enumCodec, textFormatCodec } from './codecs/text.ts'
+import type { Codec } from './codec.ts'
+import type { Range } from './range.ts'
+import type { TypeRecord } from './type-records.ts'
+
+/** The binary form of these is a version byte and the text. */
+const VERSIONED_TEXTS: readonly string[] = ['ltree_send', 'lquery_send', 'ltxtq_send']
+
+/** @param codecFor gives the codec of a part. */
+export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Codec): Codec {
+  const { name, kind, elementOid, subtypeOid } = record
+  if (elementOid !== 0) return arrayCodec(codecFor(elementOid), elementOid, record.delimiter)
+  switch (kind) {
+    case 'd':
+      return { ...codecFor(record.baseOid), name }
+    case 'e':
+      return enumCodec(name)
+    case 'r':
+      return rangeCodec(name, codecFor(subtypeOid), subtypeOid)
+    case 'm':
+      return multirangeCodec(name, codecFor(subtypeOid) as Codec<Range>)
+    case 'c':
+      return compositeCodec(
+        name,
+        record.fieldNames.map((fieldName, i) => {
+          const typeOid = record.fieldOids[i] ?? 0
+          return { name: fieldName, typeOid, codec: codecFor(typeOid) }
+        }),
+      )
+    default:
+      return baseCodec(name, record.sends)
+  }
+}
+
+/** A base type of somebody's: its text, which for some is its binary form as well. */
+function baseCodec(name: string, sends: string): Codec {
+  // Built on text and sent as text, like citext.
+  if (sends === 'textsend') return enumCodec(name)
+  const codec = textFormatCodec(name)
+  if (!VERSIONED_TEXTS.includes(sends)) return codec
+  return {
+    ...codec,
+    decodeBinary(input, length) {
+      input.skip(1)
+      return input.utf8(length - 1)
+    },
+  }
+}

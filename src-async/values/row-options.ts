@@ -1,0 +1,64 @@
+/**
+ * What a program may say about its rows: for a connection, for a cursor, for one call. The nearer says more. Checked
+ * where it is said, before anything is sent.
+ */
+import { ProgrammingError } from '../errors/tree.ts'
+import { describeValue } from './describe-value.ts'
+import { Record } from './record.ts'
+import type { RecordClass, RowFactory, RowShapeOptions } from './row-shapes.ts'
+
+export interface RowOptions<T = unknown> {
+  /**
+   * How rows are made: `'record'` at first; `'array'`, `'object'` by name; or a function of the columns that gives a
+   * function of the values. It may keep the array it is given.
+   */
+  readonly rowFactory?: RowFactory<T> | undefined
+  /** A subclass of Record to make rows of; it may have methods and accessors, a column of the same name wins. */
+  readonly recordClass?: RecordClass | undefined
+  /** `'error'` refuses results in which a column name occurs twice; at first the last of them has the name. */
+  readonly duplicates?: 'last' | 'error' | undefined
+}
+
+/** The keys of these options, for those who check all keys. */
+export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates'] as const
+
+/** The default: Records. One object, because decoders are kept by the options they were made for. */
+export const RECORD_ROWS: RowShapeOptions = Object.freeze({})
+
+/**
+ * The options to use where `outer` hold and `own` are nearer.
+ * @throws ProgrammingError for what is none of the options' values.
+ */
+export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, method: string): RowShapeOptions {
+  if (own === undefined) return outer
+  const { rowFactory, recordClass, duplicates } = own
+  if (rowFactory === undefined && recordClass === undefined && duplicates === undefined) return outer
+  checkRowFactory(rowFactory, method)
+  checkRecordClass(recordClass, method)
+  if (duplicates !== undefined && duplicates !== 'last' && duplicates !== 'error') {
+    throw new ProgrammingError(`${method}: duplicates: expected 'last' or 'error', got ${describeValue(duplicates)}`)
+  }
+  if (recordClass !== undefined && rowFactory !== undefined && rowFactory !== 'record') {
+    throw new ProgrammingError(`${method}: recordClass is for rows that are Records, not for this rowFactory`)
+  }
+  return {
+    // A class asks for Records, whatever else was usual.
+    rowFactory: rowFactory ?? (recordClass === undefined ? outer.rowFactory : 'record'),
+    recordClass: recordClass ?? (rowFactory === undefined || rowFactory === 'record' ? outer.recordClass : undefined),
+    duplicates: duplicates ?? outer.duplicates,
+  }
+}
+
+function checkRowFactory(rowFactory: unknown, method: string): void {
+  const isKnown = rowFactory === undefined || ['record', 'array', 'object'].includes(rowFactory as string)
+  if (isKnown || typeof rowFactory === 'function') return
+  throw new ProgrammingError(
+    `${method}: rowFactory: expected 'record', 'array', 'object' or a function, got ${describeValue(rowFactory)}`,
+  )
+}
+
+function checkRecordClass(recordClass: unknown, method: string): void {
+  if (recordClass === undefined || recordClass === Record) return
+  if (typeof recordClass === 'function' && recordClass.prototype instanceof Record) return
+  throw new ProgrammingError(`${method}: recordClass: expected a subclass of Record, got ${describeValue(recordClass)}`)
+}
