@@ -99,8 +99,9 @@ export class CopyOutState implements CopyOutSink {
     const running = this.#running
     if (running !== null && this.#outcome === null) {
       this.discard()
-      // Without a cancel the end comes all the same, only later; and a COPY given up has no news.
-      cancel().catch(() => {})
+      // Before it has started, a cancel would hit whatever runs before it. Without one the end comes all the same, only
+      // later; and a COPY given up has no news.
+      if (this.#whenStarted === null) cancel().catch(() => {})
       await running.catch(() => {})
     }
     const reader = this.#reader

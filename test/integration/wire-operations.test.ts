@@ -233,6 +233,15 @@ describe('COPY out', () => {
     expect(data.bytes).toBe(100_000_000)
   })
 
+  test('given up before its turn has come leaves what runs before it alone', async () => {
+    await using session = await open(options)
+    const before = query(session, 'select pg_sleep(0.1), 1')
+    const starting = session.copyOutStart({ ...plain, sql: 'copy (select generate_series(1, 1000)) to stdout' })
+    await session.copyOutEnd()
+    expect([await before, await starting]).toEqual([[['', '1']], { columnFormats: [0] }])
+    expect(await query(session, 'select 1')).toEqual([['1']])
+  })
+
   test('holds back what is asked meanwhile', async () => {
     await using session = await open(options)
     const starting = session.copyOutStart({ ...plain, sql: 'copy (select 1) to stdout' })
