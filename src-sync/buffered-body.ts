@@ -7,10 +7,13 @@ import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
+import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import { RECORD_ROWS } from '../src-async/values/row-options.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
@@ -18,10 +21,10 @@ import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
-import { ElementResults, type Result, ScriptResults, rowCountOf } from './result.ts'
+import { type DecoderFor, ElementResults, type Result, ScriptResults, decoderOf, rowCountOf } from './result.ts'
 import { type BoundStatement, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
 
-type ResultWithRows = Result & { readonly decoder: NonNullable<Result['decoder']> }
+type ResultWithRows = Result & { readonly decoderFor: DecoderFor }
 
 export class BufferedBody implements CursorBody {
   readonly #engine: Engine
@@ -31,6 +34,8 @@ export class BufferedBody implements CursorBody {
   #next = 1
   #rowcount = -1
   #hasExecuted = false
+  /** How rows are made for the request that was executed last. */
+  #shape: RowShapeOptions = RECORD_ROWS
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -53,7 +58,7 @@ export class BufferedBody implements CursorBody {
   }
 
   get position(): number | null {
-    return this.#current?.decoder ? this.#current.rows.position : null
+    return this.#current?.decoderFor ? this.#current.rows.position : null
   }
 
   reset(): void {
@@ -63,6 +68,7 @@ export class BufferedBody implements CursorBody {
   }
 
   execute(request: ExecuteRequest): void {
+    this.#shape = request.rows
     const statement = bindStatement(this.#engine, request.statement, request.parameters, {
       method: 'execute',
       style: request.style,
@@ -73,6 +79,7 @@ export class BufferedBody implements CursorBody {
   }
 
   executemany(request: BatchRequest): void {
+    this.#shape = request.rows
     const { style, isReturning } = request
     const sql = requireText(request.sql, 'executemany')
     const elements = requireIterable(request.elements)
@@ -101,26 +108,26 @@ export class BufferedBody implements CursorBody {
 
   complete(tag: string): void {
     this.#hasExecuted = true
-    this.#show({ columns: null, rows: new RowBuffer(), decoder: null, tag })
+    this.#show({ columns: null, rows: new RowBuffer(), decoderFor: null, tag })
   }
 
   requireRows(): void {
     this.#rows()
   }
 
-  next(): Row | null {
-    const { rows, decoder } = this.#rows()
-    return rows.next(decoder)
+  next(options: RowShapeOptions = this.#shape): Row | null {
+    const { rows, decoderFor } = this.#rows()
+    return rows.next(decoderFor(options))
   }
 
   nextMany(count: number): Row[] {
-    const { rows, decoder } = this.#rows()
-    return rows.nextMany(decoder, count)
+    const { rows, decoderFor } = this.#rows()
+    return rows.nextMany(decoderFor(this.#shape), count)
   }
 
-  rest(): Row[] {
-    const { rows, decoder } = this.#rows()
-    return rows.rest(decoder)
+  rest(options: RowShapeOptions = this.#shape): Row[] {
+    const { rows, decoderFor } = this.#rows()
+    return rows.rest(decoderFor(options))
   }
 
   scroll(value: number, mode: ScrollMode): void {
@@ -150,14 +157,19 @@ export class BufferedBody implements CursorBody {
     const sql = statement.rewritten.text
     const values = valuesOf(statement)
     let rows = new RowBuffer()
-    const sinkFor = (): RowBuffer => (rows = new RowBuffer())
+    const sinkFor = (found: Statement): RowBuffer => {
+      // What is wrong with the rows asked for shows before the statement runs.
+      found.decoderFor(request.rows)
+      return (rows = new RowBuffer())
+    }
     const flow = withHints(this.#engine, request, statement.rewritten, (hints) =>
       runStatement(context, { sql, values, hints, isOneOff, sinkFor }),
     )
     const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
     this.#hasExecuted = true
-    this.#show({ columns: described.columns, rows, decoder: described.rowDecoder, tag: tag ?? '' })
+    if (described.hasRecords) this.#engine.run(learnRecordTypes(context, described, rows))
+    this.#show({ columns: described.columns, rows, decoderFor: decoderOf(described), tag: tag ?? '' })
   }
 
   #runScript(statement: BoundStatement, request: ExecuteRequest): void {
@@ -197,7 +209,7 @@ export class BufferedBody implements CursorBody {
   #rows(): ResultWithRows {
     const current = this.#current
     if (current === null) throw new ProgrammingError('there is no result to fetch from: execute a query first')
-    if (current.decoder === null) {
+    if (current.decoderFor === null) {
       const [command = ''] = current.tag.split(' ')
       throw new ProgrammingError(`the last statement${command === '' ? '' : ` (${command})`} returned no rows`)
     }

@@ -7,6 +7,7 @@ import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { Record } from '../src-async/values/record.ts'
+import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
 import type { CursorBody, RequestOptions } from './cursor-body.ts'
 import type { Engine } from './engine.ts'
@@ -112,7 +113,7 @@ function procedureCall(candidate: Candidate, entries: [string, unknown][], isNam
 /** The values of the single row a procedure with OUT or INOUT parameters gives; the row stays to be fetched. */
 function outputs(body: CursorBody, { modes }: Candidate): unknown[] {
   if (!modes.some((mode) => mode === 'o' || mode === 'b') || body.columns === null) return []
-  const row = body.next()
+  const row = body.next(RECORD_ROWS)
   if (row === null) return []
   body.scroll(0, 'absolute')
   return Record.toArray(row)
@@ -158,7 +159,7 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
   if (found !== undefined) return found
   const name = path.at(-1) ?? ''
   const schema = path.length > 1 ? path[0] : null
-  const flow = fetchRows(engine.context, { sql: LOOK_UP, values: [name, schema], rowLimit: 0 })
+  const flow = fetchRows(engine.context, { sql: LOOK_UP, values: [name, schema], rowLimit: 0, rows: RECORD_ROWS })
   const { rows } = engine.run(flow, { timeoutMs: request.timeoutMs, messages: request.messages })
   const candidates = rows.map((row) => {
     const [kind, modes, parameterNames] = Record.toArray(row) as [Candidate['kind'], string[], string[]]

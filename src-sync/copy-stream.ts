@@ -7,8 +7,9 @@ import { RecordEncoder, binaryCodec } from '../src-async/flows/copy-records.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { builtInOidOf } from '../src-async/values/built-in-codecs.ts'
 import type { Row } from '../src-async/values/record.ts'
-import type { RowReader } from '../src-async/values/row-decoder.ts'
-import { Statement } from '../src-async/values/statement.ts'
+import { readsBinary } from '../src-async/values/codecs/array.ts'
+import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
+import { shapeFor } from '../src-async/values/row-shapes.ts'
 import type { Column } from '../src-async/wire/row-sink.ts'
 import { type CopyChunk, CopyIn, CopyOut } from './copy.ts'
 import { type CopyText, readCopyText } from './copy-text.ts'
@@ -111,10 +112,9 @@ export class CopyStream implements Iterable<Buffer> {
 
   #decoder(): RowReader {
     const columns = this.#requireColumns('rows')
-    const { registry } = this.#engine.context
-    const { rowDecoder } = new Statement({ name: '', sql: '', parameterTypes: [], columns, registry })
-    if (rowDecoder === null) throw new InterfaceError('bug: a COPY without columns')
-    return rowDecoder
+    const { registry, rows } = this.#engine.context
+    const codecs = columns.map((column) => readsBinary(registry.codecFor(column.typeOid)))
+    return new RowDecoder(columns, codecs, shapeFor(columns, rows))
   }
 
   #requireColumns(method: string): readonly Column[] {

@@ -3,6 +3,7 @@
  * named one leaves it on the server and fetches pieces.
  */
 import type { Row } from '../src-async/values/record.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { ServerMessage } from './engine.ts'
 import type { InputSizes } from './input-sizes.ts'
@@ -16,6 +17,8 @@ export interface RequestOptions {
   /** What `setinputsizes` was told, for this request only. */
   readonly sizes: InputSizes | null
   readonly timeoutMs: number | undefined
+  /** How its rows are made. */
+  readonly rows: RowShapeOptions
   readonly messages: ServerMessage[]
 }
 
@@ -53,9 +56,10 @@ export interface CursorBody {
   complete(tag: string): void
   /** @throws ProgrammingError when the current result has no rows. */
   requireRows(): void
-  next(): Row | null
+  /** @param options another kind of rows than the request asked for. */
+  next(options?: RowShapeOptions): Row | null
   nextMany(count: number): Row[]
-  rest(): Row[]
+  rest(options?: RowShapeOptions): Row[]
   /** @throws RangeError when the target is outside; the position is unchanged then. */
   scroll(value: number, mode: ScrollMode): void
   nextset(): true | null

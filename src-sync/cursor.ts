@@ -31,7 +31,7 @@ export interface CursorConnection {
   close(): void
 }
 
-export interface ExecuteOptions {
+export interface ExecuteOptions extends RowOptions {
   /** Milliseconds; then the statement is cancelled and QueryTimeoutError thrown. `commandTimeout` unless given, 0: none. */
   readonly timeout?: number
   /** False for a text that will not come again: it is not kept as a prepared statement. */
@@ -43,7 +43,7 @@ export interface ExecuteOptions {
   readonly text?: boolean
 }
 
-export interface ExecutemanyOptions {
+export interface ExecutemanyOptions extends RowOptions {
   readonly timeout?: number
   /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
   readonly returning?: boolean
@@ -178,7 +178,8 @@ export class Cursor<T = Row> {
   execute<R = T>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
       const common = this.#begin(sql, parameters, options, 'execute')
-      this.#body.execute({ ...common, statement: sql, parameters, isOneOff: options.prepare === false, isText: options.text === true })
+      const { prepare, text } = options
+      this.#body.execute({ ...common, statement: sql, parameters, isOneOff: prepare === false, isText: text === true })
       return this as unknown as Cursor<R>
     })
   }
@@ -234,7 +235,7 @@ export class Cursor<T = Row> {
   fetchobjects(): { [column: string]: unknown }[] {
     return this.#guard(this.fetchobjects, [], () =>
       this.#rows()
-        .rest()
+        .rest(RECORD_ROWS)
         .map((row) => Record.toObject(row)),
     )
   }
@@ -242,7 +243,7 @@ export class Cursor<T = Row> {
   /** A value of the next row: its first column, or the one counted or named; null at the end. */
   fetchval<V = unknown>(column: number | string = 0): V | null {
     return this.#guard(this.fetchval, null, () => {
-      const row = this.#rows().next()
+      const row = this.#rows().next(RECORD_ROWS)
       return row === null ? null : (pick(row, column) as V)
     })
   }

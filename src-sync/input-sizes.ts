@@ -8,6 +8,7 @@ import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
 import { BYTEA_OID, OID_OID, TEXT_OID } from '../src-async/values/oids.ts'
 import { Record } from '../src-async/values/record.ts'
+import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import type { Engine } from './engine.ts'
 import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
 
@@ -59,7 +60,7 @@ export function* resolveInputSizes(
 
 function* lookUp(engine: Engine, names: string[]): Flow<void> {
   const sql = 'select n, pg_catalog.to_regtype(n)::oid from unnest($1::text[]) n'
-  const { rows } = yield* fetchRows(engine.context, { sql, values: [names], rowLimit: 0 })
+  const { rows } = yield* fetchRows(engine.context, { sql, values: [names], rowLimit: 0, rows: RECORD_ROWS })
   for (const row of rows) {
     const [name, found] = Record.toArray(row) as [string, number | null]
     if (found === null) throw new ProgrammingError(`setinputsizes: there is no type ${JSON.stringify(name)}`)

@@ -5,11 +5,14 @@
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
+import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import type { RowReader } from '../src-async/values/row-decoder.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
 import { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
@@ -46,6 +49,8 @@ export class NamedBody implements CursorBody {
   #base = 0
   #isExhausted = false
   #limits: RunOptions = {}
+  /** How rows are made. */
+  #shape: RowShapeOptions
 
   /** @throws ProgrammingError for options that are none. */
   constructor(engine: Engine, name: string, options: NamedCursorOptions) {
@@ -54,6 +59,7 @@ export class NamedBody implements CursorBody {
       throw new ProgrammingError(`cursor: itersize: expected a positive integer, got ${String(itersize).slice(0, 40)}`)
     }
     this.#engine = engine
+    this.#shape = engine.context.rows
     this.#name = quoteIdentifier(name)
     this.#options = options
     this.#itersize = itersize
@@ -88,6 +94,7 @@ export class NamedBody implements CursorBody {
   }
 
   execute(request: ExecuteRequest): void {
+    this.#shape = request.rows
     const { engine, prefix } = { engine: this.#engine, prefix: this.#declaration() }
     const { context } = engine
     const options = { method: 'execute', style: request.style }
@@ -137,10 +144,10 @@ export class NamedBody implements CursorBody {
     if (this.#fetched === null) this.#describe()
   }
 
-  next(): Row | null {
+  next(options: RowShapeOptions = this.#shape): Row | null {
     this.requireRows()
     if (this.#rows.position === this.#rows.rowCount && !this.#isExhausted) this.#fetch(this.#itersize)
-    return this.#rows.next(this.#decoder())
+    return this.#rows.next(this.#decoder(options))
   }
 
   nextMany(count: number): Row[] {
@@ -153,12 +160,12 @@ export class NamedBody implements CursorBody {
     return rows
   }
 
-  rest(): Row[] {
+  rest(options: RowShapeOptions = this.#shape): Row[] {
     this.requireRows()
-    const rows = this.#rows.rest(this.#decoder())
+    const rows = this.#rows.rest(this.#decoder(options))
     if (!this.#isExhausted) {
       this.#fetch('ALL')
-      for (const row of this.#rows.rest(this.#decoder())) rows.push(row)
+      for (const row of this.#rows.rest(this.#decoder(options))) rows.push(row)
     }
     return rows
   }
@@ -212,8 +219,8 @@ export class NamedBody implements CursorBody {
     this.#isOpen = true
   }
 
-  #decoder(): NonNullable<Statement['rowDecoder']> {
-    const decoder = this.#fetched?.rowDecoder
+  #decoder(options: RowShapeOptions = this.#shape): RowReader {
+    const decoder = this.#fetched?.decoderFor(options)
     if (!decoder) throw new ProgrammingError('there is no result to fetch from: execute first')
     return decoder
   }
@@ -234,6 +241,7 @@ export class NamedBody implements CursorBody {
     const request = { sql, values: [], prepared, sinkFor: () => rows }
     const { tag } = this.#engine.run(runStatement(context, request), this.#limits)
     if (rows.failure !== null) throw rows.failure
+    if (prepared.hasRecords) this.#engine.run(learnRecordTypes(context, prepared, rows), this.#limits)
     this.#base += this.#rows.rowCount
     this.#rows = rows
     this.#tag = tag

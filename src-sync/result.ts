@@ -1,9 +1,10 @@
 /** One result of a statement on the blocking side: what is known of its columns, and its rows as bytes until fetched. */
+import { InternalError } from '../src-async/errors/tree.ts'
 import { text as plainText } from '../src-async/values/codecs/text.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
 import type { CodecRegistry } from '../src-async/values/registry.ts'
-import { shapeFor } from '../src-async/values/row-shapes.ts'
+import { type RowShapeOptions, shapeFor } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn, ResultSink } from '../src-async/wire/row-sink.ts'
 
@@ -11,10 +12,12 @@ export interface Result {
   /** null when the statement returns no rows. */
   readonly columns: readonly WireColumn[] | null
   readonly rows: RowBuffer
-  /** null when the statement returns no rows. */
-  readonly decoder: RowReader | null
+  /** Gives what makes rows of a kind; null when the statement returns none. */
+  readonly decoderFor: DecoderFor | null
   readonly tag: string
 }
+
+export type DecoderFor = (options: RowShapeOptions) => RowReader
 
 /** Collects the results of a multi-statement string, whose values come as text. */
 export class ScriptResults implements ResultSink {
@@ -39,11 +42,11 @@ export class ScriptResults implements ResultSink {
 
   /** The values as they came. */
   textResults(): Result[] {
-    return this.#collected.map((each) => ({ ...each, decoder: each.columns && plainDecoder(each.columns) }))
+    return this.#collected.map((each) => ({ ...each, decoderFor: each.columns && plainDecoder(each.columns) }))
   }
 
   results(registry: CodecRegistry): Result[] {
-    return this.#collected.map((each) => ({ ...each, decoder: each.columns && textDecoder(each.columns, registry) }))
+    return this.#collected.map((each) => ({ ...each, decoderFor: each.columns && textDecoder(each.columns, registry) }))
   }
 }
 
@@ -70,18 +73,38 @@ export class ElementResults implements ResultSink {
     const rows = this.#rows
     this.failure ??= rows.failure
     this.#rows = new RowBuffer()
-    const { columns = null, rowDecoder = null } = this.#statement ?? {}
-    this.results.push({ columns, rows, decoder: rowDecoder, tag })
+    const statement = this.#statement
+    this.results.push({ columns: statement?.columns ?? null, rows, decoderFor: decoderOf(statement), tag })
   }
 }
 
-function textDecoder(columns: readonly WireColumn[], registry: CodecRegistry): RowReader {
-  const codecs = columns.map((column) => registry.codecFor(column.typeOid))
-  return new RowDecoder(columns, codecs, shapeFor(columns)).asText()
+/** What makes rows of a statement's bytes; null where it returns none. */
+export function decoderOf(statement: Statement | null): DecoderFor | null {
+  if (statement === null || statement.columns === null) return null
+  return (options) => {
+    const decoder = statement.decoderFor(options)
+    if (decoder === null) throw new InternalError('bug: a statement with columns and no decoder')
+    return decoder
+  }
 }
 
-function plainDecoder(columns: readonly WireColumn[]): RowReader {
-  return new RowDecoder(columns, columns.map(() => plainText), shapeFor(columns, { rowFactory: 'array' })).asText()
+function textDecoder(columns: readonly WireColumn[], registry: CodecRegistry): DecoderFor {
+  const codecs = columns.map((column) => registry.codecFor(column.typeOid))
+  return remembered((options) => new RowDecoder(columns, codecs, shapeFor(columns, options)).asText())
+}
+
+function plainDecoder(columns: readonly WireColumn[]): DecoderFor {
+  const codecs = columns.map(() => plainText)
+  return remembered(() => new RowDecoder(columns, codecs, shapeFor(columns, { rowFactory: 'array' })).asText())
+}
+
+/** Rows of one result are nearly always fetched in one way. */
+function remembered(make: DecoderFor): DecoderFor {
+  let last: { readonly options: RowShapeOptions; readonly decoder: RowReader } | null = null
+  return (options) => {
+    if (last?.options !== options) last = { options, decoder: make(options) }
+    return last.decoder
+  }
 }
 
 const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/

@@ -4,12 +4,13 @@
  */
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
-import { DecodingSink } from '../src-async/values/decoding-sink.ts'
-import type { RowReader } from '../src-async/values/row-decoder.ts'
+import { RowCollector } from '../src-async/flows/row-collector.ts'
+import { type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
-export interface StreamOptions {
+export interface StreamOptions extends RowOptions {
   /** Rows of a trip; 1000 at first. */
   readonly size?: number
   /** Milliseconds for each trip. */
@@ -23,7 +24,7 @@ export class RowStream<T> implements IterableIterator<T> {
   readonly #engine: Engine
   readonly #statement: BoundStatement
   readonly #portal: Portal
-  readonly #decoder: RowReader
+  readonly #shape: RowShapeOptions
   readonly #size: number
   readonly #timeoutMs: number | undefined
   #rows: readonly unknown[] = []
@@ -42,13 +43,12 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#size = size
     this.#timeoutMs = requireTimeout(options.timeout, 'stream')
     const { context } = engine
+    this.#shape = rowOptions(options, context.rows, 'stream')
     requireTransaction(context)
     const { rewritten } = statement
     const run = { source: statement, timeoutMs: this.#timeoutMs }
     this.#portal = engine.run(preparePortal(context, rewritten.text, valuesOf(statement)), run)
-    const decoder = this.#portal.statement.rowDecoder
-    if (decoder === null) throw new ProgrammingError('stream: the statement returns no rows')
-    this.#decoder = decoder
+    if (this.#portal.statement.columns === null) throw new ProgrammingError('stream: the statement returns no rows')
   }
 
   next(): IteratorResult<T, undefined> {
@@ -86,13 +86,10 @@ export class RowStream<T> implements IterableIterator<T> {
     if (this.#portal.isOpen && context.state.transactionStatus === 'I') {
       throw new InterfaceError('the transaction the stream lived in is over: its rows end with it')
     }
-    const sink = new DecodingSink(this.#decoder)
-    this.#engine.run(fetchPortal(context, this.#portal, this.#size, sink), {
-      source: this.#statement,
-      timeoutMs: this.#timeoutMs,
-    })
-    if (sink.failure !== null) throw sink.failure
-    this.#rows = sink.rows
+    const collector = new RowCollector(context, this.#portal.statement, this.#shape)
+    const run = { source: this.#statement, timeoutMs: this.#timeoutMs }
+    this.#engine.run(fetchPortal(context, this.#portal, this.#size, collector.sink), run)
+    this.#rows = this.#engine.run(collector.rows(), run)
     this.#next = 0
     this.#isDone = this.#portal.tag !== null
   }

@@ -7,6 +7,7 @@ import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { beginStatement, commit, rollback, type TransactionOptions } from '../src-async/flows/transaction.ts'
 import { Record } from '../src-async/values/record.ts'
+import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import { quoteLiteral } from '../src-async/values/sql.ts'
 import type { Engine } from './engine.ts'
 import { type Xid, parseXid, requireXid } from './xid.ts'
@@ -82,7 +83,7 @@ export class TwoPhase {
       'select gid, prepared, owner::text, database::text from pg_catalog.pg_prepared_xacts ' +
       'where database = current_database() order by prepared, gid'
     const wasIdle = context.state.transactionStatus === 'I'
-    const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0 }))
+    const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0, rows: RECORD_ROWS }))
     // What was begun only to look is ended again, so that what was found can be finished.
     if (wasIdle && context.scopeDepth === 0) this.#engine.run(rollback(context))
     return rows.map((row) => {
@@ -142,7 +143,7 @@ export class TwoPhase {
     if (this.#isAllowed) return
     const { context } = this.#engine
     const sql = "select current_setting('max_prepared_transactions')::int"
-    const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0 }))
+    const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0, rows: RECORD_ROWS }))
     this.#engine.run(rollback(context))
     const [row] = rows
     if (row === undefined || Record.toArray(row)[0] === 0) {
