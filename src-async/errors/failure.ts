@@ -190,7 +190,11 @@ function buildCause(failure: Failure): unknown {
 
 function buildWithStack(failure: Failure): globalThis.Error {
   const error = build(failure)
-  if (failure.stack !== undefined) hide(error, 'stack', failure.stack)
+  // What has words of its own needs no frames of ours; those of a bug are all there is to go by.
+  const isTold = error instanceof DbError && !(error instanceof InternalError)
+  const isKnown = isTold || failure.system !== undefined || failure.errors !== undefined
+  const stack = isKnown ? `${error.name}: ${error.message}` : failure.stack
+  if (stack !== undefined) hide(error, 'stack', stack)
   return error
 }
 

@@ -55,12 +55,19 @@ export function reasonOf(error: unknown, target: HostAddress | SocketTarget): st
   return (code === undefined ? undefined : REASONS[code]) ?? message
 }
 
+/** More attempts than this are not all told in the message. */
+const MOST_TOLD = 2
+
 /** One error for all attempts: itself when there was one. */
 export function unreachable(failures: readonly Error[]): Error {
   const [first] = failures
   if (first !== undefined && failures.length === 1) return first
   const words = failures.map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
-  const message = words.join('; ')
+  // One line that can be read: the last place tried is the one most likely meant.
+  const isShort = words.length <= MOST_TOLD
+  const message = isShort
+    ? words.join('; ')
+    : `${words.at(-1)} (and ${words.length - 1} other places: see cause.errors)`
   const wasReached = failures.some((failure) => failure instanceof TargetServerAttributeNotMatched)
   const errorClass = wasReached ? TargetServerAttributeNotMatched : OperationalError
   return new errorClass(message, { cause: new AggregateError(failures, message) })

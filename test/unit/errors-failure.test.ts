@@ -198,3 +198,17 @@ describe('what is not of the tree', () => {
     expect(cross(error)).toBeInstanceOf(Error)
   })
 })
+
+test('a cause that has words of its own brings no frames of this library along', () => {
+  const attempt = new OperationalError('connection refused', {
+    cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
+  })
+  const outer = new OperationalError('nobody there', { cause: new AggregateError([attempt], 'nobody there') })
+  const { cause } = errorFromFailure(failureFromError(outer)) as { cause: AggregateError }
+  const [inner] = cause.errors as [Error & { cause: Error }]
+  expect([cause.stack, inner.stack, inner.cause.stack]).toEqual([
+    'AggregateError: nobody there',
+    'OperationalError: connection refused',
+    'Error: connect',
+  ])
+})
