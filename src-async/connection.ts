@@ -3,7 +3,14 @@
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type CallOptions, requireIterable, requireText, requireValues } from './call-options.ts'
+import {
+  type CallOptions,
+  type FetchOptions,
+  requireIterable,
+  requireStatement,
+  requireText,
+  requireValues,
+} from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { Rollback } from './errors/client-errors.ts'
@@ -31,10 +38,16 @@ import type { FlowContext } from './flows/flow-context.ts'
 import { prepareStatement } from './flows/prepare.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
-import { type TransactionOptions, commitScope, openScope, rollbackScope } from './flows/transaction.ts'
+import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
+import { type TransactionOptions, commitScope, openScope, rollback, rollbackScope } from './flows/transaction.ts'
+import { resetQueryFor } from './pool/reset-query.ts'
 import { PreparedStatement } from './prepared-statement.ts'
 import { runFlow } from './run-flow.ts'
+import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, pick } from './values/record.ts'
+import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowOf } from './values/row-types.ts'
+import type { Sql } from './values/sql-template.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions {
@@ -61,7 +74,6 @@ export interface CloseOptions {
   readonly timeout?: number
 }
 
-const NO_VALUES: readonly unknown[] = []
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
 /** The first retry waits at most this long, each further one twice as long. */
 const RETRY_DELAY_MS = 20
@@ -105,36 +117,49 @@ export class Connection {
    * @returns the last command tag, `INSERT 0 2`.
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
    */
-  async execute(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<string> {
-    requireText(sql, 'execute')
+  async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
     const { context } = this.#engine
-    if (values === undefined) return this.#engine.query(runCommand(context, sql), sql, [], options)
-    return this.#engine.query(executeOne(context, sql, requireValues(values, 'execute')), sql, values, options)
+    const given = requireStatement(sql, values ?? null, 'execute')
+    const isScript = values === undefined && given.values.length === 0
+    const flow = isScript ? runCommand(context, given.sql) : executeOne(context, given.sql, given.values)
+    return this.#engine.query(flow, given.sql, given.values, options)
   }
 
   /** Runs a statement and returns all its rows. */
-  async fetch<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES, options?: CallOptions): Promise<T[]> {
-    return this.#fetch<T>('fetch', sql, values, 0, options)
+  async fetch<T>(
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<T[]>
+  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetch(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown[]> {
+    return this.#fetch('fetch', sql, values, 0, options)
   }
 
   /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
+  async fetchrow<T>(
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<T | null>
   async fetchrow<T = Row>(
-    sql: string,
-    values: readonly unknown[] = NO_VALUES,
-    options?: CallOptions,
-  ): Promise<T | null> {
-    const rows = await this.#fetch<T>('fetchrow', sql, values, 1, options)
+    sql: string | Sql,
+    values?: readonly unknown[],
+    options?: FetchOptions,
+  ): Promise<RowOf<T> | null>
+  async fetchrow(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown> {
+    const rows = await this.#fetch('fetchrow', sql, values, 1, options)
     return rows[0] ?? null
   }
 
   /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
   async fetchval<T = unknown>(
-    sql: string,
-    values: readonly unknown[] = NO_VALUES,
+    sql: string | Sql,
+    values?: readonly unknown[],
     column: number | string = 0,
     options?: CallOptions,
   ): Promise<T | null> {
-    const [row] = await this.#fetch('fetchval', sql, values, 1, options)
+    const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
 
@@ -174,9 +199,34 @@ export class Connection {
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
    * @example for await (const row of con.cursor('select * from big')) console.log(row)
    */
-  cursor<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES, options: CursorOptions = {}): CursorFactory<T> {
-    requireText(sql, 'cursor')
-    return new CursorFactory<T>(this.#engine, { sql, values: requireValues(values, 'cursor'), prepared: null }, options)
+  cursor<T>(
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
+    options: CursorOptions & OtherRows<T>,
+  ): CursorFactory<T>
+  cursor<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: CursorOptions): CursorFactory<RowOf<T>>
+  cursor<T>(sql: string | Sql, values?: readonly unknown[], options: CursorOptions = {}): CursorFactory<T> {
+    const given = requireStatement(sql, values ?? null, 'cursor')
+    return new CursorFactory<T>(this.#engine, { ...given, prepared: null }, options)
+  }
+
+  /**
+   * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
+   * @example await con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
+   */
+  async setTypeCodec(typeName: string, options: TypeCodecOptions): Promise<void> {
+    await this.#engine.run(setTypeCodec(this.#engine.context, typeName, options))
+  }
+
+  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  async setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): Promise<void> {
+    await this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options))
+  }
+
+  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  async resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): Promise<void> {
+    await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema))
   }
 
   /**
@@ -280,9 +330,10 @@ export class Connection {
     this.#listeners.loggers.delete(logger)
   }
 
-  /** Forgets prepared statements of its own: after a change of the schema that it could not notice. */
+  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
   reloadSchemaState(): void {
     this.#engine.context.statements.clear()
+    this.#engine.context.registry.forget()
   }
 
   /**
@@ -305,6 +356,21 @@ export class Connection {
         await delay(Math.random() * RETRY_DELAY_MS * 2 ** attempt)
       }
     }
+  }
+
+  /**
+   * Takes back what was done to the session: rolls back, unlocks, closes cursors, resets settings, forgets listeners. Codecs
+   * and prepared statements stay.
+   */
+  async reset(options?: CallOptions): Promise<void> {
+    const { context } = this.#engine
+    this.#listeners.clear()
+    await this.#engine.run(resetSession(context, this.getResetQuery()), options)
+  }
+
+  /** What `reset` runs after the rollback; to be overridden by those who need another. */
+  getResetQuery(): string {
+    return resetQueryFor(this.#engine.session.parameters)
   }
 
   /** Cuts the connection at once; what runs on it fails. */
@@ -354,17 +420,17 @@ export class Connection {
     return this.#engine.listeners as Listeners<Connection>
   }
 
-  async #fetch<T>(
+  async #fetch(
     method: string,
-    sql: string,
-    values: readonly unknown[],
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
     rowLimit: number,
-    options: CallOptions | undefined,
-  ): Promise<T[]> {
-    requireText(sql, method)
-    const request = { sql, values: requireValues(values, method), rowLimit }
-    const { rows } = await this.#engine.query(fetchRows(this.#engine.context, request), sql, values, options)
-    return rows as T[]
+    options: FetchOptions | undefined,
+  ): Promise<Row[]> {
+    const { context } = this.#engine
+    const given = requireStatement(sql, values ?? null, method)
+    const flow = fetchRows(context, { ...given, rowLimit, rows: rowOptions(options, context.rows, method) })
+    return (await this.#engine.query(flow, given.sql, given.values, options)).rows
   }
 
   async #copyAsyncRecords(target: CopyTarget, records: AsyncIterable<readonly unknown[]>): Promise<string> {
@@ -405,4 +471,9 @@ function requireListener<F>(listener: F, method: string): F {
 
 function isWorthRetrying(error: unknown): boolean {
   return error instanceof SerializationError || error instanceof DeadlockDetectedError
+}
+
+function* resetSession(context: FlowContext, sql: string): Flow<void> {
+  yield* rollback(context)
+  if (sql !== '') yield* runCommand(context, sql)
 }

@@ -179,3 +179,21 @@ describe('listeners', () => {
     expect(await con.fetch('select pg_listening_channels()')).toEqual([])
   })
 })
+
+describe('reset', () => {
+  test('takes back transactions, settings, locks and listeners', async () => {
+    const heard: string[] = []
+    await con.addListener('after_reset', () => heard.push('x'))
+    await con.execute(
+      "set application_name to 'changed'; select pg_advisory_lock(771); begin; create temp table gone (a int)",
+    )
+    await con.reset()
+    expect(con.isInTransaction).toBe(false)
+    expect(con.parameter('application_name')).not.toBe('changed')
+    expect(
+      await con.fetchval('select count(*) from pg_locks where pid = pg_backend_pid() and locktype = $1', ['advisory']),
+    ).toBe(0n)
+    await con.execute("notify after_reset, 'x'")
+    expect([heard, await con.fetch('select pg_listening_channels()')]).toEqual([[], []])
+  })
+})
