@@ -44,17 +44,14 @@ type Performer<N extends OperationName> = (request: RequestOf<N>) => Promise<Rep
 /** A session for as long as the lease lasts. */
 export class LeasedSession implements Operations {
   readonly #session: Operations
-  readonly #onClosed: () => void
   #endedBecause: string | undefined
   #running = 0
   #statements = 0
   #isInCopy = false
   #whenQuiet: (() => void)[] = []
 
-  /** @param onClosed called when the session turns out to be closed, by whomever; perhaps more than once */
-  constructor(session: Operations, onClosed: () => void) {
+  constructor(session: Operations) {
     this.#session = session
-    this.#onClosed = onClosed
   }
 
   /** Ends the lease: what runs runs on, nothing new is taken. */
@@ -175,12 +172,7 @@ export class LeasedSession implements Operations {
 
   /** Closes the connection itself; the pool gets another. After the lease it is no longer the holder's to close. */
   async close(request: CloseRequest): Promise<Nothing> {
-    if (this.#endedBecause !== undefined) return {}
-    try {
-      return await this.#session.close(request)
-    } finally {
-      this.#onClosed()
-    }
+    return this.#endedBecause === undefined ? this.#session.close(request) : {}
   }
 
   async #endCopy<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ReplyOf<N>> {
@@ -206,7 +198,6 @@ export class LeasedSession implements Operations {
 
   readonly #settled = (): void => {
     this.#running -= 1
-    if (this.#session.isClosed) this.#onClosed()
     if (this.#running > 0 || this.#whenQuiet.length === 0) return
     const waiting = this.#whenQuiet
     this.#whenQuiet = []
@@ -232,8 +223,6 @@ class LeasedConnection extends Connection {
 export interface LeaseTerms {
   /** The pool's own connection, which the holder does not see. */
   readonly connection: Connection
-  /** Called when the connection turns out to be closed. */
-  onClosed(): void
   giveBack(connection: Connection): Promise<void>
   /** The stack of the call that acquired, where leases are tracked. */
   readonly place: string | null
@@ -249,9 +238,9 @@ export class Lease {
   readonly #deputy: Listeners<unknown>
   #isOver = false
 
-  constructor({ connection, onClosed, giveBack, place }: LeaseTerms) {
+  constructor({ connection, giveBack, place }: LeaseTerms) {
     const { session, context, commandTimeoutMs, listeners } = engineOf(connection)
-    this.session = new LeasedSession(session, onClosed)
+    this.session = new LeasedSession(session)
     // Statements and codecs are the connection's, transactions the lease's: a function given to `transaction()` that ends
     // after the lease must find its own scope, not the next holder's.
     const own: FlowContext = {

@@ -4,11 +4,14 @@
  */
 import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
-import { checkOptions, type ConnectOptions } from '../options/connect-options.ts'
+import { checkOptions, type ConnectOptions as CoreOptions } from '../options/connect-options.ts'
+import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../values/value-options.ts'
 import { resolveOptions } from '../options/options.ts'
 
 /** What the pool was doing by itself when something failed. */
 export type PoolActivity = 'connect' | 'health check' | 'reset'
+
+type ConnectOptions = CoreOptions & ValueOptions
 
 /** Functions of the program the pool calls. */
 export interface PoolHooks {
@@ -165,7 +168,8 @@ export function readConnectArguments(
   hasConnectHook: boolean,
 ): ConnectArguments {
   const given = (typeof dsn === 'string' ? more : (dsn ?? more)) ?? {}
-  checkOptions(given, POOL_KEYS)
+  checkOptions(given, [...POOL_KEYS, ...VALUE_OPTION_KEYS])
+  connectionValues(given)
   const entries = Object.entries(given).filter(([name]) => !POOL_KEYS.includes(name))
   const options = Object.fromEntries(entries) as ConnectOptions
   const text = typeof dsn === 'string' ? dsn : undefined
@@ -176,7 +180,11 @@ function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
   // A password that has to be asked for is asked for when it is needed.
   const { password, ...rest } = options
   const known = typeof password === 'function' ? { ...rest, password: '' } : options
-  const { session } = resolveOptions({ options: known, ...(dsn === undefined ? {} : { dsn }) })
+  const { session } = resolveOptions({
+    options: known,
+    extraKeys: VALUE_OPTION_KEYS,
+    ...(dsn === undefined ? {} : { dsn }),
+  })
   return session.hosts.some(({ kind }) => kind === 'pglite')
 }
 

@@ -2,11 +2,13 @@
  * The pool as the program sees it: acquire, release, the short forms, and the end. Which connection goes to whom is decided
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
-import type { CallOptions } from '../call-options.ts'
+import type { CallOptions, FetchOptions } from '../call-options.ts'
 import type { Connection, CopyRecordsOptions } from '../connection.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
-import { InterfaceError, ProgrammingError } from '../errors/tree.ts'
+import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'
+import type { RowOf } from '../values/row-types.ts'
+import type { Sql } from '../values/sql-template.ts'
 import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
 import { Keeper } from './keeper.ts'
 import type { Lease } from './lease.ts'
@@ -126,7 +128,7 @@ export class Pool {
   }
 
   /** As the method of a connection, on any. */
-  async execute(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<string> {
+  async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
@@ -136,18 +138,22 @@ export class Pool {
   }
 
   /** As the method of a connection, on any. */
-  async fetch<T = Row>(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<T[]> {
+  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]> {
     return this.#once((connection) => connection.fetch<T>(sql, values, options), this.fetch)
   }
 
   /** As the method of a connection, on any. */
-  async fetchrow<T = Row>(sql: string, values?: readonly unknown[], options?: CallOptions): Promise<T | null> {
+  async fetchrow<T = Row>(
+    sql: string | Sql,
+    values?: readonly unknown[],
+    options?: FetchOptions,
+  ): Promise<RowOf<T> | null> {
     return this.#once((connection) => connection.fetchrow<T>(sql, values, options), this.fetchrow)
   }
 
   /** As the method of a connection, on any. */
   async fetchval<T = unknown>(
-    sql: string,
+    sql: string | Sql,
     values?: readonly unknown[],
     column?: number | string,
     options?: CallOptions,
@@ -229,9 +235,15 @@ export class Pool {
     this.#keeper.connectWith(connect)
   }
 
-  /** Replaces all connections: the free ones now, those in use when they are released. */
+  /**
+   * Replaces all connections: the free ones now, those in use when they are released.
+   * @throws NotSupportedError for an embedded PostgreSQL: what replaced it would be another database.
+   */
   async expireConnections(): Promise<void> {
     this.#requireOpen()
+    if (this.#isEmbedded) {
+      throw new NotSupportedError('pool.expireConnections: an embedded PostgreSQL ends with its connection')
+    }
     await this.#keeper.expire()
   }
 
@@ -286,11 +298,9 @@ export class Pool {
     const deadlineMs = performance.now() + limitMs
     const late = (): Error => acquireTimeout(limitMs, this.#keeper.occupancy, trackLeases)
     const slot = this.#keeper.take() ?? (await this.#keeper.wait({ limitMs, late, signal }))
-    if (signal?.aborted === true || slot.isClosed || this.#phase === 'closed') {
-      // It was handed over and then, before this line was reached, something happened.
+    if (slot.isClosed) {
+      // It was handed over and then, before this line was reached, it was lost, or the pool terminated.
       this.#keeper.put(slot)
-      signal?.throwIfAborted()
-      this.#requireOpen()
       return this.#acquire({ ...options, timeout: remaining(deadlineMs) }, caller)
     }
     const lease = slot.lend((connection) => this.release(connection), place)

@@ -85,7 +85,7 @@ export class Slot {
 
   /** Lends the connection to a caller of `acquire`. */
   lend(giveBack: (connection: Connection) => Promise<void>, place: string | null): Lease {
-    this.lease = new Lease({ connection: this.#opened, onClosed: this.#onClosed, giveBack, place })
+    this.lease = new Lease({ connection: this.#opened, giveBack, place })
     return this.lease
   }
 
@@ -152,7 +152,6 @@ export class Slot {
   async #lendTo(name: 'init' | 'reset', hook: (connection: Connection) => unknown): Promise<void> {
     const lease = new Lease({
       connection: this.#opened,
-      onClosed: this.#onClosed,
       giveBack: async () => {},
       place: null,
     })

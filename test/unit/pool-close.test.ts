@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PoolTimeoutError } from '../../src-async/errors/client-errors.ts'
 import { InterfaceError } from '../../src-async/errors/tree.ts'
-import { FakeServer, isSettled } from './pool-support.ts'
+import { failureOf, FakeServer, isSettled } from './pool-support.ts'
 
 let server: FakeServer
 beforeEach(() => {
@@ -38,9 +38,9 @@ describe('close', () => {
     const pool = await server.pool({ maxSize: 2, trackLeases: true })
     const con = await pool.acquire()
     const closed = pool.close({ timeout: 500 })
-    const told = expect(closed).rejects.toThrow('1 connection was not released within 500 ms and terminated')
+    const told = failureOf(closed)
     await vi.advanceTimersByTimeAsync(500)
-    await told
+    expect((await told).message).toContain('1 connection was not released within 500 ms and terminated')
     await expect(closed).rejects.toBeInstanceOf(PoolTimeoutError)
     await expect(closed).rejects.toMatchObject({ detail: expect.stringContaining('pool-close.test.ts') })
     expect(server.open.size).toBe(0)
@@ -52,10 +52,10 @@ describe('close', () => {
     const [pool, patient] = [await server.pool(), await server.pool()]
     await pool.acquire()
     await patient.acquire()
-    const told = expect(pool.close()).rejects.toThrow('within 10000 ms')
+    const told = failureOf(pool.close())
     const closed = patient.close({ timeout: null })
     await vi.advanceTimersByTimeAsync(10_000)
-    await told
+    expect((await told).message).toContain('within 10000 ms')
     await vi.advanceTimersByTimeAsync(1_000_000)
     expect(await isSettled(closed)).toBe(false)
     patient.terminate()
@@ -75,9 +75,9 @@ describe('close', () => {
   test('does not wait for a connection that cannot be opened, and closes it when it is', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.connectMs = 60_000
-    const refused = expect(pool.acquire()).rejects.toThrow('pool is closing')
+    const refused = failureOf(pool.acquire())
     const closed = pool.close({ timeout: 100 })
-    await refused
+    expect((await refused).message).toContain('pool is closing')
     await vi.advanceTimersByTimeAsync(100)
     await closed
     await vi.advanceTimersByTimeAsync(60_000)
@@ -122,7 +122,7 @@ describe('terminate', () => {
     const waiting = pool.acquire()
     pool.terminate()
     await expect(waiting).rejects.toThrow('pool is closed')
-    await expect(running).rejects.toThrow()
+    await expect(running).rejects.toThrow('lost')
     expect([server.open.size, pool.getSize(), server.attempts]).toEqual([0, 0, 1])
     await expect(con.execute('x')).rejects.toThrow('the pool was terminated')
   })
@@ -130,9 +130,9 @@ describe('terminate', () => {
   test('while connections are being opened closes them when they are', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.connectMs = 100
-    const refused = expect(pool.acquire()).rejects.toThrow('pool is closed')
+    const refused = failureOf(pool.acquire())
     pool.terminate()
-    await refused
+    expect((await refused).message).toContain('pool is closed')
     await vi.advanceTimersByTimeAsync(100)
     expect([server.sessions.length, server.open.size, vi.getTimerCount()]).toEqual([1, 0, 0])
   })

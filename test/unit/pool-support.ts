@@ -12,7 +12,6 @@ import { createPool } from '../../src-async/pool/create-pool.ts'
 import type { Pool } from '../../src-async/pool/pool.ts'
 import type { PoolOptions } from '../../src-async/pool/pool-options.ts'
 import type {
-  CloseRequest,
   Nothing,
   Operations,
   SimpleQueryReply,
@@ -69,6 +68,7 @@ export class FakeSession implements Operations {
 
   async simpleQuery({ sql, results }: SimpleQueryRequest): Promise<SimpleQueryReply> {
     if (this.isClosed) throw new ConnectionDoesNotExistError('the fake session is closed')
+    if (this.#pending.size > 0) throw new Error(`${sql} was sent while another query ran`)
     this.queries.push(sql)
     const { failure } = this
     this.failure = null
@@ -83,12 +83,13 @@ export class FakeSession implements Operations {
     return { results: 1 }
   }
 
+  /** Resolves when the request is on its way; the statement ends a little later. */
   async cancel(): Promise<Nothing> {
-    for (const fail of [...this.#pending]) fail(new OperationalError('canceled'))
+    void this.#cancelSoon()
     return NOTHING
   }
 
-  async close(_: CloseRequest): Promise<Nothing> {
+  async close(): Promise<Nothing> {
     this.lose()
     return NOTHING
   }
@@ -105,6 +106,11 @@ export class FakeSession implements Operations {
   /** The connection ends and nobody has noticed. */
   loseSilently(): void {
     this.isFrozen = true
+  }
+
+  async #cancelSoon(): Promise<void> {
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    for (const fail of [...this.#pending]) fail(new OperationalError('canceled'))
   }
 
   #wait(): Promise<void> {
@@ -169,4 +175,14 @@ export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   promise.then(note, note)
   for (let turn = 0; turn < 50; turn++) await Promise.resolve()
   return settled
+}
+
+/** What a promise is rejected with; asked for at once, so that it is nobody's unhandled rejection in between. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('expected a failure, and there was none')
 }
