@@ -1,5 +1,7 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
+import type { RowOptions } from './values/row-options.ts'
+import { Sql } from './values/sql-template.ts'
 
 export interface CallOptions {
   /**
@@ -11,12 +13,37 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** What a call that gives rows takes. */
+export interface FetchOptions extends CallOptions, RowOptions {}
+
 export const NO_OPTIONS: CallOptions = {}
 
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
   if (typeof sql !== 'string') throw new ProgrammingError(`${method}: expected SQL as a string, got ${typeof sql}`)
 }
+
+/** A text and its values, from the two arguments every method takes them in. */
+export interface Given {
+  readonly sql: string
+  readonly values: readonly unknown[]
+}
+
+/**
+ * A text with its values, or composed SQL, which brings them along.
+ * @param values null where none were passed.
+ * @throws ProgrammingError for anything else.
+ */
+export function requireStatement(sql: unknown, values: readonly unknown[] | null, method: string): Given {
+  if (!(sql instanceof Sql)) {
+    requireText(sql, method)
+    return { sql: sql as string, values: values === null ? NO_VALUES : requireValues(values, method) }
+  }
+  if (values === null || values.length === 0) return { sql: sql.text, values: sql.values }
+  throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument empty`)
+}
+
+const NO_VALUES: readonly unknown[] = []
 
 /** @throws ProgrammingError for anything but an array. */
 export function requireValues(values: unknown, method: string): readonly unknown[] {

@@ -10,12 +10,14 @@ import { fetchRows } from './flows/fetch-rows.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './flows/portal.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
-import { DecodingSink } from './values/decoding-sink.ts'
+import { RowCollector } from './flows/row-collector.ts'
 import type { Row } from './values/record.ts'
+import { type RowOptions, rowOptions } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
 import { quoteIdentifier } from './values/sql.ts'
 import type { Statement } from './values/statement.ts'
 
-export interface CursorOptions {
+export interface CursorOptions extends RowOptions {
   /** Rows per trip while iterating; 50 at first. */
   readonly prefetch?: number
   /** Milliseconds for each trip. */
@@ -38,6 +40,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
   readonly #engine: Engine
   readonly #source: CursorSource
   readonly #options: CursorOptions
+  readonly #rows: RowShapeOptions
 
   constructor(engine: Engine, source: CursorSource, options: CursorOptions) {
     const { prefetch = DEFAULT_PREFETCH } = options
@@ -47,6 +50,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     this.#engine = engine
     this.#source = source
     this.#options = options
+    this.#rows = rowOptions(options, engine.context.rows, 'cursor')
   }
 
   /** Opens the cursor. @throws InterfaceError outside a transaction. */
@@ -54,8 +58,8 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     const { scrollable = false, timeout } = this.#options
     const limits: CallOptions = timeout === undefined ? {} : { timeout }
     const kind = scrollable
-      ? new ScrollableCursor(this.#engine.context, this.#source)
-      : new PortalCursor(this.#engine.context, this.#source)
+      ? new ScrollableCursor(this.#engine.context, this.#source, this.#rows)
+      : new PortalCursor(this.#engine.context, this.#source, this.#rows)
     await this.#engine.run(kind.open(), limits)
     return new Cursor<T>(this.#engine, kind, limits)
   }
@@ -142,11 +146,13 @@ type Context = Engine['context']
 class PortalCursor implements CursorKind {
   readonly #context: Context
   readonly #source: CursorSource
+  readonly #rows: RowShapeOptions
   #portal: Portal | null = null
 
-  constructor(context: Context, source: CursorSource) {
+  constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
     this.#context = context
     this.#source = source
+    this.#rows = rows
   }
 
   *open(): Flow<void> {
@@ -157,12 +163,12 @@ class PortalCursor implements CursorKind {
 
   *fetch(count: number): Flow<Row[]> {
     const portal = this.#portal
-    const decoder = portal?.statement.rowDecoder
-    if (portal === null || !decoder) throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
-    const sink = new DecodingSink(decoder)
-    yield* fetchPortal(this.#context, portal, count, sink)
-    if (sink.failure !== null) throw sink.failure
-    return sink.rows
+    if (portal === null || portal.statement.columns === null) {
+      throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
+    }
+    const collector = new RowCollector(this.#context, portal.statement, this.#rows)
+    yield* fetchPortal(this.#context, portal, count, collector.sink)
+    return yield* collector.rows()
   }
 
   *move(count: number): Flow<number> {
@@ -185,10 +191,12 @@ class ScrollableCursor implements CursorKind {
   readonly #context: Context
   readonly #source: CursorSource
   readonly #name: string
+  readonly #rows: RowShapeOptions
 
-  constructor(context: Context, source: CursorSource) {
+  constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
     this.#context = context
     this.#source = source
+    this.#rows = rows
     scrollables += 1
     this.#name = quoteIdentifier(`syncpg_cursor_${scrollables}`)
   }
@@ -201,7 +209,8 @@ class ScrollableCursor implements CursorKind {
   }
 
   *fetch(count: number): Flow<Row[]> {
-    return (yield* fetchRows(this.#context, { sql: this.#go('FETCH', count), values: [], rowLimit: 0 })).rows
+    const sql = this.#go('FETCH', count)
+    return (yield* fetchRows(this.#context, { sql, values: [], rowLimit: 0, rows: this.#rows })).rows
   }
 
   *move(count: number): Flow<number> {

@@ -1,7 +1,7 @@
 /**
  * DOOR of `syncpg/async`: the asyncpg-shaped driver.
  */
-export { connect } from './connect.ts'
+export { connect, type ConnectOptions } from './connect.ts'
 export {
   type AsyncTransactionOptions,
   type CloseOptions,
@@ -26,20 +26,32 @@ export {
 } from './notification-stream.ts'
 export { Pipeline } from './pipeline.ts'
 export type { Notification } from './wire/operations.ts'
-export type { CallOptions } from './call-options.ts'
+export type { CallOptions, FetchOptions } from './call-options.ts'
 export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
 export { type Attribute, PreparedStatement, type TypeInfo } from './prepared-statement.ts'
 export { createPool } from './pool/create-pool.ts'
 export { type AcquireOptions, Pool, type PoolCloseOptions, type ReleaseOptions } from './pool/pool.ts'
 export type { PoolActivity, PoolHooks, PoolOptions } from './pool/pool-options.ts'
-export type { ConnectOptions } from './options/options.ts'
 export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'
 export { Record, type Row } from './values/record.ts'
+export { BitString } from './values/bit-string.ts'
+export { Box, Circle, Line, LineSegment, Path, Point, Polygon } from './values/geometry.ts'
+export { Json, PgJson } from './values/json.ts'
 export { PgDate } from './values/pg-date.ts'
 export { PgInterval } from './values/pg-interval.ts'
 export { PgTime, PgTimeTz } from './values/pg-time.ts'
 export { PgTimestamp } from './values/pg-timestamp.ts'
+export { Range, type RangeInit } from './values/range.ts'
 export { quoteIdentifier, quoteLiteral } from './values/sql.ts'
+export type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
+export { equal } from './values/equal.ts'
+export type { RowOptions } from './values/row-options.ts'
+export type { RecordClass, RowFactory } from './values/row-shapes.ts'
+export type { NamedRow, PositionalRow, RecordBase, RowOf } from './values/row-types.ts'
+export { Sql, type SqlTag, format, sql } from './values/sql-template.ts'
+export { TO_POSTGRES } from './values/to-postgres.ts'
+export type { TypeOptions } from './values/type-options.ts'
+export type { ValueOptions } from './values/value-options.ts'
 export {
   ClientConfigurationError,
   DataError,

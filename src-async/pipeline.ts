@@ -10,6 +10,9 @@ import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { runFlow } from './run-flow.ts'
 import { type Row, pick } from './values/record.ts'
+import { RECORD_ROWS } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
+import type { RowOf } from './values/row-types.ts'
 
 const NO_VALUES: readonly unknown[] = []
 
@@ -31,13 +34,13 @@ export class Pipeline {
   }
 
   /** All rows of a statement. */
-  async fetch<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<T[]> {
-    return this.#fetch<T>('fetch', sql, values, 0)
+  async fetch<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<RowOf<T>[]> {
+    return this.#fetch('fetch', sql, values, 0)
   }
 
   /** The first row, null when there is none. */
-  async fetchrow<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<T | null> {
-    return (await this.#fetch<T>('fetchrow', sql, values, 1))[0] ?? null
+  async fetchrow<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<RowOf<T> | null> {
+    return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1))[0] ?? null
   }
 
   /** A value of the first row, null when there is none. */
@@ -46,7 +49,7 @@ export class Pipeline {
     values: readonly unknown[] = NO_VALUES,
     column: number | string = 0,
   ): Promise<T | null> {
-    const [row] = await this.#fetch('fetchval', sql, values, 1)
+    const [row] = await this.#fetch('fetchval', sql, values, 1, RECORD_ROWS)
     return row === undefined ? null : (pick(row, column) as T)
   }
 
@@ -56,8 +59,14 @@ export class Pipeline {
     while (this.#running.size > 0) await Promise.all(this.#running)
   }
 
-  async #fetch<T>(method: string, sql: string, values: readonly unknown[], rowLimit: number): Promise<T[]> {
-    const request = { sql, values: this.#require(method, sql, values), rowLimit }
+  async #fetch<T>(
+    method: string,
+    sql: string,
+    values: readonly unknown[],
+    rowLimit: number,
+    rows?: RowShapeOptions,
+  ): Promise<T[]> {
+    const request = { sql, values: this.#require(method, sql, values), rowLimit, rows }
     return (await this.#run(fetchRows(this.#engine.context, request))).rows as T[]
   }
 

@@ -2,7 +2,7 @@
  * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
-import { type CallOptions, requireIterable, requireValues } from './call-options.ts'
+import { type CallOptions, type FetchOptions, requireIterable, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
@@ -13,6 +13,8 @@ import { closeStatement } from './flows/prepare.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { openScope, rollbackScope } from './flows/transaction.ts'
 import { type Row, pick } from './values/record.ts'
+import { RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowOf } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
 
 /** A parameter's or a column's type. */
@@ -78,14 +80,14 @@ export class PreparedStatement {
   }
 
   /** All its rows. */
-  async fetch<T = Row>(values: readonly unknown[] = [], options?: CallOptions): Promise<T[]> {
-    return (await this.#fetch('fetch', values, 0, options)) as T[]
+  async fetch<T = Row>(values: readonly unknown[] = [], options?: FetchOptions): Promise<RowOf<T>[]> {
+    return (await this.#fetch('fetch', values, 0, options)) as RowOf<T>[]
   }
 
   /** Its first row, null when there is none. */
-  async fetchrow<T = Row>(values: readonly unknown[] = [], options?: CallOptions): Promise<T | null> {
+  async fetchrow<T = Row>(values: readonly unknown[] = [], options?: FetchOptions): Promise<RowOf<T> | null> {
     const [row] = await this.#fetch('fetchrow', values, 1, options)
-    return (row ?? null) as T | null
+    return (row ?? null) as RowOf<T> | null
   }
 
   /** A value of its first row; null without a row. */
@@ -94,7 +96,7 @@ export class PreparedStatement {
     column: number | string = 0,
     options?: CallOptions,
   ): Promise<T | null> {
-    const [row] = await this.#fetch('fetchval', values, 1, options)
+    const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
 
@@ -106,12 +108,12 @@ export class PreparedStatement {
   }
 
   /** Its rows in pieces; see `Connection.cursor`. */
-  cursor<T = Row>(values: readonly unknown[] = [], options: CursorOptions = {}): CursorFactory<T> {
+  cursor<T = Row>(values: readonly unknown[] = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
     const { sql, prepared } = this.#request('cursor', values)
     if (options.scrollable === true) {
       throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
     }
-    return new CursorFactory<T>(this.#engine, { sql, values, prepared }, options)
+    return new CursorFactory<RowOf<T>>(this.#engine, { sql, values, prepared }, options)
   }
 
   /**
@@ -142,13 +144,14 @@ export class PreparedStatement {
     method: string,
     values: readonly unknown[],
     rowLimit: number,
-    options: CallOptions | undefined,
+    options: FetchOptions | undefined,
   ): Promise<Row[]> {
-    const request = { ...this.#request(method, values), rowLimit }
+    const rows = rowOptions(options, this.#engine.context.rows, method)
+    const request = { ...this.#request(method, values), rowLimit, rows }
     this.#statusmsg = null
-    const { rows, tag } = await this.#engine.run(fetchRows(this.#engine.context, request), options)
-    this.#statusmsg = tag
-    return rows
+    const result = await this.#engine.run(fetchRows(this.#engine.context, request), options)
+    this.#statusmsg = result.tag
+    return result.rows
   }
 
   #request(
@@ -166,10 +169,11 @@ export class PreparedStatement {
 
 function* explained(engine: Engine, sql: string, values: readonly unknown[], undo: boolean): Flow<Row[]> {
   const { context } = engine
-  if (!undo) return (yield* fetchRows(context, { sql, values, rowLimit: 0 })).rows
+  const request = { sql, values, rowLimit: 0, rows: RECORD_ROWS }
+  if (!undo) return (yield* fetchRows(context, request)).rows
   const scope = yield* openScope(context, {})
   try {
-    const { rows } = yield* fetchRows(context, { sql, values, rowLimit: 0 })
+    const { rows } = yield* fetchRows(context, request)
     yield* rollbackScope(context, scope)
     return rows
   } catch (error) {

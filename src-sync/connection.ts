@@ -8,11 +8,21 @@ import { InterfaceError, ProgrammingError, type Warning } from '../src-async/err
 import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
 import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/flows/type-codecs.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { prepareStatement } from '../src-async/flows/prepare.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
+import type { BuiltinTypeCodecOptions, TypeCodecOptions } from '../src-async/values/custom-codec.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
+import {
+  type OtherRows,
+  ROW_OPTION_KEYS,
+  type RowOptions,
+  VALUE_ROWS,
+  rowOptions,
+} from '../src-async/values/row-options.ts'
+import type { RowOf } from '../src-async/values/row-types.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/blocking-session.ts'
@@ -39,15 +49,15 @@ import { type Xid, makeXid } from './xid.ts'
 export type NoticeListener = (notice: Warning) => void
 
 /** What an ordinary cursor can be told. */
-export interface CursorOptions {
+export interface CursorOptions extends RowOptions {
   /** Markers this cursor reads beside `$1`. */
   readonly paramstyle?: ParamStyle
 }
 
 const CLOSE_TIMEOUT_MS = 5000
 const MOST_MESSAGES = 1000
-const CURSOR_KEYS = ['paramstyle']
-const NAMED_CURSOR_KEYS = ['paramstyle', 'scroll', 'hold', 'itersize']
+const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
+const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
 export class Connection extends ExceptionBearer implements CursorConnection {
   readonly #engine: Engine
@@ -153,8 +163,10 @@ export class Connection extends ExceptionBearer implements CursorConnection {
    * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
    * @throws ProgrammingError for an unknown option.
    */
-  cursor<T = Row>(options?: CursorOptions): Cursor<T>
-  cursor<T = Row>(name: string, options?: NamedCursorOptions & CursorOptions): Cursor<T>
+  cursor<T>(options: CursorOptions & OtherRows<T>): Cursor<T>
+  cursor<T>(name: string, options: NamedCursorOptions & CursorOptions & OtherRows<T>): Cursor<T>
+  cursor<T = Row>(options?: CursorOptions): Cursor<RowOf<T>>
+  cursor<T = Row>(name: string, options?: NamedCursorOptions & CursorOptions): Cursor<RowOf<T>>
   cursor<T = Row>(first?: string | CursorOptions, second?: NamedCursorOptions & CursorOptions): Cursor<T> {
     return call(this.cursor, () => {
       this.#begin()
@@ -163,32 +175,47 @@ export class Connection extends ExceptionBearer implements CursorConnection {
       requireKeys(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS)
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
       const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
-      return new Cursor<T>({ connection: this, engine: this.#engine, body, name, paramstyle })
+      const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
+      return new Cursor<T>({ connection: this, engine: this.#engine, body, name, paramstyle, rows })
     })
   }
 
   /** Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`. */
-  execute<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<T> {
-    const cursor = call(this.execute, () => this.cursor<T>(), this.cursor)
-    return call(this.execute, () => cursor.execute<T>(sql, parameters, options), cursor.execute)
+  execute<T>(
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: ExecuteOptions & OtherRows<T>,
+  ): Cursor<T>
+  execute<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<RowOf<T>>
+  execute(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<unknown> {
+    const cursor = call(this.execute, () => this.cursor<unknown>(), this.cursor)
+    return call(this.execute, () => cursor.execute(sql, parameters, options), cursor.execute)
   }
 
   /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
-  executemany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecutemanyOptions): Cursor<T> {
+  executemany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecutemanyOptions): Cursor<RowOf<T>> {
     const cursor = call(this.executemany, () => this.cursor<T>(), this.cursor)
     return call(this.executemany, () => cursor.executemany(sql, elements, options), cursor.executemany)
   }
 
   /** All rows of a statement. */
-  fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): T[] {
-    return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, { ...options, rowLimit: 0 }) as T[])
+  fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: ExecuteOptions & OtherRows<T>): T[]
+  fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T>[]
+  fetch(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown[] {
+    return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, { ...options, rowLimit: 0 }))
   }
 
   /** The first row of a statement, null when there is none. */
-  fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): T | null {
+  fetchrow<T>(
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: ExecuteOptions & OtherRows<T>,
+  ): T | null
+  fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T> | null
+  fetchrow(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown {
     return this.#guard(this.fetchrow, null, () => {
       const [row] = this.#fetch('fetchrow', sql, parameters, { ...options, rowLimit: 1 })
-      return (row ?? null) as T | null
+      return row ?? null
     })
   }
 
@@ -200,18 +227,40 @@ export class Connection extends ExceptionBearer implements CursorConnection {
     options?: ExecuteOptions,
   ): V | null {
     return this.#guard(this.fetchval, null, () => {
-      const [row] = this.#fetch('fetchval', sql, parameters, { ...options, rowLimit: 1 })
+      const [row] = this.#fetch('fetchval', sql, parameters, { ...options, ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
     })
   }
 
+  /**
+   * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
+   * @example con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
+   */
+  setTypeCodec(typeName: string, options: TypeCodecOptions): void {
+    call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
+  }
+
+  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): void {
+    call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
+  }
+
+  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): void {
+    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema)))
+  }
+
   /** Prepares a statement under a name of its own, until it is closed. `$1` are its markers. */
-  prepare<T = Row>(sql: string, options: ExecuteOptions & { readonly name?: string } = {}): PreparedStatement<T> {
+  prepare<T = Row>(
+    sql: string,
+    options: ExecuteOptions & { readonly name?: string } = {},
+  ): PreparedStatement<RowOf<T>> {
     return call(this.prepare, () => {
       const text = requireText(sql, 'prepare')
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
-      return new PreparedStatement<T>(this.#engine, statement)
+      return new PreparedStatement<RowOf<T>>(this.#engine, statement)
     })
   }
 
@@ -443,8 +492,10 @@ export class Connection extends ExceptionBearer implements CursorConnection {
   ): Row[] {
     const { rowLimit, prepare } = options
     const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
-    const request = { sql: bound.rewritten.text, values: valuesOf(bound), rowLimit, isOneOff: prepare === false }
-    const flow = fetchRows(this.#engine.context, request)
+    const { context } = this.#engine
+    const rows = rowOptions(options, context.rows, method)
+    const request = { sql: bound.rewritten.text, values: valuesOf(bound), rowLimit, isOneOff: prepare === false, rows }
+    const flow = fetchRows(context, request)
     return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
   }
 

@@ -5,10 +5,13 @@
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
+import { type OtherRows, RECORD_ROWS, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
+import type { RowOf } from '../src-async/values/row-types.ts'
 import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
 import { type CopyStream, runCopy } from './copy-stream.ts'
-import type { CursorBody, ScrollMode } from './cursor-body.ts'
+import type { CursorBody, RequestOptions, ScrollMode } from './cursor-body.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
 import { type ErrorHandler, handled } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
@@ -57,7 +60,12 @@ export interface CursorInit {
   readonly name: string | null
   /** The connection's where it is null. */
   readonly paramstyle: ParamStyle | null
+  /** How rows are made where an execute says nothing of it. */
+  readonly rows: RowShapeOptions
 }
+
+/** The rows a cursor goes on to give: as before, unless an execute says what they are. */
+type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 
 export class Cursor<T = Row> {
   readonly #connection: CursorConnection
@@ -65,6 +73,7 @@ export class Cursor<T = Row> {
   readonly #body: CursorBody
   readonly #name: string | null
   readonly #messages: ServerMessage[] = []
+  readonly #shape: RowShapeOptions
   #paramstyle: ParamStyle | null
   #described: { columns: CursorBody['columns']; description: readonly Column[] } | null = null
   #arraysize = 1
@@ -82,6 +91,7 @@ export class Cursor<T = Row> {
     this.#body = init.body
     this.#name = init.name
     this.#paramstyle = init.paramstyle
+    this.#shape = init.rows
     this.errorhandler = init.connection.errorhandler
   }
 
@@ -175,7 +185,13 @@ export class Cursor<T = Row> {
    * @returns the cursor itself.
    * @throws the server's errors by their SQLSTATE; ProgrammingError and DataError for parameters that do not fit.
    */
-  execute<R = T>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
+  execute<R>(
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: ExecuteOptions & OtherRows<R>,
+  ): Cursor<R>
+  execute<R = never>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<Kept<T, R>>
+  execute<R>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
       const common = this.#begin(sql, parameters, options, 'execute')
       const { prepare, text } = options
@@ -298,11 +314,17 @@ export class Cursor<T = Row> {
    * A statement's rows, `size` at a time, in bounded memory. Lives in the transaction that is open when it is begun, or
    * that it opens; leaving the loop ends it. The cursor's own result stays what it was.
    */
-  stream<R = T>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
+  stream<R>(
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: StreamOptions & OtherRows<R>,
+  ): RowStream<R>
+  stream<R = never>(sql: StatementText, parameters?: Parameters | null, options?: StreamOptions): RowStream<Kept<T, R>>
+  stream<R>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
     return call(this.stream, () => {
       this.#clear()
       const statement = bindStatement(this.#engine, sql, parameters, { method: 'stream', style: this.paramstyle })
-      return new RowStream<R>(this.#engine, statement, options)
+      return new RowStream<R>(this.#engine, statement, options, this.#shape)
     })
   }
 
@@ -360,17 +382,18 @@ export class Cursor<T = Row> {
   #begin(
     sql: StatementText,
     parameters: unknown,
-    options: { readonly timeout?: number },
+    options: RowOptions & { readonly timeout?: number },
     method: string,
-  ): { style: ParamStyle; sizes: InputSizes | null; timeoutMs: number | undefined; messages: ServerMessage[] } {
+  ): RequestOptions {
     this.#clear()
+    const rows = rowOptions(options, this.#shape, method)
     this.#body.reset()
     const sizes = this.#sizes
     this.#sizes = null
     this.#query = typeof sql === 'string' ? sql : null
     this.#params = parameters ?? null
     const timeoutMs = requireTimeout(options.timeout, method)
-    return { style: this.paramstyle, sizes, timeoutMs, messages: this.#messages }
+    return { style: this.paramstyle, sizes, timeoutMs, rows, messages: this.#messages }
   }
 
   #clear(): void {

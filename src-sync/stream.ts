@@ -32,7 +32,7 @@ export class RowStream<T> implements IterableIterator<T> {
   #isDone = false
 
   /** Made by `Cursor.stream`. */
-  constructor(engine: Engine, statement: BoundStatement, options: StreamOptions) {
+  constructor(engine: Engine, statement: BoundStatement, options: StreamOptions, rows: RowShapeOptions) {
     const { size = DEFAULT_SIZE } = options
     if (!Number.isSafeInteger(size) || size < 1 || size > 0x7fffffff) {
       throw new ProgrammingError(`stream: size: expected a positive integer, got ${String(size).slice(0, 40)}`)
@@ -43,7 +43,7 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#size = size
     this.#timeoutMs = requireTimeout(options.timeout, 'stream')
     const { context } = engine
-    this.#shape = rowOptions(options, context.rows, 'stream')
+    this.#shape = rowOptions(options, rows, 'stream')
     requireTransaction(context)
     const { rewritten } = statement
     const run = { source: statement, timeoutMs: this.#timeoutMs }

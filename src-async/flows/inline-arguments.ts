@@ -5,6 +5,7 @@
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { Record } from '../values/record.ts'
+import { RECORD_ROWS } from '../values/row-options.ts'
 import { Lexer, TOKEN } from '../values/sql-lexer.ts'
 import type { Flow } from './ask.ts'
 import { fetchRows } from './fetch-rows.ts'
@@ -20,7 +21,8 @@ export function* inlineArguments(context: FlowContext, query: string, values: re
     throw new ProgrammingError(`the query has ${types.length} parameters, ${values.length} arguments were passed`)
   }
   const asLiterals = types.map((type, index) => `quote_nullable($${index + 1}::${type}::text)`)
-  const { rows } = yield* fetchRows(context, { sql: `select ${asLiterals.join(', ')}`, values, rowLimit: 0 })
+  const sql = `select ${asLiterals.join(', ')}`
+  const { rows } = yield* fetchRows(context, { sql, values, rowLimit: 0, rows: RECORD_ROWS })
   const [row] = rows
   const literals = row === undefined ? [] : Record.toArray(row)
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'

@@ -5,6 +5,9 @@ import { DataError } from '../errors/tree.ts'
 import { clip } from './describe-value.ts'
 
 export class BitString {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'BitString'
+
   /** The bits, the first in the highest place of the first byte; unused bits at the end are 0. */
   readonly bytes: Uint8Array
   /** How many bits there are. */

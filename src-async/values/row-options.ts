@@ -19,11 +19,19 @@ export interface RowOptions<T = unknown> {
   readonly duplicates?: 'last' | 'error' | undefined
 }
 
+/** Rows made by something else than a class of Records: their type is the factory's. */
+export interface OtherRows<R> {
+  readonly rowFactory: Exclude<RowFactory<R>, 'record'>
+}
+
 /** The keys of these options, for those who check all keys. */
 export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates'] as const
 
 /** The default: Records. One object, because decoders are kept by the options they were made for. */
 export const RECORD_ROWS: RowShapeOptions = Object.freeze({})
+
+/** Of a row only a value is wanted: how rows are made does not matter. */
+export const VALUE_ROWS = { rowFactory: 'record', recordClass: Record, duplicates: 'last' } as const
 
 /**
  * The options to use where `outer` hold and `own` are nearer.
@@ -41,12 +49,24 @@ export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, 
   if (recordClass !== undefined && rowFactory !== undefined && rowFactory !== 'record') {
     throw new ProgrammingError(`${method}: recordClass is for rows that are Records, not for this rowFactory`)
   }
-  return {
-    // A class asks for Records, whatever else was usual.
-    rowFactory: rowFactory ?? (recordClass === undefined ? outer.rowFactory : 'record'),
-    recordClass: recordClass ?? (rowFactory === undefined || rowFactory === 'record' ? outer.recordClass : undefined),
+  // A class asks for Records, whatever else was usual.
+  const factory = rowFactory ?? (recordClass === undefined ? outer.rowFactory : 'record')
+  const isRecord = factory === undefined || factory === 'record'
+  return plainest({
+    rowFactory: isRecord ? undefined : factory,
+    recordClass: isRecord ? (recordClass ?? outer.recordClass) : undefined,
     duplicates: duplicates ?? outer.duplicates,
+  })
+}
+
+/** Defaults in words are the default: decoders are found by what is asked for. */
+function plainest({ rowFactory, recordClass, duplicates }: RowShapeOptions): RowShapeOptions {
+  const shape = {
+    rowFactory,
+    recordClass: recordClass === Record ? undefined : recordClass,
+    duplicates: duplicates === 'last' ? undefined : duplicates,
   }
+  return Object.values(shape).every((value) => value === undefined) ? RECORD_ROWS : shape
 }
 
 function checkRowFactory(rowFactory: unknown, method: string): void {
