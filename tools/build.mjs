@@ -2,7 +2,7 @@
 // per door and one for the worker with what they share in chunks, because a script's start-up pays for every file.
 // A build that fails leaves the last one as it was.
 import { execFileSync } from 'node:child_process'
-import { renameSync, rmSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
@@ -14,8 +14,7 @@ const stale = `.dist-${process.pid}-old`
 try {
   const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--outDir', `${fresh}/types`]
   execFileSync(process.execPath, tsc, { stdio: 'inherit' })
-  await build({
-    entryPoints: { index: 'src-sync/index.ts', async: 'src-async/index.ts', worker: 'worker/entry.ts' },
+  const common = {
     outdir: fresh,
     bundle: true,
     splitting: true,
@@ -25,9 +24,25 @@ try {
     packages: 'external',
     sourcemap: true,
     sourcesContent: false,
-    chunkNames: 'shared-[hash]',
     logLevel: 'warning',
+  }
+  await build({
+    ...common,
+    entryPoints: { index: 'src-sync/index.ts', async: 'src-async/index.ts', worker: 'worker/entry.ts' },
+    chunkNames: 'shared-[hash]',
   })
+  // The command line is a user of the door: it loads the built one, which stays a file of its own.
+  const door = {
+    name: 'door',
+    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
+  }
+  await build({
+    ...common,
+    entryPoints: { cli: 'src-sync/repl/cli.ts' },
+    chunkNames: 'cli-[hash]',
+    plugins: [door],
+  })
+  chmodSync(`${fresh}/cli.js`, 0o755)
   try {
     renameSync('dist', stale)
   } catch (error) {

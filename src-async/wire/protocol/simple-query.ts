@@ -27,6 +27,11 @@ export function* simpleQuery(link: Link, request: SimpleQueryRequest): Exchange<
     yield
     switch (link.tag) {
       case ROW_DESCRIPTION:
+        // A rule's queries give results of their own, and one tag comes for all of them.
+        if (columns !== null) {
+          request.results.complete(columns, 'SELECT')
+          results++
+        }
         columns = readRowDescription(link.body)
         link.rows = request.results
         break

@@ -1,0 +1,88 @@
+/** Runs what the command line or the standard input says, without a prompt, and says how it ended. */
+import { DbError } from '../index.ts'
+import type { BatchAction, CommandLine } from './arguments.ts'
+import { type CommandContext, runCommand } from './commands.ts'
+import { endOfCommand, isWholeLine } from './command-text.ts'
+import { ShellError } from './complaint.ts'
+import { executeSql } from './execute-sql.ts'
+import { bytesOf } from './input.ts'
+import { runScript } from './run-script.ts'
+import { ScriptReader } from './script-reader.ts'
+import { EXIT, type Shell } from './shell.ts'
+
+/** @returns the exit status: psql's. */
+export function runBatch(shell: Shell, line: CommandLine): number {
+  const { actions } = line
+  if (!line.isSingleTransaction) return runActions(shell, actions)
+  // Half of a transaction is of no use to anybody: what fails ends it.
+  if (!line.variables.some(([name]) => name === 'ON_ERROR_STOP')) shell.variables.set('ON_ERROR_STOP', 'on')
+  shell.connection.execute('begin', null, { text: true })
+  const status = runActions(shell, actions)
+  if (shell.connection.closed) return status
+  const { connection } = shell
+  if (status !== EXIT.success) {
+    if (connection.info.status !== 'idle') connection.execute('rollback', null, { text: true })
+    return status
+  }
+  if (connection.info.status === 'idle') return status
+  try {
+    // A deferred constraint may refuse it; the commit of a failed transaction is a rollback.
+    const { statusmessage } = connection.execute('commit', null, { text: true })
+    if (statusmessage !== 'ROLLBACK') return status
+    throw new ShellError('the transaction had failed: everything has been rolled back')
+  } catch (failure) {
+    shell.fail(failure)
+    return connection.closed ? EXIT.lost : EXIT.failure
+  }
+}
+
+function runActions(shell: Shell, actions: readonly BatchAction[]): number {
+  if (actions.length === 0) return runScript(shell, { path: '-', name: '<stdin>' })
+  let status: number = EXIT.success
+  for (const action of actions) {
+    status = action.kind === 'command' ? runText(shell, action.text) : runFile(shell, action.path)
+    if (shell.exitStatus !== null) return shell.exitStatus
+    if (shell.connection.closed) return EXIT.lost
+    if (status !== EXIT.success && shell.variables.isOn('ON_ERROR_STOP')) return status
+  }
+  return status
+}
+
+function runFile(shell: Shell, path: string): number {
+  try {
+    return runScript(shell, { path, name: path === '-' ? '<stdin>' : path })
+  } catch (failure) {
+    if (failure instanceof DbError || !(failure instanceof Error)) throw failure
+    if ('syscall' in failure) shell.fail(new ShellError(`${path}: ${describeFileFailure(failure)}`))
+    else if (failure instanceof ShellError) shell.fail(failure)
+    else throw failure
+    return EXIT.failure
+  }
+}
+
+/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. */
+function runText(shell: Shell, text: string): number {
+  shell.script = null
+  const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)
+  const copyData = (): Iterable<Uint8Array> => bytesOf(0)
+  if (command === null) return executeSql(shell, { sql: text, copyData }) ? EXIT.success : EXIT.failure
+  const [, name = '', rest = ''] = command
+  const { variable, standardConformingStrings } = shell
+  const context: CommandContext = {
+    shell,
+    reader: new ScriptReader({ variable, standardConformingStrings }),
+    copyData,
+    include: (path, called) => runScript(shell, { path, name: called }),
+    folder: null,
+  }
+  const used = isWholeLine(name) ? rest : rest.slice(0, endOfCommand(rest))
+  return runCommand({ kind: 'command', name, rest: used, line: 1 }, context) ? EXIT.success : EXIT.failure
+}
+
+function describeFileFailure(failure: Error): string {
+  const code = (failure as NodeJS.ErrnoException).code
+  if (code === 'ENOENT') return 'No such file or directory'
+  if (code === 'EISDIR') return 'Is a directory'
+  if (code === 'EACCES') return 'Permission denied'
+  return failure.message
+}

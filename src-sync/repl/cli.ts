@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+/**
+ * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. A user of the door like anybody
+ * else; what only the prompt needs is loaded when there is one.
+ */
+import { DbError, version } from '../index.ts'
+import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
+import { runBatch } from './batch.ts'
+import { ShellError, describeFailure } from './complaint.ts'
+import { Output, complain } from './output.ts'
+import { setPrint } from './print-settings.ts'
+import { EXIT, Shell } from './shell.ts'
+import { USAGE } from './usage.ts'
+
+const EMBEDDED = 'pglite:'
+const ENVIRONMENT = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGSERVICE']
+
+async function main(words: readonly string[]): Promise<number> {
+  const line = readCommandLine(words)
+  if (line.shows !== null) {
+    const output = Output.standard()
+    output.write(line.shows === 'version' ? `syncpg ${version}\n` : USAGE)
+    output.flush()
+    return EXIT.success
+  }
+  const isBatch = line.actions.length > 0 || line.listsDatabases || process.stdin.isTTY !== true
+  const isEmbedded = line.dsn === undefined && Object.keys(line.options).length === 0 && !isConfigured()
+  if (isEmbedded) line.dsn = EMBEDDED
+  if (isBatch && line.actions.length === 0 && line.listsDatabases) line.actions.push({ kind: 'command', text: '\\l' })
+  const shell = open(line, !isBatch)
+  if (shell === null) return EXIT.lost
+  try {
+    configure(shell, line)
+    if (isBatch) return runBatch(shell, line)
+    const { runPrompt } = await import('./prompt.ts')
+    return await runPrompt(shell, { readsStartFile: line.readsStartFile, isEmbedded })
+  } finally {
+    shell.close()
+  }
+}
+
+/** Whether the environment names a server. */
+function isConfigured(): boolean {
+  return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
+}
+
+/** @returns null when there is no connection; it has been said why. */
+function open(line: CommandLine, isInteractive: boolean): Shell | null {
+  try {
+    return new Shell({ dsn: line.dsn, options: connectOptions(line), isInteractive })
+  } catch (failure) {
+    if (!(failure instanceof DbError)) throw failure
+    complain(describeFailure(new ShellError(failure.message), { verbosity: 'default', showContext: 'never', place: null }))
+    return null
+  }
+}
+
+function configure(shell: Shell, line: CommandLine): void {
+  if (line.isQuiet) shell.variables.set('QUIET', 'on')
+  Object.assign(shell.print, line.print)
+  const wasQuiet = shell.variables.isOn('QUIET')
+  shell.variables.set('QUIET', 'on')
+  for (const [name, value] of line.settings) setPrint(shell, name, value)
+  shell.variables.set('QUIET', wasQuiet ? 'on' : 'off')
+  for (const [name, value] of line.variables) shell.variables.set(name, value)
+  if (line.output !== null) shell.output = Output.open(line.output)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (failure) {
+  const text = failure instanceof ShellError ? `syncpg: error: ${failure.message}\n` : null
+  if (text === null && !(failure instanceof Error && 'syscall' in failure)) throw failure
+  complain(text ?? `syncpg: error: ${(failure as Error).message}\n`)
+  process.exitCode = EXIT.failure
+}

@@ -1,0 +1,122 @@
+/**
+ * The text of a backslash command: where it ends, and what its arguments are. Quotes, variables and backquotes are
+ * psql's. Source of truth: PostgreSQL manual, psql, "Meta-Commands".
+ */
+import { execSync } from 'node:child_process'
+import { quoteIdentifier, quoteLiteral } from '../index.ts'
+
+/** Commands whose argument is the rest of the line, whatever is in it. */
+const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sv', 'ef', 'ev', 'g', 'gx'])
+
+export function isWholeLine(name: string): boolean {
+  return WHOLE_LINE.has(name)
+}
+
+/** Where a command's arguments end: at a backslash outside quotes, which begins the next command. */
+export function endOfCommand(rest: string): number {
+  let quote = ''
+  for (let at = 0; at < rest.length; at++) {
+    const unit = rest[at]!
+    if (quote !== '') {
+      if (unit === '\\' && quote === "'") at += 1
+      else if (unit === quote) quote = ''
+    } else if (unit === "'" || unit === '"' || unit === '`') quote = unit
+    else if (unit === '\\') return at
+  }
+  return rest.length
+}
+
+const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
+const VARIABLE = /^:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/u
+
+export interface ArgumentOptions {
+  readonly variable: (name: string) => string | undefined
+  /** Keep double quotes as they are: for names and patterns, which read them by themselves. */
+  readonly keepsQuotes?: boolean
+}
+
+/** The arguments of a command. @throws Error for a quote that is not closed. */
+export function readArguments(rest: string, options: ArgumentOptions): string[] {
+  const found: string[] = []
+  let at = 0
+  for (;;) {
+    while (at < rest.length && /\s/.test(rest[at]!)) at += 1
+    if (at >= rest.length) return found
+    const argument = readArgument(rest, at, options)
+    found.push(argument.text)
+    at = argument.end
+  }
+}
+
+function readArgument(rest: string, start: number, options: ArgumentOptions): { text: string; end: number } {
+  let text = ''
+  let at = start
+  while (at < rest.length && !/\s/.test(rest[at]!)) {
+    const unit = rest[at]!
+    if (unit === "'") {
+      const quoted = readQuoted(rest, at)
+      text += quoted.text
+      at = quoted.end
+    } else if (unit === '"') {
+      const end = endOfQuote(rest, at, '"')
+      text += options.keepsQuotes === true ? rest.slice(at, end) : rest.slice(at + 1, end - 1).replaceAll('""', '"')
+      at = end
+    } else if (unit === '`') {
+      const end = endOfQuote(rest, at, '`')
+      text += outputOf(rest.slice(at + 1, end - 1))
+      at = end
+    } else if (unit === ':') {
+      const match = VARIABLE.exec(rest.slice(at))
+      text += match === null ? ':' : variableText(match, options.variable)
+      at += match?.[0].length ?? 1
+    } else {
+      text += unit
+      at += 1
+    }
+  }
+  return { text, end: at }
+}
+
+function variableText(match: RegExpExecArray, lookUp: (name: string) => string | undefined): string {
+  const [whole, plain, literal, identifier, test] = match
+  const value = lookUp(plain ?? literal ?? identifier ?? test ?? '')
+  if (test !== undefined) return value === undefined ? 'FALSE' : 'TRUE'
+  if (value === undefined) return whole
+  if (plain !== undefined) return value
+  return literal === undefined ? quoteIdentifier(value) : quoteLiteral(value)
+}
+
+function readQuoted(rest: string, start: number): { text: string; end: number } {
+  let text = ''
+  let at = start + 1
+  for (;;) {
+    const unit = rest[at]
+    if (unit === undefined) throw new Error('unterminated quoted string')
+    if (unit === "'") {
+      if (rest[at + 1] !== "'") return { text, end: at + 1 }
+      text += "'"
+      at += 2
+    } else if (unit === '\\') {
+      const escaped = rest[at + 1] ?? ''
+      text += ESCAPES[escaped] ?? escaped
+      at += 2
+    } else {
+      text += unit
+      at += 1
+    }
+  }
+}
+
+function endOfQuote(rest: string, start: number, quote: string): number {
+  let at = start + 1
+  for (;;) {
+    const closing = rest.indexOf(quote, at)
+    if (closing < 0) throw new Error('unterminated quoted string')
+    if (quote !== '"' || rest[closing + 1] !== quote) return closing + 1
+    at = closing + 2
+  }
+}
+
+function outputOf(command: string): string {
+  return execSync(command, { encoding: 'utf8', stdio: ['inherit', 'pipe', 'inherit'] }).replace(/\r?\n$/, '')
+}

@@ -1,0 +1,180 @@
+/** The backslash commands, by name. What each does is here where it is short, in files of their own where it is not. */
+import { spawnSync } from 'node:child_process'
+import { dirname, isAbsolute, join } from 'node:path'
+import { chdir } from 'node:process'
+import { DbError } from '../index.ts'
+import { readArguments } from './command-text.ts'
+import { ShellError, describeMessage } from './complaint.ts'
+import { connectAnew, describeConnection } from './connect-command.ts'
+import { copyCommand } from './copy-command.ts'
+import { type CopyData, timeText } from './execute-sql.ts'
+import { HELP } from './help.ts'
+import { OBJECT_COMMANDS, describeObjects } from './objects.ts'
+import { Output } from './output.ts'
+import { setPrint, showPrint } from './print-settings.ts'
+import { lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
+import type { ScriptItem, ScriptReader } from './script-reader.ts'
+import { EXIT, type Shell } from './shell.ts'
+import { readSwitch } from './variables.ts'
+
+export interface CommandContext {
+  readonly shell: Shell
+  readonly reader: ScriptReader
+  /** What follows in the script, or at the prompt. */
+  readonly copyData: CopyData
+  /** Runs a script. @returns how it ended. */
+  readonly include: (path: string, name: string) => number
+  /** The path of the script that runs, for `\ir`; null where there is none. */
+  readonly folder: string | null
+}
+
+export type Command = ScriptItem & { readonly kind: 'command' }
+
+export interface Call extends CommandContext {
+  readonly name: string
+  /** What follows the name, as it was written. */
+  readonly rest: string
+  readonly words: readonly string[]
+}
+
+/** @returns false when it failed without throwing. */
+type Action = (call: Call) => boolean | void
+
+const ACTIONS = new Map<string, Action>()
+
+function define(names: string, action: Action): void {
+  for (const name of names.split(' ')) ACTIONS.set(name, action)
+}
+
+define('q quit', ({ shell }) => {
+  shell.exitStatus = EXIT.success
+})
+define('echo', ({ shell, words }) => echo(words, shell.standard.write))
+define('qecho', ({ shell, words }) => echo(words, shell.output.write))
+define('warn', ({ shell, words }) => echo(words, (text) => shell.tell(text)))
+define('set', ({ shell, words: [name, ...values] }) => {
+  if (name !== undefined) return shell.variables.set(name, values.join(''))
+  for (const [key, value] of shell.variables.entries()) shell.output.write(`${key} = '${value}'\n`)
+})
+define('unset', ({ shell, words: [name] }) => shell.variables.unset(required(name, 'unset')))
+define('pset', ({ shell, words: [name, value] }) => (name === undefined ? showPrint(shell) : setPrint(shell, name, value)))
+define('x', ({ shell, words: [value] }) => setPrint(shell, 'expanded', value))
+define('t', ({ shell, words: [value] }) => setPrint(shell, 'tuples_only', value))
+define('a', ({ shell }) => setPrint(shell, 'format', shell.print.format === 'aligned' ? 'unaligned' : 'aligned'))
+define('f', ({ shell, words: [value] }) => setPrint(shell, 'fieldsep', value))
+define('timing', ({ shell, words: [value] }) => {
+  shell.hasTiming = value === undefined ? !shell.hasTiming : readSwitch(value, '\\timing')
+  shell.say(`Timing is ${shell.hasTiming ? 'on' : 'off'}.`)
+})
+define('i include', ({ words: [path], include }) => include(required(path, 'i'), path as string) === EXIT.success)
+define('ir include_relative', ({ words: [path], include, folder }) => {
+  const given = required(path, 'ir')
+  const found = folder === null || isAbsolute(given) ? given : join(dirname(folder), given)
+  return include(found, found) === EXIT.success
+})
+define('o out', ({ shell, words: [target] }) => {
+  const next = target === undefined ? shell.standard : Output.open(target)
+  if (shell.output !== shell.standard) shell.output.close()
+  shell.output = next
+})
+define('g', (call) => runBuffer(call, {}))
+define('gx', (call) => runBuffer(call, { expanded: 'on' }))
+define('gset', (call) => runBuffer(call, { isSetting: true }))
+define('gexec', (call) => runBuffer(call, { isExecuting: true }))
+define('watch', watchBuffer)
+define('p print', ({ shell, reader }) => {
+  const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
+  shell.output.write(text === '' ? 'Query buffer is empty.\n' : `${text}\n`)
+})
+define('r reset', ({ shell, reader }) => {
+  reader.setBuffer('')
+  shell.say('Query buffer reset (cleared).')
+})
+define('w write', ({ reader, words: [target] }) => {
+  const output = Output.open(required(target, 'w'))
+  output.write(`${reader.buffer}\n`)
+  output.close()
+})
+define('c connect', ({ shell, words }) => connectAnew(shell, words))
+define('conninfo', ({ shell }) => shell.output.write(describeConnection(shell)))
+define('encoding', ({ shell, words: [name] }) => {
+  const encoding = shell.connection.info.parameter('client_encoding') ?? 'UTF8'
+  if (name === undefined) shell.output.write(`${encoding}\n`)
+  else if (!/^utf-?8$/i.test(name)) throw new ShellError(`${name}: the client speaks UTF8 only`)
+})
+define('errverbose', ({ shell }) => {
+  if (shell.lastFailure === null) return shell.output.write('There is no previous error.\n')
+  const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
+  shell.tell(describeMessage(shell.lastFailure, options))
+})
+define('copy', copyCommand)
+define('cd', ({ words: [path] }) => chdir(path ?? process.env['HOME'] ?? '/'))
+define('!', ({ shell, rest }) => {
+  shell.standard.flush()
+  const command = rest.trim() === '' ? (process.env['SHELL'] ?? '/bin/sh') : rest
+  const { status } = spawnSync(command, { shell: true, stdio: 'inherit' })
+  return status === 0
+})
+define('prompt', () => {
+  throw new ShellError('\\prompt: asks somebody, and nobody is there')
+})
+define('restrict', ({ shell, words: [key] }) => {
+  shell.restrictKey = required(key, 'restrict')
+})
+define('unrestrict', () => {
+  throw new ShellError('\\unrestrict: not currently in restricted mode')
+})
+define('? h help', ({ shell }) => shell.output.write(HELP))
+define(OBJECT_COMMANDS.join(' '), describeObjects)
+
+/** Replaces or adds a command: the prompt has some of its own. */
+export function defineCommand(names: string, action: Action): void {
+  define(names, action)
+}
+
+export function commandNames(): string[] {
+  return [...ACTIONS.keys()]
+}
+
+/** Commands whose words lose their double quotes: those of the others read them by themselves. */
+const DROPS_QUOTES = /^c(?:onnect)?$/
+
+/** @returns whether it succeeded; failures have been told. */
+export function runCommand({ name, rest }: Command, context: CommandContext): boolean {
+  const { shell } = context
+  const startedMs = performance.now()
+  try {
+    if (shell.restrictKey !== null) return unrestrict(shell, name, rest)
+    const found = ACTIONS.get(name) ?? ACTIONS.get(name.replace(/[+Sx]+$/, ''))
+    if (found === undefined) throw new ShellError(`invalid command \\${name}`)
+    const { variable } = shell
+    const keepsQuotes = !DROPS_QUOTES.test(name)
+    const words = name === '!' || name === 'js' ? [] : readArguments(rest, { variable, keepsQuotes })
+    return found({ ...context, name, rest, words }) !== false
+  } catch (failure) {
+    if (!(failure instanceof Error)) throw failure
+    shell.fail(failure instanceof DbError || failure instanceof ShellError ? failure : new ShellError(failure.message))
+    return false
+  } finally {
+    if (shell.hasTiming && /^d|^l/.test(name)) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+  }
+}
+
+/** Scripts of pg_dump forbid commands in the data they load: see CVE-2025-8714. */
+function unrestrict(shell: Shell, name: string, rest: string): boolean {
+  if (name !== 'unrestrict') throw new ShellError(`backslash commands are restricted; only \\unrestrict is allowed`)
+  if (rest.trim() !== shell.restrictKey) throw new ShellError('\\unrestrict: wrong key')
+  shell.restrictKey = null
+  return true
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined) throw new ShellError(`\\${name}: missing required argument`)
+  return value
+}
+
+function echo(words: readonly string[], write: (text: string) => void): void {
+  const isBare = words[0] === '-n'
+  write((isBare ? words.slice(1) : words).join(' ') + (isBare ? '' : '\n'))
+}
+

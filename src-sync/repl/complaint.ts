@@ -1,0 +1,69 @@
+/** Errors and notices in psql's words: what it was, the line with a caret, detail, hint, context, and where in a script. */
+import { DbError, type Warning } from '../index.ts'
+
+export type Verbosity = 'default' | 'verbose' | 'terse' | 'sqlstate'
+
+export interface ComplaintOptions {
+  readonly verbosity: Verbosity
+  readonly showContext: 'never' | 'errors' | 'always'
+  /** `file:line`, null at a prompt. */
+  readonly place: string | null
+  /** Adds the SQLSTATE on a line of its own. */
+  readonly hasSqlstate?: boolean
+}
+
+/** An error the program itself has to tell. */
+export class ShellError extends Error {}
+
+export function describeFailure(failure: unknown, options: ComplaintOptions): string {
+  if (failure instanceof DbError && failure.severity !== undefined) return describeMessage(failure, options)
+  const text = failure instanceof Error ? failure.message : String(failure)
+  return options.place === null ? `syncpg: error: ${text}\n` : `syncpg:${options.place}: error: ${text}\n`
+}
+
+/** @param message an error or notice of the server's. */
+export function describeMessage(message: DbError | Warning, options: ComplaintOptions): string {
+  const { verbosity, place } = options
+  const isError = message instanceof DbError
+  const head = place === null ? '' : `syncpg:${place}: `
+  const severity = message.severity ?? (isError ? 'ERROR' : 'NOTICE')
+  if (verbosity === 'sqlstate') return `${head}${severity}:  ${message.sqlstate ?? ''}\n`
+  const code = verbosity === 'verbose' ? `${message.sqlstate ?? ''}: ` : ''
+  let text = `${head}${severity}:  ${code}${message.primaryMessage}\n`
+  if (verbosity === 'terse') return text
+  const rest = placeAndMore(message)
+  if (rest !== '') text += `${rest}\n`
+  const { internalQuery, context } = message
+  if (internalQuery !== undefined && internalQuery !== '') text += `QUERY:  ${internalQuery}\n`
+  const showsContext = options.showContext === 'always' || (options.showContext === 'errors' && isError)
+  if (context !== undefined && context !== '' && showsContext) text += `CONTEXT:  ${context}\n`
+  if (verbosity === 'verbose') text += sourceOf(message)
+  else if (options.hasSqlstate === true && isError && message.sqlstate !== null) text += `SQLSTATE: ${message.sqlstate}\n`
+  return text
+}
+
+/** The line of the statement with a caret, DETAIL and HINT, as the error's own message has them below its first part. */
+function placeAndMore(message: DbError | Warning): string {
+  return message.message.slice(message.primaryMessage.length).replace(/^\n/, '')
+}
+
+const OBJECTS = [
+  ['SCHEMA NAME', 'schemaName'],
+  ['TABLE NAME', 'tableName'],
+  ['COLUMN NAME', 'columnName'],
+  ['DATATYPE NAME', 'dataTypeName'],
+  ['CONSTRAINT NAME', 'constraintName'],
+] as const
+
+function sourceOf(message: DbError | Warning): string {
+  let text = ''
+  for (const [label, key] of OBJECTS) {
+    const value = message[key]
+    if (value !== undefined && value !== '') text += `${label}:  ${value}\n`
+  }
+  const { serverSourceFunction, serverSourceFilename, serverSourceLine } = message
+  if (serverSourceFunction !== undefined) {
+    text += `LOCATION:  ${serverSourceFunction}, ${serverSourceFilename ?? ''}:${serverSourceLine ?? ''}\n`
+  }
+  return text
+}

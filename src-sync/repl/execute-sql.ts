@@ -1,0 +1,190 @@
+/** Runs statements and prints what they give, as psql does: tables, command tags, COPY data, times, notifications. */
+import { type Cursor, DbError } from '../index.ts'
+import { ShellError } from './complaint.ts'
+import { copyDirection } from './copy-statement.ts'
+import { Output } from './output.ts'
+import type { ResultUse, Shell } from './shell.ts'
+import type { Cell, PrintOptions, Table } from './table.ts'
+
+/** What a COPY reads: pieces of its data. */
+export type CopyData = () => Iterable<Uint8Array | string>
+
+export interface SqlRequest {
+  readonly sql: string
+  /** Data for `COPY … FROM STDIN`. */
+  readonly copyData: CopyData
+  readonly use?: ResultUse
+}
+
+/** @returns whether all of it succeeded; failures have been told. */
+export function executeSql(shell: Shell, { sql, copyData, use = {} }: SqlRequest): boolean {
+  if (shell.variables.get('ECHO') === 'queries') shell.output.write(`${sql}\n`)
+  const startedMs = performance.now()
+  let isDone = true
+  const savepoint = beginSavepoint(shell)
+  try {
+    beginWhereWanted(shell, sql)
+    withTarget(shell, use, (output) => {
+      const direction = copyDirection(sql)
+      if (direction === 'in') copyIn(shell, sql, copyData)
+      else if (direction === 'out') copyOut(shell, sql, output)
+      else runAndPrint(shell, sql, use, output)
+    })
+  } catch (failure) {
+    isDone = false
+    if (!(failure instanceof DbError) && !(failure instanceof ShellError) && !isFileError(failure)) throw failure
+    shell.fail(failure)
+    if (shell.variables.get('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
+  }
+  if (savepoint) endSavepoint(shell, isDone)
+  if (shell.hasTiming) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+  shell.showNotifications()
+  return isDone
+}
+
+function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output): void {
+  const cursor = shell.connection.cursor()
+  try {
+    cursor.execute(sql, null, { text: true })
+  } finally {
+    // What came before a failure is shown before it is told.
+    if (cursor.statusmessage !== null) for (const result of cursor.results()) printResult(shell, result, use, output)
+    cursor.close()
+  }
+}
+
+function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Output): void {
+  const tag = cursor.statusmessage ?? ''
+  if (tag === 'LISTEN') shell.isListening = true
+  if (cursor.description !== null && use.consume !== undefined) return use.consume(cursor)
+  if (cursor.description !== null) {
+    const options: PrintOptions = use.expanded === undefined ? shell.print : { ...shell.print, expanded: use.expanded }
+    shell.show(resultTable(cursor), options, output)
+  }
+  if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
+  if (!shell.variables.isOn('QUIET')) output.write(`${tag}\n`)
+}
+
+/** A result as a table that can be read more than once. */
+export function resultTable(cursor: Cursor): Table {
+  const columns = (cursor.description ?? []).map((column) => ({ name: column.name, typeOid: column.typeCode }))
+  const rowCount = countRows(cursor)
+  const rows: Iterable<Cell[]> = {
+    [Symbol.iterator]() {
+      if (rowCount > 0) cursor.scroll(0, 'absolute')
+      return cursor[Symbol.iterator]() as Iterator<unknown> as Iterator<Cell[]>
+    },
+  }
+  return { columns, rows, rowCount }
+}
+
+/** The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing. */
+function countRows(cursor: Cursor): number {
+  if (cursor.rowcount >= 0) return cursor.rowcount
+  let count = 0
+  while (cursor.fetchmany(1000).length > 0) count = cursor.rownumber ?? count
+  return count
+}
+
+function copyIn(shell: Shell, sql: string, copyData: CopyData): void {
+  const cursor = shell.connection.cursor()
+  const progress = new Progress(shell)
+  cursor.copy(sql, (copy) => {
+    for (const chunk of copyData()) {
+      copy.write(chunk)
+      progress.add(chunk.length)
+    }
+  })
+  progress.end()
+  shell.say(cursor.statusmessage ?? '')
+}
+
+function copyOut(shell: Shell, sql: string, output: Output): void {
+  const cursor = shell.connection.cursor()
+  cursor.copy(sql, (copy) => {
+    for (const chunk of copy) output.writeBytes(chunk)
+  })
+  // Where the data went there is no place for words.
+  if (output !== shell.output) shell.say(cursor.statusmessage ?? '')
+}
+
+function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void): void {
+  if (use.target === undefined) return body(shell.output)
+  const output = Output.open(use.target)
+  try {
+    body(output)
+  } finally {
+    output.close()
+  }
+}
+
+/** With AUTOCOMMIT off a transaction is begun before what may stand in one. */
+function beginWhereWanted(shell: Shell, sql: string): void {
+  const { connection, variables } = shell
+  if (variables.isOn('AUTOCOMMIT') || connection.info.status !== 'idle') return
+  if (/^\s*(?:begin|start|commit|end|rollback|abort|prepare\s+transaction|vacuum|cluster\s*;?$|(?:create|drop)\s+(?:database|tablespace)|alter\s+system|reindex\s+(?:database|system))\b/i.test(sql)) return
+  connection.execute('begin', null, { text: true })
+}
+
+const SAVEPOINT = 'syncpg_statement'
+
+function beginSavepoint(shell: Shell): boolean {
+  const mode = shell.variables.get('ON_ERROR_ROLLBACK')
+  const isWanted = mode === 'on' || (mode === 'interactive' && shell.isInteractive)
+  if (!isWanted || shell.connection.info.status !== 'in-transaction') return false
+  shell.connection.execute(`savepoint ${SAVEPOINT}`, null, { text: true })
+  return true
+}
+
+function endSavepoint(shell: Shell, isDone: boolean): void {
+  const { connection } = shell
+  if (connection.closed || connection.info.status === 'idle') return
+  try {
+    connection.execute(`${isDone ? 'release' : 'rollback to'} ${SAVEPOINT}`, null, { text: true })
+  } catch (failure) {
+    // The statement itself may have ended it: a COMMIT, or a savepoint of its own.
+    if (!(failure instanceof DbError) || failure.sqlstate !== '3B001') throw failure
+  }
+}
+
+function isFileError(failure: unknown): boolean {
+  return failure instanceof Error && 'syscall' in failure
+}
+
+/** `Time: 1.234 ms`, with minutes and hours where it took any. */
+export function timeText(elapsedMs: number): string {
+  if (elapsedMs < 1000) return `Time: ${elapsedMs.toFixed(3)} ms`
+  const seconds = elapsedMs / 1000
+  const minutes = Math.floor(seconds / 60)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const rest = (seconds - minutes * 60).toFixed(3).padStart(6, '0')
+  if (minutes < 60) return `Time: ${elapsedMs.toFixed(3)} ms (${two(minutes)}:${rest})`
+  return `Time: ${elapsedMs.toFixed(3)} ms (${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${rest})`
+}
+
+const PROGRESS_EVERY_MS = 250
+
+/** How much a long load has sent, on a terminal only. */
+class Progress {
+  readonly #shell: Shell
+  readonly #isShown = process.stderr.isTTY === true
+  #units = 0
+  #shownMs = performance.now()
+  #hasShown = false
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+  }
+
+  add(units: number): void {
+    this.#units += units
+    if (!this.#isShown || performance.now() - this.#shownMs < PROGRESS_EVERY_MS) return
+    this.#shownMs = performance.now()
+    this.#hasShown = true
+    this.#shell.tell(`\r${(this.#units / 1e6).toFixed(1)} MB sent `)
+  }
+
+  end(): void {
+    if (this.#hasShown) this.#shell.tell('\r\u001b[K')
+  }
+}

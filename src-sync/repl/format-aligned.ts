@@ -1,0 +1,141 @@
+/** psql's aligned format: columns as wide as their widest value, numbers to the right, lines of a value below each other. */
+import { type Line, linesOf } from './display-width.ts'
+import { type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
+
+interface Rules {
+  readonly horizontal: string
+  readonly vertical: string
+  readonly top: readonly [string, string, string]
+  readonly middle: readonly [string, string, string]
+  readonly bottom: readonly [string, string, string]
+  /** After a line of a value that goes on below. */
+  readonly goesOn: string
+}
+
+const ASCII: Rules = {
+  horizontal: '-',
+  vertical: '|',
+  top: ['+', '+', '+'],
+  middle: ['+', '+', '+'],
+  bottom: ['+', '+', '+'],
+  goesOn: '+',
+}
+
+const UNICODE: Rules = {
+  horizontal: '─',
+  vertical: '│',
+  top: ['┌', '┬', '┐'],
+  middle: ['├', '┼', '┤'],
+  bottom: ['└', '┴', '┘'],
+  goesOn: '↵',
+}
+
+export function rulesOf({ linestyle }: PrintOptions): Rules {
+  return linestyle === 'unicode' ? UNICODE : ASCII
+}
+
+/** The width of each column of a table. */
+export function measure(table: Table, options: PrintOptions): number[] {
+  const headers = table.columns.map(({ name }) => widthOf(linesOf(name)))
+  const widths = options.tuplesOnly ? headers.map(() => 0) : headers
+  const nullWidth = widthOf(linesOf(options.nullText))
+  for (const row of rowsToShow(table, options)) {
+    for (let index = 0; index < row.length; index++) {
+      const value = row[index]!
+      const width = value === null ? nullWidth : widthOf(linesOf(value))
+      if (width > widths[index]!) widths[index] = width
+    }
+  }
+  return widths
+}
+
+/** How wide the lines of such a table are. */
+export function lineWidth(widths: readonly number[], border: 0 | 1 | 2): number {
+  const inner = widths.reduce((sum, width) => sum + width, 0)
+  const gaps = Math.max(0, widths.length - 1)
+  if (border === 0) return inner + gaps
+  if (border === 1) return inner + 3 * gaps + 2
+  return inner + 3 * gaps + 4
+}
+
+export function writeAligned(table: Table, options: PrintOptions, widths: readonly number[], write: Write): void {
+  const { columns } = table
+  const rules = rulesOf(options)
+  const isRight = columns.map(isRightAligned)
+  if (!options.tuplesOnly) {
+    if (table.title !== undefined) write(centred(table.title, lineWidth(widths, options.border)))
+    if (options.border === 2) write(rule(widths, options, 'top'))
+    writeHeader(table, options, widths, write)
+    write(rule(widths, options, 'middle'))
+  }
+  const nullLines = linesOf(options.nullText)
+  for (const row of columns.length === 0 ? [] : rowsToShow(table, options)) {
+    const cells = row.map((value) => (value === null ? nullLines : linesOf(value)))
+    const height = cells.reduce((most, lines) => Math.max(most, lines.length), 1)
+    for (let at = 0; at < height; at++) {
+      let text = options.border === 2 ? rules.vertical : ''
+      for (let index = 0; index < cells.length; index++) {
+        const isLast = index === cells.length - 1
+        const line = cells[index]![at]
+        const goesOn = cells[index]![at + 1] !== undefined
+        const isPadded = !isLast || options.border === 2 || goesOn
+        if (options.border !== 0) text += ' '
+        text += padded(line, widths[index]!, isPadded ? (isRight[index]! ? 'right' : 'left') : isRight[index]! && line !== undefined ? 'right' : 'none')
+        if (goesOn) text += rules.goesOn
+        else if (!isLast || options.border === 2) text += ' '
+        if (options.border === 2 || (options.border === 1 && !isLast)) text += rules.vertical
+      }
+      write(`${text}\n`)
+    }
+  }
+  if (options.border === 2) write(rule(widths, options, 'bottom'))
+  for (const footer of footersOf(table, options)) write(`${footer}\n`)
+  write('\n')
+}
+
+function writeHeader({ columns }: Table, options: PrintOptions, widths: readonly number[], write: Write): void {
+  const rules = rulesOf(options)
+  const cells = columns.map(({ name }) => linesOf(name))
+  const height = cells.reduce((most, lines) => Math.max(most, lines.length), 0)
+  for (let at = 0; at < height; at++) {
+    let text = options.border === 2 ? rules.vertical : ''
+    for (let index = 0; index < cells.length; index++) {
+      const isLast = index === cells.length - 1
+      const line = cells[index]![at]
+      const goesOn = cells[index]![at + 1] !== undefined
+      const spare = widths[index]! - (line?.width ?? 0)
+      if (options.border !== 0) text += ' '
+      text += ' '.repeat(spare >> 1) + (line?.text ?? '') + ' '.repeat((spare + 1) >> 1)
+      if (goesOn) text += rules.goesOn
+      else text += ' '
+      if (options.border === 2 || (options.border === 1 && !isLast)) text += rules.vertical
+    }
+    write(`${text}\n`)
+  }
+  if (height === 0) write(options.border === 2 ? `${rules.vertical}${rules.vertical}\n` : '')
+}
+
+function rule(widths: readonly number[], options: PrintOptions, where: 'top' | 'middle' | 'bottom'): string {
+  const rules = rulesOf(options)
+  const { horizontal } = rules
+  const [left, middle, right] = rules[where]
+  if (options.border === 0) return `${widths.map((width) => horizontal.repeat(width)).join(' ')}\n`
+  const cells = widths.map((width) => horizontal.repeat(width + 2))
+  if (cells.length === 0) cells.push(horizontal.repeat(2))
+  return options.border === 1 ? `${cells.join(middle)}\n` : `${left}${cells.join(middle)}${right}\n`
+}
+
+function padded(line: Line | undefined, width: number, where: 'left' | 'right' | 'none'): string {
+  if (line === undefined) return where === 'none' ? '' : ' '.repeat(width)
+  const space = where === 'none' ? '' : ' '.repeat(width - line.width)
+  return where === 'right' ? space + line.text : line.text + space
+}
+
+function centred(title: string, width: number): string {
+  const lines = linesOf(title)
+  return lines.map((line) => `${' '.repeat(Math.max(0, (width - line.width) >> 1))}${line.text}\n`).join('')
+}
+
+function widthOf(lines: readonly Line[]): number {
+  return lines.length === 1 ? lines[0]!.width : lines.reduce((most, { width }) => Math.max(most, width), 0)
+}

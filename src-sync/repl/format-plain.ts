@@ -1,0 +1,101 @@
+/** Formats for programs: psql's unaligned and CSV, JSON, JSON lines, and Markdown. One pass over the rows each. */
+import { jsonOf, uniqueNames } from './json-value.ts'
+import { type Cell, type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
+
+export function writeUnaligned(table: Table, options: PrintOptions, write: Write): void {
+  const { fieldSeparator, recordSeparator, nullText, tuplesOnly } = options
+  let isFirst = true
+  const record = (text: string): void => {
+    write(isFirst ? text : recordSeparator + text)
+    isFirst = false
+  }
+  if (!tuplesOnly && table.title !== undefined) record(table.title)
+  if (!tuplesOnly) record(table.columns.map(({ name }) => name).join(fieldSeparator))
+  for (const row of rowsToShow(table, options)) record(row.map((value) => value ?? nullText).join(fieldSeparator))
+  for (const footer of footersOf(table, options)) record(footer)
+  if (!isFirst) write(recordSeparator === '\0' ? '\0' : '\n')
+}
+
+export function writeUnalignedExpanded(table: Table, options: PrintOptions, write: Write): void {
+  const { fieldSeparator, recordSeparator, nullText, tuplesOnly } = options
+  let isFirst = true
+  if (!tuplesOnly && table.title !== undefined) {
+    write(table.title)
+    isFirst = false
+  }
+  for (const row of rowsToShow(table, options)) {
+    if (!isFirst) write(recordSeparator + recordSeparator)
+    isFirst = false
+    const lines = row.map((value, index) => `${table.columns[index]!.name}${fieldSeparator}${value ?? nullText}`)
+    write(lines.join(recordSeparator))
+  }
+  if (!tuplesOnly && (table.footers !== undefined || table.rowCount === 0)) {
+    for (const footer of footersOf(table, options)) {
+      write(isFirst ? footer : `${recordSeparator}${footer}`)
+      isFirst = false
+    }
+  }
+  if (!isFirst) write(recordSeparator === '\0' ? '\0' : '\n')
+}
+
+export function writeCsv(table: Table, options: PrintOptions, write: Write): void {
+  const { csvSeparator, nullText } = options
+  const quoted = (value: Cell): string => csvField(value ?? nullText, csvSeparator)
+  if (options.expanded === 'on') {
+    for (const row of rowsToShow(table, options)) {
+      row.forEach((value, index) => {
+        write(`${quoted(table.columns[index]!.name)}${csvSeparator}${quoted(value)}\n`)
+      })
+    }
+    return
+  }
+  if (!options.tuplesOnly) write(`${table.columns.map(({ name }) => quoted(name)).join(csvSeparator)}\n`)
+  for (const row of rowsToShow(table, options)) write(`${row.map(quoted).join(csvSeparator)}\n`)
+}
+
+/** As psql quotes: what holds a separator, a quote or a line end, and `\.`, which would end COPY's data. */
+function csvField(text: string, separator: string): string {
+  const isPlain = !/["\r\n]/.test(text) && !text.includes(separator) && text !== '\\.'
+  return isPlain ? text : `"${text.replaceAll('"', '""')}"`
+}
+
+export function writeJson(table: Table, options: PrintOptions, write: Write): void {
+  const record = recordWriter(table)
+  let isFirst = true
+  for (const row of rowsToShow(table, options)) {
+    write(isFirst ? '[' : ',\n ')
+    isFirst = false
+    write(record(row))
+  }
+  write(isFirst ? '[]\n' : ']\n')
+}
+
+export function writeNdjson(table: Table, options: PrintOptions, write: Write): void {
+  const record = recordWriter(table)
+  for (const row of rowsToShow(table, options)) write(`${record(row)}\n`)
+}
+
+function recordWriter({ columns }: Table): (row: readonly Cell[]) => string {
+  const keys = uniqueNames(columns.map(({ name }) => name)).map((name) => JSON.stringify(name))
+  return (row) => {
+    let text = '{'
+    for (let index = 0; index < row.length; index++) {
+      text += `${index === 0 ? '' : ', '}${keys[index]!}: ${jsonOf(row[index]!, columns[index]!.typeOid)}`
+    }
+    return `${text}}`
+  }
+}
+
+export function writeMarkdown(table: Table, options: PrintOptions, write: Write): void {
+  const { columns } = table
+  const cell = (value: Cell): string => markdownCell(value ?? options.nullText)
+  if (table.title !== undefined && !options.tuplesOnly) write(`${table.title}\n\n`)
+  write(`| ${columns.map(({ name }) => cell(name)).join(' | ')} |\n`)
+  write(`| ${columns.map((column) => (isRightAligned(column) ? '---:' : '---')).join(' | ')} |\n`)
+  for (const row of rowsToShow(table, options)) write(`| ${row.map(cell).join(' | ')} |\n`)
+  if (table.footers !== undefined) for (const footer of footersOf(table, options)) write(`\n${footer}\n`)
+}
+
+function markdownCell(text: string): string {
+  return text.replace(/[\\|<]/g, '\\$&').replace(/\r?\n/g, '<br>')
+}

@@ -1,0 +1,107 @@
+/** Commands that send the query buffer: `\g`, `\gx`, `\gset`, `\gexec`, `\watch`. */
+import type { Cursor } from '../index.ts'
+import type { Call } from './commands.ts'
+import { ShellError } from './complaint.ts'
+import { executeSql, resultTable } from './execute-sql.ts'
+import { setPrint } from './print-settings.ts'
+import type { ResultUse, Shell } from './shell.ts'
+
+interface BufferUse {
+  readonly expanded?: 'on'
+  readonly isSetting?: boolean
+  readonly isExecuting?: boolean
+}
+
+/** The last statement, which a command with nothing before it sends again. */
+const lastStatements = new WeakMap<Shell, string>()
+
+export function lastStatement(shell: Shell): string {
+  return lastStatements.get(shell) ?? ''
+}
+
+export function noteStatement(shell: Shell, sql: string): void {
+  lastStatements.set(shell, sql)
+}
+
+export function runBuffer({ shell, reader, rest, words, copyData }: Call, how: BufferUse): boolean {
+  const sql = takeBuffer(shell, reader)
+  const { options, target } = how.isSetting === true ? { options: [], target: '' } : readTarget(rest)
+  const before = { ...shell.print }
+  try {
+    for (const [name, value] of options) setPrint(shell, name, value)
+    const use: ResultUse = {
+      ...(how.expanded === undefined ? {} : { expanded: how.expanded }),
+      ...(target === '' ? {} : { target }),
+      ...(how.isSetting === true ? { consume: (cursor) => setVariables(shell, cursor, words[0] ?? '') } : {}),
+    }
+    if (how.isExecuting !== true) return executeSql(shell, { sql, copyData, use })
+    const statements: string[] = []
+    const consume = (cursor: Cursor): void => {
+      for (const row of resultTable(cursor).rows) for (const value of row) if (value !== null) statements.push(value)
+    }
+    if (!executeSql(shell, { sql, copyData, use: { consume } })) return false
+    let isDone = true
+    for (const statement of statements) {
+      isDone = executeSql(shell, { sql: statement, copyData })
+      if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
+    }
+    return isDone
+  } finally {
+    Object.assign(shell.print, before)
+  }
+}
+
+function takeBuffer(shell: Shell, reader: Call['reader']): string {
+  const sql = reader.buffer === '' ? (lastStatements.get(shell) ?? '') : reader.buffer
+  reader.setBuffer('')
+  if (sql === '') throw new ShellError('there is no statement to send')
+  noteStatement(shell, sql)
+  return sql
+}
+
+/** `(format=csv title=…) file`, `|command`, or nothing. */
+function readTarget(rest: string): { options: [string, string][]; target: string } {
+  const match = /^\s*(?:\(([^)]*)\))?\s*([^]*?)\s*$/.exec(rest)
+  const options = (match?.[1] ?? '').split(/\s+/).filter((each) => each !== '')
+  return {
+    options: options.map((each) => {
+      const at = each.indexOf('=')
+      return at < 0 ? [each, 'on'] : [each.slice(0, at), each.slice(at + 1).replace(/^'([^]*)'$/, '$1')]
+    }),
+    target: match?.[2] ?? '',
+  }
+}
+
+function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
+  const { columns, rows, rowCount } = resultTable(cursor)
+  if (rowCount === 0) throw new ShellError('no rows returned for \\gset')
+  if (rowCount > 1) throw new ShellError('more than one row returned for \\gset')
+  for (const row of rows) {
+    row.forEach((value, index) => {
+      const name = prefix + columns[index]!.name
+      if (value === null) shell.variables.unset(name)
+      else shell.variables.set(name, value)
+    })
+  }
+}
+
+/** `\watch [seconds]`, or `\watch i=seconds c=times`; until an error, Ctrl-C, or as often as was asked for. */
+export function watchBuffer({ shell, reader, words, copyData }: Call): boolean {
+  const sql = takeBuffer(shell, reader)
+  let seconds = 2
+  let times = Infinity
+  for (const word of words) {
+    const [, name = 'i', value = ''] = /^(?:(i|interval|c|count)=)?(.*)$/.exec(word) ?? []
+    const number = Number(value)
+    if (!Number.isFinite(number) || number < 0) throw new ShellError(`\\watch: incorrect value "${value}"`)
+    if (name.startsWith('c')) times = number
+    else seconds = number
+  }
+  for (let count = 0; count < times; count++) {
+    if (count > 0 && !shell.sleep(seconds * 1000)) break
+    shell.output.write(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
+    if (!executeSql(shell, { sql, copyData })) return false
+    shell.output.flush()
+  }
+  return true
+}

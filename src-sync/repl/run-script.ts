@@ -1,0 +1,135 @@
+/** Runs a script: statement by statement, with what it says to the program in between. */
+import { type CommandContext, runCommand } from './commands.ts'
+import { ShellError } from './complaint.ts'
+import { Conditions } from './conditions.ts'
+import { executeSql } from './execute-sql.ts'
+import { LineSource } from './input.ts'
+import { noteStatement } from './query-commands.ts'
+import { ScriptReader } from './script-reader.ts'
+import { EXIT, type Shell } from './shell.ts'
+
+export interface ScriptInit {
+  /** A path, or `-` for the standard input. */
+  readonly path: string
+  /** How errors name it. */
+  readonly name: string
+}
+
+/** @returns how it ended. @throws the file system's error when it cannot be opened. */
+export function runScript(shell: Shell, { path, name }: ScriptInit): number {
+  const source = new LineSource(path)
+  const before = shell.script
+  try {
+    return new ScriptRun(shell, source, name).run()
+  } finally {
+    shell.script = before
+    source.close()
+  }
+}
+
+class ScriptRun {
+  readonly #shell: Shell
+  readonly #source: LineSource
+  readonly #name: string
+  readonly #reader: ScriptReader
+  readonly #conditions = new Conditions()
+  #hasEnded = false
+
+  constructor(shell: Shell, source: LineSource, name: string) {
+    this.#shell = shell
+    this.#source = source
+    this.#name = name
+    const { variable, standardConformingStrings } = shell
+    this.#reader = new ScriptReader({ variable, standardConformingStrings })
+  }
+
+  run(): number {
+    const shell = this.#shell
+    for (;;) {
+      const item = this.#reader.next()
+      if (item === null) {
+        if (!this.#feed()) break
+        continue
+      }
+      shell.script = { name: this.#name, line: item.line }
+      let isDone = true
+      if (item.kind === 'command') {
+        if (this.#conditions.take(item, shell)) continue
+        isDone = runCommand(item, this.#context())
+      } else if (this.#conditions.isActive) {
+        isDone = this.#execute(item.text)
+      }
+      if (shell.exitStatus !== null) return shell.exitStatus
+      if (shell.connection.closed) return EXIT.lost
+      if (!isDone && (shell.variables.isOn('ON_ERROR_STOP') || shell.lastFailure?.interrupted === true)) return EXIT.script
+    }
+    if (this.#conditions.isOpen) shell.fail(new ShellError('reached EOF without finding closing \\endif(s)'))
+    return EXIT.success
+  }
+
+  #feed(): boolean {
+    if (this.#hasEnded) return false
+    let text: string | null
+    try {
+      text = this.#source.read()
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      throw new ShellError(`${this.#name}: not UTF-8 after line ${this.#reader.line}; convert it, with iconv for example`)
+    }
+    if (text !== null) {
+      // Echoed lines must come before what they give: then one by one.
+      if (this.#shell.variables.get('ECHO') === 'all') {
+        const lineEnd = text.indexOf('\n') + 1 || text.length
+        this.#source.unread(text.slice(lineEnd))
+        text = text.slice(0, lineEnd)
+        this.#shell.output.write(text.endsWith('\n') ? text : `${text}\n`)
+      }
+      this.#reader.feed(text)
+    } else {
+      this.#hasEnded = true
+      this.#reader.end()
+    }
+    return true
+  }
+
+  #execute(sql: string): boolean {
+    const shell = this.#shell
+    const copyData = (): Iterable<string> => this.#copyData()
+    shell.lastFailure = null
+    noteStatement(shell, sql)
+    return executeSql(shell, { sql, copyData })
+  }
+
+  #context(): CommandContext {
+    return {
+      shell: this.#shell,
+      reader: this.#reader,
+      copyData: () => this.#copyData(),
+      include: (path, name) => runScript(this.#shell, { path, name }),
+      folder: this.#name.startsWith('<') ? null : this.#name,
+    }
+  }
+
+  /** The data of a COPY that stands in the script, up to `\.` on a line of its own. */
+  *#copyData(): Generator<string, void, undefined> {
+    let text = this.#reader.takeFollowing()
+    for (;;) {
+      if (text !== '') {
+        const end = /(?:^|\n)\\\.\r?(?:\n|$)/.exec(text)
+        const data = end === null ? text : text.slice(0, end.index + (text[end.index] === '\n' ? 1 : 0))
+        this.#reader.skipLines(data.split('\n').length - 1)
+        if (end !== null) {
+          this.#reader.skipLines(1)
+          this.#source.unread(text.slice(end.index + end[0].length))
+          if (data !== '') yield data
+          return
+        }
+        yield data
+      }
+      const more = this.#source.read()
+      if (more === null) return
+      text = more
+    }
+  }
+}
+

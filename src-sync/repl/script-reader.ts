@@ -1,0 +1,309 @@
+/**
+ * Cuts a script as psql does: into statements ended by `;` outside quotes, parentheses and SQL-standard bodies, and into
+ * backslash commands; puts variables in on the way. Text comes in by whole lines, so that the same reader serves files,
+ * pipes and a prompt. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
+ */
+import { SQL_TOKEN, SqlLexer, quoteIdentifier, quoteLiteral } from '../index.ts'
+import { endOfCommand, isWholeLine } from './command-text.ts'
+
+export type ScriptItem =
+  | { readonly kind: 'statement'; readonly text: string; readonly line: number }
+  | { readonly kind: 'command'; readonly name: string; readonly rest: string; readonly line: number }
+
+export interface ReaderOptions {
+  /** A variable's value, undefined where it is not set. */
+  readonly variable: (name: string) => string | undefined
+  readonly standardConformingStrings: () => boolean
+  /** The number of the first line. */
+  readonly line?: number
+}
+
+const DASH = 0x2d
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const OPEN = 0x28
+const CLOSE = 0x29
+
+const VARIABLE = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/uy
+/** What decides whether a statement has a body of statements. */
+const BODY_WORDS = /^(?:create|function|procedure|or|replace)$/i
+const BODY_HEAD = /^c(?:[fp]|or[fp])/
+
+export class ScriptReader {
+  readonly #options: ReaderOptions
+  #text = ''
+  /** Where the current statement goes on in `#text`. */
+  #start = 0
+  /** Where reading goes on. */
+  #at = 0
+  /** What of the statement lies before a backslash command. */
+  #before = ''
+  #parentheses = 0
+  #bodies = 0
+  #words = ''
+  #wordCount = 0
+  #line: number
+  #lineOf = 0
+  #statementLine = 0
+  #isEnded = false
+  /** What is open at the end of the text: a quote, a comment, a parenthesis; empty between statements. */
+  open = ''
+  /** What ends the token that is open, to look for before everything is read again. */
+  #awaited: string | null = null
+
+  constructor(options: ReaderOptions) {
+    this.#options = options
+    this.#line = options.line ?? 1
+  }
+
+  /** Adds whole lines. */
+  feed(text: string): void {
+    this.#lineAt(this.#start)
+    const added = this.#text.length - this.#start
+    this.#text = this.#text.slice(this.#start) + text
+    this.#at -= this.#start
+    this.#lineOf -= this.#start
+    this.#start = 0
+    // A long literal is read again only when what ends it may have come.
+    if (this.#awaited !== null && !this.#text.includes(this.#awaited, Math.max(0, added - 1))) return
+    this.#awaited = null
+  }
+
+  /** No more text comes: what is left is a statement. */
+  end(): void {
+    this.#isEnded = true
+    this.#awaited = null
+  }
+
+  /** The statement as far as it has been read: what `\g` sends. */
+  get buffer(): string {
+    return (this.#before + this.#text.slice(this.#start, this.#at)).trim()
+  }
+
+  /** Replaces the statement as far as it has been read. */
+  setBuffer(text: string): void {
+    this.#reset()
+    this.#before = text
+    this.open = text === '' ? '' : '-'
+  }
+
+  /** The number of the current line. */
+  get line(): number {
+    return this.#lineAt(this.#at)
+  }
+
+  /** Takes the text after the current line, unread: the data of a COPY. What is left of the line stays. */
+  takeFollowing(): string {
+    const lineEnd = this.#text.indexOf('\n', this.#at)
+    if (lineEnd < 0) return ''
+    const following = this.#text.slice(lineEnd + 1)
+    this.#text = this.#text.slice(0, lineEnd + 1)
+    return following
+  }
+
+  /** Counts lines that were read elsewhere. */
+  skipLines(count: number): void {
+    this.#lineAt(this.#text.length)
+    this.#line += count
+  }
+
+  /** The next item, null when more text is needed, or there is none. */
+  next(): ScriptItem | null {
+    if (this.#awaited !== null) return null
+    const lexer = this.#lexer(this.#at)
+    return this.#scan(lexer)
+  }
+
+  #scan(first: SqlLexer): ScriptItem | null {
+    let lexer = first
+    let continuable = -1
+    for (;;) {
+      const token = lexer.next()
+      const { start, end, code } = lexer
+      switch (token) {
+        case SQL_TOKEN.END:
+          return this.#atEnd(continuable)
+        case SQL_TOKEN.SPACE:
+        case SQL_TOKEN.COMMENT:
+          if (token !== SQL_TOKEN.COMMENT || code === DASH) break
+          this.#begin(start)
+          if (!lexer.isTerminated && !this.#isEnded) return this.#awaitEnd(lexer)
+          break
+        case SQL_TOKEN.SEMICOLON:
+          if (this.#parentheses > 0 || this.#bodies > 0) break
+          return this.#statement(end, end)
+        case SQL_TOKEN.STRING:
+        case SQL_TOKEN.QUOTED_IDENTIFIER:
+        case SQL_TOKEN.DOLLAR_STRING:
+          this.#begin(start)
+          if (!lexer.isTerminated && !this.#isEnded) return this.#awaitEnd(lexer)
+          continuable = token === SQL_TOKEN.STRING ? start : -1
+          this.#at = end
+          continue
+        case SQL_TOKEN.IDENTIFIER:
+          this.#begin(start)
+          this.#word(this.#text.slice(start, end))
+          break
+        default:
+          if (code === BACKSLASH) {
+            const escaped = this.#text[start + 1]
+            if (escaped === ';' || escaped === ':') {
+              this.#replace(start, end, '')
+              lexer = this.#lexer(start + 1)
+              this.#at = start + 1
+              continue
+            }
+            this.#at = start
+            return this.#command(start)
+          }
+          this.#begin(start)
+          if (code === OPEN) this.#parentheses += 1
+          else if (code === CLOSE && this.#parentheses > 0) this.#parentheses -= 1
+          else if (code === COLON && token === SQL_TOKEN.OTHER) {
+            const after = this.#variable(start)
+            if (after !== null) {
+              lexer = this.#lexer(after)
+              this.#at = after
+              continue
+            }
+          }
+      }
+      if (token !== SQL_TOKEN.SPACE && token !== SQL_TOKEN.COMMENT) continuable = -1
+      this.#at = end
+    }
+  }
+
+  #lexer(at: number): SqlLexer {
+    const lexer = new SqlLexer(this.#text, this.#options.standardConformingStrings())
+    lexer.end = at
+    return lexer
+  }
+
+  #begin(start: number): void {
+    if (this.#statementLine === 0) this.#statementLine = this.#lineAt(start)
+  }
+
+  #atEnd(continuable: number): ScriptItem | null {
+    const { length } = this.#text
+    if (this.#isEnded) {
+      if (this.buffer === '' || this.#statementLine === 0) return null
+      return this.#statement(length, length)
+    }
+    // A string may go on with its next part on a line to come.
+    if (continuable >= 0) this.#at = continuable
+    this.open = this.#statementLine === 0 ? '' : this.#parentheses > 0 ? '(' : '-'
+    return null
+  }
+
+  #awaitEnd(lexer: SqlLexer): null {
+    const { start } = lexer
+    this.#at = start
+    const opening = this.#text.slice(start, start + 66)
+    const dollar = /^\$[^$]*\$/.exec(opening)?.[0]
+    if (opening.startsWith('/*')) this.#awaited = '*/'
+    else if (dollar !== undefined) this.#awaited = dollar.slice(0, -1)
+    else this.#awaited = /^[^'"]*"/.test(opening) ? '"' : "'"
+    this.open = opening.startsWith('/*') ? '*' : dollar === undefined ? this.#awaited : '$'
+    return null
+  }
+
+  #statement(textEnd: number, end: number): ScriptItem {
+    const raw = this.#before + this.#text.slice(this.#start, textEnd)
+    const line = this.#statementLine === 0 ? this.#lineAt(textEnd) : this.#statementLine
+    const text = raw.trim()
+    this.#reset()
+    this.#start = end
+    this.#at = end
+    return { kind: 'statement', text: this.#withoutLeadingLines(text), line }
+  }
+
+  /** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
+  #withoutLeadingLines(text: string): string {
+    return text.replace(/^(?:--[^\n]*\n\s*)+/, '')
+  }
+
+  #reset(): void {
+    this.#before = ''
+    this.#parentheses = 0
+    this.#bodies = 0
+    this.#words = ''
+    this.#wordCount = 0
+    this.#statementLine = 0
+    this.#start = this.#at
+    this.open = ''
+  }
+
+  #command(start: number): ScriptItem | null {
+    const lineEnd = this.#text.indexOf('\n', start)
+    if (lineEnd < 0 && !this.#isEnded) return null
+    const lineText = this.#text.slice(start + 1, lineEnd < 0 ? this.#text.length : lineEnd).replace(/\r$/, '')
+    const line = this.#lineAt(start)
+    if (lineText.startsWith('\\')) {
+      this.#cut(start, start + 2)
+      return this.next()
+    }
+    const name = /^(?:[!?]|[^\s\\|!]+)/.exec(lineText)?.[0] ?? ''
+    const rest = lineText.slice(name.length)
+    const length = isWholeLine(name) ? rest.length : endOfCommand(rest)
+    this.#cut(start, start + 1 + name.length + length)
+    return { kind: 'command', name, rest: rest.slice(0, length), line }
+  }
+
+  /** Takes a piece out of the statement. */
+  #cut(start: number, end: number): void {
+    this.#before += this.#text.slice(this.#start, start)
+    this.#lineAt(start)
+    this.#start = end
+    this.#at = end
+  }
+
+  /** @returns where to read on, null when there is no variable. */
+  #variable(start: number): number | null {
+    VARIABLE.lastIndex = start
+    const match = VARIABLE.exec(this.#text)
+    if (match === null) return null
+    const [whole, plain, literal, identifier, test] = match
+    const value = this.#options.variable(plain ?? literal ?? identifier ?? test ?? '')
+    if (test !== undefined) return this.#replace(start, start + whole.length, value === undefined ? 'FALSE' : 'TRUE')
+    if (value === undefined) return plain === undefined ? start + whole.length : null
+    if (plain !== undefined) {
+      // It is read as if it stood there; its own colons are left alone only where they name nothing.
+      this.#replace(start, start + whole.length, value)
+      return value.includes(`:${plain}`) ? start + value.length : start
+    }
+    const quoted = literal === undefined ? quoteIdentifier(value) : quoteLiteral(value)
+    return this.#replace(start, start + whole.length, quoted)
+  }
+
+  #replace(start: number, end: number, value: string): number {
+    this.#lineAt(start)
+    this.#text = this.#text.slice(0, start) + value + this.#text.slice(end)
+    this.#line -= countLines(value)
+    return start + value.length
+  }
+
+  #word(word: string): void {
+    if (this.#parentheses === 0 && BODY_HEAD.test(this.#words)) {
+      const lower = word.toLowerCase()
+      if (lower === 'begin') this.#bodies += 1
+      else if (lower === 'case' && this.#bodies > 0) this.#bodies += 1
+      else if (lower === 'end' && this.#bodies > 0) this.#bodies -= 1
+    }
+    if (this.#wordCount < 4 && BODY_WORDS.test(word)) this.#words += word[0]!.toLowerCase()
+    this.#wordCount += 1
+  }
+
+  #lineAt(position: number): number {
+    if (position > this.#lineOf) {
+      this.#line += countLines(this.#text, this.#lineOf, position)
+      this.#lineOf = position
+    }
+    return this.#line
+  }
+}
+
+function countLines(text: string, start = 0, end = text.length): number {
+  let count = 0
+  for (let at = text.indexOf('\n', start); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) count += 1
+  return count
+}

@@ -1,0 +1,170 @@
+/**
+ * What all of the command line shares: the connection, the variables, how tables are printed and where they go. Batches
+ * and the prompt are two ways to drive it.
+ */
+import { type Connection, type ConnectOptions, type Cursor, DbError, type Warning, connect } from '../index.ts'
+import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
+import { Output, complain } from './output.ts'
+import { printTable } from './print-table.ts'
+import { type PrintOptions, type Table, defaultPrintOptions } from './table.ts'
+import { Variables } from './variables.ts'
+
+/** How a program ends: psql's codes. */
+export const EXIT = { success: 0, failure: 1, lost: 2, script: 3 } as const
+
+export interface ShellInit {
+  readonly dsn: string | undefined
+  readonly options: ConnectOptions
+  readonly isInteractive: boolean
+}
+
+/** How the next result alone is printed, or what becomes of it. */
+export interface ResultUse {
+  readonly expanded?: 'on'
+  readonly target?: string
+  /** Takes the result instead of a printer. */
+  readonly consume?: (cursor: Cursor) => void
+}
+
+export class Shell {
+  readonly variables = new Variables()
+  readonly print: PrintOptions = defaultPrintOptions()
+  readonly isInteractive: boolean
+  readonly standard = Output.standard()
+  output: Output = this.standard
+  hasTiming = false
+  usesPager = true
+  /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
+  sleep: (milliseconds: number) => boolean = sleepPlainly
+  /** Prints to the standard output through a pager where it is a terminal. */
+  page: ((print: (write: (text: string) => void) => void) => void) | null = null
+  lastFailure: DbError | null = null
+  /** The script that runs, and the line where its current statement begins; null at the prompt. */
+  script: { readonly name: string; line: number } | null = null
+  /** Whether somebody listens, so that notifications are looked for. */
+  isListening = false
+  /** Set by `\q`, and by what ends everything. */
+  exitStatus: number | null = null
+  /** Set by `\restrict`: only `\unrestrict` with this key is obeyed. */
+  restrictKey: string | null = null
+  dsn: string | undefined
+  options: ConnectOptions
+  #connection: Connection
+
+  /** @throws what `connect` throws. */
+  constructor(init: ShellInit) {
+    this.dsn = init.dsn
+    this.options = init.options
+    this.isInteractive = init.isInteractive
+    this.#connection = this.#open()
+    this.#describeConnection()
+  }
+
+  get connection(): Connection {
+    return this.#connection
+  }
+
+  /** Connects anew; the old connection is closed when the new one stands. */
+  reconnect(dsn: string | undefined, options: ConnectOptions): void {
+    const before = { dsn: this.dsn, options: this.options, connection: this.#connection }
+    this.dsn = dsn
+    this.options = options
+    try {
+      this.#connection = this.#open()
+    } catch (error) {
+      this.dsn = before.dsn
+      this.options = before.options
+      throw error
+    }
+    before.connection[Symbol.dispose]()
+    this.isListening = false
+    this.#describeConnection()
+  }
+
+  readonly variable = (name: string): string | undefined => this.variables.get(name)
+
+  readonly standardConformingStrings = (): boolean =>
+    this.#connection.info.parameter('standard_conforming_strings') !== 'off'
+
+  /** Tells on the standard error output, after what has been printed. */
+  tell(text: string): void {
+    this.standard.flush()
+    complain(text)
+  }
+
+  /** Tells where in a script it is, first. */
+  tellPlaced(text: string): void {
+    const { place } = this.#manner()
+    this.tell(place === null ? text : `syncpg:${place}: ${text}`)
+  }
+
+  fail(failure: unknown): void {
+    if (failure instanceof DbError && failure.sqlstate !== null) this.lastFailure = failure
+    // The server says where in the statement, the script where the statement is.
+    const offset = failure instanceof DbError ? (failure.line ?? 1) - 1 : 0
+    this.tell(describeFailure(failure, { ...this.#manner(offset), hasSqlstate: this.isInteractive }))
+  }
+
+  /** Prints a table where tables go now. */
+  show(table: Table, options: PrintOptions = this.print, output: Output = this.output): void {
+    if (output.isStandard && this.page !== null) this.page((write) => printTable(table, options, write))
+    else printTable(table, options, output.write)
+  }
+
+  /** Says something that is no result, unless it shall be quiet. */
+  say(text: string): void {
+    if (!this.variables.isOn('QUIET')) this.output.write(`${text}\n`)
+  }
+
+  /** Prints what other sessions have said. */
+  showNotifications(): void {
+    if (!this.isListening || this.#connection.closed) return
+    for (const { channel, payload, pid } of this.#connection.poll()) {
+      const withPayload = payload === '' ? '' : ` with payload "${payload}"`
+      this.output.write(
+        `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`,
+      )
+    }
+  }
+
+  close(): void {
+    if (this.output !== this.standard) this.output.close()
+    this.standard.flush()
+    this.#connection[Symbol.dispose]()
+  }
+
+  #open(): Connection {
+    const isNamed = process.env['PGAPPNAME'] !== undefined || /application_name/.test(this.dsn ?? '')
+    const options = { ...(isNamed ? {} : { applicationName: 'syncpg' }), ...this.options, autocommit: true }
+    const connection = this.dsn === undefined ? connect(options) : connect(this.dsn, options)
+    connection.addNoticeListener((notice) => this.#notice(notice))
+    return connection
+  }
+
+  #notice(notice: Warning): void {
+    this.tell(describeMessage(notice, this.#manner()))
+  }
+
+  #manner(offset = 0): { verbosity: Verbosity; showContext: 'never' | 'errors' | 'always'; place: string | null } {
+    const verbosity = this.variables.get('VERBOSITY') as Verbosity
+    const showContext = this.variables.get('SHOW_CONTEXT') as 'never' | 'errors' | 'always'
+    const place = this.script === null ? null : `${this.script.name}:${this.script.line + offset}`
+    return { verbosity, showContext, place }
+  }
+
+  #describeConnection(): void {
+    const { user, database, host, port, serverVersion } = this.#connection.info
+    this.variables.set('USER', user)
+    this.variables.set('DBNAME', database)
+    this.variables.set('HOST', host ?? '')
+    this.variables.set('PORT', port === null ? '' : String(port))
+    this.variables.set('SERVER_VERSION_NAME', serverVersion)
+  }
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
+function sleepPlainly(milliseconds: number): boolean {
+  Atomics.wait(pause, 0, 0, milliseconds)
+  return true
+}
