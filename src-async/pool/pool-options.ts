@@ -2,16 +2,15 @@
  * What `createPool` takes, checked: the pool's own options here, those of each connection by `options/`. A pool's
  * numbers have defaults that adapt to each other, so that no one option contradicts a default.
  */
+import type { ConnectOptions } from '../connect.ts'
 import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
-import { checkOptions, type ConnectOptions as CoreOptions } from '../options/connect-options.ts'
-import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../values/value-options.ts'
+import { checkOptions } from '../options/connect-options.ts'
 import { resolveOptions } from '../options/options.ts'
+import { connectionValues, VALUE_OPTION_KEYS } from '../values/value-options.ts'
 
 /** What the pool was doing by itself when something failed. */
 export type PoolActivity = 'connect' | 'health check' | 'reset'
-
-type ConnectOptions = CoreOptions & ValueOptions
 
 /** Functions of the program the pool calls. */
 export interface PoolHooks {

@@ -7,6 +7,7 @@ import type { Connection, CopyRecordsOptions } from '../connection.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'
+import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
 import type { Sql } from '../values/sql-template.ts'
 import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
@@ -138,17 +139,29 @@ export class Pool {
   }
 
   /** As the method of a connection, on any. */
-  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]> {
-    return this.#once((connection) => connection.fetch<T>(sql, values, options), this.fetch)
+  async fetch<T>(
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<T[]>
+  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetch(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown[]> {
+    return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
   /** As the method of a connection, on any. */
+  async fetchrow<T>(
+    sql: string | Sql,
+    values: readonly unknown[] | undefined,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<T | null>
   async fetchrow<T = Row>(
     sql: string | Sql,
     values?: readonly unknown[],
     options?: FetchOptions,
-  ): Promise<RowOf<T> | null> {
-    return this.#once((connection) => connection.fetchrow<T>(sql, values, options), this.fetchrow)
+  ): Promise<RowOf<T> | null>
+  async fetchrow(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown> {
+    return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
   /** As the method of a connection, on any. */

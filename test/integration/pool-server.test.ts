@@ -64,6 +64,15 @@ describe('traffic', () => {
     await pool.close()
   })
 
+  test('codecs and forms of rows given to the pool are those of each connection', async () => {
+    const pool = await open({ maxSize: 2, types: { int8: 'number' } })
+    const all = await Promise.all([pool.acquire(), pool.acquire()])
+    expect(await Promise.all(all.map((con) => con.fetchval('select 1::int8')))).toEqual([1, 1])
+    await Promise.all(all.map((con) => pool.release(con)))
+    expect(await pool.fetch('select 1 as a', [], { rowFactory: 'array' })).toEqual([[1]])
+    await pool.close()
+  })
+
   test('a pool closed in the midst of it leaves no session on the server', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 5 }, server.dsn({ database }))

@@ -48,6 +48,7 @@ test.each<[object, string]>([
   [{ trackLeases: 1 }, 'option trackLeases: expected true or false'],
   [{ init: 'select 1' }, 'option init: expected a function, found string'],
   [{ maxsize: 5 }, 'did you mean maxSize?'],
+  [{ types: { int8: 'nummer' } }, 'nummer'],
   [{ port: 'x', prot: 1 }, 'unknown option "prot"'],
 ])('createPool(%j) is refused before anything is opened', async (options, words) => {
   const connect = (): never => {
@@ -59,9 +60,9 @@ test.each<[object, string]>([
 })
 
 test('connections get all options but the pool’s own', () => {
-  const given = { maxSize: 3, init: () => {}, user: 'u', timeout: 5 }
+  const given = { maxSize: 3, init: () => {}, user: 'u', timeout: 5, types: { int8: 'number' as const } }
   const { dsn, options } = readConnectArguments('postgres://h/d', given, false)
-  expect([dsn, options]).toEqual(['postgres://h/d', { user: 'u', timeout: 5 }])
+  expect([dsn, options]).toEqual(['postgres://h/d', { user: 'u', timeout: 5, types: { int8: 'number' } }])
 })
 
 test('a DSN nothing could be opened with is refused even where no connection is to be opened at first', async () => {
