@@ -116,8 +116,8 @@ for (const line of BUILT_IN_TYPES.trim().split('\n')) {
 }
 codecs.set(ANYARRAY_OID, anyArray)
 codecs.set(ANYCOMPATIBLEARRAY_OID, anyArray)
-codecs.set(INT2VECTOR_OID, vectorCodec('int2vector', arrayCodec(int2, INT2_OID), int2, INT2_OID))
-codecs.set(OIDVECTOR_OID, vectorCodec('oidvector', arrayCodec(oid, OID_OID), oid, OID_OID))
+codecs.set(INT2VECTOR_OID, vectorCodec('int2vector', arrayCodec(int2, INT2_OID), int2))
+codecs.set(OIDVECTOR_OID, vectorCodec('oidvector', arrayCodec(oid, OID_OID), oid))
 for (const { rangeOid, subtypeOid, multirangeOid } of BUILT_IN_RANGES) {
   const subtype = codecs.get(subtypeOid)
   if (subtype === undefined) continue

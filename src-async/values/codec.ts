@@ -10,8 +10,13 @@ export interface Codec<T = unknown> {
   readonly name: string
   /** 1 binary, 0 text: the format asked for in Bind, for parameters and for results. */
   readonly format: 0 | 1
-  /** True when a JavaScript array is one value of the type (json): an array of the type then has one dimension. */
+  /**
+   * True when a JavaScript array is one value of the type (json, a domain over an array): an array of the type then has
+   * one dimension.
+   */
   readonly takesArrays?: true
+  /** True for array types. */
+  readonly isList?: true
   /** True when the value is exactly the server's text, whatever the format. */
   readonly isText?: true
   /**

@@ -18,7 +18,7 @@ export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Code
   if (elementOid !== 0) return arrayCodec(codecFor(elementOid), elementOid, record.delimiter)
   switch (kind) {
     case 'd':
-      return { ...codecFor(record.baseOid), name }
+      return domainCodec(name, codecFor(record.baseOid))
     case 'e':
       return enumCodec(name)
     case 'r':
@@ -36,6 +36,11 @@ export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Code
     default:
       return baseCodec(name, record.sends)
   }
+}
+
+/** A domain's values are its base type's; one over an array is a single value all the same. */
+function domainCodec(name: string, base: Codec): Codec {
+  return base.isList === true ? { ...base, name, takesArrays: true } : { ...base, name }
 }
 
 /** A base type of somebody's: its text, which for some is its binary form as well. */

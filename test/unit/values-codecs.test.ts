@@ -70,6 +70,8 @@ describe('what a server sends', () => {
       'regtype',
       'regclass',
       'regproc',
+      'int2vector',
+      'oidvector',
     ])
   })
 })

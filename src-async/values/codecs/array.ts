@@ -22,6 +22,7 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
     return {
       name,
       format: 0,
+      isList: true,
       encode(out, value) {
         out.utf8(encodeText(value))
       },
@@ -38,6 +39,7 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
   return {
     name,
     format: 1,
+    isList: true,
     encode(out, value) {
       encodeArray(out, value, element, elementOid)
     },

@@ -5,6 +5,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { parseArrayText } from '../array-text.ts'
+import { literalText } from '../literal-text.ts'
 import { text, textFormatCodec } from './text.ts'
 import type { Codec } from '../codec.ts'
 
@@ -69,31 +70,27 @@ export const tid: Codec<string> = {
   },
 }
 
-/** `int2vector` and `oidvector`: arrays that begin at 0 and whose text form has blanks and no braces. */
-export function vectorCodec(
-  name: string,
-  array: Codec<unknown[]>,
-  element: Codec,
-  elementOid: number,
-): Codec<unknown[]> {
+/**
+ * `int2vector` and `oidvector`: arrays whose text form has blanks and no braces. They travel as text, because an empty one
+ * has no binary form that the server would take.
+ */
+export function vectorCodec(name: string, array: Codec<unknown[]>, element: Codec): Codec<unknown[]> {
+  const decodeText = (text: string): unknown[] => {
+    if (text === '') return []
+    if (!/^-?\d+( -?\d+)*$/.test(text)) throw unreadable(name, text)
+    return text.split(' ').map((word) => element.decodeText(word))
+  }
   return {
     name,
-    format: 1,
+    format: 0,
+    takesArrays: true,
     encode(out, value) {
       if (!Array.isArray(value)) throw expected('an array', name, value)
-      out.int32(1).int32(0).uint32(elementOid).int32(value.length).int32(0)
-      for (const item of value as unknown[]) {
-        const lengthAt = out.reserveInt32()
-        element.encode(out, item)
-        out.patchLength(lengthAt)
-      }
+      out.utf8(value.map((item) => literalText(element, item)).join(' '))
     },
-    decode: array.decode,
-    decodeText(text) {
-      if (text === '') return []
-      if (!/^-?\d+( -?\d+)*$/.test(text)) throw unreadable(name, text)
-      return text.split(' ').map((word) => element.decodeText(word))
-    },
+    decode: (input, length) => decodeText(input.utf8(length)),
+    decodeText,
+    decodeBinary: (input, length) => array.decode(input, length),
   }
 }
 

@@ -1,0 +1,3 @@
+import { sixWays } from './six-ways.ts'
+
+sixWays('async', 18)

@@ -1,0 +1,3 @@
+import { sixWays } from './six-ways.ts'
+
+sixWays('blocking', 18)

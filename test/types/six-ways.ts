@@ -1,0 +1,129 @@
+/**
+ * The six ways of a value: read and written, in binary and as text, in an array, as NULL. The server is the oracle: what
+ * it prints for its own literal, it must print for the value that came and went.
+ */
+import { connect as connectAsync } from 'syncpg/async'
+import * as db from 'syncpg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import type { PostgresMajor } from '../support/postgres-binaries.ts'
+import { askServer, serverOfMajor } from '../support/shared-server.ts'
+import { TYPES_SQL, type TypeRow, VALUE_TABLE } from './value-table.ts'
+
+type Maybe<T> = T | Promise<T>
+
+/** One face, as far as this is concerned. */
+interface Face {
+  rows(sql: string, values?: readonly unknown[]): Maybe<unknown[][]>
+  run(sql: string): Maybe<unknown>
+  close(): Maybe<void>
+}
+
+async function openFace(face: 'async' | 'blocking', dsn: string): Promise<Face> {
+  if (face === 'async') {
+    const con = await connectAsync(dsn)
+    const array = { rowFactory: 'array' } as const
+    return {
+      rows: (sql, values) => con.fetch<unknown[]>(sql, values, array),
+      run: (sql) => con.execute(sql),
+      close: () => con.close(),
+    }
+  }
+  const con = db.connect(dsn, { autocommit: true, rowFactory: 'array' })
+  return {
+    rows: (sql, values) => con.execute<unknown[]>(sql, values).fetchall(),
+    run: (sql) => con.execute(sql),
+    close: () => con.close(),
+  }
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** Rows are compared by their columns, whatever class they are of. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain)
+  if (value instanceof db.Record) {
+    return Object.fromEntries([...db.Record.entries(value)].map(([name, item]) => [name, plain(item)]))
+  }
+  return value
+}
+
+/** Declares the tests of a face against a version. */
+export function sixWays(face: 'async' | 'blocking', major: PostgresMajor): void {
+  const database = `types_${face}_${major}_${process.pid}`
+  let driver: Face
+
+  describe(`${face}, PostgreSQL ${major}`, () => {
+    beforeAll(async () => {
+      const server = await serverOfMajor(major)
+      await askServer(server, `create database ${database}`)
+      await askServer(server, TYPES_SQL, [], database)
+      driver = await openFace(face, server.dsn({ database }))
+      await driver.rows("select set_config('timezone', 'UTC', false), set_config('lc_monetary', 'C', false)")
+    })
+    afterAll(async () => {
+      await driver.close()
+      await askServer(await serverOfMajor(major), `drop database ${database} with (force)`)
+    })
+
+    const rows = VALUE_TABLE.filter(({ since = 0 }) => major >= since)
+    describe.each(
+      rows.map((row) => [`${row.type}${row.since === undefined ? '' : ` since ${row.since}`}`, row] as const),
+    )('%s', (_name, row) => waysOf(() => driver, row, face))
+  })
+}
+
+function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void {
+  const values = samples.map(([, value]) => value)
+  const literals = samples.map(([text]) => `${quote(text)}::${type}`)
+  /** What the server prints for its own literals. */
+  const printed = async (): Promise<unknown[]> =>
+    (await db().rows(`select ${literals.map((l) => `${l}::text`).join(', ')}`))[0]!
+  const holder = `six_${type.replaceAll(/\W/g, '_')}`
+
+  test('is read in binary', async () => {
+    const [row] = await db().rows(`select ${literals.join(', ')}`)
+    expect(plain(row)).toEqual(values)
+  })
+
+  test('is read as text, within a composite that travels so', async () => {
+    await db().run(`drop type if exists ${holder}; create type ${holder} as (t tsvector, v ${type})`)
+    const [row] = await db().rows(`select ${literals.map((l) => `row('x', ${l})::${holder}`).join(', ')}`)
+    expect(plain(row)).toEqual(values.map((v) => ({ t: "'x'", v })))
+  })
+
+  test.runIf(face === 'blocking')('is read as text, of several statements', async () => {
+    expect(plain((await db().rows(`select ${literals.join(', ')}; select 1`))[0])).toEqual(values)
+  })
+
+  test('is written in binary', async () => {
+    const markers = values.map((_, i) => `$${i + 1}::${type}::text`)
+    expect((await db().rows(`select ${markers.join(', ')}`, values))[0]).toEqual(await printed())
+  })
+
+  test('is written as text, within a composite that travels so', async () => {
+    await db().run(`drop type if exists ${holder}; create type ${holder} as (t tsvector, v ${type})`)
+    const markers = values.map((_, i) => `(($${i + 1}::${holder}).v)::text`)
+    expect(
+      (
+        await db().rows(
+          `select ${markers.join(', ')}`,
+          values.map((v) => ({ v })),
+        )
+      )[0],
+    ).toEqual(await printed())
+  })
+
+  test('is read and written in an array', async () => {
+    const array = `array[${literals.join(', ')}, null]::${type}[]`
+    const [row] = await db().rows(`select ${array}, ${array}::text`)
+    expect(plain(row![0])).toEqual([...values, null])
+    expect(await db().rows(`select $1::${type}[]::text`, [[...values, null]])).toEqual([[row![1]]])
+  })
+
+  test('is NULL both ways', async () => {
+    expect(await db().rows(`select null::${type}, $1::${type} is null, $1::${type}`, [null])).toEqual([
+      [null, true, null],
+    ])
+  })
+}
