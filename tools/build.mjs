@@ -31,17 +31,14 @@ try {
     entryPoints: { index: 'src-sync/index.ts', async: 'src-async/index.ts', worker: 'worker/entry.ts' },
     chunkNames: 'shared-[hash]',
   })
-  // The command line is a user of the door: it loads the built one, which stays a file of its own.
+  // The command line and the shape of SQLite are users of the door: they load the built one, which stays a file of its own.
   const door = {
     name: 'door',
     setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
   }
-  await build({
-    ...common,
-    entryPoints: { cli: 'src-sync/repl/cli.ts' },
-    chunkNames: 'cli-[hash]',
-    plugins: [door],
-  })
+  for (const entryPoints of [{ cli: 'src-sync/repl/cli.ts' }, { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }]) {
+    await build({ ...common, entryPoints, chunkNames: 'user-[hash]', plugins: [door] })
+  }
   chmodSync(`${fresh}/cli.js`, 0o755)
   try {
     renameSync('dist', stale)

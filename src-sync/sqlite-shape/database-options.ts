@@ -1,0 +1,102 @@
+/** What `new DatabaseSync` takes: node:sqlite's options, as far as they mean something here, and the connection's own. */
+import { type ConnectOptions, type IsolationLevel, ProgrammingError } from '../index.ts'
+import { SQLITE_TYPES } from './values.ts'
+
+export interface DatabaseSyncOptions {
+  /** False: not before `open()` is called. */
+  readonly open?: boolean
+  /** Refuse everything that writes. */
+  readonly readOnly?: boolean
+  /** Integers as bigint in every statement; see `StatementSync.setReadBigInts`. */
+  readonly readBigInts?: boolean
+  readonly returnArrays?: boolean
+  readonly allowBareNamedParameters?: boolean
+  readonly allowUnknownNamedParameters?: boolean
+  /** Milliseconds to wait for a lock, 0 for ever; the server's own setting unless given. */
+  readonly timeout?: number
+  /** Of transactions; `serializable` at first, because SQLite's are. */
+  readonly isolationLevel?: IsolationLevel
+  /** A savepoint around each statement in a transaction, so that an error that is caught does not end it. */
+  readonly statementSavepoints?: boolean
+  /** What `connect` of syncpg takes: TLS, password, server settings … */
+  readonly connection?: Omit<ConnectOptions, 'autocommit' | 'paramstyle' | 'rowFactory' | 'recordClass' | 'duplicates'>
+  /** Foreign keys are always enforced: true, or nothing. */
+  readonly enableForeignKeyConstraints?: true
+}
+
+const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 'string' | 'object'>> = {
+  open: 'boolean',
+  readOnly: 'boolean',
+  readBigInts: 'boolean',
+  returnArrays: 'boolean',
+  allowBareNamedParameters: 'boolean',
+  allowUnknownNamedParameters: 'boolean',
+  timeout: 'number',
+  isolationLevel: 'string',
+  statementSavepoints: 'boolean',
+  connection: 'object',
+  enableForeignKeyConstraints: 'boolean',
+}
+const LEVELS: readonly IsolationLevel[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['readonly', 'it is readOnly here, as in node:sqlite'],
+  ['fileMustExist', 'leave it out: databases are made by CREATE DATABASE'],
+  ['verbose', 'ask the server: log_statement, or pg_stat_statements'],
+  ['nativeBinding', 'leave it out: there is no native code'],
+  ['allowExtension', 'extensions of PostgreSQL are made by CREATE EXTENSION'],
+  ['enableDoubleQuotedStringLiterals', "PostgreSQL's strings have single quotes, names double ones"],
+  ['defensive', 'leave it out: a database cannot be corrupted by SQL'],
+])
+
+/** @throws ProgrammingError for an option that is none, or of the wrong type. */
+export function checkOptions(options: DatabaseSyncOptions): DatabaseSyncOptions {
+  for (const [key, value] of Object.entries(options)) {
+    const type = Object.hasOwn(KEYS, key) ? KEYS[key as keyof DatabaseSyncOptions] : null
+    if (type === null) {
+      const hint = OTHER_NAMES.get(key) ?? "the connection's own options go into { connection: { … } }"
+      throw new ProgrammingError(`DatabaseSync: there is no option ${key.slice(0, 40)}`, { hint })
+    }
+    if (value !== undefined && typeof value !== type) {
+      throw new ProgrammingError(`DatabaseSync: ${key}: expected a ${type}, got ${typeof value}`)
+    }
+  }
+  if ((options.enableForeignKeyConstraints as boolean | undefined) === false) {
+    throw new ProgrammingError('DatabaseSync: foreign keys are always enforced by PostgreSQL')
+  }
+  if (options.isolationLevel !== undefined && !LEVELS.includes(options.isolationLevel)) {
+    throw new ProgrammingError(`DatabaseSync: isolationLevel: expected one of ${LEVELS.join(', ')}`)
+  }
+  if (options.timeout !== undefined && !(Number.isSafeInteger(options.timeout) && options.timeout >= 0)) {
+    throw new ProgrammingError('DatabaseSync: timeout: expected milliseconds, a whole number from 0')
+  }
+  return options
+}
+
+/** The options of the connection: UTC, as SQLite's times are, and types that come out as SQLite programs know them. */
+export function connectionOptions(options: DatabaseSyncOptions): ConnectOptions {
+  const { connection = {}, readOnly, timeout } = options
+  return {
+    ...connection,
+    autocommit: true,
+    paramstyle: 'sqlite',
+    types: connection.types === 'temporal' ? 'temporal' : { ...(SQLITE_TYPES as object), ...connection.types },
+    serverSettings: {
+      TimeZone: 'UTC',
+      ...(readOnly === true ? { default_transaction_read_only: true } : {}),
+      ...(timeout === undefined ? {} : { lock_timeout: timeout }),
+      ...connection.serverSettings,
+    },
+  }
+}
+
+const FILE = /^:memory:$|^file:|^[^=]*\.(db|db3|sqlite|sqlite3)$/i
+
+/** @throws ProgrammingError for the name of a SQLite database: it would be an unknown host, or worse, a name of one. */
+export function checkDsn(dsn: unknown): string | undefined {
+  if (dsn === undefined) return undefined
+  if (typeof dsn !== 'string') throw new ProgrammingError(`DatabaseSync: expected a DSN, got ${typeof dsn}`)
+  if (dsn.includes('://') || !FILE.test(dsn) || dsn.startsWith('pglite:')) return dsn
+  throw new ProgrammingError(`DatabaseSync: '${dsn.slice(0, 40)}' is a database of SQLite's`, {
+    hint: "a server is 'postgres://user@host/database'; a database in a folder 'pglite:./data', in memory 'pglite:'",
+  })
+}

@@ -1,0 +1,164 @@
+/**
+ * node:sqlite's DatabaseSync, with better-sqlite3's `transaction`: the same calls, the same kinds of answers, and another
+ * database behind them. Thin: what is done on the connection is `access.ts`'s.
+ */
+import { inspect } from 'node:util'
+import { type Connection, ProgrammingError } from '../index.ts'
+import { Access } from './access.ts'
+import { type DatabaseSyncOptions, checkDsn, checkOptions } from './database-options.ts'
+import { guarded } from './error-codes.ts'
+import { REFUSED_NAMES, pragmaRefusal, refusal } from './refusals.ts'
+import { StatementSync } from './statement.ts'
+import type { TransactionMode } from './write-lock.ts'
+
+/** What `transaction(fn)` gives: `fn` in a transaction, or in a savepoint when one is open. */
+export interface TransactionFunction<A extends unknown[], R> {
+  (...args: A): R
+  readonly default: TransactionFunction<A, R>
+  readonly deferred: TransactionFunction<A, R>
+  readonly immediate: TransactionFunction<A, R>
+  readonly exclusive: TransactionFunction<A, R>
+  readonly database: DatabaseSync
+}
+
+export class DatabaseSync {
+  readonly #access: Access
+
+  /**
+   * Connects, unless `open` is false.
+   * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; without one the `PG*`
+   *   variables say where.
+   * @example
+   *   using db = new DatabaseSync('postgres://localhost/shop')
+   *   const { lastInsertRowid } = db.prepare('insert into item (name) values (?)').run('tea')
+   */
+  constructor(dsn?: string, options: DatabaseSyncOptions = {}) {
+    this.#access = guarded(DatabaseSync, () => {
+      const access = new Access(checkDsn(dsn), checkOptions(options))
+      if (options.open !== false) access.open()
+      return access
+    })
+  }
+
+  /** @throws InterfaceError when it is open. */
+  open(): void {
+    guarded(this.open, () => this.#access.open())
+  }
+
+  /** What is not committed is rolled back. @throws InterfaceError when it is not open; `using` does not. */
+  close(): void {
+    guarded(this.close, () => this.#access.close())
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#access.isOpen) this.#access.close()
+  }
+
+  get isOpen(): boolean {
+    return this.#access.isOpen
+  }
+
+  /** Whether a transaction is open. */
+  get isTransaction(): boolean {
+    return guarded(isTransactionGetter, () => this.#access.isTransaction)
+  }
+
+  /** better-sqlite3's name for `isTransaction`. */
+  get inTransaction(): boolean {
+    return guarded(inTransactionGetter, () => this.#access.isTransaction)
+  }
+
+  /** The blocking connection underneath, for what SQLite has not: COPY, notifications, time limits. */
+  get connection(): Connection {
+    return guarded(connectionGetter, () => this.#access.connection)
+  }
+
+  /** Runs SQL, one statement or many; it goes to the server as it is. */
+  exec(sql: string): void {
+    guarded(this.exec, () => this.#access.exec(requireSql(sql, 'exec')))
+  }
+
+  /** A statement to be run once or often. What is wrong with its SQL is told when it first runs. */
+  prepare(sql: string): StatementSync {
+    return guarded(this.prepare, () => new StatementSync(this.#access, requireSql(sql, 'prepare')))
+  }
+
+  /**
+   * better-sqlite3's: a function that runs `fn` in a transaction, committed when it returns, rolled back when it throws.
+   * Inside a transaction it is a savepoint. `.immediate` and `.exclusive` wait for each other before they begin.
+   */
+  transaction<A extends unknown[], R>(fn: (...args: A) => R): TransactionFunction<A, R> {
+    return guarded(this.transaction, () => {
+      if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function')
+      return this.#transactionFunction(fn)
+    })
+  }
+
+  #transactionFunction<A extends unknown[], R>(fn: (...args: A) => R): TransactionFunction<A, R> {
+    const access = this.#access
+    const inMode = (mode: TransactionMode): TransactionFunction<A, R> => {
+      const run = function (this: unknown, ...args: A): R {
+        return guarded(run, () => access.inTransaction(mode, () => Reflect.apply(fn, this, args) as R))
+      }
+      return run as TransactionFunction<A, R>
+    }
+    const deferred = inMode('deferred')
+    const variants = { default: deferred, deferred, immediate: inMode('immediate'), exclusive: inMode('exclusive') }
+    for (const each of [variants.deferred, variants.immediate, variants.exclusive]) {
+      Object.assign(each, variants, { database: this })
+    }
+    return deferred
+  }
+
+  /** @throws NotSupportedError with what to do instead. */
+  pragma(text: string, _options?: unknown): never {
+    return guarded(this.pragma, () => {
+      throw pragmaRefusal(text)
+    })
+  }
+
+  [inspect.custom](): string {
+    return this.isOpen ? `<DatabaseSync ${inspect(this.#access.connection.info)}>` : '<DatabaseSync closed>'
+  }
+
+  declare readonly function: Refused
+  declare readonly aggregate: Refused
+  declare readonly table: Refused
+  declare readonly loadExtension: Refused
+  declare readonly enableLoadExtension: Refused
+  declare readonly backup: Refused
+  declare readonly serialize: Refused
+  declare readonly deserialize: Refused
+  declare readonly createSession: Refused
+  declare readonly applyChangeset: Refused
+  declare readonly createTagStore: Refused
+  declare readonly setAuthorizer: Refused
+  declare readonly enableDefensive: Refused
+  declare readonly unsafeMode: Refused
+  declare readonly location: Refused
+}
+
+/** What SQLite has and PostgreSQL has otherwise: called, it says what to do instead. */
+type Refused = (...args: unknown[]) => never
+
+for (const name of REFUSED_NAMES) {
+  const refused: Refused = () =>
+    guarded(refused, () => {
+      throw refusal(name)
+    })
+  Object.defineProperty(DatabaseSync.prototype, name, { value: refused, configurable: true, writable: true })
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-function-type -- accessors as stacks know them.
+function getterOf(name: 'isTransaction' | 'inTransaction' | 'connection'): Function {
+  return Object.getOwnPropertyDescriptor(DatabaseSync.prototype, name)?.get as () => unknown
+}
+
+const isTransactionGetter = getterOf('isTransaction')
+const inTransactionGetter = getterOf('inTransaction')
+const connectionGetter = getterOf('connection')
+
+function requireSql(sql: unknown, method: string): string {
+  if (typeof sql === 'string') return sql
+  throw new ProgrammingError(`${method}: expected SQL as a string, got ${sql === null ? 'null' : typeof sql}`)
+}

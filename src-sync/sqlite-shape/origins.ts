@@ -1,0 +1,46 @@
+/** Where the columns of a statement come from, for `columns()` and `expand()`. */
+import type { Column, Connection } from '../index.ts'
+
+/** node:sqlite's description of a column; null where it comes from no table. */
+export interface ColumnInfo {
+  readonly name: string
+  readonly column: string | null
+  readonly table: string | null
+  /** The table's schema. */
+  readonly database: string | null
+  /** The type's name; SQLite has none for expressions, PostgreSQL always has one. */
+  readonly type: string
+}
+
+const ORIGINS = `
+select a.attrelid::int8::text || '.' || a.attnum as key, a.attname::text as column, c.relname::text as table,
+       n.nspname::text as schema
+  from unnest($1::oid[], $2::int2[]) as wanted (relation, number)
+  join pg_catalog.pg_attribute a on a.attrelid = wanted.relation and a.attnum = wanted.number
+  join pg_catalog.pg_class c on c.oid = a.attrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace`
+
+interface Origin {
+  readonly key: string
+  readonly column: string
+  readonly table: string
+  readonly schema: string
+}
+
+/** Asks the catalog for the names of the tables and columns. */
+export function columnInfos(connection: Connection, columns: readonly Column[]): ColumnInfo[] {
+  const known = columns.filter((column) => column.tableOid > 0 && column.tableColumn > 0)
+  const parameters = [known.map((column) => column.tableOid), known.map((column) => column.tableColumn)]
+  const rows = known.length === 0 ? [] : connection.fetch<Origin>(ORIGINS, parameters)
+  const origins = new Map(rows.map((origin) => [origin.key, origin]))
+  return columns.map(({ name, tableOid, tableColumn, typeName }) => {
+    const origin = origins.get(`${tableOid}.${tableColumn}`)
+    return {
+      name,
+      column: origin?.column ?? null,
+      table: origin?.table ?? null,
+      database: origin?.schema ?? null,
+      type: typeName,
+    }
+  })
+}

@@ -1,0 +1,59 @@
+/** What SQLite has and PostgreSQL has otherwise: refused by name, with what to do instead. */
+import { NotSupportedError } from '../index.ts'
+
+const INSTEAD = {
+  function: 'create it in the database: CREATE FUNCTION … LANGUAGE sql or plpgsql; JavaScript cannot run there',
+  aggregate: 'create it in the database: CREATE AGGREGATE, or use one of the many it has',
+  table: 'a table-valued function is CREATE FUNCTION … RETURNS TABLE (…)',
+  loadExtension: 'extensions are made by SQL: CREATE EXTENSION name',
+  enableLoadExtension: 'who may CREATE EXTENSION is decided by the privileges of the user',
+  backup: 'run pg_dump for a copy of one database, pg_basebackup for the server’s',
+  serialize: 'run pg_dump; with pglite: the database is a folder that can be copied',
+  deserialize: 'run pg_restore or psql with what pg_dump has written',
+  createSession: 'changes are recorded by logical replication: CREATE PUBLICATION',
+  applyChangeset: 'changes are applied by logical replication: CREATE SUBSCRIPTION',
+  createTagStore: 'statements are kept prepared anyway: call prepare() where they are used',
+  setAuthorizer: 'what a user may do is decided by GRANT and row security',
+  enableDefensive: 'leave it out: a database cannot be corrupted by SQL',
+  unsafeMode: 'leave it out: there is no such mode',
+  location: 'there is no file; db.connection.info has the host, the port and the database',
+} as const
+
+const PRAGMAS: Readonly<Record<string, string>> = {
+  foreign_keys: 'leave it out: foreign keys are always enforced',
+  defer_foreign_keys: 'declare the constraint DEFERRABLE, and SET CONSTRAINTS ALL DEFERRED',
+  journal_mode: 'leave it out: PostgreSQL always has a write-ahead log',
+  synchronous: 'leave it out, or SET synchronous_commit',
+  busy_timeout: 'it is the option timeout of DatabaseSync, or SET lock_timeout',
+  cache_size: 'leave it out: memory is the server’s matter (shared_buffers)',
+  temp_store: 'leave it out: memory is the server’s matter (temp_buffers)',
+  mmap_size: 'leave it out: memory is the server’s matter',
+  user_version: 'keep the version of the schema in a table of one row',
+  application_id: 'keep it in a table of one row, or COMMENT ON DATABASE',
+  table_info: 'select column_name, data_type, is_nullable from information_schema.columns where table_name = …',
+  table_list: 'select table_schema, table_name from information_schema.tables',
+  index_list: 'select indexname, indexdef from pg_indexes where tablename = …',
+  foreign_key_list: "select conname, pg_get_constraintdef(oid) from pg_constraint where contype = 'f'",
+  integrity_check: 'the extension amcheck looks for damage',
+  optimize: 'leave it out: autovacuum does it, or ANALYZE',
+  wal_checkpoint: 'leave it out, or CHECKPOINT',
+  encoding: 'SHOW server_encoding',
+  database_list: 'select datname from pg_database',
+}
+
+/** The members that are refused. */
+export const REFUSED_NAMES = Object.keys(INSTEAD) as readonly RefusedName[]
+
+export type RefusedName = keyof typeof INSTEAD
+
+/** A member that is not there, as an error. */
+export function refusal(name: RefusedName): NotSupportedError {
+  return new NotSupportedError(`${name}() is SQLite's`, { hint: INSTEAD[name] })
+}
+
+/** A PRAGMA, as an error that knows the common ones. */
+export function pragmaRefusal(text: unknown): NotSupportedError {
+  const name = /^\s*(?:pragma\s+)?(?:\w+\.)?(\w+)/i.exec(String(text))?.[1]?.toLowerCase() ?? ''
+  const hint = Object.hasOwn(PRAGMAS, name) ? PRAGMAS[name]! : 'settings of PostgreSQL are SET and SHOW'
+  return new NotSupportedError(`PRAGMA ${name.slice(0, 40)} is SQLite's`, { hint })
+}

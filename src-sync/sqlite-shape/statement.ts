@@ -1,0 +1,339 @@
+/**
+ * node:sqlite's StatementSync, with better-sqlite3's toggles. The statement is prepared by the server when it first runs
+ * and kept there by the connection; what is kept here is how its arguments are bound and how its rows are read.
+ */
+import {
+  type Connection,
+  type Cursor,
+  DbError,
+  NotSupportedError,
+  ProgrammingError,
+  type RewrittenStatement,
+  rewriteMarkers,
+} from '../index.ts'
+import type { Access } from './access.ts'
+import { AffineValue, unfitArgument } from './affinity.ts'
+import { type BindArguments, bindValues } from './bind-values.ts'
+import { guarded, tell } from './error-codes.ts'
+import type { TellingStatement } from './inserted-row.ts'
+import { type ColumnInfo, columnInfos } from './origins.ts'
+import { type SqlShape, readSql } from './sql-shape.ts'
+import { type Reading, rowMaker, safeNumber } from './values.ts'
+
+/** What `run` tells. */
+export interface RunResult {
+  /** Rows inserted, updated, deleted or merged. */
+  readonly changes: number | bigint
+  /** Of the latest INSERT of the connection; null where its table has no integer key, or the statement cannot tell. */
+  readonly lastInsertRowid: number | bigint | null
+}
+
+const UNDEFINED_COLUMN = '42703'
+const ROWS_OF_A_TRIP = 1000
+const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
+
+export class StatementSync {
+  readonly #access: Access
+  readonly #sql: string
+  readonly #shape: SqlShape
+  readonly #rewritten: RewrittenStatement
+  /** Arguments the driver refused as they were: bound as SQLite would read them. */
+  readonly #affine = new Set<number>()
+  #bound: readonly unknown[] | null = null
+  #asBigInts: boolean
+  #rowShape: 'object' | 'array' | 'first' | 'tables'
+  #allowsBare: boolean
+  #allowsUnknown: boolean
+  #maker: ReturnType<typeof rowMaker> | null = null
+
+  /** Made by `DatabaseSync.prepare`. */
+  constructor(access: Access, sql: string) {
+    const { standardConformingStrings, options } = access
+    this.#access = access
+    this.#sql = sql
+    this.#shape = readSql(sql, standardConformingStrings)
+    this.#rewritten = rewriteMarkers(sql, 'sqlite', { standardConformingStrings, hasParameters: true })
+    if (this.#shape.statementCount === 0) throw new ProgrammingError('prepare: the SQL contains no statement')
+    if (this.#shape.statementCount > 1) {
+      throw new ProgrammingError('prepare: the SQL contains more than one statement', { hint: 'exec() runs scripts' })
+    }
+    this.#asBigInts = options.readBigInts ?? false
+    this.#rowShape = options.returnArrays === true ? 'array' : 'object'
+    this.#allowsBare = options.allowBareNamedParameters ?? true
+    this.#allowsUnknown = options.allowUnknownNamedParameters ?? false
+  }
+
+  /** The first row; undefined without one. Only that row is fetched. */
+  get(...parameters: BindArguments): unknown {
+    return guarded(this.get, () => {
+      const values = this.#values(parameters)
+      if (this.#runs(values)) return undefined
+      const row = this.#perform(values, (connection, ready) =>
+        connection.fetchrow(this.#sql, ready, { rowFactory: boxed(this.#rowMaker()) }),
+      ) as readonly [unknown] | null
+      return row === null ? undefined : this.#expanded([row[0]])[0]
+    })
+  }
+
+  /** All rows. */
+  all(...parameters: BindArguments): unknown[] {
+    return guarded(this.all, () => {
+      const values = this.#values(parameters)
+      if (this.#runs(values)) return []
+      const options = { rowFactory: this.#rowMaker() }
+      return this.#expanded(this.#perform(values, (connection, ready) => connection.fetch(this.#sql, ready, options)))
+    })
+  }
+
+  /** Runs the statement; its rows, if it has any, are not kept. */
+  run(...parameters: BindArguments): RunResult {
+    return guarded(this.run, () => {
+      const values = this.#values(parameters)
+      const changes = this.#access.control(this.#shape, this.#sql) ? 0 : this.#change(values)
+      const { lastInsertRowid } = this.#access
+      if (this.#asBigInts) {
+        return { changes: BigInt(changes), lastInsertRowid: lastInsertRowid === null ? null : BigInt(lastInsertRowid) }
+      }
+      return {
+        changes,
+        lastInsertRowid: typeof lastInsertRowid === 'bigint' ? safeNumber(lastInsertRowid) : lastInsertRowid,
+      }
+    })
+  }
+
+  /**
+   * The rows one by one, in bounded memory: a query's rows wait on the server, as they were when it began, while other
+   * statements run. Leaving the loop ends it.
+   */
+  iterate(...parameters: BindArguments): IterableIterator<unknown> {
+    return guarded(this.iterate, () => this.#rows(this.#values(parameters)))
+  }
+
+  /** The columns of its rows; none for a statement without rows. */
+  columns(): ColumnInfo[] {
+    return guarded(this.columns, () => this.#columns())
+  }
+
+  /** better-sqlite3's: binds the parameters for good. */
+  bind(...parameters: BindArguments): this {
+    return guarded(this.bind, () => {
+      if (this.#bound !== null) throw new ProgrammingError('bind: the statement already has bound parameters')
+      this.#bound = this.#bindNow(parameters)
+      return this
+    })
+  }
+
+  /** better-sqlite3's: the first column instead of rows. */
+  pluck(isOn = true): this {
+    return this.#shapeRows('first', isOn)
+  }
+
+  /** better-sqlite3's: arrays instead of objects. */
+  raw(isOn = true): this {
+    return this.#shapeRows('array', isOn)
+  }
+
+  /** better-sqlite3's: an object for each table, and `$` for what comes from none. */
+  expand(isOn = true): this {
+    return this.#shapeRows('tables', isOn)
+  }
+
+  /** better-sqlite3's name for `setReadBigInts`. */
+  safeIntegers(isOn = true): this {
+    this.setReadBigInts(isOn)
+    return this
+  }
+
+  /** Integers as bigint, all of them, instead of as numbers with an error where they do not fit. */
+  setReadBigInts(isOn: boolean): void {
+    this.#asBigInts = isOn
+    this.#maker = null
+  }
+
+  setReturnArrays(isOn: boolean): void {
+    this.#shapeRows('array', isOn)
+  }
+
+  setAllowBareNamedParameters(isOn: boolean): void {
+    this.#allowsBare = isOn
+  }
+
+  setAllowUnknownNamedParameters(isOn: boolean): void {
+    this.#allowsUnknown = isOn
+  }
+
+  get sourceSQL(): string {
+    return this.#sql
+  }
+
+  /** better-sqlite3's name for `sourceSQL`. */
+  get source(): string {
+    return this.#sql
+  }
+
+  /** Whether it returns rows, as far as its words tell. */
+  get reader(): boolean {
+    return this.#shape.isReader
+  }
+
+  /** @throws NotSupportedError: values never become part of the SQL here. */
+  get expandedSQL(): string {
+    throw new NotSupportedError('expandedSQL: values are sent apart from the SQL, there is no such text', {
+      hint: 'log sourceSQL and the values; the server logs both with log_parameter_max_length',
+    })
+  }
+
+  #shapeRows(shape: 'array' | 'first' | 'tables', isOn: boolean): this {
+    if (isOn) this.#rowShape = shape
+    else if (this.#rowShape === shape) this.#rowShape = 'object'
+    this.#maker = null
+    return this
+  }
+
+  #rowMaker(): ReturnType<typeof rowMaker> {
+    const shape: Reading['shape'] = this.#rowShape === 'tables' ? 'array' : this.#rowShape
+    return (this.#maker ??= rowMaker({ shape, asBigInts: this.#asBigInts }))
+  }
+
+  #values(given: BindArguments): readonly unknown[] {
+    this.#access.requireOpen()
+    if (this.#bound === null) return this.#bindNow(given)
+    if (given.length > 0) throw new ProgrammingError('the statement already has bound parameters')
+    return this.#bound
+  }
+
+  #bindNow(given: BindArguments): readonly unknown[] {
+    return bindValues(this.#rewritten, given, { allowsBare: this.#allowsBare, allowsUnknown: this.#allowsUnknown })
+  }
+
+  /** Runs a statement that has no rows to give. @returns whether it was one. */
+  #runs(values: readonly unknown[]): boolean {
+    if (this.#access.control(this.#shape, this.#sql)) return true
+    if (this.#shape.isReader) return false
+    this.#change(values)
+    return true
+  }
+
+  #perform<T>(values: readonly unknown[], action: (connection: Connection, values: readonly unknown[]) => T): T {
+    return this.#access.perform(this.#shape, (connection) => {
+      for (;;) {
+        try {
+          return action(connection, this.#affineValues(values))
+        } catch (error) {
+          const index = unfitArgument(error)
+          if (index === null || this.#affine.has(index)) throw error
+          this.#affine.add(index)
+        }
+      }
+    })
+  }
+
+  #affineValues(values: readonly unknown[]): readonly unknown[] {
+    if (this.#affine.size === 0) return values
+    return values.map((value, index) => (this.#affine.has(index) && value !== null ? new AffineValue(value) : value))
+  }
+
+  /** @returns the rows affected. */
+  #change(values: readonly unknown[]): number {
+    const { inserted, connection } = this.#access
+    const telling = inserted.telling(connection, this.#sql, this.#shape)
+    const isInsert = this.#shape.words[0] === 'insert'
+    if (telling === null) {
+      const cursor = this.#perform(values, (con, ready) => con.execute(this.#sql, ready))
+      if (isInsert && cursor.rowcount > 0) this.#access.lastInsertRowid = null
+      return changesOf(cursor)
+    }
+    const cursor = this.#insert(telling, values)
+    const last = cursor.description === null ? undefined : cursor.fetchall().at(-1)
+    // Nothing inserted, nothing new to tell: SQLite leaves the number as it is.
+    if (last !== undefined) this.#access.lastInsertRowid = last[0] as number | bigint
+    return changesOf(cursor)
+  }
+
+  #insert(telling: TellingStatement, values: readonly unknown[]): Cursor {
+    try {
+      return this.#perform(values, (connection, ready) => connection.execute(telling.sql, ready))
+    } catch (error) {
+      const { inserted, connection, isTransaction } = this.#access
+      const isOurs = error instanceof DbError && error.sqlstate === UNDEFINED_COLUMN
+      if (!isOurs || (error.position ?? 0) <= telling.addedAt) throw error
+      // The key has another name since we asked. What failed was ours, and where nothing is open nothing was lost.
+      inserted.forget()
+      if (isTransaction) throw error
+      const anew = inserted.telling(connection, this.#sql, this.#shape)
+      return this.#perform(values, (con, ready) => con.execute(anew?.sql ?? this.#sql, ready))
+    }
+  }
+
+  *#rows(values: readonly unknown[]): Generator<unknown, void, undefined> {
+    try {
+      if (this.#runs(values)) return
+      if (!this.#shape.isPlainQuery) {
+        const options = { rowFactory: this.#rowMaker() }
+        const rows = this.#perform(values, (connection, ready) => connection.fetch(this.#sql, ready, options))
+        yield* this.#expanded(rows)
+        return
+      }
+      // Held, so that a commit within the loop does not end it; the server stores what is left then.
+      const name = this.#access.nextCursorName()
+      const options = { hold: true, scroll: false, itersize: ROWS_OF_A_TRIP, rowFactory: boxed(this.#rowMaker()) }
+      const cursor = this.#perform(values, (connection, ready) => {
+        const declared = connection.cursor(name, options)
+        declared.execute(this.#sql, ready)
+        return declared
+      })
+      try {
+        for (;;) {
+          this.#access.requireOpen()
+          const row = cursor.fetchone() as readonly [unknown] | null
+          if (row === null) return
+          yield this.#expanded([row[0]])[0]
+        }
+      } finally {
+        if (this.#access.isOpen) cursor.close()
+      }
+    } catch (error) {
+      tell(error)
+      throw error
+    }
+  }
+
+  #columns(): ColumnInfo[] {
+    const { connection } = this.#access
+    if (!this.#shape.isReader) return []
+    const nulls = this.#rewritten.order.map(() => null)
+    if (!this.#shape.isPlainQuery) {
+      const prepared = connection.prepare(this.#rewritten.text)
+      const columns = prepared.columns.map(({ name, type }) => ({ name, type: type.name }))
+      prepared.close()
+      return columns.map(({ name, type }) => ({ name, column: null, table: null, database: null, type }))
+    }
+    const text = `select * from (\n${this.#sql.slice(0, this.#shape.end)}\n) as described limit 0`
+    return columnInfos(connection, connection.execute(text, nulls, { prepare: false }).description ?? [])
+  }
+
+  /** For `expand()`: arrays of values, sorted by the tables they come from. */
+  #expanded(rows: unknown[]): unknown[] {
+    if (this.#rowShape !== 'tables' || rows.length === 0) return rows
+    const columns = this.#columns()
+    return (rows as unknown[][]).map((values) => {
+      const tables: { [table: string]: { [column: string]: unknown } } = {}
+      for (const [index, { name, table }] of columns.entries()) (tables[table ?? '$'] ??= {})[name] = values[index]
+      return tables
+    })
+  }
+}
+
+/** A row in a box, for calls that say null where there is none: a plucked value may be null. */
+function boxed(
+  maker: ReturnType<typeof rowMaker>,
+): (columns: Parameters<typeof maker>[0]) => (values: unknown[]) => [unknown] {
+  return (columns) => {
+    const make = maker(columns)
+    return (values) => [make(values)]
+  }
+}
+
+function changesOf(cursor: Cursor): number {
+  return CHANGING.test(cursor.statusmessage ?? '') ? cursor.rowcount : 0
+}
