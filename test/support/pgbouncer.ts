@@ -1,0 +1,148 @@
+/**
+ * Starts PgBouncer in front of a test server. It comes from the machine (Debian: `apt-get install pgbouncer`), so tests
+ * ask `missingPgbouncer()` first and say what it answers when they are skipped. No pooler is
+ * left behind: a shell holds the other end of a pipe, and ends it when the test process is gone.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcessByStdio } from 'node:child_process'
+import { accessSync, chmodSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+
+import { serverAccount } from './postgres-binaries.ts'
+import { serverDsn } from './postgres-server.ts'
+import type { DsnOptions, ServerCoordinates } from './postgres-server.ts'
+
+/** When a client gives its server connection back. */
+export type PoolMode = 'session' | 'transaction' | 'statement'
+
+/** What a test wants of its pooler. */
+export interface PgbouncerOptions {
+  readonly mode: PoolMode
+  /** Server connections for each database and user; 2 unless told. */
+  readonly serverConnections?: number
+}
+
+/** A running PgBouncer. */
+export interface Pgbouncer {
+  readonly host: string
+  readonly port: number
+  /** As a server's, with the pooler's address. */
+  dsn(options?: DsnOptions): string
+  /** Ends it with all its connections. */
+  dispose(): Promise<void>
+}
+
+const HOST = '127.0.0.1'
+const START_TIMEOUT_MS = 10_000
+
+/** What is to be done to have PgBouncer here; null when there is one. */
+export function missingPgbouncer(): string | null {
+  return findPgbouncer() === null ? 'there is no pgbouncer on this machine; apt-get install pgbouncer' : null
+}
+
+function findPgbouncer(): string | null {
+  // Debian keeps it where an ordinary user's PATH does not look.
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
+  for (const folder of folders) {
+    const file = join(folder, 'pgbouncer')
+    try {
+      accessSync(file, constants.X_OK)
+      return file
+    } catch {}
+  }
+  return null
+}
+
+/**
+ * Starts a PgBouncer with its defaults, but for the mode and the size of its pools: no startup parameter is ignored.
+ * @throws Error with what it logged when it does not come up.
+ */
+export async function startPgbouncer(server: ServerCoordinates, options: PgbouncerOptions): Promise<Pgbouncer> {
+  const binary = findPgbouncer()
+  if (binary === null) throw new Error(missingPgbouncer() ?? '')
+  const folder = mkdtempSync(join(tmpdir(), 'syncpg-pgbouncer-'))
+  chmodSync(folder, 0o755)
+  const port = await findFreePort()
+  const configuration = join(folder, 'pgbouncer.ini')
+  writeFileSync(join(folder, 'users.txt'), `"${server.user}" "${server.password}"\n`)
+  writeFileSync(configuration, configurationFor(server, options, folder, port))
+
+  const shell = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, 'keeper', binary, configuration], {
+    ...serverAccount(),
+    cwd: folder,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    // A group of its own: Ctrl-C in the terminal must reach the tests, which then end the pooler in order.
+    detached: true,
+  })
+  const dispose = async (): Promise<void> => {
+    const ended = shell.exitCode === null ? new Promise((resolve) => shell.once('exit', resolve)) : null
+    shell.stdin.end()
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const complaint = await untilUp(shell)
+  if (complaint !== null) {
+    await dispose()
+    throw new Error(`PgBouncer did not start; it said:\n${complaint}`)
+  }
+  const address: ServerCoordinates = { ...server, host: HOST, port }
+  return { host: HOST, port, dsn: (dsnOptions) => serverDsn(address, dsnOptions), dispose }
+}
+
+/** Resolves when the pooler takes connections: to null, or to what it said when it does not come up. */
+function untilUp(shell: ChildProcessByStdio<Writable, null, Readable>): Promise<string | null> {
+  return new Promise((resolve) => {
+    let log = ''
+    const deadline = setTimeout(() => finish(log), START_TIMEOUT_MS)
+    const finish = (complaint: string | null): void => {
+      clearTimeout(deadline)
+      resolve(complaint)
+    }
+    // Read on for ever: a pooler whose log nobody reads would stop at a full pipe.
+    shell.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-10_000)
+      if (log.includes('process up')) finish(null)
+      else if (log.includes('FATAL')) finish(log)
+    })
+    shell.once('exit', () => finish(log))
+  })
+}
+
+function configurationFor(server: ServerCoordinates, options: PgbouncerOptions, folder: string, port: number): string {
+  return `[databases]
+* = host=${server.host} port=${server.port}
+
+[pgbouncer]
+listen_addr = ${HOST}
+listen_port = ${port}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = ${join(folder, 'users.txt')}
+pool_mode = ${options.mode}
+default_pool_size = ${options.serverConnections ?? 2}
+max_client_conn = 200
+`
+}
+
+// The shell waits for the end of its pipe, which the kernel brings for a test process that dies of anything. It tells
+// the pooler to leave at once.
+const KEEPER_SCRIPT = `
+"$1" "$2" </dev/null &
+read -r line
+kill -TERM $!
+wait $!
+`
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject)
+    probe.listen(0, HOST, () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
