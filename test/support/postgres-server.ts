@@ -15,7 +15,7 @@ import { createAuthority, createLeaf } from './certificates.ts'
 import type { SignatureAlgorithm } from './certificates.ts'
 import { locatePostgres, serverAccount } from './postgres-binaries.ts'
 import type { PostgresBinaries, PostgresMajor } from './postgres-binaries.ts'
-import { copyTemplate, TEST_ROLES } from './postgres-template.ts'
+import { copyForStandby, copyTemplate, TEST_ROLES } from './postgres-template.ts'
 
 /** What a test wants of its server; everything has a default. */
 export interface ServerOptions {
@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly hba?: string
   /** Settings for postgresql.conf, by name. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Begins as a hot standby with a copy of this data directory, whose server is stopped; `settings` name its primary. */
+  readonly standbyFrom?: string
 }
 
 /** PEM files of a TLS server's world. */
@@ -100,7 +102,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   const watchdog = startWatchdog(folder)
   try {
     chmodSync(folder, 0o755)
-    await copyTemplate(binaries, join(folder, 'data'))
+    const { standbyFrom } = options
+    if (standbyFrom === undefined) await copyTemplate(binaries, join(folder, 'data'))
+    else await copyForStandby(standbyFrom, join(folder, 'data'))
     const tls = options.tls ? writeCertificates(folder, options) : undefined
     writeSettings(folder, options)
     const server = new LocalServer(binaries, folder, watchdog, tls)
@@ -217,7 +221,7 @@ class LocalServer implements TestServer {
     const path = join(this.#folder, 'data', 'postmaster.pid')
     if (!existsSync(path)) return false
     const lines = readFileSync(path, 'utf8').split('\n')
-    return lines[0] === String(postmaster.pid) && lines[7]?.trim() === 'ready'
+    return lines[0] === String(postmaster.pid) && /^(ready|standby) *$/.test(lines[7] ?? '')
   }
 
   dsn(options: DsnOptions = {}): string {

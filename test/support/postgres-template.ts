@@ -45,6 +45,12 @@ export async function copyTemplate(binaries: PostgresBinaries, target: string): 
   await run('cp', ['-a', template, target])
 }
 
+/** Copies the data directory of a stopped server to `target`, marked as a standby's. */
+export async function copyForStandby(data: string, target: string): Promise<void> {
+  await run('cp', ['-a', data, target])
+  writeFileSync(join(target, 'standby.signal'), '')
+}
+
 async function findOrMakeTemplate(binaries: PostgresBinaries, account: ServerAccount): Promise<string> {
   // The roles are part of the name: a changed list must not meet an old template.
   const rolesHash = createHash('sha256').update(roleStatements()).digest('hex').slice(0, 8)
