@@ -286,6 +286,17 @@ describe('hooks', () => {
     expect(server.session(1).isClosed).toBe(true)
   })
 
+  test('a setup that does not end is ended by the signal, whenever it is aborted', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const pool = await server.pool({ minSize: 0, maxSize: 1, setup: () => new Promise(() => {}) })
+      const controller = new AbortController()
+      const failure = failureOf(pool.acquire({ signal: controller.signal, timeout: null }))
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      controller.abort(new Error('enough'))
+      expect((await failure).message).toBe('enough')
+    }
+  })
+
   test('an init that does not end keeps no place for ever', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ minSize: 0, maxSize: 1, timeout: 1000, init: () => new Promise(() => {}) })
