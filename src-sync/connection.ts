@@ -5,7 +5,7 @@
  */
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
-import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
+import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
 import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/flows/type-codecs.ts'
@@ -272,8 +272,10 @@ export class Connection extends ExceptionBearer implements CursorConnection {
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
       const { records, columns, schema, where } = requireRecords(options)
-      const flow = copyRecords(this.#engine.context, { table, columns, schema, where }, records)
-      return countOf(this.#engine.run(flow, this.#limits(options, 'copyRecordsToTable')))
+      const { context } = this.#engine
+      const ifTorn = (): void => this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
+      const flow = copyRecords(context, { table, columns, schema, where }, records)
+      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
   }
 

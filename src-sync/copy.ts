@@ -34,8 +34,9 @@ export class CopyIn {
 
   constructor(engine: Engine, sql: string, options: RunOptions = {}) {
     this.#engine = engine
-    engine.run(startCopyIn(engine.context, sql), options)
-    engine.holdForCopy(() => this.abandon('the call that fed the COPY was interrupted'))
+    const ifTorn = (): void => this.abandon('the call that fed the COPY was interrupted')
+    engine.run(startCopyIn(engine.context, sql), { ...options, ifTorn })
+    engine.holdForCopy(ifTorn)
   }
 
   write(chunk: CopyChunk): void {
@@ -83,8 +84,9 @@ export class CopyOut {
 
   constructor(engine: Engine, sql: string, options: RunOptions = {}) {
     this.#engine = engine
-    engine.run(startCopyOut(engine.context, sql), options)
-    engine.holdForCopy(() => this.abandon())
+    const ifTorn = (): void => this.abandon()
+    engine.run(startCopyOut(engine.context, sql), { ...options, ifTorn })
+    engine.holdForCopy(ifTorn)
   }
 
   /** What has come, null at the end. */

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly source?: StatementSource | null | undefined
   /** Limit of the whole flow, 0 for none; the connection's `commandTimeout` unless given. */
   readonly timeoutMs?: number | undefined
+  /** Ends what a flow leaves open on the server when its stack is torn off: a COPY. */
+  readonly ifTorn?: (() => void) | undefined
   /** Where notices that come meanwhile are noted, beside the connection's own list. */
   readonly messages?: ServerMessage[] | undefined
 }
@@ -55,6 +57,8 @@ export class Engine {
   #isWatched = false
   /** A COPY that is open between calls of the user's: what ends it. */
   #copy: (() => void) | null = null
+  /** What would end the COPY of the call that runs. */
+  #ifTorn: (() => void) | null = null
   #tornCopy: (() => void) | null = null
 
   constructor(init: EngineInit) {
@@ -104,6 +108,7 @@ export class Engine {
     const { source = null, timeoutMs = this.commandTimeoutMs, messages = null } = options
     this.#watchTurn()
     this.#isRunning = true
+    this.#ifTorn = options.ifTorn ?? null
     this.messages = messages
     this.context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
     try {
@@ -113,6 +118,7 @@ export class Engine {
       throw error
     } finally {
       this.#isRunning = false
+      this.#ifTorn = null
       this.messages = null
       this.context.deadlineMs = Infinity
     }
@@ -138,8 +144,9 @@ export class Engine {
       this.#isWatched = false
       this.#isRunning = false
       this.messages = null
-      this.#tornCopy ??= this.#copy
+      this.#tornCopy ??= this.#copy ?? this.#ifTorn
       this.#copy = null
+      this.#ifTorn = null
       const { context } = this
       context.deadlineMs = Infinity
       context.scopeDepth = 0

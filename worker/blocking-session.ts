@@ -110,6 +110,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   #isClosed = false
   #closedReason: string | undefined = undefined
   #isInCallback = false
+  #isWatched = false
   #parameters = new Map<string, string>()
   #backendPid = 0
   #canCancel = true
@@ -347,7 +348,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#dueId = 0
     this.#sink = DROPPED
     this.#outcome = null
-    if (woken === 'interrupted') throw interruption(outcome)
+    if (woken === 'interrupted') throw interruption(outcome, this.#dueName)
     if ('failure' in outcome) throw errorFromFailure(outcome.failure)
     return outcome.reply
   }
@@ -415,9 +416,19 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#outcome = null
   }
 
+  /** A listener's stack can be torn off without its `finally`: what is still set when a microtask runs was left by that. */
+  #watchCallback(): void {
+    if (this.#isWatched) return
+    this.#isWatched = true
+    queueMicrotask(() => {
+      this.#isWatched = false
+      this.#isInCallback = false
+    })
+  }
+
   #event(event: SessionEvent): void {
-    // Whatever happens to the flag when a listener's stack is torn off, the next turn of the loop puts it right.
     this.#isInCallback = true
+    this.#watchCallback()
     try {
       if (event.kind === 'notice') this.#events.notice(event.fields)
       else if (event.kind === 'notification') this.#events.notification(event.notification)
@@ -446,9 +457,10 @@ export function cancelSession(token: CancelToken): void {
 }
 
 /** What a call interrupted by Ctrl-C throws: the server's 57014, or the same where the statement had ended already. */
-function interruption(outcome: Outcome): globalThis.Error {
+function interruption(outcome: Outcome, name: OperationName | 'open'): globalThis.Error {
   if (!('failure' in outcome)) {
-    return new QueryCanceledError('interrupted by Ctrl-C, when the statement had just completed', { interrupted: true })
+    const when = name === 'awaitNotification' ? '' : ', when the statement had just completed'
+    return new QueryCanceledError(`interrupted by Ctrl-C${when}`, { interrupted: true })
   }
   const error = errorFromFailure(outcome.failure)
   if (error instanceof DbError) amend(error, { interrupted: true })

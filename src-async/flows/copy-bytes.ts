@@ -2,7 +2,7 @@
  * COPY of bytes as they are, both ways: the server reads and writes its formats, we carry them. The statements are built
  * here from names and options, so that both faces build the same.
  */
-import { ProgrammingError } from '../errors/tree.ts'
+import { DbError, ProgrammingError } from '../errors/tree.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
 import type { ByteSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -104,11 +104,17 @@ function optionValueSql(name: string, value: unknown): string {
   return value
 }
 
+/** A step that was interrupted may have succeeded all the same: then the COPY is open, and nobody's. */
+function isInterrupted(context: FlowContext, error: unknown): boolean {
+  return error instanceof DbError && error.interrupted === true && !context.state.isClosed
+}
+
 /** Opens `COPY … FROM STDIN`. */
 export function* startCopyIn(context: FlowContext, sql: string): Flow<void> {
   try {
     yield* ask('copyInStart', { sql, ...flight(context) })
   } catch (error) {
+    if (isInterrupted(context, error)) yield* abandonCopyIn(context, error)
     throw noteFailure(context, error, sql)
   }
 }
@@ -118,6 +124,7 @@ export function* sendCopyIn(context: FlowContext, bytes: Uint8Array): Flow<void>
   try {
     yield* ask('copyInData', { bytes })
   } catch (error) {
+    if (isInterrupted(context, error)) yield* abandonCopyIn(context, error)
     throw noteFailure(context, error)
   }
 }
@@ -147,6 +154,7 @@ export function* startCopyOut(context: FlowContext, sql: string): Flow<void> {
   try {
     yield* ask('copyOutStart', { sql, ...flight(context) })
   } catch (error) {
+    if (isInterrupted(context, error)) yield* abandonCopyOut()
     throw noteFailure(context, error, sql)
   }
 }
@@ -159,6 +167,7 @@ export function* readCopyOut(context: FlowContext, data: ByteSink): Flow<string 
   try {
     return (yield* ask('copyOutRead', { data, maxBytes: READ_BYTES })).tag
   } catch (error) {
+    if (isInterrupted(context, error)) yield* abandonCopyOut()
     throw noteFailure(context, error)
   }
 }
