@@ -69,7 +69,9 @@ export function sixWays(face: 'async' | 'blocking', major: PostgresMajor): void 
     const rows = VALUE_TABLE.filter(({ since = 0 }) => major >= since)
     describe.each(
       rows.map((row) => [`${row.type}${row.since === undefined ? '' : ` since ${row.since}`}`, row] as const),
-    )('%s', (_name, row) => waysOf(() => driver, row, face))
+    )('%s', (_name, row) => {
+      waysOf(() => driver, row, face)
+    })
   })
 }
 
@@ -92,7 +94,8 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     expect(plain(row)).toEqual(values.map((v) => ({ t: "'x'", v })))
   })
 
-  test.runIf(face === 'blocking')('is read as text, of several statements', async () => {
+  // The async face drops the rows of several statements at once.
+  test.each(face === 'blocking' ? ['text'] : [])('is read as %s, of several statements', async () => {
     expect(plain((await db().rows(`select ${literals.join(', ')}; select 1`))[0])).toEqual(values)
   })
 
