@@ -1,0 +1,172 @@
+/**
+ * Random statements over a network that fails at random moments: every call ends in time, with its own answer or an error
+ * of the tree, what was to happen at once happened at once or not at all, and the connection is usable or closed.
+ */
+import { beforeAll, expect, test } from 'vitest'
+
+import { type Connection, InterfaceError, OperationalError, connect } from 'syncpg/async'
+
+import { startProxy } from '../support/proxy.ts'
+import { askServer, sharedServer } from '../support/shared-server.ts'
+import { bounded, Chance, type Fault, someFault, strike, walk } from './chaos-support.ts'
+
+const { runs, seed } = walk(400)
+/** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
+const BLACK_HOLE_EVERY = 10
+const LANES = 8
+const COMMAND_TIMEOUT_MS = 150
+/** The longest wait of the driver is five seconds of silence after a cancel request; a machine may be busy. */
+const LIMIT_MS = 15_000
+
+const ROWS = 200
+
+/** What is asked in a run; `mark` is the run's number. Each knows whether its answer is right. */
+const requests = {
+  async select(con: Connection, mark: number) {
+    const rows = await con.fetch(
+      'select n, $1::int as mark, repeat($2, n % 40) as text from generate_series(1, $3) n',
+      [mark, 'ż', ROWS],
+    )
+    expect(rows.length).toBe(ROWS)
+    rows.forEach((row, index) => expect([row[0], row[1]]).toEqual([index + 1, mark]))
+  },
+  async script(con: Connection) {
+    expect(await con.execute("select 1; set application_name = 'chaos'; select 2")).toBe('SELECT 1')
+  },
+  async executemany(con: Connection, mark: number) {
+    await con.executemany('insert into chaos values ($1, $2)', records(mark))
+  },
+  async records(con: Connection, mark: number) {
+    expect(await con.copyRecordsToTable('chaos', { records: records(mark) })).toBe(`COPY ${ROWS}`)
+  },
+  async copyIn(con: Connection, mark: number) {
+    const source = records(mark).map((record) => `${record.join('\t')}\n`)
+    expect(await con.copyToTable('chaos', { source })).toBe(`COPY ${ROWS}`)
+  },
+  async copyOut(con: Connection, mark: number) {
+    let text = ''
+    const output = (chunk: Uint8Array): void => void (text += Buffer.from(chunk).toString())
+    await con.copyFromQuery('select n, $1::int from generate_series(1, $2) n', [mark, ROWS], { output })
+    expect(text.split('\n').length).toBe(ROWS + 1)
+    expect(text.endsWith(`${ROWS}\t${mark}\n`)).toBe(true)
+  },
+  async transaction(con: Connection, mark: number) {
+    await con.transaction(async () => {
+      for (const record of records(mark).slice(0, 3)) await con.execute('insert into chaos values ($1, $2)', record)
+      await con.transaction(() => con.executemany('insert into chaos values ($1, $2)', records(mark).slice(3)))
+      expect(await con.fetchval('select count(*)::int from chaos where mark = $1', [mark])).toBe(ROWS)
+    })
+  },
+  async cursor(con: Connection, mark: number) {
+    await con.transaction(async () => {
+      let next = 1
+      const cursor = con.cursor('select n, $1::int as mark from generate_series(1, $2) n', [mark, ROWS])
+      for await (const row of cursor) expect([row[0], row[1]]).toEqual([next++, mark])
+      expect(next).toBe(ROWS + 1)
+    })
+  },
+} as const satisfies Record<string, (con: Connection, mark: number) => Promise<void>>
+
+type Request = keyof typeof requests
+
+const WRITERS: readonly Request[] = ['executemany', 'records', 'copyIn', 'transaction']
+
+function records(mark: number): [number, number][] {
+  return Array.from({ length: ROWS }, (_, n) => [mark, n])
+}
+
+beforeAll(async () => {
+  await askServer(
+    sharedServer(),
+    'drop table if exists chaos; create table chaos (mark int, n int); grant all on chaos to public',
+  )
+  return () => askServer(sharedServer(), 'drop table chaos')
+})
+
+/** @returns whether the request was answered. @throws what contradicts a claim. */
+async function attempt(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    if (error instanceof OperationalError || error instanceof InterfaceError) return false
+    throw error
+  }
+}
+
+async function oneRun(mark: number, fault: Fault, request: Request): Promise<boolean> {
+  const server = sharedServer()
+  const proxy = await startProxy(server)
+  const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)
+  const options = fault.kind === 'black hole' ? { commandTimeout: COMMAND_TIMEOUT_MS } : {}
+  const con = await connect(dsn, { ...options, sslmode: 'disable' })
+  const callOff = strike(proxy, fault)
+  try {
+    const isAnswered = await attempt(() => requests[request](con, mark))
+    callOff()
+    proxy.setFaults('both', {})
+    // A connection may be lost between two statements, too; that it is open means that it answers.
+    const isUsable = await attempt(async () => expect(await con.fetchval('select $1::int', [mark])).toBe(mark))
+    expect(con.isClosed).toBe(!isUsable)
+    if (isUsable) expect(con.isInTransaction).toBe(false)
+    return isAnswered
+  } finally {
+    await con.close({ timeout: 1000 })
+    await proxy.close()
+  }
+}
+
+/** What was to be written is there wholly or not at all; wholly, where the call said so. */
+async function expectWhole(mark: number, request: Request, isAnswered: boolean): Promise<void> {
+  if (!WRITERS.includes(request)) return
+  const [row] = await askServer<{ count: number }>(
+    sharedServer(),
+    'select count(*)::int as count from chaos where mark = $1',
+    [mark],
+  )
+  expect(isAnswered ? [ROWS] : [0, ROWS]).toContain(row?.count)
+}
+
+test(
+  `${runs} statements over a failing network end well (CHAOS_SEED=${seed} CHAOS_RUNS=${runs})`,
+  async () => {
+    const outcomes = { answered: 0, failed: 0 }
+    const walkOne = async (mark: number): Promise<void> => {
+      const chance = new Chance(seed + mark)
+      const fault = someFault(chance, mark % BLACK_HOLE_EVERY === 0)
+      const request = chance.of(Object.keys(requests) as Request[])
+      const what = `run ${mark} of seed ${seed}: ${request}, ${JSON.stringify(fault)}`
+      try {
+        const isAnswered = await bounded(oneRun(mark, fault, request), LIMIT_MS, what)
+        await expectWhole(mark, request, isAnswered)
+        // A slow network loses nothing.
+        if (fault.kind === 'delayed' || fault.kind === 'in pieces') expect(isAnswered).toBe(true)
+        outcomes[isAnswered ? 'answered' : 'failed'] += 1
+      } catch (error) {
+        throw new Error(what, { cause: error })
+      }
+    }
+    const marks = Array.from({ length: runs }, (_, index) => index)
+    const isSlow = (mark: number): boolean => mark % BLACK_HOLE_EVERY === 0
+    // Black holes only wait, so that many of them can do it side by side.
+    await Promise.all([
+      inLanes(marks.filter(isSlow), 2 * LANES, walkOne),
+      inLanes(
+        marks.filter((mark) => !isSlow(mark)),
+        LANES,
+        walkOne,
+      ),
+    ])
+    // The walk went through both kinds of weather, or it has shown nothing.
+    expect(Math.min(outcomes.answered, outcomes.failed)).toBeGreaterThan(runs / 10)
+  },
+  60_000 + runs * 200,
+)
+
+async function inLanes(marks: readonly number[], lanes: number, work: (mark: number) => Promise<void>): Promise<void> {
+  const rest = [...marks]
+  const lane = async (): Promise<void> => {
+    for (let mark = rest.shift(); mark !== undefined; mark = rest.shift()) await work(mark)
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+}
