@@ -9,7 +9,7 @@ import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
 import { type CopyData, timeText } from './execute-sql.ts'
 import { HELP } from './help.ts'
-import { OBJECT_COMMANDS, describeObjects } from './objects.ts'
+import { describeObjects, isObjectCommand } from './objects.ts'
 import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
 import { lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
@@ -125,7 +125,6 @@ define('unrestrict', () => {
   throw new ShellError('\\unrestrict: not currently in restricted mode')
 })
 define('? h help', ({ shell }) => shell.output.write(HELP))
-define(OBJECT_COMMANDS.join(' '), describeObjects)
 
 /** Replaces or adds a command: the prompt has some of its own. */
 export function defineCommand(names: string, action: Action): void {
@@ -145,7 +144,7 @@ export function runCommand({ name, rest }: Command, context: CommandContext): bo
   const startedMs = performance.now()
   try {
     if (shell.restrictKey !== null) return unrestrict(shell, name, rest)
-    const found = ACTIONS.get(name) ?? ACTIONS.get(name.replace(/[+Sx]+$/, ''))
+    const found = ACTIONS.get(name) ?? (isObjectCommand(name) ? describeObjects : undefined)
     if (found === undefined) throw new ShellError(`invalid command \\${name}`)
     const { variable } = shell
     const keepsQuotes = !DROPS_QUOTES.test(name)

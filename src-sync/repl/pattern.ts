@@ -1,0 +1,59 @@
+/**
+ * The patterns of `\d`: `name`, `schema.name`, with `*` and `?`, folded to lower case outside double quotes. They become
+ * conditions of a WHERE clause. Source of truth: PostgreSQL manual, psql, "Patterns".
+ */
+import { quoteLiteral } from '../index.ts'
+import { ShellError } from './complaint.ts'
+
+export interface PatternColumns {
+  /** The SQL of the schema's name; null for objects that are in none. */
+  readonly schema: string | null
+  readonly name: string
+  /** True for what the search path shows; asked for when no schema is named. */
+  readonly visible?: string
+}
+
+/** @returns conditions to be joined with AND, none for no pattern and nothing to hide. */
+export function patternConditions(pattern: string | undefined, columns: PatternColumns): string[] {
+  if (pattern === undefined) return columns.visible === undefined ? [] : [columns.visible]
+  const parts = readPattern(pattern)
+  if (parts.length > (columns.schema === null ? 1 : 3)) {
+    throw new ShellError(`improper qualified name (too many dotted names): ${pattern}`)
+  }
+  const name = parts.at(-1)!
+  const schema = parts.at(-2)
+  const conditions: string[] = []
+  if (name !== '.*') conditions.push(matches(columns.name, name))
+  if (schema !== undefined && columns.schema !== null) conditions.push(matches(columns.schema, schema))
+  else if (columns.visible !== undefined) conditions.push(columns.visible)
+  return conditions
+}
+
+function matches(column: string, regex: string): string {
+  return `${column} operator(pg_catalog.~) ${quoteLiteral(`^(${regex})$`)} collate pg_catalog.default`
+}
+
+/** The parts of a pattern as regular expressions. */
+export function readPattern(pattern: string): string[] {
+  const parts: string[] = []
+  let part = ''
+  let isQuoted = false
+  for (let at = 0; at < pattern.length; at++) {
+    const unit = pattern[at]!
+    if (unit === '"') {
+      if (isQuoted && pattern[at + 1] === '"') {
+        part += '"'
+        at += 1
+      } else isQuoted = !isQuoted
+    } else if (isQuoted) part += /[|*+?()[\]{}.^$\\]/.test(unit) ? `\\${unit}` : unit
+    else if (unit === '.') {
+      parts.push(part)
+      part = ''
+    } else if (unit === '*') part += '.*'
+    else if (unit === '?') part += '.'
+    else if (unit === '$') part += '\\$'
+    else part += unit.toLowerCase()
+  }
+  parts.push(part)
+  return parts
+}
