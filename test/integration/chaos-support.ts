@@ -77,6 +77,11 @@ export function someFault(chance: Chance, isBlackHole: boolean): Fault {
   }
 }
 
+/** Whether the fault only slows things down. */
+export function isHarmless(fault: Fault): boolean {
+  return fault.kind === 'delayed' || fault.kind === 'in pieces'
+}
+
 /** Does to the proxy's only connection what the fault says. @returns what cancels it, if it has not come yet. */
 export function strike(proxy: FaultProxy, fault: Fault): () => void {
   switch (fault.kind) {
@@ -101,6 +106,11 @@ export function strike(proxy: FaultProxy, fault: Fault): () => void {
 function later(afterMs: number, act: () => void): () => void {
   const timer = setTimeout(act, afterMs)
   return () => clearTimeout(timer)
+}
+
+/** @throws Error naming what does not hold. */
+export function demand(holds: boolean, claim: string): void {
+  if (!holds) throw new Error(`it does not hold that ${claim}`)
 }
 
 /** Ends with the promise, or after the limit with an error that names what did not end. */
