@@ -1,0 +1,123 @@
+/** Wherever scripts run: module systems, bundles, workers, test runners; each in a process of its own that ends by itself. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { build } from 'esbuild'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+import { sharedServer } from '../support/shared-server.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+let folder: string
+
+/** A project that has the package among its dependencies. */
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'syncpg-everywhere-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules', 'syncpg'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function run(args: readonly string[]): Promise<{ stdout: string; stderr: string; status: unknown }> {
+  const env = { ...process.env, NODE_OPTIONS: '', DSN: sharedServer().dsn({ transport: 'unix' }) }
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: folder, env, timeout: 30_000 }, (error, stdout, stderr) => {
+      resolve({ stdout, stderr, status: error === null ? 0 : (error.code ?? error.signal) })
+    })
+  })
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+const USE = "const con = db.connect(process.env.DSN)\nconsole.log('answer', con.fetchval('select %s::int', [42]))\n"
+const good = (stdout: string): object => ({ stdout, stderr: '', status: 0 })
+
+test('an ES module, with and without close()', async () => {
+  expect(await run([file('a.mjs', `import * as db from 'syncpg'\n${USE}`)])).toEqual(good('answer 42\n'))
+  expect(await run([file('b.mjs', `import * as db from 'syncpg'\n${USE}con.close()\n`)])).toEqual(good('answer 42\n'))
+})
+
+test('CommonJS', async () => {
+  const it = await run(['--disable-warning=ExperimentalWarning', file('a.cjs', `const db = require('syncpg')\n${USE}`)])
+  expect(it).toEqual(good('answer 42\n'))
+})
+
+test('a bundle that leaves the package outside', async () => {
+  const entry = file('entry.mjs', `import * as db from 'syncpg'\n${USE}`)
+  const outfile = join(folder, 'bundle.mjs')
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['syncpg'],
+    logLevel: 'silent',
+  })
+  expect(await run([outfile])).toEqual(good('answer 42\n'))
+})
+
+test('a bundle that takes the package in and names the worker’s file', async () => {
+  const entry = file('entry.mjs', `import * as db from 'syncpg'\n${USE}`)
+  const outfile = join(folder, 'bundle.mjs')
+  const banner = { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" }
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner,
+    external: ['synckit'],
+    logLevel: 'silent',
+    preserveSymlinks: false,
+  })
+  symlinkSync(join(root, 'node_modules', 'synckit'), join(folder, 'node_modules', 'synckit'))
+  symlinkSync(join(root, 'dist', 'worker.js'), join(folder, 'worker.js'))
+  expect(await run([outfile])).toEqual(good('answer 42\n'))
+})
+
+test('inside a Worker, and in two at once with twenty connections each', async () => {
+  const worker = file(
+    'worker.mjs',
+    `import * as db from 'syncpg'
+import { parentPort } from 'node:worker_threads'
+const all = Array.from({ length: 20 }, () => db.connect(process.env.DSN, { autocommit: true }))
+let sum = 0
+for (let round = 0; round < 20; round++) for (const [i, con] of all.entries()) sum += con.fetchval('select %s::int', [i])
+for (const con of all) con.close()
+parentPort.postMessage(sum)
+`,
+  )
+  const main = file(
+    'main.mjs',
+    `import { Worker } from 'node:worker_threads'
+for (let i = 0; i < 2; i++) new Worker(${JSON.stringify(worker)}).on('message', (sum) => console.log('sum', sum))
+`,
+  )
+  expect(await run([main])).toEqual(good('sum 3800\nsum 3800\n'))
+})
+
+test('under node:test', async () => {
+  const path = file(
+    'a.test.mjs',
+    `import assert from 'node:assert'\nimport test from 'node:test'\nimport * as db from 'syncpg'
+test('it', () => { using(db.connect(process.env.DSN), (con) => assert.equal(con.fetchval('select 42'), 42)) })
+function using(con, fn) { try { fn(con) } finally { con.close() } }\n`,
+  )
+  const it = await run(['--test', path])
+  expect([it.status, it.stdout]).toEqual([0, expect.stringMatching(/pass 1\n/)])
+})
+
+test('exit in the middle of a transaction leaves no session behind, and the code is the program’s', async () => {
+  const source = `import * as db from 'syncpg'\n${USE}con.execute('select 1')\nprocess.exit(7)\n`
+  expect(await run([file('a.mjs', source)])).toEqual({ ...good('answer 42\n'), status: 7 })
+})
