@@ -6,13 +6,13 @@ import { beforeAll, expect, test } from 'vitest'
 
 import { type Connection, InterfaceError, OperationalError, connect } from 'syncpg/async'
 
-import { startProxy } from '../support/proxy.ts'
+import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 import { bounded, Chance, demand, type Fault, isHarmless, someFault, strike, walk } from './chaos-support.ts'
 
 const { runs, seed } = walk(400)
 /** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
-const BLACK_HOLE_EVERY = 10
+const BLACK_HOLE_EVERY = 20
 const LANES = 8
 const COMMAND_TIMEOUT_MS = 150
 /** The longest wait of the driver is five seconds of silence after a cancel request; a machine may be busy. */
@@ -156,7 +156,7 @@ test(
     const isSlow = (mark: number): boolean => mark % BLACK_HOLE_EVERY === 0
     // Black holes only wait, so that many of them can do it side by side.
     await Promise.all([
-      inLanes(marks.filter(isSlow), 2 * LANES, walkOne),
+      inLanes(marks.filter(isSlow), 3 * LANES, walkOne),
       inLanes(
         marks.filter((mark) => !isSlow(mark)),
         LANES,
@@ -168,6 +168,49 @@ test(
   },
   60_000 + runs * 200,
 )
+
+test('a connection cut after any byte, of connecting or of a statement, either way, is an error of the tree', async () => {
+  const server = sharedServer()
+  const proxies = await Promise.all(Array.from({ length: LANES }, () => startProxy(server)))
+  /** Gives what was answered, or where it failed. */
+  const visit = async (proxy: FaultProxy): Promise<string> => {
+    const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)
+    let con: Connection | undefined
+    let answer = 'no answer'
+    const isGood = await attempt(async () => {
+      con = await connect(dsn, { sslmode: 'disable' })
+      answer = String(await con.fetchval("select $1 || 'ó'", ['żółw']))
+    })
+    demand(isGood || con === undefined || con.isClosed, 'the connection is usable or closed')
+    await con?.close()
+    return answer
+  }
+  const calm = proxies[0]
+  if (!calm) throw new Error('no proxy')
+  expect(await visit(calm)).toBe('żółwó')
+  const { toServer, toClient } = calm.forwardedBytes
+  const cuts = [
+    ...Array.from({ length: toServer }, (_, bytes) => ({ direction: 'toServer' as const, bytes: bytes + 1 })),
+    ...Array.from({ length: toClient }, (_, bytes) => ({ direction: 'toClient' as const, bytes: bytes + 1 })),
+  ]
+  const answers = { toServer: 0, toClient: 0 }
+  await Promise.all(
+    proxies.map(async (proxy) => {
+      for (let cut = cuts.pop(); cut !== undefined; cut = cuts.pop()) {
+        proxy.setFaults('both', {})
+        proxy.setFaults(cut.direction, { cutAfterBytes: cut.bytes })
+        const what = `cut ${cut.direction} after ${cut.bytes} bytes`
+        const answer = await bounded(visit(proxy), LIMIT_MS, what)
+        demand(['żółwó', 'no answer'].includes(answer), `${what} the answer is right, not ${answer}`)
+        if (answer !== 'no answer') answers[cut.direction] += 1
+      }
+    }),
+  )
+  // Only what comes after the answer can be missed: the goodbye of the client, the last bytes of the server.
+  expect(answers.toServer).toBeLessThan(toServer / 4)
+  expect(answers.toClient).toBeLessThan(toClient / 4)
+  await Promise.all(proxies.map((proxy) => proxy.close()))
+})
 
 async function inLanes(marks: readonly number[], lanes: number, work: (mark: number) => Promise<void>): Promise<void> {
   const rest = [...marks]
