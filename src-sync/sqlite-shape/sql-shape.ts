@@ -90,7 +90,7 @@ class Reader {
       end: this.#end,
       isReader: READERS.has(verb) || this.#hasReturning,
       isPlainQuery: QUERIES.has(verb) && this.#statementCount === 1 && !this.#writes && !this.#locks,
-      insertTarget: isInsert ? this.#target : null,
+      insertTarget: isInsert && this.#target !== '' ? this.#target : null,
     }
   }
 
@@ -117,7 +117,7 @@ class Reader {
   #other(isName: boolean, code: number): void {
     if (this.#parts !== null && !(isName && this.#takePart(this.#sql.slice(this.#lexer.start, this.#lexer.end)))) {
       if (code === DOT && this.#parts.length === 1 && !this.#parts[0]!.endsWith('.')) this.#parts[0] += '.'
-      else this.#endTarget()
+      else this.#endTarget(code === DOT)
     }
     this.#isInWords = false
     this.#previousWord = ''
@@ -134,10 +134,12 @@ class Reader {
     return isExpected
   }
 
-  #endTarget(): void {
+  /** @param hasMore a third part follows, which is none of ours to understand */
+  #endTarget(hasMore = false): void {
     const name = this.#parts!.join('')
     this.#parts = null
     // An escaped identifier, U&"…", is left alone: its spelling is not the name.
-    if (name !== '' && !name.endsWith('.') && !/^u&"/i.test(name)) this.#target = name
+    this.#target = ''
+    if (!hasMore && !name.endsWith('.') && !/^u&"/i.test(name)) this.#target = name
   }
 }
