@@ -1,11 +1,11 @@
 /**
  * Starts PgBouncer in front of a test server. It comes from the machine (Debian: `apt-get install pgbouncer`), so tests
- * ask `missingPgbouncer()` first and say what it answers when they are skipped. No pooler is
- * left behind: a shell holds the other end of a pipe, and ends it when the test process is gone.
+ * ask `missingPgbouncer()` first and say what it answers when they are skipped. Nothing is left behind: a shell holds the
+ * other end of a pipe, and cleans up when the test process is gone.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chownSync, constants, mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -65,15 +65,17 @@ export async function startPgbouncer(server: ServerCoordinates, options: Pgbounc
   const binary = findPgbouncer()
   if (binary === null) throw new Error(missingPgbouncer() ?? '')
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-pgbouncer-'))
-  chmodSync(folder, 0o755)
+  const account = serverAccount()
+  // The keeper, which has no more rights than the pooler, is to remove it.
+  if (account.uid !== undefined && account.gid !== undefined) chownSync(folder, account.uid, account.gid)
   const port = await findFreePort()
   const configuration = join(folder, 'pgbouncer.ini')
   writeFileSync(join(folder, 'users.txt'), `"${server.user}" "${server.password}"\n`)
   writeFileSync(configuration, configurationFor(server, options, folder, port))
 
-  const shell = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, 'keeper', binary, configuration], {
-    ...serverAccount(),
-    cwd: folder,
+  const shell = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, 'keeper', binary, configuration, folder], {
+    ...account,
+    cwd: '/',
     stdio: ['pipe', 'ignore', 'pipe'],
     // A group of its own: Ctrl-C in the terminal must reach the tests, which then end the pooler in order.
     detached: true,
@@ -82,7 +84,6 @@ export async function startPgbouncer(server: ServerCoordinates, options: Pgbounc
     const ended = shell.exitCode === null ? new Promise((resolve) => shell.once('exit', resolve)) : null
     shell.stdin.end()
     await ended
-    rmSync(folder, { recursive: true, force: true })
   }
   const complaint = await untilUp(shell)
   if (complaint !== null) {
@@ -129,12 +130,13 @@ max_client_conn = 200
 }
 
 // The shell waits for the end of its pipe, which the kernel brings for a test process that dies of anything. It tells
-// the pooler to leave at once.
+// the pooler to leave at once, and removes its folder.
 const KEEPER_SCRIPT = `
 "$1" "$2" </dev/null &
 read -r line
 kill -TERM $!
 wait $!
+rm -rf "$3"
 `
 
 function findFreePort(): Promise<number> {
