@@ -88,6 +88,11 @@ export class Connection extends ExceptionBearer implements CursorConnection {
     return this.#engine.isClosed || this.#engine.session.isClosed
   }
 
+  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
+  parameter(name: string): string | undefined {
+    return this.info.parameter(name)
+  }
+
   /** Whether statements run outside transactions of the connection's own making. Settable between transactions. */
   get autocommit(): boolean {
     return this.#settings.autocommit

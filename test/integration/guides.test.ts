@@ -22,7 +22,9 @@ function blocks(page: string, language: string): string {
     .join('')
 }
 
-test.each(['docs/guides/first-hour.md', 'README.md'])(
+const PAGES = ['first-hour', 'transactions', 'bulk-data', 'waiting', 'tools'].map((name) => `docs/guides/${name}.md`)
+
+test.each([...PAGES, 'README.md'])(
   '%s prints what it says it prints',
   async (page) => {
     const script = blocks(page, 'js')
