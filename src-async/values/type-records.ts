@@ -27,39 +27,46 @@ export interface TypeRecord {
 
 /**
  * The query: `$1` is an `oid[]`. It answers for these types and, transitively, for all they are made of.
+ *
+ * Its form keeps the planner's estimate low and the same for any number of types: beyond `jit_above_cost` the server
+ * would compile it, for longer than it runs. Hence the limit that limits nothing, and arrays where joins would do.
  * @param hasMultiranges whether the server is of version 14 or later.
  */
 export function typeRecordsSql(hasMultiranges: boolean): string {
-  const multirange = hasMultiranges
-    ? 'union all select r.rngtypid from pg_catalog.pg_range r where r.rngmultitypid = t.oid'
-    : ''
-  const subtype = hasMultiranges
-    ? `coalesce((select case when r.rngtypid = t.oid then r.rngsubtype else r.rngtypid end
-    from pg_catalog.pg_range r where t.oid in (r.rngtypid, r.rngmultitypid)), 0)`
-    : 'coalesce((select r.rngsubtype from pg_catalog.pg_range r where r.rngtypid = t.oid), 0)'
+  const rangesOf = hasMultiranges ? 't.oid in (r.rngtypid, r.rngmultitypid)' : 'r.rngtypid = t.oid'
+  const subtype = hasMultiranges ? 'case when r.rngtypid = t.oid then r.rngsubtype else r.rngtypid end' : 'r.rngsubtype'
   return `with recursive wanted(oid) as (
-  select pg_catalog.unnest($1::pg_catalog.oid[])
+  select given.oid from (
+    select pg_catalog.unnest(array(select pg_catalog.unnest($1::pg_catalog.oid[]))) as oid limit (select 1000000)
+  ) given
   union
   select part.oid from wanted w join pg_catalog.pg_type t on t.oid = w.oid cross join lateral (
     select t.typelem where t.typelem <> 0
     union all select t.typbasetype where t.typbasetype <> 0
-    union all select r.rngsubtype from pg_catalog.pg_range r where r.rngtypid = t.oid
-    ${multirange}
+    union all select ${subtype} from pg_catalog.pg_range r where ${rangesOf}
     union all select a.atttypid from pg_catalog.pg_attribute a
       where t.typrelid <> 0 and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
   ) part(oid)
+), types as materialized (
+  select t.* from wanted w join pg_catalog.pg_type t on t.oid = w.oid
+), fields as (
+  select a.attrelid, pg_catalog.array_agg(a.attname::pg_catalog.text order by a.attnum) as names,
+    pg_catalog.array_agg(a.atttypid order by a.attnum) as oids
+  from pg_catalog.pg_attribute a
+  where a.attrelid = any (array(select t.typrelid from types t where t.typrelid <> 0))
+    and a.attnum > 0 and not a.attisdropped
+  group by a.attrelid
+), senders as (
+  select p.oid, p.prosrc from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
+  where p.oid = any (array(select t.typsend from types t where t.typtype = 'b'))
+    and (l.lanname = 'internal' or l.lanname = 'c' and p.probin in ('$libdir/ltree', '$libdir/hstore'))
 )
 select t.oid, pg_catalog.format_type(t.oid, null), t.typtype::pg_catalog.text,
   case when t.typcategory = 'A' and t.typlen = -1 then t.typelem else 0::pg_catalog.oid end,
-  t.typdelim::pg_catalog.text, t.typbasetype, ${subtype}::pg_catalog.oid,
-  array(select a.attname::pg_catalog.text from pg_catalog.pg_attribute a where t.typrelid <> 0
-    and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum),
-  array(select a.atttypid from pg_catalog.pg_attribute a where t.typrelid <> 0
-    and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped order by a.attnum),
-  coalesce((select p.prosrc from pg_catalog.pg_proc p join pg_catalog.pg_language l on l.oid = p.prolang
-    where t.typtype = 'b' and p.oid = t.typsend and (l.lanname = 'internal'
-      or l.lanname = 'c' and p.probin in ('$libdir/ltree', '$libdir/hstore'))), '')
-from wanted w join pg_catalog.pg_type t on t.oid = w.oid`
+  t.typdelim::pg_catalog.text, t.typbasetype,
+  coalesce((select ${subtype} from pg_catalog.pg_range r where ${rangesOf}), 0)::pg_catalog.oid,
+  coalesce(f.names, '{}'), coalesce(f.oids, '{}'), coalesce(s.prosrc, '')
+from types t left join fields f on f.attrelid = t.typrelid and t.typrelid <> 0 left join senders s on s.oid = t.typsend`
 }
 
 /** What a row of the query says, from its values in order. */

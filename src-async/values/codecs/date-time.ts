@@ -105,7 +105,12 @@ export const date: Codec<PgDate | number> = {
   decodeText(text) {
     const infinity = infinityOf(text)
     if (infinity !== 0) return infinity * Infinity
-    return PgDate.parse(text)
+    try {
+      return PgDate.parse(text)
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error
+      throw unreadable('date', text, 'DateStyle must be ISO')
+    }
   },
 }
 

@@ -2,7 +2,8 @@
  * `interval`: microseconds, days, months on the wire; the extremes of all three are the infinities of version 17.
  * Source of truth: src/backend/utils/adt/timestamp.c, interval_send and interval_out.
  */
-import { expected } from '../describe-value.ts'
+import { DataError } from '../../errors/tree.ts'
+import { expected, unreadable } from '../describe-value.ts'
 import { PgInterval } from '../pg-interval.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -80,6 +81,11 @@ export const interval: Codec<PgInterval | number> = {
   decodeText(text) {
     if (text === 'infinity') return Infinity
     if (text === '-infinity') return -Infinity
-    return PgInterval.parse(text)
+    try {
+      return PgInterval.parse(text)
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error
+      throw unreadable('interval', text, 'IntervalStyle sql_standard is not read: set it to postgres')
+    }
   },
 }

@@ -1,0 +1,226 @@
+/** What database clients have got wrong before, each by its name. */
+import { PgDate, PgInterval, PgTimestamp, DataError, Range } from 'syncpg/async'
+import { describe, expect, test } from 'vitest'
+
+import { runScript } from '../support/run-script.ts'
+import { sharedServer } from '../support/shared-server.ts'
+import { eachFace, failureOf } from './faces.ts'
+
+const SETUP = `
+create type mood as enum ('ok', 'sad');
+create table event (id int generated always as identity, at timestamptz(6) default clock_timestamp(), wall timestamp(6), t time(6));
+create table doc (j json, jb jsonb, js json[], jbs jsonb[])`
+
+eachFace('old wounds', SETUP, (world) => {
+  test('microseconds survive reading and writing back', async () => {
+    const { con } = world
+    await con.execute(
+      "insert into event (at, wall, t) values ('2024-01-02 03:04:05.678901+00', '1969-12-31 23:59:59.999999', '23:59:59.000001')",
+    )
+    const row = (await con.fetchrow('select at, wall, t from event'))!
+    expect(row['at']).toEqual(new PgTimestamp(Date.parse('2024-01-02T03:04:05.678Z'), 901))
+    const same = 'select count(*) from event where at = $1 and wall = $2 and t = $3'
+    expect(await con.fetchval(same, [row['at'], row['wall'], row['t']])).toBe(1n)
+    await con.execute('update event set at = $1, wall = $2, t = $3', [row['at'], row['wall'], row['t']])
+    expect(await con.fetchrow('select at, wall, t from event')).toEqual(row)
+    // As JSON, as a string, it is written back just as well.
+    const text = JSON.parse(JSON.stringify(row)) as { at: string }
+    expect([text.at, await con.fetchval('select $1::timestamptz = at from event', [text.at])]).toEqual([
+      '2024-01-02T03:04:05.678901Z',
+      true,
+    ])
+  })
+
+  test('int8 beyond 2^53 is exact, one by one and summed', async () => {
+    const { con } = world
+    expect(await con.fetchval('select 9007199254740993::int8')).toBe(9007199254740993n)
+    expect(await con.fetchval('select $1::int8 + 1', [9007199254740993n])).toBe(9007199254740994n)
+    expect(await failureOf(() => con.fetch('select $1::int8', [2 ** 53]))).toBeInstanceOf(DataError)
+    const numbers = await world.connect({ types: { int8: 'number' } })
+    expect(await numbers.fetchval('select count(*) from pg_class')).toBeTypeOf('number')
+    expect(await failureOf(() => numbers.fetch('select 9007199254740993::int8'))).toBeInstanceOf(DataError)
+  })
+
+  test('an array is JSON for json, and an array for an array', async () => {
+    const { con } = world
+    const list = [1, 'x', null, { a: [] }]
+    await con.execute('insert into doc values ($1, $2, $3, $4)', [list, list, list, [list, null]])
+    const row = await con.fetchrow('select *, j::text jt, js::text jst, jbs::text jbst from doc')
+    expect(row).toMatchObject({
+      j: list,
+      jb: list,
+      js: [1, 'x', null, { a: [] }],
+      jbs: [list, null],
+      jt: '[1,"x",null,{"a":[]}]',
+      jst: '{1,"\\"x\\"",NULL,"{\\"a\\":[]}"}',
+      jbst: '{"[1, \\"x\\", null, {\\"a\\": []}]",NULL}',
+    })
+    expect(await con.fetchval('select $1::jsonb', ['just text'])).toBe('just text')
+    expect(await con.fetchval('select $1::int[]::text', [[1, 2]])).toBe('{1,2}')
+  })
+
+  test('enum[] is an array of its labels', async () => {
+    expect(await world.con.fetchval("select array['ok', null, 'sad']::mood[]")).toEqual(['ok', null, 'sad'])
+    expect(await world.con.fetchval('select $1::mood[]::text', [['sad', null]])).toBe('{sad,NULL}')
+  })
+
+  test('-0, 1e-320 and their like keep every bit', async () => {
+    for (const value of [-0, 1e-320, 5e-324, 1.7976931348623157e308, NaN, -Infinity, 0.1 + 0.2]) {
+      expect(await world.con.fetchval('select $1::float8', [value])).toBe(value)
+      expect(await world.con.fetchval('select $1::float8[]', [[value]])).toEqual([value])
+    }
+    expect(await world.con.fetchval('select float4send($1) = float4send(1.1::float4)', [1.1])).toBe(true)
+  })
+
+  test('a numeric of 1,000 digits, and its scale', async () => {
+    const digits = `${'1234567890'.repeat(100)}.${'0987654321'.repeat(90)}`
+    expect(await world.con.fetchval('select $1::numeric', [digits])).toBe(digits)
+    expect(await world.con.fetchval('select ($1::numeric + 1)::text', [digits])).toBe(digits.replace(/0\./, '1.'))
+    expect(await world.con.fetchval("select '1.50'::numeric(10, 2) * 2")).toBe('3.00')
+  })
+
+  test('an empty array is an empty array', async () => {
+    expect(await world.con.fetchval("select '{}'::int[]")).toEqual([])
+    expect(await world.con.fetchval('select $1::text[]', [[]])).toEqual([])
+    expect(await world.con.fetchval('select 1 = any($1::int[])', [[]])).toBe(false)
+    expect(await world.con.fetchval('select $1::int[][]', [[[], []]])).toEqual([])
+  })
+
+  test.each([
+    [[[1], [2, 3]], /a PostgreSQL array is a rectangle/],
+    [[[1], 2], /expected an array beside arrays/],
+    [[1, [2]], /is an array beside elements that are none/],
+    [[1, undefined], /array element \[1\] is undefined; use null/],
+    [[[[[[[[1]]]]]]], /more than 6 dimensions/],
+  ])('ragged nesting is refused: %j', async (value, message) => {
+    const refused = await failureOf(() => world.con.fetch('select $1::int[]', [value]))
+    expect(refused).toBeInstanceOf(DataError)
+    expect(refused.message).toMatch(message)
+    expect(await world.con.fetchval('select 1')).toBe(1)
+  })
+
+  test.each([
+    ['a NUL', 'a\0b'],
+    ['a lone surrogate', 'a\ud83d'],
+    ['the other half', '\ude00b'],
+  ])('%s in a text is refused before anything is sent', async (_name, text) => {
+    const { con } = world
+    await con.execute('begin')
+    for (const [type, value] of [
+      ['text', text],
+      ['text[]', [text]],
+      ['mood', text],
+      ['jsonpath', text],
+    ] as const) {
+      expect(await failureOf(() => con.fetch(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
+    }
+    // Had the server refused it, the transaction would have failed.
+    expect(await con.fetchval('select 1')).toBe(1)
+    await con.execute('rollback')
+  })
+
+  test('a year before Christ, one beyond 9999 and the infinities are themselves', async () => {
+    const { con } = world
+    for (const [type, text, value] of [
+      ['date', '0044-03-15 BC', new PgDate(-43, 3, 15)],
+      ['date', '10000-01-01', new PgDate(10000, 1, 1)],
+      ['date', 'infinity', Infinity],
+      ['timestamptz', '-infinity', -Infinity],
+      ['daterange', '[10000-01-01,infinity)', new Range<unknown>({ lower: new PgDate(10000, 1, 1), upper: Infinity })],
+    ] as const) {
+      expect(await con.fetchval(`select '${text}'::${type}`)).toEqual(value)
+      expect(await con.fetchval(`select $1::${type}::text`, [value])).toBe(text)
+    }
+  })
+
+  test('a month is a month and a day a day, not so many seconds', async () => {
+    expect(await world.con.fetchval("select '1 mon 1 day 1 hour'::interval")).toEqual(
+      new PgInterval(1, 1, 3_600_000_000n),
+    )
+    expect(await world.con.fetchval("select '2024-01-31'::timestamp + $1::interval", [{ months: 1 }])).toEqual(
+      new Date('2024-02-29T00:00:00Z'),
+    )
+  })
+
+  test('an object of no known kind never becomes a text', async () => {
+    for (const value of [{}, { toString: () => 'x' }, () => 1, Symbol('s'), new Map()]) {
+      expect(await failureOf(() => world.con.fetch('select $1::text', [value]))).toBeInstanceOf(DataError)
+    }
+  })
+
+  test('session settings change nothing of binary values, and text ones are read or refused, never misread', async () => {
+    const { con, face } = world
+    const sql =
+      "select date '2024-02-03' d, timestamptz '2024-02-03 04:05:06.789+00' t, interval '1 year 2 days 03:04:05' i, '\\x00ff'::bytea b, 0.1::float8 f"
+    const expected = await con.fetchrow(sql)
+    await con.execute('create type holder as (v tsvector, d date, i interval)')
+    for (const style of ['SQL, DMY', 'German', 'Postgres, MDY', 'ISO, DMY']) {
+      await con.execute(
+        `set datestyle = '${style}'; set intervalstyle = sql_standard; set bytea_output = escape; set timezone = 'Asia/Kolkata'`,
+      )
+      expect(await con.fetchrow(sql)).toEqual(expected)
+      expect(await con.fetchval('select $1::date::text = date $$2024-02-03$$::text', [new PgDate(2024, 2, 3)])).toBe(
+        true,
+      )
+      const text = "select row('x', '2024-02-03', null)::holder v"
+      if (style.startsWith('ISO')) expect(await con.fetchval(text)).toMatchObject({ d: new PgDate(2024, 2, 3) })
+      else expect((await failureOf(() => con.fetch(text))).message).toMatch(/DateStyle must be ISO/)
+      const interval = "select row('x', null, '1 year 2 days')::holder v"
+      expect((await failureOf(() => con.fetch(interval))).message).toMatch(/IntervalStyle/)
+      // Written as text all the same.
+      const given = { d: new PgDate(2024, 2, 3), i: new PgInterval(12, -2, 5n) }
+      const back =
+        'select (h).d = date $$2024-02-03$$ and (h).i = make_interval(1, 0, 0, -2, 0, 0, 0.000005) from (select $1::holder h) q'
+      expect(await con.fetchval(back, [given])).toBe(true)
+    }
+    if (face === 'async') return
+    const script = con as unknown as { execute(sql: string): { fetchone(): unknown } }
+    await con.execute("set datestyle = 'SQL, DMY'; set intervalstyle = postgres_verbose")
+    const failed = await failureOf(() => script.execute(`${sql}; select 1`).fetchone())
+    expect(failed.message).toMatch(
+      /column 1 \("d", date\): cannot read the string "03\/02\/2024" as date: DateStyle must be ISO/,
+    )
+    await con.execute('set datestyle = iso')
+    expect(script.execute(`${sql}; select 1`).fetchone()).toEqual(expected)
+  })
+})
+
+describe('dates do not depend on where the program runs', () => {
+  const script = `
+    import * as db from 'syncpg'
+    import { connect } from 'syncpg/async'
+    const sql = "select d::date d, d::timestamp ts, (d::timestamp at time zone 'UTC') tz, d::date::text t from " +
+      "unnest(array['2024-03-09','2024-03-10','2024-03-11','2024-11-02','2024-11-03','2024-11-04','1947-08-15','2024-03-31']) d"
+    const con = db.connect(process.env.DSN, { autocommit: true })
+    const acon = await connect(process.env.DSN)
+    const out = []
+    for (const rows of [con.fetch(sql), await acon.fetch(sql)]) {
+      for (const { d, ts, tz, t } of rows) {
+        const back = 'select $1::date::text = $4 and $2::timestamp::date::text = $4 and ($3::timestamptz at time zone $$UTC$$)::date::text = $4'
+        const midnight = new Date(ts.getTime())
+        out.push([String(d) === t, con.fetchval(back, [d, ts, tz, t]), await acon.fetchval(back, [d.toJSON(), ts, tz, t]),
+          con.fetchval('select $1::date::text', [midnight]) === t, ts.toISOString(), tz.toISOString()].join())
+      }
+    }
+    console.log(JSON.stringify(out)); con.close(); await acon.close()`
+
+  test.each(['America/New_York', 'Asia/Kolkata', 'Pacific/Apia', 'UTC'])(
+    'TZ=%s, across changes of the clock',
+    async (tz) => {
+      const run = await runScript(script, { env: { TZ: tz, DSN: sharedServer().dsn() } })
+      expect(run.stderr).toBe('')
+      const days = [
+        '2024-03-09',
+        '2024-03-10',
+        '2024-03-11',
+        '2024-11-02',
+        '2024-11-03',
+        '2024-11-04',
+        '1947-08-15',
+        '2024-03-31',
+      ]
+      const lines = days.map((day) => `true,true,true,true,${day}T00:00:00.000Z,${day}T00:00:00.000Z`)
+      expect(JSON.parse(run.stdout)).toEqual([...lines, ...lines])
+    },
+  )
+})
