@@ -97,11 +97,14 @@ export function tell(error: unknown): void {
   if (sqlstate === null) return
   const [errcode, sqliteCode, errstr] = CODES.get(sqlstate) ?? CODES.get(sqlstate.slice(0, 2)) ?? ANY
   define(error, { errcode, errstr, sqliteCode })
-  if (query === undefined || error.hint !== undefined || !DIALECT_STATES.has(sqlstate)) return
+  if (query === undefined || !DIALECT_STATES.has(sqlstate)) return
   const hint = DIALECT.find(([pattern]) => pattern.test(query))?.[1]
   if (hint === undefined) return
+  // The server's own hint, about casts, would lead away from it.
+  const given = error.hint === undefined ? '' : `\nHINT:  ${error.hint}`
+  const { message } = error
   define(error, { hint })
-  error.message += `\nHINT:  ${hint}`
+  error.message = `${message.endsWith(given) ? message.slice(0, message.length - given.length) : message}\nHINT:  ${hint}`
 }
 
 function define(error: DbError, fields: Readonly<{ [name: string]: unknown }>): void {

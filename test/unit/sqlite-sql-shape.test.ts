@@ -42,7 +42,7 @@ describe('a cursor is declared', () => {
     ['select * from note', true],
     ['values (1), (2)', true],
     ['with x as (select 1) select * from x', true],
-    ["select 'insert', \"update\" from note -- delete", true],
+    ['select \'insert\', "update" from note -- delete', true],
     ['select * from note for update', false],
     ['select * from note for no key update', false],
     ['with x as (insert into note values (1) returning *) select * from x', false],
