@@ -27,7 +27,7 @@ async function main(words: readonly string[]): Promise<number> {
   const isEmbedded = line.dsn === undefined && Object.keys(line.options).length === 0 && !isConfigured()
   if (isEmbedded) line.dsn = EMBEDDED
   if (isBatch && line.actions.length === 0 && line.listsDatabases) line.actions.push({ kind: 'command', text: '\\l' })
-  const shell = open(line, !isBatch)
+  const shell = await open(line, !isBatch)
   if (shell === null) return EXIT.lost
   try {
     configure(shell, line)
@@ -39,17 +39,35 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
+async function password(): Promise<{ password?: string }> {
+  const { askPassword } = await import('./terminal.ts')
+  const given = askPassword('Password: ')
+  return given === null ? {} : { password: given }
+}
+
 /** Whether the environment names a server. */
 function isConfigured(): boolean {
   return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
 }
 
 /** @returns null when there is no connection; it has been said why. */
-function open(line: CommandLine, isInteractive: boolean): Shell | null {
+async function open(line: CommandLine, isInteractive: boolean): Promise<Shell | null> {
+  const { dsn } = line
+  let options = connectOptions(line)
+  const isStarting = isInteractive && dsn?.startsWith(EMBEDDED) === true
+  if (isStarting) complain('Starting the embedded PostgreSQL …')
+  if (line.asksPassword) options = { ...options, ...(await password()) }
   try {
-    return new Shell({ dsn: line.dsn, options: connectOptions(line), isInteractive })
+    return new Shell({ dsn, options, isInteractive })
   } catch (failure) {
+    if (isStarting) complain('\n')
     if (!(failure instanceof DbError)) throw failure
+    const isRefused = failure.sqlstate === '28P01' || /password/.test(failure.message)
+    const canAsk = !line.neverAsksPassword && process.stdin.isTTY === true && process.stderr.isTTY === true
+    if (isRefused && canAsk && options.password === undefined) {
+      line.asksPassword = true
+      return open(line, isInteractive)
+    }
     complain(describeFailure(new ShellError(failure.message), { verbosity: 'default', showContext: 'never', place: null }))
     return null
   }

@@ -56,6 +56,7 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
 function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Output): void {
   const tag = cursor.statusmessage ?? ''
   if (tag === 'LISTEN') shell.isListening = true
+  if (/^(?:CREATE|ALTER|DROP|SET|ROLLBACK|DISCARD)\b/.test(tag)) shell.generation += 1
   if (cursor.description !== null && use.consume !== undefined) return use.consume(cursor)
   if (cursor.description !== null) {
     const options: PrintOptions = use.expanded === undefined ? shell.print : { ...shell.print, expanded: use.expanded }

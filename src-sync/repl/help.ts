@@ -1,1 +1,39 @@
-export const HELP = ''
+/** What `\?` prints. */
+export const HELP = `SQL ends with ;  JavaScript begins with "> ", with con, cur, sql, db, vars and _ in scope.
+
+General
+  \\q                    quit                     \\?  help
+  \\g [(opt=val)] [file] send the statement        \\gx  the same, expanded
+  \\gset [prefix]        send it, its row becomes variables (:name in SQL, vars.name in JavaScript)
+  \\gexec                send it, then run each value of its result
+  \\watch [seconds]      send it again and again; \\watch i=1 c=5
+  \\errverbose           the last error with everything the server said
+  \\timing [on|off]      show how long statements take
+
+Statement
+  \\e [file]  edit       \\p  print   \\r  reset   \\w file  write   \\s  history
+
+Files and programs
+  \\i file    run a script      \\ir file  relative to the current one
+  \\o [file or |command]  where results go
+  \\copy table|(query) from|to file|program 'command'|stdin|stdout [options]
+  \\echo, \\qecho, \\warn text   \\! command   \\cd folder
+  \\if \\elif \\else \\endif      conditions
+
+Objects (S adds the system's, + adds detail; patterns: a*, schema.name)
+  \\d         relations, or \\d name: columns, indexes, constraints …
+  \\dt \\dv \\dm \\di \\ds \\dE   tables, views, materialized views, indexes, sequences, foreign tables
+  \\dn schemas   \\df functions   \\da aggregates   \\dT types   \\dD domains   \\dx extensions
+  \\du roles     \\dp privileges  \\db tablespaces  \\dL languages   \\l databases
+  \\sf function  \\sv view        their source
+
+Printing
+  \\x [on|off|auto]  expanded    \\t  rows only    \\a  unaligned    \\f separator
+  \\pset name value: border columns csv_fieldsep expanded fieldsep footer format linestyle null
+                    pager recordsep row_limit tuples_only
+  formats: aligned unaligned csv json ndjson markdown
+
+Connection and variables
+  \\c [database [user [host [port]]]] or connection string   \\conninfo   \\password [user]
+  \\set [name value]  \\unset name  \\prompt [text] name
+`

@@ -2,7 +2,7 @@
  * What all of the command line shares: the connection, the variables, how tables are printed and where they go. Batches
  * and the prompt are two ways to drive it.
  */
-import { type Connection, type ConnectOptions, type Cursor, DbError, type Warning, connect } from '../index.ts'
+import { type Connection, type ConnectOptions, type Cursor, DbError, type Notice, type Warning, connect } from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
@@ -47,6 +47,8 @@ export class Shell {
   exitStatus: number | null = null
   /** Set by `\restrict`: only `\unrestrict` with this key is obeyed. */
   restrictKey: string | null = null
+  /** Grows when something in the catalog may have changed. */
+  generation = 0
   dsn: string | undefined
   options: ConnectOptions
   #connection: Connection
@@ -78,6 +80,7 @@ export class Shell {
     }
     before.connection[Symbol.dispose]()
     this.isListening = false
+    this.generation += 1
     this.#describeConnection()
   }
 
@@ -119,7 +122,11 @@ export class Shell {
   /** Prints what other sessions have said. */
   showNotifications(): void {
     if (!this.isListening || this.#connection.closed) return
-    for (const { channel, payload, pid } of this.#connection.poll()) {
+    this.showNotices(this.#connection.poll())
+  }
+
+  showNotices(notices: readonly Notice[]): void {
+    for (const { channel, payload, pid } of notices) {
       const withPayload = payload === '' ? '' : ` with payload "${payload}"`
       this.output.write(
         `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`,

@@ -1,0 +1,28 @@
+/** What the prompt says: database, what is open, the transaction's state. Source of truth: psql, "Prompting". */
+import type { Shell } from './shell.ts'
+
+const STATES: Readonly<Record<string, string>> = { idle: '', 'in-transaction': '*', failed: '!', closed: '?' }
+
+/** @param open what the statement waits for: empty between statements, a quote, a comment, a parenthesis, or `js` */
+export function promptText(shell: Shell, open: string): string {
+  if (open === 'js') return '... '
+  const template = shell.variables.get(open === '' ? 'PROMPT1' : 'PROMPT2') ?? ''
+  const { info, closed } = shell.connection
+  const replacements: Readonly<Record<string, () => string>> = {
+    '/': () => info.database,
+    '~': () => (info.database === info.user ? '~' : info.database),
+    n: () => info.user,
+    M: () => info.host ?? '[local]',
+    m: () => (info.host ?? '[local]').split('.')[0] ?? '',
+    '>': () => String(info.port ?? ''),
+    p: () => String(info.backendPid),
+    R: () => (closed ? '!' : open === '' ? '=' : open),
+    x: () => STATES[info.status] ?? '?',
+    '#': () => (info.parameter('is_superuser') === 'on' ? '#' : '>'),
+    '%': () => '%',
+  }
+  return template.replace(/%(?::([\p{L}\p{N}_]+):|([^]))/gu, (whole, variable: string | undefined, letter: string) => {
+    if (variable !== undefined) return shell.variables.get(variable) ?? ''
+    return replacements[letter]?.() ?? whole
+  })
+}

@@ -1,0 +1,255 @@
+/** The prompt in a real terminal: keys pressed, screens read. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { askServer, freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { Terminal, hasTerminal } from '../support/terminal.ts'
+
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+if (!hasTerminal) console.warn('tmux is missing: the prompt is not tested in a terminal (apt-get install tmux)')
+
+describe.skipIf(!hasTerminal)('at the prompt', () => {
+  let folder: string
+  let terminal: Terminal | null = null
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'syncpg-cli-'))
+  })
+  afterEach(() => {
+    terminal?.close()
+    terminal = null
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const history = (): string => join(folder, 'history')
+
+  async function open(options: { database?: string; env?: Record<string, string>; columns?: number; rows?: number } = {}): Promise<Terminal> {
+    const { host, port, user, password, database } = sharedServer()
+    const { columns = 90, rows = 30 } = options
+    const env = {
+      PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: options.database ?? database,
+      SYNCPG_HISTORY: history(), PAGER: '', LC_ALL: 'C.UTF-8', HOME: folder, ...options.env,
+    }
+    terminal = new Terminal([process.execPath, cli, '-X'], { env, columns, rows })
+    await terminal.shows(/=# $|=#$/m)
+    return terminal
+  }
+
+  test('a statement over several lines is run at its semicolon, and the prompt says what is open', async () => {
+    const it = await open()
+    it.enter('select 1 as one,')
+    await it.shows('postgres-#')
+    it.enter("  'two")
+    await it.shows("postgres'#")
+    it.enter("lines' as two;")
+    const screen = await it.shows('(1 row)')
+    expect(screen).toContain(' one |  two\n-----+-------\n   1 | two  +\n     | lines')
+  })
+
+  test('the prompt follows the transaction: open, failed, over', async () => {
+    const it = await open()
+    it.enter('begin;')
+    await it.shows('postgres=*#')
+    it.enter('select * from nowhere;')
+    const screen = await it.shows('postgres=!#')
+    expect(screen).toContain(
+      'ERROR:  relation "nowhere" does not exist\nLINE 1: select * from nowhere;\n                      ^\nSQLSTATE: 42P01',
+    )
+    it.keep('transaction')
+    it.enter('rollback;')
+    await it.shows(/ROLLBACK\npostgres=#/)
+  })
+
+  test('Ctrl-C cancels the statement, and the session goes on', async () => {
+    const it = await open()
+    it.enter('select pg_sleep(60);')
+    const { host, port, user, password, database } = sharedServer()
+    const asked = { host, port, user, password, database }
+    await expect
+      .poll(() => askServer(asked, "select 1 from pg_stat_activity where query = 'select pg_sleep(60);'"), { timeout: 10_000 })
+      .toHaveLength(1)
+    // A wait is plain in its first moments; it is armed soon after.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    it.press('C-c')
+    await it.shows('canceling statement due to user request')
+    it.enter("select 'alive' as it;")
+    await it.shows(/ alive\n\(1 row\)/)
+    it.keep('cancel')
+  })
+
+  test('Ctrl-C at the prompt forgets the line and the statement before it; Ctrl-D ends', async () => {
+    const it = await open()
+    it.enter('select 1,')
+    it.type('2, nonsense')
+    it.press('C-c')
+    await it.shows('^C')
+    it.enter('select 42 as answer;')
+    await it.shows(/ {5}42\n\(1 row\)/)
+    it.press('C-d')
+    expect(await it.ends()).toBe(0)
+  })
+
+  test('Tab completes relations, columns, keywords and commands from the catalog', async () => {
+    const database = await freshDatabase()
+    await askServer(sharedServer(), 'create table giraffe (id int, neck_length numeric)', [], database)
+    const it = await open({ database })
+    it.type('SEL')
+    it.press('Tab')
+    await it.shows(/# SELECT$/m)
+    it.type('* from gira')
+    it.press('Tab')
+    await it.shows('* from giraffe')
+    it.type('where nec')
+    it.press('Tab')
+    await it.shows('where neck_length')
+    it.type('> 1;')
+    it.press('Enter')
+    await it.shows('(0 rows)')
+    it.type('\\cop')
+    it.press('Tab')
+    await it.shows(/# \\copy$/m)
+  })
+
+  test('a table taller than the screen goes through the pager', async () => {
+    const it = await open({ env: { PAGER: 'less' }, rows: 12 })
+    it.enter('select generate_series(1, 50) as n;')
+    const screen = await it.shows(/^:$/m)
+    expect(screen).toContain(' n\n----\n  1\n  2')
+    it.press('q')
+    await it.shows(/=#$/m)
+  })
+
+  test('wide and combining characters keep the columns straight', async () => {
+    const it = await open()
+    it.enter("select '漢字' as 漢, 'ü' as u, 'e\u0301' as c, '👍' as t, 'x' as x;")
+    const screen = await it.shows('(1 row)')
+    const lines = screen.split('\n')
+    const at = lines.findIndex((line) => line.startsWith('------'))
+    expect(lines.slice(at - 1, at + 2)).toEqual([
+      '  漢  | u | c | t  | x',
+      '------+---+---+----+---',
+      ' 漢字 | ü | e\u0301 | 👍 | x',
+    ])
+    it.keep('unicode')
+  })
+
+  test('what is wider than the screen is shown expanded; a wider screen shows the table', async () => {
+    const it = await open({ columns: 40 })
+    const statement = "select repeat('a', 30) as a, repeat('b', 30) as b;"
+    it.enter(statement)
+    await it.shows('-[ RECORD 1 ]')
+    it.resize(100, 30)
+    it.press('C-l')
+    it.enter(statement)
+    await it.shows(/^ a{30} \| b{30}$/m)
+  })
+
+  test('JavaScript has the connection, the tag and the variables', async () => {
+    const it = await open()
+    it.enter("> con.fetchval('select 6 * 7')")
+    await it.shows(/^.*42/m)
+    it.enter('> [1, 2,')
+    await it.shows('...')
+    it.enter('3].length')
+    await it.shows(/^3$/m)
+    it.enter("select 'Ada' as name, 36 as age \\gset")
+    it.enter('> vars.name + vars.age')
+    await it.shows("'Ada36'")
+    it.enter("> con.execute(sql`select ${vars.name}::text as who`)")
+    await it.shows(/ who\s*\n-----\n Ada\n\(1 row\)/)
+    it.keep('javascript')
+  })
+
+  test('history is kept without secrets, and comes back with the arrow', async () => {
+    const it = await open()
+    it.enter("select 'remember me';")
+    await it.shows('(1 row)')
+    it.enter("create role no_such_role_x password 'hunter2' nonsense;")
+    await it.shows('unrecognized role option')
+    it.press('Up')
+    await it.shows(/# select 'remember me';$/m)
+    it.press('C-c')
+    it.press('C-d')
+    await it.ends()
+    expect(readFileSync(history(), 'utf8')).toBe("select 'remember me';\n")
+  })
+
+  test('notices and notifications are shown, a notification while nothing is typed', async () => {
+    const it = await open()
+    it.enter("do $$ begin raise notice 'look'; end $$;")
+    await it.shows('NOTICE:  look')
+    it.enter('listen zebra;')
+    await it.shows('LISTEN')
+    await askServer(sharedServer(), "notify zebra, 'stripes'")
+    await it.shows(/notification "zebra" with payload "stripes" received/)
+  })
+
+  test('only the first rows of a large result are shown, and it is said', async () => {
+    const it = await open()
+    it.enter('select generate_series(1, 3000);')
+    await it.shows('(3000 rows, the first 1000 shown)')
+  })
+
+  test('COPY takes typed lines', async () => {
+    const it = await open()
+    it.enter('create temp table t (a int, b text); copy t from stdin;')
+    await it.shows('>>')
+    it.enter('1\tone')
+    it.enter('\\.')
+    await it.shows('COPY 1')
+    it.enter('table t;')
+    await it.shows(' 1 | one')
+  })
+
+  test('a connection that is lost is made anew', async () => {
+    const it = await open()
+    it.enter('select pg_backend_pid() as pid \\gset')
+    it.enter('select pg_terminate_backend(:pid);')
+    await it.shows('Attempting reset: Succeeded.')
+    it.enter("select 'again' as it;")
+    await it.shows(/ again\n\(1 row\)/)
+  })
+
+  test('\\e edits the statement and runs what comes back', async () => {
+    const it = await open({ env: { EDITOR: "sed -i 's/old/new/'" } })
+    it.enter("select 'old' as word")
+    it.enter('\\e')
+    await it.shows("select 'new' as word")
+    it.enter(';')
+    await it.shows(/ new\n\(1 row\)/)
+  })
+
+  test('Ctrl-C ends \\watch', async () => {
+    const it = await open()
+    it.enter('select 1 as beat \\watch 0.2')
+    await it.shows(/beat[^]*beat/)
+    it.press('C-c')
+    it.enter("select 'over' as it;")
+    await it.shows(/ over\n\(1 row\)/)
+  })
+})
+
+/** It makes a database first, on a machine that others use. */
+const EMBEDDED_PATIENCE_MS = 60_000
+
+describe.skipIf(!hasTerminal)('without a server named', () => {
+  test('the embedded PostgreSQL runs, and it is said', async () => {
+    const env = { PGHOST: '', PGPORT: '', PGUSER: '', PGPASSWORD: '', PGDATABASE: '', PGSERVICE: '', SYNCPG_HISTORY: '', LC_ALL: 'C.UTF-8' }
+    const terminal = new Terminal([process.execPath, cli, '-X'], { env })
+    try {
+      await terminal.shows('this one lives in memory', EMBEDDED_PATIENCE_MS)
+      terminal.enter('create table t (a int); insert into t values (1), (2); select sum(a) from t;')
+      await terminal.shows(/ {3}3\n\(1 row\)/)
+      terminal.keep('embedded')
+      terminal.enter('\\q')
+      expect(await terminal.ends()).toBe(0)
+    } finally {
+      terminal.close()
+    }
+  }, 2 * EMBEDDED_PATIENCE_MS)
+})
