@@ -34,9 +34,11 @@ const instant = fc
   .map(([ms, us]) => (us === 0 ? new Date(ms) : new PgTimestamp(ms, us)))
 const float64 = fc.double()
 const float32 = fc.float()
+// What JSON itself cannot say, -0, is not asked of it.
 const json = fc
   .jsonValue({ maxDepth: 3 })
-  .filter((value) => value !== null && !JSON.stringify(value).includes('\\u0000') && !Object.is(value, -0))
+  .map((value): unknown => JSON.parse(JSON.stringify(value)))
+  .filter((value) => value !== null && !JSON.stringify(value).includes('\\u0000'))
 
 const ARBITRARIES: readonly (readonly [type: string, arbitrary: fc.Arbitrary<unknown>])[] = [
   ['int2', fc.integer({ min: -32768, max: 32767 })],

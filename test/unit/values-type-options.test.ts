@@ -7,6 +7,7 @@ import { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
 import { DataError, ProgrammingError } from '../../src-async/errors/tree.ts'
 import { BOOL_OID, DATE_OID, INT8_OID, JSONB_OID, NUMERIC_OID } from '../../src-async/values/oids.ts'
 import { CodecRegistry } from '../../src-async/values/registry.ts'
+import { builtInOidBySpelling } from '../../src-async/values/type-names.ts'
 import { applyTypeOptions, type TypeOptions } from '../../src-async/values/type-options.ts'
 
 const INT8_ARRAY_OID = 1016
@@ -58,5 +59,62 @@ describe('types', () => {
 
   test.each([[{ int9: 'number' }], [{ int8: 'float' }], [{ date: 5 }]])('%o is refused', (options) => {
     expect(() => registryWith(options as never)).toThrow(ProgrammingError)
+  })
+})
+
+/** As much of Temporal as is used; each object says what it was made of. */
+const made = (kind: string) => ({
+  from: (fields: object) => {
+    if (
+      Object.values(fields).some(
+        (value) => Number(value) < 0 && Object.values(fields).some((other) => Number(other) > 0),
+      )
+    ) {
+      throw new RangeError('mixed signs')
+    }
+    return { kind, ...fields }
+  },
+})
+const fakeTemporal = {
+  PlainDate: made('date'),
+  PlainTime: made('time'),
+  PlainDateTime: made('datetime'),
+  Duration: made('duration'),
+  Instant: { fromEpochNanoseconds: (nanoseconds: bigint) => ({ kind: 'instant', nanoseconds }) },
+}
+
+describe("types: 'temporal'", () => {
+  const registry = registryWith({ temporal: fakeTemporal, int8: 'number' })
+  const read = (typeName: string, text: string): unknown => {
+    const oid = builtInOidBySpelling(typeName)!
+    return registry.codecFor(oid).decodeText(text)
+  }
+
+  test.each([
+    ['date', '2024-01-02', { kind: 'date', year: 2024, month: 1, day: 2 }],
+    ['date', 'infinity', Infinity],
+    ['time', '01:02:03.004005', { kind: 'time', hour: 1, minute: 2, second: 3, millisecond: 4, microsecond: 5 }],
+    ['timestamptz', '1970-01-01 00:00:00.000001+00', { kind: 'instant', nanoseconds: 1000n }],
+    [
+      'timestamp',
+      '2024-01-02 03:04:05.006007',
+      { kind: 'datetime', year: 2024, month: 1, day: 2, hour: 3, minute: 4, second: 5, millisecond: 6, microsecond: 7 },
+    ],
+    ['interval', '1 year 2 days', expect.objectContaining({ kind: 'duration', years: 1, days: 2 })],
+    ['date[]', '{2024-01-02,NULL}', [{ kind: 'date', year: 2024, month: 1, day: 2 }, null]],
+    ['int8', '5', 5],
+  ])('%s %s', (typeName, text, value) => {
+    expect(read(typeName, text)).toEqual(value)
+  })
+
+  test('what Temporal cannot hold is refused, by the type’s name', () => {
+    expect(() => read('time', '24:00:00')).toThrow(/^time: .* has no form in Temporal/)
+    expect(() => read('interval', '1 mon -1 day')).toThrow(DataError)
+  })
+
+  test.each(['date', 'temporal'])('without the global it needs a polyfill: %s', (key) => {
+    const options = key === 'date' ? { date: 'temporal' } : ('temporal' as const)
+    if ('Temporal' in globalThis) registryWith(options as TypeOptions)
+    else expect(() => registryWith(options as TypeOptions)).toThrow(/no global Temporal/)
   })
 })
