@@ -8,12 +8,10 @@ import { InterfaceError, ProgrammingError, type Warning } from '../src-async/err
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
 import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
-import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/flows/type-codecs.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { prepareStatement } from '../src-async/flows/prepare.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
-import type { BuiltinTypeCodecOptions, TypeCodecOptions } from '../src-async/values/custom-codec.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import {
   type OtherRows,
@@ -31,8 +29,7 @@ import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.
 import { copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
-import { type ErrorHandler, handled } from './error-handler.ts'
-import { ExceptionBearer } from './exceptions.ts'
+import { handled } from './error-handler.ts'
 import type { ConnectionInfo } from './info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
@@ -41,6 +38,7 @@ import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement } from './prepared-statement.ts'
 import { runInScope } from './scope.ts'
 import { type StatementText, bindStatement, requireText, valuesOf } from './statement.ts'
+import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
 import type { PublicMethod } from './run-flow.ts'
@@ -59,109 +57,24 @@ const MOST_MESSAGES = 1000
 const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
 const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
-export class Connection extends ExceptionBearer implements CursorConnection {
+export class Connection extends SettableConnection implements CursorConnection {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #twoPhase: TwoPhase
   readonly #inbox: Inbox
   readonly #listeners = new Set<NoticeListener>()
-  /** What is known of the connection; costs no trip. */
-  readonly info: ConnectionInfo
   /** Notices since the last call of a connection's method, the latest 1000; a cursor has its own. */
   readonly messages: ServerMessage[] = []
-  /** PEP 249's extension: called instead of throwing, where set. New cursors take it over. */
-  errorhandler: ErrorHandler | null = null
 
   /** Made by `connect`. */
   constructor(engine: Engine, options: TransactionOptions, info: ConnectionInfo) {
-    super()
+    const settings = new Settings(engine, options)
+    super(engine, settings, info)
     this.#engine = engine
-    this.#settings = new Settings(engine, options)
+    this.#settings = settings
     this.#twoPhase = new TwoPhase(engine)
     this.#inbox = new Inbox(engine)
-    this.info = info
     open.add(this)
-  }
-
-  /** True after `close`, and after the server or the worker was lost. */
-  get closed(): boolean {
-    return this.#engine.isClosed || this.#engine.session.isClosed
-  }
-
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
-  parameter(name: string): string | undefined {
-    return this.info.parameter(name)
-  }
-
-  /** Whether statements run outside transactions of the connection's own making. Settable between transactions. */
-  get autocommit(): boolean {
-    return this.#settings.autocommit
-  }
-
-  set autocommit(value: boolean) {
-    call(setterOf('autocommit'), () => {
-      this.#settings.autocommit = value
-    })
-  }
-
-  /** The same as setting `autocommit`. @throws ProgrammingError inside a transaction. */
-  setautocommit(value: boolean): void {
-    this.#guard(this.setautocommit, undefined, () => {
-      this.#settings.autocommit = value
-    })
-  }
-
-  /** Of the transactions the connection begins by itself; undefined for the session's own. Settable between transactions. */
-  get isolationLevel(): TransactionOptions['isolation'] {
-    return this.#settings.options.isolation
-  }
-
-  set isolationLevel(value: TransactionOptions['isolation'] | null) {
-    call(setterOf('isolationLevel'), () => {
-      this.#settings.change({ isolation: value ?? undefined }, 'isolationLevel')
-    })
-  }
-
-  get readOnly(): boolean | undefined {
-    return this.#settings.options.readOnly
-  }
-
-  set readOnly(value: boolean | null | undefined) {
-    call(setterOf('readOnly'), () => {
-      this.#settings.change({ readOnly: value ?? undefined }, 'readOnly')
-    })
-  }
-
-  get deferrable(): boolean | undefined {
-    return this.#settings.options.deferrable
-  }
-
-  set deferrable(value: boolean | null | undefined) {
-    call(setterOf('deferrable'), () => {
-      this.#settings.change({ deferrable: value ?? undefined }, 'deferrable')
-    })
-  }
-
-  /** Which markers `execute` reads beside `$1`: `pyformat` (`%s`, `%(name)s`), `format`, `qmark`, `numeric`, `named`. */
-  get paramstyle(): ParamStyle {
-    return this.#engine.paramstyle
-  }
-
-  set paramstyle(style: ParamStyle) {
-    call(setterOf('paramstyle'), () => {
-      this.#engine.paramstyle = requireStyle(style)
-    })
-  }
-
-  /** Milliseconds for each call that names no `timeout`; 0 for no limit. */
-  get commandTimeout(): number {
-    return this.#engine.commandTimeoutMs
-  }
-
-  set commandTimeout(value: number) {
-    call(setterOf('commandTimeout'), () => {
-      this.#engine.commandTimeoutMs = requireTimeout(value, 'commandTimeout') ?? 0
-    })
   }
 
   /**
@@ -235,25 +148,6 @@ export class Connection extends ExceptionBearer implements CursorConnection {
       const [row] = this.#fetch('fetchval', sql, parameters, { ...options, ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
     })
-  }
-
-  /**
-   * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
-   * @example con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
-   * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
-   */
-  setTypeCodec(typeName: string, options: TypeCodecOptions): void {
-    call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
-  }
-
-  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
-  setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): void {
-    call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
-  }
-
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
-  resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): void {
-    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema)))
   }
 
   /** Prepares a statement under a name of its own, until it is closed. `$1` are its markers. */
@@ -541,11 +435,6 @@ const open = new Set<Connection>()
 process.on('exit', () => {
   for (const connection of open) connection[Symbol.dispose]()
 })
-
-/** The function behind an assignment: errors of it begin at the line that assigns. */
-function setterOf(name: keyof Connection): (value: never) => void {
-  return Object.getOwnPropertyDescriptor(Connection.prototype, name)?.set as (value: never) => void
-}
 
 function note(messages: ServerMessage[], message: ServerMessage): void {
   if (messages.length >= MOST_MESSAGES) messages.shift()
