@@ -96,6 +96,12 @@ describe('run', () => {
     expect(main.prepare("insert into note (id, title) values (500, 'y')").run().lastInsertRowid).toBe(500)
   })
 
+  test('after an upsert it is the row’s own', () => {
+    main.exec("insert into note (title) values ('a'), ('b')")
+    const upsert = 'insert into note (title) values (?) on conflict (title) do update set stars = 9'
+    expect(main.prepare(upsert).run('a')).toEqual({ changes: 1, lastInsertRowid: 1 })
+  })
+
   test('is null where there is no such column, and never an earlier table’s', () => {
     main.prepare("insert into note (title) values ('a')").run()
     expect(main.prepare("insert into tag values ('t')").run()).toEqual({ changes: 1, lastInsertRowid: null })
