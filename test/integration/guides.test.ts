@@ -22,7 +22,9 @@ function blocks(page: string, language: string): string {
     .join('')
 }
 
-const PAGES = ['first-hour', 'transactions', 'bulk-data', 'waiting', 'tools'].map((name) => `docs/guides/${name}.md`)
+const PAGES = ['first-hour', 'values', 'transactions', 'bulk-data', 'waiting', 'tools'].map(
+  (name) => `docs/guides/${name}.md`,
+)
 
 test.each([...PAGES, 'README.md'])(
   '%s prints what it says it prints',
