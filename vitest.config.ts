@@ -10,7 +10,7 @@ const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, im
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
 const shared = {
-  testTimeout: 20_000,
+  testTimeout: 40_000,
   hookTimeout: 60_000,
   teardownTimeout: 15_000,
   setupFiles: ['test/support/blocked-thread-guard.ts'],
