@@ -39,6 +39,8 @@ export function executeSql(shell: Shell, { sql, copyData, use = {} }: SqlRequest
   if (savepoint) endSavepoint(shell, isDone)
   if (shell.hasTiming) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
   shell.showNotifications()
+  // Whoever reads may wait for it before the next statement is written, or while the next one runs.
+  shell.output.flush()
   return isDone
 }
 

@@ -36,8 +36,8 @@ export function rulesOf({ linestyle }: PrintOptions): Rules {
 
 /** The width of each column of a table. */
 export function measure(table: Table, options: PrintOptions): number[] {
-  const headers = table.columns.map(({ name }) => widthOf(linesOf(name)))
-  const widths = options.tuplesOnly ? headers.map(() => 0) : headers
+  // Headers count though they are not printed, as they do in psql.
+  const widths = table.columns.map(({ name }) => widthOf(linesOf(name)))
   const nullWidth = widthOf(linesOf(options.nullText))
   for (const row of rowsToShow(table, options)) {
     for (let index = 0; index < row.length; index++) {

@@ -70,6 +70,7 @@ class ScriptRun {
   #feed(): boolean {
     if (this.#hasEnded) return false
     let text: string | null
+    this.#shell.output.flush()
     try {
       text = this.#source.read()
     } catch (error) {

@@ -1,0 +1,234 @@
+/** The command line without a prompt: what scripts that spawned psql count on. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { type CliOptions, type CliRun, runCli, runShell, startCli } from '../support/run-cli.ts'
+import { askServer, freshDatabase, sharedServer } from '../support/shared-server.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'syncpg-batch-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const cli = (words: readonly string[], options: CliOptions = {}): Promise<CliRun> =>
+  runCli(words, { server: sharedServer(), cwd: folder, ...options })
+
+function script(text: string, name = 'script.sql'): string {
+  writeFileSync(join(folder, name), text)
+  return name
+}
+
+describe('exit status', () => {
+  test.each([
+    ['0 when all is done', ['-c', 'select 1'], '', 0],
+    ['1 when a text of -c fails', ['-c', 'selec'], '', 1],
+    ['that of the last -c, as psql has it', ['-c', 'selec', '-c', 'select 1'], '', 0],
+    ['1 at the first failing -c with ON_ERROR_STOP', ['-v', 'ON_ERROR_STOP=1', '-c', 'selec', '-c', 'select 1'], '', 1],
+    ['0 when a script goes on after an error', [], 'selec; select 1;', 0],
+    ['3 when ON_ERROR_STOP ends a script', ['-v', 'ON_ERROR_STOP=1'], 'selec; select 1;', 3],
+    ['2 when there is no server', ['-p', '1', '-c', 'select 1'], '', 2],
+    ['2 when the connection is lost', ['-c', 'select pg_terminate_backend(pg_backend_pid())'], '', 2],
+    ['1 when a script is not there', ['-f', 'nowhere.sql'], '', 1],
+    ['1 for an unknown option', ['--nosuch'], '', 1],
+  ] as const)('is %s', async (_claim, words, input, status) => {
+    expect((await cli(words, { input })).status).toBe(status)
+  })
+})
+
+test('-tA gives the bare value', async () => {
+  expect(await cli(['-tAc', "select 'bare'"])).toEqual({ status: 0, stdout: 'bare\n', stderr: '' })
+})
+
+test('a connection string is an argument, and other options go with it', async () => {
+  const { stdout } = await runCli([sharedServer().dsn(), '-tA', '-c', 'select current_database()'])
+  expect(stdout).toBe('postgres\n')
+})
+
+test('results before an error are printed, and the error goes to standard error', async () => {
+  const { stdout, stderr } = await cli(['-tA', '-c', 'select 1; select 2 / 0; select 3'])
+  expect([stdout, stderr]).toEqual(['1\n', 'ERROR:  division by zero\n'])
+})
+
+test('an error in a script names the file and the line the server means', async () => {
+  script('select 1;\n\n-- why\nselect 2,\n  nowhere\nfrom pg_class;\n')
+  const { stderr } = await cli(['-q', '-f', 'script.sql'])
+  expect(stderr).toBe(
+    'syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n',
+  )
+})
+
+test('notices go to standard error, placed in their script', async () => {
+  script("\n do $$ begin raise notice 'heard'; end $$;")
+  const { stdout, stderr } = await cli(['-f', 'script.sql'])
+  expect([stdout, stderr]).toEqual(['DO\n', 'syncpg:script.sql:2: NOTICE:  heard\n'])
+})
+
+describe('one transaction', () => {
+  test('is undone as a whole by an error, and says so', async () => {
+    const database = await freshDatabase()
+    script('create table t (a int);\ninsert into t values (1);\nselec;\ninsert into t values (2);\n')
+    const { status, stderr } = await cli(['-1', '-f', 'script.sql'], { database })
+    expect([status, stderr.split('\n')[0]]).toEqual([3, 'syncpg:script.sql:3: ERROR:  syntax error at or near "selec"'])
+    expect(await askServer(sharedServer(), "select to_regclass('t') as t", [], database)).toEqual([{ t: null }])
+  })
+
+  test('whose commit is refused fails', async () => {
+    const statements = 'create temp table t (a int unique deferrable initially deferred); insert into t values (1), (1);'
+    const { status, stderr } = await cli(['-1', '-c', statements])
+    expect([status, stderr.split('\n')[0]]).toEqual([
+      1,
+      'ERROR:  duplicate key value violates unique constraint "t_a_key"',
+    ])
+  })
+
+  test('holds for several texts', async () => {
+    const { stdout } = await cli(['-1', '-tA', '-c', 'select txid_current()', '-c', 'select txid_current()'])
+    const [first, second] = stdout.split('\n')
+    expect(first).toBe(second)
+  })
+})
+
+describe('variables', () => {
+  test('come as text, literal and name, and stay away from quotes and comments', async () => {
+    const input = `select :n, :'v', ':v', $$:v$$, /* :v */ 1::text as :"v", (array[5,6,7])[:n:3]; -- :v\n`
+    const { stdout, stderr } = await cli(['--csv', '-v', 'n=2', '-v', "v=it's"], { input })
+    expect(stderr).toBe('')
+    expect(stdout).toBe("?column?,?column?,?column?,?column?,it's,array\n2,it's,:v,:v,1,\"{6,7}\"\n")
+  })
+
+  test('that hold a semicolon cannot end a quoted statement', async () => {
+    const { stdout } = await cli(['-tA', '-v', "v='; drop table x; --"], { input: "select :'v';" })
+    expect(stdout).toBe("'; drop table x; --\n")
+  })
+})
+
+describe('COPY', () => {
+  test('takes its data from the script', async () => {
+    const input = 'create temp table t (a int, b text);\ncopy t from stdin;\n1\tone;\n2\t\\N\n\\.\nselect * from t;\n'
+    const { stdout } = await cli(['-q', '--csv'], { input })
+    expect(stdout).toBe('a,b\n1,one;\n2,\n')
+  })
+
+  test('takes its data from the standard input with -c', async () => {
+    const words = ['-q', '-c', 'create temp table t (a int)', '-c', 'copy t from stdin', '-tA', '-c', 'select sum(a) from t']
+    const { stdout } = await cli(words, { input: '1\n2\n39\n' })
+    expect(stdout).toBe('42\n')
+  })
+
+  test('of many rows runs through in pieces, and lines after it are counted', async () => {
+    const rows = Array.from({ length: 50_000 }, (_, index) => `${index}\trow number ${index}\n`).join('')
+    script(`create temp table t (a int, b text);\ncopy t from stdin;\n${rows}\\.\nselect count(*), max(a) from t;\nselec;\n`)
+    const { stdout, stderr } = await cli(['-q', '-tA', '-f', 'script.sql'])
+    expect(stdout).toBe('50000|49999\n')
+    expect(stderr.split('\n')[0]).toBe('syncpg:script.sql:50005: ERROR:  syntax error at or near "selec"')
+  })
+
+  test('that fails leaves the rest of the script in place', async () => {
+    const input = "create temp table t (a int);\ncopy t from stdin;\nx\n\\.\nselect 'on';\n"
+    const { stdout, stderr } = await cli(['-q', '-tA'], { input })
+    expect(stdout).toBe('on\n')
+    expect(stderr).toContain('invalid input syntax for type integer: "x"')
+  })
+
+  test('goes out to a file with \\copy', async () => {
+    await cli(['-c', "\\copy (select 1, 'x,y') to 'out.csv' csv"])
+    expect(readFileSync(join(folder, 'out.csv'), 'utf8')).toBe('1,"x,y"\n')
+  })
+})
+
+describe('formats for programs', () => {
+  const values = "select 1 as n, 12345678901234567890.10 as big, 'NaN'::float8 as nan, true as yes, null as no, E'a\"\\n' as t, '{\"k\": 1.0}'::jsonb as j, array[[1,2],[3,null]] as a, array['x,\"y'] as s, 1 as n"
+
+  test('--json keeps digits, nests json and arrays, and loses no column', async () => {
+    const { stdout } = await cli(['--json', '-c', values])
+    expect(stdout).toBe(
+      '[{"n": 1, "big": 12345678901234567890.10, "nan": "NaN", "yes": true, "no": null, "t": "a\\"\\n", ' +
+        '"j": {"k": 1.0}, "a": [[1, 2], [3, null]], "s": ["x,\\"y"], "n_2": 1}]\n',
+    )
+    expect(() => JSON.parse(stdout) as unknown).not.toThrow()
+  })
+
+  test('--json of nothing is an empty array', async () => {
+    expect((await cli(['--json', '-c', 'select 1 where false'])).stdout).toBe('[]\n')
+  })
+
+  test('--ndjson is a line for each row', async () => {
+    const { stdout } = await cli(['--ndjson', '-c', "select g, json_build_object('a', g) as j from generate_series(1, 2) g"])
+    expect(stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+      { g: 1, j: { a: 1 } },
+      { g: 2, j: { a: 2 } },
+    ])
+  })
+
+  test('--markdown is a table whose cells cannot break it', async () => {
+    const { stdout } = await cli(['--markdown', '-c', "select 1 as n, E'a|b\\nc' as t"])
+    expect(stdout).toBe('| n | t |\n| ---: | --- |\n| 1 | a\\|b<br>c |\n')
+  })
+})
+
+describe('as a part of a pipeline', () => {
+  test('a reader that goes away ends it without a word', async () => {
+    const { stdout, stderr } = await runShell("$SYNCPG -tAc 'select generate_series(1, 1000000)' | head -n 2", {
+      server: sharedServer(),
+    })
+    expect([stdout, stderr]).toEqual(['1\n2\n', ''])
+  })
+
+  test('what is written is whole before it ends', async () => {
+    const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", { server: sharedServer() })
+    expect(stdout).toBe('300000\n')
+  })
+
+  test('a statement is run as soon as it has come, not when the input ends', async () => {
+    // The second statement is written only after the first has answered.
+    const command = `coproc P { $SYNCPG -qtA; }; echo 'select 41 + 1;' >&"\${P[1]}"; read -r answer <&"\${P[0]}"; echo "got $answer"; exec {P[1]}>&-`
+    const { stdout } = await runShell(command, { server: sharedServer() })
+    expect(stdout).toBe('got 42\n')
+  })
+
+  test('Ctrl-C ends it, and cancels what runs', async () => {
+    const statement = `select pg_sleep(60) /* ${process.pid} */`
+    const { child, ended } = startCli(['-c', statement], { server: sharedServer() })
+    const running = (): Promise<object[]> =>
+      askServer(sharedServer(), 'select 1 from pg_stat_activity where query = $1', [statement])
+    await expect.poll(running, { timeout: 10_000 }).toHaveLength(1)
+    // A wait is plain in its first moments; it is armed soon after.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    child.kill('SIGINT')
+    const { status, stderr } = await ended
+    expect([status, stderr]).toEqual([1, 'ERROR:  canceling statement due to user request\n'])
+    expect(await running()).toHaveLength(0)
+  })
+})
+
+test('pg_dump’s scripts may restrict commands', async () => {
+  const input = '\\restrict key\nselect 1;\n\\! touch pwned\n\\unrestrict key\n\\echo back\n'
+  const { stdout, stderr } = await cli(['-tA'], { input })
+  expect(stdout).toBe('1\nback\n')
+  expect(stderr).toContain('backslash commands are restricted')
+})
+
+test('-o writes results to a file', async () => {
+  await cli(['-o', 'result.txt', '-tA', '-c', 'select 7'])
+  expect(readFileSync(join(folder, 'result.txt'), 'utf8')).toBe('7\n')
+})
+
+test('a rule’s queries give a table each', async () => {
+  const input = [
+    'create temp table t (a int);',
+    'create rule r as on insert to t do also (select 1 as x; select 2 as y);',
+    'insert into t values (1);',
+  ].join('\n')
+  const { stdout } = await cli(['-q', '--csv'], { input })
+  expect(stdout).toBe('x\n1\ny\n2\n')
+})
+
+test('a script that is not UTF-8 is refused, not misread', async () => {
+  writeFileSync(join(folder, 'latin.sql'), Buffer.from("select 'caf\xe9';\n", 'latin1'))
+  const { status, stderr } = await cli(['-f', 'latin.sql'])
+  expect([status, stderr]).toEqual([1, 'syncpg: error: latin.sql: not UTF-8 after line 1; convert it, with iconv for example\n'])
+})

@@ -1,0 +1,119 @@
+/** What a command prints is what psql prints, on the same server: formats, and the family of \d. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
+import { askServer, sharedServer } from '../support/shared-server.ts'
+
+const DATABASE = `psql_compared_${process.pid}`
+
+const OBJECTS = `
+create schema zoo; comment on schema zoo is 'a zoo'; set search_path = zoo, public;
+create type mood as enum ('sad', 'ok', 'happy');
+create type pair as (a int, b text collate "C");
+create table keeper (id int generated always as identity primary key, name text not null unique, born date, boss int references keeper);
+comment on table keeper is 'who keeps'; comment on column keeper.name is 'full name';
+create table animal (id bigserial primary key, keeper_id int references keeper on delete cascade,
+  name varchar(30) collate "C" default 'x', weight numeric(8, 2) check (weight > 0), mood mood default 'ok', tags text[],
+  total numeric generated always as (weight * 2) stored, constraint uq unique (name, mood) deferrable initially deferred,
+  exclude using gist (int4range(keeper_id, keeper_id + 1) with &&));
+create unique index animal_lower on animal (lower(name)) where weight > 10;
+create index on animal using hash (mood);
+create view heavy as select name, weight from animal where weight > 100;
+create view "Odd View" as select 1 as "A b", null::text as "q""r";
+create materialized view sums as select mood, sum(weight) from animal group by 1;
+create function trg() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger t1 before insert on animal for each row execute function trg();
+create trigger t2 after update of name on animal for each statement execute function trg();
+alter table animal disable trigger t2;
+create rule r1 as on delete to keeper do also notify gone;
+alter table keeper enable row level security;
+create policy p1 on keeper for select to current_user using (id > 0);
+create policy p2 on keeper as restrictive with check (id < 10);
+create table part (a int, b text) partition by range (a);
+create table part1 partition of part for values from (1) to (10);
+create table part2 partition of part default;
+create index on part (a);
+create table base (x int); create table child (y int) inherits (base);
+create unlogged table ul (a int); create table typed of pair; create table nothing ();
+create sequence sq start 5 increment 2 owned by keeper.id;
+create procedure pr(a int, inout b int) language sql as 'select 1';
+create function fn(a int, b text default 'z', variadic c int[] default '{}') returns table (x int, y text)
+  language sql stable parallel safe as 'select 1, null';
+create aggregate ag(int) (sfunc = int4pl, stype = int, initcond = '0');
+alter table animal replica identity full; grant select on animal to public;
+create table "Mixed Case" ("Col A" int, "日本" text);
+insert into "Mixed Case" values (1, '漢字'), (null, E'zwei\\nZeilen'), (-3, 'ü');
+`
+
+const VALUES = `select 1 as a, 'x' as b, null as c, 2.50 as num, true as t, E'l1\\nlonger' as "two
+lines", E'tab\\there\\r\\x01' as ctl, '漢字' as wide, E'e\\u0301' as accent, '👍🏽' as emoji`
+
+/** Words of the command line; each is given to both. */
+const CASES: readonly (readonly string[])[] = [
+  ['-c', VALUES],
+  ['-x', '-c', VALUES],
+  ['-t', '-c', VALUES],
+  ['-tA', '-c', VALUES],
+  ['-A', '-c', VALUES],
+  ['-A', '-x', '-c', VALUES],
+  ['-A', '-F', ',', '-R', ';', '-c', 'select generate_series(1, 3) as a, 2 as b'],
+  ['-A', '-z', '-0', '-t', '-c', 'select generate_series(1, 3) as a, 2 as b'],
+  ['-xt', '-c', "select generate_series(1, 2) as a, 'xyz' as b"],
+  ['-x', '-c', 'select 1 as a where false'],
+  ['-c', 'select 1 as a where false'],
+  ['-c', 'select'],
+  ['--csv', '-c', VALUES],
+  ['--csv', '-t', '-c', VALUES],
+  ['--csv', '-x', '-c', VALUES],
+  ['--csv', '-P', 'csv_fieldsep=;', '-c', "select 'a;b', 'c,d'"],
+  ['--csv', '-c', "select 'q\"r' as a, '' as b, null as c, '\\.' as d, ' s' as e"],
+  ...['0', '1', '2'].flatMap((border) => [
+    ['-P', `border=${border}`, '-c', 'table "Mixed Case"'],
+    ['-P', `border=${border}`, '-x', '-c', 'table "Mixed Case"'],
+    ['-P', `border=${border}`, '-P', 'linestyle=unicode', '-c', 'table "Mixed Case"'],
+    ['-P', `border=${border}`, '-t', '-c', 'table "Mixed Case"'],
+  ]),
+  ['-P', 'null=(null)', '-P', 'footer=off', '-c', 'table "Mixed Case"'],
+  ['-c', 'create temp table q (a int); insert into q values (1), (2); update q set a = 3 returning a; delete from q'],
+  ['-q', '-c', 'create temp table q (a int)', '-c', 'insert into q values (1) returning a'],
+  ['-c', 'explain (costs off) select 1', '-c', 'show server_version_num', '-c', ';', '-c', '-- nothing'],
+  ['-c', 'copy (select generate_series(1, 3), null) to stdout', '-c', '\\copy (select 1, 2) to stdout csv header'],
+  ['-c', 'selec 1', '-c', 'select * from nowhere', '-c', 'select 1; select 1 / 0; select 2'],
+  ['-c', "do $$ begin raise warning 'w' using hint = 'do it', detail = 'd'; raise exception 'e' using errcode = '22012'; end $$"],
+  ['-v', 'VERBOSITY=terse', '-c', 'select 1 / 0', '-v', 'VERBOSITY=sqlstate'],
+  ...(
+    '\\d|\\d+|\\dt|\\dt+|\\dv|\\dm|\\di|\\di+|\\ds|\\dE|\\dtv a*|\\dt nosuch|\\d nosuch|\\d keeper|\\d+ keeper|\\d animal|' +
+    '\\d+ animal|\\d heavy|\\d+ heavy|\\d "Odd View"|\\d sums|\\d+ sums|\\d part|\\d+ part|\\d part1|\\d+ part1|\\d base|' +
+    '\\d+ base|\\d+ child|\\d ul|\\d typed|\\d pair|\\d sq|\\d animal_id_seq|\\d keeper_id_seq|\\d animal_lower|' +
+    '\\d+ animal_pkey|\\d uq|\\d part_a_idx|\\d "Mixed Case"|\\d nothing|\\d zoo.k*|\\dn|\\dn+|\\dn z*|\\df|\\df+|\\df fn|' +
+    '\\dfp|\\dft|\\dfa|\\da|\\dT|\\dT+|\\dx|\\dx+|\\du|\\du+|\\dp|\\z animal|\\db|\\dL|\\sf trg|\\sv heavy|' +
+    '\\d pg_catalog.pg_class|\\dt pg_catalog.pg_t*|\\dtS pg_am|\\df pg_catalog.lower'
+  )
+    .split('|')
+    .map((command) => ['-c', command]),
+  ['-At', '-c', '\\d keeper'],
+  ['-t', '-c', '\\d keeper'],
+  ['-x', '-c', '\\d keeper'],
+  ['--csv', '-c', '\\d keeper'],
+]
+
+if (psqlMajor === null) console.warn('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)')
+// Later versions title these lists otherwise, and add columns.
+const isComparable = psqlMajor !== null && psqlMajor >= 15 && psqlMajor < 16
+if (psqlMajor !== null && !isComparable) console.warn(`psql ${psqlMajor} is not the 15 that is compared with`)
+
+describe.skipIf(!isComparable)('psql prints the same', () => {
+  beforeAll(async () => {
+    await askServer(sharedServer(), `create database ${DATABASE}`)
+    await askServer(sharedServer(), OBJECTS, [], DATABASE)
+  })
+  afterAll(async () => {
+    await askServer(sharedServer(), `drop database if exists ${DATABASE} with (force)`)
+  })
+
+  test.each(CASES.map((words) => [words.join(' ').replaceAll('\n', ' ').slice(0, 60), words] as const))('%s', async (_name, words) => {
+    const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
+    const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
+    expect(ours).toEqual(theirs)
+  })
+})

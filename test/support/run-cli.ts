@@ -1,0 +1,91 @@
+/** Runs the command line as a shell would, with a server named by the environment, and psql beside it where there is one. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+import type { ServerCoordinates } from './postgres-server.ts'
+
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+/** psql's major version; null where it is missing. */
+export const psqlMajor: number | null = findPsql()
+
+export interface CliOptions {
+  readonly server?: ServerCoordinates
+  readonly database?: string
+  readonly input?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export interface CliRun {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const PATIENCE_MS = 30_000
+
+export function runCli(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  return run(process.execPath, [cli, '-X', ...words], options)
+}
+
+/** psql without its start file; its messages speak of syncpg, so that they can be compared. */
+export async function runPsql(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  const { status, stdout, stderr } = await run('psql', ['-X', ...words], options)
+  return { status, stdout, stderr: stderr.replace(/^psql:/gm, 'syncpg:') }
+}
+
+/** Starts it, for what is done to it while it runs. */
+export function startCli(words: readonly string[], options: CliOptions = {}): Started {
+  return start(process.execPath, [cli, '-X', ...words], options)
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  readonly ended: Promise<CliRun>
+}
+
+function run(program: string, words: readonly string[], options: CliOptions): Promise<CliRun> {
+  return start(program, words, options).ended
+}
+
+function start(program: string, words: readonly string[], options: CliOptions): Started {
+  const { server, database, input = '', env = {}, cwd } = options
+  const child = spawn(program, words, {
+    env: { ...process.env, NODE_OPTIONS: '', ...environmentOf(server, database), ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+    ...(cwd === undefined ? {} : { cwd }),
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  // It may have ended before it has read everything.
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const ended = new Promise<CliRun>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (status) => resolve({ status, stdout, stderr }))
+  })
+  return { child, ended }
+}
+
+/** What a shell runs: pipes and all. `$SYNCPG` is the program. */
+export function runShell(command: string, options: CliOptions = {}): Promise<CliRun> {
+  const env = { SYNCPG: `${process.execPath} ${cli} -X`, ...options.env }
+  return run('/bin/bash', ['-c', command], { ...options, env })
+}
+
+function environmentOf(server: ServerCoordinates | undefined, database: string | undefined): Record<string, string> {
+  if (server === undefined) return {}
+  const { host, port, user, password } = server
+  return { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: database ?? server.database }
+}
+
+function findPsql(): number | null {
+  const { status, stdout } = spawnSync('psql', ['--version'], { encoding: 'utf8' })
+  const major = status === 0 ? /(\d+)/.exec(stdout)?.[1] : undefined
+  return major === undefined ? null : Number(major)
+}
