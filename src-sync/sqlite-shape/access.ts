@@ -11,7 +11,7 @@ import { type SqlShape, readSql } from './sql-shape.ts'
 import { type TransactionMode, WriteLock } from './write-lock.ts'
 
 const SAVEPOINT = 'syncpg_statement'
-/** Statements that leave the schema as it is. */
+/** Statements that leave the schema and the search path as they are. */
 const DATA_VERBS = new Set([
   'select',
   'insert',
@@ -86,30 +86,23 @@ export class Access {
   exec(sql: string): void {
     const shape = readSql(sql, this.standardConformingStrings)
     if (this.control(shape, sql)) return
-    if (shape.statementCount > 1) this.connection.execute(sql)
-    else this.perform(shape, (connection) => connection.execute(sql, null, { prepare: false }))
-    this.#lock.settle(this.connection)
-    if (shape.statementCount > 1 || !DATA_VERBS.has(shape.words[0] ?? '')) this.inserted.forget()
+    try {
+      this.perform(shape, (connection) => connection.execute(sql, null, { prepare: false }))
+    } finally {
+      // A script may have ended the transaction, with an error or without.
+      if (this.isOpen) this.#lock.settle(this.connection)
+    }
   }
 
-  /** Runs one statement, within a savepoint of its own where the options ask for it. */
+  /** Runs one statement, within a savepoint of its own where the options ask for it, or a script as it is. */
   perform<T>(shape: SqlShape, action: (connection: Connection) => T): T {
     const { connection } = this
-    const isSaved = this.options.statementSavepoints === true && !SAVEPOINT_VERBS.has(shape.words[0] ?? '')
+    const [verb = ''] = shape.words
+    const isScript = shape.statementCount > 1
+    if (isScript || !DATA_VERBS.has(verb)) this.inserted.forget()
+    const isSaved = this.options.statementSavepoints === true && !isScript && !SAVEPOINT_VERBS.has(verb)
     if (!isSaved || !this.isTransaction || connection.info.status === 'failed') return action(connection)
-    connection.execute(`savepoint ${SAVEPOINT}`)
-    let result: T
-    try {
-      result = action(connection)
-    } catch (error) {
-      // Where nothing is open any more, the error has ended it all.
-      if (!connection.closed && connection.info.status !== 'idle') {
-        connection.execute(`rollback to savepoint ${SAVEPOINT}; release savepoint ${SAVEPOINT}`)
-      }
-      throw error
-    }
-    connection.execute(`release savepoint ${SAVEPOINT}`)
-    return result
+    return saved(connection, action)
   }
 
   /** Does what a statement of transaction control says, SQLite's way. @returns whether it was one. */
@@ -138,7 +131,17 @@ export class Access {
         this.#depth--
       }
     }
-    if (this.isTransaction) return connection.transaction(body)
+    try {
+      return this.isTransaction ? connection.transaction(body) : this.#outermost(mode, body)
+    } catch (error) {
+      // What was learned of tables may have been undone.
+      this.inserted.forget()
+      throw error
+    }
+  }
+
+  #outermost<T>(mode: TransactionMode, body: () => T): T {
+    const { connection } = this
     if (mode !== 'deferred') this.#lock.take(connection)
     try {
       return connection.transaction({ isolation: this.#isolation }, body)
@@ -169,7 +172,24 @@ export class Access {
       if (how === 'commit') connection.commit()
       else connection.rollback()
     } finally {
+      if (how === 'rollback') this.inserted.forget()
       this.#lock.settle(connection)
     }
   }
+}
+
+function saved<T>(connection: Connection, action: (connection: Connection) => T): T {
+  connection.execute(`savepoint ${SAVEPOINT}`)
+  let result: T
+  try {
+    result = action(connection)
+  } catch (error) {
+    // Where nothing is open any more, the error has ended it all.
+    if (!connection.closed && connection.info.status !== 'idle') {
+      connection.execute(`rollback to savepoint ${SAVEPOINT}; release savepoint ${SAVEPOINT}`)
+    }
+    throw error
+  }
+  connection.execute(`release savepoint ${SAVEPOINT}`)
+  return result
 }

@@ -148,6 +148,17 @@ describe('run', () => {
     expect(main.prepare("insert into note (title) values ('w')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
 
+  test('a key renamed within a transaction that is undone breaks none either', () => {
+    const insert = main.prepare('insert into note (title) values (?)')
+    main.exec('begin')
+    main.prepare('alter table note rename id to key').run()
+    expect(insert.run('a').lastInsertRowid).toBe(1)
+    main.exec('rollback')
+    main.exec('begin')
+    expect(insert.run('b').lastInsertRowid).toBe(2)
+    main.exec('commit')
+  })
+
   test('a key renamed by someone else breaks no insert', () => {
     const insert = main.prepare('insert into note (title) values (?)')
     insert.run('a')
