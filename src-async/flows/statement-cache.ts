@@ -47,6 +47,7 @@ export class StatementCache {
   }
 
   get(key: string): Statement | null {
+    if (this.#registry.forgetIfOutdated()) this.clear()
     const entry = this.#entries.get(key)
     if (entry === undefined) return null
     if (entry.expiresAtMs < Date.now()) {
@@ -100,9 +101,21 @@ export class StatementCache {
         for (const [key, entry] of this.#entries) if (entry.isTentative || this.#hasNewSchema) this.forget(key)
         this.#settle(false)
         break
+      case 'ALTER TYPE':
+      case 'ALTER TABLE':
+        // A type may have other fields now, be it one of its own or that of a table's rows.
+        for (const [key, { statement }] of this.#entries) if (this.#isLearned(statement)) this.forget(key)
+        this.#registry.forget()
+        this.#hasNewSchema = true
+        break
       default:
         if (/^(?:CREATE|ALTER|DROP) /.test(tag)) this.#hasNewSchema = true
     }
+  }
+
+  #isLearned(statement: Statement): boolean {
+    for (const oid of statement.types()) if (this.#registry.recordOf(oid) !== undefined) return true
+    return false
   }
 
   #settle(isCommitted: boolean): void {

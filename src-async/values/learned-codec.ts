@@ -12,8 +12,11 @@ import type { TypeRecord } from './type-records.ts'
 /** The binary form of these is a version byte and the text. */
 const VERSIONED_TEXTS: readonly string[] = ['ltree_send', 'lquery_send', 'ltxtq_send']
 
-/** @param codecFor gives the codec of a part. */
-export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Codec): Codec {
+/**
+ * @param codecFor gives the codec of a part
+ * @param onAltered told when a value shows that its type is not as it was learned
+ */
+export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Codec, onAltered: () => void): Codec {
   const { name, kind, elementOid, subtypeOid } = record
   if (elementOid !== 0) return arrayCodec(codecFor(elementOid), elementOid, record.delimiter)
   switch (kind) {
@@ -32,6 +35,7 @@ export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Code
           const typeOid = record.fieldOids[i] ?? 0
           return { name: fieldName, typeOid, codec: codecFor(typeOid) }
         }),
+        onAltered,
       )
     default:
       return baseCodec(name, record.sends)

@@ -31,6 +31,8 @@ export class CodecRegistry {
   /** What is not simply a built-in codec, until a choice or a lesson changes it. */
   readonly #made = new Map<number, Codec>()
   readonly #underway = new Set<number>()
+  /** Whether a value has shown that a type was altered since it was learned. */
+  #isOutdated = false
 
   /** The codec of a type; for an unknown type one that gives and takes the server's text. */
   codecFor(oid: number): Codec {
@@ -59,7 +61,12 @@ export class CodecRegistry {
     const builtIn = BUILT_IN_CODECS.get(oid)
     if (builtIn !== undefined || oid === RECORD_ARRAY_OID) return this.#rebuilt(oid, builtIn)
     const record = this.#learned?.get(oid)
-    if (record !== undefined) return learnedCodec(record, (part) => this.codecFor(part))
+    if (record !== undefined) {
+      const onAltered = (): void => {
+        this.#isOutdated = true
+      }
+      return learnedCodec(record, (part) => this.codecFor(part), onAltered)
+    }
     return textFormatCodec(this.typeName(oid))
   }
 
@@ -131,9 +138,17 @@ export class CodecRegistry {
 
   /** Forgets everything learned: types may have been altered. What was chosen stays. */
   forget(): void {
+    this.#isOutdated = false
     this.#learned = null
     this.#tentative = null
     this.#made.clear()
+  }
+
+  /** Forgets everything learned if some of it has turned out to be wrong. @returns whether it had. */
+  forgetIfOutdated(): boolean {
+    const wasOutdated = this.#isOutdated
+    if (wasOutdated) this.forget()
+    return wasOutdated
   }
 
   /** The element's type when the OID is a built-in array's, else null. */

@@ -189,6 +189,23 @@ eachFace('rows', '', (world) => {
     }
   })
 
+  test('a type that is altered is learned anew: at once where it is done here, after one error where elsewhere', async () => {
+    const { con } = world
+    const other = await world.connect()
+    await con.execute('create type shifting as (a int); create table held (s shifting, r int)')
+    await con.execute('insert into held values (row(1), 2)')
+    const sql = 'select s, held as whole from held'
+    for (const each of [con, other]) expect(await each.fetchrow(sql)).toMatchObject({ s: { a: 1 }, whole: { r: 2 } })
+    await con.execute("alter type shifting add attribute b text; alter table held add c date default '2024-01-02'")
+    const now = { s: { a: 1, b: null }, whole: { r: 2, c: expect.objectContaining({ year: 2024 }) } }
+    expect(await con.fetchrow(sql)).toMatchObject(now)
+    const refused = await failureOf(() => other.fetch(sql))
+    expect(refused).toBeInstanceOf(DataError)
+    expect(refused.message).toMatch(/the type was altered/)
+    expect(await other.fetchrow(sql)).toMatchObject(now)
+    await con.execute('drop table held; drop type shifting')
+  })
+
   test('types are learned in a transaction that may not write', async () => {
     const { con } = world
     await con.execute("create type ro as enum ('a')")

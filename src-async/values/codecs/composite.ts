@@ -20,15 +20,24 @@ export interface CompositeField {
   readonly codec: Codec
 }
 
-/** The codec of a named composite type. */
-export function compositeCodec(name: string, fields: readonly CompositeField[]): Codec<Row> {
+/**
+ * The codec of a named composite type.
+ * @param onAltered told when the bytes show that the type has other fields by now
+ */
+export function compositeCodec(
+  name: string,
+  fields: readonly CompositeField[],
+  onAltered: () => void = () => {},
+): Codec<Row> {
   const shape = shapeOf(fields.map((field) => field.name))
   const decodeText = (text: string): Row => {
     const items = splitComposite(text, name)
     // A type without fields prints as one with a single empty field.
     if (fields.length === 0 && text === '()') return shape.make([])
-    if (items.length !== fields.length)
-      throw unreadable(name, text, `it has ${items.length} fields, not ${fields.length}`)
+    if (items.length !== fields.length) {
+      onAltered()
+      throw unreadable(name, text, `it has ${items.length} fields, ${fields.length} were known; the type was altered`)
+    }
     return shape.make(items.map((item, i) => (item === null ? null : fields[i]!.codec.decodeText(item))))
   }
   const encodeText = (value: unknown): string => compositeText(valuesOf(value, name, fields), fields)
@@ -46,7 +55,7 @@ export function compositeCodec(name: string, fields: readonly CompositeField[]):
       encodeText,
       decodeBinary(input) {
         const readers = fields.map((field) => ({ ...field, codec: readsBinary(field.codec) }))
-        return shape.make(decodeFields(input, name, readers))
+        return shape.make(decodeFields(input, name, readers, onAltered))
       },
     }
   }
@@ -57,7 +66,7 @@ export function compositeCodec(name: string, fields: readonly CompositeField[]):
       encodeFields(out, valuesOf(value, name, fields), fields)
     },
     decode(input) {
-      return shape.make(decodeFields(input, name, fields))
+      return shape.make(decodeFields(input, name, fields, onAltered))
     },
     decodeText,
     encodeText,
@@ -121,9 +130,15 @@ function requireCount(input: ByteReader, name: string): number {
   return count
 }
 
-function decodeFields(input: ByteReader, name: string, fields: readonly CompositeField[]): unknown[] {
+function decodeFields(
+  input: ByteReader,
+  name: string,
+  fields: readonly CompositeField[],
+  onAltered: () => void,
+): unknown[] {
   const count = requireCount(input, name)
   if (count !== fields.length) {
+    onAltered()
     throw new DataError(
       `cannot read ${name}: it has ${count} fields, ${fields.length} were known; the type was altered`,
     )
@@ -131,6 +146,7 @@ function decodeFields(input: ByteReader, name: string, fields: readonly Composit
   return fields.map((field) => {
     const sentOid = input.uint32()
     if (sentOid !== field.typeOid) {
+      onAltered()
       throw new DataError(`cannot read ${name}: its field "${field.name}" has another type now; the type was altered`)
     }
     return decodeSized(input, field.codec)
