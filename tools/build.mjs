@@ -34,7 +34,8 @@ try {
   // The command line and the shape of SQLite are users of the door: they load the built one, which stays a file of its own.
   const door = {
     name: 'door',
-    setup: ({ onResolve }) => onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
   }
   for (const entryPoints of [{ cli: 'src-sync/repl/cli.ts' }, { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }]) {
     await build({ ...common, entryPoints, chunkNames: 'user-[hash]', plugins: [door] })

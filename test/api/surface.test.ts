@@ -16,6 +16,7 @@ describe('the declarations of the doors are those of the lock', () => {
   test.each([
     ['syncpg', 'src-sync/index.d.ts', 'sync.lock'],
     ['syncpg/async', 'src-async/index.d.ts', 'async.lock'],
+    ['syncpg/sqlite-shape', 'src-sync/sqlite-shape/index.d.ts', 'sqlite-shape.lock'],
   ])('%s', async (_name, door, lock) => {
     expect(existsSync(join(emitted, door)), `${door} is not built; run npm run build`).toBe(true)
     const surface = describeSurface(door, (path) => readFileSync(join(emitted, path), 'utf8'))
