@@ -27,11 +27,34 @@ export interface CommandLine {
 
 /** Long options, with the short one that means the same; those that take a value end in `=`. */
 const LONG: Readonly<Record<string, string>> = {
-  'command=': 'c', 'file=': 'f', 'single-transaction': '1', 'tuples-only': 't', 'no-align': 'A',
-  'field-separator=': 'F', 'record-separator=': 'R', 'field-separator-zero': 'z', 'record-separator-zero': '0',
-  expanded: 'x', quiet: 'q', 'no-psqlrc': 'X', 'set=': 'v', 'variable=': 'v', 'output=': 'o', 'host=': 'h', 'port=': 'p',
-  'username=': 'U', 'dbname=': 'd', 'no-password': 'w', password: 'W', list: 'l', version: 'V', 'echo-all': 'a',
-  'echo-queries': 'e', 'echo-errors': 'b', 'no-readline': 'n', 'pset=': 'P',
+  'command=': 'c',
+  'file=': 'f',
+  'single-transaction': '1',
+  'tuples-only': 't',
+  'no-align': 'A',
+  'field-separator=': 'F',
+  'record-separator=': 'R',
+  'field-separator-zero': 'z',
+  'record-separator-zero': '0',
+  expanded: 'x',
+  quiet: 'q',
+  'no-psqlrc': 'X',
+  'set=': 'v',
+  'variable=': 'v',
+  'output=': 'o',
+  'host=': 'h',
+  'port=': 'p',
+  'username=': 'U',
+  'dbname=': 'd',
+  'no-password': 'w',
+  password: 'W',
+  list: 'l',
+  version: 'V',
+  'echo-all': 'a',
+  'echo-queries': 'e',
+  'echo-errors': 'b',
+  'no-readline': 'n',
+  'pset=': 'P',
 }
 const TAKES_VALUE = new Set([...'cfFRvohpUdP'])
 const FLAGS = new Set([...'1tAz0xqXwWlVaebn?'])
@@ -107,7 +130,8 @@ function readShort(line: CommandLine, words: readonly string[], at: number): num
 
 /** The first plain word is the database or a connection string, the second the user. */
 function readPlain(line: CommandLine, [database, user, ...more]: readonly string[]): void {
-  if (database !== undefined && line.dsn === undefined && line.options.database === undefined) setDatabase(line, database)
+  if (database !== undefined && line.dsn === undefined && line.options.database === undefined)
+    setDatabase(line, database)
   else if (database !== undefined) more.unshift(database)
   if (user !== undefined && line.options.user === undefined) line.options.user = user
   else if (user !== undefined) more.unshift(user)

@@ -3,6 +3,13 @@ import { resultTable } from './execute-sql.ts'
 import type { Shell } from './shell.ts'
 import type { Cell, Table } from './table.ts'
 
+/** How a command of the family was called: with `+`, with `S`, with a pattern. */
+export interface How {
+  readonly isVerbose: boolean
+  readonly hasSystem: boolean
+  readonly pattern: string | undefined
+}
+
 export function askCatalog(shell: Shell, sql: string): Cell[][] {
   return shell.connection.execute<Cell[]>(sql, null, { text: true }).fetchall()
 }

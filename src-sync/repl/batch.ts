@@ -1,7 +1,8 @@
 /** Runs what the command line or the standard input says, without a prompt, and says how it ended. */
 import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
-import { type CommandContext, runCommand } from './commands.ts'
+import type { CommandContext } from './command-call.ts'
+import { runCommand } from './commands.ts'
 import { endOfCommand, isWholeLine } from './command-text.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql } from './execute-sql.ts'

@@ -68,7 +68,9 @@ async function open(line: CommandLine, isInteractive: boolean): Promise<Shell | 
       line.asksPassword = true
       return open(line, isInteractive)
     }
-    complain(describeFailure(new ShellError(failure.message), { verbosity: 'default', showContext: 'never', place: null }))
+    complain(
+      describeFailure(new ShellError(failure.message), { verbosity: 'default', showContext: 'never', place: null }),
+    )
     return null
   }
 }

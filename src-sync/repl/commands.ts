@@ -7,35 +7,15 @@ import { readArguments } from './command-text.ts'
 import { ShellError, describeMessage } from './complaint.ts'
 import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
-import { type CopyData, timeText } from './execute-sql.ts'
+import { timeText } from './execute-sql.ts'
 import { HELP } from './help.ts'
 import { describeObjects, isObjectCommand } from './objects.ts'
 import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
 import { lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
-import type { ScriptItem, ScriptReader } from './script-reader.ts'
+import type { Call, Command, CommandContext } from './command-call.ts'
 import { EXIT, type Shell } from './shell.ts'
 import { readSwitch } from './variables.ts'
-
-export interface CommandContext {
-  readonly shell: Shell
-  readonly reader: ScriptReader
-  /** What follows in the script, or at the prompt. */
-  readonly copyData: CopyData
-  /** Runs a script. @returns how it ended. */
-  readonly include: (path: string, name: string) => number
-  /** The path of the script that runs, for `\ir`; null where there is none. */
-  readonly folder: string | null
-}
-
-export type Command = ScriptItem & { readonly kind: 'command' }
-
-export interface Call extends CommandContext {
-  readonly name: string
-  /** What follows the name, as it was written. */
-  readonly rest: string
-  readonly words: readonly string[]
-}
 
 /** @returns false when it failed without throwing. */
 type Action = (call: Call) => boolean | void
@@ -57,7 +37,9 @@ define('set', ({ shell, words: [name, ...values] }) => {
   for (const [key, value] of shell.variables.entries()) shell.output.write(`${key} = '${value}'\n`)
 })
 define('unset', ({ shell, words: [name] }) => shell.variables.unset(required(name, 'unset')))
-define('pset', ({ shell, words: [name, value] }) => (name === undefined ? showPrint(shell) : setPrint(shell, name, value)))
+define('pset', ({ shell, words: [name, value] }) =>
+  name === undefined ? showPrint(shell) : setPrint(shell, name, value),
+)
 define('x', ({ shell, words: [value] }) => setPrint(shell, 'expanded', value))
 define('t', ({ shell, words: [value] }) => setPrint(shell, 'tuples_only', value))
 define('a', ({ shell }) => setPrint(shell, 'format', shell.print.format === 'aligned' ? 'unaligned' : 'aligned'))
@@ -176,4 +158,3 @@ function echo(words: readonly string[], write: (text: string) => void): void {
   const isBare = words[0] === '-n'
   write((isBare ? words.slice(1) : words).join(' ') + (isBare ? '' : '\n'))
 }
-

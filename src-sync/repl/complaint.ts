@@ -38,7 +38,8 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   const showsContext = options.showContext === 'always' || (options.showContext === 'errors' && isError)
   if (context !== undefined && context !== '' && showsContext) text += `CONTEXT:  ${context}\n`
   if (verbosity === 'verbose') text += sourceOf(message)
-  else if (options.hasSqlstate === true && isError && message.sqlstate !== null) text += `SQLSTATE: ${message.sqlstate}\n`
+  else if (options.hasSqlstate === true && isError && message.sqlstate !== null)
+    text += `SQLSTATE: ${message.sqlstate}\n`
   return text
 }
 

@@ -33,8 +33,10 @@ from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamesp
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname !~ '^pg_toast' order by 1 limit ${MOST_NAMES}`
 
 /** Words before a relation. */
-const BEFORE_RELATION = /\b(?:from|join|into|update|table|truncate|analyze|vacuum|references|on|copy|view|only|using)\s+$/i
-const NAMED_RELATION = /\b(?:from|join|into|update|table|copy)\s+((?:"[^"]+"|[\p{L}\p{N}_$.])+)(?:\s+(?:as\s+)?([\p{L}_][\p{L}\p{N}_$]*))?/giu
+const BEFORE_RELATION =
+  /\b(?:from|join|into|update|table|truncate|analyze|vacuum|references|on|copy|view|only|using)\s+$/i
+const NAMED_RELATION =
+  /\b(?:from|join|into|update|table|copy)\s+((?:"[^"]+"|[\p{L}\p{N}_$.])+)(?:\s+(?:as\s+)?([\p{L}_][\p{L}\p{N}_$]*))?/giu
 
 export class Completer {
   readonly #shell: Shell
@@ -51,7 +53,11 @@ export class Completer {
 
   complete(line: string): Completion {
     const command = /^\s*\\(\S*)$/.exec(line)
-    if (command !== null) return startingWith([...commandNames(), ...OBJECT_COMMANDS].map((name) => `\\${name}`), `\\${command[1]}`)
+    if (command !== null)
+      return startingWith(
+        [...commandNames(), ...OBJECT_COMMANDS].map((name) => `\\${name}`),
+        `\\${command[1]}`,
+      )
     const argument = /^\s*\\(\S+)\s+(?:.*\s)?(\S*)$/.exec(line)
     if (argument !== null) return this.#completeArgument(argument[1] ?? '', argument[2] ?? '')
     if (line.startsWith('> ')) return [[], line]

@@ -32,6 +32,10 @@ export function describeConnection({ connection, dsn }: Shell): string {
     return `You are connected to the embedded PostgreSQL ${serverVersion}, ${where}.\n`
   }
   const where =
-    host === null ? '' : host.startsWith('/') ? ` via socket in "${host}" at port "${port}"` : ` on host "${host}" at port "${port}"`
+    host === null
+      ? ''
+      : host.startsWith('/')
+        ? ` via socket in "${host}" at port "${port}"`
+        : ` on host "${host}" at port "${port}"`
   return `You are connected to database "${database}" as user "${user}"${where}.\nPostgreSQL ${serverVersion}, backend ${backendPid}.\n`
 }

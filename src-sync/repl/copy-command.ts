@@ -1,12 +1,13 @@
 /** `\copy`: COPY whose file is on this side. */
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import type { Call } from './commands.ts'
+import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql } from './execute-sql.ts'
 import { bytesOf } from './input.ts'
 
-const PARTS = /^\s*(?<what>[^]+?)\s+(?<direction>from|to)\s+(?<place>stdin|stdout|pstdin|pstdout|program\s+'(?:[^']|'')*'|'(?:[^']|'')*'|\S+)(?<options>[^]*)$/i
+const PARTS =
+  /^\s*(?<what>[^]+?)\s+(?<direction>from|to)\s+(?<place>stdin|stdout|pstdin|pstdout|program\s+'(?:[^']|'')*'|'(?:[^']|'')*'|\S+)(?<options>[^]*)$/i
 
 export function copyCommand({ shell, rest, copyData }: Call): boolean {
   const parts = PARTS.exec(rest.replace(/;\s*$/, ''))?.groups
@@ -39,7 +40,11 @@ interface ProgramCopy {
 
 function copyProgram({ shell, sql, command, isLoading }: ProgramCopy): boolean {
   if (!isLoading) return executeSql(shell, { sql, copyData: () => [], use: { target: `|${command}` } })
-  const { stdout, status } = spawnSync(command, { shell: true, stdio: ['inherit', 'pipe', 'inherit'], maxBuffer: 2 ** 30 })
+  const { stdout, status } = spawnSync(command, {
+    shell: true,
+    stdio: ['inherit', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 30,
+  })
   if (status !== 0) throw new ShellError(`${command}: child process exited with exit code ${status}`)
   return executeSql(shell, { sql, copyData: () => [stdout] })
 }

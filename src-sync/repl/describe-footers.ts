@@ -47,7 +47,8 @@ export function relationFooters(shell: Shell, relation: Relation): string[] {
   if ('rp'.includes(kind)) footers.push(...publications(ask, relation))
   if (kind === 'm' && relation.isVerbose) footers.push(...viewDefinition(ask, relation))
   if ('rpfv'.includes(kind)) footers.push(...triggers(ask, relation))
-  if ('rpf'.includes(kind)) footers.push(...foreignServer(ask, relation), ...parents(ask, relation), ...children(ask, relation))
+  if ('rpf'.includes(kind))
+    footers.push(...foreignServer(ask, relation), ...parents(ask, relation), ...children(ask, relation))
   if (relation.ofType !== null) footers.push(`Typed table of type: ${relation.ofType}`)
   footers.push(...endings(relation))
   return footers
@@ -68,7 +69,8 @@ function partitionOf(ask: Ask, relation: Relation): string[] {
   pg_catalog.pg_get_partition_constraintdef(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_inherits i on c.oid = i.inhrelid where c.oid = ${id(relation)}`
   return ask(sql).flatMap(([parent, bound, constraint]) => {
-    const detail = constraint === null || constraint === '' ? 'No partition constraint' : `Partition constraint: ${constraint}`
+    const detail =
+      constraint === null || constraint === '' ? 'No partition constraint' : `Partition constraint: ${constraint}`
     return [`Partition of: ${parent} ${bound ?? ''}`, ...(relation.isVerbose ? [detail] : [])]
   })
 }
@@ -102,8 +104,26 @@ from pg_catalog.pg_index i
   join pg_catalog.pg_am am on am.oid = x.relam
 where i.indexrelid = ${id(relation)}`
   return ask(sql).map((row) => {
-    const [primary, unique, distinct, method, schema, table, predicate, clustered, valid, deferrable, deferred, identity] = row
-    let text = primary === 't' ? 'primary key, ' : unique === 't' ? `unique${distinct === 't' ? ' nulls not distinct' : ''}, ` : ''
+    const [
+      primary,
+      unique,
+      distinct,
+      method,
+      schema,
+      table,
+      predicate,
+      clustered,
+      valid,
+      deferrable,
+      deferred,
+      identity,
+    ] = row
+    let text =
+      primary === 't'
+        ? 'primary key, '
+        : unique === 't'
+          ? `unique${distinct === 't' ? ' nulls not distinct' : ''}, `
+          : ''
     text += `${method}, for table "${schema}.${table}"`
     if (predicate !== null && predicate !== undefined) text += `, predicate (${predicate})`
     if (clustered === 't') text += ', clustered'
@@ -126,7 +146,20 @@ from pg_catalog.pg_index i
 where i.indrelid = ${id(relation)}
 order by i.indisprimary desc, c.relname`
   const lines = ask(sql).map((row) => {
-    const [name, primary, unique, clustered, valid, definition, constraint, type, deferrable, deferred, identity, tablespace] = row
+    const [
+      name,
+      primary,
+      unique,
+      clustered,
+      valid,
+      definition,
+      constraint,
+      type,
+      deferrable,
+      deferred,
+      identity,
+      tablespace,
+    ] = row
     let text = `"${name}"`
     if (type === 'x') {
       text += ` ${constraint}`
@@ -148,7 +181,10 @@ order by i.indisprimary desc, c.relname`
 function checks(ask: Ask, relation: Relation): string[] {
   const sql = `select conname, pg_catalog.pg_get_constraintdef(oid, true) from pg_catalog.pg_constraint
 where conrelid = ${id(relation)} and contype = 'c' order by 1`
-  return list('Check constraints', ask(sql).map(([name, definition]) => `"${name}" ${definition}`))
+  return list(
+    'Check constraints',
+    ask(sql).map(([name, definition]) => `"${name}" ${definition}`),
+  )
 }
 
 function foreignKeys(ask: Ask, relation: Relation): string[] {
@@ -207,7 +243,11 @@ function statistics(ask: Ask, relation: Relation): string[] {
   'd' = any (stxkind), 'f' = any (stxkind), 'm' = any (stxkind), e.stxrelid::pg_catalog.regclass
 from pg_catalog.pg_statistic_ext e where stxrelid = ${id(relation)} order by e.stxname`
   const lines = ask(sql).map(([schema, name, columns, hasDistinct, hasDependencies, hasMcv, table]) => {
-    const kinds = [hasDistinct === 't' && 'ndistinct', hasDependencies === 't' && 'dependencies', hasMcv === 't' && 'mcv']
+    const kinds = [
+      hasDistinct === 't' && 'ndistinct',
+      hasDependencies === 't' && 'dependencies',
+      hasMcv === 't' && 'mcv',
+    ]
     const some = kinds.filter(Boolean)
     const shown = some.length === 3 || some.length === 0 ? '' : ` (${some.join(', ')})`
     return `"${schema}.${name}"${shown} ON ${columns} FROM ${table}`
@@ -220,7 +260,9 @@ function rules(ask: Ask, relation: Relation): string[] {
 where ev_class = ${id(relation)} and rulename <> '_RETURN' order by rulename`
   const rows = ask(sql)
   const some = (heading: string, states: string): string[] => {
-    const lines = rows.filter(([, state]) => states.includes(state ?? '')).map(([rule]) => (rule ?? '').slice('CREATE RULE '.length).replace(/;$/, ''))
+    const lines = rows
+      .filter(([, state]) => states.includes(state ?? ''))
+      .map(([rule]) => (rule ?? '').slice('CREATE RULE '.length).replace(/;$/, ''))
     return lines.length === 0 ? [] : [heading, ...lines.flatMap((line) => `    ${line}`.split('\n'))]
   }
   if (relation.kind === 'v') return some('Rules:', 'OARD')
@@ -234,7 +276,9 @@ where ev_class = ${id(relation)} and rulename <> '_RETURN' order by rulename`
 
 function publications(ask: Ask, relation: Relation): string[] {
   const where =
-    relation.version < 150_000 ? '' : " || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')', '')"
+    relation.version < 150_000
+      ? ''
+      : " || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')', '')"
   const sql = `select '"' || p.pubname || '"'${where}
 from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on p.oid = r.prpubid where r.prrelid = ${id(relation)}
 union select '"' || p.pubname || '"' from pg_catalog.pg_publication p
@@ -244,9 +288,13 @@ where p.puballtables and pg_catalog.pg_relation_is_publishable(${id(relation)}) 
 
 function triggers(ask: Ask, relation: Relation): string[] {
   const sql = `select t.tgname, pg_catalog.pg_get_triggerdef(t.oid, true), t.tgenabled,
-  ${relation.version < 130_000 ? 'null' : `case when t.tgparentid <> 0 then (select u.tgrelid::pg_catalog.regclass from pg_catalog.pg_trigger u
+  ${
+    relation.version < 130_000
+      ? 'null'
+      : `case when t.tgparentid <> 0 then (select u.tgrelid::pg_catalog.regclass from pg_catalog.pg_trigger u
     join pg_catalog.pg_partition_ancestors(t.tgrelid) with ordinality as a(relid, depth) on u.tgrelid = a.relid
-    where u.tgname = t.tgname and u.tgparentid = 0 order by a.depth limit 1) end`}
+    where u.tgname = t.tgname and u.tgparentid = 0 order by a.depth limit 1) end`
+  }
 from pg_catalog.pg_trigger t where t.tgrelid = ${id(relation)} and not t.tgisinternal order by 1`
   const rows = ask(sql)
   const some = (heading: string, state: string): string[] => {

@@ -1,8 +1,7 @@
 /** `\d name`: what a table, view, index or sequence is made of, and what hangs on it. */
-import { askCatalog, askTable, serverVersion } from './ask-catalog.ts'
+import { type How, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
 import { type Relation, relationFooters } from './describe-footers.ts'
 import { quoteLiteral } from '../index.ts'
-import type { How } from './objects.ts'
 import { patternConditions } from './pattern.ts'
 import type { Shell } from './shell.ts'
 import type { Table } from './table.ts'
@@ -29,8 +28,20 @@ order by 2, 3`
     return false
   }
   for (const row of rows) {
-    const [oid, schema, name, kind, persistence, isPartition, method, hasPolicies, forcesPolicies, identity, space, type] =
-      row as string[]
+    const [
+      oid,
+      schema,
+      name,
+      kind,
+      persistence,
+      isPartition,
+      method,
+      hasPolicies,
+      forcesPolicies,
+      identity,
+      space,
+      type,
+    ] = row as string[]
     const relation: Relation = {
       oid: oid!,
       schema: schema!,
@@ -54,8 +65,16 @@ order by 2, 3`
 }
 
 const TITLES: Readonly<Record<string, string>> = {
-  r: 'Table', v: 'View', m: 'Materialized view', i: 'Index', I: 'Partitioned index', t: 'TOAST table',
-  c: 'Composite type', f: 'Foreign table', p: 'Partitioned table', S: 'Sequence',
+  r: 'Table',
+  v: 'View',
+  m: 'Materialized view',
+  i: 'Index',
+  I: 'Partitioned index',
+  t: 'TOAST table',
+  c: 'Composite type',
+  f: 'Foreign table',
+  p: 'Partitioned table',
+  S: 'Sequence',
 }
 
 function titleOf({ kind, schema, name, isUnlogged }: Relation): string {

@@ -125,7 +125,12 @@ function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void
 function beginWhereWanted(shell: Shell, sql: string): void {
   const { connection, variables } = shell
   if (variables.isOn('AUTOCOMMIT') || connection.info.status !== 'idle') return
-  if (/^\s*(?:begin|start|commit|end|rollback|abort|prepare\s+transaction|vacuum|cluster\s*;?$|(?:create|drop)\s+(?:database|tablespace)|alter\s+system|reindex\s+(?:database|system))\b/i.test(sql)) return
+  if (
+    /^\s*(?:begin|start|commit|end|rollback|abort|prepare\s+transaction|vacuum|cluster\s*;?$|(?:create|drop)\s+(?:database|tablespace)|alter\s+system|reindex\s+(?:database|system))\b/i.test(
+      sql,
+    )
+  )
+    return
   connection.execute('begin', null, { text: true })
 }
 

@@ -80,7 +80,11 @@ export function writeAligned(table: Table, options: PrintOptions, widths: readon
         const goesOn = cells[index]![at + 1] !== undefined
         const isPadded = !isLast || options.border === 2 || goesOn
         if (options.border !== 0) text += ' '
-        text += padded(line, widths[index]!, isPadded ? (isRight[index]! ? 'right' : 'left') : isRight[index]! && line !== undefined ? 'right' : 'none')
+        text += padded(
+          line,
+          widths[index]!,
+          isPadded ? (isRight[index]! ? 'right' : 'left') : isRight[index]! && line !== undefined ? 'right' : 'none',
+        )
         if (goesOn) text += rules.goesOn
         else if (!isLast || options.border === 2) text += ' '
         if (options.border === 2 || (options.border === 1 && !isLast)) text += rules.vertical

@@ -35,7 +35,9 @@ export class History {
     const path = this.#path()
     if (path === null) return []
     try {
-      const lines = readFileSync(path, 'utf8').split('\n').filter((line) => line !== '')
+      const lines = readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
       if (lines.length > 2 * MOST_LINES) {
         writeFileSync(path, `${lines.slice(-MOST_LINES).join('\n')}\n`, { mode: 0o600 })
       }

@@ -74,7 +74,9 @@ export class JavaScript {
       return
     }
     const isPromise = value instanceof Promise
-    const text = isPromise ? 'a Promise, which is not waited for: use the calls that block' : inspect(value, { colors: process.stdout.isTTY === true })
+    const text = isPromise
+      ? 'a Promise, which is not waited for: use the calls that block'
+      : inspect(value, { colors: process.stdout.isTTY === true })
     shell.output.write(`${text}\n`)
   }
 

@@ -74,7 +74,7 @@ export class Output {
 
 /** Writes all of it, waiting where the other end is slow. */
 export function writeAll(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(file, bytes, at)
     } catch (error) {

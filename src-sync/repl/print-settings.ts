@@ -124,7 +124,8 @@ export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 /** @throws ShellError for an unknown setting, or a value it cannot have. */
 export function setPrint(shell: Shell, given: string, value: string | undefined): void {
   const name = SHORT[given] ?? given
-  if (name === 'pager' && value !== undefined) shell.usesPager = value !== '0' && readSwitch(value === 'always' ? 'on' : value, 'pager')
+  if (name === 'pager' && value !== undefined)
+    shell.usesPager = value !== '0' && readSwitch(value === 'always' ? 'on' : value, 'pager')
   if (IGNORED.has(name)) return
   const zero = /^(field|record)sep_zero$/.exec(name)?.[1]
   if (zero !== undefined) {

@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
-import { type Call, defineCommand } from './commands.ts'
+import type { Call } from './command-call.ts'
+import { defineCommand } from './commands.ts'
 import { ShellError } from './complaint.ts'
 import type { History } from './history.ts'
 import type { JavaScript } from './javascript.ts'
@@ -26,7 +27,10 @@ export function definePromptCommands({ shell, javascript, history, edited }: Pro
   defineCommand('s', () => {
     shell.show({
       columns: [{ name: 'History', typeOid: 0 }],
-      rows: history.load().reverse().map((line) => [line]),
+      rows: history
+        .load()
+        .reverse()
+        .map((line) => [line]),
       rowCount: history.load().length,
       footers: [],
     })
@@ -43,7 +47,9 @@ export function definePromptCommands({ shell, javascript, history, edited }: Pro
     if (first === null) return false
     if (askPassword('Enter it again: ') !== first) throw new ShellError("Passwords didn't match.")
     // The server stores what password_encryption says; the text goes over the connection, and into no history.
-    shell.connection.execute(`alter user ${quoteIdentifier(name)} password ${quoteLiteral(first)}`, null, { text: true })
+    shell.connection.execute(`alter user ${quoteIdentifier(name)} password ${quoteLiteral(first)}`, null, {
+      text: true,
+    })
     return true
   })
 }
@@ -53,7 +59,8 @@ function edit({ shell, reader, words: [path] }: Call, edited: (text: string) => 
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-'))
   const file = path ?? join(folder, 'statement.sql')
   try {
-    if (path === undefined) writeFileSync(file, `${reader.buffer === '' ? lastStatement(shell) : reader.buffer}\n`, { mode: 0o600 })
+    if (path === undefined)
+      writeFileSync(file, `${reader.buffer === '' ? lastStatement(shell) : reader.buffer}\n`, { mode: 0o600 })
     const { status } = spawnSync(`${editor} '${file.replaceAll("'", "'\\''")}'`, { shell: true, stdio: 'inherit' })
     if (status !== 0) throw new ShellError(`could not start editor "${editor}"`)
     reader.setBuffer('')

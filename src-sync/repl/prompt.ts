@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { existsSync } from 'node:fs'
 import { type Interface, createInterface } from 'node:readline'
 import { version } from '../index.ts'
-import { type CommandContext, runCommand } from './commands.ts'
+import type { CommandContext } from './command-call.ts'
+import { runCommand } from './commands.ts'
 import { Completer } from './completion.ts'
 import { Conditions } from './conditions.ts'
 import { executeSql } from './execute-sql.ts'
@@ -81,7 +82,8 @@ class Prompt {
 
   start({ readsStartFile }: PromptOptions): void {
     const startFile = join(homedir(), '.syncpgrc')
-    if (readsStartFile && existsSync(startFile)) this.#outside(() => runScript(this.#shell, { path: startFile, name: startFile }))
+    if (readsStartFile && existsSync(startFile))
+      this.#outside(() => runScript(this.#shell, { path: startFile, name: startFile }))
     this.#lines.on('history', (history) => this.#history.redact(history))
     this.#lines.on('line', (line) => this.#line(line))
     this.#lines.on('SIGINT', () => this.#clearLine())
@@ -94,7 +96,8 @@ class Prompt {
     if (this.#isOver) return
     this.#history.append(line)
     this.#outside(() => {
-      const script = this.#javascript.isOpen || this.#reader.open === '' ? javascriptOf(line, this.#javascript.isOpen) : null
+      const script =
+        this.#javascript.isOpen || this.#reader.open === '' ? javascriptOf(line, this.#javascript.isOpen) : null
       if (script !== null) this.#javascript.take(script)
       else this.#take(`${line}\n`)
     })
@@ -131,7 +134,9 @@ class Prompt {
   }
 
   #copyData(): Iterable<string> {
-    this.#shell.tell('Enter data to be copied followed by a newline.\nEnd with a backslash and a period on a line by itself, or an EOF signal.\n')
+    this.#shell.tell(
+      'Enter data to be copied followed by a newline.\nEnd with a backslash and a period on a line by itself, or an EOF signal.\n',
+    )
     return readTerminalLines('>> ')
   }
 
@@ -214,7 +219,9 @@ function greet(shell: Shell, { isEmbedded }: PromptOptions): void {
   const { serverVersion } = shell.connection.info
   shell.say(`syncpg ${version}, PostgreSQL ${serverVersion}${isEmbedded ? ', embedded' : ''}`)
   if (isEmbedded) {
-    shell.say('No server was named: this one lives in memory and ends with the session. "syncpg pglite:./data" keeps its data.')
+    shell.say(
+      'No server was named: this one lives in memory and ends with the session. "syncpg pglite:./data" keeps its data.',
+    )
   }
   shell.say('Type \\? for help, > before JavaScript.\n')
   shell.standard.flush()

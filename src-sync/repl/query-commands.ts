@@ -1,6 +1,6 @@
 /** Commands that send the query buffer: `\g`, `\gx`, `\gset`, `\gexec`, `\watch`. */
 import type { Cursor } from '../index.ts'
-import type { Call } from './commands.ts'
+import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql, resultTable } from './execute-sql.ts'
 import { setPrint } from './print-settings.ts'

@@ -1,5 +1,6 @@
 /** Runs a script: statement by statement, with what it says to the program in between. */
-import { type CommandContext, runCommand } from './commands.ts'
+import type { CommandContext } from './command-call.ts'
+import { runCommand } from './commands.ts'
 import { ShellError } from './complaint.ts'
 import { Conditions } from './conditions.ts'
 import { executeSql } from './execute-sql.ts'
@@ -61,7 +62,8 @@ class ScriptRun {
       }
       if (shell.exitStatus !== null) return shell.exitStatus
       if (shell.connection.closed) return EXIT.lost
-      if (!isDone && (shell.variables.isOn('ON_ERROR_STOP') || shell.lastFailure?.interrupted === true)) return EXIT.script
+      if (!isDone && (shell.variables.isOn('ON_ERROR_STOP') || shell.lastFailure?.interrupted === true))
+        return EXIT.script
     }
     if (this.#conditions.isOpen) shell.fail(new ShellError('reached EOF without finding closing \\endif(s)'))
     return EXIT.success
@@ -75,7 +77,9 @@ class ScriptRun {
       text = this.#source.read()
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
-      throw new ShellError(`${this.#name}: not UTF-8 after line ${this.#reader.line}; convert it, with iconv for example`)
+      throw new ShellError(
+        `${this.#name}: not UTF-8 after line ${this.#reader.line}; convert it, with iconv for example`,
+      )
     }
     if (text !== null) {
       // Echoed lines must come before what they give: then one by one.
@@ -133,4 +137,3 @@ class ScriptRun {
     }
   }
 }
-

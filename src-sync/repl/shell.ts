@@ -2,7 +2,15 @@
  * What all of the command line shares: the connection, the variables, how tables are printed and where they go. Batches
  * and the prompt are two ways to drive it.
  */
-import { type Connection, type ConnectOptions, type Cursor, DbError, type Notice, type Warning, connect } from '../index.ts'
+import {
+  type Connection,
+  type ConnectOptions,
+  type Cursor,
+  DbError,
+  type Notice,
+  type Warning,
+  connect,
+} from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'

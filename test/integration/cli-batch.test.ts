@@ -56,9 +56,7 @@ test('results before an error are printed, and the error goes to standard error'
 test('an error in a script names the file and the line the server means', async () => {
   script('select 1;\n\n-- why\nselect 2,\n  nowhere\nfrom pg_class;\n')
   const { stderr } = await cli(['-q', '-f', 'script.sql'])
-  expect(stderr).toBe(
-    'syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n',
-  )
+  expect(stderr).toBe('syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n')
 })
 
 test('notices go to standard error, placed in their script', async () => {
@@ -77,7 +75,8 @@ describe('one transaction', () => {
   })
 
   test('whose commit is refused fails', async () => {
-    const statements = 'create temp table t (a int unique deferrable initially deferred); insert into t values (1), (1);'
+    const statements =
+      'create temp table t (a int unique deferrable initially deferred); insert into t values (1), (1);'
     const { status, stderr } = await cli(['-1', '-c', statements])
     expect([status, stderr.split('\n')[0]]).toEqual([
       1,
@@ -97,7 +96,7 @@ describe('variables', () => {
     const input = `select :n, :'v', ':v', $$:v$$, /* :v */ 1::text as :"v", (array[5,6,7])[:n:3]; -- :v\n`
     const { stdout, stderr } = await cli(['--csv', '-v', 'n=2', '-v', "v=it's"], { input })
     expect(stderr).toBe('')
-    expect(stdout).toBe("?column?,?column?,?column?,?column?,it's,array\n2,it's,:v,:v,1,\"{6,7}\"\n")
+    expect(stdout).toBe('?column?,?column?,?column?,?column?,it\'s,array\n2,it\'s,:v,:v,1,"{6,7}"\n')
   })
 
   test('that hold a semicolon cannot end a quoted statement', async () => {
@@ -114,14 +113,25 @@ describe('COPY', () => {
   })
 
   test('takes its data from the standard input with -c', async () => {
-    const words = ['-q', '-c', 'create temp table t (a int)', '-c', 'copy t from stdin', '-tA', '-c', 'select sum(a) from t']
+    const words = [
+      '-q',
+      '-c',
+      'create temp table t (a int)',
+      '-c',
+      'copy t from stdin',
+      '-tA',
+      '-c',
+      'select sum(a) from t',
+    ]
     const { stdout } = await cli(words, { input: '1\n2\n39\n' })
     expect(stdout).toBe('42\n')
   })
 
   test('of many rows runs through in pieces, and lines after it are counted', async () => {
     const rows = Array.from({ length: 50_000 }, (_, index) => `${index}\trow number ${index}\n`).join('')
-    script(`create temp table t (a int, b text);\ncopy t from stdin;\n${rows}\\.\nselect count(*), max(a) from t;\nselec;\n`)
+    script(
+      `create temp table t (a int, b text);\ncopy t from stdin;\n${rows}\\.\nselect count(*), max(a) from t;\nselec;\n`,
+    )
     const { stdout, stderr } = await cli(['-q', '-tA', '-f', 'script.sql'])
     expect(stdout).toBe('50000|49999\n')
     expect(stderr.split('\n')[0]).toBe('syncpg:script.sql:50005: ERROR:  syntax error at or near "selec"')
@@ -141,7 +151,8 @@ describe('COPY', () => {
 })
 
 describe('formats for programs', () => {
-  const values = "select 1 as n, 12345678901234567890.10 as big, 'NaN'::float8 as nan, true as yes, null as no, E'a\"\\n' as t, '{\"k\": 1.0}'::jsonb as j, array[[1,2],[3,null]] as a, array['x,\"y'] as s, 1 as n"
+  const values =
+    "select 1 as n, 12345678901234567890.10 as big, 'NaN'::float8 as nan, true as yes, null as no, E'a\"\\n' as t, '{\"k\": 1.0}'::jsonb as j, array[[1,2],[3,null]] as a, array['x,\"y'] as s, 1 as n"
 
   test('--json keeps digits, nests json and arrays, and loses no column', async () => {
     const { stdout } = await cli(['--json', '-c', values])
@@ -157,8 +168,17 @@ describe('formats for programs', () => {
   })
 
   test('--ndjson is a line for each row', async () => {
-    const { stdout } = await cli(['--ndjson', '-c', "select g, json_build_object('a', g) as j from generate_series(1, 2) g"])
-    expect(stdout.trim().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([
+    const { stdout } = await cli([
+      '--ndjson',
+      '-c',
+      "select g, json_build_object('a', g) as j from generate_series(1, 2) g",
+    ])
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
       { g: 1, j: { a: 1 } },
       { g: 2, j: { a: 2 } },
     ])
@@ -179,7 +199,9 @@ describe('as a part of a pipeline', () => {
   })
 
   test('what is written is whole before it ends', async () => {
-    const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", { server: sharedServer() })
+    const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", {
+      server: sharedServer(),
+    })
     expect(stdout).toBe('300000\n')
   })
 
@@ -230,5 +252,8 @@ test('a rule’s queries give a table each', async () => {
 test('a script that is not UTF-8 is refused, not misread', async () => {
   writeFileSync(join(folder, 'latin.sql'), Buffer.from("select 'caf\xe9';\n", 'latin1'))
   const { status, stderr } = await cli(['-f', 'latin.sql'])
-  expect([status, stderr]).toEqual([1, 'syncpg: error: latin.sql: not UTF-8 after line 1; convert it, with iconv for example\n'])
+  expect([status, stderr]).toEqual([
+    1,
+    'syncpg: error: latin.sql: not UTF-8 after line 1; convert it, with iconv for example\n',
+  ])
 })

@@ -79,7 +79,10 @@ const CASES: readonly (readonly string[])[] = [
   ['-c', 'explain (costs off) select 1', '-c', 'show server_version_num', '-c', ';', '-c', '-- nothing'],
   ['-c', 'copy (select generate_series(1, 3), null) to stdout', '-c', '\\copy (select 1, 2) to stdout csv header'],
   ['-c', 'selec 1', '-c', 'select * from nowhere', '-c', 'select 1; select 1 / 0; select 2'],
-  ['-c', "do $$ begin raise warning 'w' using hint = 'do it', detail = 'd'; raise exception 'e' using errcode = '22012'; end $$"],
+  [
+    '-c',
+    "do $$ begin raise warning 'w' using hint = 'do it', detail = 'd'; raise exception 'e' using errcode = '22012'; end $$",
+  ],
   ['-v', 'VERBOSITY=terse', '-c', 'select 1 / 0', '-v', 'VERBOSITY=sqlstate'],
   ...(
     '\\d|\\d+|\\dt|\\dt+|\\dv|\\dm|\\di|\\di+|\\ds|\\dE|\\dtv a*|\\dt nosuch|\\d nosuch|\\d keeper|\\d+ keeper|\\d animal|' +
@@ -97,10 +100,11 @@ const CASES: readonly (readonly string[])[] = [
   ['--csv', '-c', '\\d keeper'],
 ]
 
-if (psqlMajor === null) console.warn('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)')
+if (psqlMajor === null)
+  process.stderr.write('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)\n')
 // Later versions title these lists otherwise, and add columns.
 const isComparable = psqlMajor !== null && psqlMajor >= 15 && psqlMajor < 16
-if (psqlMajor !== null && !isComparable) console.warn(`psql ${psqlMajor} is not the 15 that is compared with`)
+if (psqlMajor !== null && !isComparable) process.stderr.write(`psql ${psqlMajor} is not the 15 that is compared with\n`)
 
 describe.skipIf(!isComparable)('psql prints the same', () => {
   beforeAll(async () => {
@@ -111,9 +115,12 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     await askServer(sharedServer(), `drop database if exists ${DATABASE} with (force)`)
   })
 
-  test.each(CASES.map((words) => [words.join(' ').replaceAll('\n', ' ').slice(0, 60), words] as const))('%s', async (_name, words) => {
-    const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
-    const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
-    expect(ours).toEqual(theirs)
-  })
+  test.each(CASES.map((words) => [words.join(' ').replaceAll('\n', ' ').slice(0, 60), words] as const))(
+    '%s',
+    async (_name, words) => {
+      const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
+      const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
+      expect(ours).toEqual(theirs)
+    },
+  )
 })

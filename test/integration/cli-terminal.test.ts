@@ -11,7 +11,8 @@ import { Terminal, hasTerminal } from '../support/terminal.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
-if (!hasTerminal) console.warn('tmux is missing: the prompt is not tested in a terminal (apt-get install tmux)')
+if (!hasTerminal)
+  process.stderr.write('tmux is missing: the prompt is not tested in a terminal (apt-get install tmux)\n')
 
 describe.skipIf(!hasTerminal)('at the prompt', () => {
   let folder: string
@@ -28,12 +29,22 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
 
   const history = (): string => join(folder, 'history')
 
-  async function open(options: { database?: string; env?: Record<string, string>; columns?: number; rows?: number } = {}): Promise<Terminal> {
+  async function open(
+    options: { database?: string; env?: Record<string, string>; columns?: number; rows?: number } = {},
+  ): Promise<Terminal> {
     const { host, port, user, password, database } = sharedServer()
     const { columns = 90, rows = 30 } = options
     const env = {
-      PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: options.database ?? database,
-      SYNCPG_HISTORY: history(), PAGER: '', LC_ALL: 'C.UTF-8', HOME: folder, ...options.env,
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: user,
+      PGPASSWORD: password,
+      PGDATABASE: options.database ?? database,
+      SYNCPG_HISTORY: history(),
+      PAGER: '',
+      LC_ALL: 'C.UTF-8',
+      HOME: folder,
+      ...options.env,
     }
     terminal = new Terminal([process.execPath, cli, '-X'], { env, columns, rows })
     await terminal.shows(/=# $|=#$/m)
@@ -68,10 +79,11 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
   test('Ctrl-C cancels the statement, and the session goes on', async () => {
     const it = await open()
     it.enter('select pg_sleep(60);')
-    const { host, port, user, password, database } = sharedServer()
-    const asked = { host, port, user, password, database }
+    const asked = sharedServer()
     await expect
-      .poll(() => askServer(asked, "select 1 from pg_stat_activity where query = 'select pg_sleep(60);'"), { timeout: 10_000 })
+      .poll(() => askServer(asked, "select 1 from pg_stat_activity where query = 'select pg_sleep(60);'"), {
+        timeout: 10_000,
+      })
       .toHaveLength(1)
     // A wait is plain in its first moments; it is armed soon after.
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -160,7 +172,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.enter("select 'Ada' as name, 36 as age \\gset")
     it.enter('> vars.name + vars.age')
     await it.shows("'Ada36'")
-    it.enter("> con.execute(sql`select ${vars.name}::text as who`)")
+    it.enter('> con.execute(sql`select ${vars.name}::text as who`)')
     await it.shows(/ who\s*\n-----\n Ada\n\(1 row\)/)
     it.keep('javascript')
   })
@@ -238,18 +250,31 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
 const EMBEDDED_PATIENCE_MS = 60_000
 
 describe.skipIf(!hasTerminal)('without a server named', () => {
-  test('the embedded PostgreSQL runs, and it is said', async () => {
-    const env = { PGHOST: '', PGPORT: '', PGUSER: '', PGPASSWORD: '', PGDATABASE: '', PGSERVICE: '', SYNCPG_HISTORY: '', LC_ALL: 'C.UTF-8' }
-    const terminal = new Terminal([process.execPath, cli, '-X'], { env })
-    try {
-      await terminal.shows('this one lives in memory', EMBEDDED_PATIENCE_MS)
-      terminal.enter('create table t (a int); insert into t values (1), (2); select sum(a) from t;')
-      await terminal.shows(/ {3}3\n\(1 row\)/)
-      terminal.keep('embedded')
-      terminal.enter('\\q')
-      expect(await terminal.ends()).toBe(0)
-    } finally {
-      terminal.close()
-    }
-  }, 2 * EMBEDDED_PATIENCE_MS)
+  test(
+    'the embedded PostgreSQL runs, and it is said',
+    async () => {
+      const env = {
+        PGHOST: '',
+        PGPORT: '',
+        PGUSER: '',
+        PGPASSWORD: '',
+        PGDATABASE: '',
+        PGSERVICE: '',
+        SYNCPG_HISTORY: '',
+        LC_ALL: 'C.UTF-8',
+      }
+      const terminal = new Terminal([process.execPath, cli, '-X'], { env })
+      try {
+        await terminal.shows('this one lives in memory', EMBEDDED_PATIENCE_MS)
+        terminal.enter('create table t (a int); insert into t values (1), (2); select sum(a) from t;')
+        await terminal.shows(/ {3}3\n\(1 row\)/)
+        terminal.keep('embedded')
+        terminal.enter('\\q')
+        expect(await terminal.ends()).toBe(0)
+      } finally {
+        terminal.close()
+      }
+    },
+    2 * EMBEDDED_PATIENCE_MS,
+  )
 })
