@@ -1,4 +1,6 @@
 /** Rows as a program wants them: by connection, by cursor, by call; and rows of any column names. */
+import { Console } from 'node:console'
+import { Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { DataError, ProgrammingError, Record } from 'syncpg/async'
 import * as async_ from 'syncpg/async'
@@ -157,6 +159,32 @@ eachFace('rows', '', (world) => {
       await world.con.fetchrow("select 5::int8 as id, 'x' as name, '\\xff'::bytea as b, 'Infinity'::float8 as f"),
     )
     expect(structuredClone(row)).toEqual({ ...row, b: new Uint8Array([255]) })
+  })
+
+  test('a table of rows has a column for each column', async () => {
+    const rows = await world.con.fetch("select i as id, 'n' || i as name from generate_series(1, 2) i")
+    let printed = ''
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        printed += chunk.toString()
+        done()
+      },
+    })
+    new Console({ stdout }).table(rows)
+    expect(
+      printed.split('\n').map((line) =>
+        line
+          .split('│')
+          .map((cell) => cell.trim())
+          .filter((cell) => cell !== ''),
+      ),
+    ).toEqual(
+      expect.arrayContaining([
+        ['(index)', 'id', 'name'],
+        ['0', '1', "'n1'"],
+        ['1', '2', "'n2'"],
+      ]),
+    )
   })
 
   test('the types of an anonymous record’s fields are learned when it is met', async () => {
