@@ -28,8 +28,30 @@ export class Terminal {
     const settings = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`)
     const command = ['exec', 'env', ...settings, ...words.map(quoted)].join(' ')
     const folder = cwd === undefined ? [] : ['-c', cwd]
-    this.#tmux('-f', '/dev/null', 'start-server', ';', 'set-option', '-g', 'remain-on-exit', 'on', ';', 'set-option', '-g', 'status', 'off', ';',
-      'new-session', '-d', '-x', String(columns), '-y', String(rows), ...folder, command)
+    this.#tmux(
+      '-f',
+      '/dev/null',
+      'start-server',
+      ';',
+      'set-option',
+      '-g',
+      'remain-on-exit',
+      'on',
+      ';',
+      'set-option',
+      '-g',
+      'status',
+      'off',
+      ';',
+      'new-session',
+      '-d',
+      '-x',
+      String(columns),
+      '-y',
+      String(rows),
+      ...folder,
+      command,
+    )
   }
 
   /** Types text, as it is. */
@@ -75,7 +97,8 @@ export class Terminal {
     for (;;) {
       const screen = this.screen()
       if (typeof wanted === 'string' ? screen.includes(wanted) : wanted.test(screen)) return screen
-      if (performance.now() > deadlineMs) throw new Error(`the terminal never showed ${String(wanted)}; it shows\n${screen}`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`the terminal never showed ${String(wanted)}; it shows\n${screen}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
     }
   }
@@ -85,7 +108,7 @@ export class Terminal {
     const deadlineMs = performance.now() + PATIENCE_MS
     for (;;) {
       const [isDead, status] = this.#tmux('list-panes', '-F', '#{pane_dead} #{pane_dead_status}').trim().split(' ')
-      if (isDead === '1') return Number(status)
+      if (isDead === '1' && status !== undefined && status !== '') return Number(status)
       if (performance.now() > deadlineMs) throw new Error(`the program does not end; it shows\n${this.screen()}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
     }
@@ -104,7 +127,10 @@ export class Terminal {
   }
 
   #tmux(...words: string[]): string {
-    return execFileSync('tmux', ['-L', this.#socket, '-u', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync('tmux', ['-L', this.#socket, '-u', ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   }
 }
 
@@ -120,8 +146,11 @@ function picture(screen: string): string {
   const lines = screen.split('\n')
   const width = Math.max(60, ...lines.map((line) => line.length)) * CHARACTER_WIDTH + 24
   const height = lines.length * LINE_HEIGHT + 24
-  const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  const texts = lines.map((line, index) => `<text x="12" y="${24 + index * LINE_HEIGHT}" xml:space="preserve">${escaped(line)}</text>`)
+  const escaped = (text: string): string =>
+    text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const texts = lines.map(
+    (line, index) => `<text x="12" y="${24 + index * LINE_HEIGHT}" xml:space="preserve">${escaped(line)}</text>`,
+  )
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width)}" height="${height}" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">
 <rect width="100%" height="100%" rx="6" fill="#1e2127"/>
 <g fill="#d7dae0">
