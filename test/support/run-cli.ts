@@ -81,7 +81,13 @@ export function runShell(command: string, options: CliOptions = {}): Promise<Cli
 function environmentOf(server: ServerCoordinates | undefined, database: string | undefined): Record<string, string> {
   if (server === undefined) return {}
   const { host, port, user, password } = server
-  return { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: database ?? server.database }
+  return {
+    PGHOST: host,
+    PGPORT: String(port),
+    PGUSER: user,
+    PGPASSWORD: password,
+    PGDATABASE: database ?? server.database,
+  }
 }
 
 function findPsql(): number | null {

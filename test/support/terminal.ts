@@ -107,9 +107,12 @@ export class Terminal {
   async ends(): Promise<number> {
     const deadlineMs = performance.now() + PATIENCE_MS
     for (;;) {
-      const [isDead, status] = this.#tmux('list-panes', '-F', '#{pane_dead} #{pane_dead_status}').trim().split(' ')
+      const [isDead, status] = this.#tmux('list-panes', '-F', '#{pane_dead} #{pane_dead_status} #{pane_dead_signal}')
+        .trim()
+        .split(' ')
       if (isDead === '1' && status !== undefined && status !== '') return Number(status)
-      if (performance.now() > deadlineMs) throw new Error(`the program does not end; it shows\n${this.screen()}`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`the program does not end (${isDead} ${status}); it shows\n${this.screen()}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
     }
   }
