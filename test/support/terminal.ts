@@ -26,7 +26,8 @@ export class Terminal {
   /** Starts a program; its words are given to the shell quoted. The last screen stays when it has ended. */
   constructor(words: readonly string[], { env = {}, columns = 80, rows = 24, cwd }: TerminalOptions = {}) {
     const settings = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`)
-    const command = ['exec', 'env', ...settings, ...words.map(quoted)].join(' ')
+    // The shell tells how it ended: tmux itself sometimes misses that.
+    const command = `${['env', ...settings, ...words.map(quoted)].join(' ')}; echo "[ended $?]"`
     const folder = cwd === undefined ? [] : ['-c', cwd]
     this.#tmux(
       '-f',
@@ -105,16 +106,8 @@ export class Terminal {
 
   /** Waits until the program has ended. @returns its exit status. */
   async ends(): Promise<number> {
-    const deadlineMs = performance.now() + PATIENCE_MS
-    for (;;) {
-      const [isDead, status] = this.#tmux('list-panes', '-F', '#{pane_dead} #{pane_dead_status} #{pane_dead_signal}')
-        .trim()
-        .split(' ')
-      if (isDead === '1' && status !== undefined && status !== '') return Number(status)
-      if (performance.now() > deadlineMs)
-        throw new Error(`the program does not end (${isDead} ${status}); it shows\n${this.screen()}`)
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
-    }
+    const screen = await this.shows(/^\[ended \d+\]$/m)
+    return Number(/^\[ended (\d+)\]$/m.exec(screen)?.[1])
   }
 
   /** Keeps the screen as a picture, when `SYNCPG_SCREENS` names a folder for it. */
