@@ -3,7 +3,12 @@ import { Connection } from './connection.ts'
 import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
 import { createFlowContext } from './flows/flow-context.ts'
-import { type ConnectOptions as CoreOptions, awaitPassword, resolveOptions } from './options/options.ts'
+import {
+  type ConnectOptions as CoreOptions,
+  awaitPassword,
+  connectArguments,
+  resolveOptions,
+} from './options/options.ts'
 import { Listeners } from './listeners.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
 import { openSession } from './wire/open-session.ts'
@@ -22,11 +27,12 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {}
  *   await con.close()
  */
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
-  const given: ConnectOptions = await awaitPassword((typeof dsn === 'string' ? options : dsn) ?? {})
+  const asked = connectArguments(dsn, options)
+  const given: ConnectOptions = await awaitPassword(asked.options)
   const resolved = resolveOptions({
     options: given,
     extraKeys: VALUE_OPTION_KEYS,
-    ...(typeof dsn === 'string' ? { dsn } : {}),
+    ...(asked.dsn === undefined ? {} : { dsn: asked.dsn }),
   })
   const values = connectionValues(given)
   const listeners = new Listeners<unknown>()

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './connect.ts'
 import type { Connection } from './connection.ts'
 import { InterfaceError, OperationalError, ProgrammingError } from './errors/tree.ts'
-import type { ConnectOptions } from './options/options.ts'
+import { type ConnectOptions, connectArguments } from './options/options.ts'
 import type { Notification } from './wire/operations.ts'
 
 export interface NotificationStreamOptions extends ConnectOptions {
@@ -41,13 +41,18 @@ export async function listen(
   dsn?: string | NotificationStreamOptions,
   options?: NotificationStreamOptions,
 ): Promise<NotificationStream> {
-  const given = (typeof dsn === 'string' ? options : dsn) ?? {}
-  const { channels = [], onGap, maxQueued = DEFAULT_MAX_QUEUED, ...connectOptions } = given
+  const asked = connectArguments(dsn, options)
+  const {
+    channels = [],
+    onGap,
+    maxQueued = DEFAULT_MAX_QUEUED,
+    ...connectOptions
+  }: NotificationStreamOptions = asked.options
   if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
     throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${String(maxQueued).slice(0, 40)}`)
   }
   const open = (): Promise<Connection> =>
-    typeof dsn === 'string' ? connect(dsn, connectOptions) : connect(connectOptions)
+    asked.dsn === undefined ? connect(connectOptions) : connect(asked.dsn, connectOptions)
   const stream = new NotificationStream(open, maxQueued, onGap ?? null)
   await stream.start(channels)
   return stream

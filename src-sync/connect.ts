@@ -3,7 +3,7 @@ import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
-import { type ConnectOptions as CoreOptions, resolveOptions } from '../src-async/options/options.ts'
+import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
@@ -51,11 +51,12 @@ const EXTRA_KEYS = [
  */
 export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Connection {
   return call(connect, () => {
-    const given: ConnectOptions = (typeof dsn === 'string' ? options : dsn) ?? {}
+    const asked = connectArguments(dsn, options)
+    const given: ConnectOptions = asked.options
     const resolved = resolveOptions({
       options: given,
       extraKeys: EXTRA_KEYS,
-      ...(typeof dsn === 'string' ? { dsn } : {}),
+      ...(asked.dsn === undefined ? {} : { dsn: asked.dsn }),
     })
     const values = connectionValues(given)
     const transaction = transactionOptions(given)

@@ -310,3 +310,18 @@ function hideSecrets(session: SessionOptions): SessionOptions {
   }
   return Object.defineProperty(session, Symbol.for('nodejs.util.inspect.custom'), { value: inspect, enumerable: false })
 }
+
+/**
+ * Tells `connect(dsn, options)`, `connect(options)` and `connect(undefined, options)` apart.
+ * @throws ProgrammingError for options in both places: one of them would be dropped in silence.
+ */
+export function connectArguments<T extends ConnectOptions>(
+  dsn: string | T | null | undefined,
+  options: T | undefined,
+): { readonly dsn?: string; readonly options: T | Record<never, never> } {
+  if (typeof dsn === 'string') return { dsn, options: options ?? {} }
+  if (dsn !== undefined && dsn !== null && options !== undefined) {
+    throw new ProgrammingError('connect(): options were given twice: pass a DSN and options, or options alone')
+  }
+  return { options: dsn ?? options ?? {} }
+}

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { DbError, ProgrammingError } from '../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../src-async/options/connect-options.ts'
-import { awaitPassword, resolveOptions } from '../../src-async/options/options.ts'
+import { connectArguments, awaitPassword, resolveOptions } from '../../src-async/options/options.ts'
 
 const variables = { HOME: '/nonexistent/home', PGUSER: 'u', PGHOST: 'h' }
 
@@ -227,4 +227,20 @@ test('a setting called like a property of all objects is a setting', () => {
     ['__proto__', 'x'],
     ['constructor', 'y'],
   ])
+})
+
+describe('the arguments of connect', () => {
+  test.each([
+    ['a DSN', ['pglite:'], { dsn: 'pglite:', options: {} }],
+    ['a DSN and options', ['pglite:', { user: 'u' }], { dsn: 'pglite:', options: { user: 'u' } }],
+    ['options', [{ user: 'u' }], { options: { user: 'u' } }],
+    ['no DSN and options', [undefined, { user: 'u' }], { options: { user: 'u' } }],
+    ['nothing', [], { options: {} }],
+  ] as const)('%s', (_what, [dsn, options], expected) => {
+    expect(connectArguments(dsn, options)).toEqual(expected)
+  })
+
+  test('options in both places are refused, since one would be dropped', () => {
+    expect(() => connectArguments({ user: 'a' }, { user: 'b' })).toThrow('options were given twice')
+  })
 })
