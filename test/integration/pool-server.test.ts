@@ -28,11 +28,16 @@ describe('traffic', () => {
   test('a hundred tasks share ten connections', async () => {
     const pool = await open({ maxSize: 10 })
     const backends = new Set<number>()
+    let tellAllAreOut: () => void = () => {}
+    const allAreOut = new Promise<void>((resolve) => {
+      tellAllAreOut = resolve
+    })
     const results = await Promise.all(
       Array.from({ length: 100 }, (_, number) =>
         pool.withConnection(async (con) => {
-          backends.add(con.backendPid)
-          await con.execute('select pg_sleep(0.002)')
+          // Nobody gives back before all ten are lent, however fast the first ones are.
+          if (backends.add(con.backendPid).size === 10) tellAllAreOut()
+          await allAreOut
           return con.fetchval<number>('select $1::int', [number])
         }),
       ),
