@@ -198,7 +198,7 @@ export function pick(row: unknown, column: number | string): unknown {
     if (Record.has(row, column)) return Record.get(row, column)
   } else if (typeof row === 'object' && row !== null) {
     const values = Array.isArray(row) ? row : Object.values(row)
-    if (typeof column === 'number' && Math.abs(column) <= values.length) return values.at(column)
+    if (typeof column === 'number' && column < values.length && column >= -values.length) return values.at(column)
     if (typeof column === 'string' && Object.hasOwn(row, column)) return Reflect.get(row, column)
   }
   throw new RangeError(`the row has no column ${JSON.stringify(column)}`)

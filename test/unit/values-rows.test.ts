@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { DataError, ProgrammingError } from '../../src-async/errors/tree.ts'
-import { Record, valueAt, type Row } from '../../src-async/values/record.ts'
+import { Record, valueAt, type Row, pick } from '../../src-async/values/record.ts'
 import { shapeFor, type RowShapeOptions } from '../../src-async/values/row-shapes.ts'
 
 function columnsOf(names: readonly string[]) {
@@ -241,4 +241,10 @@ describe('other rows', () => {
     }
     expect(valueAt(rowOf({ a: 1, b: 2 }), 'b')).toBe(2)
   })
+})
+
+test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j knows where its columns end', (row) => {
+  expect([pick(row, 1), pick(row, -2)]).toEqual(['b', 'a'])
+  expect(() => pick(row, 2)).toThrow(RangeError)
+  expect(() => pick(row, -3)).toThrow(RangeError)
 })
