@@ -2,7 +2,6 @@
  * One connection of the async API: asyncpg's vocabulary over flows. Methods are thin; what PostgreSQL's protocol wants
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import {
   type CallOptions,
   type FetchOptions,
@@ -13,9 +12,7 @@ import {
 } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
-import { Rollback } from './errors/client-errors.ts'
-import { DeadlockDetectedError, SerializationError } from './errors/sqlstates.ts'
-import { InterfaceError, ProgrammingError } from './errors/tree.ts'
+import { InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
 import {
@@ -39,10 +36,11 @@ import { prepareStatement } from './flows/prepare.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
-import { type TransactionOptions, commitScope, openScope, rollback, rollbackScope } from './flows/transaction.ts'
+import { type TransactionOptions, rollback } from './flows/transaction.ts'
 import { resetQueryFor } from './pool/reset-query.ts'
 import { PreparedStatement } from './prepared-statement.ts'
 import { runFlow } from './run-flow.ts'
+import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, pick } from './values/record.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
@@ -61,22 +59,12 @@ export interface PrepareOptions extends CallOptions {
   readonly name?: string
 }
 
-export interface AsyncTransactionOptions extends TransactionOptions {
-  /**
-   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
-   * deadlock); 0 at first. Only for a transaction that is not within another.
-   */
-  readonly retries?: number
-}
-
 export interface CloseOptions {
   /** Milliseconds to wait for the server's goodbye before the connection is cut. */
   readonly timeout?: number
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
-/** The first retry waits at most this long, each further one twice as long. */
-const RETRY_DELAY_MS = 20
 
 let readEngine: (connection: Connection) => Engine
 
@@ -339,23 +327,18 @@ export class Connection {
   /**
    * Runs `fn` in a transaction: committed when its promise is fulfilled, rolled back when it is rejected. Inside an open
    * transaction it is a savepoint. Throwing `new Rollback(value)` rolls back and resolves to `value`.
+   *
+   * Without a function it gives a `Transaction`, to be started and ended by hand.
+   * @throws ProgrammingError for options that are none.
    */
-  async transaction<T>(fn: () => Promise<T>): Promise<T>
-  async transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
-  async transaction<T>(first: AsyncTransactionOptions | (() => Promise<T>), second?: () => Promise<T>): Promise<T> {
-    const fn = typeof first === 'function' ? first : second
-    const { retries = 0, ...options } = typeof first === 'function' ? {} : first
-    if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
-    const mayRetry = !this.isInTransaction && this.#engine.context.scopeDepth === 0
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.#transactOnce(options, fn)
-      } catch (error) {
-        if (!mayRetry || attempt >= retries || !isWorthRetrying(error) || this.isClosed) throw error
-        // Those who lost against each other would meet again if they came back together.
-        await delay(Math.random() * RETRY_DELAY_MS * 2 ** attempt)
-      }
-    }
+  transaction<T>(fn: () => Promise<T>): Promise<T>
+  transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
+  transaction(): Transaction
+  transaction(options: TransactionOptions): Transaction
+  transaction<T>(...args: readonly unknown[]): Transaction | Promise<T> {
+    const { options, fn } = transactionArguments<T>(args)
+    if (fn === null) return new Transaction(this.#engine, options)
+    return transact({ engine: this.#engine, terminate: () => this.terminate() }, options, fn)
   }
 
   /**
@@ -393,27 +376,6 @@ export class Connection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  async #transactOnce<T>(options: TransactionOptions, fn: () => Promise<T>): Promise<T> {
-    const { context } = this.#engine
-    const scope = await this.#engine.run(openScope(context, options))
-    let result: T
-    try {
-      result = await fn()
-    } catch (error) {
-      // The function's own error is the news. Where the rollback cannot be sent (the connection is lost, or still busy with
-      // something the function did not await), the end of the session is what rolls back.
-      if (!this.isClosed) await this.#engine.run(rollbackScope(context, scope)).catch(() => this.terminate())
-      if (error instanceof Rollback) return error.value as T
-      throw error
-    }
-    if (this.#engine.isBusy) {
-      this.terminate()
-      throw new InterfaceError('transaction: the function left an operation running: nothing is committed')
-    }
-    await this.#engine.run(commitScope(context, scope))
-    return result
   }
 
   get #listeners(): Listeners<Connection> {
@@ -469,11 +431,8 @@ function requireListener<F>(listener: F, method: string): F {
   throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
 }
 
-function isWorthRetrying(error: unknown): boolean {
-  return error instanceof SerializationError || error instanceof DeadlockDetectedError
-}
-
 function* resetSession(context: FlowContext, sql: string): Flow<void> {
+  context.scopes.length = 0
   yield* rollback(context)
   if (sql !== '') yield* runCommand(context, sql)
 }

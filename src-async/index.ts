@@ -2,13 +2,7 @@
  * DOOR of `syncpg/async`: the asyncpg-shaped driver.
  */
 export { connect, type ConnectOptions } from './connect.ts'
-export {
-  type AsyncTransactionOptions,
-  type CloseOptions,
-  Connection,
-  type CopyRecordsOptions,
-  type PrepareOptions,
-} from './connection.ts'
+export { type CloseOptions, Connection, type CopyRecordsOptions, type PrepareOptions } from './connection.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
 export type {
@@ -32,6 +26,7 @@ export { type Attribute, PreparedStatement, type TypeInfo } from './prepared-sta
 export { createPool } from './pool/create-pool.ts'
 export { type AcquireOptions, Pool, type PoolCloseOptions, type ReleaseOptions } from './pool/pool.ts'
 export type { PoolActivity, PoolHooks, PoolOptions } from './pool/pool-options.ts'
+export { type AsyncTransactionOptions, Transaction } from './transaction.ts'
 export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'
 export { Record, type Row } from './values/record.ts'
 export { BitString } from './values/bit-string.ts'

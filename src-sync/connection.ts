@@ -410,7 +410,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   #forbidInsideScope(method: string): void {
-    if (this.#engine.context.scopeDepth === 0) return
+    if (this.#engine.context.scopes.length === 0) return
     throw new ProgrammingError(`${method}: inside transaction(fn), which commits or rolls back itself; throw to undo`)
   }
 

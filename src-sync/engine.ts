@@ -149,7 +149,7 @@ export class Engine {
       this.#ifTorn = null
       const { context } = this
       context.deadlineMs = Infinity
-      context.scopeDepth = 0
+      context.scopes.length = 0
       context.scopeBegin = null
     })
   }

@@ -1,13 +1,8 @@
 /** `transaction(fn)`: a transaction, or inside one a savepoint, that ends as the function ends. */
 import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
-import {
-  type Scope,
-  type TransactionOptions,
-  commitScope,
-  openScope,
-  rollbackScope,
-} from '../src-async/flows/transaction.ts'
+import type { Scope } from '../src-async/flows/flow-context.ts'
+import { type TransactionOptions, commitScope, openScope, rollbackScope } from '../src-async/flows/transaction.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
@@ -18,7 +13,11 @@ import type { PublicMethod } from './run-flow.ts'
  */
 export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: () => T, method: PublicMethod): T {
   const scope = call(method, () => {
-    if (typeof fn !== 'function') throw new ProgrammingError('transaction: expected a function to run in it')
+    if (typeof fn !== 'function') {
+      throw new ProgrammingError('transaction: expected a function to run in it', {
+        hint: 'without a function: the first statement begins a transaction, commit() or rollback() ends it',
+      })
+    }
     return engine.run(openScope(engine.context, options))
   })
   let result: T

@@ -25,7 +25,7 @@ export class Settings {
   /** Whether a transaction is open, or a `transaction(fn)` that has not begun one yet. */
   get isInside(): boolean {
     const { context, session } = this.#engine
-    return context.scopeDepth > 0 || session.transactionStatus !== 'I'
+    return context.scopes.length > 0 || session.transactionStatus !== 'I'
   }
 
   get autocommit(): boolean {

@@ -85,7 +85,7 @@ export class TwoPhase {
     const wasIdle = context.state.transactionStatus === 'I'
     const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0, rows: RECORD_ROWS }))
     // What was begun only to look is ended again, so that what was found can be finished.
-    if (wasIdle && context.scopeDepth === 0) this.#engine.run(rollback(context))
+    if (wasIdle && context.scopes.length === 0) this.#engine.run(rollback(context))
     return rows.map((row) => {
       const [gid, prepared, owner, database] = Record.toArray(row) as [string, globalThis.Date, string, string]
       return parseXid(gid, { prepared, owner, database })

@@ -10,6 +10,13 @@ import { type ConnectionValues, connectionValues } from '../values/value-options
 import type { Flight, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
+/** A `transaction(…)` that is open: the outermost is a transaction, the inner ones are savepoints. */
+export interface Scope {
+  readonly savepoint: string | null
+  /** It ends when its function does, so nobody else may end it. */
+  readonly isFunctions: boolean
+}
+
 export interface FlowContext {
   readonly state: SessionState
   readonly registry: CodecRegistry
@@ -20,10 +27,10 @@ export interface FlowContext {
   readonly out: ByteWriter
   /** The SQL that opens a transaction before a statement when none is open; null in autocommit. */
   begin: string | null
-  /** The BEGIN of a `transaction(fn)` that no statement has needed yet. */
+  /** The BEGIN of a `transaction(…)` that no statement has needed yet. */
   scopeBegin: string | null
-  /** How many `transaction(fn)` are open, one inside the other. */
-  scopeDepth: number
+  /** The `transaction(…)` that are open, each inside the one before it. */
+  readonly scopes: Scope[]
   /** Several statements are in flight: none may be tried again, it would overtake those after it. */
   isPipelining: boolean
   /** When the call that runs must be over, on `performance.now`'s clock; Infinity for no limit. */
@@ -47,7 +54,7 @@ export function createFlowContext(
     out: new ByteWriter(4096),
     begin,
     scopeBegin: null,
-    scopeDepth: 0,
+    scopes: [],
     isPipelining: false,
     deadlineMs: Infinity,
     firstFailure: null,
@@ -64,7 +71,7 @@ export function dueBegin(context: FlowContext): string | null {
 /** What `dueBegin` would give, without taking it: whether the next flight opens a transaction. */
 export function pendingBegin(context: FlowContext): string | null {
   if (context.state.transactionStatus !== 'I') return null
-  return context.scopeBegin ?? (context.scopeDepth > 0 ? null : context.begin)
+  return context.scopeBegin ?? (context.scopes.length > 0 ? null : context.begin)
 }
 
 /**

@@ -5,9 +5,11 @@
  */
 import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
+import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
-import type { FlowContext } from './flow-context.ts'
+import { fetchRows } from './fetch-rows.ts'
+import type { FlowContext, Scope } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
@@ -20,10 +22,17 @@ export interface TransactionOptions {
 }
 
 const ISOLATION_LEVELS: readonly string[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
+const OPTION_KEYS: readonly string[] = ['isolation', 'readOnly', 'deferrable']
 
-/** @throws ProgrammingError for an isolation level PostgreSQL does not have. */
+/** @throws ProgrammingError for an isolation level PostgreSQL does not have, and for options that are none. */
 export function beginStatement(options: TransactionOptions): string {
   const { isolation, readOnly, deferrable } = options
+  for (const key of Object.keys(options)) {
+    if (OPTION_KEYS.includes(key)) continue
+    throw new ProgrammingError(`transaction: unknown option ${JSON.stringify(key)}; it takes ${OPTION_KEYS.join(', ')}`)
+  }
+  requireFlag(readOnly, 'readOnly')
+  requireFlag(deferrable, 'deferrable')
   let sql = 'BEGIN'
   if (isolation !== undefined) {
     if (!ISOLATION_LEVELS.includes(isolation)) {
@@ -68,43 +77,51 @@ export function* rollback(context: FlowContext): Flow<void> {
   yield* runCommand(context, 'ROLLBACK', false)
 }
 
-/** A `transaction(fn)` that is open: the outermost is a transaction, the inner ones are savepoints. */
-export interface Scope {
-  readonly savepoint: string | null
+/**
+ * Opens a scope: the outermost is a transaction, those inside are savepoints. The outermost sends nothing: its BEGIN
+ * leaves with the first statement.
+ * @param isFunctions whether the scope ends when a function does.
+ * @throws ProgrammingError for options of an inner one that are not those of the transaction it is in.
+ */
+export function* openScope(context: FlowContext, options: TransactionOptions, isFunctions = true): Flow<Scope> {
+  const begin = beginStatement(options)
+  const { scopes } = context
+  let savepoint: string | null = null
+  if (scopes.length === 0 && context.state.transactionStatus === 'I') {
+    context.scopeBegin = begin
+  } else {
+    if (begin !== 'BEGIN') yield* requireSameKind(context, options)
+    savepoint = `syncpg_${scopes.length}`
+    yield* runCommand(context, `SAVEPOINT ${savepoint}`)
+  }
+  const scope = { savepoint, isFunctions }
+  scopes.push(scope)
+  return scope
+}
+
+/** Whether the scope has been opened and not ended, by itself or by the one around it. */
+export function isOpenScope(context: FlowContext, scope: Scope): boolean {
+  return context.scopes.includes(scope)
+}
+
+/** The scopes that were opened inside this one and have not ended. */
+export function openInside(context: FlowContext, scope: Scope): readonly Scope[] {
+  return context.scopes.slice(context.scopes.indexOf(scope) + 1)
 }
 
 /**
- * Opens a scope. The outermost sends nothing: its BEGIN leaves with the first statement.
- * @throws ProgrammingError for options that only a whole transaction can have.
+ * Ends a scope well; the caller has seen that none is open inside it.
+ * @throws as `commit`; ProgrammingError when the transaction was ended inside the scope, by SQL or by a reset.
  */
-export function* openScope(context: FlowContext, options: TransactionOptions): Flow<Scope> {
-  const begin = beginStatement(options)
-  if (context.scopeDepth === 0 && context.state.transactionStatus === 'I') {
-    context.scopeBegin = begin
-    context.scopeDepth = 1
-    return { savepoint: null }
-  }
-  if (begin !== 'BEGIN') {
-    throw new ProgrammingError(
-      'transaction: a transaction is open already; a nested one is a savepoint and takes no options',
-    )
-  }
-  const savepoint = `syncpg_${context.scopeDepth}`
-  yield* runCommand(context, `SAVEPOINT ${savepoint}`)
-  context.scopeDepth += 1
-  return { savepoint }
-}
-
-/** Ends a scope well. @throws as `commit`; ProgrammingError when the transaction was ended by SQL inside the scope. */
 export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
-  context.scopeDepth -= 1
+  const isOpen = closeScope(context, scope)
   const { savepoint } = scope
-  if (context.state.transactionStatus === 'I') {
-    const wasNeeded = context.scopeBegin === null
+  if (!isOpen || context.state.transactionStatus === 'I') {
+    const wasNeeded = !isOpen || context.scopeBegin === null
     context.scopeBegin = null
     if (!wasNeeded) return
     throw new ProgrammingError(
-      'transaction: it was ended inside its own function, by SQL; its outcome is not ours to tell',
+      'transaction: it was ended meanwhile, by SQL or by a reset; its outcome is not ours to tell',
     )
   }
   if (savepoint === null) {
@@ -118,11 +135,36 @@ export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
   }
 }
 
-/** Ends a scope badly: everything since it was opened is undone. */
+/** Ends a scope badly, and those inside it: everything since it was opened is undone. */
 export function* rollbackScope(context: FlowContext, scope: Scope): Flow<void> {
-  context.scopeDepth -= 1
+  if (!closeScope(context, scope)) return
   if (scope.savepoint === null) yield* rollback(context)
   else if (context.state.transactionStatus !== 'I') yield* rollbackTo(context, scope.savepoint)
+}
+
+/** Forgets the scope and all inside it. @returns whether it was open. */
+function closeScope({ scopes }: FlowContext, scope: Scope): boolean {
+  const index = scopes.indexOf(scope)
+  if (index < 0) return false
+  scopes.length = index
+  return true
+}
+
+const KIND_OF_TRANSACTION = `select pg_catalog.current_setting('transaction_isolation'),
+  pg_catalog.current_setting('transaction_read_only') = 'on', pg_catalog.current_setting('transaction_deferrable') = 'on'`
+
+/** An inner transaction may say what holds anyway, so that a function that asks for it can be called inside another. */
+function* requireSameKind(context: FlowContext, options: TransactionOptions): Flow<void> {
+  const request = { sql: KIND_OF_TRANSACTION, values: [], rowLimit: 0, rows: RECORD_ROWS }
+  const [row] = (yield* fetchRows(context, request)).rows
+  const [isolation, readOnly, deferrable] = [...(row as Iterable<unknown>)]
+  for (const [name, outer] of Object.entries({ isolation, readOnly, deferrable })) {
+    const inner = options[name as keyof TransactionOptions]
+    if (inner === undefined || inner === outer) continue
+    throw new ProgrammingError(
+      `transaction: one inside another is a savepoint of the same kind: ${name} is ${String(outer)} and cannot become ${String(inner)}`,
+    )
+  }
 }
 
 function* rollbackTo(context: FlowContext, savepoint: string): Flow<void> {
@@ -145,4 +187,9 @@ function outcomeUnknown(cause: unknown): DbError {
     'the connection was lost during COMMIT: whether the transaction was committed is unknown',
     { sqlstate: '08007', cause },
   )
+}
+
+function requireFlag(value: unknown, name: string): void {
+  if (value === undefined || typeof value === 'boolean') return
+  throw new ProgrammingError(`transaction: ${name}: expected a boolean, got ${typeof value}`)
 }

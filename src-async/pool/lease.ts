@@ -247,7 +247,7 @@ export class Lease {
       ...context,
       state: this.session,
       scopeBegin: null,
-      scopeDepth: 0,
+      scopes: [],
       isPipelining: false,
       deadlineMs: Infinity,
       firstFailure: null,

@@ -175,6 +175,28 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([])
     })
 
+    test('an inner one may ask for what holds anyway', async () => {
+      const options = { isolation: 'repeatable read', readOnly: false } as const
+      await db().transaction(function* () {
+        yield db().transaction(function* () {
+          yield insert(1)
+        }, options)
+      }, options)
+      expect(await rows()).toEqual([[1]])
+    })
+
+    test('an option that is none is refused, not ignored', async () => {
+      const options = { readonly: true } as unknown as { readOnly: true }
+      const failure = await failureOf(() =>
+        db().transaction(function* () {
+          yield insert(1)
+        }, options),
+      )
+      expect(failure).toBeInstanceOf(ProgrammingError)
+      expect(failure.message).toContain('readOnly')
+      expect(await rows()).toEqual([])
+    })
+
     test('an unknown isolation level is refused before anything is sent', async () => {
       const options = { isolation: 'strict' } as unknown as { isolation: 'serializable' }
       const failure = await failureOf(() =>

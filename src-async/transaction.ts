@@ -1,0 +1,224 @@
+/**
+ * Transactions of the async API, in two forms: a function that runs in one, and an object that is started and ended by
+ * hand. Both are scopes of `flows/transaction.ts`, where it is known what is inside what; here is who may end which, and when.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Engine } from './engine.ts'
+import { Rollback } from './errors/client-errors.ts'
+import { DeadlockDetectedError, SerializationError } from './errors/sqlstates.ts'
+import { InterfaceError, ProgrammingError } from './errors/tree.ts'
+import type { Flow } from './flows/ask.ts'
+import type { FlowContext, Scope } from './flows/flow-context.ts'
+import {
+  type TransactionOptions,
+  beginStatement,
+  commitScope,
+  isOpenScope,
+  openInside,
+  openScope,
+  rollbackScope,
+} from './flows/transaction.ts'
+
+export interface AsyncTransactionOptions extends TransactionOptions {
+  /**
+   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
+   * deadlock); 0 at first. Only for a transaction that is not within another.
+   */
+  readonly retries?: number
+}
+
+/** The first retry waits at most this long, each further one twice as long. */
+const RETRY_DELAY_MS = 20
+
+/** What became of a transaction. */
+type Phase = 'new' | 'started' | 'committed' | 'rolled back' | 'failed'
+
+const REFUSALS: Readonly<Record<Phase, string>> = {
+  new: 'it is not yet started',
+  started: 'it is already started',
+  committed: 'it is already committed',
+  'rolled back': 'it is already rolled back',
+  failed: 'it ended with an error: nothing was committed',
+}
+
+/**
+ * A transaction that is started and ended by hand; inside another one, a savepoint. Serves once. Leaving an `await using`
+ * scope rolls back what was not committed.
+ * @example
+ *   await using transaction = await con.transaction({ isolation: 'serializable' }).start()
+ *   await con.execute('insert into item values ($1)', [1])
+ *   await transaction.commit()
+ */
+export class Transaction {
+  readonly #engine: Engine
+  readonly #options: TransactionOptions
+  #scope: Scope | null = null
+  #phase: Phase = 'new'
+
+  /** Made by `Connection.transaction`. @throws ProgrammingError for options that are none. */
+  constructor(engine: Engine, options: TransactionOptions) {
+    beginStatement(options)
+    this.#engine = engine
+    this.#options = options
+  }
+
+  /**
+   * Starts it. BEGIN leaves with the first statement.
+   * @returns the transaction itself.
+   * @throws InterfaceError when it was started before; ProgrammingError for options of an inner one that are not those
+   *   of the transaction around it.
+   */
+  async start(): Promise<this> {
+    this.#require('start', 'new')
+    this.#scope = await this.#engine.run(openScope(this.#engine.context, this.#options, false))
+    this.#phase = 'started'
+    return this
+  }
+
+  /**
+   * Keeps what was done.
+   * @throws InterfaceError when it is not open, or one inside it still is; InFailedSQLTransactionError when a statement
+   *   had failed: it has been rolled back then; the server's error where the commit itself fails.
+   */
+  async commit(): Promise<void> {
+    const scope = this.#requireStarted('commit')
+    const { context } = this.#engine
+    if (openInside(context, scope).length > 0) {
+      throw new InterfaceError('Transaction.commit(): a transaction inside it is still open: end that one first')
+    }
+    await this.#end(commitScope(context, scope), 'committed')
+  }
+
+  /**
+   * Undoes what was done, that of transactions inside it too. One whose `commit` failed is rolled back already: then this
+   * does nothing, so that a `catch` may call it in either case.
+   * @throws InterfaceError when it is not open, or a `transaction(fn)` inside it runs.
+   */
+  async rollback(): Promise<void> {
+    if (this.#phase === 'failed') return
+    const scope = this.#requireStarted('rollback')
+    const { context } = this.#engine
+    if (openInside(context, scope).some(({ isFunctions }) => isFunctions)) {
+      throw new InterfaceError('Transaction.rollback(): a transaction(fn) inside it runs: throw there to undo')
+    }
+    await this.#end(rollbackScope(context, scope), 'rolled back')
+  }
+
+  /** Rolls back what was started and not ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#phase === 'started' && this.#isOpen && !this.#engine.isClosed) await this.rollback()
+  }
+
+  get #isOpen(): boolean {
+    return this.#scope !== null && isOpenScope(this.#engine.context, this.#scope)
+  }
+
+  async #end(flow: Flow<void>, phase: Phase): Promise<void> {
+    // What is refused because something else runs leaves everything as it is.
+    this.#engine.requireReady()
+    this.#phase = 'failed'
+    await this.#engine.run(flow)
+    this.#phase = phase
+  }
+
+  #requireStarted(method: string): Scope {
+    this.#require(method, 'started')
+    const scope = this.#scope as Scope
+    if (this.#isOpen) return scope
+    this.#phase = 'rolled back'
+    throw new InterfaceError(`Transaction.${method}(): the one around it, or a reset, has ended it`)
+  }
+
+  #require(method: string, phase: Phase): void {
+    if (this.#phase === phase) return
+    throw new InterfaceError(`Transaction.${method}(): ${REFUSALS[this.#phase]}`)
+  }
+}
+
+/** What `transaction(fn)` runs in. */
+export interface TransactionSite {
+  readonly engine: Engine
+  /** Ends the connection, and with it a transaction that nothing else can end. */
+  terminate(): void
+}
+
+/**
+ * Runs `fn` in a transaction, again where it lost against others and may.
+ * @throws what `fn` throws, but a `Rollback`; as `commitScope`.
+ */
+export async function transact<T>(
+  site: TransactionSite,
+  asked: AsyncTransactionOptions,
+  fn: () => Promise<T>,
+): Promise<T> {
+  const { retries = 0, ...options } = asked
+  const { session, context } = site.engine
+  const mayRetry = context.scopes.length === 0 && session.transactionStatus === 'I'
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await transactOnce(site, options, fn)
+    } catch (error) {
+      if (!mayRetry || attempt >= retries || !isWorthRetrying(error) || site.engine.isClosed) throw error
+      // Those who lost against each other would meet again if they came back together.
+      await delay(Math.random() * RETRY_DELAY_MS * 2 ** attempt)
+    }
+  }
+}
+
+async function transactOnce<T>(site: TransactionSite, options: TransactionOptions, fn: () => Promise<T>): Promise<T> {
+  const { engine } = site
+  const { context } = engine
+  const scope = await engine.run(openScope(context, options))
+  let result: T
+  try {
+    result = await fn()
+  } catch (error) {
+    // The function's own error is the news. Where the rollback cannot be sent (the connection is lost, or still busy with
+    // something the function did not await), the end of the session is what rolls back.
+    if (engine.isClosed) throw error
+    if (isSharedWithAnother(context, scope)) site.terminate()
+    else await engine.run(rollbackScope(context, scope)).catch(() => site.terminate())
+    if (error instanceof Rollback) return error.value as T
+    throw error
+  }
+  const leftOpen = engine.isBusy
+    ? 'an operation running'
+    : openInside(context, scope).length > 0
+      ? 'a transaction open'
+      : null
+  if (leftOpen !== null) {
+    site.terminate()
+    throw new InterfaceError(
+      `transaction: the function left ${leftOpen}: nothing is committed, the connection is closed`,
+    )
+  }
+  await engine.run(commitScope(context, scope))
+  return result
+}
+
+/** Another function's transaction was opened inside this one and goes on: after a rollback it would run outside of any. */
+function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
+  return openInside(context, scope).some(({ isFunctions }) => isFunctions)
+}
+
+function isWorthRetrying(error: unknown): boolean {
+  return error instanceof SerializationError || error instanceof DeadlockDetectedError
+}
+
+/** The arguments of `Connection.transaction`, told apart. @throws ProgrammingError for others. */
+export function transactionArguments<T>(args: readonly unknown[]): {
+  readonly options: AsyncTransactionOptions
+  readonly fn: (() => Promise<T>) | null
+} {
+  const [first, second] = args
+  if (args.length === 0) return { options: {}, fn: null }
+  if (typeof first === 'function') return { options: {}, fn: first as () => Promise<T> }
+  const isObject = first !== null && typeof first === 'object'
+  if (!isObject || (args.length > 1 && typeof second !== 'function')) {
+    throw new ProgrammingError('transaction: expected a function to run in it, options and a function, or options')
+  }
+  if (args.length === 1 && 'retries' in first) {
+    throw new ProgrammingError('transaction: retries: only a function can be run again: pass one')
+  }
+  return { options: first, fn: args.length > 1 ? (second as () => Promise<T>) : null }
+}
