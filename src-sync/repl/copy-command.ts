@@ -1,6 +1,6 @@
 /** `\copy`: COPY whose file is on this side. */
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql } from './execute-sql.ts'
@@ -25,7 +25,8 @@ export function copyCommand({ shell, rest, copyData }: Call): boolean {
   if (!isLoading) return executeSql(shell, { sql, copyData, use: { target: path } })
   const file = openSync(path, 'r')
   try {
-    return executeSql(shell, { sql, copyData: () => bytesOf(file) })
+    const { size } = fstatSync(file)
+    return executeSql(shell, { sql, copyData: () => bytesOf(file), ...(size > 0 ? { copySize: size } : {}) })
   } finally {
     closeSync(file)
   }

@@ -3,6 +3,7 @@ import { type Cursor, DbError } from '../index.ts'
 import { ShellError } from './complaint.ts'
 import { copyDirection } from './copy-statement.ts'
 import { Output } from './output.ts'
+import { LoadProgress } from './progress.ts'
 import type { ResultUse, Shell } from './shell.ts'
 import type { Cell, PrintOptions, Table } from './table.ts'
 
@@ -13,11 +14,13 @@ export interface SqlRequest {
   readonly sql: string
   /** Data for `COPY … FROM STDIN`. */
   readonly copyData: CopyData
+  /** Bytes of that data, where it is known. */
+  readonly copySize?: number
   readonly use?: ResultUse
 }
 
 /** @returns whether all of it succeeded; failures have been told. */
-export function executeSql(shell: Shell, { sql, copyData, use = {} }: SqlRequest): boolean {
+export function executeSql(shell: Shell, { sql, copyData, copySize, use = {} }: SqlRequest): boolean {
   if (shell.variables.get('ECHO') === 'queries') shell.output.write(`${sql}\n`)
   const startedMs = performance.now()
   let isDone = true
@@ -26,7 +29,7 @@ export function executeSql(shell: Shell, { sql, copyData, use = {} }: SqlRequest
     beginWhereWanted(shell, sql)
     withTarget(shell, use, (output) => {
       const direction = copyDirection(sql)
-      if (direction === 'in') copyIn(shell, sql, copyData)
+      if (direction === 'in') copyIn(shell, sql, copyData, copySize ?? null)
       else if (direction === 'out') copyOut(shell, sql, output)
       else runAndPrint(shell, sql, use, output)
     })
@@ -89,16 +92,20 @@ function countRows(cursor: Cursor): number {
   return count
 }
 
-function copyIn(shell: Shell, sql: string, copyData: CopyData): void {
+function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | null): void {
   const cursor = shell.connection.cursor()
-  const progress = new Progress(shell)
-  cursor.copy(sql, (copy) => {
-    for (const chunk of copyData()) {
-      copy.write(chunk)
-      progress.add(chunk.length)
-    }
-  })
-  progress.end()
+  const { script } = shell
+  const progress = new LoadProgress(script, size)
+  try {
+    cursor.copy(sql, (copy) => {
+      for (const chunk of copyData()) {
+        copy.write(chunk)
+        progress.add(chunk.length)
+      }
+    })
+  } finally {
+    progress.hide()
+  }
   shell.say(cursor.statusmessage ?? '')
 }
 
@@ -168,31 +175,4 @@ export function timeText(elapsedMs: number): string {
   const rest = (seconds - minutes * 60).toFixed(3).padStart(6, '0')
   if (minutes < 60) return `Time: ${elapsedMs.toFixed(3)} ms (${two(minutes)}:${rest})`
   return `Time: ${elapsedMs.toFixed(3)} ms (${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${rest})`
-}
-
-const PROGRESS_EVERY_MS = 250
-
-/** How much a long load has sent, on a terminal only. */
-class Progress {
-  readonly #shell: Shell
-  readonly #isShown = process.stderr.isTTY === true
-  #units = 0
-  #shownMs = performance.now()
-  #hasShown = false
-
-  constructor(shell: Shell) {
-    this.#shell = shell
-  }
-
-  add(units: number): void {
-    this.#units += units
-    if (!this.#isShown || performance.now() - this.#shownMs < PROGRESS_EVERY_MS) return
-    this.#shownMs = performance.now()
-    this.#hasShown = true
-    this.#shell.tell(`\r${(this.#units / 1e6).toFixed(1)} MB sent `)
-  }
-
-  end(): void {
-    if (this.#hasShown) this.#shell.tell('\r\u001b[K')
-  }
 }

@@ -1,5 +1,5 @@
 /** Scripts and data as they are read: by blocking, in pieces, and where text is wanted by whole lines of UTF-8. */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
 const CHUNK_BYTES = 64 * 1024
 const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -36,13 +36,22 @@ export class LineSource {
   #rest = ''
   #unread = ''
   #isOver = false
-  /** Bytes read so far. */
-  bytes = 0
+  /** Bytes in all; null for what is no file. */
+  readonly #size: number | null
+  #bytes = 0
 
   /** @param path `-` for the standard input. @throws the file system's error. */
   constructor(path: string) {
     this.#file = path === '-' ? 0 : openSync(path, 'r')
     this.#chunks = bytesOf(this.#file)
+    const { size } = fstatSync(this.#file)
+    this.#size = size > 0 ? size : null
+  }
+
+  /** How much of it has been read and is not waiting: from 0 to 1, about; null for what is no file. */
+  share(waiting: number): number | null {
+    if (this.#size === null) return null
+    return (this.#bytes - this.#rest.length - this.#unread.length - waiting) / this.#size
   }
 
   /** Some lines, null at the end. @throws TypeError where the text is not UTF-8. */
@@ -64,7 +73,7 @@ export class LineSource {
         this.#rest += this.#decoder.decode()
         continue
       }
-      this.bytes += value.length
+      this.#bytes += value.length
       const text = this.#decoder.decode(value, { stream: true })
       const lineEnd = text.lastIndexOf('\n') + 1
       if (lineEnd > 0) {

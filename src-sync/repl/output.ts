@@ -74,6 +74,11 @@ export class Output {
 
 /** Writes all of it, waiting where the other end is slow. */
 export function writeAll(file: number, bytes: Uint8Array): void {
+  hideStatus()
+  writePlainly(file, bytes)
+}
+
+function writePlainly(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(file, bytes, at)
@@ -84,6 +89,27 @@ export function writeAll(file: number, bytes: Uint8Array): void {
       Atomics.wait(pause, 0, 0, 5)
     }
   }
+}
+
+let isStatusShown = false
+const CLEAR_LINE = '\r\u001b[K'
+
+/** Shows a line on the terminal that is the standard error, until it is hidden or anything else is printed. */
+export function showStatus(text: string): void {
+  isStatusShown = true
+  // A line that wraps could not be taken away.
+  const room = Math.max(1, (process.stderr.columns ?? 80) - 1)
+  writePlainly(2, Buffer.from(`${CLEAR_LINE}${text.slice(0, room)}`))
+}
+
+export function hasStatus(): boolean {
+  return isStatusShown
+}
+
+export function hideStatus(): void {
+  if (!isStatusShown) return
+  isStatusShown = false
+  writePlainly(2, Buffer.from(CLEAR_LINE))
 }
 
 /** Writes to the standard error output at once. */

@@ -1,5 +1,6 @@
 /** Tables taller than the screen go through `$PAGER`. */
 import { spawnSync } from 'node:child_process'
+import { hideStatus } from './output.ts'
 import type { Shell } from './shell.ts'
 import type { Write } from './table.ts'
 
@@ -31,6 +32,7 @@ export function pageThrough(shell: Shell, print: (write: Write) => void): void {
   const text = pieces.join('')
   if (lines <= rows - LINES_KEPT) return shell.standard.write(text)
   shell.standard.flush()
+  hideStatus()
   const env = { LESS: 'FRSX', LESSCHARSET: 'utf-8', ...process.env }
   const { status, error } = spawnSync(pager, { shell: true, input: text, stdio: ['pipe', 'inherit', 'inherit'], env })
   // Without a pager the rows are worth more than the comfort.

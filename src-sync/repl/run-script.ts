@@ -5,6 +5,7 @@ import { ShellError } from './complaint.ts'
 import { Conditions } from './conditions.ts'
 import { executeSql } from './execute-sql.ts'
 import { LineSource } from './input.ts'
+import { type ScriptPlace, ScriptProgress } from './progress.ts'
 import { noteStatement } from './query-commands.ts'
 import { ScriptReader } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
@@ -34,6 +35,7 @@ class ScriptRun {
   readonly #name: string
   readonly #reader: ScriptReader
   readonly #conditions = new Conditions()
+  readonly #progress = new ScriptProgress()
   #hasEnded = false
 
   constructor(shell: Shell, source: LineSource, name: string) {
@@ -45,6 +47,14 @@ class ScriptRun {
   }
 
   run(): number {
+    try {
+      return this.#run()
+    } finally {
+      this.#progress.hide()
+    }
+  }
+
+  #run(): number {
     const shell = this.#shell
     for (;;) {
       const item = this.#reader.next()
@@ -52,9 +62,11 @@ class ScriptRun {
         if (!this.#feed()) break
         continue
       }
-      shell.script = { name: this.#name, line: item.line }
+      shell.script = this.#place(item.line)
       let isDone = true
       if (item.kind === 'command') {
+        // It may give the terminal to another program.
+        this.#progress.hide()
         if (this.#conditions.take(item, shell)) continue
         isDone = runCommand(item, this.#context())
       } else if (this.#conditions.isActive) {
@@ -67,6 +79,18 @@ class ScriptRun {
     }
     if (this.#conditions.isOpen) shell.fail(new ShellError('reached EOF without finding closing \\endif(s)'))
     return EXIT.success
+  }
+
+  #place(line: number): ScriptPlace {
+    const source = this.#source
+    const reader = this.#reader
+    return {
+      name: this.#name,
+      line,
+      get share() {
+        return source.share(reader.waiting)
+      },
+    }
   }
 
   #feed(): boolean {
@@ -102,6 +126,7 @@ class ScriptRun {
     const copyData = (): Iterable<string> => this.#copyData()
     shell.lastFailure = null
     noteStatement(shell, sql)
+    if (shell.script !== null) this.#progress.next(shell.script)
     return executeSql(shell, { sql, copyData })
   }
 

@@ -87,6 +87,11 @@ export class ScriptReader {
     this.open = text === '' ? '' : '-'
   }
 
+  /** Characters that have been fed and not been read. */
+  get waiting(): number {
+    return this.#text.length - this.#at
+  }
+
   /** The number of the current line. */
   get line(): number {
     return this.#lineAt(this.#at)

@@ -14,6 +14,7 @@ import {
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
+import type { ScriptPlace } from './progress.ts'
 import { type PrintOptions, type Table, defaultPrintOptions } from './table.ts'
 import { Variables } from './variables.ts'
 
@@ -48,7 +49,7 @@ export class Shell {
   page: ((print: (write: (text: string) => void) => void) => void) | null = null
   lastFailure: DbError | null = null
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
-  script: { readonly name: string; line: number } | null = null
+  script: ScriptPlace | null = null
   /** Whether somebody listens, so that notifications are looked for. */
   isListening = false
   /** Set by `\q`, and by what ends everything. */

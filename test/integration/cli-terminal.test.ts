@@ -1,5 +1,5 @@
 /** The prompt in a real terminal: keys pressed, screens read. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -243,6 +243,64 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.press('C-c')
     it.enter("select 'over' as it;")
     await it.shows(/ over\n\(1 row\)/)
+  })
+})
+
+describe.skipIf(!hasTerminal)('a batch in a terminal', () => {
+  let folder: string
+  let terminal: Terminal | null = null
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'syncpg-cli-'))
+  })
+  afterEach(() => {
+    terminal?.close()
+    terminal = null
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  function run(command: string, database = sharedServer().database): Terminal {
+    const { host, port, user, password } = sharedServer()
+    const env = {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: user,
+      PGPASSWORD: password,
+      PGDATABASE: database,
+      SYNCPG: `${process.execPath} ${cli} -X -q`,
+    }
+    return (terminal = new Terminal(['bash', '-c', command], { env, columns: 90, rows: 12, cwd: folder }))
+  }
+
+  /** What stays, without blank lines. */
+  const printed = (it: Terminal): string[] => {
+    const lines = it.everything().split('\n')
+    return lines.slice(0, lines.indexOf('[ended 0]')).filter((line) => line !== '')
+  }
+
+  test('a long script says where it is, until it prints something or ends', async () => {
+    const database = await freshDatabase()
+    // It waits at a place that is known until the table is there.
+    const wait =
+      "do $$ begin while not exists (select from pg_class where relname = 'gate') loop perform pg_sleep(0.02); end loop; end $$;"
+    writeFileSync(
+      join(folder, 'long.sql'),
+      `do $$ begin perform pg_sleep(0.3); end $$;\n\n${wait}\nselect 'seen' as it;\nselect 1 / 0;\n`,
+    )
+    const it = run('$SYNCPG -f long.sql', database)
+    await it.shows(/^long\.sql:3, \d+ %, 1 statement done, \d+ s$/m)
+    await askServer(sharedServer(), 'create table gate ()', [], database)
+    await it.ends()
+    expect(printed(it)).toEqual(['  it', '------', ' seen', '(1 row)', 'syncpg:long.sql:5: ERROR:  division by zero'])
+  })
+
+  test('a long load says how much it has sent', async () => {
+    const load = "$SYNCPG -c 'create temp table t (a int)' -c 'copy t from stdin' -tAc 'select max(a) from t'"
+    const it = run(`(while [ ! -e enough ]; do echo 42; sleep 0.05; done) | ${load}`)
+    await it.shows(/^0\.0 MB sent, 0\.0 MB\/s$/m)
+    writeFileSync(join(folder, 'enough'), '')
+    await it.ends()
+    expect(printed(it)).toEqual(['42'])
   })
 })
 
