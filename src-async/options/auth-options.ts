@@ -1,6 +1,6 @@
 /**
  * What the program demands of the server's authentication and of the protocol: `require_auth`, `channel_binding`, protocol
- * versions. Source of truth: PostgreSQL manual, "Parameter Key Words".
+ * versions; and how to authenticate by GSSAPI. Source of truth: PostgreSQL manual, "Parameter Key Words".
  */
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { type Lookup, shown } from './keywords.ts'
@@ -13,7 +13,9 @@ const LATEST: ProtocolVersion = '3.2'
 /** The words themselves have been checked with the other keywords. */
 export function resolveAuth(
   lookup: Lookup,
-): Required<Pick<SessionOptions, 'channelBinding' | 'requireAuth' | 'minProtocolVersion' | 'maxProtocolVersion'>> {
+): Required<
+  Pick<SessionOptions, 'channelBinding' | 'requireAuth' | 'minProtocolVersion' | 'maxProtocolVersion' | 'gss'>
+> {
   const min = versionOf(lookup('min_protocol_version')) ?? '3.0'
   // As libpq: 3.0 unless asked, because poolers refuse what they do not know; a minimum lifts the maximum with it.
   const max = versionOf(lookup('max_protocol_version')) ?? min
@@ -26,6 +28,7 @@ export function resolveAuth(
     requireAuth: required === undefined ? null : parseRequiredAuth(required),
     minProtocolVersion: min,
     maxProtocolVersion: max,
+    gss: { serviceName: lookup('krbsrvname') ?? 'postgres', isDelegated: lookup('gssdelegation') === '1' },
   }
 }
 

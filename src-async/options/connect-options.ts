@@ -72,6 +72,10 @@ export interface ConnectOptions {
   readonly minProtocolVersion?: ProtocolVersion | 'latest'
   /** Newest protocol to ask for; 3.2 has longer cancel keys, and poolers may refuse it. Default 3.0. */
   readonly maxProtocolVersion?: ProtocolVersion | 'latest'
+  /** Name of the service in the server's Kerberos principal, `postgres/host@REALM`. Default postgres. */
+  readonly krbsrvname?: string
+  /** Whether the server gets Kerberos credentials to act for the user elsewhere. Default false. */
+  readonly gssDelegation?: boolean
   /** A bearer token for servers that ask for OAuth, or a function that gets one anew for each connection. */
   readonly oauthToken?: string | (() => string | Promise<string>)
   /** Server settings for the session, sent at its start; they are what RESET goes back to. */
@@ -115,6 +119,8 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions, readonly [Check, keyword?: 
   requireAuth: [text, 'require_auth'],
   minProtocolVersion: [text, 'min_protocol_version'],
   maxProtocolVersion: [text, 'max_protocol_version'],
+  krbsrvname: [text, 'krbsrvname'],
+  gssDelegation: [zeroOrOne, 'gssdelegation'],
   oauthToken: [textOrFunction],
   serverSettings: [settings],
   applicationName: [text, 'application_name'],
@@ -201,6 +207,12 @@ function text(value: unknown, name: string): unknown {
 function textOrFunction(value: unknown, name: string): unknown {
   if (typeof value !== 'string' && typeof value !== 'function') throw wrong(name, 'a string or a function', value)
   return value
+}
+
+/** A boolean as libpq writes it. */
+function zeroOrOne(value: unknown, name: string): unknown {
+  if (typeof value !== 'boolean') throw wrong(name, 'true or false', value)
+  return value ? '1' : '0'
 }
 
 function hostList(value: unknown, name: string): unknown {

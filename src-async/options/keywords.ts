@@ -96,6 +96,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   channel_binding: ['disable', 'prefer', 'require'],
   gssencmode: ['disable', 'prefer', 'require'],
   gsslib: ['gssapi', 'sspi'],
+  gssdelegation: ['0', '1'],
   load_balance_hosts: ['disable', 'random'],
   sslcertmode: ['disable', 'allow', 'require'],
   sslnegotiation: ['postgres', 'direct'],

@@ -279,8 +279,8 @@ function integerOf(lookup: Lookup, keyword: string): number | undefined {
 
 /** A zero byte would end a string early in the startup message, and what follows would be read as something else. */
 function checkZeroBytes(session: SessionOptions): SessionOptions {
-  const { user, database, password, parameters } = session
-  const texts = { user, database, password: password ?? '' }
+  const { user, database, password, parameters, gss } = session
+  const texts = { user, database, password: password ?? '', krbsrvname: gss?.serviceName ?? '' }
   for (const [name, text] of [
     ...Object.entries(texts),
     ...Object.entries(parameters).flatMap(([key, value]) => [

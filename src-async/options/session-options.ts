@@ -74,6 +74,12 @@ export interface SessionOptions {
   readonly maxProtocolVersion?: ProtocolVersion
   /** A bearer token for servers that ask for one. */
   readonly oauthToken?: string | null
+  /** How to authenticate by GSSAPI; missing means the service `postgres`, nothing delegated. */
+  readonly gss?: {
+    /** Of the server's principal: `postgres` in `postgres/host@REALM`. */
+    readonly serviceName: string
+    readonly isDelegated: boolean
+  }
   /** Whether the hosts, and the addresses of each, are tried in random order. */
   readonly isLoadBalanced?: boolean
 }

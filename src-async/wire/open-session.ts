@@ -27,7 +27,7 @@ const INVALID_PASSWORD = '28P01'
 const DISMISS_TIMEOUT_MS = 1000
 
 /** Nobody listens within a process. */
-const EMBEDDED: Channel = { serverCertificate: null, isPrivate: true }
+const EMBEDDED: Channel = { host: null, serverCertificate: null, isPrivate: true }
 
 type NetworkHost = Exclude<HostAddress, { kind: 'pglite' }>
 
@@ -156,7 +156,8 @@ async function attempt(
 
 function channelOf(transport: SocketTransport): Channel {
   const { serverCertificate, isSecure, target } = transport
-  return { serverCertificate, isPrivate: isSecure || target.kind === 'unix' }
+  const host = target.kind === 'unix' ? null : target.host
+  return { host, serverCertificate, isPrivate: isSecure || host === null }
 }
 
 async function openEmbedded(

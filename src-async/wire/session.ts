@@ -5,8 +5,8 @@
  */
 import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
 import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
+import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
-import { deriveKey } from './derive-key.ts'
 import { Canceller, type CancelSite } from './canceller.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { CopyOutState } from './copy-out-state.ts'
@@ -139,7 +139,7 @@ export class Session implements Operations, TransportEvents {
   /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
   async startUp(request: StartupRequest, channel: Channel): Promise<void> {
     this.#canceller.key = await new Promise<BackendKey>((resolve, reject) => {
-      this.#conversation.start(startup(this.#conversation.link, request, channel, deriveKey), false, resolve, reject)
+      this.#conversation.start(startup(this.#conversation.link, request, channel, authServices), false, resolve, reject)
       this.#flush()
     })
     this.#lifecycle.move('ready')

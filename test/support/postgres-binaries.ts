@@ -4,7 +4,8 @@
  * they are made here when missing. Servers refuse to run as root: then a plain account of this machine is borrowed.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { rmSync, statSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -14,7 +15,7 @@ export type PostgresMajor = 13 | 18
 
 /** Where one major's programs lie: `bin/postgres` and `bin/initdb` under `nativeDirectory`. */
 export interface PostgresBinaries {
-  readonly major: PostgresMajor
+  readonly major: number
   /** The package's exact version, which names the template cache. */
   readonly version: string
   readonly initdb: string
@@ -52,6 +53,20 @@ export function locatePostgres(major: PostgresMajor): PostgresBinaries {
   const reachable = isReachableByOthers(packaged) ? packaged : copyToTemporaryFolder(packaged, `pg-${version}`)
   const bin = join(reachable, 'native', 'bin')
   return { major, version, initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') }
+}
+
+/** The newest PostgreSQL that Debian's packages have put on this machine, or null: what npm's lack (Kerberos) is in it. */
+export function locateSystemPostgres(): PostgresBinaries | null {
+  const folder = '/usr/lib/postgresql'
+  const majors = existsSync(folder) ? readdirSync(folder).map(Number).filter(Number.isInteger) : []
+  for (const major of majors.toSorted((a, b) => b - a)) {
+    const bin = join(folder, String(major), 'bin')
+    const postgres = join(bin, 'postgres')
+    if (!existsSync(postgres)) continue
+    const [version = ''] = /\d[\d.]*/.exec(execFileSync(postgres, ['--version'], { encoding: 'utf8' })) ?? []
+    return { major, version: `system-${version}`, initdb: join(bin, 'initdb'), postgres }
+  }
+  return null
 }
 
 /** The account for servers: nothing special for an ordinary user; `postgres` or `nobody` when the tests run as root. */

@@ -21,6 +21,8 @@ import { copyForStandby, copyTemplate, TEST_ROLES } from './postgres-template.ts
 export interface ServerOptions {
   /** 18 unless told. */
   readonly major?: PostgresMajor
+  /** Programs that are not npm's, in place of `major`. */
+  readonly binaries?: PostgresBinaries
   /** Serves TLS as well, with certificates for localhost, 127.0.0.1 and ::1; or with a faulty one, to be refused. */
   readonly tls?: boolean | 'wrong-host' | 'expired'
   /** How the certificates are signed, which decides the hash of SCRAM channel binding. */
@@ -48,7 +50,7 @@ export interface TlsFiles {
 
 /** How to reach a server, as plain data that can cross processes. */
 export interface ServerCoordinates {
-  readonly major: PostgresMajor
+  readonly major: number
   readonly host: string
   readonly port: number
   readonly socketDirectory: string
@@ -97,7 +99,7 @@ const STOP_TIMEOUT_MS = 10_000
  * @throws Error with the tail of the server's log when it does not come up.
  */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const binaries = locatePostgres(options.major ?? 18)
+  const binaries = options.binaries ?? locatePostgres(options.major ?? 18)
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-pg-'))
   const watchdog = startWatchdog(folder)
   try {
@@ -141,7 +143,7 @@ function passwordOf(user: string): string {
 }
 
 class LocalServer implements TestServer {
-  readonly major: PostgresMajor
+  readonly major: number
   readonly host = '127.0.0.1'
   readonly socketDirectory: string
   readonly user = TEST_ROLES.postgres.user

@@ -371,6 +371,7 @@ describe('libpq keywords', () => {
     ['gssencmode', 'maybe'],
     ['channel_binding', 'on'],
     ['gsslib', 'other'],
+    ['gssdelegation', 'yes'],
     ['load_balance_hosts', 'yes'],
     ['sslnegotiation', 'late'],
     ['sslcertmode', 'x'],
@@ -393,6 +394,8 @@ describe('libpq keywords', () => {
     ['require_auth=!password,!md5', { requireAuth: { methods: ['password', 'md5'], isNegated: true } }],
     ['min_protocol_version=3.2', { minProtocolVersion: '3.2', maxProtocolVersion: '3.2' }],
     ['max_protocol_version=latest', { minProtocolVersion: '3.0', maxProtocolVersion: '3.2' }],
+    ['', { gss: { serviceName: 'postgres', isDelegated: false } }],
+    ['krbsrvname=pg&gssdelegation=1', { gss: { serviceName: 'pg', isDelegated: true } }],
     ['sslmode=require&sslnegotiation=direct', { tls: { negotiation: 'direct' } }],
     ['sslmode=require&sslsni=0', { tls: { sendsServerName: false } }],
   ] as const)('what is demanded of the server is handed on: %s', (query, expected) => {

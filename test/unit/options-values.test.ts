@@ -112,6 +112,8 @@ describe('an option of the wrong type', () => {
     ['serverSettings', { '_pq_.x': '1' }],
     ['serverSettings', { client_encoding: 'latin1' }],
     ['applicationName', 1],
+    ['krbsrvname', 1],
+    ['gssDelegation', '1'],
     ['targetSessionAttrs', 'master'],
     ['loadBalanceHosts', true],
   ])('%s: %o is a ProgrammingError that names it and no secret', (name, value) => {

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { OperationalError, ProtocolError } from '../../src-async/errors/tree.ts'
 import { parseRequiredAuth } from '../../src-async/options/auth-options.ts'
-import { deriveKey } from '../../src-async/wire/derive-key.ts'
+import { authServices } from '../../src-async/wire/auth-services.ts'
 import type { Channel } from '../../src-async/wire/protocol/authentication.ts'
 import { serverEndPoint } from '../../src-async/wire/protocol/channel-binding.ts'
 import { startup, type StartupRequest } from '../../src-async/wire/protocol/startup.ts'
 import { createAuthority, type SignatureAlgorithm } from '../support/certificates.ts'
 import { error, Harness, message, ready, welcome, type Outcome } from './wire-messages.ts'
 
-const plain: Channel = { serverCertificate: null, isPrivate: false }
+const plain: Channel = { host: 'db.example.org', serverCertificate: null, isPrivate: false }
 const request = { user: 'u', password: 'p', database: 'd', parameters: {} }
 const oauthRequest = { ...request, oauthToken: 'abc.def-1' }
 
@@ -26,7 +26,7 @@ function der(algorithm: SignatureAlgorithm): Buffer {
 }
 
 function tlsTo(certificate: Uint8Array): Channel {
-  return { serverCertificate: certificate, isPrivate: true }
+  return { ...plain, serverCertificate: certificate, isPrivate: true }
 }
 
 /** A client that has sent its StartupMessage. */
@@ -35,7 +35,7 @@ function starting(
   channel: Channel = plain,
 ): { readonly harness: Harness; readonly outcome: Outcome } {
   const harness = new Harness({ isFresh: true })
-  const outcome = harness.ask((link) => startup(link, asked, channel, deriveKey))
+  const outcome = harness.ask((link) => startup(link, asked, channel, authServices))
   harness.conversation.takeOutgoing()
   return { harness, outcome }
 }
@@ -217,7 +217,7 @@ describe('protocol 3.2', () => {
       ['3.2', 0x30002],
     ] as const) {
       const harness = new Harness({ isFresh: true })
-      harness.ask((link) => startup(link, { ...request, maxProtocolVersion }, plain, deriveKey))
+      harness.ask((link) => startup(link, { ...request, maxProtocolVersion }, plain, authServices))
       expect(harness.conversation.takeOutgoing().readInt32BE(4)).toBe(version)
     }
   })

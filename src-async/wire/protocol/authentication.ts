@@ -1,15 +1,16 @@
 /**
  * From the first authentication request to AuthenticationOk: clear password, MD5, SCRAM-SHA-256 with and without channel
- * binding, OAUTHBEARER. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
+ * binding, OAUTHBEARER, and GSSAPI, whose tokens are `gss.ts`. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
  * Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow"; RFC 7628.
  */
 import { createHash } from 'node:crypto'
-import { NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
-import type { AuthMethod, ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
+import { DbError, NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
+import type { ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
 import { AuthPolicy, AuthRefusedError } from './auth-policy.ts'
 import { serverEndPoint } from './channel-binding.ts'
-import { unexpected, WOKEN, type Exchange, type Link } from './exchange.ts'
+import { elsewhere, unexpected, type Exchange, type Link } from './exchange.ts'
 import { writePassword, writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
+import { authenticateByGss, AUTH_GSS_CONTINUE, type GssOptions, type OpenGss } from './gss.ts'
 import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, type Binding, type ScramChallenge } from './scram.ts'
 import { AUTHENTICATION } from './tags.ts'
 
@@ -20,6 +21,12 @@ export type DeriveKey = (
   done: (error: Error | null, key: Uint8Array) => void,
 ) => void
 
+/** What is done outside of the conversation: by the pool of threads, by a package. */
+export interface AuthServices {
+  readonly deriveKey: DeriveKey
+  readonly openGss: OpenGss
+}
+
 export interface Credentials {
   readonly user: string
   readonly password: string | null
@@ -27,10 +34,14 @@ export interface Credentials {
   readonly channelBinding?: ChannelBinding
   readonly requireAuth?: RequiredAuth | null
   readonly oauthToken?: string | null
+  /** Missing means the service `postgres`, nothing delegated. */
+  readonly gss?: GssOptions
 }
 
 /** What the way to the server is. */
 export interface Channel {
+  /** What the server is called; null where it has no name: a Unix socket, the same process. */
+  readonly host: string | null
   /** The server's certificate as DER; null where there is no TLS. */
   readonly serverCertificate: Uint8Array | null
   /** Nobody else can listen: TLS, a Unix socket, the same process. */
@@ -40,6 +51,8 @@ export interface Channel {
 const AUTH_OK = 0
 const AUTH_CLEAR = 3
 const AUTH_MD5 = 5
+const AUTH_GSS = 7
+const AUTH_SSPI = 9
 const AUTH_SASL = 10
 const AUTH_SASL_CONTINUE = 11
 const AUTH_SASL_FINAL = 12
@@ -47,20 +60,16 @@ const OAUTHBEARER = 'OAUTHBEARER'
 /** The only answer a client has to the server's reasons, RFC 7628, section 3.2.3. */
 const OAUTH_ACKNOWLEDGED = '\u0001'
 
-const UNSUPPORTED: Readonly<Record<number, string>> = {
-  2: 'Kerberos V5',
-  6: 'SCM credentials',
-  7: 'GSSAPI',
-  9: 'SSPI',
-}
-const POLICY_NAMES: Readonly<Record<number, AuthMethod>> = { 7: 'gss', 9: 'sspi' }
+/** Neither has been asked for by a server since PostgreSQL 9.3. */
+const UNSUPPORTED: Readonly<Record<number, string>> = { 2: 'Kerberos V5', 6: 'SCM credentials' }
+const DEFAULT_GSS: GssOptions = { serviceName: 'postgres', isDelegated: false }
 
 /** From the current message, the server's first request, up to AuthenticationOk. */
 export function* authenticate(
   link: Link,
   credentials: Credentials,
   channel: Channel,
-  derive: DeriveKey,
+  services: AuthServices,
 ): Exchange<void> {
   const policy = new AuthPolicy(credentials.channelBinding ?? 'prefer', credentials.requireAuth ?? null)
   requireTlsForBinding(policy, channel)
@@ -81,21 +90,27 @@ export function* authenticate(
         policy.completed(false)
         break
       case AUTH_SASL:
-        isTokenSent = yield* authenticateBySasl(link, credentials, channel, policy, derive)
+        isTokenSent = yield* authenticateBySasl(link, credentials, channel, policy, services.deriveKey)
+        break
+      case AUTH_GSS:
+        yield* authenticateByTicket(link, credentials, channel, policy, 'gss', services.openGss)
+        break
+      case AUTH_SSPI:
+        // Windows' own name for it; its servers take the same tokens.
+        yield* authenticateByTicket(link, credentials, channel, policy, 'sspi', services.openGss)
         break
       case AUTH_SASL_CONTINUE:
         // A token's refusal. The reasons are for clients that discover issuers; an ErrorResponse for people follows.
         if (!isTokenSent) throw new ProtocolError('authentication: the server continues what has not begun')
         writeSaslResponse(link.out, OAUTH_ACKNOWLEDGED)
         break
-      default: {
-        const name = POLICY_NAMES[method]
-        if (name !== undefined) policy.request(name)
+      case AUTH_GSS_CONTINUE:
+        throw new ProtocolError('authentication: the server continues what has not begun')
+      default:
         throw new NotSupportedError(
           `the server asks user "${credentials.user}" to authenticate by ${UNSUPPORTED[method] ?? `method ${method}`}, ` +
             'which is not supported; use scram-sha-256, md5, password or trust in pg_hba.conf',
         )
-      }
     }
     yield
   }
@@ -184,17 +199,31 @@ function* authenticateByScram(
 
 /** Waits for a thread of the pool: a server may ask for iterations that take seconds. */
 function* deriveKey(link: Link, password: string, challenge: ScramChallenge, derive: DeriveKey): Exchange<Uint8Array> {
-  let outcome: { readonly error: Error | null; readonly key: Uint8Array } | null = null as typeof outcome
-  derive(password, challenge, (error, key) => {
-    outcome = { error, key }
-    link.wake()
-  })
-  yield
-  if (link.tag !== WOKEN || outcome === null) throw unexpected(link, 'SCRAM authentication')
-  if (outcome.error !== null) {
-    throw new OperationalError(`SCRAM authentication: ${outcome.error.message}`, { cause: outcome.error })
+  try {
+    return yield* elsewhere<Uint8Array>(link, 'SCRAM authentication', (done) => derive(password, challenge, done))
+  } catch (cause) {
+    if (cause instanceof DbError) throw cause
+    throw new OperationalError(`SCRAM authentication: ${(cause as Error).message}`, { cause })
   }
-  return outcome.key
+}
+
+function* authenticateByTicket(
+  link: Link,
+  credentials: Credentials,
+  { host }: Channel,
+  policy: AuthPolicy,
+  method: 'gss' | 'sspi',
+  open: OpenGss,
+): Exchange<void> {
+  policy.request(method)
+  if (host === null) {
+    throw new AuthRefusedError(
+      `the server asks user "${credentials.user}" for ${method} authentication, which needs a host's name: connect over TCP`,
+    )
+  }
+  const request = { ...(credentials.gss ?? DEFAULT_GSS), host }
+  yield* authenticateByGss(link, open(request), request)
+  policy.completed(false)
 }
 
 function sendToken(link: Link, credentials: Credentials, channel: Channel): void {

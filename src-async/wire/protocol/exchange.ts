@@ -80,6 +80,27 @@ export function unexpected(link: Link, during: string, wanted?: number): Protoco
 }
 
 /**
+ * Waits for work that is done outside of the conversation, in the pool of threads.
+ * @param start begins it; it must not call back before it returns
+ * @throws the work's error; ProtocolError when the server speaks first, for it has nothing to say meanwhile.
+ */
+export function* elsewhere<T>(
+  link: Link,
+  during: string,
+  start: (done: (error: Error | null, result: T) => void) => void,
+): Exchange<T> {
+  let outcome: { readonly error: Error | null; readonly result: T } | null = null as typeof outcome
+  start((error, result) => {
+    outcome = { error, result }
+    link.wake()
+  })
+  yield
+  if (link.tag !== WOKEN || outcome === null) throw unexpected(link, during)
+  if (outcome.error !== null) throw outcome.error
+  return outcome.result
+}
+
+/**
  * Writes what goes first in a flight of the extended protocol: statements to close, then BEGIN as the unnamed
  * statement. All of it shares the flight's one Sync, so when BEGIN fails the server skips the rest.
  */

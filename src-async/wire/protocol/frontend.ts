@@ -74,6 +74,13 @@ export function writeSaslResponse(out: ByteWriter, response: string): void {
   finish(out, length)
 }
 
+/** GSSResponse: a token of the security mechanism. */
+export function writeGssResponse(out: ByteWriter, token: Uint8Array): void {
+  const length = begin(out, PASSWORD)
+  out.bytes(token)
+  finish(out, length)
+}
+
 export function writeParse(out: ByteWriter, name: string, spec: ParseSpec): void {
   const length = begin(out, PARSE)
   text(out, name, 'a statement name')

@@ -4,7 +4,7 @@
  */
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { ProtocolVersion } from '../../options/session-options.ts'
-import { authenticate, type Channel, type Credentials, type DeriveKey } from './authentication.ts'
+import { authenticate, type AuthServices, type Channel, type Credentials } from './authentication.ts'
 import { unexpected, type Exchange, type Link } from './exchange.ts'
 import { writeStartup } from './frontend.ts'
 import { BACKEND_KEY_DATA, NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_3_0, PROTOCOL_3_2, READY_FOR_QUERY } from './tags.ts'
@@ -32,7 +32,7 @@ export function* startup(
   link: Link,
   request: StartupRequest,
   channel: Channel,
-  derive: DeriveKey,
+  services: AuthServices,
 ): Exchange<BackendKey> {
   const parameters = new Map([
     ['user', request.user],
@@ -48,7 +48,7 @@ export function* startup(
     checkVersion(link, request)
     yield
   }
-  yield* authenticate(link, request, channel, derive)
+  yield* authenticate(link, request, channel, services)
   let key: BackendKey = { backendPid: 0, secret: new Uint8Array(0) }
   for (;;) {
     yield
