@@ -24,6 +24,7 @@ export interface TlsOptions {
   readonly certificate: string | null
   readonly key: string | null
   readonly keyPassphrase: string | null
+  /** One list or several, one after the other. */
   readonly revocationList: string | null
   readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
   readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null

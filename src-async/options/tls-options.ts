@@ -2,7 +2,7 @@
  * What TLS is asked for and with which certificates. Reads the files here, so that who opens the session opens none.
  * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { defaultTlsFile, type Environment } from './environment.ts'
@@ -34,6 +34,9 @@ export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
 const MODES: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
 const VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 const SETTINGS_KEYS = ['mode', 'ca', 'cert', 'key', 'passphrase', 'crl', 'minVersion', 'maxVersion']
+
+/** How each list in a PEM file begins. */
+const LIST_MARK = '-----BEGIN X509 CRL'
 
 export const NO_TLS: TlsOptions = {
   mode: 'disable',
@@ -80,7 +83,9 @@ export function resolveTls(
     rootCertificates,
     ...readClientCertificate(settings, lookup, environment),
     revocationList:
-      settings.crl === undefined ? readRevocations(lookup, environment) : readPem(settings.crl, 'ssl.crl'),
+      settings.crl === undefined
+        ? readRevocations(lookup, environment)
+        : requireList(readPem(settings.crl, 'ssl.crl'), 'option ssl.crl: it'),
     ...versionsOf(settings, lookup),
     negotiation,
     sendsServerName: lookup('sslsni') !== '0',
@@ -187,17 +192,35 @@ function readClientCertificate(
   return { certificate, key: key ?? inCertificate, keyPassphrase }
 }
 
+/** As in libpq the file at home is for those who name none. Lists that were asked for and are not there are no lists. */
 function readRevocations(lookup: Lookup, environment: Environment): string | null {
-  const list = readNamedOrDefault(lookup, 'sslcrl', 'root.crl', environment)
+  const path = lookup('sslcrl')
   const directory = lookup('sslcrldir')
-  if (directory === undefined) return list
+  if (path === undefined && directory === undefined) {
+    const list = readDefault(defaultTlsFile(environment, 'root.crl'))
+    return list === null ? null : requireList(list, 'the file root.crl at home')
+  }
+  const lists: string[] = []
+  if (path !== undefined) lists.push(requireList(readFile(path, 'sslcrl'), `sslcrl: file ${JSON.stringify(path)}`))
+  if (directory !== undefined) lists.push(readRevocationDirectory(directory))
+  return lists.join('\n')
+}
+
+function readRevocationDirectory(directory: string): string {
+  let texts: string[]
   try {
-    const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8'))
-    const joined = [list, ...texts].filter((text) => text?.includes('-----BEGIN X509 CRL')).join('\n')
-    return joined === '' ? null : joined
+    const paths = readdirSync(directory).map((name) => join(directory, name))
+    texts = paths.filter((path) => statSync(path).isFile()).map((path) => readFileSync(path, 'utf8'))
   } catch (cause) {
     throw new ClientConfigurationError(`sslcrldir: ${JSON.stringify(directory)} cannot be read`, { cause })
   }
+  const lists = texts.filter((text) => text.includes(LIST_MARK)).join('\n')
+  return requireList(lists, `sslcrldir: directory ${JSON.stringify(directory)}`)
+}
+
+function requireList(text: string, where: string): string {
+  if (text.includes(LIST_MARK)) return text
+  throw new ClientConfigurationError(`${where} holds no revocation list in PEM form`)
 }
 
 function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, environment: Environment): string | null {

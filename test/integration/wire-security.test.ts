@@ -1,6 +1,11 @@
 /** What the program demands of TLS, authentication and the protocol, against servers that have it and servers that do not. */
 import { createPrivateKey } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import * as db from 'syncpg'
+import { connect } from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { OperationalError } from '../../src-async/errors/tree.ts'
 import { parseRequiredAuth } from '../../src-async/options/auth-options.ts'
@@ -18,6 +23,15 @@ const pem = (path: string): string => readFileSync(path, 'utf8')
 const root = pem(server.tls!.rootCertificate)
 const verified: TlsOptions = { ...noTls, mode: 'verify-full', rootCertificates: root }
 
+function thrownBy(fn: () => unknown): Error {
+  try {
+    fn()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('expected a failure, and there was none')
+}
+
 async function whoAmI(options: SessionOptions): Promise<string> {
   await using session = await open(options)
   const [[user]] = (await query(session, 'select current_user')) as [[string]]
@@ -25,16 +39,20 @@ async function whoAmI(options: SessionOptions): Promise<string> {
 }
 
 describe('channel_binding=require', () => {
-  test.each(['rsa-sha256', 'rsa-sha384', 'ecdsa-sha256', 'ecdsa-sha384'] as const)(
-    'binds to a certificate signed with %s',
-    async (tlsSignature) => {
-      const other = await startServer({ tls: true, tlsSignature })
-      onTestFinished(() => other.dispose())
-      const tls = { ...verified, rootCertificates: pem(other.tls!.rootCertificate) }
-      const options = optionsFor(other, { ...TEST_ROLES.scram, tls, channelBinding: 'require' })
-      expect(await whoAmI(options)).toBe('u_scram')
-    },
-  )
+  test.each([
+    ['rsa-sha256', 'rsa-sha256'],
+    ['rsa-sha384', 'rsa-sha384'],
+    ['ecdsa-sha256', 'ecdsa-sha256'],
+    ['ecdsa-sha384', 'ecdsa-sha384'],
+    // What counts is how the authority has signed it, not what kind of key it is of.
+    ['rsa-sha256', 'ed25519'],
+  ] as const)('binds to a certificate signed with %s, of a key for %s', async (tlsSignature, tlsKey) => {
+    const other = await startServer({ tls: true, tlsSignature, tlsKey })
+    onTestFinished(() => other.dispose())
+    const tls = { ...verified, rootCertificates: pem(other.tls!.rootCertificate) }
+    const options = optionsFor(other, { ...TEST_ROLES.scram, tls, channelBinding: 'require' })
+    expect(await whoAmI(options)).toBe('u_scram')
+  })
 
   test('says so where the certificate is signed with Ed25519, which prefer goes without', async () => {
     const other = await startServer({ tls: true, tlsSignature: 'ed25519' })
@@ -158,6 +176,27 @@ describe('a client certificate', () => {
 
   test('proves the user with an encrypted key', async () => {
     expect(await whoAmI(withKey('key-secret'))).toBe('u_cert')
+  })
+
+  test('is named in a DSN, its passphrase too, and never shown', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'syncpg-key-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const sslkey = join(folder, 'client.key')
+    writeFileSync(sslkey, encrypted, { mode: 0o600 })
+    const dsn = (sslpassword: string): string => {
+      const parameters = { sslcert: clientCertificate, sslkey, sslpassword }
+      return server.dsn({ transport: 'tls', ...TEST_ROLES.certificate, parameters })
+    }
+    const con = db.connect(dsn('key-secret'))
+    expect(con.fetchval('select current_user::text')).toBe('u_cert')
+    con.close()
+    const other = await connect(dsn('key-secret'))
+    expect(await other.fetchval('select current_user::text')).toBe('u_cert')
+    await other.close()
+    for (const error of [await failureOf(connect(dsn('wr0ng'))), thrownBy(() => db.connect(dsn('wr0ng')))]) {
+      expect(error.message).toMatch(/sslpassword/)
+      expect(inspect(error)).not.toContain('wr0ng')
+    }
   })
 
   test('proves the user under require_auth=none too, for it is not asked for by a message', async () => {

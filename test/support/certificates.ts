@@ -1,9 +1,9 @@
 /**
  * Makes X.509 certificates for the tests with node:crypto and a small DER writer, so that a machine with only Node can
- * test TLS. Knows just what a PostgreSQL test needs: authorities, server certificates with names, client certificates.
- * Never for production use. Format: RFC 5280; algorithm identifiers: RFC 5758 and RFC 4055.
+ * test TLS. Knows just what a PostgreSQL test needs: authorities, server certificates with names, client certificates,
+ * revocation lists. Never for production use. Format: RFC 5280; algorithm identifiers: RFC 5758 and RFC 4055.
  */
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 
@@ -17,6 +17,7 @@ export interface Certificate {
 export interface Authority extends Certificate {
   readonly commonName: string
   readonly privateKey: KeyObject
+  readonly algorithm: SignatureAlgorithm
 }
 
 /** The signature made over the certificate, which decides the hash of tls-server-end-point channel binding. */
@@ -56,17 +57,18 @@ export function createAuthority(commonName: string, algorithm: SignatureAlgorith
       extension('2.5.29.15', true, bitString(Buffer.from([0x06]), 1)),
     ],
   })
-  return { commonName, privateKey, ...sealed(body, algorithm, privateKey, privateKey) }
+  return { commonName, privateKey, algorithm, ...sealed(body, algorithm, privateKey, privateKey) }
 }
 
-/** Makes a server or client certificate signed by an authority. */
+/** Makes a server or client certificate signed by an authority; its own key is of the same kind unless told. */
 export function createLeaf(
   authority: Authority,
   request: LeafRequest,
-  algorithm: SignatureAlgorithm = 'ecdsa-sha256',
+  keyAlgorithm: SignatureAlgorithm = authority.algorithm,
 ): Certificate {
+  const { algorithm } = authority
   // Ed25519 and EC keys are made in no time; RSA keys take tenths of a second, so only where the algorithm says so.
-  const { publicKey, privateKey } = createKeys(algorithm)
+  const { publicKey, privateKey } = createKeys(keyAlgorithm)
   const purpose = request.usage === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2'
   const extensions = [extension('2.5.29.37', false, sequence(objectIdentifier(purpose)))]
   if (request.hosts?.length) extensions.push(extension('2.5.29.17', false, subjectAlternativeNames(request.hosts)))
@@ -79,6 +81,26 @@ export function createLeaf(
     extensions,
   })
   return sealed(body, algorithm, authority.privateKey, privateKey)
+}
+
+/** Makes a list, PEM, of certificates that an authority has revoked, valid from yesterday for ten years. */
+export function createRevocationList(authority: Authority, revoked: readonly Certificate[]): string {
+  const { algorithm, commonName, privateKey } = authority
+  const yesterday = generalizedTime(Date.now() - DAY_MS)
+  const entries = revoked.map(({ certificatePem }) => {
+    const serial = Buffer.from(new X509Certificate(certificatePem).serialNumber, 'hex')
+    return sequence(integer(serial), yesterday)
+  })
+  const body = sequence(
+    integer(Buffer.from([1])),
+    algorithmIdentifier(algorithm),
+    distinguishedName(commonName),
+    yesterday,
+    generalizedTime(Date.now() + 3650 * DAY_MS),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+  )
+  const signature = sign(ALGORITHMS[algorithm].hash, body, privateKey)
+  return pem('X509 CRL', sequence(body, algorithmIdentifier(algorithm), bitString(signature, 0)))
 }
 
 interface BodyParts {

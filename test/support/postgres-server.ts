@@ -11,7 +11,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { createAuthority, createLeaf } from './certificates.ts'
+import { createAuthority, createLeaf, createRevocationList } from './certificates.ts'
 import type { SignatureAlgorithm } from './certificates.ts'
 import { locatePostgres, serverAccount } from './postgres-binaries.ts'
 import type { PostgresBinaries, PostgresMajor } from './postgres-binaries.ts'
@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly tls?: boolean | 'wrong-host' | 'expired'
   /** How the certificates are signed, which decides the hash of SCRAM channel binding. */
   readonly tlsSignature?: SignatureAlgorithm
+  /** What the server's own key is, where it is not of the kind the certificates are signed with. */
+  readonly tlsKey?: SignatureAlgorithm
   /** Lines put before the default pg_hba.conf; the first line that matches a connection wins. */
   readonly hba?: string
   /** Settings for postgresql.conf, by name. */
@@ -46,6 +48,9 @@ export interface TlsFiles {
   readonly clientKey: string
   /** The server's own certificate. */
   readonly serverCertificate: string
+  /** Certificates the authority has revoked: none, or the server's. */
+  readonly emptyRevocationList: string
+  readonly revocationList: string
 }
 
 /** How to reach a server, as plain data that can cross processes. */
@@ -316,9 +321,9 @@ function writeCertificates(folder: string, options: ServerOptions): TlsFiles {
       usage: 'server',
       ...(options.tls === 'expired' ? { validUntilMs: Date.now() - 86_400_000 } : {}),
     },
-    algorithm,
+    options.tlsKey,
   )
-  const client = createLeaf(authority, { commonName: 'u_cert', usage: 'client' }, algorithm)
+  const client = createLeaf(authority, { commonName: 'u_cert', usage: 'client' })
   const data = join(folder, 'data')
   for (const [name, content] of [
     ['root.crt', authority.certificatePem],
@@ -336,12 +341,16 @@ function writeCertificates(folder: string, options: ServerOptions): TlsFiles {
     clientCertificate: join(publicFolder, 'client.crt'),
     clientKey: join(publicFolder, 'client.key'),
     serverCertificate: join(publicFolder, 'server.crt'),
+    emptyRevocationList: join(publicFolder, 'empty.crl'),
+    revocationList: join(publicFolder, 'server.crl'),
   }
   writeFileSync(files.rootCertificate, authority.certificatePem)
   writeFileSync(files.foreignRootCertificate, foreign.certificatePem)
   writeFileSync(files.clientCertificate, client.certificatePem)
   writeFileSync(files.clientKey, client.keyPem, { mode: 0o600 })
   writeFileSync(files.serverCertificate, server.certificatePem)
+  writeFileSync(files.emptyRevocationList, createRevocationList(authority, []))
+  writeFileSync(files.revocationList, createRevocationList(authority, [server]))
   return files
 }
 

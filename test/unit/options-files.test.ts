@@ -188,6 +188,8 @@ describe('the service file', () => {
 })
 
 describe('TLS', () => {
+  const crl = '-----BEGIN X509 CRL-----\nx\n-----END X509 CRL-----\n'
+
   test.each<[string, string, ConnectOptions, Record<string, string>, string]>([
     ['nothing said', 'postgres://h', {}, {}, 'prefer'],
     ['sockets only', 'postgres:///d?host=/tmp&sslmode=verify-full', {}, {}, 'disable'],
@@ -222,7 +224,7 @@ describe('TLS', () => {
       revocationList: null,
     })
     write('.postgresql/root.crt', pem('root'))
-    write('.postgresql/root.crl', 'crl')
+    write('.postgresql/root.crl', crl)
     write('.postgresql/postgresql.crt', pem('client'))
     write('.postgresql/postgresql.key', privateKey)
     expect(tls('postgres://h?sslmode=verify-ca&sslpassword=pp')).toEqual({
@@ -231,7 +233,7 @@ describe('TLS', () => {
       certificate: pem('client'),
       key: privateKey,
       keyPassphrase: 'pp',
-      revocationList: 'crl',
+      revocationList: crl,
       minVersion: 'TLSv1.2',
       maxVersion: null,
       negotiation: 'postgres',
@@ -242,23 +244,26 @@ describe('TLS', () => {
 
   test('files are named in the DSN, in options and in the environment', () => {
     const named = write('a', pem('named'))
+    const listFile = write('l', crl)
     const keyFile = write('k', privateKey)
     const expected = {
       rootCertificates: pem('named'),
       certificate: pem('named'),
       key: privateKey,
-      revocationList: pem('named'),
+      revocationList: crl,
     }
     expect(
-      tls(`postgres://h?sslmode=verify-full&sslrootcert=${named}&sslcert=${named}&sslkey=${keyFile}&sslcrl=${named}`),
+      tls(
+        `postgres://h?sslmode=verify-full&sslrootcert=${named}&sslcert=${named}&sslkey=${keyFile}&sslcrl=${listFile}`,
+      ),
     ).toMatchObject(expected)
-    const names = { sslrootcert: named, sslcert: named, sslkey: keyFile, sslcrl: named }
+    const names = { sslrootcert: named, sslcert: named, sslkey: keyFile, sslcrl: listFile }
     expect(tls('postgres://h', { sslmode: 'verify-full', ...names })).toMatchObject(expected)
     expect(
       tls(
         'postgres://h',
         { ssl: 'verify-full' },
-        { PGSSLROOTCERT: named, PGSSLCERT: named, PGSSLKEY: keyFile, PGSSLCRL: named },
+        { PGSSLROOTCERT: named, PGSSLCERT: named, PGSSLKEY: keyFile, PGSSLCRL: listFile },
       ),
     ).toMatchObject(expected)
   })
@@ -270,7 +275,7 @@ describe('TLS', () => {
       cert: Buffer.from(pem('c')),
       key: privateKey,
       passphrase: 'pp',
-      crl: pem('crl'),
+      crl,
     }
     expect(tls('postgres://h', { ssl })).toMatchObject({
       mode: 'verify-full',
@@ -278,7 +283,7 @@ describe('TLS', () => {
       certificate: pem('c'),
       key: privateKey,
       keyPassphrase: 'pp',
-      revocationList: pem('crl'),
+      revocationList: crl,
     })
   })
 
@@ -288,10 +293,10 @@ describe('TLS', () => {
   })
 
   test('a directory of revocation lists is read', () => {
-    const crl = '-----BEGIN X509 CRL-----\nx\n-----END X509 CRL-----\n'
     write('crls/a', crl)
     write('crls/b', crl)
     write('crls/readme', 'not a list')
+    write('.postgresql/root.crl', `${crl}of those who name none`)
     expect(tls(`postgres://h?sslcrldir=${join(home, 'crls')}`).revocationList).toBe(`${crl}\n${crl}`)
   })
 

@@ -134,10 +134,15 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
   if (tls.certificate !== null) options.cert = tls.certificate
   if (tls.key !== null) options.key = tls.key
   if (tls.keyPassphrase !== null) options.passphrase = tls.keyPassphrase
-  if (tls.revocationList !== null) options.crl = tls.revocationList
+  if (tls.revocationList !== null) options.crl = listsIn(tls.revocationList)
   if (tls.minVersion !== null) options.minVersion = tls.minVersion
   if (tls.maxVersion !== null) options.maxVersion = tls.maxVersion
   return options
+}
+
+/** Each on its own: of a text with several, Node reads the first and drops the rest. */
+function listsIn(pem: string): string[] {
+  return pem.match(/-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----/g) ?? [pem]
 }
 
 function handshakeError(error: Error | null, host: string, tls: TlsOptions): OperationalError {
