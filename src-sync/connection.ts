@@ -9,7 +9,7 @@ import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } fro
 import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
-import { prepareStatement } from '../src-async/flows/prepare.ts'
+import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
@@ -25,6 +25,7 @@ import { quoteIdentifier } from '../src-async/values/sql.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/blocking-session.ts'
 import { BufferedBody } from './buffered-body.ts'
+import { Column } from './column.ts'
 import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
 import { copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
@@ -35,9 +36,9 @@ import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
-import { PreparedStatement } from './prepared-statement.ts'
+import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { runInScope } from './scope.ts'
-import { type StatementText, bindStatement, requireText, valuesOf } from './statement.ts'
+import { type StatementText, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
@@ -160,6 +161,28 @@ export class Connection extends SettableConnection implements CursorConnection {
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
       return new PreparedStatement<RowOf<T>>(this.#engine, statement)
+    })
+  }
+
+  /**
+   * Asks the server what a statement takes and gives, without running it: what is wrong with it is told here. It is kept
+   * prepared, so that running it, with the same markers, costs no trip more. `prepare: false` asks anew and keeps nothing.
+   * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   */
+  describe(sql: string, options: ExecuteOptions = {}): StatementDescription {
+    return call(this.describe, () => {
+      const { context } = this.#engine
+      const text = requireText(sql, 'describe')
+      const rewritten = requireSingle(this.#engine.rewrite(text, true, this.paramstyle), 'describe')
+      const nulls = rewritten.order.map(() => null)
+      const flow = describeStatement(context, rewritten.text, nulls, options.prepare === false)
+      const limits = this.#limits(options, 'describe')
+      const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
+      const typeName = (oid: number): string => context.registry.typeName(oid)
+      return {
+        parameters: parameterTypes.map((oid) => ({ oid, name: typeName(oid) })),
+        columns: (columns ?? []).map((column) => new Column(column, typeName(column.typeOid))),
+      }
     })
   }
 

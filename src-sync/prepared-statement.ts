@@ -9,6 +9,7 @@ import { closeStatement } from '../src-async/flows/prepare.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import type { Statement } from '../src-async/values/statement.ts'
+import type { Column } from './column.ts'
 import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
 import type { ExecuteOptions } from './cursor.ts'
 
@@ -17,6 +18,14 @@ export interface TypeInfo {
   readonly oid: number
   /** As SQL spells it. */
   readonly name: string
+}
+
+/** What `Connection.describe` gives. */
+export interface StatementDescription {
+  /** The types of its parameters, in order. */
+  readonly parameters: readonly TypeInfo[]
+  /** Its columns; none for a statement without rows. */
+  readonly columns: readonly Column[]
 }
 
 export class PreparedStatement<T = Row> {

@@ -1,12 +1,13 @@
 /**
- * Statements prepared on request: with a name of their own, outside the cache, until they are closed. Parse and Describe
- * end with a Sync, so a prepared statement holds no lock and no open transaction.
+ * Statements prepared on request: with a name of their own, outside the cache, until they are closed, or described only.
+ * Parse and Describe end with a Sync, so a prepared statement holds no lock and no open transaction.
  */
 import { Statement } from '../values/statement.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, flight } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
+import { resolveStatement } from './resolve-statement.ts'
 
 /** @param name null for one of our own making. @throws what the server says of the text, or of a name in use. */
 export function* prepareStatement(context: FlowContext, sql: string, name: string | null): Flow<Statement> {
@@ -17,6 +18,24 @@ export function* prepareStatement(context: FlowContext, sql: string, name: strin
     const { parameterTypes, columns } = yield* ask('describe', request)
     yield* learnTypes(context, [...parameterTypes, ...(columns ?? []).map((column) => column.typeOid)])
     return new Statement({ name: serverName, sql, parameterTypes, columns, registry, rows: context.rows })
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/**
+ * Asks what a text takes and gives, without running it. It stays in the cache, for when it runs.
+ * @param values as many nulls as it has parameters. @param isOneOff asks though the cache may know it, and keeps nothing.
+ * @throws what the server says of the text.
+ */
+export function* describeStatement(
+  context: FlowContext,
+  sql: string,
+  values: readonly null[],
+  isOneOff: boolean,
+): Flow<Statement> {
+  try {
+    return (yield* resolveStatement(context, sql, values, { isOneOff })).statement
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

@@ -3,9 +3,9 @@
  * SQLite's words for them are not all PostgreSQL's and some of PostgreSQL's answers would be believed by mistake: a COMMIT
  * that rolled back, a BEGIN inside a transaction.
  */
-import { type Connection, InterfaceError, type IsolationLevel, ProgrammingError, connect } from '../index.ts'
+import { type Connection, DbError, InterfaceError, type IsolationLevel, ProgrammingError, connect } from '../index.ts'
 import { type DatabaseSyncOptions, connectionOptions } from './database-options.ts'
-import { InsertedRows } from './inserted-row.ts'
+import { InsertedRows, isOfAddition } from './inserted-row.ts'
 import { pragmaRefusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type TransactionMode, WriteLock } from './write-lock.ts'
@@ -26,6 +26,9 @@ const DATA_VERBS = new Set([
 ])
 const SAVEPOINT_VERBS = new Set(['savepoint', 'release', 'rollback'])
 const MODES = new Set<string>(['deferred', 'immediate', 'exclusive'])
+/** The server can tell no type of a parameter: its value will. */
+const UNDETERMINED = '42P18'
+const MOST_CHECKED = 2000
 
 export class Access {
   readonly options: DatabaseSyncOptions
@@ -37,6 +40,10 @@ export class Access {
   #connection: Connection | null = null
   #depth = 0
   #cursorCount = 0
+  /** The texts found good, and by which state of the schema. */
+  readonly #checked = new Map<string, number>()
+  /** Grows when the schema or the search path may have changed. */
+  #schemaState = 0
 
   constructor(dsn: string | undefined, options: DatabaseSyncOptions) {
     this.#dsn = dsn
@@ -99,24 +106,49 @@ export class Access {
     const { connection } = this
     const [verb = ''] = shape.words
     const isScript = shape.statementCount > 1
-    if (isScript || !DATA_VERBS.has(verb)) this.inserted.forget()
+    if (isScript || !DATA_VERBS.has(verb)) this.#forgetSchema()
     const isSaved = this.options.statementSavepoints === true && !isScript && !SAVEPOINT_VERBS.has(verb)
     if (!isSaved || !this.isTransaction || connection.info.status === 'failed') return action(connection)
     return saved(connection, action)
   }
 
+  /**
+   * Lets the server look at a statement that is being prepared, once a text: one trip, which its first run then saves. In a
+   * transaction it is done in a savepoint, two trips more, because a refusal would end the transaction.
+   * @throws what the server says of it.
+   */
+  check(shape: SqlShape, sql: string): void {
+    const { connection, options } = this
+    if (controlOf(shape, sql) !== null || options.checkOnPrepare === false) return
+    const checked = this.#checked.get(sql)
+    // In a failed transaction the server looks at nothing.
+    if (checked === this.#schemaState || connection.info.status === 'failed') return
+    // What the connection keeps prepared may be of a schema that has changed: then the server is asked all the same.
+    const prepare = checked === undefined
+    const describe = (text: string): void => {
+      const ask = (): unknown => connection.describe(text, { prepare })
+      if (this.isTransaction) saved(connection, ask)
+      else ask()
+    }
+    const telling = this.inserted.telling(connection, sql, shape)
+    try {
+      describe(telling?.sql ?? sql)
+    } catch (error) {
+      if (error instanceof DbError && error.sqlstate === UNDETERMINED) return
+      if (telling === null || !isOfAddition(error, telling)) throw error
+      this.inserted.forget()
+      describe(sql)
+    }
+    if (this.#checked.size >= MOST_CHECKED) this.#checked.clear()
+    this.#checked.set(sql, this.#schemaState)
+  }
+
   /** Does what a statement of transaction control says, SQLite's way. @returns whether it was one. */
-  control({ words, isWordsOnly }: SqlShape, sql: string): boolean {
-    const [verb = '', ...rest] = words
-    if (verb === 'pragma') throw pragmaRefusal(sql)
-    if (!isWordsOnly) return false
-    const [first, ...others] = rest.filter((word) => word !== 'transaction' && word !== 'work')
-    if (others.length > 0) return false
-    if (verb === 'begin' && (first === undefined || MODES.has(first)))
-      this.#begin((first ?? 'deferred') as TransactionMode)
-    else if ((verb === 'commit' || verb === 'end') && first === undefined) this.#finish('commit')
-    else if (verb === 'rollback' && first === undefined) this.#finish('rollback')
-    else return false
+  control(shape: SqlShape, sql: string): boolean {
+    const control = controlOf(shape, sql)
+    if (control === null) return false
+    if (control.verb === 'begin') this.#begin(control.mode)
+    else this.#finish(control.verb)
     return true
   }
 
@@ -135,7 +167,7 @@ export class Access {
       return this.isTransaction ? connection.transaction(body) : this.#outermost(mode, body)
     } catch (error) {
       // What was learned of tables may have been undone.
-      this.inserted.forget()
+      this.#forgetSchema()
       throw error
     }
   }
@@ -152,6 +184,11 @@ export class Access {
 
   get #isolation(): IsolationLevel {
     return this.options.isolationLevel ?? 'serializable'
+  }
+
+  #forgetSchema(): void {
+    this.inserted.forget()
+    this.#schemaState++
   }
 
   #begin(mode: TransactionMode): void {
@@ -172,10 +209,26 @@ export class Access {
       if (how === 'commit') connection.commit()
       else connection.rollback()
     } finally {
-      if (how === 'rollback') this.inserted.forget()
+      if (how === 'rollback') this.#forgetSchema()
       this.#lock.settle(connection)
     }
   }
+}
+
+type Control = { readonly verb: 'begin'; readonly mode: TransactionMode } | { readonly verb: 'commit' | 'rollback' }
+
+/** SQLite's statements of transaction control. @throws NotSupportedError for a PRAGMA. */
+function controlOf({ words, isWordsOnly }: SqlShape, sql: string): Control | null {
+  const [verb = '', ...rest] = words
+  if (verb === 'pragma') throw pragmaRefusal(sql)
+  if (!isWordsOnly) return null
+  const [first, ...others] = rest.filter((word) => word !== 'transaction' && word !== 'work')
+  if (others.length > 0) return null
+  if (verb === 'begin' && (first === undefined || MODES.has(first)))
+    return { verb, mode: (first ?? 'deferred') as TransactionMode }
+  if (first !== undefined) return null
+  if (verb === 'commit' || verb === 'end') return { verb: 'commit' }
+  return verb === 'rollback' ? { verb } : null
 }
 
 function saved<T>(connection: Connection, action: (connection: Connection) => T): T {

@@ -16,6 +16,8 @@ export interface DatabaseSyncOptions {
   readonly timeout?: number
   /** Of transactions; `serializable` at first, because SQLite's are. */
   readonly isolationLevel?: IsolationLevel
+  /** False: `prepare` asks the server nothing, and what is wrong with a statement is told when it first runs. */
+  readonly checkOnPrepare?: boolean
   /** A savepoint around each statement in a transaction, so that an error that is caught does not end it. */
   readonly statementSavepoints?: boolean
   /** What `connect` of syncpg takes: TLS, password, server settings … */
@@ -33,6 +35,7 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
   allowUnknownNamedParameters: 'boolean',
   timeout: 'number',
   isolationLevel: 'string',
+  checkOnPrepare: 'boolean',
   statementSavepoints: 'boolean',
   connection: 'object',
   enableForeignKeyConstraints: 'boolean',

@@ -78,7 +78,7 @@ export class DatabaseSync {
     guarded(this.exec, () => this.#access.exec(requireSql(sql, 'exec')))
   }
 
-  /** A statement to be run once or often. What is wrong with its SQL is told when it first runs. */
+  /** A statement to be run once or often. @throws what is wrong with its SQL, unless `checkOnPrepare` is false. */
   prepare(sql: string): StatementSync {
     return guarded(this.prepare, () => new StatementSync(this.#access, requireSql(sql, 'prepare')))
   }

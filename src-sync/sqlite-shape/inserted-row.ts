@@ -2,7 +2,7 @@
  * `lastInsertRowid`: the column that is to a table what the rowid is to SQLite's, and the RETURNING that asks for it. Only
  * where it can do no harm: where the statement would fail, or do anything else than before, there is none.
  */
-import type { Connection } from '../index.ts'
+import { type Connection, DbError } from '../index.ts'
 import type { SqlShape } from './sql-shape.ts'
 
 /**
@@ -27,6 +27,13 @@ select a.attname::text as name
 export interface TellingStatement {
   readonly sql: string
   readonly addedAt: number
+}
+
+const UNDEFINED_COLUMN = '42703'
+
+/** Whether a statement failed of what was added to it: the key has another name since we asked. */
+export function isOfAddition(error: unknown, { addedAt }: TellingStatement): boolean {
+  return error instanceof DbError && error.sqlstate === UNDEFINED_COLUMN && (error.position ?? 0) > addedAt
 }
 
 /** The columns are learned once a table and forgotten when the schema may have changed. */

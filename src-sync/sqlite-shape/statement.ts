@@ -1,11 +1,10 @@
 /**
- * node:sqlite's StatementSync, with better-sqlite3's toggles. The statement is prepared by the server when it first runs
- * and kept there by the connection; what is kept here is how its arguments are bound and how its rows are read.
+ * node:sqlite's StatementSync, with better-sqlite3's toggles. The statement is looked at by the server when it is made and
+ * kept there by the connection; what is kept here is how its arguments are bound and how its rows are read.
  */
 import {
   type Connection,
   type Cursor,
-  DbError,
   NotSupportedError,
   ProgrammingError,
   type RewrittenStatement,
@@ -15,7 +14,7 @@ import type { Access } from './access.ts'
 import { AffineValue, unfitArgument } from './affinity.ts'
 import { type BindArguments, bindValues } from './bind-values.ts'
 import { guarded, tell } from './error-codes.ts'
-import type { TellingStatement } from './inserted-row.ts'
+import { type TellingStatement, isOfAddition } from './inserted-row.ts'
 import { type ColumnInfo, columnInfos } from './origins.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type Reading, rowMaker, safeNumber } from './values.ts'
@@ -28,7 +27,6 @@ export interface RunResult {
   readonly lastInsertRowid: number | bigint | null
 }
 
-const UNDEFINED_COLUMN = '42703'
 const ROWS_OF_A_TRIP = 1000
 const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 
@@ -57,6 +55,7 @@ export class StatementSync {
     if (this.#shape.statementCount > 1) {
       throw new ProgrammingError('prepare: the SQL contains more than one statement', { hint: 'exec() runs scripts' })
     }
+    access.check(this.#shape, sql)
     this.#asBigInts = options.readBigInts ?? false
     this.#rowShape = options.returnArrays === true ? 'array' : 'object'
     this.#allowsBare = options.allowBareNamedParameters ?? true
@@ -255,9 +254,8 @@ export class StatementSync {
       return this.#perform(values, (connection, ready) => connection.execute(telling.sql, ready))
     } catch (error) {
       const { inserted, connection, isTransaction } = this.#access
-      const isOurs = error instanceof DbError && error.sqlstate === UNDEFINED_COLUMN
-      if (!isOurs || (error.position ?? 0) <= telling.addedAt) throw error
-      // The key has another name since we asked. What failed was ours, and where nothing is open nothing was lost.
+      if (!isOfAddition(error, telling)) throw error
+      // What failed was ours, and where nothing is open nothing was lost.
       inserted.forget()
       if (isTransaction) throw error
       const anew = inserted.telling(connection, this.#sql, this.#shape)
@@ -301,15 +299,7 @@ export class StatementSync {
   #columns(): ColumnInfo[] {
     const { connection } = this.#access
     if (!this.#shape.isReader) return []
-    const nulls = this.#rewritten.order.map(() => null)
-    if (!this.#shape.isPlainQuery) {
-      const prepared = connection.prepare(this.#rewritten.text)
-      const columns = prepared.columns.map(({ name, type }) => ({ name, type: type.name }))
-      prepared.close()
-      return columns.map(({ name, type }) => ({ name, column: null, table: null, database: null, type }))
-    }
-    const text = `select * from (\n${this.#sql.slice(0, this.#shape.end)}\n) as described limit 0`
-    return columnInfos(connection, connection.execute(text, nulls, { prepare: false }).description ?? [])
+    return columnInfos(connection, connection.describe(this.#sql).columns)
   }
 
   /** For `expand()`: arrays of values, sorted by the tables they come from. */
