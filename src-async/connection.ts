@@ -15,11 +15,11 @@ import type { Engine } from './engine.ts'
 import { InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
+import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
 import {
   type CopyFormatOptions,
   type CopyTableOptions,
   type CopyToTableOptions,
-  abandonCopyIn,
   copyFromQuerySql,
   copyFromTableSql,
   copyToTableSql,
@@ -28,7 +28,6 @@ import { inlineArguments } from './flows/inline-arguments.ts'
 import type { Listeners, NoticeListener, NotificationListener, QueryLogger, TerminationListener } from './listeners.ts'
 import { Pipeline } from './pipeline.ts'
 import { quoteIdentifier } from './values/sql.ts'
-import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
 import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
@@ -46,14 +45,6 @@ import { type Row, pick } from './values/record.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Sql } from './values/sql-template.ts'
-
-/** What `copyRecordsToTable` takes beside the table's name. */
-export interface CopyRecordsOptions {
-  readonly records: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
-  readonly columns?: readonly string[]
-  readonly schema?: string
-  readonly where?: string
-}
 
 export interface PrepareOptions extends CallOptions {
   readonly name?: string
@@ -164,13 +155,10 @@ export class Connection {
   /**
    * Loads records into a table with COPY in binary format.
    * @returns the command tag, `COPY 1000`.
-   * @throws DataError naming the record and the column; nothing is loaded then.
+   * @throws DataError naming the record and the column; QueryTimeoutError; nothing is loaded then.
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
-    const { records, ...rest } = options
-    const target: CopyTarget = { table, ...rest }
-    if (Symbol.iterator in records) return this.#engine.run(copyRecords(this.#engine.context, target, records))
-    return this.#engine.exclusively(() => this.#copyAsyncRecords(target, records))
+    return loadRecords(this.#engine, table, options)
   }
 
   /**
@@ -246,7 +234,7 @@ export class Connection {
     options: CopyToTableOptions & { readonly source: CopySource } & CallOptions,
   ): Promise<string> {
     const sql = copyToTableSql(table, options)
-    return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source), options)
+    return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
 
   /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
@@ -255,7 +243,7 @@ export class Connection {
     options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions,
   ): Promise<string> {
     const sql = copyFromTableSql(table, options)
-    return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output), options)
+    return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
 
   /** Writes a query's rows out in one of COPY's formats. */
@@ -268,7 +256,7 @@ export class Connection {
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
       const text = await runFlow(inlineArguments(context, query, requireValues(values, 'copyFromQuery')), session)
-      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output)
+      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
     }, options)
   }
 
@@ -393,26 +381,6 @@ export class Connection {
     const given = requireStatement(sql, values ?? null, method)
     const flow = fetchRows(context, { ...given, rowLimit, rows: rowOptions(options, context.rows, method) })
     return (await this.#engine.query(flow, given.sql, given.values, options)).rows
-  }
-
-  async #copyAsyncRecords(target: CopyTarget, records: AsyncIterable<readonly unknown[]>): Promise<string> {
-    const context = this.#engine.context
-    const session = this.#engine.session
-    const encoder = await runFlow(startCopy(context, target), session)
-    let isSending = false
-    try {
-      for await (const record of records) {
-        encoder.add(record)
-        if (!encoder.isFull) continue
-        isSending = true
-        await runFlow(sendCopyChunk(context, encoder), session)
-        isSending = false
-      }
-    } catch (error) {
-      if (!isSending) await runFlow(abandonCopyIn(context, error), session)
-      throw error
-    }
-    return runFlow(endCopy(context, encoder), session)
   }
 }
 

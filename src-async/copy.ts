@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
+import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import {
@@ -17,6 +18,7 @@ import {
   startCopyIn,
   startCopyOut,
 } from './flows/copy-bytes.ts'
+import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
 
 /** Bytes, or text that is sent as UTF-8. */
@@ -39,16 +41,33 @@ export type CopyOutput =
 /** Bytes of a chunk that is read from a file or cut from a large buffer. */
 const CHUNK_BYTES = 256 * 1024
 
-/** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */
-export async function copyIn(engine: Engine, sql: string, source: CopySource): Promise<string> {
+/**
+ * Runs `COPY … FROM STDIN`.
+ * @returns the command tag.
+ * @throws the source's own error; nothing is loaded then. Neither the time limit nor the signal waits for the source.
+ */
+export async function copyIn(
+  engine: Engine,
+  sql: string,
+  source: CopySource,
+  { signal }: CallOptions = NO_OPTIONS,
+): Promise<string> {
   const { context, session } = engine
   // The source is opened first: a file that is not there must not have begun anything.
-  const chunks = await openSource(source)
+  const chunks = iterate(await openSource(source))
+  const patience = new Patience(context.deadlineMs, signal)
   let isOurs = false
+  let isDrained = false
   try {
     await runFlow(startCopyIn(context, sql), session)
     isOurs = true
-    for await (const chunk of chunks) {
+    for (;;) {
+      const step = await patience.wait(chunks.next())
+      if (step.done === true) {
+        isDrained = true
+        break
+      }
+      const chunk = step.value
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
       for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
         isOurs = false
@@ -61,13 +80,22 @@ export async function copyIn(engine: Engine, sql: string, source: CopySource): P
   } catch (error) {
     if (isOurs) await runFlow(abandonCopyIn(context, error), session)
     throw error
+  } finally {
+    patience.stop()
+    if (!isDrained) await leave(chunks, patience)
   }
 }
 
 /** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the sink's own error; the connection stays usable. */
-export async function copyOut(engine: Engine, sql: string, output: CopyOutput): Promise<string> {
+export async function copyOut(
+  engine: Engine,
+  sql: string,
+  output: CopyOutput,
+  { signal }: CallOptions = NO_OPTIONS,
+): Promise<string> {
   const { context, session } = engine
   const sink = await openSink(output)
+  const patience = new Patience(context.deadlineMs, signal)
   let isOurs = false
   try {
     await runFlow(startCopyOut(context, sql), session)
@@ -76,17 +104,38 @@ export async function copyOut(engine: Engine, sql: string, output: CopyOutput): 
       isOurs = false
       const tag = await runFlow(readCopyOut(context, data), session)
       isOurs = true
-      for (const chunk of data.chunks) await sink.write(chunk)
+      for (const chunk of data.chunks) await patience.wait(sink.write(chunk))
       if (tag === null) continue
       isOurs = false
-      await sink.close()
+      await patience.wait(sink.close())
       return tag
     }
   } catch (error) {
     if (isOurs) await runFlow(abandonCopyOut(), session)
-    await sink.fail(error)
+    const failed = sink.fail(error)
+    // What is stuck would hold the call as well.
+    if (patience.isOver) failed.catch(() => {})
+    else await failed
     throw error
+  } finally {
+    patience.stop()
   }
+}
+
+/** One kind of iterator for both kinds of iterable. */
+export function iterate<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T, unknown> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : eachOf(source)
+}
+
+async function* eachOf<T>(source: Iterable<T>): AsyncGenerator<T, void, undefined> {
+  yield* source
+}
+
+/** Lets a source clean up that is not drained. One that is stuck would never do it: it is not waited for. */
+export async function leave(source: AsyncIterator<unknown>, patience: Patience): Promise<void> {
+  const left = source.return?.()
+  if (patience.isOver) left?.catch(() => {})
+  else await left
 }
 
 function requireBytes(chunk: unknown): Uint8Array {

@@ -330,12 +330,13 @@ export class Cursor<T = Row> {
 
   /**
    * Runs a COPY and lets `fn` write to it, or read from it. When `fn` returns the COPY is finished; when it throws, undone.
+   * The time limit is for the whole COPY; it strikes at the next call on `copy`, or when `fn` returns.
    * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
    */
-  copy<R>(sql: string, fn: (copy: CopyStream) => R): R {
+  copy<R>(sql: string, fn: (copy: CopyStream) => R, options: { readonly timeout?: number } = {}): R {
     return call(this.copy, () => {
-      const { messages } = this.#begin(sql, null, NO_OPTIONS, 'copy')
-      const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages })
+      const { messages, timeoutMs } = this.#begin(sql, null, options, 'copy')
+      const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages, timeoutMs })
       this.#body.complete(tag)
       return result
     })

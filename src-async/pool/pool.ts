@@ -3,7 +3,8 @@
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
 import type { CallOptions, FetchOptions } from '../call-options.ts'
-import type { Connection, CopyRecordsOptions } from '../connection.ts'
+import type { Connection } from '../connection.ts'
+import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'

@@ -1,0 +1,67 @@
+/** `copyRecordsToTable` on the event loop: records that are at hand, or that are waited for one by one. */
+import type { CallOptions } from './call-options.ts'
+import { iterate, leave } from './copy.ts'
+import type { Engine } from './engine.ts'
+import { ProgrammingError } from './errors/tree.ts'
+import { abandonCopyIn } from './flows/copy-bytes.ts'
+import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
+import { Patience } from './patience.ts'
+import { runFlow } from './run-flow.ts'
+
+/** What `copyRecordsToTable` takes beside the table's name. */
+export interface CopyRecordsOptions extends CallOptions {
+  readonly records: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
+  readonly columns?: readonly string[]
+  readonly schema?: string
+  readonly where?: string
+}
+
+/** @returns the command tag. @throws the source's own error; nothing is loaded then. */
+export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {
+  const { records, columns, schema, where } = requireRecords(options)
+  const target: CopyTarget = { table, columns, schema, where }
+  if (Symbol.iterator in records) return engine.run(copyRecords(engine.context, target, records), options)
+  return engine.exclusively(() => loadAwaited(engine, target, records, options.signal), options)
+}
+
+async function loadAwaited(
+  { context, session }: Engine,
+  target: CopyTarget,
+  records: AsyncIterable<readonly unknown[]>,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const patience = new Patience(context.deadlineMs, signal)
+  const source = iterate(records)
+  let isOurs = false
+  let isDrained = false
+  try {
+    const encoder = await runFlow(startCopy(context, target), session)
+    isOurs = true
+    for (;;) {
+      const step = await patience.wait(source.next())
+      if (step.done === true) break
+      encoder.add(step.value)
+      if (!encoder.isFull) continue
+      isOurs = false
+      await runFlow(sendCopyChunk(context, encoder), session)
+      isOurs = true
+    }
+    isDrained = true
+    isOurs = false
+    return await runFlow(endCopy(context, encoder), session)
+  } catch (error) {
+    if (isOurs) await runFlow(abandonCopyIn(context, error), session)
+    throw error
+  } finally {
+    patience.stop()
+    if (!isDrained) await leave(source, patience)
+  }
+}
+
+function requireRecords(options: CopyRecordsOptions): CopyRecordsOptions {
+  const records: unknown = (options as CopyRecordsOptions | undefined)?.records
+  if (records !== null && typeof records === 'object') {
+    if (Symbol.iterator in records || Symbol.asyncIterator in records) return options
+  }
+  throw new ProgrammingError('copyRecordsToTable: expected { records }, an iterable of arrays')
+}

@@ -1,0 +1,58 @@
+/**
+ * Waiting for what is not the server: a source of a COPY, a sink. The call's time limit and its signal end such a wait; the
+ * promise that was waited for is left alone, and what becomes of it later is nobody's news.
+ */
+import { QueryTimeoutError } from './errors/client-errors.ts'
+
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+export class Patience {
+  readonly #signal: AbortSignal | undefined
+  readonly #timer: NodeJS.Timeout | undefined
+  #reject: ((reason: unknown) => void) | null = null
+  /** What ended it, in a box of its own: a signal's reason may be anything. */
+  #end: { readonly reason: unknown } | null = null
+
+  /** @param deadlineMs on `performance.now`'s clock; Infinity for no limit. */
+  constructor(deadlineMs: number, signal: AbortSignal | undefined) {
+    this.#signal = signal
+    if (signal?.aborted) this.#end = { reason: signal.reason }
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (deadlineMs === Infinity) return
+    const leftMs = Math.max(deadlineMs - performance.now(), 1)
+    this.#timer = setTimeout(this.#expire, Math.min(leftMs, MAX_TIMER_MS))
+  }
+
+  /** Whether time is up or the signal has come. */
+  get isOver(): boolean {
+    return this.#end !== null
+  }
+
+  /** Waits. @throws QueryTimeoutError when time is up first; the signal's reason when it was aborted. */
+  wait<T>(waited: Promise<T>): Promise<T> {
+    if (this.#timer === undefined && this.#signal === undefined) return waited
+    return new Promise<T>((resolve, reject) => {
+      waited.then(resolve, reject)
+      if (this.#end === null) this.#reject = reject
+      else reject(this.#end.reason)
+    })
+  }
+
+  /** Ends the clock. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this.#abort)
+  }
+
+  readonly #expire = (): void => {
+    const message = 'the time limit has passed while a COPY waited for its source or its output'
+    this.#over(new QueryTimeoutError(message, { sqlstate: '57014' }))
+  }
+
+  readonly #abort = (): void => this.#over(this.#signal?.reason)
+
+  #over(reason: unknown): void {
+    this.#end ??= { reason }
+    this.#reject?.(reason)
+  }
+}
