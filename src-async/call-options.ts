@@ -51,10 +51,12 @@ export function requireValues(values: unknown, method: string): readonly unknown
   throw new ProgrammingError(`${method}: expected the arguments as an array, got ${typeof values}: wrap them in []`)
 }
 
-/** @throws ProgrammingError for anything that cannot be iterated. */
-export function requireIterable<T>(elements: Iterable<T>, method: string): Iterable<T> {
+/** @throws ProgrammingError for anything that cannot be iterated, in either way. */
+export function requireElements<T extends object>(elements: T, method: string): T {
   const candidate: unknown = elements
-  if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) return elements
+  if (candidate !== null && typeof candidate === 'object') {
+    if (Symbol.iterator in candidate || Symbol.asyncIterator in candidate) return elements
+  }
   throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
 }
 

@@ -5,14 +5,15 @@
 import {
   type CallOptions,
   type FetchOptions,
-  requireIterable,
+  requireElements,
   requireStatement,
   requireText,
   requireValues,
 } from './call-options.ts'
+import { type Elements, fetchMany, runMany } from './batch.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
-import { InterfaceError } from './errors/tree.ts'
+import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
 import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
@@ -26,9 +27,8 @@ import {
 } from './flows/copy-bytes.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import type { Listeners, NoticeListener, NotificationListener, QueryLogger, TerminationListener } from './listeners.ts'
-import { Pipeline } from './pipeline.ts'
+import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteIdentifier } from './values/sql.ts'
-import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { prepareStatement } from './flows/prepare.ts'
@@ -144,12 +144,24 @@ export class Connection {
 
   /**
    * Runs a statement once for each element, all or nothing.
+   * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
    */
-  async executemany(sql: string, elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
+  async executemany(sql: string, elements: Elements, options?: CallOptions): Promise<void> {
     requireText(sql, 'executemany')
-    const request = { sql, elements: requireIterable(elements, 'executemany'), sinkFor: () => DROP_ROWS }
-    await this.#engine.query(executeMany(this.#engine.context, request), sql, elements, options)
+    await runMany(this.#engine, { sql }, requireElements(elements, 'executemany'), options)
+  }
+
+  /**
+   * The same for a statement that gives rows: `insert … returning`.
+   * @returns the rows of all elements, in their order.
+   */
+  async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
+  async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+    requireText(sql, 'fetchmany')
+    const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
+    return (await fetchMany(this.#engine, { sql }, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
   }
 
   /**
@@ -207,21 +219,13 @@ export class Connection {
 
   /**
    * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
-   * succeeds or fails by itself.
+   * succeeds or fails by itself. `timeout` and `signal` are for the whole: when they strike, what is in flight is
+   * cancelled, and the call fails.
    * @example const [users, orders] = await con.pipeline((p) => Promise.all([p.fetch(a), p.fetch(b)]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
-    const { context } = this.#engine
-    return this.#engine.exclusively(async () => {
-      const pipeline = new Pipeline(this.#engine)
-      context.isPipelining = true
-      try {
-        return await fn(pipeline)
-      } finally {
-        await pipeline.finish()
-        context.isPipelining = false
-      }
-    }, options)
+    if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
+    return runPipeline(this.#engine, fn, options)
   }
 
   /**

@@ -44,9 +44,15 @@ export class Engine {
   }
 
   /** The same for a query of the user's, which loggers and tracing channels are told of. */
-  query<T>(flow: Flow<T>, sql: string, args: unknown, options: CallOptions = NO_OPTIONS): Promise<T> {
-    if (this.listeners.loggers.size === 0 && !tracing.hasSubscribers) return this.run(flow, options)
-    return this.#told(flow, sql, args, options)
+  query<T>(
+    work: Flow<T> | (() => Promise<T>),
+    sql: string,
+    args: unknown,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<T> {
+    const operation = typeof work === 'function' ? work : () => runFlow(work, this.session)
+    if (this.listeners.loggers.size === 0 && !tracing.hasSubscribers) return this.exclusively(operation, options)
+    return this.#told(operation, sql, args, options)
   }
 
   /**
@@ -55,7 +61,7 @@ export class Engine {
    */
   async exclusively<T>(operation: () => Promise<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     const { signal } = options
-    const timeoutMs = options.timeout === undefined ? this.commandTimeoutMs : requireTimeout(options.timeout)
+    const timeoutMs = this.limitOf(options)
     this.requireReady()
     signal?.throwIfAborted()
     const { context } = this
@@ -69,6 +75,11 @@ export class Engine {
     }
   }
 
+  /** The limit of a call in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
+  limitOf({ timeout }: CallOptions): number {
+    return timeout === undefined ? this.commandTimeoutMs : requireTimeout(timeout)
+  }
+
   get isBusy(): boolean {
     return this.#isBusy
   }
@@ -80,11 +91,13 @@ export class Engine {
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
   }
 
-  async #told<T>(flow: Flow<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
+  async #told<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
     const startedMs = performance.now()
     let error: unknown = null
     try {
-      return await tracing.trace({ query, backendPid: this.session.backendPid }, () => this.run(flow, options))
+      return await tracing.trace({ query, backendPid: this.session.backendPid }, () =>
+        this.exclusively(operation, options),
+      )
     } catch (caught) {
       error = caught
       throw caught

@@ -1,5 +1,5 @@
 /**
- * Waiting for what is not the server: a source of a COPY, a sink. The call's time limit and its signal end such a wait; the
+ * Waiting for what is not the server: the source of a COPY or of a batch, a sink. The call's time limit and its signal end such a wait; the
  * promise that was waited for is left alone, and what becomes of it later is nobody's news.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
@@ -45,7 +45,7 @@ export class Patience {
   }
 
   readonly #expire = (): void => {
-    const message = 'the time limit has passed while a COPY waited for its source or its output'
+    const message = 'the time limit has passed while the source or the output was waited for'
     this.#over(new QueryTimeoutError(message, { sqlstate: '57014' }))
   }
 

@@ -1,25 +1,65 @@
 /**
  * Many statements in flight on one connection: each is sent without waiting for the one before, each has its own Sync and
  * so its own fate. Inside a transaction a failure still fails what follows, as PostgreSQL has it.
+ *
+ * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
+ * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
  */
-import { requireText, requireValues } from './call-options.ts'
+import { type CallOptions, NO_OPTIONS, requireText, requireValues } from './call-options.ts'
 import type { Engine } from './engine.ts'
-import { InterfaceError } from './errors/tree.ts'
+import { QueryTimeoutError } from './errors/client-errors.ts'
+import { DbError, InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { runStatement } from './flows/run-statement.ts'
+import { beginNow } from './flows/transaction.ts'
 import { runFlow } from './run-flow.ts'
+import { startTimer, withLimit } from './pool/time-limit.ts'
 import { type Row, pick } from './values/record.ts'
 import { RECORD_ROWS } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
 
 const NO_VALUES: readonly unknown[] = []
+const QUERY_CANCELED = '57014'
+/** How long a server may be silent after it was asked to cancel. */
+const SILENCE_MS = 5000
+
+/** Runs `fn` with a pipeline; resolves when all it asked for is done. */
+export async function runPipeline<T>(
+  engine: Engine,
+  fn: (pipeline: Pipeline) => Promise<T>,
+  options: CallOptions = NO_OPTIONS,
+): Promise<T> {
+  const limitMs = engine.limitOf(options) || Infinity
+  const { signal } = options
+  signal?.throwIfAborted()
+  const { context, session } = engine
+  const work = async (): Promise<T> => {
+    await runFlow(beginNow(context), session)
+    const pipeline = new Pipeline(engine)
+    context.isPipelining = true
+    const late = (): Error =>
+      pipeline.stop(new QueryTimeoutError(`the pipeline's time limit of ${limitMs} ms has passed`))
+    const abort = (): void => void pipeline.stop(signal?.reason)
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      return await withLimit(fn(pipeline), { limitMs, late, signal })
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      await pipeline.finish()
+      context.isPipelining = false
+    }
+  }
+  return engine.exclusively(work, { timeout: 0 })
+}
 
 export class Pipeline {
   readonly #engine: Engine
   readonly #running = new Set<Promise<unknown>>()
   #isOver = false
+  #stopped: { readonly reason: unknown } | null = null
+  #cancelling: Promise<void> | null = null
 
   /** Made by `Connection.pipeline`. */
   constructor(engine: Engine) {
@@ -57,6 +97,30 @@ export class Pipeline {
   async finish(): Promise<void> {
     this.#isOver = true
     while (this.#running.size > 0) await Promise.all(this.#running)
+    // A request to cancel that is still under way could hit what comes next.
+    await this.#cancelling
+  }
+
+  /**
+   * Cancels what is in flight, one statement after the other, and refuses the rest. Called by `Connection.pipeline`.
+   * @returns the reason, which is what those fail with that were cancelled.
+   */
+  stop<R>(reason: R): R {
+    this.#stopped ??= { reason }
+    this.#cancelling ??= this.#cancelAll()
+    return reason
+  }
+
+  async #cancelAll(): Promise<void> {
+    const { session } = this.#engine
+    while (this.#running.size > 0 && !session.isClosed) {
+      const progress = Promise.race(this.#running)
+      // A cancel that cannot be sent is no news: the statement's own end is.
+      await session.cancel({}).catch(() => {})
+      const timer = startTimer(SILENCE_MS, () => void session.close({ timeoutMs: 0 }))
+      await progress
+      clearTimeout(timer)
+    }
   }
 
   async #fetch<T>(
@@ -71,19 +135,25 @@ export class Pipeline {
   }
 
   #require(method: string, sql: string, values: readonly unknown[]): readonly unknown[] {
+    if (this.#stopped !== null) throw this.#stopped.reason
     if (this.#isOver) throw new InterfaceError(`Pipeline.${method}(): the pipeline is over`)
     requireText(sql, method)
     return requireValues(values, method)
   }
 
   /** A failure is the business of whoever awaits the result; here only the end of each flow counts. */
-  #run<T>(flow: Flow<T>): Promise<T> {
+  async #run<T>(flow: Flow<T>): Promise<T> {
     const result = runFlow(flow, this.#engine.session)
     const ended: Promise<unknown> = result.then(
       () => this.#running.delete(ended),
       () => this.#running.delete(ended),
     )
     this.#running.add(ended)
-    return result
+    try {
+      return await result
+    } catch (error) {
+      const isCancelled = this.#stopped !== null && error instanceof DbError && error.sqlstate === QUERY_CANCELED
+      throw isCancelled ? this.#stopped?.reason : error
+    }
   }
 }

@@ -2,12 +2,12 @@
  * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
-import { type CallOptions, type FetchOptions, requireIterable, requireValues } from './call-options.ts'
+import { type Elements, fetchMany, runMany } from './batch.ts'
+import { type CallOptions, type FetchOptions, requireElements, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { executeMany } from './flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
 import { runStatement } from './flows/run-statement.ts'
@@ -74,7 +74,9 @@ export class PreparedStatement {
   /** Runs it and drops its rows. @returns the command tag. */
   async execute(values: readonly unknown[] = [], options?: CallOptions): Promise<string> {
     const request = { ...this.#request('execute', values), sinkFor: () => DROP_ROWS }
-    const { tag } = await this.#engine.run(runStatement(this.#engine.context, request), options)
+    this.#statusmsg = null
+    const flow = runStatement(this.#engine.context, request)
+    const { tag } = await this.#engine.query(flow, request.sql, values, options)
     this.#statusmsg = tag
     return tag ?? ''
   }
@@ -101,10 +103,21 @@ export class PreparedStatement {
   }
 
   /** Runs it once for each element, all or nothing. */
-  async executemany(elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
-    const { sql, prepared } = this.#request('executemany', [])
-    const request = { sql, prepared, elements: requireIterable(elements, 'executemany'), sinkFor: () => DROP_ROWS }
-    await this.#engine.run(executeMany(this.#engine.context, request), options)
+  async executemany(elements: Elements, options?: CallOptions): Promise<void> {
+    const target = this.#request('executemany', [])
+    this.#statusmsg = null
+    const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
+    this.#statusmsg = tag
+  }
+
+  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
+  async fetchmany<T = Row>(elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]> {
+    const target = this.#request('fetchmany', [])
+    const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
+    this.#statusmsg = null
+    const result = await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })
+    this.#statusmsg = result.tag
+    return result.rows as RowOf<T>[]
   }
 
   /** Its rows in pieces; see `Connection.cursor`. */
@@ -149,7 +162,7 @@ export class PreparedStatement {
     const rows = rowOptions(options, this.#engine.context.rows, method)
     const request = { ...this.#request(method, values), rowLimit, rows }
     this.#statusmsg = null
-    const result = await this.#engine.run(fetchRows(this.#engine.context, request), options)
+    const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, values, options)
     this.#statusmsg = result.tag
     return result.rows
   }

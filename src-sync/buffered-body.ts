@@ -2,7 +2,7 @@
  * The ordinary cursor: a result is read to its end when the statement runs and kept as bytes off the JavaScript heap;
  * fetching decodes only the rows it returns.
  */
-import { DbError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
+import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
@@ -16,10 +16,10 @@ import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
+import { boundElements, requireIterable } from './batch.ts'
 import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
 import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
-import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
 import { type DecoderFor, ElementResults, type Result, ScriptResults, decoderOf, rowCountOf } from './result.ts'
 import { type BoundStatement, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
@@ -82,7 +82,7 @@ export class BufferedBody implements CursorBody {
     this.#shape = request.rows
     const { style, isReturning } = request
     const sql = requireText(request.sql, 'executemany')
-    const elements = requireIterable(request.elements)
+    const elements = requireIterable(request.elements, 'executemany')
     const rewritten = requireSingle(this.#engine.rewrite(sql, true, style), 'executemany')
     const results = isReturning ? new ElementResults() : null
     const { context } = this.#engine
@@ -233,25 +233,4 @@ function* hinted<T>(resolving: Flow<number[]>, flow: (hints: readonly number[]) 
 
 function runOptions({ timeoutMs, messages }: RequestOptions, source: StatementSource): RunOptions {
   return { source, timeoutMs, messages }
-}
-
-function* boundElements(rewritten: RewrittenStatement, elements: Iterable<Parameters>): Generator<readonly unknown[]> {
-  let index = 0
-  for (const element of elements) yield boundElement(rewritten, element, index++)
-}
-
-function boundElement(rewritten: RewrittenStatement, element: Parameters, batchIndex: number): readonly unknown[] {
-  try {
-    return bindParameters(rewritten, element, batchIndex)
-  } catch (error) {
-    if (error instanceof DbError) amend(error, { batchIndex })
-    throw error
-  }
-}
-
-function requireIterable(elements: unknown): Iterable<Parameters> {
-  if (elements !== null && typeof elements === 'object' && Symbol.iterator in elements) {
-    return elements as Iterable<Parameters>
-  }
-  throw new ProgrammingError('executemany: expected an iterable of parameter arrays or objects')
 }

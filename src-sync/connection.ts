@@ -24,6 +24,7 @@ import type { RowOf } from '../src-async/values/row-types.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/blocking-session.ts'
+import { boundElements, fetchMany, requireIterable } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
 import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
@@ -148,6 +149,28 @@ export class Connection extends SettableConnection implements CursorConnection {
     return this.#guard(this.fetchval, null, () => {
       const [row] = this.#fetch('fetchval', sql, parameters, { ...options, ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
+    })
+  }
+
+  /**
+   * Runs a statement that gives rows (`insert … returning`) once for each element, all or nothing, pipelined. Not to be
+   * confused with a cursor's `fetchmany(size)`.
+   * @returns the rows of all elements, in their order.
+   * @throws as `executemany`.
+   */
+  fetchmany<T>(sql: string, elements: Iterable<Parameters>, options: ExecuteOptions & OtherRows<T>): T[]
+  fetchmany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecuteOptions): RowOf<T>[]
+  fetchmany(sql: string, elements: Iterable<Parameters>, options: ExecuteOptions = {}): unknown[] {
+    return this.#guard(this.fetchmany, [], () => {
+      const text = requireText(sql, 'fetchmany')
+      const rewritten = requireSingle(this.#engine.rewrite(text, true, this.paramstyle), 'fetchmany')
+      const { context } = this.#engine
+      const flow = fetchMany(context, {
+        sql: rewritten.text,
+        elements: boundElements(rewritten, requireIterable(elements, 'fetchmany')),
+        rows: rowOptions(options, context.rows, 'fetchmany'),
+      })
+      return this.#engine.run(flow, { source: { sql: text, rewritten }, ...this.#limits(options, 'fetchmany') })
     })
   }
 

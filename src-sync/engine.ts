@@ -151,6 +151,7 @@ export class Engine {
       context.deadlineMs = Infinity
       context.scopes.length = 0
       context.scopeBegin = null
+      context.sentBegin = null
     })
   }
 }

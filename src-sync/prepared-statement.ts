@@ -8,7 +8,9 @@ import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
+import { rowOptions } from '../src-async/values/row-options.ts'
 import type { Statement } from '../src-async/values/statement.ts'
+import { fetchMany, requireIterable } from './batch.ts'
 import type { Column } from './column.ts'
 import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
 import type { ExecuteOptions } from './cursor.ts'
@@ -97,9 +99,21 @@ export class PreparedStatement<T = Row> {
   executemany(elements: Iterable<readonly unknown[]>, options: ExecuteOptions = {}): number {
     return call(this.executemany, () => {
       const { sql, prepared } = this.#request([])
-      const request = { sql, prepared, elements, sinkFor: () => DROP_ROWS }
+      const source = requireIterable(elements, 'executemany')
+      const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS }
       return this.#engine.run(executeMany(this.#engine.context, request), limits(options)).affectedRows
     })
+  }
+
+  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
+  fetchmany(elements: Iterable<readonly unknown[]>, options: ExecuteOptions = {}): T[] {
+    return call(this.fetchmany, () => {
+      const { sql, prepared } = this.#request([])
+      const { context } = this.#engine
+      const rows = rowOptions(options, context.rows, 'fetchmany')
+      const batch = { sql, prepared, elements: requireIterable(elements, 'fetchmany'), rows }
+      return this.#engine.run(fetchMany(context, batch), limits(options))
+    }) as T[]
   }
 
   /** Gives it back to the server. A second call does nothing. */

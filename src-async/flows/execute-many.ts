@@ -16,13 +16,16 @@ import { commit, rollback } from './transaction.ts'
 
 export interface BatchRequest {
   readonly sql: string
-  readonly elements: Iterable<readonly unknown[]>
   readonly hints?: readonly number[] | undefined
   /** Whether the sink is told the end of each element's rows by its `complete`. */
   readonly marksElements?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
   sinkFor(statement: Statement): RowSink
+}
+
+interface Elements {
+  readonly elements: Iterable<readonly unknown[]>
 }
 
 export interface BatchResult {
@@ -35,77 +38,114 @@ export interface BatchResult {
 /** A chunk is sent when it has this many bytes. */
 const CHUNK_BYTES = 256 * 1024
 /** Elements looked at to find a value that is not null for each parameter. */
-const SAMPLE_ELEMENTS = 100
+export const SAMPLE_ELEMENTS = 100
 const SAVEPOINT = 'syncpg_executemany'
 
 /**
  * @throws the server's errors with `batchIndex`; DataError and ProgrammingError for an element that does not fit. Either
  *   way nothing of the batch stays.
  */
-export function* executeMany(context: FlowContext, request: BatchRequest): Flow<BatchResult> {
-  const { sql, elements, prepared } = request
-  const source = new Lookahead(elements)
-  if (source.isEmpty) return { statement: null, affectedRows: 0, tag: '' }
-  let guard: 'transaction' | 'savepoint' | null = null
+export function* executeMany(context: FlowContext, request: BatchRequest & Elements): Flow<BatchResult> {
+  const source = new Lookahead(request.elements)
+  if (source.isEmpty) return NOTHING_DONE
+  const batch = new Batch(context, request)
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, source.sample(), request)).statement
-    const rows = request.sinkFor(statement)
-    const marksElements = request.marksElements === true
-    let affectedRows = 0
-    let tag = ''
-    let done = 0
+    yield* batch.begin(source.sample())
     do {
-      const count = encodeChunk(context, statement, source, done)
-      if (guard === null && !source.isEmpty) guard = yield* openGuard(context)
-      const reply = yield* sendChunk(context, statement, { count, done, rows, marksElements })
-      affectedRows = affectedRows < 0 || reply.affectedRows < 0 ? -1 : affectedRows + reply.affectedRows
-      tag = reply.tag
-      done += count
+      while (!source.isEmpty && !batch.isFull) batch.add(source.next())
+      yield* batch.send(source.isEmpty)
     } while (!source.isEmpty)
-    if (guard !== null) yield* closeGuard(context, guard)
-    return { statement, affectedRows, tag }
+    return yield* batch.finish()
   } catch (error) {
     source.close()
-    const noted = noteFailure(context, error, sql)
-    if (guard !== null && !context.state.isClosed) yield* undo(context, guard)
+    return yield* batch.undo(error)
+  }
+}
+
+/**
+ * A batch under way, for a face that brings the elements itself, one by one. What fails is given to `undo`, which leaves
+ * nothing of it and throws it on.
+ */
+export class Batch {
+  readonly #context: FlowContext
+  readonly #request: BatchRequest
+  #statement: Statement | null = null
+  #rows: RowSink | null = null
+  #guard: 'transaction' | 'savepoint' | null = null
+  /** Elements encoded and not sent. */
+  #count = 0
+  #done = 0
+  #affectedRows = 0
+  #tag = ''
+
+  constructor(context: FlowContext, request: BatchRequest) {
+    this.#context = context
+    this.#request = request
+  }
+
+  /** @param sample for each parameter a value that is not null, as far as one is known */
+  *begin(sample: readonly unknown[]): Flow<void> {
+    const { sql, prepared } = this.#request
+    const context = this.#context
+    this.#statement = prepared ?? (yield* resolveStatement(context, sql, sample, this.#request)).statement
+    this.#rows = this.#request.sinkFor(this.#statement)
+    context.out.clear()
+  }
+
+  /** Whether there is enough for a chunk. */
+  get isFull(): boolean {
+    return this.#context.out.length >= CHUNK_BYTES
+  }
+
+  /** Encodes an element. @throws DataError, ProgrammingError when it does not fit. */
+  add(element: readonly unknown[]): void {
+    const { out } = this.#context
+    const length = out.reserveInt32()
+    encodeArguments(out, this.#statement as Statement, element, { element: this.#done + this.#count })
+    out.patchLength(length)
+    this.#count += 1
+  }
+
+  /** Sends what was added. @param isLast whether it is all that is left: then nothing need hold it together with more. */
+  *send(isLast: boolean): Flow<void> {
+    const context = this.#context
+    const statement = this.#statement as Statement
+    if (this.#guard === null && !isLast) this.#guard = yield* openGuard(context)
+    try {
+      const { affectedRows, tag } = yield* ask('executeMany', {
+        name: statement.name,
+        parse: statement.name === '' ? statement : null,
+        binds: context.out.view(),
+        count: this.#count,
+        rows: this.#rows as RowSink,
+        marksElements: this.#request.marksElements === true,
+        ...flight(context),
+      })
+      this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
+      this.#tag = tag
+    } catch (error) {
+      throw withElement(error, this.#done)
+    }
+    this.#done += this.#count
+    this.#count = 0
+    context.out.clear()
+  }
+
+  *finish(): Flow<BatchResult> {
+    if (this.#guard !== null) yield* closeGuard(this.#context, this.#guard)
+    return { statement: this.#statement, affectedRows: this.#affectedRows, tag: this.#tag }
+  }
+
+  /** Undoes what was sent. @throws the error, as its caller should hear it. */
+  *undo(error: unknown): Flow<never> {
+    const noted = noteFailure(this.#context, error, this.#request.sql)
+    if (this.#guard !== null && !this.#context.state.isClosed) yield* undo(this.#context, this.#guard)
     throw noted
   }
 }
 
-/** Encodes elements into the scratch buffer until the chunk is full. @returns how many. */
-function encodeChunk(context: FlowContext, statement: Statement, source: Lookahead, done: number): number {
-  const { out } = context
-  out.clear()
-  let count = 0
-  while (!source.isEmpty && out.length < CHUNK_BYTES) {
-    const length = out.reserveInt32()
-    encodeArguments(out, statement, source.next(), { element: done + count })
-    out.patchLength(length)
-    count += 1
-  }
-  return count
-}
-
-function* sendChunk(
-  context: FlowContext,
-  statement: Statement,
-  chunk: { count: number; done: number; rows: RowSink; marksElements: boolean },
-): Flow<{ affectedRows: number; tag: string }> {
-  const { count, done, rows, marksElements } = chunk
-  try {
-    return yield* ask('executeMany', {
-      name: statement.name,
-      parse: statement.name === '' ? statement : null,
-      binds: context.out.view(),
-      count,
-      rows,
-      marksElements,
-      ...flight(context),
-    })
-  } catch (error) {
-    throw withElement(error, done)
-  }
-}
+/** What comes of no elements. */
+export const NOTHING_DONE: BatchResult = { statement: null, affectedRows: 0, tag: '' }
 
 /** Counts the failing element from the start of the batch, not of the chunk, and says it in the message. */
 function withElement(error: unknown, done: number): unknown {
@@ -162,17 +202,10 @@ class Lookahead {
     return element
   }
 
-  /** For each parameter its first value that is not null, among the first elements. */
   sample(): readonly unknown[] {
     const first = this.#ahead[0] ?? []
-    if (!Array.isArray(first) || !first.includes(null)) return first
-    const wanted = first.length
-    const sample: unknown[] = [...first]
-    this.#more(SAMPLE_ELEMENTS)
-    for (const element of this.#ahead) {
-      for (let index = 0; index < wanted; index++) sample[index] ??= element[index] ?? null
-    }
-    return sample
+    if (needsMore(first)) this.#more(SAMPLE_ELEMENTS)
+    return sampleOf(this.#ahead)
   }
 
   close(): void {
@@ -193,4 +226,20 @@ class Lookahead {
       else this.#ahead.push(step.value)
     }
   }
+}
+
+/** Whether an element leaves open what its parameters are. */
+export function needsMore(element: unknown): boolean {
+  return Array.isArray(element) && element.includes(null)
+}
+
+/** For each parameter its first value that is not null, among these elements. */
+export function sampleOf(elements: readonly (readonly unknown[])[]): readonly unknown[] {
+  const first = elements[0] ?? []
+  if (!needsMore(first)) return first
+  const sample: unknown[] = [...first]
+  for (const element of elements) {
+    for (let index = 0; index < first.length; index++) sample[index] ??= element[index] ?? null
+  }
+  return sample
 }

@@ -18,6 +18,8 @@ export function noteFailure(context: FlowContext, error: unknown, sql?: string):
   const told = error instanceof DbError ? explained(context, error, sql) : error
   if (context.state.transactionStatus !== 'E') {
     context.firstFailure = null
+    // Neither sent nor begun: what follows in the same `transaction(…)` must not run outside of one.
+    if (context.state.transactionStatus === 'I' && context.scopes.length > 0) context.scopeBegin ??= context.sentBegin
     return told
   }
   if (told instanceof DbError && told.sqlstate === IN_FAILED_SQL_TRANSACTION) return withFirstFailure(context, told)

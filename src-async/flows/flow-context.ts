@@ -29,6 +29,8 @@ export interface FlowContext {
   begin: string | null
   /** The BEGIN of a `transaction(…)` that no statement has needed yet. */
   scopeBegin: string | null
+  /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
+  sentBegin: string | null
   /** The `transaction(…)` that are open, each inside the one before it. */
   readonly scopes: Scope[]
   /** Several statements are in flight: none may be tried again, it would overtake those after it. */
@@ -54,6 +56,7 @@ export function createFlowContext(
     out: new ByteWriter(4096),
     begin,
     scopeBegin: null,
+    sentBegin: null,
     scopes: [],
     isPipelining: false,
     deadlineMs: Infinity,
@@ -64,6 +67,7 @@ export function createFlowContext(
 /** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
 export function dueBegin(context: FlowContext): string | null {
   const begin = pendingBegin(context)
+  context.sentBegin = begin === null ? null : context.scopeBegin
   if (begin !== null) context.scopeBegin = null
   return begin
 }

@@ -48,6 +48,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
  * the limit may be what made it necessary: a batch that was too slow must not stay half done.
  */
 function settlingFlight(context: FlowContext): Flight {
+  context.sentBegin = null
   const leftMs = context.deadlineMs - performance.now()
   const timeoutMs = leftMs === Infinity ? 0 : Math.ceil(Math.max(leftMs, SETTLING_MS))
   return { begin: null, closing: context.statements.takeClosing(), timeoutMs }

@@ -9,7 +9,7 @@ import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
 import { fetchRows } from './fetch-rows.ts'
-import type { FlowContext, Scope } from './flow-context.ts'
+import { type FlowContext, type Scope, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
@@ -73,6 +73,7 @@ export function* commit(context: FlowContext): Flow<void> {
 export function* rollback(context: FlowContext): Flow<void> {
   context.firstFailure = null
   context.scopeBegin = null
+  context.sentBegin = null
   if (context.state.transactionStatus === 'I') return
   yield* runCommand(context, 'ROLLBACK', false)
 }
@@ -148,6 +149,14 @@ function closeScope({ scopes }: FlowContext, scope: Scope): boolean {
   if (index < 0) return false
   scopes.length = index
   return true
+}
+
+/** Sends a BEGIN that is due, by itself: what follows may then be sent without waiting. */
+export function* beginNow(context: FlowContext): Flow<void> {
+  const begin = pendingBegin(context)
+  if (begin === null) return
+  yield* runCommand(context, begin, false)
+  context.scopeBegin = null
 }
 
 const KIND_OF_TRANSACTION = `select pg_catalog.current_setting('transaction_isolation'),

@@ -247,6 +247,7 @@ export class Lease {
       ...context,
       state: this.session,
       scopeBegin: null,
+      sentBegin: null,
       scopes: [],
       isPipelining: false,
       deadlineMs: Infinity,

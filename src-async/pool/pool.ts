@@ -2,6 +2,7 @@
  * The pool as the program sees it: acquire, release, the short forms, and the end. Which connection goes to whom is decided
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
+import type { Elements } from '../batch.ts'
 import type { CallOptions, FetchOptions } from '../call-options.ts'
 import type { Connection } from '../connection.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
@@ -135,8 +136,15 @@ export class Pool {
   }
 
   /** As the method of a connection, on any. */
-  async executemany(sql: string, elements: Iterable<readonly unknown[]>, options?: CallOptions): Promise<void> {
+  async executemany(sql: string, elements: Elements, options?: CallOptions): Promise<void> {
     return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
+  }
+
+  /** As the method of a connection, on any. */
+  async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
+  async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
   }
 
   /** As the method of a connection, on any. */

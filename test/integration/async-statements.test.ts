@@ -7,9 +7,11 @@ import {
   InterfaceError,
   InvalidCachedStatementError,
   ProgrammingError,
+  QueryTimeoutError,
   connect,
 } from 'syncpg/async'
 
+import { startProxy } from '../support/proxy.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
 let con: Connection
@@ -203,6 +205,99 @@ describe('a pipeline', () => {
       return pipeline
     })
     await expect(kept.fetchval('select 1')).rejects.toThrow(InterfaceError)
+  })
+
+  test('begins its transaction before it sends without waiting', async () => {
+    await con.execute('drop table if exists piped; create table piped (a int)')
+    await expect(
+      con.transaction({ isolation: 'serializable' }, async () => {
+        const levels = await con.pipeline((pipeline) =>
+          Promise.all([
+            pipeline.fetchval("select current_setting('transaction_isolation')"),
+            pipeline.execute('insert into piped values (1)'),
+            pipeline.fetchval("select current_setting('transaction_isolation')"),
+          ]),
+        )
+        expect(levels).toEqual(['serializable', 'INSERT 0 1', 'serializable'])
+        throw new RangeError('enough')
+      }),
+    ).rejects.toThrow('enough')
+    expect(await con.fetchval('select count(*) from piped')).toBe(0n)
+    await con.execute('drop table piped')
+  })
+
+  describe('with a time limit', () => {
+    test('still sends without waiting', async () => {
+      const proxy = await startProxy(sharedServer())
+      const { port } = sharedServer()
+      const dsn = sharedServer().dsn({ user: 'u_trust' }).replace(`:${port}/`, `:${proxy.port}/`)
+      const far = await connect(dsn, { sslmode: 'disable', commandTimeout: 30_000 })
+      await far.fetchval('select $1::int', [0])
+      const latencyMs = 40
+      const statements = 50
+      proxy.setFaults('both', { latencyMs })
+      const startedMs = performance.now()
+      const answers = await far.pipeline((pipeline) =>
+        Promise.all(Array.from({ length: statements }, (_, i) => pipeline.fetchval('select $1::int', [i]))),
+      )
+      expect(answers).toEqual(Array.from({ length: statements }, (_, i) => i))
+      // One after the other they would take 50 trips of 80 ms.
+      expect(performance.now() - startedMs).toBeLessThan((statements * 2 * latencyMs) / 2)
+      proxy.setFaults('both', {})
+      await far.close()
+      await proxy.close()
+    })
+
+    test('cancels all that is in flight when it passes, and leaves the connection usable', async () => {
+      const settled: PromiseSettledResult<unknown>[] = []
+      const startedMs = performance.now()
+      const pipelined = con.pipeline(
+        async (pipeline) => {
+          const sleeps = [1, 2, 3].map(() => pipeline.execute('select pg_sleep(30)'))
+          settled.push(...(await Promise.allSettled([pipeline.fetchval('select 1'), ...sleeps])))
+        },
+        { timeout: 100 },
+      )
+      await expect(pipelined).rejects.toThrow(QueryTimeoutError)
+      expect(performance.now() - startedMs).toBeLessThan(15_000)
+      expect(settled[0]).toEqual({ status: 'fulfilled', value: 1 })
+      for (const sleep of settled.slice(1)) {
+        expect(sleep).toMatchObject({ status: 'rejected', reason: expect.any(QueryTimeoutError) })
+      }
+      expect(await con.fetchval('select 42')).toBe(42)
+    })
+
+    test('refuses what is asked for after it', async () => {
+      let late: Promise<unknown> = Promise.resolve()
+      await expect(
+        con.pipeline(
+          async (pipeline) => {
+            await pipeline.execute('select pg_sleep(30)').catch(() => {})
+            late = pipeline.fetchval('select 1')
+            await late
+          },
+          { timeout: 50 },
+        ),
+      ).rejects.toThrow(QueryTimeoutError)
+      await expect(late).rejects.toThrow(QueryTimeoutError)
+    })
+
+    test('ends although its function waits for something else', async () => {
+      await expect(con.pipeline(() => new Promise(() => {}), { timeout: 50 })).rejects.toThrow(QueryTimeoutError)
+      expect(await con.fetchval('select 42')).toBe(42)
+    })
+  })
+
+  test('ends with the reason of its signal', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const pipelined = con.pipeline(
+      (pipeline) => Promise.all([pipeline.execute('select pg_sleep(30)'), pipeline.execute('select pg_sleep(30)')]),
+      { signal: controller.signal },
+    )
+    setTimeout(() => controller.abort(reason), 50)
+    await expect(pipelined).rejects.toBe(reason)
+    expect(await con.fetchval('select 42')).toBe(42)
   })
 })
 

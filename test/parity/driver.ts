@@ -34,6 +34,7 @@ export interface Driver {
   fetchrow(sql: string, values?: Values): Maybe<Iterable<unknown> | null>
   fetchval(sql: string, values?: Values, column?: number | string): Maybe<unknown>
   executemany(sql: string, elements: Iterable<Values>): Maybe<unknown>
+  fetchmany(sql: string, elements: Iterable<Values>): Maybe<Iterable<unknown>[]>
   /** Gives the number of records loaded. */
   copy(table: string, options: CopyOptions): Maybe<number>
   transaction<T>(body: Body<T>, options?: TransactionOptions): Maybe<T>
@@ -68,6 +69,7 @@ function asyncDriver(connection: AsyncConnection): Driver {
     fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
     fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
     executemany: (sql, elements) => connection.executemany(sql, elements),
+    fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: async (table, options) => Number((await connection.copyRecordsToTable(table, options)).split(' ')[1]),
     transaction: (body, options = {}) => connection.transaction(options, () => stepAsync(body)),
     close: () => connection.close(),
@@ -92,6 +94,7 @@ function blockingDriver(connection: BlockingConnection): Driver {
     fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
     fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
     executemany: (sql, elements) => connection.executemany(sql, elements),
+    fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: (table, options) => connection.copyRecordsToTable(table, options),
     transaction: (body, options = {}) => connection.transaction(options, () => stepBlocking(body)),
     close: () => connection.close(),

@@ -138,4 +138,54 @@ export function batchScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(3n)
     })
   })
+
+  describe('fetchmany', () => {
+    const RETURNING = 'insert into t values ($1, $2) returning a, b'
+    const fetched = async (sql: string, source: Iterable<readonly unknown[]>): Promise<unknown[][]> =>
+      (await db().fetchmany(sql, source)).map((row) => [...row])
+
+    beforeEach(async () => {
+      await db().execute('create table t (a int unique, b text)')
+    })
+
+    test('gives the rows of all elements in their order, of several chunks', async () => {
+      expect(await fetched(RETURNING, elements(10_000))).toEqual([...elements(10_000)])
+      expect([await db().fetchval('select count(*) from t'), db().isInTransaction]).toEqual([10_000n, false])
+    })
+
+    test('gives as many rows for an element as it has', async () => {
+      const rows = await fetched('select $1::int + n from generate_series(1, $1) n', [[2], [0], [3]])
+      expect(rows).toEqual([[3], [4], [4], [5], [6]])
+    })
+
+    test('of no elements, or without RETURNING, gives none', async () => {
+      expect(await fetched(RETURNING, [])).toEqual([])
+      expect(await fetched(INSERT, elements(3))).toEqual([])
+      expect(await db().fetchval('select count(*) from t')).toBe(3n)
+    })
+
+    test('that fails names its element and keeps nothing', async () => {
+      function* source(): Generator<readonly unknown[]> {
+        yield* elements(5000)
+        yield [0, 'again']
+      }
+      const failure = await failureOf(() => db().fetchmany(RETURNING, source()))
+      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: 5000 })
+      expect([await db().fetchval('select count(*) from t'), db().isInTransaction]).toEqual([0n, false])
+    })
+
+    test('of a type met in an anonymous record learns it', async () => {
+      await db().execute("create type mood as enum ('glad')")
+      const rows = await fetched("select row($1::int, 'glad'::mood)", [[1], [2]])
+      expect(rows.map(([row]) => [...(row as Iterable<unknown>)])).toEqual([
+        [1, 'glad'],
+        [2, 'glad'],
+      ])
+    })
+
+    test.each([5, 'select', null])('of %s instead of elements is refused', async (wrong) => {
+      const failure = await failureOf(() => db().fetchmany(RETURNING, wrong as unknown as []))
+      expect(failure).toBeInstanceOf(ProgrammingError)
+    })
+  })
 }

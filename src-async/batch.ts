@@ -1,0 +1,113 @@
+/**
+ * `executemany` and `fetchmany` of the async API: elements from an iterable of either kind, each batch all or nothing.
+ * How a batch goes over the wire is in `flows/execute-many.ts`.
+ */
+import type { CallOptions } from './call-options.ts'
+import { iterate, leave } from './copy.ts'
+import type { Engine } from './engine.ts'
+import type { Flow } from './flows/ask.ts'
+import {
+  Batch,
+  type BatchRequest,
+  type BatchResult,
+  NOTHING_DONE,
+  SAMPLE_ELEMENTS,
+  executeMany,
+  needsMore,
+  sampleOf,
+} from './flows/execute-many.ts'
+import { BatchRows } from './flows/fetch-many.ts'
+import { DROP_ROWS } from './flows/fetch-rows.ts'
+import { Patience } from './patience.ts'
+import { runFlow } from './run-flow.ts'
+import type { Row } from './values/record.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
+
+/** What a statement is run for, one after the other. */
+export type Elements = Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
+
+type Target = Pick<BatchRequest, 'sql' | 'prepared'>
+
+/** Runs it and drops the rows. */
+export function runMany(
+  engine: Engine,
+  target: Target,
+  elements: Elements,
+  options: CallOptions = {},
+): Promise<BatchResult> {
+  const request = { ...target, sinkFor: () => DROP_ROWS }
+  return engine.query(() => batchOf(engine, request, elements, options), target.sql, elements, options)
+}
+
+/** Runs it and gives the rows of all elements, in their order. */
+export function fetchMany(
+  engine: Engine,
+  target: Target,
+  elements: Elements,
+  { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
+): Promise<{ readonly rows: Row[]; readonly tag: string }> {
+  const collected = new BatchRows(engine.context, rows)
+  const request = { ...target, sinkFor: collected.sinkFor }
+  const work = async (): Promise<{ rows: Row[]; tag: string }> => {
+    const { tag } = await batchOf(engine, request, elements, options)
+    return { rows: await runFlow(collected.all(), engine.session), tag }
+  }
+  return engine.query(work, target.sql, elements, options)
+}
+
+function batchOf(
+  engine: Engine,
+  request: BatchRequest,
+  elements: Elements,
+  { signal }: CallOptions,
+): Promise<BatchResult> {
+  if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), signal)
+  return runFlow(executeMany(engine.context, { ...request, elements }), engine.session)
+}
+
+async function batchFrom(
+  { context, session }: Engine,
+  request: BatchRequest,
+  source: AsyncIterator<readonly unknown[], unknown>,
+  signal: AbortSignal | undefined,
+): Promise<BatchResult> {
+  const run = <T>(flow: Flow<T>): Promise<T> => runFlow(flow, session)
+  const patience = new Patience(context.deadlineMs, signal)
+  const next = (): Promise<IteratorResult<readonly unknown[], unknown>> => patience.wait(source.next())
+  const batch = new Batch(context, request)
+  let isDrained = false
+  try {
+    const ahead = await firstElements(next)
+    if (ahead.length > 0) {
+      await run(batch.begin(sampleOf(ahead)))
+      for (const element of ahead) batch.add(element)
+    }
+    for (let step = await next(); step.done !== true; step = await next()) {
+      // Sent when there is more to come, because only then is it known that it has to be held together.
+      if (batch.isFull) await run(batch.send(false))
+      batch.add(step.value)
+    }
+    isDrained = true
+    if (ahead.length === 0) return NOTHING_DONE
+    await run(batch.send(true))
+    return await run(batch.finish())
+  } catch (error) {
+    return await run(batch.undo(error))
+  } finally {
+    patience.stop()
+    if (!isDrained) await leave(source, patience)
+  }
+}
+
+/** As many as it takes to know a value for each parameter; none when there are none. */
+async function firstElements(
+  next: () => Promise<IteratorResult<readonly unknown[], unknown>>,
+): Promise<(readonly unknown[])[]> {
+  const elements: (readonly unknown[])[] = []
+  do {
+    const step = await next()
+    if (step.done === true) break
+    elements.push(step.value)
+  } while (needsMore(elements[0]) && elements.length < SAMPLE_ELEMENTS)
+  return elements
+}
