@@ -106,18 +106,46 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
 }
 
-/** What may be given because it asks for nothing this client does not do. Any other value of these is refused. */
-const HARMLESS: Readonly<Record<string, readonly string[]>> = {
-  gssencmode: ['disable', 'prefer'],
-  sslcertmode: ['disable', 'allow'],
-  replication: ['0', 'off', 'no', 'false'],
-  requirepeer: [],
-  scram_client_key: [],
-  scram_server_key: [],
-  oauth_issuer: [],
-  oauth_client_id: [],
-  oauth_client_secret: [],
-  oauth_scope: [],
+/** A keyword that cannot be honoured. */
+interface Refusal {
+  /** Values that ask for nothing this client does not do. */
+  readonly harmless: readonly string[]
+  readonly reason: string
+  /** The only kind of connection it says anything about. */
+  readonly over?: 'tcp' | 'unix'
+}
+
+const NO_TOKENS: Refusal = {
+  harmless: [],
+  reason: 'this client does not get tokens by itself; pass one, or a function that gets one, as the option oauthToken',
+}
+const NO_KEYS: Refusal = { harmless: [], reason: 'this client logs in with a password, not with keys made of one' }
+
+const REFUSED: Readonly<Record<string, Refusal>> = {
+  gssencmode: {
+    harmless: ['disable', 'prefer'],
+    reason: 'this client authenticates by GSSAPI and does not encrypt by it; sslmode encrypts',
+    over: 'tcp',
+  },
+  sslcertmode: {
+    harmless: ['disable', 'allow'],
+    reason: 'Node.js does not tell whether the server asked for a certificate',
+  },
+  replication: {
+    harmless: ['0', 'off', 'no', 'false'],
+    reason: 'this client does not speak the replication protocol',
+  },
+  requirepeer: {
+    harmless: [],
+    reason: 'Node.js cannot ask the system who is at the other end of a socket',
+    over: 'unix',
+  },
+  scram_client_key: NO_KEYS,
+  scram_server_key: NO_KEYS,
+  oauth_issuer: NO_TOKENS,
+  oauth_client_id: NO_TOKENS,
+  oauth_client_secret: NO_TOKENS,
+  oauth_scope: NO_TOKENS,
 }
 
 /** Their values are secrets and are never shown. */
@@ -133,11 +161,8 @@ export function clip(text: string): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }
 
-/**
- * Checks the keywords that are a choice, then refuses what this client cannot honour.
- * @throws ClientConfigurationError for a word that is not one of the choices, NotSupportedError for what is not there.
- */
-export function checkKeywords(lookup: Lookup): void {
+/** @throws ClientConfigurationError for a word that is not one of its keyword's choices. */
+export function checkChoices(lookup: Lookup): void {
   for (const [keyword, choices] of Object.entries(CHOICES)) {
     const value = lookup(keyword)
     if (value === undefined || choices.includes(value)) continue
@@ -145,17 +170,22 @@ export function checkKeywords(lookup: Lookup): void {
       `${keyword}: found ${shown(keyword, value)}, expected one of ${choices.join(', ')}`,
     )
   }
-  for (const [keyword, harmless] of Object.entries(HARMLESS)) {
+}
+
+/**
+ * Refuses what this client cannot honour.
+ * @param kinds of the hosts; what is about other kinds asks for nothing
+ * @throws NotSupportedError with the keyword and the reason
+ */
+export function refuseKeywords(lookup: Lookup, kinds: readonly string[]): void {
+  for (const [keyword, { harmless, reason, over }] of Object.entries(REFUSED)) {
     const value = lookup(keyword)
-    if (value === undefined || harmless.includes(value)) continue
-    const hint =
-      harmless.length === 0
-        ? `leave ${keyword}${variableHint(keyword)} out`
-        : `leave ${keyword}${variableHint(keyword)} out, or set it to ${harmless.join(' or ')}`
-    throw new NotSupportedError(
-      `${keyword}=${shown(keyword, value)}: this client cannot do that, and without it this is not what was asked for`,
-      { hint },
-    )
+    if (value === undefined || harmless.includes(value.toLowerCase())) continue
+    if (over !== undefined && !kinds.includes(over)) continue
+    const instead = harmless.length === 0 ? '' : `, or set it to ${harmless.join(' or ')}`
+    throw new NotSupportedError(`${keyword}=${shown(keyword, value)} cannot be kept: ${reason}`, {
+      hint: `leave ${keyword}${variableHint(keyword)} out${instead}`,
+    })
   }
 }
 

@@ -18,7 +18,7 @@ import {
   type Variables,
 } from './environment.ts'
 import { defaultAddresses, type HostSpec, parsePort, spreadPorts, toAddress } from './hosts.ts'
-import { checkKeywords, clip, type Layer, type Lookup } from './keywords.ts'
+import { checkChoices, clip, type Layer, type Lookup, refuseKeywords } from './keywords.ts'
 import { readPassword } from './passfile.ts'
 import { readService } from './service-file.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from './session-options.ts'
@@ -122,8 +122,12 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
       ? [...strong, weak]
       : [...strong, readService(service, lookupBoth('servicefile') ?? null, environment), weak]
   const lookup = lookupIn(layers)
-  checkKeywords(lookup)
+  checkChoices(lookup)
   const hosts = resolveHosts(layers, dsn, options, environment)
+  refuseKeywords(
+    lookup,
+    hosts.map(({ kind }) => kind),
+  )
   const user = lookup('user') ?? systemUser()
   if (user === null) {
     throw new ClientConfigurationError('no user name: the operating system has none either', {
@@ -157,7 +161,8 @@ function pgliteSession(options: ConnectOptions, dsn: Dsn, environment: Environme
     if (lookup(keyword) === undefined) continue
     throw new ProgrammingError(`a pglite: DSN cannot have ${keyword}: the database runs in this process`)
   }
-  checkKeywords(lookup)
+  checkChoices(lookup)
+  refuseKeywords(lookup, [])
   const directory = dsn.pgliteDirectory ?? null
   return checkZeroBytes({
     hosts: [{ kind: 'pglite', dataDirectory: directory === null ? null : resolve(directory) }],

@@ -19,8 +19,10 @@ export type TargetSessionAttrs = 'any' | 'read-write' | 'read-only' | 'primary' 
 /** PEM texts, read by `options/`, so that the worker opens no files. */
 export interface TlsOptions {
   readonly mode: SslMode
-  /** Trusted roots; null where none were given: verify-ca and verify-full then trust Node's own list. */
+  /** Trusted roots; null where none were given: verify-ca and verify-full then trust Node's own list, or the system's. */
   readonly rootCertificates: string | null
+  /** Whether the roots are the system's, where Node can tell them. Missing means Node's. */
+  readonly usesSystemRoots?: boolean
   readonly certificate: string | null
   readonly key: string | null
   readonly keyPassphrase: string | null
@@ -32,6 +34,8 @@ export interface TlsOptions {
   readonly negotiation?: 'postgres' | 'direct'
   /** False hides the host's name from who listens. Missing means true. */
   readonly sendsServerName?: boolean
+  /** Where the keys of the connection are written, for who inspects the network. */
+  readonly keyLogFile?: string | null
 }
 
 export type ChannelBinding = 'disable' | 'prefer' | 'require'

@@ -2,8 +2,8 @@
  * What TLS is asked for and with which certificates. Reads the files here, so that who opens the session opens none.
  * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { defaultTlsFile, type Environment } from './environment.ts'
 import { clip, type Lookup, shown } from './keywords.ts'
@@ -66,21 +66,25 @@ export function resolveTls(
   if (negotiation === 'direct' && ['disable', 'allow', 'prefer'].includes(mode)) {
     throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslnegotiation=direct: use require or stronger`)
   }
-  if (mode === 'disable') return NO_TLS
+  // The program's own word against TLS is one; a variable that came along is none against roots that somebody asked for.
+  if (mode === 'disable' && (!useSystemRoots || settings.mode !== undefined)) return NO_TLS
   if (useSystemRoots && mode !== 'verify-full') {
     throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslrootcert=system: use verify-full`, {
       hint: 'anyone can get a certificate of a public authority; only the name in it tells whose it is',
     })
   }
   // An `ssl` option other than a mode means: verify, with the roots that are known, Node's if no others.
-  const trustsNode = useSystemRoots || (ssl !== undefined && typeof ssl !== 'string')
+  const trustsNode = ssl !== undefined && typeof ssl !== 'string'
   const rootCertificates =
     settings.ca === undefined ? readRoots(rootKeyword, mode, trustsNode, environment) : joinPem(settings.ca, 'ssl.ca')
+  const keyLogFile = lookup('sslkeylogfile')
+  if (keyLogFile !== undefined) requireAppendable(keyLogFile)
   // As in libpq: with roots at hand, require verifies against them.
   if (mode === 'require' && rootCertificates !== null && typeof ssl !== 'object') mode = 'verify-ca'
   return {
     mode,
     rootCertificates,
+    usesSystemRoots: useSystemRoots,
     ...readClientCertificate(settings, lookup, environment),
     revocationList:
       settings.crl === undefined
@@ -89,6 +93,7 @@ export function resolveTls(
     ...versionsOf(settings, lookup),
     negotiation,
     sendsServerName: lookup('sslsni') !== '0',
+    keyLogFile: keyLogFile ?? null,
   }
 }
 
@@ -146,7 +151,7 @@ function readRoots(
   trustsNode: boolean,
   environment: Environment,
 ): string | null {
-  if (path === 'system') return null
+  if (path === 'system') return readSystemRoots(environment)
   if (path !== undefined) return readFile(path, 'sslrootcert')
   // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
   if (trustsNode) return null
@@ -162,6 +167,17 @@ function readRoots(
       'provide the file, name another with sslrootcert, trust public authorities with sslrootcert=system, ' +
       'or set sslmode to require, which does not verify',
   })
+}
+
+/** The roots OpenSSL's own variables name; null where they name none. */
+function readSystemRoots({ variables }: Environment): string | null {
+  const file = variables['SSL_CERT_FILE']
+  const directories = variables['SSL_CERT_DIR']
+  const roots = file ? [readFile(file, 'sslrootcert=system, SSL_CERT_FILE')] : []
+  for (const directory of directories ? directories.split(delimiter) : []) {
+    roots.push(...readDirectory(directory, 'sslrootcert=system, SSL_CERT_DIR'))
+  }
+  return file || directories ? roots.filter((text) => text.includes('-----BEGIN ')).join('\n') : null
 }
 
 function readClientCertificate(
@@ -207,15 +223,8 @@ function readRevocations(lookup: Lookup, environment: Environment): string | nul
 }
 
 function readRevocationDirectory(directory: string): string {
-  let texts: string[]
-  try {
-    const paths = readdirSync(directory).map((name) => join(directory, name))
-    texts = paths.filter((path) => statSync(path).isFile()).map((path) => readFileSync(path, 'utf8'))
-  } catch (cause) {
-    throw new ClientConfigurationError(`sslcrldir: ${JSON.stringify(directory)} cannot be read`, { cause })
-  }
-  const lists = texts.filter((text) => text.includes(LIST_MARK)).join('\n')
-  return requireList(lists, `sslcrldir: directory ${JSON.stringify(directory)}`)
+  const lists = readDirectory(directory, 'sslcrldir').filter((text) => text.includes(LIST_MARK))
+  return requireList(lists.join('\n'), `sslcrldir: directory ${JSON.stringify(directory)}`)
 }
 
 function requireList(text: string, where: string): string {
@@ -243,6 +252,28 @@ function readFile(path: string, where: string): string {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new ClientConfigurationError(`${where}: file ${JSON.stringify(path)} cannot be read`, { cause })
+  }
+}
+
+/** The texts of a directory's files. */
+function readDirectory(directory: string, where: string): string[] {
+  try {
+    const paths = readdirSync(directory).map((name) => join(directory, name))
+    // Two names of one file, as in the system's directories, are one.
+    const files = new Set(
+      paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile()).map((path) => realpathSync(path)),
+    )
+    return [...files].map((path) => readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new ClientConfigurationError(`${where}: directory ${JSON.stringify(directory)} cannot be read`, { cause })
+  }
+}
+
+function requireAppendable(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (cause) {
+    throw new ClientConfigurationError(`sslkeylogfile: file ${JSON.stringify(path)} cannot be written`, { cause })
   }
 }
 

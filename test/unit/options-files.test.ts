@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -238,6 +238,8 @@ describe('TLS', () => {
       maxVersion: null,
       negotiation: 'postgres',
       sendsServerName: true,
+      usesSystemRoots: false,
+      keyLogFile: null,
     })
     expect(tls('postgres://h?sslcertmode=disable')).toMatchObject({ certificate: null, key: null })
   })
@@ -300,6 +302,26 @@ describe('TLS', () => {
     expect(tls(`postgres://h?sslcrldir=${join(home, 'crls')}`).revocationList).toBe(`${crl}\n${crl}`)
   })
 
+  test("the system's roots are those OpenSSL's variables name, where they name any", () => {
+    const file = write('bundle.pem', pem('in the file'))
+    write('certs/0a1b2c3d.0', pem('in the directory'))
+    symlinkSync('0a1b2c3d.0', join(home, 'certs/again.pem'))
+    symlinkSync('nonexistent', join(home, 'certs/dangling.pem'))
+    const roots = (variables: Record<string, string>): unknown => tls('postgres://h?sslrootcert=system', {}, variables)
+    expect(roots({})).toMatchObject({ mode: 'verify-full', rootCertificates: null, usesSystemRoots: true })
+    expect(roots({ SSL_CERT_FILE: file })).toMatchObject({ rootCertificates: pem('in the file') })
+    const both = { SSL_CERT_FILE: file, SSL_CERT_DIR: join(home, 'certs') }
+    expect(roots(both)).toMatchObject({ rootCertificates: `${pem('in the file')}\n${pem('in the directory')}` })
+    expect(failure(() => roots({ SSL_CERT_FILE: '/nonexistent' })).message).toMatch(/SSL_CERT_FILE: file/)
+    expect(failure(() => roots({ SSL_CERT_DIR: '/nonexistent' })).message).toMatch(/SSL_CERT_DIR: directory/)
+    // A file of that name is another matter.
+    expect(failure(() => tls('postgres://h?sslmode=require&sslrootcert=./system')).message).toMatch(/"\.\/system"/)
+  })
+
+  test("the program's word against TLS is stronger than roots from elsewhere", () => {
+    expect(tls('postgres://h', { ssl: false }, { PGSSLROOTCERT: 'system' }).mode).toBe('disable')
+  })
+
   test.each([['verify-ca'], ['verify-full']])('%s without roots is refused and says where they belong', (mode) => {
     const error = failure(() => tls(`postgres://h?sslmode=${mode}`))
     expect(error).toBeInstanceOf(ClientConfigurationError)
@@ -309,6 +331,8 @@ describe('TLS', () => {
 
   test.each<[string, string, ConnectOptions, RegExp]>([
     ['a weak mode with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=require', {}, /too weak/],
+    ['no TLS with the roots of the system', 'postgres://h?sslrootcert=system&sslmode=disable', {}, /too weak/],
+    ['a log of keys that cannot be written', 'postgres://h?sslkeylogfile=/nonexistent/x', {}, /sslkeylogfile: file/],
     [
       'roots that are named and missing',
       'postgres://h?sslmode=require&sslrootcert=/nonexistent',

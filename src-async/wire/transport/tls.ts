@@ -3,8 +3,9 @@
  * the certificate. Modes mean what they mean to libpq (PostgreSQL manual, "SSL Support"). One byte, not one more, may
  * come before the handshake: a man in the middle could put words in the server's mouth (CVE-2021-23222).
  */
+import { appendFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { checkServerIdentity, connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import nodeTls, { checkServerIdentity, connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { TlsOptions } from '../../options/session-options.ts'
@@ -108,6 +109,7 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
       )
       return
     }
+    if (tls.keyLogFile) logKeys(stream, tls.keyLogFile)
     stream.once('secureConnect', () => {
       // Without it a server of another protocol could be made to answer (the ALPACA attack).
       if (tls.negotiation !== 'direct' || stream.alpnProtocol === 'postgresql') resolve()
@@ -130,7 +132,8 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
   }
   // The standard forbids addresses as server names.
   if (isIP(host) === 0 && tls.sendsServerName !== false) options.servername = host
-  if (tls.rootCertificates !== null) options.ca = tls.rootCertificates
+  const roots = tls.rootCertificates ?? (tls.usesSystemRoots === true ? systemRoots() : null)
+  if (roots !== null) options.ca = roots
   if (tls.certificate !== null) options.cert = tls.certificate
   if (tls.key !== null) options.key = tls.key
   if (tls.keyPassphrase !== null) options.passphrase = tls.keyPassphrase
@@ -138,6 +141,23 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
   if (tls.minVersion !== null) options.minVersion = tls.minVersion
   if (tls.maxVersion !== null) options.maxVersion = tls.maxVersion
   return options
+}
+
+/** The authorities the system trusts; null where Node cannot tell (before 22.15), and its own list has to do. */
+function systemRoots(): string[] | null {
+  const { getCACertificates } = nodeTls as { readonly getCACertificates?: (kind: 'system') => string[] }
+  return getCACertificates?.('system') ?? null
+}
+
+/** Writes the keys of a connection as lines that programs for inspecting the network read. */
+function logKeys(stream: TLSSocket, path: string): void {
+  stream.on('keylog', (line: Buffer) => {
+    try {
+      appendFileSync(path, line, { mode: 0o600 })
+    } catch (error) {
+      process.emitWarning(`sslkeylogfile: ${(error as Error).message}`, 'SyncpgWarning')
+    }
+  })
 }
 
 /** Each on its own: of a text with several, Node reads the first and drops the rest. */
@@ -171,7 +191,7 @@ function hintFor(code: string | undefined, host: string, tls: TlsOptions): strin
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return tls.rootCertificates === null
-        ? 'the certificate is not signed by an authority Node.js knows; give its root certificate as sslrootcert'
+        ? `the certificate is not signed by an authority ${tls.usesSystemRoots === true ? 'the system' : 'Node.js'} knows; give its root certificate as sslrootcert`
         : "sslrootcert does not hold the authority that signed the server's certificate"
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
