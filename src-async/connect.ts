@@ -1,7 +1,8 @@
 /** Opens a connection of the async API: resolves the options, opens the session on this thread's event loop. */
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionClass } from './connection.ts'
 import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
+import { ProgrammingError } from './errors/tree.ts'
 import { createFlowContext } from './flows/flow-context.ts'
 import {
   type ConnectOptions as CoreOptions,
@@ -14,7 +15,13 @@ import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values
 import { openSession } from './wire/open-session.ts'
 
 /** What `connect` takes: how to reach the server, and how values and rows shall look. */
-export interface ConnectOptions extends CoreOptions, ValueOptions {}
+export interface ConnectOptions extends CoreOptions, ValueOptions {
+  /** A class of one's own for the connection, and for those a pool lends out. */
+  readonly connectionClass?: ConnectionClass | undefined
+}
+
+/** The keys of these options that are not `options/`'s. */
+export const FACE_OPTION_KEYS = [...VALUE_OPTION_KEYS, 'connectionClass']
 
 /**
  * Connects to PostgreSQL.
@@ -26,23 +33,36 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {}
  *   const rows = await con.fetch('select * from item where price < $1', [10])
  *   await con.close()
  */
+export async function connect<C extends Connection>(
+  dsn: string | undefined,
+  options: ConnectOptions & { readonly connectionClass: ConnectionClass<C> },
+): Promise<C>
+export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection>
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
   const asked = connectArguments(dsn, options)
   const given: ConnectOptions = await awaitPassword(asked.options)
   const resolved = resolveOptions({
     options: given,
-    extraKeys: VALUE_OPTION_KEYS,
+    extraKeys: FACE_OPTION_KEYS,
     ...(asked.dsn === undefined ? {} : { dsn: asked.dsn }),
   })
   const values = connectionValues(given)
+  const ConnectionClass = requireConnectionClass(given.connectionClass)
   const listeners = new Listeners<unknown>()
   try {
     const session = await openSession(resolved.session, listeners)
     const context = createFlowContext(session, resolved.statementCache, null, values)
-    const connection = new Connection(new Engine(session, context, resolved.commandTimeoutMs, listeners))
+    const connection = new ConnectionClass(new Engine(session, context, resolved.commandTimeoutMs, listeners))
     listeners.connection = connection
     return connection
   } catch (error) {
     throw errorFromFailure(failureFromError(error))
   }
+}
+
+/** @throws ProgrammingError for what is no class of connections. */
+export function requireConnectionClass(given: unknown): ConnectionClass {
+  if (given === undefined || given === null || given === Connection) return Connection
+  if (typeof given === 'function' && given.prototype instanceof Connection) return given as ConnectionClass
+  throw new ProgrammingError('option connectionClass: expected a class that extends Connection')
 }

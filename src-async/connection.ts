@@ -38,6 +38,7 @@ import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-
 import { type TransactionOptions, rollback } from './flows/transaction.ts'
 import { resetQueryFor } from './pool/reset-query.ts'
 import { PreparedStatement } from './prepared-statement.ts'
+import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
 import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
@@ -84,6 +85,11 @@ export class Connection {
   /** Process id of the server's backend. */
   get backendPid(): number {
     return this.#engine.session.backendPid
+  }
+
+  /** The server's version, taken apart. */
+  getServerVersion(): ServerVersion {
+    return parseServerVersion(this.parameter('server_version') ?? '')
   }
 
   /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
@@ -264,12 +270,17 @@ export class Connection {
     }, options)
   }
 
-  /** Calls the listener for each notification on a channel, while the connection is open and not given back to a pool. */
+  /**
+   * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
+   * One added in a transaction hears from the transaction's end on, however it ends.
+   */
   async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     requireListener(listener, 'addListener')
     if (this.#listeners.add(channel, listener)) {
       try {
         await this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`))
+        // A rollback would undo it on the server and not here.
+        if (this.isInTransaction) this.#listeners.unsettled.add(channel)
       } catch (error) {
         this.#listeners.remove(channel, listener)
         throw error
@@ -308,6 +319,15 @@ export class Connection {
 
   removeQueryLogger(logger: QueryLogger): void {
     this.#listeners.loggers.delete(logger)
+  }
+
+  /**
+   * The same for a scope.
+   * @example using logging = con.queryLogger((query) => console.log(query.query, query.elapsed))
+   */
+  queryLogger(logger: QueryLogger): Disposable {
+    this.addQueryLogger(logger)
+    return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 
   /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
@@ -387,6 +407,11 @@ export class Connection {
     return (await this.#engine.query(flow, given.sql, given.values, options)).rows
   }
 }
+
+/** A class of connections of one's own: it extends `Connection` and takes what that takes. */
+export type ConnectionClass<C extends Connection = Connection> = new (
+  ...args: ConstructorParameters<typeof Connection>
+) => C
 
 /** What a connection runs on, which is nobody's business but the pool's: it puts a lease between the two. */
 export function engineOf(connection: Connection): Engine {

@@ -6,10 +6,12 @@
 import { InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
+import { runCommand } from './flows/run-script.ts'
 import { type CallOptions, NO_OPTIONS, requireTimeout } from './call-options.ts'
 import { runFlow } from './run-flow.ts'
 import { tracing } from './tracing.ts'
 import { Listeners } from './listeners.ts'
+import { quoteIdentifier } from './values/sql.ts'
 import type { Operations } from './wire/operations.ts'
 
 export class Engine {
@@ -70,8 +72,9 @@ export class Engine {
     try {
       return await (signal === undefined ? operation() : this.#abortable(operation, signal))
     } finally {
-      this.#isBusy = false
       context.deadlineMs = Infinity
+      if (this.listeners.unsettled.size > 0) await this.#listenAgain()
+      this.#isBusy = false
     }
   }
 
@@ -89,6 +92,19 @@ export class Engine {
     if (this.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
     if (!this.#isBusy) return
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
+  }
+
+  /** After the end of a transaction that a LISTEN was sent in: a rollback has undone it; after a commit this changes nothing. */
+  async #listenAgain(): Promise<void> {
+    const { unsettled } = this.listeners
+    if (this.isClosed || this.session.transactionStatus !== 'I' || this.context.scopes.length > 0) return
+    const sql = [...unsettled].map((channel) => `LISTEN ${quoteIdentifier(channel)}`).join('; ')
+    try {
+      await runFlow(runCommand(this.context, sql, false), this.session)
+      unsettled.clear()
+    } catch {
+      // The operation before it has its own outcome to tell; this is tried again after the next one.
+    }
   }
 
   async #told<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {

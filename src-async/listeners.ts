@@ -28,6 +28,8 @@ export class Listeners<C> implements SessionEvents {
   readonly #terminations = new Set<TerminationListener<C>>()
   readonly #loggers = new Set<QueryLogger>()
   #hasEnded = false
+  /** Channels whose LISTEN was sent in a transaction that is still open. */
+  readonly unsettled = new Set<string>()
   /** What listeners are handed; set once the connection is made. */
   connection: C | null = null
   /** Who hears of everything in this one's place for a while: the listeners of a pool's lease. */
@@ -48,6 +50,7 @@ export class Listeners<C> implements SessionEvents {
   remove(channel: string, listener: NotificationListener<C>): boolean {
     const listeners = this.#channels.get(channel)
     if (listeners === undefined || !listeners.delete(listener) || listeners.size > 0) return false
+    this.unsettled.delete(channel)
     return this.#channels.delete(channel)
   }
 
@@ -71,6 +74,7 @@ export class Listeners<C> implements SessionEvents {
   /** Forgets all but those who wait for the end: what a reset does. */
   clear(): void {
     this.#channels.clear()
+    this.unsettled.clear()
     this.#notices.clear()
     this.#loggers.clear()
   }

@@ -16,13 +16,7 @@ import { type Row, pick } from './values/record.ts'
 import { RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
-
-/** A parameter's or a column's type. */
-export interface TypeInfo {
-  readonly oid: number
-  /** As SQL spells it. */
-  readonly name: string
-}
+import { type TypeInfo, typeInfo } from './values/type-info.ts'
 
 /** A column of a statement's rows. */
 export interface Attribute {
@@ -53,13 +47,13 @@ export class PreparedStatement {
 
   /** The types of its parameters, in order. */
   getParameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => this.#typeInfo(oid))
+    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
   }
 
   /** Its columns; none for a statement without rows. */
   getAttributes(): Attribute[] {
     const columns = this.#statement.columns ?? []
-    return columns.map(({ name, typeOid }) => ({ name, type: this.#typeInfo(typeOid) }))
+    return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
   }
 
   /** The command tag of the last run, null before the first and after one that stopped early. */
@@ -173,10 +167,6 @@ export class PreparedStatement {
   ): { sql: string; values: readonly unknown[]; prepared: Statement } {
     if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     return { sql: this.#statement.sql, values: requireValues(values, method), prepared: this.#statement }
-  }
-
-  #typeInfo(oid: number): TypeInfo {
-    return { oid, name: this.#engine.context.registry.typeName(oid) }
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from '../src-async/values/row-options.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
+import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/blocking-session.ts'
 import { boundElements, fetchMany, requireIterable } from './batch.ts'
@@ -201,10 +202,10 @@ export class Connection extends SettableConnection implements CursorConnection {
       const flow = describeStatement(context, rewritten.text, nulls, options.prepare === false)
       const limits = this.#limits(options, 'describe')
       const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
-      const typeName = (oid: number): string => context.registry.typeName(oid)
+      const { registry } = context
       return {
-        parameters: parameterTypes.map((oid) => ({ oid, name: typeName(oid) })),
-        columns: (columns ?? []).map((column) => new Column(column, typeName(column.typeOid))),
+        parameters: parameterTypes.map((oid) => typeInfo(registry, oid)),
+        columns: (columns ?? []).map((column) => new Column(column, registry.typeName(column.typeOid))),
       }
     })
   }

@@ -10,17 +10,11 @@ import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import { rowOptions } from '../src-async/values/row-options.ts'
 import type { Statement } from '../src-async/values/statement.ts'
+import { type TypeInfo, typeInfo } from '../src-async/values/type-info.ts'
 import { fetchMany, requireIterable } from './batch.ts'
 import type { Column } from './column.ts'
 import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
 import type { ExecuteOptions } from './cursor.ts'
-
-/** A parameter's or a column's type. */
-export interface TypeInfo {
-  readonly oid: number
-  /** As SQL spells it. */
-  readonly name: string
-}
 
 /** What `Connection.describe` gives. */
 export interface StatementDescription {
@@ -52,13 +46,13 @@ export class PreparedStatement<T = Row> {
 
   /** The types of its parameters, in order. */
   get parameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => this.#typeInfo(oid))
+    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
   }
 
   /** Its columns; none for a statement without rows. */
   get columns(): { readonly name: string; readonly type: TypeInfo }[] {
     const columns = this.#statement.columns ?? []
-    return columns.map(({ name, typeOid }) => ({ name, type: this.#typeInfo(typeOid) }))
+    return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
   }
 
   get closed(): boolean {
@@ -137,10 +131,6 @@ export class PreparedStatement<T = Row> {
   #request(values: readonly unknown[]): { sql: string; values: readonly unknown[]; prepared: Statement } {
     if (this.#isClosed) throw new InterfaceError('the prepared statement is closed')
     return { sql: this.#statement.sql, values, prepared: this.#statement }
-  }
-
-  #typeInfo(oid: number): TypeInfo {
-    return { oid, name: this.#engine.context.registry.typeName(oid) }
   }
 }
 

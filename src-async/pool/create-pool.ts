@@ -1,4 +1,5 @@
 /** Opens a pool: checks what it is asked for, then opens the first connections. */
+import type { Connection, ConnectionClass } from '../connection.ts'
 import { Pool } from './pool.ts'
 import { type PoolOptions, readConnectArguments, readPoolOptions } from './pool-options.ts'
 
@@ -13,6 +14,11 @@ import { type PoolOptions, readConnectArguments, readPoolOptions } from './pool-
  *   const items = await pool.fetch('select * from item where price < $1', [10])
  *   await pool.withConnection((con) => con.transaction(async () => { … }))
  */
+export async function createPool<C extends Connection>(
+  dsn: string | undefined,
+  options: PoolOptions & { readonly connectionClass: ConnectionClass<C> },
+): Promise<Pool<C>>
+export async function createPool(dsn?: string | PoolOptions, options?: PoolOptions): Promise<Pool>
 export async function createPool(dsn?: string | PoolOptions, options?: PoolOptions): Promise<Pool> {
   const given = (typeof dsn === 'string' ? options : (dsn ?? options)) ?? {}
   const connect = readConnectArguments(dsn, options, given.connect !== undefined)

@@ -103,6 +103,10 @@ export class Keeper {
     await Promise.all(this.#idle.splice(0).map((slot) => this.retire(slot)))
   }
 
+  forgetSchema(): void {
+    for (const slot of this.#slots) slot.forgetSchema()
+  }
+
   /** A connection that can be had now; null when one would have to be waited for. */
   take(): Slot | null {
     if (this.#queue.size > 0) return null

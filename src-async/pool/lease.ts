@@ -4,7 +4,7 @@
  * all end here. It also knows what the pool must know of a lease: what still runs, how much was run.
  */
 import { InterfaceError } from '../errors/tree.ts'
-import { Connection, engineOf } from '../connection.ts'
+import { type Connection, type ConnectionClass, engineOf } from '../connection.ts'
 import { Engine } from '../engine.ts'
 import type { FlowContext } from '../flows/flow-context.ts'
 import type { Listeners } from '../listeners.ts'
@@ -205,20 +205,6 @@ export class LeasedSession implements Operations {
   }
 }
 
-/** The holder's connection: leaving an `await using` scope gives it back. */
-class LeasedConnection extends Connection {
-  readonly #giveBack: (connection: Connection) => Promise<void>
-
-  constructor(engine: Engine, giveBack: (connection: Connection) => Promise<void>) {
-    super(engine)
-    this.#giveBack = giveBack
-  }
-
-  override [Symbol.asyncDispose](): Promise<void> {
-    return this.#giveBack(this)
-  }
-}
-
 /** What a lease is made with. */
 export interface LeaseTerms {
   /** The pool's own connection, which the holder does not see. */
@@ -255,8 +241,13 @@ export class Lease {
     }
     this.#listeners = listeners
     this.#deputy = listeners.lend(null)
-    this.connection = new LeasedConnection(new Engine(this.session, own, commandTimeoutMs, this.#deputy), giveBack)
-    this.#deputy.connection = this.connection
+    const leased = new (connection.constructor as ConnectionClass)(
+      new Engine(this.session, own, commandTimeoutMs, this.#deputy),
+    )
+    // Leaving an `await using` scope gives it back.
+    Object.defineProperty(leased, Symbol.asyncDispose, { value: () => giveBack(leased) })
+    this.connection = leased
+    this.#deputy.connection = leased
     this.place = place
   }
 

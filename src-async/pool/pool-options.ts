@@ -2,12 +2,12 @@
  * What `createPool` takes, checked: the pool's own options here, those of each connection by `options/`. A pool's
  * numbers have defaults that adapt to each other, so that no one option contradicts a default.
  */
-import type { ConnectOptions } from '../connect.ts'
+import { FACE_OPTION_KEYS, type ConnectOptions, requireConnectionClass } from '../connect.ts'
 import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { checkOptions } from '../options/connect-options.ts'
 import { resolveOptions } from '../options/options.ts'
-import { connectionValues, VALUE_OPTION_KEYS } from '../values/value-options.ts'
+import { connectionValues } from '../values/value-options.ts'
 
 /** What the pool was doing by itself when something failed. */
 export type PoolActivity = 'connect' | 'health check' | 'reset'
@@ -167,7 +167,8 @@ export function readConnectArguments(
   hasConnectHook: boolean,
 ): ConnectArguments {
   const given = (typeof dsn === 'string' ? more : (dsn ?? more)) ?? {}
-  checkOptions(given, [...POOL_KEYS, ...VALUE_OPTION_KEYS])
+  checkOptions(given, [...POOL_KEYS, ...FACE_OPTION_KEYS])
+  requireConnectionClass(given.connectionClass)
   connectionValues(given)
   const entries = Object.entries(given).filter(([name]) => !POOL_KEYS.includes(name))
   const options = Object.fromEntries(entries) as ConnectOptions
@@ -181,7 +182,7 @@ function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
   const known = typeof password === 'function' ? { ...rest, password: '' } : options
   const { session } = resolveOptions({
     options: known,
-    extraKeys: VALUE_OPTION_KEYS,
+    extraKeys: FACE_OPTION_KEYS,
     ...(dsn === undefined ? {} : { dsn }),
   })
   return session.hosts.some(({ kind }) => kind === 'pglite')

@@ -53,7 +53,8 @@ type Phase = 'open' | 'closing' | 'closed'
 
 const DEFAULT_CLOSE_LIMIT_MS = 10_000
 
-export class Pool {
+/** `C` is the class of its connections, `connectionClass`. */
+export class Pool<C extends Connection = Connection> {
   readonly #settings: PoolSettings
   readonly #keeper: Keeper
   readonly #upkeep: Upkeep
@@ -77,7 +78,7 @@ export class Pool {
    * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
    *   what kept a connection from being opened; InterfaceError when the pool is closed.
    */
-  async acquire(options: AcquireOptions = {}): Promise<Connection> {
+  async acquire(options: AcquireOptions = {}): Promise<C> {
     return this.#acquire(options, this.acquire)
   }
 
@@ -115,7 +116,7 @@ export class Pool {
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
    */
-  async withConnection<T>(fn: (connection: Connection) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
+  async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
@@ -269,6 +270,11 @@ export class Pool {
     await this.#keeper.expire()
   }
 
+  /** Has all connections forget statements and types they know: after a change of the schema they could not notice. */
+  reloadSchemaState(): void {
+    this.#keeper.forgetSchema()
+  }
+
   /**
    * Closes the pool: who waits is refused at once, who has a connection may finish.
    * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
@@ -310,7 +316,7 @@ export class Pool {
     this.#upkeep.start()
   }
 
-  async #acquire(options: AcquireOptions, caller: (...args: never[]) => unknown): Promise<Connection> {
+  async #acquire(options: AcquireOptions, caller: (...args: never[]) => unknown): Promise<C> {
     this.#requireOpen()
     const { signal } = options
     const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs)
@@ -332,7 +338,7 @@ export class Pool {
       const limit = { limitMs: Math.max(1, deadlineMs - performance.now()), late, signal }
       await this.#setUp(slot, lease, withLimit(callHook(hooks.setup, lease.connection), limit))
     }
-    return lease.connection
+    return lease.connection as C
   }
 
   async #setUp(slot: Slot, lease: Lease, work: Promise<void>): Promise<void> {

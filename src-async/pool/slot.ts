@@ -10,7 +10,6 @@ import { runCommand } from '../flows/run-script.ts'
 import type { Operations } from '../wire/operations.ts'
 import { Lease } from './lease.ts'
 import type { ConnectArguments, PoolHooks } from './pool-options.ts'
-import { resetQueryFor } from './reset-query.ts'
 import { withLimit } from './time-limit.ts'
 
 export type SlotPhase = 'connecting' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing'
@@ -61,6 +60,11 @@ export class Slot {
         `createPool: expected the connect hook to give a Connection of syncpg/async, found ${typeof opened}`,
       )
     }
+    const { connectionClass } = options
+    if (connectionClass && !(opened instanceof connectionClass)) {
+      await (opened as Connection).close()
+      throw new InterfaceError('createPool: the connect hook gave a connection that is not of the connectionClass')
+    }
     const engine = engineOf(opened)
     if (pooled.has(engine.session)) {
       throw new InterfaceError('createPool: the connect hook gave a connection that is in a pool already')
@@ -81,6 +85,11 @@ export class Slot {
       await this.close(0)
       throw error
     }
+  }
+
+  /** Has it forget what it knows of the schema. */
+  forgetSchema(): void {
+    this.#connection?.reloadSchemaState()
   }
 
   /** Lends the connection to a caller of `acquire`. */
@@ -113,7 +122,7 @@ export class Slot {
       return
     }
     if (session.statements === 0) return
-    const query = resetQueryFor(own.parameters)
+    const query = this.#opened.getResetQuery()
     // One message, so one trip.
     const sql = isInTransaction && query !== '' ? `ROLLBACK; ${query}` : isInTransaction ? 'ROLLBACK' : query
     if (sql !== '') await this.#run(sql)

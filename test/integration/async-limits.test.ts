@@ -149,6 +149,16 @@ describe('listeners', () => {
       .toBe('now')
   })
 
+  test.each(['commit', 'rollback'])('added in a transaction hear from its %s on', async (end) => {
+    const heard: string[] = []
+    await con.execute('begin')
+    await con.addListener('settled', (_connection, { payload }) => void heard.push(payload))
+    await con.execute("notify settled, 'in the transaction'")
+    await con.execute(end)
+    await con.execute("notify settled, 'after it'")
+    expect(heard).toEqual(end === 'commit' ? ['in the transaction', 'after it'] : ['after it'])
+  })
+
   test('hear notices in order with the results', async () => {
     const order: string[] = []
     con.addLogListener((_, notice) => order.push(notice.message))
