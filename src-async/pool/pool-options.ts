@@ -177,9 +177,13 @@ export function readConnectArguments(
 }
 
 function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
-  // A password that has to be asked for is asked for when it is needed.
-  const { password, ...rest } = options
-  const known = typeof password === 'function' ? { ...rest, password: '' } : options
+  // A password or token that has to be asked for is asked for when it is needed.
+  const { password, oauthToken } = options
+  const known = {
+    ...options,
+    ...(typeof password === 'function' ? { password: '' } : {}),
+    ...(typeof oauthToken === 'function' ? { oauthToken: '' } : {}),
+  }
   const { session } = resolveOptions({
     options: known,
     extraKeys: FACE_OPTION_KEYS,

@@ -182,10 +182,44 @@ describe('OAUTHBEARER', () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     harness.conversation.takeOutgoing()
-    harness.hear(message('R', 11, '{"status":"invalid_token"}'))
+    const reasons = { status: 'invalid_token', 'openid-configuration': 'https://issuer.invalid/x', scope: 'openid' }
+    harness.hear(message('R', 11, JSON.stringify(reasons)))
     expect(harness.conversation.takeOutgoing().subarray(5).toString('latin1')).toBe('\u0001')
     harness.hear(error('28000', 'OAuth bearer authentication failed', 'FATAL'))
-    expect(outcome.error).toMatchObject({ sqlstate: '28000' })
+    expect(outcome.error).toMatchObject({
+      sqlstate: '28000',
+      hint: 'the server says "invalid_token" of the token; it trusts the issuer of "https://issuer.invalid/x"; it wants the scope "openid"',
+    })
+  })
+
+  test.each([
+    ['are no JSON', 'invalid_token'],
+    ['are no object', '[]'],
+    ['say nothing', '{"status":1}'],
+    ['give the token back', '{"status":"abc.def-1 is invalid"}'],
+    ['are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ])('reasons that %s are not shown', (_, reasons) => {
+    const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
+    harness.hear(oauth)
+    harness.hear(message('R', 11, reasons))
+    harness.hear(error('28000', 'no', 'FATAL'))
+    expect((outcome.error as Error).message).toBe('no')
+  })
+
+  test('reasons of any length are cut', () => {
+    const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
+    harness.hear(oauth)
+    harness.hear(message('R', 11, JSON.stringify({ status: 'x'.repeat(10_000) })))
+    harness.hear(error('28000', 'no', 'FATAL'))
+    expect((outcome.error as Error).message.length).toBeLessThan(300)
+  })
+
+  test('a server that lets us in after it has refused the token is not believed', () => {
+    const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
+    harness.hear(oauth)
+    harness.hear(message('R', 11, '{"status":"invalid_token"}'))
+    expect(harness.hear(welcome)).toBeInstanceOf(ProtocolError)
+    expect((outcome.error as Error).message).toMatch(/a refused token/)
   })
 
   test.each([

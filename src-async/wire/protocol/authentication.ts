@@ -1,7 +1,7 @@
 /**
  * From the first authentication request to AuthenticationOk: clear password, MD5, SCRAM-SHA-256 with and without channel
- * binding, OAUTHBEARER, and GSSAPI, whose tokens are `gss.ts`. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
- * Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow"; RFC 7628.
+ * binding; what is about tokens is in `oauth.ts` and `gss.ts`. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
+ * Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow".
  */
 import { createHash } from 'node:crypto'
 import { DbError, NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
@@ -11,6 +11,7 @@ import { serverEndPoint } from './channel-binding.ts'
 import { elsewhere, unexpected, type Exchange, type Link } from './exchange.ts'
 import { writePassword, writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
 import { authenticateByGss, AUTH_GSS_CONTINUE, type GssOptions, type OpenGss } from './gss.ts'
+import { OAUTHBEARER, acknowledgeRefusal, sendToken } from './oauth.ts'
 import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, type Binding, type ScramChallenge } from './scram.ts'
 import { AUTHENTICATION } from './tags.ts'
 
@@ -56,9 +57,6 @@ const AUTH_SSPI = 9
 const AUTH_SASL = 10
 const AUTH_SASL_CONTINUE = 11
 const AUTH_SASL_FINAL = 12
-const OAUTHBEARER = 'OAUTHBEARER'
-/** The only answer a client has to the server's reasons, RFC 7628, section 3.2.3. */
-const OAUTH_ACKNOWLEDGED = '\u0001'
 
 /** Neither has been asked for by a server since PostgreSQL 9.3. */
 const UNSUPPORTED: Readonly<Record<number, string>> = { 2: 'Kerberos V5', 6: 'SCM credentials' }
@@ -100,9 +98,8 @@ export function* authenticate(
         yield* authenticateByTicket(link, credentials, channel, policy, 'sspi', services.openGss)
         break
       case AUTH_SASL_CONTINUE:
-        // A token's refusal. The reasons are for clients that discover issuers; an ErrorResponse for people follows.
         if (!isTokenSent) throw new ProtocolError('authentication: the server continues what has not begun')
-        writeSaslResponse(link.out, OAUTH_ACKNOWLEDGED)
+        yield* acknowledgeRefusal(link, credentials.oauthToken ?? '')
         break
       case AUTH_GSS_CONTINUE:
         throw new ProtocolError('authentication: the server continues what has not begun')
@@ -153,7 +150,7 @@ function* authenticateBySasl(
     )
   }
   policy.request('oauth')
-  sendToken(link, credentials, channel)
+  sendToken(link, credentials.user, credentials.oauthToken ?? null, channel.isPrivate)
   policy.completed(false)
   return true
 }
@@ -224,25 +221,6 @@ function* authenticateByTicket(
   const request = { ...(credentials.gss ?? DEFAULT_GSS), host }
   yield* authenticateByGss(link, open(request), request)
   policy.completed(false)
-}
-
-function sendToken(link: Link, credentials: Credentials, channel: Channel): void {
-  const token = credentials.oauthToken ?? null
-  if (token === null || token === '') {
-    throw new AuthRefusedError(`the server asks user "${credentials.user}" for an OAuth token, and none was given`, {
-      hint: 'pass the oauthToken option, a bearer token or a function that gets one',
-    })
-  }
-  // RFC 6750, section 2.1. Anything else could forge further fields of the message.
-  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
-    throw new AuthRefusedError('option oauthToken: this is no bearer token: it holds characters that none may have')
-  }
-  if (!channel.isPrivate) {
-    throw new AuthRefusedError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
-      hint: 'set sslmode to require or stronger',
-    })
-  }
-  writeSaslInitialResponse(link.out, OAUTHBEARER, `n,,\u0001auth=Bearer ${token}\u0001\u0001`)
 }
 
 function* expectAuthentication(link: Link, wanted: number): Exchange<void> {

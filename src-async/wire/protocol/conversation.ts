@@ -5,6 +5,7 @@
  */
 import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
 import { OperationalError, ProtocolError, type DbError } from '../../errors/tree.ts'
+import { withHint } from '../../errors/hints.ts'
 import { errorFromServer } from '../../errors/server-error.ts'
 import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
 import type { RowSink } from '../row-sink.ts'
@@ -298,7 +299,7 @@ export class Conversation implements FrameHandler {
   }
 
   #noteServerError(fields: ServerMessageFields): void {
-    const error = errorFromServer(fields)
+    const error = withHint(errorFromServer(fields), this.#link.refusalHint)
     const isFinal = !this.#wasReady || fields.severity === 'FATAL' || fields.severity === 'PANIC'
     if (isFinal) {
       this.breakOff(error)

@@ -40,6 +40,8 @@ export class Link {
   needsCopyGuard = false
   /** Resumes the exchange that waits for something else than a message. Set by the session. */
   wake: () => void = () => {}
+  /** What an exchange of the start knows of the refusal that will come; added to the server's error. */
+  refusalHint: string | null = null
   /** True when requests of later exchanges are already on their way. */
   isFollowed = false
 

@@ -1,0 +1,63 @@
+/**
+ * Bearer tokens: OAUTHBEARER. A token is a secret: it goes out once, over a private channel, and never stands
+ * in an error. Source of truth: RFC 7628; PostgreSQL manual, "OAuth Authorization/Authentication".
+ */
+import { AuthRefusedError } from './auth-policy.ts'
+import { unexpected, type Exchange, type Link } from './exchange.ts'
+import { writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
+
+export const OAUTHBEARER = 'OAUTHBEARER'
+
+/** The only answer a client has to the server's reasons, RFC 7628, section 3.2.3. */
+const ACKNOWLEDGED = '\u0001'
+/** Longest part of the reasons that is shown. */
+const MOST_SHOWN = 200
+
+/** @throws AuthRefusedError when there is no token, it is none, or others could read it. */
+export function sendToken(link: Link, user: string, token: string | null, isPrivate: boolean): void {
+  if (token === null || token === '') {
+    throw new AuthRefusedError(`the server asks user "${user}" for an OAuth token, and none was given`, {
+      hint: 'pass the oauthToken option, a bearer token or a function that gets one',
+    })
+  }
+  // RFC 6750, section 2.1. Anything else could forge further fields of the message.
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
+    throw new AuthRefusedError('option oauthToken: this is no bearer token: it holds characters that none may have')
+  }
+  if (!isPrivate) {
+    throw new AuthRefusedError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
+      hint: 'set sslmode to require or stronger',
+    })
+  }
+  writeSaslInitialResponse(link.out, OAUTHBEARER, `n,,\u0001auth=Bearer ${token}\u0001\u0001`)
+}
+
+/** The server has refused the token with reasons; an ErrorResponse follows, to which they are the hint. */
+export function* acknowledgeRefusal(link: Link, token: string): Exchange<void> {
+  link.refusalHint = hintOf(link.body.utf8(link.body.remaining), token)
+  writeSaslResponse(link.out, ACKNOWLEDGED)
+  yield
+  // An error would not have resumed this.
+  throw unexpected(link, 'a refused token')
+}
+
+/** What token is wanted, in words; null when the reasons make no sense, or are the token itself. */
+function hintOf(json: string, token: string): string | null {
+  let reasons: unknown
+  try {
+    reasons = JSON.parse(json)
+  } catch {
+    return null
+  }
+  if (typeof reasons !== 'object' || reasons === null || (token !== '' && json.includes(token))) return null
+  const { status, scope, ...others } = reasons as Readonly<Record<string, unknown>>
+  const said = typeof status === 'string' ? [`the server says ${shown(status)} of the token`] : []
+  const issuer = others['openid-configuration']
+  if (typeof issuer === 'string') said.push(`it trusts the issuer of ${shown(issuer)}`)
+  if (typeof scope === 'string') said.push(`it wants the scope ${shown(scope)}`)
+  return said.length === 0 ? null : said.join('; ')
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN)}…` : text)
+}
