@@ -65,8 +65,10 @@ import { type WorkerHost, callAttention, workerHost } from './spawn.ts'
 
 /** A sleep's longest slice: the worker's life is looked at after each. */
 const SLICE_MS = 250
-/** For so long a sleep is not armed against Ctrl-C: arming it costs as much as a short statement. */
-const UNARMED_MS = 100
+/** A silence of so long is not armed against Ctrl-C: arming it costs as much as a short statement. */
+const UNARMED_MS = 10
+/** After so long every sleep is armed, the short ones between the pieces of a long answer too. */
+const ARMED_AFTER_MS = 100
 /** How long a torn or interrupted call may take to be cancelled and drained before the session is given up. */
 const SETTLE_MS = 5000
 /** Added to the worker's own time limit for connecting, which normally strikes first. */
@@ -359,8 +361,9 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     let deadlineMs = startedMs + timeoutMs
     let isWatching = false
     let isInterrupted = false
+    let woken: Woken = 'ok'
     for (;;) {
-      const woken = this.#doze(performance.now() - startedMs > UNARMED_MS)
+      woken = this.#doze(woken === 'timed-out' || performance.now() - startedMs > ARMED_AFTER_MS)
       if (this.#outcome !== null) return isInterrupted ? 'interrupted' : 'done'
       if (woken === 'interrupted') {
         // The second keypress, or one while there is nothing to cancel, ends the session.
@@ -404,7 +407,8 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   #settle(): void {
     if (this.#dueId === 0) return
     this.#sink = DROPPED
-    if (this.#outcome === null) {
+    const wasSent = Atomics.load(this.#block.words, WORD.requestId) === this.#dueId
+    if (wasSent && this.#outcome === null) {
       this.#requestCancel()
       if (this.#sleep(SETTLE_MS) !== 'done') {
         this.#isClosed = true

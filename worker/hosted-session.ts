@@ -2,6 +2,7 @@
 import type { ByteReader } from '../src-async/bytes/byte-reader.ts'
 import { ByteWriter } from '../src-async/bytes/byte-writer.ts'
 import { failureFromError } from '../src-async/errors/failure.ts'
+import { QueryCanceledError } from '../src-async/errors/sqlstates.ts'
 import { InterfaceError } from '../src-async/errors/tree.ts'
 import { openSession } from '../src-async/wire/open-session.ts'
 import type { ExecuteReply, OperationName, ReplyOf, SessionEvents } from '../src-async/wire/operations.ts'
@@ -98,6 +99,8 @@ export class HostedSession {
     reader.reset(area, 0, Atomics.load(words, WORD.requestBytes))
     this.#sink.requestId = id
     try {
+      // The call was torn off while it rang, and settled before the bell was heard.
+      if (id === this.#cancelledId) throw new QueryCanceledError('cancelled before it was sent to the server')
       const name = readRequestName(reader)
       if (name === 'open') this.#open(id, reader)
       else this.#operate(id, name, reader)

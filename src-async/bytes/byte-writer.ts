@@ -121,10 +121,7 @@ export class ByteWriter {
 
   clear(): void {
     this.length = 0
-    if (this.#bytes.length > KEEP_BYTES) {
-      this.#bytes = Buffer.allocUnsafeSlow(this.#initialBytes)
-      this.#view = viewOf(this.#bytes)
-    }
+    if (this.#bytes.length > KEEP_BYTES) this.#replace(Buffer.allocUnsafeSlow(this.#initialBytes))
   }
 
   #advance(length: number): number {
@@ -139,8 +136,17 @@ export class ByteWriter {
     if (needed <= this.#bytes.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
     this.#bytes.copy(grown, 0, 0, this.length)
-    this.#bytes = grown
-    this.#view = viewOf(grown)
+    this.#replace(grown)
+  }
+
+  /**
+   * Ctrl-C in a REPL can tear a call off between any two calls of functions. Buffer and view are of one memory at each of
+   * them, or the next statement would write its values here and send others.
+   */
+  #replace(bytes: Buffer): void {
+    const view = viewOf(bytes)
+    this.#bytes = bytes
+    this.#view = view
   }
 }
 

@@ -142,9 +142,8 @@ export class RingReader {
   readonly #mask: number
   readonly #onRoom: () => void
   #position = 0
-  /** A message that came in pieces, being put together. */
+  /** A message that came in pieces, being put together; what is missing of it says where the next piece goes. */
   #assembly: Buffer | null = null
-  #assembled = 0
 
   /** `onRoom` is called when the writer waits for room and some has been made. */
   constructor(block: SessionBlock, onRoom: () => void) {
@@ -177,23 +176,28 @@ export class RingReader {
       try {
         handler.record(kind, id, this.#ring, start, start + piece)
       } finally {
-        this.#release(after)
+        this.#release(after, null)
       }
       return
     }
     const assembly = (this.#assembly ??= Buffer.allocUnsafeSlow(rest))
-    assembly.set(this.#ring.subarray(start, start + piece), this.#assembled)
-    this.#assembled += piece
-    this.#release(after)
-    if (piece < rest) return
-    this.#assembly = null
-    this.#assembled = 0
-    handler.record(kind, id, assembly, 0, assembly.length)
+    assembly.set(this.#ring.subarray(start, start + piece), assembly.length - rest)
+    if (piece < rest) return this.#release(after, assembly)
+    try {
+      handler.record(kind, id, assembly, 0, assembly.length)
+    } finally {
+      this.#release(after, null)
+    }
   }
 
-  #release(position: number): void {
+  /**
+   * Has done with a record. A call can be torn off between any two calls of functions, by Ctrl-C in a REPL: until both
+   * fields are set here the record is as if it had not been looked at, and is taken again.
+   */
+  #release(position: number, assembly: Buffer | null): void {
     const words = this.#words
     this.#position = position
+    this.#assembly = assembly
     Atomics.store(words, WORD.ringRead, position)
     if (Atomics.exchange(words, WORD.roomWanted, 0) === 0) return
     Atomics.notify(words, WORD.ringRead)

@@ -1,0 +1,69 @@
+/**
+ * Calls torn off at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with no
+ * `finally` run. Whatever was torn off, the next call has its own answer and the session is the same one.
+ */
+import { expect, test } from 'vitest'
+
+import { runScript } from '../support/run-script.ts'
+import { sharedServer } from '../support/shared-server.ts'
+
+const ROUNDS = 4
+
+/** Each would go on for ever, or much longer than it is let. */
+const CALLS = [
+  "for (;;) con.fetchval('select %s::int', [-7])",
+  "for (;;) con.fetchval('select -8 from pg_sleep(0.002)')",
+  "con.fetchval('select -9 from pg_sleep(30)')",
+  "for (;;) con.fetchval('select %s::text', ['y'.repeat(1_000_000)])",
+  "for (;;) con.fetchval('select %s::jsonb', [{ a: 'z'.repeat(20_000) }])",
+  "for (;;) con.fetch('select i, repeat(chr(97), 100) from generate_series(1, 3000) i')",
+  "for (;;) con.execute('select 1; select 2; select 3')",
+  'for (let i = 0;; i++) con.fetchval(`select %s::int + ${i + Math.random()}`, [1])',
+  "for (;;) con.executemany('insert into t values (%s)', Array.from({ length: 50 }, (_, i) => [String(i)]))",
+  'con.transaction(() => { for (;;) con.fetchval("select 5") })',
+  "con.transaction(() => { for (;;) for (const [i] of con.cursor().stream('select generate_series(1, 500)')) i })",
+  "con.copyRecordsToTable('t', { schema: 'pg_temp', records: (function* () { for (;;) yield ['x'] })() })",
+  "for (;;) con.copyFromQuery('select generate_series(1, 5000)', null, { output() {} })",
+  "for (;;) con.execute(`do $$ begin for i in 1..9 loop raise notice '%', i; end loop; end $$`)",
+  "for (;;) con.prepare('select $1::int').fetchval([1])",
+]
+
+const SCRIPT = `
+import { Script } from 'node:vm'
+import * as db from 'syncpg'
+const { calls, rounds, dsn, ringBytes } = JSON.parse(process.argv.at(-1))
+const con = globalThis.con = db.connect(dsn, { autocommit: true, ringBytes })
+con.execute('create temporary table t (a text)')
+const pid = con.fetchval('select pg_backend_pid()')
+const scripts = calls.map((call) => new Script(call))
+let tornCount = 0
+for (let round = 0; round < rounds; round++) {
+  for (const [index, script] of scripts.entries()) {
+    try {
+      script.runInThisContext({ timeout: 1 + Math.floor(Math.random() * 14) })
+      console.log('ended by itself:', calls[index])
+    } catch (error) {
+      if (error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') tornCount += 1
+      else console.log(calls[index], 'failed:', error)
+    }
+    // The prompt comes back: a turn of the event loop.
+    await new Promise(setImmediate)
+    if (con.info.status !== 'idle') con.rollback()
+    const asked = round * 1000 + index
+    const answer = con.fetchrow('select %s::int, pg_backend_pid()', [asked]).toArray()
+    if (answer[0] !== asked || answer[1] !== pid) console.log('after', calls[index], 'expected', asked, pid, 'got', answer)
+  }
+}
+console.log(tornCount)
+con.close()
+`
+
+test.each([4096, 1 << 20])(
+  'calls torn off at any moment, with a ring of %i bytes',
+  async (ringBytes) => {
+    const given = { calls: CALLS, rounds: ROUNDS, dsn: sharedServer().dsn({ transport: 'unix' }), ringBytes }
+    const run = await runScript(SCRIPT, { args: [JSON.stringify(given)], timeoutMs: 60_000 })
+    expect(run).toMatchObject({ stdout: `${ROUNDS * CALLS.length}\n`, stderr: '', status: 0 })
+  },
+  70_000,
+)
