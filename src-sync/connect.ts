@@ -28,6 +28,9 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {
   readonly interrupt?: 'cancel' | 'none'
 }
 
+/** A script that is killed while it is blocked cannot cancel what it waits for. */
+const CONNECTION_CHECK_MS = 5000
+
 const EXTRA_KEYS = [
   'autocommit',
   'paramstyle',
@@ -56,6 +59,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     const resolved = resolveOptions({
       options: given,
       extraKeys: EXTRA_KEYS,
+      connectionCheckMs: CONNECTION_CHECK_MS,
       ...(asked.dsn === undefined ? {} : { dsn: asked.dsn }),
     })
     const values = connectionValues(given)

@@ -37,6 +37,11 @@ export interface ConnectOptions {
   readonly timeout?: number | null
   /** Milliseconds for each statement; null or 0 for no limit, which is the default. */
   readonly commandTimeout?: number | null
+  /**
+   * Milliseconds after which a server that runs a statement for a program that is gone notices, and ends it; 0 or null leaves
+   * the server as it is. PostgreSQL 14 and later. Default 5,000 for blocking connections, 0 for others.
+   */
+  readonly clientConnectionCheckInterval?: number | null
   /** Most prepared statements kept for reuse. 0 prepares none, as poolers may need. Default 100. */
   readonly statementCacheSize?: number
   /** Milliseconds a prepared statement is kept; 0 for no limit. Default 300,000. */
@@ -104,6 +109,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions, readonly [Check, keyword?: 
   serviceFile: [text, 'servicefile'],
   timeout: [milliseconds],
   commandTimeout: [milliseconds],
+  clientConnectionCheckInterval: [milliseconds],
   statementCacheSize: [count],
   maxCachedStatementLifetime: [milliseconds],
   maxCacheableStatementSize: [count],
@@ -145,7 +151,7 @@ const OTHER_NAMES: Readonly<Record<string, keyof ConnectOptions>> = {
 }
 
 /** Null means the default; where it means "no limit" it is kept. */
-const NULL_IS_A_VALUE: readonly string[] = ['timeout', 'commandTimeout']
+const NULL_IS_A_VALUE: readonly string[] = ['timeout', 'commandTimeout', 'clientConnectionCheckInterval']
 
 /**
  * The options that are set, checked one by one.

@@ -31,6 +31,8 @@ export interface ResolveInput {
   readonly options?: ConnectOptions
   /** Further option keys that a face knows and reads itself. */
   readonly extraKeys?: readonly string[]
+  /** What the face has for `clientConnectionCheckInterval` when nothing is said. */
+  readonly connectionCheckMs?: number
 }
 
 /** Everything resolved. Plain data but for a hook that hides secrets when it is printed. */
@@ -62,7 +64,7 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
   const dsn = dsnText === undefined ? null : parseDsn(dsnText)
   const session =
     dsn?.pgliteDirectory === undefined
-      ? serverSession(options, dsn, environment)
+      ? serverSession(withCheck(options, input.connectionCheckMs ?? 0), dsn, environment)
       : pgliteSession(options, dsn, environment)
   return {
     session: hideSecrets(session),
@@ -93,6 +95,10 @@ export async function awaitPassword(options: ConnectOptions): Promise<ConnectOpt
     settled.oauthToken = () => given
   }
   return { ...options, ...settled }
+}
+
+function withCheck(options: ConnectOptions, connectionCheckMs: number): ConnectOptions {
+  return { clientConnectionCheckInterval: connectionCheckMs, ...options }
 }
 
 function dsnOf(argument: string | undefined, option: string | undefined): string | undefined {
@@ -149,6 +155,7 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
     keepAliveMs: resolveKeepAlive(lookup),
     ...resolveAuth(lookup),
     oauthToken: resolveToken(options.oauthToken),
+    connectionCheckMs: options.clientConnectionCheckInterval ?? 0,
   }
   return checkZeroBytes(session)
 }

@@ -85,6 +85,8 @@ export interface SessionOptions {
     readonly serviceName: string
     readonly isDelegated: boolean
   }
+  /** How often the server looks, while a statement runs, whether we are still there; 0, or missing, leaves it alone. */
+  readonly connectionCheckMs?: number
   /** Whether the hosts, and the addresses of each, are tried in random order. */
   readonly isLoadBalanced?: boolean
 }

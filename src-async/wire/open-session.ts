@@ -11,6 +11,7 @@ import { DbError, OperationalError } from '../errors/tree.ts'
 import { shuffled } from '../options/hosts.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from '../options/session-options.ts'
 import { addressName, reasonOf, unreachable } from './connect-errors.ts'
+import { watchConnection } from './connection-check.ts'
 import { Deadline } from './deadline.ts'
 import type { SessionEvents } from './operations.ts'
 import { AuthRefusedError } from './protocol/auth-policy.ts'
@@ -145,6 +146,7 @@ async function attempt(
       const session = new Session(transport, route, events)
       await session.startUp(options, channelOf(transport))
       await requireWanted(session, target, errand.wanted)
+      watchConnection(session, options.connectionCheckMs ?? 0)
       return session
     })
   } catch (error) {

@@ -51,10 +51,12 @@ import { writeTerminate } from './protocol/frontend.ts'
 import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
-import type { RowSink } from './row-sink.ts'
+import type { ResultSink, RowSink } from './row-sink.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
+const ignore = (): void => {}
+const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
 export class Session implements Operations, TransportEvents {
   readonly #transport: Transport
@@ -66,6 +68,7 @@ export class Session implements Operations, TransportEvents {
   readonly #copyOut: CopyOutState
   readonly #canceller: Canceller
   readonly #news = new News()
+  #firstQuery: string | null = null
   #isPaused = false
   #closing: Promise<Nothing> | null = null
   #whenClosed: (() => void) | null = null
@@ -143,6 +146,11 @@ export class Session implements Operations, TransportEvents {
       this.#flush()
     })
     this.#lifecycle.move('ready')
+  }
+
+  /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */
+  queryFirst(sql: string): void {
+    this.#firstQuery = sql
   }
 
   describe(request: DescribeRequest): Promise<DescribeReply> {
@@ -308,12 +316,19 @@ export class Session implements Operations, TransportEvents {
     onStart: ((started: object) => void) | null = null,
   ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
       const started = this.#conversation.start(exchange, holds, resolve, reject, firstRows)
       onStart?.(started)
       if (this.#lifecycle.phase === 'ready' && !this.#conversation.isIdle) this.#lifecycle.move('busy')
       this.#flush()
     })
+  }
+
+  #sendFirst(sql: string): void {
+    this.#firstQuery = null
+    const request = { begin: null, closing: [], timeoutMs: 0, sql, results: IGNORED }
+    this.#conversation.start(simpleQuery(this.#conversation.link, request), false, ignore, ignore)
   }
 
   readonly #expireCopyIn = (): void => {
