@@ -248,7 +248,7 @@ describe('settings of a connection', () => {
   test('a prepared statement is run as often as wanted, and closed', () => {
     using statement = con.prepare('select $1::int + $2::int8 as sum')
     expect(statement.parameters.map(({ name }) => name)).toEqual(['int4', 'int8'])
-    expect(statement.columns).toEqual([{ name: 'sum', type: { oid: 20, name: 'int8' } }])
+    expect(statement.columns).toEqual([{ name: 'sum', type: { oid: 20, name: 'int8', kind: 'scalar' } }])
     expect([statement.fetchval([1, 2]), statement.fetchrow([3, 4])?.['sum'], statement.fetch([5, 6]).length]).toEqual([
       3n,
       7n,

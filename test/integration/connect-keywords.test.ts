@@ -1,13 +1,14 @@
 /** What keywords and variables of libpq do to a real connection, where a look at the resolved options would not tell. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import * as db from 'syncpg'
 import { connect, createPool, type Connection } from 'syncpg/async'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthority, createLeaf } from '../support/certificates.ts'
+import { startServer } from '../support/postgres-server.ts'
 import { sharedServer } from '../support/shared-server.ts'
 import { failureOf } from './wire-support.ts'
 
@@ -138,6 +139,20 @@ test('hostaddr is connected to, and the host is only what the certificate must n
   const strange = { ...options, host: 'nonesuch.invalid' }
   const error = await failureOf(connect({ ...strange, sslmode: 'verify-full', sslrootcert: rootCertificate }))
   expect(error.message).toMatch(/"nonesuch.invalid" \(127.0.0.1\)/)
+})
+
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'))
+
+test.skipIf(!hasIpv6)('an IPv6 address is connected to, in brackets or not, and verified', async () => {
+  const other = await startServer({ tls: true, settings: { listen_addresses: '127.0.0.1,::1' } })
+  onTestFinished(() => other.dispose())
+  const { user, password, database, port } = other
+  const verified = { sslmode: 'verify-full', sslrootcert: other.tls!.rootCertificate } as const
+  for (const host of ['::1', '[::1]']) {
+    const con = await connect({ host, port, user, password, database, ...verified })
+    expect(await con.fetchval('select host(inet_server_addr())')).toBe('::1')
+    await con.close()
+  }
 })
 
 test('a password function is asked for each connection, a pool’s too, and its failure is the program’s own', async () => {

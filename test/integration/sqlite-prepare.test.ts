@@ -75,7 +75,7 @@ test('transaction control is prepared without being run, and runs', () => {
 test('a statement is prepared once by the server: what prepare asked, its runs use', () => {
   const prepared = (): unknown => {
     const sql =
-      "select statement, generic_plans + custom_plans as runs from pg_prepared_statements where statement ~ 'note'"
+      "select statement, generic_plans + custom_plans as runs from pg_prepared_statements where statement ~ 'note' order by 1 desc"
     return main.connection.fetch(sql, null, { prepare: false }).map((row) => [...(row as Iterable<unknown>)])
   }
   const query = 'select title from note where id = $1'
