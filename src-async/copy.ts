@@ -2,6 +2,7 @@
  * Where COPY's bytes come from and go to on the event loop: paths, streams, iterables, buffers and functions. Back-pressure
  * both ways: a source is asked when the server wants more, the server waits while a sink works.
  */
+import { isBytes, ownBytes } from './values/any-realm.ts'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
@@ -139,7 +140,8 @@ export async function leave(source: AsyncIterator<unknown>, patience: Patience):
 }
 
 function requireBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
+  const bytes = ownBytes(chunk)
+  if (bytes !== null) return bytes
   throw new ProgrammingError(`COPY: the source gave a chunk that is neither bytes nor text: ${typeof chunk}`)
 }
 
@@ -148,7 +150,7 @@ async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | Asy
     const file = await open(source, 'r')
     return file.createReadStream({ highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
   }
-  if (source instanceof Uint8Array) return [source]
+  if (isBytes(source)) return [source]
   const candidate: unknown = source
   if (candidate !== null && typeof candidate === 'object') {
     if (Symbol.asyncIterator in candidate || Symbol.iterator in candidate) return source

@@ -3,6 +3,7 @@
  * several of one name is meant is the server's to decide, by the values; only their kind and their OUT parameters are
  * looked at here.
  */
+import { isMap } from '../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
@@ -47,7 +48,7 @@ export function callProcedure(engine: Engine, body: CursorBody, request: Procedu
   const path = pathOf(name)
   const isNamed = !Array.isArray(parameters)
   const entries: [string, unknown][] = isNamed
-    ? parameters instanceof Map
+    ? isMap(parameters)
       ? [...(parameters as ReadonlyMap<string, unknown>)]
       : Object.entries(parameters)
     : (parameters as readonly unknown[]).map((value) => ['', value])

@@ -2,6 +2,7 @@
  * COPY of bytes by blocking: the two directions as objects that a caller drives chunk by chunk, and the sources and sinks
  * that drive them. While a COPY is open nothing else may use its connection.
  */
+import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import {
@@ -160,7 +161,8 @@ export function copyOut(engine: Engine, sql: string, output: CopyOutput, options
 }
 
 function requireBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
+  const bytes = ownBytes(chunk)
+  if (bytes !== null) return bytes
   throw new ProgrammingError(`COPY: expected a chunk of bytes or text, got ${chunk === null ? 'null' : typeof chunk}`)
 }
 
@@ -174,7 +176,7 @@ function openSource(source: CopySource): Source {
     return { [Symbol.iterator]: () => fileChunks(file), close: () => closeSync(file) }
   }
   if (typeof source === 'number') return { [Symbol.iterator]: () => fileChunks(source), close() {} }
-  if (source instanceof Uint8Array) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
+  if (isBytes(source)) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
   const candidate: unknown = source
   if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) {
     return { [Symbol.iterator]: () => source[Symbol.iterator](), close() {} }

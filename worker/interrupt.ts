@@ -8,24 +8,30 @@ import { isMainThread } from 'node:worker_threads'
 
 export type Woken = 'ok' | 'not-equal' | 'timed-out' | 'interrupted'
 
-/** Where the script finds what to run: a script of `vm` sees only globals. */
-const WAIT = Symbol.for('syncpg.wait')
+/** Where the script finds what to run: in the globals of Node's first context, which are not ours in a test run by jest. */
+const HOLDER = "(globalThis[Symbol.for('syncpg.wait')] ??= { __proto__: null })"
 
-let script: Script | null = null
+interface Holder {
+  wait: () => void
+}
+
+let armed: { readonly script: Script; readonly holder: Holder } | null = null
 
 /** Signals reach the main thread only. */
 export const canBeInterrupted: boolean = isMainThread
 
 /** `Atomics.wait`, ended by SIGINT as well. A SIGINT listener of the program's is not called for that keypress. */
 export function waitInterruptibly(words: Int32Array, index: number, seen: number, timeoutMs: number): Woken {
-  script ??= new Script(`globalThis[Symbol.for('syncpg.wait')]()`, { filename: 'syncpg:wait' })
+  armed ??= {
+    script: new Script(`${HOLDER}.wait()`, { filename: 'syncpg:wait' }),
+    holder: new Script(HOLDER).runInThisContext() as Holder,
+  }
   let woken: Woken = 'interrupted'
-  const wait = (): void => {
+  armed.holder.wait = () => {
     woken = Atomics.wait(words, index, seen, timeoutMs)
   }
-  Object.defineProperty(globalThis, WAIT, { value: wait, configurable: true, enumerable: false, writable: true })
   try {
-    script.runInThisContext({ breakOnSigint: true })
+    armed.script.runInThisContext({ breakOnSigint: true })
   } catch (error) {
     if (!isInterruption(error)) throw error
     return 'interrupted'
@@ -34,5 +40,8 @@ export function waitInterruptibly(words: Int32Array, index: number, seen: number
 }
 
 function isInterruption(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED'
+  // It may be of another context, whose Error is not ours.
+  return (
+    typeof error === 'object' && error !== null && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED'
+  )
 }

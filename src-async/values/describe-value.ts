@@ -2,6 +2,7 @@
  * How a value appears in an error message: its kind and a clipped form, never in full. Also the one place that builds
  * the "expected X, got Y" error of the encoders.
  */
+import { isDate } from './any-realm.ts'
 import { DataError } from '../errors/tree.ts'
 
 const MOST_CHARACTERS = 40
@@ -36,8 +37,7 @@ export function describeValue(value: unknown): string {
 function describeObject(value: object | null): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `an array of ${value.length} element${value.length === 1 ? '' : 's'}`
-  if (value instanceof Date)
-    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`
+  if (isDate(value)) return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return 'a plain object'
   const maker: unknown = (prototype as { constructor?: unknown }).constructor

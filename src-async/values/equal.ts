@@ -1,6 +1,7 @@
 /**
  * Whether two values of PostgreSQL's are the same: what `===` cannot say of dates, ranges, bytes, arrays and rows.
  */
+import { isBytes, isDate } from './any-realm.ts'
 import { BitString } from './bit-string.ts'
 import { Box, Circle, Line, LineSegment, Path, Point, Polygon } from './geometry.ts'
 import { PgDate } from './pg-date.ts'
@@ -40,9 +41,9 @@ function isEqual(a: unknown, b: unknown, depth: number): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || depth > MOST_DEPTH) return false
   if (a instanceof Record || b instanceof Record) return isEqualRow(a, b, depth)
   if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && isEqualList(a, b, depth)
-  if (a instanceof Date || b instanceof Date) return isEqualDate(a, b)
-  if (a instanceof Uint8Array || b instanceof Uint8Array) {
-    return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (isDate(a) || isDate(b)) return isEqualDate(a, b)
+  if (isBytes(a) || isBytes(b)) {
+    return isBytes(a) && isBytes(b) && Buffer.compare(a, b) === 0
   }
   if (a instanceof BitString) return b instanceof BitString && String(a) === String(b)
   const kind = FIELD_CLASSES.find((each) => a instanceof each)
@@ -72,7 +73,7 @@ function isEqualList(a: readonly unknown[], b: readonly unknown[], depth: number
 }
 
 function isEqualDate(a: object, b: object): boolean {
-  if (!(a instanceof Date) || !(b instanceof Date)) return false
+  if (!isDate(a) || !isDate(b)) return false
   const rest = (date: Date): number => (date instanceof PgTimestamp ? date.microseconds : 0)
   return Object.is(a.getTime(), b.getTime()) && rest(a) === rest(b)
 }

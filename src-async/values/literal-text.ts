@@ -3,6 +3,7 @@
  * because one of their members has no binary form. What the codec's bytes mean is printed, not what was passed, so the
  * text can let nothing through that the bytes would not.
  */
+import { isDate } from './any-realm.ts'
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { expected } from './describe-value.ts'
@@ -39,7 +40,7 @@ export function plainText(value: unknown, typeName: string): string {
       return String(value)
     case 'object':
       if (value === null) return ''
-      if (value instanceof Date) return instantText(value)
+      if (isDate(value)) return instantText(value)
       if (value instanceof PgInterval) return value.toISOString()
       if (PRINTED.some((printed) => value instanceof printed)) return String(value)
   }

@@ -1,6 +1,7 @@
 /**
  * Text for places in SQL that take no parameter. Values belong into parameters; this is for the rest.
  */
+import { isDate } from './any-realm.ts'
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { expected } from './describe-value.ts'
 import { requireText } from './codecs/text.ts'
@@ -56,7 +57,7 @@ function quoteString(value: string): string {
 }
 
 function quoteObject(value: object): string {
-  if (value instanceof Date) {
+  if (isDate(value)) {
     if (Number.isNaN(value.getTime())) throw expected('a valid Date', 'a literal', value)
     return `'${instantText(value)}'::timestamptz`
   }

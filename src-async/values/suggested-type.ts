@@ -1,6 +1,7 @@
 /**
  * The type a JavaScript value suggests by itself, for parameters about which the SQL says nothing.
  */
+import { isDate } from './any-realm.ts'
 import {
   BOOL_OID,
   BYTEA_OID,
@@ -47,7 +48,7 @@ function typeOfNumber(value: number): number {
 }
 
 function typeOfObject(value: object): number | null {
-  if (value instanceof Date) return TIMESTAMPTZ_OID
+  if (isDate(value)) return TIMESTAMPTZ_OID
   if (value instanceof PgDate) return DATE_OID
   if (value instanceof PgTimeTz) return TIMETZ_OID
   if (value instanceof PgTime) return TIME_OID

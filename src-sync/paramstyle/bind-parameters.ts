@@ -3,6 +3,7 @@
  * is sent, because an error of the server's would end the transaction. The array of a caller who did everything right is
  * handed on as it is.
  */
+import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { clip, describeValue } from '../../src-async/values/describe-value.ts'
 import { explainMarkers } from './explain-markers.ts'
@@ -57,7 +58,7 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
     if (typeof marker === 'number') throw mixedWithObject(order, index, batchIndex)
     const name = rewritten.style === 'sqlite' ? sqliteName(parameters, marker!) : marker!
     if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name, batchIndex)
-    const value = parameters instanceof Map ? parameters.get(name) : (parameters as Record<string, unknown>)[name]
+    const value = isMap(parameters) ? parameters.get(name) : (parameters as Record<string, unknown>)[name]
     if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`, batchIndex)
     values[index] = value
   }
@@ -71,14 +72,14 @@ function sqliteName(parameters: object, marker: string): string {
 
 /** What every object inherits (`constructor`, `toString`) is no parameter. */
 function hasName(parameters: object, name: string): boolean {
-  if (parameters instanceof Map) return parameters.has(name)
+  if (isMap(parameters)) return parameters.has(name)
   return Object.hasOwn(parameters, name) || (name in parameters && !(name in Object.prototype))
 }
 
 /** Objects that are one value, and were meant to be wrapped in an array, are not looked into for names. */
 function isNamedContainer(parameters: unknown): parameters is object {
   if (typeof parameters !== 'object' || parameters === null) return false
-  if (ArrayBuffer.isView(parameters) || parameters instanceof ArrayBuffer || parameters instanceof Date) return false
+  if (ArrayBuffer.isView(parameters) || parameters instanceof ArrayBuffer || isDate(parameters)) return false
   return !(parameters instanceof Set) && !(parameters instanceof Promise)
 }
 
@@ -135,7 +136,7 @@ function wrongCount(rewritten: RewrittenStatement, given: number, batchIndex: nu
 
 /** Names nobody asked for are ignored, unless the markers that would ask for them are not seen as such. */
 function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): void {
-  const count = parameters instanceof Map ? parameters.size : Object.keys(parameters).length
+  const count = isMap(parameters) ? parameters.size : Object.keys(parameters).length
   if (count === 0) return
   const hint = explainMarkers(rewritten, count)
   if (hint === null) return
@@ -150,7 +151,7 @@ function missingName(
   name: string,
   batchIndex: number | undefined,
 ): ProgrammingError {
-  const names = parameters instanceof Map ? [...parameters.keys()].map(String) : Object.keys(parameters)
+  const names = isMap(parameters) ? [...parameters.keys()].map(String) : Object.keys(parameters)
   const shown = names.slice(0, MOST_NAMES_SHOWN).map((each) => JSON.stringify(clip(each)))
   if (names.length > MOST_NAMES_SHOWN) shown.push('…')
   const given = names.length === 0 ? 'the object has no properties' : `the object has ${shown.join(', ')}`

@@ -3,6 +3,7 @@
  * missing field is NULL, and arrays by position. A composite with a member that has no binary form travels as text.
  * Source of truth: src/backend/utils/adt/rowtypes.c, record_send, record_out.
  */
+import { isDate, isMap } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { literalText } from '../literal-text.ts'
@@ -159,7 +160,7 @@ function valuesOf(value: unknown, name: string, fields: readonly CompositeField[
     if (value.length === fields.length) return value
     throw new DataError(`expected ${fields.length} values for ${name}, got ${value.length}`)
   }
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || value instanceof Date) {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || isDate(value)) {
     throw expected('an object or an array', name, value)
   }
   const given = entriesOf(value)
@@ -170,7 +171,7 @@ function valuesOf(value: unknown, name: string, fields: readonly CompositeField[
 }
 
 function entriesOf(value: object): ReadonlyMap<unknown, unknown> {
-  if (value instanceof Map) return value
+  if (isMap(value)) return value
   return new Map<unknown, unknown>(value instanceof Record ? Record.entries(value) : Object.entries(value))
 }
 

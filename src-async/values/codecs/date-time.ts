@@ -4,6 +4,7 @@
  * never the local zone. Text is read in DateStyle ISO only; other styles are refused, not guessed.
  * Source of truth: src/backend/utils/adt/date.c, timestamp.c.
  */
+import { isDate as isDateObject } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MS, isDate, daysFromDate } from '../calendar.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
@@ -84,7 +85,7 @@ export const date: Codec<PgDate | number> = {
     if (infinity !== 0) return void out.int32(infinity > 0 ? INT32_MAX : INT32_MIN)
     if (value instanceof PgDate) return encodeDays(out, value.valueOf(), value)
     if (typeof value === 'string') return encodeDays(out, PgDate.parse(value).valueOf(), value)
-    if (value instanceof Date) {
+    if (isDateObject(value)) {
       const days = value.getTime() / DAY_MS
       if (!Number.isInteger(days)) {
         throw expected('a date or a Date at exactly 00:00 UTC', 'date', value)
@@ -247,7 +248,7 @@ function encodeInstant(out: ByteWriter, milliseconds: number, microseconds: numb
 }
 
 function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, wantsZone: boolean): void {
-  if (value instanceof Date) {
+  if (isDateObject(value)) {
     const milliseconds = value.getTime()
     if (Number.isNaN(milliseconds)) throw expected('a valid date', typeName, value)
     return encodeInstant(out, milliseconds, value instanceof PgTimestamp ? value.microseconds : 0)

@@ -2,6 +2,7 @@
  * `hstore`, for those who ask for it: an object without prototype, so that any key is just a key and JSON prints it; in
  * go objects, Maps and pairs. Source of truth: contrib/hstore/hstore_io.c, hstore_send, hstore_out.
  */
+import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { requireText } from './text.ts'
@@ -34,7 +35,7 @@ export function hstoreCodec(name: string): Codec<HstoreValue> {
 }
 
 function pairsOf(value: unknown, name: string): [string, string | null][] {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || value instanceof Date) {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || isDate(value)) {
     throw expected('an object, a Map or pairs', name, value)
   }
   const pairs: Iterable<unknown> = Symbol.iterator in value ? (value as Iterable<unknown>) : Object.entries(value)

@@ -3,6 +3,7 @@
  * digits in base 10,000 with a weight (the exponent of the first), a sign word, and the count of decimals to print.
  * Source of truth: src/backend/utils/adt/numeric.c, numeric_send and numeric_recv.
  */
+import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
@@ -45,7 +46,7 @@ function numericText(value: unknown): string {
       // Decimal libraries print their value; plain objects, arrays and dates only seem to.
       const print = value === null ? undefined : (value as { toString?: unknown }).toString
       if (typeof print !== 'function' || print === Object.prototype.toString) break
-      if (Array.isArray(value) || value instanceof Date || ArrayBuffer.isView(value)) break
+      if (Array.isArray(value) || isDate(value) || ArrayBuffer.isView(value)) break
       const text: unknown = Reflect.apply(print, value, [])
       if (typeof text === 'string') return text
     }

@@ -1,0 +1,26 @@
+/**
+ * Objects of built-in classes, whichever realm made them: a REPL may have globals of its own, a test run by jest has, and
+ * `instanceof` knows the classes of this realm only.
+ */
+
+export function isDate(value: unknown): value is Date {
+  return value instanceof Date || tagOf(value) === '[object Date]'
+}
+
+export function isMap(value: unknown): value is ReadonlyMap<unknown, unknown> {
+  return value instanceof Map || tagOf(value) === '[object Map]'
+}
+
+export function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array || tagOf(value) === '[object Uint8Array]'
+}
+
+/** The same bytes as an array of this realm, not copied: what comes after looks for those. null for everything else. */
+export function ownBytes(value: unknown): Uint8Array | null {
+  if (value instanceof Uint8Array) return value
+  return isBytes(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : null
+}
+
+function tagOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value) : ''
+}
