@@ -1,34 +1,40 @@
 /**
  * `npm run bench`: compares syncpg with other clients on a real server. Peers live in processes of their own and take
  * turns, round by round, so that what the machine does meanwhile falls on all of them; results are ratios within a round.
- * docs/benchmarks.md says how to read them.
+ * docs/benchmarks.md says how to read them, and a whole run writes its figures there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startServer } from '../support/postgres-server.mjs'
 import { installPeers } from './support/install-peers.mjs'
 import { machineFacts } from './support/machine.mjs'
 import { PEERS, peersFor } from './support/peer-list.mjs'
-import { runWorkload } from './support/rounds.mjs'
-import { tableOf } from './support/report.mjs'
+import { publish, republish, saveLatest } from './support/results-file.mjs'
+import { leftOut, tableOf } from './support/report.mjs'
 import { WORKLOADS } from './support/workload-list.mjs'
 
 const USAGE = `npm run bench -- [options]
   --quick             fewer rounds and smaller inputs: a look, not a measurement
+  --all               with the workloads that are only run when asked for
   --only <workload>   may be repeated; a name or the beginning of one
   --peer <peer>       may be repeated; without it all that can be run
   --rounds <n>        counted rounds per workload
   --against <folder>  another build of syncpg (its dist folder) as further peers, to compare a change with
+  --write             writes docs/benchmarks.md, its pictures and its JSON, as a whole run does by itself; what was not
+                      measured stays there as it was
+  --report            only writes them anew, from docs/benchmarks.json
   --list              names of workloads and peers`
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     peer: { type: 'string', multiple: true },
     rounds: { type: 'string' },
     against: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    report: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -38,34 +44,50 @@ if (options.help) console.log(USAGE)
 else if (options.list) {
   console.log(`workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}`)
   console.log(`peers: ${PEERS.map(({ name }) => name).join(', ')}`)
-} else await main()
+} else if (options.report) republish()
+else await main()
 
 async function main() {
-  const workloads = WORKLOADS.filter(({ name }) => options.only?.some((start) => name.startsWith(start)) ?? true)
+  const workloads = WORKLOADS.filter(isWanted)
   if (workloads.length === 0) throw new Error(`no workload is called ${options.only?.join(', ')}; see --list`)
   const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds: expected a number')
+  const { quick: isQuick, only, peer, against, write } = options
+  const isWhole = !isQuick && [only, peer, rounds, against].every((option) => option === undefined)
 
   await installPeers()
-  const peers = peersFor(options.peer, options.against)
+  const peers = peersFor(peer, against)
   const server = await startServer({ settings: { shared_buffers: '512MB', jit: 'off', autovacuum: 'off' } })
-  const results = []
+  // Imported when the packages it needs are sure to be there.
+  const { runWorkload, serverVersion } = await import('./support/rounds.mjs')
+  const report = { machine: machineFacts(), server: await serverVersion(server), results: [] }
+  const startedAtMs = performance.now()
   try {
     for (const workload of workloads) {
       console.log(`\n${workload.title}`)
-      const result = await runWorkload({ workload, peers, server, isQuick: options.quick, rounds })
-      results.push(result)
-      console.log(tableOf(result))
+      const result = {
+        isQuick,
+        load: loadavg()[0],
+        ...(await runWorkload({ workload, peers, server, isQuick, rounds })),
+      }
+      report.results.push(result)
+      console.log([tableOf(result), ...leftOut(result)].join('\n'))
       // Written after each workload: a run that is broken off keeps what it has measured.
-      save({ machine: machineFacts(), serverMajor: server.major, isQuick: options.quick, results })
+      saveLatest(report)
     }
   } finally {
     await server.dispose()
   }
+  console.log(`\n${Math.round((performance.now() - startedAtMs) / 1000)} s`)
+  if (isWhole || write) publish(report)
+  const wrong = report.results.flatMap(({ workload, skipped }) =>
+    skipped.filter(({ isWrong }) => isWrong).map(({ name, why }) => `${workload}: ${name}: ${why}`),
+  )
+  if (wrong.length === 0) return
+  console.error(`\nClients that did not do the work:\n${wrong.join('\n')}`)
+  process.exitCode = 1
 }
 
-function save(report) {
-  const folder = new URL('results/', import.meta.url)
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(fileURLToPath(new URL('latest.json', folder)), `${JSON.stringify(report, null, 2)}\n`)
+function isWanted({ name, isOptIn = false }) {
+  return options.only?.some((start) => name.startsWith(start)) ?? (options.all || !isOptIn)
 }

@@ -1,10 +1,18 @@
 /** COPY's text format, as users of clients without a COPY of records write it. */
 
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
 const SPECIAL = /[\\\n\r\t]/g
 const ESCAPES = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
+/** Writes the records to a COPY's stream and waits for its end. */
+export function writeRecords(stream, records) {
+  return pipeline(Readable.from(copyChunks(records)), stream)
+}
+
 /** The records as text in pieces of some 64 kB. */
-export function* copyChunks(records) {
+function* copyChunks(records) {
   let chunk = ''
   for (const record of records) {
     chunk += `${record.map(copyField).join('\t')}\n`

@@ -1,11 +1,12 @@
-/** node-postgres: named prepared statements, its types as they come (int8 as string, timestamps to the millisecond). */
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { Client } from 'pg'
-import { copyChunks } from './copy-text.mjs'
+/**
+ * node-postgres: named prepared statements, its types as they come (int8 as string, timestamps to the millisecond). Two
+ * peers: as it is at first, and with its `pipeline: true`, where queries are sent before the answers of earlier ones. That
+ * mode refuses cursors and COPY, so the second peer has neither. What `select 1` does not need is loaded on use.
+ */
+import pg from 'pg'
 
-export async function open(target) {
-  const client = new Client({ ...target, ssl: false })
+export async function open(target, { isPipelined = false }) {
+  const client = new pg.Client({ ...target, ssl: false, pipeline: isPipelined })
   await client.connect()
   const names = new Map()
   const named = (text, values) => {
@@ -16,21 +17,48 @@ export async function open(target) {
     }
     return client.query({ name, text, values })
   }
-  return {
+  const common = {
     isBlocking: false,
     one: async (sql) => (await named(sql)).rows[0],
-    rows: async (sql) => (await named(sql)).rows,
     command: (sql) => client.query(sql),
+    close: () => client.end(),
+  }
+  if (isPipelined) return { ...common, ...pipelined(client, named) }
+  return {
+    ...common,
+    rows: async (sql) => (await named(sql)).rows,
+    query: async (sql, values) => (await named(sql, values)).rows,
+    async stream(sql, size, take) {
+      const { default: Cursor } = await import('pg-cursor')
+      const cursor = client.query(new Cursor(sql))
+      for (;;) {
+        const rows = await cursor.read(size)
+        if (rows.length === 0) return
+        for (const row of rows) take(row)
+      }
+    },
     async insertMany(sql, records) {
       await client.query('begin')
       for (const record of records) await named(sql, record)
       await client.query('commit')
     },
     async copyRecords(table, columns, records) {
-      const { from } = await import('pg-copy-streams')
-      const stream = client.query(from(`copy ${table} (${columns.join(', ')}) from stdin`))
-      await pipeline(Readable.from(copyChunks(records)), stream)
+      const [{ from }, { writeRecords }] = await Promise.all([import('pg-copy-streams'), import('./copy-text.mjs')])
+      await writeRecords(client.query(from(`copy ${table} (${columns.join(', ')}) from stdin`)), records)
     },
-    close: () => client.end(),
+  }
+}
+
+function pipelined(client, named) {
+  return {
+    async manyInFlight(sql, count) {
+      const results = await Promise.all(Array.from({ length: count }, () => named(sql)))
+      return results.map(({ rows }) => rows[0])
+    },
+    async insertMany(sql, records) {
+      const begun = client.query('begin')
+      const inserted = records.map((record) => named(sql, record))
+      await Promise.all([begun, ...inserted, client.query('commit')])
+    },
   }
 }

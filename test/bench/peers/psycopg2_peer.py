@@ -15,9 +15,14 @@ class Client:
             user=target["user"],
             password=target["password"],
             dbname=target["database"],
+            sslmode="disable",
         )
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
+
+    @staticmethod
+    def version():
+        return f"psycopg2 {psycopg2.__version__.split()[0]}"
 
     def repeat_one(self, sql, count):
         # It has no prepared statements of its own, so this is the simple protocol, as its users get it.
@@ -34,9 +39,20 @@ class Client:
     def command(self, sql):
         self.cursor.execute(sql)
 
+    def stream(self, sql, size, take):
+        # A named cursor needs a transaction.
+        self.connection.autocommit = False
+        with self.connection, self.connection.cursor("bench") as cursor:
+            cursor.itersize = size
+            cursor.execute(sql)
+            for row in cursor:
+                take(row)
+        self.connection.autocommit = True
+
     def insert_many(self, sql, records):
+        markers = sql[sql.index("values") :]
         self.cursor.execute("begin")
-        psycopg2.extras.execute_values(self.cursor, sql.format("%s"), records)
+        psycopg2.extras.execute_values(self.cursor, sql.replace(markers, "values %s"), records)
         self.cursor.execute("commit")
 
     def copy_records(self, table, columns, records):

@@ -1,6 +1,7 @@
 """Runs a Python client as a peer: a JSON request per line on standard input, a JSON answer per line on standard output.
 
-The Python side of `support/peer-process.mjs` and of the workloads; the same rounds, the same checks.
+The Python side of `support/peer-process.mjs`. What to do comes as a task: plain data that the workload's file writes, so
+that SQL and sizes stand in one place. The same rounds, the same checks.
 """
 
 import gc
@@ -10,12 +11,11 @@ import sys
 import time
 import traceback
 
-INSERT = "insert into bench_insert (id, label, amount) values {}"
-WIDE_KINDS = ("int4", "text", "float8", "boolean")
 
-
-def make_records(count):
-    return [(i, f"record number {i}", i * 0.25) for i in range(count)]
+def make_records(task):
+    if "row" in task:
+        return [tuple(task["row"])] * task["count"]
+    return [(i, f"record number {i}", i * 0.25) for i in range(task["records"])]
 
 
 def whole(value):
@@ -23,45 +23,80 @@ def whole(value):
     return int(value) if float(value).is_integer() else value
 
 
-def measure(client, workload, size, records):
-    if workload.startswith("select-one"):
-        return {"sum": client.repeat_one("select 1 as one", size["queries"])}
-    if workload.startswith("million-rows"):
-        kind = workload.rsplit("-", 1)[1]
-        return client.rows(f"select a, b, c, d, e from bench_rows_{kind}")
-    if workload == "wide-rows":
-        for _ in range(size["repeats"]):
-            rows = client.rows("select * from bench_wide")
+def weigh(value):
+    """A number for a value, as `weigh` in workloads/magicstack.mjs has it."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    return sum(value) if isinstance(value, list) else value
+
+
+class RowTally:
+    """Counts rows that are not kept."""
+
+    def __init__(self):
+        self.rows = self.total = 0
+
+    def take(self, row):
+        self.rows += 1
+        self.total += row[0]
+
+
+def measure(clients, task, records):
+    client, kind = clients[0], task["kind"]
+    if kind == "one":
+        return client.repeat_one(task["sql"], task["queries"])
+    if kind == "rows":
+        for _ in range(task["repeats"]):
+            rows = client.rows(task["sql"])
         return rows
-    if workload == "insert-many":
-        return client.insert_many(INSERT, records)
-    return client.copy_records("bench_copy", ("id", "label", "amount"), records)
+    if kind == "stream":
+        tally = RowTally()
+        client.stream(task["sql"], task["batch"], tally.take)
+        return tally
+    if kind == "insert":
+        return client.insert_many(task["sql"], records)
+    if kind == "copy":
+        return client.copy_records(task["table"], task["columns"], records)
+    return client.at_once(clients, task, records)
 
 
-def check(client, workload, outcome):
-    if workload.startswith("select-one"):
-        return outcome
-    if workload.startswith("million-rows"):
-        sums = {"rows": len(outcome), "a": 0, "b": 0, "c": 0, "d": 0, "e": 0}
-        for a, b, c, d, e in outcome:
-            sums["a"] += a
-            sums["b"] += b
-            sums["c"] += c
-            sums["d"] += len(d)
-            seconds = int(e.replace(microsecond=0).timestamp())
-            sums["e"] += (seconds * 1000 + e.microsecond // 1000) % 1_000_000
-        return {name: whole(value) for name, value in sums.items()}
-    if workload == "wide-rows":
-        sums = {"rows": len(outcome)}
-        for i in range(20):
-            kind = WIDE_KINDS[i % 4]
-            values = (len(row[i]) if kind == "text" else row[i] for row in outcome)
-            sums[f"c{i}"] = whole(sum(values))
-        return sums
-    table = "bench_insert" if workload == "insert-many" else "bench_copy"
-    sql = f"select count(*)::int4, sum(id)::float8, sum(length(label))::float8, sum(amount) from {table}"
-    row = client.rows(sql)[0]
-    return dict(zip(("records", "ids", "letters", "amounts"), map(whole, row)))
+def check(client, task, outcome):
+    kind = task["check"]
+    if kind == "one":
+        return {"mean": whole(outcome / task["queries"])}
+    if kind == "stream":
+        return {"rows": outcome.rows, "sum": outcome.total}
+    if kind == "five":
+        return sums_of_five(outcome)
+    if kind == "wide":
+        return sums_of_wide(outcome)
+    if kind == "weights":
+        return [{"rows": len(rows), "weight": whole(sum(weigh(row[0]) for row in rows))} for rows in outcome]
+    row = client.rows(task["countSql"])[0]
+    return dict(zip(task["countNames"], map(whole, row)))
+
+
+def sums_of_five(rows):
+    sums = {"rows": len(rows), "a": 0, "b": 0, "c": 0, "d": 0, "e": 0}
+    for a, b, c, d, e in rows:
+        sums["a"] += a
+        sums["b"] += b
+        sums["c"] += c
+        sums["d"] += len(d)
+        seconds = int(e.replace(microsecond=0).timestamp())
+        sums["e"] += (seconds * 1000 + e.microsecond // 1000) % 1_000_000
+    return {name: whole(value) for name, value in sums.items()}
+
+
+def sums_of_wide(rows):
+    sums = {"rows": len(rows)}
+    for i in range(len(rows[0])):
+        sums[f"c{i}"] = whole(sum(len(row[i]) if isinstance(row[i], str) else row[i] for row in rows))
+    return sums
+
+
+def kinds_of(task, outcome):
+    return [type(value).__name__ for value in outcome[0]] if task["kind"] == "rows" else None
 
 
 def cpu_ms():
@@ -69,31 +104,58 @@ def cpu_ms():
     return (usage.ru_utime + usage.ru_stime) * 1000
 
 
+def peak_rss_mb():
+    with open("/proc/self/status") as status:
+        line = next(line for line in status if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+class Host:
+    def __init__(self, open_client):
+        self.open_client = open_client
+        self.clients = []
+
+    def open(self, message):
+        self.task, self.records = message["task"], None
+        if self.task is None:
+            return {"lacks": ["part in it"]}
+        lacks = [method for method in self.task["needs"] if not hasattr(self.open_client, method)]
+        if lacks:
+            return {"lacks": lacks}
+        self.clients = [self.open_client(message["target"]) for _ in range(self.task.get("connections", 1))]
+        if "records" in self.task or "row" in self.task:
+            self.records = make_records(self.task)
+        return {"lacks": [], "version": self.open_client.version()}
+
+    def round(self, message):
+        task, client = self.task, self.clients[0]
+        if "before" in task:
+            client.command(task["before"])
+        gc.collect()
+        cpu, started = cpu_ms(), time.perf_counter()
+        outcome = measure(self.clients, task, self.records)
+        elapsed, cpu = (time.perf_counter() - started) * 1000, cpu_ms() - cpu
+        reply = {"elapsedMs": elapsed, "cpuMs": cpu, "checked": None, "kinds": None}
+        if message["isChecked"]:
+            reply["checked"], reply["kinds"] = check(client, task, outcome), kinds_of(task, outcome)
+        return reply
+
+    def one(self, message):
+        return self.clients[0].named_row(message["sql"])
+
+    def close(self, _message):
+        for client in self.clients:
+            client.close()
+        return {"peakRssMb": peak_rss_mb()}
+
+
 def serve(open_client):
-    """Answers requests until it is told to close. `open_client(target)` gives the client."""
-    client = workload = size = records = None
+    """Answers requests until it is told to close. `open_client(target)` gives a client."""
+    host = Host(open_client)
     for line in sys.stdin:
         message = json.loads(line)
         try:
-            if message["name"] == "open":
-                workload, size = message["workload"], message["size"]
-                records = make_records(size["records"]) if "records" in size else None
-                client = open_client(message["target"])
-                reply = {"lacks": []}
-            elif message["name"] == "round":
-                if records is not None:
-                    client.command(f"truncate {'bench_insert' if workload == 'insert-many' else 'bench_copy'}")
-                gc.collect()
-                cpu, started = cpu_ms(), time.perf_counter()
-                outcome = measure(client, workload, size, records)
-                elapsed, cpu = (time.perf_counter() - started) * 1000, cpu_ms() - cpu
-                checked = check(client, workload, outcome) if message["isChecked"] else None
-                outcome = None
-                reply = {"elapsedMs": elapsed, "cpuMs": cpu, "checked": checked}
-            else:
-                client.close()
-                reply = {"peakRssMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-            print(json.dumps({"reply": reply}), flush=True)
+            print(json.dumps({"reply": getattr(host, message["name"])(message)}), flush=True)
         except Exception:
             print(json.dumps({"failure": traceback.format_exc()}), flush=True)
         if message["name"] == "close":

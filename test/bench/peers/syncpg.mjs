@@ -8,6 +8,10 @@ export async function open(target, { dist }) {
     one: (sql) => con.execute(sql).fetchone(),
     rows: (sql) => con.fetch(sql),
     command: (sql) => con.execute(sql),
+    stream: (sql, size, take) =>
+      con.transaction(() => {
+        for (const row of con.cursor().stream(sql, [], { size })) take(row)
+      }),
     insertMany: (sql, records) => con.executemany(sql, records),
     copyRecords: (table, columns, records) => con.copyRecordsToTable(table, { columns, records }),
     close: () => con.close(),

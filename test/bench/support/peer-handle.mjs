@@ -3,13 +3,15 @@ import { fork, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { PgbenchPeer } from './pgbench-handle.mjs'
 
 const PYTHON = '/usr/bin/python3'
 const ANSWER_TIMEOUT_MS = 120_000
 
 /** Starts a peer's process. It holds no connection until it is told to open one. */
 export function startPeer(peer) {
-  return peer.host === 'python' ? new PythonPeer(peer) : new NodePeer(peer)
+  if (peer.host === 'pgbench') return new PgbenchPeer()
+  return peer.host === 'python' ? new PythonPeer(peer) : new NodePeer()
 }
 
 class PeerHandle {

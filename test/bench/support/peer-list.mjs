@@ -5,16 +5,24 @@ import { pathToFileURL } from 'node:url'
 
 const DIST = new URL('../../../dist/', import.meta.url).href
 
-/** `host` is what runs the adapter: this Node, or a Python with the client installed. */
+/**
+ * `host` is what runs the adapter: this Node, a Python with the client installed, or a program that is a client itself.
+ * `isUnprepared`: it has no prepared statements to offer. `operationsShare`: it needs so long that it gets only this part
+ * of the operations; its times are counted per operation.
+ */
 export const PEERS = [
-  { name: 'syncpg', adapter: 'syncpg.mjs', isBlocking: true, dist: DIST },
-  { name: 'syncpg/async', adapter: 'syncpg-async.mjs', isBlocking: false, dist: DIST },
-  { name: 'pg', adapter: 'pg.mjs', isBlocking: false },
-  { name: 'postgres', adapter: 'postgres.mjs', isBlocking: false },
-  { name: 'pg-native', adapter: 'pg-native.mjs', isBlocking: true },
-  { name: 'synckit-bridge', adapter: 'synckit-bridge/main.mjs', isBlocking: true },
-  { name: 'psycopg2', adapter: 'psycopg2_peer.py', isBlocking: true, host: 'python' },
-  { name: 'asyncpg', adapter: 'asyncpg_peer.py', isBlocking: false, host: 'python' },
+  { name: 'syncpg', adapter: 'syncpg.mjs', dist: DIST },
+  { name: 'syncpg/async', adapter: 'syncpg-async.mjs', dist: DIST },
+  { name: 'pg', adapter: 'pg.mjs', packages: ['pg', 'pg-cursor', 'pg-copy-streams'] },
+  { name: 'pg-pipelined', adapter: 'pg.mjs', isPipelined: true, packages: ['pg'] },
+  { name: 'postgres', adapter: 'postgres.mjs', packages: ['postgres'] },
+  { name: 'pg-native', adapter: 'pg-native.mjs', packages: ['pg-native', 'libpq'] },
+  { name: 'synckit-bridge', adapter: 'synckit-bridge/main.mjs', packages: ['synckit', 'pg'] },
+  { name: 'psql', adapter: 'psql.mjs', isUnprepared: true, operationsShare: 0.01 },
+  { name: 'psycopg2', adapter: 'psycopg2_peer.py', isUnprepared: true, host: 'python' },
+  { name: 'psycopg', adapter: 'psycopg_peer.py', host: 'python' },
+  { name: 'asyncpg', adapter: 'asyncpg_peer.py', host: 'python' },
+  { name: 'pgbench', host: 'pgbench' },
 ]
 
 /**

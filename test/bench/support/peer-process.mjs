@@ -2,9 +2,11 @@
  * The process of one peer for one workload. Told what to do by its parent over IPC; opens the client, runs rounds when it
  * is its turn, and says what they took. Garbage of one round is collected before the next is timed.
  */
+import { peakRssMb } from './peak-memory.mjs'
+import { versionOf } from './package-version.mjs'
 import { WORKLOADS } from './workload-list.mjs'
 
-let client
+let clients
 let workload
 let size
 
@@ -16,29 +18,42 @@ process.on('message', (message) => {
 })
 
 async function handle(message) {
-  if (message.name === 'open') {
-    workload = WORKLOADS.find(({ name }) => name === message.workload)
-    size = message.size
-    const { open } = await import(new URL(`../peers/${message.peer.adapter}`, import.meta.url).href)
-    client = await open(message.target, message.peer)
-    const lacks = workload.needs.filter((method) => typeof client[method] !== 'function')
-    return { lacks }
-  }
+  if (message.name === 'open') return open(message)
   if (message.name === 'round') return round(message.isChecked)
-  await client.close()
-  // Asked for before the process ends: kilobytes on every platform.
+  if (message.name === 'one') return clients[0].one(message.sql)
+  for (const client of clients) await client.close()
+  // Asked for before the process ends.
   setImmediate(() => process.disconnect())
-  return { peakRssMb: process.resourceUsage().maxRSS / 1024 }
+  return { peakRssMb: peakRssMb() }
+}
+
+async function open(message) {
+  workload = WORKLOADS.find(({ name }) => name === message.workload)
+  size = message.size
+  const adapter = await import(new URL(`../peers/${message.peer.adapter}`, import.meta.url).href)
+  clients = []
+  for (let i = 0; i < (workload.connections ?? 1); i += 1) {
+    clients.push(await adapter.open(message.target, message.peer))
+    const lacks = workload.needs.filter((method) => typeof clients[0][method] !== 'function')
+    if (lacks.length > 0) return { lacks }
+    // A workload of several connections at once is none for a client that blocks.
+    if (clients[0].isBlocking && workload.connections !== undefined) return { lacks: ['async calls'] }
+  }
+  return { lacks: [], version: clients[0].version?.() ?? versionOf(message.peer) }
 }
 
 async function round(isChecked) {
+  const [client] = clients
   await workload.before?.(client, size)
   globalThis.gc()
   const cpuBefore = process.cpuUsage()
   const startedAtMs = performance.now()
-  const outcome = client.isBlocking ? workload.measureBlocking(client, size) : await workload.measure(client, size)
+  const outcome = client.isBlocking
+    ? workload.measureBlocking(client, size)
+    : await workload.measure(client, size, clients)
   const elapsedMs = performance.now() - startedAtMs
   const cpu = process.cpuUsage(cpuBefore)
+  const kinds = isChecked ? (workload.kinds?.(outcome) ?? null) : null
   const checked = isChecked ? await workload.check(client, outcome, size) : null
-  return { elapsedMs, cpuMs: (cpu.user + cpu.system) / 1000, checked }
+  return { elapsedMs, cpuMs: (cpu.user + cpu.system) / 1000, checked, kinds }
 }

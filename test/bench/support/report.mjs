@@ -1,38 +1,33 @@
-/** A workload's result as a table for people. */
+/** A workload's result as a table. */
+import { fixed, markdownTable, spreadText } from './tables.mjs'
 
+/** @returns a table: time of a round, time and processor per operation, peak memory, and the ratios to our faces. */
 export function tableOf(result) {
   const faces = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
   const perOperation = result.operations > 1
   const head = [
-    'peer',
-    'ms (min–max)',
-    ...(perOperation ? [`µs/${result.unit}`] : []),
-    perOperation ? `cpu µs/${result.unit}` : 'cpu ms',
+    'client',
+    'ms (least–most)',
+    ...(perOperation ? [`µs/${result.unit}`, `cpu µs/${result.unit}`] : ['cpu ms']),
     'peak MB',
-    ...faces.map((face) => `${face} is × as fast`),
+    ...faces.map((face) => `× ${face}'s time`),
   ]
-  const lines = result.peers.map((peer) => [
-    peer.name,
-    `${fixed(peer.roundMs.median)} (${fixed(peer.roundMs.least)}–${fixed(peer.roundMs.most)})`,
-    ...(perOperation ? [fixed(peer.microsecondsPerOperation)] : []),
-    perOperation ? fixed(peer.cpuMicrosecondsPerOperation) : fixed(peer.cpuMicrosecondsPerOperation / 1000),
-    String(peer.peakRssMb),
-    ...faces.map((face) => (face === peer.name ? '1' : ratio(peer.timesOf[face]))),
-  ])
-  const skipped = result.skipped.map(({ name, why }) => `left out: ${name}: ${why}`)
-  return [markdownTable([head, ...lines]), ...skipped].join('\n')
+  const lines = result.peers.map((peer) => {
+    const { microsecondsPerOperation: wall, cpuMicrosecondsPerOperation: cpu } = peer
+    return [
+      peer.name,
+      spreadText(peer.roundMs),
+      ...(perOperation ? [fixed(wall), fixed(cpu)] : [fixed(cpu === null ? null : cpu / 1000)]),
+      peer.peakRssMb === null ? '–' : String(peer.peakRssMb),
+      ...faces.map((face) => (face === peer.name ? '1' : spreadText(peer.timesOf[face]))),
+    ]
+  })
+  return markdownTable([head, ...lines])
 }
 
-function markdownTable([head, ...lines]) {
-  const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column].length)))
-  const row = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`
-  return [row(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...lines.map(row)].join('\n')
-}
-
-function ratio({ median, least, most }) {
-  return `${median.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`
-}
-
-function fixed(value) {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+/** Who took no part, and why; without those that only lack what the workload needs. */
+export function leftOut(result) {
+  return result.skipped
+    .filter(({ why }) => !why.startsWith('it has no '))
+    .map(({ name, why }) => `Left out: ${name}: ${why}`)
 }

@@ -1,8 +1,8 @@
 /** Runs one workload: every peer warm, then round after round in which each peer has one turn. */
-import { admin } from './admin.mjs'
+import { admin, sessionsOf } from './admin.mjs'
 import { startPeer } from './peer-handle.mjs'
 import { runProcessWorkload } from './process-rounds.mjs'
-import { summarize, turnsOf } from './statistics.mjs'
+import { emptyFigures, summarize, turnsOf } from './statistics.mjs'
 
 const FULL_ROUNDS = 9
 const QUICK_ROUNDS = 3
@@ -10,20 +10,38 @@ const QUICK_ROUNDS = 3
 /** @returns `{ workload, unit, peers: [{ name, … figures }], skipped: [{ name, why }] }`. */
 export async function runWorkload({ workload, peers, server, isQuick, rounds }) {
   const size = isQuick ? workload.quickSize : workload.size
-  const count = rounds ?? (isQuick ? QUICK_ROUNDS : (workload.rounds ?? FULL_ROUNDS))
+  const fullRounds = workload.rounds ?? FULL_ROUNDS
+  const count = rounds ?? (isQuick ? Math.min(QUICK_ROUNDS, fullRounds) : fullRounds)
   const target = targetOf(server, workload.transport)
-  const expected = await admin(targetOf(server, 'unix'), (query) => workload.prepare(query, size))
-  const context = { workload, peers, size, count, target, expected }
-  const { entries, skipped } = workload.isProcess ? await runProcessWorkload(context) : await runRounds(context)
-  return {
-    workload: workload.name,
-    title: workload.title,
-    unit: workload.unit,
-    operations: workload.operations(size),
-    rounds: count,
-    ...summarize(entries, workload.operations(size)),
-    skipped,
-  }
+  return admin(targetOf(server, 'unix'), async (query) => {
+    const expected = await workload.prepare(query, size)
+    const context = { workload, peers: partOf(workload, peers), size, count, target, expected, query }
+    const { entries, skipped } = workload.isProcess ? await runProcessWorkload(context) : await runRounds(context)
+    await workload.after?.(query)
+    return {
+      workload: workload.name,
+      title: workload.title,
+      unit: workload.unit,
+      size,
+      operations: workload.operations(size),
+      rounds: count,
+      measuredAt: new Date().toISOString(),
+      ...summarize(entries, workload.operations(size)),
+      skipped,
+    }
+  })
+}
+
+/** The server's own words for its version. */
+export function serverVersion(server) {
+  return admin(targetOf(server, 'unix'), async (query) => (await query('show server_version'))[0].server_version)
+}
+
+function partOf({ only, without = [] }, peers) {
+  return peers.filter(({ name }) => {
+    const [base] = name.split('@')
+    return (only?.includes(base) ?? true) && !without.includes(base)
+  })
 }
 
 /** The server as plain data, in the forms clients want it. */
@@ -33,60 +51,99 @@ function targetOf(server, transport) {
   return { transport, dsn: server.dsn({ transport }), host, port, user, password, database }
 }
 
-async function runRounds({ workload, peers, size, count, target, expected }) {
+async function runRounds(context) {
+  const { peers, count, workload, expected } = context
   const skipped = []
-  const entries = []
+  let entries = []
+  const leaveOut = (entry, error) => {
+    entry.handle.kill()
+    skipped.push({ name: entry.name, ...reasonOf(error) })
+    entries = entries.filter((other) => other !== entry)
+  }
   try {
     for (const peer of peers) {
-      const entry = await enter({ peer, workload, size, target, expected, skipped })
+      const entry = await enter(context, peer, skipped)
       if (entry !== null) entries.push(entry)
     }
     for (let round = 0; round < count; round += 1) {
       for (const entry of turnsOf(entries, round)) {
         const isChecked = round === count - 1
-        const { elapsedMs, cpuMs, checked } = await entry.handle.ask({ name: 'round', isChecked })
-        if (isChecked) requireSame(entry.name, checked, expected)
-        entry.elapsedMs.push(elapsedMs)
-        entry.cpuMs.push(cpuMs)
+        try {
+          const reply = await entry.handle.ask({ name: 'round', isChecked })
+          if (isChecked) requireSameWork(workload, reply, expected)
+          entry.elapsedMs.push(reply.elapsedMs)
+          entry.cpuMs.push(reply.cpuMs)
+        } catch (error) {
+          leaveOut(entry, error)
+        }
       }
     }
-    for (const entry of entries) entry.peakRssMb = (await entry.handle.ask({ name: 'close' })).peakRssMb
+    for (const entry of entries) {
+      try {
+        entry.peakRssMb = (await entry.handle.ask({ name: 'close' })).peakRssMb
+      } catch (error) {
+        leaveOut(entry, error)
+      }
+    }
   } finally {
     for (const entry of entries) entry.handle.kill()
   }
   return { entries, skipped }
 }
 
-/** Opens a peer, lets it do the work once for its warm-up, and checks that the work is the right one. */
-async function enter({ peer, workload, size, target, expected, skipped }) {
-  let handle
+/** Opens a peer, lets it do the work for its warm-up, and checks that the work is the right one. */
+async function enter({ workload, size: fullSize, target, expected, query }, peer, skipped) {
+  const { operationsShare = 1 } = peer
+  const size = operationsShare === 1 ? fullSize : (workload.shareOf?.(fullSize, operationsShare) ?? fullSize)
+  const handle = startPeer(peer)
   try {
-    handle = startPeer(peer)
-    const { lacks } = await handle.ask({ name: 'open', workload: workload.name, size, target, peer })
-    if (lacks.length > 0) {
-      skipped.push({ name: peer.name, why: `it has no ${lacks.join(', ')}` })
+    const task = workload.task?.(size) ?? null
+    const opened = await handle.ask({ name: 'open', workload: workload.name, task, size, target, peer })
+    if (opened.lacks.length > 0) {
+      skipped.push({ name: peer.name, why: `it has no ${opened.lacks.join(', ')}` })
       handle.kill()
       return null
     }
-    const { checked } = await handle.ask({ name: 'round', isChecked: true })
-    requireSame(peer.name, checked, expected)
-    return { name: peer.name, handle, elapsedMs: [], cpuMs: [], peakRssMb: 0 }
+    let warm = null
+    for (let i = 0; i < (workload.warmUps ?? 1); i += 1) {
+      warm = await handle.ask({ name: 'round', isChecked: true })
+      requireSameWork(workload, warm, expected)
+    }
+    await requireSameTerms({ workload, peer, handle, query })
+    const { version } = opened
+    const operations = workload.operations(size)
+    return { name: peer.name, version, operations, kinds: warm?.kinds ?? null, handle, ...emptyFigures() }
   } catch (error) {
-    handle?.kill()
-    if (error instanceof WrongWorkError) throw error
-    skipped.push({ name: peer.name, why: firstLine(error) })
+    handle.kill()
+    skipped.push({ name: peer.name, ...reasonOf(error) })
     return null
   }
 }
 
+/** A client that does other work than the others, or on other terms, is no comparison; the run ends with a failure. */
 class WrongWorkError extends Error {}
 
-function requireSame(name, found, expected) {
-  const [foundText, expectedText] = [found, expected].map((check) => JSON.stringify(check))
-  if (foundText === expectedText) return
-  throw new WrongWorkError(`${name} did other work than asked: ${foundText}, expected ${expectedText}`)
+function requireSameWork({ expectedKinds }, { checked, kinds }, expected) {
+  const [found, wanted] = [checked, expected].map((check) => JSON.stringify(check))
+  if (found !== wanted) throw new WrongWorkError(`other work than asked: ${found}, expected ${wanted}`)
+  if (expectedKinds === undefined || kinds === null) return
+  const odd = expectedKinds.findIndex((allowed, i) => !allowed.includes(kinds[i]))
+  if (odd !== -1) throw new WrongWorkError(`column ${odd + 1} is a ${kinds[odd]}, expected ${expectedKinds[odd]}`)
 }
 
-function firstLine(error) {
-  return String(error?.message ?? error).split('\n')[0]
+/** No TLS, nothing left open, and the statement prepared where the client can do that. */
+async function requireSameTerms({ workload, peer, handle, query }) {
+  const { withTls, inTransaction } = await sessionsOf(query)
+  if (withTls > 0) throw new WrongWorkError('its connection uses TLS')
+  if (inTransaction > 0) throw new WrongWorkError('its connection was left in a transaction')
+  const { preparedSql } = workload
+  if (preparedSql === undefined || peer.isUnprepared === true || peer.host === 'pgbench') return
+  const sql = `select count(*)::int4 as statements from pg_prepared_statements where statement = $$${preparedSql}$$`
+  const { statements } = await handle.ask({ name: 'one', sql })
+  if (statements === 0) throw new WrongWorkError('its statement is not prepared')
+}
+
+function reasonOf(error) {
+  const why = String(error?.message ?? error).split('\n')[0]
+  return error instanceof WrongWorkError ? { why, isWrong: true } : { why }
 }

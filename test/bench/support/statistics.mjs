@@ -7,6 +7,11 @@ export function turnsOf(entries, round) {
   return round % 2 === 0 ? turned : turned.reverse()
 }
 
+/** What a peer's rounds are collected in. */
+export function emptyFigures() {
+  return { elapsedMs: [], cpuMs: [], peakRssMb: null }
+}
+
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -14,29 +19,52 @@ export function median(values) {
 }
 
 /**
+ * @param operations of a peer that does all of them; one that does fewer says how many, and is counted per operation.
  * @returns per peer: milliseconds per round (median, least, most), microseconds of wall clock and of processor per
- *   operation, peak memory, and how many times as long it took as each of our faces in the same round.
+ *   operation, peak memory, and how many times as long it took as each of our faces in the same round. Processor and
+ *   memory are null where they cannot be told.
  */
 export function summarize(entries, operations) {
-  const faces = entries.filter(({ name }) => name.startsWith('syncpg'))
+  const scaled = entries.map((entry) => scale(entry, operations))
+  const faces = scaled.filter(({ name }) => name.startsWith('syncpg'))
   return {
-    peers: entries.map((entry) => ({
-      name: entry.name,
-      roundMs: spreadOf(entry.elapsedMs),
-      microsecondsPerOperation: (median(entry.elapsedMs) * 1000) / operations,
-      cpuMicrosecondsPerOperation: (median(entry.cpuMs) * 1000) / operations,
-      peakRssMb: Math.round(entry.peakRssMb),
-      timesOf: Object.fromEntries(faces.map((face) => [face.name, pairedRatio(entry.elapsedMs, face.elapsedMs)])),
-      allRoundsMs: entry.elapsedMs,
+    peers: scaled.map(({ name, version, kinds, elapsedMs, cpuMs, peakRssMb }) => ({
+      name,
+      version,
+      kinds,
+      roundMs: spreadOf(elapsedMs),
+      microsecondsPerOperation: round((median(elapsedMs) * 1000) / operations),
+      cpuMicrosecondsPerOperation: cpuMs === null ? null : round((median(cpuMs) * 1000) / operations),
+      peakRssMb: peakRssMb === null ? null : Math.round(peakRssMb),
+      timesOf: Object.fromEntries(faces.map((face) => [face.name, pairedRatio(elapsedMs, face.elapsedMs)])),
+      allRoundsMs: elapsedMs.map(round),
+      allRoundsCpuMs: cpuMs?.map(round) ?? null,
     })),
   }
 }
 
-/** Ratio of durations round by round: above 1, the second was faster. */
-function pairedRatio(durations, baseline) {
-  return spreadOf(durations.map((duration, round) => duration / baseline[round]))
+function scale(entry, operations) {
+  const factor = operations / (entry.operations ?? operations)
+  const cpuMs = entry.cpuMs.includes(null) ? null : entry.cpuMs.map((ms) => ms * factor)
+  return { ...entry, elapsedMs: entry.elapsedMs.map((ms) => ms * factor), cpuMs }
 }
 
-function spreadOf(values) {
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
+/** Ratio of durations round by round: above 1, the second was faster. */
+function pairedRatio(durations, baseline) {
+  return spreadOf(durations.map((duration, i) => duration / baseline[i]))
+}
+
+/** @returns median, least and most. */
+export function spreadOf(values) {
+  return { median: round(median(values)), least: round(Math.min(...values)), most: round(Math.max(...values)) }
+}
+
+/** Geometric mean of numbers above 0. */
+export function geometricMean(values) {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
+}
+
+/** Five significant digits are more than any of this is worth. */
+function round(value) {
+  return Number(value.toPrecision(5))
 }

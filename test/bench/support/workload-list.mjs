@@ -1,9 +1,26 @@
 /** The workloads, in the order they run. */
-import { workloads as selectOne } from '../workloads/select-one.mjs'
-import { workloads as millionRows } from '../workloads/million-rows.mjs'
-import { workload as wideRows } from '../workloads/wide-rows.mjs'
-import { workload as insertMany } from '../workloads/insert-many.mjs'
+import { workloads as commandLine } from '../workloads/command-line.mjs'
 import { workload as copyRecords } from '../workloads/copy-records.mjs'
+import { workload as firstRow } from '../workloads/embedded-first-row.mjs'
+import { workload as inFlight } from '../workloads/in-flight.mjs'
+import { workload as insertMany } from '../workloads/insert-many.mjs'
+import { workloads as magicStack } from '../workloads/magicstack.mjs'
+import { workloads as streamed } from '../workloads/million-rows-streamed.mjs'
+import { workloads as millionRows } from '../workloads/million-rows.mjs'
+import { workloads as selectOne } from '../workloads/select-one.mjs'
 import { workload as wholeProcess } from '../workloads/whole-process.mjs'
+import { workload as wideRows } from '../workloads/wide-rows.mjs'
 
-export const WORKLOADS = [...selectOne, wideRows, ...millionRows, insertMany, copyRecords, wholeProcess]
+export const WORKLOADS = [
+  ...selectOne,
+  inFlight,
+  wideRows,
+  ...millionRows,
+  ...streamed,
+  insertMany,
+  copyRecords,
+  ...magicStack,
+  wholeProcess,
+  firstRow,
+  ...commandLine,
+]

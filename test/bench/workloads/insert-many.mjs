@@ -1,6 +1,6 @@
 /** 10,000 rows by INSERT with parameters, all or nothing, in the best way each client offers ready-made: a batch,
  * many rows in one statement, or, where there is neither, one statement after another. */
-import { COLUMNS, countRecords, makeRecords, prepareTable } from './records.mjs'
+import { COLUMNS, countRecords, makeRecords, prepareTable, recordsTask, truncate } from './records.mjs'
 
 const TABLE = 'bench_insert'
 const SQL = `insert into ${TABLE} (id, label, amount) values ($1, $2, $3)`
@@ -8,7 +8,7 @@ let records = null
 
 export const workload = {
   name: 'insert-many',
-  title: '10,000 records (2000 when quick) by INSERT, all or nothing',
+  title: '10,000 records by INSERT, all or nothing',
   transport: 'unix',
   unit: 'record',
   needs: ['one', 'command', 'insertMany'],
@@ -17,9 +17,10 @@ export const workload = {
   quickSize: { records: 2000 },
   operations: (size) => size.records,
   prepare: (query, size) => prepareTable(query, TABLE, size.records),
+  task: (size) => ({ kind: 'insert', needs: ['insert_many'], sql: SQL, ...recordsTask(TABLE, size.records) }),
   async before(client, size) {
     records ??= makeRecords(size.records)
-    await client.command(`truncate ${TABLE}`)
+    await client.command(truncate(TABLE))
   },
   measure: (client) => client.insertMany(SQL, records, { table: TABLE, columns: COLUMNS }),
   measureBlocking: (client) => client.insertMany(SQL, records, { table: TABLE, columns: COLUMNS }),

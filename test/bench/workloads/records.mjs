@@ -1,6 +1,7 @@
 /** The records that the loading workloads send, and the check that they arrived. */
 
 export const COLUMNS = ['id', 'label', 'amount']
+const COUNTS = ['records', 'ids', 'letters', 'amounts']
 
 export function makeRecords(count) {
   return Array.from({ length: count }, (_, i) => [i, `record number ${i}`, i * 0.25])
@@ -16,8 +17,20 @@ export async function prepareTable(query, table, records) {
 }
 
 export async function countRecords(client, table) {
-  const sql = `select count(*)::int4 as records, sum(id)::float8 as ids, sum(length(label))::float8 as letters,
+  const row = await client.one(countSql(table))
+  return Object.fromEntries(COUNTS.map((name) => [name, row[name]]))
+}
+
+/** The part of a task for other hosts that says what to load and how to look whether it arrived. */
+export function recordsTask(table, records) {
+  return { check: 'records', before: truncate(table), records, countSql: countSql(table), countNames: COUNTS }
+}
+
+export function truncate(table) {
+  return `truncate ${table}`
+}
+
+function countSql(table) {
+  return `select count(*)::int4 as records, sum(id)::float8 as ids, sum(length(label))::float8 as letters,
     sum(amount) as amounts from ${table}`
-  const { records, ids, letters, amounts } = await client.one(sql)
-  return { records, ids, letters, amounts }
 }

@@ -9,11 +9,14 @@ function selectOne(transport) {
     transport,
     unit: 'query',
     needs: ['one'],
+    preparedSql: SQL,
     rounds: 11,
-    size: { queries: 4000 },
-    quickSize: { queries: 1500 },
+    size: { queries: 3000 },
+    quickSize: { queries: 1000 },
+    shareOf: ({ queries }, share) => ({ queries: Math.round(queries * share) }),
     operations: ({ queries }) => queries,
-    prepare: (_query, { queries }) => ({ sum: queries }),
+    prepare: () => ({ mean: 1 }),
+    task: ({ queries }) => ({ kind: 'one', check: 'one', needs: ['repeat_one'], sql: SQL, queries }),
     async measure(client, { queries }) {
       let sum = 0
       for (let i = 0; i < queries; i += 1) sum += (await client.one(SQL)).one
@@ -24,7 +27,7 @@ function selectOne(transport) {
       for (let i = 0; i < queries; i += 1) sum += client.one(SQL).one
       return { sum }
     },
-    check: (_client, outcome) => outcome,
+    check: (_client, { sum }, { queries }) => ({ mean: sum / queries }),
   }
 }
 

@@ -1,4 +1,7 @@
 /** A script's whole life: start Node, load the client, connect, one statement, close, end. */
+import { libpqEnvironment, runNodeScript } from '../support/node-script.mjs'
+import { psqlProgram } from '../support/psql-program.mjs'
+import { runToEnd } from '../support/run-process.mjs'
 
 export const workload = {
   name: 'whole-process',
@@ -6,10 +9,23 @@ export const workload = {
   isProcess: true,
   transport: 'unix',
   unit: 'process',
-  needs: ['one'],
-  rounds: 15,
+  rounds: 21,
   size: {},
   quickSize: {},
+  // pgbench is none, and what a Python needs to start says nothing about a client of Node.
+  without: ['pg-pipelined', 'psycopg2', 'psycopg', 'asyncpg', 'pgbench'],
   operations: () => 1,
   prepare: () => ({ value: 1 }),
+  entriesFor: (peers, target) => [
+    { name: 'empty node', run: () => runNodeScript(null, target) },
+    ...peers.map((peer) => ({
+      name: peer.name,
+      run: () => (peer.name === 'psql' ? psql(target) : runNodeScript(peer, target)),
+    })),
+  ],
+}
+
+async function psql(target) {
+  const { elapsedMs, output } = await runToEnd(psqlProgram(), ['-XAtc', 'select 1'], libpqEnvironment(target))
+  return { elapsedMs, value: Number(output) }
 }

@@ -1,4 +1,5 @@
 /** 10,000 rows of 20 columns, five times: a report, or a page of an administration tool. */
+import { kindsOf } from './value-kinds.mjs'
 
 const KINDS = [
   ['int4', (i) => `g + ${i}`, (value) => value],
@@ -11,6 +12,13 @@ const SQL_SUMS = {
   text: 'sum(length(%))::float8',
   float8: 'sum(%)',
   boolean: 'sum(%::int)::float8',
+}
+const SQL = 'select * from bench_wide'
+const ALLOWED_KINDS = {
+  int4: ['number', 'int'],
+  text: ['string', 'str'],
+  float8: ['number', 'float'],
+  boolean: ['boolean', 'bool'],
 }
 const COLUMNS = Array.from({ length: 20 }, (_, i) => ({ name: `c${i}`, kind: KINDS[i % KINDS.length] }))
 
@@ -31,16 +39,19 @@ export const workload = {
     const sums = COLUMNS.map(({ name, kind: [type] }) => `${SQL_SUMS[type].replace('%', name)} as ${name}`)
     return (await query(`select count(*)::int as rows, ${sums.join(', ')} from bench_wide`))[0]
   },
+  task: ({ repeats }) => ({ kind: 'rows', check: 'wide', needs: ['rows'], sql: SQL, repeats }),
   async measure(client, { repeats }) {
     let list
-    for (let i = 0; i < repeats; i += 1) list = await client.rows('select * from bench_wide')
+    for (let i = 0; i < repeats; i += 1) list = await client.rows(SQL)
     return { list }
   },
   measureBlocking(client, { repeats }) {
     let list
-    for (let i = 0; i < repeats; i += 1) list = client.rows('select * from bench_wide')
+    for (let i = 0; i < repeats; i += 1) list = client.rows(SQL)
     return { list }
   },
+  expectedKinds: COLUMNS.map(({ kind: [type] }) => ALLOWED_KINDS[type]),
+  kinds: ({ list: [row] }) => kindsOf(row),
   check(_client, { list }) {
     const sums = { rows: list.length }
     for (const { name, kind } of COLUMNS) {

@@ -1,0 +1,11 @@
+/** PGlite by its own API: what an embedded PostgreSQL costs without syncpg. */
+
+export async function open() {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const database = await PGlite.create()
+  return {
+    isBlocking: false,
+    one: async (sql) => (await database.query(sql)).rows[0],
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Where results are kept: `results/latest.json` after every run, whatever it was; `docs/benchmarks.json`, the pictures and
+ * the figures in `docs/benchmarks.md` when they are to be published. What a run has not measured stays as it was there.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chartsOf } from './charts.mjs'
+import { withFigures } from './document.mjs'
+import { WORKLOADS } from './workload-list.mjs'
+
+const LATEST = new URL('../results/latest.json', import.meta.url)
+const DOCS = new URL('../../../docs/', import.meta.url)
+const PUBLISHED = new URL('benchmarks.json', DOCS)
+const DOCUMENT = new URL('benchmarks.md', DOCS)
+
+export function saveLatest(report) {
+  mkdirSync(new URL('.', LATEST), { recursive: true })
+  writeFileSync(LATEST, jsonOf(report))
+}
+
+/** Merges a run into what is published and writes document, pictures and JSON. */
+export function publish(report) {
+  const before = existsSync(PUBLISHED) ? readPublished().results : []
+  const measured = new Map([...before, ...report.results].map((result) => [result.workload, result]))
+  const results = WORKLOADS.flatMap(({ name }) => measured.get(name) ?? [])
+  const whole = { ...report, results }
+  writeFileSync(PUBLISHED, jsonOf(whole))
+  writeDocument(whole)
+}
+
+/** Writes document and pictures anew from what is published. */
+export function republish() {
+  writeDocument(readPublished())
+}
+
+function readPublished() {
+  const { head, results } = JSON.parse(readFileSync(PUBLISHED, 'utf8'))
+  return { ...head, results: results.map(({ about, peers }) => ({ ...about, peers })) }
+}
+
+function writeDocument(report) {
+  writeFileSync(DOCUMENT, withFigures(readFileSync(DOCUMENT, 'utf8'), report))
+  for (const { file, svg } of chartsOf(report.results)) writeFileSync(new URL(`pictures/${file}`, DOCS), svg)
+}
+
+/** A line for each client of a workload, so that a change of figures is a change of lines and not of a whole page. */
+function jsonOf({ results, ...head }) {
+  const lines = results.map(({ peers, ...result }) => {
+    const clients = peers.map((peer) => JSON.stringify(peer)).join(',\n    ')
+    return `  {"about": ${JSON.stringify(result)},\n   "peers": [\n    ${clients}]}`
+  })
+  return `{"head": ${JSON.stringify(head)},\n "results": [\n${lines.join(',\n')}\n]}\n`
+}

@@ -1,0 +1,20 @@
+/** The script of workloads that are a whole process: what to do comes in an environment variable, what it took goes to
+ * standard output. */
+import { peakRssMb } from '../support/peak-memory.mjs'
+
+const { peer, target } = JSON.parse(process.env.SYNCPG_BENCH_JOB)
+
+let value
+const startedAtMs = performance.now()
+if (peer !== null) {
+  const { open } = await import(new URL(`../peers/${peer.adapter}`, import.meta.url).href)
+  const client = await open(target, peer)
+  value = (await client.one('select 1 as one')).one
+  await client.close()
+}
+const workMs = performance.now() - startedAtMs
+process.on('exit', () => {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage()
+  const figures = { value, workMs, cpuMs: (userCPUTime + systemCPUTime) / 1000, rssMb: peakRssMb() }
+  process.stdout.write(JSON.stringify(figures))
+})

@@ -1,0 +1,14 @@
+/** What clients make of PostgreSQL's types, so that nobody wins by leaving values undecoded. */
+
+/** Names of JavaScript's and Python's types that may stand for int4, int8, float8, text and timestamptz. */
+export const FIVE_KINDS = [
+  ['number', 'int'],
+  ['bigint', 'string', 'int'],
+  ['number', 'float'],
+  ['string', 'str'],
+  ['Date', 'PgTimestamp', 'datetime'],
+]
+
+export function kindsOf(row) {
+  return Object.values(row).map((value) => (typeof value === 'object' ? value.constructor.name : typeof value))
+}
