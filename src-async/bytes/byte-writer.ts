@@ -72,7 +72,7 @@ export class ByteWriter {
   utf8(value: string): this {
     // Three bytes per UTF-16 unit is the worst case; for long text the exact count is cheaper than that much memory.
     const most = value.length > 4096 ? Buffer.byteLength(value) : value.length * 3
-    this.#ensure(most)
+    this.ensure(most)
     this.length += this.#bytes.utf8Write(value, this.length)
     return this
   }
@@ -101,6 +101,26 @@ export class ByteWriter {
     return this.patchInt32(offset, this.length - offset - 4)
   }
 
+  /**
+   * Makes room for `more` bytes, for loops that write into `buffer` and `dataView` themselves and then set `length`.
+   * Both are replaced when room is made, so they are taken afterwards.
+   */
+  ensure(more: number): void {
+    const needed = this.length + more
+    if (needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    this.#bytes.copy(grown, 0, 0, this.length)
+    this.#replace(grown)
+  }
+
+  get buffer(): Buffer {
+    return this.#bytes
+  }
+
+  get dataView(): DataView {
+    return this.#view
+  }
+
   /** Forgets what was written after `length`; what an encoder that failed half-way had written. */
   truncate(length: number): void {
     this.length = length
@@ -125,20 +145,11 @@ export class ByteWriter {
   }
 
   #advance(length: number): number {
-    this.#ensure(length)
+    this.ensure(length)
     const start = this.length
     this.length = start + length
     return start
   }
-
-  #ensure(more: number): void {
-    const needed = this.length + more
-    if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
-    this.#bytes.copy(grown, 0, 0, this.length)
-    this.#replace(grown)
-  }
-
   /**
    * Ctrl-C in a REPL can tear a call off between any two calls of functions. Buffer and view are of one memory at each of
    * them, or the next statement would write its values here and send others.

@@ -255,6 +255,20 @@ describe('executeMany', () => {
     expect(outcome).toMatchObject({ reply: { affectedRows, tag } })
   })
 
+  test('of a batch behind others gets its own answers, wherever the answer is cut', () => {
+    const answer = [bindComplete, row('1'), complete('SELECT 1'), ready()]
+    const batch = [bindComplete, complete('INSERT 0 1'), bindComplete, complete('INSERT 0 2'), ready()]
+    const outcomes = outcomesOfCuts(Buffer.concat([...answer, ...batch, ...batch]), (harness) => {
+      const rows = new RecordingSink()
+      const first = harness.ask((link) => execute(link, executeRequest(rows)))
+      const second = harness.ask((link) => executeMany(link, manyRequest(2)))
+      const third = harness.ask((link) => executeMany(link, manyRequest(2)))
+      return () => [first, second, third, rows.log]
+    })
+    const reply = { affectedRows: 3, tag: 'INSERT 0 2' }
+    expect(outcomes).toMatchObject([[{ reply: { tag: 'SELECT 1' } }, { reply }, { reply }, expect.anything()]])
+  })
+
   test('tells which element failed', () => {
     const harness = new Harness()
     const outcome = harness.ask((link) => executeMany(link, manyRequest(3)))

@@ -161,6 +161,7 @@ export class Conversation implements FrameHandler {
     this.#failure = null
     this.#link.rows = null
     this.#link.data = null
+    this.#link.answers = null
     this.#link.out.clear()
     const [current, ...followers] = [...this.#started.splice(0), ...this.#waiting.splice(0)]
     // What the server said about the statement before the end is truer than the end.
@@ -216,7 +217,9 @@ export class Conversation implements FrameHandler {
       case COPY_DATA:
         if (this.#link.data !== null) return this.#link.data.take(bytes, start, end)
     }
-    if (this.#failure === null) this.#step(tag)
+    if (this.#failure !== null) return
+    const { answers } = this.#link
+    if (answers === null || !answers.take(tag)) this.#step(tag)
   }
 
   /** Runs the exchange up to its first wait: that is what writes its request. */
@@ -265,6 +268,7 @@ export class Conversation implements FrameHandler {
     const failure = this.#failure
     this.#failure = null
     this.#link.rows = null
+    this.#link.answers = null
     this.#link.tag = READY_FOR_QUERY
     try {
       const result = current.exchange.throw(failure)
@@ -285,6 +289,7 @@ export class Conversation implements FrameHandler {
     this.#link.isFollowed = this.#started.length > 1
     this.#link.rows = this.#started[0]?.firstRows ?? null
     this.#link.data = null
+    this.#link.answers = null
     if (error === null) current.resolve(reply as never)
     else current.reject(error)
     this.#writeWaiting()
@@ -296,6 +301,7 @@ export class Conversation implements FrameHandler {
     this.#failure ??= error
     this.#link.rows = null
     this.#link.data = null
+    this.#link.answers = null
   }
 
   #noteServerError(fields: ServerMessageFields): void {

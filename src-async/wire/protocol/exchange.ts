@@ -22,6 +22,12 @@ const NO_TYPES: readonly number[] = []
 const EMPTY_BIND = new Uint8Array(6)
 const CACHED_TAG_BYTES = 32
 
+/** Takes the ordinary answers of an exchange that expects thousands, so that it is resumed by the others only. */
+export interface AnswerCounter {
+  /** Whether the current control message was an ordinary answer and is dealt with. */
+  take(tag: number): boolean
+}
+
 /** What exchanges share with their conversation: the outgoing bytes, the current message, where rows go. */
 export class Link {
   readonly out = new ByteWriter()
@@ -33,6 +39,8 @@ export class Link {
   rows: RowSink | null = null
   /** Takes the payloads of CopyData; null where they are messages like others. */
   data: ByteSink | null = null
+  /** Is shown each control message before it resumes the exchange; null where the exchange wants them all. */
+  answers: AnswerCounter | null = null
   /**
    * True on a transport that takes whole flights only (PGlite): a COPY FROM STDIN by mistake must then find its CopyFail
    * in the same flight. Everywhere else a CopyFail outside of COPY would be ignored just the same, but costs bytes.

@@ -2,15 +2,25 @@
  * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so a failure knows its element; tags are
  * summed from their bytes and only the last becomes a string.
  */
+import { keepClass } from '../../bytes/keep-class.ts'
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
 import type { ResultSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
+import {
+  type AnswerCounter,
+  expect,
+  hasPrelude,
+  readPrelude,
+  unexpected,
+  writePrelude,
+  type Exchange,
+  Link,
+} from './exchange.ts'
 import { requireParse } from './execute.ts'
-import { writeBind, writeExecute, writeParse, writeSync } from './frontend.ts'
+import { bindNames, writeBindAndExecute, writeParse, writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,
   COMMAND_COMPLETE,
@@ -34,23 +44,32 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     yield
     expect(link, PARSE_COMPLETE, 'Parse')
   }
-  const reply = { affectedRows: count === 0 ? 0 : -1, tag: '' }
-  let index = 0
+  const answers = new ElementAnswers(link, request)
   try {
-    for (; index < count; index++) yield* readElement(link, request, index, reply)
+    yield
+    // Not earlier: until its first answer another exchange may be the current one. From here on ordinary answers are
+    // counted as they come, and what resumes this exchange is none of them.
+    link.answers = answers
+    while (answers.index < count) {
+      if (!answers.take(link.tag)) yield* answers.readUnusual()
+      yield
+    }
   } catch (error) {
-    // The server's error only: a broken protocol is nobody's element.
-    if (error instanceof DbError && error.sqlstate !== null) amend(error, { batchIndex: index })
+    // The server's error only: a broken protocol is nobody's element, nor is what fails at Sync.
+    const isOfElement = answers.index < count && error instanceof DbError && error.sqlstate !== null
+    if (isOfElement) amend(error, { batchIndex: answers.index })
     throw error
   }
-  yield
+  link.answers = null
   expect(link, READY_FOR_QUERY, 'executeMany')
-  return reply
+  const { affectedRows, tag } = answers
+  return { affectedRows, tag }
 }
 
 function writeElements(out: ByteWriter, request: ExecuteManyRequest): void {
-  const { binds, count, name } = request
+  const { binds, count } = request
   const view = new DataView(binds.buffer, binds.byteOffset, binds.byteLength)
+  const names = bindNames(request.name)
   let position = 0
   for (let i = 0; i < count; i++) {
     const start = position + 4
@@ -58,8 +77,7 @@ function writeElements(out: ByteWriter, request: ExecuteManyRequest): void {
     if (end < start || end > binds.length) {
       throw new InternalError(`bug: executeMany was given ${count} binds, and number ${i} does not lie in its bytes`)
     }
-    writeBind(out, name, binds, start, end)
-    writeExecute(out, 0)
+    writeBindAndExecute(out, names, binds, start, end)
     // A COPY would take the next Bind for data and end the connection. It has no parameters, and what has some is none.
     if (i === 0 && hasNoParameters(view, start, end)) writeCopyGuard(out)
     position = end
@@ -73,32 +91,73 @@ function hasNoParameters(view: DataView, start: number, end: number): boolean {
   return countAt + 2 <= end && view.getUint16(countAt) === 0
 }
 
-function* readElement(
-  link: Link,
-  request: ExecuteManyRequest,
-  index: number,
-  reply: { affectedRows: number; tag: string },
-): Exchange<void> {
-  yield
-  expect(link, BIND_COMPLETE, 'Bind')
-  link.rows = request.rows
-  yield
-  link.rows = null
-  switch (link.tag) {
-    case COMMAND_COMPLETE: {
-      const rows = readAffectedRows(link.body)
-      if (rows >= 0) reply.affectedRows = Math.max(reply.affectedRows, 0) + rows
-      if (index === request.count - 1 || request.marksElements === true) reply.tag = link.commandTag()
-      if (request.marksElements === true) (request.rows as ResultSink).complete(null, reply.tag)
-      return
+class ElementAnswers implements AnswerCounter {
+  readonly #link: Link
+  readonly #request: ExecuteManyRequest
+  /** Whether the current element's Bind has been answered. */
+  #isBound = false
+  /** The element whose answers are awaited. */
+  index = 0
+  affectedRows: number
+  tag = ''
+
+  constructor(link: Link, request: ExecuteManyRequest) {
+    this.#link = link
+    this.#request = request
+    this.affectedRows = request.count === 0 ? 0 : -1
+  }
+
+  take(tag: number): boolean {
+    const { count, rows, marksElements } = this.#request
+    if (!this.#isBound) {
+      if (tag !== BIND_COMPLETE || this.index === count) return false
+      this.#isBound = true
+      this.#link.rows = rows
+      return true
     }
-    case EMPTY_QUERY_RESPONSE:
-      return
-    case COPY_IN_RESPONSE:
-      return yield* refuseCopyIn(link, 'guard')
-    case COPY_OUT_RESPONSE:
-      return yield* refuseCopyOut(link)
-    default:
-      throw unexpected(link, 'Execute')
+    if (tag !== COMMAND_COMPLETE || marksElements === true) return false
+    this.#count()
+    if (this.index === count) this.tag = this.#link.commandTag()
+    return true
+  }
+
+  /** Reads the current message as an answer that `take` leaves. */
+  *readUnusual(): Exchange<void> {
+    const link = this.#link
+    if (!this.#isBound) throw unexpected(link, 'Bind', BIND_COMPLETE)
+    switch (link.tag) {
+      case COMMAND_COMPLETE:
+        this.#count()
+        this.tag = link.commandTag()
+        return (this.#request.rows as ResultSink).complete(null, this.tag)
+      case EMPTY_QUERY_RESPONSE:
+        return this.#next()
+      case COPY_IN_RESPONSE:
+        link.answers = null
+        return yield* refuseCopyIn(link, 'guard')
+      case COPY_OUT_RESPONSE:
+        link.answers = null
+        return yield* refuseCopyOut(link)
+      default:
+        throw unexpected(link, 'Execute')
+    }
+  }
+
+  #count(): void {
+    const rows = readAffectedRows(this.#link.body)
+    if (rows >= 0) this.affectedRows = Math.max(this.affectedRows, 0) + rows
+    this.#next()
+  }
+
+  #next(): void {
+    this.#link.rows = null
+    this.#isBound = false
+    this.index += 1
   }
 }
+
+const NO_ELEMENTS: ExecuteManyRequest = {
+  ...{ name: '', parse: null, begin: null, closing: [], timeoutMs: 0 },
+  ...{ binds: new Uint8Array(0), count: 0, rows: { take() {} } },
+}
+keepClass(new ElementAnswers(new Link(), NO_ELEMENTS))

@@ -3,7 +3,7 @@
  * cannot be said on the wire (a NUL in a string, a message over 1 GiB) is refused here, before a byte is sent.
  * Source of truth: PostgreSQL manual, "Message Formats".
  */
-import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { DataError, ProgrammingError } from '../../errors/tree.ts'
 import type { ParseSpec } from '../operations.ts'
 import {
@@ -118,6 +118,52 @@ export function writeExecute(out: ByteWriter, rowLimit: number, portal = ''): vo
   finish(out, length)
 }
 
+/** Bind's two names, the unnamed portal's and a statement's, for `writeBindAndExecute`. */
+export function bindNames(name: string): Uint8Array {
+  const names = new ByteWriter(2 + name.length)
+  names.uint8(0)
+  text(names, name, 'a statement name')
+  return names.take()
+}
+
+/** Letter, length, portal, row limit. */
+const EXECUTE_BYTES = 10
+/** Up to about so many bytes a loop is faster than a call. */
+const SHORT_BYTES = 96
+
+/**
+ * An element of a batch: as `writeBind`, then Execute without a limit, both of the unnamed portal. Hot: it allocates
+ * nothing while the writer has room and the body is short.
+ */
+export function writeBindAndExecute(
+  out: ByteWriter,
+  names: Uint8Array,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const length = 4 + names.length + end - start
+  requireLength(length)
+  out.ensure(1 + length + EXECUTE_BYTES)
+  const { buffer, dataView } = out
+  let at = out.length
+  buffer[at] = BIND
+  dataView.setInt32(at + 1, length)
+  at += 5
+  for (let i = 0; i < names.length; i++) buffer[at++] = names[i]!
+  if (end - start <= SHORT_BYTES) {
+    for (let i = start; i < end; i++) buffer[at++] = source[i]!
+  } else {
+    buffer.set(source.subarray(start, end), at)
+    at += end - start
+  }
+  buffer[at] = EXECUTE
+  dataView.setInt32(at + 1, EXECUTE_BYTES - 1)
+  buffer[at + 5] = 0
+  dataView.setInt32(at + 6, 0)
+  out.length = at + EXECUTE_BYTES
+}
+
 export function writeDescribeStatement(out: ByteWriter, name: string): void {
   const length = begin(out, DESCRIBE)
   out.uint8(STATEMENT)
@@ -182,10 +228,14 @@ function begin(out: ByteWriter, tag: number): number {
 
 function finish(out: ByteWriter, lengthOffset: number): void {
   const length = out.length - lengthOffset
+  requireLength(length)
+  out.patchInt32(lengthOffset, length)
+}
+
+function requireLength(length: number): void {
   if (length > MAX_MESSAGE_BYTES) {
     throw new DataError(`a message of ${length} bytes is more than the protocol's limit of 1 GiB; send it in parts`)
   }
-  out.patchInt32(lengthOffset, length)
 }
 
 function text(out: ByteWriter, value: string, what: string): void {
