@@ -3,9 +3,11 @@
  * The two ends of it, `startCopy` and `endCopy`, are flows; between them a face encodes and sends chunks at its own
  * pace, because one face's records come from an iterable and the other's perhaps from an async one.
  */
-import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { keepClass } from '../bytes/keep-class.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
+import { type ListCode, type SlowWay, listCode } from '../values/list-code.ts'
 import { quoteIdentifier } from '../values/sql.ts'
 import { converted } from '../values/to-postgres.ts'
 import type { Column } from '../wire/row-sink.ts'
@@ -28,6 +30,7 @@ export interface CopyTarget {
 const CHUNK_BYTES = 256 * 1024
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const TRAILER = -1
+const NOTHING = new Uint8Array(0)
 
 /** Learns the columns' types and opens the COPY. @throws what the server says of the table or its columns. */
 export function* startCopy(context: FlowContext, target: CopyTarget): Flow<RecordEncoder> {
@@ -106,11 +109,15 @@ export function binaryCodec(context: FlowContext, column: Column): Codec {
   )
 }
 
+/** Records to encode before code is generated: a short COPY would not earn it back. */
+const RECORDS_BEFORE_GENERATION = 32
+
 /** Turns records into COPY's binary rows, in a buffer that is sent when it is full. */
-export class RecordEncoder {
+export class RecordEncoder implements SlowWay {
   readonly #out: ByteWriter
   readonly #columns: readonly Column[]
   readonly #codecs: readonly Codec[]
+  #code: ListCode | null = null
   /** Records encoded so far. */
   count = 0
 
@@ -124,15 +131,18 @@ export class RecordEncoder {
 
   /** @throws ProgrammingError, DataError naming the record and the column; what was encoded before stays. */
   add(record: unknown): void {
+    this.#requireFitting(record)
     const out = this.#out
     const start = out.length
     try {
-      this.#encode(record)
+      if (this.#code !== null) this.#code(out, record, this)
+      else this.#encode(record)
     } catch (error) {
       out.truncate(start)
       throw error
     }
     this.count += 1
+    if (this.count === RECORDS_BEFORE_GENERATION) this.#code = this.#generate()
   }
 
   /** Whether there is enough for a chunk. */
@@ -153,7 +163,27 @@ export class RecordEncoder {
     this.#out.int16(TRAILER)
   }
 
-  #encode(record: unknown): void {
+  /** For generated code. */
+  writeValue(index: number, given: unknown): void {
+    const out = this.#out
+    const value = converted(given, this.#columns[index]?.typeOid ?? 0)
+    if (value === undefined) {
+      throw new ProgrammingError(`record #${this.count}, column ${this.#name(index)} is undefined; use null`)
+    }
+    if (value === null) {
+      out.int32(-1)
+      return
+    }
+    const length = out.reserveInt32()
+    try {
+      this.#codecs[index]?.encode(out, value)
+    } catch (error) {
+      throw this.#located(error, index)
+    }
+    out.patchLength(length)
+  }
+
+  #requireFitting(record: unknown): asserts record is readonly unknown[] {
     const width = this.#codecs.length
     if (!Array.isArray(record)) {
       throw new ProgrammingError(`record #${this.count}: expected an array of ${width} values, got ${kindOf(record)}`)
@@ -161,25 +191,17 @@ export class RecordEncoder {
     if (record.length !== width) {
       throw new ProgrammingError(`record #${this.count}: ${width} values expected, ${record.length} given`)
     }
-    const out = this.#out
-    out.int16(width)
-    for (let index = 0; index < width; index++) {
-      const value = converted(record[index], this.#columns[index]?.typeOid ?? 0)
-      if (value === undefined) {
-        throw new ProgrammingError(`record #${this.count}, column ${this.#name(index)} is undefined; use null`)
-      }
-      if (value === null) {
-        out.int32(-1)
-        continue
-      }
-      const length = out.reserveInt32()
-      try {
-        this.#codecs[index]?.encode(out, value)
-      } catch (error) {
-        throw this.#located(error, index)
-      }
-      out.patchLength(length)
-    }
+  }
+
+  #encode(record: readonly unknown[]): void {
+    this.#out.int16(record.length)
+    for (let index = 0; index < record.length; index++) this.writeValue(index, record[index])
+  }
+
+  #generate(): ListCode | null {
+    const head = Buffer.alloc(2)
+    head.writeInt16BE(this.#codecs.length)
+    return listCode(this.#codecs, { head, tail: NOTHING })
   }
 
   #located(error: unknown, index: number): Error {
@@ -196,3 +218,5 @@ export class RecordEncoder {
 function kindOf(value: unknown): string {
   return value === null ? 'null' : typeof value
 }
+
+keepClass(new RecordEncoder(new ByteWriter(HEADER.length), [], []))

@@ -3,8 +3,9 @@
  * trip; what needs more than one chunk is held together by a transaction or a savepoint of its own, so that an element
  * that cannot be encoded in a late chunk undoes the early ones.
  */
-import { DbError, amend } from '../errors/tree.ts'
-import { encodeArguments } from '../values/encode-arguments.ts'
+import { keepClass } from '../bytes/keep-class.ts'
+import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
+import { ElementEncoder } from '../values/encode-arguments.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -70,6 +71,7 @@ export class Batch {
   readonly #context: FlowContext
   readonly #request: BatchRequest
   #statement: Statement | null = null
+  #encoder: ElementEncoder | null = null
   #rows: RowSink | null = null
   #guard: 'transaction' | 'savepoint' | null = null
   /** Elements encoded and not sent. */
@@ -88,6 +90,7 @@ export class Batch {
     const { sql, prepared } = this.#request
     const context = this.#context
     this.#statement = prepared ?? (yield* resolveStatement(context, sql, sample, this.#request)).statement
+    this.#encoder = new ElementEncoder(context.out, this.#statement)
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
   }
@@ -100,8 +103,9 @@ export class Batch {
   /** Encodes an element. @throws DataError, ProgrammingError when it does not fit. */
   add(element: readonly unknown[]): void {
     const { out } = this.#context
+    if (element === null || element === undefined) throw noElement(element, this.#done + this.#count)
     const length = out.reserveInt32()
-    encodeArguments(out, this.#statement as Statement, element, { element: this.#done + this.#count })
+    ;(this.#encoder as ElementEncoder).encode(element)
     out.patchLength(length)
     this.#count += 1
   }
@@ -178,34 +182,42 @@ function* undo(context: FlowContext, guard: 'transaction' | 'savepoint'): Flow<v
   }
 }
 
+const END = Symbol('end')
+
 /** An iterable's elements, with the first few looked at before they are consumed. */
 class Lookahead {
   readonly #iterator: Iterator<readonly unknown[]>
-  #ahead: (readonly unknown[])[] = []
-  #next = 0
+  /** The next element. */
+  #head: readonly unknown[] | typeof END = END
+  /** The elements after it that were looked at, last first. */
+  #looked: (readonly unknown[])[] = []
   #isDrained = false
 
   constructor(elements: Iterable<readonly unknown[]>) {
     this.#iterator = elements[Symbol.iterator]()
-    this.#fill(1)
+    this.#head = this.#pull()
   }
 
   get isEmpty(): boolean {
-    return this.#next === this.#ahead.length
+    return this.#head === END
   }
 
   next(): readonly unknown[] {
-    const element = this.#ahead[this.#next]
-    if (element === undefined) throw new RangeError('bug: read beyond the last element')
-    this.#next += 1
-    if (this.#next === this.#ahead.length) this.#fill(1)
+    const element = this.#head
+    if (element === END) throw new RangeError('bug: read beyond the last element')
+    this.#head = this.#looked.length > 0 ? this.#looked.pop()! : this.#pull()
     return element
   }
 
   sample(): readonly unknown[] {
-    const first = this.#ahead[0] ?? []
-    if (needsMore(first)) this.#more(SAMPLE_ELEMENTS)
-    return sampleOf(this.#ahead)
+    const elements = this.#head === END ? [] : [this.#head]
+    while (needsMore(elements[0]) && elements.length < SAMPLE_ELEMENTS) {
+      const element = this.#pull()
+      if (element === END) break
+      elements.push(element)
+    }
+    this.#looked = elements.slice(1).reverse()
+    return sampleOf(elements)
   }
 
   close(): void {
@@ -213,19 +225,20 @@ class Lookahead {
     this.#isDrained = true
   }
 
-  #fill(count: number): void {
-    this.#ahead = []
-    this.#next = 0
-    this.#more(count)
+  #pull(): readonly unknown[] | typeof END {
+    if (this.#isDrained) return END
+    const { done, value } = this.#iterator.next()
+    if (done !== true) return value
+    this.#isDrained = true
+    return END
   }
+}
 
-  #more(count: number): void {
-    while (!this.#isDrained && this.#ahead.length < count) {
-      const step = this.#iterator.next()
-      if (step.done === true) this.#isDrained = true
-      else this.#ahead.push(step.value)
-    }
-  }
+keepClass(new Lookahead([]))
+
+function noElement(found: null | undefined, batchIndex: number): ProgrammingError {
+  const message = `element #${batchIndex} of executemany: expected an array of values, got ${found}`
+  return new ProgrammingError(message, { batchIndex })
 }
 
 /** Whether an element leaves open what its parameters are. */
@@ -239,7 +252,7 @@ export function sampleOf(elements: readonly (readonly unknown[])[]): readonly un
   if (!needsMore(first)) return first
   const sample: unknown[] = [...first]
   for (const element of elements) {
-    for (let index = 0; index < first.length; index++) sample[index] ??= element[index] ?? null
+    for (let index = 0; index < first.length; index++) sample[index] ??= element?.[index] ?? null
   }
   return sample
 }

@@ -5,13 +5,18 @@
  */
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
 import { expected } from './describe-value.ts'
+import { type ListCode, type SlowWay, listCode } from './list-code.ts'
 import { TEXT_OID } from './oids.ts'
 import { suggestedType } from './suggested-type.ts'
 import { converted } from './to-postgres.ts'
-import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { keepClass } from '../bytes/keep-class.ts'
 import type { Statement } from './statement.ts'
 
 const MOST_PARAMETERS = 65535
+
+/** What of a statement its arguments are encoded by. */
+type ParameterList = Pick<Statement, 'parameterCodecs' | 'parameterTypes' | 'bindHead' | 'bindTail'>
 
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
@@ -25,7 +30,7 @@ export interface EncodeContext {
  */
 export function encodeArguments(
   out: ByteWriter,
-  statement: Statement,
+  statement: ParameterList,
   values: readonly unknown[],
   context?: EncodeContext,
 ): void {
@@ -36,24 +41,85 @@ export function encodeArguments(
   let i = 0
   try {
     out.bytes(statement.bindHead)
-    for (; i < count; i += 1) {
-      const given = values[i]
-      const value = typeof given === 'object' ? converted(given, statement.parameterTypes[i]!) : given
-      if (value === null) {
-        out.int32(-1)
-        continue
-      }
-      if (value === undefined) throw undefinedValue(i, context)
-      const lengthAt = out.reserveInt32()
-      codecs[i]!.encode(out, value)
-      out.patchLength(lengthAt)
-    }
+    for (; i < count; i += 1) writeArgument(out, statement, i, values[i], context)
     out.bytes(statement.bindTail)
   } catch (error) {
     out.truncate(start)
-    throw named(error, i, statement, values, context)
+    throw named(error, i, statement, values[i], context)
   }
 }
+
+function writeArgument(
+  out: ByteWriter,
+  statement: ParameterList,
+  index: number,
+  given: unknown,
+  context: EncodeContext | undefined,
+): void {
+  const value = typeof given === 'object' ? converted(given, statement.parameterTypes[index]!) : given
+  if (value === null) {
+    out.int32(-1)
+    return
+  }
+  if (value === undefined) throw undefinedValue(index, context)
+  const lengthAt = out.reserveInt32()
+  statement.parameterCodecs[index]!.encode(out, value)
+  out.patchLength(lengthAt)
+}
+
+/** Elements to encode before code is generated: a short batch would not earn it back. */
+const ELEMENTS_BEFORE_GENERATION = 32
+
+/** The same for the elements of a batch, one after another: with code made for them when there are many. */
+export class ElementEncoder implements SlowWay {
+  readonly #out: ByteWriter
+  readonly #statement: ParameterList
+  #code: ListCode | null = null
+  #element = 0
+
+  constructor(out: ByteWriter, statement: ParameterList) {
+    this.#out = out
+    this.#statement = statement
+  }
+
+  /** Writes the next element. @throws as `encodeArguments`, naming the element. */
+  encode(values: readonly unknown[]): void {
+    const out = this.#out
+    const code = this.#code
+    if (code === null || values.length !== this.#statement.parameterCodecs.length) {
+      encodeArguments(out, this.#statement, values, { element: this.#element })
+    } else {
+      const start = out.length
+      try {
+        code(out, values, this)
+      } catch (error) {
+        out.truncate(start)
+        throw error
+      }
+    }
+    this.#element += 1
+    if (this.#element === ELEMENTS_BEFORE_GENERATION) this.#code = this.#generate()
+  }
+
+  /** For generated code. */
+  writeValue(index: number, value: unknown): void {
+    const context = { element: this.#element }
+    try {
+      writeArgument(this.#out, this.#statement, index, value, context)
+    } catch (error) {
+      throw named(error, index, this.#statement, value, context)
+    }
+  }
+
+  #generate(): ListCode | null {
+    const { parameterCodecs, bindHead, bindTail } = this.#statement
+    return listCode(parameterCodecs, { head: bindHead, tail: bindTail })
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NO_PARAMETERS = { parameterCodecs: [], parameterTypes: [], bindHead: NO_BYTES, bindTail: NO_BYTES }
+keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS))
 
 function where(context: EncodeContext | undefined): string {
   return context?.element === undefined ? '' : `element #${context.element} of executemany: `
@@ -85,8 +151,8 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
 function named(
   error: unknown,
   index: number,
-  statement: Statement,
-  values: readonly unknown[],
+  statement: ParameterList,
+  value: unknown,
   context: EncodeContext | undefined,
 ): unknown {
   if (error instanceof ProgrammingError) return error
@@ -96,7 +162,7 @@ function named(
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error
   const reason = error instanceof Error ? error.message : String(error)
-  return new DataError(`${prefix}${expected('a value', codec.name, values[index]).message}: ${reason}`, details)
+  return new DataError(`${prefix}${expected('a value', codec.name, value).message}: ${reason}`, details)
 }
 
 /**

@@ -127,6 +127,13 @@ export function batchScenarios(db: () => Driver): void {
       }
     })
 
+    test.each([null, undefined])('an element that is %s is refused by its number, and nothing stays', async (bad) => {
+      const elements = [[1, 'x'], bad] as readonly (readonly unknown[])[]
+      const failure = await failureOf(() => db().executemany(INSERT, elements))
+      expect(failure).toMatchObject({ name: 'ProgrammingError', batchIndex: 1 })
+      expect(await countRows()).toBe(0n)
+    })
+
     test('a type that only later elements tell', async () => {
       await db().execute('create table u (a text)')
       await db().executemany('insert into u values ($1)', [[null], ['x']])
