@@ -40,7 +40,7 @@ import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { runInScope } from './scope.ts'
-import { type StatementText, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
+import { type StatementText, bindStatement, requireSingle, requireText, textOf, valuesOf } from './statement.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
@@ -191,13 +191,14 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Asks the server what a statement takes and gives, without running it: what is wrong with it is told here. It is kept
    * prepared, so that running it, with the same markers, costs no trip more. `prepare: false` asks anew and keeps nothing.
+   * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
    */
-  describe(sql: string, options: ExecuteOptions = {}): StatementDescription {
+  describe(sql: StatementText, options: ExecuteOptions = {}): StatementDescription {
     return call(this.describe, () => {
       const { context } = this.#engine
-      const text = requireText(sql, 'describe')
-      const rewritten = requireSingle(this.#engine.rewrite(text, true, this.paramstyle), 'describe')
+      const { text, isCompiled } = textOf(sql, 'describe')
+      const rewritten = requireSingle(this.#engine.rewrite(text, !isCompiled, this.paramstyle), 'describe')
       const nulls = rewritten.order.map(() => null)
       const flow = describeStatement(context, rewritten.text, nulls, options.prepare === false)
       const limits = this.#limits(options, 'describe')

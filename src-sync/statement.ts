@@ -59,6 +59,15 @@ export function requireText(sql: unknown, method: string): string {
   throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(sql)}`)
 }
 
+/** The text of a statement in either form. @throws ProgrammingError for anything else. */
+export function textOf(statement: StatementText, method: string): { text: string; isCompiled: boolean } {
+  if (typeof statement === 'string') return { text: statement, isCompiled: false }
+  const compiled = compiledParts(statement)
+  return compiled === null
+    ? { text: requireText(statement, method), isCompiled: false }
+    : { text: compiled.sql, isCompiled: true }
+}
+
 /** @throws ProgrammingError when the text holds several statements. */
 export function requireSingle(rewritten: RewrittenStatement, method: string): RewrittenStatement {
   if (rewritten.statementCount <= 1) return rewritten

@@ -143,4 +143,7 @@ test('connection.describe tells parameters and columns, keeps the statement for 
   expect(con.fetchval(count)).toBe(before)
   expect(failureOf(() => con.describe('select ?, nowhere')).position).toBe(11)
   expect(() => con.describe('select 1; select 2')).toThrow('several statements')
+  // In a compiled statement nothing but $1 is a marker.
+  const compiled = { sql: "select '{}'::jsonb ? $1 as has", parameters: [] }
+  expect(con.describe(compiled).parameters.map(({ name }) => name)).toEqual(['text'])
 })
