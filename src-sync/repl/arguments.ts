@@ -53,11 +53,14 @@ const LONG: Readonly<Record<string, string>> = {
   'echo-all': 'a',
   'echo-queries': 'e',
   'echo-errors': 'b',
+  'echo-hidden': 'E',
+  html: 'H',
+  'table-attr=': 'T',
   'no-readline': 'n',
   'pset=': 'P',
 }
-const TAKES_VALUE = new Set([...'cfFRvohpUdP'])
-const FLAGS = new Set([...'1tAz0xqXwWlVaebn?'])
+const TAKES_VALUE = new Set([...'cfFRvohpUdPT'])
+const FLAGS = new Set([...'1tAz0xqXwWlVaebnEH?'])
 
 /** @throws ShellError for what is no option. */
 export function readCommandLine(words: readonly string[]): CommandLine {
@@ -98,6 +101,7 @@ function readLong(line: CommandLine, words: readonly string[], at: number): numb
     line.print.format = name as Format
     return at
   }
+  // psql's --help=commands and its like: one page says it all.
   if (name === 'help') line.shows = 'help'
   else if (LONG[name] !== undefined && value === undefined) apply(line, LONG[name]!, '')
   else if (LONG[`${name}=`] !== undefined) {
@@ -183,6 +187,9 @@ function apply(line: CommandLine, letter: string, value: string): void {
     case 'R':
       print.recordSeparator = value
       break
+    case 'T':
+      print.tableAttributes = value
+      break
     case 'z':
       print.fieldSeparator = '\0'
       break
@@ -228,6 +235,12 @@ function applyFlag(line: CommandLine, letter: string): void {
       break
     case 'e':
       line.variables.push(['ECHO', 'queries'])
+      break
+    case 'E':
+      line.variables.push(['ECHO_HIDDEN', 'on'])
+      break
+    case 'H':
+      line.print.format = 'html'
       break
     case 'b':
       line.variables.push(['ECHO', 'errors'])

@@ -4,7 +4,7 @@ import type { BatchAction, CommandLine } from './arguments.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
 import { endOfCommand, isWholeLine } from './command-text.ts'
-import { ShellError } from './complaint.ts'
+import { ShellError, failureText } from './complaint.ts'
 import { executeSql } from './execute-sql.ts'
 import { bytesOf } from './input.ts'
 import { runScript } from './run-script.ts'
@@ -54,7 +54,7 @@ function runFile(shell: Shell, path: string): number {
     return runScript(shell, { path, name: path === '-' ? '<stdin>' : path })
   } catch (failure) {
     if (failure instanceof DbError || !(failure instanceof Error)) throw failure
-    if ('syscall' in failure) shell.fail(new ShellError(`${path}: ${describeFileFailure(failure)}`))
+    if ('syscall' in failure) shell.fail(new ShellError(failureText(failure, path)))
     else if (failure instanceof ShellError) shell.fail(failure)
     else throw failure
     return EXIT.failure
@@ -78,12 +78,4 @@ function runText(shell: Shell, text: string): number {
   }
   const used = isWholeLine(name) ? rest : rest.slice(0, endOfCommand(rest))
   return runCommand({ kind: 'command', name, rest: used, line: 1 }, context) ? EXIT.success : EXIT.failure
-}
-
-function describeFileFailure(failure: Error): string {
-  const code = (failure as NodeJS.ErrnoException).code
-  if (code === 'ENOENT') return 'No such file or directory'
-  if (code === 'EISDIR') return 'Is a directory'
-  if (code === 'EACCES') return 'Permission denied'
-  return failure.message
 }

@@ -6,7 +6,7 @@ import { execSync } from 'node:child_process'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
-const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sv', 'ef', 'ev', 'g', 'gx'])
+const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev', 'g', 'gx'])
 
 export function isWholeLine(name: string): boolean {
   return WHOLE_LINE.has(name)

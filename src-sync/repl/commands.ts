@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
 import { DbError } from '../index.ts'
+import { serverVersion } from './ask-catalog.ts'
 import { readArguments } from './command-text.ts'
-import { ShellError, describeMessage } from './complaint.ts'
+import { ShellError, describeMessage, failureText } from './complaint.ts'
 import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
 import { timeText } from './execute-sql.ts'
@@ -12,9 +13,11 @@ import { HELP } from './help.ts'
 import { describeObjects, isObjectCommand } from './objects.ts'
 import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
-import { lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
+import { describeBuffer, lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
 import type { Call, Command, CommandContext } from './command-call.ts'
 import { EXIT, type Shell } from './shell.ts'
+import { describeSqlHelp } from './sql-help.ts'
+import { readTerminalLine } from './terminal.ts'
 import { readSwitch } from './variables.ts'
 
 /** @returns false when it failed without throwing. */
@@ -42,10 +45,17 @@ define('pset', ({ shell, words: [name, value] }) =>
 )
 define('x', ({ shell, words: [value] }) => setPrint(shell, 'expanded', value))
 define('t', ({ shell, words: [value] }) => setPrint(shell, 'tuples_only', value))
+define('C', ({ shell, words: [value] }) => setPrint(shell, 'title', value))
+define('T', ({ shell, words: [value] }) => setPrint(shell, 'tableattr', value))
+define('H html', ({ shell }) => setPrint(shell, 'format', shell.print.format === 'html' ? 'aligned' : 'html'))
 define('a', ({ shell }) => setPrint(shell, 'format', shell.print.format === 'aligned' ? 'unaligned' : 'aligned'))
 define('f', ({ shell, words: [value] }) => setPrint(shell, 'fieldsep', value))
 define('timing', ({ shell, words: [value] }) => {
-  shell.hasTiming = value === undefined ? !shell.hasTiming : readSwitch(value, '\\timing')
+  try {
+    shell.hasTiming = value === undefined ? !shell.hasTiming : readSwitch(value, '\\timing')
+  } catch (failure) {
+    shell.fail(failure)
+  }
   shell.say(`Timing is ${shell.hasTiming ? 'on' : 'off'}.`)
 })
 define('i include', ({ words: [path], include }) => include(required(path, 'i'), path as string) === EXIT.success)
@@ -63,6 +73,10 @@ define('g', (call) => runBuffer(call, {}))
 define('gx', (call) => runBuffer(call, { expanded: 'on' }))
 define('gset', (call) => runBuffer(call, { isSetting: true }))
 define('gexec', (call) => runBuffer(call, { isExecuting: true }))
+define('gdesc', describeBuffer)
+define('bind', ({ shell, words }) => {
+  shell.bound = words
+})
 define('watch', watchBuffer)
 define('p print', ({ shell, reader }) => {
   const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
@@ -87,18 +101,43 @@ define('encoding', ({ shell, words: [name] }) => {
 define('errverbose', ({ shell }) => {
   if (shell.lastFailure === null) return shell.output.write('There is no previous error.\n')
   const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
-  shell.tell(describeMessage(shell.lastFailure, options))
+  shell.remark(describeMessage(shell.lastFailure, options))
+})
+define('getenv', ({ shell, words: [name, variable] }) => {
+  const value = process.env[required(variable, 'getenv')]
+  if (value === undefined) shell.variables.unset(name as string)
+  else shell.variables.set(name as string, value)
+})
+define('setenv', ({ words: [name, value] }) => {
+  const variable = required(name, 'setenv')
+  if (variable.includes('=')) throw new ShellError('\\setenv: environment variable name must not contain "="')
+  if (value === undefined) delete process.env[variable]
+  else process.env[variable] = value
 })
 define('copy', copyCommand)
-define('cd', ({ words: [path] }) => chdir(path ?? process.env['HOME'] ?? '/'))
+define('cd', ({ words: [path] }) => {
+  const folder = path ?? process.env['HOME'] ?? '/'
+  try {
+    chdir(folder)
+  } catch (failure) {
+    const text = failure instanceof Error ? failureText(failure) : ''
+    throw new ShellError(`\\cd: could not change directory to "${folder}"${text.slice(text.lastIndexOf(': '))}`)
+  }
+})
 define('!', ({ shell, rest }) => {
   shell.standard.flush()
   const command = rest.trim() === '' ? (process.env['SHELL'] ?? '/bin/sh') : rest
   const { status } = spawnSync(command, { shell: true, stdio: 'inherit' })
   return status === 0
 })
-define('prompt', () => {
-  throw new ShellError('\\prompt: asks somebody, and nobody is there')
+define('prompt', ({ shell, words, folder }) => {
+  const name = required(words.at(-1), 'prompt')
+  // A script that comes by the standard input cannot ask there.
+  if (!shell.isInteractive && folder === null) throw new ShellError('\\prompt: asks somebody, and nobody is there')
+  shell.tell(words.length > 1 ? (words[0] as string) : '')
+  const line = readTerminalLine()
+  if (line === null) throw new ShellError('\\prompt: could not read value for variable')
+  shell.variables.set(name, line)
 })
 define('restrict', ({ shell, words: [key] }) => {
   shell.restrictKey = required(key, 'restrict')
@@ -106,7 +145,11 @@ define('restrict', ({ shell, words: [key] }) => {
 define('unrestrict', () => {
   throw new ShellError('\\unrestrict: not currently in restricted mode')
 })
-define('? h help', ({ shell }) => shell.output.write(HELP))
+define('?', ({ shell }) => shell.output.write(HELP))
+define('h help', ({ shell, rest }) => {
+  const major = Math.trunc(serverVersion(shell) / 10_000)
+  shell.output.write(describeSqlHelp(rest, major))
+})
 
 /** Replaces or adds a command: the prompt has some of its own. */
 export function defineCommand(names: string, action: Action): void {
@@ -134,7 +177,9 @@ export function runCommand({ name, rest }: Command, context: CommandContext): bo
     return found({ ...context, name, rest, words }) !== false
   } catch (failure) {
     if (!(failure instanceof Error)) throw failure
-    shell.fail(failure instanceof DbError || failure instanceof ShellError ? failure : new ShellError(failure.message))
+    shell.fail(
+      failure instanceof DbError || failure instanceof ShellError ? failure : new ShellError(failureText(failure)),
+    )
     return false
   } finally {
     if (shell.hasTiming && /^d|^l/.test(name)) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)

@@ -17,8 +17,27 @@ export class ShellError extends Error {}
 
 export function describeFailure(failure: unknown, options: ComplaintOptions): string {
   if (failure instanceof DbError && failure.severity !== undefined) return describeMessage(failure, options)
-  const text = failure instanceof Error ? failure.message : String(failure)
+  const text = failure instanceof Error ? failureText(failure) : String(failure)
   return options.place === null ? `syncpg: error: ${text}\n` : `syncpg:${options.place}: error: ${text}\n`
+}
+
+const FILE_WORDS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'No such file or directory'],
+  ['EISDIR', 'Is a directory'],
+  ['ENOTDIR', 'Not a directory'],
+  ['EACCES', 'Permission denied'],
+  ['EPERM', 'Operation not permitted'],
+  ['ENOSPC', 'No space left on device'],
+  ['EROFS', 'Read-only file system'],
+  ['EMFILE', 'Too many open files'],
+])
+
+/** What an error says; of a file, its name and the system's words for what is wrong with it. */
+export function failureText(failure: Error, file?: string): string {
+  const { code = '', path, dest } = failure as NodeJS.ErrnoException & { readonly dest?: string }
+  const words = FILE_WORDS.get(code)
+  const name = dest ?? path ?? file
+  return words === undefined || name === undefined ? failure.message : `${name}: ${words}`
 }
 
 /** @param message an error or notice of the server's. */

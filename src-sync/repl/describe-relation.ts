@@ -24,7 +24,7 @@ from pg_catalog.pg_class c
 order by 2, 3`
   const rows = askCatalog(shell, sql)
   if (rows.length === 0) {
-    if (!shell.variables.isOn('QUIET')) shell.tell(`Did not find any relation named "${pattern}".\n`)
+    if (!shell.variables.isOn('QUIET')) shell.remark(`Did not find any relation named "${pattern}".\n`)
     return false
   }
   for (const row of rows) {

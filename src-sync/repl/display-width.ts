@@ -120,6 +120,9 @@ export function displayWidth(text: string): number {
 export interface Line {
   readonly text: string
   readonly width: number
+  /** Where a line was too long for its column: whether it goes on below, and whether it began above. */
+  readonly wraps?: boolean
+  readonly isContinued?: boolean
 }
 
 /** A value's lines as they can be shown: tabs to the next stop, other control characters written out. */

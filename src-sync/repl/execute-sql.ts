@@ -1,7 +1,9 @@
 /** Runs statements and prints what they give, as psql does: tables, command tags, COPY data, times, notifications. */
 import { type Cursor, DbError } from '../index.ts'
+import { executeBound } from './bound-parameters.ts'
 import { ShellError } from './complaint.ts'
 import { copyDirection } from './copy-statement.ts'
+import { noteFailure, noteSuccess } from './outcome.ts'
 import { Output } from './output.ts'
 import { LoadProgress } from './progress.ts'
 import type { ResultUse, Shell } from './shell.ts'
@@ -29,13 +31,16 @@ export function executeSql(shell: Shell, { sql, copyData, copySize, use = {} }: 
     beginWhereWanted(shell, sql)
     withTarget(shell, use, (output) => {
       const direction = copyDirection(sql)
-      if (direction === 'in') copyIn(shell, sql, copyData, copySize ?? null)
-      else if (direction === 'out') copyOut(shell, sql, output)
-      else runAndPrint(shell, sql, use, output)
+      let rowCount: number
+      if (direction === 'in') rowCount = copyIn(shell, sql, copyData, copySize ?? null)
+      else if (direction === 'out') rowCount = copyOut(shell, sql, output)
+      else rowCount = runAndPrint(shell, sql, use, output)
+      noteSuccess(shell.variables, rowCount)
     })
   } catch (failure) {
     isDone = false
     if (!(failure instanceof DbError) && !(failure instanceof ShellError) && !isFileError(failure)) throw failure
+    noteFailure(shell.variables, failure)
     shell.fail(failure)
     if (shell.variables.get('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
   }
@@ -47,15 +52,28 @@ export function executeSql(shell: Shell, { sql, copyData, copySize, use = {} }: 
   return isDone
 }
 
-function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output): void {
+/** @returns the rows of the last result. */
+function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output): number {
+  const { bound } = shell
+  let rowCount = 0
+  const print = (result: Cursor): void => {
+    rowCount = result.rowcount
+    printResult(shell, result, use, output)
+  }
+  if (bound !== null) {
+    shell.bound = null
+    executeBound(shell.connection, sql, bound, print)
+    return rowCount
+  }
   const cursor = shell.connection.cursor()
   try {
     cursor.execute(sql, null, { text: true })
   } finally {
     // What came before a failure is shown before it is told.
-    if (cursor.statusmessage !== null) for (const result of cursor.results()) printResult(shell, result, use, output)
+    if (cursor.statusmessage !== null) for (const result of cursor.results()) print(result)
     cursor.close()
   }
+  return rowCount
 }
 
 function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Output): void {
@@ -65,7 +83,8 @@ function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Outpu
   if (cursor.description !== null && use.consume !== undefined) return use.consume(cursor)
   if (cursor.description !== null) {
     const options: PrintOptions = use.expanded === undefined ? shell.print : { ...shell.print, expanded: use.expanded }
-    shell.show(resultTable(cursor), options, output)
+    const table = resultTable(cursor)
+    shell.show(options.title === '' ? table : { ...table, title: options.title }, options, output)
   }
   if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
   if (!shell.variables.isOn('QUIET')) output.write(`${tag}\n`)
@@ -92,7 +111,7 @@ function countRows(cursor: Cursor): number {
   return count
 }
 
-function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | null): void {
+function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | null): number {
   const cursor = shell.connection.cursor()
   const { script } = shell
   const progress = new LoadProgress(script, size)
@@ -107,15 +126,17 @@ function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | nu
     progress.hide()
   }
   shell.say(cursor.statusmessage ?? '')
+  return cursor.rowcount
 }
 
-function copyOut(shell: Shell, sql: string, output: Output): void {
+function copyOut(shell: Shell, sql: string, output: Output): number {
   const cursor = shell.connection.cursor()
   cursor.copy(sql, (copy) => {
     for (const chunk of copy) output.writeBytes(chunk)
   })
   // Where the data went there is no place for words.
   if (output !== shell.output) shell.say(cursor.statusmessage ?? '')
+  return cursor.rowcount
 }
 
 function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void): void {

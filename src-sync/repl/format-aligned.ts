@@ -1,6 +1,8 @@
 /** psql's aligned format: columns as wide as their widest value, numbers to the right, lines of a value below each other. */
 import { type Line, linesOf } from './display-width.ts'
 import { type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
+import { lineWidth } from './table-width.ts'
+import { wrapped } from './wrapping.ts'
 
 interface Rules {
   readonly horizontal: string
@@ -10,6 +12,8 @@ interface Rules {
   readonly bottom: readonly [string, string, string]
   /** After a line of a value that goes on below. */
   readonly goesOn: string
+  /** Around a line that was too long. */
+  readonly wraps: string
 }
 
 const ASCII: Rules = {
@@ -19,6 +23,7 @@ const ASCII: Rules = {
   middle: ['+', '+', '+'],
   bottom: ['+', '+', '+'],
   goesOn: '+',
+  wraps: '.',
 }
 
 const UNICODE: Rules = {
@@ -28,34 +33,11 @@ const UNICODE: Rules = {
   middle: ['├', '┼', '┤'],
   bottom: ['└', '┴', '┘'],
   goesOn: '↵',
+  wraps: '…',
 }
 
 export function rulesOf({ linestyle }: PrintOptions): Rules {
   return linestyle === 'unicode' ? UNICODE : ASCII
-}
-
-/** The width of each column of a table. */
-export function measure(table: Table, options: PrintOptions): number[] {
-  // Headers count though they are not printed, as they do in psql.
-  const widths = table.columns.map(({ name }) => widthOf(linesOf(name)))
-  const nullWidth = widthOf(linesOf(options.nullText))
-  for (const row of rowsToShow(table, options)) {
-    for (let index = 0; index < row.length; index++) {
-      const value = row[index]!
-      const width = value === null ? nullWidth : widthOf(linesOf(value))
-      if (width > widths[index]!) widths[index] = width
-    }
-  }
-  return widths
-}
-
-/** How wide the lines of such a table are. */
-export function lineWidth(widths: readonly number[], border: 0 | 1 | 2): number {
-  const inner = widths.reduce((sum, width) => sum + width, 0)
-  const gaps = Math.max(0, widths.length - 1)
-  if (border === 0) return inner + gaps
-  if (border === 1) return inner + 3 * gaps + 2
-  return inner + 3 * gaps + 4
 }
 
 export function writeAligned(table: Table, options: PrintOptions, widths: readonly number[], write: Write): void {
@@ -70,7 +52,11 @@ export function writeAligned(table: Table, options: PrintOptions, widths: readon
   }
   const nullLines = linesOf(options.nullText)
   for (const row of columns.length === 0 ? [] : rowsToShow(table, options)) {
-    const cells = row.map((value) => (value === null ? nullLines : linesOf(value)))
+    const isWrapped = options.format === 'wrapped'
+    const cells = row.map((value, index) => {
+      const lines = value === null ? nullLines : linesOf(value)
+      return isWrapped ? wrapped(lines, widths[index]!) : lines
+    })
     const height = cells.reduce((most, lines) => Math.max(most, lines.length), 1)
     for (let at = 0; at < height; at++) {
       let text = options.border === 2 ? rules.vertical : ''
@@ -79,13 +65,13 @@ export function writeAligned(table: Table, options: PrintOptions, widths: readon
         const line = cells[index]![at]
         const goesOn = cells[index]![at + 1] !== undefined
         const isPadded = !isLast || options.border === 2 || goesOn
-        if (options.border !== 0) text += ' '
+        if (options.border !== 0) text += line?.isContinued === true ? rules.wraps : ' '
         text += padded(
           line,
           widths[index]!,
           isPadded ? (isRight[index]! ? 'right' : 'left') : isRight[index]! && line !== undefined ? 'right' : 'none',
         )
-        if (goesOn) text += rules.goesOn
+        if (goesOn) text += line?.wraps === true ? rules.wraps : rules.goesOn
         else if (!isLast || options.border === 2) text += ' '
         if (options.border === 2 || (options.border === 1 && !isLast)) text += rules.vertical
       }
@@ -131,15 +117,12 @@ function rule(widths: readonly number[], options: PrintOptions, where: 'top' | '
 
 function padded(line: Line | undefined, width: number, where: 'left' | 'right' | 'none'): string {
   if (line === undefined) return where === 'none' ? '' : ' '.repeat(width)
-  const space = where === 'none' ? '' : ' '.repeat(width - line.width)
+  // A wide character may be wider than the column it is wrapped to.
+  const space = where === 'none' ? '' : ' '.repeat(Math.max(0, width - line.width))
   return where === 'right' ? space + line.text : line.text + space
 }
 
 function centred(title: string, width: number): string {
   const lines = linesOf(title)
   return lines.map((line) => `${' '.repeat(Math.max(0, (width - line.width) >> 1))}${line.text}\n`).join('')
-}
-
-function widthOf(lines: readonly Line[]): number {
-  return lines.length === 1 ? lines[0]!.width : lines.reduce((most, { width }) => Math.max(most, width), 0)
 }

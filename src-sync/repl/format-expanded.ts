@@ -1,7 +1,7 @@
 /** psql's expanded format: a record below the other, each value on a line of its own beside its column's name. */
 import { rulesOf } from './format-aligned.ts'
 import { type Line, linesOf } from './display-width.ts'
-import { type PrintOptions, type Table, type Write, footersOf, rowsToShow } from './table.ts'
+import { type PrintOptions, type Table, type Write, footersOf, rowsToShow, shownRows } from './table.ts'
 
 export function writeExpanded(table: Table, options: PrintOptions, write: Write): void {
   if (!options.tuplesOnly && table.title !== undefined) write(`${table.title}\n`)
@@ -14,7 +14,7 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
   const names = table.columns.map(({ name }) => linesOf(name))
   const nameWidth = widest(names)
   const isNameTall = names.some((lines) => lines.length > 1)
-  const valueWidth = widestValue(table, options)
+  const valueWidth = Math.max(widestValue(table, options), leastWidth(table, options) - nameWidth)
   let record = 0
   for (const row of rowsToShow(table, options)) {
     record += 1
@@ -89,6 +89,13 @@ function rule(nameWidth: number, valueWidth: number, options: PrintOptions, wher
 
 function padded(line: Line | undefined, width: number): string {
   return line === undefined ? ' '.repeat(width) : line.text + ' '.repeat(width - line.width)
+}
+
+/** In a frame the names and the values are together wide enough for the number of a record. */
+function leastWidth(table: Table, options: PrintOptions): number {
+  if (options.border !== 2) return 0
+  const frame = '|  |  |'.length
+  return `+-[ RECORD ${shownRows(table, options)} ]-+`.length - frame
 }
 
 function widest(cells: readonly (readonly Line[])[]): number {

@@ -1,6 +1,6 @@
-/** Formats for programs: psql's unaligned and CSV, JSON, JSON lines, and Markdown. One pass over the rows each. */
+/** Formats for programs: psql's unaligned and CSV, JSON and JSON lines. One pass over the rows each. */
 import { jsonOf, uniqueNames } from './json-value.ts'
-import { type Cell, type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
+import { type Cell, type PrintOptions, type Table, type Write, footersOf, rowsToShow } from './table.ts'
 
 export function writeUnaligned(table: Table, options: PrintOptions, write: Write): void {
   const { fieldSeparator, recordSeparator, nullText, tuplesOnly } = options
@@ -84,18 +84,4 @@ function recordWriter({ columns }: Table): (row: readonly Cell[]) => string {
     }
     return `${text}}`
   }
-}
-
-export function writeMarkdown(table: Table, options: PrintOptions, write: Write): void {
-  const { columns } = table
-  const cell = (value: Cell): string => markdownCell(value ?? options.nullText)
-  if (table.title !== undefined && !options.tuplesOnly) write(`${table.title}\n\n`)
-  write(`| ${columns.map(({ name }) => cell(name)).join(' | ')} |\n`)
-  write(`| ${columns.map((column) => (isRightAligned(column) ? '---:' : '---')).join(' | ')} |\n`)
-  for (const row of rowsToShow(table, options)) write(`| ${row.map(cell).join(' | ')} |\n`)
-  if (table.footers !== undefined) for (const footer of footersOf(table, options)) write(`\n${footer}\n`)
-}
-
-function markdownCell(text: string): string {
-  return text.replace(/[\\|<]/g, '\\$&').replace(/\r?\n/g, '<br>')
 }

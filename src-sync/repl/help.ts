@@ -2,16 +2,19 @@
 export const HELP = `SQL ends with ;  JavaScript begins with "> ", with con, cur, sql, db, vars and _ in scope.
 
 General
-  \\q                    quit                     \\?  help
+  \\q                    quit                     \\?  help     \\h [command]  the manual's page
   \\g [(opt=val)] [file] send the statement        \\gx  the same, expanded
   \\gset [prefix]        send it, its row becomes variables (:name in SQL, vars.name in JavaScript)
   \\gexec                send it, then run each value of its result
   \\watch [seconds]      send it again and again; \\watch i=1 c=5
+  \\gdesc                what it would give, without running it
+  \\bind value …         the values of $1, $2 … for the next statement
   \\errverbose           the last error with everything the server said
   \\timing [on|off]      show how long statements take
 
 Statement
-  \\e [file]  edit       \\p  print   \\r  reset   \\w file  write   \\s  history
+  \\e [file]  edit       \\ef [function] \\ev [view]  edit its source
+  \\p  print   \\r  reset   \\w file  write   \\s  history
 
 Files and programs
   \\i file    run a script      \\ir file  relative to the current one
@@ -30,10 +33,11 @@ Objects (S adds the system's, + adds detail; patterns: a*, schema.name)
 Printing
   \\x [on|off|auto]  expanded    \\t  rows only    \\a  unaligned    \\f separator
   \\pset name value: border columns csv_fieldsep expanded fieldsep footer format linestyle null
-                    pager recordsep row_limit tuples_only
-  formats: aligned unaligned csv json ndjson markdown
+                    pager recordsep row_limit tableattr title tuples_only
+  formats: aligned wrapped unaligned csv json ndjson markdown html asciidoc     \\H  html   \\C title
 
 Connection and variables
   \\c [database [user [host [port]]]] or connection string   \\conninfo   \\password [user]
   \\set [name value]  \\unset name  \\prompt [text] name
+  \\getenv name variable   \\setenv variable [value]   \\encoding
 `

@@ -22,6 +22,7 @@ import {
 } from './object-lists.ts'
 import { patternConditions } from './pattern.ts'
 import type { Shell } from './shell.ts'
+import { showSource } from './source-commands.ts'
 
 /** For completion; kinds of relations and of functions can be put together, `\dtv`. */
 export const OBJECT_COMMANDS: readonly string[] = [
@@ -60,7 +61,7 @@ export function describeObjects(call: Call): boolean {
   const kind = name.slice(0, name.length - flags.length)
   const how: How = { isVerbose: flags.includes('+'), hasSystem: flags.includes('S'), pattern: words[0] }
   if (kind === 'd' && how.pattern !== undefined) return describeRelations(shell, how.pattern, how)
-  if (kind === 'sf' || kind === 'sv') return showSource(shell, kind, call.rest.trim())
+  if (kind === 'sf' || kind === 'sv') return showSource(call, kind === 'sf' ? 'function' : 'view', how.isVerbose)
   if (kind === 'd' || /^d[tvmisE]+$/.test(kind)) return listRelations(shell, kind.slice(1), how)
   if (kind === 'dx' && how.isVerbose) return showExtensions(shell, how)
   const list = listOf(shell, kind, how)
@@ -121,7 +122,7 @@ function listRelations(shell: Shell, letters: string, how: How): boolean {
   if (showList(shell, list, how) > 0) return true
   const named = how.pattern === undefined ? '' : ` named "${how.pattern}"`
   if (how.pattern !== undefined || !shell.variables.isOn('QUIET')) {
-    shell.tell(`Did not find any ${how.pattern === undefined ? 'relations' : 'relation'}${named}.\n`)
+    shell.remark(`Did not find any ${how.pattern === undefined ? 'relations' : 'relation'}${named}.\n`)
   }
   return true
 }
@@ -169,23 +170,5 @@ function showExtensions(shell: Shell, how: How): boolean {
 where refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and refobjid = '${oid}' and deptype = 'e' order by 1`
     shell.show(askTable(shell, sql, `Objects in extension "${name}"`))
   }
-  return true
-}
-
-function showSource(shell: Shell, kind: 'sf' | 'sv', name: string): boolean {
-  if (name === '') throw new ShellError(`\\${kind}: ${kind === 'sf' ? 'function' : 'view'} name is required`)
-  const literal = `'${name.replaceAll("'", "''")}'`
-  if (kind === 'sf') {
-    const type = name.includes('(') ? 'regprocedure' : 'regproc'
-    const [row] = askCatalog(shell, `select pg_catalog.pg_get_functiondef(${literal}::pg_catalog.${type}::oid)`)
-    shell.output.write(row?.[0] ?? '')
-    return true
-  }
-  const sql = `select n.nspname, c.relname, pg_catalog.pg_get_viewdef(c.oid, true)
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.oid = ${literal}::pg_catalog.regclass`
-  const [row] = askCatalog(shell, sql)
-  if (row !== undefined)
-    shell.output.write(`CREATE OR REPLACE VIEW ${row[0]}.${row[1]} AS\n${row[2]?.replace(/;$/, '')}\n`)
   return true
 }

@@ -12,7 +12,8 @@ const LINES_KEPT = 2
 export function pageThrough(shell: Shell, print: (write: Write) => void): void {
   const rows = process.stdout.rows ?? 0
   const pager = process.env['PSQL_PAGER'] ?? process.env['PAGER'] ?? 'less'
-  if (!shell.usesPager || process.stdout.isTTY !== true || rows === 0 || pager.trim() === '') {
+  const { pager: mode, pagerMinLines } = shell.print
+  if (mode === 'off' || process.stdout.isTTY !== true || rows === 0 || pager.trim() === '') {
     return print(shell.standard.write)
   }
   const pieces: string[] = []
@@ -30,7 +31,7 @@ export function pageThrough(shell: Shell, print: (write: Write) => void): void {
   })
   if (isTooMuch) return
   const text = pieces.join('')
-  if (lines <= rows - LINES_KEPT) return shell.standard.write(text)
+  if (mode !== 'always' && (lines <= rows - LINES_KEPT || lines < pagerMinLines)) return shell.standard.write(text)
   shell.standard.flush()
   hideStatus()
   const env = { LESS: 'FRSX', LESSCHARSET: 'utf-8', ...process.env }

@@ -18,20 +18,21 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   border: {
     set(print, value) {
       if (value !== undefined && !/^\d+$/.test(value)) throw new ShellError('\\pset: border is 0, 1 or 2')
-      if (value !== undefined) print.border = Math.min(2, Number(value)) as 0 | 1 | 2
+      if (value !== undefined) print.border = Number(value)
     },
     show: ({ border }) => String(border),
     say: ({ border }) => `Border style is ${border}.`,
   },
   columns: {
     set(print, value) {
-      print.columns = countOf(value, 'columns')
+      if (value !== undefined) print.columns = countOf(value, 'columns')
     },
     show: ({ columns }) => String(columns),
     say: ({ columns }) => (columns === 0 ? 'Target width is unset.' : `Target width is ${columns}.`),
   },
   csv_fieldsep: {
-    set(print, value = ',') {
+    set(print, value) {
+      if (value === undefined) return
       if ([...value].length !== 1 || /["\r\n]/.test(value)) {
         throw new ShellError('\\pset: csv_fieldsep must be a single character, no quote and no line end')
       }
@@ -43,7 +44,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   expanded: {
     set(print, value) {
       if (value === 'auto') print.expanded = 'auto'
-      else if (value !== undefined) print.expanded = readSwitch(value, '\\pset expanded') ? 'on' : 'off'
+      else if (value !== undefined) print.expanded = readChoice(value, 'expanded', 'auto') ? 'on' : 'off'
       else print.expanded = print.expanded === 'off' ? 'on' : 'off'
     },
     show: ({ expanded }) => expanded,
@@ -54,12 +55,20 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     set(print, value) {
       if (value !== undefined) print.fieldSeparator = value
     },
-    show: ({ fieldSeparator }) => `'${fieldSeparator}'`,
-    say: ({ fieldSeparator }) => `Field separator is "${fieldSeparator}".`,
+    show: ({ fieldSeparator }) => `'${withoutZero(fieldSeparator)}'`,
+    say: ({ fieldSeparator }) =>
+      fieldSeparator === '\0' ? 'Field separator is zero byte.' : `Field separator is "${fieldSeparator}".`,
+  },
+  fieldsep_zero: {
+    set(print) {
+      print.fieldSeparator = '\0'
+    },
+    show: ({ fieldSeparator }) => onOff(fieldSeparator === '\0'),
+    say: () => 'Field separator is zero byte.',
   },
   footer: {
     set(print, value) {
-      print.footer = value === undefined ? !print.footer : readSwitch(value, '\\pset footer')
+      print.footer = value === undefined ? !print.footer : readSwitch(value, 'footer')
     },
     show: ({ footer }) => onOff(footer),
     say: ({ footer }) => `Default footer is ${onOff(footer)}.`,
@@ -67,7 +76,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   format: {
     set(print, value) {
       if (value === undefined) return
-      const found = FORMATS.filter((format) => format.startsWith(value))
+      const found = FORMATS.includes(value as Format) ? [value] : FORMATS.filter((format) => format.startsWith(value))
       if (found.length !== 1) throw new ShellError(`\\pset: allowed formats are ${FORMATS.join(', ')}`)
       print.format = found[0] as Format
     },
@@ -91,47 +100,102 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     show: ({ nullText }) => `'${nullText}'`,
     say: ({ nullText }) => `Null display is "${nullText}".`,
   },
+  numericlocale: {
+    set(_print, value) {
+      if (value === undefined || readSwitch(value, 'numericlocale'))
+        throw new ShellError('\\pset: numericlocale: numbers are printed as the server writes them')
+    },
+    show: () => 'off',
+    say: () => 'Locale-adjusted numeric output is off.',
+  },
+  pager: {
+    set(print, value) {
+      if (value === 'always') print.pager = 'always'
+      else if (value !== undefined) print.pager = readChoice(value, 'pager', 'always') ? 'long' : 'off'
+      else print.pager = print.pager === 'long' ? 'off' : 'long'
+    },
+    show: ({ pager }) => String(PAGER_WORDS.findIndex(([word]) => word === pager)),
+    say: ({ pager }) => PAGER_WORDS.find(([word]) => word === pager)![1],
+  },
+  pager_min_lines: {
+    set(print, value) {
+      if (value !== undefined) print.pagerMinLines = countOf(value, 'pager_min_lines')
+    },
+    show: ({ pagerMinLines }) => String(pagerMinLines),
+    say: ({ pagerMinLines }) =>
+      `Pager won't be used for less than ${pagerMinLines} ${pagerMinLines === 1 ? 'line' : 'lines'}.`,
+  },
   recordsep: {
     set(print, value) {
       if (value !== undefined) print.recordSeparator = value
     },
-    show: ({ recordSeparator }) => `'${recordSeparator.replaceAll('\n', '\\n')}'`,
+    show: ({ recordSeparator }) => `'${withoutZero(recordSeparator).replaceAll('\n', '\\n')}'`,
     say: ({ recordSeparator }) =>
-      recordSeparator === '\n' ? 'Record separator is <newline>.' : `Record separator is "${recordSeparator}".`,
+      recordSeparator === '\0'
+        ? 'Record separator is zero byte.'
+        : recordSeparator === '\n'
+          ? 'Record separator is <newline>.'
+          : `Record separator is "${recordSeparator}".`,
+  },
+  recordsep_zero: {
+    set(print) {
+      print.recordSeparator = '\0'
+    },
+    show: ({ recordSeparator }) => onOff(recordSeparator === '\0'),
+    say: () => 'Record separator is zero byte.',
   },
   row_limit: {
     set(print, value) {
-      print.rowLimit = countOf(value, 'row_limit')
+      if (value !== undefined) print.rowLimit = countOf(value, 'row_limit')
     },
     show: ({ rowLimit }) => String(rowLimit),
     say: ({ rowLimit }) => (rowLimit === 0 ? 'All rows are shown.' : `At most ${rowLimit} rows are shown.`),
   },
+  tableattr: {
+    set(print, value = '') {
+      print.tableAttributes = value
+    },
+    show: ({ tableAttributes }) => (tableAttributes === '' ? '' : `'${tableAttributes}'`),
+    say: ({ tableAttributes }) =>
+      tableAttributes === '' ? 'Table attributes unset.' : `Table attributes are "${tableAttributes}".`,
+  },
+  title: {
+    set(print, value = '') {
+      print.title = value
+    },
+    show: ({ title }) => (title === '' ? '' : `'${title}'`),
+    say: ({ title }) => (title === '' ? 'Title is unset.' : `Title is "${title}".`),
+  },
   tuples_only: {
     set(print, value) {
-      print.tuplesOnly = value === undefined ? !print.tuplesOnly : readSwitch(value, '\\pset tuples_only')
+      print.tuplesOnly = value === undefined ? !print.tuplesOnly : readSwitch(value, 'tuples_only')
     },
     show: ({ tuplesOnly }) => onOff(tuplesOnly),
     say: ({ tuplesOnly }) => `Tuples only is ${onOff(tuplesOnly)}.`,
   },
 }
 
-/** Settings of psql that have no meaning here, and are taken without a word so that its scripts run. */
-const IGNORED = new Set(['pager', 'pager_min_lines', 'numericlocale', 'title', 'C', 'tableattr', 'T'])
-const SHORT: Readonly<Record<string, string>> = { x: 'expanded', vertical: 'expanded', t: 'tuples_only' }
+const PAGER_WORDS = [
+  ['off', 'Pager usage is off.'],
+  ['long', 'Pager is used for long output.'],
+  ['always', 'Pager is always used.'],
+] as const
+const SHORT: Readonly<Record<string, string>> = {
+  x: 'expanded',
+  vertical: 'expanded',
+  t: 'tuples_only',
+  C: 'title',
+  T: 'tableattr',
+}
+/** Settings of psql's that only say how fine its lines are, taken without a word so that its scripts run. */
+const IGNORED = /^unicode_(?:border|column|header)_linestyle$/
 
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
 /** @throws ShellError for an unknown setting, or a value it cannot have. */
 export function setPrint(shell: Shell, given: string, value: string | undefined): void {
   const name = SHORT[given] ?? given
-  if (name === 'pager' && value !== undefined)
-    shell.usesPager = value !== '0' && readSwitch(value === 'always' ? 'on' : value, 'pager')
-  if (IGNORED.has(name)) return
-  const zero = /^(field|record)sep_zero$/.exec(name)?.[1]
-  if (zero !== undefined) {
-    shell.print[zero === 'field' ? 'fieldSeparator' : 'recordSeparator'] = '\0'
-    return
-  }
+  if (IGNORED.test(name)) return
   const setting = SETTINGS[name]
   if (setting === undefined) throw new ShellError(`\\pset: unknown option: ${given}`)
   setting.set(shell.print, value)
@@ -142,7 +206,21 @@ export function showPrint({ print, output }: Shell): void {
   for (const [name, setting] of Object.entries(SETTINGS)) output.write(`${name.padEnd(24)} ${setting.show(print)}\n`)
 }
 
-function countOf(value: string | undefined, name: string): number {
-  if (value === undefined || !/^\d+$/.test(value)) throw new ShellError(`\\pset: ${name} is a count`)
+/** @param third the word that is a third choice beside on and off */
+function readChoice(value: string, name: string, third: string): boolean {
+  try {
+    return readSwitch(value, name)
+  } catch {
+    throw new ShellError(`unrecognized value "${value}" for "${name}"\nAvailable values are: on, off, ${third}.`)
+  }
+}
+
+/** A zero byte is listed as a setting of its own. */
+function withoutZero(separator: string): string {
+  return separator === '\0' ? '' : separator
+}
+
+function countOf(value: string, name: string): number {
+  if (!/^\d+$/.test(value)) throw new ShellError(`\\pset: ${name} is a count`)
   return Number(value)
 }

@@ -1,4 +1,4 @@
-/** Commands that need a terminal: `\e`, `\s`, `\js`, `\prompt`, `\password`. */
+/** Commands that need a terminal: `\e`, `\ef`, `\ev`, `\s`, `\js`, `\password`. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,8 +10,10 @@ import { ShellError } from './complaint.ts'
 import type { History } from './history.ts'
 import type { JavaScript } from './javascript.ts'
 import { lastStatement } from './query-commands.ts'
+import { passwordVerifier } from './password-verifier.ts'
 import type { Shell } from './shell.ts'
-import { askPassword, readTerminalLine } from './terminal.ts'
+import { type SourceKind, sourceToEdit } from './source-commands.ts'
+import { askPassword } from './terminal.ts'
 
 export interface PromptParts {
   readonly shell: Shell
@@ -24,6 +26,8 @@ export interface PromptParts {
 export function definePromptCommands({ shell, javascript, history, edited }: PromptParts): void {
   defineCommand('js', ({ rest }) => javascript.take(rest.trim()))
   defineCommand('e edit', (call) => edit(call, edited))
+  defineCommand('ef', (call) => editSource(call, 'function', edited))
+  defineCommand('ev', (call) => editSource(call, 'view', edited))
   defineCommand('s', () => {
     shell.show({
       columns: [{ name: 'History', typeOid: 0 }],
@@ -35,41 +39,63 @@ export function definePromptCommands({ shell, javascript, history, edited }: Pro
       footers: [],
     })
   })
-  defineCommand('prompt', ({ words }) => {
-    const name = words.at(-1)
-    if (name === undefined) throw new ShellError('\\prompt: missing required argument')
-    shell.tell(words.length > 1 ? (words[0] ?? '') : '')
-    shell.variables.set(name, readTerminalLine() ?? '')
-  })
   defineCommand('password', ({ words: [user] }) => {
     const name = user ?? shell.connection.info.user
     const first = askPassword(`Enter new password for user "${name}": `)
     if (first === null) return false
     if (askPassword('Enter it again: ') !== first) throw new ShellError("Passwords didn't match.")
-    // The server stores what password_encryption says; the text goes over the connection, and into no history.
-    shell.connection.execute(`alter user ${quoteIdentifier(name)} password ${quoteLiteral(first)}`, null, {
+    const encryption = shell.connection.fetchval<string>('show password_encryption', null, 0, { prepare: false })
+    const verifier = passwordVerifier(name, first, encryption ?? '')
+    shell.connection.execute(`alter user ${quoteIdentifier(name)} password ${quoteLiteral(verifier)}`, null, {
       text: true,
+      prepare: false,
     })
     return true
   })
 }
 
-function edit({ shell, reader, words: [path] }: Call, edited: (text: string) => void): boolean {
-  const editor = process.env['PSQL_EDITOR'] ?? process.env['VISUAL'] ?? process.env['EDITOR'] ?? 'vi'
+function edit(call: Call, edited: PromptParts['edited']): boolean {
+  const {
+    shell,
+    reader,
+    words: [path],
+  } = call
+  if (path === undefined) {
+    const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
+    return editText(call, `${text}\n`, edited)
+  }
+  runEditor(path)
+  return take(call, readFileSync(path, 'utf8'), edited)
+}
+
+/** `\ef` and `\ev`: what comes back waits in the buffer for its semicolon. */
+function editSource(call: Call, kind: SourceKind, edited: PromptParts['edited']): boolean {
+  const text = sourceToEdit(call.shell, kind, call.rest.trim())
+  return text !== null && editText(call, text, edited)
+}
+
+function editText(call: Call, text: string, edited: PromptParts['edited']): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-'))
-  const file = path ?? join(folder, 'statement.sql')
+  const file = join(folder, 'statement.sql')
   try {
-    if (path === undefined)
-      writeFileSync(file, `${reader.buffer === '' ? lastStatement(shell) : reader.buffer}\n`, { mode: 0o600 })
-    const { status } = spawnSync(`${editor} '${file.replaceAll("'", "'\\''")}'`, { shell: true, stdio: 'inherit' })
-    if (status !== 0) throw new ShellError(`could not start editor "${editor}"`)
-    reader.setBuffer('')
-    const text = readFileSync(file, 'utf8')
-    shell.output.write(text)
-    shell.output.flush()
-    edited(text)
-    return true
+    writeFileSync(file, text, { mode: 0o600 })
+    runEditor(file)
+    return take(call, readFileSync(file, 'utf8'), edited)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function runEditor(file: string): void {
+  const editor = process.env['PSQL_EDITOR'] ?? process.env['VISUAL'] ?? process.env['EDITOR'] ?? 'vi'
+  const { status } = spawnSync(`${editor} '${file.replaceAll("'", "'\\''")}'`, { shell: true, stdio: 'inherit' })
+  if (status !== 0) throw new ShellError(`could not start editor "${editor}"`)
+}
+
+function take({ shell, reader }: Call, text: string, edited: PromptParts['edited']): boolean {
+  reader.setBuffer('')
+  shell.output.write(text)
+  shell.output.flush()
+  edited(text)
+  return true
 }

@@ -1,8 +1,10 @@
 /** Commands that send the query buffer: `\g`, `\gx`, `\gset`, `\gexec`, `\watch`. */
-import type { Cursor } from '../index.ts'
+import { type Cursor, DbError, quoteLiteral } from '../index.ts'
+import { askTable } from './ask-catalog.ts'
 import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql, resultTable } from './execute-sql.ts'
+import { noteFailure, noteSuccess } from './outcome.ts'
 import { setPrint } from './print-settings.ts'
 import type { ResultUse, Shell } from './shell.ts'
 
@@ -82,6 +84,31 @@ function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
       if (value === null) shell.variables.unset(name)
       else shell.variables.set(name, value)
     })
+  }
+}
+
+/** `\gdesc`: the columns the statement would give, without running it. */
+export function describeBuffer({ shell, reader }: Call): boolean {
+  const sql = takeBuffer(shell, reader)
+  try {
+    // As a compiled statement, so that nothing but `$1` is a marker.
+    const { columns } = shell.connection.describe({ sql, parameters: [] }, { prepare: false })
+    if (columns.length === 0) shell.say('The command has no result, or the result has no columns.')
+    else {
+      const list = columns.map(({ name, typeCode, typmod }) => `(${quoteLiteral(name)}, '${typeCode}'::oid, ${typmod})`)
+      const described = askTable(
+        shell,
+        `select name as "Column", pg_catalog.format_type(type, modifier) as "Type" from (values ${list.join(', ')}) as c (name, type, modifier)`,
+        '',
+      )
+      const { columns: headers, rows, rowCount } = described
+      shell.show({ columns: headers, rows, rowCount })
+    }
+    noteSuccess(shell.variables, columns.length)
+    return true
+  } catch (failure) {
+    if (failure instanceof DbError) noteFailure(shell.variables, failure)
+    throw failure
   }
 }
 

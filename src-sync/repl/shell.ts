@@ -42,7 +42,6 @@ export class Shell {
   readonly standard = Output.standard()
   output: Output = this.standard
   hasTiming = false
-  usesPager = true
   /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
   sleep: (milliseconds: number) => boolean = sleepPlainly
   /** Prints to the standard output through a pager where it is a terminal. */
@@ -50,6 +49,8 @@ export class Shell {
   lastFailure: DbError | null = null
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
+  /** What `\bind` has given for the next statement. */
+  bound: readonly string[] | null = null
   /** Whether somebody listens, so that notifications are looked for. */
   isListening = false
   /** Set by `\q`, and by what ends everything. */
@@ -108,6 +109,12 @@ export class Shell {
   tellPlaced(text: string): void {
     const { place } = this.#manner()
     this.tell(place === null ? text : `syncpg:${place}: ${text}`)
+  }
+
+  /** Tells what is missing, or asked for: plainly at the prompt, as an error in a script. */
+  remark(text: string): void {
+    const { place } = this.#manner()
+    this.tell(place === null ? text : `syncpg:${place}: error: ${text}`)
   }
 
   fail(failure: unknown): void {
@@ -175,7 +182,14 @@ export class Shell {
     this.variables.set('HOST', host ?? '')
     this.variables.set('PORT', port === null ? '' : String(port))
     this.variables.set('SERVER_VERSION_NAME', serverVersion)
+    this.variables.set('SERVER_VERSION_NUM', String(versionNumber(serverVersion)))
   }
+}
+
+/** 180001 for 18.1. */
+export function versionNumber(serverVersion: string): number {
+  const [major = '0', minor = '0'] = /^(\d+)(?:\.(\d+))?/.exec(serverVersion)?.slice(1) ?? []
+  return Number(major) * 10_000 + Number(minor)
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4))

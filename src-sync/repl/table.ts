@@ -3,9 +3,19 @@
  * write. Knows nothing of SQL; the formats are in files of their own.
  */
 
-export type Format = 'aligned' | 'unaligned' | 'csv' | 'json' | 'ndjson' | 'markdown'
+export type Format = 'aligned' | 'asciidoc' | 'csv' | 'html' | 'json' | 'markdown' | 'ndjson' | 'unaligned' | 'wrapped'
 
-export const FORMATS: readonly Format[] = ['aligned', 'unaligned', 'csv', 'json', 'ndjson', 'markdown']
+export const FORMATS: readonly Format[] = [
+  'aligned',
+  'asciidoc',
+  'csv',
+  'html',
+  'json',
+  'markdown',
+  'ndjson',
+  'unaligned',
+  'wrapped',
+]
 
 /** A value as the server printed it. */
 export type Cell = string | null
@@ -28,7 +38,8 @@ export interface PrintOptions {
   format: Format
   /** One line for each value; `auto` when a row is wider than the screen. */
   expanded: 'off' | 'on' | 'auto'
-  border: 0 | 1 | 2
+  /** 0 none, 1 between columns, 2 around; HTML knows more. */
+  border: number
   linestyle: 'ascii' | 'unicode'
   /** What stands for NULL. */
   nullText: string
@@ -40,6 +51,14 @@ export interface PrintOptions {
   footer: boolean
   /** Width of the screen; 0 where there is none. */
   columns: number
+  /** Above each result; empty for none. */
+  title: string
+  /** Whether what is taller than the screen goes through a pager, all of it, or nothing. */
+  pager: 'off' | 'long' | 'always'
+  /** Fewer lines are never paged. */
+  pagerMinLines: number
+  /** Of HTML's `table`. */
+  tableAttributes: string
   /** Most rows to print, 0 for all. */
   rowLimit: number
 }
@@ -59,6 +78,10 @@ export function defaultPrintOptions(): PrintOptions {
     tuplesOnly: false,
     footer: true,
     columns: 0,
+    title: '',
+    pager: 'long',
+    pagerMinLines: 0,
+    tableAttributes: '',
     rowLimit: 0,
   }
 }

@@ -15,7 +15,8 @@ What to run:
   -v, --set=NAME=VALUE      set a variable for :name, :'name' and :"name"; ON_ERROR_STOP is one
 
 How to print:
-  --aligned (as at first), -A or --unaligned, --csv, --json, --ndjson, --markdown
+  --aligned (as at first), -A or --unaligned, --wrapped, --csv, --json, --ndjson, --markdown,
+  -H or --html, --asciidoc
   -t, --tuples-only         rows only: no headers, no counts
   -x, --expanded            one value a line
   -F, --field-separator=S   between fields of unaligned output, | at first; -z for a zero byte
@@ -23,7 +24,7 @@ How to print:
   -P, --pset=NAME=VALUE     set a print setting, as \\pset does
   -q, --quiet               only results: no command tags, no other words
   -o, --output=PATH         write results to a file, or to |command
-  -a, -b, -e                echo the script, the statements that fail, all statements
+  -a, -b, -e, -E            echo the script, the statements that fail, all statements, the catalog's queries
 
 Connection:
   -h, --host=HOST           host, or the folder of a socket

@@ -1,10 +1,12 @@
 /** psql's variables: those scripts set, and those that steer the program, which refuse what they cannot mean. */
+import { version } from '../index.ts'
 import { ShellError } from './complaint.ts'
 
 const BOOLEANS = new Set(['AUTOCOMMIT', 'ON_ERROR_STOP', 'QUIET', 'SINGLELINE', 'HIDE_TABLEAM', 'SHOW_ALL_RESULTS'])
 const CHOICES = new Map<string, readonly string[]>([
   ['VERBOSITY', ['default', 'verbose', 'terse', 'sqlstate']],
   ['SHOW_CONTEXT', ['never', 'errors', 'always']],
+  ['ECHO_HIDDEN', ['off', 'on']],
   ['ECHO', ['none', 'errors', 'queries', 'all']],
   ['ON_ERROR_ROLLBACK', ['off', 'on', 'interactive']],
 ])
@@ -19,8 +21,18 @@ export class Variables {
     ['VERBOSITY', 'default'],
     ['SHOW_CONTEXT', 'errors'],
     ['ECHO', 'none'],
+    ['ECHO_HIDDEN', 'off'],
+    ['ENCODING', 'UTF8'],
+    ['ERROR', 'false'],
+    ['LAST_ERROR_MESSAGE', ''],
+    ['LAST_ERROR_SQLSTATE', '00000'],
     ['PROMPT1', '%/%R%x%# '],
     ['PROMPT2', '%/%R%x%# '],
+    ['PROMPT3', '>> '],
+    ['ROW_COUNT', '0'],
+    ['SQLSTATE', '00000'],
+    ['VERSION', `syncpg ${version}`],
+    ['VERSION_NAME', version],
   ])
 
   get(name: string): string | undefined {

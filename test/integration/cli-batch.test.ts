@@ -227,6 +227,35 @@ describe('as a part of a pipeline', () => {
   })
 })
 
+describe('\\bind', () => {
+  test('gives the values of the next statement alone, as the server reads quoted literals', async () => {
+    const input = `create temp table t (a int, b text);
+insert into t values ($1, $2) \\bind 42 'it''s' \\g
+select a + $1 as a, b from t \\bind 1
+;
+select count(*) from t;
+`
+    const { stdout, stderr } = await cli(['--csv', '-q'], { input })
+    expect([stdout, stderr]).toEqual(["a,b\n43,it's\ncount\n1\n", ''])
+  })
+
+  test('refuses as many as the statement does not take, and what its types cannot be', async () => {
+    const { stderr } = await cli(['-q'], { input: 'select 1 \\bind 1 \\g\nselect $1::int \\bind x \\g\n' })
+    expect(stderr).toContain('\\bind gave 1 parameters, but the statement requires 0')
+    expect(stderr).toContain('invalid input syntax for type integer: "x"')
+  })
+})
+
+test('-E shows what \\d asks the catalog', async () => {
+  const { stdout } = await cli(['-E', '-c', '\\dn'])
+  expect(stdout).toMatch(/^\*{9} QUERY \*{10}\nselect n\.nspname as "Name"[^]*\n\*{26}\n\n +List of schemas\n/)
+})
+
+test('\\prompt in a script reads the standard input', async () => {
+  script("\\prompt 'who? ' name\n\\echo hello :name\n")
+  expect(await cli(['-f', 'script.sql'], { input: 'Ada\n' })).toMatchObject({ stdout: 'hello Ada\n', stderr: 'who? ' })
+})
+
 test('pg_dump’s scripts may restrict commands', async () => {
   const input = '\\restrict key\nselect 1;\n\\! touch pwned\n\\unrestrict key\n\\echo back\n'
   const { stdout, stderr } = await cli(['-tA'], { input })

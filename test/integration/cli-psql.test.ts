@@ -1,5 +1,9 @@
 /** What a command prints is what psql prints, on the same server: formats, and the family of \d. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import { psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
@@ -19,6 +23,7 @@ create table animal (id bigserial primary key, keeper_id int references keeper o
 create unique index animal_lower on animal (lower(name)) where weight > 10;
 create index on animal using hash (mood);
 create view heavy as select name, weight from animal where weight > 100;
+create view checked with (security_barrier) as select * from keeper where id > 0 with local check option;
 create view "Odd View" as select 1 as "A b", null::text as "q""r";
 create materialized view sums as select mood, sum(weight) from animal group by 1;
 create function trg() returns trigger language plpgsql as $$ begin return new; end $$;
@@ -100,6 +105,71 @@ const CASES: readonly (readonly string[])[] = [
   ['--csv', '-c', '\\d keeper'],
 ]
 
+const MARKED = `select 1 as a, E' <b>\\n& |' as b, null as c, '' as d;`
+const LONG = `select repeat('abc ', 20) as long, 2 as b, repeat('x', g) as xs, repeat('漢', 30) as w,
+  E'a\\nbcccccccccccccccccccccccccccccccccccc' as nl from generate_series(1, 9) g;`
+const eachWay = (format: string): string =>
+  `\\pset format ${format}\n${['', '\\x', '\\t', '\\x', '\\t\n\\C title'].map((way) => `${way}\n${MARKED}\n`).join('')}`
+
+/** Scripts; each is run by both. */
+const SCRIPTS: readonly (readonly [claim: string, script: string])[] = [
+  ['HTML and AsciiDoc', `${eachWay('html')}\\T class=q\n${MARKED}\n\\C\n\\x off\n${eachWay('asciidoc')}\\dt\n`],
+  [
+    'the wrapped format, in every frame',
+    ['0', '1', '2']
+      .flatMap((border) => ['60', '30', '10'].map((columns) => [border, columns] as const))
+      .map(
+        ([border, columns]) => `\\pset border ${border}\n\\pset columns ${columns}\n\\pset format wrapped\n${LONG}\n`,
+      )
+      .join('') +
+      "\\pset linestyle unicode\n\\pset columns 50\nselect 1 as a, E'two\\nlines that are longer than that' as b;\n",
+  ],
+  [
+    'frames wide enough for the number of a record',
+    '\\x\n\\pset border 2\nselect generate_series(1, 11) as a;\n\\C title\nselect 1;\n\\pset border 3\nselect 1;\n',
+  ],
+  [
+    'what print settings say of themselves',
+    `\\pset border 3|columns 20|columns|expanded foo|expanded auto|expanded|csv_fieldsep ;|csv_fieldsep|
+      fieldsep ,|fieldsep|fieldsep_zero|fieldsep|recordsep x|recordsep_zero|recordsep|footer|footer|null (n)|null|pager always|pager|
+      pager|pager_min_lines 5|pager_min_lines 1|pager foo|title x|title|tableattr x|tableattr|tuples_only foo|tuples_only|tuples_only|
+      linestyle unicode|nosuch 1|format`
+      .split('|')
+      .map((setting) => `\\pset ${setting.trim().replace('\\pset ', '')}\n`)
+      .join('') + '\\a\n\\a\n\\t\n\\t\n\\f ;\n\\f\n\\H\n\\H\n\\C title\n\\C\n\\timing foo\n\\x foo\n\\cd /nosuch\n',
+  ],
+  [
+    'what a statement leaves in variables, and what it would give',
+    `select * from generate_series(1, 3);
+\\echo :ERROR :SQLSTATE :ROW_COUNT :LAST_ERROR_SQLSTATE
+select 1 / 0;
+\\echo :ERROR :SQLSTATE :ROW_COUNT :LAST_ERROR_SQLSTATE :LAST_ERROR_MESSAGE
+\\errverbose
+create temp table t (a int);
+insert into t values (1), (2);
+\\echo :ERROR :ROW_COUNT :SERVER_VERSION_NUM :ENCODING
+copy t from stdin;
+7
+\\.
+\\echo :ROW_COUNT
+select name, weight, mood, tags, 1 + 1 as "two three", now() from animal \\gdesc
+insert into t values (4) \\gdesc
+insert into t values (4) returning a \\gdesc
+select nowhere\\gdesc
+\\setenv SOME thing
+\\getenv some SOME
+\\getenv missing NO_SUCH_VARIABLE
+\\echo :some :missing
+\\! echo $SOME
+`,
+  ],
+  [
+    'sources, numbered or not, and what is missing',
+    `\\sf fn\n\\sf+ fn\n\\sf zoo.fn(int, text, int[])\n\\sf+ trg\n\\sv "Odd View"\n\\sv+ heavy\n\\sv+ checked\n\\sf nosuch\n\\sf ag\n\\sf
+\\sv keeper\n\\sv nosuch\n\\sv\n\\d nosuch\n\\dt nosuch\n\\i nosuch.sql\n\\ir nosuch.sql\n\\o /nosuch/x\n\\nosuch\n`,
+  ],
+]
+
 if (psqlMajor === null)
   process.stderr.write('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)\n')
 // Later versions title these lists otherwise, and add columns.
@@ -123,4 +193,26 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
       expect(ours).toEqual(theirs)
     },
   )
+
+  test('\\h knows the page of every command', async () => {
+    const options = { server: sharedServer() }
+    const [ours, theirs] = await Promise.all([runCli(['-c', '\\h *'], options), runPsql(['-c', '\\h *'], options)])
+    const names = [...theirs.stdout.matchAll(/^Command: +(.*)$/gm)].map((match) => match[1])
+    const pages = [...theirs.stdout.matchAll(/^URL: .*\/(sql-.*)$/gm)].map((match) => match[1])
+    const lines = ours.stdout.trim().split('\n')
+    expect(lines.map((line) => [line.slice(0, 34).trim(), line.slice(line.lastIndexOf('/') + 1)])).toEqual(
+      names.map((name, index) => [name, pages[index]]),
+    )
+  })
+
+  test.each(SCRIPTS)('in a script: %s', async (_claim, script) => {
+    const folder = mkdtempSync(join(tmpdir(), 'syncpg-psql-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'script.sql'), script)
+    const env = { PGOPTIONS: '-c search_path=zoo,public' }
+    const options = { server: sharedServer(), database: DATABASE, env, cwd: folder }
+    const words = ['-f', 'script.sql']
+    const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
+    expect(ours).toEqual(theirs)
+  })
 })

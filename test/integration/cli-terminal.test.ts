@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
 import { askServer, freshDatabase, sharedServer } from '../support/shared-server.ts'
 import { Terminal, hasTerminal } from '../support/terminal.ts'
@@ -234,6 +234,41 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows("select 'new' as word")
     it.enter(';')
     await it.shows(/ new\n\(1 row\)/)
+  })
+
+  test('\\ef edits a function, which waits for its semicolon', async () => {
+    const database = await freshDatabase()
+    await askServer(
+      sharedServer(),
+      "create function word() returns text language sql as 'select ''old'''",
+      [],
+      database,
+    )
+    const it = await open({ database, env: { EDITOR: "sed -i 's/old/new/'" } })
+    it.enter('\\ef word')
+    await it.shows(/AS \$function\$select 'new'\$function\$\n\S*-#/)
+    it.enter(';')
+    await it.shows('CREATE FUNCTION')
+    it.enter('select word();')
+    await it.shows(/ new\n\(1 row\)/)
+  })
+
+  test('\\password shows nothing, sends no password, and the new one works', async () => {
+    const role = `keyholder_${process.pid}`
+    const server = sharedServer()
+    await askServer(server, `create role ${role} login`)
+    onTestFinished(() => askServer(server, `drop role ${role}`).then(() => {}))
+    const it = await open()
+    it.enter(`\\password ${role}`)
+    await it.shows('Enter new password')
+    it.enter('hunter 2')
+    await it.shows('Enter it again')
+    it.enter('hunter 2')
+    const screen = await it.shows(/again:\n\S+=#$/m)
+    expect(screen).not.toContain('hunter')
+    const [stored] = await askServer(server, 'select rolpassword from pg_authid where rolname = $1', [role])
+    expect(stored).toEqual({ rolpassword: expect.stringMatching(/^SCRAM-SHA-256\$4096:/) as string })
+    expect(await askServer({ ...server, user: role, password: 'hunter 2' }, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
   test('Ctrl-C ends \\watch', async () => {
