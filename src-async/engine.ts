@@ -69,10 +69,12 @@ export class Engine {
     const { context } = this
     this.#isBusy = true
     context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
+    context.signal = signal ?? null
     try {
       return await (signal === undefined ? operation() : this.#abortable(operation, signal))
     } finally {
       context.deadlineMs = Infinity
+      context.signal = null
       if (this.listeners.unsettled.size > 0) await this.#listenAgain()
       this.#isBusy = false
     }

@@ -10,6 +10,8 @@ import { type ConnectionValues, connectionValues } from '../values/value-options
 import type { Flight, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
+const CLOSING_MS = 1000
+
 /** A `transaction(…)` that is open: the outermost is a transaction, the inner ones are savepoints. */
 export interface Scope {
   readonly savepoint: string | null
@@ -37,6 +39,8 @@ export interface FlowContext {
   isPipelining: boolean
   /** When the call that runs must be over, on `performance.now`'s clock; Infinity for no limit. */
   deadlineMs: number
+  /** What calls off the call that runs; null where nothing can. */
+  signal: AbortSignal | null
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -60,6 +64,7 @@ export function createFlowContext(
     scopes: [],
     isPipelining: false,
     deadlineMs: Infinity,
+    signal: null,
     firstFailure: null,
   }
 }
@@ -80,13 +85,24 @@ export function pendingBegin(context: FlowContext): string | null {
 
 /**
  * What is left of the call's time, for the operation about to be asked; 0 means no limit.
- * @throws QueryTimeoutError when nothing is left.
+ * @throws QueryTimeoutError when nothing is left; the signal's reason when the call was called off: the cancel it sent
+ *   may have found nothing to cancel, between two operations of the call.
  */
 export function dueTimeout(context: FlowContext): number {
+  context.signal?.throwIfAborted()
   if (context.deadlineMs === Infinity) return 0
   const leftMs = Math.ceil(context.deadlineMs - performance.now())
   if (leftMs > 0) return leftMs
   throw new QueryTimeoutError('the time limit had passed before the statement was sent', { sqlstate: '57014' })
+}
+
+/**
+ * The limit of giving something back to the server, which is done at once or never: what is left of the call's time, but
+ * enough for a server that is there, so that what the call has got is not lost to its last message.
+ */
+export function closingTimeout(context: FlowContext): number {
+  if (context.deadlineMs === Infinity) return 0
+  return Math.max(Math.ceil(context.deadlineMs - performance.now()), CLOSING_MS)
 }
 
 /** What every flight brings along. */

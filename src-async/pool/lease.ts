@@ -237,6 +237,7 @@ export class Lease {
       scopes: [],
       isPipelining: false,
       deadlineMs: Infinity,
+      signal: null,
       firstFailure: null,
     }
     this.#listeners = listeners

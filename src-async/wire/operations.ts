@@ -95,11 +95,11 @@ export interface FetchPortalRequest extends Flight {
   readonly rows: RowSink
 }
 
-export interface ClosePortalRequest {
+export interface ClosePortalRequest extends Pick<Flight, 'timeoutMs'> {
   readonly portal: string
 }
 
-export interface CloseStatementsRequest {
+export interface CloseStatementsRequest extends Pick<Flight, 'timeoutMs'> {
   readonly names: readonly string[]
 }
 

@@ -202,11 +202,11 @@ export class Session implements Operations, TransportEvents {
   }
 
   closePortal(request: ClosePortalRequest): Promise<Nothing> {
-    return this.#run(closePortal(this.#conversation.link, request), false)
+    return this.#perform(closePortal(this.#conversation.link, request), request)
   }
 
   closeStatements(request: CloseStatementsRequest): Promise<Nothing> {
-    return this.#run(closeStatements(this.#conversation.link, request), false)
+    return this.#perform(closeStatements(this.#conversation.link, request), request)
   }
 
   copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
@@ -285,7 +285,7 @@ export class Session implements Operations, TransportEvents {
   /** Runs the exchange of a flight, under its time limit if it has one. */
   #perform<Reply>(
     exchange: Exchange<Reply>,
-    flight: Flight,
+    flight: Pick<Flight, 'timeoutMs'>,
     holds = false,
     firstRows: RowSink | null = null,
     onExpiry: (() => void) | null = null,
@@ -328,7 +328,7 @@ export class Session implements Operations, TransportEvents {
   #sendFirst(sql: string): void {
     this.#firstQuery = null
     const request = { begin: null, closing: [], timeoutMs: 0, sql, results: IGNORED }
-    this.#conversation.start(simpleQuery(this.#conversation.link, request), false, ignore, ignore)
+    this.#conversation.aside(simpleQuery(this.#conversation.link, request))
   }
 
   readonly #expireCopyIn = (): void => {

@@ -33,8 +33,8 @@ test('a portal', () => {
   expect(session.fetchPortal(first)).toEqual({ tag: null })
   const rest = { ...plain, portal: 'p', open: null, rowLimit: 0, rows }
   expect([session.fetchPortal(rest), rows.rows.flat()]).toEqual([{ tag: 'SELECT 3' }, ['1', '2', '3', '4', '5']])
-  session.closePortal({ portal: 'p' })
-  session.closeStatements({ names: ['s'] })
+  session.closePortal({ portal: 'p', timeoutMs: 0 })
+  session.closeStatements({ names: ['s'], timeoutMs: 0 })
   expect(session.transactionStatus).toBe('T')
 })
 

@@ -715,8 +715,8 @@ describe('whatever the server sends', () => {
             () => harness.ask(() => copyIn(link, { ...plain, sql: '' }, () => {}), true),
             () => harness.ask(() => describeStatement(link, { ...plain, name: '', sql: '', parameterTypes: [] })),
             () => harness.ask(() => fetchPortal(link, portalRequest(results))),
-            () => harness.ask(() => closePortal(link, { portal: 'p' })),
-            () => harness.ask(() => closeStatements(link, { names: ['a', 'b'] })),
+            () => harness.ask(() => closePortal(link, { portal: 'p', timeoutMs: 0 })),
+            () => harness.ask(() => closeStatements(link, { names: ['a', 'b'], timeoutMs: 0 })),
             () => harness.ask(() => copyOut(link, { ...plain, sql: '' }, silentCopy), true),
           ]
           // Each has its turn at being what the answers are for.

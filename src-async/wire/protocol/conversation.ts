@@ -28,6 +28,8 @@ interface Pending {
   readonly holdsLine: boolean
   /** Where rows go that come before any other message of its; null where none may. */
   readonly firstRows: RowSink | null
+  /** True of a request of the driver's own that nobody waits for. */
+  readonly isAside: boolean
   readonly resolve: (reply: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -63,9 +65,12 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
-  /** Stands for the exchange that gets the messages now, to be compared with later; null when there is none. */
+  /**
+   * Stands for the exchange that the server works on, to be compared with later; null when there is none. What was asked
+   * `aside` is passed over: a cancel, or a time limit, means the exchange behind it.
+   */
   get current(): object | null {
-    return this.#started[0] ?? null
+    return this.#started.find((pending) => !pending.isAside) ?? null
   }
 
   get isIdle(): boolean {
@@ -94,8 +99,18 @@ export class Conversation implements FrameHandler {
     reject: (error: unknown) => void,
     firstRows: RowSink | null = null,
   ): object {
-    const pending: Pending = { exchange, holdsLine, firstRows, resolve: resolve as (reply: never) => void, reject }
-    if (this.#broken !== null) reject(this.#broken)
+    const done = resolve as (reply: never) => void
+    return this.#enqueue({ exchange, holdsLine, firstRows, isAside: false, resolve: done, reject })
+  }
+
+  /** Queues a request of the driver's own, which the server answers at once; its outcome is of no concern. */
+  aside(exchange: Exchange<unknown>): void {
+    const ignore = (): void => {}
+    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isAside: true, resolve: ignore, reject: ignore })
+  }
+
+  #enqueue(pending: Pending): Pending {
+    if (this.#broken !== null) pending.reject(this.#broken)
     else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
     return pending

@@ -1,0 +1,76 @@
+/**
+ * A network that goes silent, or slow, where a connection has more in flight than the statement that is waited for: what the
+ * driver asks of its own accord must not keep a time limit or a cancel from what it is meant for.
+ */
+import { type ConnectOptions, type Connection, OperationalError, connect } from 'syncpg/async'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { type FaultProxy, startProxy } from '../support/proxy.ts'
+import { sharedServer } from '../support/shared-server.ts'
+
+const server = sharedServer()
+
+/** A connection that has the server look after its client, which is asked ahead of the first statement. */
+async function connectThroughProxy(options: ConnectOptions = {}): Promise<{ con: Connection; proxy: FaultProxy }> {
+  const proxy = await startProxy(server)
+  const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)
+  const con = await connect(dsn, { clientConnectionCheckInterval: 5000, ...options })
+  onTestFinished(async () => {
+    con.terminate()
+    await proxy.close()
+  })
+  return { con, proxy }
+}
+
+// Each takes the five seconds of silence after which a session is given up.
+test.concurrent.each<[string, (con: Connection, fallSilent: () => void) => Promise<unknown>]>([
+  [
+    'the first statement of a connection',
+    (con, fallSilent) => {
+      fallSilent()
+      return con.fetchval('select 1')
+    },
+  ],
+  [
+    'the closing of a prepared statement',
+    async (con, fallSilent) => {
+      const statement = await con.prepare('select 1')
+      fallSilent()
+      await statement.close()
+    },
+  ],
+  [
+    'the closing of a cursor',
+    (con, fallSilent) =>
+      con.transaction(async () => {
+        const cursor = await con.cursor('select generate_series(1, 9)').open()
+        await cursor.fetch(2)
+        fallSilent()
+        await cursor.close()
+      }),
+  ],
+])('%s ends in time when the network falls silent', async (_, work) => {
+  const { con, proxy } = await connectThroughProxy({ commandTimeout: 200 })
+  const answer = work(con, () => proxy.setFaults('both', { isBlackHole: true }))
+  await expect(answer).rejects.toBeInstanceOf(OperationalError)
+  expect(con.isClosed).toBe(true)
+})
+
+test.each<[string, (con: Connection, signal: AbortSignal) => Promise<unknown>]>([
+  ['a script', (con, signal) => con.execute('select pg_sleep(60)', undefined, { signal })],
+  [
+    'a statement that is being prepared',
+    (con, signal) => con.fetchval('select 1 from pg_sleep(60)', [], 0, { signal }),
+  ],
+])('%s, the first of a connection, is called off by a signal whose cancel request overtakes it', async (_, work) => {
+  const { con, proxy } = await connectThroughProxy()
+  const controller = new AbortController()
+  proxy.setFaults('toServer', { latencyMs: 400 })
+  const answer = work(con, controller.signal)
+  setTimeout(() => {
+    proxy.setFaults('toServer', {})
+    controller.abort(new RangeError('enough'))
+  }, 50)
+  await expect(answer).rejects.toThrow('enough')
+  expect(await con.fetchval('select 2')).toBe(2)
+})
