@@ -7,14 +7,14 @@ import { beforeAll, expect, test } from 'vitest'
 import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { runScript } from '../support/run-script.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
-import { Chance, demand, type Fault, isHarmless, someFault, strike, walk } from './chaos-support.ts'
+import { Chance, demand, type Fault, isHarmless, someFault, someSslmode, strike, walk } from './chaos-support.ts'
 
 const { runs, seed } = walk(80)
 /** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
 const BLACK_HOLE_EVERY = 80
 const ROWS = 200
 /** The longest wait of the driver is five seconds of silence after a cancel request; a machine may be busy. */
-const LIMIT_MS = 15_000
+const LIMIT_MS = 30_000
 
 const REQUESTS = ['select', 'executemany', 'records', 'transaction', 'stream'] as const
 
@@ -77,7 +77,7 @@ for (const { mark, dsn, request, commandTimeout } of JSON.parse(process.env.RUNS
   const startedMs = Date.now()
   const said = attempt(() => requests[request](con, mark))
   // The weather may change between the two; the connection is closed after the last word, or it answers.
-  const next = attempt(() => { con.rollback(); demand(con.fetchval('select %s::int', [mark]) === mark, 'wrong answer') })
+  const next = attempt(() => { con.rollback(); demand(con.fetchval('select %s::int', [mark], 0, { timeout: ${LIMIT_MS} }) === mark, 'wrong answer') })
   console.log('OUTCOME ' + JSON.stringify({
     mark, said: next === 'ok' || next === 'failed' ? said : next, isUsable: next === 'ok', isClosed: con.closed,
     ms: Date.now() - startedMs,
@@ -90,6 +90,7 @@ interface Run {
   readonly mark: number
   readonly fault: Fault
   readonly request: (typeof REQUESTS)[number]
+  readonly sslmode: 'disable' | 'require'
   readonly proxy: FaultProxy
 }
 
@@ -108,18 +109,19 @@ test(
     for (let mark = 0; mark < runs; mark += 1) {
       const chance = new Chance(seed + mark)
       const fault = someFault(chance, mark % BLACK_HOLE_EVERY === 0)
-      planned.push({ mark, fault, request: chance.of(REQUESTS), proxy: await startProxy(server) })
+      const request = chance.of(REQUESTS)
+      planned.push({ mark, fault, request, sslmode: someSslmode(chance), proxy: await startProxy(server) })
     }
-    const plan = planned.map(({ mark, fault, request, proxy }) => ({
+    const plan = planned.map(({ mark, fault, request, proxy, sslmode }) => ({
       mark,
       request,
-      dsn: `${server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)}?sslmode=disable`,
+      dsn: `${server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)}?sslmode=${sslmode}`,
       commandTimeout: fault.kind === 'black hole' ? 150 : 0,
     }))
     const outcomes: Outcome[] = []
     const run = await runScript(PROGRAM, {
       env: { RUNS: JSON.stringify(plan) },
-      timeoutMs: 30_000 + runs * 200,
+      timeoutMs: 60_000 + runs * 400,
       onLine(line) {
         const [word, rest = ''] = line.split(/ (.*)/s)
         const ready = word === 'READY' ? planned[Number(rest)] : undefined
@@ -140,7 +142,7 @@ test(
       expect(outcomes.filter((outcome) => outcome.said === said).length).toBeGreaterThan(runs / 10)
     }
   },
-  60_000 + runs * 200,
+  90_000 + runs * 400,
 )
 
 async function writtenRows(): Promise<Map<number, number>> {
@@ -151,8 +153,8 @@ async function writtenRows(): Promise<Map<number, number>> {
 
 function demandGoodEnd(planned: readonly Run[], outcome: Outcome, writtenCount: number): void {
   const { mark, said, isClosed, isUsable, ms } = outcome
-  const { fault, request } = planned[mark] ?? {}
-  const where = `(run ${mark} of seed ${seed}: ${request}, ${JSON.stringify(fault)})`
+  const { fault, request, sslmode } = planned[mark] ?? {}
+  const where = `(run ${mark} of seed ${seed}: ${request}, ${sslmode}, ${JSON.stringify(fault)})`
   demand(said === 'ok' || said === 'failed', `errors are of the tree, and answers right ${where}: ${said}`)
   demand(isClosed === !isUsable, `the connection is usable or closed ${where}`)
   demand(ms < LIMIT_MS, `it ends in time, not after ${ms} ms ${where}`)

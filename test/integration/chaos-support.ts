@@ -1,6 +1,6 @@
 /**
  * What the chaos tests of both faces share: chance that can be repeated, and the faults a network can have, as plain data
- * and as what is done to a proxy. `CHAOS_RUNS` asks for another number of runs (thousands, for an evening), `CHAOS_SEED`
+ * and as what is done to a proxy. `CHAOS_RUNS` asks for another number of runs (`npm run test:chaos`: thousands), `CHAOS_SEED`
  * for those of an earlier walk; every failure names both.
  */
 import type { FaultProxy, Faults } from '../support/proxy.ts'
@@ -50,6 +50,11 @@ export class Chance {
 export function walk(usualRuns: number): { readonly runs: number; readonly seed: number } {
   const { CHAOS_RUNS: runs, CHAOS_SEED: seed } = process.env
   return { runs: Number(runs ?? usualRuns), seed: Number(seed ?? Math.floor(Math.random() * 1e9)) }
+}
+
+/** In the clear or encrypted, by chance: what is broken in the middle of a record is another thing to find out. */
+export function someSslmode(chance: Chance): 'disable' | 'require' {
+  return chance.of(['disable', 'require'])
 }
 
 /** A fault by chance. Black holes, which cost seconds each, are dug where they are asked for. */

@@ -1,0 +1,30 @@
+// Long walks where `npm test` takes short ones: `npm run test:chaos [-- runs]`. Thousands of statements over networks that
+// fail, in the clear and over TLS, every byte of a connection cut once, thousands of time limits that race the end of their
+// statement, and a thousand walks of the pool beside its model. Not part of `npm test`: it takes a quarter of an hour.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const runs = Number(process.argv[2] ?? 3000)
+const { status } = spawnSync(
+  'npx',
+  [
+    'vitest',
+    'run',
+    'test/integration/chaos-async.test.ts',
+    'test/integration/chaos-blocking.test.ts',
+    'test/integration/cancel-race.test.ts',
+    'test/unit/pool-model.test.ts',
+  ],
+  {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      CHAOS_RUNS: String(runs),
+      CHAOS_EVERY_BYTE: '1',
+      CANCEL_RACES: String(runs),
+      POOL_RUNS: String(Math.ceil(runs / 3)),
+    },
+  },
+)
+process.exitCode = status ?? 1
