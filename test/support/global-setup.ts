@@ -1,15 +1,17 @@
 /**
- * Runs once before all test files: starts the PostgreSQL 18 they share and tells them where it is. Builds nothing; the
+ * Runs once before all test files: starts the PostgreSQL they share and tells them where it is. Builds nothing; the
  * files that need the built package say so themselves. Should this process die, the server's watchdog cleans up.
  */
 import type { TestProject } from 'vitest/node'
 
+import type { PostgresMajor } from './postgres-binaries.ts'
 import { startServer } from './postgres-server.ts'
 import type { ServerCoordinates } from './postgres-server.ts'
 import './shared-server-context.ts'
 
 export default async function startSharedServer(project: TestProject): Promise<() => Promise<void>> {
-  const server = await startServer({ major: 18, tls: true, settings: { max_connections: '200' } })
+  const wanted = Number(process.env['SYNCPG_TEST_MAJOR'] ?? 18) as PostgresMajor
+  const server = await startServer({ major: wanted, tls: true, settings: { max_connections: '200' } })
   const { major, host, port, socketDirectory, user, password, database, tls } = server
   const coordinates: ServerCoordinates = {
     major,
@@ -21,6 +23,6 @@ export default async function startSharedServer(project: TestProject): Promise<(
     database,
     ...(tls ? { tls } : {}),
   }
-  project.provide('postgres18', coordinates)
+  project.provide('postgres', coordinates)
   return () => server.dispose()
 }

@@ -10,12 +10,12 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 
-/** The majors the tests know how to start. */
-export type PostgresMajor = 13 | 18
+/** The majors the tests know how to start. Those between the ends are installed by `test/longer/majors.mjs` only. */
+export type PostgresMajor = 13 | 14 | 15 | 16 | 17 | 18
 
 /** Where one major's programs lie: `bin/postgres` and `bin/initdb` under `nativeDirectory`. */
 export interface PostgresBinaries {
-  readonly major: number
+  readonly major: PostgresMajor
   /** The package's exact version, which names the template cache. */
   readonly version: string
   readonly initdb: string
@@ -28,7 +28,9 @@ export interface ServerAccount {
   readonly gid?: number
 }
 
-const resolvePackage = createRequire(import.meta.url)
+const homes = [import.meta.url, new URL('../longer/majors/package.json', import.meta.url)].map((url) =>
+  createRequire(url),
+)
 
 /** True when this platform has binaries of that major; the tests of that major are skipped otherwise. */
 export function hasPostgres(major: PostgresMajor): boolean {
@@ -64,7 +66,7 @@ export function locateSystemPostgres(): PostgresBinaries | null {
     const postgres = join(bin, 'postgres')
     if (!existsSync(postgres)) continue
     const [version = ''] = /\d[\d.]*/.exec(execFileSync(postgres, ['--version'], { encoding: 'utf8' })) ?? []
-    return { major, version: `system-${version}`, initdb: join(bin, 'initdb'), postgres }
+    return { major: major as PostgresMajor, version: `system-${version}`, initdb: join(bin, 'initdb'), postgres }
   }
   return null
 }
@@ -84,12 +86,14 @@ export function serverAccount(): ServerAccount {
 }
 
 function packageDirectory(major: PostgresMajor): string | undefined {
-  try {
-    const entry = resolvePackage.resolve(`pg${major}-${process.platform}-${process.arch}`)
-    return dirname(dirname(entry))
-  } catch {
-    return undefined
+  for (const home of homes) {
+    try {
+      return dirname(dirname(home.resolve(`pg${major}-${process.platform}-${process.arch}`)))
+    } catch {
+      // It may be in the other one.
+    }
   }
+  return undefined
 }
 
 function packageVersion(directory: string): string {

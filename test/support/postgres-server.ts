@@ -55,7 +55,7 @@ export interface TlsFiles {
 
 /** How to reach a server, as plain data that can cross processes. */
 export interface ServerCoordinates {
-  readonly major: number
+  readonly major: PostgresMajor
   readonly host: string
   readonly port: number
   readonly socketDirectory: string
@@ -148,7 +148,7 @@ function passwordOf(user: string): string {
 }
 
 class LocalServer implements TestServer {
-  readonly major: number
+  readonly major: PostgresMajor
   readonly host = '127.0.0.1'
   readonly socketDirectory: string
   readonly user = TEST_ROLES.postgres.user

@@ -3,7 +3,7 @@ import type { ServerCoordinates } from './postgres-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The PostgreSQL 18 every test file may use; see `sharedServer`. */
-    readonly postgres18: ServerCoordinates
+    /** The PostgreSQL every test file may use; see `sharedServer`. */
+    readonly postgres: ServerCoordinates
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The servers test files share. One PostgreSQL 18 with TLS is started before the first file (`global-setup.ts`); its
+ * The servers test files share. One PostgreSQL with TLS is started before the first file (`global-setup.ts`); its
  * address travels to each test process by vitest's provide/inject. Files must not stop it or change its settings: for
  * that, `startServer`. Files that create objects ask for a database of their own.
  */
@@ -16,20 +16,20 @@ export interface SharedServer extends ServerCoordinates {
   dsn(options?: DsnOptions): string
 }
 
-/** The PostgreSQL 18 with TLS that is up for the whole run. */
+/** The PostgreSQL with TLS that is up for the whole run: 18, unless SYNCPG_TEST_MAJOR asks for another. */
 export function sharedServer(): SharedServer {
-  const coordinates = inject('postgres18')
+  const coordinates = inject('postgres')
   return { ...coordinates, dsn: (options) => serverDsn(coordinates, options) }
 }
 
 const lazyServers = new Map<PostgresMajor, Promise<TestServer>>()
 
 /**
- * A server of a major, started at the first call in a test process and gone with that process; 18 is the shared one.
+ * A server of a major, started at the first call in a test process and gone with that process, unless it is the shared one.
  * Ask `hasPostgres(major)` first: not every platform has every major.
  */
 export function serverOfMajor(major: PostgresMajor): Promise<SharedServer> {
-  if (major === 18) return Promise.resolve(sharedServer())
+  if (major === sharedServer().major) return Promise.resolve(sharedServer())
   const known = lazyServers.get(major)
   if (known) return known
   const started = startServer({ major, tls: true })

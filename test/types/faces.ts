@@ -3,8 +3,7 @@ import { connect as connectAsync, type ConnectOptions, type TypeCodecOptions } f
 import * as db from 'syncpg'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 
-import type { PostgresMajor } from '../support/postgres-binaries.ts'
-import { askServer, serverOfMajor } from '../support/shared-server.ts'
+import { askServer, serverOfMajor, sharedServer } from '../support/shared-server.ts'
 
 export type Maybe<T> = T | Promise<T>
 export type Rows = { readonly [column: string]: unknown }[]
@@ -45,7 +44,8 @@ export interface World {
  * Declares tests for both faces, in a database of their own.
  * @param setup what is in the database
  */
-export function eachFace(name: string, setup: string, tests: (world: World) => void, major: PostgresMajor = 18): void {
+export function eachFace(name: string, setup: string, tests: (world: World) => void): void {
+  const { major } = sharedServer()
   describe.each(['async', 'blocking'] as const)(`${name}, %s`, (face) => {
     const database = `faces_${name.replaceAll(/\W/g, '_').toLowerCase().slice(0, 30)}_${face}_${major}_${process.pid}`
     let con: AnyConnection | null = null

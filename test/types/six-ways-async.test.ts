@@ -1,3 +1,4 @@
+import { sharedServer } from '../support/shared-server.ts'
 import { sixWays } from './six-ways.ts'
 
-sixWays('async', 18)
+sixWays('async', sharedServer().major)

@@ -1,3 +1,4 @@
+import { sharedServer } from '../support/shared-server.ts'
 import { sixWays } from './six-ways.ts'
 
-sixWays('blocking', 18)
+sixWays('blocking', sharedServer().major)
