@@ -3,8 +3,9 @@
  * the first connection is made, not before. The start is a handshake with a deadline; a worker file that is missing
  * (a bundle without it) is told at once.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { OperationalError } from '../src-async/errors/tree.ts'
@@ -168,20 +169,40 @@ export function workerHost(): WorkerHost {
   return current
 }
 
+const BUNDLED =
+  'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.js, ' +
+  'in the environment variable SYNCPG_WORKER'
+
 /** `SYNCPG_WORKER` names the worker's file where a bundler has moved the code away from it. */
 function workerPath(): string {
-  const path = process.env['SYNCPG_WORKER'] ?? fileURLToPath(new URL('./worker.js', import.meta.url))
-  if (existsSync(path)) return path
-  throw new OperationalError(
-    `the worker's file is missing: ${path}\nHINT:  a bundler has left it behind: keep syncpg external, or copy ` +
-      'dist/worker.js and its neighbours next to the bundle, or name it in the environment variable SYNCPG_WORKER',
-  )
+  const named = process.env['SYNCPG_WORKER']
+  if (named !== undefined) return existing(resolve(named))
+  // A bundle in CommonJS does not know where it is.
+  const here = import.meta.url as string | undefined
+  if (here === undefined) throw new OperationalError(`the worker's file is not known\nHINT:  ${BUNDLED}`)
+  return existing(fileURLToPath(new URL('./worker.js', here)))
 }
 
+function existing(path: string): string {
+  if (existsSync(path)) return realpathSync(path)
+  throw new OperationalError(`the worker's file is missing: ${path}\nHINT:  ${BUNDLED}`)
+}
+
+/** synckit is looked for from the worker's file, beside which it is installed, wherever this code has been moved. */
 function startThread(path: string): (call: ControlCall) => ControlReply {
   // The CommonJS build loads three times as fast as the ES one.
-  const { startWorkerThread } = createRequire(import.meta.url)('synckit') as typeof import('synckit')
+  const { startWorkerThread } = synckitBeside(path)
   return startWorkerThread(path, { timeout: START_TIMEOUT_MS }) as (call: ControlCall) => ControlReply
+}
+
+function synckitBeside(path: string): typeof import('synckit') {
+  try {
+    return createRequire(path)('synckit') as typeof import('synckit')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    const message = `the package synckit is not installed beside the worker's file, ${path}\nHINT:  ${BUNDLED}`
+    throw new OperationalError(message, { cause: error })
+  }
 }
 
 function remote(stack: string): Error {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { build } from 'esbuild'
+import { build, type BuildOptions } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { sharedServer } from '../support/shared-server.ts'
@@ -14,16 +14,23 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 let folder: string
 
+interface Run {
+  readonly stdout: string
+  readonly stderr: string
+  readonly status: unknown
+}
+
 /** A project that has the package among its dependencies. */
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'syncpg-everywhere-'))
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules', 'syncpg'))
+  symlinkSync(join(root, 'node_modules', 'tsx'), join(folder, 'node_modules', 'tsx'))
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-function run(args: readonly string[]): Promise<{ stdout: string; stderr: string; status: unknown }> {
-  const env = { ...process.env, NODE_OPTIONS: '', DSN: sharedServer().dsn({ transport: 'unix' }) }
+function run(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Run> {
+  const env = { ...process.env, NODE_OPTIONS: '', DSN: sharedServer().dsn({ transport: 'unix' }), ...more }
   return new Promise((resolve) => {
     execFile(process.execPath, args, { cwd: folder, env, timeout: 30_000 }, (error, stdout, stderr) => {
       resolve({ stdout, stderr, status: error === null ? 0 : (error.code ?? error.signal) })
@@ -50,39 +57,43 @@ test('CommonJS', async () => {
   expect(it).toEqual(good('answer 42\n'))
 })
 
-test('a bundle that leaves the package outside', async () => {
+/** Bundles a program with nothing but the options docs/guides/tools.md names. */
+async function bundle(format: 'esm' | 'cjs', options: BuildOptions = {}): Promise<string> {
+  const outfile = join(folder, `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`)
   const entry = file('entry.mjs', `import * as db from 'syncpg'\n${USE}`)
-  const outfile = join(folder, 'bundle.mjs')
   await build({
     entryPoints: [entry],
     outfile,
     bundle: true,
     platform: 'node',
-    format: 'esm',
-    external: ['syncpg'],
+    format,
     logLevel: 'silent',
+    ...options,
   })
-  expect(await run([outfile])).toEqual(good('answer 42\n'))
+  return outfile
+}
+
+test.each(['esm', 'cjs'] as const)('a bundle that leaves the package outside, %s', async (format) => {
+  expect(await run([await bundle(format, { external: ['syncpg'] })])).toEqual(good('answer 42\n'))
 })
 
-test('a bundle that takes the package in and names the worker’s file', async () => {
-  const entry = file('entry.mjs', `import * as db from 'syncpg'\n${USE}`)
-  const outfile = join(folder, 'bundle.mjs')
-  const banner = { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" }
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner,
-    external: ['synckit'],
-    logLevel: 'silent',
-    preserveSymlinks: false,
-  })
-  symlinkSync(join(root, 'node_modules', 'synckit'), join(folder, 'node_modules', 'synckit'))
-  symlinkSync(join(root, 'dist', 'worker.js'), join(folder, 'worker.js'))
-  expect(await run([outfile])).toEqual(good('answer 42\n'))
+test.each(['esm', 'cjs'] as const)('a bundle that takes the package in, %s, with SYNCPG_WORKER', async (format) => {
+  const path = await bundle(format)
+  const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.js') }
+  expect(await run([path], worker)).toEqual(good('answer 42\n'))
+  // Without it, and with a file that stands alone, an error says what to do.
+  const alone = file('alone.js', '')
+  for (const env of [{}, { SYNCPG_WORKER: alone }]) {
+    const { status, stderr } = await run([path], env)
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/OperationalError: the (worker's file is|package synckit is not) .*\nHINT: .*SYNCPG_WORKER/)
+  }
+})
+
+test('tsx', async () => {
+  const text = `import * as db from 'syncpg'\nconst con: db.Connection = db.connect(process.env['DSN'])
+console.log('answer', con.fetchval('select %s::int', [42]) as number)\n`
+  expect(await run(['--import', 'tsx', file('a.mts', text)])).toEqual(good('answer 42\n'))
 })
 
 test('inside a Worker, and in two at once with twenty connections each', async () => {

@@ -1,0 +1,5 @@
+test('all claims hold', async () => {
+  const db = await import('syncpg')
+  const { claims } = await import('./claims.mjs')
+  claims(db)
+})
