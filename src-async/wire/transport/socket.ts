@@ -16,6 +16,8 @@ export type SocketTarget =
 const READ_BUFFER_BYTES = 64 * 1024
 /** Beyond this a direct write would mostly be partial. */
 const DIRECT_WRITE_BYTES = 64 * 1024
+/** Copies for the stream are made in the memory of an earlier one up to here: fresh memory costs more than the copying. */
+const KEPT_COPY_BYTES = 512 * 1024
 
 const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
 
@@ -29,6 +31,8 @@ export class SocketTransport implements Transport {
   #isClosed = false
   /** A direct write found the peer gone; reading goes on, since its last words may still be unread. */
   #isPeerGone = false
+  /** Memory of a copy that the stream is done with. */
+  #spare: Buffer | null = null
 
   private constructor(target: SocketTarget, keepAliveMs: number | null) {
     this.target = target
@@ -102,10 +106,7 @@ export class SocketTransport implements Transport {
     if (this.#isPeerGone || this.#isClosed) return true
     const written = this.#writeDirectly(bytes)
     if (written === bytes.length || this.#isPeerGone) return true
-    // The stream keeps what it is given until the kernel takes it; the caller's buffer is not ours to keep.
-    const rest = Buffer.allocUnsafeSlow(bytes.length - written)
-    rest.set(written === 0 ? bytes : bytes.subarray(written))
-    return this.#stream.write(rest)
+    return this.#writeCopy(written === 0 ? bytes : bytes.subarray(written))
   }
 
   pause(): void {
@@ -137,6 +138,19 @@ export class SocketTransport implements Transport {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#events.closed(this.#error)
+  }
+
+  /** The stream keeps what it is given until the kernel takes it; the caller's buffer is not ours to keep. */
+  #writeCopy(bytes: Uint8Array): boolean {
+    const { length } = bytes
+    const spare = this.#spare
+    const memory = spare !== null && spare.length >= length ? spare : Buffer.allocUnsafeSlow(length)
+    if (memory === spare) this.#spare = null
+    memory.set(bytes)
+    const copy = memory.length === length ? memory : memory.subarray(0, length)
+    return this.#stream.write(copy, () => {
+      if (memory.length <= KEPT_COPY_BYTES && memory.length > (this.#spare?.length ?? 0)) this.#spare = memory
+    })
   }
 
   /** Bytes the kernel took at once. */
