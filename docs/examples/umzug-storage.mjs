@@ -2,12 +2,14 @@
 // when it returns; umzug awaits what it is given, and a plain value will do.
 //
 //   const con = connect(dsn, { autocommit: true })
+//   con.addNoticeListener((notice) => console.error(`${notice.severity}: ${notice.primaryMessage}`))
 //   const umzug = new Umzug({
-//     migrations: { glob: ['migrations/*.sql', { ignore: '**/*.down.sql' }], resolve: sqlMigration },
+//     migrations: { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration },
 //     context: con,
 //     storage: new SyncpgStorage(con),
 //     logger: undefined,
 //   })
+//   oneAtATime(umzug, con)
 //   await umzug.up()
 import { readFileSync } from 'node:fs'
 
@@ -32,8 +34,26 @@ export class SyncpgStorage {
   }
 }
 
-/** A file of SQL as umzug's migration: all of it or nothing of it; `x.down.sql` beside `x.sql` is the way back. */
+/** A second umzug on the same database waits until the first is done; the lock ends with the session at the latest. */
+export function oneAtATime(umzug, con, key = 7431) {
+  umzug.on('beforeCommand', () => void con.execute('select pg_advisory_lock(%s)', [key]))
+  umzug.on('afterCommand', () => {
+    if (!con.closed) con.execute('select pg_advisory_unlock(%s)', [key])
+  })
+}
+
+/**
+ * A file of SQL as umzug's migration: all of it or nothing of it; `x.down.sql` beside `x.sql` is the way back. An error
+ * says the file, line and column in front; the `cause` of umzug's own error is the database's.
+ */
 export function sqlMigration({ name, path, context: con }) {
-  const run = (file) => con.transaction(() => void con.execute(readFileSync(file, 'utf8')))
+  const run = (file) => {
+    try {
+      con.transaction(() => void con.execute(readFileSync(file, 'utf8')))
+    } catch (error) {
+      if (error.line) error.message = `${file}:${error.line}:${error.column}: ${error.message}`
+      throw error
+    }
+  }
   return { name, up: async () => run(path), down: async () => run(path.replace(/\.sql$/, '.down.sql')) }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import * as db from 'syncpg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
 import { freshDatabase, sharedServer } from '../support/shared-server.ts'
 
@@ -76,32 +76,64 @@ describe('the migration tool', () => {
   })
 })
 
-test('storage for umzug keeps what it is told, and its migrations are all or nothing', async () => {
-  const { SyncpgStorage, sqlMigration } = (await import(
-    new URL('../../docs/examples/umzug-storage.mjs', import.meta.url).href
-  )) as {
-    SyncpgStorage: new (con: db.Connection) => {
-      logMigration(migration: { name: string }): void
-      unlogMigration(migration: { name: string }): void
-      executed(): string[]
-    }
-    sqlMigration(it: { name: string; path: string; context: db.Connection }): {
-      up(): Promise<void>
-      down(): Promise<void>
-    }
-  }
-  using con = db.connect(dsn, { autocommit: true })
-  const storage = new SyncpgStorage(con)
-  writeFileSync(join(folder, 'a.sql'), 'create table a (); create table b ();')
-  writeFileSync(join(folder, 'a.down.sql'), 'drop table a; drop table nonsense;')
-  const migration = sqlMigration({ name: 'a', path: join(folder, 'a.sql'), context: con })
-  await migration.up()
-  storage.logMigration({ name: 'a' })
-  expect(storage.executed()).toEqual(['a'])
-  await expect(migration.down()).rejects.toThrow(db.UndefinedTableError)
-  expect(con.fetchval("select to_regclass('a')::text")).toBe('a')
-  storage.unlogMigration({ name: 'a' })
-  expect(new SyncpgStorage(con).executed()).toEqual([])
+describe('umzug', () => {
+  const file = (name: string, sql: string): void => writeFileSync(join(folder, name), sql)
+  const source = `import { connect } from 'syncpg'
+import { Umzug } from 'umzug'
+import { SyncpgStorage, oneAtATime, sqlMigration } from './umzug-storage.mjs'
+const [, command, folder] = process.argv
+const con = connect(process.env.DATABASE_URL, { autocommit: true })
+con.addNoticeListener((notice) => console.log(notice.severity + ': ' + notice.primaryMessage))
+const umzug = new Umzug({
+  migrations: { glob: ['*.sql', { cwd: folder, ignore: '*.down.sql' }], resolve: sqlMigration },
+  context: con,
+  storage: new SyncpgStorage(con),
+  logger: undefined,
+})
+oneAtATime(umzug, con)
+try {
+  for (const { name } of await umzug[command]()) console.log(command, name)
+} catch (error) {
+  console.log(error.name + '\\n' + error.message + '\\n' + error.cause.name)
+}
+console.log('locks left:', con.fetchval("select count(*)::int from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"))
+`
+  const umzug = (command: string): Promise<Run> => run(['--input-type=module', '--eval', source, command, folder])
+
+  test('runs files once, shows notices and takes them back, under a lock that it gives up', async () => {
+    file('1-person.sql', "create table person (id int);\ndo $$ begin raise notice 'hello'; end $$;\n")
+    file('1-person.down.sql', 'drop table person')
+    const up = 'NOTICE: hello\nup 1-person.sql\nlocks left: 0\n'
+    expect(await umzug('up')).toEqual({ stdout: up, stderr: '', status: 0 })
+    expect(await umzug('up')).toMatchObject({ stdout: expect.stringMatching(/^(NOTICE: .* exists, skipping\n)?locks/) })
+    expect(await umzug('down')).toMatchObject({ stdout: expect.stringContaining('down 1-person.sql\n') })
+    using con = db.connect(dsn)
+    expect(con.fetchrow("select to_regclass('person')::text, count(*)::int from umzug")!.toArray()).toEqual([null, 0])
+  })
+
+  test('leaves a failing file undone and says its line and column', async () => {
+    file('1-person.sql', 'create table person (id int);\nalter table person\n  add column x nonsense;\n')
+    const { stdout } = await umzug('up')
+    const place = `${join(folder, '1-person.sql')}:3:16`
+    expect(stdout).toContain('MigrationError\nMigration 1-person.sql (up) failed: Original error: ' + place)
+    expect(stdout).toContain(`${place}: type "nonsense" does not exist\nLINE 3:   add column x nonsense;`)
+    expect(stdout).toContain('\nUndefinedObjectError\nlocks left: 0\n')
+    using con = db.connect(dsn)
+    expect(con.fetchrow("select to_regclass('person')::text, count(*)::int from umzug")!.toArray()).toEqual([null, 0])
+  })
+
+  test('waits for another that is running', async () => {
+    file('1-person.sql', 'create table person (id int)')
+    using con = db.connect(dsn, { autocommit: true })
+    con.execute('select pg_advisory_lock(7431)')
+    const running = umzug('up')
+    const waiting =
+      "select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())"
+    await vi.waitUntil(() => con.fetchval(waiting), { timeout: 20_000, interval: 50 })
+    expect(con.fetchval("select to_regclass('person')::text")).toBeNull()
+    con.execute('select pg_advisory_unlock(7431)')
+    expect(await running).toMatchObject({ stdout: expect.stringContaining('up 1-person.sql\n'), status: 0 })
+  })
 })
 
 test('the REPL shows rows as a table', async () => {
