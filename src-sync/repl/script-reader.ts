@@ -153,6 +153,8 @@ export class ScriptReader {
           if (code === BACKSLASH) {
             const escaped = this.#text[start + 1]
             if (escaped === ';' || escaped === ':') {
+              // What was escaped is not looked at again, as it would be from the string before it.
+              continuable = -1
               this.#replace(start, end, '')
               lexer = this.#lexer(start + 1)
               this.#at = start + 1
@@ -167,6 +169,7 @@ export class ScriptReader {
           else if (code === COLON && token === SQL_TOKEN.OTHER) {
             const after = this.#variable(start)
             if (after !== null) {
+              continuable = -1
               lexer = this.#lexer(after)
               this.#at = after
               continue

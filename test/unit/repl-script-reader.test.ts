@@ -9,6 +9,21 @@ function read(text: string, variables: Record<string, string> | ((name: string) 
   const reader = new ScriptReader({ variable, standardConformingStrings: () => true })
   reader.feed(text)
   reader.end()
+  return itemsOf(reader)
+}
+
+function readByLines(text: string, variable: (name: string) => string | undefined): string[] {
+  const reader = new ScriptReader({ variable, standardConformingStrings: () => true })
+  const items: string[] = []
+  for (const line of text.split(/(?<=\n)/)) {
+    reader.feed(line)
+    items.push(...itemsOf(reader))
+  }
+  reader.end()
+  return [...items, ...itemsOf(reader)]
+}
+
+function itemsOf(reader: ScriptReader): string[] {
   const items: string[] = []
   for (let item = reader.next(); item !== null; item = reader.next()) {
     items.push(item.kind === 'statement' ? `${item.line}: ${item.text}` : `${item.line}: \\${item.name}${item.rest}`)
@@ -66,6 +81,17 @@ describe('commands', () => {
   })
 })
 
+describe('a string at the end of a line that may go on', () => {
+  test.each([
+    ['is not followed by the end of its statement where the semicolon is escaped', "select 'a'\\;\nselect 2;"],
+    ['is read once with the variable behind it', "select 'a':n\n 'b';"],
+    ['goes on', "select E'a'\n'\\';b';"],
+  ])('%s', (_claim, text) => {
+    expect(readByLines(text, () => '7')).toEqual(read(text, () => '7'))
+    expect(readByLines(text, () => '7')).toHaveLength(1)
+  })
+})
+
 describe('variables', () => {
   const variables = { n: '5', who: "o'x", sql: 'select 1; select 2' }
 
@@ -112,22 +138,7 @@ test('where the text is cut into pieces makes no difference', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 30 }), (parts) => {
       const text = parts.join('')
-      const reader = new ScriptReader({ variable: () => '7', standardConformingStrings: () => true })
-      const found: string[] = []
-      const drain = (): void => {
-        for (let item = reader.next(); item !== null; item = reader.next()) {
-          found.push(
-            item.kind === 'statement' ? `${item.line}: ${item.text}` : `${item.line}: \\${item.name}${item.rest}`,
-          )
-        }
-      }
-      for (const line of text.split(/(?<=\n)/)) {
-        reader.feed(line)
-        drain()
-      }
-      reader.end()
-      drain()
-      expect(found).toEqual(read(text, () => '7'))
+      expect(readByLines(text, () => '7')).toEqual(read(text, () => '7'))
     }),
     { numRuns: 500 },
   )
