@@ -20,6 +20,7 @@ const FORMS =
   'a DSN is postgresql://user:password@host:port/database?keyword=value, or host=… dbname=… pairs, or pglite:directory'
 const ENCODE =
   'in a URI, write special characters of user and password percent-encoded: @ is %40, / is %2F, : is %3A, % is %25'
+const MAX_HOSTS = 1000
 
 /** @throws ClientConfigurationError when the text is no DSN or names a keyword that libpq does not have. */
 export function parseDsn(text: string): Dsn {
@@ -78,12 +79,21 @@ function parseUri(rest: string): Dsn {
   return { values, hosts }
 }
 
-/** Commas part hosts, except inside the brackets of an IPv6 address. */
+/**
+ * Commas part hosts, except inside the brackets of an IPv6 address.
+ * @throws ClientConfigurationError for more hosts than anybody means.
+ */
 function splitAuthority(authority: string): string[] {
+  const parts = authority.includes('[') ? splitOutsideBrackets(authority) : authority.split(',', MAX_HOSTS + 1)
+  if (parts.length <= MAX_HOSTS) return parts
+  throw new ClientConfigurationError(`host: there are more than ${MAX_HOSTS} hosts`)
+}
+
+function splitOutsideBrackets(authority: string): string[] {
   const parts: string[] = []
   let start = 0
   let isInBrackets = false
-  for (let index = 0; index < authority.length; index++) {
+  for (let index = 0; index < authority.length && parts.length < MAX_HOSTS; index++) {
     const character = authority[index]
     if (character === '[') isInBrackets = true
     else if (character === ']') isInBrackets = false
@@ -92,7 +102,8 @@ function splitAuthority(authority: string): string[] {
       start = index + 1
     }
   }
-  return [...parts, authority.slice(start)]
+  parts.push(authority.slice(start))
+  return parts
 }
 
 function parseAuthorityHost(spec: string): HostSpec {

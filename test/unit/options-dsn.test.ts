@@ -251,6 +251,8 @@ const badDsns: readonly (readonly [what: string, dsn: string, message: RegExp])[
   ['a port that is no number', `postgres://u:${SECRET}@h:x/d`, /port is not a number/],
   ['a port too large', `postgres://u:${SECRET}@h:65536/d`, /from 1 to 65535/],
   ['port zero', `postgres://u:${SECRET}@h:0/d`, /from 1 to 65535/],
+  ['too many hosts', `postgres://u:${SECRET}@${'h,'.repeat(1000)}/d`, /more than 1000 hosts/],
+  ['too many hosts, of IPv6', `host=${'[::1],'.repeat(1000)} password=${SECRET}`, /more than 1000 hosts/],
   ['too many ports', `postgres://u:${SECRET}@/d?host=h&port=1,2`, /could not match 2 port numbers to 1 hosts/],
   ['too few ports', `host=a,b,c port=1,2 password=${SECRET}`, /could not match 2 port numbers to 3 hosts/],
   ['too few addresses', `host=a,b hostaddr=1.1.1.1 password=${SECRET}`, /could not match 1 hostaddr values to 2 hosts/],
@@ -504,6 +506,11 @@ test('a session crosses to a worker whole, and prints without its secrets', () =
   expect(inspect({ nested: { session } }, { depth: 10 })).not.toContain(SECRET)
 })
 
+test.each(['h', '[::1]'])('a thousand hosts are tried: %s', (host) => {
+  const hosts = Array.from({ length: 1000 }, () => host).join()
+  expect(resolveSession(`postgres://u@${hosts}/d`).hosts).toHaveLength(1000)
+})
+
 describe('hostile text', () => {
   /** Pieces that mean something, so that random text gets past the first character. */
   const piece = fc.oneof(
@@ -577,7 +584,8 @@ describe('hostile text', () => {
     'a megabyte of %j is answered at once',
     (unit) => {
       const long = unit.repeat(1_000_000 / unit.length)
-      const startedAtMs = performance.now()
+      // Time on the CPU, which other work on the machine does not add to.
+      const started = process.cpuUsage()
       for (const dsn of [
         long,
         `postgres://${long}`,
@@ -591,7 +599,8 @@ describe('hostile text', () => {
           expect(error).toBeInstanceOf(DbError)
         }
       }
-      expect(performance.now() - startedAtMs).toBeLessThan(20_000)
+      const { user, system } = process.cpuUsage(started)
+      expect((user + system) / 1000).toBeLessThan(5_000)
     },
   )
 })
