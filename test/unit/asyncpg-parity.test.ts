@@ -2,10 +2,12 @@
  * Holds docs/asyncpg-parity.md to its word: every public name of asyncpg is in a first column, and every test that a last
  * column names is there, under that title.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { describe, expect, test } from 'vitest'
+
+import { missingTests, namedTests } from '../support/named-tests.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -47,30 +49,6 @@ function readLines(page: string): Line[] {
   return lines
 }
 
-/** What a last column names: files with titles of tests in them. */
-function namedTests(cell: string): { file: string; titles: string[] }[] {
-  return [...cell.matchAll(/`([\w/-]+)`((?: “[^”]+”)*)/g)].map(([, file = '', titles = '']) => ({
-    file,
-    titles: [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']) => title),
-  }))
-}
-
-/** The source of a file of tests, or of one that declares tests for others. */
-function sourceOf(file: string): string | null {
-  const path = [`test/${file}.test.ts`, `test/${file}.ts`].map((name) => root + name).find((name) => existsSync(name))
-  return path === undefined ? null : readFileSync(path, 'utf8').replaceAll(/\\(['"`])/g, '$1')
-}
-
-/** What of a cell does not exist. */
-function missingIn(cell: string): string[] {
-  return namedTests(cell).flatMap(({ file, titles }) => {
-    const source = sourceOf(file)
-    if (source === null) return [file]
-    const isTitle = (title: string): boolean => ["'", '"', '`'].some((quote) => source.includes(quote + title + quote))
-    return titles.filter((title) => !isTitle(title)).map((title) => `${file} “${title}”`)
-  })
-}
-
 describe('the page for people who know asyncpg', () => {
   const lines = readLines(readFileSync(`${root}docs/asyncpg-parity.md`, 'utf8'))
 
@@ -81,7 +59,7 @@ describe('the page for people who know asyncpg', () => {
   })
 
   test('names tests that exist', () => {
-    expect(lines.flatMap(({ tests }) => missingIn(tests))).toEqual([])
+    expect(lines.flatMap(({ tests }) => missingTests(tests))).toEqual([])
   })
 
   test('names a test in every line that claims something', () => {
@@ -92,6 +70,6 @@ describe('the page for people who know asyncpg', () => {
   test('is read as it is written, and a name that does not exist would be found', () => {
     expect(lines.length).toBeGreaterThan(100)
     const cell = '`unit/asyncpg-parity` “names tests that exist” “no such title”, `unit/no-such-file`'
-    expect(missingIn(cell)).toEqual(['unit/asyncpg-parity “no such title”', 'unit/no-such-file'])
+    expect(missingTests(cell)).toEqual(['unit/asyncpg-parity “no such title”', 'unit/no-such-file'])
   })
 })
