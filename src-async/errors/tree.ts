@@ -92,6 +92,9 @@ function causeOf(details: ErrorDetails): ErrorOptions | undefined {
   return 'cause' in details ? { cause: details.cause } : undefined
 }
 
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
+export interface DbError extends Omit<ErrorDetails, 'sqlstate' | 'cause'> {}
+
 /** PEP 249's `Error`, exported under that name by the doors. Its subclasses carry the server's fields as properties. */
 export class DbError extends globalThis.Error {
   static override readonly name: string = 'DbError'
@@ -100,24 +103,6 @@ export class DbError extends globalThis.Error {
 
   /** Five characters, or null when the error is the client's own. */
   declare readonly sqlstate: string | null
-  declare readonly severity?: string
-  declare readonly detail?: string
-  declare readonly hint?: string
-  declare readonly position?: number
-  declare readonly internalPosition?: number
-  declare readonly internalQuery?: string
-  declare readonly context?: string
-  declare readonly schemaName?: string
-  declare readonly tableName?: string
-  declare readonly columnName?: string
-  declare readonly dataTypeName?: string
-  declare readonly constraintName?: string
-  declare readonly serverSourceFilename?: string
-  declare readonly serverSourceLine?: number
-  declare readonly serverSourceFunction?: string
-  declare readonly batchIndex?: number
-  declare readonly interrupted?: boolean
-  declare readonly query?: string
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
 
@@ -230,28 +215,15 @@ export class ClientConfigurationError extends ProgrammingError {
   declare protected readonly isClientConfigurationError: true
 }
 
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
+export interface Warning extends Omit<ErrorDetails, 'sqlstate' | 'cause' | 'batchIndex' | 'interrupted'> {}
+
 /** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */
 export class Warning extends globalThis.Error {
   static override readonly name: string = 'Warning'
   static readonly sqlstate: string | null = null
 
   declare readonly sqlstate: string | null
-  declare readonly severity?: string
-  declare readonly detail?: string
-  declare readonly hint?: string
-  declare readonly position?: number
-  declare readonly internalPosition?: number
-  declare readonly internalQuery?: string
-  declare readonly context?: string
-  declare readonly schemaName?: string
-  declare readonly tableName?: string
-  declare readonly columnName?: string
-  declare readonly dataTypeName?: string
-  declare readonly constraintName?: string
-  declare readonly serverSourceFilename?: string
-  declare readonly serverSourceLine?: number
-  declare readonly serverSourceFunction?: string
-  declare readonly query?: string
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
 

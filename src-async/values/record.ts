@@ -184,14 +184,6 @@ export function setOwn(object: object, name: string, value: unknown): void {
   }
 }
 
-/** A value of a row made by any of the built-in row factories, by position or name; undefined where there is none. */
-export function valueAt(row: unknown, key: number | string): unknown {
-  if (row instanceof Record) return Record.get(row, key)
-  if (Array.isArray(row)) return typeof key === 'number' ? (row as unknown[]).at(key) : undefined
-  if (typeof row !== 'object' || row === null) return undefined
-  return typeof key === 'number' ? Object.values(row).at(key) : (row as { [column: string]: unknown })[key]
-}
-
 /** A value of a row of any kind, by position or name. @throws RangeError when there is no such column. */
 export function pick(row: unknown, column: number | string): unknown {
   if (row instanceof Record) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { DataError, ProgrammingError } from '../../src-async/errors/tree.ts'
-import { Record, valueAt, type Row, pick } from '../../src-async/values/record.ts'
+import { Record, type Row, pick } from '../../src-async/values/record.ts'
 import { shapeFor, type RowShapeOptions } from '../../src-async/values/row-shapes.ts'
 
 function columnsOf(names: readonly string[]) {
@@ -232,14 +232,6 @@ describe('other rows', () => {
     expect(rowOf({ a: 1 }, { rowFactory })).toStrictEqual(new Map([['a', 1]]))
     expect(() => rowOf({ a: 1 }, { rowFactory: 'tuple' as never })).toThrow(ProgrammingError)
     expect(() => rowOf({ a: 1 }, { rowFactory: (() => 1) as never })).toThrow(ProgrammingError)
-  })
-
-  test('valueAt reads any of them', () => {
-    for (const rowFactory of ['record', 'array', 'object'] as const) {
-      const it = rowOf({ a: 1, b: 2 }, { rowFactory })
-      expect([valueAt(it, 1), valueAt(it, 2)]).toEqual([2, undefined])
-    }
-    expect(valueAt(rowOf({ a: 1, b: 2 }), 'b')).toBe(2)
   })
 })
 
