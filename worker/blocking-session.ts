@@ -30,6 +30,7 @@ import type {
   ExecuteReply,
   ExecuteRequest,
   FetchPortalRequest,
+  Flight,
   Nothing,
   OperationName,
   ReplyOf,
@@ -39,11 +40,13 @@ import type {
   SimpleQueryRequest,
   TransactionStatus,
 } from '../src-async/wire/operations.ts'
+import { writeExecuteFlight, writeQueryFlight } from '../src-async/wire/protocol/flights.ts'
 import type { ByteSink, Column, ResultSink } from '../src-async/wire/row-sink.ts'
 import {
   DEFAULT_RING_BYTES,
   MIN_RING_BYTES,
   RECORD,
+  REQUEST,
   REQUEST_MAX_BYTES,
   type RecordKind,
   type SessionBlock,
@@ -60,8 +63,10 @@ import {
   writeRequest,
 } from './channel/messages.ts'
 import { type RecordHandler, RingReader } from './channel/ring.ts'
+import { LINE_MAX_BYTES, LineWriter } from './channel/line.ts'
 import { type Woken, canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type WorkerHost, callAttention, workerHost } from './spawn.ts'
+import { Spinner } from './spin.ts'
 
 /** A sleep's longest slice: the worker's life is looked at after each. */
 const SLICE_MS = 250
@@ -73,6 +78,8 @@ const ARMED_AFTER_MS = 100
 const SETTLE_MS = 5000
 /** Added to the worker's own time limit for connecting, which normally strikes first. */
 const OPEN_GRACE_MS = 5000
+
+const NO_FLIGHT = Buffer.alloc(0)
 
 const DROPPED: ResultSink = { take() {}, complete() {} }
 
@@ -101,6 +108,10 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   readonly #events: SessionEvents
   readonly #sessionId: number
   readonly #out = new ByteWriter(4096)
+  /** The bytes for the server of a request this thread may write to it. */
+  readonly #flight = new ByteWriter(1024)
+  readonly #line: LineWriter
+  readonly #spinner = new Spinner()
   readonly #isInterruptible: boolean
   /** Number of the latest request. */
   #requestId = 0
@@ -109,6 +120,10 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   #dueName: OperationName | 'open' = 'open'
   #sink: ByteSink | ResultSink = DROPPED
   #outcome: Outcome | null = null
+  /** The latest request was written to the server by this thread. */
+  #isWritten = false
+  /** It was, and the worker must know of it before its answer comes. */
+  #isUntold = false
   #isClosed = false
   #closedReason: string | undefined = undefined
   #isInCallback = false
@@ -128,6 +143,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     const shared = new SharedArrayBuffer(sessionBlockBytes(channel.ringBytes))
     this.#shared = shared
     this.#block = viewSessionBlock(shared)
+    this.#line = new LineWriter(this.#block.words)
     this.#reader = new RingReader(this.#block, () => this.#host.callAttention())
     this.#sessionId = this.#host.attach(shared)
     try {
@@ -171,7 +187,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   execute(request: ExecuteRequest): ExecuteReply {
-    return this.#perform('execute', request, request.rows)
+    return this.#perform('execute', request, request.rows, writeExecuteFlight)
   }
 
   executeMany(request: ExecuteManyRequest): ExecuteManyReply {
@@ -179,7 +195,8 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   simpleQuery(request: SimpleQueryRequest): SimpleQueryReply {
-    return this.#perform('simpleQuery', request, request.results)
+    // A BEGIN before it is a trip of its own.
+    return this.#perform('simpleQuery', request, request.results, request.begin === null ? writeQueryFlight : null)
   }
 
   copyInStart(request: CopyInStartRequest): Nothing {
@@ -292,46 +309,82 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#parameters = new Map(reply.parameters)
   }
 
-  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {
+  /** @param writeFlight writes what the server is to get, for requests this thread may write to it itself. */
+  #perform<N extends OperationName>(
+    name: N,
+    request: RequestOf<N>,
+    sink: ByteSink | ResultSink,
+    writeFlight: ((out: ByteWriter, request: RequestOf<N>) => void) | null = null,
+  ): ReplyOf<N> {
     if (this.isClosed) throw new InterfaceError(this.closedReason ?? 'connection is closed')
     if (this.#isInCallback) {
       throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
     }
     this.#settle()
-    this.#send(name, request, sink)
+    const flight = this.#flight
+    flight.clear()
+    if (writeFlight !== null && this.#line.isLent) writeFlight(flight, request)
+    this.#send(name, request, sink, flight.view())
     return this.#await(Infinity) as ReplyOf<N>
   }
 
-  #send<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink = DROPPED): void {
+  #send<N extends OperationName>(
+    name: N,
+    request: RequestOf<N>,
+    sink: ByteSink | ResultSink = DROPPED,
+    flight: Buffer = NO_FLIGHT,
+  ): void {
     const out = this.#out
     out.clear()
     writeRequest(out, name, request)
-    this.#post(name, sink)
+    this.#post(name, sink, flight)
+    // The worker, who hears of it by the answer, has to start a clock before that.
+    this.#isUntold = this.#isWritten && (request as Partial<Flight>).timeoutMs !== 0
   }
 
-  /** Puts the request in `#out` where the worker finds it, and rings. */
-  #post(name: OperationName | 'open', sink: ByteSink | ResultSink): void {
-    const { words, request } = this.#block
+  /** Puts the request in `#out` where the worker finds it; then writes its flight to the server, or rings. */
+  #post(name: OperationName | 'open', sink: ByteSink | ResultSink, flight: Buffer = NO_FLIGHT): void {
+    const { words } = this.#block
     const bytes = this.#out.view()
-    const isElsewhere = bytes.length > REQUEST_MAX_BYTES
-    if (isElsewhere) {
-      const shared = new SharedArrayBuffer(bytes.length)
-      Buffer.from(shared).set(bytes)
-      this.#host.lend(this.#sessionId, shared)
-    } else {
-      request.set(bytes)
-    }
+    const kind = this.#place(bytes, flight)
+    this.#isWritten = kind === REQUEST.written
     this.#out.clear()
     this.#requestId = (this.#requestId + 1) | 0 || 1
     this.#dueName = name
     this.#sink = sink
     this.#outcome = null
-    Atomics.store(words, WORD.requestIsElsewhere, isElsewhere ? 1 : 0)
+    Atomics.store(words, WORD.requestKind, kind)
     Atomics.store(words, WORD.requestBytes, bytes.length)
     // From here on the reply is due, whatever becomes of this stack.
     this.#dueId = this.#requestId
     Atomics.store(words, WORD.requestId, this.#requestId)
-    this.#host.ring()
+    if (this.#isWritten) this.#write(flight, bytes.length)
+    else this.#host.ring()
+  }
+
+  /** @returns the kind of request it is by where it was put. */
+  #place(bytes: Buffer, flight: Buffer): number {
+    const { request } = this.#block
+    if (bytes.length > REQUEST_MAX_BYTES) {
+      const shared = new SharedArrayBuffer(bytes.length)
+      Buffer.from(shared).set(bytes)
+      this.#host.lend(this.#sessionId, shared)
+      return REQUEST.elsewhere
+    }
+    request.set(bytes)
+    const isShort = flight.length <= LINE_MAX_BYTES && bytes.length + flight.length <= REQUEST_MAX_BYTES
+    return flight.length > 0 && isShort && this.#line.take() ? REQUEST.written : REQUEST.here
+  }
+
+  /** Writes a request to the server; what the kernel does not take is left behind the request, for the worker to send. */
+  #write(flight: Buffer, offset: number): void {
+    const sent = this.#line.write(flight)
+    if (sent === flight.length) return
+    const { words, request } = this.#block
+    request.set(flight.subarray(sent), offset)
+    Atomics.store(words, WORD.restOffset, offset)
+    Atomics.store(words, WORD.restBytes, flight.length - sent)
+    this.#host.callAttention()
   }
 
   /** Sleeps until the due reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
@@ -387,6 +440,14 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     const seen = Atomics.load(words, WORD.event)
     this.#reader.drain(this)
     if (this.#outcome !== null) return 'ok'
+    if (!isArmed && this.#spinner.sees(words, WORD.event, seen)) {
+      this.#reader.drain(this)
+      return 'ok'
+    }
+    if (this.#isUntold) {
+      this.#isUntold = false
+      this.#host.callAttention()
+    }
     Atomics.store(words, WORD.mainWaits, 1)
     const woken =
       isArmed && this.#isInterruptible

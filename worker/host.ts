@@ -1,6 +1,7 @@
 /**
- * The worker's side: hosts the sessions of one main thread and serves their requests. Between statements it sleeps on
- * the bell for a bounded time, which is the fastest wake-up there is; while a statement is in flight, and after that
+ * The worker's side: hosts the sessions of one main thread and serves their requests. Where the main thread writes to a
+ * session's socket itself, the event loop turns and hears the answers. Otherwise the worker sleeps on the bell between
+ * statements, for a bounded time, which is the fastest wake-up there is; while a statement is in flight, and after that
  * time, its event loop runs and it listens to `attention`. Never blocks while a reply is due.
  */
 import { ByteReader } from '../src-async/bytes/byte-reader.ts'
@@ -12,6 +13,8 @@ export class Host {
   readonly #sessions = new Map<number, HostedSession>()
   readonly #reader = new ByteReader(Buffer.alloc(0))
   #inFlight = 0
+  /** Sessions whose main thread writes to their sockets itself: while there are any, the event loop has to turn. */
+  #lines = 0
   #isServing = false
 
   constructor(shared: SharedArrayBuffer, wordCount: number) {
@@ -28,6 +31,12 @@ export class Host {
         this.#inFlight += 1
       },
       finishing: () => this.#finishing(),
+      lineOpened: () => {
+        this.#lines += 1
+      },
+      lineClosed: () => {
+        this.#lines -= 1
+      },
     })
     this.#sessions.set(id, session)
   }
@@ -49,7 +58,7 @@ export class Host {
   /** Called just before a reply is published: from then on the main thread may count on the bell being watched. */
   #finishing(): void {
     this.#inFlight -= 1
-    if (this.#inFlight > 0 || this.#isServing) return
+    if (this.#inFlight > 0 || this.#isServing || this.#lines > 0) return
     Atomics.store(this.#words, HOST.watchesBell, 1)
     this.#isServing = true
     setImmediate(this.#serve)

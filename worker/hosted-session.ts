@@ -7,7 +7,8 @@ import { InterfaceError } from '../src-async/errors/tree.ts'
 import { openSession } from '../src-async/wire/open-session.ts'
 import type { ExecuteReply, OperationName, ReplyOf, SessionEvents } from '../src-async/wire/operations.ts'
 import type { Session } from '../src-async/wire/session.ts'
-import { RECORD, type RecordKind, type SessionBlock, WORD, viewSessionBlock } from './channel/layout.ts'
+import { RECORD, REQUEST, type RecordKind, type SessionBlock, WORD, viewSessionBlock } from './channel/layout.ts'
+import { LineLender } from './channel/line.ts'
 import {
   type OpenReply,
   type SessionEvent,
@@ -28,6 +29,10 @@ export interface HostedSessionDuties {
   started(): void
   /** Its reply is about to be published. */
   finishing(): void
+  /** The session is open, and its main thread may write to its socket: the worker has to listen to that. */
+  lineOpened(): void
+  /** That socket is closed. */
+  lineClosed(): void
 }
 
 const WHILE_COPYING: ReadonlySet<OperationName> = new Set([
@@ -47,6 +52,7 @@ export class HostedSession {
   readonly #out = new ByteWriter(512)
   #borrowed: Buffer | null = null
   #session: Session | null = null
+  #line: LineLender | null = null
   #handledId = 0
   #cancelledId = 0
   #busyId = 0
@@ -73,17 +79,22 @@ export class HostedSession {
     Atomics.notify(this.#block.words, WORD.event)
   }
 
-  /** Looks at the words the main thread may have moved: room in the ring, a cancel, a request. */
+  /** Looks at the words the main thread may have moved: room in the ring, a request, a cancel. */
   handle(): void {
     const { words } = this.#block
     this.#ring.flush()
+    this.#takeUp()
+    if (Atomics.load(words, WORD.restBytes) > 0) this.#sendRest()
     const cancelId = Atomics.load(words, WORD.cancelId)
-    if (cancelId !== this.#cancelledId) {
-      this.#cancelledId = cancelId
-      // The reply of the cancelled request is what tells the main thread how it ended.
-      if (cancelId === this.#busyId) this.#session?.cancel().catch(() => {})
-    }
-    const id = Atomics.load(words, WORD.requestId)
+    if (cancelId === this.#cancelledId) return
+    this.#cancelledId = cancelId
+    // The reply of the cancelled request is what tells the main thread how it ended.
+    if (cancelId === this.#busyId) this.#session?.cancel().catch(() => {})
+  }
+
+  /** Performs the latest request, if it is a new one. */
+  #takeUp(): void {
+    const id = Atomics.load(this.#block.words, WORD.requestId)
     if (id === this.#handledId || this.#busyId !== 0) return
     this.#handledId = id
     this.#busyId = id
@@ -91,9 +102,19 @@ export class HostedSession {
     this.#perform(id)
   }
 
+  /** The main thread began to write a request to the server, and the kernel did not take all of it. */
+  #sendRest(): void {
+    const { words, request } = this.#block
+    const start = Atomics.load(words, WORD.restOffset)
+    const length = Atomics.exchange(words, WORD.restBytes, 0)
+    this.#session?.writeRest(request.subarray(start, start + length))
+  }
+
   #perform(id: number): void {
     const { words, request } = this.#block
-    const isElsewhere = Atomics.load(words, WORD.requestIsElsewhere) === 1
+    const kind = Atomics.load(words, WORD.requestKind)
+    const isElsewhere = kind === REQUEST.elsewhere
+    if (kind === REQUEST.written) this.#session?.expectWritten()
     const area = isElsewhere && this.#borrowed !== null ? this.#borrowed : request
     const reader = this.#duties.reader
     reader.reset(area, 0, Atomics.load(words, WORD.requestBytes))
@@ -117,16 +138,30 @@ export class HostedSession {
       parameter: (name, value) => this.#event({ kind: 'parameter', name, value }),
       // An idle connection that is lost has no reply to say so with.
       closed: () => this.#ended(),
+      // What the main thread has written itself, it has told nobody of.
+      arriving: () => this.#takeUp(),
     }
     openSession(readOpen(reader), events).then(
       (session) => {
         this.#session = session
+        this.#openLine(session)
         const { backendPid, parameters, canCancel } = session
         const reply: OpenReply = { backendPid, parameters: [...parameters], canCancel }
         this.#replyJson(id, reply)
       },
       (error: unknown) => this.#fail(id, error),
     )
+  }
+
+  #openLine(session: Session): void {
+    const fd = session.lendLine(() => {
+      line.takeBack()
+      this.#duties.lineClosed()
+    })
+    const line = new LineLender(this.#block.words, fd)
+    if (fd < 0) return
+    this.#line = line
+    this.#duties.lineOpened()
   }
 
   #operate(id: number, name: OperationName, reader: ByteReader): void {
@@ -179,6 +214,7 @@ export class HostedSession {
     if (session !== null) {
       Atomics.store(words, WORD.transactionStatus, session.transactionStatus.charCodeAt(0))
       Atomics.store(words, WORD.isClosed, session.isClosed ? 1 : 0)
+      this.#line?.lend(session.isLineFree)
     }
     this.#busyId = 0
     this.#hasNews = false

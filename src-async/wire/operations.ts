@@ -261,4 +261,6 @@ export interface SessionEvents {
   parameter(name: string, value: string): void
   /** The session is over: closed, or lost. Called once. */
   closed?(): void
+  /** Bytes of the server's are here and will be looked at next: the last chance to ask for what they answer. */
+  arriving?(): void
 }

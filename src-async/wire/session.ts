@@ -4,7 +4,7 @@
  * may be asked for while others run: they queue in order.
  */
 import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
-import { InterfaceError, NotSupportedError, type DbError } from '../errors/tree.ts'
+import { InterfaceError, InternalError, NotSupportedError, type DbError } from '../errors/tree.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
 import { Canceller, type CancelSite } from './canceller.ts'
@@ -61,6 +61,7 @@ const IGNORED: ResultSink = { take: ignore, complete: ignore }
 export class Session implements Operations, TransportEvents {
   readonly #transport: Transport
   readonly #onClosed: (() => void) | null
+  readonly #onArriving: (() => void) | null
   readonly #conversation: Conversation
   readonly #lifecycle = new Lifecycle()
   readonly #parameters = new Map<string, string>()
@@ -70,6 +71,8 @@ export class Session implements Operations, TransportEvents {
   readonly #news = new News()
   #firstQuery: string | null = null
   #isPaused = false
+  /** What is asked for next has been written to the server by another thread. */
+  #isWritten = false
   #closing: Promise<Nothing> | null = null
   #whenClosed: (() => void) | null = null
 
@@ -77,6 +80,7 @@ export class Session implements Operations, TransportEvents {
   constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
     this.#transport = transport
     this.#onClosed = events.closed?.bind(events) ?? null
+    this.#onArriving = events.arriving?.bind(events) ?? null
     this.#conversation = new Conversation(
       {
         notice: (fields) => {
@@ -249,6 +253,31 @@ export class Session implements Operations, TransportEvents {
     return this.#closing
   }
 
+  /**
+   * The descriptor of the socket, for another thread that writes requests to it while `isLineFree`; -1 where there is none.
+   * @param takeBack as in `Transport`
+   */
+  lendLine(takeBack: () => void): number {
+    return this.#transport.lendDescriptor?.(takeBack) ?? -1
+  }
+
+  /** Whether nothing is being asked, said or waited for: a request written by another thread now would be the next. */
+  get isLineFree(): boolean {
+    const conversation = this.#conversation
+    const isQuiet = conversation.isIdle && !conversation.isHeld && !this.#canceller.isChasing
+    return this.#lifecycle.phase === 'ready' && isQuiet && this.#transport.isDrained === true
+  }
+
+  /** The operation asked for next has been written, or is being written, by who was lent the line: only its answer is due. */
+  expectWritten(): void {
+    this.#isWritten = true
+  }
+
+  /** Sends what a writer of the line could not. */
+  writeRest(bytes: Uint8Array): void {
+    if (this.#lifecycle.isOpen) this.#transport.write(bytes)
+  }
+
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
     this.#isPaused = true
@@ -261,6 +290,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
+    this.#onArriving?.()
     const error = this.#conversation.receive(bytes, start, end)
     if (error !== null) return this.#breakOff(error)
     if (this.#copyOut.isActive) this.#copyOut.settle()
@@ -318,7 +348,13 @@ export class Session implements Operations, TransportEvents {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
     if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
+      const isWritten = this.#isWritten
+      this.#isWritten = false
+      if (isWritten && this.#conversation.isHeld) {
+        this.#breakOff(new InternalError('bug: a request was written to the server while the line was held'))
+      }
       const started = this.#conversation.start(exchange, holds, resolve, reject, firstRows)
+      if (isWritten) this.#conversation.takeOutgoing()
       onStart?.(started)
       if (this.#lifecycle.phase === 'ready' && !this.#conversation.isIdle) this.#lifecycle.move('busy')
       this.#flush()

@@ -37,8 +37,8 @@ export const WORD = {
   /** Number of the latest request. */
   requestId: 2,
   requestBytes: 3,
-  /** 0: the request lies in this block. 1: in the array handed over for it. */
-  requestIsElsewhere: 4,
+  /** One of `REQUEST`: where the request lies, and who sends it. */
+  requestKind: 4,
   /** Bytes ever written to and read from the ring, modulo 2^32. */
   ringWritten: 5,
   ringRead: 6,
@@ -49,6 +49,32 @@ export const WORD = {
   /** Character code of the transaction status. */
   transactionStatus: 9,
   isClosed: 10,
+  /** One of `LINE`. */
+  line: 11,
+  /** One more than the socket's descriptor while the main thread may write to it, 0 while it may not. */
+  lineFd: 12,
+  /** What the main thread could not write of a request it began to write: bytes of the block, from where; 0 for nothing. */
+  restBytes: 13,
+  restOffset: 14,
+} as const
+
+/** Kinds of request. */
+export const REQUEST = {
+  /** Lies in this block. */
+  here: 0,
+  /** Lies in the array handed over for it. */
+  elsewhere: 1,
+  /** Lies in this block, and the main thread writes it to the server itself: only the answer is the worker's. */
+  written: 2,
+} as const
+
+/** States of the line. */
+export const LINE = {
+  free: 0,
+  /** The main thread is writing. */
+  inUse: 1,
+  /** The descriptor is closed, or about to be. */
+  gone: 2,
 } as const
 
 export const SESSION_WORDS = 32

@@ -3,7 +3,8 @@
  */
 import type { DescribeReply, DescribeRequest } from '../operations.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'
-import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
+import { expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
+import { hasPrelude, writePrelude } from './flights.ts'
 import { writeDescribeStatement, writeParse, writeSync } from './frontend.ts'
 import { NO_DATA, PARAMETER_DESCRIPTION, PARSE_COMPLETE, READY_FOR_QUERY, ROW_DESCRIPTION } from './tags.ts'
 

@@ -9,7 +9,7 @@ import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors/tree.ts'
 import type { Flight } from '../operations.ts'
 import type { ByteSink, RowSink } from '../row-sink.ts'
-import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery } from './frontend.ts'
+import { writeCloseStatement, writeQuery } from './frontend.ts'
 import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_FOR_QUERY, tagName } from './tags.ts'
 
 export type Exchange<Reply> = Generator<void, Reply, void>
@@ -17,9 +17,6 @@ export type Exchange<Reply> = Generator<void, Reply, void>
 /** `Link.tag` of an exchange that was resumed by `wake`, not by a message. */
 export const WOKEN = 0
 
-const NO_TYPES: readonly number[] = []
-/** No parameter formats, no parameters, no result formats. */
-const EMPTY_BIND = new Uint8Array(6)
 const CACHED_TAG_BYTES = 32
 
 /** Takes the ordinary answers of an exchange that expects thousands, so that it is resumed by the others only. */
@@ -110,18 +107,6 @@ export function* elsewhere<T>(
   return outcome.result
 }
 
-/**
- * Writes what goes first in a flight of the extended protocol: statements to close, then BEGIN as the unnamed
- * statement. All of it shares the flight's one Sync, so when BEGIN fails the server skips the rest.
- */
-export function writePrelude(out: ByteWriter, flight: Flight): void {
-  for (const name of flight.closing) writeCloseStatement(out, name)
-  if (flight.begin === null) return
-  writeParse(out, '', { sql: flight.begin, parameterTypes: NO_TYPES })
-  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length)
-  writeExecute(out, 0)
-}
-
 /** Reads the answers to what `writePrelude` wrote. Called only when there is something to read: see `hasPrelude`. */
 export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   yield* readCloseCompletes(link, flight)
@@ -132,10 +117,6 @@ export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   expect(link, BIND_COMPLETE, 'BEGIN')
   yield
   expect(link, COMMAND_COMPLETE, 'BEGIN')
-}
-
-export function hasPrelude(flight: Flight): boolean {
-  return flight.begin !== null || flight.closing.length > 0
 }
 
 /** Whether `writeQueries` has to wait for BEGIN before it may write the rest: the exchange then holds the line. */

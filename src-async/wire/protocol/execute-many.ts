@@ -9,17 +9,8 @@ import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
 import type { ResultSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import {
-  type AnswerCounter,
-  expect,
-  hasPrelude,
-  readPrelude,
-  unexpected,
-  writePrelude,
-  type Exchange,
-  Link,
-} from './exchange.ts'
-import { requireParse } from './execute.ts'
+import { type AnswerCounter, expect, readPrelude, unexpected, type Exchange, Link } from './exchange.ts'
+import { hasPrelude, requireParse, writePrelude } from './flights.ts'
 import { bindNames, writeBindAndExecute, writeParse, writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,

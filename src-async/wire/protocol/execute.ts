@@ -1,11 +1,11 @@
 /**
  * Bind, Execute, Sync: the hot path. Allocates the reply and little else; rows go past it to the request's sink.
  */
-import { InternalError } from '../../errors/tree.ts'
 import type { ExecuteReply, ExecuteRequest } from '../operations.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { expect, hasPrelude, readPrelude, unexpected, writePrelude, type Exchange, type Link } from './exchange.ts'
-import { writeBind, writeExecute, writeParse, writeSync } from './frontend.ts'
+import { expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
+import { hasPrelude, writeExecution } from './flights.ts'
+import { writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,
   COMMAND_COMPLETE,
@@ -20,20 +20,12 @@ import {
 /** @param portal what to name the portal; the unnamed one ends with the flight. */
 export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exchange<ExecuteReply> {
   const { out } = link
-  const { name, parse, bind } = request
-  const isPreluded = hasPrelude(request)
-  if (isPreluded) {
-    requireParse(request)
-    writePrelude(out, request)
-  }
-  if (parse !== null) writeParse(out, name, parse)
-  writeBind(out, name, bind, 0, bind.length, portal)
-  writeExecute(out, request.rowLimit, portal)
+  writeExecution(out, request, portal)
   if (link.needsCopyGuard) writeCopyGuard(out)
   writeSync(out)
 
-  if (isPreluded) yield* readPrelude(link, request)
-  if (parse !== null) {
+  if (hasPrelude(request)) yield* readPrelude(link, request)
+  if (request.parse !== null) {
     yield
     expect(link, PARSE_COMPLETE, 'Parse')
   }
@@ -61,12 +53,5 @@ export function executeTag(link: Link): string | null {
       return ''
     default:
       throw unexpected(link, 'Execute')
-  }
-}
-
-/** BEGIN travels as the unnamed statement, so an unnamed statement parsed earlier would be gone. */
-export function requireParse(request: Pick<ExecuteRequest, 'name' | 'parse' | 'begin'>): void {
-  if (request.begin !== null && request.name === '' && request.parse === null) {
-    throw new InternalError('bug: the unnamed statement was to be executed after BEGIN without being parsed again')
   }
 }

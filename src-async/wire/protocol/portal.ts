@@ -11,7 +11,8 @@ import type {
   Nothing,
 } from '../operations.ts'
 import { execute, executeTag } from './execute.ts'
-import { expect, hasPrelude, readPrelude, writePrelude, type Exchange, type Link } from './exchange.ts'
+import { expect, readPrelude, type Exchange, type Link } from './exchange.ts'
+import { hasPrelude, writePrelude } from './flights.ts'
 import { writeClosePortal, writeCloseStatement, writeExecute, writeSync } from './frontend.ts'
 import { CLOSE_COMPLETE, READY_FOR_QUERY } from './tags.ts'
 

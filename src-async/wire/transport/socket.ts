@@ -51,6 +51,23 @@ export class SocketTransport implements Transport {
     this.#attach(this.#stream)
   }
 
+  get isDrained(): boolean {
+    return this.#stream.writableLength === 0 && this.#stream.writable
+  }
+
+  lendDescriptor(takeBack: () => void): number {
+    const stream = this.#stream
+    const fd = this.#secured === null ? descriptorOf(stream) : -1
+    if (fd < 0) return -1
+    // Whatever ends a socket ends it here, and here its descriptor is closed.
+    const destroy = stream._destroy.bind(stream)
+    stream._destroy = (error, callback) => {
+      takeBack()
+      destroy(error, callback)
+    }
+    return fd
+  }
+
   /**
    * Connects. Rejects with Node's error, or with the signal's reason once it aborts.
    * @param keepAliveMs as in `SessionOptions`.
@@ -158,10 +175,8 @@ export class SocketTransport implements Transport {
     const stream = this.#stream
     if (this.#secured !== null || bytes.length > DIRECT_WRITE_BYTES || stream.writableLength > 0 || !stream.writable)
       return 0
-    // libuv's own handle; -1 on Windows and after closing.
-    const handle = (stream as Socket & { _handle?: { readonly fd?: unknown } | null })._handle
-    const fd = handle?.fd
-    if (typeof fd !== 'number' || fd < 0) return 0
+    const fd = descriptorOf(stream)
+    if (fd < 0) return 0
     try {
       return writeSync(fd, bytes)
     } catch (error) {
@@ -174,4 +189,11 @@ export class SocketTransport implements Transport {
       return 0
     }
   }
+}
+
+/** By libuv's own handle; -1 on Windows and after closing. */
+function descriptorOf(stream: Socket): number {
+  const handle = (stream as Socket & { _handle?: { readonly fd?: unknown } | null })._handle
+  const fd = handle?.fd
+  return typeof fd === 'number' ? fd : -1
 }

@@ -26,4 +26,11 @@ export interface Transport {
   end(): void
   /** Closes now. */
   destroy(): void
+  /** True while nothing is queued: what another writer sends now comes after everything written before. */
+  readonly isDrained?: boolean
+  /**
+   * The descriptor of a plain socket, for another thread to write whole messages to; -1 where there is none.
+   * @param takeBack called before it is closed; when it returns nobody may write to it any more
+   */
+  lendDescriptor?(takeBack: () => void): number
 }

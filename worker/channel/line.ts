@@ -1,0 +1,98 @@
+/**
+ * The line: where a session's socket is plain, the main thread writes a short request to it itself and the worker is woken
+ * by the answer alone, which saves waking it twice. The descriptor is the worker's: it is lent while the session is idle,
+ * and closed only when nobody writes to it. Both sides of that are here.
+ */
+import { fstatSync, writeSync } from 'node:fs'
+import { LINE, WORD } from './layout.ts'
+
+/** Written whole by any kernel into an empty socket buffer; longer requests are the worker's. */
+export const LINE_MAX_BYTES = 16 * 1024
+/** How long the worker waits for a writer before it closes the line all the same: a write to it does not block. */
+const TAKE_BACK_MS = 100
+
+/** The worker's side. */
+export class LineLender {
+  readonly #words: Int32Array
+  readonly #fd: number
+
+  constructor(words: Int32Array, fd: number) {
+    this.#words = words
+    this.#fd = fd
+  }
+
+  /** Lends the line until the next request, or not. Said before the reply that lets the main thread ask again. */
+  lend(isFree: boolean): void {
+    Atomics.store(this.#words, WORD.lineFd, isFree ? this.#fd + 1 : 0)
+  }
+
+  /** Called before the descriptor is closed: from then on nobody may write to it, whatever else its number is given to. */
+  takeBack(): void {
+    const words = this.#words
+    const untilMs = performance.now() + TAKE_BACK_MS
+    while (Atomics.compareExchange(words, WORD.line, LINE.free, LINE.gone) === LINE.inUse) {
+      // A stack torn off while it wrote leaves the word as it was; by now its write is over.
+      if (performance.now() > untilMs) {
+        Atomics.store(words, WORD.line, LINE.gone)
+        return
+      }
+      Atomics.wait(words, WORD.line, LINE.inUse, 1)
+    }
+  }
+}
+
+/** The main thread's side. */
+export class LineWriter {
+  readonly #words: Int32Array
+  /** What the descriptor is, so that a number whose owner died, and that was given to something else, is told apart. */
+  #inode = 0
+  #fd = -1
+
+  constructor(words: Int32Array) {
+    this.#words = words
+  }
+
+  /** Whether it is worth while to write down what the server is to get. */
+  get isLent(): boolean {
+    return Atomics.load(this.#words, WORD.lineFd) > 0
+  }
+
+  /** Whether the next request may go this way; then `write` or `release` follows. It must be decided before the worker can see the request. */
+  take(): boolean {
+    const words = this.#words
+    const fd = Atomics.load(words, WORD.lineFd) - 1
+    // What was in use was left so by a torn stack of this very thread.
+    if (fd < 0 || Atomics.compareExchange(words, WORD.line, LINE.free, LINE.inUse) === LINE.gone) return false
+    this.#fd = fd
+    if (this.#isTheLine(fd)) return true
+    this.release()
+    return false
+  }
+
+  /** Gives the line back untouched. */
+  release(): void {
+    Atomics.compareExchange(this.#words, WORD.line, LINE.inUse, LINE.free)
+  }
+
+  /** Writes to the line taken, and gives it back. @returns the bytes the kernel took; the worker sends the others. */
+  write(bytes: Uint8Array): number {
+    try {
+      return writeSync(this.#fd, bytes)
+    } catch {
+      // Full, or broken: whichever it is, the worker finds out, and knows what to say of it.
+      return 0
+    } finally {
+      this.release()
+    }
+  }
+
+  #isTheLine(fd: number): boolean {
+    try {
+      const { ino } = fstatSync(fd)
+      if (this.#inode === 0) this.#inode = ino
+      return ino === this.#inode
+    } catch {
+      return false
+    }
+  }
+}
