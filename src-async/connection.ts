@@ -403,7 +403,12 @@ export class Connection {
   ): Promise<Row[]> {
     const { context } = this.#engine
     const given = requireStatement(sql, values ?? null, method)
-    const flow = fetchRows(context, { ...given, rowLimit, rows: rowOptions(options, context.rows, method) })
+    const flow = fetchRows(context, {
+      sql: given.sql,
+      values: given.values,
+      rowLimit,
+      rows: rowOptions(options, context.rows, method),
+    })
     return (await this.#engine.query(flow, given.sql, given.values, options)).rows
   }
 }

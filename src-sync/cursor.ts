@@ -193,9 +193,12 @@ export class Cursor<T = Row> {
   execute<R = never>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<Kept<T, R>>
   execute<R>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
-      const common = this.#begin(sql, parameters, options, 'execute')
-      const { prepare, text } = options
-      this.#body.execute({ ...common, statement: sql, parameters, isOneOff: prepare === false, isText: text === true })
+      // Spelled out: V8 gives what is spread a new hidden class each time, and this is every statement.
+      const { style, sizes, timeoutMs, rows, messages } = this.#begin(sql, parameters, options, 'execute')
+      const isOneOff = options.prepare === false
+      const isText = options.text === true
+      const request = { style, sizes, timeoutMs, rows, messages, statement: sql, parameters, isOneOff, isText }
+      this.#body.execute(request)
       return this as unknown as Cursor<R>
     })
   }

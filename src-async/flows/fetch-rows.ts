@@ -35,10 +35,15 @@ export interface FetchResult {
 
 /** @throws what the statement raises; DataError when a value cannot be represented. */
 export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<FetchResult> {
-  const { rows: options = context.rows } = request
+  // Not spread: V8 gives what is spread a new hidden class each time, and this is every statement.
+  const { sql, values, rowLimit, isOneOff, prepared, rows: options = context.rows } = request
   let collector: RowCollector | null = null
   const { tag } = yield* runStatement(context, {
-    ...request,
+    sql,
+    values,
+    rowLimit,
+    isOneOff,
+    prepared,
     // A second try has a collector of its own.
     sinkFor(statement: Statement) {
       collector = new RowCollector(context, statement, options)

@@ -30,6 +30,17 @@ const NO_TYPES: readonly number[] = []
 const NO_OPTIONS: ResolveOptions = {}
 const UNDETERMINED = '42P18'
 
+/**
+ * The statement where it is in the cache and nothing about it depends on the values; else null, and `resolveStatement`
+ * finds out. Apart from it because this is nearly every statement, and generators have their price.
+ */
+export function knownStatement(context: FlowContext, sql: string, options: ResolveOptions): Statement | null {
+  const { statements } = context
+  if (options.isOneOff === true || !statements.isCacheable(sql)) return null
+  const known = statements.get(keyOf(sql, options.hints ?? NO_TYPES))
+  return known === null || known.hasTextParameters ? null : known
+}
+
 /** @throws what the server says of the text. */
 export function* resolveStatement(
   context: FlowContext,
@@ -91,7 +102,7 @@ function* describeOnce(
 ): Flow<ResolvedStatement> {
   const { statements, registry } = context
   const isCacheable = !isOneOff && statements.isCacheable(sql)
-  const key = types.length === 0 ? sql : `${types.join(',')}\0${sql}`
+  const key = keyOf(sql, types)
   if (isCacheable) {
     const known = statements.get(key)
     if (known !== null) return { statement: known, key }
@@ -108,6 +119,10 @@ function* describeOnce(
   const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows })
   if (isCacheable) statements.put(key, statement)
   return { statement, key: isCacheable ? key : null }
+}
+
+function keyOf(sql: string, types: readonly number[]): string {
+  return types.length === 0 ? sql : `${types.join(',')}\0${sql}`
 }
 
 function* typesOf({ parameterTypes, columns }: DescribeReply): Generator<number> {

@@ -9,7 +9,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
-import { resolveStatement } from './resolve-statement.ts'
+import { knownStatement, resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
 
 export interface StatementRequest {
@@ -60,7 +60,8 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
 
 function* attempt(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
   const { sql, values, prepared } = request
-  const statement = prepared ?? (yield* resolveStatement(context, sql, values, request)).statement
+  const known = prepared ?? knownStatement(context, sql, request)
+  const statement = known ?? (yield* resolveStatement(context, sql, values, request)).statement
   const { out, statements } = context
   out.clear()
   encodeArguments(out, statement, values)
