@@ -67,10 +67,11 @@ export class PreparedStatement {
 
   /** Runs it and drops its rows. @returns the command tag. */
   async execute(values: readonly unknown[] = [], options?: CallOptions): Promise<string> {
-    const request = { ...this.#request('execute', values), sinkFor: () => DROP_ROWS }
+    const { sql, prepared } = this.#request('execute', values)
+    const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
     this.#statusmsg = null
     const flow = runStatement(this.#engine.context, request)
-    const { tag } = await this.#engine.query(flow, request.sql, values, options)
+    const { tag } = await this.#engine.query(flow, sql, values, options)
     this.#statusmsg = tag
     return tag ?? ''
   }
@@ -154,7 +155,8 @@ export class PreparedStatement {
     options: FetchOptions | undefined,
   ): Promise<Row[]> {
     const rows = rowOptions(options, this.#engine.context.rows, method)
-    const request = { ...this.#request(method, values), rowLimit, rows }
+    const { sql, prepared } = this.#request(method, values)
+    const request = { sql, values, prepared, rowLimit, rows }
     this.#statusmsg = null
     const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, values, options)
     this.#statusmsg = result.tag

@@ -62,7 +62,8 @@ export class PreparedStatement<T = Row> {
   /** Runs it and drops its rows. @returns the command tag. */
   execute(values: readonly unknown[] = [], options: ExecuteOptions = {}): string {
     return call(this.execute, () => {
-      const request = { ...this.#request(values), sinkFor: () => DROP_ROWS }
+      const { sql, prepared } = this.#request(values)
+      const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
       return this.#engine.run(runStatement(this.#engine.context, request), limits(options)).tag ?? ''
     })
   }
@@ -124,7 +125,8 @@ export class PreparedStatement<T = Row> {
   }
 
   #fetch(values: readonly unknown[], rowLimit: number, options: ExecuteOptions): Row[] {
-    const request = { ...this.#request(values), rowLimit }
+    const { sql, prepared } = this.#request(values)
+    const request = { sql, values, prepared, rowLimit }
     return this.#engine.run(fetchRows(this.#engine.context, request), limits(options)).rows
   }
 

@@ -133,7 +133,7 @@ export function readOther<N extends OperationName>(input: ByteReader, _name: N, 
   const { open } = head
   if (open !== null && typeof open === 'object') head['open'] = { ...open, bind: payload }
   // Each operation looks at its own fields only.
-  return { ...head, bytes: payload, binds: payload, rows: sink, results: sink, data: sink } as unknown as RequestOf<N>
+  return Object.assign(head, { bytes: payload, binds: payload, rows: sink, results: sink, data: sink }) as RequestOf<N>
 }
 
 export function readOpen(input: ByteReader): SessionOptions {
