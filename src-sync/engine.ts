@@ -139,7 +139,7 @@ export class Engine {
    */
   #watchTurn(): void {
     if (this.#isWatched) return
-    this.#isWatched = true
+    // In this order: a stack torn off between the two queues it once more.
     queueMicrotask(() => {
       this.#isWatched = false
       this.#isRunning = false
@@ -153,6 +153,7 @@ export class Engine {
       context.scopeBegin = null
       context.sentBegin = null
     })
+    this.#isWatched = true
   }
 }
 

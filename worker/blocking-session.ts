@@ -74,8 +74,10 @@ const SLICE_MS = 250
 const UNARMED_MS = 10
 /** After so long every sleep is armed, the short ones between the pieces of a long answer too. */
 const ARMED_AFTER_MS = 100
-/** How long a torn or interrupted call may take to be cancelled and drained before the session is given up. */
+/** How long nothing may come of a torn or interrupted call that was cancelled before the session is given up. */
 const SETTLE_MS = 5000
+/** The same, whatever comes. */
+const MOST_SETTLE_MS = 60_000
 /** Added to the worker's own time limit for connecting, which normally strikes first. */
 const OPEN_GRACE_MS = 5000
 
@@ -379,12 +381,14 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   /** Writes a request to the server; what the kernel does not take is left behind the request, for the worker to send. */
   #write(flight: Buffer, offset: number): void {
     const sent = this.#line.write(flight)
-    if (sent === flight.length) return
-    const { words, request } = this.#block
-    request.set(flight.subarray(sent), offset)
-    Atomics.store(words, WORD.restOffset, offset)
-    Atomics.store(words, WORD.restBytes, flight.length - sent)
-    this.#host.callAttention()
+    if (sent < flight.length) {
+      const { words, request } = this.#block
+      request.set(flight.subarray(sent), offset)
+      Atomics.store(words, WORD.restOffset, offset)
+      Atomics.store(words, WORD.restBytes, flight.length - sent)
+      this.#tell()
+    }
+    this.#line.release()
   }
 
   /** Sleeps until the due reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
@@ -409,8 +413,9 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   /** Sleeps until the outcome is there, or time is up. After a Ctrl-C the statement is cancelled and its end awaited. */
-  #sleep(timeoutMs: number): Ended {
+  #sleep(timeoutMs: number, isSettling = false): Ended {
     const startedMs = performance.now()
+    let settlingSinceMs = isSettling ? startedMs : Infinity
     let deadlineMs = startedMs + timeoutMs
     let isWatching = false
     let isInterrupted = false
@@ -418,11 +423,18 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     for (;;) {
       woken = this.#doze(woken === 'timed-out' || performance.now() - startedMs > ARMED_AFTER_MS)
       if (this.#outcome !== null) return isInterrupted ? 'interrupted' : 'done'
+      if (woken === 'ok' && settlingSinceMs !== Infinity) {
+        // What was cancelled ends behind what was on its way; as long as that comes, so will the end.
+        const nowMs = performance.now()
+        deadlineMs = Math.min(nowMs + SETTLE_MS, settlingSinceMs + MOST_SETTLE_MS)
+        if (nowMs >= deadlineMs) return isInterrupted ? 'interrupted' : 'timed-out'
+      }
       if (woken === 'interrupted') {
         // The second keypress, or one while there is nothing to cancel, ends the session.
         if (isInterrupted || this.#dueName === 'open') return 'interrupted'
         isInterrupted = true
-        deadlineMs = performance.now() + SETTLE_MS
+        settlingSinceMs = performance.now()
+        deadlineMs = settlingSinceMs + SETTLE_MS
         this.#requestCancel()
       } else if (woken === 'timed-out' || this.#host.isDead) {
         if (isWatching) this.#host.examine()
@@ -446,7 +458,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     }
     if (this.#isUntold) {
       this.#isUntold = false
-      this.#host.callAttention()
+      this.#tell()
     }
     Atomics.store(words, WORD.mainWaits, 1)
     const woken =
@@ -461,17 +473,27 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   #requestCancel(): void {
     Atomics.store(this.#block.words, WORD.cancelId, this.#dueId)
+    this.#tell()
+  }
+
+  /** Has the worker take up what is due now, not only when its answer arrives. */
+  #tell(): void {
+    Atomics.compareExchange(this.#block.words, WORD.requestKind, REQUEST.written, REQUEST.told)
     this.#host.callAttention()
   }
 
   /** Ends a call whose stack was torn off: cancels what runs, drops what comes, and leaves the session ready or closed. */
   #settle(): void {
+    const isUncertain = this.#line.isTaken
+    this.#line.release()
     if (this.#dueId === 0) return
     this.#sink = DROPPED
     const wasSent = Atomics.load(this.#block.words, WORD.requestId) === this.#dueId
+    // Torn off within the write: the worker, who has not heard of the request yet, finds out what the server has.
+    if (isUncertain) Atomics.store(this.#block.words, WORD.requestKind, REQUEST.uncertain)
     if (wasSent && this.#outcome === null) {
       this.#requestCancel()
-      if (this.#sleep(SETTLE_MS) !== 'done') {
+      if (this.#sleep(SETTLE_MS, true) !== 'done') {
         this.#isClosed = true
         this.#host.detach(this.#sessionId)
         throw new OperationalError('an interrupted statement could not be cancelled in time: the connection is closed')
@@ -484,16 +506,17 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   /** A listener's stack can be torn off without its `finally`: what is still set when a microtask runs was left by that. */
   #watchCallback(): void {
     if (this.#isWatched) return
-    this.#isWatched = true
+    // In this order: a stack torn off between the two queues it once more.
     queueMicrotask(() => {
       this.#isWatched = false
       this.#isInCallback = false
     })
+    this.#isWatched = true
   }
 
   #event(event: SessionEvent): void {
-    this.#isInCallback = true
     this.#watchCallback()
+    this.#isInCallback = true
     try {
       if (event.kind === 'notice') this.#events.notice(event.fields)
       else if (event.kind === 'notification') this.#events.notification(event.notification)
@@ -518,6 +541,7 @@ export interface CancelToken {
 export function cancelSession(token: CancelToken): void {
   const { words } = viewSessionBlock(token.session)
   Atomics.store(words, WORD.cancelId, Atomics.load(words, WORD.requestId))
+  Atomics.compareExchange(words, WORD.requestKind, REQUEST.written, REQUEST.told)
   callAttention(token.host)
 }
 

@@ -83,7 +83,7 @@ export class HostedSession {
   handle(): void {
     const { words } = this.#block
     this.#ring.flush()
-    this.#takeUp()
+    this.#takeUp(false)
     if (Atomics.load(words, WORD.restBytes) > 0) this.#sendRest()
     const cancelId = Atomics.load(words, WORD.cancelId)
     if (cancelId === this.#cancelledId) return
@@ -92,14 +92,17 @@ export class HostedSession {
     if (cancelId === this.#busyId) this.#session?.cancel().catch(() => {})
   }
 
-  /** Performs the latest request, if it is a new one. */
-  #takeUp(): void {
-    const id = Atomics.load(this.#block.words, WORD.requestId)
+  /** Performs the latest request, if it is a new one. @param isAnswered bytes of the server's are here. */
+  #takeUp(isAnswered: boolean): void {
+    const { words } = this.#block
+    const id = Atomics.load(words, WORD.requestId)
     if (id === this.#handledId || this.#busyId !== 0) return
+    const kind = Atomics.load(words, WORD.requestKind)
+    if (kind === REQUEST.written && !isAnswered) return
     this.#handledId = id
     this.#busyId = id
     this.#duties.started()
-    this.#perform(id)
+    this.#perform(id, kind)
   }
 
   /** The main thread began to write a request to the server, and the kernel did not take all of it. */
@@ -110,11 +113,11 @@ export class HostedSession {
     this.#session?.writeRest(request.subarray(start, start + length))
   }
 
-  #perform(id: number): void {
+  #perform(id: number, kind: number): void {
     const { words, request } = this.#block
-    const kind = Atomics.load(words, WORD.requestKind)
     const isElsewhere = kind === REQUEST.elsewhere
-    if (kind === REQUEST.written) this.#session?.expectWritten()
+    if (kind === REQUEST.uncertain) return this.#recover(id)
+    if (kind === REQUEST.written || kind === REQUEST.told) this.#session?.expectWritten()
     const area = isElsewhere && this.#borrowed !== null ? this.#borrowed : request
     const reader = this.#duties.reader
     reader.reset(area, 0, Atomics.load(words, WORD.requestBytes))
@@ -131,6 +134,14 @@ export class HostedSession {
     if (isElsewhere) this.#borrowed = null
   }
 
+  /** A call was torn off while it wrote its request to the server: all that is left to do is to be ready for the next. */
+  #recover(id: number): void {
+    this.#session?.recover().then(
+      () => this.#replyJson(id, null),
+      (error: unknown) => this.#fail(id, error),
+    )
+  }
+
   #open(id: number, reader: ByteReader): void {
     const events: SessionEvents = {
       notice: (fields) => this.#event({ kind: 'notice', fields }),
@@ -139,7 +150,7 @@ export class HostedSession {
       // An idle connection that is lost has no reply to say so with.
       closed: () => this.#ended(),
       // What the main thread has written itself, it has told nobody of.
-      arriving: () => this.#takeUp(),
+      arriving: () => this.#takeUp(true),
     }
     openSession(readOpen(reader), events).then(
       (session) => {

@@ -49,6 +49,7 @@ import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
 import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
+import { recover } from './protocol/recover.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
@@ -271,6 +272,11 @@ export class Session implements Operations, TransportEvents {
   /** The operation asked for next has been written, or is being written, by who was lent the line: only its answer is due. */
   expectWritten(): void {
     this.#isWritten = true
+  }
+
+  /** Finds out where the conversation stands after a writer of the line was torn off, and drops what was answered. */
+  recover(): Promise<Nothing> {
+    return this.#run(recover(this.#conversation.link), true)
   }
 
   /** Sends what a writer of the line could not. */

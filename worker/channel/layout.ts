@@ -64,8 +64,15 @@ export const REQUEST = {
   here: 0,
   /** Lies in the array handed over for it. */
   elsewhere: 1,
-  /** Lies in this block, and the main thread writes it to the server itself: only the answer is the worker's. */
+  /**
+   * Lies in this block, and the main thread writes it to the server itself: only the answer is the worker's, which takes
+   * it up when that arrives and not before, for until then the writer may be torn off.
+   */
   written: 2,
+  /** The same, but it is to be taken up at once, for the sake of a time limit or a cancel. */
+  told: 4,
+  /** The same, but the stack that wrote it was torn off: who knows how far it got. */
+  uncertain: 3,
 } as const
 
 /** States of the line. */

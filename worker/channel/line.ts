@@ -47,6 +47,8 @@ export class LineWriter {
   /** What the descriptor is, so that a number whose owner died, and that was given to something else, is told apart. */
   #inode = 0
   #fd = -1
+  /** True from `take` to the end of what follows. What is still set in another call was left so by a torn stack. */
+  isTaken = false
 
   constructor(words: Int32Array) {
     this.#words = words
@@ -57,32 +59,33 @@ export class LineWriter {
     return Atomics.load(this.#words, WORD.lineFd) > 0
   }
 
-  /** Whether the next request may go this way; then `write` or `release` follows. It must be decided before the worker can see the request. */
+  /** Whether the next request may go this way; then `release` follows, with `write` before it or not. It must be decided before the worker can see the request. */
   take(): boolean {
     const words = this.#words
     const fd = Atomics.load(words, WORD.lineFd) - 1
     // What was in use was left so by a torn stack of this very thread.
     if (fd < 0 || Atomics.compareExchange(words, WORD.line, LINE.free, LINE.inUse) === LINE.gone) return false
     this.#fd = fd
+    this.isTaken = true
     if (this.#isTheLine(fd)) return true
     this.release()
     return false
   }
 
-  /** Gives the line back untouched. */
+  /** Gives the line back. */
   release(): void {
+    if (!this.isTaken) return
+    this.isTaken = false
     Atomics.compareExchange(this.#words, WORD.line, LINE.inUse, LINE.free)
   }
 
-  /** Writes to the line taken, and gives it back. @returns the bytes the kernel took; the worker sends the others. */
+  /** Writes to the line taken. @returns the bytes the kernel took; the worker sends the others. `release` comes next. */
   write(bytes: Uint8Array): number {
     try {
       return writeSync(this.#fd, bytes)
     } catch {
       // Full, or broken: whichever it is, the worker finds out, and knows what to say of it.
       return 0
-    } finally {
-      this.release()
     }
   }
 

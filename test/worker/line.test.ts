@@ -1,0 +1,173 @@
+/**
+ * Short requests are written to the server by the thread that asks. Its `fs` is replaced here, so that the kernel can be
+ * slow, full or gone on demand: what is asked then is answered all the same, once, and by its own answer.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { runScript } from '../support/run-script.ts'
+import { sharedServer } from '../support/shared-server.ts'
+import { type TestServer, startServer } from '../support/postgres-server.ts'
+
+/** Runs `body` with `con`, `writes` (how many requests this thread has written) and `act`, what becomes of a write. */
+function program(body: string): string {
+  return `
+import fs from 'node:fs'
+import { Script } from 'node:vm'
+import { syncBuiltinESMExports } from 'node:module'
+const write = fs.writeSync
+globalThis.act = (bytes, send) => send(bytes)
+globalThis.writes = 0
+fs.writeSync = (fd, bytes, ...rest) => {
+  if (!fs.fstatSync(fd).isSocket() || fd < 3) return write(fd, bytes, ...rest)
+  writes += 1
+  return act(bytes, (part) => write(fd, part))
+}
+syncBuiltinESMExports()
+const db = await import('syncpg')
+const con = globalThis.con = db.connect(process.env.DSN, { autocommit: true })
+${body}
+con.close()
+`
+}
+
+const run = (body: string, dsn = sharedServer().dsn({ transport: 'unix' })): ReturnType<typeof runScript> =>
+  runScript(program(body), { env: { DSN: dsn } })
+
+const ASK_A_HUNDRED = `
+for (let i = 0; i < 100; i++) {
+  const text = 'x'.repeat((i * 97) % 5000)
+  const row = con.fetchrow('select %s::int, %s::text', [i, text])
+  if (row[0] !== i || row[1] !== text) throw new Error('wrong answer to ' + i)
+}`
+
+test.concurrent.each(['tcp', 'unix'] as const)(
+  'a known statement over %s is written by the thread that asks',
+  async (transport) => {
+    const { stdout, stderr } = await run(
+      `con.fetchval('select 1')
+     writes = 0
+     for (let i = 0; i < 10; i++) con.fetchval('select 1')
+     con.setautocommit(false)
+     con.execute('select 1')
+     con.commit()
+     console.log(writes)`,
+      sharedServer().dsn({ transport, parameters: { sslmode: 'disable' } }),
+    )
+    expect([stdout, stderr]).toEqual(['12\n', ''])
+  },
+)
+
+test.concurrent('where TLS is between, the worker writes', async () => {
+  const { stdout, stderr } = await run(
+    `${ASK_A_HUNDRED}
+     console.log(writes)`,
+    sharedServer().dsn({ transport: 'tls' }),
+  )
+  expect([stdout, stderr]).toEqual(['0\n', ''])
+})
+
+test.concurrent.each([
+  ['the first byte', 'send(bytes.subarray(0, 1))'],
+  ['a half', 'send(bytes.subarray(0, bytes.length >> 1))'],
+  ['all but the last byte', 'send(bytes.subarray(0, -1))'],
+])('of which the kernel takes %s the worker sends the rest', async (_what, act) => {
+  const { stdout, stderr } = await run(
+    `globalThis.act = (bytes, send) => ${act}
+     ${ASK_A_HUNDRED}
+     console.log(writes > 90)`,
+  )
+  expect([stdout, stderr]).toEqual(['true\n', ''])
+})
+
+test.concurrent('what the kernel refuses the worker sends', async () => {
+  const { stdout, stderr } = await run(
+    `globalThis.act = () => { throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) }
+     ${ASK_A_HUNDRED}
+     console.log(writes > 90)`,
+  )
+  expect([stdout, stderr]).toEqual(['true\n', ''])
+})
+
+test.concurrent('a time limit holds for what this thread has written', async () => {
+  const { stdout, stderr } = await run(
+    `con.fetchval('select 1 from pg_sleep(%s)', [0])
+     writes = 0
+     const startedMs = performance.now()
+     try { con.execute('select 1 from pg_sleep(%s)', [30], { timeout: 100 }) } catch (error) { console.log(error.name) }
+     console.log(writes, performance.now() - startedMs < 5000, con.fetchval('select 42'))`,
+  )
+  expect([stdout, stderr]).toEqual(['QueryTimeoutError\n1 true 42\n', ''])
+})
+
+test.concurrent.each([
+  ['before the kernel has it', '', 'for (;;) {}', 0],
+  ['after the kernel has it', '', 'send(bytes); for (;;) {}', 1],
+  ['in a transaction, before', 'con.execute("begin")', 'for (;;) {}', 0],
+  ['in a transaction, after', 'con.execute("begin")', 'send(bytes); for (;;) {}', 1],
+])('a call torn off while it writes, %s, leaves the session ready', async (_when, before, act, rows) => {
+  const { stdout, stderr } = await run(
+    `con.execute('create temp table t (a int)')
+     con.execute('insert into t values (%s)', [0])
+     con.execute('delete from t')
+     const pid = con.fetchval('select pg_backend_pid()')
+     ${before}
+     const insert = new Script("con.execute('insert into t values (%s)', [1])")
+     const was = act
+     globalThis.act = (bytes, send) => { ${act} }
+     try { insert.runInThisContext({ timeout: 50 }) } catch (error) { console.log(error.code) }
+     globalThis.act = was
+     await new Promise(setImmediate)
+     console.log(con.fetchval('select count(*)::int from t'), con.fetchval('select pg_backend_pid()') === pid)`,
+  )
+  expect([stdout, stderr]).toEqual([`ERR_SCRIPT_EXECUTION_TIMEOUT\n${rows} true\n`, ''])
+})
+
+test.concurrent('a call torn off while it writes a statement that runs for long is cancelled', async () => {
+  const { stdout, stderr } = await run(
+    `con.fetchval('select 1 from pg_sleep(%s)', [0])
+     const sleep = new Script("con.execute('select 1 from pg_sleep(%s)', [30])")
+     const was = act
+     globalThis.act = (bytes, send) => { send(bytes); for (;;) {} }
+     try { sleep.runInThisContext({ timeout: 50 }) } catch (error) { console.log(error.code) }
+     globalThis.act = was
+     await new Promise(setImmediate)
+     const startedMs = performance.now()
+     console.log(con.fetchval('select 42'), performance.now() - startedMs < 5000)`,
+  )
+  expect([stdout, stderr]).toEqual(['ERR_SCRIPT_EXECUTION_TIMEOUT\n42 true\n', ''])
+})
+
+test.concurrent('a descriptor whose number was given to something else is never written to', async () => {
+  // What the thread knows of the line is what `fstat` says: it says something else here.
+  const { stdout, stderr } = await run(
+    `con.fetchval('select 1')
+     const stat = fs.fstatSync
+     fs.fstatSync = (fd) => ({ ...stat(fd), ino: 1, isSocket: () => stat(fd).isSocket() })
+     syncBuiltinESMExports()
+     writes = 0
+     console.log(con.fetchval('select 42'), writes)`,
+  )
+  expect([stdout, stderr]).toEqual(['42 0\n', ''])
+})
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(() => server.dispose())
+
+test.concurrent('a server that went away while nobody looked is told at the next statement, and nothing is written anywhere', async () => {
+  const { stdout, stderr } = await runScript(
+    program(
+      `con.fetchval('select 1')
+       process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')
+       // The worker sees the end on its own; this thread only waits for the word of it.
+       while (!con.closed) await new Promise((resolve) => setTimeout(resolve, 5))
+       fs.openSync('/dev/null', 'r')
+       writes = 0
+       try { con.fetchval('select 1') } catch (error) { console.log(error.name, writes) }`,
+    ),
+    { env: { DSN: server.dsn({ transport: 'unix' }), POSTMASTER: String(server.processId) } },
+  )
+  expect([stdout, stderr]).toEqual(['InterfaceError 0\n', ''])
+})
