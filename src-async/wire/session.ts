@@ -265,7 +265,8 @@ export class Session implements Operations, TransportEvents {
   /** Whether nothing is being asked, said or waited for: a request written by another thread now would be the next. */
   get isLineFree(): boolean {
     const conversation = this.#conversation
-    const isQuiet = conversation.isIdle && !conversation.isHeld && !this.#canceller.isChasing
+    const isQuiet =
+      conversation.isIdle && !conversation.isHeld && !this.#canceller.isChasing && this.#firstQuery === null
     return this.#lifecycle.phase === 'ready' && isQuiet && this.#transport.isDrained === true
   }
 
