@@ -36,7 +36,10 @@ export async function runPipeline<T>(
   signal?.throwIfAborted()
   const { context, session } = engine
   const work = async (): Promise<T> => {
+    // This one is waited for, and by itself: the limit is its own.
+    context.deadlineMs = performance.now() + limitMs
     await runFlow(beginNow(context), session)
+    context.deadlineMs = Infinity
     const pipeline = new Pipeline(engine)
     context.isPipelining = true
     const late = (): Error =>
@@ -116,10 +119,12 @@ export class Pipeline {
     while (this.#running.size > 0 && !session.isClosed) {
       const progress = Promise.race(this.#running)
       // A cancel that cannot be sent is no news: the statement's own end is.
-      await session.cancel({}).catch(() => {})
+      const cancelled = session.cancel({}).catch(() => {})
       const timer = startTimer(SILENCE_MS, () => void session.close({ timeoutMs: 0 }))
       await progress
       clearTimeout(timer)
+      // One that is still under way could hit what comes next.
+      if (!session.isClosed) await cancelled
     }
   }
 

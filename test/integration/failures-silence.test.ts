@@ -22,7 +22,7 @@ async function connectThroughProxy(options: ConnectOptions = {}): Promise<{ con:
   return { con, proxy }
 }
 
-// Each takes the five seconds of silence after which a session is given up.
+// Each takes the five seconds of silence after which a session is given up; what begins or ends a transaction has five more.
 test.concurrent.each<[string, (con: Connection, fallSilent: () => void) => Promise<unknown>]>([
   [
     'the first statement of a connection',
@@ -47,6 +47,15 @@ test.concurrent.each<[string, (con: Connection, fallSilent: () => void) => Promi
         await cursor.fetch(2)
         fallSilent()
         await cursor.close()
+      }),
+  ],
+  ['a pipeline', (con, fallSilent) => con.pipeline((pipeline) => (fallSilent(), pipeline.fetchval('select 1')))],
+  [
+    'a pipeline that has to begin a transaction',
+    (con, fallSilent) =>
+      con.transaction(() => {
+        fallSilent()
+        return con.pipeline((pipeline) => pipeline.fetchval('select 1'))
       }),
   ],
 ])('%s ends in time when the network falls silent', async (_, work) => {
