@@ -6,9 +6,9 @@
 import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
 import { runBatch } from './batch.ts'
-import { ShellError, describeFailure } from './complaint.ts'
+import { ShellError, connectFailureText, describeFailure, failureText } from './complaint.ts'
 import { Output, complain } from './output.ts'
-import { setPrint } from './print-settings.ts'
+import { setPrintQuietly } from './print-settings.ts'
 import { EXIT, Shell } from './shell.ts'
 import { USAGE } from './usage.ts'
 
@@ -27,7 +27,7 @@ async function main(words: readonly string[]): Promise<number> {
   const isEmbedded = line.dsn === undefined && Object.keys(line.options).length === 0 && !isConfigured()
   if (isEmbedded) line.dsn = EMBEDDED
   if (isBatch && line.actions.length === 0 && line.listsDatabases) line.actions.push({ kind: 'command', text: '\\l' })
-  const shell = await open(line, !isBatch)
+  const shell = await open(line, { isInteractive: !isBatch, isUnnamed: isEmbedded })
   if (shell === null) return EXIT.lost
   try {
     configure(shell, line)
@@ -50,8 +50,14 @@ function isConfigured(): boolean {
   return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
 }
 
+interface Opening {
+  readonly isInteractive: boolean
+  /** Nothing names a server. */
+  readonly isUnnamed: boolean
+}
+
 /** @returns null when there is no connection; it has been said why. */
-async function open(line: CommandLine, isInteractive: boolean): Promise<Shell | null> {
+async function open(line: CommandLine, { isInteractive, isUnnamed }: Opening): Promise<Shell | null> {
   const { dsn } = line
   let options = connectOptions(line)
   const isStarting = isInteractive && dsn?.startsWith(EMBEDDED) === true
@@ -66,11 +72,21 @@ async function open(line: CommandLine, isInteractive: boolean): Promise<Shell | 
     const canAsk = !line.neverAsksPassword && process.stdin.isTTY === true && process.stderr.isTTY === true
     if (isRefused && canAsk && options.password === undefined) {
       line.asksPassword = true
-      return open(line, isInteractive)
+      return open(line, { isInteractive, isUnnamed })
     }
     complain(
-      describeFailure(new ShellError(failure.message), { verbosity: 'default', showContext: 'never', place: null }),
+      describeFailure(new ShellError(connectFailureText(failure)), {
+        verbosity: 'default',
+        showContext: 'never',
+        place: null,
+      }),
     )
+    if (isUnnamed) {
+      complain(
+        'No server is named, so the embedded one was tried. One is named by a connection string, -h or PGHOST:\n',
+      )
+      complain('  npx syncpg postgres://user@host/database\n')
+    }
     return null
   }
 }
@@ -78,10 +94,7 @@ async function open(line: CommandLine, isInteractive: boolean): Promise<Shell | 
 function configure(shell: Shell, line: CommandLine): void {
   if (line.isQuiet) shell.variables.set('QUIET', 'on')
   Object.assign(shell.print, line.print)
-  const wasQuiet = shell.variables.isOn('QUIET')
-  shell.variables.set('QUIET', 'on')
-  for (const [name, value] of line.settings) setPrint(shell, name, value)
-  shell.variables.set('QUIET', wasQuiet ? 'on' : 'off')
+  for (const [name, value] of line.settings) setPrintQuietly(shell, name, value)
   for (const [name, value] of line.variables) shell.variables.set(name, value)
   if (line.output !== null) shell.output = Output.open(line.output)
 }
@@ -91,6 +104,6 @@ try {
 } catch (failure) {
   const text = failure instanceof ShellError ? `syncpg: error: ${failure.message}\n` : null
   if (text === null && !(failure instanceof Error && 'syscall' in failure)) throw failure
-  complain(text ?? `syncpg: error: ${(failure as Error).message}\n`)
+  complain(text ?? `syncpg: error: ${failureText(failure as Error)}\n`)
   process.exitCode = EXIT.failure
 }

@@ -2,7 +2,7 @@
  * The text of a backslash command: where it ends, and what its arguments are. Quotes, variables and backquotes are
  * psql's. Source of truth: PostgreSQL manual, psql, "Meta-Commands".
  */
-import { execSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
@@ -117,6 +117,9 @@ function endOfQuote(rest: string, start: number, quote: string): number {
   }
 }
 
+/** What it has printed, however it ended; the shell says by itself what went wrong. */
 function outputOf(command: string): string {
-  return execSync(command, { encoding: 'utf8', stdio: ['inherit', 'pipe', 'inherit'] }).replace(/\r?\n$/, '')
+  const stdio = ['inherit', 'pipe', 'inherit'] as const
+  const { stdout } = spawnSync(command, { shell: true, encoding: 'utf8', stdio: [...stdio], maxBuffer: 2 ** 30 })
+  return stdout.replace(/\r?\n$/, '')
 }

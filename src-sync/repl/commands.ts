@@ -163,9 +163,14 @@ export function commandNames(): string[] {
 /** Commands whose words lose their double quotes: those of the others read them by themselves. */
 const DROPS_QUOTES = /^c(?:onnect)?$/
 
+/** Commands whose last word may have a semicolon behind it, from habit. */
+const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
+
 /** @returns whether it succeeded; failures have been told. */
-export function runCommand({ name, rest }: Command, context: CommandContext): boolean {
+export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): boolean {
   const { shell } = context
+  const name = typed.replace(/;+$/, '')
+  const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given
   const startedMs = performance.now()
   try {
     if (shell.restrictKey !== null) return unrestrict(shell, name, rest)

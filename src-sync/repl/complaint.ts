@@ -34,10 +34,18 @@ const FILE_WORDS: ReadonlyMap<string, string> = new Map([
 
 /** What an error says; of a file, its name and the system's words for what is wrong with it. */
 export function failureText(failure: Error, file?: string): string {
-  const { code = '', path, dest } = failure as NodeJS.ErrnoException & { readonly dest?: string }
+  const { code = '', path, dest, syscall } = failure as NodeJS.ErrnoException & { readonly dest?: string }
   const words = FILE_WORDS.get(code)
-  const name = dest ?? path ?? file
+  const name = dest ?? path ?? file ?? (syscall === 'write' ? 'could not write the results' : undefined)
   return words === undefined || name === undefined ? failure.message : `${name}: ${words}`
+}
+
+/** Why there is no connection: a line for each place that was tried. */
+export function connectFailureText(failure: Error): string {
+  const { cause } = failure
+  if (cause instanceof AggregateError) return cause.errors.map(connectFailureText).join('\n')
+  const severity = failure instanceof DbError ? failure.severity : undefined
+  return severity === undefined ? failure.message : `${severity}:  ${failure.message}`
 }
 
 /** @param message an error or notice of the server's. */
@@ -48,8 +56,10 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   const severity = message.severity ?? (isError ? 'ERROR' : 'NOTICE')
   if (verbosity === 'sqlstate') return `${head}${severity}:  ${message.sqlstate ?? ''}\n`
   const code = verbosity === 'verbose' ? `${message.sqlstate ?? ''}: ` : ''
-  let text = `${head}${severity}:  ${code}${message.primaryMessage}\n`
-  if (verbosity === 'terse') return text
+  let text = `${head}${severity}:  ${code}${message.primaryMessage}`
+  const { position } = message
+  if (verbosity === 'terse') return position === undefined ? `${text}\n` : `${text} at character ${position}\n`
+  text += '\n'
   const rest = placeAndMore(message)
   if (rest !== '') text += `${rest}\n`
   const { internalQuery, context } = message

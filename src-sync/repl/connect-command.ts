@@ -1,13 +1,34 @@
 /** `\c` and `\conninfo`. */
-import type { ConnectOptions } from '../index.ts'
-import { ShellError } from './complaint.ts'
-import type { Shell } from './shell.ts'
+import { type ConnectOptions, DbError } from '../index.ts'
+import { ShellError, connectFailureText } from './complaint.ts'
+import { EXIT, type Shell } from './shell.ts'
 
-/** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. */
-export function connectAnew(shell: Shell, words: readonly string[]): void {
+const CONNECTION_STRING = /^(?:postgres(?:ql)?:\/\/|pglite:)|=/
+
+/** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. @returns false when it failed. */
+export function connectAnew(shell: Shell, words: readonly string[]): boolean {
+  try {
+    reconnect(shell, words)
+  } catch (failure) {
+    if (!(failure instanceof DbError) && !(failure instanceof ShellError)) throw failure
+    const text = connectFailureText(failure)
+    if (shell.isInteractive) shell.fail(new ShellError(`\\connect: ${text}\nPrevious connection kept`))
+    else {
+      // What follows was meant for another database.
+      shell.fail(new ShellError(`\\connect: ${text}`))
+      shell.exitStatus = EXIT.lost
+    }
+    return false
+  }
+  const { database, user } = shell.connection.info
+  shell.say(`You are now connected to database "${database}" as user "${user}".`)
+  return true
+}
+
+function reconnect(shell: Shell, words: readonly string[]): void {
   const [target, ...more] = words.map((word) => (word === '-' ? undefined : word))
-  if (target !== undefined && /^(?:postgres(?:ql)?:\/\/|pglite:)|=/.test(target)) {
-    if (more.length > 0) throw new ShellError('\\connect: a connection string says everything; give nothing else')
+  if (target !== undefined && CONNECTION_STRING.test(target)) {
+    if (more.length > 0) throw new ShellError('a connection string says everything; give nothing else')
     shell.reconnect(target, {})
   } else {
     const [user, host, port] = more
@@ -20,8 +41,6 @@ export function connectAnew(shell: Shell, words: readonly string[]): void {
     }
     shell.reconnect(shell.dsn, options)
   }
-  const { database, user } = shell.connection.info
-  shell.say(`You are now connected to database "${database}" as user "${user}".`)
 }
 
 export function describeConnection({ connection, dsn }: Shell): string {

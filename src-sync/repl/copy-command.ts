@@ -1,19 +1,23 @@
 /** `\copy`: COPY whose file is on this side. */
 import { spawnSync } from 'node:child_process'
 import { closeSync, fstatSync, openSync } from 'node:fs'
+import { SQL_TOKEN, SqlLexer } from '../index.ts'
 import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql } from './execute-sql.ts'
 import { bytesOf } from './input.ts'
 
-const PARTS =
-  /^\s*(?<what>[^]+?)\s+(?<direction>from|to)\s+(?<place>stdin|stdout|pstdin|pstdout|program\s+'(?:[^']|'')*'|'(?:[^']|'')*'|\S+)(?<options>[^]*)$/i
+const PLACE = /^\s+(stdin|stdout|pstdin|pstdout|program\s+'(?:[^']|'')*'|'(?:[^']|'')*'|\S+)([^]*)$/i
 
 export function copyCommand({ shell, rest, copyData }: Call): boolean {
-  const parts = PARTS.exec(rest.replace(/;\s*$/, ''))?.groups
-  if (parts === undefined) throw new ShellError('\\copy: expected table or (query), then from or to, then a file')
-  const { what = '', direction = '', place = '', options = '' } = parts
-  const isLoading = direction.toLowerCase() === 'from'
+  const text = rest.replace(/;\s*$/, '')
+  const direction = directionOf(text)
+  const [, place = '', options = ''] = PLACE.exec(text.slice(direction?.end)) ?? []
+  if (direction === null || place === '') {
+    throw new ShellError('\\copy: expected table or (query), then from or to, then a file')
+  }
+  const what = text.slice(0, direction.start).trim()
+  const { isLoading } = direction
   const sql = `COPY ${what} ${isLoading ? 'FROM STDIN' : 'TO STDOUT'}${options}`
   const word = place.toLowerCase()
   if (word === 'stdin' || word === 'stdout') return executeSql(shell, { sql, copyData })
@@ -30,6 +34,21 @@ export function copyCommand({ shell, rest, copyData }: Call): boolean {
   } finally {
     closeSync(file)
   }
+}
+
+/** Where `from` or `to` stands: outside the parentheses of a query, which has a `from` of its own. */
+function directionOf(text: string): { start: number; end: number; isLoading: boolean } | null {
+  const lexer = new SqlLexer(text, true)
+  let depth = 0
+  for (let token = lexer.next(); token !== SQL_TOKEN.END; token = lexer.next()) {
+    if (token === SQL_TOKEN.OTHER && lexer.code === 0x28) depth += 1
+    if (token === SQL_TOKEN.OTHER && lexer.code === 0x29) depth -= 1
+    if (token !== SQL_TOKEN.IDENTIFIER || depth !== 0) continue
+    const { start, end } = lexer
+    const word = text.slice(start, end).toLowerCase()
+    if (word === 'from' || word === 'to') return { start, end, isLoading: word === 'from' }
+  }
+  return null
 }
 
 interface ProgramCopy {

@@ -5,7 +5,8 @@ import { type PrintOptions, type Table, type Write, footersOf, rowsToShow, shown
 
 export function writeExpanded(table: Table, options: PrintOptions, write: Write): void {
   if (!options.tuplesOnly && table.title !== undefined) write(`${table.title}\n`)
-  if (table.rowCount === 0) {
+  // A record of no columns is told by the count of rows alone.
+  if (table.rowCount === 0 || table.columns.length === 0) {
     for (const footer of footersOf(table, options)) write(`${footer}\n`)
     write('\n')
     return
@@ -14,7 +15,7 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
   const names = table.columns.map(({ name }) => linesOf(name))
   const nameWidth = widest(names)
   const isNameTall = names.some((lines) => lines.length > 1)
-  const valueWidth = Math.max(widestValue(table, options), leastWidth(table, options) - nameWidth)
+  const valueWidth = Math.max(widestValue(table, options), leastWidth(table, options, isNameTall) - nameWidth)
   let record = 0
   for (const row of rowsToShow(table, options)) {
     record += 1
@@ -91,11 +92,13 @@ function padded(line: Line | undefined, width: number): string {
   return line === undefined ? ' '.repeat(width) : line.text + ' '.repeat(width - line.width)
 }
 
-/** In a frame the names and the values are together wide enough for the number of a record. */
-function leastWidth(table: Table, options: PrintOptions): number {
-  if (options.border !== 2) return 0
-  const frame = '|  |  |'.length
-  return `+-[ RECORD ${shownRows(table, options)} ]-+`.length - frame
+/** The names and the values, and the mark after a line that goes on, are together wide enough for the number of a record. */
+function leastWidth(table: Table, options: PrintOptions, isNameTall: boolean): number {
+  if (options.tuplesOnly) return 0
+  const last = shownRows(table, options)
+  if (options.border === 0) return `* Record ${last}`.length - (isNameTall ? '+ +' : ' +').length
+  if (options.border === 1) return `-[ RECORD ${last} ]`.length - ' | +'.length
+  return `+-[ RECORD ${last} ]-+`.length - '|  |  |'.length
 }
 
 function widest(cells: readonly (readonly Line[])[]): number {

@@ -194,12 +194,20 @@ export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
 /** @throws ShellError for an unknown setting, or a value it cannot have. */
 export function setPrint(shell: Shell, given: string, value: string | undefined): void {
+  const setting = setPrintQuietly(shell, given, value)
+  // As in psql, these two are told when they are turned around, not when they are set.
+  const isTold = value === undefined || (setting !== SETTINGS['tuples_only'] && setting !== SETTINGS['footer'])
+  if (setting !== null && isTold) shell.say(setting.say(shell.print))
+}
+
+/** The same without saying so. @returns null where there is nothing to say. */
+export function setPrintQuietly(shell: Shell, given: string, value: string | undefined): Setting | null {
   const name = SHORT[given] ?? given
-  if (IGNORED.test(name)) return
+  if (IGNORED.test(name)) return null
   const setting = SETTINGS[name]
   if (setting === undefined) throw new ShellError(`\\pset: unknown option: ${given}`)
   setting.set(shell.print, value)
-  shell.say(setting.say(shell.print))
+  return setting
 }
 
 export function showPrint({ print, output }: Shell): void {

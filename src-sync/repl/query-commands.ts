@@ -5,7 +5,7 @@ import type { Call } from './command-call.ts'
 import { ShellError } from './complaint.ts'
 import { executeSql, resultTable } from './execute-sql.ts'
 import { noteFailure, noteSuccess } from './outcome.ts'
-import { setPrint } from './print-settings.ts'
+import { setPrintQuietly } from './print-settings.ts'
 import type { ResultUse, Shell } from './shell.ts'
 
 interface BufferUse {
@@ -30,7 +30,7 @@ export function runBuffer({ shell, reader, rest, words, copyData }: Call, how: B
   const { options, target } = how.isSetting === true ? { options: [], target: '' } : readTarget(rest)
   const before = { ...shell.print }
   try {
-    for (const [name, value] of options) setPrint(shell, name, value)
+    for (const [name, value] of options) setPrintQuietly(shell, name, value)
     const use: ResultUse = {
       ...(how.expanded === undefined ? {} : { expanded: how.expanded }),
       ...(target === '' ? {} : { target }),

@@ -74,6 +74,8 @@ class ScriptRun {
       }
       if (shell.exitStatus !== null) return shell.exitStatus
       if (shell.connection.closed) return EXIT.lost
+      // What follows was meant for another database.
+      if (!isDone && item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
       if (!isDone && (shell.variables.isOn('ON_ERROR_STOP') || shell.lastFailure?.interrupted === true))
         return EXIT.script
     }

@@ -46,7 +46,7 @@ export function describeSqlHelp(asked: string, major: number): string {
   const exact = SQL_COMMANDS.includes(wanted)
   const found = exact ? [wanted] : SQL_COMMANDS.filter((command) => wanted === '*' || command.startsWith(wanted))
   if (found.length === 0) {
-    return `No help available for "${asked}".\nTry \\h with no arguments to see available help.\n`
+    return `No help available for "${asked.trim()}".\nTry \\h with no arguments to see available help.\n`
   }
   return found.map((command) => `${command.padEnd(34)} ${pageOf(command, major)}\n`).join('')
 }

@@ -148,6 +148,29 @@ describe('COPY', () => {
     await cli(['-c', "\\copy (select 1, 'x,y') to 'out.csv' csv"])
     expect(readFileSync(join(folder, 'out.csv'), 'utf8')).toBe('1,"x,y"\n')
   })
+
+  test('of a query that has a FROM of its own goes to its file', async () => {
+    await cli(['-c', "\\copy (select 'a to b' from (values (1)) as v (from_it)) TO out.txt"])
+    expect(readFileSync(join(folder, 'out.txt'), 'utf8')).toBe('a to b\n')
+  })
+})
+
+describe('a connection that is not to be had', () => {
+  test('ends a script at \\c: what follows was meant for another database', async () => {
+    expect(await cli([], { input: '\\c nosuch\nselect 1;\n' })).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'syncpg:<stdin>:1: error: \\connect: FATAL:  database "nosuch" does not exist\n',
+    })
+    expect(await cli(['-c', '\\c a=b c', '-c', 'select 1'])).toMatchObject({ status: 2, stdout: '' })
+  })
+
+  test('is told for each place that was tried', async () => {
+    const { stderr } = await runCli(['host=127.0.0.1,127.0.0.1,localhost port=1,2,3 user=x', '-c', 'select 1'])
+    expect(stderr).toMatch(
+      /^syncpg: error: connection to server at "127.0.0.1", port 1 failed: .*\n.*port 2 .*\n.*port 3 /,
+    )
+  })
 })
 
 describe('formats for programs', () => {
@@ -203,6 +226,11 @@ describe('as a part of a pipeline', () => {
       server: sharedServer(),
     })
     expect(stdout).toBe('300000\n')
+  })
+
+  test('a full disk is told', async () => {
+    const { stderr, status } = await runShell('$SYNCPG -c "select 1" >/dev/full', { server: sharedServer() })
+    expect([stderr, status]).toEqual(['syncpg: error: could not write the results: No space left on device\n', 1])
   })
 
   test('a statement is run as soon as it has come, not when the input ends', async () => {

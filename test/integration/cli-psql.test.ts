@@ -129,6 +129,29 @@ const SCRIPTS: readonly (readonly [claim: string, script: string])[] = [
     '\\x\n\\pset border 2\nselect generate_series(1, 11) as a;\n\\C title\nselect 1;\n\\pset border 3\nselect 1;\n',
   ],
   [
+    'values of several lines, and records of no columns, in expanded frames',
+    ['0', '1', '2']
+      .map(
+        (border) => `\\pset border ${border}\nselect E'l1\\nl2' as b, 1 as a from generate_series(1, 11);
+select E'l1\\nl2' as "a\nb";\nselect E'l1\\nl2' as "a name that is wider than a number";\nselect;\n\\t on
+select E'l1\\nl2' as b from generate_series(1, 2);\n\\t off\n`,
+      )
+      .reduce((all, each) => all + each, '\\x\n'),
+  ],
+  [
+    'what habit types: semicolons behind commands, options of one \\g, backquotes that fail, words for one error',
+    `\\dt zoo.*;
+\\x on;
+\\x off;
+select 4 as d \\g (format=csv tuples_only=on)
+select 5 as e \\gx (border=2)
+\\echo \`exit 3\` \`echo out; exit 4\`
+\\set VERBOSITY terse
+select nope;
+\\copy (select id from keeper) to stdout
+`,
+  ],
+  [
     'what print settings say of themselves',
     `\\pset border 3|columns 20|columns|expanded foo|expanded auto|expanded|csv_fieldsep ;|csv_fieldsep|
       fieldsep ,|fieldsep|fieldsep_zero|fieldsep|recordsep x|recordsep_zero|recordsep|footer|footer|null (n)|null|pager always|pager|
