@@ -35,7 +35,7 @@ export function runMany(
   elements: Elements,
   options: CallOptions = {},
 ): Promise<BatchResult> {
-  const request = { ...target, sinkFor: () => DROP_ROWS }
+  const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS }
   return engine.query(() => batchOf(engine, request, elements, options), target.sql, elements, options)
 }
 
@@ -47,7 +47,7 @@ export function fetchMany(
   { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
 ): Promise<{ readonly rows: Row[]; readonly tag: string }> {
   const collected = new BatchRows(engine.context, rows)
-  const request = { ...target, sinkFor: collected.sinkFor }
+  const request = { sql: target.sql, prepared: target.prepared, sinkFor: collected.sinkFor }
   const work = async (): Promise<{ rows: Row[]; tag: string }> => {
     const { tag } = await batchOf(engine, request, elements, options)
     return { rows: await runFlow(collected.all(), engine.session), tag }
@@ -57,12 +57,13 @@ export function fetchMany(
 
 function batchOf(
   engine: Engine,
-  request: BatchRequest,
+  request: Pick<BatchRequest, 'sql' | 'prepared' | 'sinkFor'>,
   elements: Elements,
   { signal }: CallOptions,
 ): Promise<BatchResult> {
   if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), signal)
-  return runFlow(executeMany(engine.context, { ...request, elements }), engine.session)
+  const { sql, prepared, sinkFor } = request
+  return runFlow(executeMany(engine.context, { sql, prepared, sinkFor, elements }), engine.session)
 }
 
 async function batchFrom(

@@ -201,7 +201,7 @@ export class Connection {
   cursor<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: CursorOptions): CursorFactory<RowOf<T>>
   cursor<T>(sql: string | Sql, values?: readonly unknown[], options: CursorOptions = {}): CursorFactory<T> {
     const given = requireStatement(sql, values ?? null, 'cursor')
-    return new CursorFactory<T>(this.#engine, { ...given, prepared: null }, options)
+    return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null }, options)
   }
 
   /**

@@ -23,7 +23,10 @@ export function fetchPortal(link: Link, request: FetchPortalRequest): Exchange<E
   if (open === null) return readOn(link, request)
   // An unnamed portal ends with its flight; whoever asks for it would get rows once and an error ever after.
   if (portal === '') throw new InternalError('bug: fetchPortal was asked to open a portal without a name')
-  return execute(link, { ...request, ...open }, portal)
+  const { rowLimit, rows, begin, closing, timeoutMs } = request
+  // Written out: a spread would make hidden classes at every call.
+  const { name, parse, bind } = open
+  return execute(link, { name, parse, bind, rowLimit, rows, begin, closing, timeoutMs }, portal)
 }
 
 /** Its first message may be a row: start it with `request.rows`. */
