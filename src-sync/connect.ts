@@ -8,6 +8,7 @@ import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-a
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
 import { Connection } from './connection.ts'
+import { isLater } from './call-options.ts'
 import { Engine, call } from './engine.ts'
 import { ConnectionInfo } from './info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
@@ -110,8 +111,11 @@ export function withConnection<T>(
   )
   try {
     const result = (fn as (connection: Connection) => T)(connection)
-    if (result instanceof Promise) {
-      throw new ProgrammingError('withConnection: the function is async: the connection would be closed before it ends')
+    const later = isLater(fn, result)
+    if (later !== null) {
+      throw new ProgrammingError(
+        `withConnection: the function is ${later}: the connection would be closed before it ends`,
+      )
     }
     if (!connection.closed) call(withConnection, () => connection.commit(), connection.commit)
     return result

@@ -31,6 +31,7 @@ import { Column } from './column.ts'
 import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
 import { copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
+import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
 import { handled } from './error-handler.ts'
 import type { ConnectionInfo } from './info.ts'
@@ -58,6 +59,7 @@ export interface CursorOptions extends RowOptions {
 const CLOSE_TIMEOUT_MS = 5000
 const MOST_MESSAGES = 1000
 const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
+const PREPARE_KEYS = [...FETCH_KEYS, 'name']
 const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
 export class Connection extends SettableConnection implements CursorConnection {
@@ -92,8 +94,13 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.cursor, () => {
       this.#begin()
       const name = typeof first === 'string' ? first : null
+      if (name === null && first !== undefined && (first === null || typeof first !== 'object')) {
+        throw new ProgrammingError(
+          `cursor: expected a name or an object of options, got ${first === null ? 'null' : typeof first}`,
+        )
+      }
       const options: NamedCursorOptions & CursorOptions = (typeof first === 'string' ? second : first) ?? {}
-      requireKeys(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS)
+      requireOptions(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS, 'cursor')
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
       const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
       const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
@@ -123,7 +130,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: ExecuteOptions & OtherRows<T>): T[]
   fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T>[]
   fetch(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown[] {
-    return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, { ...options, rowLimit: 0 }))
+    return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, options, { rowLimit: 0 }))
   }
 
   /** The first row of a statement, null when there is none. */
@@ -135,7 +142,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T> | null
   fetchrow(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown {
     return this.#guard(this.fetchrow, null, () => {
-      const [row] = this.#fetch('fetchrow', sql, parameters, { ...options, rowLimit: 1 })
+      const [row] = this.#fetch('fetchrow', sql, parameters, options, { rowLimit: 1 })
       return row ?? null
     })
   }
@@ -148,7 +155,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     options?: ExecuteOptions,
   ): V | null {
     return this.#guard(this.fetchval, null, () => {
-      const [row] = this.#fetch('fetchval', sql, parameters, { ...options, ...VALUE_ROWS, rowLimit: 1 })
+      const [row] = this.#fetch('fetchval', sql, parameters, options, { ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
     })
   }
@@ -163,6 +170,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetchmany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecuteOptions): RowOf<T>[]
   fetchmany(sql: string, elements: Iterable<Parameters>, options: ExecuteOptions = {}): unknown[] {
     return this.#guard(this.fetchmany, [], () => {
+      requireOptions(options, FETCH_KEYS, 'fetchmany')
       const text = requireText(sql, 'fetchmany')
       const rewritten = requireSingle(this.#engine.rewrite(text, true, this.paramstyle), 'fetchmany')
       const { context } = this.#engine
@@ -181,6 +189,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     options: ExecuteOptions & { readonly name?: string } = {},
   ): PreparedStatement<RowOf<T>> {
     return call(this.prepare, () => {
+      requireOptions(options, PREPARE_KEYS, 'prepare')
       const text = requireText(sql, 'prepare')
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
@@ -196,6 +205,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   describe(sql: StatementText, options: ExecuteOptions = {}): StatementDescription {
     return call(this.describe, () => {
+      requireOptions(options, FETCH_KEYS, 'describe')
       const { context } = this.#engine
       const { text, isCompiled } = textOf(sql, 'describe')
       const rewritten = requireSingle(this.#engine.rewrite(text, !isCompiled, this.paramstyle), 'describe')
@@ -358,7 +368,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /** Calls the listener with every notice as it arrives, while the statement that raised it runs. */
+  /** @throws ProgrammingError for what is no function. */
   addNoticeListener(listener: NoticeListener): void {
+    call(this.addNoticeListener, () => requireFunction(listener, 'addNoticeListener'))
     this.#listeners.add(listener)
   }
 
@@ -437,8 +449,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     method: string,
     sql: StatementText,
     parameters: Parameters | null | undefined,
-    options: ExecuteOptions & { readonly rowLimit: number },
+    given: ExecuteOptions | undefined,
+    own: RowOptions & { readonly rowLimit: number },
   ): Row[] {
+    if (given !== undefined) requireOptions(given, FETCH_KEYS, method)
+    const options = { ...given, ...own }
     const { rowLimit, prepare } = options
     const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
     const { context } = this.#engine
@@ -493,14 +508,11 @@ function countOf(tag: string): number {
   return Number(tag.split(' ').at(-1))
 }
 
-function requireKeys(options: object, keys: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !keys.includes(key))
-  if (unknown === undefined) return
-  throw new ProgrammingError(`cursor: unknown option ${JSON.stringify(unknown)}; it takes ${keys.join(', ')}`)
-}
-
 function requireRecords(options: CopyRecordsOptions): CopyRecordsOptions {
   const records: unknown = (options as Partial<CopyRecordsOptions> | undefined)?.records
-  if (records !== null && typeof records === 'object' && Symbol.iterator in records) return options
+  if (records !== null && typeof records === 'object' && Symbol.iterator in records) {
+    if (options.columns === undefined || Array.isArray(options.columns)) return options
+    throw new ProgrammingError(`copyRecordsToTable: columns: expected an array of names, got ${typeof options.columns}`)
+  }
   throw new ProgrammingError('copyRecordsToTable: expected { records }, an iterable of arrays')
 }

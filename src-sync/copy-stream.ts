@@ -13,6 +13,7 @@ import { shapeFor } from '../src-async/values/row-shapes.ts'
 import type { Column } from '../src-async/wire/row-sink.ts'
 import { type CopyChunk, CopyIn, CopyOut } from './copy.ts'
 import { type CopyText, readCopyText } from './copy-text.ts'
+import { isLater } from './call-options.ts'
 import type { Engine, RunOptions } from './engine.ts'
 import { type InputSize, TypeOid } from './input-sizes.ts'
 import { TupleCutter } from './tuple-cutter.ts'
@@ -154,8 +155,8 @@ export function runCopy<R>(
   let result: R
   try {
     result = fn(stream)
-    if (result instanceof Promise)
-      throw new ProgrammingError('copy: the function is async: the COPY would be over before')
+    const later = isLater(fn, result)
+    if (later !== null) throw new ProgrammingError(`copy: the function is ${later}: the COPY would be over before`)
   } catch (error) {
     stream.abandon(error)
     throw error

@@ -12,8 +12,9 @@ import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
 import { type CopyStream, runCopy } from './copy-stream.ts'
 import type { CursorBody, RequestOptions, ScrollMode } from './cursor-body.ts'
+import { COPY_KEYS, EXECUTE_KEYS, EXECUTEMANY_KEYS, NO_OPTIONS, requireOptions } from './call-options.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
-import { type ErrorHandler, handled } from './error-handler.ts'
+import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
@@ -67,6 +68,8 @@ export interface CursorInit {
 /** The rows a cursor goes on to give: as before, unless an execute says what they are. */
 type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 
+const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
+
 export class Cursor<T = Row> {
   readonly #connection: CursorConnection
   readonly #engine: Engine
@@ -81,8 +84,7 @@ export class Cursor<T = Row> {
   #query: string | null = null
   #params: unknown = null
   #isClosed = false
-  /** Called instead of throwing, where set; a new cursor has its connection's. */
-  errorhandler: ErrorHandler | null
+  #errorhandler: ErrorHandler | null
 
   /** Made by `Connection.cursor`. */
   constructor(init: CursorInit) {
@@ -92,7 +94,16 @@ export class Cursor<T = Row> {
     this.#name = init.name
     this.#paramstyle = init.paramstyle
     this.#shape = init.rows
-    this.errorhandler = init.connection.errorhandler
+    this.#errorhandler = init.connection.errorhandler
+  }
+
+  /** Called instead of throwing, where set; a new cursor has its connection's. */
+  get errorhandler(): ErrorHandler | null {
+    return this.#errorhandler
+  }
+
+  set errorhandler(value: ErrorHandler | null) {
+    this.#errorhandler = requireHandler(value)
   }
 
   /** The connection the cursor was made by. */
@@ -387,9 +398,10 @@ export class Cursor<T = Row> {
     sql: StatementText,
     parameters: unknown,
     options: RowOptions & { readonly timeout?: number },
-    method: string,
+    method: keyof typeof KEYS,
   ): RequestOptions {
     this.#clear()
+    requireOptions(options, KEYS[method], method)
     const rows = rowOptions(options, this.#shape, method)
     this.#body.reset()
     const sizes = this.#sizes
@@ -429,5 +441,3 @@ export class Cursor<T = Row> {
     }
   }
 }
-
-const NO_OPTIONS: ExecuteOptions & ExecutemanyOptions = {}

@@ -3,6 +3,7 @@
  * thrown, with the stack of whoever called the public method.
  */
 import { DbError } from '../src-async/errors/tree.ts'
+import { requireFunction } from './call-options.ts'
 import { type PublicMethod, onCallersStack } from './run-flow.ts'
 
 /** Gets the connection, the cursor where one is concerned, the error's class and the error. What it returns is ignored. */
@@ -18,6 +19,12 @@ export interface Failing {
   readonly connection: unknown
   readonly cursor: unknown
   readonly handler: ErrorHandler | null
+}
+
+/** @throws ProgrammingError for what cannot be called and is not null. */
+export function requireHandler(handler: ErrorHandler | null): ErrorHandler | null {
+  if (handler !== null) requireFunction(handler, 'errorhandler')
+  return handler
 }
 
 /** Errors a handler has seen and thrown on: an outer method does not ask again. */

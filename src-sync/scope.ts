@@ -3,6 +3,7 @@ import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Scope } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from '../src-async/flows/transaction.ts'
+import { isLater } from './call-options.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
@@ -29,10 +30,11 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
     throw error
   }
   call(method, () => {
-    if (isThenable(result)) {
+    const later = isLater(fn, result)
+    if (later !== null) {
       undo(engine, scope)
       throw new ProgrammingError(
-        'transaction: the function is async, and what it does later would be outside: it has been rolled back',
+        `transaction: the function is ${later}, and what it does later would be outside: it has been rolled back`,
       )
     }
     engine.run(commitScope(engine.context, scope))
@@ -43,8 +45,4 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
 function undo(engine: Engine, scope: Scope): void {
   // A connection that is gone has rolled back by itself, and the error in flight is the news.
   if (!engine.isClosed && !engine.session.isClosed) engine.run(rollbackScope(engine.context, scope))
-}
-
-function isThenable(value: unknown): boolean {
-  return value !== null && typeof value === 'object' && 'then' in value && typeof value.then === 'function'
 }

@@ -6,7 +6,7 @@ import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/
 import type { TransactionOptions } from '../src-async/flows/transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from '../src-async/values/custom-codec.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
-import { type ErrorHandler, handled } from './error-handler.ts'
+import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { ExceptionBearer } from './exceptions.ts'
 import type { ConnectionInfo } from './info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
@@ -17,8 +17,7 @@ export class SettableConnection extends ExceptionBearer {
   readonly #settings: Settings
   /** What is known of the connection; costs no trip. */
   readonly info: ConnectionInfo
-  /** PEP 249's extension: called instead of throwing, where set. New cursors take it over. */
-  errorhandler: ErrorHandler | null = null
+  #errorhandler: ErrorHandler | null = null
 
   constructor(engine: Engine, settings: Settings, info: ConnectionInfo) {
     super()
@@ -30,6 +29,17 @@ export class SettableConnection extends ExceptionBearer {
   /** True after `close`, and after the server or the worker was lost. */
   get closed(): boolean {
     return this.#engine.isClosed || this.#engine.session.isClosed
+  }
+
+  /** PEP 249's extension: called instead of throwing, where set. New cursors take it over. */
+  get errorhandler(): ErrorHandler | null {
+    return this.#errorhandler
+  }
+
+  set errorhandler(value: ErrorHandler | null) {
+    call(setterOf('errorhandler'), () => {
+      this.#errorhandler = requireHandler(value)
+    })
   }
 
   /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
