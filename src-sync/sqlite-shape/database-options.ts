@@ -26,6 +26,36 @@ export interface DatabaseSyncOptions {
   readonly enableForeignKeyConstraints?: true
 }
 
+/** What `prepare` takes beside the SQL, as in node:sqlite from Node 24 on; those of the database unless given. */
+export type StatementOptions = Pick<
+  DatabaseSyncOptions,
+  'readBigInts' | 'returnArrays' | 'allowBareNamedParameters' | 'allowUnknownNamedParameters'
+>
+
+const STATEMENT_KEYS: readonly string[] = [
+  'readBigInts',
+  'returnArrays',
+  'allowBareNamedParameters',
+  'allowUnknownNamedParameters',
+]
+
+/** @throws ProgrammingError for an option that is none, or not a boolean. */
+export function checkStatementOptions(options: StatementOptions | undefined): StatementOptions {
+  if (options === undefined) return {}
+  if (typeof options !== 'object' || options === null) {
+    throw new ProgrammingError(
+      `prepare: options: expected an object, got ${options === null ? 'null' : typeof options}`,
+    )
+  }
+  for (const [key, value] of Object.entries(options)) {
+    if (!STATEMENT_KEYS.includes(key)) throw new ProgrammingError(`prepare: there is no option ${key.slice(0, 40)}`)
+    if (value !== undefined && typeof value !== 'boolean') {
+      throw new ProgrammingError(`prepare: ${key}: expected a boolean, got ${typeof value}`)
+    }
+  }
+  return options
+}
+
 const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 'string' | 'object'>> = {
   open: 'boolean',
   readOnly: 'boolean',
@@ -48,6 +78,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['nativeBinding', 'leave it out: there is no native code'],
   ['allowExtension', 'extensions of PostgreSQL are made by CREATE EXTENSION'],
   ['enableDoubleQuotedStringLiterals', "PostgreSQL's strings have single quotes, names double ones"],
+  ['limits', 'the limits of a server are its settings: statement_timeout, work_mem, temp_file_limit …'],
   ['defensive', 'leave it out: a database cannot be corrupted by SQL'],
 ])
 

@@ -5,7 +5,13 @@
 import { inspect } from 'node:util'
 import { type Connection, ProgrammingError } from '../index.ts'
 import { Access } from './access.ts'
-import { type DatabaseSyncOptions, checkDsn, checkOptions } from './database-options.ts'
+import {
+  type DatabaseSyncOptions,
+  type StatementOptions,
+  checkDsn,
+  checkOptions,
+  checkStatementOptions,
+} from './database-options.ts'
 import { guarded } from './error-codes.ts'
 import { REFUSED_NAMES, pragmaRefusal, refusal } from './refusals.ts'
 import { StatementSync } from './statement.ts'
@@ -79,8 +85,11 @@ export class DatabaseSync {
   }
 
   /** A statement to be run once or often. @throws what is wrong with its SQL, unless `checkOnPrepare` is false. */
-  prepare(sql: string): StatementSync {
-    return guarded(this.prepare, () => new StatementSync(this.#access, requireSql(sql, 'prepare')))
+  prepare(sql: string, options?: StatementOptions): StatementSync {
+    return guarded(
+      this.prepare,
+      () => new StatementSync(this.#access, requireSql(sql, 'prepare'), checkStatementOptions(options)),
+    )
   }
 
   /**
@@ -115,6 +124,11 @@ export class DatabaseSync {
     return guarded(this.pragma, () => {
       throw pragmaRefusal(text)
     })
+  }
+
+  /** @throws NotSupportedError: what limits a server's statements are its settings. */
+  get limits(): never {
+    throw refusal('limits')
   }
 
   [inspect.custom](): string {

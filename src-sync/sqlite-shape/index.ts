@@ -4,7 +4,7 @@
  * and why: docs/guides/from-sqlite.md.
  */
 export { DatabaseSync, type TransactionFunction } from './database.ts'
-export type { DatabaseSyncOptions } from './database-options.ts'
+export type { DatabaseSyncOptions, StatementOptions } from './database-options.ts'
 export type { SqliteErrorCodes } from './error-codes.ts'
 export type { ColumnInfo } from './origins.ts'
 export { type RunResult, StatementSync } from './statement.ts'

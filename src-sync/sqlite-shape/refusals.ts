@@ -16,6 +16,9 @@ const INSTEAD = {
   setAuthorizer: 'what a user may do is decided by GRANT and row security',
   enableDefensive: 'leave it out: a database cannot be corrupted by SQL',
   unsafeMode: 'leave it out: there is no such mode',
+  stat: 'EXPLAIN ANALYZE shows what a statement does, pg_stat_statements what all have done',
+  resetStats: 'pg_stat_statements_reset() begins anew',
+  limits: 'the limits of a server are its settings: statement_timeout, work_mem, temp_file_limit …',
   location: 'there is no file; db.connection.info has the host, the port and the database',
 } as const
 
@@ -41,8 +44,11 @@ const PRAGMAS: Readonly<Record<string, string>> = {
   database_list: 'select datname from pg_database',
 }
 
-/** The members that are refused. */
-export const REFUSED_NAMES = Object.keys(INSTEAD) as readonly RefusedName[]
+/** Members of others than the database, or that are not called. */
+const ELSEWHERE: readonly string[] = ['stat', 'resetStats', 'limits']
+
+/** The methods of the database that are refused. */
+export const REFUSED_NAMES = Object.keys(INSTEAD).filter((name) => !ELSEWHERE.includes(name)) as readonly RefusedName[]
 
 export type RefusedName = keyof typeof INSTEAD
 

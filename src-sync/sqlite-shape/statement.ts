@@ -14,8 +14,10 @@ import type { Access } from './access.ts'
 import { AffineValue, unfitArgument } from './affinity.ts'
 import { type BindArguments, bindValues } from './bind-values.ts'
 import { guarded, tell } from './error-codes.ts'
+import type { StatementOptions } from './database-options.ts'
 import { type TellingStatement, isOfAddition } from './inserted-row.ts'
 import { type ColumnInfo, columnInfos } from './origins.ts'
+import { refusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type Reading, rowMaker, safeNumber } from './values.ts'
 
@@ -43,10 +45,12 @@ export class StatementSync {
   #allowsBare: boolean
   #allowsUnknown: boolean
   #maker: ReturnType<typeof rowMaker> | null = null
+  #isClosed = false
 
   /** Made by `DatabaseSync.prepare`. */
-  constructor(access: Access, sql: string) {
-    const { standardConformingStrings, options } = access
+  constructor(access: Access, sql: string, given: StatementOptions = {}) {
+    const { standardConformingStrings } = access
+    const options: StatementOptions = { ...access.options, ...given }
     this.#access = access
     this.#sql = sql
     this.#shape = readSql(sql, standardConformingStrings)
@@ -110,7 +114,10 @@ export class StatementSync {
 
   /** The columns of its rows; none for a statement without rows. */
   columns(): ColumnInfo[] {
-    return guarded(this.columns, () => this.#columns())
+    return guarded(this.columns, () => {
+      this.#requireUsable()
+      return this.#columns()
+    })
   }
 
   /** better-sqlite3's: binds the parameters for good. */
@@ -182,6 +189,37 @@ export class StatementSync {
     })
   }
 
+  /** As in Node 26: it cannot be run any more. The server keeps its text, for the next that has the same. */
+  close(): void {
+    guarded(this.close, () => {
+      this.#requireUsable()
+      this.#isClosed = true
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true
+  }
+
+  /** @throws NotSupportedError with what to do instead. */
+  stat(): never {
+    return guarded(this.stat, () => {
+      throw refusal('stat')
+    })
+  }
+
+  /** @throws NotSupportedError with what to do instead. */
+  resetStats(): never {
+    return guarded(this.resetStats, () => {
+      throw refusal('resetStats')
+    })
+  }
+
+  #requireUsable(): void {
+    this.#access.requireOpen()
+    if (this.#isClosed) throw new ProgrammingError('the statement was closed')
+  }
+
   #shapeRows(shape: 'array' | 'first' | 'tables', isOn: boolean): this {
     if (isOn) this.#rowShape = shape
     else if (this.#rowShape === shape) this.#rowShape = 'object'
@@ -195,7 +233,7 @@ export class StatementSync {
   }
 
   #values(given: BindArguments): readonly unknown[] {
-    this.#access.requireOpen()
+    this.#requireUsable()
     if (this.#bound === null) return this.#bindNow(given)
     if (given.length > 0) throw new ProgrammingError('the statement already has bound parameters')
     return this.#bound

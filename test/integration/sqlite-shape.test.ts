@@ -438,6 +438,35 @@ describe('errors', () => {
     main.exec('rollback')
   })
 
+  test('prepare takes options of its own, which win over those of the database', () => {
+    const database = open({ readBigInts: true })
+    expect(database.prepare('select 1 as one', { returnArrays: true }).get()).toEqual([1n])
+    expect(database.prepare('select 1 as one', { readBigInts: false }).get()).toEqual({ one: 1 })
+    expect(() => database.prepare('select 1', { readBigInts: 1 } as never)).toThrow('expected a boolean')
+    expect(() => database.prepare('select 1', { nosuch: true } as never)).toThrow('there is no option nosuch')
+  })
+
+  test('a statement that is closed runs no more, and closes once; using closes quietly', () => {
+    const statement = main.prepare('select 1 as one')
+    statement.close()
+    for (const run of [
+      () => statement.get(),
+      () => statement.run(),
+      () => statement.columns(),
+      () => statement.close(),
+    ])
+      expect(run).toThrow('the statement was closed')
+    statement[Symbol.dispose]()
+    expect(main.prepare('select 1 as one').get()).toEqual({ one: 1 })
+  })
+
+  test('counters and limits of SQLite are refused by name', () => {
+    const statement = main.prepare('select 1')
+    for (const refused of [() => statement.stat(), () => statement.resetStats(), () => main.limits])
+      expect(failureOf(refused)).toMatchObject({ name: 'NotSupportedError', hint: expect.any(String) as string })
+    expect(() => open({ limits: { length: 1 } } as never)).toThrow('there is no option limits')
+  })
+
   test('a position is in the text the program wrote', () => {
     const error = failureOf(() => main.prepare('select :first, :second from nowhere').get({ first: 1, second: 2 }))
     expect([error.query, error.column]).toEqual(['select :first, :second from nowhere', 29])
