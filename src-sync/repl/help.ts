@@ -28,6 +28,7 @@ Objects (S adds the system's, + adds detail; patterns: a*, schema.name)
   \\dt \\dv \\dm \\di \\ds \\dE   tables, views, materialized views, indexes, sequences, foreign tables
   \\dn schemas   \\df functions   \\da aggregates   \\dT types   \\dD domains   \\dx extensions
   \\du roles     \\dp privileges  \\db tablespaces  \\dL languages   \\l databases
+  \\dconfig settings   \\do operators
   \\sf function  \\sv view        their source
 
 Printing

@@ -21,6 +21,7 @@ import {
   typeList,
 } from './object-lists.ts'
 import { patternConditions } from './pattern.ts'
+import { operatorList, settingList } from './rarer-lists.ts'
 import type { Shell } from './shell.ts'
 import { showSource } from './source-commands.ts'
 
@@ -44,6 +45,8 @@ export const OBJECT_COMMANDS: readonly string[] = [
   'dD',
   'db',
   'dL',
+  'do',
+  'dconfig',
   'l',
   'list',
   'z',
@@ -52,7 +55,7 @@ export const OBJECT_COMMANDS: readonly string[] = [
 ]
 
 export function isObjectCommand(name: string): boolean {
-  return /^(?:d|d[tvmisE]+|df[anptw]*|d[nauTxgpDbL]|l|list|z|s[fv])[+S]*$/.test(name)
+  return /^(?:d|d[tvmisE]+|df[anptw]*|dconfig|d[nauTxgpDbLo]|l|list|z|s[fv])[+S]*$/.test(name)
 }
 
 export function describeObjects(call: Call): boolean {
@@ -151,6 +154,10 @@ function listOf(shell: Shell, kind: string, how: How): List | null {
     case 'dp':
     case 'z':
       return PRIVILEGES
+    case 'do':
+      return operatorList(how)
+    case 'dconfig':
+      return settingList(how, serverVersion(shell))
     case 'da':
       return AGGREGATES
     default:

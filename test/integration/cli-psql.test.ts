@@ -22,6 +22,7 @@ create table animal (id bigserial primary key, keeper_id int references keeper o
   exclude using gist (int4range(keeper_id, keeper_id + 1) with &&));
 create unique index animal_lower on animal (lower(name)) where weight > 10;
 create index on animal using hash (mood);
+create operator === (leftarg = int, rightarg = int, function = int4eq);
 create view heavy as select name, weight from animal where weight > 100;
 create view checked with (security_barrier) as select * from keeper where id > 0 with local check option;
 create view "Odd View" as select 1 as "A b", null::text as "q""r";
@@ -151,6 +152,7 @@ select nope;
 \\copy (select id from keeper) to stdout
 `,
   ],
+  ['settings and operators', `\\dconfig work_mem\n\\dconfig+ *_Mem*\n\\do\n\\do+ ===\n\\do <@\n`],
   [
     'what print settings say of themselves',
     `\\pset border 3|columns 20|columns|expanded foo|expanded auto|expanded|csv_fieldsep ;|csv_fieldsep|
