@@ -74,7 +74,13 @@ function tryOut(way, node) {
   const env = { PATH: process.env.PATH, HOME: folder, DSN: server.dsn() }
   if (way.worker !== undefined) env.SYNCPG_WORKER = way.worker
   const startedMs = performance.now()
-  const run = spawnSync(node.path, args, { cwd: folder, env, encoding: 'utf8', timeout: 60_000, killSignal: 'SIGKILL' })
+  const run = spawnSync(node.path, args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 180_000,
+    killSignal: 'SIGKILL',
+  })
   const output = run.stdout + run.stderr
   if (run.status === 0 && (way.expected ?? /^all claims hold$/m).test(output)) {
     return `${((performance.now() - startedMs) / 1000).toFixed(1)} s`
