@@ -1,7 +1,8 @@
 /** The command line without a prompt: what scripts that spawned psql count on. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -163,6 +164,18 @@ describe('a connection that is not to be had', () => {
       stderr: 'syncpg:<stdin>:1: error: \\connect: FATAL:  database "nosuch" does not exist\n',
     })
     expect(await cli(['-c', '\\c a=b c', '-c', 'select 1'])).toMatchObject({ status: 2, stdout: '' })
+  })
+
+  test('where nothing names a server and the embedded one is not installed, it is said how to name one', async () => {
+    const root = fileURLToPath(new URL('../..', import.meta.url))
+    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true, filter: (path) => !path.includes('types') })
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(join(root, 'node_modules/synckit'), join(folder, 'node_modules/synckit'))
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const command = `env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE ${process.execPath} dist/cli.js -X -c 'select 1'`
+    const { status, stderr } = await runShell(command, { cwd: folder })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/npm install @electric-sql\/pglite\n[^]*npx syncpg postgres:\/\/user@host\/database\n$/)
   })
 
   test('is told for each place that was tried', async () => {
