@@ -422,6 +422,8 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     let woken: Woken = 'ok'
     for (;;) {
       woken = this.#doze(woken === 'timed-out' || performance.now() - startedMs > ARMED_AFTER_MS)
+      // A key that hit as the answer came is a key all the same: a loop of short calls would run on as if nothing had been.
+      if (woken === 'interrupted' && !isSettling && this.#outcome !== null) return 'interrupted'
       if (this.#outcome !== null) return isInterrupted ? 'interrupted' : 'done'
       if (woken === 'ok' && settlingSinceMs !== Infinity) {
         // What was cancelled ends behind what was on its way; as long as that comes, so will the end.
