@@ -35,6 +35,11 @@ export class ByteReader {
     this.end = end
   }
 
+  /** For loops that check their bounds themselves; of the bytes as they are until the next `reset`. */
+  get view(): DataView {
+    return this.#view
+  }
+
   get remaining(): number {
     return this.end - this.position
   }

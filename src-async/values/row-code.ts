@@ -7,7 +7,7 @@ import { timestampFromHalves, timestamp, timestamptz } from './codecs/date-time.
 import { bool } from './codecs/boolean.ts'
 import { float4, float8, shortestFloat32 } from './codecs/floats.ts'
 import { int2, int4, int8, oid } from './codecs/integers.ts'
-import { bpchar, name, text, varchar } from './codecs/text.ts'
+import { bpchar, characterOf, name, singleByteChar, text, varchar } from './codecs/text.ts'
 import { readText } from './short-text.ts'
 import type { ByteReader } from '../bytes/byte-reader.ts'
 import type { Codec } from './codec.ts'
@@ -37,6 +37,7 @@ const FIXED: ReadonlyMap<Codec, { readonly size: number; readonly source: string
   { readonly size: number; readonly source: string }
 >([
   [bool, { size: 1, source: 'b[p] !== 0' }],
+  [singleByteChar, { size: 1, source: 'characterOf(b[p])' }],
   [int2, { size: 2, source: 'view.getInt16(p)' }],
   [int4, { size: 4, source: 'view.getInt32(p)' }],
   [oid, { size: 4, source: 'view.getUint32(p)' }],
@@ -102,7 +103,7 @@ function decodeRun(b, view, reader, start, end, into) {
   }
 }
 return { decodeRow, decodeRun }`
-  const bindings = { fail, codecs, shape: binding, readText, shortestFloat32, timestampFromHalves }
+  const bindings = { fail, codecs, shape: binding, readText, characterOf, shortestFloat32, timestampFromHalves }
   const names = Object.keys(bindings)
   // A row factory is often written where it is passed, a new function each time: its code is kept apart from it. For the
   // others the code is their own, so that V8 sees one class made in one place.

@@ -10,6 +10,7 @@ import { converted } from '../to-postgres.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
+import { flatReaderOf } from './flat-list.ts'
 
 const MOST_DIMENSIONS = 6
 
@@ -161,8 +162,10 @@ function decodeArray(input: ByteReader, element: Codec, elementOid: number): unk
 
 function decodeLevel(input: ByteReader, dimensions: readonly number[], depth: number, element: Codec): unknown[] {
   const length = dimensions[depth] ?? 0
-  const list: unknown[] = []
   const isInnermost = depth === dimensions.length - 1
+  const flat = isInnermost ? flatReaderOf(element)?.(input, length) : undefined
+  if (flat) return flat
+  const list: unknown[] = []
   for (let i = 0; i < length; i += 1) {
     list.push(isInnermost ? decodeSized(input, element) : decodeLevel(input, dimensions, depth + 1, element))
   }

@@ -67,6 +67,12 @@ export function textFormatCodec(typeName: string): Codec<string> {
   return textual(typeName, 0)
 }
 
+/** The text of a `"char"`. */
+export function characterOf(byte: number): string {
+  if (byte === 0) return ''
+  return byte < 128 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`
+}
+
 /**
  * `"char"`: one byte. An ASCII byte is its character, 0 the empty string; the rest are `\nnn`, octal, as servers from
  * version 16 on print them.
@@ -84,9 +90,7 @@ export const singleByteChar: Codec<string> = {
     throw expected('one ASCII character or an octal escape', '"char"', value)
   },
   decode(input) {
-    const byte = input.uint8()
-    if (byte === 0) return ''
-    return byte < 128 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`
+    return characterOf(input.uint8())
   },
   decodeText(value) {
     if (value.length > 4) throw unreadable('"char"', value)
