@@ -311,6 +311,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   closed(cause: Error | null): void {
+    // The end is an answer too: who wrote a request itself is to hear of it.
+    this.#onArriving?.()
     this.#breakOff(lostError(cause))
     if (this.#lifecycle.phase !== 'closed') {
       this.#lifecycle.move('closed')

@@ -6,6 +6,7 @@ import { type ConnectOptions, type Connection, OperationalError, connect } from 
 import { expect, onTestFinished, test } from 'vitest'
 
 import { type FaultProxy, startProxy } from '../support/proxy.ts'
+import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
 const server = sharedServer()
@@ -82,4 +83,30 @@ test.each<[string, (con: Connection, signal: AbortSignal) => Promise<unknown>]>(
   }, 50)
   await expect(answer).rejects.toThrow('enough')
   expect(await con.fetchval('select 2')).toBe(2)
+})
+
+const BLOCKED = `
+import * as db from 'syncpg'
+const con = db.connect(process.env.DSN)
+con.fetchval('select 1')
+console.log('READY')
+try {
+  for (;;) con.fetchval('select 1')
+} catch (error) {
+  console.log(error instanceof db.OperationalError, con.closed)
+}
+`
+
+test('a blocked call whose request is the last that the network carries hears that the connection is lost', async () => {
+  const proxy = await startProxy(server)
+  onTestFinished(() => proxy.close())
+  const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)
+  const run = await runScript(BLOCKED, {
+    env: { DSN: `${dsn}?sslmode=disable` },
+    timeoutMs: 15_000,
+    onLine(line) {
+      if (line === 'READY') proxy.setFaults('toServer', { cutAfterBytes: proxy.forwardedBytes.toServer + 20_000 })
+    },
+  })
+  expect([run.status, run.stdout]).toEqual([0, 'READY\ntrue true\n'])
 })
