@@ -10,7 +10,7 @@ const WATCH_MS = 0.1
 /** Looks between two readings of the clock. */
 const LOOKS = 64
 /** After so many watches in vain in a row the pauses grow no further. */
-const MAX_FAILURES = 10
+const MAX_FAILURES = 5
 /** On one processor the watch would keep the worker from its work. */
 const IS_WORTHWHILE = availableParallelism() > 1
 
