@@ -14,6 +14,8 @@ const shared = {
   hookTimeout: 60_000,
   teardownTimeout: 15_000,
   setupFiles: ['test/support/blocked-thread-guard.ts'],
+  // The embedded server's image stays with the project: not every start waits for initdb, and the user's folder is left alone.
+  env: { SYNCPG_CACHE_DIR: fileURLToPath(new URL('node_modules/.cache/syncpg', import.meta.url)) },
 }
 
 export default defineConfig({

@@ -168,7 +168,7 @@ async function openEmbedded(
   deadline: Deadline,
 ): Promise<Session> {
   // Loaded here, so that nobody else pays for it or needs it installed.
-  const { openPgliteTransport } = await import('./transport/pglite.ts')
+  const { openPgliteTransport } = await import('./embedded/transport.ts')
   const transport = await openPgliteTransport(host.dataDirectory)
   try {
     const session = new Session(transport, null, errand.events)

@@ -8,7 +8,7 @@ import { NotSupportedError, OperationalError, ProgrammingError } from '../../src
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
 import { openSession } from '../../src-async/wire/open-session.ts'
 import type { Session } from '../../src-async/wire/session.ts'
-import { lockDataDirectory } from '../../src-async/wire/transport/pglite-lock.ts'
+import { lockDataDirectory } from '../../src-async/wire/embedded/lock.ts'
 import { bindOf, bindsOf, deaf, executing, failureOf, noTls, open, plain, query, TextSink } from './wire-support.ts'
 
 function embedded(dataDirectory: string | null): SessionOptions {

@@ -4,23 +4,10 @@
  * A data directory has one owner: within the process by a registry, between processes by a lock file with the pid.
  */
 import { OperationalError } from '../../errors/tree.ts'
-import { lockDataDirectory, type DataDirectoryLock } from './pglite-lock.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { Transport, TransportEvents } from '../transport/transport.ts'
+import { lockDataDirectory, type DataDirectoryLock } from './lock.ts'
+import { type Pglite, startPglite } from './start.ts'
 
-/** The little of PGlite that is used. */
-interface Pglite {
-  execProtocolRawStream(
-    message: Uint8Array,
-    options: { readonly syncToFs: boolean; readonly onRawData: (bytes: Uint8Array) => void },
-  ): Promise<void>
-  close(): Promise<void>
-}
-
-interface PgliteModule {
-  readonly PGlite: { create(options: { readonly dataDir?: string }): Promise<Pglite> }
-}
-
-const PACKAGE = '@electric-sql/pglite'
 const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
 
 /**
@@ -29,26 +16,14 @@ const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
  * @throws OperationalError when the package is missing, the directory is in use or cannot be used.
  */
 export async function openPgliteTransport(dataDirectory: string | null): Promise<PgliteTransport> {
-  const { PGlite } = await loadPackage()
   const lock = dataDirectory === null ? null : lockDataDirectory(dataDirectory)
   try {
-    const database = await PGlite.create(dataDirectory === null ? {} : { dataDir: dataDirectory })
-    return new PgliteTransport(database, lock)
+    return new PgliteTransport(await startPglite(dataDirectory), lock)
   } catch (cause) {
     lock?.release()
+    if (cause instanceof OperationalError) throw cause
     const where = dataDirectory === null ? 'in memory' : `in "${dataDirectory}"`
     throw new OperationalError(`the embedded PostgreSQL could not be started ${where}: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-}
-
-async function loadPackage(): Promise<PgliteModule> {
-  try {
-    return (await import(PACKAGE)) as PgliteModule
-  } catch (cause) {
-    throw new OperationalError(`an embedded database needs the package ${PACKAGE}, which could not be loaded`, {
-      hint: `npm install ${PACKAGE}`,
       cause,
     })
   }

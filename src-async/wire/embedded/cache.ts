@@ -1,0 +1,45 @@
+/** Where images of clusters are kept: a folder of the user's, as the system has one for what can be made again. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** Folder for images; empty for none. */
+const VARIABLE = 'SYNCPG_CACHE_DIR'
+
+/** The files of the installed package; null where they are not as expected, which costs time and nothing else. */
+export interface PackageFiles {
+  readonly version: string
+  /** The server's program. */
+  readonly program: Buffer
+}
+
+/** The path for the images of a version; null when none are to be kept. */
+export function imagePath(version: string): string | null {
+  const folder = cacheFolder()
+  return folder === null ? null : join(folder, `pglite-${version}.image`)
+}
+
+function cacheFolder(): string | null {
+  const { env, platform } = process
+  const named = env[VARIABLE]
+  if (named !== undefined) return named === '' ? null : named
+  const base =
+    platform === 'win32'
+      ? env['LOCALAPPDATA']
+      : platform === 'darwin'
+        ? join(homedir(), 'Library', 'Caches')
+        : env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
+  return base === undefined || base === '' ? null : join(base, 'syncpg')
+}
+
+/** Finds the files of a package beside its entry. */
+export function packageFiles(name: string): PackageFiles | null {
+  try {
+    const entry = createRequire(import.meta.url).resolve(name)
+    const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8')) as PackageFiles
+    return { version, program: readFileSync(join(dirname(entry), 'pglite.wasm')) }
+  } catch {
+    return null
+  }
+}

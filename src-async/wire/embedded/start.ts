@@ -1,0 +1,135 @@
+/**
+ * Starts the embedded PostgreSQL (PGlite). Its data lies in a directory, or in memory as files of ours; a new cluster is
+ * laid out from the image that the first start on this machine left, so that only that one waits for initdb.
+ */
+import { rmSync } from 'node:fs'
+import { OperationalError } from '../../errors/tree.ts'
+import { imagePath, packageFiles } from './cache.ts'
+import { ClusterImage, holdsCluster, imageOf, storeImage } from './image.ts'
+import { type EmscriptenModule, mountMemoryFiles } from './memory-files.ts'
+
+/** The little of PGlite that is used. */
+export interface Pglite {
+  execProtocolRawStream(
+    message: Uint8Array,
+    options: { readonly syncToFs: boolean; readonly onRawData: (bytes: Uint8Array) => void },
+  ): Promise<void>
+  close(): Promise<void>
+}
+
+interface PgliteOptions {
+  readonly dataDir?: string
+  readonly fs?: object
+  readonly pgliteWasmModule?: object
+  readonly initDbStartParams?: readonly string[]
+}
+
+interface PgliteModule {
+  readonly PGlite: { create(options: PgliteOptions): Promise<Pglite> }
+  /** Its hooks: when the files can be filled, after initdb has run, and at the end. */
+  readonly MemoryFS: new () => {
+    readonly pg: { readonly Module: EmscriptenModule }
+    initialSyncFs(): Promise<void>
+    syncToFs(): Promise<void>
+    closeFs(): Promise<void>
+  }
+}
+
+/** The declarations of Node do not know it everywhere. */
+interface WithCompiler {
+  readonly WebAssembly: { compile(program: Uint8Array): Promise<object> }
+}
+
+const PACKAGE = '@electric-sql/pglite'
+/** PostgreSQL fills its buffers with zeros when it starts; files in memory need no large ones. */
+const INITDB = ['--set', 'shared_buffers=16MB']
+
+/**
+ * Starts it.
+ * @param dataDirectory made when it does not exist; null keeps everything in memory.
+ * @throws OperationalError when the package is missing, or the directory holds something else.
+ */
+export async function startPglite(dataDirectory: string | null): Promise<Pglite> {
+  const files = packageFiles(PACKAGE)
+  // Compiled on other threads while this one goes on.
+  const compiling = files === null ? null : compile(files.program)
+  const { PGlite, MemoryFS } = await loadPackage()
+  const path = files === null ? null : imagePath(files.version)
+  const program = await compiling
+  const common = { initDbStartParams: INITDB, ...(program === null ? {} : { pgliteWasmModule: program }) }
+
+  /** What initdb made, where there was no image. */
+  let made: Uint8Array | null = null
+
+  /** Everything in memory: laid out from the image, or made by initdb, and the image with it. */
+  class Memory extends MemoryFS {
+    readonly #image = path === null ? null : ClusterImage.open(path)
+
+    override async initialSyncFs(): Promise<void> {
+      const { Module } = this.pg
+      mountMemoryFiles(Module, Module.ENV['PGDATA']!)
+      this.#image?.layOutInMemory(Module)
+    }
+
+    override async syncToFs(): Promise<void> {
+      if (path === null || this.#image !== null || made !== null) return
+      made = imageOf(this.pg.Module)
+      try {
+        storeImage(path, made)
+      } catch {
+        // A folder that cannot be written to: the next start is as slow as this one.
+      }
+    }
+
+    override async closeFs(): Promise<void> {
+      this.#image?.close()
+      await super.closeFs()
+    }
+  }
+
+  if (dataDirectory === null) {
+    try {
+      return await PGlite.create({ ...common, fs: new Memory() })
+    } catch {
+      // Another version's hooks, or an image that is spoilt: what the package does alone is slower, and says what is wrong.
+      if (path !== null) rmSync(path, { force: true })
+      return PGlite.create(common)
+    }
+  }
+  if (path !== null && !holdsCluster(dataDirectory)) {
+    const image = ClusterImage.open(path) ?? (await makeImage().catch(() => null))
+    try {
+      image?.layOutOnDisk(dataDirectory)
+    } finally {
+      image?.close()
+    }
+  }
+  return PGlite.create({ ...common, dataDir: dataDirectory })
+
+  async function makeImage(): Promise<ClusterImage | null> {
+    const maker = await PGlite.create({ ...common, fs: new Memory() })
+    await maker.close()
+    return made === null ? null : ClusterImage.from(made)
+  }
+}
+
+/** Null where it cannot be: the package will say why when it tries itself. */
+async function compile(program: Uint8Array): Promise<object | null> {
+  const { WebAssembly: engine } = globalThis as unknown as WithCompiler
+  try {
+    return await engine.compile(program)
+  } catch {
+    return null
+  }
+}
+
+async function loadPackage(): Promise<PgliteModule> {
+  try {
+    return (await import(PACKAGE)) as PgliteModule
+  } catch (cause) {
+    throw new OperationalError(`an embedded database needs the package ${PACKAGE}, which could not be loaded`, {
+      hint: `npm install ${PACKAGE}`,
+      cause,
+    })
+  }
+}

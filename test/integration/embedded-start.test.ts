@@ -1,0 +1,184 @@
+/** How the embedded server starts: from an image of a new cluster, which the first start on a machine leaves. */
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+
+import { OperationalError, connect } from 'syncpg/async'
+
+import { imagePath } from '../../src-async/wire/embedded/cache.ts'
+import { ClusterImage, storeImage } from '../../src-async/wire/embedded/image.ts'
+import { runScript } from '../support/run-script.ts'
+
+const { version } = JSON.parse(readFileSync('node_modules/@electric-sql/pglite/package.json', 'utf8')) as {
+  version: string
+}
+const NAME = `pglite-${version}.image`
+/** Left by the first start, in a home of its own, for the tests that follow. */
+let image: string
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+/** A session of its own in a cache folder of its own. */
+async function answers(cache: string, dsn = 'pglite:'): Promise<unknown> {
+  vi.stubEnv('SYNCPG_CACHE_DIR', cache)
+  const session = await connect(dsn)
+  try {
+    return await session.fetchval(`select current_setting('shared_buffers') || count(*) from pg_database`)
+  } finally {
+    await session.close()
+  }
+}
+
+beforeAll(async () => {
+  const home = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
+  const script = `import { connect } from 'syncpg'
+    connect('pglite:').close()`
+  const env = { HOME: home, XDG_CACHE_HOME: '', LOCALAPPDATA: home, SYNCPG_CACHE_DIR: undefined as unknown as string }
+  const { status, stderr } = await runScript(script, { env, timeoutMs: 60_000 })
+  if (status !== 0) throw new Error(`the first start failed: ${stderr}`)
+  const found = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith(NAME))
+  image = join(home, found[0]!)
+  return () => rmSync(home, { recursive: true, force: true })
+}, 90_000)
+afterEach(() => vi.unstubAllEnvs())
+
+/** A cache folder with the image, as the change leaves it. */
+function cacheWith(change: (path: string) => void): string {
+  const cache = folder()
+  copyFileSync(image, join(cache, NAME))
+  change(join(cache, NAME))
+  return cache
+}
+
+describe('the image', () => {
+  test('is left by the first start where the system keeps such things, for its user alone, and is small', () => {
+    expect(readdirSync(dirname(image))).toEqual([NAME])
+    expect(statSync(image).mode & 0o777).toBe(0o600)
+    expect(statSync(image).size).toBeLessThan(20_000_000)
+  })
+
+  test('is used by the next, which leaves it as it is', async () => {
+    const cache = cacheWith(() => {})
+    const before = statSync(join(cache, NAME))
+    expect(await answers(cache)).toBe('16MB3')
+    expect(statSync(join(cache, NAME)).ino).toBe(before.ino)
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['missing', (path) => rmSync(path)],
+    ['cut short', (path) => truncateSync(path, 1_000_000)],
+    ['empty', (path) => truncateSync(path, 0)],
+    ['of another format', (path) => writeFileSync(path, `something else ${' '.repeat(1000)}`)],
+    ['with a spoilt index', (path) => writeFileSync(path, spoilt(path, 200))],
+    ['others may write', (path) => chmodSync(path, 0o666)],
+  ])('that is %s is none', (_what, change) => {
+    expect(ClusterImage.open(image)).not.toBeNull()
+    expect(ClusterImage.open(join(cacheWith(change), NAME))).toBeNull()
+  })
+
+  test('that is none gives way to a new one', () => {
+    const cache = cacheWith((path) => chmodSync(path, 0o666))
+    storeImage(join(cache, NAME), readFileSync(image))
+    expect(ClusterImage.open(join(cache, NAME))).not.toBeNull()
+    expect(readdirSync(cache)).toEqual([NAME])
+  })
+
+  test('with spoilt contents costs a slow start, once', { timeout: 90_000 }, async () => {
+    const cache = cacheWith((path) => {
+      const bytes = readFileSync(path)
+      bytes.fill(0x5a, 1_000_000)
+      writeFileSync(path, bytes)
+    })
+    expect(await answers(cache)).toBe('16MB3')
+    expect(existsSync(join(cache, NAME))).toBe(false)
+  })
+
+  test('is kept nowhere when its folder is named empty', () => {
+    vi.stubEnv('SYNCPG_CACHE_DIR', '')
+    expect(imagePath('1.2.3')).toBeNull()
+  })
+})
+
+function spoilt(path: string, at: number): Buffer {
+  const bytes = readFileSync(path)
+  bytes[at]! ^= 1
+  return bytes
+}
+
+describe('a data directory', () => {
+  test('is laid out from the image, for its user alone, and keeps what is written', async () => {
+    const cache = cacheWith(() => {})
+    const directory = join(folder(), 'data')
+    expect(await answers(cache, `pglite:${directory}`)).toBe('16MB3')
+    expect(statSync(directory).mode & 0o777).toBe(0o700)
+    expect(statSync(join(directory, 'PG_VERSION')).mode & 0o777).toBe(0o600)
+    const session = await connect(`pglite:${directory}`)
+    await session.execute('create table t as select 1 as a')
+    await session.close()
+    const again = await connect(`pglite:${directory}`)
+    expect(await again.fetchval('select a from t')).toBe(1)
+    await again.close()
+  })
+
+  test('is made where no image can be kept, too', { timeout: 90_000 }, async () => {
+    expect(await answers(join(image, 'below a file'), `pglite:${join(folder(), 'data')}`)).toBe('16MB3')
+  })
+
+  test('with something else in it is refused, and left alone', async () => {
+    const directory = folder()
+    writeFileSync(join(directory, 'novel.txt'), 'Call me')
+    const failure = await answers(dirname(image), `pglite:${directory}`).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(OperationalError)
+    expect((failure as Error).message).toContain('holds no database and is not empty')
+    expect(readdirSync(directory)).toEqual(['novel.txt'])
+    expect(existsSync(`${directory}.lock`)).toBe(false)
+  })
+
+  test('that was left half laid out is laid out again', async () => {
+    const directory = folder()
+    mkdirSync(join(directory, 'base'))
+    writeFileSync(join(directory, 'syncpg-unfinished'), '')
+    writeFileSync(join(directory, 'PG_VERSION'), '')
+    expect(await answers(dirname(image), `pglite:${directory}`)).toBe('16MB3')
+    expect(readdirSync(directory)).not.toContain('syncpg-unfinished')
+  })
+})
+
+test('tables grow, shrink and are read in memory as on a disk', async () => {
+  const session = await connect('pglite:')
+  const run = async (...statements: string[]) => {
+    for (const statement of statements) await session.execute(statement)
+  }
+  const sums = async () =>
+    session.fetchrow(`select count(*)::int, md5(string_agg(id || v, ',' order by id)) from t`).then((row) => [...row!])
+  await session.execute(`create table t as select g as id, repeat(g::text, 40) as v from generate_series(1, 100000) g`)
+  const first = await sums()
+  expect(first[0]).toBe(100_000)
+  await run('create index on t (id)', 'update t set v = v where id % 3 = 0', 'vacuum full t', 'checkpoint')
+  expect(await sums()).toEqual(first)
+  await run('delete from t where id > 50', 'vacuum t')
+  expect((await sums())[0]).toBe(50)
+  await session.execute('truncate t')
+  await session.execute(`insert into t select g, repeat(g::text, 40) from generate_series(1, 100000) g`)
+  expect(await sums()).toEqual(first)
+  await session.execute('create database other')
+  await session.close()
+})
