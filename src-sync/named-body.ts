@@ -141,6 +141,8 @@ export class NamedBody implements CursorBody {
     if (!this.#isOpen && !isAdoptable && this.#options.hold !== true) {
       throw new ProgrammingError('there is no result to fetch from: execute a query first')
     }
+    // Rows fetched ahead are no exception: how far a loop with a commit in it gets would depend on their number.
+    if (this.#isOpen) this.#requireTransaction()
     if (this.#fetched === null) this.#describe()
   }
 

@@ -95,6 +95,22 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
+  test('is over with its transaction, rows fetched ahead and all', () => {
+    const cursor = con.cursor('c1', { itersize: 10 })
+    cursor.execute('select generate_series(1, 100)')
+    expect(cursor.fetchone()![0]).toBe(1)
+    con.commit()
+    for (const call of [
+      () => cursor.fetchone(),
+      () => cursor.fetchmany(2),
+      () => cursor.fetchall(),
+      () => [...cursor],
+    ]) {
+      expect(failureOf(call)).toMatchObject({ name: 'InterfaceError', message: expect.stringContaining('hold: true') })
+    }
+    expect(values(cursor.execute('select 7').fetchall())).toEqual([[7]])
+  })
+
   test('is closed on the server by close, and by a second execute', () => {
     const cursor = con.cursor('c1')
     cursor.execute('select 1 as one')
