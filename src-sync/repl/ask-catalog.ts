@@ -8,6 +8,8 @@ export interface How {
   readonly isVerbose: boolean
   readonly hasSystem: boolean
   readonly pattern: string | undefined
+  /** For the few commands that take two. */
+  readonly second?: string | undefined
 }
 
 export function askCatalog(shell: Shell, sql: string): Cell[][] {

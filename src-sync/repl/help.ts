@@ -28,7 +28,10 @@ Objects (S adds the system's, + adds detail; patterns: a*, schema.name)
   \\dt \\dv \\dm \\di \\ds \\dE   tables, views, materialized views, indexes, sequences, foreign tables
   \\dn schemas   \\df functions   \\da aggregates   \\dT types   \\dD domains   \\dx extensions
   \\du roles     \\dp privileges  \\db tablespaces  \\dL languages   \\l databases
-  \\dconfig settings   \\do operators
+  \\dconfig settings   \\do operators   \\dC casts   \\dd comments   \\dP[tin] what is partitioned
+  \\dX statistics   \\dy event triggers   \\dA access methods   \\dc conversions   \\dF[dpt] text search
+  \\ddp default privileges   \\drds settings of roles   \\dRp publications   \\dRs subscriptions
+  \\dew \\des \\det \\deu   foreign-data wrappers, servers, tables, user mappings
   \\sf function  \\sv view        their source
 
 Printing

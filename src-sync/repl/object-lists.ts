@@ -13,13 +13,18 @@ export interface List {
   readonly where?: readonly string[]
   /** Conditions that hide the system's own, without `S` and without a pattern. */
   readonly ordinary?: readonly string[]
-  readonly pattern: PatternColumns
+  /** Behind those for `+`. */
+  readonly last?: string
+  /** What a pattern is compared with; of several, one is enough. */
+  readonly pattern: PatternColumns | readonly PatternColumns[]
+  /** What a second pattern is compared with. */
+  readonly secondPattern?: PatternColumns
   readonly order: string
   /** Without the count of rows. */
   readonly hasNoFooter?: boolean
 }
 
-const ACL = (column: string): string => `pg_catalog.array_to_string(${column}, E'\\n') as "Access privileges"`
+export const ACL = (column: string): string => `pg_catalog.array_to_string(${column}, E'\\n') as "Access privileges"`
 export const OWNER = (column: string): string => `pg_catalog.pg_get_userbyid(${column}) as "Owner"`
 export const NO_SYSTEM = ["n.nspname <> 'pg_catalog'", "n.nspname <> 'information_schema'"]
 

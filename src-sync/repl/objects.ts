@@ -20,8 +20,10 @@ import {
   roleList,
   typeList,
 } from './object-lists.ts'
-import { patternConditions } from './pattern.ts'
-import { operatorList, settingList } from './rarer-lists.ts'
+import { type PatternColumns, orOf, patternConditions } from './pattern.ts'
+import { partitionedList } from './partitioned-list.ts'
+import { showPublications } from './publications.ts'
+import { RARER_COMMANDS, rarerList } from './rarer-lists.ts'
 import type { Shell } from './shell.ts'
 import { showSource } from './source-commands.ts'
 
@@ -45,8 +47,8 @@ export const OBJECT_COMMANDS: readonly string[] = [
   'dD',
   'db',
   'dL',
-  'do',
-  'dconfig',
+  'dP',
+  ...RARER_COMMANDS,
   'l',
   'list',
   'z',
@@ -55,18 +57,27 @@ export const OBJECT_COMMANDS: readonly string[] = [
 ]
 
 export function isObjectCommand(name: string): boolean {
-  return /^(?:d|d[tvmisE]+|df[anptw]*|dconfig|d[nauTxgpDbLo]|l|list|z|s[fv])[+S]*$/.test(name)
+  const kind = name.replace(/[+S]*$/, '')
+  return (
+    /^(?:d|d[tvmisE]+|df[anptw]*|dP[itn]*|d[nauTxgpDbL]|l|list|z|s[fv])$/.test(kind) || RARER_COMMANDS.includes(kind)
+  )
 }
 
 export function describeObjects(call: Call): boolean {
   const { name, words, shell } = call
   const flags = /[+S]*$/.exec(name)?.[0] ?? ''
   const kind = name.slice(0, name.length - flags.length)
-  const how: How = { isVerbose: flags.includes('+'), hasSystem: flags.includes('S'), pattern: words[0] }
+  const how: How = {
+    isVerbose: flags.includes('+'),
+    hasSystem: flags.includes('S'),
+    pattern: words[0],
+    second: words[1],
+  }
   if (kind === 'd' && how.pattern !== undefined) return describeRelations(shell, how.pattern, how)
   if (kind === 'sf' || kind === 'sv') return showSource(call, kind === 'sf' ? 'function' : 'view', how.isVerbose)
   if (kind === 'd' || /^d[tvmisE]+$/.test(kind)) return listRelations(shell, kind.slice(1), how)
   if (kind === 'dx' && how.isVerbose) return showExtensions(shell, how)
+  if (kind === 'dRp' && how.isVerbose) return showPublications(shell, how)
   const list = listOf(shell, kind, how)
   if (list === null) throw new ShellError(`invalid command \\${name}`)
   showList(shell, list, how)
@@ -74,15 +85,26 @@ export function describeObjects(call: Call): boolean {
 }
 
 function showList(shell: Shell, list: List, how: How): number {
-  const columns = how.isVerbose ? [...list.columns, ...list.more] : list.columns
+  const last = list.last === undefined ? [] : [list.last]
+  const columns = how.isVerbose ? [...list.columns, ...list.more, ...last] : [...list.columns, ...last]
   const hides = !how.hasSystem && how.pattern === undefined ? (list.ordinary ?? []) : []
-  const where = [...(list.where ?? []), ...hides, ...patternConditions(how.pattern, list.pattern)]
+  const where = [...(list.where ?? []), ...hides, ...conditionsOf(how, list)]
   const condition = where.length === 0 ? '' : `\nwhere ${where.join('\n  and ')}`
   const sql = `select ${columns.join(',\n  ')}\nfrom ${list.from}${condition}\norder by ${list.order}`
   const table = askTable(shell, sql, list.title)
   const shown = list.hasNoFooter === true ? { ...table, footers: [] } : table
   if (table.rowCount > 0 || list.title !== RELATIONS) shell.show(shown, { ...shell.print, rowLimit: 0 })
   return table.rowCount
+}
+
+function conditionsOf({ pattern, second }: How, list: List): string[] {
+  const either: readonly PatternColumns[] = Array.isArray(list.pattern)
+    ? list.pattern
+    : [list.pattern as PatternColumns]
+  const groups = either.map((columns) => patternConditions(pattern, columns))
+  const isOpen = groups.some((group) => group.length === 0)
+  const first = groups.length === 1 ? groups[0]! : isOpen ? [] : [orOf(groups.map((group) => group.join(' and ')))]
+  return list.secondPattern === undefined ? first : [...first, ...patternConditions(second, list.secondPattern)]
 }
 
 const RELATIONS = 'List of relations'
@@ -154,20 +176,17 @@ function listOf(shell: Shell, kind: string, how: How): List | null {
     case 'dp':
     case 'z':
       return PRIVILEGES
-    case 'do':
-      return operatorList(how)
-    case 'dconfig':
-      return settingList(how, serverVersion(shell))
     case 'da':
       return AGGREGATES
     default:
-      return /^df[anptw]*$/.test(kind) ? functionList(kind.slice(2), serverVersion(shell)) : null
+      if (/^df[anptw]*$/.test(kind)) return functionList(kind.slice(2), serverVersion(shell))
+      return kind.startsWith('dP') ? partitionedList(kind.slice(2), how) : rarerList(kind, how, serverVersion(shell))
   }
 }
 
 /** `\dx+`: what belongs to each extension. */
 function showExtensions(shell: Shell, how: How): boolean {
-  const conditions = patternConditions(how.pattern, EXTENSIONS.pattern)
+  const conditions = conditionsOf(how, EXTENSIONS)
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
   for (const [name, oid] of askCatalog(
     shell,

@@ -9,6 +9,8 @@ export interface PatternColumns {
   /** The SQL of the schema's name; null for objects that are in none. */
   readonly schema: string | null
   readonly name: string
+  /** Another name of the same thing, as good as the first. */
+  readonly otherName?: string
   /** True for what the search path shows; asked for when no schema is named. */
   readonly visible?: string
 }
@@ -23,10 +25,18 @@ export function patternConditions(pattern: string | undefined, columns: PatternC
   const name = parts.at(-1)!
   const schema = parts.at(-2)
   const conditions: string[] = []
-  if (name !== '.*') conditions.push(matches(columns.name, name))
+  if (name !== '.*') {
+    const either = [columns.name, columns.otherName].filter((column) => column !== undefined)
+    conditions.push(orOf(either.map((column) => matches(column, name))))
+  }
   if (schema !== undefined && columns.schema !== null) conditions.push(matches(columns.schema, schema))
   else if (columns.visible !== undefined) conditions.push(columns.visible)
   return conditions
+}
+
+/** Conditions of which one is enough. */
+export function orOf(conditions: readonly string[]): string {
+  return conditions.length === 1 ? conditions[0]! : `(${conditions.join(' or ')})`
 }
 
 function matches(column: string, regex: string): string {
