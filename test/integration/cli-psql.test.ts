@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
-import { psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
+import { type CliRun, psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
 const DATABASE = `psql_compared_${process.pid}`
@@ -54,59 +54,65 @@ insert into "Mixed Case" values (1, '漢字'), (null, E'zwei\\nZeilen'), (-3, '�
 const VALUES = `select 1 as a, 'x' as b, null as c, 2.50 as num, true as t, E'l1\\nlonger' as "two
 lines", E'tab\\there\\r\\x01' as ctl, '漢字' as wide, E'e\\u0301' as accent, '👍🏽' as emoji`
 
-/** Words of the command line; each is given to both. */
-const CASES: readonly (readonly string[])[] = [
-  ['-c', VALUES],
-  ['-x', '-c', VALUES],
-  ['-t', '-c', VALUES],
-  ['-tA', '-c', VALUES],
-  ['-A', '-c', VALUES],
-  ['-A', '-x', '-c', VALUES],
-  ['-A', '-F', ',', '-R', ';', '-c', 'select generate_series(1, 3) as a, 2 as b'],
-  ['-A', '-z', '-0', '-t', '-c', 'select generate_series(1, 3) as a, 2 as b'],
-  ['-xt', '-c', "select generate_series(1, 2) as a, 'xyz' as b"],
-  ['-x', '-c', 'select 1 as a where false'],
-  ['-c', 'select 1 as a where false'],
-  ['-c', 'select'],
-  ['--csv', '-c', VALUES],
-  ['--csv', '-t', '-c', VALUES],
-  ['--csv', '-x', '-c', VALUES],
-  ['--csv', '-P', 'csv_fieldsep=;', '-c', "select 'a;b', 'c,d'"],
-  ['--csv', '-c', "select 'q\"r' as a, '' as b, null as c, '\\.' as d, ' s' as e"],
-  ...['0', '1', '2'].flatMap((border) => [
-    ['-P', `border=${border}`, '-c', 'table "Mixed Case"'],
-    ['-P', `border=${border}`, '-x', '-c', 'table "Mixed Case"'],
-    ['-P', `border=${border}`, '-P', 'linestyle=unicode', '-c', 'table "Mixed Case"'],
-    ['-P', `border=${border}`, '-t', '-c', 'table "Mixed Case"'],
-  ]),
-  ['-P', 'null=(null)', '-P', 'footer=off', '-c', 'table "Mixed Case"'],
-  ['-c', 'create temp table q (a int); insert into q values (1), (2); update q set a = 3 returning a; delete from q'],
-  ['-q', '-c', 'create temp table q (a int)', '-c', 'insert into q values (1) returning a'],
-  ['-c', 'explain (costs off) select 1', '-c', 'show server_version_num', '-c', ';', '-c', '-- nothing'],
-  ['-c', 'copy (select generate_series(1, 3), null) to stdout', '-c', '\\copy (select 1, 2) to stdout csv header'],
+/**
+ * What is asked with the same options, each text a `-c` of its own and a test of its own: one process of each program runs
+ * them all, because starting one takes longer than an answer does.
+ */
+const GROUPS: readonly (readonly [options: string, texts: readonly string[]])[] = [
+  [
+    '',
+    [
+      VALUES,
+      'select 1 as a where false',
+      'select',
+      'create temp table q (a int); insert into q values (1), (2); update q set a = 3 returning a; delete from q; drop table q',
+      'explain (costs off) select 1',
+      'show server_version_num',
+      ';',
+      '-- nothing',
+      'copy (select generate_series(1, 3), null) to stdout',
+      '\\copy (select 1, 2) to stdout csv header',
+      ...(
+        '\\d|\\d+|\\dt|\\dt+|\\dv|\\dm|\\di|\\di+|\\ds|\\dE|\\dtv a*|\\d keeper|\\d+ keeper|\\d animal|' +
+        '\\d+ animal|\\d heavy|\\d+ heavy|\\d "Odd View"|\\d sums|\\d+ sums|\\d part|\\d+ part|\\d part1|\\d+ part1|' +
+        '\\d base|\\d+ base|\\d+ child|\\d ul|\\d typed|\\d pair|\\d sq|\\d animal_id_seq|\\d keeper_id_seq|' +
+        '\\d animal_lower|\\d+ animal_pkey|\\d uq|\\d part_a_idx|\\d "Mixed Case"|\\d nothing|\\d zoo.k*|\\dn|\\dn+|' +
+        '\\dn z*|\\df|\\df+|\\df fn|\\dfp|\\dft|\\dfa|\\da|\\dT|\\dT+|\\dx|\\dx+|\\du|\\du+|\\dp|\\z animal|\\db|\\dL|' +
+        '\\sf trg|\\sv heavy|\\d pg_catalog.pg_class|\\dt pg_catalog.pg_t*|\\dtS pg_am|\\df pg_catalog.lower'
+      ).split('|'),
+    ],
+  ],
+  ['-x', [VALUES, 'select 1 as a where false', '\\d keeper']],
+  ['-t', [VALUES, '\\d keeper']],
+  ['-tA', [VALUES, '\\d keeper']],
+  ['-A', [VALUES]],
+  ['-A -x', [VALUES]],
+  ['-A -F , -R ;', ['select generate_series(1, 3) as a, 2 as b']],
+  ['-A -z -0 -t', ['select generate_series(1, 3) as a, 2 as b']],
+  ['-xt', ["select generate_series(1, 2) as a, 'xyz' as b"]],
+  ['-q', ['create temp table q (a int); insert into q values (1) returning a']],
+  ['--csv', [VALUES, "select 'q\"r' as a, '' as b, null as c, '\\.' as d, ' s' as e", '\\d keeper']],
+  ['--csv -t', [VALUES]],
+  ['--csv -x', [VALUES]],
+  ['--csv -P csv_fieldsep=;', ["select 'a;b', 'c,d'"]],
+  ['-P border=2 -P linestyle=unicode -x', ['table "Mixed Case"']],
+  ['-P null=(null) -P footer=off', ['table "Mixed Case"']],
+]
+
+/** What ends with a status of its own; the words are given to both. */
+const FAILURES: readonly (readonly string[])[] = [
   ['-c', 'selec 1', '-c', 'select * from nowhere', '-c', 'select 1; select 1 / 0; select 2'],
   [
     '-c',
     "do $$ begin raise warning 'w' using hint = 'do it', detail = 'd'; raise exception 'e' using errcode = '22012'; end $$",
   ],
   ['-v', 'VERBOSITY=terse', '-c', 'select 1 / 0', '-v', 'VERBOSITY=sqlstate'],
-  ...(
-    '\\d|\\d+|\\dt|\\dt+|\\dv|\\dm|\\di|\\di+|\\ds|\\dE|\\dtv a*|\\dt nosuch|\\d nosuch|\\d keeper|\\d+ keeper|\\d animal|' +
-    '\\d+ animal|\\d heavy|\\d+ heavy|\\d "Odd View"|\\d sums|\\d+ sums|\\d part|\\d+ part|\\d part1|\\d+ part1|\\d base|' +
-    '\\d+ base|\\d+ child|\\d ul|\\d typed|\\d pair|\\d sq|\\d animal_id_seq|\\d keeper_id_seq|\\d animal_lower|' +
-    '\\d+ animal_pkey|\\d uq|\\d part_a_idx|\\d "Mixed Case"|\\d nothing|\\d zoo.k*|\\dn|\\dn+|\\dn z*|\\df|\\df+|\\df fn|' +
-    '\\dfp|\\dft|\\dfa|\\da|\\dT|\\dT+|\\dx|\\dx+|\\du|\\du+|\\dp|\\z animal|\\db|\\dL|\\sf trg|\\sv heavy|' +
-    '\\d pg_catalog.pg_class|\\dt pg_catalog.pg_t*|\\dtS pg_am|\\df pg_catalog.lower'
-  )
-    .split('|')
-    .map((command) => ['-c', command]),
-  ['-At', '-c', '\\d keeper'],
-  ['-t', '-c', '\\d keeper'],
-  ['-x', '-c', '\\d keeper'],
-  ['--csv', '-c', '\\d keeper'],
+  ['-c', '\\d nosuch'],
+  ['-c', '\\dt nosuch'],
 ]
 
 const MARKED = `select 1 as a, E' <b>\\n& |' as b, null as c, '' as d;`
+const MIXED = 'table "Mixed Case";\n'
 const LONG = `select repeat('abc ', 20) as long, 2 as b, repeat('x', g) as xs, repeat('漢', 30) as w,
   E'a\\nbcccccccccccccccccccccccccccccccccccc' as nl from generate_series(1, 9) g;`
 const eachWay = (format: string): string =>
@@ -115,6 +121,15 @@ const eachWay = (format: string): string =>
 /** Scripts; each is run by both. */
 const SCRIPTS: readonly (readonly [claim: string, script: string])[] = [
   ['HTML and AsciiDoc', `${eachWay('html')}\\T class=q\n${MARKED}\n\\C\n\\x off\n${eachWay('asciidoc')}\\dt\n`],
+  [
+    'every frame: as a table, expanded, in Unicode, without titles',
+    ['0', '1', '2']
+      .map(
+        (border) => `\\pset border ${border}\n${MIXED}\\x\n${MIXED}\\x\n\\pset linestyle unicode
+${MIXED}\\pset linestyle ascii\n\\t\n${MIXED}\\t\n`,
+      )
+      .join(''),
+  ],
   [
     'the wrapped format, in every frame',
     ['0', '1', '2']
@@ -201,6 +216,18 @@ if (psqlMajor === null)
 const isComparable = psqlMajor !== null && psqlMajor >= 15 && psqlMajor < 16
 if (psqlMajor !== null && !isComparable) process.stderr.write(`psql ${psqlMajor} is not the 15 that is compared with\n`)
 
+const MARK = 'text number '
+
+/** What a run printed of one text. */
+function partOf({ status, stdout, stderr }: CliRun, index: number): CliRun {
+  const cut = (stream: string): string => {
+    const [, part] = stream.split(`${MARK}${index}\n`)
+    if (part === undefined) throw new Error(`it never came to this text; it ended:\n${stdout.slice(-500)}${stderr}`)
+    return part.split(MARK)[0] ?? ''
+  }
+  return { status, stdout: cut(stdout), stderr: cut(stderr) }
+}
+
 describe.skipIf(!isComparable)('psql prints the same', () => {
   beforeAll(async () => {
     await askServer(sharedServer(), `create database ${DATABASE}`)
@@ -210,17 +237,40 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     await askServer(sharedServer(), `drop database if exists ${DATABASE} with (force)`)
   })
 
-  test.each(CASES.map((words) => [words.join(' ').replaceAll('\n', ' ').slice(0, 60), words] as const))(
-    '%s',
-    async (_name, words) => {
-      const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
-      const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
-      expect(ours).toEqual(theirs)
-    },
-  )
+  const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
+
+  describe.each(GROUPS)('with "%s"', (settings, texts) => {
+    let ours: CliRun
+    let theirs: CliRun
+
+    beforeAll(async () => {
+      // Between the texts stands a line of their number, in both streams.
+      const words = texts.flatMap((text, index) => [
+        '-c',
+        `\\echo ${MARK}${index}`,
+        '-c',
+        `\\warn ${MARK}${index}`,
+        '-c',
+        text,
+      ])
+      const all = [...settings.split(' ').filter((word) => word !== ''), ...words]
+      ;[ours, theirs] = await Promise.all([runCli(all, options), runPsql(all, options)])
+    })
+
+    test.each(texts.map((text, index) => [text.replaceAll('\n', ' ').slice(0, 60), index] as const))(
+      '%s',
+      (_name, index) => {
+        expect(partOf(ours, index)).toEqual(partOf(theirs, index))
+      },
+    )
+  })
+
+  test.each(FAILURES.map((words) => [words.join(' ').slice(0, 60), words] as const))('%s', async (_name, words) => {
+    const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
+    expect(ours).toEqual(theirs)
+  })
 
   test('\\h knows the page of every command', async () => {
-    const options = { server: sharedServer() }
     const [ours, theirs] = await Promise.all([runCli(['-c', '\\h *'], options), runPsql(['-c', '\\h *'], options)])
     const names = [...theirs.stdout.matchAll(/^Command: +(.*)$/gm)].map((match) => match[1])
     const pages = [...theirs.stdout.matchAll(/^URL: .*\/(sql-.*)$/gm)].map((match) => match[1])
@@ -234,10 +284,9 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     const folder = mkdtempSync(join(tmpdir(), 'syncpg-psql-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     writeFileSync(join(folder, 'script.sql'), script)
-    const env = { PGOPTIONS: '-c search_path=zoo,public' }
-    const options = { server: sharedServer(), database: DATABASE, env, cwd: folder }
     const words = ['-f', 'script.sql']
-    const [ours, theirs] = await Promise.all([runCli(words, options), runPsql(words, options)])
+    const here = { ...options, cwd: folder }
+    const [ours, theirs] = await Promise.all([runCli(words, here), runPsql(words, here)])
     expect(ours).toEqual(theirs)
   })
 })

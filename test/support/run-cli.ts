@@ -6,6 +6,12 @@ import type { ServerCoordinates } from './postgres-server.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
+// Plain JavaScript, because the benchmarks use it too.
+const { psqlProgram } = (await import(new URL('../bench/support/psql-program.mjs', import.meta.url).href)) as {
+  psqlProgram: () => string
+}
+const psql = psqlProgram()
+
 /** psql's major version; null where it is missing. */
 export const psqlMajor: number | null = findPsql()
 
@@ -31,7 +37,7 @@ export function runCli(words: readonly string[], options: CliOptions = {}): Prom
 
 /** psql without its start file; its messages speak of syncpg, so that they can be compared. */
 export async function runPsql(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
-  const { status, stdout, stderr } = await run('psql', ['-X', ...words], options)
+  const { status, stdout, stderr } = await run(psql, ['-X', ...words], options)
   return { status, stdout, stderr: stderr.replace(/^psql:/gm, 'syncpg:') }
 }
 
@@ -91,7 +97,7 @@ function environmentOf(server: ServerCoordinates | undefined, database: string |
 }
 
 function findPsql(): number | null {
-  const { status, stdout } = spawnSync('psql', ['--version'], { encoding: 'utf8' })
+  const { status, stdout } = spawnSync(psql, ['--version'], { encoding: 'utf8' })
   const major = status === 0 ? /(\d+)/.exec(stdout)?.[1] : undefined
   return major === undefined ? null : Number(major)
 }
