@@ -29,6 +29,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,api}/**/*.test.ts'],
+          // They start no workers and own no process: a process for each worker runs file after file.
+          isolate: false,
           ...shared,
         },
       },
