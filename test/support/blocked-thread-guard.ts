@@ -1,7 +1,7 @@
 /**
- * Loaded into every test process. vitest's time limits are timers, and a thread that blocks for ever (which is what the
- * synchronous API does when it is broken) fires none. So a second thread watches the first one's heartbeat and ends the
- * process when it stops for long, or when the test run that started the process is gone.
+ * Loaded for every test file, started once in each process. vitest's time limits are timers, and a thread that blocks for
+ * ever (which is what the synchronous API does when it is broken) fires none. So a second thread watches the first one's
+ * heartbeat and ends the process when it stops for long, or when the test run that started the process is gone.
  */
 import { Worker } from 'node:worker_threads'
 
@@ -32,21 +32,27 @@ function look() {
 setInterval(look, workerData.lookEveryMs)
 `
 
-const beat = new SharedArrayBuffer(4)
-const counter = new Int32Array(beat)
-setInterval(() => Atomics.add(counter, 0, 1), BEAT_EVERY_MS).unref()
+function startGuard(): Worker {
+  const beat = new SharedArrayBuffer(4)
+  const counter = new Int32Array(beat)
+  setInterval(() => Atomics.add(counter, 0, 1), BEAT_EVERY_MS).unref()
+  const started = new Worker(GUARD_SCRIPT, {
+    eval: true,
+    workerData: {
+      beat,
+      parentProcessId: process.ppid,
+      limitMs: LIMIT_MS,
+      looks: Math.ceil(LIMIT_MS / LOOK_EVERY_MS),
+      lookEveryMs: LOOK_EVERY_MS,
+    },
+  })
+  started.unref()
+  return started
+}
 
-const guard = new Worker(GUARD_SCRIPT, {
-  eval: true,
-  workerData: {
-    beat,
-    parentProcessId: process.ppid,
-    limitMs: LIMIT_MS,
-    looks: Math.ceil(LIMIT_MS / LOOK_EVERY_MS),
-    lookEveryMs: LOOK_EVERY_MS,
-  },
-})
-guard.unref()
+// Where files share a process this is loaded for each of them, and one guard is enough.
+const processWide = globalThis as { syncpgTestGuard?: Worker }
+const guard = (processWide.syncpgTestGuard ??= startGuard())
 
 beforeEach(() => {
   const { testPath, currentTestName } = expect.getState()
