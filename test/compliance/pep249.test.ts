@@ -23,10 +23,14 @@ const names = (rows: Iterable<Iterable<unknown>>): unknown[] => [...rows].map((r
 
 // One for the file: a database for each of some two hundred tests would take most of their time.
 const database = `compliance_${process.pid}`
+let cleaner: db.Connection
 beforeAll(async () => {
   await askServer(sharedServer(), `create database ${database}`)
+  cleaner = db.connect(sharedServer().dsn({ database, transport: 'unix' }), { autocommit: true })
+  cleaner.execute('set client_min_messages to warning')
 })
 afterAll(async () => {
+  cleaner.close()
   await askServer(sharedServer(), `drop database if exists ${database} with (force)`)
 })
 
@@ -40,8 +44,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
   })
   afterEach(() => {
     con[Symbol.dispose]()
-    using cleaner = db.connect(dsn, { autocommit: true })
-    cleaner.execute('set client_min_messages to warning; drop table if exists booze, t, u')
+    cleaner.execute('drop table if exists booze, t, u')
   })
 
   const insert = (): string => `insert into booze values (${first}, ${second})`
