@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
 
+const database = databaseOfFile()
 let con: db.Connection
 let folder: string
 
 beforeEach(async () => {
-  con = db.connect(sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' }))
+  con = db.connect(sharedServer().dsn({ database, transport: 'unix' }))
   folder = await mkdtemp(join(tmpdir(), 'syncpg-test-'))
 })
 afterEach(async () => {

@@ -2,12 +2,13 @@
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
 
+const database = databaseOfFile()
 let con: db.Connection
 
-beforeEach(async () => {
-  con = db.connect(sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' }))
+beforeEach(() => {
+  con = db.connect(sharedServer().dsn({ database, transport: 'unix' }))
 })
 afterEach(() => {
   con[Symbol.dispose]()

@@ -2,13 +2,14 @@
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
 
+const database = databaseOfFile()
 let dsn: string
 let con: db.Connection
 
-beforeEach(async () => {
-  dsn = sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' })
+beforeEach(() => {
+  dsn = sharedServer().dsn({ database, transport: 'unix' })
   con = db.connect(dsn)
 })
 afterEach(() => {

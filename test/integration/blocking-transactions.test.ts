@@ -3,7 +3,7 @@ import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { runScript } from '../support/run-script.ts'
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
 
 function failureOf(call: () => unknown): db.DbError {
   try {
@@ -62,11 +62,12 @@ con.close()
 console.log(JSON.stringify({ first, second, described, commit }))
 `
 
+const database = databaseOfFile()
 let con: db.Connection
 let watcher: db.Connection
 
-beforeEach(async () => {
-  const dsn = sharedServer().dsn({ database: await freshDatabase() })
+beforeEach(() => {
+  const dsn = sharedServer().dsn({ database })
   con = db.connect(dsn)
   watcher = db.connect(dsn, { autocommit: true })
   watcher.execute('create table t (a int primary key)')

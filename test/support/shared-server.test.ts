@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { Client } from 'pg'
+import { describe, expect, test } from 'vitest'
 
 import { hasPostgres } from './postgres-binaries.ts'
-import { askServer, freshDatabase, serverOfMajor, sharedServer } from './shared-server.ts'
+import { askServer, databaseOfFile, freshDatabase, serverOfMajor, sharedServer } from './shared-server.ts'
 
 test('the shared server is a PostgreSQL with TLS, of the major that was asked for', async () => {
   const server = sharedServer()
@@ -41,4 +42,21 @@ test.skipIf(!hasPostgres(13))('a server of another major is started once in a te
   const [first, second] = await Promise.all([serverOfMajor(13), serverOfMajor(13)])
   const rows = await askServer(first, "select current_setting('server_version_num')::int / 10000 as major")
   expect([rows, second.port]).toEqual([[{ major: 13 }], first.port])
+})
+
+describe('the database of a file', () => {
+  const database = databaseOfFile()
+  const tables = (): Promise<object[]> =>
+    askServer(sharedServer(), "select relname from pg_class where relname in ('t', 'u')", [], database)
+
+  test.each(['once', 'and again'])('is empty when a test begins, whatever the one before left open: %s', async () => {
+    expect(await tables()).toEqual([])
+    await askServer(sharedServer(), 'create table t (a int); create schema s; create table s.u ()', [], database)
+    expect(await tables()).toHaveLength(2)
+    const { host, port, user, password } = sharedServer()
+    const left = new Client({ host, port, user, password, database })
+    left.on('error', () => {})
+    await left.connect()
+    await left.query('begin; lock table t')
+  })
 })

@@ -4,7 +4,7 @@
  * that, `startServer`. Files that create objects ask for a database of their own.
  */
 import { Client } from 'pg'
-import { inject, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, beforeEach, inject, onTestFinished } from 'vitest'
 
 import type { PostgresMajor } from './postgres-binaries.ts'
 import { serverDsn, startServer } from './postgres-server.ts'
@@ -49,6 +49,41 @@ export async function freshDatabase(server: ServerCoordinates = sharedServer()):
 }
 
 let freshDatabaseCount = 0
+
+// What a test that failed has left open holds locks.
+const EMPTY_DATABASE = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend';
+  do $$ declare name text; begin
+    for name in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+      execute format('drop schema %I cascade', name);
+    end loop;
+  end $$;
+  create schema public;
+  grant usage on schema public to public`
+
+/**
+ * A database for the tests of a file, emptied before each of them: making one, and the first connection to it, take
+ * longer than most tests. Called once, at the top of the file, before other hooks.
+ * @returns its name, for `dsn({ database })`.
+ */
+export function databaseOfFile(): string {
+  const { host, port, user, password } = sharedServer()
+  const name = `file_${process.pid}`
+  const client = new Client({ host, port, user, password, database: name })
+  beforeAll(async () => {
+    await askServer(sharedServer(), `create database ${name}`)
+    await client.connect()
+  })
+  beforeEach(async () => {
+    await client.query(EMPTY_DATABASE)
+  })
+  afterAll(async () => {
+    await client.end()
+    await askServer(sharedServer(), `drop database if exists ${name} with (force)`)
+  })
+  return name
+}
 
 /** Asks a server something as superuser, outside the driver under test. Rows come as `pg` reads them. */
 export async function askServer<Row extends object = Record<string, unknown>>(
