@@ -143,8 +143,9 @@ describe('columns', () => {
 })
 
 describe('values', () => {
-  test('of a hundred megabytes go there and back', () => {
-    const bytes = Buffer.alloc(100 * 2 ** 20, 'syncpg')
+  // Far over every limit of the channel, the largest of which is a ring of one; `npm run soak` takes a hundred.
+  test('of twenty megabytes go there and back', () => {
+    const bytes = Buffer.alloc(20 * 2 ** 20, 'syncpg')
     const [back, length] = con.fetchrow('select %s::bytea, length(%s)', [bytes, bytes]) ?? []
     expect(Buffer.compare(back as Buffer, bytes)).toBe(0)
     expect(length).toBe(bytes.length)

@@ -172,25 +172,23 @@ describe('a worker left alone', () => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
   }
 
-  // 100 ms is how long the worker stays at the bell; just then it goes back to its loop.
-  test.each([0, 50, 90, 95, 99, 100, 101, 105, 110, 150, 1000, 3000])(
-    'for %i ms answers the next statement',
-    (pauseMs) => {
-      const con = db.connect(dsn(), { autocommit: true })
-      try {
-        for (const answer of [1, 2, 3]) {
-          expect(con.fetchval('select %s', [answer])).toBe(answer)
-          sleep(answer === 3 ? 0 : pauseMs)
-        }
-        // What is too long for the request area goes through the control plane, which must reach the worker as well.
-        sleep(pauseMs)
-        const long = 'x'.repeat(1_000_000)
-        expect(con.fetchval('select %s::text', [long]) === long).toBe(true)
-      } finally {
-        con.close()
+  // 100 ms is how long the worker stays at the bell; just then it goes back to its loop. A heartbeat that is not seen for
+  // 1000 ms is suspicious.
+  test.each([0, 50, 90, 95, 99, 100, 101, 105, 110, 150, 1100])('for %i ms answers the next statement', (pauseMs) => {
+    const con = db.connect(dsn(), { autocommit: true })
+    try {
+      for (const answer of [1, 2, 3]) {
+        expect(con.fetchval('select %s', [answer])).toBe(answer)
+        sleep(answer === 3 ? 0 : pauseMs)
       }
-    },
-  )
+      // What is too long for the request area goes through the control plane, which must reach the worker as well.
+      sleep(pauseMs)
+      const long = 'x'.repeat(1_000_000)
+      expect(con.fetchval('select %s::text', [long]) === long).toBe(true)
+    } finally {
+      con.close()
+    }
+  })
 
   test('notices of a long statement are heard while it runs, in order, and the messages are those of the last call', () => {
     const con = db.connect(dsn(), { autocommit: true })

@@ -30,8 +30,8 @@ function failureOf(call: () => unknown): db.DbError {
   throw new Error('expected a failure, and there was none')
 }
 
-test('no size caps: 40 MB go in and come out in one value', () => {
-  const text = 'ö€😀x'.repeat(4_000_000)
+test('no size caps: 20 MB go in and come out in one value', () => {
+  const text = 'ö€😀x'.repeat(2_000_000)
   const read = open().prepare('select ?::text as text, octet_length(?::text) as bytes').get(text, text)
   expect((read as { bytes: number }).bytes).toBe(Buffer.byteLength(text))
   expect((read as { text: string }).text === text).toBe(true)

@@ -78,7 +78,8 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     },
   )
 
-  test.each([1, 8, 16, 64])('%i MB both ways', { timeout: 60_000 }, async (megabytes) => {
+  // `npm run soak` begins with 64 and 100.
+  test.each([1, 8])('%i MB both ways', { timeout: 60_000 }, async (megabytes) => {
     await nextTurn()
     expectEcho(megabytes * 1024 * 1024)
     await nextTurn()

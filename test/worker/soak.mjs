@@ -1,8 +1,8 @@
 /**
- * A long walk at random over the channel: `npm run soak -- [minutes] [seed]`, ten minutes unless told. Several connections
- * with rings of different sizes share a worker; parameters, results, batches, COPY, failures and notices of random sizes
- * alternate, and everything that comes back is compared. Ends with code 1 at the first difference; a call that hangs
- * ends the run as well. Give the same seed to walk the same way.
+ * A long walk at random over the channel: `npm run soak -- [minutes] [seed]`, ten minutes unless told, after values of 64
+ * and 100 MB there and back. Several connections with rings of different sizes share a worker; parameters, results, batches,
+ * COPY, failures and notices of random sizes alternate, and everything that comes back is compared. Ends with code 1 at
+ * the first difference; a call that hangs ends the run as well. Give the same seed to walk the same way.
  */
 /* oxlint-disable no-console -- a program that talks to its terminal. */
 import { Worker } from 'node:worker_threads'
@@ -34,10 +34,14 @@ function demand(isTrue, what) {
   if (!isTrue) throw new Error(`${what}, at step ${steps} of seed ${seed}`)
 }
 
+function demandEcho(con, size) {
+  const sent = randomBytes(size)
+  demand(con.fetchval('select $1::bytea', [sent])?.equals(sent), `${size} bytes changed`)
+}
+
 const strides = {
   echo(con) {
-    const sent = randomBytes(randomSize(random() % 50 === 0 ? 32 << 20 : 200_000))
-    demand(con.fetchval('select $1::bytea', [sent])?.equals(sent), `${sent.length} bytes changed`)
+    demandEcho(con, randomSize(random() % 50 === 0 ? 32 << 20 : 200_000))
   },
   rows(con) {
     const sizes = Array.from({ length: randomSize(3000) }, () => randomSize(5000))
@@ -128,6 +132,13 @@ const connections = [4096, 8192, 65_536, undefined].map((ringBytes, index) => {
 })
 const counts = {}
 try {
+  // The largest values, through every ring, before the walk.
+  for (const con of connections) {
+    for (const size of [64 << 20, (64 << 20) - 27, 100 << 20]) {
+      demandEcho(con, size)
+      Atomics.add(progress, 0, 1)
+    }
+  }
   for (const endMs = Date.now() + minutes * 60_000; Date.now() < endMs; steps += 1) {
     const name = pick(Object.keys(strides))
     strides[name](pick(connections))
