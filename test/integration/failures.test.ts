@@ -3,9 +3,9 @@
  * of the right class whose first line says it all, soon, with nothing left that keeps the process from ending by itself.
  */
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 import { type ServerCoordinates, startServer } from '../support/postgres-server.ts'
 import { TEST_ROLES } from '../support/postgres-template.ts'
@@ -47,15 +47,18 @@ const report = (error, startedMs, isClosed = null, next = null) => console.log('
 }))
 `
 
-/** Connects, and reports why that failed. Line 1 is the one that calls. */
+/** Tries to connect to one after the other, and reports why each failed. */
 function connectProgram(face: Face): string {
-  const call =
-    face === 'async'
-      ? "const con = await db.connect(process.env.DSN, { timeout: 5000 }); console.log('NO ERROR')"
-      : "const con = db.connect(process.env.DSN, { timeout: 5000 }); console.log('NO ERROR')"
   return withLines(
     face,
-    `const startedMs = Date.now()\ntry {\n  ${call} // CALL\n} catch (error) { report(error, startedMs) }`,
+    `for (const { name, dsn, timeout } of JSON.parse(process.env.ATTEMPTS)) {
+  console.log('ATTEMPT ' + name)
+  const startedMs = Date.now()
+  try {
+    ${face === 'async' ? 'await ' : ''}db.connect(dsn, { timeout }) // CALL
+    console.log('NO ERROR')
+  } catch (error) { report(error, startedMs) }
+}`,
   )
 }
 
@@ -105,98 +108,124 @@ function expectGoodEnd(face: Face, program: string, run: ScriptRun): Report {
   return report
 }
 
+interface Attempt {
+  readonly dsn: string
+  readonly timeout: number
+}
+
+/** Where connecting fails, by name; the ports are those of a listener that is gone, of a mute one and of a web server. */
+function attemptsThatFail(ports: { gone: number; mute: number; web: number }): Record<string, Attempt> {
+  const { dsn, host, port } = sharedServer()
+  const guessing = (where: string): string => `postgresql://postgres:guess-me@${where}/postgres`
+  const dsns: Record<string, string> = {
+    'wrong password': dsn({ password: 'guess-me' }),
+    'no password': `postgresql://postgres@${host}:${port}/postgres`,
+    'nobody listens': guessing(`127.0.0.1:${ports.gone}`),
+    'unknown host': guessing('no-such-host.invalid'),
+    'no socket': 'postgresql:///postgres?host=/no/such/folder&user=postgres',
+    'rejected role': dsn({ user: 'u_reject' }),
+    'unknown role': dsn({ user: 'nobody_known', password: 'guess-me' }),
+    'unknown database': dsn({ database: 'no_such_database' }),
+    'another protocol': guessing(`127.0.0.1:${ports.web}`),
+    'another protocol, without TLS': `${guessing(`127.0.0.1:${ports.web}`)}?sslmode=disable`,
+  }
+  const attempts = Object.entries(dsns).map(([name, each]) => [name, { dsn: each, timeout: 5000 }] as const)
+  const silent = { dsn: `${guessing(`127.0.0.1:${ports.mute}`)}?connect_timeout=2`, timeout: 500 }
+  return { ...Object.fromEntries(attempts), silence: silent }
+}
+
+async function listening(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
 describe.each(FACES)('connecting, %s face', (face) => {
-  async function refusedBy(dsn: string): Promise<Report> {
-    const program = connectProgram(face)
-    const report = expectGoodEnd(face, program, await runScript(program, { env: { DSN: dsn } }))
+  const program = connectProgram(face)
+  let run: ScriptRun
+  let gonePort: number
+
+  // One process fails in all these ways, and ends by itself after the last.
+  beforeAll(async () => {
+    const gone = createServer()
+    gonePort = await listening(gone)
+    await new Promise((resolve) => gone.close(resolve))
+    const mute = createServer(() => {})
+    const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const ports = { gone: gonePort, mute: await listening(mute), web: await listening(web) }
+    const attempts = Object.entries(attemptsThatFail(ports)).map(([name, attempt]) => ({ name, ...attempt }))
+    try {
+      run = await runScript(program, { env: { ATTEMPTS: JSON.stringify(attempts) } })
+    } finally {
+      mute.close()
+      web.close()
+    }
+  })
+
+  function refusal(name: string): Report {
+    const [, told = ''] = run.stdout.split(`ATTEMPT ${name}\n`)
+    const report = expectGoodEnd(face, program, { ...run, stdout: told.split('ATTEMPT ')[0] ?? '' })
     expect(report.ms).toBeLessThan(SOON_MS)
-    expect(report.classes).toContain('OperationalError')
     expect(report.message).not.toContain('guess-me')
     return report
   }
 
-  test('a wrong password', async () => {
-    const report = await refusedBy(sharedServer().dsn({ password: 'guess-me' }))
+  function refusalByServerOrNetwork(name: string): Report {
+    const report = refusal(name)
+    expect(report.classes).toContain('OperationalError')
+    return report
+  }
+
+  test('a wrong password', () => {
+    const report = refusalByServerOrNetwork('wrong password')
     expect(report).toMatchObject({ name: 'InvalidPasswordError', sqlstate: '28P01' })
     expect(report.message).toBe('password authentication failed for user "postgres"')
   })
 
-  test('no password where one is wanted', async () => {
-    const { host, port } = sharedServer()
-    const report = await refusedBy(`postgresql://postgres@${host}:${port}/postgres`)
-    expect(report.message.split('\n')[0]).toContain('password')
+  test('no password where one is wanted', () => {
+    expect(refusalByServerOrNetwork('no password').message.split('\n')[0]).toContain('password')
   })
 
-  test('a port where nobody listens', async () => {
-    const listener = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => listener.once('listening', resolve))
-    const { port } = listener.address() as AddressInfo
-    await new Promise((resolve) => listener.close(resolve))
-    const report = await refusedBy(`postgresql://postgres:guess-me@127.0.0.1:${port}/postgres`)
-    expect(report.message).toBe(`connection to server at "127.0.0.1", port ${port} failed: connection refused`)
+  test('a port where nobody listens', () => {
+    const { message } = refusalByServerOrNetwork('nobody listens')
+    expect(message).toBe(`connection to server at "127.0.0.1", port ${gonePort} failed: connection refused`)
   })
 
-  test('an unknown host', async () => {
-    const report = await refusedBy('postgresql://postgres:guess-me@no-such-host.invalid/postgres')
-    expect(report.message.split('\n')[0]).toMatch(
+  test('an unknown host', () => {
+    expect(refusalByServerOrNetwork('unknown host').message.split('\n')[0]).toMatch(
       /^connection to server at "no-such-host.invalid", port 5432 failed: the host name /,
     )
   })
 
-  test('a socket that is not there', async () => {
-    const report = await refusedBy('postgresql:///postgres?host=/no/such/folder&user=postgres')
-    expect(report.message.split('\n')[0]).toMatch(
+  test('a socket that is not there', () => {
+    expect(refusalByServerOrNetwork('no socket').message.split('\n')[0]).toMatch(
       /^connection to server on socket "\/no\/such\/folder\/.s.PGSQL.5432" failed: there is no/,
     )
   })
 
-  test('a role that may not come in', async () => {
-    const report = await refusedBy(sharedServer().dsn({ user: 'u_reject' }))
+  test('a role that may not come in', () => {
+    const report = refusalByServerOrNetwork('rejected role')
     expect(report).toMatchObject({ name: 'InvalidAuthorizationSpecificationError', sqlstate: '28000' })
     expect(report.message.split('\n')[0]).toContain('u_reject')
   })
 
-  test('a role that does not exist is told like a wrong password', async () => {
-    const report = await refusedBy(sharedServer().dsn({ user: 'nobody_known', password: 'guess-me' }))
-    expect(report.message).toBe('password authentication failed for user "nobody_known"')
+  test('a role that does not exist is told like a wrong password', () => {
+    const { message } = refusalByServerOrNetwork('unknown role')
+    expect(message).toBe('password authentication failed for user "nobody_known"')
   })
 
-  test('a listener that says nothing, with a time limit', async () => {
-    const listener = createServer(() => {}).listen(0, '127.0.0.1')
-    await new Promise((resolve) => listener.once('listening', resolve))
-    const { port } = listener.address() as AddressInfo
-    try {
-      const dsn = `postgresql://postgres:guess-me@127.0.0.1:${port}/postgres?connect_timeout=2`
-      const program = connectProgram(face).replace(', { timeout: 5000 }', ', { timeout: 500 }')
-      const report = expectGoodEnd(face, program, await runScript(program, { env: { DSN: dsn } }))
-      expect(report.ms).toBeLessThan(SOON_MS)
-      expect(report.classes).toContain('OperationalError')
-      expect(report.message.split('\n')[0]).toContain('500 ms')
-    } finally {
-      listener.close()
-    }
+  test('a listener that says nothing, with a time limit', () => {
+    expect(refusalByServerOrNetwork('silence').message.split('\n')[0]).toContain('500 ms')
   })
 
-  test('a listener that speaks another protocol', async () => {
-    const listener = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1')
-    await new Promise((resolve) => listener.once('listening', resolve))
-    const { port } = listener.address() as AddressInfo
-    try {
-      await refusedBy(`postgresql://postgres:guess-me@127.0.0.1:${port}/postgres`)
-      await refusedBy(`postgresql://postgres:guess-me@127.0.0.1:${port}/postgres?sslmode=disable`)
-    } finally {
-      listener.close()
-    }
+  test.each(['another protocol', 'another protocol, without TLS'])('a listener that speaks %s', (name) => {
+    refusalByServerOrNetwork(name)
   })
-})
 
-test.each(FACES)('an unknown database, %s face', async (face) => {
-  const program = connectProgram(face)
-  const dsn = sharedServer().dsn({ database: 'no_such_database' })
-  const report = expectGoodEnd(face, program, await runScript(program, { env: { DSN: dsn } }))
-  expect(report).toMatchObject({ name: 'InvalidCatalogNameError', sqlstate: '3D000' })
-  expect(report.message).toBe('database "no_such_database" does not exist')
-  expect(report.ms).toBeLessThan(SOON_MS)
+  test('an unknown database', () => {
+    const report = refusal('unknown database')
+    expect(report).toMatchObject({ name: 'InvalidCatalogNameError', sqlstate: '3D000' })
+    expect(report.message).toBe('database "no_such_database" does not exist')
+  })
 })
 
 /** Backends of lost connections sleep on; each program has a mark of its own. */
