@@ -3,6 +3,7 @@ import { quoteLiteral } from '../index.ts'
 import { askCatalog } from './ask-catalog.ts'
 import type { Shell } from './shell.ts'
 import type { Cell } from './table.ts'
+import { publishedPart } from './publications.ts'
 
 export interface Relation {
   readonly oid: string
@@ -275,13 +276,16 @@ where ev_class = ${id(relation)} and rulename <> '_RETURN' order by rulename`
 }
 
 function publications(ask: Ask, relation: Relation): string[] {
-  const where =
-    relation.version < 150_000
+  const ofSchema =
+    relation.version < 15_00_00
       ? ''
-      : " || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')', '')"
-  const sql = `select '"' || p.pubname || '"'${where}
+      : `union select '"' || p.pubname || '"' from pg_catalog.pg_publication p
+  join pg_catalog.pg_publication_namespace x on x.pnpubid = p.oid
+  join pg_catalog.pg_class c on c.relnamespace = x.pnnspid where c.oid = ${id(relation)}
+  and pg_catalog.pg_relation_is_publishable(c.oid) `
+  const sql = `select '"' || p.pubname || '"'${publishedPart(relation.version)}
 from pg_catalog.pg_publication p join pg_catalog.pg_publication_rel r on p.oid = r.prpubid where r.prrelid = ${id(relation)}
-union select '"' || p.pubname || '"' from pg_catalog.pg_publication p
+${ofSchema}union select '"' || p.pubname || '"' from pg_catalog.pg_publication p
 where p.puballtables and pg_catalog.pg_relation_is_publishable(${id(relation)}) order by 1`
   return list('Publications', first(ask(sql)))
 }

@@ -20,6 +20,8 @@ export interface List {
   /** What a second pattern is compared with. */
   readonly secondPattern?: PatternColumns
   readonly order: string
+  /** Said instead of showing a table without rows. */
+  readonly whenEmpty?: string
   /** Without the count of rows. */
   readonly hasNoFooter?: boolean
 }

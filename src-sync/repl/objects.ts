@@ -93,7 +93,8 @@ function showList(shell: Shell, list: List, how: How): number {
   const sql = `select ${columns.join(',\n  ')}\nfrom ${list.from}${condition}\norder by ${list.order}`
   const table = askTable(shell, sql, list.title)
   const shown = list.hasNoFooter === true ? { ...table, footers: [] } : table
-  if (table.rowCount > 0 || list.title !== RELATIONS) shell.show(shown, { ...shell.print, rowLimit: 0 })
+  if (table.rowCount === 0 && list.whenEmpty !== undefined) shell.remark(`${list.whenEmpty}\n`)
+  else if (table.rowCount > 0 || list.title !== RELATIONS) shell.show(shown, { ...shell.print, rowLimit: 0 })
   return table.rowCount
 }
 

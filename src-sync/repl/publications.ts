@@ -29,15 +29,9 @@ from pg_catalog.pg_publication p where p.oid = '${oid}'`
 
 /** The lines below the table. */
 function contentsOf(shell: Shell, oid: string, version: number): string[] {
-  const details =
-    version >= 15_00_00
-      ? `|| coalesce(' (' || (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_catalog.pg_attribute a
-    where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')', '')
-  || coalesce(' WHERE ' || pg_catalog.pg_get_expr(r.prqual, r.prrelid), '')`
-      : ''
   const tables = askCatalog(
     shell,
-    `select '"' || n.nspname || '.' || c.relname || '"' ${details}
+    `select '"' || n.nspname || '.' || c.relname || '"'${publishedPart(version)}
 from pg_catalog.pg_publication_rel r join pg_catalog.pg_class c on c.oid = r.prrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace where r.prpubid = '${oid}' order by 1`,
   )
@@ -52,4 +46,13 @@ from pg_catalog.pg_publication_rel r join pg_catalog.pg_class c on c.oid = r.prr
   const section = (heading: string, rows: readonly (readonly unknown[])[]): string[] =>
     rows.length === 0 ? [] : [heading, ...rows.map(([line]) => `    ${String(line)}`)]
   return [...section('Tables:', tables), ...section('Tables from schemas:', schemas)]
+}
+
+/** SQL behind a name: which columns and rows of relation `r.prrelid` a publication publishes. */
+export function publishedPart(version: number): string {
+  if (version < 15_00_00) return ''
+  return `
+  || coalesce(' (' || (select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_catalog.pg_attribute a where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) || ')', '')
+  || coalesce(' WHERE ' || pg_catalog.pg_get_expr(r.prqual, r.prrelid), '')`
 }

@@ -132,8 +132,11 @@ const RARER: Readonly<Record<string, ListMaker>> = {
     ],
     order: '1, 2, 3',
   }),
-  rds: () => ({
+  rds: ({ pattern, second }) => ({
     title: 'List of settings',
+    whenEmpty: `Did not find any settings${pattern === undefined ? '' : ` for role "${pattern}"`}${
+      second === undefined ? '' : ` and database "${second}"`
+    }.`,
     columns: [
       'r.rolname as "Role"',
       'd.datname as "Database"',

@@ -9,6 +9,7 @@ import { type CliRun, psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
 const DATABASE = `psql_compared_${process.pid}`
+const ROLE = `psql_role_${process.pid}`
 
 const OBJECTS = `
 create schema zoo; comment on schema zoo is 'a zoo'; set search_path = zoo, public;
@@ -49,6 +50,27 @@ create aggregate ag(int) (sfunc = int4pl, stype = int, initcond = '0');
 alter table animal replica identity full; grant select on animal to public;
 create table "Mixed Case" ("Col A" int, "日本" text);
 insert into "Mixed Case" values (1, '漢字'), (null, E'zwei\\nZeilen'), (-3, 'ü');
+comment on constraint uq on animal is 'the key'; comment on rule r1 on keeper is 'a rule'; comment on trigger t1 on animal is 'one';
+create domain positive as int constraint above check (value > 0); comment on constraint above on domain positive is 'above';
+create operator family numbers using btree; comment on operator family numbers using btree is 'a family';
+create function moody(int) returns mood language sql as $$ select 'sad'::mood $$;
+create cast (int as mood) with function moody(int) as assignment; comment on cast (int as mood) is 'a cast';
+create function watch() returns event_trigger language plpgsql as $$ begin end $$;
+create event trigger watcher on ddl_command_start when tag in ('CREATE TABLE', 'DROP TABLE') execute function watch();
+comment on event trigger watcher is 'watches'; alter event trigger watcher disable;
+create table measured (a int, b int); create statistics counted (ndistinct, mcv) on a, b from measured; create statistics summed on (a + b), (a * 2) from measured;
+create publication news for table keeper (id) where (id > 3), part; create publication everything for all tables with (publish = 'insert');
+create publication of_schema for tables in schema zoo;
+create subscription taken connection 'host=nowhere' publication news with (connect = false);
+create text search dictionary plain (template = simple, stopwords = english); create text search configuration ours (copy = english);
+create conversion latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
+create foreign data wrapper wrapper options (a '1', b 'x y'); create server away type 't' version '1' foreign data wrapper wrapper options (host 'h');
+create user mapping for current_user server away options (user 'u', password 'p'); create foreign table far (a int) server away options (t 'x');
+alter default privileges in schema zoo grant select on tables to public; alter default privileges revoke execute on functions from public;
+create table parted (x int, y text) partition by range (x);
+create table parted1 partition of parted for values from (1) to (2) partition by list (y);
+create table parted1a partition of parted1 for values in ('a'); create index on parted (x);
+create role ${ROLE}; alter role ${ROLE} set work_mem = '1MB'; alter role ${ROLE} in database ${DATABASE} set search_path = 'x', 'y';
 `
 
 const VALUES = `select 1 as a, 'x' as b, null as c, 2.50 as num, true as t, E'l1\\nlonger' as "two
@@ -78,7 +100,11 @@ const GROUPS: readonly (readonly [options: string, texts: readonly string[]])[] 
         '\\d base|\\d+ base|\\d+ child|\\d ul|\\d typed|\\d pair|\\d sq|\\d animal_id_seq|\\d keeper_id_seq|' +
         '\\d animal_lower|\\d+ animal_pkey|\\d uq|\\d part_a_idx|\\d "Mixed Case"|\\d nothing|\\d zoo.k*|\\dn|\\dn+|' +
         '\\dn z*|\\df|\\df+|\\df fn|\\dfp|\\dft|\\dfa|\\da|\\dT|\\dT+|\\dx|\\dx+|\\du|\\du+|\\dp|\\z animal|\\db|\\dL|' +
-        '\\sf trg|\\sv heavy|\\d pg_catalog.pg_class|\\dt pg_catalog.pg_t*|\\dtS pg_am|\\df pg_catalog.lower'
+        '\\sf trg|\\sv heavy|\\d pg_catalog.pg_class|\\dt pg_catalog.pg_t*|\\dtS pg_am|\\df pg_catalog.lower|' +
+        `\\dC|\\dC+ int4|\\dC zoo.mood|\\dC char*|\\dd|\\dd uq|\\ddp|\\ddp zoo|\\drds ${ROLE}|\\drds ${ROLE} ${DATABASE}|\\drds no one|` +
+        '\\dRp|\\dRp news|\\dRp+|\\dRp+ nosuch|\\dRs|\\dRs+|\\dX|\\dX counted|\\dF|\\dF ours|\\dFd|\\dFd+|\\dFp|\\dFt|\\dFt+|' +
+        '\\dA|\\dA+|\\dA b*|\\dy|\\dy+|\\dc|\\dcS+ koi8_r*|\\des|\\des+|\\dew|\\dew+|\\deu|\\deu+|\\det|\\det+|\\det far|' +
+        '\\dP|\\dP+|\\dPn|\\dPn+|\\dPi+|\\dPt|\\dP p*|\\dP+ p*'
       ).split('|'),
     ],
   ],
@@ -234,7 +260,11 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     await askServer(sharedServer(), OBJECTS, [], DATABASE)
   })
   afterAll(async () => {
+    const gone =
+      'alter subscription taken disable; alter subscription taken set (slot_name = none); drop subscription taken'
+    await askServer(sharedServer(), gone, [], DATABASE)
     await askServer(sharedServer(), `drop database if exists ${DATABASE} with (force)`)
+    await askServer(sharedServer(), `drop role ${ROLE}`)
   })
 
   const options = { server: sharedServer(), database: DATABASE, env: { PGOPTIONS: '-c search_path=zoo,public' } }
