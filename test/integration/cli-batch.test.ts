@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { type CliOptions, type CliRun, runCli, runShell, startCli } from '../support/run-cli.ts'
 import { askServer, freshDatabase, sharedServer } from '../support/shared-server.ts'
@@ -21,6 +21,43 @@ const cli = (words: readonly string[], options: CliOptions = {}): Promise<CliRun
 function script(text: string, name = 'script.sql'): string {
   writeFileSync(join(folder, name), text)
   return name
+}
+
+/** Scripts that need no process of their own: one reads them all, with `-q`, `--csv` and two variables. */
+const SCRIPTS = {
+  variables: `select :n, :'v', ':v', $$:v$$, /* :v */ 1::text as :"v", (array[5,6,7])[:n:3]; -- :v\n`,
+  semicolon: `\\set w '\\'; drop table x; --'\nselect :'w' as w;\n`,
+  copy: 'create temp table copied (a int, b text);\ncopy copied from stdin;\n1\tone;\n2\t\\N\n\\.\nselect * from copied;\n',
+  failingCopy: "create temp table failed (a int);\ncopy failed from stdin;\nx\n\\.\nselect 'on' as still;\n",
+  bind: `create temp table bound (a int, b text);
+insert into bound values ($1, $2) \\bind 42 'it''s' \\g
+select a + $1 as a, b from bound \\bind 1
+;
+select count(*) from bound;
+`,
+  wrongBind: 'select 1 \\bind 1 \\g\nselect $1::int \\bind x \\g\n',
+  rule: `create temp table ruled (a int);
+create rule r as on insert to ruled do also (select 1 as x; select 2 as y);
+insert into ruled values (1);
+`,
+  restricted: '\\restrict key\nselect 1 as one;\n\\! touch pwned\n\\unrestrict key\n\\echo back\n',
+} as const
+
+let scripts: CliRun
+beforeAll(async () => {
+  const input = Object.entries(SCRIPTS).map(([name, text]) => `\\echo script ${name}\n\\warn script ${name}\n${text}`)
+  const words = ['-q', '--csv', '-v', 'n=2', '-v', "v=it's"]
+  scripts = await runCli(words, { server: sharedServer(), input: input.join(''), cwd: tmpdir() })
+})
+
+/** What came of one of them. */
+function printed(name: keyof typeof SCRIPTS): { readonly stdout: string; readonly stderr: string } {
+  const part = (stream: string): string => {
+    const [, text] = stream.split(`script ${name}\n`)
+    if (text === undefined) throw new Error(`it never came to this script; it ended:\n${scripts.stderr.slice(-500)}`)
+    return text.split(/^script /m)[0] ?? ''
+  }
+  return { stdout: part(scripts.stdout), stderr: part(scripts.stderr) }
 }
 
 describe('exit status', () => {
@@ -93,24 +130,20 @@ describe('one transaction', () => {
 })
 
 describe('variables', () => {
-  test('come as text, literal and name, and stay away from quotes and comments', async () => {
-    const input = `select :n, :'v', ':v', $$:v$$, /* :v */ 1::text as :"v", (array[5,6,7])[:n:3]; -- :v\n`
-    const { stdout, stderr } = await cli(['--csv', '-v', 'n=2', '-v', "v=it's"], { input })
+  test('come as text, literal and name, and stay away from quotes and comments', () => {
+    const { stdout, stderr } = printed('variables')
     expect(stderr).toBe('')
     expect(stdout).toBe('?column?,?column?,?column?,?column?,it\'s,array\n2,it\'s,:v,:v,1,"{6,7}"\n')
   })
 
-  test('that hold a semicolon cannot end a quoted statement', async () => {
-    const { stdout } = await cli(['-tA', '-v', "v='; drop table x; --"], { input: "select :'v';" })
-    expect(stdout).toBe("'; drop table x; --\n")
+  test('that hold a semicolon cannot end a quoted statement', () => {
+    expect(printed('semicolon')).toEqual({ stdout: "w\n'; drop table x; --\n", stderr: '' })
   })
 })
 
 describe('COPY', () => {
-  test('takes its data from the script', async () => {
-    const input = 'create temp table t (a int, b text);\ncopy t from stdin;\n1\tone;\n2\t\\N\n\\.\nselect * from t;\n'
-    const { stdout } = await cli(['-q', '--csv'], { input })
-    expect(stdout).toBe('a,b\n1,one;\n2,\n')
+  test('takes its data from the script', () => {
+    expect(printed('copy')).toEqual({ stdout: 'a,b\n1,one;\n2,\n', stderr: '' })
   })
 
   test('takes its data from the standard input with -c', async () => {
@@ -138,20 +171,19 @@ describe('COPY', () => {
     expect(stderr.split('\n')[0]).toBe('syncpg:script.sql:50005: ERROR:  syntax error at or near "selec"')
   })
 
-  test('that fails leaves the rest of the script in place', async () => {
-    const input = "create temp table t (a int);\ncopy t from stdin;\nx\n\\.\nselect 'on';\n"
-    const { stdout, stderr } = await cli(['-q', '-tA'], { input })
-    expect(stdout).toBe('on\n')
+  test('that fails leaves the rest of the script in place', () => {
+    const { stdout, stderr } = printed('failingCopy')
+    expect(stdout).toBe('still\non\n')
     expect(stderr).toContain('invalid input syntax for type integer: "x"')
   })
 
-  test('goes out to a file with \\copy', async () => {
-    await cli(['-c', "\\copy (select 1, 'x,y') to 'out.csv' csv"])
+  test('goes out to a file with \\copy, of a query that has a FROM of its own as well', async () => {
+    const words = [
+      "\\copy (select 1, 'x,y') to 'out.csv' csv",
+      "\\copy (select 'a to b' from (values (1)) as v (from_it)) TO out.txt",
+    ]
+    await cli(words.flatMap((text) => ['-c', text]))
     expect(readFileSync(join(folder, 'out.csv'), 'utf8')).toBe('1,"x,y"\n')
-  })
-
-  test('of a query that has a FROM of its own goes to its file', async () => {
-    await cli(['-c', "\\copy (select 'a to b' from (values (1)) as v (from_it)) TO out.txt"])
     expect(readFileSync(join(folder, 'out.txt'), 'utf8')).toBe('a to b\n')
   })
 })
@@ -190,17 +222,15 @@ describe('formats for programs', () => {
   const values =
     "select 1 as n, 12345678901234567890.10 as big, 'NaN'::float8 as nan, true as yes, null as no, E'a\"\\n' as t, '{\"k\": 1.0}'::jsonb as j, array[[1,2],[3,null]] as a, array['x,\"y'] as s, 1 as n"
 
-  test('--json keeps digits, nests json and arrays, and loses no column', async () => {
-    const { stdout } = await cli(['--json', '-c', values])
-    expect(stdout).toBe(
+  test('--json keeps digits, nests json and arrays, and loses no column; of nothing it is an empty array', async () => {
+    const { stdout } = await cli(['--json', '-c', values, '-c', 'select 1 where false'])
+    const [rows = '', nothing] = stdout.split(/(?<=\n)/)
+    expect(rows).toBe(
       '[{"n": 1, "big": 12345678901234567890.10, "nan": "NaN", "yes": true, "no": null, "t": "a\\"\\n", ' +
         '"j": {"k": 1.0}, "a": [[1, 2], [3, null]], "s": ["x,\\"y"], "n_2": 1}]\n',
     )
-    expect(() => JSON.parse(stdout) as unknown).not.toThrow()
-  })
-
-  test('--json of nothing is an empty array', async () => {
-    expect((await cli(['--json', '-c', 'select 1 where false'])).stdout).toBe('[]\n')
+    expect(() => JSON.parse(rows) as unknown).not.toThrow()
+    expect(nothing).toBe('[]\n')
   })
 
   test('--ndjson is a line for each row', async () => {
@@ -269,19 +299,12 @@ describe('as a part of a pipeline', () => {
 })
 
 describe('\\bind', () => {
-  test('gives the values of the next statement alone, as the server reads quoted literals', async () => {
-    const input = `create temp table t (a int, b text);
-insert into t values ($1, $2) \\bind 42 'it''s' \\g
-select a + $1 as a, b from t \\bind 1
-;
-select count(*) from t;
-`
-    const { stdout, stderr } = await cli(['--csv', '-q'], { input })
-    expect([stdout, stderr]).toEqual(["a,b\n43,it's\ncount\n1\n", ''])
+  test('gives the values of the next statement alone, as the server reads quoted literals', () => {
+    expect(printed('bind')).toEqual({ stdout: "a,b\n43,it's\ncount\n1\n", stderr: '' })
   })
 
-  test('refuses as many as the statement does not take, and what its types cannot be', async () => {
-    const { stderr } = await cli(['-q'], { input: 'select 1 \\bind 1 \\g\nselect $1::int \\bind x \\g\n' })
+  test('refuses as many as the statement does not take, and what its types cannot be', () => {
+    const { stderr } = printed('wrongBind')
     expect(stderr).toContain('\\bind gave 1 parameters, but the statement requires 0')
     expect(stderr).toContain('invalid input syntax for type integer: "x"')
   })
@@ -297,10 +320,9 @@ test('\\prompt in a script reads the standard input', async () => {
   expect(await cli(['-f', 'script.sql'], { input: 'Ada\n' })).toMatchObject({ stdout: 'hello Ada\n', stderr: 'who? ' })
 })
 
-test('pg_dump’s scripts may restrict commands', async () => {
-  const input = '\\restrict key\nselect 1;\n\\! touch pwned\n\\unrestrict key\n\\echo back\n'
-  const { stdout, stderr } = await cli(['-tA'], { input })
-  expect(stdout).toBe('1\nback\n')
+test('pg_dump’s scripts may restrict commands', () => {
+  const { stdout, stderr } = printed('restricted')
+  expect(stdout).toBe('one\n1\nback\n')
   expect(stderr).toContain('backslash commands are restricted')
 })
 
@@ -309,14 +331,8 @@ test('-o writes results to a file', async () => {
   expect(readFileSync(join(folder, 'result.txt'), 'utf8')).toBe('7\n')
 })
 
-test('a rule’s queries give a table each', async () => {
-  const input = [
-    'create temp table t (a int);',
-    'create rule r as on insert to t do also (select 1 as x; select 2 as y);',
-    'insert into t values (1);',
-  ].join('\n')
-  const { stdout } = await cli(['-q', '--csv'], { input })
-  expect(stdout).toBe('x\n1\ny\n2\n')
+test('a rule’s queries give a table each', () => {
+  expect(printed('rule')).toEqual({ stdout: 'x\n1\ny\n2\n', stderr: '' })
 })
 
 test('a script that is not UTF-8 is refused, not misread', async () => {
