@@ -10,6 +10,9 @@ const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, im
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
 const shared = {
+  // What is done to a process, signals and exits, is done to one of its own (test/support/run-script.ts); so files may
+  // share one: starting it takes longer than many files do.
+  isolate: false,
   testTimeout: 40_000,
   hookTimeout: 60_000,
   teardownTimeout: 15_000,
@@ -20,7 +23,7 @@ const shared = {
 
 export default defineConfig({
   test: {
-    // A process for each file: workers, signals and exit hooks are part of what is tested, and a hung file can be killed.
+    // Processes, because a hung one can be killed.
     pool: 'forks',
     maxWorkers: 2,
     reporters: process.env['CI'] ? ['dot'] : ['default'],
@@ -29,8 +32,6 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,api}/**/*.test.ts'],
-          // They start no workers and own no process: a process for each worker runs file after file.
-          isolate: false,
           ...shared,
         },
       },

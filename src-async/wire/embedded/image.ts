@@ -32,7 +32,8 @@ interface Index {
 }
 
 const MAGIC = 'syncpg cluster image 1'
-const HEAD_BYTES = 128
+const HEAD_BYTES = 256
+const PIECE_BYTES = 1 << 20
 const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
 /** In a data directory that is being laid out; a directory with it is not whole. */
@@ -70,7 +71,8 @@ export function imageOf({ FS, ENV }: EmscriptenModule): Buffer {
   }
   walk('')
   const index = Buffer.from(JSON.stringify({ folders, files } satisfies Index))
-  return Buffer.concat([headOf(index, end), index, ...pieces])
+  const contents = Buffer.concat(pieces)
+  return Buffer.concat([headOf(index, end, digestOf(contents)), index, contents])
 }
 
 function lengthWithoutZeros(bytes: Uint8Array): number {
@@ -83,8 +85,9 @@ function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-function headOf(index: Uint8Array, contentBytes: number): Buffer {
-  return Buffer.from(`${MAGIC} ${index.length} ${contentBytes} ${digestOf(index)}`.padEnd(HEAD_BYTES - 1) + '\n')
+function headOf(index: Uint8Array, contentBytes: number, contentDigest: string): Buffer {
+  const words = [MAGIC, index.length, contentBytes, digestOf(index), contentDigest]
+  return Buffer.from(words.join(' ').padEnd(HEAD_BYTES - 1) + '\n')
 }
 
 /** Keeps an image for the next time: whole on the disk before it has its name. */
@@ -118,11 +121,26 @@ export class ClusterImage {
   readonly #bytes: ImageBytes
   readonly #index: Index
   readonly #contentStart: number
+  readonly #contentDigest: string
 
-  private constructor(bytes: ImageBytes, index: Index, contentStart: number) {
+  private constructor(bytes: ImageBytes, index: Index, contentStart: number, contentDigest: string) {
     this.#bytes = bytes
     this.#index = index
     this.#contentStart = contentStart
+    this.#contentDigest = contentDigest
+  }
+
+  /** Whether the contents are as they were written. Not asked for a database in memory, which reads few of them. */
+  isWhole(): boolean {
+    const hash = createHash('sha256')
+    const piece = Buffer.allocUnsafe(PIECE_BYTES)
+    for (let at = this.#contentStart; at < this.#bytes.size;) {
+      const count = this.#bytes.read(piece, at)
+      if (count === 0) return false
+      hash.update(piece.subarray(0, count))
+      at += count
+    }
+    return hash.digest('hex') === this.#contentDigest
   }
 
   /** One that was kept. Null where there is none, or none to trust: cut short, another format's, another user's to write. */
@@ -166,14 +184,14 @@ export class ClusterImage {
   static #of(bytes: ImageBytes): ClusterImage | null {
     const head = Buffer.alloc(HEAD_BYTES)
     bytes.read(head, 0)
-    const words = new RegExp(`^${MAGIC} (\\d+) (\\d+) `).exec(head.toString('latin1'))
+    const words = new RegExp(`^${MAGIC} (\\d+) (\\d+) \\w+ (\\w+) `).exec(head.toString('latin1'))
     if (words === null) return null
     const [indexBytes, contentBytes] = [Number(words[1]), Number(words[2])]
     if (bytes.size !== HEAD_BYTES + indexBytes + contentBytes) return null
     const index = Buffer.alloc(indexBytes)
     bytes.read(index, HEAD_BYTES)
-    if (!headOf(index, contentBytes).equals(head)) return null
-    return new ClusterImage(bytes, JSON.parse(index.toString()) as Index, HEAD_BYTES + indexBytes)
+    if (!headOf(index, contentBytes, words[3]!).equals(head)) return null
+    return new ClusterImage(bytes, JSON.parse(index.toString()) as Index, HEAD_BYTES + indexBytes, words[3]!)
   }
 
   /** Fills the empty directory that is mounted for the data. */

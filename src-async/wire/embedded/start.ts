@@ -97,7 +97,7 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     }
   }
   if (path !== null && !holdsCluster(dataDirectory)) {
-    const image = ClusterImage.open(path) ?? (await makeImage().catch(() => null))
+    const image = wholeImage(path) ?? (await makeImage().catch(() => null))
     try {
       image?.layOutOnDisk(dataDirectory)
     } finally {
@@ -111,6 +111,15 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     await maker.close()
     return made === null ? null : ClusterImage.from(made)
   }
+}
+
+/** An image whose contents are as they were written; another one is thrown away. */
+function wholeImage(path: string): ClusterImage | null {
+  const image = ClusterImage.open(path)
+  if (image === null || image.isWhole()) return image
+  image.close()
+  rmSync(path, { force: true })
+  return null
 }
 
 /** Null where it cannot be: the package will say why when it tries itself. */
