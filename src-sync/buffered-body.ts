@@ -57,6 +57,10 @@ export class BufferedBody implements CursorBody {
     return this.#rowcount
   }
 
+  get isSmall(): boolean {
+    return this.#results.length === 0 && (this.#current?.rows.isSmall ?? true)
+  }
+
   get position(): number | null {
     return this.#current?.decoderFor ? this.#current.rows.position : null
   }

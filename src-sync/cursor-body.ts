@@ -46,6 +46,8 @@ export interface CursorBody {
   readonly columns: readonly WireColumn[] | null
   readonly tag: string | null
   readonly rowcount: number
+  /** Whether what it holds of its results is a few kilobytes at most. */
+  readonly isSmall: boolean
   /** Number of the row the next fetch gives, null without rows. */
   readonly position: number | null
   /** Forgets the result before something new is run. */

@@ -81,6 +81,10 @@ export class NamedBody implements CursorBody {
     return this.#isExhausted ? this.#base + this.#rows.rowCount : -1
   }
 
+  get isSmall(): boolean {
+    return false
+  }
+
   get position(): number | null {
     return this.#fetched === null ? null : this.#base + this.#rows.position
   }

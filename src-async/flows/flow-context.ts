@@ -41,6 +41,11 @@ export interface FlowContext {
   deadlineMs: number
   /** What calls off the call that runs; null where nothing can. */
   signal: AbortSignal | null
+  /**
+   * What held the last result, emptied or small, kept so that hidden classes are: those that no living object has are
+   * forgotten by V8 when it collects garbage, and with them the optimized code of every statement that follows.
+   */
+  recent: object | null
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -65,6 +70,7 @@ export function createFlowContext(
     isPipelining: false,
     deadlineMs: Infinity,
     signal: null,
+    recent: null,
     firstFailure: null,
   }
 }

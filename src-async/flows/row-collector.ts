@@ -36,7 +36,8 @@ export class RowCollector {
     const { sink } = this
     if (sink instanceof DecodingSink) {
       if (sink.failure !== null) throw sink.failure
-      return sink.rows
+      this.#context.recent = this
+      return sink.release()
     }
     if (this.#decoder === null || !(sink instanceof RowBuffer)) return []
     if (sink.failure !== null) throw sink.failure

@@ -7,14 +7,23 @@ import type { Row } from './record.ts'
 import type { RowReader } from './row-decoder.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
+const NO_ROWS: Row[] = []
+
 export class DecodingSink implements RowSink {
-  readonly rows: Row[] = []
+  rows: Row[] = []
   /** What the first row that could not be decoded raised, else null. */
   failure: unknown = null
   readonly #decoder: RowReader
 
   constructor(decoder: RowReader) {
     this.#decoder = decoder
+  }
+
+  /** Gives the rows away. */
+  release(): Row[] {
+    const { rows } = this
+    this.rows = NO_ROWS
+    return rows
   }
 
   take(bytes: Uint8Array, start: number, end: number): void {

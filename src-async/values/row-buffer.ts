@@ -11,6 +11,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 const FIRST_CHUNK_BYTES = 16 * 1024
 /** Less than this comes out of Node's shared pool, which is far cheaper than an array of its own. */
 const SMALL_CHUNK_BYTES = 2048
+const SMALL_RESULT_BYTES = 4096
 const MOST_CHUNK_BYTES = 1024 * 1024
 const HEADER_BYTES = 5
 
@@ -33,6 +34,8 @@ export class RowBuffer implements RowSink {
   #chunkIndex = 0
   #offset = 0
   #failure: unknown = null
+  /** The last row given: alive as long as the buffer, and with it the hidden class of its like (see `FlowContext.recent`). */
+  protected lastRow: Row | null = null
 
   /** Rows taken so far. */
   get rowCount(): number {
@@ -47,6 +50,11 @@ export class RowBuffer implements RowSink {
   /** What made the buffer drop rows, else null. A sink must not throw. */
   get failure(): unknown {
     return this.#failure
+  }
+
+  /** Whether it holds a few kilobytes at most. */
+  get isSmall(): boolean {
+    return this.#chunks.length < 2 && (this.#chunks[0]?.length ?? 0) <= SMALL_RESULT_BYTES
   }
 
   /** Copies a run. */
@@ -67,6 +75,7 @@ export class RowBuffer implements RowSink {
     reader.reset(chunk.bytes, this.#offset, chunk.length)
     const next = enterMessage(reader)
     const row = decoder.decode(reader)
+    this.lastRow = row
     this.#offset = next
     this.#position += 1
     return row

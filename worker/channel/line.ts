@@ -3,7 +3,7 @@
  * by the answer alone, which saves waking it twice. The descriptor is the worker's: it is lent while the session is idle,
  * and closed only when nobody writes to it. Both sides of that are here.
  */
-import { fstatSync, writeSync } from 'node:fs'
+import { type Stats, fstatSync, writeSync } from 'node:fs'
 import { LINE, WORD } from './layout.ts'
 
 /** Written whole by any kernel into an empty socket buffer; longer requests are the worker's. */
@@ -47,6 +47,8 @@ export class LineWriter {
   /** What the descriptor is, so that a number whose owner died, and that was given to something else, is told apart. */
   #inode = 0
   #fd = -1
+  /** The last answer about it, kept so that its hidden class is: see `FlowContext.recent`. */
+  protected stats: Stats | null = null
   /** True from `take` to the end of what follows. What is still set in another call was left so by a torn stack. */
   isTaken = false
 
@@ -91,9 +93,10 @@ export class LineWriter {
 
   #isTheLine(fd: number): boolean {
     try {
-      const { ino } = fstatSync(fd)
-      if (this.#inode === 0) this.#inode = ino
-      return ino === this.#inode
+      const stats = fstatSync(fd)
+      this.stats = stats
+      if (this.#inode === 0) this.#inode = stats.ino
+      return stats.ino === this.#inode
     } catch {
       return false
     }
