@@ -20,10 +20,12 @@ const WANTED = [
   'dist/index.js',
   'dist/async.js',
   'dist/worker.js',
+  // What the README points to.
+  'docs/guides/first-hour.md',
 ]
 WANTED.push('dist/types/src-sync/index.d.ts', 'dist/types/src-async/index.d.ts')
 const ALLOWED =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.js(\.map)?|dist\/types\/[\w/-]+\.d\.ts)$/
+  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.js(\.map)?|dist\/types\/[\w/-]+\.d\.ts|docs\/[\w/.-]+)$/
 
 const SYNC_BODY = `
   const con = connect(process.env.SMOKE_DSN)
