@@ -58,12 +58,18 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
   const program = await compiling
   const common = { initDbStartParams: INITDB, ...(program === null ? {} : { pgliteWasmModule: program }) }
 
-  /** What initdb made, where there was no image. */
-  let made: Uint8Array | null = null
-
   /** Everything in memory: laid out from the image, or made by initdb, and the image with it. */
   class Memory extends MemoryFS {
-    readonly #image = path === null ? null : ClusterImage.open(path)
+    readonly #image: ClusterImage | null
+    readonly #keep: ((image: Uint8Array) => void) | null
+    #isMade = false
+
+    /** @param keep called with the image that initdb's work makes, where none is given. */
+    constructor(image: ClusterImage | null, keep: ((image: Uint8Array) => void) | null) {
+      super()
+      this.#image = image
+      this.#keep = keep
+    }
 
     override async initialSyncFs(): Promise<void> {
       const { Module } = this.pg
@@ -72,13 +78,9 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     }
 
     override async syncToFs(): Promise<void> {
-      if (path === null || this.#image !== null || made !== null) return
-      made = imageOf(this.pg.Module)
-      try {
-        storeImage(path, made)
-      } catch {
-        // A folder that cannot be written to: the next start is as slow as this one.
-      }
+      // Later the files are a running server's.
+      if (this.#image === null && !this.#isMade) this.#keep?.(imageOf(this.pg.Module))
+      this.#isMade = true
     }
 
     override async closeFs(): Promise<void> {
@@ -88,16 +90,21 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
   }
 
   if (dataDirectory === null) {
+    const image = path === null ? null : ClusterImage.open(path)
     try {
-      return await PGlite.create({ ...common, fs: new Memory() })
+      return await PGlite.create({
+        ...common,
+        fs: new Memory(image, path === null ? null : (made) => store(path, made)),
+      })
     } catch {
       // Another version's hooks, or an image that is spoilt: what the package does alone is slower, and says what is wrong.
+      image?.close()
       if (path !== null) rmSync(path, { force: true })
       return PGlite.create(common)
     }
   }
   if (path !== null && !holdsCluster(dataDirectory)) {
-    const image = wholeImage(path) ?? (await makeImage().catch(() => null))
+    const image = wholeImage(path) ?? (await makeImage(path).catch(() => null))
     try {
       image?.layOutOnDisk(dataDirectory)
     } finally {
@@ -106,10 +113,23 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
   }
   return PGlite.create({ ...common, dataDir: dataDirectory })
 
-  async function makeImage(): Promise<ClusterImage | null> {
-    const maker = await PGlite.create({ ...common, fs: new Memory() })
+  async function makeImage(at: string): Promise<ClusterImage | null> {
+    let image: ClusterImage | null = null
+    const keep = (made: Uint8Array): void => {
+      store(at, made)
+      image = ClusterImage.from(made)
+    }
+    const maker = await PGlite.create({ ...common, fs: new Memory(null, keep) })
     await maker.close()
-    return made === null ? null : ClusterImage.from(made)
+    return image
+  }
+}
+
+function store(path: string, image: Uint8Array): void {
+  try {
+    storeImage(path, image)
+  } catch {
+    // A folder that cannot be written to: the next start is as slow as this one.
   }
 }
 
