@@ -20,7 +20,7 @@ import {
   roleList,
   typeList,
 } from './object-lists.ts'
-import { type PatternColumns, orOf, patternConditions } from './pattern.ts'
+import { orOf, patternConditions } from './pattern.ts'
 import { partitionedList } from './partitioned-list.ts'
 import { showPublications } from './publications.ts'
 import { RARER_COMMANDS, rarerList } from './rarer-lists.ts'
@@ -99,10 +99,7 @@ function showList(shell: Shell, list: List, how: How): number {
 }
 
 function conditionsOf({ pattern, second }: How, list: List): string[] {
-  const either: readonly PatternColumns[] = Array.isArray(list.pattern)
-    ? list.pattern
-    : [list.pattern as PatternColumns]
-  const groups = either.map((columns) => patternConditions(pattern, columns))
+  const groups = [list.pattern].flat().map((columns) => patternConditions(pattern, columns))
   const isOpen = groups.some((group) => group.length === 0)
   const first = groups.length === 1 ? groups[0]! : isOpen ? [] : [orOf(groups.map((group) => group.join(' and ')))]
   return list.secondPattern === undefined ? first : [...first, ...patternConditions(second, list.secondPattern)]
