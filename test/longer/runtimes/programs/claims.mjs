@@ -26,6 +26,18 @@ export function claims(db) {
   return 'all claims hold'
 }
 
+/** The claims as tests of a runner, and that its `toEqual` takes rows for the literals they look like. */
+export function register({ test, expect }, db) {
+  test('all claims hold', () => void claims(db))
+
+  test('rows equal literals', () => {
+    const con = db.connect(process.env.DSN)
+    expect(con.fetchrow("select 1 as id, 'a' as name")).toEqual({ id: 1, name: 'a' })
+    expect(() => con.execute('select nonsense')).toThrow(db.UndefinedColumnError)
+    con.close()
+  })
+}
+
 /** It throws an error of all these classes, and the stack begins in this file or wherever a bundler has put it. */
 function fails(run, classes) {
   let thrown = null
