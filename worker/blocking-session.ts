@@ -66,6 +66,7 @@ import { type RecordHandler, RingReader } from './channel/ring.ts'
 import { LINE_MAX_BYTES, LineWriter } from './channel/line.ts'
 import { type Woken, canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type WorkerHost, callAttention, workerHost } from './spawn.ts'
+import { ShortWay } from './short-way.ts'
 import { Spinner } from './spin.ts'
 
 /** A sleep's longest slice: the worker's life is looked at after each. */
@@ -114,6 +115,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   readonly #flight = new ByteWriter(1024)
   readonly #line: LineWriter
   readonly #spinner = new Spinner()
+  readonly #shortWay: ShortWay
   readonly #isInterruptible: boolean
   /** Number of the latest request. */
   #requestId = 0
@@ -146,6 +148,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#shared = shared
     this.#block = viewSessionBlock(shared)
     this.#line = new LineWriter(this.#block.words)
+    this.#shortWay = new ShortWay(this.#block, this.#host, this.#line, this.#spinner)
     this.#reader = new RingReader(this.#block, () => this.#host.callAttention())
     this.#sessionId = this.#host.attach(shared)
     try {
@@ -189,7 +192,18 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   execute(request: ExecuteRequest): ExecuteReply {
-    return this.#perform('execute', request, request.rows, writeExecuteFlight)
+    this.#prepare()
+    const flight = this.#flight
+    flight.clear()
+    if (this.#line.isLent) writeExecuteFlight(flight, request)
+    if (flight.length > 0 && flight.length <= LINE_MAX_BYTES && this.#shortWay.take()) {
+      const reply = this.#shortWay.ask(flight.view(), request)
+      if (reply !== null) return reply
+      this.#handOver(request)
+    } else {
+      this.#send('execute', request, request.rows, flight.view())
+    }
+    return this.#await(Infinity) as ExecuteReply
   }
 
   executeMany(request: ExecuteManyRequest): ExecuteManyReply {
@@ -318,16 +332,21 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     sink: ByteSink | ResultSink,
     writeFlight: ((out: ByteWriter, request: RequestOf<N>) => void) | null = null,
   ): ReplyOf<N> {
-    if (this.isClosed) throw new InterfaceError(this.closedReason ?? 'connection is closed')
-    if (this.#isInCallback) {
-      throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
-    }
-    this.#settle()
+    this.#prepare()
     const flight = this.#flight
     flight.clear()
     if (writeFlight !== null && this.#line.isLent) writeFlight(flight, request)
     this.#send(name, request, sink, flight.view())
     return this.#await(Infinity) as ReplyOf<N>
+  }
+
+  /** @throws InterfaceError where nothing may be asked now. */
+  #prepare(): void {
+    if (this.isClosed) throw new InterfaceError(this.closedReason ?? 'connection is closed')
+    if (this.#isInCallback) {
+      throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
+    }
+    this.#settle()
   }
 
   #send<N extends OperationName>(
@@ -346,22 +365,44 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   /** Puts the request in `#out` where the worker finds it; then writes its flight to the server, or rings. */
   #post(name: OperationName | 'open', sink: ByteSink | ResultSink, flight: Buffer = NO_FLIGHT): void {
-    const { words } = this.#block
     const bytes = this.#out.view()
     const kind = this.#place(bytes, flight)
     this.#isWritten = kind === REQUEST.written
     this.#out.clear()
+    this.#announce(name, sink, kind, bytes.length)
+    if (this.#isWritten) this.#write(flight, bytes.length)
+    else this.#host.ring()
+  }
+
+  /** From here on the reply is due, whatever becomes of this stack. */
+  #announce(name: OperationName | 'open', sink: ByteSink | ResultSink, kind: number, length: number): void {
+    const { words } = this.#block
     this.#requestId = (this.#requestId + 1) | 0 || 1
     this.#dueName = name
     this.#sink = sink
     this.#outcome = null
     Atomics.store(words, WORD.requestKind, kind)
-    Atomics.store(words, WORD.requestBytes, bytes.length)
-    // From here on the reply is due, whatever becomes of this stack.
+    Atomics.store(words, WORD.requestBytes, length)
     this.#dueId = this.#requestId
     Atomics.store(words, WORD.requestId, this.#requestId)
-    if (this.#isWritten) this.#write(flight, bytes.length)
-    else this.#host.ring()
+  }
+
+  /** Has the worker await the answer to what began on the short way, with all that was written and read. */
+  #handOver(request: ExecuteRequest): void {
+    const { words } = this.#block
+    const way = this.#shortWay
+    const out = this.#out
+    out.clear()
+    writeRequest(out, 'execute', request)
+    const bytes = out.view()
+    this.#block.request.set(bytes)
+    this.#leaveRest(this.#flight.view(), way.sent, bytes.length)
+    Atomics.store(words, WORD.answerBytes, way.received)
+    this.#isWritten = true
+    this.#isUntold = false
+    this.#announce('execute', request.rows, REQUEST.told, bytes.length)
+    way.giveBack()
+    this.#host.ring()
   }
 
   /** @returns the kind of request it is by where it was put. */
@@ -381,14 +422,18 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   /** Writes a request to the server; what the kernel does not take is left behind the request, for the worker to send. */
   #write(flight: Buffer, offset: number): void {
     const sent = this.#line.write(flight)
-    if (sent < flight.length) {
-      const { words, request } = this.#block
-      request.set(flight.subarray(sent), offset)
-      Atomics.store(words, WORD.restOffset, offset)
-      Atomics.store(words, WORD.restBytes, flight.length - sent)
-      this.#tell()
-    }
+    this.#leaveRest(flight, sent, offset)
+    // A worker that sleeps on the bell would not hear the answer either.
+    if (sent < flight.length || this.#host.isOnBell) this.#tell()
     this.#line.release()
+  }
+
+  #leaveRest(flight: Buffer, sent: number, offset: number): void {
+    if (sent === flight.length) return
+    const { words, request } = this.#block
+    request.set(flight.subarray(sent), offset)
+    Atomics.store(words, WORD.restOffset, offset)
+    Atomics.store(words, WORD.restBytes, flight.length - sent)
   }
 
   /** Sleeps until the due reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
@@ -481,11 +526,12 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   /** Has the worker take up what is due now, not only when its answer arrives. */
   #tell(): void {
     Atomics.compareExchange(this.#block.words, WORD.requestKind, REQUEST.written, REQUEST.told)
-    this.#host.callAttention()
+    this.#host.ring()
   }
 
   /** Ends a call whose stack was torn off: cancels what runs, drops what comes, and leaves the session ready or closed. */
   #settle(): void {
+    if (this.#shortWay.isTaken) this.#settleShortWay()
     const isUncertain = this.#line.isTaken
     this.#line.release()
     if (this.#dueId === 0) return
@@ -496,13 +542,33 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     if (wasSent && this.#outcome === null) {
       this.#requestCancel()
       if (this.#sleep(SETTLE_MS, true) !== 'done') {
-        this.#isClosed = true
-        this.#host.detach(this.#sessionId)
-        throw new OperationalError('an interrupted statement could not be cancelled in time: the connection is closed')
+        this.#giveUp('an interrupted statement could not be cancelled in time: the connection is closed')
       }
     }
     this.#dueId = 0
     this.#outcome = null
+  }
+
+  /** The torn call was on the short way: the worker, who knows nothing of it, finds out what the server has. */
+  #settleShortWay(): void {
+    const way = this.#shortWay
+    const { words } = this.#block
+    const left = way.examine()
+    const isHandedOver = this.#dueId !== 0 && Atomics.load(words, WORD.requestId) === this.#dueId
+    if (left === 'unknown' && !isHandedOver) {
+      Atomics.store(words, WORD.restBytes, 0)
+      Atomics.store(words, WORD.answerBytes, way.received)
+      this.#announce('execute', DROPPED, REQUEST.uncertain, 0)
+    }
+    way.giveBack()
+    if (left === 'lost') this.#giveUp('an interrupted statement had been answered in part: the connection is closed')
+    if (left === 'unknown') this.#host.ring()
+  }
+
+  #giveUp(why: string): never {
+    this.#isClosed = true
+    this.#host.detach(this.#sessionId)
+    throw new OperationalError(why)
   }
 
   /** A listener's stack can be torn off without its `finally`: what is still set when a microtask runs was left by that. */

@@ -1,12 +1,16 @@
 /**
- * The worker's side: hosts the sessions of one main thread and serves their requests. Where the main thread writes to a
- * session's socket itself, the event loop turns and hears the answers. Otherwise the worker sleeps on the bell between
- * statements, for a bounded time, which is the fastest wake-up there is; while a statement is in flight, and after that
- * time, its event loop runs and it listens to `attention`. Never blocks while a reply is due.
+ * The worker's side: hosts the sessions of one main thread and serves their requests. Between statements it sleeps on the
+ * bell, for a bounded time: that is the fastest wake-up there is, and the main thread may read small answers itself
+ * meanwhile. Where the main thread only writes to a session's socket itself, the event loop turns and hears the
+ * answers. While a statement is in flight, and after that time, the event loop runs too and the worker listens to
+ * `attention`. Never blocks while a reply is due.
  */
 import { ByteReader } from '../src-async/bytes/byte-reader.ts'
-import { BELL_GRACE_MS, HEARTBEAT_MS, HOST } from './channel/layout.ts'
+import { BELL, BELL_GRACE_MS, HEARTBEAT_MS, HOST } from './channel/layout.ts'
 import { HostedSession } from './hosted-session.ts'
+
+/** How long the worker, whose time on the bell is over, sleeps while it is held: normally an answer's time, much less. */
+const HELD_MS = 1
 
 export class Host {
   readonly #words: Int32Array
@@ -30,7 +34,7 @@ export class Host {
       started: () => {
         this.#inFlight += 1
       },
-      finishing: () => this.#finishing(),
+      finishing: (mayBeDeaf) => this.#finishing(mayBeDeaf),
       lineOpened: () => {
         this.#lines += 1
       },
@@ -56,32 +60,38 @@ export class Host {
   }
 
   /** Called just before a reply is published: from then on the main thread may count on the bell being watched. */
-  #finishing(): void {
+  #finishing(mayBeDeaf: boolean): void {
     this.#inFlight -= 1
-    if (this.#inFlight > 0 || this.#isServing || this.#lines > 0) return
-    Atomics.store(this.#words, HOST.watchesBell, 1)
+    if (this.#inFlight > 0 || this.#isServing || (this.#lines > 0 && !mayBeDeaf)) return
+    Atomics.store(this.#words, HOST.watch, BELL.watched)
     this.#isServing = true
     setImmediate(this.#serve)
   }
 
   readonly #serve = (): void => {
     const words = this.#words
+    let graceMs = BELL_GRACE_MS
     for (;;) {
       const seen = Atomics.load(words, HOST.bell)
       this.#handleAll()
       if (this.#inFlight > 0 || Atomics.load(words, HOST.controlDue) === 1) {
         if (this.#leaveBell(seen)) return
-      } else if (Atomics.wait(words, HOST.bell, seen, BELL_GRACE_MS) === 'timed-out' && this.#leaveBell(seen)) {
-        return
+      } else if (Atomics.wait(words, HOST.bell, seen, graceMs) === 'timed-out') {
+        if (this.#leaveBell(seen)) return
+        graceMs = 0
       }
     }
   }
 
-  /** Goes back to the event loop, unless the bell has moved since it was looked at. */
+  /** Goes back to the event loop, unless it is held, or the bell has moved since it was looked at. */
   #leaveBell(seen: number): boolean {
-    Atomics.store(this.#words, HOST.watchesBell, 0)
-    if (Atomics.load(this.#words, HOST.bell) !== seen) {
-      Atomics.store(this.#words, HOST.watchesBell, 1)
+    const words = this.#words
+    if (Atomics.compareExchange(words, HOST.watch, BELL.watched, BELL.left) === BELL.held) {
+      Atomics.wait(words, HOST.watch, BELL.held, HELD_MS)
+      return false
+    }
+    if (Atomics.load(words, HOST.bell) !== seen) {
+      Atomics.store(words, HOST.watch, BELL.watched)
       return false
     }
     this.#isServing = false

@@ -27,8 +27,8 @@ export interface HostedSessionDuties {
   readonly reader: ByteReader
   /** A request was taken up. */
   started(): void
-  /** Its reply is about to be published. */
-  finishing(): void
+  /** Its reply is about to be published. @param mayBeDeaf what the server says next, the main thread will read itself. */
+  finishing(mayBeDeaf: boolean): void
   /** The session is open, and its main thread may write to its socket: the worker has to listen to that. */
   lineOpened(): void
   /** That socket is closed. */
@@ -85,8 +85,11 @@ export class HostedSession {
     this.#ring.flush()
     this.#takeUp(false)
     if (Atomics.load(words, WORD.restBytes) > 0) this.#sendRest()
+    if (Atomics.load(words, WORD.answerBytes) > 0) this.#takeAnswer()
     const cancelId = Atomics.load(words, WORD.cancelId)
     if (cancelId === this.#cancelledId) return
+    // It has been written to the server, so it is to be taken up first: the word that says so is on its way.
+    if (cancelId !== this.#handledId && Atomics.load(words, WORD.requestKind) === REQUEST.written) return
     this.#cancelledId = cancelId
     // The reply of the cancelled request is what tells the main thread how it ended.
     if (cancelId === this.#busyId) this.#session?.cancel().catch(() => {})
@@ -111,6 +114,12 @@ export class HostedSession {
     const start = Atomics.load(words, WORD.restOffset)
     const length = Atomics.exchange(words, WORD.restBytes, 0)
     this.#session?.writeRest(request.subarray(start, start + length))
+  }
+
+  /** The main thread has read the beginning of an answer itself, while the worker slept on the bell. */
+  #takeAnswer(): void {
+    const { words, answer } = this.#block
+    this.#session?.data(answer, 0, Atomics.exchange(words, WORD.answerBytes, 0))
   }
 
   #perform(id: number, kind: number): void {
@@ -222,14 +231,16 @@ export class HostedSession {
   #finish(kind: RecordKind, id: number, bytes: Uint8Array): void {
     const { words } = this.#block
     const session = this.#session
+    let isLent = false
     if (session !== null) {
       Atomics.store(words, WORD.transactionStatus, session.transactionStatus.charCodeAt(0))
       Atomics.store(words, WORD.isClosed, session.isClosed ? 1 : 0)
-      this.#line?.lend(session.isLineFree)
+      isLent = this.#line !== null && session.isLineFree
+      this.#line?.lend(isLent)
     }
     this.#busyId = 0
     this.#hasNews = false
-    this.#duties.finishing()
+    this.#duties.finishing(isLent && session!.hasReadAll && Atomics.load(words, WORD.readsAnswers) === 1)
     this.#ring.write(kind, id, bytes, 0, bytes.length)
   }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
 import { OperationalError } from '../src-async/errors/tree.ts'
 import type { ControlCall, ControlReply } from './channel/control.ts'
-import { DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
+import { BELL, DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
 
 /** A worker takes 30–100 ms to start; a starved machine may need far longer. */
 const START_TIMEOUT_MS = 30_000
@@ -57,8 +57,22 @@ export class WorkerHost {
   ring(): void {
     const words = this.#words
     Atomics.add(words, HOST.bell, 1)
-    if (Atomics.load(words, HOST.watchesBell) === 1) Atomics.notify(words, HOST.bell)
+    if (this.isOnBell) Atomics.notify(words, HOST.bell)
     else this.callAttention()
+  }
+
+  /** Whether the worker sleeps on the bell and hears nothing else. */
+  get isOnBell(): boolean {
+    return Atomics.load(this.#words, HOST.watch) !== BELL.left
+  }
+
+  /** Keeps the worker on the bell, away from what servers say, until `letGo`. @returns false where it is not there. */
+  hold(): boolean {
+    return Atomics.compareExchange(this.#words, HOST.watch, BELL.watched, BELL.held) === BELL.watched
+  }
+
+  letGo(): void {
+    Atomics.compareExchange(this.#words, HOST.watch, BELL.held, BELL.watched)
   }
 
   /** Reaches a worker that is in its event loop. */

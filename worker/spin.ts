@@ -1,12 +1,12 @@
 /**
- * A short look at a word before a sleep. Putting a thread to sleep and waking it costs as much as a small statement does on
- * the server, so the answer to one is watched for; what takes longer than a moment is slept for. A watch that was in vain
+ * A short look before a sleep. Putting a thread to sleep and waking it costs as much as a small statement does on the
+ * server, so the answer to one is watched for; what takes longer than a moment is slept for. A watch that was in vain
  * is not repeated at once: where answers take their time, or other work needs the processors, hardly any is made.
  */
 import { availableParallelism } from 'node:os'
 
 /** A round trip to a server on the same machine, and some. */
-const WATCH_MS = 0.1
+export const WATCH_MS = 0.1
 /** Looks between two readings of the clock. */
 const LOOKS = 64
 /** After so many watches in vain in a row the pauses grow no further. */
@@ -18,6 +18,11 @@ export class Spinner {
   #failures = 0
   /** Sleeps to come that no watch is made before. */
   #pause = 0
+
+  /** Whether watching has been worth it of late. */
+  get isHopeful(): boolean {
+    return IS_WORTHWHILE && this.#failures === 0
+  }
 
   /** Whether the word moved while it was watched. */
   sees(words: Int32Array, index: number, seen: number): boolean {
@@ -35,8 +40,13 @@ export class Spinner {
         }
       }
     } while (performance.now() < untilMs)
+    this.giveUp()
+    return false
+  }
+
+  /** A watch of `WATCH_MS` was in vain. */
+  giveUp(): void {
     this.#failures = Math.min(this.#failures + 1, MAX_FAILURES)
     this.#pause = (1 << this.#failures) - 1
-    return false
   }
 }

@@ -270,6 +270,11 @@ export class Session implements Operations, TransportEvents {
     return this.#lifecycle.phase === 'ready' && isQuiet && this.#transport.isDrained === true
   }
 
+  /** Whether nothing more is read from the server before the event loop has waited: another thread may read meanwhile. */
+  get hasReadAll(): boolean {
+    return this.#transport.hasReadAll === true
+  }
+
   /** The operation asked for next has been written, or is being written, by who was lent the line: only its answer is due. */
   expectWritten(): void {
     this.#isWritten = true

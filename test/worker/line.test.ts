@@ -4,34 +4,9 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { runScript } from '../support/run-script.ts'
+import { runLineProgram as run } from '../support/line-program.ts'
 import { sharedServer } from '../support/shared-server.ts'
 import { type TestServer, startServer } from '../support/postgres-server.ts'
-
-/** Runs `body` with `con`, `writes` (how many requests this thread has written) and `act`, what becomes of a write. */
-function program(body: string): string {
-  return `
-import fs from 'node:fs'
-import { Script } from 'node:vm'
-import { syncBuiltinESMExports } from 'node:module'
-const write = fs.writeSync
-globalThis.act = (bytes, send) => send(bytes)
-globalThis.writes = 0
-fs.writeSync = (fd, bytes, ...rest) => {
-  if (!fs.fstatSync(fd).isSocket() || fd < 3) return write(fd, bytes, ...rest)
-  writes += 1
-  return act(bytes, (part) => write(fd, part))
-}
-syncBuiltinESMExports()
-const db = await import('syncpg')
-const con = globalThis.con = db.connect(process.env.DSN, { autocommit: true })
-${body}
-con.close()
-`
-}
-
-const run = (body: string, dsn = sharedServer().dsn({ transport: 'unix' })): ReturnType<typeof runScript> =>
-  runScript(program(body), { env: { DSN: dsn } })
 
 const ASK_A_HUNDRED = `
 for (let i = 0; i < 100; i++) {
@@ -157,17 +132,16 @@ beforeAll(async () => {
 afterAll(() => server.dispose())
 
 test.concurrent('a server that went away while nobody looked is told at the next statement, and nothing is written anywhere', async () => {
-  const { stdout, stderr } = await runScript(
-    program(
-      `con.fetchval('select 1')
-       process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')
-       // The worker sees the end on its own; this thread only waits for the word of it.
-       while (!con.closed) await new Promise((resolve) => setTimeout(resolve, 5))
-       fs.openSync('/dev/null', 'r')
-       writes = 0
-       try { con.fetchval('select 1') } catch (error) { console.log(error.name, writes) }`,
-    ),
-    { env: { DSN: server.dsn({ transport: 'unix' }), POSTMASTER: String(server.processId) } },
+  const { stdout, stderr } = await run(
+    `con.fetchval('select 1')
+     process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')
+     // The worker sees the end on its own; this thread only waits for the word of it.
+     while (!con.closed) await new Promise((resolve) => setTimeout(resolve, 5))
+     fs.openSync('/dev/null', 'r')
+     writes = 0
+     try { con.fetchval('select 1') } catch (error) { console.log(error.name, writes) }`,
+    server.dsn({ transport: 'unix' }),
+    { POSTMASTER: String(server.processId) },
   )
   expect([stdout, stderr]).toEqual(['InterfaceError 0\n', ''])
 })

@@ -7,8 +7,8 @@
 export const HOST = {
   /** Moves with every request; the worker sleeps on it between statements. */
   bell: 0,
-  /** 1: the worker looks at the bell before it sleeps, or sleeps on it. 0: it is in its event loop. */
-  watchesBell: 1,
+  /** One of `BELL`: where the worker is. */
+  watch: 1,
   /** Moves to reach a worker that is in its event loop: requests, cancels, room in a ring. */
   attention: 2,
   /** 1 while the main thread makes a synckit call, for which the worker must be in its event loop. */
@@ -27,6 +27,16 @@ export const HOST_WORDS = 16
 export const DEATH_TEXT_OFFSET = HOST_WORDS * 4
 export const DEATH_TEXT_MAX_BYTES = 4032
 export const HOST_BYTES = DEATH_TEXT_OFFSET + DEATH_TEXT_MAX_BYTES
+
+/** Where the worker is. */
+export const BELL = {
+  /** In its event loop: it hears `attention`, and reads what comes from servers. */
+  left: 0,
+  /** It looks at the bell before it sleeps, or sleeps on it, and goes back to its event loop when it likes. */
+  watched: 1,
+  /** The same, but it has to stay: the main thread reads from a server itself. */
+  held: 2,
+} as const
 
 /** Words of a session block. */
 export const WORD = {
@@ -56,6 +66,10 @@ export const WORD = {
   /** What the main thread could not write of a request it began to write: bytes of the block, from where; 0 for nothing. */
   restBytes: 13,
   restOffset: 14,
+  /** What the main thread has read of an answer and leaves to the worker: bytes of the answer area; 0 for nothing. */
+  answerBytes: 15,
+  /** 1 while answers come so soon that the main thread waits for them itself: the worker had better sleep on the bell. */
+  readsAnswers: 16,
 } as const
 
 /** Kinds of request. */
@@ -88,6 +102,8 @@ export const SESSION_WORDS = 32
 export const REQUEST_OFFSET = SESSION_WORDS * 4
 /** Room for a 256 kB chunk of a batch or a COPY with an element more than it was meant to hold. */
 export const REQUEST_MAX_BYTES = 320 * 1024
+/** Room for the answer to a small statement, where the main thread reads it itself. */
+export const ANSWER_MAX_BYTES = 16 * 1024
 export const DEFAULT_RING_BYTES = 1 << 20
 export const MIN_RING_BYTES = 4096
 
@@ -122,18 +138,22 @@ export const RECORD_MIN_BYTES = 24
 export interface SessionBlock {
   readonly words: Int32Array
   readonly request: Buffer
+  readonly answer: Buffer
   readonly ring: Buffer
 }
 
+const ANSWER_OFFSET = REQUEST_OFFSET + REQUEST_MAX_BYTES
+const RING_OFFSET = ANSWER_OFFSET + ANSWER_MAX_BYTES
+
 export function sessionBlockBytes(ringBytes: number): number {
-  return REQUEST_OFFSET + REQUEST_MAX_BYTES + ringBytes
+  return RING_OFFSET + ringBytes
 }
 
 export function viewSessionBlock(shared: SharedArrayBuffer): SessionBlock {
-  const ringOffset = REQUEST_OFFSET + REQUEST_MAX_BYTES
   return {
     words: new Int32Array(shared, 0, SESSION_WORDS),
     request: Buffer.from(shared, REQUEST_OFFSET, REQUEST_MAX_BYTES),
-    ring: Buffer.from(shared, ringOffset, shared.byteLength - ringOffset),
+    answer: Buffer.from(shared, ANSWER_OFFSET, ANSWER_MAX_BYTES),
+    ring: Buffer.from(shared, RING_OFFSET, shared.byteLength - RING_OFFSET),
   }
 }

@@ -3,7 +3,7 @@
  * by the answer alone, which saves waking it twice. The descriptor is the worker's: it is lent while the session is idle,
  * and closed only when nobody writes to it. Both sides of that are here.
  */
-import { type Stats, fstatSync, writeSync } from 'node:fs'
+import { type Stats, fstatSync, readSync, writeSync } from 'node:fs'
 import { LINE, WORD } from './layout.ts'
 
 /** Written whole by any kernel into an empty socket buffer; longer requests are the worker's. */
@@ -88,6 +88,18 @@ export class LineWriter {
     } catch {
       // Full, or broken: whichever it is, the worker finds out, and knows what to say of it.
       return 0
+    }
+  }
+
+  /**
+   * Reads what has come, without waiting. Only who holds the worker still may, or the two would share an answer.
+   * @returns the bytes read; 0 where none are there; -1 where none will come, of which the worker finds out the reason.
+   */
+  read(into: Uint8Array): number {
+    try {
+      return readSync(this.#fd, into, 0, into.length, null) || -1
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : -1
     }
   }
 

@@ -9,6 +9,7 @@ import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { ProtocolError } from '../../errors/tree.ts'
 import type { Flight } from '../operations.ts'
 import type { ByteSink, RowSink } from '../row-sink.ts'
+import { CommandTags } from './command-tag.ts'
 import { writeCloseStatement, writeQuery } from './frontend.ts'
 import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_FOR_QUERY, tagName } from './tags.ts'
 
@@ -16,8 +17,6 @@ export type Exchange<Reply> = Generator<void, Reply, void>
 
 /** `Link.tag` of an exchange that was resumed by `wake`, not by a message. */
 export const WOKEN = 0
-
-const CACHED_TAG_BYTES = 32
 
 /** Takes the ordinary answers of an exchange that expects thousands, so that it is resumed by the others only. */
 export interface AnswerCounter {
@@ -50,29 +49,11 @@ export class Link {
   /** True when requests of later exchanges are already on their way. */
   isFollowed = false
 
-  readonly #tagBytes = new Uint8Array(CACHED_TAG_BYTES)
-  #tagLength = -1
-  #tagText = ''
+  readonly #tags = new CommandTags()
 
-  /** The tag of the current CommandComplete; the string is made anew only when it differs from the last one. */
+  /** The tag of the current CommandComplete. */
   commandTag(): string {
-    const { bytes, position } = this.body
-    const length = this.body.end - position - 1
-    if (length === this.#tagLength && this.#isCachedTag(bytes, position)) return this.#tagText
-    const text = this.body.cstring()
-    if (length <= CACHED_TAG_BYTES) {
-      this.#tagBytes.set(bytes.subarray(position, position + length))
-      this.#tagLength = length
-      this.#tagText = text
-    }
-    return text
-  }
-
-  #isCachedTag(bytes: Uint8Array, position: number): boolean {
-    for (let i = 0; i < this.#tagLength; i++) {
-      if (bytes[position + i] !== this.#tagBytes[i]) return false
-    }
-    return true
+    return this.#tags.read(this.body)
   }
 }
 

@@ -24,6 +24,7 @@ const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
 export class SocketTransport implements Transport {
   readonly sendsWholeFlights = false
   readonly target: SocketTarget
+  hasReadAll = false
   #stream: Socket
   #events: TransportEvents = DEAF
   #secured: TLSSocket | null = null
@@ -40,6 +41,8 @@ export class SocketTransport implements Transport {
     const onread = {
       buffer,
       callback: (length: number): boolean => {
+        // libuv reads on at once where the buffer was filled, and only there.
+        this.hasReadAll = length < READ_BUFFER_BYTES
         this.#events.data(buffer, 0, length)
         return true
       },

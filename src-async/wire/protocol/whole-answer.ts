@@ -1,0 +1,122 @@
+/**
+ * The answer to an `execute` that lies whole in memory, as that of a small statement does: whether it is what was asked
+ * for, to the last byte. Whatever else is there — an error, a notice, a COPY, an end that has not come — is left to the
+ * exchange, which knows what to do with it; nothing is taken from the bytes before that is settled.
+ */
+import { ByteReader } from '../../bytes/byte-reader.ts'
+import type { ExecuteRequest } from '../operations.ts'
+import { CommandTags } from './command-tag.ts'
+import {
+  BIND_COMPLETE,
+  CLOSE_COMPLETE,
+  COMMAND_COMPLETE,
+  DATA_ROW,
+  EMPTY_QUERY_RESPONSE,
+  HEADER_BYTES,
+  PARSE_COMPLETE,
+  PORTAL_SUSPENDED,
+  READY_FOR_QUERY,
+} from './tags.ts'
+
+/** What bytes were found to be. */
+export const ANSWER = { incomplete: -1, other: -2, whole: 0 } as const
+
+export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER]
+
+/** I, T, E: see `TransactionStatus`. */
+const STATUSES: ReadonlySet<number> = new Set([0x49, 0x54, 0x45])
+
+export class WholeAnswer {
+  /** Where its DataRow messages lie. */
+  rowsStart = 0
+  rowsEnd = 0
+  /** As in `ExecuteReply`. */
+  tag: string | null = null
+  /** Character code of the transaction status. */
+  transactionStatus = 0
+  readonly #tags = new CommandTags()
+  readonly #body = new ByteReader(new Uint8Array(0))
+  /** The bytes looked at, and where they end. */
+  #bytes: Uint8Array = new Uint8Array(0)
+  #end = 0
+
+  /** Looks at the first `end` bytes. Only where they are a whole answer do the fields say what is in it. */
+  read(bytes: Uint8Array, end: number, request: ExecuteRequest): AnswerKind {
+    this.#bytes = bytes
+    this.#end = end
+    const rowsStart = this.#passStart(request)
+    if (rowsStart < 0) return rowsStart as AnswerKind
+    let position = rowsStart
+    let next = this.#next(position, DATA_ROW)
+    while (next > 0) {
+      position = next
+      next = this.#next(position, DATA_ROW)
+    }
+    if (next === ANSWER.incomplete) return next
+    const tagStart = position
+    const tagEnd = this.#passTag(position)
+    if (tagEnd < 0) return tagEnd as AnswerKind
+    next = this.#next(tagEnd, READY_FOR_QUERY)
+    if (next < 0) return next as AnswerKind
+    const status = bytes[next - 1]!
+    if (next !== end || next !== tagEnd + HEADER_BYTES + 1 || !STATUSES.has(status)) return ANSWER.other
+    this.rowsStart = rowsStart
+    this.rowsEnd = tagStart
+    this.transactionStatus = status
+    this.tag = this.#tagOf(tagStart, tagEnd)
+    return ANSWER.whole
+  }
+
+  /** Steps over all that comes before the rows. */
+  #passStart(request: ExecuteRequest): number {
+    const { begin, closing, parse } = request
+    let position = 0
+    for (let i = 0; i < closing.length && position >= 0; i++) position = this.#next(position, CLOSE_COMPLETE)
+    if (begin !== null && position >= 0) {
+      position = this.#next(position, PARSE_COMPLETE)
+      if (position >= 0) position = this.#next(position, BIND_COMPLETE)
+      if (position >= 0) position = this.#next(position, COMMAND_COMPLETE)
+    }
+    if (parse !== null && position >= 0) position = this.#next(position, PARSE_COMPLETE)
+    return position < 0 ? position : this.#next(position, BIND_COMPLETE)
+  }
+
+  #passTag(position: number): number {
+    switch (this.#bytes[position]) {
+      case PORTAL_SUSPENDED:
+        return this.#next(position, PORTAL_SUSPENDED)
+      case EMPTY_QUERY_RESPONSE:
+        return this.#next(position, EMPTY_QUERY_RESPONSE)
+      default:
+        return this.#next(position, COMMAND_COMPLETE)
+    }
+  }
+
+  #tagOf(start: number, end: number): string | null {
+    switch (this.#bytes[start]) {
+      case PORTAL_SUSPENDED:
+        return null
+      case EMPTY_QUERY_RESPONSE:
+        return ''
+      default:
+        this.#body.reset(this.#bytes, start + HEADER_BYTES, end)
+        return this.#tags.read(this.#body)
+    }
+  }
+
+  /** Where the message at `position` ends; negative, an `ANSWER`, where it is another or not all there. */
+  #next(position: number, tag: number): number {
+    if (position >= this.#end) return ANSWER.incomplete
+    if (this.#bytes[position] !== tag) return ANSWER.other
+    const next = nextMessage(this.#bytes, position, this.#end)
+    return next > this.#end ? ANSWER.incomplete : next
+  }
+}
+
+/** Where the message at `position` ends, be it all there or not; negative, an `ANSWER`, where its length is not there, or none. */
+export function nextMessage(bytes: Uint8Array, position: number, end: number): number {
+  if (position + HEADER_BYTES > end) return ANSWER.incomplete
+  const length =
+    (bytes[position + 1]! << 24) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 8) | bytes[position + 4]!
+  return length < HEADER_BYTES - 1 ? ANSWER.other : position + 1 + length
+}

@@ -1,0 +1,55 @@
+/**
+ * A program whose `fs` is replaced where the main thread writes to a server's socket, or reads from it: so that the kernel
+ * can be slow, full or gone on demand.
+ */
+import { type ScriptRun, runScript } from './run-script.ts'
+import { sharedServer } from './shared-server.ts'
+
+/**
+ * `body` has `con`; `writes`, how many requests this thread has written, and `act`, what becomes of a write; `reads`, how
+ * many answers it has read in whole or in part, and `look`, what becomes of a read.
+ */
+export function lineProgram(body: string): string {
+  return `
+import fs from 'node:fs'
+import { Script } from 'node:vm'
+import { syncBuiltinESMExports } from 'node:module'
+const { readSync, writeSync } = fs
+globalThis.act = (bytes, send) => send(bytes)
+globalThis.look = (into, offset, length, receive) => receive(length)
+globalThis.writes = 0
+globalThis.reads = 0
+globalThis.nothing = () => { throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) }
+const isSocket = (fd) => fd > 2 && fs.fstatSync(fd).isSocket()
+fs.writeSync = (fd, bytes, ...rest) => {
+  if (!isSocket(fd)) return writeSync(fd, bytes, ...rest)
+  writes += 1
+  return act(bytes, (part) => writeSync(fd, part))
+}
+fs.readSync = (fd, into, offset, length, position) => {
+  if (!isSocket(fd)) return readSync(fd, into, offset, length, position)
+  const count = look(into, offset, length, (most) => readSync(fd, into, offset, most, null))
+  reads += 1
+  return count
+}
+syncBuiltinESMExports()
+const db = await import('syncpg')
+const con = globalThis.con = db.connect(process.env.DSN, { autocommit: true })
+${body}
+con.close()
+`
+}
+
+/** Makes the watch for an answer last as long as a busy machine may need for one. */
+const PATIENCE = 'const now = performance.now.bind(performance); performance.now = () => now() / 50;'
+
+/** Runs it where every answer comes in time to be read by the thread that asks. */
+export const runPatiently = (body: string, dsn?: string): Promise<ScriptRun> => runLineProgram(PATIENCE + body, dsn)
+
+export function runLineProgram(
+  body: string,
+  dsn = sharedServer().dsn({ transport: 'unix' }),
+  env: Readonly<Record<string, string>> = {},
+): Promise<ScriptRun> {
+  return runScript(lineProgram(body), { env: { DSN: dsn, ...env } })
+}

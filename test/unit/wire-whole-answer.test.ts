@@ -1,0 +1,139 @@
+/** A whole answer is one exactly where the exchange, given the same bytes, ends with a reply and has nothing else to tell. */
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import type { ExecuteRequest } from '../../src-async/wire/operations.ts'
+import { execute } from '../../src-async/wire/protocol/execute.ts'
+import { ANSWER, type AnswerKind, WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
+import {
+  bindComplete,
+  closeComplete,
+  complete,
+  copyInResponse,
+  copyOutResponse,
+  emptyQuery,
+  error,
+  Harness,
+  notice,
+  notification,
+  parameter,
+  parseComplete,
+  portalSuspended,
+  ready,
+  RecordingSink,
+  row,
+} from './wire-messages.ts'
+
+const PLAIN = { begin: null, closing: [], timeoutMs: 0, name: 's1', parse: null, bind: new Uint8Array(6), rowLimit: 0 }
+const PARSE = { sql: 'select 1', parameterTypes: [] }
+
+function requestOf(more: Partial<ExecuteRequest>): ExecuteRequest {
+  return { ...PLAIN, rows: new RecordingSink(), ...more }
+}
+
+function look(
+  bytes: Uint8Array,
+  request: ExecuteRequest,
+): { kind: AnswerKind; tag: unknown; rows: string; status: string } {
+  const answer = new WholeAnswer()
+  // Memory behind the answer that belongs to an earlier one.
+  const memory = Buffer.concat([bytes, ready('E'), complete('SELECT 9')])
+  const kind = answer.read(memory, bytes.length, request)
+  const rows = memory.subarray(answer.rowsStart, answer.rowsEnd).toString('hex')
+  return { kind, tag: answer.tag, rows, status: String.fromCharCode(answer.transactionStatus) }
+}
+
+const STARTS: readonly (readonly [string, Partial<ExecuteRequest>, readonly Buffer[]])[] = [
+  ['a known statement', {}, []],
+  ['a statement to parse', { name: '', parse: PARSE }, [parseComplete]],
+  ['a BEGIN before it', { begin: 'begin' }, [parseComplete, bindComplete, complete('BEGIN')]],
+  ['statements to close before it', { closing: ['a', 'b'] }, [closeComplete, closeComplete]],
+  [
+    'all of these',
+    { begin: 'begin', closing: ['a'], name: '', parse: PARSE },
+    [closeComplete, parseComplete, bindComplete, complete('BEGIN'), parseComplete],
+  ],
+]
+
+describe.each(STARTS)('%s', (_what, more, start) => {
+  const request = requestOf(more)
+
+  test.each([
+    ['no rows', complete('UPDATE 0'), '', 'UPDATE 0'],
+    [
+      'rows',
+      Buffer.concat([row('a'), row('bc'), complete('SELECT 2')]),
+      Buffer.concat([row('a'), row('bc')]).toString('hex'),
+      'SELECT 2',
+    ],
+    ['a suspended portal', Buffer.concat([row('a'), portalSuspended]), row('a').toString('hex'), null],
+    ['an empty query', emptyQuery, '', ''],
+  ])('with %s is whole with its last byte, and incomplete before', (_end, end, rows, tag) => {
+    const bytes = Buffer.concat([...start, bindComplete, end, ready('T')])
+    expect(look(bytes, request)).toEqual({ kind: ANSWER.whole, tag, rows, status: 'T' })
+    const cut = Array.from(bytes.keys(), (length) => look(bytes.subarray(0, length), request).kind)
+    expect(new Set(cut)).toEqual(new Set([ANSWER.incomplete]))
+  })
+
+  test.each([
+    ['an error', Buffer.concat([bindComplete, error('22012', 'division by zero'), ready('E')])],
+    ['a notice', Buffer.concat([bindComplete, notice('hm'), complete('DO'), ready()])],
+    ['a notice before it', Buffer.concat([notice('hm'), bindComplete, complete('DO'), ready()])],
+    ['a notification behind it', Buffer.concat([bindComplete, complete('NOTIFY'), ready(), notification('c', '')])],
+    ['a parameter', Buffer.concat([bindComplete, complete('SET'), parameter('a', 'b'), ready()])],
+    ['a COPY', Buffer.concat([bindComplete, copyInResponse])],
+    [
+      'a status that is none',
+      Buffer.concat([bindComplete, complete('SELECT 0'), Buffer.from('Z\0\0\0\x05X', 'latin1')]),
+    ],
+    ['a ReadyForQuery too long', Buffer.concat([bindComplete, complete('X'), Buffer.from('Z\0\0\0\x06II', 'latin1')])],
+    ['a length that is none', Buffer.concat([bindComplete, Buffer.from('C\0\0\0\x01', 'latin1'), ready()])],
+  ])('with %s is another', (_end, end) => {
+    expect(look(Buffer.concat([...start, end]), request).kind).toBe(ANSWER.other)
+  })
+})
+
+const piece = fc.constantFrom(
+  ...[bindComplete, parseComplete, closeComplete, complete('SELECT 1'), complete(''), emptyQuery, portalSuspended],
+  ...[row('a'), row(''), ready(), ready('T'), notice('n'), notification('c', 'p'), parameter('a', 'b')],
+  ...[error('22012', 'x'), copyOutResponse],
+)
+
+test('whatever comes: it is whole where the exchange has a reply and nothing else', () => {
+  const likely = fc.tuple(
+    fc.array(fc.constantFrom(row('a'), row('b'))),
+    fc.constantFrom(complete('SELECT 1'), emptyQuery),
+  )
+  const answers = fc.oneof(
+    fc.array(piece, { maxLength: 8 }),
+    likely.map(([rows, end]) => [bindComplete, ...rows, end, ready()]),
+    fc.tuple(likely, fc.nat(6), piece).map(([[rows, end], at, odd]) => {
+      const messages = [bindComplete, ...rows, end, ready()]
+      messages.splice(at, 0, odd)
+      return messages
+    }),
+  )
+  let wholeCount = 0
+  fc.assert(
+    fc.property(fc.constantFrom(...STARTS), answers, ([, more, start], messages) => {
+      const bytes = Buffer.concat([...start, ...messages])
+      const rows = new RecordingSink()
+      const harness = new Harness()
+      const request = requestOf({ ...more, rows })
+      const outcome = harness.ask((link) => execute(link, request))
+      const broken = harness.hear(bytes)
+      const { isIdle } = harness.conversation
+      const hasEnded = outcome.endings === 1 && outcome.error === undefined && isIdle && broken === null
+      const isPlain = hasEnded && harness.told.length === 0
+      const seen = look(bytes, request)
+      expect(seen.kind === ANSWER.whole).toBe(isPlain)
+      if (!isPlain) return
+      wholeCount += 1
+      expect({ tag: seen.tag }).toEqual(outcome.reply)
+      expect(seen.rows).toBe(rows.rows)
+      expect(seen.status).toBe(harness.conversation.transactionStatus)
+    }),
+    { numRuns: 2000 },
+  )
+  expect(wholeCount).toBeGreaterThan(100)
+})

@@ -1,0 +1,188 @@
+/**
+ * The answer to a small statement is read by the thread that asks, and what is no plain answer goes to the worker. The
+ * `fs` of that thread is replaced here: answers come late, in pieces, or not at all, and calls are torn off in between.
+ */
+import { expect, test } from 'vitest'
+
+import { runPatiently as run } from '../support/line-program.ts'
+import { sharedServer } from '../support/shared-server.ts'
+
+const ASK_A_HUNDRED = `
+for (let i = 0; i < 100; i++) {
+  const text = 'x'.repeat((i * 397) % 20000)
+  const row = con.fetchrow('select %s::int, %s::text', [i, text])
+  if (row[0] !== i || row[1] !== text) throw new Error('wrong answer to ' + i)
+}`
+
+test.concurrent.each(['tcp', 'unix'] as const)(
+  'the answer to a known statement over %s is read by the thread that asks',
+  async (transport) => {
+    const { stdout, stderr } = await run(
+      `for (let i = 0; i < 300; i++) if (con.fetchval('select 1') !== 1) throw new Error('wrong answer')
+       console.log(reads > 0)`,
+      sharedServer().dsn({ transport, parameters: { sslmode: 'disable' } }),
+    )
+    expect([stdout, stderr]).toEqual(['true\n', ''])
+  },
+)
+
+test.concurrent('where TLS is between, the worker reads', async () => {
+  const { stdout, stderr } = await run(`${ASK_A_HUNDRED} console.log(reads)`, sharedServer().dsn({ transport: 'tls' }))
+  expect([stdout, stderr]).toEqual(['0\n', ''])
+})
+
+test.concurrent.each([
+  ['a byte at a time', 'receive(1)'],
+  ['in halves', 'receive(Math.ceil(length / 2))'],
+  ['in pieces of any size', 'receive(1 + Math.floor(Math.random() * 40))'],
+  ['at the second look', '(globalThis.isSecond = !globalThis.isSecond) ? nothing() : receive(length)'],
+  ['in part at the third look', '(globalThis.count = (globalThis.count ?? 0) + 1) % 3 ? nothing() : receive(11)'],
+  ['never', 'nothing()'],
+  ['with a failure', "(() => { throw Object.assign(new Error('reset'), { code: 'ECONNRESET' }) })()"],
+  ['as an end', '0'],
+])('an answer that comes %s is the right one', async (_how, look) => {
+  const { stdout, stderr } = await run(
+    `globalThis.look = (into, offset, length, receive) => ${look}
+     for (let round = 0; round < 3; round++) { ${ASK_A_HUNDRED} }
+     console.log(con.fetchval('select 42'))`,
+  )
+  expect([stdout, stderr]).toEqual(['42\n', ''])
+})
+
+test.concurrent('answers around the size of the area for them are whole', async () => {
+  const { stdout, stderr } = await run(
+    `for (let round = 0; round < 3; round++)
+       for (let length = 16_300; length < 16_420; length++) {
+         const text = con.fetchval('select repeat(%s, %s::int)', ['y', length])
+         if (text.length !== length || text.replaceAll('y', '') !== '') throw new Error('wrong answer: ' + length)
+       }
+     console.log('right')`,
+  )
+  expect([stdout, stderr]).toEqual(['right\n', ''])
+})
+
+test.concurrent('what is more than a plain answer arrives as ever: errors, notices, parameters, notifications', async () => {
+  const { stdout, stderr } = await run(
+    `const notices = []
+     con.addNoticeListener((notice) => notices.push(notice.message))
+     con.execute('create temp table t (a int primary key)')
+     con.execute(\`create function pg_temp.say(i int) returns int language plpgsql as
+       $$ begin raise notice 'said %', i; return i; end $$\`)
+     con.execute('listen c')
+     let failures = 0
+     for (let i = 0; i < 100; i++) {
+       con.execute('insert into t values (%s)', [i])
+       try { con.execute('insert into t values (%s)', [i]) } catch (error) { if (error.sqlstate === '23505') failures += 1 }
+       if (con.fetchval('select pg_temp.say(%s)', [i]) !== i) throw new Error('wrong answer')
+       con.fetchval("select set_config('application_name', %s, false)", ['name ' + i])
+       if (con.info.parameter('application_name') !== 'name ' + i) throw new Error('old parameter')
+       con.fetchval("select pg_notify('c', %s)", [String(i)])
+     }
+     console.log(failures, notices.length, notices.at(-1), con.fetchval('select count(*)::int from t'), con.info.status)
+     console.log([...con.notifies({ timeout: 0.01 })].map((notice) => notice.payload).join() === Array.from({ length: 100 }, (_, i) => i).join())`,
+  )
+  expect([stdout, stderr]).toEqual(['100 100 said 99 100 idle\ntrue\n', ''])
+})
+
+test.concurrent('the state of a transaction follows the answers', async () => {
+  const { stdout, stderr } = await run(
+    `con.setautocommit(false)
+     con.execute('create temp table t (a int)')
+     con.commit()
+     for (let i = 0; i < 100; i++) {
+       con.execute('insert into t values (%s)', [i])
+       if (con.info.status !== 'in-transaction') throw new Error(con.info.status)
+       if (i % 3 === 0) con.commit()
+       else if (i % 3 === 1) con.rollback()
+       else {
+         try { con.fetchval('select %s / 0', [1]) } catch (error) { if (error.sqlstate !== '22012') throw error }
+         if (con.info.status !== 'failed') throw new Error(con.info.status)
+         con.rollback()
+       }
+       if (con.info.status !== 'idle') throw new Error(con.info.status)
+     }
+     console.log(con.fetchval('select count(*)::int from t'))`,
+  )
+  expect([stdout, stderr]).toEqual(['34\n', ''])
+})
+
+test.concurrent('two connections in turn, one of them slow, have each its own answers', async () => {
+  const { stdout, stderr } = await run(
+    `const other = db.connect(process.env.DSN, { autocommit: true })
+     for (let i = 0; i < 300; i++) {
+       if (con.fetchval('select %s::int', [i]) !== i) throw new Error('wrong answer')
+       if (other.fetchval('select %s::int from pg_sleep(%s)', [-i, i % 10 === 0 ? 0.002 : 0]) !== -i) throw new Error('wrong')
+     }
+     other.close()
+     console.log('right')`,
+  )
+  expect([stdout, stderr]).toEqual(['right\n', ''])
+})
+
+test.concurrent('a program that never pauses lets the worker hear what others say', async () => {
+  const { stdout, stderr } = await run(
+    `const listener = db.connect(process.env.DSN, { autocommit: true })
+     const notices = []
+     listener.addNoticeListener((notice) => notices.push(notice))
+     con.fetchval('select pg_terminate_backend(%s)', [listener.info.backendPid])
+     const startedMs = performance.now()
+     while (!listener.closed && performance.now() - startedMs < 50) con.fetchval('select 1')
+     console.log(listener.closed)`,
+  )
+  expect([stdout, stderr]).toEqual(['true\n', ''])
+})
+
+test.concurrent.each([
+  ['before the answer is read', 'for (;;) {}'],
+  ['after the answer is read', 'const count = receive(length); if (count > 0) for (;;) {} return count'],
+])('a call torn off %s leaves the session ready, and its statement done once', async (_when, look) => {
+  const { stdout, stderr } = await run(
+    `con.execute('create temp table t (a int)')
+     const pid = con.fetchval('select pg_backend_pid()')
+     const insert = new Script("con.execute('insert into t values (%s)', [1])")
+     const was = look
+     let tornCount = 0
+     for (const before of ['select 1', 'begin']) {
+       con.execute(before)
+       // While the worker is in its event loop an answer is its to read: the call then ends by itself.
+       for (let i = 0; i < 20; i++) {
+         const count = con.fetchval('select count(*)::int from t')
+         globalThis.look = (into, offset, length, receive) => { ${look} }
+         try { insert.runInThisContext({ timeout: 30 }) } catch { tornCount += 1 }
+         globalThis.look = was
+         await new Promise(setImmediate)
+         const now = con.fetchrow('select count(*)::int, pg_backend_pid() from t').toArray()
+         if (now[0] !== count + 1 || now[1] !== pid) throw new Error('expected ' + [count + 1, pid] + ', got ' + now)
+       }
+     }
+     console.log(tornCount > 20, con.info.status)`,
+  )
+  expect([stdout, stderr]).toEqual(['true in-transaction\n', ''])
+})
+
+test.concurrent('a call torn off in the middle of an answer closes the connection, for nobody knows how much was read', async () => {
+  const { stdout, stderr } = await run(
+    `con.fetchval('select 1')
+     const ask = new Script("for (;;) con.fetchval('select 1')")
+     const was = look
+     let isInside = false
+     const tear = (into, offset, length, receive) => {
+       const count = receive(12)
+       isInside = count > 0
+       while (isInside);
+       return count
+     }
+     for (let i = 0; !isInside && i < 20; i++) {
+       globalThis.look = tear
+       try { ask.runInThisContext({ timeout: 100 }) } catch {}
+       globalThis.look = was
+       await new Promise(setImmediate)
+       try { con.fetchval('select 42') } catch (error) { console.log(error.name, error.message) }
+     }
+     console.log(con.closed)`,
+  )
+  expect([stdout, stderr]).toEqual([
+    'OperationalError an interrupted statement had been answered in part: the connection is closed\ntrue\n',
+    '',
+  ])
+})
