@@ -52,6 +52,7 @@ export async function runPipeline<T>(
       signal?.removeEventListener('abort', abort)
       await pipeline.finish()
       context.isPipelining = false
+      context.kept.keep(pipeline)
     }
   }
   return engine.exclusively(work, { timeout: 0 })

@@ -210,7 +210,7 @@ export class Cursor<T = Row> {
       const isText = options.text === true
       const request = { style, sizes, timeoutMs, rows, messages, statement: sql, parameters, isOneOff, isText }
       this.#body.execute(request)
-      if (this.#body.isSmall) this.#engine.context.recent = this
+      if (this.#body.isSmall) this.#engine.context.kept.keep(this)
       return this as unknown as Cursor<R>
     })
   }

@@ -69,7 +69,7 @@ export function* executeMany(context: FlowContext, request: BatchRequest & Eleme
  */
 export class Batch {
   readonly #context: FlowContext
-  readonly #request: BatchRequest
+  #request: BatchRequest
   #statement: Statement | null = null
   #encoder: ElementEncoder | null = null
   #rows: RowSink | null = null
@@ -137,7 +137,15 @@ export class Batch {
 
   *finish(): Flow<BatchResult> {
     if (this.#guard !== null) yield* closeGuard(this.#context, this.#guard)
+    this.#context.kept.keep(this.#emptied())
     return { statement: this.#statement, affectedRows: this.#affectedRows, tag: this.#tag }
+  }
+
+  /** Without what it would keep of the caller's. */
+  #emptied(): this {
+    this.#request = NO_REQUEST
+    this.#rows = null
+    return this
   }
 
   /** Undoes what was sent. @throws the error, as its caller should hear it. */
@@ -147,6 +155,8 @@ export class Batch {
     throw noted
   }
 }
+
+const NO_REQUEST: BatchRequest = { sql: '', sinkFor: () => ({ take() {} }) }
 
 /** What comes of no elements. */
 export const NOTHING_DONE: BatchResult = { statement: null, affectedRows: 0, tag: '' }

@@ -3,6 +3,7 @@
  * face when it opens a connection; holds nothing of either thread's plumbing.
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
+import { Kept } from '../bytes/keep-class.ts'
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
@@ -41,11 +42,8 @@ export interface FlowContext {
   deadlineMs: number
   /** What calls off the call that runs; null where nothing can. */
   signal: AbortSignal | null
-  /**
-   * What held the last result, emptied or small, kept so that hidden classes are: those that no living object has are
-   * forgotten by V8 when it collects garbage, and with them the optimized code of every statement that follows.
-   */
-  recent: object | null
+  /** What held the last result, emptied or small, for the sake of its hidden class. */
+  readonly kept: Kept
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -70,7 +68,7 @@ export function createFlowContext(
     isPipelining: false,
     deadlineMs: Infinity,
     signal: null,
-    recent: null,
+    kept: new Kept(),
     firstFailure: null,
   }
 }

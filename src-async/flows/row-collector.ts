@@ -36,7 +36,7 @@ export class RowCollector {
     const { sink } = this
     if (sink instanceof DecodingSink) {
       if (sink.failure !== null) throw sink.failure
-      this.#context.recent = this
+      this.#context.kept.keep(this)
       return sink.release()
     }
     if (this.#decoder === null || !(sink instanceof RowBuffer)) return []

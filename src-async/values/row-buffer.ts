@@ -34,8 +34,6 @@ export class RowBuffer implements RowSink {
   #chunkIndex = 0
   #offset = 0
   #failure: unknown = null
-  /** The last row given: alive as long as the buffer, and with it the hidden class of its like (see `FlowContext.recent`). */
-  protected lastRow: Row | null = null
 
   /** Rows taken so far. */
   get rowCount(): number {
@@ -75,7 +73,6 @@ export class RowBuffer implements RowSink {
     reader.reset(chunk.bytes, this.#offset, chunk.length)
     const next = enterMessage(reader)
     const row = decoder.decode(reader)
-    this.lastRow = row
     this.#offset = next
     this.#position += 1
     return row

@@ -19,6 +19,8 @@ const LEAST_MESSAGE_BYTES = 7
 const ROWS_BEFORE_GENERATION = 64
 /** V8 does not optimise functions beyond a size; wider rows stay with the loop. */
 const MOST_GENERATED_COLUMNS = 128
+/** A row that was longer on the wire is not kept for the sake of its hidden class. */
+const MOST_SAMPLE_BYTES = 4096
 
 /** What turns messages into rows: a RowDecoder, or its twin for rows that came as text. */
 export interface RowReader {
@@ -35,6 +37,8 @@ export class RowDecoder implements RowReader {
   #decoded = 0
   #code: RowCode | null = null
   #spareReader: ByteReader | null = null
+  /** A row given lately: alive as long as the decoder, and with it the hidden class of its like (see `Kept`). */
+  protected sample: Row | null = null
   #viewed: Uint8Array | null = null
   #view: DataView | null = null
 
@@ -50,6 +54,7 @@ export class RowDecoder implements RowReader {
     if (code === null) return decodeByLoop(this, reader)
     const { bytes, position, end } = reader
     const row = code.decodeRow(bytes, this.#viewOf(bytes), reader, position, end)
+    if (end - position <= MOST_SAMPLE_BYTES) this.sample = row
     reader.position = end
     reader.end = end
     return row
@@ -65,7 +70,10 @@ export class RowDecoder implements RowReader {
       reader.reset(bytes, position, end)
       const code = this.#code ?? this.#earnCode()
       if (code !== null) {
-        code.decodeRun(reader.bytes, this.#viewOf(reader.bytes), reader, position, end, into)
+        const view = this.#viewOf(reader.bytes)
+        const first = into.length
+        code.decodeRun(reader.bytes, view, reader, position, end, into)
+        if (view.getInt32(position + 1) <= MOST_SAMPLE_BYTES) this.sample = into[first] ?? null
         break
       }
       position = enterMessage(reader)

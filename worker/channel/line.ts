@@ -47,7 +47,7 @@ export class LineWriter {
   /** What the descriptor is, so that a number whose owner died, and that was given to something else, is told apart. */
   #inode = 0
   #fd = -1
-  /** The last answer about it, kept so that its hidden class is: see `FlowContext.recent`. */
+  /** The last answer about it, kept so that its hidden class is: see `Kept`. */
   protected stats: Stats | null = null
   /** True from `take` to the end of what follows. What is still set in another call was left so by a torn stack. */
   isTaken = false
@@ -93,13 +93,14 @@ export class LineWriter {
 
   /**
    * Reads what has come, without waiting. Only who holds the worker still may, or the two would share an answer.
-   * @returns the bytes read; 0 where none are there; -1 where none will come, of which the worker finds out the reason.
+   * @returns the bytes read; 0 where none are there; -1 at the end of all. The worker finds out the reason.
    */
   read(into: Uint8Array): number {
     try {
       return readSync(this.#fd, into, 0, into.length, null) || -1
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : -1
+    } catch {
+      // Nothing yet, or broken: looking at the error, a new one each time, would make V8 compile this anew now and then.
+      return 0
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
+import { Kept } from '../../bytes/keep-class.ts'
 import { ProtocolError } from '../../errors/tree.ts'
 import type { Flight } from '../operations.ts'
 import type { ByteSink, RowSink } from '../row-sink.ts'
@@ -49,6 +50,8 @@ export class Link {
   /** True when requests of later exchanges are already on their way. */
   isFollowed = false
 
+  /** What exchanges leave behind for the sake of its hidden class. */
+  readonly kept = new Kept()
   readonly #tags = new CommandTags()
 
   /** The tag of the current CommandComplete. */

@@ -2,14 +2,13 @@
  * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so a failure knows its element; tags are
  * summed from their bytes and only the last becomes a string.
  */
-import { keepClass } from '../../bytes/keep-class.ts'
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
-import type { ResultSink } from '../row-sink.ts'
+import type { ResultSink, RowSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { type AnswerCounter, expect, readPrelude, unexpected, type Exchange, Link } from './exchange.ts'
+import { type AnswerCounter, expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
 import { hasPrelude, requireParse, writePrelude } from './flights.ts'
 import { bindNames, writeBindAndExecute, writeParse, writeSync } from './frontend.ts'
 import {
@@ -27,7 +26,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   requireParse(request)
   writePrelude(link.out, request)
   if (parse !== null) writeParse(link.out, request.name, parse)
-  writeElements(link.out, request)
+  writeElements(link.out, request.name, request.binds, count)
   writeSync(link.out)
 
   if (hasPrelude(request)) yield* readPrelude(link, request)
@@ -54,13 +53,13 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   link.answers = null
   expect(link, READY_FOR_QUERY, 'executeMany')
   const { affectedRows, tag } = answers
+  link.kept.keep(answers.emptied())
   return { affectedRows, tag }
 }
 
-function writeElements(out: ByteWriter, request: ExecuteManyRequest): void {
-  const { binds, count } = request
+function writeElements(out: ByteWriter, name: string, binds: Uint8Array, count: number): void {
   const view = new DataView(binds.buffer, binds.byteOffset, binds.byteLength)
-  const names = bindNames(request.name)
+  const names = bindNames(name)
   let position = 0
   for (let i = 0; i < count; i++) {
     const start = position + 4
@@ -84,7 +83,9 @@ function hasNoParameters(view: DataView, start: number, end: number): boolean {
 
 class ElementAnswers implements AnswerCounter {
   readonly #link: Link
-  readonly #request: ExecuteManyRequest
+  readonly #count: number
+  readonly #marksElements: boolean
+  #rows: RowSink
   /** Whether the current element's Bind has been answered. */
   #isBound = false
   /** The element whose answers are awaited. */
@@ -92,23 +93,30 @@ class ElementAnswers implements AnswerCounter {
   affectedRows: number
   tag = ''
 
-  constructor(link: Link, request: ExecuteManyRequest) {
+  constructor(link: Link, { count, rows, marksElements }: ExecuteManyRequest) {
     this.#link = link
-    this.#request = request
-    this.affectedRows = request.count === 0 ? 0 : -1
+    this.#count = count
+    this.#rows = rows
+    this.#marksElements = marksElements === true
+    this.affectedRows = count === 0 ? 0 : -1
+  }
+
+  /** Without the rows' sink. */
+  emptied(): this {
+    this.#rows = NO_ROWS
+    return this
   }
 
   take(tag: number): boolean {
-    const { count, rows, marksElements } = this.#request
     if (!this.#isBound) {
-      if (tag !== BIND_COMPLETE || this.index === count) return false
+      if (tag !== BIND_COMPLETE || this.index === this.#count) return false
       this.#isBound = true
-      this.#link.rows = rows
+      this.#link.rows = this.#rows
       return true
     }
-    if (tag !== COMMAND_COMPLETE || marksElements === true) return false
-    this.#count()
-    if (this.index === count) this.tag = this.#link.commandTag()
+    if (tag !== COMMAND_COMPLETE || this.#marksElements) return false
+    this.#complete()
+    if (this.index === this.#count) this.tag = this.#link.commandTag()
     return true
   }
 
@@ -118,9 +126,9 @@ class ElementAnswers implements AnswerCounter {
     if (!this.#isBound) throw unexpected(link, 'Bind', BIND_COMPLETE)
     switch (link.tag) {
       case COMMAND_COMPLETE:
-        this.#count()
+        this.#complete()
         this.tag = link.commandTag()
-        return (this.#request.rows as ResultSink).complete(null, this.tag)
+        return (this.#rows as ResultSink).complete(null, this.tag)
       case EMPTY_QUERY_RESPONSE:
         return this.#next()
       case COPY_IN_RESPONSE:
@@ -134,7 +142,7 @@ class ElementAnswers implements AnswerCounter {
     }
   }
 
-  #count(): void {
+  #complete(): void {
     const rows = readAffectedRows(this.#link.body)
     if (rows >= 0) this.affectedRows = Math.max(this.affectedRows, 0) + rows
     this.#next()
@@ -147,8 +155,4 @@ class ElementAnswers implements AnswerCounter {
   }
 }
 
-const NO_ELEMENTS: ExecuteManyRequest = {
-  ...{ name: '', parse: null, begin: null, closing: [], timeoutMs: 0 },
-  ...{ binds: new Uint8Array(0), count: 0, rows: { take() {} } },
-}
-keepClass(new ElementAnswers(new Link(), NO_ELEMENTS))
+const NO_ROWS: RowSink = { take() {} }

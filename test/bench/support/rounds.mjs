@@ -15,7 +15,7 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
   const target = targetOf(server, workload.transport)
   return admin(targetOf(server, 'unix'), async (query) => {
     const expected = await workload.prepare(query, size)
-    const context = { workload, peers: partOf(workload, peers), size, count, target, expected, query }
+    const context = { workload, peers: partOf(workload, peers), size, count, target, expected, query, isQuick }
     const { entries, skipped } = workload.isProcess ? await runProcessWorkload(context) : await runRounds(context)
     await workload.after?.(query)
     return {
@@ -92,7 +92,7 @@ async function runRounds(context) {
 }
 
 /** Opens a peer, lets it do the work for its warm-up, and checks that the work is the right one. */
-async function enter({ workload, size: fullSize, target, expected, query }, peer, skipped) {
+async function enter({ workload, size: fullSize, target, expected, query, isQuick }, peer, skipped) {
   const { operationsShare = 1 } = peer
   const size = operationsShare === 1 ? fullSize : (workload.shareOf?.(fullSize, operationsShare) ?? fullSize)
   const handle = startPeer(peer)
@@ -105,7 +105,8 @@ async function enter({ workload, size: fullSize, target, expected, query }, peer
       return null
     }
     let warm = null
-    for (let i = 0; i < (workload.warmUps ?? 1); i += 1) {
+    const warmUntilMs = performance.now() + (isQuick ? 0 : (workload.warmUpMs ?? 0))
+    for (let i = 0; i < (workload.warmUps ?? 1) || performance.now() < warmUntilMs; i += 1) {
       warm = await handle.ask({ name: 'round', isChecked: true })
       requireSameWork(workload, warm, expected)
     }
