@@ -55,28 +55,36 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
 
   /** Opens the cursor. @throws InterfaceError outside a transaction. */
   async open(): Promise<Cursor<T>> {
-    const { scrollable = false, timeout } = this.#options
-    const limits: CallOptions = timeout === undefined ? {} : { timeout }
-    const kind = scrollable
-      ? new ScrollableCursor(this.#engine.context, this.#source, this.#rows)
-      : new PortalCursor(this.#engine.context, this.#source, this.#rows)
-    await this.#engine.run(kind.open(), limits)
-    return new Cursor<T>(this.#engine, kind, limits)
+    return new Cursor<T>(this.#engine, await this.#open(), this.#limits)
   }
 
-  /** The rows, `prefetch` at a time; leaving the loop closes the cursor. */
+  /** The rows, `prefetch` at a time, the next ones on their way meanwhile; leaving the loop closes the cursor. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    const cursor = await this.open()
+    const kind = await this.#open()
     const size = this.#options.prefetch ?? DEFAULT_PREFETCH
     try {
       for (;;) {
-        const rows = await cursor.fetch(size)
+        const rows = (await this.#engine.run(kind.fetch(size, true), this.#limits)) as T[]
         yield* rows
         if (rows.length < size) return
       }
     } finally {
-      await cursor.close()
+      if (!this.#engine.isClosed) await this.#engine.run(kind.close())
     }
+  }
+
+  get #limits(): CallOptions {
+    const { timeout } = this.#options
+    return timeout === undefined ? {} : { timeout }
+  }
+
+  async #open(): Promise<CursorKind> {
+    const kind =
+      this.#options.scrollable === true
+        ? new ScrollableCursor(this.#engine.context, this.#source, this.#rows)
+        : new PortalCursor(this.#engine.context, this.#source, this.#rows)
+    await this.#engine.run(kind.open(), this.#limits)
+    return kind
   }
 }
 
@@ -136,7 +144,7 @@ export class Cursor<T = Row> {
 /** The two ways a cursor can be kept on the server. */
 interface CursorKind {
   open(): Flow<void>
-  fetch(count: number): Flow<Row[]>
+  fetch(count: number, isIterated?: boolean): Flow<Row[]>
   move(count: number): Flow<number>
   close(): Flow<void>
 }
@@ -161,13 +169,13 @@ class PortalCursor implements CursorKind {
     this.#portal = yield* preparePortal(this.#context, sql, values, prepared)
   }
 
-  *fetch(count: number): Flow<Row[]> {
+  *fetch(count: number, isIterated = false): Flow<Row[]> {
     const portal = this.#portal
     if (portal === null || portal.statement.columns === null) {
       throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
     }
     const collector = new RowCollector(this.#context, portal.statement, this.#rows)
-    yield* fetchPortal(this.#context, portal, count, collector.sink)
+    yield* fetchPortal(this.#context, portal, count, collector.sink, isIterated)
     return yield* collector.rows()
   }
 

@@ -4,7 +4,9 @@
  */
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
-import { RowCollector } from '../src-async/flows/row-collector.ts'
+import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import { RowBuffer } from '../src-async/values/row-buffer.ts'
+import type { RowReader } from '../src-async/values/row-decoder.ts'
 import { type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
@@ -18,15 +20,19 @@ export interface StreamOptions extends RowOptions {
 }
 
 const DEFAULT_SIZE = 1000
+const ROWS_AT_ONCE = 16
 
 /** Iterate it once; leaving the loop, or `using`, ends it on the server. */
 export class RowStream<T> implements IterableIterator<T> {
   readonly #engine: Engine
   readonly #statement: BoundStatement
   readonly #portal: Portal
-  readonly #shape: RowShapeOptions
+  readonly #decoder: RowReader
   readonly #size: number
   readonly #timeoutMs: number | undefined
+  /** The rows of a trip, as bytes. */
+  readonly #bytes = new RowBuffer()
+  /** The next few of them: so few that hardly any is still alive when garbage is collected, or the heap would grow. */
   #rows: readonly unknown[] = []
   #next = 0
   #isDone = false
@@ -43,20 +49,20 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#size = size
     this.#timeoutMs = requireTimeout(options.timeout, 'stream')
     const { context } = engine
-    this.#shape = rowOptions(options, rows, 'stream')
+    const shape = rowOptions(options, rows, 'stream')
     requireTransaction(context)
     const { rewritten } = statement
     const run = { source: statement, timeoutMs: this.#timeoutMs }
     this.#portal = engine.run(preparePortal(context, rewritten.text, valuesOf(statement)), run)
-    if (this.#portal.statement.columns === null) throw new ProgrammingError('stream: the statement returns no rows')
+    const decoder = this.#portal.statement.decoderFor(shape)
+    if (decoder === null) throw new ProgrammingError('stream: the statement returns no rows')
+    this.#decoder = decoder
   }
 
   next(): IteratorResult<T, undefined> {
-    return call(this.next, () => {
-      if (this.#next === this.#rows.length && !this.#isDone) this.#fetch()
-      if (this.#next === this.#rows.length) return { done: true, value: undefined }
-      return { done: false, value: this.#rows[this.#next++] as T }
-    })
+    if (this.#next === this.#rows.length) call(this.next, () => this.#decode())
+    if (this.#next === this.#rows.length) return { done: true, value: undefined }
+    return { done: false, value: this.#rows[this.#next++] as T }
   }
 
   /** Ends the stream early. */
@@ -65,6 +71,7 @@ export class RowStream<T> implements IterableIterator<T> {
       this.#isDone = true
       this.#rows = []
       this.#next = 0
+      this.#bytes.clear()
       const { isClosed, session, context } = this.#engine
       // In a failed transaction the portal is gone; so it is with its connection.
       if (!isClosed && !session.isClosed) this.#engine.run(closePortal(context, this.#portal))
@@ -80,17 +87,32 @@ export class RowStream<T> implements IterableIterator<T> {
     return this
   }
 
+  #decode(): void {
+    const bytes = this.#bytes
+    if (bytes.position === bytes.rowCount && !this.#isDone) this.#fetch()
+    try {
+      this.#rows = bytes.nextMany(this.#decoder, ROWS_AT_ONCE)
+    } catch {
+      // The rows before the one that has no value come first: one at a time.
+      const row = bytes.next(this.#decoder)
+      this.#rows = row === null ? [] : [row]
+    }
+    this.#next = 0
+  }
+
   #fetch(): void {
     const { context } = this.#engine
     // Asked for more after its end, it would begin a transaction to find nothing in.
     if (this.#portal.isOpen && context.state.transactionStatus === 'I') {
       throw new InterfaceError('the transaction the stream lived in is over: its rows end with it')
     }
-    const collector = new RowCollector(context, this.#portal.statement, this.#shape)
+    const bytes = this.#bytes
+    const { statement } = this.#portal
     const run = { source: this.#statement, timeoutMs: this.#timeoutMs }
-    this.#engine.run(fetchPortal(context, this.#portal, this.#size, collector.sink), run)
-    this.#rows = this.#engine.run(collector.rows(), run)
-    this.#next = 0
+    bytes.clear()
+    this.#engine.run(fetchPortal(context, this.#portal, this.#size, bytes, true), run)
     this.#isDone = this.#portal.tag !== null
+    if (bytes.failure !== null) throw bytes.failure
+    if (statement.hasRecords) this.#engine.run(learnRecordTypes(context, statement, bytes), run)
   }
 }

@@ -128,6 +128,9 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   #isWritten = false
   /** It was, and the worker must know of it before its answer comes. */
   #isUntold = false
+  /** How many operations were asked for, and how many when the last rows of a portal came. */
+  #askedCount = 0
+  #fetchedAt = 0
   #isClosed = false
   #closedReason: string | undefined = undefined
   #isInCallback = false
@@ -228,7 +231,11 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   fetchPortal(request: FetchPortalRequest): ExecuteReply {
-    return this.#perform('fetchPortal', request, request.rows)
+    // What was asked on the short way in between, the worker knows nothing of.
+    const isIterated = request.isIterated === true && this.#fetchedAt === this.#askedCount
+    const reply = this.#perform('fetchPortal', { ...request, isIterated }, request.rows)
+    this.#fetchedAt = this.#askedCount
+    return reply
   }
 
   closePortal(request: ClosePortalRequest): Nothing {
@@ -347,6 +354,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
       throw new InterfaceError('the connection is in use: a notice listener may not run statements on it')
     }
     this.#settle()
+    this.#askedCount += 1
   }
 
   #send<N extends OperationName>(

@@ -34,7 +34,7 @@ export class Host {
       started: () => {
         this.#inFlight += 1
       },
-      finishing: (mayBeDeaf) => this.#finishing(mayBeDeaf),
+      finishing: (mayBeDeaf, hasLine) => this.#finishing(mayBeDeaf, hasLine),
       lineOpened: () => {
         this.#lines += 1
       },
@@ -60,9 +60,9 @@ export class Host {
   }
 
   /** Called just before a reply is published: from then on the main thread may count on the bell being watched. */
-  #finishing(mayBeDeaf: boolean): void {
+  #finishing(mayBeDeaf: boolean, hasLine: boolean): void {
     this.#inFlight -= 1
-    if (this.#inFlight > 0 || this.#isServing || (this.#lines > 0 && !mayBeDeaf)) return
+    if (this.#inFlight > 0 || this.#isServing || !mayBeDeaf || (this.#lines > 0 && !hasLine)) return
     Atomics.store(this.#words, HOST.watch, BELL.watched)
     this.#isServing = true
     setImmediate(this.#serve)

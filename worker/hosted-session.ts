@@ -27,8 +27,12 @@ export interface HostedSessionDuties {
   readonly reader: ByteReader
   /** A request was taken up. */
   started(): void
-  /** Its reply is about to be published. @param mayBeDeaf what the server says next, the main thread will read itself. */
-  finishing(mayBeDeaf: boolean): void
+  /**
+   * Its reply is about to be published.
+   * @param mayBeDeaf whether nobody waits for what its server says next, or the main thread will read that itself
+   * @param hasLine whether the main thread may write to its socket
+   */
+  finishing(mayBeDeaf: boolean, hasLine: boolean): void
   /** The session is open, and its main thread may write to its socket: the worker has to listen to that. */
   lineOpened(): void
   /** That socket is closed. */
@@ -231,16 +235,18 @@ export class HostedSession {
   #finish(kind: RecordKind, id: number, bytes: Uint8Array): void {
     const { words } = this.#block
     const session = this.#session
+    const line = this.#line
     let isLent = false
     if (session !== null) {
       Atomics.store(words, WORD.transactionStatus, session.transactionStatus.charCodeAt(0))
       Atomics.store(words, WORD.isClosed, session.isClosed ? 1 : 0)
-      isLent = this.#line !== null && session.isLineFree
-      this.#line?.lend(isLent)
+      isLent = line !== null && session.isLineFree
+      line?.lend(isLent)
     }
     this.#busyId = 0
     this.#hasNews = false
-    this.#duties.finishing(isLent && session!.hasReadAll && Atomics.load(words, WORD.readsAnswers) === 1)
+    const mainReads = isLent && session!.hasReadAll && Atomics.load(words, WORD.readsAnswers) === 1
+    this.#duties.finishing(line === null ? session?.isReadingAhead !== true : mainReads, line !== null)
     this.#ring.write(kind, id, bytes, 0, bytes.length)
   }
 

@@ -8,7 +8,7 @@ import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, closingTimeout, flight } from './flow-context.ts'
+import { type FlowContext, closingTimeout, dueBegin, dueTimeout } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 /** What is known of a portal; `flow`s move it along. */
@@ -22,6 +22,8 @@ export interface Portal {
   /** The command tag once the last row has come. */
   tag: string | null
 }
+
+const NOTHING_CLOSED: readonly string[] = []
 
 let portals = 0
 
@@ -46,16 +48,30 @@ export function* preparePortal(
 
 /**
  * The next rows, at most `rowLimit` (0 for all that are left).
+ * @param isIterated whether the next ones will be asked for in the same way
  * @throws InterfaceError outside a transaction, where a portal cannot live.
  */
-export function* fetchPortal(context: FlowContext, portal: Portal, rowLimit: number, rows: RowSink): Flow<void> {
+export function* fetchPortal(
+  context: FlowContext,
+  portal: Portal,
+  rowLimit: number,
+  rows: RowSink,
+  isIterated = false,
+): Flow<void> {
   if (portal.tag !== null) return
   const { name, statement, bind, sql } = portal
   if (!portal.isOpen) requireTransaction(context)
   const parse = statement.name === '' ? statement : null
   const open = portal.isOpen ? null : { name: statement.name, parse, bind }
+  const timeoutMs = dueTimeout(context)
+  const begin = dueBegin(context)
+  // A trip that was made ahead brings nothing along.
+  const closing = portal.isOpen && isIterated ? NOTHING_CLOSED : context.statements.takeClosing()
   try {
-    const reply = yield* ask('fetchPortal', { portal: name, open, rowLimit, rows, ...flight(context) })
+    const reply = yield* ask('fetchPortal', {
+      ...{ portal: name, open, rowLimit, rows, isIterated },
+      ...{ begin, closing, timeoutMs },
+    })
     portal.isOpen = true
     portal.tag = reply.tag
   } catch (error) {

@@ -55,6 +55,18 @@ export class RowBuffer implements RowSink {
     return this.#chunks.length < 2 && (this.#chunks[0]?.length ?? 0) <= SMALL_RESULT_BYTES
   }
 
+  /** Forgets the rows and keeps the memory of the last of them, for as many to come. */
+  clear(): void {
+    const last = this.#chunks.at(-1)
+    this.#chunks.length = 0
+    if (last !== undefined) this.#chunks.push({ bytes: last.bytes, length: 0, firstRow: 0, offsets: null })
+    this.#rowCount = 0
+    this.#position = 0
+    this.#chunkIndex = 0
+    this.#offset = 0
+    this.#failure = null
+  }
+
   /** Copies a run. */
   take(bytes: Uint8Array, start: number, end: number): void {
     if (this.#failure !== null) return
@@ -89,13 +101,11 @@ export class RowBuffer implements RowSink {
       while (rows.length < wanted) {
         const chunk = this.#currentChunk()
         const left = this.#rowsBefore(this.#chunkIndex + 1) - this.#position
-        if (left > wanted - rows.length) {
-          rows.push(this.next(decoder)!)
-          continue
-        }
-        decoder.decodeRun(chunk.bytes, this.#offset, chunk.length, rows)
-        this.#position += left
-        this.#offset = chunk.length
+        const taken = Math.min(left, wanted - rows.length)
+        const end = taken === left ? chunk.length : skip(chunk, this.#offset, taken)
+        decoder.decodeRun(chunk.bytes, this.#offset, end, rows)
+        this.#position += taken
+        this.#offset = end
       }
     } catch (error) {
       this.#chunkIndex = chunkIndex
@@ -183,6 +193,13 @@ export class RowBuffer implements RowSink {
     this.#chunks.push(chunk)
     return chunk
   }
+}
+
+/** Where the message after the next `rows` begins. */
+function skip(chunk: Chunk, offset: number, rows: number): number {
+  let next = offset
+  for (let i = 0; i < rows; i += 1) next = messageEnd(chunk.bytes, next, chunk.length)
+  return next
 }
 
 function offsetsOf(chunk: Chunk, rows: number): Uint32Array {

@@ -93,6 +93,8 @@ export interface FetchPortalRequest extends Flight {
   /** Most rows of this trip, 0 for all that are left. */
   readonly rowLimit: number
   readonly rows: RowSink
+  /** Somebody iterates over its rows: the next trip will be asked for with the same limit, so it may be made ahead. */
+  readonly isIterated?: boolean
 }
 
 export interface ClosePortalRequest extends Pick<Flight, 'timeoutMs'> {

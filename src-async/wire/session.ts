@@ -52,6 +52,7 @@ import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
 import { recover } from './protocol/recover.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
+import { ReadAhead } from './read-ahead.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
@@ -70,6 +71,7 @@ export class Session implements Operations, TransportEvents {
   readonly #copyOut: CopyOutState
   readonly #canceller: Canceller
   readonly #news = new News()
+  readonly #readAhead = new ReadAhead((request) => this.#fetchPortal(request))
   #firstQuery: string | null = null
   #isPaused = false
   /** What is asked for next has been written to the server by another thread. */
@@ -198,6 +200,12 @@ export class Session implements Operations, TransportEvents {
   }
 
   fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
+    // An embedded server does not work while we do, and a limit is one of a trip that somebody waits for.
+    const mayGoOn = request.isIterated === true && request.timeoutMs === 0 && !this.#transport.sendsWholeFlights
+    return this.#readAhead.fetch(request, mayGoOn)
+  }
+
+  #fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
     const { open } = request
     const own =
       open !== null && this.#conversation.isHeld
@@ -207,6 +215,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   closePortal(request: ClosePortalRequest): Promise<Nothing> {
+    this.#readAhead.drop(request.portal)
     return this.#perform(closePortal(this.#conversation.link, request), request)
   }
 
@@ -268,6 +277,11 @@ export class Session implements Operations, TransportEvents {
     const isQuiet =
       conversation.isIdle && !conversation.isHeld && !this.#canceller.isChasing && this.#firstQuery === null
     return this.#lifecycle.phase === 'ready' && isQuiet && this.#transport.isDrained === true
+  }
+
+  /** Whether rows are on their way that will be asked for next. */
+  get isReadingAhead(): boolean {
+    return this.#readAhead.isActive
   }
 
   /** Whether nothing more is read from the server before the event loop has waited: another thread may read meanwhile. */
@@ -360,6 +374,7 @@ export class Session implements Operations, TransportEvents {
     onStart: ((started: object) => void) | null = null,
   ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    this.#readAhead.interrupt()
     if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
       const isWritten = this.#isWritten
@@ -400,6 +415,7 @@ export class Session implements Operations, TransportEvents {
 
   #settle(): void {
     if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
+    if (this.#readAhead.isActive && this.transactionStatus === 'I') this.#readAhead.forget()
   }
 
   /** False when the transport asks to wait. */

@@ -133,8 +133,11 @@ test.concurrent('a program that never pauses lets the worker hear what others sa
 })
 
 test.concurrent.each([
-  ['before the answer is read', 'for (;;) {}'],
-  ['after the answer is read', 'const count = receive(length); if (count > 0) for (;;) {} return count'],
+  ['before the answer is read', 'wasWritten = true; for (;;) {}'],
+  [
+    'after the answer is read',
+    'const count = receive(length); wasWritten = count > 0; while (wasWritten); return count',
+  ],
 ])('a call torn off %s leaves the session ready, and its statement done once', async (_when, look) => {
   const { stdout, stderr } = await run(
     `con.execute('create temp table t (a int)')
@@ -147,15 +150,20 @@ test.concurrent.each([
        // While the worker is in its event loop an answer is its to read: the call then ends by itself.
        for (let i = 0; i < 20; i++) {
          const count = con.fetchval('select count(*)::int from t')
+         globalThis.wasWritten = false
          globalThis.look = (into, offset, length, receive) => { ${look} }
-         try { insert.runInThisContext({ timeout: 30 }) } catch { tornCount += 1 }
+         let wasTorn = false
+         try { insert.runInThisContext({ timeout: 30 }) } catch { wasTorn = true }
          globalThis.look = was
          await new Promise(setImmediate)
          const now = con.fetchrow('select count(*)::int, pg_backend_pid() from t').toArray()
-         if (now[0] !== count + 1 || now[1] !== pid) throw new Error('expected ' + [count + 1, pid] + ', got ' + now)
+         // On a busy machine it may be torn off earlier; then who knows whether the server has it.
+         const isDue = now[0] === count + 1 || (wasTorn && !wasWritten && now[0] === count)
+         if (!isDue || now[1] !== pid) throw new Error('expected ' + [count + 1, pid] + ', got ' + now)
+         if (wasTorn && wasWritten) tornCount += 1
        }
      }
-     console.log(tornCount > 20, con.info.status)`,
+     console.log(tornCount > 5, con.info.status)`,
   )
   expect([stdout, stderr]).toEqual(['true in-transaction\n', ''])
 })

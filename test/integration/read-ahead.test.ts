@@ -1,0 +1,165 @@
+/**
+ * A loop over a stream or a cursor has its next rows made while it looks at the last ones. How far the server has got is
+ * counted here by a sequence: what is read ahead must be no more than a trip, and nothing where the loop asks for more.
+ */
+import * as db from 'syncpg'
+import * as async from 'syncpg/async'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
+
+const database = databaseOfFile()
+const ROWS = 1000
+const SIZE = 10
+/** Each row takes a number of the sequence `made` as the server makes it. */
+const COUNTED = `select i, nextval('made')::int as made from generate_series(1, ${ROWS}) i`
+/** Fails at its row 55. */
+const FAILING = `select i, 1 / (55 - i) from generate_series(1, ${ROWS}) i`
+
+describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
+  const dsn = (): string => sharedServer().dsn({ database, transport })
+
+  describe('a stream of the blocking API', () => {
+    let con: db.Connection
+    beforeEach(() => {
+      con = db.connect(dsn(), { autocommit: true })
+      con.execute('create temporary sequence made')
+    })
+    afterEach(() => con.close())
+
+    const made = (): unknown => con.fetchval('select last_value::int from made')
+    const stream = (sql: string, options = {}): db.RowStream<db.Row> =>
+      con.cursor().stream(sql, [], { size: SIZE, ...options })
+
+    test('gives every row once, in order', () => {
+      con.execute('begin')
+      const rows = [...stream(COUNTED)].map((row) => [...row])
+      expect(rows).toEqual(Array.from({ length: ROWS }, (_, i) => [i + 1, i + 1]))
+      expect(made()).toBe(ROWS)
+      con.commit()
+    })
+
+    test('has at most one trip more than was looked at', () => {
+      con.execute('begin')
+      for (const [i] of stream(COUNTED)) if (i === 45) break
+      expect([50, 60]).toContain(made())
+      con.commit()
+    })
+
+    test('is not ahead of a loop that asks other things of the connection', () => {
+      con.execute('begin')
+      for (const [i] of stream(COUNTED)) expect(made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)
+      con.commit()
+    })
+
+    test('is not ahead where its trips are limited in time', () => {
+      con.execute('begin')
+      for (const [i] of stream(COUNTED, { timeout: 10_000 })) if (i === 45) break
+      expect(made()).toBe(50)
+      con.commit()
+    })
+
+    test('fails after the rows of the trips before, and names its own failure', () => {
+      con.execute('begin')
+      const seen: unknown[] = []
+      const run = (): void => {
+        for (const [i] of stream(FAILING)) seen.push(i)
+      }
+      expect(run).toThrow('division by zero')
+      expect(seen).toHaveLength(50)
+      expect(con.info.status).toBe('failed')
+      con.rollback()
+      expect(con.fetchval('select 42')).toBe(42)
+    })
+
+    test('left while rows are on their way, it leaves the connection ready', () => {
+      for (let leftAt = 15; leftAt < 60; leftAt += 5) {
+        con.execute('begin')
+        for (const [i] of stream(COUNTED)) if (i === leftAt) break
+        expect(con.fetchval('select %s::int', [leftAt])).toBe(leftAt)
+        con.commit()
+      }
+      expect(con.fetchval("select count(*)::int from pg_cursors where name <> ''")).toBe(0)
+    })
+
+    test('two in turn have each its own rows', () => {
+      con.execute('begin')
+      const [one, other] = [stream(COUNTED), stream('select -i from generate_series(1, 1000) i')]
+      for (let i = 1; i <= ROWS; i += 1) {
+        expect(one.next().value?.[0]).toBe(i)
+        if (i % 40 < 20) continue
+        for (let k = 0; k < 2; k += 1) expect(other.next().value?.[0]).toBeLessThan(0)
+      }
+      con.commit()
+    })
+
+    test('ends with its transaction, rows read ahead included', () => {
+      con.execute('begin')
+      const rows = stream(COUNTED)
+      for (let i = 0; i < 35; i += 1) rows.next()
+      con.commit()
+      const drain = (): number => [...rows].length
+      expect(drain).toThrow('the transaction the stream lived in is over')
+    })
+  })
+
+  describe('a cursor of the async API', () => {
+    let con: async.Connection
+    beforeEach(async () => {
+      con = await async.connect(dsn())
+      await con.execute('create temporary sequence made')
+    })
+    afterEach(() => con.close())
+
+    const made = (): Promise<unknown> => con.fetchval('select last_value::int from made')
+
+    test('gives every row once, in order', async () => {
+      await con.transaction(async () => {
+        const rows: unknown[] = []
+        for await (const row of con.cursor(COUNTED, [], { prefetch: SIZE })) rows.push([...row])
+        expect(rows).toEqual(Array.from({ length: ROWS }, (_, i) => [i + 1, i + 1]))
+      })
+    })
+
+    test('has at most one trip more than was looked at, and is left ready', async () => {
+      await con.transaction(async () => {
+        for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) if (i === 45) break
+        expect([50, 60]).toContain(await made())
+      })
+    })
+
+    test('is not ahead of a loop that asks other things of the connection', async () => {
+      await con.transaction(async () => {
+        for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) {
+          expect(await made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)
+        }
+      })
+    })
+
+    test('fetched by hand it is never ahead', async () => {
+      await con.transaction(async () => {
+        const cursor = await con.cursor(COUNTED).open()
+        for (let i = 1; i < 6; i += 1) await cursor.fetch(SIZE)
+        expect(await made()).toBe(50)
+        await cursor.close()
+      })
+    })
+
+    test('fails after the rows of the trips before, and names its own failure', async () => {
+      const seen: unknown[] = []
+      const run = con.transaction(async () => {
+        for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) seen.push(i)
+      })
+      await expect(run).rejects.toThrow('division by zero')
+      expect(seen).toHaveLength(50)
+      expect(await con.fetchval('select 42')).toBe(42)
+    })
+
+    test('a connection closed in the middle of it ends it', async () => {
+      const run = con.transaction(async () => {
+        for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) if (i === 35) con.terminate()
+      })
+      await expect(run).rejects.toThrow('connection')
+    })
+  })
+})
