@@ -41,6 +41,7 @@ import type {
   TransactionStatus,
 } from '../src-async/wire/operations.ts'
 import { writeExecuteFlight, writeQueryFlight } from '../src-async/wire/protocol/flights.ts'
+import { WholeAnswer } from '../src-async/wire/protocol/whole-answer.ts'
 import type { ByteSink, Column, ResultSink } from '../src-async/wire/row-sink.ts'
 import {
   DEFAULT_RING_BYTES,
@@ -195,18 +196,11 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   execute(request: ExecuteRequest): ExecuteReply {
-    this.#prepare()
-    const flight = this.#flight
-    flight.clear()
-    if (this.#line.isLent) writeExecuteFlight(flight, request)
-    if (flight.length > 0 && flight.length <= LINE_MAX_BYTES && this.#shortWay.take()) {
-      const reply = this.#shortWay.ask(flight.view(), request)
-      if (reply !== null) return reply
-      this.#handOver(request)
-    } else {
-      this.#send('execute', request, request.rows, flight.view())
-    }
-    return this.#await(Infinity) as ExecuteReply
+    const answer = this.#ask('execute', request, request.rows, writeExecuteFlight)
+    if (!(answer instanceof WholeAnswer)) return answer
+    const { rowsStart, rowsEnd, tag } = answer
+    if (rowsEnd > rowsStart) request.rows.take(this.#block.answer, rowsStart, rowsEnd)
+    return { tag }
   }
 
   executeMany(request: ExecuteManyRequest): ExecuteManyReply {
@@ -215,7 +209,11 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   simpleQuery(request: SimpleQueryRequest): SimpleQueryReply {
     // A BEGIN before it is a trip of its own.
-    return this.#perform('simpleQuery', request, request.results, request.begin === null ? writeQueryFlight : null)
+    if (request.begin !== null) return this.#perform('simpleQuery', request, request.results)
+    const answer = this.#ask('simpleQuery', request, request.results, writeQueryFlight)
+    if (!(answer instanceof WholeAnswer)) return answer
+    request.results.complete(null, answer.tag ?? '')
+    return { results: 1 }
   }
 
   copyInStart(request: CopyInStartRequest): Nothing {
@@ -332,18 +330,34 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     this.#parameters = new Map(reply.parameters)
   }
 
-  /** @param writeFlight writes what the server is to get, for requests this thread may write to it itself. */
-  #perform<N extends OperationName>(
+  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {
+    this.#prepare()
+    this.#send(name, request, sink)
+    return this.#await(Infinity) as ReplyOf<N>
+  }
+
+  /**
+   * Performs a request this thread may write to the server itself.
+   * @param writeFlight writes what the server is to get
+   * @returns the reply, or the answer that this thread has read itself
+   */
+  #ask<N extends 'execute' | 'simpleQuery'>(
     name: N,
     request: RequestOf<N>,
-    sink: ByteSink | ResultSink,
-    writeFlight: ((out: ByteWriter, request: RequestOf<N>) => void) | null = null,
-  ): ReplyOf<N> {
+    sink: ResultSink | ByteSink,
+    writeFlight: (out: ByteWriter, request: RequestOf<N>) => void,
+  ): ReplyOf<N> | WholeAnswer {
     this.#prepare()
     const flight = this.#flight
     flight.clear()
-    if (writeFlight !== null && this.#line.isLent) writeFlight(flight, request)
-    this.#send(name, request, sink, flight.view())
+    if (this.#line.isLent) writeFlight(flight, request)
+    if (flight.length > 0 && flight.length <= LINE_MAX_BYTES && this.#shortWay.take()) {
+      const answer = this.#shortWay.ask(flight.view(), request)
+      if (answer !== null) return answer
+      this.#handOver(name, request, sink)
+    } else {
+      this.#send(name, request, sink, flight.view())
+    }
     return this.#await(Infinity) as ReplyOf<N>
   }
 
@@ -396,19 +410,19 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
   }
 
   /** Has the worker await the answer to what began on the short way, with all that was written and read. */
-  #handOver(request: ExecuteRequest): void {
+  #handOver<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): void {
     const { words } = this.#block
     const way = this.#shortWay
     const out = this.#out
     out.clear()
-    writeRequest(out, 'execute', request)
+    writeRequest(out, name, request)
     const bytes = out.view()
     this.#block.request.set(bytes)
     this.#leaveRest(this.#flight.view(), way.sent, bytes.length)
     Atomics.store(words, WORD.answerBytes, way.received)
     this.#isWritten = true
     this.#isUntold = false
-    this.#announce('execute', request.rows, REQUEST.told, bytes.length)
+    this.#announce(name, sink, REQUEST.told, bytes.length)
     way.giveBack()
     this.#host.ring()
   }

@@ -60,6 +60,12 @@ export class HostedSession {
   #handledId = 0
   #cancelledId = 0
   #busyId = 0
+  /**
+   * The event loop has just looked at the sockets: it does not do so again before an immediate runs. In any other phase of
+   * it a reply must not send the worker to the bell, for on its way there it would read what the main thread awaits.
+   */
+  #hasPolled = false
+  #isHandedOver = false
   /** Something was said unasked since the last reply: the main thread may not know of it yet. */
   #hasNews = false
 
@@ -123,7 +129,19 @@ export class HostedSession {
   /** The main thread has read the beginning of an answer itself, while the worker slept on the bell. */
   #takeAnswer(): void {
     const { words, answer } = this.#block
+    this.#isHandedOver = true
     this.#session?.data(answer, 0, Atomics.exchange(words, WORD.answerBytes, 0))
+    this.#isHandedOver = false
+  }
+
+  #notePoll(): void {
+    if (this.#isHandedOver || this.#hasPolled) return
+    this.#hasPolled = true
+    setImmediate(this.#forgetPoll)
+  }
+
+  readonly #forgetPoll = (): void => {
+    this.#hasPolled = false
   }
 
   #perform(id: number, kind: number): void {
@@ -163,7 +181,10 @@ export class HostedSession {
       // An idle connection that is lost has no reply to say so with.
       closed: () => this.#ended(),
       // What the main thread has written itself, it has told nobody of.
-      arriving: () => this.#takeUp(true),
+      arriving: () => {
+        this.#notePoll()
+        this.#takeUp(true)
+      },
     }
     openSession(readOpen(reader), events).then(
       (session) => {
@@ -245,8 +266,9 @@ export class HostedSession {
     }
     this.#busyId = 0
     this.#hasNews = false
-    const mainReads = isLent && session!.hasReadAll && Atomics.load(words, WORD.readsAnswers) === 1
-    this.#duties.finishing(line === null ? session?.isReadingAhead !== true : mainReads, line !== null)
+    const mainReads = Atomics.load(words, WORD.readsAnswers) === 1 && this.#hasPolled
+    const mayBeDeaf = line === null ? session?.isReadingAhead !== true : mainReads && isLent && session!.hasReadAll
+    this.#duties.finishing(mayBeDeaf, line !== null)
     this.#ring.write(kind, id, bytes, 0, bytes.length)
   }
 

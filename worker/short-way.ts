@@ -6,8 +6,7 @@
  * A call can be torn off between any two calls of functions, so the answer area is zero where nothing was read into it:
  * no message begins with a zero byte, and where an answer ends is seen from the bytes alone.
  */
-import type { ExecuteReply, ExecuteRequest } from '../src-async/wire/operations.ts'
-import { ANSWER, WholeAnswer, nextMessage } from '../src-async/wire/protocol/whole-answer.ts'
+import { ANSWER, type Question, WholeAnswer, nextMessage } from '../src-async/wire/protocol/whole-answer.ts'
 import { ANSWER_MAX_BYTES, type SessionBlock, WORD } from './channel/layout.ts'
 import type { LineWriter } from './channel/line.ts'
 import type { WorkerHost } from './spawn.ts'
@@ -41,7 +40,7 @@ export class ShortWay {
   #used = 0
   #lookMs = FIRST_LOOK_MS
   /** What was asked last. */
-  #asked: ExecuteRequest | null = null
+  #asked: Question | null = null
   /** From `take` to `giveBack`; what is still set in another call was left so by a torn stack. */
   isTaken = false
   /** How much of the request the kernel took, and how much of the answer has been read. */
@@ -73,21 +72,23 @@ export class ShortWay {
     return false
   }
 
-  /** @returns the reply; null when the answer is the worker's to await: then the way stays taken until `giveBack`. */
-  ask(flight: Uint8Array, request: ExecuteRequest): ExecuteReply | null {
+  /**
+   * Writes the request and looks for the answer.
+   * @returns what it says, its rows in the answer area until the next one; null when it is the worker's to await: then the
+   *   way stays taken until `giveBack`.
+   */
+  ask(flight: Uint8Array, question: Question): WholeAnswer | null {
     const { answer: bytes, words } = this.#block
     bytes.fill(0, 0, this.#used)
     this.#used = ANSWER_MAX_BYTES
-    this.#asked = request
+    this.#asked = question
     this.sent = this.#line.write(flight)
-    const isWhole = this.sent === flight.length && this.#read(bytes, request)
+    const isWhole = this.sent === flight.length && this.#read(bytes, question)
     this.#used = this.received
     if (!isWhole) return null
-    const { rowsStart, rowsEnd, tag, transactionStatus } = this.#answer
-    Atomics.store(words, WORD.transactionStatus, transactionStatus)
+    Atomics.store(words, WORD.transactionStatus, this.#answer.transactionStatus)
     this.giveBack()
-    if (rowsEnd > rowsStart) request.rows.take(bytes, rowsStart, rowsEnd)
-    return { tag }
+    return this.#answer
   }
 
   /** Lets the worker go its own ways again. */
@@ -111,7 +112,7 @@ export class ShortWay {
   }
 
   /** Looks until something is there, or time is up. @returns whether it is the whole answer, and nothing but that. */
-  #read(bytes: Uint8Array, request: ExecuteRequest): boolean {
+  #read(bytes: Uint8Array, question: Question): boolean {
     const line = this.#line
     const startedMs = performance.now()
     let nowMs = startedMs
@@ -126,7 +127,7 @@ export class ShortWay {
     }
     this.received = count
     // Part of an answer means that there is much of it, or that it takes its time.
-    return this.#answer.read(bytes, count, request) === ANSWER.whole
+    return this.#answer.read(bytes, count, question) === ANSWER.whole
   }
 }
 

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 
 import type { ExecuteRequest } from '../../src-async/wire/operations.ts'
 import { execute } from '../../src-async/wire/protocol/execute.ts'
-import { ANSWER, type AnswerKind, WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
+import { simpleQuery } from '../../src-async/wire/protocol/simple-query.ts'
+import { ANSWER, type AnswerKind, type Question, WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
 import {
   bindComplete,
   closeComplete,
@@ -22,6 +23,7 @@ import {
   ready,
   RecordingSink,
   row,
+  rowDescription,
 } from './wire-messages.ts'
 
 const PLAIN = { begin: null, closing: [], timeoutMs: 0, name: 's1', parse: null, bind: new Uint8Array(6), rowLimit: 0 }
@@ -31,14 +33,11 @@ function requestOf(more: Partial<ExecuteRequest>): ExecuteRequest {
   return { ...PLAIN, rows: new RecordingSink(), ...more }
 }
 
-function look(
-  bytes: Uint8Array,
-  request: ExecuteRequest,
-): { kind: AnswerKind; tag: unknown; rows: string; status: string } {
+function look(bytes: Uint8Array, question: Question): { kind: AnswerKind; tag: unknown; rows: string; status: string } {
   const answer = new WholeAnswer()
   // Memory behind the answer that belongs to an earlier one.
   const memory = Buffer.concat([bytes, ready('E'), complete('SELECT 9')])
-  const kind = answer.read(memory, bytes.length, request)
+  const kind = answer.read(memory, bytes.length, question)
   const rows = memory.subarray(answer.rowsStart, answer.rowsEnd).toString('hex')
   return { kind, tag: answer.tag, rows, status: String.fromCharCode(answer.transactionStatus) }
 }
@@ -136,4 +135,37 @@ test('whatever comes: it is whole where the exchange has a reply and nothing els
     { numRuns: 2000 },
   )
   expect(wholeCount).toBeGreaterThan(100)
+})
+
+test('the same of a simple query of one command', () => {
+  const command = fc.constantFrom(complete('COMMIT'), complete('SET'), emptyQuery)
+  const odd = fc.constantFrom(complete('COMMIT'), rowDescription('a'), row('a'), notice('n'), ready(), portalSuspended)
+  const answers = fc.oneof(
+    fc.array(fc.oneof(command, odd), { maxLength: 6 }),
+    command.map((end) => [end, ready()]),
+    fc.tuple(command, fc.nat(2), odd).map(([end, at, more]) => [end, ready()].toSpliced(at, 0, more)),
+  )
+  let wholeCount = 0
+  fc.assert(
+    fc.property(fc.constantFrom([], ['a'], ['a', 'b']), answers, (closing, messages) => {
+      const bytes = Buffer.concat([...closing.map(() => closeComplete), ...messages])
+      const results = new RecordingSink()
+      const harness = new Harness()
+      const request = { begin: null, closing, timeoutMs: 0, sql: 'commit', results }
+      const outcome = harness.ask((link) => simpleQuery(link, request))
+      const broken = harness.hear(bytes)
+      const { isIdle } = harness.conversation
+      const hasEnded = outcome.endings === 1 && outcome.error === undefined && isIdle && broken === null
+      const hasColumns = messages.some((message) => message[0] === rowDescription('a')[0])
+      const isOne = results.log.length === 1 && !hasColumns
+      const seen = look(bytes, request)
+      expect(seen.kind === ANSWER.whole).toBe(hasEnded && isOne && harness.told.length === 0)
+      if (seen.kind !== ANSWER.whole) return
+      wholeCount += 1
+      expect(results.log).toEqual([`-  ${String(seen.tag)}`])
+      expect(seen.status).toBe(harness.conversation.transactionStatus)
+    }),
+    { numRuns: 1000 },
+  )
+  expect(wholeCount).toBeGreaterThan(50)
 })

@@ -2,9 +2,12 @@
  * The answer to a small statement is read by the thread that asks, and what is no plain answer goes to the worker. The
  * `fs` of that thread is replaced here: answers come late, in pieces, or not at all, and calls are torn off in between.
  */
+import { readFileSync } from 'node:fs'
+
 import { expect, test } from 'vitest'
 
-import { runPatiently as run } from '../support/line-program.ts'
+import { PATIENCE, runPatiently as run } from '../support/line-program.ts'
+import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
 const ASK_A_HUNDRED = `
@@ -105,6 +108,16 @@ test.concurrent('the state of a transaction follows the answers', async () => {
   )
   expect([stdout, stderr]).toEqual(['34\n', ''])
 })
+
+test.concurrent.each(['unix', 'tcp'] as const)(
+  'calls of all kinds in any order, over %s, have their own answers',
+  async (transport) => {
+    const dsn = sharedServer().dsn({ transport, parameters: transport === 'tcp' ? { sslmode: 'disable' } : {} })
+    const program = readFileSync(new URL('./fixtures/mixed-calls.mjs', import.meta.url), 'utf8')
+    const { stdout, stderr } = await runScript(PATIENCE + program, { args: [dsn, '4'] })
+    expect([stdout, stderr]).toEqual(['the same\n', ''])
+  },
+)
 
 test.concurrent('two connections in turn, one of them slow, have each its own answers', async () => {
   const { stdout, stderr } = await run(

@@ -1,10 +1,10 @@
 /**
- * The answer to an `execute` that lies whole in memory, as that of a small statement does: whether it is what was asked
- * for, to the last byte. Whatever else is there — an error, a notice, a COPY, an end that has not come — is left to the
+ * The answer to an `execute`, or to a `simpleQuery` of one command without rows, that lies whole in memory, as that of a
+ * small statement does: whether it is what was asked for, to the last byte. Whatever else is there — an error, a notice, a COPY, an end that has not come — is left to the
  * exchange, which knows what to do with it; nothing is taken from the bytes before that is settled.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
-import type { ExecuteRequest } from '../operations.ts'
+import type { Flight, ParseSpec } from '../operations.ts'
 import { CommandTags } from './command-tag.ts'
 import {
   BIND_COMPLETE,
@@ -26,6 +26,12 @@ export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER]
 /** I, T, E: see `TransactionStatus`. */
 const STATUSES: ReadonlySet<number> = new Set([0x49, 0x54, 0x45])
 
+/** What of a request decides what its answer looks like. */
+export interface Question extends Pick<Flight, 'begin' | 'closing'> {
+  /** Of an `execute`; a `simpleQuery` has none. */
+  readonly parse?: ParseSpec | null
+}
+
 export class WholeAnswer {
   /** Where its DataRow messages lie. */
   rowsStart = 0
@@ -41,22 +47,17 @@ export class WholeAnswer {
   #end = 0
 
   /** Looks at the first `end` bytes. Only where they are a whole answer do the fields say what is in it. */
-  read(bytes: Uint8Array, end: number, request: ExecuteRequest): AnswerKind {
+  read(bytes: Uint8Array, end: number, question: Question): AnswerKind {
     this.#bytes = bytes
     this.#end = end
-    const rowsStart = this.#passStart(request)
+    const rowsStart = this.#passStart(question)
     if (rowsStart < 0) return rowsStart as AnswerKind
-    let position = rowsStart
-    let next = this.#next(position, DATA_ROW)
-    while (next > 0) {
-      position = next
-      next = this.#next(position, DATA_ROW)
-    }
-    if (next === ANSWER.incomplete) return next
-    const tagStart = position
-    const tagEnd = this.#passTag(position)
+    const isQuery = question.parse === undefined
+    const tagStart = isQuery ? rowsStart : this.#passRows(rowsStart)
+    if (tagStart < 0) return tagStart as AnswerKind
+    const tagEnd = this.#passTag(tagStart, isQuery)
     if (tagEnd < 0) return tagEnd as AnswerKind
-    next = this.#next(tagEnd, READY_FOR_QUERY)
+    const next = this.#next(tagEnd, READY_FOR_QUERY)
     if (next < 0) return next as AnswerKind
     const status = bytes[next - 1]!
     if (next !== end || next !== tagEnd + HEADER_BYTES + 1 || !STATUSES.has(status)) return ANSWER.other
@@ -68,8 +69,7 @@ export class WholeAnswer {
   }
 
   /** Steps over all that comes before the rows. */
-  #passStart(request: ExecuteRequest): number {
-    const { begin, closing, parse } = request
+  #passStart({ begin, closing, parse }: Question): number {
     let position = 0
     for (let i = 0; i < closing.length && position >= 0; i++) position = this.#next(position, CLOSE_COMPLETE)
     if (begin !== null && position >= 0) {
@@ -77,14 +77,24 @@ export class WholeAnswer {
       if (position >= 0) position = this.#next(position, BIND_COMPLETE)
       if (position >= 0) position = this.#next(position, COMMAND_COMPLETE)
     }
-    if (parse !== null && position >= 0) position = this.#next(position, PARSE_COMPLETE)
+    if (parse === undefined || position < 0) return position
+    if (parse !== null) position = this.#next(position, PARSE_COMPLETE)
     return position < 0 ? position : this.#next(position, BIND_COMPLETE)
   }
 
-  #passTag(position: number): number {
+  #passRows(start: number): number {
+    let position = start
+    for (;;) {
+      const next = this.#next(position, DATA_ROW)
+      if (next < 0) return next === ANSWER.incomplete ? next : position
+      position = next
+    }
+  }
+
+  #passTag(position: number, isQuery: boolean): number {
     switch (this.#bytes[position]) {
       case PORTAL_SUSPENDED:
-        return this.#next(position, PORTAL_SUSPENDED)
+        return isQuery ? ANSWER.other : this.#next(position, PORTAL_SUSPENDED)
       case EMPTY_QUERY_RESPONSE:
         return this.#next(position, EMPTY_QUERY_RESPONSE)
       default:
