@@ -65,6 +65,7 @@ import {
 } from './channel/messages.ts'
 import { type RecordHandler, RingReader } from './channel/ring.ts'
 import { LINE_MAX_BYTES, LineWriter } from './channel/line.ts'
+import { now } from './clock.ts'
 import { type Woken, canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type WorkerHost, callAttention, workerHost } from './spawn.ts'
 import { ShortWay } from './short-way.ts'
@@ -348,6 +349,8 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
     writeFlight: (out: ByteWriter, request: RequestOf<N>) => void,
   ): ReplyOf<N> | WholeAnswer {
     this.#prepare()
+    // What the worker has heard in the meantime comes before what is asked now.
+    this.#reader.drain(this)
     const flight = this.#flight
     flight.clear()
     if (this.#line.isLent) writeFlight(flight, request)
@@ -481,20 +484,20 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
 
   /** Sleeps until the outcome is there, or time is up. After a Ctrl-C the statement is cancelled and its end awaited. */
   #sleep(timeoutMs: number, isSettling = false): Ended {
-    const startedMs = performance.now()
+    const startedMs = now()
     let settlingSinceMs = isSettling ? startedMs : Infinity
     let deadlineMs = startedMs + timeoutMs
     let isWatching = false
     let isInterrupted = false
     let woken: Woken = 'ok'
     for (;;) {
-      woken = this.#doze(woken === 'timed-out' || performance.now() - startedMs > ARMED_AFTER_MS)
+      woken = this.#doze(woken === 'timed-out' || now() - startedMs > ARMED_AFTER_MS)
       // A key that hit as the answer came is a key all the same: a loop of short calls would run on as if nothing had been.
       if (woken === 'interrupted' && !isSettling && this.#outcome !== null) return 'interrupted'
       if (this.#outcome !== null) return isInterrupted ? 'interrupted' : 'done'
       if (woken === 'ok' && settlingSinceMs !== Infinity) {
         // What was cancelled ends behind what was on its way; as long as that comes, so will the end.
-        const nowMs = performance.now()
+        const nowMs = now()
         deadlineMs = Math.min(nowMs + SETTLE_MS, settlingSinceMs + MOST_SETTLE_MS)
         if (nowMs >= deadlineMs) return isInterrupted ? 'interrupted' : 'timed-out'
       }
@@ -502,7 +505,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
         // The second keypress, or one while there is nothing to cancel, ends the session.
         if (isInterrupted || this.#dueName === 'open') return 'interrupted'
         isInterrupted = true
-        settlingSinceMs = performance.now()
+        settlingSinceMs = now()
         deadlineMs = settlingSinceMs + SETTLE_MS
         this.#requestCancel()
       } else if (woken === 'timed-out' || this.#host.isDead) {
@@ -510,7 +513,7 @@ export class BlockingSession implements BlockingOperations, RecordHandler {
         else this.#host.watch()
         if (this.#host.isDead) throw this.#host.obituary()
         isWatching = true
-        if (performance.now() >= deadlineMs) return isInterrupted ? 'interrupted' : 'timed-out'
+        if (now() >= deadlineMs) return isInterrupted ? 'interrupted' : 'timed-out'
       }
     }
   }

@@ -66,6 +66,8 @@ export class HostedSession {
    */
   #hasPolled = false
   #isHandedOver = false
+  /** Kept for the sake of its hidden class: see `Kept`. */
+  protected lastImmediate: NodeJS.Immediate | null = null
   /** Something was said unasked since the last reply: the main thread may not know of it yet. */
   #hasNews = false
 
@@ -137,7 +139,7 @@ export class HostedSession {
   #notePoll(): void {
     if (this.#isHandedOver || this.#hasPolled) return
     this.#hasPolled = true
-    setImmediate(this.#forgetPoll)
+    this.lastImmediate = setImmediate(this.#forgetPoll)
   }
 
   readonly #forgetPoll = (): void => {

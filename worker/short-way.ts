@@ -9,6 +9,7 @@
 import { ANSWER, type Question, WholeAnswer, nextMessage } from '../src-async/wire/protocol/whole-answer.ts'
 import { ANSWER_MAX_BYTES, type SessionBlock, WORD } from './channel/layout.ts'
 import type { LineWriter } from './channel/line.ts'
+import { now } from './clock.ts'
 import type { WorkerHost } from './spawn.ts'
 import { type Spinner, WATCH_MS } from './spin.ts'
 
@@ -17,6 +18,9 @@ const LATER_MS = 0.002
 const SOONER_MS = 0.0005
 const FIRST_LOOK_MS = 0.02
 const LAST_LOOK_MS = WATCH_MS / 2
+/** For a clock that stands still: so many readings of it, and so many looks, are more than the watch lasts. */
+const MOST_TURNS = 20_000
+const MOST_LOOKS = 1000
 
 /** The most that a message ends with where it is not a row: of a string, and of a list of strings. */
 const CLOSING_ZEROS = 2
@@ -39,6 +43,8 @@ export class ShortWay {
   /** Bytes of the answer area that may not be zero. */
   #used = 0
   #lookMs = FIRST_LOOK_MS
+  /** Bytes are being read into the answer area, and it was zero before. */
+  #isReading = false
   /** What was asked last. */
   #asked: Question | null = null
   /** From `take` to `giveBack`; what is still set in another call was left so by a torn stack. */
@@ -63,6 +69,7 @@ export class ShortWay {
     this.sent = 0
     this.received = 0
     this.#asked = null
+    this.#isReading = false
     this.isTaken = true
     if (this.#host.hold()) {
       if (this.#line.take()) return true
@@ -82,8 +89,10 @@ export class ShortWay {
     bytes.fill(0, 0, this.#used)
     this.#used = ANSWER_MAX_BYTES
     this.#asked = question
+    this.#isReading = true
     this.sent = this.#line.write(flight)
     const isWhole = this.sent === flight.length && this.#read(bytes, question)
+    this.#isReading = false
     this.#used = this.received
     if (!isWhole) return null
     Atomics.store(words, WORD.transactionStatus, this.#answer.transactionStatus)
@@ -102,7 +111,7 @@ export class ShortWay {
   examine(): Torn {
     const { answer: bytes, words } = this.#block
     // It was torn off within the read, or as good as.
-    if (this.#used === ANSWER_MAX_BYTES && this.received === 0) this.received = extentOf(bytes)
+    if (this.#isReading && this.received === 0) this.received = extentOf(bytes)
     if (this.received < 0) return 'lost'
     if (this.received === 0 || this.#asked === null) return 'unknown'
     const answer = this.#answer
@@ -114,13 +123,12 @@ export class ShortWay {
   /** Looks until something is there, or time is up. @returns whether it is the whole answer, and nothing but that. */
   #read(bytes: Uint8Array, question: Question): boolean {
     const line = this.#line
-    const startedMs = performance.now()
-    let nowMs = startedMs
-    while (nowMs - startedMs < this.#lookMs) nowMs = performance.now()
+    const startedMs = now()
+    for (let i = 0; i < MOST_TURNS && now() - startedMs < this.#lookMs; i++);
     let count = line.read(bytes)
     if (count !== 0) this.#lookMs = Math.max(this.#lookMs - SOONER_MS, 0)
     else this.#lookMs = Math.min(this.#lookMs + LATER_MS, LAST_LOOK_MS)
-    while (count === 0 && performance.now() - startedMs < WATCH_MS) count = line.read(bytes)
+    for (let i = 0; i < MOST_LOOKS && count === 0 && now() - startedMs < WATCH_MS; i++) count = line.read(bytes)
     if (count <= 0) {
       this.#spinner.giveUp()
       return false

@@ -11,6 +11,7 @@ import type { Worker } from 'node:worker_threads'
 import { OperationalError } from '../src-async/errors/tree.ts'
 import type { ControlCall, ControlReply } from './channel/control.ts'
 import { BELL, DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
+import { now } from './clock.ts'
 
 /** A worker takes 30–100 ms to start; a starved machine may need far longer. */
 const START_TIMEOUT_MS = 30_000
@@ -93,7 +94,7 @@ export class WorkerHost {
   /** Starts the watch: a beat is expected from now on. */
   watch(): void {
     this.#lastBeat = Atomics.load(this.#words, HOST.heartbeat)
-    this.#lastBeatAtMs = performance.now()
+    this.#lastBeatAtMs = now()
   }
 
   /**
@@ -134,13 +135,13 @@ export class WorkerHost {
 
   #isSilentlyDead(): boolean {
     const beat = Atomics.load(this.#words, HOST.heartbeat)
-    const now = performance.now()
+    const nowMs = now()
     if (beat !== this.#lastBeat) {
       this.#lastBeat = beat
-      this.#lastBeatAtMs = now
+      this.#lastBeatAtMs = nowMs
       return false
     }
-    const silentMs = now - this.#lastBeatAtMs
+    const silentMs = nowMs - this.#lastBeatAtMs
     if (silentMs < SUSPICION_MS) return false
     // A stale beat is only suspicion: the machine may be starved, and the embedded server runs without an event loop.
     const threadId = Atomics.load(this.#words, HOST.osThreadId)

@@ -4,11 +4,14 @@
  * is not repeated at once: where answers take their time, or other work needs the processors, hardly any is made.
  */
 import { availableParallelism } from 'node:os'
+import { now } from './clock.ts'
 
 /** A round trip to a server on the same machine, and some. */
 export const WATCH_MS = 0.1
 /** Looks between two readings of the clock. */
 const LOOKS = 64
+/** For a clock that stands still: more than the watch lasts. */
+const MOST_TURNS = 1000
 /** After so many watches in vain in a row the pauses grow no further. */
 const MAX_FAILURES = 5
 /** On one processor the watch would keep the worker from its work. */
@@ -31,15 +34,15 @@ export class Spinner {
       this.#pause -= 1
       return false
     }
-    const untilMs = performance.now() + WATCH_MS
-    do {
+    const untilMs = now() + WATCH_MS
+    for (let turn = 0; turn < MOST_TURNS && now() < untilMs; turn++) {
       for (let i = 0; i < LOOKS; i++) {
         if (Atomics.load(words, index) !== seen) {
           this.#failures = 0
           return true
         }
       }
-    } while (performance.now() < untilMs)
+    }
     this.giveUp()
     return false
   }

@@ -44,12 +44,14 @@ con.close()
 export const PATIENCE = 'const now = performance.now.bind(performance); performance.now = () => now() / 50;'
 
 /** Runs it where every answer comes in time to be read by the thread that asks. */
-export const runPatiently = (body: string, dsn?: string): Promise<ScriptRun> => runLineProgram(PATIENCE + body, dsn)
+export const runPatiently = (body: string, dsn?: string): Promise<ScriptRun> => runLineProgram(body, dsn, {}, PATIENCE)
 
+/** @param before run before syncpg is loaded */
 export function runLineProgram(
   body: string,
   dsn = sharedServer().dsn({ transport: 'unix' }),
   env: Readonly<Record<string, string>> = {},
+  before = '',
 ): Promise<ScriptRun> {
-  return runScript(lineProgram(body), { env: { DSN: dsn, ...env } })
+  return runScript(before + lineProgram(body), { env: { DSN: dsn, ...env } })
 }

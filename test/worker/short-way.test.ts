@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
-import { PATIENCE, runPatiently as run } from '../support/line-program.ts'
+import { PATIENCE, runLineProgram, runPatiently as run } from '../support/line-program.ts'
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
@@ -206,4 +206,19 @@ test.concurrent('a call torn off in the middle of an answer closes the connectio
     'OperationalError an interrupted statement had been answered in part: the connection is closed\ntrue\n',
     '',
   ])
+})
+
+test.concurrent.each([
+  ['before syncpg is loaded', 'performance.now = () => 7;', ''],
+  ['afterwards', '', 'performance.now = () => 7'],
+])('a clock that stands still, as tests like it, from %s stops nothing', async (_when, before, after) => {
+  const { stdout, stderr } = await runLineProgram(
+    `${after}
+     for (let i = 0; i < 50; i++) if (con.fetchval('select %s::int', [i]) !== i) throw new Error('wrong answer')
+     console.log(con.fetchval('select 42 from pg_sleep(0.3)'))`,
+    undefined,
+    {},
+    before,
+  )
+  expect([stdout, stderr]).toEqual(['42\n', ''])
 })

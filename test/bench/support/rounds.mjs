@@ -5,6 +5,11 @@ import { runProcessWorkload } from './process-rounds.mjs'
 import { emptyFigures, summarize, turnsOf } from './statistics.mjs'
 
 const FULL_ROUNDS = 9
+/**
+ * Each client works at least so long before it is measured: compilers are done by then, and a round shows what a program in
+ * use sees. What the first call of a process costs is a workload of its own.
+ */
+const WARM_UP_MS = 2000
 const QUICK_ROUNDS = 3
 
 /** @returns `{ workload, unit, peers: [{ name, … figures }], skipped: [{ name, why }] }`. */
@@ -105,7 +110,7 @@ async function enter({ workload, size: fullSize, target, expected, query, isQuic
       return null
     }
     let warm = null
-    const warmUntilMs = performance.now() + (isQuick ? 0 : (workload.warmUpMs ?? 0))
+    const warmUntilMs = performance.now() + (isQuick ? 0 : WARM_UP_MS)
     for (let i = 0; i < (workload.warmUps ?? 1) || performance.now() < warmUntilMs; i += 1) {
       warm = await handle.ask({ name: 'round', isChecked: true })
       requireSameWork(workload, warm, expected)
