@@ -22,6 +22,9 @@ import {
   tagName,
 } from './tags.ts'
 
+/** More than any server says from its last token to its first ReadyForQuery. */
+const MOST_EARLY = 1000
+
 interface Pending {
   readonly exchange: Exchange<unknown>
   /** True when it writes again later: whatever is started meanwhile waits, so that requests do not mix. */
@@ -42,6 +45,8 @@ export class Conversation implements FrameHandler {
   readonly #started: Pending[] = []
   /** Waiting for the line. */
   readonly #waiting: Pending[] = []
+  /** Messages that came while the current exchange was elsewhere, as copies. */
+  readonly #early: { readonly tag: number; readonly body: Uint8Array }[] = []
   /** What the current exchange will fail with at ReadyForQuery; until then its messages are dropped. */
   #failure: unknown = null
   /** Why nothing goes any more. */
@@ -80,6 +85,10 @@ export class Conversation implements FrameHandler {
   /** Whether an exchange started now would wait before it writes its request. */
   get isHeld(): boolean {
     return this.#waiting.length > 0 || this.#isLineTaken
+  }
+
+  get #isBroken(): boolean {
+    return this.#broken !== null
   }
 
   get hasOutgoing(): boolean {
@@ -162,6 +171,10 @@ export class Conversation implements FrameHandler {
     if (this.#broken !== null) return this.#broken
     try {
       this.#step(WOKEN)
+      while (this.#early.length > 0 && !this.#link.isElsewhere && !this.#isBroken) {
+        const { tag, body } = this.#early.shift()!
+        this.message(tag, body, 0, body.length)
+      }
     } catch (error) {
       this.breakOff(asProtocolError(error))
     }
@@ -205,6 +218,12 @@ export class Conversation implements FrameHandler {
   message(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.#broken !== null) return
     const { body } = this.#link
+    // A refusal ends the session, whatever else is waited for.
+    if (this.#link.isElsewhere && tag !== ERROR_RESPONSE) {
+      if (this.#early.length === MOST_EARLY) throw new ProtocolError('the server sends and sends while it is to wait')
+      this.#early.push({ tag, body: new Uint8Array(bytes.subarray(start, end)) })
+      return
+    }
     body.reset(bytes, start, end)
     switch (tag) {
       case READY_FOR_QUERY:

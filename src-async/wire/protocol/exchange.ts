@@ -47,6 +47,8 @@ export class Link {
   wake: () => void = () => {}
   /** What an exchange of the start knows of the refusal that will come; added to the server's error. */
   refusalHint: string | null = null
+  /** True while the current exchange waits for something else than a message: what the server says meanwhile comes after that. */
+  isElsewhere = false
   /** True when requests of later exchanges are already on their way. */
   isFollowed = false
 
@@ -71,9 +73,10 @@ export function unexpected(link: Link, during: string, wanted?: number): Protoco
 }
 
 /**
- * Waits for work that is done outside of the conversation, in the pool of threads.
+ * Waits for work that is done outside of the conversation, in the pool of threads. The server may be ahead: after its last
+ * token it says at once that it is content, and all that follows.
  * @param start begins it; it must not call back before it returns
- * @throws the work's error; ProtocolError when the server speaks first, for it has nothing to say meanwhile.
+ * @throws the work's error
  */
 export function* elsewhere<T>(
   link: Link,
@@ -85,7 +88,12 @@ export function* elsewhere<T>(
     outcome = { error, result }
     link.wake()
   })
-  yield
+  link.isElsewhere = true
+  try {
+    yield
+  } finally {
+    link.isElsewhere = false
+  }
   if (link.tag !== WOKEN || outcome === null) throw unexpected(link, during)
   if (outcome.error !== null) throw outcome.error
   return outcome.result
