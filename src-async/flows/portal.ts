@@ -63,15 +63,13 @@ export function* fetchPortal(
   if (!portal.isOpen) requireTransaction(context)
   const parse = statement.name === '' ? statement : null
   const open = portal.isOpen ? null : { name: statement.name, parse, bind }
-  const timeoutMs = dueTimeout(context)
-  const begin = dueBegin(context)
-  // A trip that was made ahead brings nothing along.
-  const closing = portal.isOpen && isIterated ? NOTHING_CLOSED : context.statements.takeClosing()
   try {
-    const reply = yield* ask('fetchPortal', {
-      ...{ portal: name, open, rowLimit, rows, isIterated },
-      ...{ begin, closing, timeoutMs },
-    })
+    const timeoutMs = dueTimeout(context)
+    const begin = dueBegin(context)
+    // A trip that was made ahead brings nothing along.
+    const closing = portal.isOpen && isIterated ? NOTHING_CLOSED : context.statements.takeClosing()
+    const request = { portal: name, open, rowLimit, rows, isIterated, begin, closing, timeoutMs }
+    const reply = yield* ask('fetchPortal', request)
     portal.isOpen = true
     portal.tag = reply.tag
   } catch (error) {
