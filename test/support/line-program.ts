@@ -55,3 +55,11 @@ export function runLineProgram(
 ): Promise<ScriptRun> {
   return runScript(before + lineProgram(body), { env: { DSN: dsn, ...env } })
 }
+
+/** Asks a hundred statements and compares; `length` gives the length of the text that goes there and back from `i`. */
+export const askAHundred = (length: string): string => `
+for (let i = 0; i < 100; i++) {
+  const text = 'x'.repeat(${length})
+  const row = con.fetchrow('select %s::int, %s::text', [i, text])
+  if (row[0] !== i || row[1] !== text) throw new Error('wrong answer to ' + i)
+}`

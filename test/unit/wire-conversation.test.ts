@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DbError, OperationalError, ProgrammingError, ProtocolError } from '../../src-async/errors/tree.ts'
-import type { ExecuteManyRequest, ExecuteRequest, FetchPortalRequest, Flight } from '../../src-async/wire/operations.ts'
+import type { ExecuteManyRequest, FetchPortalRequest } from '../../src-async/wire/operations.ts'
 import { authServices } from '../../src-async/wire/auth-services.ts'
 import type { Channel } from '../../src-async/wire/protocol/authentication.ts'
 import { copyIn } from '../../src-async/wire/protocol/copy-in.ts'
@@ -24,16 +24,19 @@ import {
   copyOutResponse,
   emptyQuery,
   error,
+  executeRequest,
   Harness,
   int16,
   int32,
   message,
+  noBind,
   noData,
   notice,
   notification,
   parameter,
   parameterDescription,
   parseComplete,
+  plain,
   portalSuspended,
   ready,
   RecordingSink,
@@ -43,15 +46,9 @@ import {
 } from './wire-messages.ts'
 import type { Outcome } from './wire-messages.ts'
 
-const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
-const noBind = new Uint8Array(6)
 const plainChannel: Channel = { host: 'h', serverCertificate: null, isPrivate: false }
 /** A bind body with one parameter, NULL. */
 const oneBind = Buffer.concat([int16(0), int16(1), int32(-1), int16(0)])
-
-function executeRequest(rows: RecordingSink, more: Partial<ExecuteRequest> = {}): ExecuteRequest {
-  return { ...plain, name: 's1', parse: null, bind: noBind, rowLimit: 0, rows, ...more }
-}
 
 function manyRequest(
   count: number,

@@ -2,7 +2,13 @@
  * The server's side of the wire for unit tests: builds messages as bytes, and feeds a conversation with them whole or cut
  * at a given place. Written from the manual's "Message Formats", not from the code under test.
  */
-import type { Notification, ServerMessageFields, SessionEvents } from '../../src-async/wire/operations.ts'
+import type {
+  ExecuteRequest,
+  Flight,
+  Notification,
+  ServerMessageFields,
+  SessionEvents,
+} from '../../src-async/wire/operations.ts'
 import { Conversation } from '../../src-async/wire/protocol/conversation.ts'
 import type { Exchange, Link } from '../../src-async/wire/protocol/exchange.ts'
 import type { Column, ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
@@ -74,6 +80,15 @@ export class RecordingSink implements ResultSink {
   get rows(): string {
     return this.#run
   }
+}
+
+/** What a flight without a BEGIN, names to close or a limit brings along. */
+export const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
+/** A bind body without parameters. */
+export const noBind = new Uint8Array(6)
+
+export function executeRequest(rows: RecordingSink, more: Partial<ExecuteRequest> = {}): ExecuteRequest {
+  return { ...plain, name: 's1', parse: null, bind: noBind, rowLimit: 0, rows, ...more }
 }
 
 export interface Outcome {

@@ -14,11 +14,13 @@ import {
   copyOutResponse,
   emptyQuery,
   error,
+  executeRequest,
   Harness,
   notice,
   notification,
   parameter,
   parseComplete,
+  plain,
   portalSuspended,
   ready,
   RecordingSink,
@@ -26,12 +28,7 @@ import {
   rowDescription,
 } from './wire-messages.ts'
 
-const PLAIN = { begin: null, closing: [], timeoutMs: 0, name: 's1', parse: null, bind: new Uint8Array(6), rowLimit: 0 }
 const PARSE = { sql: 'select 1', parameterTypes: [] }
-
-function requestOf(more: Partial<ExecuteRequest>): ExecuteRequest {
-  return { ...PLAIN, rows: new RecordingSink(), ...more }
-}
 
 function look(bytes: Uint8Array, question: Question): { kind: AnswerKind; tag: unknown; rows: string; status: string } {
   const answer = new WholeAnswer()
@@ -55,7 +52,7 @@ const STARTS: readonly (readonly [string, Partial<ExecuteRequest>, readonly Buff
 ]
 
 describe.each(STARTS)('%s', (_what, more, start) => {
-  const request = requestOf(more)
+  const request = executeRequest(new RecordingSink(), more)
 
   test.each([
     ['no rows', complete('UPDATE 0'), '', 'UPDATE 0'],
@@ -118,7 +115,7 @@ test('whatever comes: it is whole where the exchange has a reply and nothing els
       const bytes = Buffer.concat([...start, ...messages])
       const rows = new RecordingSink()
       const harness = new Harness()
-      const request = requestOf({ ...more, rows })
+      const request = executeRequest(rows, more)
       const outcome = harness.ask((link) => execute(link, request))
       const broken = harness.hear(bytes)
       const { isIdle } = harness.conversation
@@ -151,7 +148,7 @@ test('the same of a simple query of one command', () => {
       const bytes = Buffer.concat([...closing.map(() => closeComplete), ...messages])
       const results = new RecordingSink()
       const harness = new Harness()
-      const request = { begin: null, closing, timeoutMs: 0, sql: 'commit', results }
+      const request = { ...plain, closing, sql: 'commit', results }
       const outcome = harness.ask((link) => simpleQuery(link, request))
       const broken = harness.hear(bytes)
       const { isIdle } = harness.conversation

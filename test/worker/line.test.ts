@@ -4,16 +4,11 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { runLineProgram as run } from '../support/line-program.ts'
+import { askAHundred, runLineProgram as run } from '../support/line-program.ts'
 import { sharedServer } from '../support/shared-server.ts'
 import { type TestServer, startServer } from '../support/postgres-server.ts'
 
-const ASK_A_HUNDRED = `
-for (let i = 0; i < 100; i++) {
-  const text = 'x'.repeat((i * 97) % 5000)
-  const row = con.fetchrow('select %s::int, %s::text', [i, text])
-  if (row[0] !== i || row[1] !== text) throw new Error('wrong answer to ' + i)
-}`
+const ASK_A_HUNDRED = askAHundred('(i * 97) % 5000')
 
 test.concurrent.each(['tcp', 'unix'] as const)(
   'a known statement over %s is written by the thread that asks',

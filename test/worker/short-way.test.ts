@@ -6,16 +6,11 @@ import { readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
-import { PATIENCE, runLineProgram, runPatiently as run } from '../support/line-program.ts'
+import { PATIENCE, askAHundred, runLineProgram, runPatiently as run } from '../support/line-program.ts'
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
-const ASK_A_HUNDRED = `
-for (let i = 0; i < 100; i++) {
-  const text = 'x'.repeat((i * 397) % 20000)
-  const row = con.fetchrow('select %s::int, %s::text', [i, text])
-  if (row[0] !== i || row[1] !== text) throw new Error('wrong answer to ' + i)
-}`
+const ASK_A_HUNDRED = askAHundred('(i * 397) % 20000')
 
 test.concurrent.each(['tcp', 'unix'] as const)(
   'the answer to a known statement over %s is read by the thread that asks',

@@ -1,6 +1,6 @@
 /**
- * The line: where a session's socket is plain, the main thread writes a short request to it itself and the worker is woken
- * by the answer alone, which saves waking it twice. The descriptor is the worker's: it is lent while the session is idle,
+ * The line: where a session's socket is plain, the main thread writes a short request to it itself, and, while it holds the
+ * worker still, reads the answer; otherwise the worker is woken by the answer alone. The descriptor is the worker's: it is lent while the session is idle,
  * and closed only when nobody writes to it. Both sides of that are here.
  */
 import { type Stats, fstatSync, readSync, writeSync } from 'node:fs'

@@ -87,10 +87,6 @@ export class Conversation implements FrameHandler {
     return this.#waiting.length > 0 || this.#isLineTaken
   }
 
-  get #isBroken(): boolean {
-    return this.#broken !== null
-  }
-
   get hasOutgoing(): boolean {
     return this.#link.out.length > 0
   }
@@ -171,7 +167,7 @@ export class Conversation implements FrameHandler {
     if (this.#broken !== null) return this.#broken
     try {
       this.#step(WOKEN)
-      while (this.#early.length > 0 && !this.#link.isElsewhere && !this.#isBroken) {
+      while (this.#early.length > 0 && !this.#link.isElsewhere && this.broken === null) {
         const { tag, body } = this.#early.shift()!
         this.message(tag, body, 0, body.length)
       }

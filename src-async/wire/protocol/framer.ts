@@ -5,7 +5,7 @@
  * Format: PostgreSQL manual, "Message Formats".
  */
 import { ProtocolError } from '../../errors/tree.ts'
-import { DATA_ROW, HEADER_BYTES, MAX_MESSAGE_BYTES, tagName } from './tags.ts'
+import { DATA_ROW, HEADER_BYTES, lengthWord, MAX_MESSAGE_BYTES, tagName } from './tags.ts'
 
 export interface FrameHandler {
   /** One message that is not a DataRow; `[start, end)` is its body, without letter and length. */
@@ -103,7 +103,7 @@ export class Framer {
 
 /** The length word at `offset`, which counts itself. */
 function messageLength(tag: number, bytes: Uint8Array, offset: number): number {
-  const length = (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
+  const length = lengthWord(bytes, offset)
   if (length < 4 || length > MAX_MESSAGE_BYTES) {
     throw new ProtocolError(
       `the server sent a message ${tagName(tag)} with the impossible length ${length}; is this a PostgreSQL server?`,

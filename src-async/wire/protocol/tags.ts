@@ -47,6 +47,11 @@ export const PORTAL = 0x50 // P
 /** Letter and length word. */
 export const HEADER_BYTES = 5
 
+/** The length word at `offset`, which counts itself; nobody has looked yet whether it can be one. */
+export function lengthWord(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
+}
+
 /** The server's limit, and ours both ways: 1 GiB less one (src/include/libpq/libpq.h, PQ_LARGE_MESSAGE_LIMIT). */
 export const MAX_MESSAGE_BYTES = 0x3fffffff
 

@@ -1,7 +1,8 @@
 /**
  * The answer to an `execute`, or to a `simpleQuery` of one command without rows, that lies whole in memory, as that of a
- * small statement does: whether it is what was asked for, to the last byte. Whatever else is there — an error, a notice, a COPY, an end that has not come — is left to the
- * exchange, which knows what to do with it; nothing is taken from the bytes before that is settled.
+ * small statement does: whether it is what was asked for, to the last byte. Whatever else is there — an error, a notice,
+ * a COPY, an end that has not come — is left to the exchange, which knows what to do with it; nothing is taken from the
+ * bytes before that is settled.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import type { Flight, ParseSpec } from '../operations.ts'
@@ -13,6 +14,7 @@ import {
   DATA_ROW,
   EMPTY_QUERY_RESPONSE,
   HEADER_BYTES,
+  lengthWord,
   PARSE_COMPLETE,
   PORTAL_SUSPENDED,
   READY_FOR_QUERY,
@@ -126,7 +128,6 @@ export class WholeAnswer {
 /** Where the message at `position` ends, be it all there or not; negative, an `ANSWER`, where its length is not there, or none. */
 export function nextMessage(bytes: Uint8Array, position: number, end: number): number {
   if (position + HEADER_BYTES > end) return ANSWER.incomplete
-  const length =
-    (bytes[position + 1]! << 24) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 8) | bytes[position + 4]!
+  const length = lengthWord(bytes, position + 1)
   return length < HEADER_BYTES - 1 ? ANSWER.other : position + 1 + length
 }
