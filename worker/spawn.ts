@@ -185,7 +185,7 @@ export function workerHost(): WorkerHost {
 }
 
 const BUNDLED =
-  'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.js, ' +
+  'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
   'in the environment variable SYNCPG_WORKER'
 
 /** `SYNCPG_WORKER` names the worker's file where a bundler has moved the code away from it. */
@@ -195,7 +195,7 @@ function workerPath(): string {
   // A bundle in CommonJS does not know where it is.
   const here = import.meta.url as string | undefined
   if (here === undefined) throw new OperationalError(`the worker's file is not known\nHINT:  ${BUNDLED}`)
-  return existing(fileURLToPath(new URL('./worker.js', here)))
+  return existing(fileURLToPath(new URL('./worker.cjs', here)))
 }
 
 function existing(path: string): string {

@@ -73,7 +73,7 @@ function classByName(name: string): ErrorClass | undefined {
       ProtocolError,
       ClientConfigurationError,
       ...clientErrors,
-      ...sqlstateErrors.map(([, errorClass]) => errorClass),
+      ...sqlstateErrors().map(([, errorClass]) => errorClass),
     ].map((errorClass) => [errorClass.name, errorClass]),
   )
   return classesByName.get(name)

@@ -59,7 +59,7 @@ export function registeredClass(sqlstate: string): ErrorClass | undefined {
 
 /** The class of a SQLSTATE without the user's own: its own class, that of its first two characters, DatabaseError. */
 export function builtInClass(sqlstate: string): ErrorClass {
-  builtInClasses ??= new Map(sqlstateErrors)
+  builtInClasses ??= new Map(sqlstateErrors())
   return builtInClasses.get(sqlstate) ?? builtInClasses.get(`${sqlstate.slice(0, 2)}000`) ?? generalClass(sqlstate)
 }
 
@@ -88,7 +88,7 @@ function specialClass(fields: ServerFields): ErrorClass | undefined {
  * WARNING and PostgresLogMessage for NOTICE, INFO, LOG and DEBUG. Never thrown.
  */
 export function warningFromServer(fields: ServerFields, context: ServerErrorContext = {}): Warning {
-  warningClasses ??= new Map(sqlstateWarnings)
+  warningClasses ??= new Map(sqlstateWarnings())
   const general = fields.severity === 'WARNING' ? PostgresWarning : PostgresLogMessage
   const warningClass = warningClasses.get(fields.sqlstate) ?? general
   return new warningClass(fields.message, { ...fields, ...context })

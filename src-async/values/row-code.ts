@@ -8,7 +8,7 @@ import { bool } from './codecs/boolean.ts'
 import { float4, float8, shortestFloat32 } from './codecs/floats.ts'
 import { int2, int4, int8, oid } from './codecs/integers.ts'
 import { bpchar, characterOf, name, singleByteChar, text, varchar } from './codecs/text.ts'
-import { readText } from './short-text.ts'
+import { type TextReader, textReader } from './short-text.ts'
 import type { ByteReader } from '../bytes/byte-reader.ts'
 import type { Codec } from './codec.ts'
 import type { Row } from './record.ts'
@@ -103,6 +103,7 @@ function decodeRun(b, view, reader, start, end, into) {
   }
 }
 return { decodeRow, decodeRun }`
+  const readText: TextReader | null = codecs.some((codec) => TEXTS.has(codec)) ? textReader() : null
   const bindings = { fail, codecs, shape: binding, readText, characterOf, shortestFloat32, timestampFromHalves }
   const names = Object.keys(bindings)
   // A row factory is often written where it is passed, a new function each time: its code is kept apart from it. For the

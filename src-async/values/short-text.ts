@@ -1,17 +1,12 @@
 /**
  * Short ASCII text without a call into C++: a generated function builds strings of up to 24 characters from their bytes
  * in one go, flat, two to four times as fast as a slice of the buffer. Everything else is the buffer's UTF-8 decoder.
+ * Made when the first row with a text asks for it.
  */
-import { canGenerateCode } from './code-generation.ts'
-
 const MOST_CHARACTERS = 24
 
 /** The text of `length` bytes at `start`, which lie within `bytes`. */
 export type TextReader = (bytes: Buffer, start: number, length: number) => string
-
-function decodeUtf8(bytes: Buffer, start: number, length: number): string {
-  return bytes.utf8Slice(start, start + length)
-}
 
 function generate(): TextReader {
   const cases: string[] = []
@@ -31,5 +26,9 @@ function generate(): TextReader {
   )(String.fromCharCode) as TextReader
 }
 
-/** Reads text, short ASCII fast. The caller has checked that the bytes are there. */
-export const readText: TextReader = canGenerateCode ? generate() : decodeUtf8
+let made: TextReader | null = null
+
+/** Reads text, short ASCII fast, where code may be generated. Its caller has checked that the bytes are there. */
+export function textReader(): TextReader {
+  return (made ??= generate())
+}

@@ -79,7 +79,7 @@ test.each(['esm', 'cjs'] as const)('a bundle that leaves the package outside, %s
 
 test.each(['esm', 'cjs'] as const)('a bundle that takes the package in, %s, with SYNCPG_WORKER', async (format) => {
   const path = await bundle(format)
-  const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.js') }
+  const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.cjs') }
   expect(await run([path], worker)).toEqual(good('answer 42\n'))
   // Without it, and with a file that stands alone, an error says what to do.
   const alone = file('alone.js', '')

@@ -8,7 +8,7 @@ import { sharedServer } from '../support/shared-server.ts'
 import { deaf, executing, noBind, optionsFor, plain, TextSink } from './wire-support.ts'
 
 // The worker itself runs as built: Node cannot start one from TypeScript everywhere.
-process.env['SYNCPG_WORKER'] ??= fileURLToPath(new URL('../../dist/worker.js', import.meta.url))
+process.env['SYNCPG_WORKER'] ??= fileURLToPath(new URL('../../dist/worker.cjs', import.meta.url))
 
 const server = sharedServer()
 

@@ -7,20 +7,22 @@ import { sharedServer } from './shared-server.ts'
 
 /**
  * `body` has `con`; `writes`, how many requests this thread has written, and `act`, what becomes of a write; `reads`, how
- * many answers it has read in whole or in part, and `look`, what becomes of a read.
+ * many answers it has read in whole or in part, and `look`, what becomes of a read; `status`, what `fstat` says of a file.
  */
 export function lineProgram(body: string): string {
   return `
 import fs from 'node:fs'
 import { Script } from 'node:vm'
 import { syncBuiltinESMExports } from 'node:module'
-const { readSync, writeSync } = fs
+const { fstatSync, readSync, writeSync } = fs
 globalThis.act = (bytes, send) => send(bytes)
 globalThis.look = (into, offset, length, receive) => receive(length)
+globalThis.status = (fd) => fstatSync(fd)
 globalThis.writes = 0
 globalThis.reads = 0
 globalThis.nothing = () => { throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) }
-const isSocket = (fd) => fd > 2 && fs.fstatSync(fd).isSocket()
+const isSocket = (fd) => fd > 2 && fstatSync(fd).isSocket()
+fs.fstatSync = (fd) => status(fd)
 fs.writeSync = (fd, bytes, ...rest) => {
   if (!isSocket(fd)) return writeSync(fd, bytes, ...rest)
   writes += 1

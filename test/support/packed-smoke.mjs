@@ -19,7 +19,7 @@ const WANTED = [
   'package.json',
   'dist/index.js',
   'dist/async.js',
-  'dist/worker.js',
+  'dist/worker.cjs',
   // What the README points to.
   'docs/guides/first-hour.md',
 ]

@@ -37,7 +37,7 @@ const trunk: readonly ErrorClass[] = [
   ProtocolError,
   ClientConfigurationError,
 ]
-const everyClass = [...trunk, ...clientErrors, ...sqlstateErrors.map(([, errorClass]) => errorClass)]
+const everyClass = [...trunk, ...clientErrors, ...sqlstateErrors().map(([, errorClass]) => errorClass)]
 
 const details = {
   severity: 'ERROR',
@@ -96,10 +96,10 @@ describe('an error that crosses', () => {
 
   test('the far stack is kept, out of sight, and the near one is of this side', () => {
     const error = new OperationalError('lost')
-    error.stack = 'OperationalError: lost\n    at far (worker.js:1:1)'
+    error.stack = 'OperationalError: lost\n    at far (worker.cjs:1:1)'
     const arrived = cross(error)
     expect(Reflect.get(arrived, 'remoteStack')).toBe(error.stack)
-    expect(arrived.stack).not.toContain('worker.js')
+    expect(arrived.stack).not.toContain('worker.cjs')
     expect(Object.keys(arrived)).not.toContain('remoteStack')
   })
 

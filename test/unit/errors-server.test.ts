@@ -28,7 +28,7 @@ import {
 const fields = (sqlstate: string, more: object = {}) => ({ severity: 'ERROR', sqlstate, message: 'it failed', ...more })
 
 describe('the class of a server error', () => {
-  test.each(sqlstateErrors.map(([code, errorClass]) => [code, errorClass.name, errorClass] as const))(
+  test.each(sqlstateErrors().map(([code, errorClass]) => [code, errorClass.name, errorClass] as const))(
     '%s is %s, keeps its code and is a DatabaseError',
     (code, name, errorClass) => {
       const error = errorFromServer(fields(code))
@@ -216,7 +216,7 @@ describe('the message', () => {
 })
 
 describe('warnings', () => {
-  test.each(sqlstateWarnings.map(([code, warningClass]) => [code, warningClass] as const))(
+  test.each(sqlstateWarnings().map(([code, warningClass]) => [code, warningClass] as const))(
     '%s has its class',
     (code, warningClass) => {
       const warning = warningFromServer({ severity: 'WARNING', sqlstate: code, message: 'careful' })

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
-const DYING_WORKER = fileURLToPath(new URL('fixtures/dying-worker.js', import.meta.url))
+const DYING_WORKER = fileURLToPath(new URL('fixtures/dying-worker.cjs', import.meta.url))
 
 /** Waits in a statement for a worker that dies, then connects again with a healthy one. */
 const SCRIPT = `
@@ -65,16 +65,16 @@ describe('a worker that does not start', () => {
     const run = await runScript(
       `import * as db from 'syncpg'
        try { db.connect('pglite:') } catch (error) { console.log(error.name + ': ' + error.message) }`,
-      { env: { SYNCPG_WORKER: '/nowhere/worker.js' } },
+      { env: { SYNCPG_WORKER: '/nowhere/worker.cjs' } },
     )
     expect(run.stdout).toMatch(
-      /^OperationalError: the worker's file is missing: \/nowhere\/worker\.js\nHINT: .*SYNCPG_WORKER/,
+      /^OperationalError: the worker's file is missing: \/nowhere\/worker\.cjs\nHINT: .*SYNCPG_WORKER/,
     )
     expect(run.status).toBe(0)
   })
 
   test('because it throws while loading is an OperationalError with its words', async () => {
-    const fixture = fileURLToPath(new URL('fixtures/broken-worker.js', import.meta.url))
+    const fixture = fileURLToPath(new URL('fixtures/broken-worker.cjs', import.meta.url))
     const run = await runScript(
       `import * as db from 'syncpg'
        try { db.connect('pglite:') } catch (error) { console.log(error.name + ': ' + error.message) }`,

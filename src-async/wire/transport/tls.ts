@@ -5,7 +5,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import nodeTls, { checkServerIdentity, connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { TlsOptions } from '../../options/session-options.ts'
@@ -86,6 +86,11 @@ function askForTls(transport: SocketTransport): Promise<number> {
   })
 }
 
+/** Loaded by the first connection that is encrypted: it is a tenth of what loading this package costs. */
+function nodeTls(): typeof import('node:tls') {
+  return process.getBuiltinModule('node:tls')
+}
+
 function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
   const { target } = transport
   const host = target.kind === 'tcp' ? target.host : 'localhost'
@@ -98,7 +103,7 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
       closed: fail,
     })
     try {
-      stream = transport.secure((socket) => connect({ ...tlsConnectionOptions(host, tls), socket }))
+      stream = transport.secure((socket) => nodeTls().connect({ ...tlsConnectionOptions(host, tls), socket }))
     } catch (error) {
       // Thrown at once for PEM that cannot be read or a wrong passphrase.
       reject(
@@ -127,7 +132,8 @@ function verifiesChain(tls: TlsOptions): boolean {
 function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions {
   const options: ConnectionOptions = {
     rejectUnauthorized: verifiesChain(tls),
-    checkServerIdentity: tls.mode === 'verify-full' ? (_, peer) => checkServerIdentity(host, peer) : () => undefined,
+    checkServerIdentity:
+      tls.mode === 'verify-full' ? (_, peer) => nodeTls().checkServerIdentity(host, peer) : () => undefined,
     ALPNProtocols: ['postgresql'],
   }
   // The standard forbids addresses as server names.
@@ -145,7 +151,7 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
 
 /** The authorities the system trusts; null where Node cannot tell (before 22.15), and its own list has to do. */
 function systemRoots(): string[] | null {
-  const { getCACertificates } = nodeTls as { readonly getCACertificates?: (kind: 'system') => string[] }
+  const { getCACertificates } = nodeTls() as { readonly getCACertificates?: (kind: 'system') => string[] }
   return getCACertificates?.('system') ?? null
 }
 

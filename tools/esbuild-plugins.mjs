@@ -1,0 +1,57 @@
+/** Plugins of esbuild, all of them for what a script pays when it starts. docs/decisions/start-up.md has the figures. */
+import { readFileSync } from 'node:fs'
+
+import { transform } from 'esbuild'
+
+const DOC_COMMENT = /^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm
+
+/**
+ * Node's own modules are got by `process.getBuiltinModule`. An import statement of one makes Node read its every property
+ * when it is linked, and some of these load more of Node (`fs.promises`, `crypto.webcrypto`).
+ */
+export const builtinModules = {
+  name: 'builtin-modules',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin', sideEffects: false }))
+    onLoad({ filter: /^node:/, namespace: 'builtin' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => name !== 'default')
+      // What nobody imports is dropped with its reading: a call that is pure and unused.
+      const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
+      const builtin = `const builtin = /* @__PURE__ */ process.getBuiltinModule(${JSON.stringify(path)})`
+      return { contents: [builtin, ...exported].join('\n') }
+    })
+  },
+}
+
+/** Leaves doc comments out, which the declarations have, and their lines where they were, so that source maps still fit. */
+export const withoutComments = {
+  name: 'without-comments',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8')
+      return { contents: source.replace(DOC_COMMENT, (comment) => comment.replace(/.+/g, '')), loader: 'ts' }
+    })
+  },
+}
+
+const SQLSTATE_CLASS_SOURCE = /class (\w+) extends (\w+) \{\n  static name = "\1";\n  static sqlstate = ("\w+");\n\}/g
+const SQLSTATE_CLASS = `function sqlstateClass(name, sqlstate, parent) {
+  return class extends parent { static name = name; static sqlstate = sqlstate }
+}`
+
+/**
+ * The 261 classes of SQLSTATEs differ in their names only. Made by one function they are compiled once, not 261 times:
+ * they were a fifth of what there is to compile. Comes before `withoutComments`.
+ */
+export const sqlstateClasses = {
+  name: 'sqlstate-classes',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]errors[\\/]sqlstates\.ts$/ }, async ({ path }) => {
+      const source = readFileSync(path, 'utf8').replace(DOC_COMMENT, '')
+      const { code } = await transform(source, { loader: 'ts', target: 'esnext' })
+      const made = code.replace(SQLSTATE_CLASS_SOURCE, 'const $1 = /* @__PURE__ */ sqlstateClass("$1", $3, $2);')
+      if (/^(export )?class /m.test(made)) throw new Error(`${path}: a class is not as the others are`)
+      return { contents: `${made}\n${SQLSTATE_CLASS}`, loader: 'js' }
+    })
+  },
+}
