@@ -44,6 +44,28 @@ export function batchScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
+    test.each([0, 1, 300, 7777, 9999])('an array, of which the server refuses element %i', async (bad) => {
+      await db().execute('insert into t values (-1, null)')
+      const source = [...elements(10_000)].map(([index, text]) => [index === bad ? -1 : index, text])
+      const failure = await failureOf(() => db().executemany(INSERT, source))
+      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
+      expect([await countRows(), db().isInTransaction]).toEqual([1n, false])
+      await db().executemany(INSERT, source.toSpliced(bad, 1))
+      expect(await countRows()).toBe(10_000n)
+    })
+
+    test('of an element that the server refuses and one chunks later that does not fit, the first is told', async () => {
+      const source: unknown[][] = [...elements(10_000)]
+      source[20] = [0, 'again']
+      source[9000] = ['12a', 'x']
+      const failure = await failureOf(() => db().executemany(INSERT, source))
+      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: 20 })
+      source[20] = [20, 'x']
+      const next = await failureOf(() => db().executemany(INSERT, source))
+      expect(next).toMatchObject({ name: 'DataError', batchIndex: 9000 })
+      expect([await countRows(), db().isInTransaction]).toEqual([0n, false])
+    })
+
     test.each([
       ['a wrong type', ['12a', 'x'], DataError],
       ['undefined', [1, undefined], ProgrammingError],
