@@ -17,7 +17,7 @@ const majors = named.length > 0 ? named : ['20', '22', '24', '26']
 const parts = words.filter((word) => !named.includes(word))
 const bin = (name) => `node_modules/${name}`
 const jest = (file) => ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--testRegex', file, '--colors=false']
-const WORKER = 'node_modules/syncpg/dist/worker.js'
+const WORKER = 'node_modules/syncpg/dist/worker.cjs'
 
 /** How each is run, and what its output must have. `from` is the first Node that can; a `bundle` is made beforehand. */
 const WAYS = [
