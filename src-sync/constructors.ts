@@ -9,8 +9,6 @@ import { PgDate } from '../src-async/values/pg-date.ts'
 import { PgTime } from '../src-async/values/pg-time.ts'
 import { PgTimestamp } from '../src-async/values/pg-timestamp.ts'
 
-const LONE_SURROGATE = /\p{Surrogate}/u
-
 /**
  * A calendar date, for `date` columns.
  * @throws DataError when there is no such day.
@@ -77,7 +75,7 @@ export function TimestampFromTicks(ticks: number): globalThis.Date {
  */
 export function Binary(value: string | ArrayBufferView | ArrayBufferLike): Buffer {
   if (typeof value === 'string') {
-    if (LONE_SURROGATE.test(value))
+    if (!value.isWellFormed())
       throw new DataError('Binary(): the string has half of a surrogate pair, which has no UTF-8')
     return Buffer.from(value, 'utf8')
   }

@@ -9,12 +9,18 @@ import { BUILT_IN_TYPES } from '../src-async/values/oids.ts'
 export class TypeObject {
   /** `STRING`, `NUMBER` … */
   readonly name: string
-  readonly #oids: ReadonlySet<number>
+  readonly #given: readonly string[]
+  #known: ReadonlySet<number> | null = null
 
   /** @param typeNames names of built-in types, as pg_type spells them */
   constructor(name: string, typeNames: readonly string[]) {
     this.name = name
-    this.#oids = oidsOf(typeNames)
+    this.#given = typeNames
+  }
+
+  /** Looked up when it is asked for, which most programs never do. */
+  get #oids(): ReadonlySet<number> {
+    return (this.#known ??= oidsOf(this.#given))
   }
 
   /** Whether a type code (`column.typeCode`, an OID) belongs to this kind; or whether another type object is this one. */

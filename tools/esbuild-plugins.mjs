@@ -18,7 +18,7 @@ export const builtinModules = {
       // What nobody imports is dropped with its reading: a call that is pure and unused.
       const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
       const builtin = `const builtin = /* @__PURE__ */ process.getBuiltinModule(${JSON.stringify(path)})`
-      return { contents: [builtin, ...exported].join('\n') }
+      return { contents: [builtin, 'export { builtin as default }', ...exported].join('\n') }
     })
   },
 }

@@ -7,10 +7,6 @@ import { describeValue, expected, unreadable } from '../describe-value.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
 
-interface MaybeWellFormed {
-  isWellFormed(): boolean
-}
-
 /** Writes a string as UTF-8. @throws DataError for NUL characters and lone surrogates, and for what is no string. */
 export function encodeText(out: ByteWriter, value: unknown, typeName: string): void {
   if (typeof value !== 'string') throw expected('a string', typeName, value)
@@ -23,8 +19,7 @@ export function requireText(value: string, typeName: string): void {
   if (value.includes('\0')) {
     throw new DataError(`${describeValue(value)} has a NUL character, which ${typeName} cannot hold; use bytea`)
   }
-  // ES2024; in every supported version of Node, but not in the library this is compiled against.
-  if (!(value as unknown as MaybeWellFormed).isWellFormed()) {
+  if (!value.isWellFormed()) {
     throw new DataError(`${describeValue(value)} has half a surrogate pair, which has no UTF-8 form`)
   }
 }

@@ -1,0 +1,108 @@
+/**
+ * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. A user of the door like anybody
+ * else; what only the prompt needs is loaded when there is one.
+ */
+import { DbError, version } from '../index.ts'
+import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
+import { runBatch } from './batch.ts'
+import { ShellError, connectFailureText, describeFailure, failureText } from './complaint.ts'
+import { Output, complain } from './output.ts'
+import { setPrintQuietly } from './print-settings.ts'
+import { EXIT, Shell } from './shell.ts'
+import { USAGE } from './usage.ts'
+
+const EMBEDDED = 'pglite:'
+const ENVIRONMENT = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGSERVICE']
+
+async function main(words: readonly string[]): Promise<number> {
+  const line = readCommandLine(words)
+  if (line.shows !== null) {
+    const output = Output.standard()
+    output.write(line.shows === 'version' ? `syncpg ${version}\n` : USAGE)
+    output.flush()
+    return EXIT.success
+  }
+  const isBatch = line.actions.length > 0 || line.listsDatabases || process.stdin.isTTY !== true
+  const isEmbedded = line.dsn === undefined && Object.keys(line.options).length === 0 && !isConfigured()
+  if (isEmbedded) line.dsn = EMBEDDED
+  if (isBatch && line.actions.length === 0 && line.listsDatabases) line.actions.push({ kind: 'command', text: '\\l' })
+  const shell = await open(line, { isInteractive: !isBatch, isUnnamed: isEmbedded })
+  if (shell === null) return EXIT.lost
+  try {
+    configure(shell, line)
+    if (isBatch) return runBatch(shell, line)
+    const { runPrompt } = await import('./prompt.ts')
+    return await runPrompt(shell, { readsStartFile: line.readsStartFile, isEmbedded })
+  } finally {
+    shell.close()
+  }
+}
+
+async function password(): Promise<{ password?: string }> {
+  const { askPassword } = await import('./terminal.ts')
+  const given = askPassword('Password: ')
+  return given === null ? {} : { password: given }
+}
+
+/** Whether the environment names a server. */
+function isConfigured(): boolean {
+  return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
+}
+
+interface Opening {
+  readonly isInteractive: boolean
+  /** Nothing names a server. */
+  readonly isUnnamed: boolean
+}
+
+/** @returns null when there is no connection; it has been said why. */
+async function open(line: CommandLine, { isInteractive, isUnnamed }: Opening): Promise<Shell | null> {
+  const { dsn } = line
+  let options = connectOptions(line)
+  const isStarting = isInteractive && dsn?.startsWith(EMBEDDED) === true
+  if (isStarting) complain('Starting the embedded PostgreSQL …')
+  if (line.asksPassword) options = { ...options, ...(await password()) }
+  try {
+    return new Shell({ dsn, options, isInteractive })
+  } catch (failure) {
+    if (isStarting) complain('\n')
+    if (!(failure instanceof DbError)) throw failure
+    const isRefused = failure.sqlstate === '28P01' || /password/.test(failure.message)
+    const canAsk = !line.neverAsksPassword && process.stdin.isTTY === true && process.stderr.isTTY === true
+    if (isRefused && canAsk && options.password === undefined) {
+      line.asksPassword = true
+      return open(line, { isInteractive, isUnnamed })
+    }
+    complain(
+      describeFailure(new ShellError(connectFailureText(failure)), {
+        verbosity: 'default',
+        showContext: 'never',
+        place: null,
+      }),
+    )
+    if (isUnnamed) {
+      complain(
+        'No server is named, so the embedded one was tried. One is named by a connection string, -h or PGHOST:\n',
+      )
+      complain('  npx syncpg postgres://user@host/database\n')
+    }
+    return null
+  }
+}
+
+function configure(shell: Shell, line: CommandLine): void {
+  if (line.isQuiet) shell.variables.set('QUIET', 'on')
+  Object.assign(shell.print, line.print)
+  for (const [name, value] of line.settings) setPrintQuietly(shell, name, value)
+  for (const [name, value] of line.variables) shell.variables.set(name, value)
+  if (line.output !== null) shell.output = Output.open(line.output)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (failure) {
+  const text = failure instanceof ShellError ? `syncpg: error: ${failure.message}\n` : null
+  if (text === null && !(failure instanceof Error && 'syscall' in failure)) throw failure
+  complain(text ?? `syncpg: error: ${failureText(failure as Error)}\n`)
+  process.exitCode = EXIT.failure
+}
