@@ -1,8 +1,8 @@
 // Builds the package: declarations by tsc (which is also the type check), JavaScript by esbuild, bundled into one file
 // per door with what they share in chunks, because a script's start-up pays for every file. The worker is one file in
-// CommonJS, which a thread loads a fifth faster. A build that fails leaves the last one as it was.
+// CommonJS, which a thread loads faster. A build that fails leaves the last one as it was.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
@@ -55,7 +55,6 @@ try {
     })
   }
   chmodSync(`${fresh}/cli.js`, 0o755)
-  requireAscii()
   try {
     renameSync('dist', stale)
   } catch (error) {
@@ -69,12 +68,4 @@ try {
 } finally {
   rmSync(fresh, { recursive: true, force: true })
   rmSync(stale, { recursive: true, force: true })
-}
-
-/** One letter outside ASCII, and V8 keeps the whole file in two bytes a character; esbuild escapes those in strings. */
-function requireAscii() {
-  for (const name of readdirSync(fresh)) {
-    const found = name.endsWith('js') && /^.*[^\0-\x7f].*$/m.exec(readFileSync(`${fresh}/${name}`, 'utf8'))
-    if (found) throw new Error(`${name} has letters outside ASCII: ${found[0].trim()}`)
-  }
 }

@@ -63,7 +63,7 @@ export class Sleeper {
     return this.#sleep(timeoutMs, false)
   }
 
-  /** The same for a call that was torn off and cancelled. Not to be interrupted. */
+  /** The same for a call that was torn off and has been cancelled, within bounds of its own. */
   settle(): Ended {
     return this.#sleep(SETTLE_MS, true)
   }

@@ -2,6 +2,7 @@
 import { connect, type Connection, InterfaceError } from 'syncpg'
 import { beforeEach, afterEach, expect, test } from 'vitest'
 
+import { failureOf } from '../parity/driver.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
 const INSERT = 'insert into t values ($1, $2)'
@@ -16,15 +17,6 @@ beforeEach(() => {
 })
 afterEach(() => con[Symbol.dispose]())
 
-function failureOf(work: () => unknown): unknown {
-  try {
-    work()
-  } catch (error) {
-    return error
-  }
-  return null
-}
-
 /** Elements, among which something else is done: long after the first chunk is on its way. */
 function* elements(act: () => void): Generator<[number, string]> {
   for (let index = 0; index < COUNT; index++) {
@@ -35,9 +27,9 @@ function* elements(act: () => void): Generator<[number, string]> {
 
 const rowCount = (): unknown => con.execute('select count(*) from t').fetchone()?.[0]
 
-test('elements that run a statement on the connection are told that it is in use; nothing of the batch stays', () => {
+test('elements that run a statement on the connection are told that it is in use; nothing of the batch stays', async () => {
   const cursor = con.cursor()
-  const failure = failureOf(() =>
+  const failure = await failureOf(() =>
     cursor.executemany(
       INSERT,
       elements(() => void con.fetchval('select 1')),
@@ -48,8 +40,8 @@ test('elements that run a statement on the connection are told that it is in use
   expect([rowCount(), con.info.status]).toEqual([0n, 'idle'])
 })
 
-test('elements that close the connection end the call', () => {
-  const failure = failureOf(() =>
+test('elements that close the connection end the call', async () => {
+  const failure = await failureOf(() =>
     con.executemany(
       INSERT,
       elements(() => con.close()),
@@ -57,5 +49,5 @@ test('elements that close the connection end the call', () => {
   )
   expect(failure).toBeInstanceOf(InterfaceError)
   expect(failure).toMatchObject({ message: 'connection is closed' })
-  expect(failureOf(() => con.execute('select 1'))).toBeInstanceOf(InterfaceError)
+  expect(await failureOf(() => con.execute('select 1'))).toBeInstanceOf(InterfaceError)
 })
