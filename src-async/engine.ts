@@ -91,7 +91,8 @@ export class Engine {
 
   /** @throws InterfaceError when the connection is closed, or an operation is in progress on it. */
   requireReady(): void {
-    if (this.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
+    if (this.isShut) throw new InterfaceError('connection is closed')
+    if (this.session.isClosed) throw this.session.closedError()
     if (!this.#isBusy) return
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
   }

@@ -1,9 +1,9 @@
 /** Cancelling from another thread than the one that waits. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
-import { type CancelToken, cancelSession } from '../worker/blocking-session.ts'
+import { type CancelToken, cancelSession } from '../worker/caller/blocking-session.ts'
 import { call } from './engine.ts'
 
-export type { CancelToken } from '../worker/blocking-session.ts'
+export type { CancelToken } from '../worker/caller/blocking-session.ts'
 
 /**
  * Asks the server to cancel what runs now on the connection the token is of; returns at once. The call that waits there

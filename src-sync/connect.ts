@@ -5,7 +5,7 @@ import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
-import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/blocking-session.ts'
+import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/caller/blocking-session.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
 import { Connection } from './connection.ts'
 import { isLater } from './call-options.ts'
@@ -73,6 +73,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     const session = new BlockingSession(resolved.session, events, {
       ringBytes,
       isInterruptible: requireInterrupt(given.interrupt) === 'cancel',
+      openedAt: placeOfCall(),
     })
     const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values)
     const { commandTimeoutMs } = resolved
@@ -138,6 +139,17 @@ class Events implements SessionEvents {
   }
 
   parameter(): void {}
+}
+
+/** The line of the program that calls `connect` or `withConnection`, as in a stack: `at file:line:column`. */
+function placeOfCall(): string {
+  const limit = Error.stackTraceLimit
+  const held: { stack?: string } = {}
+  Error.stackTraceLimit = 2
+  Error.captureStackTrace(held, connect)
+  Error.stackTraceLimit = limit
+  const frames = (held.stack ?? '').split('\n').slice(1)
+  return (frames.find((frame) => !/\b(withConnection|call)\b/.test(frame)) ?? frames[0] ?? '').trim()
 }
 
 function transactionOptions(options: ConnectOptions): TransactionOptions {

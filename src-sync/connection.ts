@@ -24,7 +24,7 @@ import type { RowOf } from '../src-async/values/row-types.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
 import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
-import type { CancelToken } from '../worker/blocking-session.ts'
+import type { CancelToken } from '../worker/caller/blocking-session.ts'
 import { boundElements, fetchMany, requireIterable } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
@@ -79,7 +79,6 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#settings = settings
     this.#twoPhase = new TwoPhase(engine)
     this.#inbox = new Inbox(engine)
-    open.add(this)
   }
 
   /**
@@ -486,18 +485,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   #shut(): void {
-    open.delete(this)
     if (this.#engine.isClosed) return
+    this.#engine.session.requireNoCallback()
     this.#engine.isClosed = true
     this.#engine.session.close({ timeoutMs: CLOSE_TIMEOUT_MS })
   }
 }
-
-/** Connections not yet closed: closed when the process ends, so that the server hears a goodbye. */
-const open = new Set<Connection>()
-process.on('exit', () => {
-  for (const connection of open) connection[Symbol.dispose]()
-})
 
 function note(messages: ServerMessage[], message: ServerMessage): void {
   if (messages.length >= MOST_MESSAGES) messages.shift()

@@ -5,7 +5,7 @@
 import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
-import type { BlockingSession } from '../worker/blocking-session.ts'
+import type { BlockingSession } from '../worker/caller/blocking-session.ts'
 import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
 import { type PublicMethod, onCallersStack, runFlow } from './run-flow.ts'
@@ -71,7 +71,7 @@ export class Engine {
   /** @throws InterfaceError when the connection has been closed or lost. */
   requireOpen(): void {
     if (this.isClosed) throw new InterfaceError('connection is closed')
-    if (this.session.isClosed) throw new InterfaceError(this.session.closedReason ?? 'connection is closed')
+    if (this.session.isClosed) throw this.session.closedError()
   }
 
   /** @throws ProgrammingError after `tpc_prepare`, when only its second phase may follow. */

@@ -35,7 +35,7 @@ try {
   await build({
     ...common,
     format: 'cjs',
-    entryPoints: { worker: 'worker/entry.ts' },
+    entryPoints: { worker: 'worker/hosted/entry.ts' },
     outExtension: { '.js': '.cjs' },
     define: { 'import.meta.url': '__filename' },
     plugins: [sqlstateClasses, withoutComments],

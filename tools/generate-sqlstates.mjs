@@ -70,7 +70,11 @@ function pepClassOf(sqlstate) {
   return Object.keys(PEP_CLASSES).find((name) => PEP_CLASSES[name].split(' ').includes(group)) ?? 'DatabaseError'
 }
 
+// They end the connection: programs that catch the loss of one by OperationalError must catch these as well.
+const LOSSES = new Set(['25P03', '25P04'])
+
 function parentOf(sqlstate, codes, names) {
+  if (LOSSES.has(sqlstate)) return 'OperationalError'
   const general = `${sqlstate.slice(0, 2)}000`
   if (sqlstate !== general && codes.has(general)) return names.get(general)
   if (sqlstate === '01000') return 'PostgresLogMessage'

@@ -834,14 +834,14 @@ export class InFailedSQLTransactionError extends InvalidTransactionStateError {
 }
 
 /** 25P03 idle_in_transaction_session_timeout. */
-export class IdleInTransactionSessionTimeoutError extends InvalidTransactionStateError {
+export class IdleInTransactionSessionTimeoutError extends OperationalError {
   static override readonly name: string = 'IdleInTransactionSessionTimeoutError'
   static override readonly sqlstate: string = '25P03'
   declare readonly sqlstate: '25P03'
 }
 
 /** 25P04 transaction_timeout. */
-export class TransactionTimeoutError extends InvalidTransactionStateError {
+export class TransactionTimeoutError extends OperationalError {
   static override readonly name: string = 'TransactionTimeoutError'
   static override readonly sqlstate: string = '25P04'
   declare readonly sqlstate: '25P04'

@@ -3,7 +3,7 @@
  * until the lease ends and refuses all of them from then on, those of its statements, cursors and transactions too: they
  * all end here. It also knows what the pool must know of a lease: what still runs, how much was run.
  */
-import { InterfaceError } from '../errors/tree.ts'
+import { type DbError, InterfaceError } from '../errors/tree.ts'
 import { type Connection, type ConnectionClass, engineOf } from '../connection.ts'
 import { Engine } from '../engine.ts'
 import type { FlowContext } from '../flows/flow-context.ts'
@@ -83,8 +83,8 @@ export class LeasedSession implements Operations {
     return this.#endedBecause !== undefined || this.#session.isClosed
   }
 
-  get closedReason(): string | undefined {
-    return this.#endedBecause ?? this.#session.closedReason
+  closedError(): DbError {
+    return this.#endedBecause === undefined ? this.#session.closedError() : new InterfaceError(this.#endedBecause)
   }
 
   /** Of a former lease nothing is told: the transaction may be another's. */

@@ -7,7 +7,7 @@ import type { CopyOutReadReply, CopyOutReadRequest, CopyOutStartReply, CopyOutSt
 import type { Link } from './protocol/exchange.ts'
 import { copyOut, type CopyOutSink } from './protocol/copy-out.ts'
 import type { Exchange } from './protocol/exchange.ts'
-import type { Transport } from './transport/transport.ts'
+import { type ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
 
 type Run = (exchange: Exchange<void>) => Promise<void>
 
@@ -30,7 +30,7 @@ const CHUNK_BYTES = 64 * 1024
 const PAUSE_BYTES = 1 << 20
 
 export class CopyOutState implements CopyOutSink {
-  readonly #transport: Transport
+  readonly #gate: ReadingGate
   /** The exchange in flight; null when there is none. */
   #running: Promise<void> | null = null
   /** How it ended, until somebody has been told. */
@@ -39,11 +39,10 @@ export class CopyOutState implements CopyOutSink {
   #bufferedBytes = 0
   #reader: Reader | null = null
   #isDiscarding = false
-  #isPausing = false
   #whenStarted: ((reply: CopyOutStartReply) => void) | null = null
 
-  constructor(transport: Transport) {
-    this.#transport = transport
+  constructor(gate: ReadingGate) {
+    this.#gate = gate
   }
 
   get isRunning(): boolean {
@@ -143,10 +142,7 @@ export class CopyOutState implements CopyOutSink {
   settle(): void {
     const reader = this.#reader
     if (reader === null) {
-      if (this.#bufferedBytes > PAUSE_BYTES && !this.#isPausing) {
-        this.#isPausing = true
-        this.#transport.pause()
-      }
+      if (this.#bufferedBytes > PAUSE_BYTES) this.#gate.stop(STOPPED_FOR.copy)
       return
     }
     const outcome = this.#outcome
@@ -171,9 +167,7 @@ export class CopyOutState implements CopyOutSink {
   }
 
   #resume(): void {
-    if (!this.#isPausing) return
-    this.#isPausing = false
-    this.#transport.resume()
+    this.#gate.go(STOPPED_FOR.copy)
   }
 
   #reset(): void {

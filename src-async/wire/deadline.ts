@@ -7,40 +7,55 @@ import { OperationalError } from '../errors/tree.ts'
 export class Deadline {
   readonly #atMs: number
   readonly #budgetMs: number
+  readonly #signal: AbortSignal | null
 
-  private constructor(atMs: number, budgetMs: number) {
+  private constructor(atMs: number, budgetMs: number, signal: AbortSignal | null) {
     this.#atMs = atMs
     this.#budgetMs = budgetMs
+    this.#signal = signal
   }
 
-  /** @param budgetMs 0 for no limit. */
-  static after(budgetMs: number): Deadline {
-    return new Deadline(budgetMs > 0 ? performance.now() + budgetMs : Infinity, budgetMs)
+  /**
+   * @param budgetMs 0 for no limit.
+   * @param signal ends all work at once when it aborts, with its reason.
+   */
+  static after(budgetMs: number, signal: AbortSignal | null = null): Deadline {
+    return new Deadline(budgetMs > 0 ? performance.now() + budgetMs : Infinity, budgetMs, signal)
   }
 
   /** The part of the first of `count` candidates. */
   share(count: number): Deadline {
     const nowMs = performance.now()
-    return new Deadline(nowMs + (this.#atMs - nowMs) / count, this.#budgetMs)
+    return new Deadline(nowMs + (this.#atMs - nowMs) / count, this.#budgetMs, this.#signal)
   }
 
   /** Runs `work` and gives up on it when time is over; the signal lets it clean up. */
   async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = this.#signal
+    signal?.throwIfAborted()
     const controller = new AbortController()
-    if (this.#atMs === Infinity) return work(controller.signal)
+    if (this.#atMs === Infinity && signal === null) return work(controller.signal)
     let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      const leftMs = Math.max(0, this.#atMs - performance.now())
-      timer = setTimeout(() => {
-        const error = new OperationalError(`timeout expired (${this.#budgetMs} ms for all of connecting)`)
-        reject(error)
+    let stop = (): void => {}
+    const ended = new Promise<never>((_, reject) => {
+      const end = (error: unknown): void => {
+        reject(error as Error)
         controller.abort(error)
-      }, leftMs)
+      }
+      stop = () => end(signal?.reason)
+      signal?.addEventListener('abort', stop, { once: true })
+      if (this.#atMs === Infinity) return
+      const leftMs = Math.max(0, this.#atMs - performance.now())
+      timer = setTimeout(
+        () => end(new OperationalError(`timeout expired (${this.#budgetMs} ms for all of connecting)`)),
+        leftMs,
+      )
     })
     try {
-      return await Promise.race([work(controller.signal), timeout])
+      return await Promise.race([work(controller.signal), ended])
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', stop)
     }
   }
 }

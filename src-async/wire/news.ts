@@ -15,6 +15,10 @@ interface Waiter {
 export class News {
   readonly #waiters = new Set<Waiter>()
 
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0
+  }
+
   /** Resolves at the next arrival, or when time is up; 0 lets the event loop look at the sockets once. */
   wait(timeoutMs: number): Promise<AwaitNotificationReply> {
     return new Promise((resolve, reject) => {

@@ -40,12 +40,17 @@ interface Errand {
 }
 
 /**
+ * @param signal gives up at once when it aborts: no further address is tried, and what was opened is closed
  * @throws OperationalError when no host could be reached or time ran out, with the attempts' errors in an AggregateError
  *   under `cause` when there were several; TargetServerAttributeNotMatched when a host could be reached, and none was what
  *   was asked for; the server's own error when it refused.
  */
-export async function openSession(options: SessionOptions, events: SessionEvents): Promise<Session> {
-  const deadline = Deadline.after(options.connectTimeoutMs)
+export async function openSession(
+  options: SessionOptions,
+  events: SessionEvents,
+  signal: AbortSignal | null = null,
+): Promise<Session> {
+  const deadline = Deadline.after(options.connectTimeoutMs, signal)
   const { targetSessionAttrs = 'any', isLoadBalanced = false } = options
   const hosts = isLoadBalanced ? shuffled(options.hosts) : options.hosts
   const open = (wanted: TargetSessionAttrs, time: Deadline): Promise<Session> =>

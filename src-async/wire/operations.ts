@@ -3,6 +3,7 @@
  * gives. Only bytes, numbers and strings pass. `Session` performs them on the event loop, `BlockingSession` through the
  * worker; an operation without its blocking twin does not compile. All fail with the classes of `errors/`.
  */
+import type { DbError } from '../errors/tree.ts'
 import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
 
 /** The server's word at ReadyForQuery: idle, in a transaction, in a failed transaction. The only truth about transactions. */
@@ -209,8 +210,11 @@ export type ReplyOf<N extends OperationName> = OperationTable[N][1]
 export interface SessionState {
   readonly transactionStatus: TransactionStatus
   readonly isClosed: boolean
-  /** Why it is closed, where there is more to say than that: a lease of a pool's connection that has ended. */
-  readonly closedReason?: string | undefined
+  /**
+   * What a call fails with once `isClosed` is true. The first call after a loss that nobody has been told of gets the loss
+   * itself (57P01, 25P03, 57P05, 08006 …: an OperationalError), later ones an InterfaceError with the loss as its cause.
+   */
+  closedError(): DbError
   readonly backendPid: number
   /** ParameterStatus values: server_version, TimeZone, standard_conforming_strings … */
   readonly parameters: ReadonlyMap<string, string>
@@ -263,6 +267,6 @@ export interface SessionEvents {
   parameter(name: string, value: string): void
   /** The session is over: closed, or lost. Called once. */
   closed?(): void
-  /** Bytes of the server's are here and will be looked at next: the last chance to ask for what they answer. */
+  /** Bytes of the server's are here and will be looked at next. */
   arriving?(): void
 }

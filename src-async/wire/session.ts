@@ -3,7 +3,7 @@
  * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
  * may be asked for while others run: they queue in order.
  */
-import { ConnectionDoesNotExistError } from '../errors/sqlstates.ts'
+import { ConnectionDoesNotExistError, ConnectionFailureError } from '../errors/sqlstates.ts'
 import { InterfaceError, InternalError, NotSupportedError, type DbError } from '../errors/tree.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
@@ -54,6 +54,7 @@ import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
+import { ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
@@ -62,6 +63,7 @@ const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
 export class Session implements Operations, TransportEvents {
   readonly #transport: Transport
+  readonly #gate: ReadingGate
   readonly #onClosed: (() => void) | null
   readonly #onArriving: (() => void) | null
   readonly #conversation: Conversation
@@ -73,15 +75,16 @@ export class Session implements Operations, TransportEvents {
   readonly #news = new News()
   readonly #readAhead = new ReadAhead((request) => this.#fetchPortal(request))
   #firstQuery: string | null = null
-  #isPaused = false
   /** What is asked for next has been written to the server by another thread. */
   #isWritten = false
   #closing: Promise<Nothing> | null = null
+  #isLossTold = false
   #whenClosed: (() => void) | null = null
 
   /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
   constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
     this.#transport = transport
+    this.#gate = new ReadingGate(transport)
     this.#onClosed = events.closed?.bind(events) ?? null
     this.#onArriving = events.arriving?.bind(events) ?? null
     this.#conversation = new Conversation(
@@ -102,7 +105,7 @@ export class Session implements Operations, TransportEvents {
       transport.sendsWholeFlights,
     )
     this.#copy = new CopyInState(this.#conversation, transport)
-    this.#copyOut = new CopyOutState(transport)
+    this.#copyOut = new CopyOutState(this.#gate)
     this.#canceller = new Canceller(this.#conversation, cancelRoute, this.#cancelSite())
     this.#conversation.link.wake = () => {
       const error = this.#conversation.resume()
@@ -116,9 +119,26 @@ export class Session implements Operations, TransportEvents {
     return this.#lifecycle.phase
   }
 
-  /** With the server's last words, where it had any. */
-  get closedReason(): string | undefined {
-    return this.isClosed ? this.#closedError().message : undefined
+  /** Why the session was lost; null while it is open, and where it was closed. */
+  get loss(): DbError | null {
+    return this.#closing === null ? this.#conversation.broken : null
+  }
+
+  /** Whether a call has failed by the loss, or `closedError` has given it. */
+  get isLossTold(): boolean {
+    return this.#isLossTold || this.#conversation.isBreakTold
+  }
+
+  /** What a call on the ended session fails with. The first one is told the loss itself, later ones that it is closed. */
+  closedError(): DbError {
+    const { loss } = this
+    if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
+    if (loss === null) return new InterfaceError('connection is closed')
+    if (!this.isLossTold) {
+      this.#isLossTold = true
+      return loss
+    }
+    return new InterfaceError(`connection is closed: ${loss.primaryMessage}`, { cause: loss })
   }
 
   get transactionStatus(): TransactionStatus {
@@ -181,19 +201,19 @@ export class Session implements Operations, TransportEvents {
   }
 
   copyInStart(request: CopyInStartRequest): Promise<Nothing> {
-    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     return this.#copy.start(request, (exchange) => this.#perform(exchange, request, true, null, this.#expireCopyIn))
   }
 
   async copyInData(request: CopyInDataRequest): Promise<Nothing> {
-    if (!this.#lifecycle.isOpen) throw this.#closedError()
+    if (!this.#lifecycle.isOpen) throw this.closedError()
     this.#copy.write(request.bytes)
     if (this.#conversation.hasOutgoing && !this.#flush()) await this.#copy.drained()
     return NOTHING
   }
 
   copyInEnd(request: CopyInEndRequest): Promise<CopyInEndReply> {
-    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     const reply = this.#copy.end(request.failure, (exchange) => this.#run(exchange, true))
     this.#flush()
     return reply
@@ -224,7 +244,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
-    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     return this.#copyOut.start(this.#conversation.link, request, (exchange) =>
       this.#perform(exchange, request, true, null, () => this.#copyOut.discard()),
     )
@@ -241,12 +261,12 @@ export class Session implements Operations, TransportEvents {
   }
 
   awaitNotification(request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
-    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     return this.#news.wait(request.timeoutMs)
   }
 
   async cancel(): Promise<Nothing> {
-    if (!this.#lifecycle.isOpen) throw this.#closedError()
+    if (!this.#lifecycle.isOpen) throw this.closedError()
     // Waiting for news is nothing the server knows of.
     this.#news.tell(false)
     if (!this.#canceller.hasRoute) {
@@ -264,55 +284,65 @@ export class Session implements Operations, TransportEvents {
   }
 
   /**
-   * The descriptor of the socket, for another thread that writes requests to it while `isLineFree`; -1 where there is none.
-   * @param takeBack as in `Transport`
+   * The descriptor of the socket, for another thread that reads and writes while the socket is lent to it; -1 where there
+   * is none: under TLS, and for the embedded server.
    */
-  lendLine(takeBack: () => void): number {
-    return this.#transport.lendDescriptor?.(takeBack) ?? -1
+  get descriptor(): number {
+    return this.#transport.descriptor ?? -1
   }
 
-  /** Whether nothing is being asked, said or waited for: a request written by another thread now would be the next. */
-  get isLineFree(): boolean {
+  /**
+   * Whether the socket may be lent to another thread: nothing is asked, nothing is on its way in either direction as far as
+   * this side knows, and what was read ended with a whole message.
+   */
+  get isQuiet(): boolean {
     const conversation = this.#conversation
-    const isQuiet =
-      conversation.isIdle && !conversation.isHeld && !this.#canceller.isChasing && this.#firstQuery === null
-    return this.#lifecycle.phase === 'ready' && isQuiet && this.#transport.isDrained === true
+    const isSilent = conversation.isIdle && !conversation.isHeld && conversation.isBetweenMessages
+    const isAlone = !this.#canceller.isChasing && this.#firstQuery === null && !this.#readAhead.isActive
+    return this.#lifecycle.phase === 'ready' && isSilent && isAlone && this.#transport.isDrained === true
   }
 
-  /** Whether rows are on their way that will be asked for next. */
-  get isReadingAhead(): boolean {
-    return this.#readAhead.isActive
+  /** Stops reading, because the socket is about to be lent: no byte is taken until `takeBack`. */
+  lend(): void {
+    this.#gate.stop(STOPPED_FOR.lent)
   }
 
-  /** Whether nothing more is read from the server before the event loop has waited: another thread may read meanwhile. */
-  get hasReadAll(): boolean {
-    return this.#transport.hasReadAll === true
+  /**
+   * The socket is this session's again: it reads on.
+   * @param status what the server said at the last ReadyForQuery, which the other thread may have read
+   */
+  takeBack(status: TransactionStatus): void {
+    this.#conversation.transactionStatus = status
+    this.#gate.go(STOPPED_FOR.lent)
   }
 
-  /** The operation asked for next has been written, or is being written, by who was lent the line: only its answer is due. */
+  /** The operation asked for next has been written to the server by the thread that had the socket: only its answer is due. */
   expectWritten(): void {
     this.#isWritten = true
   }
 
-  /** Finds out where the conversation stands after a writer of the line was torn off, and drops what was answered. */
+  /** Finds out where the conversation stands after a thread was interrupted while it wrote, and drops what was answered. */
   recover(): Promise<Nothing> {
     return this.#run(recover(this.#conversation.link), true)
   }
 
-  /** Sends what a writer of the line could not. */
+  /** Sends the end of a request that the other thread began to write. */
   writeRest(bytes: Uint8Array): void {
     if (this.#lifecycle.isOpen) this.#transport.write(bytes)
   }
 
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
-    this.#isPaused = true
-    this.#transport.pause()
+    this.#gate.stop(STOPPED_FOR.sink)
   }
 
   resumeReading(): void {
-    this.#isPaused = false
-    this.#transport.resume()
+    this.#gate.go(STOPPED_FOR.sink)
+  }
+
+  /** Gives the session up: closes its transport now. Whatever is pending fails with `error`. */
+  abandon(error: DbError): void {
+    this.#breakOff(error)
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -330,9 +360,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   closed(cause: Error | null): void {
-    // The end is an answer too: who wrote a request itself is to hear of it.
-    this.#onArriving?.()
-    this.#breakOff(lostError(cause))
+    this.#breakOff(lostError(cause, this.#conversation.isIdle))
     if (this.#lifecycle.phase !== 'closed') {
       this.#lifecycle.move('closed')
       this.#onClosed?.()
@@ -373,7 +401,7 @@ export class Session implements Operations, TransportEvents {
     firstRows: RowSink | null = null,
     onStart: ((started: object) => void) | null = null,
   ): Promise<Reply> {
-    if (!this.#lifecycle.isOpen) return Promise.reject(this.#closedError())
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     this.#readAhead.interrupt()
     if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
@@ -404,7 +432,7 @@ export class Session implements Operations, TransportEvents {
   #cancelSite(): CancelSite {
     return {
       isOpen: () => this.#lifecycle.isOpen,
-      isPaused: () => this.#isPaused,
+      isPaused: () => !this.#gate.isOpen,
       proceed: () => {
         this.#flush()
         this.#settle()
@@ -428,7 +456,10 @@ export class Session implements Operations, TransportEvents {
     this.#conversation.breakOff(error)
     this.#copy.drain()
     this.#canceller.stop()
-    this.#news.fail(this.#closing === null ? error : this.#closedError())
+    if (this.#news.isAwaited) {
+      this.#isLossTold = true
+      this.#news.fail(this.#closing === null ? error : this.closedError())
+    }
     if (this.#lifecycle.isEnded) return
     this.#lifecycle.move('broken')
     this.#transport.destroy()
@@ -441,8 +472,8 @@ export class Session implements Operations, TransportEvents {
     })
     if (this.#lifecycle.phase !== 'broken') {
       this.#lifecycle.move('closing')
-      // A reader that paused would never see the end.
-      this.#transport.resume()
+      // A transport that does not read would never see the end.
+      this.#gate.goForGood()
       writeTerminate(this.#conversation.link.out)
       this.#flush()
       this.#transport.end()
@@ -452,18 +483,12 @@ export class Session implements Operations, TransportEvents {
     clearTimeout(timer)
     return NOTHING
   }
-
-  #closedError(): InterfaceError {
-    const { broken } = this.#conversation
-    if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
-    if (this.#closing !== null || broken === null) return new InterfaceError('connection is closed')
-    return new InterfaceError(`connection is closed: ${broken.primaryMessage}`, { cause: broken })
-  }
 }
 
-/** For what was pending when the transport went away and the server had said nothing about it. */
-function lostError(cause: Error | null): DbError {
+/** For a transport that went away while the server had said nothing about it. */
+function lostError(cause: Error | null, isIdle: boolean): DbError {
   const how = cause === null ? 'the server closed the connection' : `the connection was lost: ${cause.message}`
-  const message = `connection was closed in the middle of operation: ${how}`
-  return new ConnectionDoesNotExistError(message, cause === null ? {} : { cause })
+  const details = cause === null ? {} : { cause }
+  if (isIdle) return new ConnectionFailureError(`${how} while it was idle`, details)
+  return new ConnectionDoesNotExistError(`connection was closed in the middle of operation: ${how}`, details)
 }

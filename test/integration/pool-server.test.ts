@@ -246,6 +246,7 @@ describe('a server that goes away', () => {
     await own.stop(mode)
     await vi.waitUntil(() => pool.getSize() === 0)
     await expect(pool.fetchval('select 1')).rejects.toBeInstanceOf(OperationalError)
+    await expect(lent.execute('select 1')).rejects.toBeInstanceOf(OperationalError)
     await expect(lent.execute('select 1')).rejects.toThrow('connection is closed')
     await pool.release(lent)
     await own.start()

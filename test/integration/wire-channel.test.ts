@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { QueryTimeoutError } from '../../src-async/errors/client-errors.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
-import { BlockingSession } from '../../worker/blocking-session.ts'
+import { BlockingSession } from '../../worker/caller/blocking-session.ts'
 import { sharedServer } from '../support/shared-server.ts'
 import { deaf, executing, noBind, optionsFor, plain, TextSink } from './wire-support.ts'
 

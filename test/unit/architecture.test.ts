@@ -40,7 +40,7 @@ describe('the sources', () => {
   test('are found: every room that has files on disk is in the table', () => {
     expect(sources.size).toBeGreaterThan(20)
     expect(roomOf('src-async/wire/operations.ts', rooms)?.name).toBe('wire')
-    expect(roomOf('worker/spawn.ts', rooms)?.name).toBe('caller-side')
+    expect(roomOf('worker/caller/sleeper.ts', rooms)?.name).toBe('caller')
   })
 })
 

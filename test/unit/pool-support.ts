@@ -5,7 +5,7 @@
 import { Connection } from '../../src-async/connection.ts'
 import { Engine } from '../../src-async/engine.ts'
 import { ConnectionDoesNotExistError } from '../../src-async/errors/sqlstates.ts'
-import { NotSupportedError, OperationalError } from '../../src-async/errors/tree.ts'
+import { InterfaceError, NotSupportedError, OperationalError } from '../../src-async/errors/tree.ts'
 import { createFlowContext } from '../../src-async/flows/flow-context.ts'
 import { Listeners } from '../../src-async/listeners.ts'
 import { createPool } from '../../src-async/pool/create-pool.ts'
@@ -47,6 +47,10 @@ export class FakeSession implements Operations {
     this.#server = server
     this.backendPid = backendPid
     this.#listeners = listeners
+  }
+
+  closedError(): InterfaceError {
+    return new InterfaceError('connection is closed')
   }
 
   describe = missing

@@ -3,14 +3,20 @@
 export type ControlCall =
   /** First of all: the host block. */
   | { readonly name: 'hello'; readonly shared: SharedArrayBuffer }
-  /** A session block; the session is opened through it. */
-  | { readonly name: 'attach'; readonly sessionId: number; readonly shared: SharedArrayBuffer }
-  /** An array for a request that does not fit the block. */
-  | { readonly name: 'lend'; readonly sessionId: number; readonly shared: SharedArrayBuffer | null }
-  | { readonly name: 'detach'; readonly sessionId: number }
+  /** A session, and the block it is to use: `shared` comes along when the worker sees the block for the first time. */
+  | {
+      readonly name: 'attach'
+      readonly sessionId: number
+      readonly blockNumber: number
+      readonly shared?: SharedArrayBuffer
+    }
+  /** An array for one request that does not fit the request area. */
+  | { readonly name: 'array'; readonly sessionId: number; readonly shared: SharedArrayBuffer }
 
 /** Answers to `hello`; the other calls answer nothing. */
 export interface ControlReply {
+  /** `LAYOUT_VERSION` of the worker. */
+  readonly layoutVersion?: number
   /** This thread as Node counts it. */
   readonly threadId?: number
   /** The same as the kernel counts it, 0 where it does not say. */

@@ -1,26 +1,26 @@
 /**
- * The shared memory, every word of it named. A host block belongs to a worker, a session block to one session; both are
- * made by the main thread and handed over through synckit. Words are Int32 and only touched through `Atomics`.
+ * The shared memory, every word of it named. A host block belongs to a worker, a session block to one session at a time;
+ * the caller's thread makes both and hands them over through synckit. Words are Int32 and only touched through `Atomics`.
  */
+
+/**
+ * Grows with every change of what the two sides share. `SYNCPG_WORKER` may name the worker of another version of syncpg, so
+ * the caller asks for this number before anything else.
+ */
+export const LAYOUT_VERSION = 2
 
 /** Words of the host block. */
 export const HOST = {
-  /** Moves with every request; the worker sleeps on it between statements. */
-  bell: 0,
-  /** One of `BELL`: where the worker is. */
-  watch: 1,
-  /** Moves to reach a worker that is in its event loop: requests, cancels, room in a ring. */
-  attention: 2,
-  /** 1 while the main thread makes a synckit call, for which the worker must be in its event loop. */
-  controlDue: 3,
+  /** The doorbell: moves whenever the worker has to look at its sessions. The worker waits for it in its event loop. */
+  doorbell: 0,
   /** Moves every `HEARTBEAT_MS` while the worker's event loop turns. */
-  heartbeat: 4,
+  heartbeat: 1,
   /** 0 alive, 1 gone. Set by the worker's own hooks; a death by memory sets nothing. */
-  death: 5,
+  death: 2,
   /** Bytes of UTF-8 after the words that say what it died of. */
-  deathTextBytes: 6,
-  /** The worker's thread id as Linux counts it, 0 where unknown: what tells a dead thread from a starved one. */
-  osThreadId: 7,
+  deathTextBytes: 3,
+  /** The worker's thread id as Linux counts it, 0 where unknown: it tells a dead thread from a starved one. */
+  osThreadId: 4,
 } as const
 
 export const HOST_WORDS = 16
@@ -28,88 +28,69 @@ export const DEATH_TEXT_OFFSET = HOST_WORDS * 4
 export const DEATH_TEXT_MAX_BYTES = 4032
 export const HOST_BYTES = DEATH_TEXT_OFFSET + DEATH_TEXT_MAX_BYTES
 
-/** Where the worker is. */
-export const BELL = {
-  /** In its event loop: it hears `attention`, and reads what comes from servers. */
-  left: 0,
-  /** It looks at the bell before it sleeps, or sleeps on it, and goes back to its event loop when it likes. */
-  watched: 1,
-  /** The same, but it has to stay: the main thread reads from a server itself. */
-  held: 2,
-} as const
-
 /** Words of a session block. */
 export const WORD = {
-  /** Moves with everything the worker has to say; the main thread sleeps on it. */
+  /** Moves with everything the worker has to say; the caller sleeps on it. */
   event: 0,
-  /** 1 while the main thread is about to sleep or sleeps: only then is a notify worth its price. */
-  mainWaits: 1,
-  /** Number of the latest request. */
-  requestId: 2,
-  requestBytes: 3,
+  /** 1 while the caller is about to sleep or sleeps: only then is a notify worth its price. */
+  callerSleeps: 1,
+  /** Number of the latest call, whether the worker ever hears of it or not. */
+  callId: 2,
+  /** Number of the latest request announced to the worker: that of its call. */
+  requestId: 3,
+  requestBytes: 4,
   /** One of `REQUEST`: where the request lies, and who sends it. */
-  requestKind: 4,
+  requestKind: 5,
   /** Bytes ever written to and read from the ring, modulo 2^32. */
-  ringWritten: 5,
-  ringRead: 6,
+  ringWritten: 6,
+  ringRead: 7,
   /** 1 while the worker waits for room in the ring. */
-  roomWanted: 7,
-  /** The latest request the main thread wants cancelled. */
-  cancelId: 8,
-  /** Character code of the transaction status. */
-  transactionStatus: 9,
-  isClosed: 10,
-  /** One of `LINE`. */
-  line: 11,
-  /** One more than the socket's descriptor while the main thread may write to it, 0 while it may not. */
-  lineFd: 12,
-  /** What the main thread could not write of a request it began to write: bytes of the block, from where; 0 for nothing. */
-  restBytes: 13,
-  restOffset: 14,
-  /** What the main thread has read of an answer and leaves to the worker: bytes of the answer area; 0 for nothing. */
-  answerBytes: 15,
-  /** 1 while answers come so soon that the main thread waits for them itself: the worker had better sleep on the bell. */
-  readsAnswers: 16,
+  roomWanted: 8,
+  /** The latest call that somebody wants cancelled. */
+  cancelId: 9,
+  /** Character code of the transaction status; the owner's, see worker/turn/turn.ts. */
+  transactionStatus: 10,
+  isClosed: 11,
+  /** One of `OWNER`, see worker/turn/turn.ts. */
+  owner: 12,
+  /** One of `DEPARTURE`, see worker/turn/turn.ts. */
+  departure: 13,
+  /** One more than the socket's descriptor, 0 where it is never lent. Set once, with what the descriptor is. */
+  descriptor: 14,
+  device: 15,
+  inodeLow: 16,
+  inodeHigh: 17,
+  /** The part of a request that the kernel did not take from the caller: bytes of the request area, from where; 0 for nothing. */
+  restBytes: 18,
+  restOffset: 19,
+  /** What the caller has read of an answer and hands over: bytes of the answer area; 0 for nothing. */
+  answerBytes: 20,
+  /** Number of the session that has the block. A cancel token names it: the block may serve another session by now. */
+  sessionId: 21,
 } as const
 
 /** Kinds of request. */
 export const REQUEST = {
-  /** Lies in this block. */
+  /** Lies in this block; the worker writes it to the server. */
   here: 0,
-  /** Lies in the array handed over for it. */
+  /** Lies in the array handed over for it; the worker writes it to the server. */
   elsewhere: 1,
-  /**
-   * Lies in this block, and the main thread writes it to the server itself: only the answer is the worker's, which takes
-   * it up when that arrives and not before, for until then the writer may be torn off.
-   */
+  /** Lies in this block, and the caller has written it to the server, or the beginning of it: its answer is due. */
   written: 2,
-  /** The same, but it is to be taken up at once, for the sake of a time limit or a cancel. */
-  told: 4,
-  /** The same, but the stack that wrote it was torn off: who knows how far it got. */
+  /** A call was torn off while it wrote or read: the worker finds out what the server has, and drops the answer. */
   uncertain: 3,
-} as const
-
-/** States of the line. */
-export const LINE = {
-  free: 0,
-  /** The main thread is writing. */
-  inUse: 1,
-  /** The descriptor is closed, or about to be. */
-  gone: 2,
 } as const
 
 export const SESSION_WORDS = 32
 export const REQUEST_OFFSET = SESSION_WORDS * 4
 /** Room for a 256 kB chunk of a batch or a COPY with an element more than it was meant to hold. */
 export const REQUEST_MAX_BYTES = 320 * 1024
-/** Room for the answer to a small statement, where the main thread reads it itself. */
+/** Room for the answer to a small statement, where the caller reads it itself. */
 export const ANSWER_MAX_BYTES = 16 * 1024
 export const DEFAULT_RING_BYTES = 1 << 20
 export const MIN_RING_BYTES = 4096
 
 export const HEARTBEAT_MS = 200
-/** How long the worker sleeps on the bell after a statement before it goes back to its event loop. */
-export const BELL_GRACE_MS = 100
 
 /** Kinds of record in the ring. */
 export const RECORD = {

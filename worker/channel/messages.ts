@@ -4,6 +4,7 @@
  */
 import type { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
+import type { Failure } from '../../src-async/errors/failure.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
 import type {
   ExecuteReply,
@@ -19,26 +20,27 @@ import type { ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
 /** Everything that travels as a request: the operations, and the opening of the session they are asked of. */
 export type RequestName = OperationName | 'open'
 
-const NAMES: readonly RequestName[] = [
-  'open',
-  'execute',
-  'describe',
-  'executeMany',
-  'simpleQuery',
-  'copyInStart',
-  'copyInData',
-  'copyInEnd',
-  'fetchPortal',
-  'closePortal',
-  'closeStatements',
-  'copyOutStart',
-  'copyOutRead',
-  'copyOutEnd',
-  'awaitNotification',
-  'cancel',
-  'close',
-]
-const CODES = new Map(NAMES.map((name, code) => [name, code]))
+/** The code of each request. A request without one does not compile. */
+const CODES: Readonly<Record<RequestName, number>> = {
+  open: 0,
+  execute: 1,
+  describe: 2,
+  executeMany: 3,
+  simpleQuery: 4,
+  copyInStart: 5,
+  copyInData: 6,
+  copyInEnd: 7,
+  fetchPortal: 8,
+  closePortal: 9,
+  closeStatements: 10,
+  copyOutStart: 11,
+  copyOutRead: 12,
+  copyOutEnd: 13,
+  awaitNotification: 14,
+  cancel: 15,
+  close: 16,
+}
+const NAMES = new Map(Object.entries(CODES).map(([name, code]) => [code, name as RequestName]))
 
 export interface OpenReply {
   readonly backendPid: number
@@ -51,19 +53,20 @@ export type SessionEvent =
   | { readonly kind: 'notice'; readonly fields: ServerMessageFields }
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'parameter'; readonly name: string; readonly value: string }
-  | { readonly kind: 'closed'; readonly reason: string }
+  /** The session was lost. `isTold`: a request has failed by it. */
+  | { readonly kind: 'closed'; readonly failure: Failure; readonly isTold: boolean }
 
 const HAS_HEAD = 1
 
 /** Writes a request; the writer is the caller's to clear. */
 export function writeRequest<N extends OperationName>(out: ByteWriter, name: N, request: RequestOf<N>): void {
-  out.uint8(CODES.get(name) ?? 0)
+  out.uint8(CODES[name])
   if (name === 'execute') writeExecute(out, request as ExecuteRequest)
   else writeOther(out, request)
 }
 
 export function writeOpen(out: ByteWriter, options: SessionOptions): void {
-  out.uint8(CODES.get('open') ?? 0)
+  out.uint8(CODES.open)
   writeHead(out, options)
 }
 
@@ -109,7 +112,7 @@ function writeHead(out: ByteWriter, head: unknown): void {
 
 /** Reads the name of the request the reader stands at. */
 export function readRequestName(input: ByteReader): RequestName {
-  const name = NAMES[input.uint8()]
+  const name = NAMES.get(input.uint8())
   if (name === undefined) throw new RangeError('bug: unknown request')
   return name
 }

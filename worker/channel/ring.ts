@@ -1,5 +1,5 @@
 /**
- * The response ring: one writer (the worker), one reader (the main thread), records of any length. A record that does
+ * The response ring: one writer (the worker), one reader (the caller), records of any length. A record that does
  * not fit travels in pieces and is put together by the reader, so there is no cap anywhere. Positions only grow (modulo
  * 2^32); the capacity is a power of two.
  *
@@ -124,7 +124,7 @@ export class RingWriter {
     this.#position = (this.#position + align(length)) | 0
     Atomics.store(words, WORD.ringWritten, this.#position)
     Atomics.add(words, WORD.event, 1)
-    if (Atomics.load(words, WORD.mainWaits) === 1) Atomics.notify(words, WORD.event)
+    if (Atomics.load(words, WORD.callerSleeps) === 1) Atomics.notify(words, WORD.event)
   }
 }
 

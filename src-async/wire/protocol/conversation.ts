@@ -51,6 +51,7 @@ export class Conversation implements FrameHandler {
   #failure: unknown = null
   /** Why nothing goes any more. */
   #broken: DbError | null = null
+  #isBreakTold = false
   #wasReady = false
   #holds = 0
   /** The server's word at the last ReadyForQuery. */
@@ -70,6 +71,11 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
+  /** Whether somebody's exchange has failed by `broken`. */
+  get isBreakTold(): boolean {
+    return this.#isBreakTold
+  }
+
   /**
    * Stands for the exchange that the server works on, to be compared with later; null when there is none. What was asked
    * `aside` is passed over: a cancel, or a time limit, means the exchange behind it.
@@ -85,6 +91,11 @@ export class Conversation implements FrameHandler {
   /** Whether an exchange started now would wait before it writes its request. */
   get isHeld(): boolean {
     return this.#waiting.length > 0 || this.#isLineTaken
+  }
+
+  /** Whether the last byte received was the last one of a message. */
+  get isBetweenMessages(): boolean {
+    return this.#framer.carriedBytes === 0 && this.#early.length === 0
   }
 
   get hasOutgoing(): boolean {
@@ -115,8 +126,10 @@ export class Conversation implements FrameHandler {
   }
 
   #enqueue(pending: Pending): Pending {
-    if (this.#broken !== null) pending.reject(this.#broken)
-    else if (this.isHeld) this.#waiting.push(pending)
+    if (this.#broken !== null) {
+      this.#isBreakTold ||= !pending.isAside
+      pending.reject(this.#broken)
+    } else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
     return pending
   }
@@ -187,7 +200,9 @@ export class Conversation implements FrameHandler {
     this.#link.data = null
     this.#link.answers = null
     this.#link.out.clear()
-    const [current, ...followers] = [...this.#started.splice(0), ...this.#waiting.splice(0)]
+    const pending = [...this.#started.splice(0), ...this.#waiting.splice(0)]
+    const [current, ...followers] = pending
+    this.#isBreakTold = pending.some((each) => !each.isAside && (each !== current || noted === null))
     // What the server said about the statement before the end is truer than the end.
     current?.reject(noted ?? error)
     for (const follower of followers) {

@@ -104,7 +104,8 @@ export class Framer {
 /** The length word at `offset`, which counts itself. */
 function messageLength(tag: number, bytes: Uint8Array, offset: number): number {
   const length = lengthWord(bytes, offset)
-  if (length < 4 || length > MAX_MESSAGE_BYTES) {
+  // No message has the letter 0: that is the rest of a string whose message was cut in the wrong place.
+  if (length < 4 || length > MAX_MESSAGE_BYTES || tag === 0) {
     throw new ProtocolError(
       `the server sent a message ${tagName(tag)} with the impossible length ${length}; is this a PostgreSQL server?`,
     )

@@ -24,7 +24,6 @@ const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
 export class SocketTransport implements Transport {
   readonly sendsWholeFlights = false
   readonly target: SocketTarget
-  hasReadAll = false
   #stream: Socket
   #events: TransportEvents = DEAF
   #secured: TLSSocket | null = null
@@ -41,8 +40,6 @@ export class SocketTransport implements Transport {
     const onread = {
       buffer,
       callback: (length: number): boolean => {
-        // libuv reads on at once where the buffer was filled, and only there.
-        this.hasReadAll = length < READ_BUFFER_BYTES
         this.#events.data(buffer, 0, length)
         return true
       },
@@ -58,17 +55,9 @@ export class SocketTransport implements Transport {
     return this.#stream.writableLength === 0 && this.#stream.writable
   }
 
-  lendDescriptor(takeBack: () => void): number {
-    const stream = this.#stream
-    const fd = this.#secured === null ? descriptorOf(stream) : -1
-    if (fd < 0) return -1
-    // Whatever ends a socket ends it here, and here its descriptor is closed.
-    const destroy = stream._destroy.bind(stream)
-    stream._destroy = (error, callback) => {
-      takeBack()
-      destroy(error, callback)
-    }
-    return fd
+  /** For another thread, which may use it while this one neither reads nor writes nor closes; -1 under TLS. */
+  get descriptor(): number {
+    return this.#secured === null ? descriptorOf(this.#stream) : -1
   }
 
   /**

@@ -28,11 +28,6 @@ export interface Transport {
   destroy(): void
   /** True while nothing is queued: what another writer sends now comes after everything written before. */
   readonly isDrained?: boolean
-  /** True while nothing more is read before the event loop has waited: what another reader takes now, this one never sees. */
-  readonly hasReadAll?: boolean
-  /**
-   * The descriptor of a plain socket, for another thread to write whole messages to; -1 where there is none.
-   * @param takeBack called before it is closed; when it returns nobody may write to it any more
-   */
-  lendDescriptor?(takeBack: () => void): number
+  /** The descriptor of a plain socket that is open; -1 where there is none. */
+  readonly descriptor?: number
 }

@@ -1,7 +1,7 @@
 /** Rows of a hosted session: runs of DataRow messages go into the ring as they are, ends of results as JSON. */
-import type { Column, ResultSink } from '../src-async/wire/row-sink.ts'
-import { RECORD } from './channel/layout.ts'
-import type { RingWriter } from './channel/ring.ts'
+import type { Column, ResultSink } from '../../src-async/wire/row-sink.ts'
+import { RECORD } from '../channel/layout.ts'
+import type { RingWriter } from '../channel/ring.ts'
 
 export class RingRowSink implements ResultSink {
   readonly #ring: RingWriter

@@ -1,13 +1,13 @@
 /**
- * The reply that is due: takes the records of the ring, and knows by their number which of them are its own. What comes of
- * a request nobody waits for any more is dropped here.
+ * The pending reply: takes the records of the ring, and knows by their number which of them belong to the request that is
+ * waited for. Records of any other request are dropped here.
  */
-import type { Failure } from '../src-async/errors/failure.ts'
-import type { OperationName } from '../src-async/wire/operations.ts'
-import type { ByteSink, Column, ResultSink } from '../src-async/wire/row-sink.ts'
-import { RECORD, type RecordKind } from './channel/layout.ts'
-import { type SessionEvent, readExecuteReply, readJson } from './channel/messages.ts'
-import type { RecordHandler } from './channel/ring.ts'
+import type { Failure } from '../../src-async/errors/failure.ts'
+import type { OperationName } from '../../src-async/wire/operations.ts'
+import type { ByteSink, Column, ResultSink } from '../../src-async/wire/row-sink.ts'
+import { RECORD, type RecordKind } from '../channel/layout.ts'
+import { type SessionEvent, readExecuteReply, readJson } from '../channel/messages.ts'
+import type { RecordHandler } from '../channel/ring.ts'
 
 /** Takes rows and results, and keeps none of them. */
 export const DROPPED: ResultSink = { take() {}, complete() {} }
@@ -31,11 +31,12 @@ export class DueReply implements RecordHandler {
     this.#onEvent = onEvent
   }
 
-  /** Makes ready for a reply, which is due as soon as `id` is set. */
-  expect(name: Asked, sink: ByteSink | ResultSink): void {
+  /** The reply to request `id` is due from now on. */
+  expect(name: Asked, sink: ByteSink | ResultSink, id: number): void {
     this.name = name
     this.#sink = sink
     this.outcome = null
+    this.id = id
   }
 
   /** Its rows are not wanted any more. */

@@ -5,8 +5,7 @@
  */
 import { Script } from 'node:vm'
 import { isMainThread } from 'node:worker_threads'
-
-export type Woken = 'ok' | 'not-equal' | 'timed-out' | 'interrupted'
+import type { Woken } from '../turn/steps.ts'
 
 /** Where the script finds what to run: in the globals of Node's first context, which are not ours in a test run by jest. */
 const HOLDER = "(globalThis[Symbol.for('syncpg.wait')] ??= { __proto__: null })"

@@ -8,10 +8,22 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Worker } from 'node:worker_threads'
-import { OperationalError } from '../src-async/errors/tree.ts'
-import type { ControlCall, ControlReply } from './channel/control.ts'
-import { BELL, DEATH_TEXT_OFFSET, HOST, HOST_BYTES, HOST_WORDS } from './channel/layout.ts'
+import { OperationalError } from '../../src-async/errors/tree.ts'
+import type { ControlCall, ControlReply } from '../channel/control.ts'
+import {
+  DEATH_TEXT_OFFSET,
+  HOST,
+  HOST_BYTES,
+  HOST_WORDS,
+  LAYOUT_VERSION,
+  type SessionBlock,
+  WORD,
+  sessionBlockBytes,
+  viewSessionBlock,
+} from '../channel/layout.ts'
+import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
+import type { Membership } from './membership.ts'
 
 /** A worker takes 30–100 ms to start; a starved machine may need far longer. */
 const START_TIMEOUT_MS = 30_000
@@ -20,69 +32,106 @@ export const SUSPICION_MS = 1000
 /** Where the kernel cannot be asked, a worker without a beat for this long is taken for dead. */
 const SILENCE_MEANS_DEATH_MS = 30_000
 
-/** The main thread's handle of the worker. */
+/** Shared memory of sessions that have left is kept for the next ones; so many blocks of one size at the most. */
+const MOST_SPARE_BLOCKS = 64
+
+/** Shared memory of a session, as both threads know it. */
+interface Block {
+  readonly number: number
+  readonly shared: SharedArrayBuffer
+  readonly view: SessionBlock
+}
+
+/** The caller's handle of its worker. */
 export class WorkerHost {
   readonly #call: (call: ControlCall) => ControlReply
   readonly #words: Int32Array
   readonly #shared: SharedArrayBuffer
+  /** Blocks whose sessions have left or are leaving, by size. */
+  readonly #spare = new Map<number, Block[]>()
   #nextSessionId = 1
+  #nextBlockNumber = 1
   #lastBeat = 0
   #lastBeatAtMs = 0
 
-  /** @throws OperationalError when the worker does not start. */
+  /** @throws OperationalError when the worker does not start, or is of another version of syncpg. */
   constructor(path: string) {
     this.#shared = new SharedArrayBuffer(HOST_BYTES)
     this.#words = new Int32Array(this.#shared, 0, HOST_WORDS)
     this.#call = startThread(path)
-    const { osThreadId, threadId } = this.#control({ name: 'hello', shared: this.#shared })
+    const { osThreadId, threadId, layoutVersion } = this.#control({ name: 'hello', shared: this.#shared })
+    if (layoutVersion !== LAYOUT_VERSION) {
+      throw new OperationalError(
+        `the worker's file belongs to another version of syncpg: ${path}\nHINT:  SYNCPG_WORKER, or the bundle, must name ` +
+          'the dist/worker.cjs of the version that the program loads',
+      )
+    }
     Atomics.store(this.#words, HOST.osThreadId, osThreadId ?? 0)
     this.#hearErrors(threadId ?? 0)
   }
 
-  /** Hands a session block over. @returns the session's number. */
-  attach(shared: SharedArrayBuffer): number {
+  /** Takes a session on: gives it shared memory. */
+  join(ringBytes: number, openedAt: string): Membership {
+    const bytes = sessionBlockBytes(ringBytes)
     const sessionId = this.#nextSessionId++
-    this.#control({ name: 'attach', sessionId, shared })
-    return sessionId
+    const spare = this.#takeSpare(bytes)
+    const block = spare ?? this.#newBlock(bytes)
+    const { number, shared, view } = block
+    Atomics.store(view.words, WORD.sessionId, sessionId)
+    const given = spare === null ? { shared } : {}
+    this.#control({ name: 'attach', sessionId, blockNumber: number, ...given })
+    return {
+      sessionId,
+      shared,
+      block: view,
+      openedAt,
+      isHandedOut: false,
+      ring: () => this.ring(),
+      isDead: () => this.isDead,
+      retire: () => this.#retire(block),
+    }
   }
 
-  lend(sessionId: number, shared: SharedArrayBuffer): void {
-    this.#control({ name: 'lend', sessionId, shared })
+  /** Hands over an array for a request that does not fit the request area. */
+  handArray(sessionId: number, shared: SharedArrayBuffer): void {
+    this.#control({ name: 'array', sessionId, shared })
   }
 
-  detach(sessionId: number): void {
-    if (!this.isDead) this.#control({ name: 'detach', sessionId })
-  }
-
-  /** Tells the worker that a request lies ready. */
+  /** Has the worker look at its sessions. */
   ring(): void {
-    const words = this.#words
-    Atomics.add(words, HOST.bell, 1)
-    if (this.isOnBell) Atomics.notify(words, HOST.bell)
-    else this.callAttention()
+    Atomics.add(this.#words, HOST.doorbell, 1)
+    Atomics.notify(this.#words, HOST.doorbell)
   }
 
-  /** Whether the worker sleeps on the bell and hears nothing else. */
-  get isOnBell(): boolean {
-    return Atomics.load(this.#words, HOST.watch) !== BELL.left
+  #newBlock(bytes: number): Block {
+    const shared = new SharedArrayBuffer(bytes)
+    return { number: this.#nextBlockNumber++, shared, view: viewSessionBlock(shared) }
   }
 
-  /** Keeps the worker on the bell, away from what servers say, until `letGo`. @returns false where it is not there. */
-  hold(): boolean {
-    return Atomics.compareExchange(this.#words, HOST.watch, BELL.watched, BELL.held) === BELL.watched
+  #retire(block: Block): void {
+    const bytes = block.shared.byteLength
+    const spare = this.#spare.get(bytes) ?? []
+    if (spare.length < MOST_SPARE_BLOCKS) spare.push(block)
+    this.#spare.set(bytes, spare)
   }
 
-  letGo(): void {
-    Atomics.compareExchange(this.#words, HOST.watch, BELL.held, BELL.watched)
+  /** A block whose session has left, made as good as new; null where there is none. */
+  #takeSpare(bytes: number): Block | null {
+    const spare = this.#spare.get(bytes) ?? []
+    const index = spare.findIndex(({ view }) => Atomics.load(view.words, WORD.departure) === DEPARTURE.done)
+    if (index < 0) return null
+    const [block] = spare.splice(index, 1)
+    const { words, answer } = block!.view
+    // Numbers of calls go on: a canceller of the session before may still be about to name one.
+    const callId = Atomics.load(words, WORD.callId)
+    words.fill(0)
+    Atomics.store(words, WORD.callId, callId)
+    Atomics.store(words, WORD.requestId, callId)
+    answer.fill(0)
+    return block!
   }
 
-  /** Reaches a worker that is in its event loop. */
-  callAttention(): void {
-    Atomics.add(this.#words, HOST.attention, 1)
-    Atomics.notify(this.#words, HOST.attention)
-  }
-
-  /** The host block, for `callAttention` from another thread. */
+  /** The host block, for `ringDoorbell` from another thread. */
   get shared(): SharedArrayBuffer {
     return this.#shared
   }
@@ -150,9 +199,6 @@ export class WorkerHost {
   }
 
   #control(call: ControlCall): ControlReply {
-    Atomics.store(this.#words, HOST.controlDue, 1)
-    Atomics.add(this.#words, HOST.bell, 1)
-    Atomics.notify(this.#words, HOST.bell)
     try {
       return this.#call(call)
     } catch (error) {
@@ -163,17 +209,15 @@ export class WorkerHost {
           cause: error,
         },
       )
-    } finally {
-      Atomics.store(this.#words, HOST.controlDue, 0)
     }
   }
 }
 
-/** Reaches a worker that is in its event loop, from any thread. */
-export function callAttention(shared: SharedArrayBuffer): void {
+/** Has a worker look at its sessions, from any thread. */
+export function ringDoorbell(shared: SharedArrayBuffer): void {
   const words = new Int32Array(shared, 0, HOST_WORDS)
-  Atomics.add(words, HOST.attention, 1)
-  Atomics.notify(words, HOST.attention)
+  Atomics.add(words, HOST.doorbell, 1)
+  Atomics.notify(words, HOST.doorbell)
 }
 
 let current: WorkerHost | null = null

@@ -137,7 +137,7 @@ test.concurrent('a program that never pauses lets the worker hear what others sa
      listener.addNoticeListener((notice) => notices.push(notice))
      con.fetchval('select pg_terminate_backend(%s)', [listener.info.backendPid])
      const startedMs = performance.now()
-     while (!listener.closed && performance.now() - startedMs < 50) con.fetchval('select 1')
+     while (!listener.closed && performance.now() - startedMs < 2000) con.fetchval('select 1')
      console.log(listener.closed)`,
   )
   expect([stdout, stderr]).toEqual(['true\n', ''])
@@ -203,7 +203,7 @@ test.concurrent('a call torn off in the middle of an answer closes the connectio
      console.log(con.closed)`,
   )
   expect([stdout, stderr]).toEqual([
-    'OperationalError an interrupted statement had been answered in part: the connection is closed\ntrue\n',
+    'OperationalError an interrupted statement had been sent or answered in part: the connection is closed\ntrue\n',
     '',
   ])
 })

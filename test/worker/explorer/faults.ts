@@ -1,0 +1,105 @@
+/**
+ * Faults that the channel has had, or could have, put back on purpose: the explorer has to find each of them. A fault replaces
+ * a method of the real classes, or has the model misbehave as an earlier design did, until it is taken back.
+ */
+import { Session } from '../../../src-async/wire/session.ts'
+import { HostedSession } from '../../../worker/hosted/hosted-session.ts'
+import type { Steps } from '../../../worker/turn/steps.ts'
+import { type Misbehaviour, misbehaviours } from './world.ts'
+
+export interface Fault {
+  readonly name: string
+  /** The scenario that must fail. */
+  readonly scenario: string
+  /** What the explorer says. */
+  readonly says: RegExp
+  /** Puts it in. @returns what takes it back */
+  put(): () => void
+}
+
+function replace<T extends object, K extends keyof T>(target: T, key: K, make: (was: T[K]) => T[K]): () => void {
+  const was = target[key]
+  target[key] = make(was)
+  return () => {
+    target[key] = was
+  }
+}
+
+function misbehave(how: Misbehaviour): () => void {
+  misbehaviours.add(how)
+  return () => void misbehaviours.delete(how)
+}
+
+/** Steps that end where the step of that name would come. */
+function* upTo(name: string, steps: Steps<void>): Steps<void> {
+  for (let step = steps.next('ok'); step.done !== true && step.value !== name; step = steps.next('ok')) yield step.value
+}
+
+export const FAULTS: readonly Fault[] = [
+  {
+    name: 'the status is published by a side that did not hear what the other one read',
+    scenario: 'a transaction with polls in it',
+    says: /has status ., its server ./,
+    put: () =>
+      replace(
+        Session.prototype,
+        'takeBack',
+        (was) =>
+          function (this: Session) {
+            was.call(this, this.transactionStatus)
+          },
+      ),
+  },
+  {
+    name: 'the worker reads a socket that it has lent',
+    scenario: 'notifications at any time',
+    says: /which it does not own/,
+    put: () => replace(Session.prototype, 'lend', () => () => {}),
+  },
+  {
+    name: 'the worker lends a socket in the middle of a message',
+    scenario: 'a notification that arrives in pieces with the answers',
+    says: /is lent within a message/,
+    put: () => misbehave('lends between two halves'),
+  },
+  {
+    name: 'a torn call on one session holds the others up',
+    scenario: 'a call torn off, then one on the other session and one on the same',
+    says: /waits for ever/,
+    put: () => misbehave('is held by a caller'),
+  },
+  {
+    name: 'a session that is given up stays open',
+    scenario: 'a session given up',
+    says: /is said to be closed, and its socket is open/,
+    put: () =>
+      replace(
+        HostedSession.prototype,
+        'handle',
+        (was) =>
+          function* (this: HostedSession): Steps<void> {
+            yield* upTo('take the socket back for good', was.call(this))
+          },
+      ),
+  },
+  {
+    name: 'the worker is not told of room in the ring',
+    scenario: 'a reply that does not fit the ring',
+    says: /waits for ever/,
+    put: () => misbehave('is not told of room'),
+  },
+  {
+    name: 'the worker takes a socket back and does not look for the request that came with it',
+    scenario: 'two calls on each of two sessions',
+    says: /waits for ever|while nothing was asked/,
+    put: () =>
+      replace(
+        HostedSession.prototype,
+        'reclaimUnused',
+        (was) =>
+          function* (this: HostedSession): Steps<void> {
+            yield* upTo('look at the request', was.call(this))
+          },
+      ),
+  },
+]

@@ -1,0 +1,128 @@
+/**
+ * What is explored: small programs, each with what may go wrong beside it. The bounds are those of `npm test`; `npm run
+ * explore` multiplies them.
+ */
+import type { Scenario } from './world.ts'
+
+const row = (session: number, number: number): { session: number; sql: string } => ({ session, sql: `row ${number}` })
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'two calls on each of two sessions',
+    sessions: 2,
+    calls: [row(0, 1), row(1, 2), row(0, 3), row(1, 4)],
+    budget: { switch: 2, tick: 1 },
+  },
+  {
+    name: 'answers in two pieces',
+    sessions: 2,
+    calls: [row(0, 1), row(1, 2), row(0, 3)],
+    pieces: 2,
+    budget: { switch: 2, tick: 1 },
+  },
+  {
+    name: 'notifications at any time',
+    sessions: 2,
+    calls: [row(0, 1), row(1, 2), row(0, 3)],
+    budget: { switch: 1, notify: 1, tick: 1 },
+  },
+  {
+    name: 'a notification that arrives in pieces with the answers',
+    sessions: 1,
+    calls: [row(0, 1), { session: 0, sql: 'say 2' }, row(0, 3)],
+    pieces: 2,
+    budget: { switch: 1, notify: 1, tick: 1 },
+  },
+  {
+    name: 'a transaction with polls in it',
+    sessions: 1,
+    calls: [{ session: 0, sql: 'begin 1' }, { session: 0, poll: true }, row(0, 2), { session: 0, sql: 'commit 3' }],
+    budget: { switch: 1, tick: 1, notify: 1 },
+  },
+  {
+    name: 'a transaction with a failure in it',
+    sessions: 1,
+    calls: [
+      { session: 0, sql: 'begin 1' },
+      { session: 0, sql: 'fail 2' },
+      { session: 0, poll: true },
+      { session: 0, sql: 'commit 3' },
+    ],
+    budget: { switch: 1, tick: 1 },
+  },
+  {
+    name: 'a call torn off, then one on the other session and one on the same',
+    sessions: 2,
+    calls: [row(0, 1), row(0, 2), row(1, 3), row(0, 4)],
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
+    name: 'a call torn off, its answer in pieces',
+    sessions: 1,
+    calls: [row(0, 1), row(0, 2), row(0, 3)],
+    pieces: 2,
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
+    name: 'two calls torn off one after the other',
+    sessions: 1,
+    calls: [row(0, 1), row(0, 2), row(0, 3)],
+    budget: { switch: 1, tear: 2 },
+  },
+  {
+    name: 'a call torn off in a transaction',
+    sessions: 1,
+    calls: [{ session: 0, sql: 'begin 1' }, row(0, 2), { session: 0, poll: true }, { session: 0, sql: 'commit 3' }],
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
+    name: 'a call torn off, and no call after it',
+    sessions: 2,
+    calls: [row(1, 1), row(0, 2)],
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
+    name: 'a long request written in part, and torn off',
+    sessions: 1,
+    calls: [row(0, 1), { session: 0, sql: `row 2 ${'x'.repeat(5000)}` }, row(0, 3)],
+    budget: { switch: 1, tear: 1, partial: 1 },
+  },
+  {
+    name: 'a server that goes away at any time',
+    sessions: 2,
+    calls: [row(0, 1), row(1, 2), row(0, 3), row(1, 4)],
+    budget: { switch: 1, terminate: 1, tick: 1 },
+  },
+  {
+    name: 'a server that goes away, and a call torn off',
+    sessions: 1,
+    calls: [row(0, 1), row(0, 2), row(0, 3)],
+    budget: { switch: 1, terminate: 1, tear: 1 },
+  },
+  {
+    name: 'a slow statement cancelled by a third thread',
+    sessions: 2,
+    calls: [row(0, 1), { session: 0, sql: 'slow 2' }, row(1, 3), row(0, 4)],
+    budget: { switch: 1, cancel: 2, tick: 1 },
+  },
+  {
+    name: 'a slow statement torn off',
+    sessions: 2,
+    calls: [row(0, 1), { session: 0, sql: 'slow 2' }, row(1, 3), row(0, 4)],
+    budget: { switch: 1, tear: 1 },
+  },
+  {
+    name: 'a session given up',
+    sessions: 2,
+    calls: [row(0, 1), row(1, 2), { session: 0, leave: true }, row(1, 3)],
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
+    name: 'a reply that does not fit the ring',
+    sessions: 1,
+    calls: [row(0, 1), { session: 0, sql: 'long 2' }, row(0, 3)],
+    ringBytes: 4096,
+    pieces: 2,
+    budget: { switch: 1, tick: 1, notify: 1 },
+  },
+]

@@ -1,0 +1,753 @@
+/**
+ * The blocking channel with everything around it made to obey the explorer: the real code of the caller (SessionCalls), of
+ * the worker (Host, HostedSession) and of the wire (Session) over a model of sockets, servers and event loop. Nothing moves
+ * unless `step` is called with one of the moves that `moves` offers.
+ */
+import { DbError } from '../../../src-async/errors/tree.ts'
+import type { SessionOptions } from '../../../src-async/options/session-options.ts'
+import type { ExecuteRequest, SessionEvents } from '../../../src-async/wire/operations.ts'
+import { writeExecuteFlight } from '../../../src-async/wire/protocol/flights.ts'
+import { WholeAnswer } from '../../../src-async/wire/protocol/whole-answer.ts'
+import type { RowSink } from '../../../src-async/wire/row-sink.ts'
+import { Session } from '../../../src-async/wire/session.ts'
+import type { Transport, TransportEvents } from '../../../src-async/wire/transport/transport.ts'
+import { SessionCalls } from '../../../worker/caller/session-calls.ts'
+import {
+  HOST_BYTES,
+  HOST_WORDS,
+  HOST,
+  type SessionBlock,
+  WORD,
+  sessionBlockBytes,
+  viewSessionBlock,
+} from '../../../worker/channel/layout.ts'
+import { Host, type HostLoop } from '../../../worker/hosted/host.ts'
+import { type Sleep, type Steps, type Woken, runSteps } from '../../../worker/turn/steps.ts'
+import { DEPARTURE, OWNER, ownerOf } from '../../../worker/turn/turn.ts'
+import { ModelConnection } from './model-server.ts'
+
+/** What the program does, call after call. */
+export type Call =
+  | { readonly session: number; readonly sql: string }
+  | { readonly session: number; readonly poll: true }
+  | { readonly session: number; readonly leave: true }
+
+export interface Scenario {
+  readonly name: string
+  readonly sessions: number
+  readonly calls: readonly Call[]
+  /** How often each thing may happen that need not happen. */
+  readonly budget?: Partial<Record<Chance, number>>
+  /** In how many pieces an answer arrives. */
+  readonly pieces?: number
+  readonly ringBytes?: number
+}
+
+/** Things that may happen at any step. */
+export type Chance = 'switch' | 'tear' | 'notify' | 'terminate' | 'cancel' | 'tick' | 'partial'
+
+/** Ways for the model to behave as earlier designs did: see faults.ts. */
+export type Misbehaviour = 'lends between two halves' | 'is held by a caller' | 'is not told of room'
+
+export const misbehaviours = new Set<Misbehaviour>()
+
+/** A law was broken. */
+export class Violation extends Error {}
+
+/** Thrown out of a system call by a stack that is torn off in it. */
+class Torn extends Error {}
+
+export interface MoveOption {
+  readonly name: string
+  /** What the move costs, where it need not happen. */
+  readonly chance: Chance | null
+  readonly actor: string
+  run(): void
+}
+
+const OPTIONS: SessionOptions = {
+  user: 'u',
+  password: null,
+  database: 'd',
+  parameters: {},
+  connectTimeoutMs: 0,
+} as unknown as SessionOptions
+
+interface Hosted {
+  readonly calls: SessionCalls
+  readonly block: SessionBlock
+  readonly server: ModelConnection
+  transport: ModelTransport | null
+  session: Session | null
+  /** Bytes the caller has read and the worker has not been given. */
+  callerHas: Buffer
+  /** How many of the bytes sent by the server have been parsed, by either side. */
+  parsed: number
+  /** Notifications heard. */
+  readonly heard: string[]
+  readonly said: string[]
+}
+
+/** The worker's end of a socket. */
+class ModelTransport implements Transport {
+  readonly sendsWholeFlights = false
+  readonly isDrained = true
+  readonly descriptor = -1
+  isReading = true
+  isDestroyed = false
+  hasToldEnd = false
+  events: TransportEvents | null = null
+  readonly #world: World
+  readonly #index: number
+
+  constructor(world: World, index: number) {
+    this.#world = world
+    this.#index = index
+  }
+
+  listen(events: TransportEvents): void {
+    this.events = events
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#world.requireWorker(this.#index, 'write to')
+    if (!this.isDestroyed) this.#world.hosted(this.#index).server.write(bytes)
+    return true
+  }
+
+  pause(): void {
+    this.isReading = false
+  }
+
+  resume(): void {
+    this.isReading = true
+  }
+
+  end(): void {
+    this.destroy()
+  }
+
+  destroy(): void {
+    if (this.isDestroyed) return
+    this.#world.requireWorker(this.#index, 'close')
+    this.isDestroyed = true
+    this.#world.hosted(this.#index).server.isHungUp = true
+  }
+}
+
+export class World {
+  readonly scenario: Scenario
+  readonly budget: Record<Chance, number>
+  readonly trace: string[] = []
+  readonly #hosted: Hosted[] = []
+  readonly #hostWords = new Int32Array(new SharedArrayBuffer(HOST_BYTES), 0, HOST_WORDS)
+  readonly #host: Host
+  #clockMs = 0
+  /** The worker: the steps it is in the middle of, and those that wait for it. */
+  #workerSteps: Steps<void> | null = null
+  #isInWorkerStep = false
+  readonly #workerQueue: Steps<void>[] = []
+  #workerAt = ''
+  #doorbell: { seen: number; wake: () => void; isRung: boolean } | null = null
+  #tick: (() => void) | null = null
+  /** The caller: its script, and the call in hand. */
+  #callIndex = 0
+  #callSteps: Steps<unknown> | null = null
+  #callAt = ''
+  #sleep: { readonly sleep: Sleep; isNotified: boolean } | null = null
+  #woken: Woken = 'ok'
+  #call: Call | null = null
+  #rows: string[] = []
+  #tearIn: 'after' | null = null
+  #isWritten = false
+  #results: string[] = []
+  #cancelled = new Set<string>()
+  /** Numbers of calls that were torn off before anything was written. */
+  readonly #unsent = new Set<string>()
+  /** Sessions whose last call was torn off: nobody looks at their status. */
+  readonly #tornSessions = new Set<number>()
+  readonly #everTorn = new Set<number>()
+  /** Sessions that the program has left, or that were given up for a good reason. */
+  readonly #left = new Set<number>()
+  isAsync = false
+
+  constructor(scenario: Scenario, budget: Record<Chance, number>) {
+    this.scenario = scenario
+    this.budget = { ...budget }
+    const loop: HostLoop = {
+      run: (steps) => this.#runInWorker(steps),
+      whenMoved: (words, index, seen, wake) => {
+        this.#doorbell = { seen, wake, isRung: Atomics.load(words, index) !== seen }
+      },
+      every: (_intervalMs, callback) => {
+        this.#tick = callback
+        return () => {
+          this.#tick = null
+        }
+      },
+      openSession: (_options, events) => this.#openSession(events),
+    }
+    this.#host = new Host(this.#hostWords, loop)
+  }
+
+  /** Opens the sessions, one after the other, with nothing else going on. */
+  async begin(): Promise<void> {
+    for (let index = 0; index < this.scenario.sessions; index++) {
+      const block = blockFor(index, this.scenario.ringBytes ?? 1 << 14)
+      const server = new ModelConnection(this.scenario.pieces ?? 1)
+      const heard: string[] = []
+      const calls = new SessionCalls(block, this.#machine(index), (event) => {
+        if (event.kind === 'notification') heard.push(event.notification.payload)
+      })
+      const empty = Buffer.alloc(0)
+      this.#hosted.push({
+        calls,
+        block,
+        server,
+        transport: null,
+        session: null,
+        callerHas: empty,
+        parsed: 0,
+        heard,
+        said: [],
+      })
+      this.#host.attach(index, block)
+      Atomics.store(block.words, WORD.descriptor, 1)
+      const opening = calls.open(OPTIONS)
+      for (let turn = 0; !this.#stepAlone(opening); turn++) {
+        if (turn > 200) throw new Violation('a session cannot be opened')
+        await this.#settleWorker()
+      }
+    }
+    await this.#settleWorker()
+    this.trace.length = 0
+  }
+
+  hosted(index: number): Hosted {
+    return this.#hosted[index]!
+  }
+
+  get isDone(): boolean {
+    return this.#callSteps === null && this.#callIndex === this.scenario.calls.length
+  }
+
+  /** All that can happen next. Empty where nothing can: then either all is done, or nothing ever will be. */
+  moves(): MoveOption[] {
+    const moves: MoveOption[] = []
+    const offer = (actor: string, name: string, run: () => void, chance: Chance | null = null): void => {
+      if (chance === null || this.budget[chance] > 0) moves.push({ actor, name, chance, run })
+    }
+    this.#offerCaller(offer)
+    this.#offerWorker(offer)
+    for (const [index, { server }] of this.#hosted.entries()) {
+      if (server.canWork) offer('server', `server ${index} works`, () => server.work())
+      if (server.underway.length > 0) offer('server', `a piece arrives at ${index}`, () => server.arrive())
+      if (server.isRunningSlowly) offer('server', `server ${index} finishes`, () => server.finishSlow(false))
+    }
+    this.#offerChances(offer)
+    return moves
+  }
+
+  /** Whether the move may have started work that ends in microtasks. */
+  takeAsync(): boolean {
+    const was = this.isAsync
+    this.isAsync = false
+    return was
+  }
+
+  /** What distinguishes this state from others, as far as it can be seen. */
+  signature(): string {
+    const parts: unknown[] = [
+      this.#callIndex,
+      this.#callAt,
+      this.#sleep === null ? '' : `${this.#sleep.isNotified}`,
+      this.#workerAt,
+      this.#workerQueue.length,
+      this.#doorbell?.isRung,
+      this.#tick !== null,
+      this.#isWritten,
+      this.#rows.join(),
+      this.#results.join(),
+      Object.values(this.budget).join(),
+    ]
+    for (const { block, server, transport, session, callerHas, parsed, heard } of this.#hosted) {
+      parts.push(block.words.subarray(0, 24).join(), server.signature, callerHas.length, parsed, heard.length)
+      parts.push(
+        transport?.isReading,
+        transport?.isDestroyed,
+        session?.phase,
+        session?.isQuiet,
+        session?.transactionStatus,
+      )
+    }
+    return parts.join('|')
+  }
+
+  /** What must hold when everything has come to rest. */
+  check(): void {
+    for (const [index, { server, session, transport, calls, heard, said, block }] of this.#hosted.entries()) {
+      for (const number of new Set(server.ran)) {
+        if (server.ran.filter((each) => each === number).length > 1) {
+          throw new Violation(`statement ${number} was run more than once`)
+        }
+        if (this.#unsent.has(number))
+          throw new Violation(`statement ${number} was run, though its call was torn off before`)
+      }
+      if (calls.isClosed && !server.isEnded && transport?.isDestroyed !== true) {
+        throw new Violation(`session ${index} is said to be closed, and its socket is open`)
+      }
+      if (!calls.isClosed && !this.#tornSessions.has(index) && !server.isEnded) {
+        this.#checkStatus(index)
+        if (session !== null && heard.length > said.length) throw new Violation('a notification was heard twice')
+      }
+      if (Atomics.load(block.words, WORD.departure) === DEPARTURE.done && transport?.isDestroyed !== true) {
+        throw new Violation(`session ${index} has left, and its socket is open`)
+      }
+    }
+  }
+
+  /** @throws Violation when the worker does not own the socket */
+  requireWorker(index: number, what: string): void {
+    const { block, session } = this.hosted(index)
+    if (session === null || ownerOf(block.words) === OWNER.worker) return
+    throw new Violation(`the worker is about to ${what} socket ${index}, which it does not own`)
+  }
+
+  // ---- the caller
+
+  #machine(index: number): ConstructorParameters<typeof SessionCalls>[1] {
+    const socketCall = (name: string): Hosted => {
+      const hosted = this.hosted(index)
+      if (ownerOf(hosted.block.words) !== OWNER.caller) {
+        throw new Violation(`the caller is about to ${name} socket ${index}, which it does not own`)
+      }
+      return hosted
+    }
+    return {
+      socket: {
+        isSame: () => true,
+        write: (bytes) => {
+          const { server } = socketCall('write to')
+          const length = this.budget.partial > 0 && bytes.length > 4096 ? bytes.length >> 1 : bytes.length
+          if (length < bytes.length) this.budget.partial -= 1
+          if (this.#tearIn === null || length > 0) {
+            server.write(bytes.subarray(0, length))
+            this.#isWritten = true
+          }
+          if (this.#tearIn === 'after') throw new Torn()
+          return server.isEnded && server.isHungUp ? 0 : length
+        },
+        read: (into) => {
+          const hosted = socketCall('read from')
+          const { server } = hosted
+          const length = Math.min(into.length, server.arrived.length)
+          if (length === 0) return server.isEnded && server.underway.length === 0 ? -1 : 0
+          into.set(server.arrived.subarray(0, length))
+          hosted.callerHas = Buffer.concat([hosted.callerHas, server.arrived.subarray(0, length)])
+          server.arrived = server.arrived.subarray(length)
+          if (this.#tearIn === 'after') throw new Torn()
+          return length
+        },
+      },
+      life: {
+        isDead: false,
+        watch() {},
+        examine() {},
+        obituary: () => {
+          throw new Violation('nobody has died')
+        },
+      },
+      now: () => (this.#clockMs += 1),
+      isInterruptible: false,
+      ring: () => {
+        const isForRoom = this.#call !== null && this.#callAt !== 'ring'
+        if (isForRoom && misbehaviours.has('is not told of room')) return
+        Atomics.add(this.#hostWords, HOST.doorbell, 1)
+        if (this.#doorbell !== null) this.#doorbell.isRung = true
+      },
+      handArray: () => {
+        throw new Violation('no request of the model is that large')
+      },
+    }
+  }
+
+  #begin(call: Call): Steps<unknown> {
+    const { calls } = this.hosted(call.session)
+    this.#rows = []
+    this.#isWritten = false
+    if ('poll' in call) {
+      const sink = { take() {}, complete() {} }
+      return calls.perform('awaitNotification', { timeoutMs: 0 }, sink, Infinity)
+    }
+    if ('leave' in call) return calls.leave(DEPARTURE.abandoned)
+    const rows: RowSink = { take: (bytes, start, end) => this.#takeRows(bytes, start, end) }
+    const request: ExecuteRequest = {
+      name: '',
+      parse: { sql: call.sql, parameterTypes: [] },
+      bind: new Uint8Array(6),
+      rowLimit: 0,
+      begin: null,
+      closing: [],
+      timeoutMs: 0,
+      rows,
+    }
+    return calls.ask('execute', request, rows, writeExecuteFlight)
+  }
+
+  #takeRows(bytes: Uint8Array, start: number, end: number): void {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset)
+    for (let at = start; at < end; at += 1 + buffer.readInt32BE(at + 1)) {
+      this.#rows.push(buffer.toString('latin1', at + 11, at + 1 + buffer.readInt32BE(at + 1)).replace(/\.+$/, ''))
+    }
+  }
+
+  #offerCaller(offer: (actor: string, name: string, run: () => void, chance?: Chance | null) => void): void {
+    const sleep = this.#sleep
+    if (sleep !== null) {
+      if (sleep.isNotified) offer('caller', 'the caller wakes', () => this.#stepCaller())
+      if (this.#callSteps !== null) offer('tear', 'the sleeping call is torn off', () => this.#tear(), 'tear')
+      return
+    }
+    if (this.#callSteps === null) {
+      const call = this.scenario.calls[this.#callIndex]
+      if (call === undefined) return
+      offer('caller', `the caller calls ${JSON.stringify(call)}`, () => {
+        this.#callIndex += 1
+        this.#call = call
+        if ('leave' in call) this.#left.add(call.session)
+        this.#callSteps = this.#begin(call)
+        this.#callAt = 'begins'
+      })
+      return
+    }
+    offer('caller', `the caller: ${this.#callAt}`, () => this.#stepCaller())
+    offer('tear', `the call is torn off before: ${this.#callAt}`, () => this.#tear(), 'tear')
+    if (this.#callAt === 'write' || this.#callAt.startsWith('read')) {
+      offer(
+        'tear',
+        `the call is torn off within: ${this.#callAt}`,
+        () => {
+          this.#tearIn = 'after'
+          this.#stepCaller()
+          this.#tearIn = null
+          if (this.#callSteps !== null) this.#tear()
+        },
+        'tear',
+      )
+    }
+  }
+
+  #tear(): void {
+    const { session } = this.#call!
+    if ('sql' in this.#call! && !this.#isWritten && !this.#isAnnounced(session)) {
+      this.#unsent.add(this.#call.sql.split(' ')[1]!)
+    }
+    this.#tornSessions.add(session)
+    this.#everTorn.add(session)
+    this.#endCall('torn')
+  }
+
+  /** Whether the worker may have seen the request of the call in hand. */
+  #isAnnounced(session: number): boolean {
+    const { words } = this.hosted(session).block
+    return Atomics.load(words, WORD.requestId) === Atomics.load(words, WORD.callId)
+  }
+
+  #endCall(result: string): void {
+    this.#results.push(result)
+    this.#callSteps = null
+    this.#sleep = null
+    this.#callAt = ''
+    this.#call = null
+  }
+
+  #stepCaller(): void {
+    this.#sleep = null
+    const steps = this.#callSteps!
+    const call = this.#call!
+    try {
+      const { done, value } = steps.next(this.#woken)
+      this.#woken = 'ok'
+      this.#noteHandedBack(call.session)
+      if (done === true) return this.#finishCall(call, value)
+      if (typeof value === 'string') {
+        this.#callAt = value
+        return
+      }
+      const sleep = value as Sleep
+      this.#callAt = 'sleeps'
+      // A word that has moved ends the sleep at once; otherwise it takes a notify.
+      const hasMoved = Atomics.load(sleep.words, sleep.index) !== sleep.seen
+      this.#sleep = { sleep, isNotified: hasMoved }
+      this.#woken = hasMoved ? 'not-equal' : 'ok'
+    } catch (error) {
+      if (error instanceof Torn) return this.#tear()
+      if (error instanceof Violation || !(error instanceof DbError)) throw error
+      this.#failCall(call, error)
+    }
+  }
+
+  #finishCall(call: Call, value: unknown): void {
+    if ('sql' in call) {
+      const [verb = '', number = ''] = call.sql.split(' ')
+      const { block, server } = this.hosted(call.session)
+      if (value instanceof WholeAnswer && value.rowsEnd > value.rowsStart) {
+        this.#takeRows(block.answer, value.rowsStart, value.rowsEnd)
+      }
+      const isQuery = verb !== 'begin' && verb !== 'commit'
+      if (this.#rows.join() !== (isQuery ? number : '')) {
+        throw new Violation(`"${call.sql}" was answered by the rows "${this.#rows.join()}"`)
+      }
+      if (!server.ran.includes(number)) throw new Violation(`"${call.sql}" was answered, and the server has not run it`)
+    }
+    this.#tornSessions.delete(call.session)
+    this.#endCall('ok')
+    if (!('leave' in call)) this.#checkStatus(call.session)
+  }
+
+  #failCall(call: Call, error: DbError): void {
+    const sqlstate = error.sqlstate ?? error.constructor.name
+    const { calls, server } = this.hosted(call.session)
+    this.#endCall(sqlstate)
+    const isExpected =
+      ('sql' in call && call.sql.startsWith('fail') && (sqlstate === '22012' || sqlstate === '25P02')) ||
+      (sqlstate === '57014' && this.#cancelled.has('sql' in call ? call.sql : '')) ||
+      (sqlstate === '25P02' && server.status === 'E') ||
+      server.isEnded ||
+      (calls.isClosed && (this.#left.has(call.session) || this.#isGivenUp(call.session, error)))
+    if (!isExpected) throw new Violation(`"${JSON.stringify(call)}" failed: ${error.message}`)
+    this.#tornSessions.delete(call.session)
+    if (!calls.isClosed && !server.isEnded) this.#checkStatus(call.session)
+  }
+
+  /** Whether a session that was torn has been given up for the one reason there is. */
+  #isGivenUp(index: number, error: DbError): boolean {
+    if (!this.#everTorn.has(index) || !error.message.includes('sent or answered in part')) return false
+    this.#left.add(index)
+    return true
+  }
+
+  #checkStatus(index: number): void {
+    const { block, server, calls } = this.hosted(index)
+    if (calls.isClosed || server.isEnded) return
+    const status = String.fromCharCode(Atomics.load(block.words, WORD.transactionStatus))
+    if (status !== server.status)
+      throw new Violation(`session ${index} has status ${status}, its server ${server.status}`)
+  }
+
+  /** The caller gave the socket back: what it has read is parsed. Or it handed over: the worker must get those bytes. */
+  #noteHandedBack(index: number): void {
+    const hosted = this.hosted(index)
+    if (hosted.callerHas.length === 0 || ownerOf(hosted.block.words) !== OWNER.lent) return
+    this.#noteParsed(index, hosted.callerHas)
+    hosted.callerHas = Buffer.alloc(0)
+  }
+
+  #noteParsed(index: number, bytes: Buffer): void {
+    const hosted = this.hosted(index)
+    const due = hosted.server.sent.subarray(hosted.parsed, hosted.parsed + bytes.length)
+    if (!due.equals(bytes)) throw new Violation(`bytes of session ${index} were parsed out of order`)
+    hosted.parsed += bytes.length
+  }
+
+  // ---- the worker
+
+  async #openSession(events: SessionEvents): Promise<Session> {
+    const index = this.#hosted.length - 1
+    const hosted = this.hosted(index)
+    const transport = new ModelTransport(this, index)
+    hosted.transport = transport
+    const session = new Session(transport, null, events)
+    if (misbehaviours.has('lends between two halves')) {
+      Object.defineProperty(session, 'isQuiet', { get: () => session.phase === 'ready' })
+    }
+    const lend = session.lend.bind(session)
+    session.lend = () => {
+      if (!isMessageEnd(hosted.server.sent, hosted.parsed))
+        throw new Violation(`socket ${index} is lent within a message`)
+      lend()
+    }
+    const data = session.data.bind(session)
+    session.data = (bytes, start, end) => {
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+      // Bytes that the caller has read come first.
+      if (hosted.callerHas.length > 0) {
+        if (!hosted.callerHas.equals(buffer))
+          throw new Violation(`bytes that the caller read of ${index} were overtaken`)
+        hosted.callerHas = Buffer.alloc(0)
+      }
+      this.#noteParsed(index, buffer)
+      data(bytes, start, end)
+    }
+    // The model's cancel request: it reaches the server at once, and hits whatever runs slowly then.
+    session.cancel = async () => {
+      hosted.server.finishSlow(true)
+      return {}
+    }
+    const starting = session.startUp(OPTIONS, { host: null, serverCertificate: null, isPrivate: true })
+    hosted.server.greet()
+    hosted.server.arrive()
+    this.#read(index)
+    await starting
+    hosted.session = session
+    return session
+  }
+
+  #runInWorker(steps: Steps<void>): void {
+    // Within a step of other steps nothing else of the worker can run in between.
+    if (this.#isInWorkerStep) runSteps(steps)
+    else this.#workerQueue.push(steps)
+  }
+
+  #offerWorker(offer: (actor: string, name: string, run: () => void, chance?: Chance | null) => void): void {
+    if (this.#workerSteps !== null || this.#workerQueue.length > 0) {
+      offer('worker', `the worker: ${this.#workerAt}`, () => this.#stepWorker())
+      return
+    }
+    const isHeld =
+      misbehaviours.has('is held by a caller') &&
+      this.#hosted.some(({ block }) => ownerOf(block.words) === OWNER.caller)
+    if (this.#doorbell?.isRung === true && !isHeld)
+      offer('worker', 'the worker hears the doorbell', () => this.#hearDoorbell())
+    for (const [index, { server, transport }] of this.#hosted.entries()) {
+      if (transport === null || !transport.isReading || transport.isDestroyed) continue
+      if (server.arrived.length > 0) offer('worker', `the worker reads socket ${index}`, () => this.#read(index))
+      else if (server.isEnded && server.underway.length === 0) {
+        offer('worker', `the worker sees the end of ${index}`, () => this.#seeEnd(index))
+      }
+    }
+    for (const [index, { transport }] of this.#hosted.entries()) {
+      if (transport?.isDestroyed === true && !transport.hasToldEnd) {
+        offer('worker', `socket ${index} is closed`, () => this.#tellEnd(index))
+      }
+    }
+    if (this.#tick !== null) offer('worker', 'the timer ticks', () => this.#tick?.(), 'tick')
+  }
+
+  #hearDoorbell(): void {
+    const { wake } = this.#doorbell!
+    this.#doorbell = null
+    wake()
+  }
+
+  #stepWorker(): void {
+    this.#workerSteps ??= this.#workerQueue.shift() ?? null
+    const steps = this.#workerSteps
+    if (steps === null) return
+    this.isAsync = true
+    this.#isInWorkerStep = true
+    try {
+      const { done, value } = steps.next('ok')
+      this.#workerAt = done === true ? '' : String(value)
+      if (done === true) this.#workerSteps = null
+    } finally {
+      this.#isInWorkerStep = false
+    }
+  }
+
+  #read(index: number): void {
+    const { server, transport } = this.hosted(index)
+    this.requireWorker(index, 'read from')
+    const bytes = server.arrived
+    server.arrived = Buffer.alloc(0)
+    this.isAsync = true
+    transport?.events?.data(bytes, 0, bytes.length)
+  }
+
+  #seeEnd(index: number): void {
+    this.hosted(index).transport?.destroy()
+  }
+
+  #tellEnd(index: number): void {
+    const { transport } = this.hosted(index)
+    transport!.hasToldEnd = true
+    this.isAsync = true
+    transport!.events?.closed(null)
+  }
+
+  /** Somebody notifies the sleepers of a word. */
+  notified(words: Int32Array, index: number): void {
+    const sleep = this.#sleep
+    if (sleep === null || sleep.sleep.words.buffer !== words.buffer || sleep.sleep.index !== index) return
+    sleep.isNotified = true
+  }
+
+  // ---- chances
+
+  #offerChances(offer: (actor: string, name: string, run: () => void, chance?: Chance | null) => void): void {
+    for (const [index, hosted] of this.#hosted.entries()) {
+      const { server } = hosted
+      if (server.isEnded) continue
+      const say = (): void => {
+        hosted.said.push('n')
+        server.notify('n')
+      }
+      offer('chance', `server ${index} notifies`, say, 'notify')
+      offer('chance', `server ${index} ends the connection`, () => server.terminate(), 'terminate')
+    }
+    const call = this.#call
+    if (call !== null && 'sql' in call) {
+      const cancel = (): void => {
+        const { words } = this.hosted(call.session).block
+        this.#cancelled.add(call.sql)
+        Atomics.store(words, WORD.cancelId, Atomics.load(words, WORD.callId))
+        Atomics.add(this.#hostWords, HOST.doorbell, 1)
+        if (this.#doorbell !== null) this.#doorbell.isRung = true
+      }
+      offer('chance', 'a third thread cancels', cancel, 'cancel')
+    }
+  }
+
+  // ---- the beginning, where nothing else goes on
+
+  /** @returns whether the steps have ended */
+  #stepAlone(steps: Steps<unknown>): boolean {
+    return steps.next('ok').done === true
+  }
+
+  async #settleWorker(): Promise<void> {
+    for (let turn = 0; turn < 100; turn++) {
+      await new Promise(setImmediate)
+      if (this.#workerSteps !== null || this.#workerQueue.length > 0) this.#stepWorker()
+      else if (this.#doorbell?.isRung === true) this.#hearDoorbell()
+      else return
+    }
+  }
+}
+
+function isMessageEnd(stream: Buffer, offset: number): boolean {
+  let at = 0
+  while (at < offset) at += 1 + stream.readInt32BE(at + 1)
+  return at === offset
+}
+
+const blocks = new Map<string, SessionBlock>()
+
+/** Blocks are made once: fresh memory of that size costs more than a run. */
+function blockFor(index: number, ringBytes: number): SessionBlock {
+  const key = `${index} ${ringBytes}`
+  const known = blocks.get(key)
+  const block = known ?? viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(ringBytes)))
+  blocks.set(key, block)
+  block.words.fill(0)
+  block.answer.fill(0)
+  return block
+}
+
+/** Has the sleeps and wake-ups of this thread go through the model while `work` runs. */
+export async function withModelOfSleep<T>(world: () => World, work: () => Promise<T>): Promise<T> {
+  const { notify, wait } = Atomics
+  Object.assign(Atomics, {
+    notify: (words: Int32Array, index: number): number => {
+      world().notified(words, index)
+      return 0
+    },
+    // The writer of the ring waits for room: the reader makes none while this thread stands still.
+    wait: () => 'timed-out',
+  })
+  try {
+    return await work()
+  } finally {
+    Object.assign(Atomics, { notify, wait })
+  }
+}

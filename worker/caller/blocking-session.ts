@@ -1,0 +1,296 @@
+/**
+ * A session for a caller that blocks: each operation runs the steps of `SessionCalls` on this thread, and sleeps where they
+ * sleep. Opens the session in the worker of this thread, and has it leave the worker in the end, also where the program
+ * forgets to close it.
+ */
+import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
+import type { DbError } from '../../src-async/errors/tree.ts'
+import type { SessionOptions } from '../../src-async/options/session-options.ts'
+import type {
+  BlockingOperations,
+  OperationName,
+  ReplyOf,
+  RequestOf,
+  SessionEvents,
+  TransactionStatus,
+} from '../../src-async/wire/operations.ts'
+import { writeExecuteFlight, writeQueryFlight } from '../../src-async/wire/protocol/flights.ts'
+import { WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
+import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
+import { DEFAULT_RING_BYTES, MIN_RING_BYTES, type SessionBlock, WORD, viewSessionBlock } from '../channel/layout.ts'
+import { LentSocket } from '../channel/lent-socket.ts'
+import type { SessionEvent } from '../channel/messages.ts'
+import { type Sleep, type Steps, type Woken, runBlocking } from '../turn/steps.ts'
+import { DEPARTURE } from '../turn/turn.ts'
+import { now } from './clock.ts'
+import { DROPPED } from './due-reply.ts'
+import { canBeInterrupted, waitInterruptibly } from './interrupt.ts'
+import { type Membership, forgetMembership, watchMembership } from './membership.ts'
+import { SessionCalls } from './session-calls.ts'
+import { SLICE_MS } from './sleeper.ts'
+import { type WorkerHost, ringDoorbell, workerHost } from './worker-host.ts'
+
+/** What the channel lets a caller choose. */
+export interface ChannelOptions {
+  /** Bytes of the response ring, a power of two. */
+  readonly ringBytes: number
+  /** Whether Ctrl-C cancels the statement that is waited for. */
+  readonly isInterruptible: boolean
+  /** Where the program opened the session, for the warning that it was never closed; `''` where nobody knows. */
+  readonly openedAt?: string
+}
+
+export { MIN_RING_BYTES }
+
+export const DEFAULT_CHANNEL: ChannelOptions = { ringBytes: DEFAULT_RING_BYTES, isInterruptible: true }
+
+export class BlockingSession implements BlockingOperations {
+  readonly #host: WorkerHost
+  readonly #membership: Membership
+  readonly #block: SessionBlock
+  readonly #events: SessionEvents
+  readonly #calls: SessionCalls
+  /** How many operations were asked for, and how many when the last rows of a portal came. */
+  #askedCount = 0
+  #fetchedAt = 0
+  #isClosed = false
+  #parameters = new Map<string, string>()
+  #backendPid = 0
+  #canCancel = true
+
+  /**
+   * Opens a session in the worker of this thread.
+   * @throws OperationalError when the worker does not start or no server lets us in.
+   */
+  constructor(options: SessionOptions, events: SessionEvents, channel: ChannelOptions = DEFAULT_CHANNEL) {
+    const host = workerHost()
+    const membership = host.join(channel.ringBytes, channel.openedAt ?? '')
+    const { block } = membership
+    this.#host = host
+    this.#membership = membership
+    this.#events = events
+    this.#block = block
+    this.#calls = new SessionCalls(
+      block,
+      {
+        socket: new LentSocket(block.words),
+        life: host,
+        now,
+        isInterruptible: channel.isInterruptible && canBeInterrupted,
+        ring: () => host.ring(),
+        handArray: (shared) => host.handArray(membership.sessionId, shared),
+      },
+      (event) => this.#event(event),
+    )
+    watchMembership(this, membership)
+    try {
+      const reply = runBlocking(this.#calls.open(options), sleep)
+      this.#backendPid = reply.backendPid
+      this.#canCancel = reply.canCancel
+      this.#parameters = new Map(reply.parameters)
+      membership.isHandedOut = true
+    } catch (error) {
+      this.#leave(DEPARTURE.abandoned)
+      throw error
+    }
+  }
+
+  get transactionStatus(): TransactionStatus {
+    if (this.#isClosed) return 'I'
+    const code = Atomics.load(this.#block.words, WORD.transactionStatus)
+    return code === 0x54 ? 'T' : code === 0x45 ? 'E' : 'I'
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed || this.#calls.isClosed
+  }
+
+  closedError(): DbError {
+    return this.#calls.closedError()
+  }
+
+  get backendPid(): number {
+    return this.#backendPid
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters
+  }
+
+  get canCancel(): boolean {
+    return this.#canCancel
+  }
+
+  describe(request: RequestOf<'describe'>): ReplyOf<'describe'> {
+    return this.#perform('describe', request, DROPPED)
+  }
+
+  execute(request: RequestOf<'execute'>): ReplyOf<'execute'> {
+    const answer = this.#ask('execute', request, request.rows, writeExecuteFlight)
+    if (!(answer instanceof WholeAnswer)) return answer
+    const { rowsStart, rowsEnd, tag } = answer
+    if (rowsEnd > rowsStart) request.rows.take(this.#block.answer, rowsStart, rowsEnd)
+    return { tag }
+  }
+
+  executeMany(request: RequestOf<'executeMany'>): ReplyOf<'executeMany'> {
+    return this.#perform('executeMany', request, request.rows)
+  }
+
+  simpleQuery(request: RequestOf<'simpleQuery'>): ReplyOf<'simpleQuery'> {
+    // A BEGIN before it is a trip of its own.
+    if (request.begin !== null) return this.#perform('simpleQuery', request, request.results)
+    const answer = this.#ask('simpleQuery', request, request.results, writeQueryFlight)
+    if (!(answer instanceof WholeAnswer)) return answer
+    request.results.complete(null, answer.tag ?? '')
+    return { results: 1 }
+  }
+
+  copyInStart(request: RequestOf<'copyInStart'>): ReplyOf<'copyInStart'> {
+    return this.#perform('copyInStart', request, DROPPED)
+  }
+
+  copyInData(request: RequestOf<'copyInData'>): ReplyOf<'copyInData'> {
+    return this.#perform('copyInData', request, DROPPED)
+  }
+
+  copyInEnd(request: RequestOf<'copyInEnd'>): ReplyOf<'copyInEnd'> {
+    return this.#perform('copyInEnd', request, DROPPED)
+  }
+
+  fetchPortal(request: RequestOf<'fetchPortal'>): ReplyOf<'fetchPortal'> {
+    // What was asked on the short way in between, the worker knows nothing of.
+    const isIterated = request.isIterated === true && this.#fetchedAt === this.#askedCount
+    const reply = this.#perform('fetchPortal', { ...request, isIterated }, request.rows)
+    this.#fetchedAt = this.#askedCount
+    return reply
+  }
+
+  closePortal(request: RequestOf<'closePortal'>): ReplyOf<'closePortal'> {
+    return this.#perform('closePortal', request, DROPPED)
+  }
+
+  closeStatements(request: RequestOf<'closeStatements'>): ReplyOf<'closeStatements'> {
+    return this.#perform('closeStatements', request, DROPPED)
+  }
+
+  copyOutStart(request: RequestOf<'copyOutStart'>): ReplyOf<'copyOutStart'> {
+    return this.#perform('copyOutStart', request, DROPPED)
+  }
+
+  copyOutRead(request: RequestOf<'copyOutRead'>): ReplyOf<'copyOutRead'> {
+    return this.#perform('copyOutRead', request, request.data)
+  }
+
+  copyOutEnd(request: RequestOf<'copyOutEnd'>): ReplyOf<'copyOutEnd'> {
+    return this.#perform('copyOutEnd', request, DROPPED)
+  }
+
+  awaitNotification(request: RequestOf<'awaitNotification'>): ReplyOf<'awaitNotification'> {
+    this.#askedCount += 1
+    return run(this.#calls.perform('awaitNotification', request, DROPPED, request.timeoutMs + NEWS_GRACE_MS))
+  }
+
+  /** Nothing can be running when a blocking caller has the thread, except a call that was torn off: that is settled. */
+  cancel(): ReplyOf<'cancel'> {
+    run(this.#calls.settle())
+    return {}
+  }
+
+  /** Has what runs cancelled, from inside a callback that is called while it runs; nothing where nothing runs. */
+  requestCancel(): void {
+    this.#calls.requestCancel()
+  }
+
+  /** The shared memory another thread needs to do the same. */
+  cancelToken(): CancelToken {
+    const { sessionId, shared } = this.#membership
+    return { session: shared, host: this.#host.shared, number: sessionId }
+  }
+
+  /** @throws InterfaceError inside a listener: its statement would never end. */
+  close(request: RequestOf<'close'>): ReplyOf<'close'> {
+    if (this.#isClosed) return {}
+    this.#calls.requireNoCallback()
+    try {
+      if (!this.isClosed) run(this.#calls.perform('close', request, DROPPED, request.timeoutMs + SLICE_MS))
+    } catch {
+      // Closing never fails: the worker closes the socket of what is left.
+    }
+    this.#leave(DEPARTURE.abandoned)
+    return {}
+  }
+
+  /** @throws InterfaceError inside a listener, which may not close the session either. */
+  requireNoCallback(): void {
+    this.#calls.requireNoCallback()
+  }
+
+  /** Reads what the worker has said unasked so far; does not wait. */
+  poll(): void {
+    this.#calls.poll()
+  }
+
+  #leave(how: typeof DEPARTURE.asked | typeof DEPARTURE.abandoned): void {
+    this.#isClosed = true
+    run(this.#calls.leave(how))
+    this.#calls.retire()
+    forgetMembership(this.#membership)
+    this.#membership.retire()
+  }
+
+  #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {
+    this.#askedCount += 1
+    return run(this.#calls.perform(name, request, sink))
+  }
+
+  #ask<N extends 'execute' | 'simpleQuery'>(
+    name: N,
+    request: RequestOf<N>,
+    sink: ResultSink | ByteSink,
+    writeFlight: (out: ByteWriter, request: RequestOf<N>) => void,
+  ): ReplyOf<N> | WholeAnswer {
+    this.#askedCount += 1
+    return run(this.#calls.ask(name, request, sink, writeFlight))
+  }
+
+  #event(event: SessionEvent): void {
+    if (event.kind === 'notice') this.#events.notice(event.fields)
+    else if (event.kind === 'notification') this.#events.notification(event.notification)
+    else if (event.kind === 'parameter') {
+      this.#parameters.set(event.name, event.value)
+      this.#events.parameter(event.name, event.value)
+    }
+  }
+}
+
+/** The worker ends a wait for notifications itself; only one that hangs lets this strike. */
+const NEWS_GRACE_MS = 10_000
+
+function run<T>(steps: Steps<T>): T {
+  return runBlocking(steps, sleep)
+}
+
+function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken {
+  return isInterruptible
+    ? waitInterruptibly(words, index, seen, timeoutMs)
+    : Atomics.wait(words, index, seen, timeoutMs)
+}
+
+/** What another thread needs to cancel what runs on a session: shared memory, which `postMessage` hands over. */
+export interface CancelToken {
+  readonly session: SharedArrayBuffer
+  readonly host: SharedArrayBuffer
+  /** The session: its memory may serve another one later. */
+  readonly number: number
+}
+
+/** Asks for the cancellation of what runs on a session now; returns at once. What comes later is not meant. */
+export function cancelSession(token: CancelToken): void {
+  const { words } = viewSessionBlock(token.session)
+  // The number of the call first: numbers of calls only grow, so one of an earlier session cancels nothing.
+  const callId = Atomics.load(words, WORD.callId)
+  if (Atomics.load(words, WORD.sessionId) !== token.number) return
+  Atomics.store(words, WORD.cancelId, callId)
+  ringDoorbell(token.host)
+}

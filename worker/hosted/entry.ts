@@ -1,0 +1,95 @@
+/**
+ * The worker's entry. synckit carries the rare calls (hand-over of shared memory); everything else goes through the
+ * memory handed over. A worker that cannot go on says so in the host block and wakes whoever waits for it.
+ */
+import { readlinkSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
+import { runAsWorker } from 'synckit'
+import { openSession } from '../../src-async/wire/open-session.ts'
+import {
+  DEATH_TEXT_MAX_BYTES,
+  DEATH_TEXT_OFFSET,
+  HEARTBEAT_MS,
+  HOST,
+  HOST_WORDS,
+  LAYOUT_VERSION,
+  type SessionBlock,
+  viewSessionBlock,
+} from '../channel/layout.ts'
+import type { ControlCall, ControlReply } from '../channel/control.ts'
+import { runSteps } from '../turn/steps.ts'
+import { Host, type HostLoop } from './host.ts'
+
+let host: Host | null = null
+const blocks = new Map<number, SessionBlock>()
+
+const loop: HostLoop = {
+  openSession,
+  run: runSteps,
+  whenMoved(words, index, seen, wake) {
+    const waiting = Atomics.waitAsync(words, index, seen)
+    if (waiting.async) void waiting.value.then(() => wake())
+    else setImmediate(wake)
+  },
+  every(intervalMs, callback) {
+    const timer = setInterval(callback, intervalMs)
+    return () => clearInterval(timer)
+  },
+}
+
+runAsWorker((call: ControlCall): ControlReply => {
+  switch (call.name) {
+    case 'hello':
+      begin(call.shared)
+      return { layoutVersion: LAYOUT_VERSION, threadId, osThreadId: osThreadId() }
+    case 'attach':
+      host?.attach(call.sessionId, blockOf(call.blockNumber, call.shared))
+      return {}
+    case 'array':
+      host?.takeArray(call.sessionId, call.shared)
+      return {}
+  }
+})
+
+function begin(shared: SharedArrayBuffer): void {
+  const words = new Int32Array(shared, 0, HOST_WORDS)
+  host = new Host(words, loop)
+  // The timer keeps the event loop turning as well, which `Atomics.waitAsync` does not.
+  setInterval(() => Atomics.add(words, HOST.heartbeat, 1), HEARTBEAT_MS)
+  watchOverDeath(host, words, shared)
+}
+
+/** The views of a block are made once: blocks serve one session after the other. */
+function blockOf(number: number, shared: SharedArrayBuffer | undefined): SessionBlock {
+  const known = blocks.get(number)
+  if (known !== undefined) return known
+  const block = viewSessionBlock(shared!)
+  blocks.set(number, block)
+  return block
+}
+
+function watchOverDeath(host: Host, words: Int32Array, shared: SharedArrayBuffer): void {
+  const say = (text: string): void => {
+    if (Atomics.load(words, HOST.death) === 1) return
+    const area = Buffer.from(shared, DEATH_TEXT_OFFSET, DEATH_TEXT_MAX_BYTES)
+    Atomics.store(words, HOST.deathTextBytes, area.write(text))
+    Atomics.store(words, HOST.death, 1)
+    host.wakeAll()
+  }
+  const fall = (error: unknown): void => {
+    say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.exit(1)
+  }
+  process.on('uncaughtException', fall)
+  process.on('unhandledRejection', fall)
+  process.on('exit', (code) => say(`it exited with code ${code}`))
+}
+
+/** This thread's id as the kernel counts it, where the kernel says; 0 elsewhere. */
+function osThreadId(): number {
+  try {
+    return Number(readlinkSync('/proc/thread-self').split('/').at(-1)) || 0
+  } catch {
+    return 0
+  }
+}
