@@ -4,6 +4,9 @@
  */
 import { OperationalError } from '../errors/tree.ts'
 
+/** `setTimeout` takes a longer time for no time at all. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 export class Deadline {
   readonly #atMs: number
   readonly #budgetMs: number
@@ -31,11 +34,14 @@ export class Deadline {
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<never>((_, reject) => {
       const leftMs = Math.max(0, this.#atMs - performance.now())
-      timer = setTimeout(() => {
-        const error = new OperationalError(`timeout expired (${this.#budgetMs} ms for all of connecting)`)
-        reject(error)
-        controller.abort(error)
-      }, leftMs)
+      timer = setTimeout(
+        () => {
+          const error = new OperationalError(`timeout expired (${this.#budgetMs} ms for all of connecting)`)
+          reject(error)
+          controller.abort(error)
+        },
+        Math.min(leftMs, MAX_TIMER_MS),
+      )
     })
     try {
       return await Promise.race([work(controller.signal), timeout])

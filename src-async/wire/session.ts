@@ -10,6 +10,7 @@ import type { CancelRoute } from './cancel.ts'
 import { Canceller, type CancelSite } from './canceller.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { CopyOutState } from './copy-out-state.ts'
+import { MAX_TIMER_MS } from './deadline.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
 import { News } from './news.ts'
 import type {
@@ -447,7 +448,7 @@ export class Session implements Operations, TransportEvents {
       this.#flush()
       this.#transport.end()
     }
-    const timer = setTimeout(() => this.#transport.destroy(), timeoutMs)
+    const timer = setTimeout(() => this.#transport.destroy(), Math.min(timeoutMs, MAX_TIMER_MS))
     await closed
     clearTimeout(timer)
     return NOTHING
