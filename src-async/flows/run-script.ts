@@ -6,7 +6,7 @@ import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, flight, lastLimits } from './flow-context.ts'
+import { type FlowContext, dueTimeout, flight, lastLimits } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
 export class TagSink implements ResultSink {
@@ -50,6 +50,15 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null
   return { begin: null, closing: context.statements.takeClosing(), ...lastLimits(context, SETTLING_MS) }
+}
+
+/**
+ * One round trip that does nothing. When the call's time is up before the answer is there, the session is closed at once:
+ * a ping has nothing that a cancel could save.
+ */
+export function* ping(context: FlowContext): Flow<void> {
+  const limits = { timeoutMs: dueTimeout(context), graceMs: 0 }
+  yield* ask('simpleQuery', { sql: '', results: new TagSink(), begin: null, closing: [], ...limits })
 }
 
 /** Runs one or more commands whose rows do not matter. @returns the last command tag, `''` when there was none. */

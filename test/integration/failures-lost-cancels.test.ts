@@ -354,6 +354,16 @@ describe.concurrent('a blocked call', () => {
     expectWithin(outcome.elapsedMs, 1000 + GRACE_MS)
   })
 
+  test('that is a ping ends with its limit, and the connection at once', async (context) => {
+    const body = 'for (;;) { const outcome = outcomeOf(() => con.ping({ timeout: 500 })); if (outcome) return outcome }'
+    const outcome = await runBlocked(context, body, (proxy) => proxy.setFaults('both', { isBlackHole: true }))
+    expect(outcome).toMatchObject({ name: 'OperationalError', isClosed: true })
+    expect(outcome.message).toMatch(
+      /time limit of \d+ ms has passed and the server has not answered: the connection is closed/,
+    )
+    expectWithin(outcome.elapsedMs, 450, 500 + AT_ONCE_MS)
+  })
+
   test('whose notice listener keeps the rows waiting for longer than the grace keeps its connection', async (context) => {
     const body = `
       con.addNoticeListener(() => nap(${GRACE_MS + 2000}))
