@@ -6,10 +6,14 @@ import { Sql } from './values/sql-template.ts'
 export interface CallOptions {
   /**
    * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
-   * fails with QueryTimeoutError. The connection's `commandTimeout` unless given; 0 for no limit.
+   * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
+   * fails with OperationalError. The connection's `commandTimeout` unless given; 0 for no limit.
    */
   readonly timeout?: number
-  /** Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. */
+  /**
+   * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the
+   * server has not stopped 5 seconds later, the connection is closed.
+   */
   readonly signal?: AbortSignal
 }
 

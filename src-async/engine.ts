@@ -3,7 +3,8 @@
  * faces: the session, the flows' context, and the one place where a flow is run, alone, within its time, and told to
  * loggers. Not exported by the door.
  */
-import { InterfaceError } from './errors/tree.ts'
+import { QueryTimeoutError } from './errors/client-errors.ts'
+import { InterfaceError, OperationalError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { runCommand } from './flows/run-script.ts'
@@ -72,10 +73,15 @@ export class Engine {
     context.signal = signal ?? null
     try {
       return await (signal === undefined ? operation() : this.#abortable(operation, signal))
+    } catch (error) {
+      // The limit passed while a source, an output or a pipeline was waited for, and then the server did not stop.
+      if (!(error instanceof QueryTimeoutError) || !this.session.isClosed) throw error
+      const { primaryMessage } = this.session.closedError()
+      throw new OperationalError(`${error.primaryMessage}; ${primaryMessage}`, { cause: error })
     } finally {
-      context.deadlineMs = Infinity
       context.signal = null
       if (this.listeners.unsettled.size > 0) await this.#listenAgain()
+      context.deadlineMs = Infinity
       this.#isBusy = false
     }
   }
@@ -126,8 +132,13 @@ export class Engine {
   }
 
   async #abortable<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // A cancel that cannot be sent is no news: the statement's own end is.
-    const cancel = (): void => void this.session.cancel({}).catch(() => {})
+    const { context } = this
+    const cancel = (): void => {
+      // A ROLLBACK that follows has the grace that the statement has.
+      context.deadlineMs = Math.min(context.deadlineMs, performance.now())
+      // The caller hears the statement's own end; why a cancel could not be sent adds nothing to it.
+      this.session.cancel({ isGivenUp: true }).catch(() => {})
+    }
     signal.addEventListener('abort', cancel, { once: true })
     try {
       return await operation()

@@ -14,7 +14,7 @@ import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
 import { runFlow } from './run-flow.ts'
-import { startTimer, withLimit } from './pool/time-limit.ts'
+import { withLimit } from './pool/time-limit.ts'
 import { type Row, pick } from './values/record.ts'
 import { RECORD_ROWS } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
@@ -22,8 +22,6 @@ import type { RowOf } from './values/row-types.ts'
 
 const NO_VALUES: readonly unknown[] = []
 const QUERY_CANCELED = '57014'
-/** How long a server may be silent after it was asked to cancel. */
-const SILENCE_MS = 5000
 
 /** Runs `fn` with a pipeline; resolves when all it asked for is done. */
 export async function runPipeline<T>(
@@ -36,8 +34,9 @@ export async function runPipeline<T>(
   signal?.throwIfAborted()
   const { context, session } = engine
   const work = async (): Promise<T> => {
-    // This one is waited for, and by itself: the limit is its own.
-    context.deadlineMs = performance.now() + limitMs
+    const deadlineMs = performance.now() + limitMs
+    // BEGIN is waited for by itself, so it has a limit of its own on the server.
+    context.deadlineMs = deadlineMs
     await runFlow(beginNow(context), session)
     context.deadlineMs = Infinity
     const pipeline = new Pipeline(engine)
@@ -47,7 +46,7 @@ export async function runPipeline<T>(
     const abort = (): void => void pipeline.stop(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      return await withLimit(fn(pipeline), { limitMs, late, signal })
+      return await withLimit(fn(pipeline), { limitMs: Math.max(deadlineMs - performance.now(), 1), late, signal })
     } finally {
       signal?.removeEventListener('abort', abort)
       await pipeline.finish()
@@ -119,12 +118,11 @@ export class Pipeline {
     const { session } = this.#engine
     while (this.#running.size > 0 && !session.isClosed) {
       const progress = Promise.race(this.#running)
-      // A cancel that cannot be sent is no news: the statement's own end is.
-      const cancelled = session.cancel({}).catch(() => {})
-      const timer = startTimer(SILENCE_MS, () => void session.close({ timeoutMs: 0 }))
+      // The statements tell how they ended; why a cancel could not be sent adds nothing to that. The session closes
+      // itself when not all of them have ended after the grace.
+      const cancelled = session.cancel({ isGivenUp: true }).catch(() => {})
       await progress
-      clearTimeout(timer)
-      // One that is still under way could hit what comes next.
+      // A request that is still on its way could hit what comes next.
       if (!session.isClosed) await cancelled
     }
   }

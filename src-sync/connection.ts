@@ -10,7 +10,7 @@ import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { runCommand } from '../src-async/flows/run-script.ts'
+import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import {
@@ -401,10 +401,15 @@ export class Connection extends SettableConnection implements CursorConnection {
     return this.#engine.session.cancelToken()
   }
 
-  /** One round trip. @throws OperationalError when the connection is lost. */
+  /**
+   * One round trip.
+   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, 0 for no limit. When the limit
+   *   passes, the connection is closed at once.
+   * @throws OperationalError when the connection is lost, or when the limit has passed.
+   */
   ping(options: { readonly timeout?: number } = {}): void {
     call(this.ping, () => {
-      this.#engine.run(runCommand(this.#engine.context, '', false), this.#limits(options, 'ping'))
+      this.#engine.run(ping(this.#engine.context), this.#limits(options, 'ping'))
     })
   }
 

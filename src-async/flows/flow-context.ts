@@ -8,9 +8,11 @@ import { QueryTimeoutError } from '../errors/client-errors.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { type ConnectionValues, connectionValues } from '../values/value-options.ts'
-import type { Flight, SessionState } from '../wire/operations.ts'
+import { CANCEL_GRACE_MS } from '../wire/grace.ts'
+import type { Flight, Limits, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
+/** Time for a server that is there to take back a portal or a prepared statement. */
 const CLOSING_MS = 1000
 
 /** A `transaction(…)` that is open: the outermost is a transaction, the inner ones are savepoints. */
@@ -101,12 +103,24 @@ export function dueTimeout(context: FlowContext): number {
 }
 
 /**
- * The limit of giving something back to the server, which is done at once or never: what is left of the call's time, but
- * enough for a server that is there, so that what the call has got is not lost to its last message.
+ * The limits of a request that is sent although the call's time may be up, because the call is not over without it: a
+ * ROLLBACK after a batch that was too slow. It is cancelled when the call's time is up, but not before `leastMs`; and it
+ * ends with the call's grace, so that the whole call ends by then.
  */
-export function closingTimeout(context: FlowContext): number {
-  if (context.deadlineMs === Infinity) return 0
-  return Math.max(Math.ceil(context.deadlineMs - performance.now()), CLOSING_MS)
+export function lastLimits({ deadlineMs }: FlowContext, leastMs: number): Limits {
+  if (deadlineMs === Infinity) return { timeoutMs: 0 }
+  const leftMs = deadlineMs - performance.now()
+  const untilGivenUpMs = Math.max(leftMs + CANCEL_GRACE_MS, 2)
+  const timeoutMs = Math.ceil(Math.max(leftMs, Math.min(leastMs, untilGivenUpMs / 2)))
+  return { timeoutMs, graceMs: Math.max(Math.ceil(untilGivenUpMs) - timeoutMs, 1) }
+}
+
+/**
+ * The limits of giving something back to the server, which is done at once or never. A server that is there gets enough
+ * time for it, so that the call does not lose its result to its last message.
+ */
+export function closingLimits(context: FlowContext): Limits {
+  return lastLimits(context, CLOSING_MS)
 }
 
 /** What every flight brings along. */

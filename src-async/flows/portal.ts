@@ -8,7 +8,7 @@ import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, closingTimeout, dueBegin, dueTimeout } from './flow-context.ts'
+import { type FlowContext, closingLimits, dueBegin, dueTimeout } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 /** What is known of a portal; `flow`s move it along. */
@@ -85,7 +85,7 @@ export function* closePortal(context: FlowContext, portal: Portal): Flow<void> {
   portal.isOpen = false
   portal.tag ??= ''
   if (context.state.isClosed || context.state.transactionStatus !== 'T') return
-  yield* ask('closePortal', { portal: portal.name, timeoutMs: closingTimeout(context) })
+  yield* ask('closePortal', { portal: portal.name, ...closingLimits(context) })
 }
 
 /** @throws InterfaceError where a cursor could not live. */

@@ -5,7 +5,7 @@
 import { Statement } from '../values/statement.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, closingTimeout, flight } from './flow-context.ts'
+import { type FlowContext, closingLimits, flight } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
@@ -43,6 +43,5 @@ export function* describeStatement(
 
 /** Gives the statement back to the server. */
 export function* closeStatement(context: FlowContext, statement: Statement): Flow<void> {
-  if (!context.state.isClosed)
-    yield* ask('closeStatements', { names: [statement.name], timeoutMs: closingTimeout(context) })
+  if (!context.state.isClosed) yield* ask('closeStatements', { names: [statement.name], ...closingLimits(context) })
 }

@@ -6,7 +6,7 @@ import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, flight } from './flow-context.ts'
+import { type FlowContext, dueTimeout, flight, lastLimits } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
 export class TagSink implements ResultSink {
@@ -19,8 +19,8 @@ export class TagSink implements ResultSink {
   }
 }
 
-/** How long what ends a transaction may take although the call's own time is up. */
-const SETTLING_MS = 5000
+/** How long a command that ends a transaction runs before it is cancelled, although the call's own time is up. */
+const SETTLING_MS = 2500
 
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
@@ -49,9 +49,16 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
  */
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null
-  const leftMs = context.deadlineMs - performance.now()
-  const timeoutMs = leftMs === Infinity ? 0 : Math.ceil(Math.max(leftMs, SETTLING_MS))
-  return { begin: null, closing: context.statements.takeClosing(), timeoutMs }
+  return { begin: null, closing: context.statements.takeClosing(), ...lastLimits(context, SETTLING_MS) }
+}
+
+/**
+ * One round trip that does nothing. When the call's time is up before the answer is there, the session is closed at once:
+ * a ping has nothing that a cancel could save.
+ */
+export function* ping(context: FlowContext): Flow<void> {
+  const limits = { timeoutMs: dueTimeout(context), graceMs: 0 }
+  yield* ask('simpleQuery', { sql: '', results: new TagSink(), begin: null, closing: [], ...limits })
 }
 
 /** Runs one or more commands whose rows do not matter. @returns the last command tag, `''` when there was none. */

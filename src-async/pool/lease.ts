@@ -11,6 +11,7 @@ import type { Listeners } from '../listeners.ts'
 import type {
   AwaitNotificationReply,
   AwaitNotificationRequest,
+  CancelRequest,
   ClosePortalRequest,
   CloseRequest,
   CloseStatementsRequest,
@@ -166,7 +167,7 @@ export class LeasedSession implements Operations {
     return this.#pass('awaitNotification', request)
   }
 
-  cancel(request: Nothing): Promise<Nothing> {
+  cancel(request: CancelRequest): Promise<Nothing> {
     return this.#pass('cancel', request)
   }
 

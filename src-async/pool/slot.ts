@@ -111,7 +111,7 @@ export class Slot {
     const own = this.#session
     if (session.isRunning) {
       // The holder has gone and nobody wants the answer; the statement's own caller hears that it was cancelled.
-      if (own.canCancel) await own.cancel({})
+      if (own.canCancel) await own.cancel({ isGivenUp: true })
       await session.quiet()
     }
     if (session.isInCopy) throw new OperationalError('a connection was released in the middle of COPY')

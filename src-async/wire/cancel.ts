@@ -5,6 +5,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { OperationalError } from '../errors/tree.ts'
 import type { TlsOptions } from '../options/session-options.ts'
+import { afterLook } from './grace.ts'
 import { writeCancelRequest } from './protocol/frontend.ts'
 import type { BackendKey } from './protocol/startup.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
@@ -17,20 +18,18 @@ export interface CancelRoute {
   readonly tls: TlsOptions
 }
 
-const CANCEL_TIMEOUT_MS = 10_000
-
 /** The request was sent, and nobody knows whether and when it arrives. */
 export class UncertainCancelError extends OperationalError {}
 
 /**
- * @throws OperationalError when the server cannot be reached; UncertainCancelError when it was, and did not take the
- *   request in ten seconds.
+ * @param timeoutMs how long all of it may take
+ * @throws OperationalError when the server cannot be reached; UncertainCancelError when it was reached, and did not take
+ *   the request in time.
  */
-export async function requestCancel(route: CancelRoute, key: BackendKey): Promise<void> {
+export async function requestCancel(route: CancelRoute, key: BackendKey, timeoutMs: number): Promise<void> {
   const controller = new AbortController()
-  const timer = setTimeout(() => {
-    controller.abort(new OperationalError(`no answer within ${CANCEL_TIMEOUT_MS / 1000} seconds`))
-  }, CANCEL_TIMEOUT_MS)
+  const giveUp = (): void => controller.abort(new OperationalError(`no answer within ${Math.round(timeoutMs)} ms`))
+  const timer = setTimeout(() => afterLook(giveUp), timeoutMs)
   try {
     await deliver(route, key, controller.signal)
   } catch (cause) {

@@ -4,6 +4,9 @@
  */
 import { OperationalError } from '../errors/tree.ts'
 
+/** `setTimeout` takes a longer time for no time at all. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 export class Deadline {
   readonly #atMs: number
   readonly #budgetMs: number
@@ -48,7 +51,7 @@ export class Deadline {
       const leftMs = Math.max(0, this.#atMs - performance.now())
       timer = setTimeout(
         () => end(new OperationalError(`timeout expired (${this.#budgetMs} ms for all of connecting)`)),
-        leftMs,
+        Math.min(leftMs, MAX_TIMER_MS),
       )
     })
     try {

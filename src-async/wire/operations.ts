@@ -21,11 +21,20 @@ export interface Flight {
   /**
    * Milliseconds from now after which the operation is cancelled on the server and fails with QueryTimeoutError; 0 for
    * no limit. What completes before the cancel strikes stands. Of a COPY it is the limit of the whole, from its start to
-   * its end. A server silent for 5 s after that loses the session. An embedded server (PGlite) cannot be cancelled, and
-   * there a limit only keeps a statement that still waits from being started.
+   * its end. An embedded server (PGlite) cannot be cancelled, and there a limit only keeps a statement that still waits
+   * from being started.
    */
   readonly timeoutMs: number
+  /**
+   * Milliseconds after `timeoutMs` in which the operation has to end; CANCEL_GRACE_MS when it is missing. Then the session
+   * is closed and the operation fails with OperationalError, also where the server still sends. 0 closes the session when
+   * the limit passes, without a cancel: for a ping.
+   */
+  readonly graceMs?: number
 }
+
+/** The part of a flight that limits its time. */
+export type Limits = Pick<Flight, 'timeoutMs' | 'graceMs'>
 
 /** Parse and Describe. */
 export interface DescribeRequest extends Flight {
@@ -98,11 +107,11 @@ export interface FetchPortalRequest extends Flight {
   readonly isIterated?: boolean
 }
 
-export interface ClosePortalRequest extends Pick<Flight, 'timeoutMs'> {
+export interface ClosePortalRequest extends Limits {
   readonly portal: string
 }
 
-export interface CloseStatementsRequest extends Pick<Flight, 'timeoutMs'> {
+export interface CloseStatementsRequest extends Limits {
   readonly names: readonly string[]
 }
 
@@ -168,6 +177,14 @@ export interface AwaitNotificationReply {
   readonly arrived: boolean
 }
 
+export interface CancelRequest {
+  /**
+   * True when the callers of everything that was asked for so far want no more of it: what still waits is not sent, and
+   * the session is closed when the rest has not ended after CANCEL_GRACE_MS.
+   */
+  readonly isGivenUp?: boolean
+}
+
 export interface CloseRequest {
   /** After this long without an answer the transport is cut. */
   readonly timeoutMs: number
@@ -197,7 +214,7 @@ export interface OperationTable {
    * Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. A
    * wait for notifications ends too.
    */
-  cancel: [Nothing, Nothing]
+  cancel: [CancelRequest, Nothing]
   /** Terminate, then the end of the transport. Never fails; a second call does nothing. */
   close: [CloseRequest, Nothing]
 }

@@ -3,18 +3,21 @@
  * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
  * may be asked for while others run: they queue in order.
  */
-import { ConnectionDoesNotExistError, ConnectionFailureError } from '../errors/sqlstates.ts'
+import { ConnectionDoesNotExistError, ConnectionFailureError, QueryCanceledError } from '../errors/sqlstates.ts'
 import { InterfaceError, InternalError, NotSupportedError, type DbError } from '../errors/tree.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
-import { Canceller, type CancelSite } from './canceller.ts'
+import { Canceller, type CancelSite, type TimeLimit } from './canceller.ts'
 import { CopyInState } from './copy-in-state.ts'
 import { CopyOutState } from './copy-out-state.ts'
+import { MAX_TIMER_MS } from './deadline.ts'
+import { CANCEL_GRACE_MS } from './grace.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
 import { News } from './news.ts'
 import type {
   AwaitNotificationReply,
   AwaitNotificationRequest,
+  CancelRequest,
   ClosePortalRequest,
   CloseRequest,
   CloseStatementsRequest,
@@ -33,7 +36,7 @@ import type {
   ExecuteReply,
   ExecuteRequest,
   FetchPortalRequest,
-  Flight,
+  Limits,
   Nothing,
   Operations,
   SessionEvents,
@@ -246,7 +249,7 @@ export class Session implements Operations, TransportEvents {
   copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     return this.#copyOut.start(this.#conversation.link, request, (exchange) =>
-      this.#perform(exchange, request, true, null, () => this.#copyOut.discard()),
+      this.#perform(exchange, request, true, null, this.#expireCopyOut),
     )
   }
 
@@ -256,7 +259,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   async copyOutEnd(): Promise<Nothing> {
-    await this.#copyOut.end(() => this.#canceller.cancel())
+    await this.#copyOut.end(() => this.#canceller.abandon())
     return NOTHING
   }
 
@@ -265,12 +268,17 @@ export class Session implements Operations, TransportEvents {
     return this.#news.wait(request.timeoutMs)
   }
 
-  async cancel(): Promise<Nothing> {
+  async cancel({ isGivenUp = false }: CancelRequest = NOTHING): Promise<Nothing> {
     if (!this.#lifecycle.isOpen) throw this.closedError()
     // Waiting for news is nothing the server knows of.
     this.#news.tell(false)
+    if (isGivenUp) this.#conversation.withdrawAll(unsentError)
     if (!this.#canceller.hasRoute) {
       throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
+    }
+    if (isGivenUp) {
+      await this.#canceller.abandon()
+      return NOTHING
     }
     if (!this.canCancel)
       throw new NotSupportedError('the server sent no cancel key; a pooler in between may not have any')
@@ -333,6 +341,7 @@ export class Session implements Operations, TransportEvents {
 
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
+    if (this.#canceller.isChasing && this.#canceller.dropUnread()) return
     this.#gate.stop(STOPPED_FOR.sink)
   }
 
@@ -350,7 +359,7 @@ export class Session implements Operations, TransportEvents {
     const error = this.#conversation.receive(bytes, start, end)
     if (error !== null) return this.#breakOff(error)
     if (this.#copyOut.isActive) this.#copyOut.settle()
-    if (this.#canceller.isChasing) this.#canceller.heard()
+    if (this.#canceller.isChasing) this.#canceller.heard(end - start)
     this.#flush()
     this.#settle()
   }
@@ -371,14 +380,14 @@ export class Session implements Operations, TransportEvents {
   /** Runs the exchange of a flight, under its time limit if it has one. */
   #perform<Reply>(
     exchange: Exchange<Reply>,
-    flight: Pick<Flight, 'timeoutMs'>,
+    flight: Limits,
     holds = false,
     firstRows: RowSink | null = null,
-    onExpiry: (() => void) | null = null,
+    onExpiry: TimeLimit['onExpiry'] = null,
   ): Promise<Reply> {
     if (!(flight.timeoutMs > 0)) return this.#run(exchange, holds, firstRows)
     const canceller = this.#canceller
-    const limit = canceller.limit(flight.timeoutMs, onExpiry)
+    const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
     // Nothing is written behind it, so that its cancel can hit nothing else.
     const running = this.#run(exchange, true, firstRows, (started) => {
       limit.started = started
@@ -429,10 +438,18 @@ export class Session implements Operations, TransportEvents {
     this.#flush()
   }
 
+  /** What the reader has not read of a COPY is dropped, so the COPY must not end as if all had been read. */
+  readonly #expireCopyOut = (late: DbError): void => {
+    const { current } = this.#conversation
+    if (current !== null) this.#conversation.drop(current, late)
+    this.#copyOut.discard()
+  }
+
   #cancelSite(): CancelSite {
     return {
       isOpen: () => this.#lifecycle.isOpen,
       isPaused: () => !this.#gate.isOpen,
+      resume: () => this.resumeReading(),
       proceed: () => {
         this.#flush()
         this.#settle()
@@ -478,11 +495,15 @@ export class Session implements Operations, TransportEvents {
       this.#flush()
       this.#transport.end()
     }
-    const timer = setTimeout(() => this.#transport.destroy(), timeoutMs)
+    const timer = setTimeout(() => this.#transport.destroy(), Math.min(timeoutMs, MAX_TIMER_MS))
     await closed
     clearTimeout(timer)
     return NOTHING
   }
+}
+
+function unsentError(): DbError {
+  return new QueryCanceledError('given up before it was sent to the server')
 }
 
 /** For a transport that went away while the server had said nothing about it. */

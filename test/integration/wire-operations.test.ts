@@ -9,7 +9,8 @@ import type { CopyOutReadReply, FetchPortalRequest } from '../../src-async/wire/
 import type { ByteSink } from '../../src-async/wire/row-sink.ts'
 import type { Session } from '../../src-async/wire/session.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
-import { startProxy } from '../support/proxy.ts'
+import type { ServerCoordinates } from '../support/postgres-server.ts'
+import { type FaultProxy, startProxy } from '../support/proxy.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 import {
   bindOf,
@@ -335,6 +336,81 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
+  test('does not let a COPY out end well when it dropped what nobody had read', async () => {
+    await using session = await open(options)
+    // More than the session keeps, and no more than that and the buffers of the sockets: the server is done before the limit.
+    const sql = "copy (select repeat('x', 9999) from generate_series(1, 130)) to stdout"
+    await session.copyOutStart({ ...plain, timeoutMs: 300, sql })
+    await expect.poll(() => session.phase, { interval: 5 }).toBe('ready')
+    expect(await failureOf(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
+    expect(await query(session, 'select 1')).toEqual([['1']])
+  })
+
+  test('drops the rows of a reader that stands still, and keeps the session', async () => {
+    await using session = await open(options)
+    const sql = "select repeat('x', 9999), generate_series(1, 1000000000)"
+    const running = failureOf(session.execute(executing(sql, { timeoutMs: 300 })))
+    session.pauseReading()
+    expect(await running).toBeInstanceOf(QueryTimeoutError)
+    expect(await query(session, 'select 1')).toEqual([['1']])
+  })
+
+  test('holds for each statement behind one that is stuck', async () => {
+    const proxy = await proxyTo(server)
+    const session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
+    proxy.loseNewConnections('hanging')
+    const startedMs = performance.now()
+    const elapsedMs = async (promise: Promise<Error>): Promise<number> => (await promise, performance.now() - startedMs)
+    const stuck = failureOf(session.execute(executing('select pg_sleep(60)')))
+    const written = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const waiting = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    expect([await elapsedMs(waiting), await elapsedMs(written)]).toEqual([roughly(300), roughly(5300)])
+    expect((await waiting).message).toMatch(/nothing was run/)
+    expect((await written).message).toMatch(/^the time limit of 300 ms.*within 5 s: the connection is closed/)
+    expect(await stuck).toBeInstanceOf(OperationalError)
+    expect(session.isClosed).toBe(true)
+  })
+
+  test('holds while a cancel request of another is on its way', async () => {
+    const proxy = await proxyTo(server)
+    await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
+    proxy.loseNewConnections('hanging')
+    const first = session.execute(executing('select pg_sleep(0.1)'))
+    const cancelling = session.cancel().catch(() => {})
+    await first
+    const startedMs = performance.now()
+    const error = await failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    expect([error.message, performance.now() - startedMs]).toEqual([
+      expect.stringMatching(/nothing was run/),
+      roughly(300),
+    ])
+    await proxy.close()
+    await cancelling
+  })
+
+  test('does not close the session over an answer that came while the event loop stood still', async () => {
+    const proxy = await proxyTo(server)
+    await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
+    await proxy.refuse()
+    const rows = new TextSink()
+    const running = session.execute(executing('select 1 from pg_sleep(0.5)', { timeoutMs: 100, graceMs: 600, rows }))
+    // The limit has passed, and the grace ends while the loop stands still.
+    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000), 200)
+    await running
+    expect(rows.rows).toEqual([['1']])
+  })
+
+  test('without a grace closes the session at once', async () => {
+    const session = await open(options)
+    const startedMs = performance.now()
+    const error = await failureOf(session.execute(executing('select pg_sleep(60)', { timeoutMs: 100, graceMs: 0 })))
+    expect([error.message, performance.now() - startedMs]).toEqual([
+      'the time limit of 100 ms has passed and the server has not answered: the connection is closed',
+      roughly(100),
+    ])
+    expect(session.isClosed).toBe(true)
+  })
+
   test('names the element of a batch it struck', async () => {
     await using session = await open(options)
     const parse = { sql: 'select pg_sleep($1::text::float)', parameterTypes: [] }
@@ -423,6 +499,17 @@ describe('a time limit', () => {
     expect(rows.rows).toEqual([['300000']])
   })
 })
+
+async function proxyTo(target: ServerCoordinates): Promise<FaultProxy> {
+  const proxy = await startProxy(target)
+  onTestFinished(() => proxy.close())
+  return proxy
+}
+
+/** As long as that, or as much longer as a busy machine takes. */
+function roughly(ms: number): unknown {
+  return expect.toSatisfy((elapsedMs: number) => elapsedMs > ms - 50 && elapsedMs < ms + 1500, `about ${ms} ms`)
+}
 
 /** Passes everything on until it is told to be silent: then it swallows requests, and takes cancels without a deed. */
 async function muteServer(): Promise<{ readonly port: number; mute(): void }> {

@@ -314,6 +314,14 @@ describe('the end of a session', () => {
     await session.close({ timeoutMs: 0 })
   })
 
+  test('takes limits that are longer than a timer can count', async () => {
+    const longMs = 2 ** 31
+    const session = await openSession(optionsFor(server, { connectTimeoutMs: longMs }), deaf)
+    const due = query(session, 'select pg_sleep(0.05), 1')
+    await session.close({ timeoutMs: longMs })
+    expect((await due)[0]![1]).toBe('1')
+  })
+
   test('by close is cut when the server does not answer in time', async () => {
     const session = await openSession(optionsFor(server), deaf)
     const stuck = failureOf(query(session, 'select pg_sleep(30)'))

@@ -21,6 +21,12 @@ export interface Faults {
 /** Where the proxy forwards to: a TCP address or a Unix socket. */
 export type ProxyTarget = { readonly host: string; readonly port: number } | { readonly path: string }
 
+/**
+ * What becomes of a connection that the proxy takes and does not pass on, as proxies lose cancel requests: `closed` when its
+ * first bytes have come, as if they had arrived, or left `hanging`.
+ */
+export type Loss = 'closed' | 'hanging'
+
 /** A running proxy. */
 export interface FaultProxy {
   readonly host: string
@@ -31,6 +37,8 @@ export interface FaultProxy {
   readonly forwardedBytes: Readonly<Record<Direction, number>>
   /** Replaces the faults of a direction; `{}` is fair weather. */
   setFaults(direction: Direction | 'both', faults: Faults): void
+  /** Loses the connections made from now on, those with cancel requests among them; null passes them on again. */
+  loseNewConnections(how: Loss | null): void
   /** Resolves at the next connection that reaches the proxy. */
   nextConnection(): Promise<void>
   /** Resets every open connection on both sides (RST). */
@@ -67,6 +75,8 @@ class LocalProxy implements FaultProxy {
   readonly #listener: Server
   readonly #links = new Set<Link>()
   readonly #faults: Record<Direction, Faults> = { toServer: {}, toClient: {} }
+  readonly #lost = new Set<Socket>()
+  #loss: Loss | null = null
   #accepted = 0
   #port = 0
   #connectionWaiters: (() => void)[] = []
@@ -100,12 +110,17 @@ class LocalProxy implements FaultProxy {
     if (direction !== 'toServer') this.#faults.toClient = faults
   }
 
+  loseNewConnections(how: Loss | null): void {
+    this.#loss = how
+  }
+
   nextConnection(): Promise<void> {
     return new Promise((resolve) => this.#connectionWaiters.push(resolve))
   }
 
   reset(): void {
     for (const link of this.#links) this.#cut(link)
+    for (const client of this.#lost) client.resetAndDestroy()
   }
 
   halfClose(): void {
@@ -132,12 +147,25 @@ class LocalProxy implements FaultProxy {
 
   #accept(client: Socket): void {
     this.#accepted += 1
+    if (this.#loss !== null) {
+      this.#lose(client, this.#loss)
+      for (const waiter of this.#connectionWaiters.splice(0)) waiter()
+      return
+    }
     const server = connect({ ...this.#target, allowHalfOpen: true, noDelay: true })
     const link = { client, server }
     this.#links.add(link)
     this.#join(link, 'toServer', client, server)
     this.#join(link, 'toClient', server, client)
     for (const waiter of this.#connectionWaiters.splice(0)) waiter()
+  }
+
+  #lose(client: Socket, how: Loss): void {
+    this.#lost.add(client)
+    client.on('error', () => {})
+    client.on('close', () => this.#lost.delete(client))
+    client.on('data', () => how === 'closed' && client.end())
+    client.on('end', () => client.end())
   }
 
   #cut(link: Link): void {

@@ -8,7 +8,8 @@ import { type Failure, errorFromFailure } from '../../src-async/errors/failure.t
 import { QueryCanceledError } from '../../src-async/errors/sqlstates.ts'
 import { DbError, InterfaceError, OperationalError, amend } from '../../src-async/errors/tree.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
-import type { Flight, OperationName, ReplyOf, RequestOf } from '../../src-async/wire/operations.ts'
+import { CANCEL_GRACE_MS } from '../../src-async/wire/grace.ts'
+import type { Limits, OperationName, ReplyOf, RequestOf } from '../../src-async/wire/operations.ts'
 import type { WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
 import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
 import { type SessionBlock, WORD } from '../channel/layout.ts'
@@ -28,10 +29,10 @@ const FLIGHT_MAX_BYTES = 16 * 1024
 /** Added to the worker's own time limit for connecting, which normally strikes first. */
 const OPEN_GRACE_MS = 5000
 /**
- * Added to the limit of a call. The worker cancels when the limit passes, and gives a server that does not answer up five
- * seconds later; only a worker that does neither lets this one strike.
+ * Added to the limit of a call and its grace. The worker ends a call that is late itself, or closes its connection; only a
+ * worker that does neither lets this strike.
  */
-const CALL_GRACE_MS = 7000
+const WORKER_GRACE_MS = 2000
 
 /** The thread and the machine, as the steps see them. */
 export interface CallerMachine extends Doorbell {
@@ -121,7 +122,7 @@ export class SessionCalls {
     name: N,
     request: RequestOf<N>,
     sink: ByteSink | ResultSink,
-    limitMs = limitOf(request as Partial<Flight>),
+    limitMs = limitOf(request as Partial<Limits>),
   ): Steps<ReplyOf<N>> {
     yield* this.#prepare()
     this.#desk.number()
@@ -303,8 +304,9 @@ export class SessionCalls {
   }
 }
 
-function limitOf({ timeoutMs = 0 }: Partial<Flight>): number {
-  return timeoutMs > 0 ? timeoutMs + CALL_GRACE_MS : Infinity
+/** The longest wait for the reply to a request, Infinity for a request without a limit. */
+function limitOf({ timeoutMs = 0, graceMs = CANCEL_GRACE_MS }: Partial<Limits>): number {
+  return timeoutMs > 0 ? timeoutMs + graceMs + WORKER_GRACE_MS : Infinity
 }
 
 function reasonFor(woken: Ended, limitMs: number): string {

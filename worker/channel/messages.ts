@@ -57,6 +57,8 @@ export type SessionEvent =
   | { readonly kind: 'closed'; readonly failure: Failure; readonly isTold: boolean }
 
 const HAS_HEAD = 1
+/** Stands for a `graceMs` that was not given. */
+const NO_GRACE = -1
 
 /** Writes a request; the writer is the caller's to clear. */
 export function writeRequest<N extends OperationName>(out: ByteWriter, name: N, request: RequestOf<N>): void {
@@ -71,12 +73,13 @@ export function writeOpen(out: ByteWriter, options: SessionOptions): void {
 }
 
 function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
-  const { name, rowLimit, timeoutMs, parse, begin, closing, bind } = request
+  const { name, rowLimit, timeoutMs, graceMs = NO_GRACE, parse, begin, closing, bind } = request
   const hasHead = parse !== null || begin !== null || closing.length > 0
   out
     .cstring(name)
     .int32(rowLimit)
     .int32(timeoutMs)
+    .int32(graceMs)
     .uint8(hasHead ? HAS_HEAD : 0)
   if (hasHead) writeHead(out, { begin, closing, parse: plainParse(parse) })
   out.bytes(bind)
@@ -122,9 +125,11 @@ export function readExecute(input: ByteReader, rows: RowSink): ExecuteRequest {
   const name = input.cstring()
   const rowLimit = input.int32()
   const timeoutMs = input.int32()
+  const graceMs = input.int32()
   const head = input.uint8() === HAS_HEAD ? (readHead(input) as typeof EMPTY_HEAD) : EMPTY_HEAD
   const { begin, closing, parse } = head
-  return { name, rowLimit, timeoutMs, begin, closing, parse, bind: readPayload(input), rows }
+  const request = { name, rowLimit, timeoutMs, begin, closing, parse, bind: readPayload(input), rows }
+  return graceMs === NO_GRACE ? request : { ...request, graceMs }
 }
 
 const EMPTY_HEAD: Pick<ExecuteRequest, 'begin' | 'closing' | 'parse'> = { begin: null, closing: [], parse: null }

@@ -49,6 +49,8 @@ export class Conversation implements FrameHandler {
   readonly #early: { readonly tag: number; readonly body: Uint8Array }[] = []
   /** What the current exchange will fail with at ReadyForQuery; until then its messages are dropped. */
   #failure: unknown = null
+  /** The error given to `drop`, while it is what the current exchange will fail with. */
+  #dropped: DbError | null = null
   /** Why nothing goes any more. */
   #broken: DbError | null = null
   #isBreakTold = false
@@ -82,6 +84,16 @@ export class Conversation implements FrameHandler {
    */
   get current(): object | null {
     return this.#started.find((pending) => !pending.isAside) ?? null
+  }
+
+  /** The last exchange whose request has been written, as `current` gives it; null when there is none. */
+  get last(): object | null {
+    return this.#started.findLast((pending) => !pending.isAside) ?? null
+  }
+
+  /** Whether an exchange that was written has not ended yet. */
+  isPending(started: object): boolean {
+    return this.#started.some((pending) => pending === started)
   }
 
   get isIdle(): boolean {
@@ -143,6 +155,24 @@ export class Conversation implements FrameHandler {
     return true
   }
 
+  /** Fails every exchange whose request has not been written. */
+  withdrawAll(makeError: () => DbError): void {
+    for (const pending of this.#waiting.splice(0)) pending.reject(makeError())
+  }
+
+  /**
+   * Drops what still comes of an exchange; it then fails with the server's error if there is one, else with this one.
+   * @returns false when the exchange is not the one that gets the messages
+   */
+  drop(started: object, error: DbError): boolean {
+    if (this.#started[0] !== started) return false
+    if (this.#failure === null) {
+      this.#dropped = error
+      this.#note(error)
+    }
+    return true
+  }
+
   /** Lets no further request be written until `release`; what is asked meanwhile waits. */
   hold(): void {
     this.#holds++
@@ -194,8 +224,9 @@ export class Conversation implements FrameHandler {
   breakOff(error: DbError): void {
     if (this.#broken !== null) return
     this.#broken = error
-    const noted = this.#failure
+    const noted = this.#dropped === null ? this.#failure : null
     this.#failure = null
+    this.#dropped = null
     this.#link.rows = null
     this.#link.data = null
     this.#link.answers = null
@@ -312,6 +343,7 @@ export class Conversation implements FrameHandler {
     const current = this.#started[0]!
     const failure = this.#failure
     this.#failure = null
+    this.#dropped = null
     this.#link.rows = null
     this.#link.answers = null
     this.#link.tag = READY_FOR_QUERY
@@ -343,6 +375,10 @@ export class Conversation implements FrameHandler {
   /** The current exchange will fail with this at ReadyForQuery. Before the first one there is nothing to wait for. */
   #note(error: unknown): void {
     if (!this.#wasReady) throw error
+    if (this.#dropped !== null && error !== this.#dropped) {
+      this.#dropped = null
+      this.#failure = error
+    }
     this.#failure ??= error
     this.#link.rows = null
     this.#link.data = null

@@ -46,7 +46,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     }
   } catch (error) {
     // The server's error only: a broken protocol is nobody's element, nor is what fails at Sync.
-    const isOfElement = answers.index < count && error instanceof DbError && error.sqlstate !== null
+    const isOfElement = answers.index < count && error instanceof DbError && error.severity !== undefined
     if (isOfElement) amend(error, { batchIndex: answers.index })
     throw error
   }
