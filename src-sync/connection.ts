@@ -344,12 +344,17 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Waits for notifications; `LISTEN` first. @throws ProgrammingError in a transaction, where none are delivered. */
+  /**
+   * Waits for notifications on the channels of `listen`. Each loop gets every notification that arrives while it is open,
+   * and first those that nobody has read yet. It ends with its `timeout` or `stopAfter`, and when the connection is closed.
+   * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
+   *   100,000 notifications behind another loop of this connection, and when the connection is lost.
+   */
   notifies(options: NotifiesOptions = {}): Generator<Notice, void, undefined> {
     return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
   }
 
-  /** Notifications that have arrived; waits for none. */
+  /** Notifications that have arrived and nobody has read yet; waits for none. */
   poll(): Notice[] {
     return call(this.poll, () => this.#inbox.takeAll())
   }
