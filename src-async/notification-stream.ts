@@ -10,6 +10,7 @@ import { InterfaceError, OperationalError, ProgrammingError } from './errors/tre
 import { NotificationLog } from './flows/notification-log.ts'
 import { NotificationReader } from './notification-reader.ts'
 import { type ConnectOptions, connectArguments } from './options/options.ts'
+import { quoteChannel } from './values/sql.ts'
 import type { Notification } from './wire/operations.ts'
 
 export interface NotificationStreamOptions extends ConnectOptions {
@@ -37,7 +38,7 @@ const LAST_RETRY_MS = 10_000
 
 /**
  * Opens a stream of notifications.
- * @throws as `connect`, for the first connection.
+ * @throws as `connect`, for the first connection; ProgrammingError for a channel name of more than 63 bytes.
  * @example
  *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
  *   for await (const { payload } of jobs) await work(payload)
@@ -56,6 +57,7 @@ export async function listen(
   if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
     throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${String(maxQueued).slice(0, 40)}`)
   }
+  for (const channel of channels) quoteChannel(channel, 'listen')
   const open = (): Promise<Connection> =>
     asked.dsn === undefined ? connect(connectOptions) : connect(asked.dsn, connectOptions)
   const stream = new NotificationStream(open, maxQueued, onGap ?? null)
@@ -97,16 +99,18 @@ export class NotificationStream implements AsyncIterable<Notification> {
     await this.#connect()
   }
 
-  /** Listens to one more channel. */
+  /** Listens to one more channel. @throws ProgrammingError for a channel name of more than 63 bytes. */
   async add(channel: string): Promise<void> {
+    quoteChannel(channel, 'add')
     if (this.isClosed) throw new InterfaceError('the stream of notifications is closed')
     this.#channels.add(channel)
     // Without a connection the next one listens to it.
     await this.#connection?.addListener(channel, this.#take)
   }
 
-  /** Listens to one channel less. */
+  /** Listens to one channel less. @throws ProgrammingError for a channel name of more than 63 bytes. */
   async remove(channel: string): Promise<void> {
+    quoteChannel(channel, 'remove')
     if (this.#channels.delete(channel)) await this.#connection?.removeListener(channel, this.#take)
   }
 

@@ -21,7 +21,7 @@ import {
   rowOptions,
 } from '../src-async/values/row-options.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
-import { quoteIdentifier } from '../src-async/values/sql.ts'
+import { quoteChannel } from '../src-async/values/sql.ts'
 import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/blocking-session.ts'
@@ -359,16 +359,21 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.poll, () => this.#inbox.takeAll())
   }
 
-  /** Listens to a channel: what is said there comes by `notifies` and `poll`. */
+  /**
+   * Listens to a channel: `notifies` and `poll` give what is sent there.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   */
   listen(channel: string): void {
-    call(
-      this.listen,
-      () => void this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`)),
-    )
+    const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
+    call(this.listen, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 
+  /**
+   * Stops listening to a channel.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   */
   unlisten(channel: string): void {
-    const sql = (): string => `UNLISTEN ${quoteIdentifier(channel)}`
+    const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
     call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 

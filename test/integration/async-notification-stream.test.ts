@@ -1,7 +1,14 @@
 /** A stream of notifications outlives its connections. */
 import { expect, test } from 'vitest'
 
-import { type NotificationGap, type NotificationStream, OperationalError, connect, listen } from 'syncpg/async'
+import {
+  type NotificationGap,
+  type NotificationStream,
+  OperationalError,
+  ProgrammingError,
+  connect,
+  listen,
+} from 'syncpg/async'
 
 import { startServer } from '../support/postgres-server.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
@@ -128,4 +135,25 @@ test('a loop that is too far behind another one fails alone', async () => {
   expect(await slow.next()).toEqual(DONE)
   await send('slow', 1)
   expect([await quick.next(), stream.isClosed]).toMatchObject([{ done: false }, false])
+})
+
+test('a channel name may have 63 bytes; a longer one is refused before anything is sent', async () => {
+  const longest = `${'ä'.repeat(31)}x`
+  const tooLong = 'ä'.repeat(32)
+  await expect(listen('postgres://nobody@127.0.0.1:1/none', { channels: [tooLong] })).rejects.toThrow(ProgrammingError)
+  await using stream = await listen(sharedServer().dsn(), { channels: [longest] })
+  const heard = payloads(stream, '1')
+  await send(longest, 1)
+  expect(await heard).toEqual(['1'])
+  const refusal = /the channel name is 64 bytes long, and PostgreSQL takes 63 bytes at most/
+  await expect(stream.add(tooLong)).rejects.toThrow(refusal)
+  await expect(stream.remove(tooLong)).rejects.toThrow(refusal)
+  expect(stream.channels).toEqual([longest])
+
+  await using con = await connect(sharedServer().dsn())
+  con.addLogListener((_, { message }) => expect.unreachable(message))
+  const nothing = (): void => {}
+  await expect(con.addListener(tooLong, nothing)).rejects.toThrow(refusal)
+  await expect(con.removeListener(tooLong, nothing)).rejects.toThrow(refusal)
+  expect(await con.fetchval('select count(*)::int from pg_listening_channels()')).toBe(0)
 })

@@ -116,6 +116,24 @@ describe('notifications', () => {
     expect(failureOf(() => con.notifies())).toBeInstanceOf(db.InterfaceError)
   })
 
+  test('a channel name may have 63 bytes; a longer one is refused before anything is sent', () => {
+    con.autocommit = true
+    const longest = `${'ä'.repeat(31)}x`
+    con.listen(longest)
+    con.execute('select pg_notify(%s, %s)', [longest, 'heard'])
+    expect([...con.notifies({ stopAfter: 1, timeout: 5000 })]).toMatchObject([{ channel: longest, payload: 'heard' }])
+    con.unlisten(longest)
+    con.addNoticeListener(({ message }) => expect.unreachable(message))
+    for (const call of [() => con.listen(`${longest}y`), () => con.unlisten('ä'.repeat(32))]) {
+      const failure = failureOf(call)
+      expect(failure).toBeInstanceOf(db.ProgrammingError)
+      expect(failure.message).toMatch(
+        /listen: the channel name is 64 bytes long, and PostgreSQL takes 63 bytes at most/,
+      )
+    }
+    expect(con.fetchval('select count(*) from pg_listening_channels()')).toBe(0n)
+  })
+
   test('poll gives what has arrived and waits for nothing', () => {
     using other = db.connect(dsn, { autocommit: true })
     con.autocommit = true
