@@ -28,7 +28,7 @@ import {
 import { inlineArguments } from './flows/inline-arguments.ts'
 import type { Listeners, NoticeListener, NotificationListener, QueryLogger, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
-import { quoteIdentifier } from './values/sql.ts'
+import { quoteChannel } from './values/sql.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { prepareStatement } from './flows/prepare.ts'
@@ -273,12 +273,14 @@ export class Connection {
   /**
    * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
    * One added in a transaction hears from the transaction's end on, however it ends.
+   * @throws ProgrammingError for a channel name of more than 63 bytes, and for a listener that is no function.
    */
   async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     requireListener(listener, 'addListener')
+    const name = quoteChannel(channel, 'addListener')
     if (this.#listeners.add(channel, listener)) {
       try {
-        await this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`))
+        await this.#engine.run(runCommand(this.#engine.context, `LISTEN ${name}`))
         // A rollback would undo it on the server and not here.
         if (this.isInTransaction) this.#listeners.unsettled.add(channel)
       } catch (error) {
@@ -288,10 +290,14 @@ export class Connection {
     }
   }
 
-  /** Ends what `addListener` began; nothing where there is nothing to end. */
+  /**
+   * Ends what `addListener` began; does nothing if the listener was not added.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   */
   async removeListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
+    const name = quoteChannel(channel, 'removeListener')
     if (!this.#listeners.remove(channel, listener) || this.isClosed) return
-    await this.#engine.run(runCommand(this.#engine.context, `UNLISTEN ${quoteIdentifier(channel)}`))
+    await this.#engine.run(runCommand(this.#engine.context, `UNLISTEN ${name}`))
   }
 
   /** Calls the listener with every notice, in order with the results. */

@@ -1,13 +1,16 @@
 /**
- * Notifications for as long as the program wants them: a connection of its own that LISTENs, and when it is lost comes
- * back and LISTENs again. What was sent in between is lost by PostgreSQL's own rules; `onGap` says that there was an in
- * between, so that the program can look at its tables.
+ * A stream of notifications that outlives its connections. It has a connection of its own that LISTENs; when the connection
+ * is lost, the stream opens another one and LISTENs again. PostgreSQL does not deliver what was sent in between; `onGap`
+ * tells the program that there was a gap, so that it can look at its tables.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './connect.ts'
 import type { Connection } from './connection.ts'
 import { InterfaceError, OperationalError, ProgrammingError } from './errors/tree.ts'
+import { NotificationLog } from './flows/notification-log.ts'
+import { NotificationReader } from './notification-reader.ts'
 import { type ConnectOptions, connectArguments } from './options/options.ts'
+import { quoteChannel } from './values/sql.ts'
 import type { Notification } from './wire/operations.ts'
 
 export interface NotificationStreamOptions extends ConnectOptions {
@@ -15,7 +18,10 @@ export interface NotificationStreamOptions extends ConnectOptions {
   readonly channels?: readonly string[]
   /** Called after each return: notifications sent meanwhile were not delivered to anybody. */
   readonly onGap?: (gap: NotificationGap) => void
-  /** Most notifications kept for a reader that is slow; more than that is an error of the iteration. 100,000 at first. */
+  /**
+   * How many notifications are kept, 100,000 by default. When more arrive that no loop has read, the stream is closed. A
+   * loop that is further behind another one ends alone. In both cases the loop throws OperationalError.
+   */
   readonly maxQueued?: number
 }
 
@@ -32,7 +38,7 @@ const LAST_RETRY_MS = 10_000
 
 /**
  * Opens a stream of notifications.
- * @throws as `connect`, for the first connection.
+ * @throws as `connect`, for the first connection; ProgrammingError for a channel name of more than 63 bytes.
  * @example
  *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
  *   for await (const { payload } of jobs) await work(payload)
@@ -51,6 +57,7 @@ export async function listen(
   if (!Number.isSafeInteger(maxQueued) || maxQueued < 1) {
     throw new ProgrammingError(`listen: maxQueued: expected a positive integer, got ${String(maxQueued).slice(0, 40)}`)
   }
+  for (const channel of channels) quoteChannel(channel, 'listen')
   const open = (): Promise<Connection> =>
     asked.dsn === undefined ? connect(connectOptions) : connect(asked.dsn, connectOptions)
   const stream = new NotificationStream(open, maxQueued, onGap ?? null)
@@ -65,14 +72,15 @@ export class NotificationStream implements AsyncIterable<Notification> {
   readonly #onGap: ((gap: NotificationGap) => void) | null
   readonly #channels = new Set<string>()
   readonly #stopped = new AbortController()
+  readonly #log: NotificationLog<Notification>
+  readonly #readers = new Set<NotificationReader>()
   #connection: Connection | null = null
-  #queue: Notification[] = []
   #failure: unknown = null
-  #wake: (() => void) | null = null
 
   constructor(open: () => Promise<Connection>, maxQueued: number, onGap: ((gap: NotificationGap) => void) | null) {
     this.#open = open
     this.#maxQueued = maxQueued
+    this.#log = new NotificationLog(maxQueued)
     this.#onGap = onGap
   }
 
@@ -91,39 +99,44 @@ export class NotificationStream implements AsyncIterable<Notification> {
     await this.#connect()
   }
 
-  /** Listens to one more channel. */
+  /** Listens to one more channel. @throws ProgrammingError for a channel name of more than 63 bytes. */
   async add(channel: string): Promise<void> {
+    quoteChannel(channel, 'add')
     if (this.isClosed) throw new InterfaceError('the stream of notifications is closed')
     this.#channels.add(channel)
     // Without a connection the next one listens to it.
     await this.#connection?.addListener(channel, this.#take)
   }
 
-  /** Listens to one channel less. */
+  /** Listens to one channel less. @throws ProgrammingError for a channel name of more than 63 bytes. */
   async remove(channel: string): Promise<void> {
+    quoteChannel(channel, 'remove')
     if (this.#channels.delete(channel)) await this.#connection?.removeListener(channel, this.#take)
   }
 
-  /** The notifications as they come; ends when the stream is closed. @throws OperationalError when the reader is too slow. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Notification, void, undefined> {
-    for (;;) {
-      const queue = this.#queue
-      this.#queue = []
-      yield* queue
-      if (this.#queue.length > 0) continue
-      if (this.#failure !== null) throw this.#failure
-      if (this.isClosed) return
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
+  /**
+   * The notifications as they come. Each loop gets every notification that arrives while it is open, and first those that
+   * nobody has read yet. Leaving a loop does not disturb another one. All loops end when the stream is closed.
+   * @throws OperationalError when the loop is too slow, see `maxQueued`.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Notification, void, undefined> {
+    const reader = new NotificationReader(this.#log.open(), {
+      maxQueued: this.#maxQueued,
+      hasEnded: () => {
+        if (this.#failure !== null) throw this.#failure
+        return this.isClosed
+      },
+      left: () => this.#readers.delete(reader),
+    })
+    this.#readers.add(reader)
+    return reader
   }
 
   /** Ends the stream and its connection. */
   async close(): Promise<void> {
     if (this.isClosed) return
     this.#stopped.abort()
-    this.#wake?.()
+    this.#wake()
     await this.#connection?.close()
   }
 
@@ -132,9 +145,15 @@ export class NotificationStream implements AsyncIterable<Notification> {
   }
 
   readonly #take = (_connection: Connection, notification: Notification): void => {
-    if (this.#queue.length < this.#maxQueued) this.#queue.push(notification)
-    else this.#fail(new OperationalError(`more than ${this.#maxQueued} notifications are waiting to be read`))
-    this.#wake?.()
+    if (this.isClosed) return
+    if (this.#log.untakenCount < this.#maxQueued) {
+      this.#log.add(notification)
+      this.#wake()
+    } else this.#fail(new OperationalError(`more than ${this.#maxQueued} notifications are waiting to be read`))
+  }
+
+  #wake(): void {
+    for (const reader of this.#readers) reader.wake()
   }
 
   async #connect(): Promise<void> {
@@ -176,7 +195,6 @@ export class NotificationStream implements AsyncIterable<Notification> {
 
   #fail(error: unknown): void {
     this.#failure = error
-    this.#wake?.()
     void this.close()
   }
 }

@@ -21,7 +21,7 @@ import {
   rowOptions,
 } from '../src-async/values/row-options.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
-import { quoteIdentifier } from '../src-async/values/sql.ts'
+import { quoteChannel } from '../src-async/values/sql.ts'
 import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/caller/blocking-session.ts'
@@ -343,26 +343,36 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Waits for notifications; `LISTEN` first. @throws ProgrammingError in a transaction, where none are delivered. */
+  /**
+   * Waits for notifications on the channels of `listen`. Each loop gets every notification that arrives while it is open,
+   * and first those that nobody has read yet. It ends with its `timeout` or `stopAfter`, and when the connection is closed.
+   * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
+   *   100,000 notifications behind another loop of this connection, and when the connection is lost.
+   */
   notifies(options: NotifiesOptions = {}): Generator<Notice, void, undefined> {
     return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
   }
 
-  /** Notifications that have arrived; waits for none. */
+  /** Notifications that have arrived and nobody has read yet; waits for none. */
   poll(): Notice[] {
     return call(this.poll, () => this.#inbox.takeAll())
   }
 
-  /** Listens to a channel: what is said there comes by `notifies` and `poll`. */
+  /**
+   * Listens to a channel: `notifies` and `poll` give what is sent there.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   */
   listen(channel: string): void {
-    call(
-      this.listen,
-      () => void this.#engine.run(runCommand(this.#engine.context, `LISTEN ${quoteIdentifier(channel)}`)),
-    )
+    const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
+    call(this.listen, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 
+  /**
+   * Stops listening to a channel.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   */
   unlisten(channel: string): void {
-    const sql = (): string => `UNLISTEN ${quoteIdentifier(channel)}`
+    const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
     call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 

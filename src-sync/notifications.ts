@@ -1,9 +1,11 @@
 /**
- * What other sessions have said by NOTIFY: kept in order until it is asked for, and waited for by blocking. PostgreSQL
- * delivers only between transactions, so a wait inside one would never end and is refused.
+ * Notifications of the blocking face: they are kept in order until the program reads them, with `notifies`, which waits, or
+ * with `poll`. PostgreSQL delivers notifications between transactions only, so a wait inside one would never end and is
+ * refused.
  */
-import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { OperationalError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { ask, type Flow } from '../src-async/flows/ask.ts'
+import { type LogReader, NotificationLog } from '../src-async/flows/notification-log.ts'
 import type { AwaitNotificationReply, Notification } from '../src-async/wire/operations.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
@@ -11,7 +13,7 @@ import type { PublicMethod } from './run-flow.ts'
 export interface Notice {
   readonly channel: string
   readonly payload: string
-  /** The backend that has spoken. */
+  /** The process id of the backend that sent it. */
   readonly pid: number
 }
 
@@ -24,25 +26,27 @@ export interface NotifiesOptions {
 
 /** One wait; a longer one is made of several. */
 const SLICE_MS = 60_000
+/** How far a reader may be behind another one. It bounds the memory of a reader that the program has forgotten. */
+const MOST_BEHIND = 100_000
 
 export class Inbox {
   readonly #engine: Engine
-  // No bound: what was said must not be lost, and it ends with the channels the program listens to.
-  readonly #waiting: Notice[] = []
+  // Notifications that nobody has read have no bound: they must not be lost, and the program chose its channels.
+  readonly #log = new NotificationLog<Notice>(MOST_BEHIND)
 
   constructor(engine: Engine) {
     this.#engine = engine
   }
 
-  /** Takes one. Called by the session. */
+  /** Keeps a notification. The session calls this. */
   add({ channel, payload, backendPid }: Notification): void {
-    this.#waiting.push({ channel, payload, pid: backendPid })
+    this.#log.add({ channel, payload, pid: backendPid })
   }
 
-  /** What has arrived; waits for nothing. */
+  /** Gives what has arrived and no reader has taken; waits for nothing. */
   takeAll(): Notice[] {
     this.#await(0)
-    return this.#waiting.splice(0)
+    return this.#log.takeRest()
   }
 
   /** @throws ProgrammingError in a transaction. */
@@ -56,26 +60,41 @@ export class Inbox {
     }
     this.#engine.requireOpen()
     this.#requireIdle()
-    return this.#stream(options.timeout === Infinity ? Infinity : timeoutMs, stopAfter, method)
+    const stream = this.#stream(options.timeout === Infinity ? Infinity : timeoutMs, stopAfter, method)
+    // Opens the reader. A generator that has not begun would skip its `finally` when it is left.
+    stream.next()
+    return stream
   }
 
   *#stream(timeoutMs: number, stopAfter: number, method: PublicMethod): Generator<Notice, void, undefined> {
-    const deadlineMs = performance.now() + timeoutMs
-    let left = stopAfter
-    while (left > 0) {
-      const next = this.#waiting.shift() ?? call(method, () => this.#next(deadlineMs))
-      if (next === null) return
-      left -= 1
-      yield next
+    const reader = this.#log.open()
+    try {
+      // `stream` drops this value; the next step is the program's first one.
+      yield undefined as never
+      const deadlineMs = performance.now() + timeoutMs
+      for (let left = stopAfter; left > 0; left -= 1) {
+        const next = reader.take() ?? call(method, () => this.#next(reader, deadlineMs))
+        if (next === null) return
+        yield next
+      }
+    } finally {
+      reader.close()
     }
   }
 
-  #next(deadlineMs: number): Notice | null {
+  /** Waits for a notification; null when the time is up or the program has closed the connection. */
+  #next(reader: LogReader<Notice>, deadlineMs: number): Notice | null {
+    if (reader.isOverrun()) {
+      throw new OperationalError(
+        `notifies: this reader is more than ${MOST_BEHIND} notifications behind another one of its connection`,
+      )
+    }
+    if (this.#engine.isClosed) return null
     this.#requireIdle()
     for (;;) {
       const leftMs = Math.ceil(deadlineMs - performance.now())
       this.#await(Math.max(0, Math.min(leftMs, SLICE_MS)))
-      const next = this.#waiting.shift()
+      const next = reader.take()
       if (next !== undefined) return next
       if (leftMs <= SLICE_MS) return null
     }

@@ -3,7 +3,7 @@
  */
 import { isDate } from './any-realm.ts'
 import { DataError, ProgrammingError } from '../errors/tree.ts'
-import { expected } from './describe-value.ts'
+import { describeValue, expected } from './describe-value.ts'
 import { requireText } from './codecs/text.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { instantText } from './instant-text.ts'
@@ -22,6 +22,25 @@ export function quoteIdentifier(...parts: string[]): string {
       return `"${part.replaceAll('"', '""')}"`
     })
     .join('.')
+}
+
+/** NAMEDATALEN - 1 (src/include/pg_config_manual.h): the server cuts longer identifiers, and says so in a NOTICE only. */
+const MOST_CHANNEL_BYTES = 63
+
+/**
+ * Quotes the name of a notification channel.
+ * @param method the public method that was called, for the error
+ * @throws ProgrammingError for a name of more than 63 bytes in UTF-8. The server would listen on a shorter name, and
+ *   `pg_notify` refuses the long one, so nothing would ever be heard.
+ */
+export function quoteChannel(channel: string, method: string): string {
+  const quoted = quoteIdentifier(channel)
+  const length = Buffer.byteLength(channel)
+  if (length <= MOST_CHANNEL_BYTES) return quoted
+  throw new ProgrammingError(
+    `${method}: the channel name is ${length} bytes long, and PostgreSQL takes ${MOST_CHANNEL_BYTES} bytes at most: it would cut ` +
+      `the name and never deliver a notification for it; got ${describeValue(channel)}`,
+  )
 }
 
 /**

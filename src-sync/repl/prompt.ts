@@ -34,14 +34,19 @@ const LISTEN_EVERY_MS = 1000
 /** More rows than anybody reads: said, and lifted with `\pset row_limit 0`. */
 const ROW_LIMIT = 1000
 
+/**
+ * Keeps Node from ending the program at a Ctrl-C between two waits. The mark lets Ctrl-C cancel a statement although the
+ * program has a SIGINT listener: a wait may remove a listener that is marked (`worker/caller/interrupt.ts`).
+ */
+const ignoreInterrupt = Object.assign((): void => {}, { [Symbol.for('syncpg.removableListener')]: true })
+
 /** @returns the exit status. */
 export function runPrompt(shell: Shell, options: PromptOptions): Promise<number> {
   shell.print.expanded = 'auto'
   shell.print.rowLimit = ROW_LIMIT
   shell.page = (print) => pageThrough(shell, print)
   shell.sleep = sleepInterruptibly
-  // A Ctrl-C that no wait answers must not end the program.
-  process.on('SIGINT', () => {})
+  process.on('SIGINT', ignoreInterrupt)
   greet(shell, options)
   return new Promise((resolve) => new Prompt(shell, resolve).start(options))
 }

@@ -61,6 +61,79 @@ describe('notifications', () => {
     expect(con.poll()).toEqual([])
   })
 
+  test('two loops of one connection, used in turn, each get every notification', () => {
+    con.autocommit = true
+    con.listen('c')
+    const [one, other] = [con.notifies({ timeout: 5000 }), con.notifies({ timeout: 5000 })]
+    const heard: unknown[] = []
+    for (const payload of ['1', '2', '3']) {
+      con.execute('select pg_notify(%s, %s)', ['c', payload])
+      heard.push(one.next().value?.payload, other.next().value?.payload)
+    }
+    expect(heard).toEqual(['1', '1', '2', '2', '3', '3'])
+    one.return()
+    con.execute("notify c, '4'")
+    expect([one.next().done, other.next().value?.payload]).toEqual([true, '4'])
+    other.return()
+    expect(con.poll()).toEqual([])
+  })
+
+  test('a loop begins with what no loop has read, and poll takes nothing from it', () => {
+    con.autocommit = true
+    con.listen('c')
+    const [unread, reader] = [con.notifies({ timeout: 5000 }), con.notifies({ timeout: 5000 })]
+    con.execute("notify c, '1'; notify c, '2'; notify c, '3'")
+    expect(reader.next().value?.payload).toBe('1')
+    unread.return()
+    const later = con.notifies({ timeout: 5000 })
+    expect(con.poll().map(({ payload }) => payload)).toEqual(['2', '3'])
+    expect([later.next().value?.payload, reader.next().value?.payload]).toEqual(['2', '2'])
+  })
+
+  test('a loop that was forgotten fails when it is 100,000 behind, and the other one goes on', () => {
+    con.autocommit = true
+    con.listen('c')
+    const forgotten = con.notifies({ timeout: 5000 })
+    const reader = con.notifies({ timeout: 0 })
+    con.execute("select pg_notify('c', i::text) from generate_series(1, 100001) i")
+    expect([...reader]).toHaveLength(100_001)
+    expect(failureOf(() => forgotten.next())).toBeInstanceOf(db.OperationalError)
+    expect(forgotten.next().done).toBe(true)
+  })
+
+  test('closing the connection ends every loop, after what has arrived', () => {
+    con.autocommit = true
+    con.listen('c')
+    const other = con.notifies({ timeout: 5000 })
+    const heard: string[] = []
+    con.execute("notify c, '1'; notify c, '2'")
+    for (const { payload } of con.notifies({ timeout: 5000 })) {
+      heard.push(payload)
+      if (payload === '1') con.close()
+    }
+    expect(heard).toEqual(['1', '2'])
+    expect([...other].map(({ payload }) => payload)).toEqual(['1', '2'])
+    expect(failureOf(() => con.notifies())).toBeInstanceOf(db.InterfaceError)
+  })
+
+  test('a channel name may have 63 bytes; a longer one is refused before anything is sent', () => {
+    con.autocommit = true
+    const longest = `${'ä'.repeat(31)}x`
+    con.listen(longest)
+    con.execute('select pg_notify(%s, %s)', [longest, 'heard'])
+    expect([...con.notifies({ stopAfter: 1, timeout: 5000 })]).toMatchObject([{ channel: longest, payload: 'heard' }])
+    con.unlisten(longest)
+    con.addNoticeListener(({ message }) => expect.unreachable(message))
+    for (const call of [() => con.listen(`${longest}y`), () => con.unlisten('ä'.repeat(32))]) {
+      const failure = failureOf(call)
+      expect(failure).toBeInstanceOf(db.ProgrammingError)
+      expect(failure.message).toMatch(
+        /listen: the channel name is 64 bytes long, and PostgreSQL takes 63 bytes at most/,
+      )
+    }
+    expect(con.fetchval('select count(*) from pg_listening_channels()')).toBe(0n)
+  })
+
   test('poll gives what has arrived and waits for nothing', () => {
     using other = db.connect(dsn, { autocommit: true })
     con.autocommit = true
