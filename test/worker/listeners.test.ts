@@ -1,0 +1,80 @@
+/** Listeners of notices run in the middle of a statement: what they may not do is refused, and what they throw ends it. */
+import * as db from 'syncpg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+import { sharedServer } from '../support/shared-server.ts'
+
+let con: db.Connection
+beforeEach(() => {
+  con = db.connect(sharedServer().dsn({ transport: 'unix' }), { autocommit: true })
+})
+afterEach(() => con[Symbol.dispose]())
+
+const LOUD = "do $$ begin raise notice 'first'; perform pg_sleep(0.05); raise notice 'second'; end $$"
+const LOUD_AND_LONG = "do $$ begin raise notice 'loud'; perform pg_sleep(30); end $$"
+
+function failureOf(run: () => unknown): Error {
+  try {
+    run()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('nothing was thrown')
+}
+
+test.each([
+  ['execute', () => con.execute('select 1')],
+  ['close', () => con.close()],
+  ['dispose', () => con[Symbol.dispose]()],
+  ['commit', () => con.commit()],
+  ['poll', () => con.poll()],
+])('%s inside a listener is refused, and the statement goes on', (_name, use) => {
+  const refusals: Error[] = []
+  con.addNoticeListener(() => refusals.push(failureOf(use)))
+  con.execute(LOUD)
+  expect(refusals.map((error) => error.name)).toEqual(['InterfaceError', 'InterfaceError'])
+  expect([con.closed, con.fetchval('select 42')]).toEqual([false, 42])
+})
+
+test.each(['pglite:', 'server'])('a refused close leaves the connection open: %s', (where) => {
+  const own = where === 'server' ? con : db.connect('pglite:', { autocommit: true })
+  let refusal: Error | null = null
+  own.addNoticeListener(() => (refusal = failureOf(() => own.close())))
+  own.execute("do $$ begin raise notice 'x'; end $$")
+  expect(refusal).toBeInstanceOf(db.InterfaceError)
+  expect(own.fetchval('select 42')).toBe(42)
+  own.close()
+  expect(own.closed).toBe(true)
+})
+
+test('a listener that throws ends its statement at once, and the call throws what it threw', () => {
+  const thrown = new Error('the listener has had enough')
+  con.addNoticeListener(() => {
+    throw thrown
+  })
+  const startedMs = performance.now()
+  expect(failureOf(() => con.execute(LOUD_AND_LONG))).toBe(thrown)
+  expect(performance.now() - startedMs).toBeLessThan(10_000)
+  const sql = "select count(*)::int from pg_stat_activity where pid = pg_backend_pid() and query like '%pg_sleep(30)%'"
+  expect(con.fetchval(`/* other */ ${sql} and query not like '%other%'`)).toBe(0)
+})
+
+test('a listener that throws as the statement ends has the same outcome', () => {
+  const thrown = new Error('enough')
+  con.addNoticeListener(() => {
+    throw thrown
+  })
+  for (let i = 0; i < 50; i++) {
+    expect(failureOf(() => con.execute(`do $$ begin raise notice '%', ${i}; end $$`))).toBe(thrown)
+    expect(con.fetchval('select %s::int', [i])).toBe(i)
+  }
+})
+
+test('of two listeners that throw the first one is heard', () => {
+  const [first, second] = [new Error('first'), new Error('second')]
+  con.addNoticeListener((notice) => {
+    throw notice.message === 'first' ? first : second
+  })
+  expect(failureOf(() => con.execute(LOUD))).toBe(first)
+  expect(con.fetchval('select 42')).toBe(42)
+})
