@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
-import { type CliRun, psqlMajor, runCli, runPsql } from '../support/run-cli.ts'
+import { type CliRun, psqlVersion, runCli, runPsql } from '../support/run-cli.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
 const DATABASE = `psql_compared_${process.pid}`
@@ -236,11 +236,14 @@ select nowhere\\gdesc
   ],
 ]
 
-if (psqlMajor === null)
+if (psqlVersion === null)
   process.stderr.write('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)\n')
 // Later versions title these lists otherwise, and add columns.
-const isComparable = psqlMajor !== null && psqlMajor >= 15 && psqlMajor < 16
-if (psqlMajor !== null && !isComparable) process.stderr.write(`psql ${psqlMajor} is not the 15 that is compared with\n`)
+// 15.20 draws the frames of expanded records in another way than the versions before it.
+const isComparable = psqlVersion !== null && psqlVersion[0] === 15 && psqlVersion[1] >= 20
+if (psqlVersion !== null && !isComparable) {
+  process.stderr.write(`psql ${psqlVersion.join('.')} is not 15.20 or a later 15, which is compared with\n`)
+}
 
 const MARK = 'text number '
 

@@ -12,8 +12,8 @@ const { psqlProgram } = (await import(new URL('../bench/support/psql-program.mjs
 }
 const psql = psqlProgram()
 
-/** psql's major version; null where it is missing. */
-export const psqlMajor: number | null = findPsql()
+/** psql's version; null where it is missing. */
+export const psqlVersion: readonly [major: number, minor: number] | null = findPsql()
 
 export interface CliOptions {
   readonly server?: ServerCoordinates
@@ -96,8 +96,8 @@ function environmentOf(server: ServerCoordinates | undefined, database: string |
   }
 }
 
-function findPsql(): number | null {
+function findPsql(): readonly [major: number, minor: number] | null {
   const { status, stdout } = spawnSync(psql, ['--version'], { encoding: 'utf8' })
-  const major = status === 0 ? /(\d+)/.exec(stdout)?.[1] : undefined
-  return major === undefined ? null : Number(major)
+  const found = status === 0 ? /(\d+)\.(\d+)/.exec(stdout) : null
+  return found === null ? null : [Number(found[1]), Number(found[2])]
 }
