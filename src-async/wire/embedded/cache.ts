@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path'
 
 /** Folder for images; empty for none. */
 const VARIABLE = 'SYNCPG_CACHE_DIR'
+/** Begins the string that the SQL function version() gives. */
+const VERSION_MARK = '\0PostgreSQL '
+const LONGEST_MAJOR = 3
 
 /** The files of the installed package; null where they are not as expected, which costs time and nothing else. */
 export interface PackageFiles {
@@ -31,6 +34,16 @@ function cacheFolder(): string | null {
         ? join(homedir(), 'Library', 'Caches')
         : env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
   return base === undefined || base === '' ? null : join(base, 'syncpg')
+}
+
+/** The major version of a server's program, 18 for instance; null when the program does not say. */
+export function serverMajor(program: Buffer): number | null {
+  for (let at = program.indexOf(VERSION_MARK); at >= 0; at = program.indexOf(VERSION_MARK, at + 1)) {
+    const start = at + VERSION_MARK.length
+    const digits = /^\d+/.exec(program.toString('latin1', start, start + LONGEST_MAJOR))
+    if (digits !== null) return Number(digits[0])
+  }
+  return null
 }
 
 /** Finds the files of a package beside its entry. */
