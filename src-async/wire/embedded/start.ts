@@ -10,10 +10,11 @@ import { UNFINISHED, folderError, inspectDataDirectory } from './data-directory.
 import { ClusterImage, imageOf, storeImage } from './image.ts'
 import { isLockFile } from './lock.ts'
 import { type EmscriptenModule, mountMemoryFiles } from './memory-files.ts'
+import { type CommandRunner, refusePrograms } from './programs.ts'
 import { ServerLog } from './server-log.ts'
 
 /** The little of PGlite that is used. */
-export interface Pglite {
+export interface Pglite extends CommandRunner {
   execProtocolRawStream(
     message: Uint8Array,
     options: { readonly syncToFs: boolean; readonly onRawData: (bytes: Uint8Array) => void },
@@ -125,7 +126,9 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
   async function create(options: PgliteOptions): Promise<Pglite> {
     const log = new ServerLog()
     try {
-      return await PGlite.create({ ...common, ...options, onStderr: (text) => log.add(text) })
+      const database = await PGlite.create({ ...common, ...options, onStderr: (text) => log.add(text) })
+      refusePrograms(database)
+      return database
     } catch (cause) {
       throw log.startError(dataDirectory, cause)
     }
