@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 
 /** Folder for images; empty for none. */
 const VARIABLE = 'SYNCPG_CACHE_DIR'
@@ -31,9 +31,19 @@ function cacheFolder(): string | null {
     platform === 'win32'
       ? env['LOCALAPPDATA']
       : platform === 'darwin'
-        ? join(homedir(), 'Library', 'Caches')
-        : env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
-  return base === undefined || base === '' ? null : join(base, 'syncpg')
+        ? inHome('Library', 'Caches')
+        : env['XDG_CACHE_HOME'] || inHome('.cache')
+  // A relative path would leave a cache in every directory that a program is started in.
+  return base === undefined || !isAbsolute(base) ? null : join(base, 'syncpg')
+}
+
+/** A path in the user's home. Undefined when HOME is not set and /etc/passwd has no line for the user, as in many containers. */
+function inHome(...path: string[]): string | undefined {
+  try {
+    return join(homedir(), ...path)
+  } catch {
+    return undefined
+  }
 }
 
 /** The major version of a server's program, 18 for instance; null when the program does not say. */
