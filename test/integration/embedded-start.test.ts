@@ -1,4 +1,5 @@
 /** How the embedded server starts: from an image of a new cluster, which the first start on a machine leaves. */
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -122,6 +123,65 @@ describe('the image', () => {
   })
 })
 
+describe('a user without a place for the image', () => {
+  /** Asks both faces, one in memory and one in a folder. Prints the answers and the names of what the folder holds. */
+  const BOTH_FACES = `
+    const { chdir, setuid, env } = await import('node:process')
+    const { mkdtempSync, readdirSync, rmSync } = await import('node:fs')
+    const { join } = await import('node:path')
+    const { tmpdir, homedir } = await import('node:os')
+    const [uid] = process.argv.slice(1)
+    const [db, { connect }] = await Promise.all([import('syncpg'), import('syncpg/async')])
+    if (uid !== undefined) setuid(Number(uid))
+    const folder = mkdtempSync(join(tmpdir(), 'syncpg-homeless-'))
+    chdir(folder)
+    const con = db.connect('pglite:')
+    console.log(con.execute('select 1').fetchone()[0])
+    con.close()
+    const session = await connect('pglite:' + join(folder, 'data'))
+    console.log(await session.fetchval('select 2'))
+    await session.close()
+    console.log(readdirSync(folder).join())
+    rmSync(folder, { recursive: true })`
+  const unset = undefined as unknown as string
+  const bare = { SYNCPG_CACHE_DIR: unset, XDG_CACHE_HOME: unset, LOCALAPPDATA: unset, HOME: unset }
+
+  async function expectAnswers(env: Record<string, string>, args: string[]): Promise<void> {
+    const { stdout, stderr } = await runScript(BOTH_FACES, { env, args, timeoutMs: 100_000 })
+    expect([stdout, stderr]).toEqual(['1\n2\ndata\n', ''])
+  }
+
+  test('whose home cannot be written to waits for initdb, and that is all', { timeout: 120_000 }, async () => {
+    await expectAnswers({ ...bare, HOME: '/proc/no/home' }, [])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'who has no home at all waits for initdb, and that is all',
+    { timeout: 120_000 },
+    async () => {
+      await expectAnswers(bare, ['54321'])
+    },
+  )
+
+  test.skipIf(process.platform === 'win32').each(['', 'somewhere'])(
+    'whose home is named %j has none in the current directory',
+    (home) => {
+      for (const name of ['SYNCPG_CACHE_DIR', 'XDG_CACHE_HOME']) vi.stubEnv(name, undefined)
+      vi.stubEnv('HOME', home)
+      expect(imagePath('1.2.3')).toBeNull()
+    },
+  )
+
+  test.each<[string, (path: string) => void]>([
+    ['a folder', (path) => mkdirSync(path)],
+    ['a pipe that nobody writes to', (path) => void spawnSync('mkfifo', [path])],
+  ])('with %s in its place opens none', (_what, make) => {
+    const path = join(folder(), NAME)
+    make(path)
+    expect(ClusterImage.open(path)).toBeNull()
+  })
+})
+
 function spoilContents(path: string): void {
   const bytes = readFileSync(path)
   bytes.fill(0x5a, 1_000_000)
@@ -156,7 +216,6 @@ describe('a data directory', () => {
     expect(failure).toBeInstanceOf(OperationalError)
     expect((failure as Error).message).toContain('holds no database and is not empty')
     expect(readdirSync(directory)).toEqual(['novel.txt'])
-    expect(existsSync(`${directory}.lock`)).toBe(false)
   })
 
   test('that was left half laid out is laid out again', async () => {

@@ -1,6 +1,5 @@
 /** The embedded server as a transport: what it shares with a real one, and the traps around it. */
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -8,7 +7,7 @@ import { NotSupportedError, OperationalError, ProgrammingError } from '../../src
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
 import { openSession } from '../../src-async/wire/open-session.ts'
 import type { Session } from '../../src-async/wire/session.ts'
-import { lockDataDirectory } from '../../src-async/wire/embedded/lock.ts'
+import { isLockFile } from '../../src-async/wire/embedded/lock.ts'
 import { bindOf, bindsOf, deaf, executing, failureOf, noTls, open, plain, query, TextSink } from './wire-support.ts'
 
 function embedded(dataDirectory: string | null): SessionOptions {
@@ -127,39 +126,9 @@ describe('a data directory', () => {
         expect(error.message).toMatch(/is in use by this process/)
       }
     }
-    expect(existsSync(`${directory}.lock`)).toBe(false)
+    expect(readdirSync(directory).filter(isLockFile)).toEqual([])
     await using session = await open(embedded(directory))
     expect(await query(session, 'select a from kept')).toEqual([['5']])
-  })
-
-  test('cannot be two things: a lock survives neither its release nor its owner', () => {
-    const directory = join(temporaryDirectory(), 'data')
-    lockDataDirectory(directory).release()
-    const lock = lockDataDirectory(directory)
-    expect(readFileSync(`${directory}.lock`, 'latin1')).toMatch(new RegExp(`^${process.pid} `))
-    lock.release()
-    const dead = spawnSync(process.execPath, ['-e', '']).pid
-    writeFileSync(`${directory}.lock`, `${dead} -\n`)
-    lockDataDirectory(directory).release()
-    expect(existsSync(`${directory}.lock`)).toBe(false)
-  })
-
-  test.each([
-    ['our number, had by another process before', `${process.pid} 1\n`],
-    ['rubbish', 'rubbish'],
-    ['nothing', ''],
-  ])('is taken over from a lock that names %s', (_, content) => {
-    const directory = join(temporaryDirectory(), 'data')
-    writeFileSync(`${directory}.lock`, content)
-    lockDataDirectory(directory).release()
-    expect(existsSync(`${directory}.lock`)).toBe(false)
-  })
-
-  test('of a living process is left alone', () => {
-    const directory = join(temporaryDirectory(), 'data')
-    writeFileSync(`${directory}.lock`, `${process.ppid} -\n`)
-    expect(() => lockDataDirectory(directory)).toThrow(new RegExp(`in use by process ${process.ppid}`))
-    expect(existsSync(`${directory}.lock`)).toBe(true)
   })
 
   test('that cannot be made is told', async () => {

@@ -5,6 +5,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+import { IN_CONTAINER } from './namespaces.ts'
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface ScriptOptions {
@@ -13,6 +15,8 @@ export interface ScriptOptions {
   readonly args?: readonly string[]
   /** Milliseconds after which the process is killed and the run counts as a hang. */
   readonly timeoutMs?: number
+  /** A command that runs the process, `unshare` for instance. */
+  readonly wrap?: readonly string[]
   /** Called with each line of standard output as it comes. */
   readonly onLine?: (line: string) => void
 }
@@ -26,11 +30,21 @@ export interface ScriptRun {
   readonly elapsedMs: number
 }
 
+/**
+ * Runs the text of an ES module in namespaces of its own, as in a container (test/support/namespaces.ts).
+ * @param prepare a command of the shell that runs there before, `mount` for instance
+ */
+export function runInContainer(prepare: string, source: string, options: ScriptOptions = {}): Promise<ScriptRun> {
+  return runScript(source, { ...options, wrap: [...IN_CONTAINER, 'sh', '-c', `${prepare} && exec "$@"`, 'sh'] })
+}
+
 /** Runs the text of an ES module. */
 export function runScript(source: string, options: ScriptOptions = {}): Promise<ScriptRun> {
-  const { env = {}, nodeOptions = [], args = [], timeoutMs = 20_000, onLine } = options
+  const { env = {}, nodeOptions = [], args = [], timeoutMs = 20_000, onLine, wrap = [] } = options
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [...nodeOptions, '--input-type=module', '--eval', source, '--', ...args], {
+  const program = [process.execPath, ...nodeOptions, '--input-type=module', '--eval', source, '--', ...args]
+  const [command, ...rest] = [...wrap, ...program]
+  const child = spawn(command!, rest, {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

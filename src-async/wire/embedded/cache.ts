@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 
 /** Folder for images; empty for none. */
 const VARIABLE = 'SYNCPG_CACHE_DIR'
+/** Begins the string that the SQL function version() gives. */
+const VERSION_MARK = '\0PostgreSQL '
+const LONGEST_MAJOR = 3
 
 /** The files of the installed package; null where they are not as expected, which costs time and nothing else. */
 export interface PackageFiles {
@@ -28,9 +31,29 @@ function cacheFolder(): string | null {
     platform === 'win32'
       ? env['LOCALAPPDATA']
       : platform === 'darwin'
-        ? join(homedir(), 'Library', 'Caches')
-        : env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
-  return base === undefined || base === '' ? null : join(base, 'syncpg')
+        ? inHome('Library', 'Caches')
+        : env['XDG_CACHE_HOME'] || inHome('.cache')
+  // A relative path would leave a cache in every directory that a program is started in.
+  return base === undefined || !isAbsolute(base) ? null : join(base, 'syncpg')
+}
+
+/** A path in the user's home. Undefined when HOME is not set and /etc/passwd has no line for the user, as in many containers. */
+function inHome(...path: string[]): string | undefined {
+  try {
+    return join(homedir(), ...path)
+  } catch {
+    return undefined
+  }
+}
+
+/** The major version of a server's program, 18 for instance; null when the program does not say. */
+export function serverMajor(program: Buffer): number | null {
+  for (let at = program.indexOf(VERSION_MARK); at >= 0; at = program.indexOf(VERSION_MARK, at + 1)) {
+    const start = at + VERSION_MARK.length
+    const digits = /^\d+/.exec(program.toString('latin1', start, start + LONGEST_MAJOR))
+    if (digits !== null) return Number(digits[0])
+  }
+  return null
 }
 
 /** Finds the files of a package beside its entry. */

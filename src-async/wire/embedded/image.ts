@@ -6,22 +6,19 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
-  existsSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
-  readFileSync,
   readSync,
-  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { OperationalError } from '../../errors/tree.ts'
+import { OWNER_ONLY, UNFINISHED, makeDirectory } from './data-directory.ts'
 import { type EmscriptenModule, type FileSource, createFile } from './memory-files.ts'
 
 /** Paths are relative to the data directory, with forward slashes; folders stand before what is in them. */
@@ -35,9 +32,6 @@ const MAGIC = 'syncpg cluster image 1'
 const HEAD_BYTES = 256
 const PIECE_BYTES = 1 << 20
 const FILE_MODE = 0o600
-const FOLDER_MODE = 0o700
-/** In a data directory that is being laid out; a directory with it is not whole. */
-const UNFINISHED = 'syncpg-unfinished'
 
 /** Reads a new cluster, before a server has run on it, and makes the bytes of its image. */
 export function imageOf({ FS, ENV }: EmscriptenModule): Buffer {
@@ -92,7 +86,7 @@ function headOf(index: Uint8Array, contentBytes: number, contentDigest: string):
 
 /** Keeps an image for the next time: whole on the disk before it has its name. */
 export function storeImage(path: string, image: Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
+  makeDirectory(dirname(path), OWNER_ONLY)
   const draft = `${path}.${process.pid}.${Date.now()}`
   try {
     const file = openSync(draft, 'wx', FILE_MODE)
@@ -147,13 +141,15 @@ export class ClusterImage {
   static open(path: string): ClusterImage | null {
     let file: number
     try {
-      file = openSync(path, 'r')
+      // Without O_NONBLOCK a pipe of this name would be waited for.
+      file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     } catch {
       return null
     }
-    const { uid, mode, size } = fstatSync(file)
+    const stats = fstatSync(file)
+    const { uid, mode, size } = stats
     const user = process.geteuid?.()
-    const isOurs = user === undefined || (uid === user && (mode & 0o022) === 0)
+    const isOurs = stats.isFile() && (user === undefined || (uid === user && (mode & 0o022) === 0))
     let isOpen = true
     const bytes: ImageBytes = {
       size,
@@ -197,26 +193,17 @@ export class ClusterImage {
   /** Fills the empty directory that is mounted for the data. */
   layOutInMemory({ FS, ENV }: EmscriptenModule): void {
     const root = ENV['PGDATA']!
-    for (const folder of this.#index.folders) FS.mkdir(`${root}/${folder}`, FOLDER_MODE)
+    for (const folder of this.#index.folders) FS.mkdir(`${root}/${folder}`, OWNER_ONLY)
     for (const [path, size, start, length] of this.#index.files) {
       createFile(FS, `${root}/${path}`, FILE_MODE, size, this.#source(start, length))
     }
   }
 
-  /**
-   * Fills a directory, which is made when it does not exist. Interrupted, it is not taken for a cluster, and filled again.
-   * @throws OperationalError when there is something else in it.
-   */
+  /** Fills an empty or unfinished directory. It is marked as unfinished until all is written. */
   layOutOnDisk(directory: string): void {
-    mkdirSync(directory, { recursive: true, mode: FOLDER_MODE })
     const mark = join(directory, UNFINISHED)
-    if (readdirSync(directory).length > 0 && !existsSync(mark)) {
-      throw new OperationalError(`the directory "${directory}" holds no database and is not empty`, {
-        hint: 'name a folder that is empty or does not exist yet',
-      })
-    }
     writeFileSync(mark, '')
-    for (const folder of this.#index.folders) mkdirSync(join(directory, folder), { recursive: true, mode: FOLDER_MODE })
+    for (const folder of this.#index.folders) makeDirectory(join(directory, folder), OWNER_ONLY)
     for (const [path, size, start, length] of this.#index.files) {
       const file = openSync(join(directory, path), 'w', FILE_MODE)
       try {
@@ -245,14 +232,5 @@ export class ClusterImage {
 
   close(): void {
     this.#bytes.close()
-  }
-}
-
-/** Whether a directory holds a cluster. */
-export function holdsCluster(directory: string): boolean {
-  try {
-    return readFileSync(join(directory, 'PG_VERSION')).length > 0 && !existsSync(join(directory, UNFINISHED))
-  } catch {
-    return false
   }
 }

@@ -1,128 +1,218 @@
 /**
- * One owner per PGlite data directory; PGlite itself would let two in and corrupt the data. A lock file next to the
- * directory decides, between processes and between the threads of one: it names the owner's pid. What a dead process
- * left behind is taken over.
+ * One owner per data directory; PGlite itself would let two in, and the work of one of them would be lost. The lock is a
+ * file in the directory that names its owner. It lies inside, because containers that share a volume share nothing beside
+ * it. Only a lock whose owner is known to have ended is taken over; when this cannot be known, the directory is refused.
+ * Why it is made like this: docs/decisions/embedded-lock.md.
  */
-import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
-import { threadId } from 'node:worker_threads'
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { OperationalError } from '../../errors/tree.ts'
+import { folderError } from './data-directory.ts'
+import {
+  type LockOwner,
+  type OwnerState,
+  type Whereabouts,
+  ownerState,
+  parseOwner,
+  samePidSpace,
+  whereabouts,
+} from './lock-owner.ts'
+import { OwnerSocket, askSocket } from './owner-socket.ts'
 
 export interface DataDirectoryLock {
   release(): void
 }
 
-/** A lock that keeps vanishing and coming back is somebody else's, working. */
-const ATTEMPTS = 5
+export const LOCK_FILE = 'syncpg.lock'
+/** The names of all files of the lock: the lock itself, claims on it, sockets and drafts. */
+export const LOCK_FILES = /^syncpg(?:\.lock(?:\.[0-9a-f]+)*|-[0-9a-f]+\.(?:sock|new|sock\.new))$/
+
+/** The other processes that want a dead owner's lock need a few milliseconds to agree on the next owner. */
+const ATTEMPTS = 100
+const RETRY_DELAY_MS = 10
+/** A claim on a claim is left where a process died within the microseconds that it held one. */
+const DEEPEST_CLAIM = 6
+
+/** One attempt to own a directory. */
+interface Candidate {
+  readonly directory: string
+  /** What its lock file says. */
+  readonly content: string
+  readonly token: string
+  readonly here: Whereabouts
+}
+
+/** Why a lock could not be taken. */
+interface Refusal {
+  readonly path: string
+  /** null when the file could not be understood. */
+  readonly owner: LockOwner | null
+  readonly state: OwnerState
+}
+
+/** Whether a file of a data directory belongs to its lock and says nothing about what else the directory holds. */
+export function isLockFile(name: string): boolean {
+  return LOCK_FILES.test(name)
+}
+
+/** Whether a directory has a lock, of a living owner or of an ended one. */
+export function isLocked(directory: string): boolean {
+  return existsSync(join(directory, LOCK_FILE))
+}
 
 /**
- * Takes the directory, or the lock a dead process left on it. The lock file lies next to it, since initdb wants it empty.
- * @throws OperationalError when a living owner has it, or the lock file cannot be written.
+ * Takes the directory, or the lock that an ended owner left on it.
+ * @param directory the real path of a directory that exists
+ * @throws OperationalError when somebody else has it, when it cannot be known whether the last owner has ended, or when the
+ *   lock file cannot be written.
  */
-export function lockDataDirectory(dataDirectory: string): DataDirectoryLock {
-  const directory = canonicalPath(dataDirectory)
-  const lockPath = `${directory}.lock`
-  const own = `${process.pid} ${startOf(process.pid)}\n`
+export async function lockDataDirectory(directory: string): Promise<DataDirectoryLock> {
+  const token = randomBytes(8).toString('hex')
+  const socket = await OwnerSocket.open(directory, `syncpg-${token}.sock`)
+  try {
+    const here = whereabouts(directory)
+    const owner: LockOwner = { token, socket: socket?.name ?? null, ...here }
+    const candidate: Candidate = { directory, content: `${JSON.stringify(owner)}\n`, token, here }
+    const path = join(directory, LOCK_FILE)
+    const refusal = await take(path, candidate, 0)
+    if (refusal !== null) throw refused(refusal, candidate)
+    await sweep(directory, token)
+    return { release: () => release(path, candidate, socket) }
+  } catch (error) {
+    socket?.close()
+    throw error
+  }
+}
+
+/**
+ * Takes a lock file. The file of an ended owner is replaced only by the holder of the claim on it, which is a lock file
+ * as well: its name holds the token of the ended owner, which no other owner ever has. So of two processes that find the
+ * same ended owner one replaces the file, and the other, which gets the claim later, finds another owner's file and starts
+ * again.
+ */
+async function take(path: string, candidate: Candidate, depth: number): Promise<Refusal | null> {
+  let last: Refusal = { path, owner: null, state: 'unknown' }
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (tryCreate(lockPath, own)) return { release: () => release(lockPath, own) }
-    const owner = readLock(lockPath)
-    if (owner === null) continue
-    if (isAlive(owner)) throw inUse(directory, owner, lockPath)
-    takeAway(lockPath, owner)
+    if (attempt > 0) await delay(RETRY_DELAY_MS)
+    if (publish(candidate, (draft) => linkSync(draft, path))) return null
+    const content = read(path)
+    if (content === null) continue
+    const owner = parseOwner(content)
+    last = {
+      path,
+      owner,
+      state: owner === null ? 'unknown' : await ownerState(candidate.directory, owner, candidate.here),
+    }
+    if (owner === null || last.state !== 'ended' || depth === DEEPEST_CLAIM) return last
+    const claim = `${path}.${owner.token}`
+    const claimRefusal = await take(claim, candidate, depth + 1)
+    if (claimRefusal === null) {
+      try {
+        if (read(path) === content && publish(candidate, (draft) => renameSync(draft, path))) return null
+      } finally {
+        rmSync(claim, { force: true })
+      }
+    } else if (claimRefusal.state !== 'alive') return claimRefusal
+    // Another process is replacing the file: the next attempt finds its owner.
+    else last = claimRefusal
   }
-  throw inUse(directory, readLock(lockPath) ?? '', lockPath)
+  return last
 }
 
-/** The same directory by whatever name, even before it exists. */
-function canonicalPath(directory: string): string {
-  const absolute = resolve(directory)
+/** Gives a file its name together with its whole content, on the disk, so that nobody ever reads half of it. */
+function publish({ directory, content, token }: Candidate, name: (draft: string) => void): boolean {
+  const draft = join(directory, `syncpg-${token}.new`)
   try {
-    mkdirSync(dirname(absolute), { recursive: true })
-    const parent = realpathSync(dirname(absolute))
-    return existsSync(absolute) ? realpathSync(absolute) : join(parent, basename(absolute))
-  } catch (cause) {
-    throw new OperationalError(`the data directory "${directory}" cannot be used: ${(cause as Error).message}`, {
-      cause,
-    })
-  }
-}
-
-/** The file appears with its content, so nobody ever reads half of it. */
-function tryCreate(lockPath: string, own: string): boolean {
-  const draft = `${lockPath}.${process.pid}.${threadId}`
-  try {
-    writeFileSync(draft, own)
-    linkSync(draft, lockPath)
+    const file = openSync(draft, 'w', 0o600)
+    try {
+      writeSync(file, content)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    name(draft)
     return true
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw new OperationalError(`the lock file "${lockPath}" cannot be written: ${(cause as Error).message}`, { cause })
+    throw folderError(directory, cause)
   } finally {
     rmSync(draft, { force: true })
   }
 }
 
-function readLock(lockPath: string): string | null {
+function read(path: string): string | null {
   try {
-    return readFileSync(lockPath, 'latin1')
-  } catch {
-    return null
-  }
-}
-
-function release(lockPath: string, own: string): void {
-  if (readLock(lockPath) === own) rmSync(lockPath, { force: true })
-}
-
-/** Removes a dead owner's lock, and only that one: somebody else may be doing the same and already have its own. */
-function takeAway(lockPath: string, owner: string): void {
-  const aside = `${lockPath}.stale.${process.pid}.${threadId}`
-  try {
-    renameSync(lockPath, aside)
-  } catch {
-    return
-  }
-  if (readLock(aside) !== owner) {
-    try {
-      linkSync(aside, lockPath)
-    } catch {
-      // A third one has it by now; the second will notice no more than that its lock file is another's.
-    }
-  }
-  rmSync(aside, { force: true })
-}
-
-function isAlive(owner: string): boolean {
-  const [pid, start] = owner.trim().split(' ')
-  const number = Number(pid)
-  if (!Number.isSafeInteger(number) || number < 1) return false
-  try {
-    process.kill(number, 0)
+    return readFileSync(path, 'utf8')
   } catch (error) {
-    // EPERM: it lives, under another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new OperationalError(`the lock file "${path}" cannot be read: ${(error as Error).message}`, { cause: error })
   }
-  // The number may have been given to another process since: in a container the first one is 1 every time.
-  const startNow = startOf(number)
-  return start === undefined || start === UNKNOWN || startNow === UNKNOWN || start === startNow
 }
 
-const UNKNOWN = '-'
-
-/** When a process began, in ticks since the machine did; Linux only (proc(5), field 22 of stat). */
-function startOf(pid: number): string {
+function release(path: string, { content }: Candidate, socket: OwnerSocket | null): void {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? UNKNOWN
+    if (read(path) === content) rmSync(path, { force: true })
   } catch {
-    return UNKNOWN
+    // The directory cannot be read or written any more. The lock is free as soon as the socket refuses.
+  }
+  socket?.close()
+}
+
+/**
+ * Removes what ended processes left beside the lock. Claims count for the owner that they name, and that one is not this
+ * owner; a process that still has one finds this owner's file and gives up. A living process listens on its socket.
+ */
+async function sweep(directory: string, token: string): Promise<void> {
+  try {
+    for (const name of readdirSync(directory)) {
+      if (!isLockFile(name) || name === LOCK_FILE || name.includes(token)) continue
+      const isClaim = name.startsWith(LOCK_FILE)
+      const isLeft = isClaim || (name.endsWith('.sock') && (await askSocket(directory, name)) === 'refused')
+      if (isLeft) rmSync(join(directory, name), { force: true })
+    }
+  } catch {
+    // They are in nobody's way.
   }
 }
 
-function inUse(directory: string, owner: string, lockPath: string): OperationalError {
-  const pid = owner.split(' ')[0]
-  const who = Number(pid) === process.pid ? 'this process' : `process ${pid}`
-  return new OperationalError(`the data directory "${directory}" is in use by ${who}`, {
-    hint: `an embedded database has one connection at a time; close the other one, or remove "${lockPath}" if there is none`,
-  })
+function refused({ path, owner, state }: Refusal, { directory, here }: Candidate): OperationalError {
+  if (owner === null) {
+    return new OperationalError(
+      `the data directory "${directory}" has a lock file that cannot be understood: "${path}"`,
+      {
+        hint: `if no other program uses the directory, remove "${path}"`,
+      },
+    )
+  }
+  const who = nameOf(owner, here)
+  if (state === 'alive') {
+    // Without the start of the process its number may be another one's by now.
+    const doubt = owner.start === null ? `, or remove "${path}" if no other program uses the directory` : ''
+    return new OperationalError(`the data directory "${directory}" is in use by ${who}`, {
+      hint: `an embedded database has one connection at a time: close the other one first${doubt}`,
+    })
+  }
+  return new OperationalError(
+    `the data directory "${directory}" was in use by ${who}, and from here it cannot be seen whether that process has ended`,
+    { hint: `if no other program uses the directory, remove "${path}"` },
+  )
+}
+
+function nameOf(owner: LockOwner, here: Whereabouts): string {
+  if (!samePidSpace(owner, here))
+    return `process ${owner.pid} of another container or machine (host name "${owner.hostname}")`
+  return owner.pid === process.pid ? 'this process' : `process ${owner.pid}`
 }

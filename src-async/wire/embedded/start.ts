@@ -2,14 +2,19 @@
  * Starts the embedded PostgreSQL (PGlite). Its data lies in a directory, or in memory as files of ours; a new cluster is
  * laid out from the image that the first start on this machine left, so that only that one waits for initdb.
  */
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { OperationalError } from '../../errors/tree.ts'
-import { imagePath, packageFiles } from './cache.ts'
-import { ClusterImage, holdsCluster, imageOf, storeImage } from './image.ts'
+import { imagePath, packageFiles, serverMajor } from './cache.ts'
+import { UNFINISHED, folderError, inspectDataDirectory } from './data-directory.ts'
+import { ClusterImage, imageOf, storeImage } from './image.ts'
+import { isLockFile } from './lock.ts'
 import { type EmscriptenModule, mountMemoryFiles } from './memory-files.ts'
+import { type CommandRunner, refusePrograms } from './programs.ts'
+import { ServerLog } from './server-log.ts'
 
 /** The little of PGlite that is used. */
-export interface Pglite {
+export interface Pglite extends CommandRunner {
   execProtocolRawStream(
     message: Uint8Array,
     options: { readonly syncToFs: boolean; readonly onRawData: (bytes: Uint8Array) => void },
@@ -22,6 +27,8 @@ interface PgliteOptions {
   readonly fs?: object
   readonly pgliteWasmModule?: object
   readonly initDbStartParams?: readonly string[]
+  /** Gets PostgreSQL's log, line by line. */
+  readonly onStderr?: (text: string) => void
 }
 
 interface PgliteModule {
@@ -46,8 +53,8 @@ const INITDB = ['--set', 'shared_buffers=16MB']
 
 /**
  * Starts it.
- * @param dataDirectory made when it does not exist; null keeps everything in memory.
- * @throws OperationalError when the package is missing, or the directory holds something else.
+ * @param dataDirectory the real path of a directory that is locked; null keeps everything in memory.
+ * @throws OperationalError when the package is missing, the directory holds something else, or PostgreSQL refuses it.
  */
 export async function startPglite(dataDirectory: string | null): Promise<Pglite> {
   const files = packageFiles(PACKAGE)
@@ -92,37 +99,57 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
   if (dataDirectory === null) {
     const image = path === null ? null : ClusterImage.open(path)
     try {
-      return await PGlite.create({
-        ...common,
-        fs: new Memory(image, path === null ? null : (made) => store(path, made)),
-      })
+      return await create({ fs: new Memory(image, path === null ? null : (made) => store(path, made)) })
     } catch {
       // Another version's hooks, or an image that is spoilt: what the package does alone is slower, and says what is wrong.
       image?.close()
-      if (path !== null) rmSync(path, { force: true })
-      return PGlite.create(common)
+      if (path !== null) forget(path)
+      return create({})
     }
   }
-  if (path !== null && !holdsCluster(dataDirectory)) {
-    const image = wholeImage(path) ?? (await makeImage(path).catch(() => null))
-    try {
-      image?.layOutOnDisk(dataDirectory)
-    } finally {
-      image?.close()
-    }
+  const state = inspectDataDirectory(dataDirectory, isLockFile, files === null ? null : serverMajor(files.program))
+  if (state === 'database') return create({ dataDir: dataDirectory })
+  const image = (path === null ? null : wholeImage(path)) ?? (await makeImage().catch(() => null))
+  try {
+    if (image !== null) image.layOutOnDisk(dataDirectory)
+    else if (state === 'empty') writeFileSync(join(dataDirectory, UNFINISHED), '')
+    else throw unfinished(dataDirectory)
+  } catch (cause) {
+    throw folderError(dataDirectory, cause)
+  } finally {
+    image?.close()
   }
-  return PGlite.create({ ...common, dataDir: dataDirectory })
+  const database = await create({ dataDir: dataDirectory })
+  rmSync(join(dataDirectory, UNFINISHED), { force: true })
+  return database
 
-  async function makeImage(at: string): Promise<ClusterImage | null> {
+  async function create(options: PgliteOptions): Promise<Pglite> {
+    const log = new ServerLog()
+    try {
+      const database = await PGlite.create({ ...common, ...options, onStderr: (text) => log.add(text) })
+      refusePrograms(database)
+      return database
+    } catch (cause) {
+      throw log.startError(dataDirectory, cause)
+    }
+  }
+
+  async function makeImage(): Promise<ClusterImage | null> {
     let image: ClusterImage | null = null
     const keep = (made: Uint8Array): void => {
-      store(at, made)
+      if (path !== null) store(path, made)
       image = ClusterImage.from(made)
     }
     const maker = await PGlite.create({ ...common, fs: new Memory(null, keep) })
     await maker.close()
     return image
   }
+}
+
+function unfinished(directory: string): OperationalError {
+  return new OperationalError(`the data directory "${directory}" holds a new database that was not finished`, {
+    hint: 'empty the directory, or name another one',
+  })
 }
 
 function store(path: string, image: Uint8Array): void {
@@ -133,12 +160,21 @@ function store(path: string, image: Uint8Array): void {
   }
 }
 
+/** Removes an image that is of no use; where that is not permitted, every start finds out again that it is not. */
+function forget(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // The folder is another user's, or the path is not a file's.
+  }
+}
+
 /** An image whose contents are as they were written; another one is thrown away. */
 function wholeImage(path: string): ClusterImage | null {
   const image = ClusterImage.open(path)
   if (image === null || image.isWhole()) return image
   image.close()
-  rmSync(path, { force: true })
+  forget(path)
   return null
 }
 

@@ -1,11 +1,11 @@
 /**
  * PostgreSQL embedded in this thread (PGlite) as a transport. It is given whole flights only, since half a message hangs it
  * and half a COPY ends it; it has one backend, no TLS, no cancel and no timers. Loaded on demand: the package is optional.
- * A data directory has one owner: within the process by a registry, between processes by a lock file with the pid.
+ * A data directory has one owner, which holds a lock on it from before PGlite starts until after it has closed.
  */
-import { OperationalError } from '../../errors/tree.ts'
 import type { Transport, TransportEvents } from '../transport/transport.ts'
-import { lockDataDirectory, type DataDirectoryLock } from './lock.ts'
+import { inspectDataDirectory, realDataDirectory } from './data-directory.ts'
+import { type DataDirectoryLock, isLocked, isLockFile, lockDataDirectory } from './lock.ts'
 import { type Pglite, startPglite } from './start.ts'
 
 const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
@@ -16,16 +16,15 @@ const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
  * @throws OperationalError when the package is missing, the directory is in use or cannot be used.
  */
 export async function openPgliteTransport(dataDirectory: string | null): Promise<PgliteTransport> {
-  const lock = dataDirectory === null ? null : lockDataDirectory(dataDirectory)
+  const directory = dataDirectory === null ? null : realDataDirectory(dataDirectory)
+  // Nothing is written into a directory that holds something else. Where there is a lock, its owner may be writing just now.
+  if (directory !== null && !isLocked(directory)) inspectDataDirectory(directory, isLockFile, null)
+  const lock = directory === null ? null : await lockDataDirectory(directory)
   try {
-    return new PgliteTransport(await startPglite(dataDirectory), lock)
+    return new PgliteTransport(await startPglite(directory), lock)
   } catch (cause) {
     lock?.release()
-    if (cause instanceof OperationalError) throw cause
-    const where = dataDirectory === null ? 'in memory' : `in "${dataDirectory}"`
-    throw new OperationalError(`the embedded PostgreSQL could not be started ${where}: ${(cause as Error).message}`, {
-      cause,
-    })
+    throw cause
   }
 }
 
