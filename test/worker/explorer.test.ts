@@ -10,7 +10,7 @@ import { SCENARIOS } from './explorer/scenarios.ts'
 
 /** How much more of everything that may happen is tried than in `npm test`. */
 const more = Number(process.env['SYNCPG_EXPLORE_MORE'] ?? 0)
-const timeMs = more === 0 ? 15_000 : 30 * 60_000
+const timeMs = more === 0 ? 60_000 : 30 * 60_000
 const testTimeoutMs = timeMs + 30_000
 
 describe('in no order of events is a law of worker/turn/turn.ts broken', () => {

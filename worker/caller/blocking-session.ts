@@ -17,10 +17,18 @@ import type {
 import { writeExecuteFlight, writeQueryFlight } from '../../src-async/wire/protocol/flights.ts'
 import { WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
 import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
-import { DEFAULT_RING_BYTES, MIN_RING_BYTES, type SessionBlock, WORD, viewSessionBlock } from '../channel/layout.ts'
+import {
+  DEFAULT_RING_BYTES,
+  HOST_WORDS,
+  MIN_RING_BYTES,
+  type SessionBlock,
+  WORD,
+  viewSessionBlock,
+} from '../channel/layout.ts'
 import { LentSocket } from '../channel/lent-socket.ts'
 import type { SessionEvent } from '../channel/messages.ts'
-import { type Sleep, type Steps, type Woken, runBlocking } from '../turn/steps.ts'
+import { ring } from '../turn/doorbell.ts'
+import { type Sleep, type Steps, type Woken, runSteps } from '../turn/steps.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 import { DROPPED } from './due-reply.ts'
@@ -28,7 +36,7 @@ import { canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type Membership, forgetMembership, watchMembership } from './membership.ts'
 import { SessionCalls } from './session-calls.ts'
 import { SLICE_MS } from './sleeper.ts'
-import { type WorkerHost, ringDoorbell, workerHost } from './worker-host.ts'
+import { type WorkerHost, workerHost } from './worker-host.ts'
 
 /** What the channel lets a caller choose. */
 export interface ChannelOptions {
@@ -84,7 +92,7 @@ export class BlockingSession implements BlockingOperations {
     )
     watchMembership(this, membership)
     try {
-      const reply = runBlocking(this.#calls.open(options), sleep)
+      const reply = runSteps(this.#calls.open(options), sleep)
       this.#backendPid = reply.backendPid
       this.#canCancel = reply.canCancel
       this.#parameters = new Map(reply.parameters)
@@ -268,7 +276,7 @@ export class BlockingSession implements BlockingOperations {
 const NEWS_GRACE_MS = 10_000
 
 function run<T>(steps: Steps<T>): T {
-  return runBlocking(steps, sleep)
+  return runSteps(steps, sleep)
 }
 
 function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken {
@@ -292,5 +300,5 @@ export function cancelSession(token: CancelToken): void {
   const callId = Atomics.load(words, WORD.callId)
   if (Atomics.load(words, WORD.sessionId) !== token.number) return
   Atomics.store(words, WORD.cancelId, callId)
-  ringDoorbell(token.host)
+  ring(new Int32Array(token.host, 0, HOST_WORDS))
 }

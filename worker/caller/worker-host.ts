@@ -21,6 +21,7 @@ import {
   sessionBlockBytes,
   viewSessionBlock,
 } from '../channel/layout.ts'
+import { ring } from '../turn/doorbell.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 import type { Membership } from './membership.ts'
@@ -99,8 +100,7 @@ export class WorkerHost {
 
   /** Has the worker look at its sessions. */
   ring(): void {
-    Atomics.add(this.#words, HOST.doorbell, 1)
-    Atomics.notify(this.#words, HOST.doorbell)
+    ring(this.#words)
   }
 
   #newBlock(bytes: number): Block {
@@ -131,7 +131,7 @@ export class WorkerHost {
     return block!
   }
 
-  /** The host block, for `ringDoorbell` from another thread. */
+  /** The host block, for a cancel from another thread. */
   get shared(): SharedArrayBuffer {
     return this.#shared
   }
@@ -211,13 +211,6 @@ export class WorkerHost {
       )
     }
   }
-}
-
-/** Has a worker look at its sessions, from any thread. */
-export function ringDoorbell(shared: SharedArrayBuffer): void {
-  const words = new Int32Array(shared, 0, HOST_WORDS)
-  Atomics.add(words, HOST.doorbell, 1)
-  Atomics.notify(words, HOST.doorbell)
 }
 
 let current: WorkerHost | null = null

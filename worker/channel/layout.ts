@@ -11,7 +11,7 @@ export const LAYOUT_VERSION = 2
 
 /** Words of the host block. */
 export const HOST = {
-  /** The doorbell: moves whenever the worker has to look at its sessions. The worker waits for it in its event loop. */
+  /** Moves whenever the worker has to look at its sessions: see worker/turn/doorbell.ts. */
   doorbell: 0,
   /** Moves every `HEARTBEAT_MS` while the worker's event loop turns. */
   heartbeat: 1,
@@ -21,6 +21,10 @@ export const HOST = {
   deathTextBytes: 3,
   /** The worker's thread id as Linux counts it, 0 where unknown: it tells a dead thread from a starved one. */
   osThreadId: 4,
+  /** 1 while the worker sleeps on `knock`, 0 while it is in its event loop: see worker/turn/doorbell.ts. */
+  lingers: 5,
+  /** Moves instead of a notify of the doorbell while the worker lingers. */
+  knock: 6,
 } as const
 
 export const HOST_WORDS = 16

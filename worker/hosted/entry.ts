@@ -25,12 +25,13 @@ const blocks = new Map<number, SessionBlock>()
 
 const loop: HostLoop = {
   openSession,
-  run: runSteps,
+  run: (steps) => runSteps(steps, ({ words, index, seen, timeoutMs }) => Atomics.wait(words, index, seen, timeoutMs)),
   whenMoved(words, index, seen, wake) {
     const waiting = Atomics.waitAsync(words, index, seen)
     if (waiting.async) void waiting.value.then(() => wake())
     else setImmediate(wake)
   },
+  soon: (callback) => void setImmediate(callback),
   every(intervalMs, callback) {
     const timer = setInterval(callback, intervalMs)
     return () => clearInterval(timer)

@@ -6,6 +6,7 @@
 import { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import type { SessionBlock } from '../channel/layout.ts'
 import { HOST } from '../channel/layout.ts'
+import { linger } from '../turn/doorbell.ts'
 import type { Steps } from '../turn/steps.ts'
 import { HostedSession, type OpenSession } from './hosted-session.ts'
 
@@ -14,10 +15,12 @@ const RECLAIM_MS = 25
 
 /** The event loop, as the host sees it. The explorer of test/worker/ has one of its own. */
 export interface HostLoop {
-  /** Runs steps to their end before anything else of the worker runs. */
+  /** Runs steps, with their sleeps, to their end before anything else of the worker runs. */
   run(steps: Steps<void>): void
   /** Calls back once, when the word is no longer `seen`. */
   whenMoved(words: Int32Array, index: number, seen: number, wake: () => void): void
+  /** Calls back once, when the event loop has turned. */
+  soon(callback: () => void): void
   /** Calls back again and again until the returned function is called. */
   every(intervalMs: number, callback: () => void): () => void
   readonly openSession: OpenSession
@@ -29,6 +32,7 @@ export class Host {
   readonly #sessions = new Map<number, HostedSession>()
   readonly #reader = new ByteReader(Buffer.alloc(0))
   #stopReclaiming: (() => void) | null = null
+  #isLingering = false
 
   constructor(words: Int32Array, loop: HostLoop) {
     this.#words = words
@@ -43,6 +47,7 @@ export class Host {
       run: (steps) => this.#loop.run(steps),
       openSession: this.#loop.openSession,
       lent: () => this.#reclaimSoon(),
+      replied: () => this.#lingerSoon(),
       left: () => this.#sessions.delete(sessionId),
     })
     this.#sessions.set(sessionId, session)
@@ -67,6 +72,26 @@ export class Host {
 
   *#handleAll(): Steps<void> {
     for (const session of this.#sessions.values()) yield* session.handle()
+  }
+
+  #lingerSoon(): void {
+    if (this.#isLingering || this.#isBusy) return
+    this.#isLingering = true
+    this.#loop.soon(() => {
+      this.#isLingering = false
+      this.#loop.run(
+        linger(
+          this.#words,
+          () => this.#handleAll(),
+          () => this.#isBusy,
+        ),
+      )
+    })
+  }
+
+  get #isBusy(): boolean {
+    for (const session of this.#sessions.values()) if (session.isBusy) return true
+    return false
   }
 
   #reclaimSoon(): void {

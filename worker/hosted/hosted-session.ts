@@ -43,6 +43,8 @@ export interface HostedSessionDuties {
   run(steps: Steps<void>): void
   /** The socket has been lent: `reclaimUnused` is to be called now and then. */
   lent(): void
+  /** A reply has been given. */
+  replied(): void
   /** The session is gone: nothing of it is needed any more. */
   left(): void
 }
@@ -93,6 +95,11 @@ export class HostedSession {
       () => this.#session?.resumeReading(),
     )
     this.#sink = new RingRowSink(this.#ring)
+  }
+
+  /** Whether a request is in hand. */
+  get isBusy(): boolean {
+    return this.#busyId !== 0
   }
 
   get isLent(): boolean {
@@ -295,6 +302,7 @@ export class HostedSession {
     }
     yield 'reply'
     this.#ring.write(kind, id, bytes, 0, bytes.length)
+    this.#duties.replied()
   }
 
   /** Ends the session: with a goodbye to the server where there is time for one. */

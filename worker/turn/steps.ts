@@ -20,15 +20,8 @@ export interface Sleep {
 /** Yields the name of the step that comes next, or a sleep. */
 export type Steps<T> = Generator<string | Sleep, T, Woken>
 
-/** Runs steps that do not sleep: the worker's. */
-export function runSteps<T>(steps: Steps<T>): T {
-  let result = steps.next('ok')
-  while (result.done !== true) result = steps.next('ok')
-  return result.value
-}
-
-/** Runs the caller's steps; `sleep` blocks the thread. */
-export function runBlocking<T>(steps: Steps<T>, sleep: (sleep: Sleep) => Woken): T {
+/** Runs steps one after the other; `sleep` blocks the thread. */
+export function runSteps<T>(steps: Steps<T>, sleep: (sleep: Sleep) => Woken): T {
   let result = steps.next('ok')
   while (result.done !== true) {
     const { value } = result

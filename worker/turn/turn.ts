@@ -23,8 +23,8 @@
  * | announced | `requestId` is new                            | the worker: it takes the request up once it owns the socket |
  * | in hand   | the worker performs it                        | the worker: it writes the reply into the ring             |
  *
- * The worker itself sleeps in its event loop. Whoever wants it to look at the sessions rings: one word of the host block
- * moves, and the worker looks at all sessions after each move.
+ * The worker sleeps in its event loop, and for two milliseconds after a reply on a word of the host block. How it is called:
+ * worker/turn/doorbell.ts. It looks at all sessions whenever it is called.
  *
  * Laws:
  * 1. Only the owner reads, writes or closes a socket. The worker stops reading before it lends.

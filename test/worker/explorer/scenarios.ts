@@ -14,6 +14,20 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: { switch: 2, tick: 1 },
   },
   {
+    name: 'a worker that lingers',
+    sessions: 2,
+    calls: [{ session: 0, poll: true }, { session: 1, poll: true }, row(0, 1), { session: 1, poll: true }],
+    lingers: true,
+    budget: { switch: 1, tick: 1 },
+  },
+  {
+    name: 'a worker that lingers, and a call torn off',
+    sessions: 2,
+    calls: [{ session: 0, poll: true }, row(0, 1), { session: 1, poll: true }],
+    lingers: true,
+    budget: { switch: 1, tear: 1 },
+  },
+  {
     name: 'answers in two pieces',
     sessions: 2,
     calls: [row(0, 1), row(1, 2), row(0, 3)],

@@ -22,6 +22,7 @@ import {
   viewSessionBlock,
 } from '../../../worker/channel/layout.ts'
 import { Host, type HostLoop } from '../../../worker/hosted/host.ts'
+import { ring } from '../../../worker/turn/doorbell.ts'
 import { type Sleep, type Steps, type Woken, runSteps } from '../../../worker/turn/steps.ts'
 import { DEPARTURE, OWNER, ownerOf } from '../../../worker/turn/turn.ts'
 import { ModelConnection } from './model-server.ts'
@@ -41,6 +42,8 @@ export interface Scenario {
   /** In how many pieces an answer arrives. */
   readonly pieces?: number
   readonly ringBytes?: number
+  /** Whether the worker lingers after a reply, see worker/turn/doorbell.ts; without, it is called by the doorbell only. */
+  readonly lingers?: boolean
 }
 
 /** Things that may happen at any step. */
@@ -148,6 +151,9 @@ export class World {
   #isInWorkerStep = false
   readonly #workerQueue: Steps<void>[] = []
   #workerAt = ''
+  #workerSleep: { readonly sleep: Sleep; isNotified: boolean } | null = null
+  #workerWoken: Woken = 'ok'
+  readonly #soon: (() => void)[] = []
   #doorbell: { seen: number; wake: () => void; isRung: boolean } | null = null
   #tick: (() => void) | null = null
   /** The caller: its script, and the call in hand. */
@@ -178,6 +184,9 @@ export class World {
       run: (steps) => this.#runInWorker(steps),
       whenMoved: (words, index, seen, wake) => {
         this.#doorbell = { seen, wake, isRung: Atomics.load(words, index) !== seen }
+      },
+      soon: (callback) => {
+        if (this.scenario.lingers === true) this.#soon.push(callback)
       },
       every: (_intervalMs, callback) => {
         this.#tick = callback
@@ -263,6 +272,9 @@ export class World {
       this.#sleep === null ? '' : `${this.#sleep.isNotified}`,
       this.#workerAt,
       this.#workerQueue.length,
+      this.#workerSleep?.isNotified,
+      this.#soon.length,
+      this.#hostWords.subarray(0, 8).join(),
       this.#doorbell?.isRung,
       this.#tick !== null,
       this.#isWritten,
@@ -361,9 +373,7 @@ export class World {
       isInterruptible: false,
       ring: () => {
         const isForRoom = this.#call !== null && this.#callAt !== 'ring'
-        if (isForRoom && misbehaviours.has('is not told of room')) return
-        Atomics.add(this.#hostWords, HOST.doorbell, 1)
-        if (this.#doorbell !== null) this.#doorbell.isRung = true
+        if (!isForRoom || !misbehaviours.has('is not told of room')) ring(this.#hostWords)
       },
       handArray: () => {
         throw new Violation('no request of the model is that large')
@@ -595,20 +605,25 @@ export class World {
 
   #runInWorker(steps: Steps<void>): void {
     // Within a step of other steps nothing else of the worker can run in between.
-    if (this.#isInWorkerStep) runSteps(steps)
+    if (this.#isInWorkerStep) runSteps(steps, neverSleeps)
     else this.#workerQueue.push(steps)
   }
 
   #offerWorker(offer: (actor: string, name: string, run: () => void, chance?: Chance | null) => void): void {
+    const isHeld =
+      misbehaviours.has('is held by a caller') &&
+      this.#hosted.some(({ block }) => ownerOf(block.words) === OWNER.caller)
+    if (isHeld) return
+    if (this.#workerSleep !== null) {
+      if (this.#workerSleep.isNotified) offer('worker', 'the worker wakes', () => this.#stepWorker())
+      else offer('time', 'the worker has lingered', () => this.#endLinger())
+      return
+    }
     if (this.#workerSteps !== null || this.#workerQueue.length > 0) {
       offer('worker', `the worker: ${this.#workerAt}`, () => this.#stepWorker())
       return
     }
-    const isHeld =
-      misbehaviours.has('is held by a caller') &&
-      this.#hosted.some(({ block }) => ownerOf(block.words) === OWNER.caller)
-    if (this.#doorbell?.isRung === true && !isHeld)
-      offer('worker', 'the worker hears the doorbell', () => this.#hearDoorbell())
+    if (this.#doorbell?.isRung === true) offer('worker', 'the worker hears the doorbell', () => this.#hearDoorbell())
     for (const [index, { server, transport }] of this.#hosted.entries()) {
       if (transport === null || !transport.isReading || transport.isDestroyed) continue
       if (server.arrived.length > 0) offer('worker', `the worker reads socket ${index}`, () => this.#read(index))
@@ -621,6 +636,7 @@ export class World {
         offer('worker', `socket ${index} is closed`, () => this.#tellEnd(index))
       }
     }
+    if (this.#soon.length > 0) offer('worker', 'the event loop turns', () => this.#soon.shift()!())
     if (this.#tick !== null) offer('worker', 'the timer ticks', () => this.#tick?.(), 'tick')
   }
 
@@ -637,12 +653,26 @@ export class World {
     this.isAsync = true
     this.#isInWorkerStep = true
     try {
-      const { done, value } = steps.next('ok')
-      this.#workerAt = done === true ? '' : String(value)
+      const { done, value } = steps.next(this.#workerWoken)
+      this.#workerWoken = 'ok'
+      this.#workerSleep = null
+      this.#workerAt = typeof value === 'string' ? value : ''
       if (done === true) this.#workerSteps = null
+      else if (typeof value !== 'string') this.#sleepInWorker(value as Sleep)
     } finally {
       this.#isInWorkerStep = false
     }
+  }
+
+  #sleepInWorker(sleep: Sleep): void {
+    const hasMoved = Atomics.load(sleep.words, sleep.index) !== sleep.seen
+    this.#workerAt = 'lingers'
+    this.#workerSleep = { sleep, isNotified: hasMoved }
+  }
+
+  #endLinger(): void {
+    this.#workerWoken = 'timed-out'
+    this.#stepWorker()
   }
 
   #read(index: number): void {
@@ -667,9 +697,10 @@ export class World {
 
   /** Somebody notifies the sleepers of a word. */
   notified(words: Int32Array, index: number): void {
-    const sleep = this.#sleep
-    if (sleep === null || sleep.sleep.words.buffer !== words.buffer || sleep.sleep.index !== index) return
-    sleep.isNotified = true
+    for (const sleeper of [this.#sleep, this.#workerSleep]) {
+      if (sleeper?.sleep.words.buffer === words.buffer && sleeper.sleep.index === index) sleeper.isNotified = true
+    }
+    if (words === this.#hostWords && index === HOST.doorbell && this.#doorbell !== null) this.#doorbell.isRung = true
   }
 
   // ---- chances
@@ -691,8 +722,7 @@ export class World {
         const { words } = this.hosted(call.session).block
         this.#cancelled.add(call.sql)
         Atomics.store(words, WORD.cancelId, Atomics.load(words, WORD.callId))
-        Atomics.add(this.#hostWords, HOST.doorbell, 1)
-        if (this.#doorbell !== null) this.#doorbell.isRung = true
+        ring(this.#hostWords)
       }
       offer('chance', 'a third thread cancels', cancel, 'cancel')
     }
@@ -708,11 +738,17 @@ export class World {
   async #settleWorker(): Promise<void> {
     for (let turn = 0; turn < 100; turn++) {
       await new Promise(setImmediate)
-      if (this.#workerSteps !== null || this.#workerQueue.length > 0) this.#stepWorker()
+      if (this.#workerSleep?.isNotified === false) this.#endLinger()
+      else if (this.#workerSteps !== null || this.#workerQueue.length > 0) this.#stepWorker()
       else if (this.#doorbell?.isRung === true) this.#hearDoorbell()
+      else if (this.#soon.length > 0) this.#soon.shift()!()
       else return
     }
   }
+}
+
+function neverSleeps(): never {
+  throw new Violation('the worker sleeps in the middle of other work')
 }
 
 function isMessageEnd(stream: Buffer, offset: number): boolean {
