@@ -85,3 +85,18 @@ describe('a worker that does not start', () => {
     expect(run.status).toBe(0)
   })
 })
+
+test('a worker that an endless embedded statement occupies ends a limited call, and the next connection has a new worker', async () => {
+  const run = await runScript(
+    `import * as db from 'syncpg'
+     const con = db.connect('pglite:', { autocommit: true })
+     const endless = 'with recursive t(n) as (select 1 union all select n + 1 from t) select count(*) from t'
+     const startedMs = performance.now()
+     try { con.execute(endless, null, { timeout: 200 }) } catch (error) { console.log(error.name, con.closed) }
+     console.log(performance.now() - startedMs < 15_000)
+     console.log(db.connect('pglite:', { autocommit: true }).fetchval('select 42'))
+     process.exit(0)`,
+    { timeoutMs: 35_000 },
+  )
+  expect([run.stdout, run.stderr, run.status]).toEqual(['OperationalError true\ntrue\n42\n', '', 0])
+})

@@ -167,7 +167,7 @@ export class BlockingSession implements BlockingOperations {
   }
 
   fetchPortal(request: RequestOf<'fetchPortal'>): ReplyOf<'fetchPortal'> {
-    // What was asked on the short way in between, the worker knows nothing of.
+    // The worker knows nothing of what was asked on the fast path in between.
     const isIterated = request.isIterated === true && this.#fetchedAt === this.#askedCount
     const reply = this.#perform('fetchPortal', { ...request, isIterated }, request.rows)
     this.#fetchedAt = this.#askedCount

@@ -37,7 +37,7 @@ const WORKER_GRACE_MS = 2000
 /** The thread and the machine, as the steps see them. */
 export interface CallerMachine extends Doorbell {
   readonly socket: SocketAccess
-  readonly life: WorkerLife & { obituary(): DbError }
+  readonly life: WorkerLife & { obituary(): DbError; distrust(): void }
   readonly now: () => number
   /** Whether Ctrl-C cancels the statement that is waited for. */
   readonly isInterruptible: boolean
@@ -260,7 +260,10 @@ export class SessionCalls {
     const due = this.#due
     const woken = yield* this.#sleeper.sleep(limitMs)
     const { name, outcome } = due
-    if (outcome === null || woken === 'timed-out') yield* this.#giveUp(reasonFor(woken, limitMs), detailsFor(woken))
+    if (outcome === null || woken === 'timed-out') {
+      if (woken === 'timed-out') this.#machine.life.distrust()
+      yield* this.#giveUp(reasonFor(woken, limitMs), detailsFor(woken))
+    }
     due.clear()
     const thrown = this.#thrown
     if (thrown !== null) {
@@ -312,7 +315,8 @@ function limitOf({ timeoutMs = 0, graceMs = CANCEL_GRACE_MS }: Partial<Limits>):
 function reasonFor(woken: Ended, limitMs: number): string {
   return woken === 'interrupted'
     ? 'interrupted, and the server did not confirm in time that the statement was cancelled: the connection is closed'
-    : `no answer from the worker within ${limitMs} ms: the connection is given up`
+    : `no answer within ${limitMs} ms, which is the time limit and a grace: the connection is closed, and whether the ` +
+        'statement took effect is unknown'
 }
 
 function detailsFor(woken: Ended): { interrupted?: true } {

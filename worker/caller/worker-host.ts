@@ -54,6 +54,7 @@ export class WorkerHost {
   #nextBlockNumber = 1
   #lastBeat = 0
   #lastBeatAtMs = 0
+  #isStuck = false
 
   /** @throws OperationalError when the worker does not start, or is of another version of syncpg. */
   constructor(path: string) {
@@ -156,6 +157,17 @@ export class WorkerHost {
     throw this.obituary()
   }
 
+  /** A limited call has not been answered in time: a worker whose event loop stands still gets no further sessions. */
+  distrust(): void {
+    const isSilent = Atomics.load(this.#words, HOST.heartbeat) === this.#lastBeat
+    if (isSilent && now() - this.#lastBeatAtMs > SUSPICION_MS) this.#isStuck = true
+  }
+
+  /** Whether it hangs, in an embedded server that works without end: what it hosts may still be answered one day. */
+  get isStuck(): boolean {
+    return this.#isStuck
+  }
+
   /** What is known of the worker's death. */
   obituary(): OperationalError {
     const length = Atomics.load(this.#words, HOST.deathTextBytes)
@@ -217,7 +229,7 @@ let current: WorkerHost | null = null
 
 /** The worker of this thread. @throws OperationalError when it does not start. */
 export function workerHost(): WorkerHost {
-  if (current === null || current.isDead) current = new WorkerHost(workerPath())
+  if (current === null || current.isDead || current.isStuck) current = new WorkerHost(workerPath())
   return current
 }
 

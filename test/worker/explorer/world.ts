@@ -365,6 +365,7 @@ export class World {
         isDead: false,
         watch() {},
         examine() {},
+        distrust() {},
         obituary: () => {
           throw new Violation('nobody has died')
         },
