@@ -263,6 +263,33 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
+  test('with two connections open: whichever was in use, both go on, and a third one opens', async () => {
+    const it = await startRepl()
+    it.type("const other = db.connect(process.env.DSN, { autocommit: true }); 'open'\n")
+    await it.see("'open'")
+    const loops = [
+      ["con.fetchval('select 1')", 'other', 'con'],
+      ["other.fetchval('select %s::int', [1])", 'con', 'other'],
+      ["con.fetchval('select 1'); other.fetchval('select 2')", 'other', 'con'],
+      ["con.fetchval('select pg_sleep(0.004)::text')", 'other', 'con'],
+    ] as const
+    for (const [index, [call, first, second]] of loops.entries()) {
+      it.type(`console.log('looping ' + ${index}); for (;;) { ${call} }\n`)
+      await it.see(`looping ${index}\n`)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      it.type(CTRL_C)
+      await it.see('Uncaught')
+      await it.see('> ')
+      const third = 'db.withConnection(process.env.DSN, {}, (third) => third.fetchval("select 3"))'
+      it.type(
+        `'answers ' + [${first}.fetchval('select 1${index}'), ${third}, ${second}.fetchval('select 2${index}')]\n`,
+      )
+      await it.see(`'answers 1${index},3,2${index}'`)
+    }
+    it.type('.exit\n')
+    await it.ended()
+  })
+
   test('torn off inside transaction(fn), a batch or a COPY, the connection is of use afterwards', async () => {
     const it = await startRepl()
     const torn = [
