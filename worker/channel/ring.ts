@@ -46,6 +46,11 @@ export class RingWriter {
     this.#onDrained = onDrained
   }
 
+  /** Whether records wait for room. */
+  get isQueueing(): boolean {
+    return this.#queue.length > 0
+  }
+
   /** Puts a record into the ring, or, when the reader leaves no room for too long, into a queue of private copies. */
   write(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number): void {
     let at = start

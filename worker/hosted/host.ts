@@ -71,7 +71,7 @@ export class Host {
   }
 
   *#handleAll(): Steps<void> {
-    for (const session of this.#sessions.values()) yield* session.handle()
+    for (const session of this.#sessions.values()) if (session.isCalled) yield* session.handle()
   }
 
   #lingerSoon(): void {
@@ -99,6 +99,8 @@ export class Host {
   }
 
   *#reclaimUnused(): Steps<void> {
+    // A call that was torn off may have left a session and not rung.
+    yield* this.#handleAll()
     let isAnyLent = false
     for (const session of this.#sessions.values()) {
       yield* session.reclaimUnused()

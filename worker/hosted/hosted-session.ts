@@ -115,7 +115,22 @@ export class HostedSession {
     Atomics.notify(this.#block.words, WORD.event)
   }
 
-  /** Looks at all that the caller, or a canceller, may have changed. Called after each move of the doorbell. */
+  /**
+   * Whether `handle` would find anything: a quick look, since most sessions of a worker have nothing new when it is called.
+   * What changes after it is followed by a ring of its own.
+   */
+  get isCalled(): boolean {
+    const { words } = this.#block
+    return (
+      this.#busyId !== 0 ||
+      this.#ring.isQueueing ||
+      Atomics.load(words, WORD.requestId) !== this.#handledId ||
+      Atomics.load(words, WORD.departure) !== DEPARTURE.none ||
+      (this.#isLent && ownerOf(words) === OWNER.worker)
+    )
+  }
+
+  /** Looks at all that the caller, or a canceller, may have changed. Called when the worker is called. */
   *handle(): Steps<void> {
     if (this.#isLeaving) return
     const { words } = this.#block
@@ -329,10 +344,11 @@ export class HostedSession {
     this.#duties.left()
     const { words } = this.#block
     Atomics.store(words, WORD.isClosed, 1)
-    Atomics.store(words, WORD.departure, DEPARTURE.done)
-    Atomics.notify(words, WORD.departure)
     // Somebody may still sleep in a call that was made before the session left.
     this.wake()
+    // The last touch: from here on the memory may serve another session.
+    Atomics.store(words, WORD.departure, DEPARTURE.done)
+    Atomics.notify(words, WORD.departure)
   }
 
   /** A session has ended: ours, or one to a server that was tried while connecting. Nobody may be waiting for a reply. */

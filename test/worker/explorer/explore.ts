@@ -79,6 +79,7 @@ async function run(world: World, choices: { at: number; count: number }[], seen:
       const options = affordable(world, actor)
       if (options.length === 0) {
         if (!world.isDone) throw new Violation('a call waits for ever: nobody can move any more')
+        await world.rest()
         world.check()
         return step
       }

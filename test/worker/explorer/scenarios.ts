@@ -45,13 +45,13 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 1,
     calls: [row(0, 1), { session: 0, sql: 'say 2' }, row(0, 3)],
     pieces: 2,
-    budget: { switch: 1, notify: 1, tick: 1 },
+    budget: { switch: 1, notify: 1 },
   },
   {
     name: 'a transaction with polls in it',
     sessions: 1,
     calls: [{ session: 0, sql: 'begin 1' }, { session: 0, poll: true }, row(0, 2), { session: 0, sql: 'commit 3' }],
-    budget: { switch: 1, tick: 1, notify: 1 },
+    budget: { switch: 1, tick: 1 },
   },
   {
     name: 'a transaction with a failure in it',
@@ -75,7 +75,7 @@ export const SCENARIOS: readonly Scenario[] = [
     sessions: 1,
     calls: [row(0, 1), row(0, 2), row(0, 3)],
     pieces: 2,
-    budget: { switch: 1, tear: 1, tick: 1 },
+    budget: { switch: 1, tear: 1 },
   },
   {
     name: 'two calls torn off one after the other',
@@ -87,7 +87,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a call torn off in a transaction',
     sessions: 1,
     calls: [{ session: 0, sql: 'begin 1' }, row(0, 2), { session: 0, poll: true }, { session: 0, sql: 'commit 3' }],
-    budget: { switch: 1, tear: 1, tick: 1 },
+    budget: { switch: 1, tear: 1 },
   },
   {
     name: 'a call torn off, and no call after it',
@@ -111,13 +111,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a server that goes away, and a call torn off',
     sessions: 1,
     calls: [row(0, 1), row(0, 2), row(0, 3)],
-    budget: { switch: 1, terminate: 1, tear: 1 },
+    budget: { switch: 0, terminate: 1, tear: 1 },
   },
   {
     name: 'a slow statement cancelled by a third thread',
     sessions: 2,
     calls: [row(0, 1), { session: 0, sql: 'slow 2' }, row(1, 3), row(0, 4)],
-    budget: { switch: 1, cancel: 2, tick: 1 },
+    budget: { switch: 1, cancel: 1, tick: 1 },
   },
   {
     name: 'a slow statement torn off',
@@ -129,7 +129,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a session given up',
     sessions: 2,
     calls: [row(0, 1), row(1, 2), { session: 0, leave: true }, row(1, 3)],
-    budget: { switch: 1, tear: 1, tick: 1 },
+    budget: { switch: 1, tear: 1 },
   },
   {
     name: 'a reply that does not fit the ring',
@@ -137,6 +137,6 @@ export const SCENARIOS: readonly Scenario[] = [
     calls: [row(0, 1), { session: 0, sql: 'long 2' }, row(0, 3)],
     ringBytes: 4096,
     pieces: 2,
-    budget: { switch: 1, tick: 1, notify: 1 },
+    budget: { switch: 1, tick: 1 },
   },
 ]

@@ -295,6 +295,12 @@ export class World {
     return parts.join('|')
   }
 
+  /** A call that was torn off may have left a session without ringing: then the next ring of anybody ends that session. */
+  async rest(): Promise<void> {
+    ring(this.#hostWords)
+    await this.#settleWorker()
+  }
+
   /** What must hold when everything has come to rest. */
   check(): void {
     for (const [index, { server, session, transport, calls, heard, said, block }] of this.#hosted.entries()) {
