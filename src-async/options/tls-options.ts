@@ -3,7 +3,8 @@
  * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
+import { accessDenied, isAccessDenied } from '../errors/node-permission.ts'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
 import { defaultTlsFile, type Environment } from './environment.ts'
 import { clip, type Lookup, shown } from './keywords.ts'
@@ -88,7 +89,7 @@ export function resolveTls(
     ...readClientCertificate(settings, lookup, environment),
     revocationList:
       settings.crl === undefined
-        ? readRevocations(lookup, environment)
+        ? readRevocations(lookup, mode, environment)
         : requireList(readPem(settings.crl, 'ssl.crl'), 'option ssl.crl: it'),
     ...versionsOf(settings, lookup),
     negotiation,
@@ -156,7 +157,8 @@ function readRoots(
   // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
   if (trustsNode) return null
   const defaultPath = defaultTlsFile(environment, 'root.crt')
-  const roots = readDefault(defaultPath)
+  // With roots at hand, require verifies against them.
+  const roots = readDefault(defaultPath, mode === 'require')
   if (roots !== null || !mode.startsWith('verify')) return roots
   const where =
     defaultPath === null
@@ -209,11 +211,12 @@ function readClientCertificate(
 }
 
 /** As in libpq the file at home is for those who name none. Lists that were asked for and are not there are no lists. */
-function readRevocations(lookup: Lookup, environment: Environment): string | null {
+function readRevocations(lookup: Lookup, mode: SslMode, environment: Environment): string | null {
   const path = lookup('sslcrl')
   const directory = lookup('sslcrldir')
   if (path === undefined && directory === undefined) {
-    const list = readDefault(defaultTlsFile(environment, 'root.crl'))
+    const isGuard = !['allow', 'prefer'].includes(mode)
+    const list = readDefault(defaultTlsFile(environment, 'root.crl'), isGuard)
     return list === null ? null : requireList(list, 'the file root.crl at home')
   }
   const lists: string[] = []
@@ -237,12 +240,18 @@ function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, envir
   return path === undefined ? readDefault(defaultTlsFile(environment, name)) : readFile(path, keyword)
 }
 
-function readDefault(path: string | null): string | null {
-  // Asked first, because a failure costs far more than a question, and most homes have none of these files.
-  if (path === null || !existsSync(path)) return null
+/**
+ * @param isGuard whether the connection would be less safe without the file
+ * @throws OperationalError when Node's permission model forbids to look for such a file.
+ */
+function readDefault(path: string | null, isGuard = false): string | null {
+  if (path === null) return null
   try {
+    // Asked first, because a failure costs far more than a question, and most homes have none of these files.
+    if (!existsSync(path)) return null
     return readFileSync(path, 'utf8')
-  } catch {
+  } catch (error) {
+    if (isGuard && isAccessDenied(error)) throw accessDenied('TLS cannot be set up', error, join(dirname(path), '*'))
     return null
   }
 }

@@ -38,3 +38,12 @@ test.each(files)('%s has no import of a builtin, no letter outside ASCII and no 
   expect(code).not.toMatch(/[^\0-\x7f]/)
   expect(code).not.toMatch(/^\s*\/\*\*/m)
 })
+
+test('one file names the worker as @vercel/nft, and other tools that copy what a program needs, can read it', () => {
+  const naming = files.filter((name) =>
+    /import\([^()]*"\.\/worker\.cjs"\)/.test(readFileSync(new URL(name, dist), 'utf8')),
+  )
+  expect(naming).toEqual(['index.js'])
+  // They follow `require` with a literal from there.
+  expect(readFileSync(new URL('worker.cjs', dist), 'utf8')).toMatch(/require\("synckit"\)/)
+})

@@ -52,7 +52,7 @@ describe('a worker that dies while a statement runs', () => {
     const run = await runScript(SCRIPT, {
       // The limit of the heap is inherited by the worker; filling it takes most of the time.
       nodeOptions: ['--max-old-space-size=64'],
-      env: { DSN: sharedServer().dsn(), SYNCPG_WORKER: DYING_WORKER, SYNCPG_TEST_DEATH: 'memory:300' },
+      env: { DSN: sharedServer().dsn(), SYNCPG_WORKER: DYING_WORKER, SYNCPG_TEST_DEATH: 'memory:2000' },
     })
     const [report = '', next] = run.stdout.split('\n')
     expect(JSON.parse(report)).toMatchObject({ isOperational: true, closed: true })

@@ -71,7 +71,7 @@ export class BlockingSession implements BlockingOperations {
    * @throws OperationalError when the worker does not start or no server lets us in.
    */
   constructor(options: SessionOptions, events: SessionEvents, channel: ChannelOptions = DEFAULT_CHANNEL) {
-    const host = workerHost()
+    const host = workerHost(options.connectTimeoutMs)
     const membership = host.join(channel.ringBytes, channel.openedAt ?? '')
     const { block } = membership
     this.#host = host

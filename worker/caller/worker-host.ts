@@ -1,16 +1,15 @@
 /**
- * Starts the worker of this thread and keeps it: one for all sessions, a new one when it has died. Loads synckit when
- * the first connection is made, not before. The start is a handshake with a deadline; a worker file that is missing
- * (a bundle without it) is told at once.
+ * Keeps the worker of this thread: one for all sessions, a new one when it has died. Loads synckit when the first connection
+ * is made, not before. The start is a handshake with a time limit, and each way to fail is an error that says what to do.
  */
 import { existsSync, realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Worker } from 'node:worker_threads'
+import { accessDenied, isAccessDenied } from '../../src-async/errors/node-permission.ts'
 import { OperationalError } from '../../src-async/errors/tree.ts'
 import type { ControlCall, ControlReply } from '../channel/control.ts'
 import {
+  DEATH_TEXT_MAX_BYTES,
   DEATH_TEXT_OFFSET,
   HOST,
   HOST_BYTES,
@@ -25,9 +24,19 @@ import { ring } from '../turn/doorbell.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 import type { Membership } from './membership.ts'
+import {
+  ANSWER_SLICE_MS,
+  type WorkerThread,
+  isAnyTaskAlive,
+  messageOf,
+  silentEndError,
+  startWorkerThread,
+} from './worker-thread.ts'
 
-/** A worker takes 30–100 ms to start; a starved machine may need far longer. */
-const START_TIMEOUT_MS = 30_000
+/** A worker takes 30–100 ms to start and answers the other calls at once; a starved machine may need far longer. */
+const ANSWER_TIMEOUT_MS = 30_000
+/** synckit counts by another clock, of whole milliseconds. */
+const CLOCK_SLACK_MS = 5
 /** A beat older than this raises the question whether the worker lives. */
 export const SUSPICION_MS = 1000
 /** Where the kernel cannot be asked, a worker without a beat for this long is taken for dead. */
@@ -45,7 +54,8 @@ interface Block {
 
 /** The caller's handle of its worker. */
 export class WorkerHost {
-  readonly #call: (call: ControlCall) => ControlReply
+  readonly #thread: WorkerThread
+  readonly #file: WorkerFile
   readonly #words: Int32Array
   readonly #shared: SharedArrayBuffer
   /** Blocks whose sessions have left or are leaving, by size. */
@@ -56,20 +66,29 @@ export class WorkerHost {
   #lastBeatAtMs = 0
   #isStuck = false
 
-  /** @throws OperationalError when the worker does not start, or is of another version of syncpg. */
-  constructor(path: string) {
+  /** Threads of which one is the worker; when all have ended, so has the worker. None where the kernel does not say. */
+  #taskIds: readonly number[]
+  #isUp = false
+
+  /**
+   * @param limitMs how long the start may take
+   * @throws OperationalError when the worker does not start, or is of another version of syncpg.
+   */
+  constructor(file: WorkerFile, limitMs: number) {
+    this.#file = file
     this.#shared = new SharedArrayBuffer(HOST_BYTES)
     this.#words = new Int32Array(this.#shared, 0, HOST_WORDS)
-    this.#call = startThread(path)
-    const { osThreadId, threadId, layoutVersion } = this.#control({ name: 'hello', shared: this.#shared })
-    if (layoutVersion !== LAYOUT_VERSION) {
-      throw new OperationalError(
-        `the worker's file belongs to another version of syncpg: ${path}\nHINT:  SYNCPG_WORKER, or the bundle, must name ` +
-          'the dist/worker.cjs of the version that the program loads',
-      )
-    }
-    Atomics.store(this.#words, HOST.osThreadId, osThreadId ?? 0)
-    this.#hearErrors(threadId ?? 0)
+    this.#thread = startWorkerThread(file.path, file.hint, {
+      isWanted: () => this.#isUp,
+      ended: (error) => this.#ended(error),
+    })
+    this.#taskIds = this.#thread.taskIds
+    const { osThreadId = 0 } = this.#hello(limitMs)
+    // Where Node may not look at the kernel's list, the worker would look dead.
+    const isVisible = osThreadId > 0 && isAnyTaskAlive([osThreadId]) === true
+    this.#taskIds = isVisible ? [osThreadId] : []
+    Atomics.store(this.#words, HOST.osThreadId, isVisible ? osThreadId : 0)
+    this.#isUp = true
   }
 
   /** Takes a session on: gives it shared memory. */
@@ -181,17 +200,12 @@ export class WorkerHost {
     })
   }
 
-  /**
-   * A worker that runs out of memory emits `error`, and an error event nobody hears ends the process. synckit keeps the
-   * Worker to itself, but Node announces each one after the turn that made it.
-   */
-  #hearErrors(threadId: number): void {
-    const hear = (worker: Worker): void => {
-      if (worker.threadId !== threadId) return
-      process.off('worker', hear)
-      worker.on('error', () => Atomics.store(this.#words, HOST.death, 1))
-    }
-    process.on('worker', hear)
+  /** The thread has ended, as its Worker says; a worker that could say more has written it into the host block. */
+  #ended(error: Error | null): void {
+    if (this.isDead) return
+    const area = Buffer.from(this.#shared, DEATH_TEXT_OFFSET, DEATH_TEXT_MAX_BYTES)
+    Atomics.store(this.#words, HOST.deathTextBytes, error === null ? 0 : area.write(error.stack ?? error.message))
+    Atomics.store(this.#words, HOST.death, 1)
   }
 
   #isSilentlyDead(): boolean {
@@ -205,68 +219,111 @@ export class WorkerHost {
     const silentMs = nowMs - this.#lastBeatAtMs
     if (silentMs < SUSPICION_MS) return false
     // A stale beat is only suspicion: the machine may be starved, and the embedded server runs without an event loop.
-    const threadId = Atomics.load(this.#words, HOST.osThreadId)
-    if (threadId > 0) return !existsSync(`/proc/self/task/${threadId}`)
-    return silentMs > SILENCE_MEANS_DEATH_MS
+    const isAlive = isAnyTaskAlive(this.#taskIds)
+    return isAlive === null ? silentMs > SILENCE_MEANS_DEATH_MS : !isAlive
   }
 
-  #control(call: ControlCall): ControlReply {
-    try {
-      return this.#call(call)
-    } catch (error) {
-      if (this.isDead) throw this.obituary()
-      throw new OperationalError(
-        `the worker did not answer: ${error instanceof Error ? error.message : String(error)}`,
-        {
-          cause: error,
-        },
-      )
+  /** @throws OperationalError when the file does not answer as a worker of this version does. */
+  #hello(limitMs: number): ControlReply {
+    const { path, hint } = this.#file
+    const reply = this.#control({ name: 'hello', shared: this.#shared }, limitMs)
+    const { layoutVersion } = (typeof reply === 'object' && reply !== null ? reply : {}) as ControlReply
+    if (layoutVersion === LAYOUT_VERSION) return reply as ControlReply
+    const message =
+      layoutVersion === undefined
+        ? `the file is no worker of syncpg, or one of another version: ${path}`
+        : `the worker's file belongs to another version of syncpg: ${path}`
+    throw new OperationalError(message, { hint })
+  }
+
+  /**
+   * Asks in slices. A thread that ends without a word wakes nobody, so the caller looks after each slice and asks again: the
+   * worker may be asked the same twice.
+   */
+  #control(call: ControlCall, limitMs = ANSWER_TIMEOUT_MS): unknown {
+    const startedAtMs = now()
+    let isGone = false
+    for (;;) {
+      const askedAtMs = now()
+      try {
+        return this.#thread.call(call)
+      } catch (error) {
+        if (this.isDead) throw this.obituary()
+        // Sooner than the slice ends: the worker has failed, and synckit says of what. It says so again when asked again.
+        if (now() - askedAtMs < ANSWER_SLICE_MS - CLOCK_SLACK_MS) throw this.#failure(error)
+        if (isGone) throw this.#silentEnd()
+        isGone = isAnyTaskAlive(this.#taskIds) === false
+        if (now() - startedAtMs >= limitMs) throw this.#silence(limitMs, error)
+      }
     }
+  }
+
+  #failure(error: unknown): OperationalError {
+    const { path, hint } = this.#file
+    if (this.#isUp) return new OperationalError(`the worker failed: ${messageOf(error)}`, { cause: error })
+    return new OperationalError(`the worker did not start: ${messageOf(error)}: ${path}`, { hint, cause: error })
+  }
+
+  #silentEnd(): OperationalError {
+    Atomics.store(this.#words, HOST.death, 1)
+    return this.#isUp ? this.obituary() : silentEndError(this.#file.path)
+  }
+
+  #silence(limitMs: number, cause: unknown): OperationalError {
+    const { path, hint } = this.#file
+    const message = `the worker did not answer within ${limitMs} ms: ${path}`
+    return new OperationalError(message, this.#isUp ? { cause } : { hint, cause })
   }
 }
 
 let current: WorkerHost | null = null
 
-/** The worker of this thread. @throws OperationalError when it does not start. */
-export function workerHost(): WorkerHost {
-  if (current === null || current.isDead || current.isStuck) current = new WorkerHost(workerPath())
+/**
+ * The worker of this thread.
+ * @param limitMs how long connecting may take, 0 for no limit; a worker may take that long to start, and 30 seconds at most
+ * @throws OperationalError when it does not start.
+ */
+export function workerHost(limitMs: number): WorkerHost {
+  if (current === null || current.isDead || current.isStuck) {
+    current = new WorkerHost(workerFile(), limitMs > 0 ? Math.min(limitMs, ANSWER_TIMEOUT_MS) : ANSWER_TIMEOUT_MS)
+  }
   return current
+}
+
+/** The file that the worker runs. */
+interface WorkerFile {
+  readonly path: string
+  /** What to do when it is not the right one. */
+  readonly hint: string
 }
 
 const BUNDLED =
   'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
   'in the environment variable SYNCPG_WORKER'
 
+const NAMED =
+  'SYNCPG_WORKER must name the dist/worker.cjs of the version of syncpg that the program loads, or not be set at all'
+
+const INSTALLED = 'the installed files of syncpg do not fit together: install it again'
+
 /** `SYNCPG_WORKER` names the worker's file where a bundler has moved the code away from it. */
-function workerPath(): string {
+function workerFile(): WorkerFile {
   const named = process.env['SYNCPG_WORKER']
-  if (named !== undefined) return existing(resolve(named))
+  if (named !== undefined && named !== '') return { path: existing(resolve(named)), hint: NAMED }
   // A bundle in CommonJS does not know where it is.
   const here = import.meta.url as string | undefined
-  if (here === undefined) throw new OperationalError(`the worker's file is not known\nHINT:  ${BUNDLED}`)
-  return existing(fileURLToPath(new URL('./worker.cjs', here)))
+  if (here === undefined) throw new OperationalError("the worker's file is not known", { hint: BUNDLED })
+  return { path: existing(fileURLToPath(new URL('./worker.cjs', here))), hint: INSTALLED }
 }
 
 function existing(path: string): string {
-  if (existsSync(path)) return realpathSync(path)
-  throw new OperationalError(`the worker's file is missing: ${path}\nHINT:  ${BUNDLED}`)
-}
-
-/** synckit is looked for from the worker's file, beside which it is installed, wherever this code has been moved. */
-function startThread(path: string): (call: ControlCall) => ControlReply {
-  // The CommonJS build loads three times as fast as the ES one.
-  const { startWorkerThread } = synckitBeside(path)
-  return startWorkerThread(path, { timeout: START_TIMEOUT_MS }) as (call: ControlCall) => ControlReply
-}
-
-function synckitBeside(path: string): typeof import('synckit') {
   try {
-    return createRequire(path)('synckit') as typeof import('synckit')
+    if (existsSync(path)) return realpathSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
-    const message = `the package synckit is not installed beside the worker's file, ${path}\nHINT:  ${BUNDLED}`
-    throw new OperationalError(message, { cause: error })
+    if (isAccessDenied(error)) throw accessDenied("the worker's file cannot be found", error)
+    throw new OperationalError(`the worker's file cannot be found: ${messageOf(error)}`, { cause: error })
   }
+  throw new OperationalError(`the worker's file is missing: ${path}`, { hint: BUNDLED })
 }
 
 function remote(stack: string): Error {

@@ -38,10 +38,11 @@ const loop: HostLoop = {
   },
 }
 
+// A caller that waited long for an answer asks again, so each call may come twice.
 runAsWorker((call: ControlCall): ControlReply => {
   switch (call.name) {
     case 'hello':
-      begin(call.shared)
+      if (host === null) begin(call.shared)
       return { layoutVersion: LAYOUT_VERSION, threadId, osThreadId: osThreadId() }
     case 'attach':
       host?.attach(call.sessionId, blockOf(call.blockNumber, call.shared))

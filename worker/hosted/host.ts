@@ -42,6 +42,8 @@ export class Host {
 
   /** Takes on a session. The session itself is opened by its first request. */
   attach(sessionId: number, block: SessionBlock): void {
+    // The caller asks a second time when the first answer took long.
+    if (this.#sessions.has(sessionId)) return
     const session = new HostedSession(block, {
       reader: this.#reader,
       run: (steps) => this.#loop.run(steps),

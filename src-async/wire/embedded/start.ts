@@ -192,9 +192,15 @@ async function loadPackage(): Promise<PgliteModule> {
   try {
     return (await import(PACKAGE)) as PgliteModule
   } catch (cause) {
-    throw new OperationalError(`an embedded database needs the package ${PACKAGE}, which could not be loaded`, {
-      hint: `npm install ${PACKAGE}`,
-      cause,
-    })
+    const isMissing = String((cause as NodeJS.ErrnoException).code).endsWith('MODULE_NOT_FOUND')
+    const reason = isMissing ? '' : `: ${cause instanceof Error ? cause.message : String(cause)}`
+    throw new OperationalError(
+      `an embedded database needs the package ${PACKAGE}, which could not be loaded${reason}`,
+      {
+        // Node remembers a package that failed to load, for as long as the thread lives.
+        hint: isMissing ? `npm install ${PACKAGE}` : 'remove the cause, then start the program again',
+        cause,
+      },
+    )
   }
 }
