@@ -241,19 +241,22 @@ export class WorkerHost {
    * worker may be asked the same twice.
    */
   #control(call: ControlCall, limitMs = ANSWER_TIMEOUT_MS): unknown {
-    const startedAtMs = now()
+    const mostSlices = Math.ceil(limitMs / ANSWER_SLICE_MS)
     let isGone = false
-    for (;;) {
+    for (let slices = 1; ; slices++) {
       const askedAtMs = now()
       try {
         return this.#thread.call(call)
       } catch (error) {
         if (this.isDead) throw this.obituary()
         // Sooner than the slice ends: the worker has failed, and synckit says of what. It says so again when asked again.
-        if (now() - askedAtMs < ANSWER_SLICE_MS - CLOCK_SLACK_MS) throw this.#failure(error)
+        // A clock that a test has stopped tells nothing, so synckit's own words count as well.
+        const isSliceOver =
+          now() - askedAtMs >= ANSWER_SLICE_MS - CLOCK_SLACK_MS || messageOf(error).includes('timed-out')
+        if (!isSliceOver) throw this.#failure(error)
         if (isGone) throw this.#silentEnd()
         isGone = isAnyTaskAlive(this.#taskIds) === false
-        if (now() - startedAtMs >= limitMs) throw this.#silence(limitMs, error)
+        if (slices >= mostSlices) throw this.#silence(limitMs, error)
       }
     }
   }
