@@ -91,6 +91,15 @@ export class SessionCalls {
     return Atomics.load(this.#block.words, WORD.departure) !== DEPARTURE.none
   }
 
+  /**
+   * Whether a call was torn off and has not been settled. Until it is, the shared memory says what held before that call:
+   * its transaction status may be old.
+   */
+  get isTorn(): boolean {
+    if (this.#isRetired || this.#isInCallback) return false
+    return this.#due.id !== 0 || ownerOf(this.#block.words) === OWNER.caller
+  }
+
   /** Whether a listener runs: what it asks would be asked in the middle of a statement. */
   get isInCallback(): boolean {
     return this.#isInCallback
