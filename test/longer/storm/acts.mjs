@@ -462,7 +462,8 @@ export const ACTS = {
     const count = walk.random.below(walk.values.length)
     const most = walk.random.chance(0.4) ? walk.random.below(10) : Infinity
     const sql = `copy (select id, body from storm_value where id < ${count} order by id) to stdout (format binary)`
-    walk.call(side, `copy of ${count} values out, ${most} read`, (con) =>
+    const what = `copy of ${count} values out, ${most} read`
+    walk.try(side, what, (con) =>
       con.cursor().copy(sql, (copy) => {
         const rows = []
         if (most > 0) {
@@ -474,6 +475,13 @@ export const ACTS = {
         demandValues(walk, rows, 0, walk.values.slice(0, Math.min(count, most)))
       }),
     )
+    // A COPY that nobody reads to its end is cancelled, unless all of it was on its way; that fails its transaction.
+    if (side.isAutocommit || most === Infinity) {
+      walk.demandStatus(side, what, side.isAutocommit ? 'idle' : 'in-transaction')
+    } else {
+      walk.demandStatus(side, what, 'in-transaction', 'failed')
+      walk.rollback(side)
+    }
   },
 
   cursor(walk, side) {
