@@ -252,9 +252,12 @@ export class SessionCalls {
     if (this.#due.id !== 0 && this.#due.outcome === null) this.#desk.requestCancel()
   }
 
-  /** Reads what the worker has said unasked so far; does not wait. */
+  /**
+   * Reads what the worker has said unasked so far; does not wait. Does nothing inside a listener: its event is only taken
+   * when the listener returns, so it would be called again and again.
+   */
   poll(): void {
-    if (this.#due.id === 0 && !this.#isRetired) this.#reader.drain(this.#due)
+    if (this.#due.id === 0 && !this.#isRetired && !this.#isInCallback) this.#reader.drain(this.#due)
   }
 
   *#giveUp(why: string, details: { interrupted?: true } = {}): Steps<never> {
