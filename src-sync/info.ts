@@ -27,7 +27,13 @@ export class ConnectionInfo {
 
   get status(): ConnectionStatus {
     const { isClosed, session } = this.#engine
-    return isClosed || session.isClosed ? 'closed' : STATUS_WORDS[session.transactionStatus]
+    if (isClosed || session.isClosed) return 'closed'
+    try {
+      return STATUS_WORDS[session.transactionStatus]
+    } catch {
+      // A call was torn off, and what it left could not be settled.
+      return 'closed'
+    }
   }
 
   get backendPid(): number {

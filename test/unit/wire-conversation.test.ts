@@ -460,6 +460,17 @@ describe('a broken conversation', () => {
     expect(late.error).toBe(broken)
   })
 
+  test('tells the reason to the one who waits, where a request of the driver’s own is before it', () => {
+    const harness = new Harness()
+    const { conversation } = harness
+    conversation.aside(execute(conversation.link, executeRequest(new RecordingSink())))
+    const outcomes = [0, 1].map(() => harness.ask((link) => execute(link, executeRequest(new RecordingSink()))))
+    const broken = harness.hear(error('57P01', 'terminating connection due to administrator command', 'FATAL'))
+    expect(outcomes[0]!.error).toBe(broken)
+    expect(outcomes[1]!.error).toMatchObject({ cause: broken })
+    expect(conversation.isBreakTold).toBe(true)
+  })
+
   test('still fails the statement with its own error when the end comes before ReadyForQuery', () => {
     const harness = new Harness()
     const outcome = harness.ask((link) => execute(link, executeRequest(new RecordingSink())))

@@ -67,3 +67,39 @@ test.each([4096, 1 << 20])(
   },
   70_000,
 )
+
+/** Each is torn off while the server runs it. The second one would end by itself after the rollback. */
+const FIRST_STATEMENTS = `
+import { Script } from 'node:vm'
+import * as db from 'syncpg'
+const dsn = process.argv.at(-1)
+const con = globalThis.con = db.connect(dsn)
+con.execute('create temporary table t (n int)')
+con.commit()
+const insert = 'insert into t select %s::int from pg_sleep(%s)'
+// Prepared, so that from now on its BEGIN travels with it.
+con.execute(insert, [0, 0])
+con.rollback()
+const pause = new Int32Array(new SharedArrayBuffer(4))
+for (const [n, seconds, pauseMs] of [[1, 30, 0], [2, 0.4, 600]]) {
+  globalThis.call = () => con.execute(insert, [n, seconds])
+  try {
+    new Script('call()').runInThisContext({ timeout: 300 })
+  } catch (error) {
+    if (error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+  }
+  await new Promise(setImmediate)
+  if (n === 1) console.log(con.info.status)
+  con.rollback()
+  Atomics.wait(pause, 0, 0, pauseMs)
+  con.execute('insert into t values (%s)', [-n])
+  con.commit()
+}
+console.log(con.fetch('select n from t order by n').map(([n]) => n).join())
+con.close()
+`
+
+test('rollback() undoes a transaction whose first statement was torn off', async () => {
+  const run = await runScript(FIRST_STATEMENTS, { args: [sharedServer().dsn({ transport: 'unix' })] })
+  expect(run).toMatchObject({ stdout: 'failed\n-2,-1\n', stderr: '', status: 0 })
+})

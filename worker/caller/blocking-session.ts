@@ -103,8 +103,14 @@ export class BlockingSession implements BlockingOperations {
     }
   }
 
+  /**
+   * Settles a call that was torn off, because that call may have begun or ended a transaction. Otherwise a `rollback()`
+   * after Ctrl-C would find nothing open and send nothing.
+   * @throws OperationalError when that call cannot be settled: the session is closed then
+   */
   get transactionStatus(): TransactionStatus {
     if (this.#isClosed) return 'I'
+    if (this.#calls.isTorn) run(this.#calls.settle())
     const code = Atomics.load(this.#block.words, WORD.transactionStatus)
     return code === 0x54 ? 'T' : code === 0x45 ? 'E' : 'I'
   }

@@ -91,6 +91,15 @@ export class SessionCalls {
     return Atomics.load(this.#block.words, WORD.departure) !== DEPARTURE.none
   }
 
+  /**
+   * Whether a call was torn off and has not been settled. Until it is, the shared memory says what held before that call:
+   * its transaction status may be old.
+   */
+  get isTorn(): boolean {
+    if (this.#isRetired || this.#isInCallback) return false
+    return this.#due.id !== 0 || ownerOf(this.#block.words) === OWNER.caller
+  }
+
   /** Whether a listener runs: what it asks would be asked in the middle of a statement. */
   get isInCallback(): boolean {
     return this.#isInCallback
@@ -243,9 +252,12 @@ export class SessionCalls {
     if (this.#due.id !== 0 && this.#due.outcome === null) this.#desk.requestCancel()
   }
 
-  /** Reads what the worker has said unasked so far; does not wait. */
+  /**
+   * Reads what the worker has said unasked so far; does not wait. Does nothing inside a listener: its event is only taken
+   * when the listener returns, so it would be called again and again.
+   */
   poll(): void {
-    if (this.#due.id === 0 && !this.#isRetired) this.#reader.drain(this.#due)
+    if (this.#due.id === 0 && !this.#isRetired && !this.#isInCallback) this.#reader.drain(this.#due)
   }
 
   *#giveUp(why: string, details: { interrupted?: true } = {}): Steps<never> {

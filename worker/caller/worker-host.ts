@@ -60,6 +60,8 @@ export class WorkerHost {
   readonly #shared: SharedArrayBuffer
   /** Blocks whose sessions have left or are leaving, by size. */
   readonly #spare = new Map<number, Block[]>()
+  /** Numbers of blocks that are not kept and that the worker has not been told of. */
+  readonly #dropped: number[] = []
   #nextSessionId = 1
   #nextBlockNumber = 1
   #lastBeat = 0
@@ -100,7 +102,7 @@ export class WorkerHost {
     const { number, shared, view } = block
     Atomics.store(view.words, WORD.sessionId, sessionId)
     const given = spare === null ? { shared } : {}
-    this.#control({ name: 'attach', sessionId, blockNumber: number, ...given })
+    this.#control({ name: 'attach', sessionId, blockNumber: number, ...given, dropped: this.#dropped.splice(0) })
     return {
       sessionId,
       shared,
@@ -132,6 +134,7 @@ export class WorkerHost {
     const bytes = block.shared.byteLength
     const spare = this.#spare.get(bytes) ?? []
     if (spare.length < MOST_SPARE_BLOCKS) spare.push(block)
+    else this.#dropped.push(block.number)
     this.#spare.set(bytes, spare)
   }
 

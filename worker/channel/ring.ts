@@ -161,9 +161,17 @@ export class RingReader {
 
   /** Takes out every record there is. A handler that throws has consumed its record. */
   drain(handler: RecordHandler): void {
-    while (this.#position !== Atomics.load(this.#words, WORD.ringWritten)) this.#next(handler)
+    const words = this.#words
+    // A call was torn off after it had taken a record, before the writer was told.
+    if (this.#position !== Atomics.load(words, WORD.ringRead)) this.#tellWriter()
+    while (this.#position !== Atomics.load(words, WORD.ringWritten)) this.#next(handler)
   }
 
+  /**
+   * Takes one record. A call can be torn off where a function begins or a loop turns, by Ctrl-C in a REPL. Between the last
+   * of these in the handler and the new position there is none, so a record is taken once: not again by the next call, and
+   * not by none. A piece of a message is put to its place again instead, which changes nothing.
+   */
   #next(handler: RecordHandler): void {
     let offset = this.#position & this.#mask
     if (this.#ring.length - offset < RECORD_MIN_BYTES) {
@@ -181,29 +189,32 @@ export class RingReader {
       try {
         handler.record(kind, id, this.#ring, start, start + piece)
       } finally {
-        this.#release(after, null)
+        this.#position = after
+        this.#tellWriter()
       }
       return
     }
-    const assembly = (this.#assembly ??= Buffer.allocUnsafeSlow(rest))
+    const assembly = this.#assembly ?? Buffer.allocUnsafeSlow(rest)
     assembly.set(this.#ring.subarray(start, start + piece), assembly.length - rest)
-    if (piece < rest) return this.#release(after, assembly)
+    if (piece < rest) {
+      this.#position = after
+      this.#assembly = assembly
+      this.#tellWriter()
+      return
+    }
     try {
       handler.record(kind, id, assembly, 0, assembly.length)
     } finally {
-      this.#release(after, null)
+      this.#position = after
+      this.#assembly = null
+      this.#tellWriter()
     }
   }
 
-  /**
-   * Has done with a record. A call can be torn off between any two calls of functions, by Ctrl-C in a REPL: until both
-   * fields are set here the record is as if it had not been looked at, and is taken again.
-   */
-  #release(position: number, assembly: Buffer | null): void {
+  /** Tells the writer how far everything has been taken. */
+  #tellWriter(): void {
     const words = this.#words
-    this.#position = position
-    this.#assembly = assembly
-    Atomics.store(words, WORD.ringRead, position)
+    Atomics.store(words, WORD.ringRead, this.#position)
     if (Atomics.exchange(words, WORD.roomWanted, 0) === 0) return
     Atomics.notify(words, WORD.ringRead)
     this.#onRoom()

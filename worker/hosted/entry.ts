@@ -45,6 +45,7 @@ runAsWorker((call: ControlCall): ControlReply => {
       if (host === null) begin(call.shared)
       return { layoutVersion: LAYOUT_VERSION, threadId, osThreadId: osThreadId() }
     case 'attach':
+      for (const number of call.dropped) blocks.delete(number)
       host?.attach(call.sessionId, blockOf(call.blockNumber, call.shared))
       return {}
     case 'array':

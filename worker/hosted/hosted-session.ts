@@ -84,6 +84,7 @@ export class HostedSession {
   /** The server said something unasked since the last reply: the caller may not know of it yet. */
   #hasNews = false
   #isLossAnnounced = false
+  #isLossToldAnnounced = false
 
   constructor(block: SessionBlock, duties: HostedSessionDuties) {
     this.#block = block
@@ -356,12 +357,19 @@ export class HostedSession {
     if (!this.#isLeaving && this.#session?.isClosed === true) this.#announceLoss()
   }
 
-  /** The reason first, then the word: a caller that sees the word looks for the reason. */
+  /**
+   * The reason first, then the word: a caller that sees the word looks for the reason. A request that came after the loss
+   * fails with the reason too. The caller is told of that as well, or its next call would fail with the reason once more.
+   */
   #announceLoss(): void {
     const session = this.#session
-    if (!this.#isLossAnnounced && session !== null && session.loss !== null) {
-      this.#isLossAnnounced = true
-      this.#event({ kind: 'closed', failure: failureFromError(session.loss), isTold: session.isLossTold })
+    if (session !== null && session.loss !== null) {
+      const isTold = session.isLossTold
+      if (!this.#isLossAnnounced || (isTold && !this.#isLossToldAnnounced)) {
+        this.#isLossAnnounced = true
+        this.#isLossToldAnnounced = isTold
+        this.#event({ kind: 'closed', failure: failureFromError(session.loss), isTold })
+      }
     }
     Atomics.store(this.#block.words, WORD.isClosed, 1)
   }

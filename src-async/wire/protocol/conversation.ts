@@ -232,11 +232,14 @@ export class Conversation implements FrameHandler {
     this.#link.answers = null
     this.#link.out.clear()
     const pending = [...this.#started.splice(0), ...this.#waiting.splice(0)]
-    const [current, ...followers] = pending
+    const [current, ...others] = pending
     this.#isBreakTold = pending.some((each) => !each.isAside && (each !== current || noted === null))
     // What the server said about the statement before the end is truer than the end.
     current?.reject(noted ?? error)
-    for (const follower of followers) {
+    // Nobody waits for a request of the driver's own, so the one behind it is told the reason.
+    const next = current?.isAside === true ? others.shift() : undefined
+    next?.reject(error)
+    for (const follower of others) {
       follower.reject(
         new OperationalError(`the connection was lost before the server answered: ${error.primaryMessage}`, {
           cause: error,

@@ -3,6 +3,7 @@
  * a method of the real classes, or has the model misbehave as an earlier design did, until it is taken back.
  */
 import { Session } from '../../../src-async/wire/session.ts'
+import { SessionCalls } from '../../../worker/caller/session-calls.ts'
 import { HostedSession } from '../../../worker/hosted/hosted-session.ts'
 import type { Steps } from '../../../worker/turn/steps.ts'
 import { type Misbehaviour, misbehaviours } from './world.ts'
@@ -23,6 +24,13 @@ function replace<T extends object, K extends keyof T>(target: T, key: K, make: (
   return () => {
     target[key] = was
   }
+}
+
+/** Has a getter of the real classes give another value. */
+function mislead<T extends object>(target: T, key: keyof T, value: unknown): () => void {
+  const was = Object.getOwnPropertyDescriptor(target, key)!
+  Object.defineProperty(target, key, { configurable: true, get: () => value })
+  return () => void Object.defineProperty(target, key, was)
 }
 
 function misbehave(how: Misbehaviour): () => void {
@@ -87,6 +95,18 @@ export const FAULTS: readonly Fault[] = [
     scenario: 'a reply that does not fit the ring',
     says: /waits for ever/,
     put: () => misbehave('is not told of room'),
+  },
+  {
+    name: 'the status is read though a call was torn off',
+    scenario: 'a call that begins a transaction torn off, then a look at the status',
+    says: /has status I, its server T/,
+    put: () => mislead(SessionCalls.prototype, 'isTorn', false),
+  },
+  {
+    name: 'the caller is not told that a call has failed by the loss',
+    scenario: 'a server that goes away at any time',
+    says: /was told twice/,
+    put: () => mislead(Session.prototype, 'isLossTold', false),
   },
   {
     name: 'the worker takes a socket back and does not look for the request that came with it',

@@ -90,6 +90,12 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: { switch: 1, tear: 1 },
   },
   {
+    name: 'a call that begins a transaction torn off, then a look at the status',
+    sessions: 1,
+    calls: [row(0, 1), { session: 0, sql: 'begin 2' }, { session: 0, status: true }, { session: 0, sql: 'commit 3' }],
+    budget: { switch: 1, tear: 1, tick: 1 },
+  },
+  {
     name: 'a call torn off, and no call after it',
     sessions: 2,
     calls: [row(1, 1), row(0, 2)],

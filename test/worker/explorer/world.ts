@@ -3,7 +3,7 @@
  * the worker (Host, HostedSession) and of the wire (Session) over a model of sockets, servers and event loop. Nothing moves
  * unless `step` is called with one of the moves that `moves` offers.
  */
-import { DbError } from '../../../src-async/errors/tree.ts'
+import { DbError, InterfaceError } from '../../../src-async/errors/tree.ts'
 import type { SessionOptions } from '../../../src-async/options/session-options.ts'
 import type { ExecuteRequest, SessionEvents } from '../../../src-async/wire/operations.ts'
 import { writeExecuteFlight } from '../../../src-async/wire/protocol/flights.ts'
@@ -31,6 +31,8 @@ import { ModelConnection } from './model-server.ts'
 export type Call =
   | { readonly session: number; readonly sql: string }
   | { readonly session: number; readonly poll: true }
+  /** The program looks at the transaction status, as `commit()` and `rollback()` do. */
+  | { readonly session: number; readonly status: true }
   | { readonly session: number; readonly leave: true }
 
 export interface Scenario {
@@ -173,6 +175,8 @@ export class World {
   /** Sessions whose last call was torn off: nobody looks at their status. */
   readonly #tornSessions = new Set<number>()
   readonly #everTorn = new Set<number>()
+  /** Sessions whose loss a call has failed by. */
+  readonly #lossTold = new Set<number>()
   /** Sessions that the program has left, or that were given up for a good reason. */
   readonly #left = new Set<number>()
   isAsync = false
@@ -397,6 +401,7 @@ export class World {
       return calls.perform('awaitNotification', { timeoutMs: 0 }, sink, Infinity)
     }
     if ('leave' in call) return calls.leave(DEPARTURE.abandoned)
+    if ('status' in call) return calls.isTorn ? calls.settle() : nothing()
     const rows: RowSink = { take: (bytes, start, end) => this.#takeRows(bytes, start, end) }
     const request: ExecuteRequest = {
       name: '',
@@ -533,8 +538,20 @@ export class World {
       server.isEnded ||
       (calls.isClosed && (this.#left.has(call.session) || this.#isGivenUp(call.session, error)))
     if (!isExpected) throw new Violation(`"${JSON.stringify(call)}" failed: ${error.message}`)
+    if (server.isEnded && !OF_STATEMENTS.has(sqlstate)) this.#checkTelling(call.session, error)
     this.#tornSessions.delete(call.session)
     if (!calls.isClosed && !server.isEnded) this.#checkStatus(call.session)
+  }
+
+  /** The first call on a lost session fails with the reason, each later one because the session is closed. */
+  #checkTelling(index: number, error: DbError): void {
+    // The call that was told the reason may have been torn off.
+    if (this.#everTorn.has(index) || this.#left.has(index)) return
+    const isReason = !(error instanceof InterfaceError)
+    if (isReason === this.#lossTold.has(index)) {
+      throw new Violation(`the loss of session ${index} was told ${isReason ? 'twice' : 'without its reason'}`)
+    }
+    this.#lossTold.add(index)
   }
 
   /** Whether a session that was torn has been given up for the one reason there is. */
@@ -757,6 +774,11 @@ export class World {
 function neverSleeps(): never {
   throw new Violation('the worker sleeps in the middle of other work')
 }
+
+/** SQLSTATEs of statements that fail: the session goes on. */
+const OF_STATEMENTS: ReadonlySet<string> = new Set(['22012', '25P02', '57014'])
+
+function* nothing(): Steps<void> {}
 
 function isMessageEnd(stream: Buffer, offset: number): boolean {
   let at = 0

@@ -1,0 +1,9 @@
+/** Fates of a row of the ledger, as a walk knows them. */
+export const FATE = {
+  /** Its transaction is open. */
+  open: 'o',
+  committed: 'c',
+  rolledBack: 'r',
+  /** The commit was torn off, or its connection was lost meanwhile. */
+  unknown: '?',
+}
