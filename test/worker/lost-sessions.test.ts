@@ -28,8 +28,11 @@ test('a listener that asks the lost connection is called once, and the call afte
   const server = await startServer()
   try {
     const run = await runScript(SCRIPT, { env: { DSN: server.dsn({ transport: 'unix' }) } })
-    const told = ['InterfaceError', 'ConnectionFailureError', 'InterfaceError', '']
-    expect(run).toMatchObject({ stdout: told.join('\n'), stderr: '', status: 0 })
+    expect([run.stderr, run.status]).toEqual(['', 0])
+    // The server warns where it still can: on a busy machine it sometimes ends the session without a word.
+    const told = run.stdout.split('\n').slice(0, -1)
+    expect(told.slice(-2)).toEqual(['ConnectionFailureError', 'InterfaceError'])
+    expect([[], ['InterfaceError']]).toContainEqual(told.slice(0, -2))
   } finally {
     await server.dispose()
   }
