@@ -539,7 +539,7 @@ export const ACTS = {
     // What arrived before is still there.
     walk.hear(
       side,
-      walk.call(side, 'poll after a reset', (con) => con.poll()),
+      walk.call(side, 'poll after a reset', (con) => con.poll(), 'idle'),
     )
     side.isListening = false
     if (side.isAutocommit && walk.random.chance(0.5)) walk.listen(side)
