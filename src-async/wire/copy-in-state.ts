@@ -38,6 +38,11 @@ export class CopyInState {
     return this.#state.kind !== 'none' && this.#state.kind !== 'failed'
   }
 
+  /** Whether a COPY is in progress, and no call waits for its end. */
+  get isBetweenCalls(): boolean {
+    return this.#state.kind === 'streaming'
+  }
+
   async start(request: CopyInStartRequest, run: Run): Promise<Nothing> {
     const { kind } = this.#state
     if (kind !== 'none' && kind !== 'failed') throw new InterfaceError('copyInStart: another COPY is still in progress')

@@ -49,6 +49,11 @@ export class CopyOutState implements CopyOutSink {
     return this.#running !== null && this.#outcome === null
   }
 
+  /** Whether a COPY is in progress, and no call waits for its data or its end. */
+  get isBetweenCalls(): boolean {
+    return this.isRunning && this.#reader === null && this.#whenStarted === null && !this.#isDiscarding
+  }
+
   /** Whether `settle` has anything to do. */
   get isActive(): boolean {
     return this.#running !== null || this.#reader !== null

@@ -82,6 +82,8 @@ export class Session implements Operations, TransportEvents {
   #isWritten = false
   #closing: Promise<Nothing> | null = null
   #isLossTold = false
+  /** The loss ended a COPY between two of its calls: the exchange has failed, and no call has. */
+  #isLossOwed = false
   #whenClosed: (() => void) | null = null
 
   /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
@@ -129,7 +131,7 @@ export class Session implements Operations, TransportEvents {
 
   /** Whether a call has failed by the loss, or `closedError` has given it. */
   get isLossTold(): boolean {
-    return this.#isLossTold || this.#conversation.isBreakTold
+    return this.#isLossTold || (this.#conversation.isBreakTold && !this.#isLossOwed)
   }
 
   /** What a call on the ended session fails with. The first one is told the loss itself, later ones that it is closed. */
@@ -255,7 +257,13 @@ export class Session implements Operations, TransportEvents {
 
   /** What came before the session was lost is still given. */
   copyOutRead(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
-    return this.#copyOut.read(request)
+    const reply = this.#copyOut.read(request)
+    if (this.#isLossOwed) {
+      reply.catch(() => {
+        this.#isLossTold = true
+      })
+    }
+    return reply
   }
 
   async copyOutEnd(): Promise<Nothing> {
@@ -470,6 +478,7 @@ export class Session implements Operations, TransportEvents {
   }
 
   #breakOff(error: DbError): void {
+    this.#isLossOwed ||= this.#lifecycle.isOpen && (this.#copy.isBetweenCalls || this.#copyOut.isBetweenCalls)
     this.#conversation.breakOff(error)
     this.#copy.drain()
     this.#canceller.stop()

@@ -1,8 +1,9 @@
-/** What the program and its listeners are told when the server ends a session that is idle. */
+/** What the program and its listeners are told when the server ends a session while no call waits for it. */
 import { expect, test } from 'vitest'
 
 import { startServer } from '../support/postgres-server.ts'
 import { runScript } from '../support/run-script.ts'
+import { sharedServer } from '../support/shared-server.ts'
 
 /** PostgreSQL warns every session when a backend crashes, and ends it. */
 const SCRIPT = `
@@ -36,4 +37,60 @@ test('a listener that asks the lost connection is called once, and the call afte
   } finally {
     await server.dispose()
   }
+})
+
+const IN_A_COPY = `
+import * as db from 'syncpg'
+import { connect } from 'syncpg/async'
+const dsn = process.env.DSN
+const killer = db.connect(dsn, { autocommit: true })
+const kill = (pid) => killer.fetchval('select pg_terminate_backend(%s, 5000)', [pid])
+const rows = "select repeat('x', 10000) from generate_series(1, 5000)"
+const table = 'create temporary table t (a text)'
+function* records(pid) {
+  for (let index = 0; ; index++) {
+    if (index === 100) kill(pid)
+    yield ['x'.repeat(1000)]
+  }
+}
+async function say(...calls) {
+  const names = []
+  for (const call of calls) {
+    try {
+      names.push(String(await call()))
+    } catch (error) {
+      names.push(error.name + ' ' + error.sqlstate)
+    }
+  }
+  console.log(names.join(', '))
+}
+const output = (pid) => {
+  let count = 0
+  return () => { if (++count === 3) kill(pid) }
+}
+for (const way of ['in', 'out']) {
+  const con = db.connect(dsn, { autocommit: true })
+  con.execute(table)
+  const pid = con.info.backendPid
+  const copy = way === 'in'
+    ? () => con.copyRecordsToTable('t', { schema: 'pg_temp', records: records(pid) })
+    : () => con.copyFromQuery(rows, null, { output: output(pid) })
+  await say(copy, () => con.fetchval('select 1'))
+  const session = await connect(dsn)
+  await session.execute(table)
+  const { backendPid } = session
+  const asyncCopy = way === 'in'
+    ? () => session.copyRecordsToTable('t', { records: records(backendPid) })
+    : () => session.copyFromQuery(rows, [], { output: output(backendPid) })
+  await say(asyncCopy, () => session.fetchval('select 1'))
+}
+process.exit()
+`
+
+test('a session that is lost between two calls of a COPY tells the reason once', async () => {
+  const run = await runScript(IN_A_COPY, { env: { DSN: sharedServer().dsn({ transport: 'unix' }) } })
+  // Where the server could not send its reason any more, there is the one of a connection that has ended.
+  const told = /^((AdminShutdownError 57P01|ConnectionDoesNotExistError 08003), InterfaceError null\n){4}$/
+  expect({ ...run, stdout: '' }).toMatchObject({ stderr: '', status: 0 })
+  expect(run.stdout).toMatch(told)
 })

@@ -4,7 +4,7 @@
  */
 import * as db from 'syncpg'
 
-import { tear, tearConnect } from './tears.mjs'
+import { tear, tearConnect, tearReconnect } from './tears.mjs'
 import { FATE } from './fate.mjs'
 import { collectGarbage, turn } from './turns.mjs'
 
@@ -409,6 +409,17 @@ export const ACTS = {
     selectNumber(walk, side)
   },
 
+  /** The token of a connection that is closed cancels nothing, though another one may have its memory. */
+  staleToken(walk, side) {
+    const own = new Set(walk.sides.map(({ con }) => con?.cancelToken().number))
+    const stale = walk.tokens.filter(({ number }) => !own.has(number))
+    if (stale.length === 0) return
+    walk.ask({ kind: 'cancel', token: walk.random.pick(stale), delayMs: walk.random.below(3) })
+    do selectNumber(walk, side)
+    while (Atomics.load(walk.helperDone, 0) < walk.helperId)
+    selectNumber(walk, side)
+  },
+
   // ---- much data
 
   many(walk, side) {
@@ -522,6 +533,22 @@ export const ACTS = {
 
   // ---- connections come and go
 
+  reset(walk, side) {
+    walk.idle(side)
+    walk.call(side, 'reset', (con) => con.reset(), 'idle')
+    // What arrived before is still there.
+    walk.hear(
+      side,
+      walk.call(side, 'poll after a reset', (con) => con.poll(), 'idle'),
+    )
+    side.isListening = false
+    if (side.isAutocommit && walk.random.chance(0.5)) walk.listen(side)
+  },
+
+  ping(walk, side) {
+    walk.call(side, 'ping', (con) => con.ping(), side.con.info.status)
+  },
+
   reopen(walk, side) {
     walk.replace(side)
     selectNumber(walk, side)
@@ -551,6 +578,30 @@ export const ACTS = {
     walk.awaitHelper()
   },
 
+  /** The backend is ended in the middle of a COPY. */
+  killInCopy(walk, side) {
+    walk.idle(side)
+    side.isKilled = true
+    const value = walk.forged.bytes(5000)
+    function* records() {
+      for (let index = 0; ; index++) {
+        if (index === 20) {
+          walk.ask({ kind: 'kill', pid: side.pid, delayMs: 0 })
+          walk.awaitHelper()
+        }
+        yield [index, value]
+      }
+    }
+    awaitLoss(walk, side, () =>
+      walk.try(side, 'copy into a backend that is killed', (con) =>
+        con.transaction(() => {
+          con.execute('create temporary table storm_killed (n int, body bytea)')
+          con.copyRecordsToTable('storm_killed', { schema: 'pg_temp', records: records() })
+        }),
+      ),
+    )
+  },
+
   /** The program loses a connection without closing it. */
   async drop(walk, side) {
     walk.idle(side)
@@ -578,6 +629,7 @@ export const ACTS = {
 
   tear,
   tearConnect,
+  tearReconnect,
 }
 
 /** Collects the garbage; what was dropped and is collected now is closed, and must leave the server. */
@@ -624,6 +676,7 @@ const WEIGHTS = {
   limit: 3,
   limitRaces: 4,
   cancel: 5,
+  staleToken: 3,
   many: 4,
   copyIn: 4,
   copyOut: 3,
@@ -633,10 +686,14 @@ const WEIGHTS = {
   gone: 1,
   kill: 2,
   killSoon: 2,
+  killInCopy: 1,
+  reset: 3,
+  ping: 6,
   drop: 1,
   pause: 2,
   freeze: 3,
   tear: 6,
   tearConnect: 1,
+  tearReconnect: 1,
 }
 export const DECK = Object.entries(WEIGHTS).flatMap(([name, weight]) => Array.from({ length: weight }, () => name))

@@ -202,3 +202,26 @@ export async function tearConnect(walk, side) {
   await turn()
   walk.closed.push({ name, atMs: Date.now() })
 }
+
+/** Connections that are opened and closed until one of both is torn off. */
+export async function tearReconnect(walk, side) {
+  const names = []
+  let con = null
+  tearOff(walk, side, 'connect and close', () => {
+    for (;;) {
+      const name = `storm ${walk.owner} ${walk.serial++}`
+      names.push(name)
+      con = null
+      con = db.connect(walk.dsns.unix, { autocommit: true, applicationName: name })
+      con.fetchval('select 1')
+      con.close()
+    }
+  })
+  await turn()
+  if (con !== null) walk.try(side, `close ${names.at(-1)} again`, () => con[Symbol.dispose]())
+  await turn()
+  walk.tally.connects += names.length
+  for (const name of names) walk.closed.push({ name, atMs: Date.now() })
+  // A connection that is closed must leave the server though the program still has it.
+  walk.kept.push(con)
+}

@@ -18,6 +18,7 @@ import { collectGarbage, turn } from './turns.mjs'
 /** A server ends a session within this time after its connection is closed. */
 const CLOSED_MS = 2000
 const MOST_FAILURES = 20
+const MOST_TOKENS = 40
 /** The share of the calls after which the memory is measured for the first time. */
 const WARM_SHARE = 0.3
 const RING_BYTES = [4096, 16_384, 65_536, undefined]
@@ -68,6 +69,10 @@ export class Walk {
     /** Sessions that were closed, and when. */
     this.closed = []
     this.dropped = []
+    /** Connections that were closed and are not to be collected as garbage. */
+    this.kept = []
+    /** Tokens of connections, some of which are closed by now. */
+    this.tokens = []
     this.helperDone = new Int32Array(new SharedArrayBuffer(4)).fill(-1)
     this.helperId = 0
   }
@@ -191,6 +196,8 @@ export class Walk {
       db.connect(this.dsns[transport], options),
     )
     this.tally.connects += 1
+    this.tokens.push(side.con.cancelToken())
+    if (this.tokens.length > MOST_TOKENS) this.tokens.shift()
     side.pid = side.con.info.backendPid
     side.isTorn = false
     side.isKilled = false
