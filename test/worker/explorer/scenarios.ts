@@ -68,7 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a call torn off, then one on the other session and one on the same',
     sessions: 2,
     calls: [row(0, 1), row(0, 2), row(1, 3), row(0, 4)],
-    budget: { switch: 1, tear: 1, tick: 1 },
+    budget: { switch: 1, tear: 1 },
   },
   {
     name: 'a call torn off, its answer in pieces',
@@ -93,7 +93,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a call that begins a transaction torn off, then a look at the status',
     sessions: 1,
     calls: [row(0, 1), { session: 0, sql: 'begin 2' }, { session: 0, status: true }, { session: 0, sql: 'commit 3' }],
-    budget: { switch: 1, tear: 1, tick: 1 },
+    budget: { switch: 1, tear: 1 },
   },
   {
     name: 'a call torn off, and no call after it',
@@ -111,7 +111,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a server that goes away at any time',
     sessions: 2,
     calls: [row(0, 1), row(1, 2), row(0, 3), row(1, 4)],
-    budget: { switch: 1, terminate: 1, tick: 1 },
+    budget: { switch: 1, terminate: 1 },
   },
   {
     name: 'a server that goes away, and a call torn off',
@@ -123,7 +123,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'a slow statement cancelled by a third thread',
     sessions: 2,
     calls: [row(0, 1), { session: 0, sql: 'slow 2' }, row(1, 3), row(0, 4)],
-    budget: { switch: 1, cancel: 1, tick: 1 },
+    budget: { switch: 1, cancel: 1 },
   },
   {
     name: 'a slow statement torn off',
