@@ -502,8 +502,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   #shut(): void {
     if (this.#engine.isClosed) return
     this.#engine.session.requireNoCallback()
-    this.#engine.isClosed = true
     this.#engine.session.close({ timeoutMs: CLOSE_TIMEOUT_MS })
+    // Last, so that a close() that was torn off can be called again.
+    this.#engine.isClosed = true
   }
 }
 

@@ -103,3 +103,45 @@ test('rollback() undoes a transaction whose first statement was torn off', async
   const run = await runScript(FIRST_STATEMENTS, { args: [sharedServer().dsn({ transport: 'unix' })] })
   expect(run).toMatchObject({ stdout: 'failed\n-2,-1\n', stderr: '', status: 0 })
 })
+
+/** Stands still at one of the moves of the channel until it is torn off there. */
+const CLOSE = `
+import { Script } from 'node:vm'
+import * as db from 'syncpg'
+const dsn = process.argv.at(-1)
+const { compareExchange } = Atomics
+let movesLeft = Infinity
+Atomics.compareExchange = (...args) => {
+  movesLeft -= 1
+  while (movesLeft <= 0);
+  return compareExchange(...args)
+}
+const look = db.connect(dsn, { autocommit: true })
+const isThere = (pid) => look.fetchval('select count(*)::int from pg_stat_activity where pid = %s', [pid]) > 0
+const kept = []
+for (const move of [1, 2]) {
+  const con = globalThis.con = db.connect(dsn)
+  kept.push(con)
+  const pid = con.fetchval('select pg_backend_pid()')
+  movesLeft = move
+  let code = ''
+  try {
+    new Script('con.close()').runInThisContext({ timeout: 50 })
+  } catch (error) {
+    ;({ code } = error)
+  }
+  movesLeft = Infinity
+  await new Promise(setImmediate)
+  con[Symbol.dispose]()
+  const untilMs = Date.now() + 2000
+  while (isThere(pid) && Date.now() < untilMs);
+  console.log(code, con.closed, isThere(pid))
+}
+look.close()
+`
+
+test('a close() that was torn off can be called again', async () => {
+  const run = await runScript(CLOSE, { args: [sharedServer().dsn({ transport: 'unix' })] })
+  const torn = 'ERR_SCRIPT_EXECUTION_TIMEOUT true false\n'
+  expect(run).toMatchObject({ stdout: `${torn}${torn}`, stderr: '', status: 0 })
+})

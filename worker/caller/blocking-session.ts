@@ -245,12 +245,13 @@ export class BlockingSession implements BlockingOperations {
     this.#calls.poll()
   }
 
+  /** Can be torn off between any two calls, and is complete when it is made again: no step does anything the second time. */
   #leave(how: typeof DEPARTURE.asked | typeof DEPARTURE.abandoned): void {
-    this.#isClosed = true
     run(this.#calls.leave(how))
     this.#calls.retire()
     forgetMembership(this.#membership)
     this.#membership.retire()
+    this.#isClosed = true
   }
 
   #perform<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): ReplyOf<N> {

@@ -234,6 +234,7 @@ export class SessionCalls {
 
   /** Has the worker end the session. Does not wait: `WORD.departure` says when it has. Made twice, it only rings again. */
   *leave(how: typeof DEPARTURE.asked | typeof DEPARTURE.abandoned): Steps<void> {
+    if (this.#isRetired) return
     yield 'leave'
     Atomics.compareExchange(this.#block.words, WORD.departure, DEPARTURE.none, how)
     yield 'ring'

@@ -100,6 +100,7 @@ export class WorkerHost {
     const spare = this.#takeSpare(bytes)
     const block = spare ?? this.#newBlock(bytes)
     const { number, shared, view } = block
+    let isRetired = false
     Atomics.store(view.words, WORD.sessionId, sessionId)
     const given = spare === null ? { shared } : {}
     this.#control({ name: 'attach', sessionId, blockNumber: number, ...given, dropped: this.#dropped.splice(0) })
@@ -111,7 +112,12 @@ export class WorkerHost {
       isHandedOut: false,
       ring: () => this.ring(),
       isDead: () => this.isDead,
-      retire: () => this.#retire(block),
+      retire: () => {
+        // A block that is kept twice would serve two sessions at once.
+        if (isRetired) return
+        isRetired = true
+        this.#retire(block)
+      },
     }
   }
 
