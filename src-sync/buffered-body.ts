@@ -92,6 +92,7 @@ export class BufferedBody implements CursorBody {
     const { context } = this.#engine
     const batch = {
       sql: rewritten.text,
+      firstPlaces: rewritten.firstPlaces,
       elements: boundElements(rewritten, elements),
       marksElements: isReturning,
       sinkFor: (statement: Statement) => results?.of(statement) ?? DROP_ROWS,
@@ -158,7 +159,7 @@ export class BufferedBody implements CursorBody {
   #runOne(statement: BoundStatement, request: ExecuteRequest): void {
     const { context } = this.#engine
     const { isOneOff } = request
-    const sql = statement.rewritten.text
+    const { text: sql, firstPlaces } = statement.rewritten
     const values = valuesOf(statement)
     let rows = new RowBuffer()
     const sinkFor = (found: Statement): RowBuffer => {
@@ -167,7 +168,7 @@ export class BufferedBody implements CursorBody {
       return (rows = new RowBuffer())
     }
     const flow = withHints(this.#engine, request, statement.rewritten, (hints) =>
-      runStatement(context, { sql, values, hints, isOneOff, sinkFor }),
+      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, sinkFor }),
     )
     const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
     if (rows.failure !== null) throw rows.failure

@@ -1,10 +1,11 @@
 /** What the COPY methods of a connection take beside their first argument. */
 import type { CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+import type { Values } from '../src-async/values/record.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions {
-  readonly records: Iterable<readonly unknown[]>
+  readonly records: Iterable<Values>
   readonly columns?: readonly string[] | undefined
   readonly schema?: string | undefined
   /** A condition on the incoming rows, verbatim SQL. */

@@ -175,6 +175,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { context } = this.#engine
       const flow = fetchMany(context, {
         sql: rewritten.text,
+        firstPlaces: rewritten.firstPlaces,
         elements: boundElements(rewritten, requireIterable(elements, 'fetchmany')),
         rows: rowOptions(options, context.rows, 'fetchmany'),
       })
@@ -209,7 +210,9 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { text, isCompiled } = textOf(sql, 'describe')
       const rewritten = requireSingle(this.#engine.rewrite(text, !isCompiled, this.paramstyle), 'describe')
       const nulls = rewritten.order.map(() => null)
-      const flow = describeStatement(context, rewritten.text, nulls, options.prepare === false)
+      const { firstPlaces } = rewritten
+      const isOneOff = options.prepare === false
+      const flow = describeStatement(context, rewritten.text, nulls, { isOneOff, firstPlaces })
       const limits = this.#limits(options, 'describe')
       const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
       const { registry } = context
@@ -229,8 +232,14 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyRecordsToTable, () => {
       const { records, columns, schema, where } = requireRecords(options)
       const { context } = this.#engine
-      const ifTorn = (): void => this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
-      const flow = copyRecords(context, { table, columns, schema, where }, records)
+      let isOpen = false
+      const ifTorn = (): void => {
+        if (isOpen) this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
+      }
+      const onOpen = (): void => {
+        isOpen = true
+      }
+      const flow = copyRecords(context, { table, columns, schema, where }, records, onOpen)
       return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
   }
@@ -257,7 +266,8 @@ export class Connection extends SettableConnection implements CursorConnection {
       const limits = this.#limits(options, 'copyFromQuery')
       const bound = bindStatement(this.#engine, sql, parameters, { method: 'copyFromQuery', style: this.paramstyle })
       const { context } = this.#engine
-      const text = this.#engine.run(inlineArguments(context, bound.rewritten.text, valuesOf(bound)), limits)
+      const { text: asked, firstPlaces } = bound.rewritten
+      const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
       return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
     })
   }
@@ -472,7 +482,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
     const { context } = this.#engine
     const rows = rowOptions(options, context.rows, method)
-    const request = { sql: bound.rewritten.text, values: valuesOf(bound), rowLimit, isOneOff: prepare === false, rows }
+    const { text, firstPlaces } = bound.rewritten
+    const request = { sql: text, values: valuesOf(bound), firstPlaces, rowLimit, isOneOff: prepare === false, rows }
     const flow = fetchRows(context, request)
     return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
   }

@@ -115,7 +115,9 @@ export class NamedBody implements CursorBody {
     const limits = this.#limits
     const { sizes } = request
     const hints = sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, rewritten.order), limits)
-    const statement = { sql: declared.text, values: valuesOf(bound), hints, isOneOff: true, sinkFor: () => DROP_ROWS }
+    const { firstPlaces } = rewritten
+    const values = valuesOf(bound)
+    const statement = { sql: declared.text, values, hints, firstPlaces, isOneOff: true, sinkFor: () => DROP_ROWS }
     try {
       const { tag } = engine.run(runStatement(context, statement), { ...limits, source })
       this.#tag = tag

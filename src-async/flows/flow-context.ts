@@ -36,6 +36,8 @@ export interface FlowContext {
   scopeBegin: string | null
   /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
   sentBegin: string | null
+  /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
+  hasDueRelease: boolean
   /** The `transaction(…)` that are open, each inside the one before it. */
   readonly scopes: Scope[]
   /** Several statements are in flight: none may be tried again, it would overtake those after it. */
@@ -66,6 +68,7 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     sentBegin: null,
+    hasDueRelease: false,
     scopes: [],
     isPipelining: false,
     deadlineMs: Infinity,
@@ -75,8 +78,18 @@ export function createFlowContext(
   }
 }
 
-/** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
+/** The savepoint before a text that the server may refuse for want of a type. */
+export const DESCRIBE_SAVEPOINT = 'syncpg_describe'
+
+/**
+ * What goes before the flight about to leave: BEGIN when one is due, which the server's status byte decides, or the
+ * release of a savepoint of ours.
+ */
 export function dueBegin(context: FlowContext): string | null {
+  if (context.hasDueRelease) {
+    context.hasDueRelease = false
+    if (context.state.transactionStatus === 'T') return `RELEASE SAVEPOINT ${DESCRIBE_SAVEPOINT}`
+  }
   const begin = pendingBegin(context)
   context.sentBegin = begin === null ? null : context.scopeBegin
   if (begin !== null) context.scopeBegin = null

@@ -49,6 +49,8 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
  */
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null
+  // The command may end the savepoint: with its transaction, or with the savepoint around it. If not, it stays harmlessly.
+  context.hasDueRelease = false
   return { begin: null, closing: context.statements.takeClosing(), ...lastLimits(context, SETTLING_MS) }
 }
 

@@ -19,6 +19,8 @@ export interface StatementRequest {
   readonly prepared?: Statement | undefined
   /** Type OIDs the caller asks for, by parameter. */
   readonly hints?: readonly number[] | undefined
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
   /** Not to be kept as a prepared statement. */
   readonly isOneOff?: boolean | undefined
   /** Most rows wanted, 0 for all. */
