@@ -51,11 +51,11 @@ import { holdsLine, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
-import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
+import { closePortal, closeStatements, fetchPortal, fetchAhead } from './protocol/portal.ts'
 import { recover } from './protocol/recover.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { AHEAD_RELEASE, AHEAD_SAVEPOINT, ReadAhead } from './read-ahead.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
 import { ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
@@ -76,7 +76,18 @@ export class Session implements Operations, TransportEvents {
   readonly #copyOut: CopyOutState
   readonly #canceller: Canceller
   readonly #news = new News()
-  readonly #readAhead = new ReadAhead((request) => this.#fetchPortal(request))
+  readonly #readAhead = new ReadAhead({
+    fetch: (request) => this.#fetchPortal(request),
+    fetchAhead: (request, releases) => {
+      const exchange = fetchAhead(this.#conversation.link, request, AHEAD_SAVEPOINT, releases ? AHEAD_RELEASE : null)
+      return this.#start(exchange, false, request.rows)
+    },
+    sendFirst: (sql) => this.#sendFirst(sql),
+  })
+  /** Settled when what was read ahead is: what is asked meanwhile is sent after it, in order. */
+  #turn: Promise<void> | null = null
+  /** How many wait for their turn. */
+  #waiting = 0
   #firstQuery: string | null = null
   /** What is asked for next has been written to the server by another thread. */
   #isWritten = false
@@ -145,7 +156,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   get transactionStatus(): TransactionStatus {
-    return this.#conversation.transactionStatus
+    const { transactionStatus } = this.#conversation
+    return transactionStatus === 'E' && this.#readAhead.mayHideFailure ? 'T' : transactionStatus
   }
 
   get isClosed(): boolean {
@@ -190,12 +202,12 @@ export class Session implements Operations, TransportEvents {
   execute(request: ExecuteRequest): Promise<ExecuteReply> {
     // Its bytes are only lent until this returns; an exchange that waits for the line reads them later. Not `slice`,
     // which of a Buffer makes a window.
-    const own = this.#conversation.isHeld ? { ...request, bind: new Uint8Array(request.bind) } : request
+    const own = this.#keepsWaiting ? { ...request, bind: new Uint8Array(request.bind) } : request
     return this.#perform(execute(this.#conversation.link, own), request)
   }
 
   executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
-    const own = this.#conversation.isHeld ? { ...request, binds: new Uint8Array(request.binds) } : request
+    const own = this.#keepsWaiting ? { ...request, binds: new Uint8Array(request.binds) } : request
     return this.#perform(executeMany(this.#conversation.link, own), request)
   }
 
@@ -231,9 +243,7 @@ export class Session implements Operations, TransportEvents {
   #fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
     const { open } = request
     const own =
-      open !== null && this.#conversation.isHeld
-        ? { ...request, open: { ...open, bind: new Uint8Array(open.bind) } }
-        : request
+      open !== null && this.#keepsWaiting ? { ...request, open: { ...open, bind: new Uint8Array(open.bind) } } : request
     return this.#perform(fetchPortal(this.#conversation.link, own), request, false, request.rows)
   }
 
@@ -404,6 +414,12 @@ export class Session implements Operations, TransportEvents {
     )
   }
 
+  /** Whether what is asked now is written later: its bytes are only lent until then. */
+  get #keepsWaiting(): boolean {
+    return this.#conversation.isHeld || this.#turn !== null || this.#readAhead.mustSettle
+  }
+
+  /** Starts an exchange when what was read ahead is settled. */
   #run<Reply>(
     exchange: Exchange<Reply>,
     holds: boolean,
@@ -412,6 +428,23 @@ export class Session implements Operations, TransportEvents {
   ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     this.#readAhead.interrupt()
+    this.#turn ??= this.#readAhead.settle()
+    if (this.#turn === null) return this.#start(exchange, holds, firstRows, onStart)
+    this.#waiting += 1
+    return this.#turn.then(() => {
+      this.#waiting -= 1
+      if (this.#waiting === 0) this.#turn = null
+      return this.#start(exchange, holds, firstRows, onStart)
+    })
+  }
+
+  #start<Reply>(
+    exchange: Exchange<Reply>,
+    holds: boolean,
+    firstRows: RowSink | null = null,
+    onStart: ((started: object) => void) | null = null,
+  ): Promise<Reply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
       const isWritten = this.#isWritten
@@ -460,7 +493,7 @@ export class Session implements Operations, TransportEvents {
 
   #settle(): void {
     if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
-    if (this.#readAhead.isActive && this.transactionStatus === 'I') this.#readAhead.forget()
+    if (this.#readAhead.isActive && this.#conversation.transactionStatus === 'I') this.#readAhead.forget()
   }
 
   /** False when the transport asks to wait. */
