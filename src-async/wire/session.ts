@@ -58,9 +58,12 @@ import { startup, type BackendKey, type StartupRequest } from './protocol/startu
 import { AHEAD_RELEASE, AHEAD_SAVEPOINT, ReadAhead } from './read-ahead.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
 import { ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
+import type { SocketTarget } from './transport/socket.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
+const HOST_PARAMETER = 'syncpg host'
+const PORT_PARAMETER = 'syncpg port'
 const ignore = (): void => {}
 const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
@@ -188,6 +191,17 @@ export class Session implements Operations, TransportEvents {
       this.#flush()
     })
     this.#lifecycle.move('ready')
+  }
+
+  /**
+   * Says which of several hosts it was. Told among the server's parameters, which reach every thread; no parameter of a
+   * server has a name with a blank.
+   */
+  noteTarget(target: SocketTarget): void {
+    const { place, port } =
+      target.kind === 'unix' ? socketPlace(target.path) : { place: target.host, port: String(target.port) }
+    this.#parameters.set(HOST_PARAMETER, place)
+    this.#parameters.set(PORT_PARAMETER, port)
   }
 
   /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */
@@ -533,6 +547,12 @@ export class Session implements Operations, TransportEvents {
     clearTimeout(timer)
     return NOTHING
   }
+}
+
+/** The folder and the port of a socket of PostgreSQL's. */
+function socketPlace(path: string): { place: string; port: string } {
+  const [, place = path, port = ''] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(path) ?? []
+  return { place, port }
 }
 
 function unsentError(): DbError {
