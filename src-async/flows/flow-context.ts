@@ -48,6 +48,8 @@ export interface FlowContext {
   signal: AbortSignal | null
   /** What held the last result, emptied or small, for the sake of its hidden class. */
   readonly kept: Kept
+  /** The `client_encoding` that was looked at last. */
+  encoding: string | undefined
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -74,6 +76,7 @@ export function createFlowContext(
     deadlineMs: Infinity,
     signal: null,
     kept: new Kept(),
+    encoding: 'UTF8',
     firstFailure: null,
   }
 }

@@ -7,6 +7,7 @@ import { RowDecoder } from './row-decoder.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import { text } from './codecs/text.ts'
+import { setsOtherEncoding } from './client-encoding.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 import type { Column } from '../wire/row-sink.ts'
@@ -46,6 +47,8 @@ export class Statement {
    * statements that write: there the server knows the columns.
    */
   readonly hasTextParameters: boolean
+  /** Whether it may set `client_encoding` to another than UTF-8. */
+  readonly setsOtherEncoding: boolean
   /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
   readonly refusedTypes = new Set<string>()
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
@@ -69,6 +72,7 @@ export class Statement {
       unused?.includes(i) === true ? UNUSED : registry.codecFor(oid),
     )
     this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !WRITES.test(init.sql)
+    this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.#rows = init.rows ?? RECORD_ROWS
