@@ -71,3 +71,11 @@ export function requireTimeout(timeout: unknown): number {
   if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
   throw new ProgrammingError(`timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
 }
+
+/** @throws ProgrammingError for what is no object of options. */
+export function requireOptions(options: unknown, key: string, method: string): void {
+  if (typeof options === 'object' && options !== null) return
+  throw new ProgrammingError(
+    `${method}: expected options with { ${key} }, got ${options === null ? 'null' : typeof options}`,
+  )
+}

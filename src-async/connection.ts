@@ -9,6 +9,7 @@ import {
   requireStatement,
   requireText,
   requireValues,
+  requireOptions,
 } from './call-options.ts'
 import { type Elements, fetchMany, runMany } from './batch.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
@@ -231,6 +232,7 @@ export class Connection {
     table: string,
     options: CopyToTableOptions & { readonly source: CopySource } & CallOptions,
   ): Promise<string> {
+    requireOptions(options, 'source', 'copyToTable')
     const sql = copyToTableSql(table, options)
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
@@ -240,6 +242,7 @@ export class Connection {
     table: string,
     options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions,
   ): Promise<string> {
+    requireOptions(options, 'output', 'copyFromTable')
     const sql = copyFromTableSql(table, options)
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
@@ -251,6 +254,7 @@ export class Connection {
     options: CopyFormatOptions & { readonly output: CopyOutput } & CallOptions,
   ): Promise<string> {
     requireText(query, 'copyFromQuery')
+    requireOptions(options, 'output', 'copyFromQuery')
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
       const text = await runFlow(inlineArguments(context, query, requireValues(values, 'copyFromQuery')), session)

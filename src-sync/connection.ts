@@ -28,7 +28,7 @@ import type { CancelToken } from '../worker/caller/blocking-session.ts'
 import { boundElements, fetchMany, requireIterable } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
-import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
+import { type CopyFrom, type CopyRecordsOptions, type CopyTo, requireCopyOptions } from './connection-options.ts'
 import { copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
 import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
@@ -247,6 +247,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
+      requireCopyOptions(options, 'source', 'copyToTable')
       const limits = this.#limits(options, 'copyToTable')
       return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
     })
@@ -255,6 +256,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Writes a table out in one of COPY's formats. @returns how many rows. */
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
+      requireCopyOptions(options, 'output', 'copyFromTable')
       const limits = this.#limits(options, 'copyFromTable')
       return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
     })
@@ -263,6 +265,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
   copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
     return call(this.copyFromQuery, () => {
+      requireCopyOptions(options, 'output', 'copyFromQuery')
       const limits = this.#limits(options, 'copyFromQuery')
       const bound = bindStatement(this.#engine, sql, parameters, { method: 'copyFromQuery', style: this.paramstyle })
       const { context } = this.#engine
