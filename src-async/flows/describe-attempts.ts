@@ -5,9 +5,9 @@
  * none of this takes a trip of its own.
  */
 import type { Flight } from '../wire/operations.ts'
-import type { Flow } from './ask.ts'
-import { DESCRIBE_SAVEPOINT, type FlowContext, flight } from './flow-context.ts'
-import { runCommand } from './run-script.ts'
+import { ask, type Flow } from './ask.ts'
+import { DESCRIBE_SAVEPOINT, type FlowContext, dueTimeout, flight } from './flow-context.ts'
+import { TagSink } from './run-script.ts'
 
 export class DescribeAttempts {
   readonly #context: FlowContext
@@ -26,10 +26,7 @@ export class DescribeAttempts {
     const context = this.#context
     const { transactionStatus } = context.state
     if (!this.#mayBeRefused) return flight(context)
-    if (transactionStatus === 'E' && this.#guard !== 'nothing') {
-      const sql = this.#guard === 'savepoint' ? `ROLLBACK TO SAVEPOINT ${DESCRIBE_SAVEPOINT}` : 'ROLLBACK AND CHAIN'
-      return { ...flight(context), begin: sql }
-    }
+    if (transactionStatus === 'E' && this.#guard !== 'nothing') return { ...flight(context), begin: this.#undo }
     if (transactionStatus !== 'T' || this.#guard === 'savepoint') {
       const due = flight(context)
       if (due.begin !== null && transactionStatus === 'I') this.#guard = 'begin'
@@ -51,15 +48,18 @@ export class DescribeAttempts {
     return state.transactionStatus !== 'E' || this.#guard !== 'nothing'
   }
 
-  /** Takes the last refusal back, where no attempt follows. */
-  *undo(): Flow<void> {
-    if (this.#context.state.transactionStatus !== 'E') return
-    yield* runCommand(this.#context, `ROLLBACK TO SAVEPOINT ${DESCRIBE_SAVEPOINT}`, false)
+  /** The statement is found. Takes the last refusal back where no attempt followed it. */
+  *finish(): Flow<void> {
+    const { state } = this.#context
+    if (this.#guard !== 'nothing' && state.transactionStatus === 'E') {
+      // Not `runCommand`: to the statement cache its ROLLBACK would be one of the program's.
+      const limits = { timeoutMs: dueTimeout(this.#context) }
+      yield* ask('simpleQuery', { sql: this.#undo, results: new TagSink(), begin: null, closing: [], ...limits })
+    }
+    if (this.#guard === 'savepoint' && state.transactionStatus === 'T') this.#context.hasDueRelease = true
   }
 
-  /** The text is described. */
-  finish(): void {
-    const { state } = this.#context
-    if (this.#guard === 'savepoint' && state.transactionStatus === 'T') this.#context.hasDueRelease = true
+  get #undo(): string {
+    return this.#guard === 'savepoint' ? `ROLLBACK TO SAVEPOINT ${DESCRIBE_SAVEPOINT}` : 'ROLLBACK AND CHAIN'
   }
 }

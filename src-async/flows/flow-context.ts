@@ -36,6 +36,8 @@ export interface FlowContext {
   scopeBegin: string | null
   /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
   sentBegin: string | null
+  /** By text the parameters whose types the server could not tell. */
+  readonly toldParameters: Map<string, readonly number[]>
   /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
   hasDueRelease: boolean
   /** The `transaction(…)` that are open, each inside the one before it. */
@@ -70,6 +72,7 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     sentBegin: null,
+    toldParameters: new Map(),
     hasDueRelease: false,
     scopes: [],
     isPipelining: false,

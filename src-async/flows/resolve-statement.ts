@@ -9,6 +9,7 @@ import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
 import { suggestedType } from '../values/suggested-type.ts'
+import { converted } from '../values/to-postgres.ts'
 import { ask, type Flow } from './ask.ts'
 import { DescribeAttempts } from './describe-attempts.ts'
 import type { FlowContext } from './flow-context.ts'
@@ -73,7 +74,7 @@ export function* resolveStatement(
     })
   }
   const resolved = derived === null ? null : yield* describeDerived(asking, statement, derived)
-  attempts.finish()
+  yield* attempts.finish()
   return resolved ?? inferred
 }
 
@@ -96,7 +97,6 @@ function* describeDerived(asking: Asking, inferred: Statement, types: number[]):
     if (!isRefusalOfTypes(error) || !asking.attempts.mayGoOn) throw error
   }
   inferred.refusedTypes.add(key)
-  yield* asking.attempts.undo()
   return null
 }
 
@@ -106,20 +106,60 @@ function* describeDetermined(
   hints: readonly number[],
   firstPlaces: readonly number[] | undefined,
 ): Flow<ResolvedStatement> {
-  const { values, attempts } = asking
-  let types = hints
+  const { context, sql, values, attempts } = asking
+  let types = remembered(context, sql, values, hints)
   let first: unknown = null
   for (;;) {
     try {
-      return yield* describeOnce(asking, types)
+      const resolved = yield* describeOnce(asking, types)
+      if (first !== null) remember(context, sql, types, hints)
+      return resolved
     } catch (error) {
       first ??= error
       if (!attempts.mayGoOn) throw first
+      // What was remembered may be of a time when the text meant something else.
+      if (context.toldParameters.delete(sql)) {
+        types = hints
+        continue
+      }
       const more = determined(error, types, values)
       if (more === null) return yield* describeJoined(asking, hints, firstPlaces, error, first)
       types = more
     }
   }
+}
+
+/** Texts of which parameters are remembered. */
+const MOST_REMEMBERED = 200
+
+/** Remembers which parameters had to be told, so that the next call tells them at once. */
+function remember(
+  { toldParameters }: FlowContext,
+  sql: string,
+  types: readonly number[],
+  hints: readonly number[],
+): void {
+  const told = types.flatMap((type, index) => (type !== 0 && (hints[index] ?? 0) === 0 ? [index] : []))
+  if (toldParameters.size >= MOST_REMEMBERED) toldParameters.clear()
+  toldParameters.set(sql, told)
+}
+
+/** The types to begin with: what the caller asked for, and what the values suggest for parameters that had to be told. */
+function remembered(
+  { toldParameters }: FlowContext,
+  sql: string,
+  values: readonly unknown[],
+  hints: readonly number[],
+): readonly number[] {
+  const told = toldParameters.size === 0 ? undefined : toldParameters.get(sql)
+  if (told === undefined) return hints
+  const types = Array.from(values, (_, index) => hints[index] ?? 0)
+  for (const index of told) {
+    if (index < types.length && types[index] === 0) {
+      types[index] = suggestedType(values[index]) ?? textOrNothing(values[index])
+    }
+  }
+  return types
 }
 
 /**
@@ -149,7 +189,9 @@ function determined(error: unknown, types: readonly number[], values: readonly u
 }
 
 /** Strings, and null, which may be one. */
-function textOrNothing(value: unknown): number {
+function textOrNothing(given: unknown): number {
+  // An object that converts itself may become a string.
+  const value = converted(given, TEXT_OID)
   return typeof value === 'string' || value === null ? TEXT_OID : 0
 }
 
