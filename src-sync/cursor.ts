@@ -71,6 +71,9 @@ type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
 
 export class Cursor<T = Row> {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'Cursor'
+
   readonly #connection: CursorConnection
   readonly #engine: Engine
   readonly #body: CursorBody
