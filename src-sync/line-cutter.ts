@@ -3,20 +3,20 @@
  * before what would be taken for something else. Each line becomes a DataRow message and goes through the decoder of text.
  * Source of truth: PostgreSQL manual, COPY, "Text Format".
  */
-import { ByteWriter } from '../src-async/bytes/byte-writer.ts'
 import { ProtocolError } from '../src-async/errors/tree.ts'
 import type { Row } from '../src-async/values/record.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 
 const NEWLINE = 0x0a
 const DATA_ROW = 0x44
+/** Letter, length, count of fields. */
+const HEAD_BYTES = 7
 const NAMED: Readonly<{ [letter: string]: string }> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 const ESCAPE = /\\(?:x([\da-f]{1,2})|([0-7]{1,3})|([^]))/gi
 
 export class LineCutter {
   readonly #decoder: RowReader
   readonly #isWithoutColumns: boolean
-  readonly #out = new ByteWriter()
   #rest: Buffer = Buffer.alloc(0)
 
   constructor(decoder: RowReader, columnCount: number) {
@@ -43,26 +43,21 @@ export class LineCutter {
   }
 
   #decode(line: string, into: Row[]): void {
-    const out = this.#out
-    out.clear()
     // A table without columns gives empty lines.
     const fields = line === '' && this.#isWithoutColumns ? [] : line.split('\t')
-    out.uint8(DATA_ROW)
-    const lengthAt = out.reserveInt32()
-    out.int16(fields.length)
-    for (const field of fields) {
-      if (field === '\\N') {
-        out.int32(-1)
-        continue
-      }
-      const at = out.reserveInt32()
-      out.utf8(unescaped(field))
-      out.patchLength(at)
-    }
+    const values = fields.map((field) => (field === '\\N' ? null : Buffer.from(unescaped(field))))
+    const size = values.reduce((sum, value) => sum + 4 + (value?.length ?? 0), HEAD_BYTES)
+    const message = Buffer.allocUnsafe(size)
+    message[0] = DATA_ROW
     // A message's length counts its own word.
-    out.patchInt32(lengthAt, out.length - lengthAt)
-    const message = out.take()
-    this.#decoder.decodeRun(message, 0, message.length, into)
+    message.writeInt32BE(size - 1, 1)
+    message.writeInt16BE(fields.length, 5)
+    let at = HEAD_BYTES
+    for (const value of values) {
+      message.writeInt32BE(value?.length ?? -1, at)
+      at += 4 + (value?.copy(message, at + 4) ?? 0)
+    }
+    this.#decoder.decodeRun(message, 0, size, into)
   }
 }
 
