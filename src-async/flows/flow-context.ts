@@ -38,6 +38,8 @@ export interface FlowContext {
   sentBegin: string | null
   /** By text the parameters whose types the server could not tell. */
   readonly toldParameters: Map<string, readonly number[]>
+  /** Texts of unnamed statements whose types the server could tell: they need no savepoint before them. */
+  readonly determinedTexts: Set<string>
   /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
   hasDueRelease: boolean
   /** The `transaction(…)` that are open, each inside the one before it. */
@@ -73,6 +75,7 @@ export function createFlowContext(
     scopeBegin: null,
     sentBegin: null,
     toldParameters: new Map(),
+    determinedTexts: new Set(),
     hasDueRelease: false,
     scopes: [],
     isPipelining: false,

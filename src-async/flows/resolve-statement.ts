@@ -62,7 +62,7 @@ export function* resolveStatement(
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
   const { hints = NO_TYPES, isOneOff = false } = options
-  const attempts = new DescribeAttempts(context, values.length > 0)
+  const attempts = new DescribeAttempts(context, values.length > 0 && !context.determinedTexts.has(sql))
   const asking = { context, sql, values, isOneOff, attempts }
   const inferred = yield* describeDetermined(asking, hints, options.firstPlaces)
   const { statement } = inferred
@@ -113,12 +113,13 @@ function* describeDetermined(
     try {
       const resolved = yield* describeOnce(asking, types)
       if (first !== null) remember(context, sql, types, hints)
+      else if (types === hints) rememberDetermined(context, resolved.statement)
       return resolved
     } catch (error) {
       first ??= error
       if (!attempts.mayGoOn) throw first
       // What was remembered may be of a time when the text meant something else.
-      if (context.toldParameters.delete(sql)) {
+      if (isRefusalOfTypes(error) && context.toldParameters.delete(sql)) {
         types = hints
         continue
       }
@@ -131,6 +132,13 @@ function* describeDetermined(
 
 /** Texts of which parameters are remembered. */
 const MOST_REMEMBERED = 200
+
+/** An unnamed statement is described for each run: one that needs nothing of its values is not guarded again. */
+function rememberDetermined({ determinedTexts }: FlowContext, { name, sql, hasTextParameters }: Statement): void {
+  if (name !== '' || hasTextParameters) return
+  if (determinedTexts.size >= MOST_REMEMBERED) determinedTexts.clear()
+  determinedTexts.add(sql)
+}
 
 /** Remembers which parameters had to be told, so that the next call tells them at once. */
 function remember(

@@ -3,8 +3,9 @@
  * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
  * may be asked for while others run: they queue in order.
  */
+import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { ConnectionDoesNotExistError, ConnectionFailureError, QueryCanceledError } from '../errors/sqlstates.ts'
-import { InterfaceError, InternalError, NotSupportedError, type DbError } from '../errors/tree.ts'
+import { InterfaceError, InternalError, NotSupportedError, OperationalError, type DbError } from '../errors/tree.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
 import { Canceller, type CancelSite, type TimeLimit } from './canceller.ts'
@@ -410,10 +411,22 @@ export class Session implements Operations, TransportEvents {
     onExpiry: TimeLimit['onExpiry'] = null,
   ): Promise<Reply> {
     if (!(flight.timeoutMs > 0)) return this.#run(exchange, holds, firstRows)
+    if (!this.#mustWait()) return this.#performLimited(exchange, flight, firstRows, onExpiry)
+    return this.#inTurn(flight, (timeoutMs) =>
+      this.#performLimited(exchange, { ...flight, timeoutMs }, firstRows, onExpiry),
+    )
+  }
+
+  #performLimited<Reply>(
+    exchange: Exchange<Reply>,
+    flight: Limits,
+    firstRows: RowSink | null,
+    onExpiry: TimeLimit['onExpiry'],
+  ): Promise<Reply> {
     const canceller = this.#canceller
     const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
     // Nothing is written behind it, so that its cancel can hit nothing else.
-    const running = this.#run(exchange, true, firstRows, (started) => {
+    const running = this.#start(exchange, true, firstRows, (started) => {
       limit.started = started
     })
     return running.then(
@@ -441,15 +454,52 @@ export class Session implements Operations, TransportEvents {
     onStart: ((started: object) => void) | null = null,
   ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
+    if (!this.#mustWait()) return this.#start(exchange, holds, firstRows, onStart)
+    return this.#inTurn({ timeoutMs: 0 }, () => this.#start(exchange, holds, firstRows, onStart))
+  }
+
+  /** Whether something that was read ahead has to be settled before anything else is sent. */
+  #mustWait(): boolean {
     this.#readAhead.interrupt()
     this.#turn ??= this.#readAhead.settle()
-    if (this.#turn === null) return this.#start(exchange, holds, firstRows, onStart)
+    return this.#turn !== null
+  }
+
+  /**
+   * Starts an operation when what was read ahead is settled, after those that wait already. When its time is up before, the
+   * server is told to stop what nobody wants, and when it does not, the session is given up.
+   * @param start gets what is left of the time
+   */
+  #inTurn<Reply>(
+    { timeoutMs, graceMs = CANCEL_GRACE_MS }: Limits,
+    start: (leftMs: number) => Promise<Reply>,
+  ): Promise<Reply> {
+    const begunMs = performance.now()
+    const limit = (ms: number, act: () => void): NodeJS.Timeout | undefined =>
+      timeoutMs > 0 ? setTimeout(act, Math.min(ms, MAX_TIMER_MS)) : undefined
+    const cancelling = limit(timeoutMs, () => void this.#canceller.cancel().catch(ignore))
+    const givingUp = limit(timeoutMs + graceMs, () => this.#breakOff(stuckError(timeoutMs)))
     this.#waiting += 1
-    return this.#turn.then(() => {
+    return this.#turn!.then(() => {
+      clearTimeout(cancelling)
       this.#waiting -= 1
       if (this.#waiting === 0) this.#turn = null
-      return this.#start(exchange, holds, firstRows, onStart)
+      const leftMs = timeoutMs - (performance.now() - begunMs)
+      if (timeoutMs > 0 && leftMs <= 0) return this.#tooLate(givingUp)
+      clearTimeout(givingUp)
+      return start(Math.ceil(leftMs))
     })
+  }
+
+  /** Fails an operation that is not sent any more, when what was sent before it is answered: the status is right then. */
+  async #tooLate(givingUp: NodeJS.Timeout | undefined): Promise<never> {
+    const nothing = { begin: null, closing: [], timeoutMs: 0, sql: '', results: IGNORED }
+    try {
+      await this.#start(simpleQuery(this.#conversation.link, nothing), true)
+    } finally {
+      clearTimeout(givingUp)
+    }
+    throw new QueryTimeoutError('the time limit had passed before the statement was sent', { sqlstate: '57014' })
   }
 
   #start<Reply>(
@@ -557,6 +607,12 @@ function socketPlace(path: string): { place: string; port: string } {
 
 function unsentError(): DbError {
   return new QueryCanceledError('given up before it was sent to the server')
+}
+
+function stuckError(timeoutMs: number): DbError {
+  return new OperationalError(
+    `the time limit of ${timeoutMs} ms passed while the server made rows ahead, and it did not stop: the connection is closed`,
+  )
 }
 
 /** For a transport that went away while the server had said nothing about it. */

@@ -131,6 +131,19 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(con.fetchval('select count(*)::int from seen')).toBe(1)
     })
 
+    test('a statement with a time limit, asked while slow rows are read ahead, ends within it, and the transaction is whole', () => {
+      const slow = 'select i, case when i = 55 then pg_sleep(30) is null end from generate_series(1, 1000) i'
+      con.execute('begin')
+      const rows = stream(slow)
+      for (let i = 0; i < 45; i += 1) rows.next()
+      const began = performance.now()
+      expect(() => con.fetchval('select 1', [], 0, { timeout: 300 })).toThrow(db.QueryTimeoutError)
+      expect(performance.now() - began).toBeLessThan(10_000)
+      expect(con.info.status).toBe('in-transaction')
+      expect(con.fetchval('select 2')).toBe(2)
+      con.rollback()
+    })
+
     test('two in turn have each its own rows', () => {
       con.execute('begin')
       const [one, other] = [stream(COUNTED), stream('select -i from generate_series(1, 1000) i')]
