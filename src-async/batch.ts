@@ -20,11 +20,11 @@ import { BatchRows } from './flows/fetch-many.ts'
 import { DROP_ROWS } from './flows/fetch-rows.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
-import type { Row } from './values/record.ts'
+import { type Row, type Values, listed } from './values/record.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 
 /** What a statement is run for, one after the other. */
-export type Elements = Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
+export type Elements = Iterable<Values> | AsyncIterable<Values>
 
 type Target = Pick<BatchRequest, 'sql' | 'prepared'>
 
@@ -69,12 +69,12 @@ function batchOf(
 async function batchFrom(
   { context, session }: Engine,
   request: BatchRequest,
-  source: AsyncIterator<readonly unknown[], unknown>,
+  source: AsyncIterator<Values, unknown>,
   signal: AbortSignal | undefined,
 ): Promise<BatchResult> {
   const run = <T>(flow: Flow<T>): Promise<T> => runFlow(flow, session)
   const patience = new Patience(context.deadlineMs, signal)
-  const next = (): Promise<IteratorResult<readonly unknown[], unknown>> => patience.wait(source.next())
+  const next = (): Promise<IteratorResult<Values, unknown>> => patience.wait(source.next())
   const batch = new Batch(context, request)
   let isDrained = false
   try {
@@ -101,14 +101,12 @@ async function batchFrom(
 }
 
 /** As many as it takes to know a value for each parameter; none when there are none. */
-async function firstElements(
-  next: () => Promise<IteratorResult<readonly unknown[], unknown>>,
-): Promise<(readonly unknown[])[]> {
+async function firstElements(next: () => Promise<IteratorResult<Values, unknown>>): Promise<(readonly unknown[])[]> {
   const elements: (readonly unknown[])[] = []
   do {
     const step = await next()
     if (step.done === true) break
-    elements.push(step.value)
+    elements.push(listed(step.value))
   } while (needsMore(elements[0]) && elements.length < SAMPLE_ELEMENTS)
   return elements
 }

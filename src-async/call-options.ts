@@ -1,5 +1,6 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
+import { Record, type Values, listed } from './values/record.ts'
 import type { RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 
@@ -38,20 +39,21 @@ export interface Given {
  * @param values null where none were passed.
  * @throws ProgrammingError for anything else.
  */
-export function requireStatement(sql: unknown, values: readonly unknown[] | null, method: string): Given {
+export function requireStatement(sql: unknown, values: Values | null, method: string): Given {
   if (!(sql instanceof Sql)) {
     requireText(sql, method)
     return { sql: sql as string, values: values === null ? NO_VALUES : requireValues(values, method) }
   }
-  if (values === null || values.length === 0) return { sql: sql.text, values: sql.values }
+  if (values === null || listed(values).length === 0) return { sql: sql.text, values: sql.values }
   throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument empty`)
 }
 
 const NO_VALUES: readonly unknown[] = []
 
-/** @throws ProgrammingError for anything but an array. */
+/** @throws ProgrammingError for anything but an array or a row. */
 export function requireValues(values: unknown, method: string): readonly unknown[] {
   if (Array.isArray(values)) return values
+  if (values instanceof Record) return Record.toArray(values)
   throw new ProgrammingError(`${method}: expected the arguments as an array, got ${typeof values}: wrap them in []`)
 }
 
@@ -68,4 +70,12 @@ export function requireElements<T extends object>(elements: T, method: string): 
 export function requireTimeout(timeout: unknown): number {
   if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
   throw new ProgrammingError(`timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
+}
+
+/** @throws ProgrammingError for what is no object of options. */
+export function requireOptions(options: unknown, key: string, method: string): void {
+  if (typeof options === 'object' && options !== null) return
+  throw new ProgrammingError(
+    `${method}: expected options with { ${key} }, got ${options === null ? 'null' : typeof options}`,
+  )
 }

@@ -9,6 +9,7 @@ import {
   requireStatement,
   requireText,
   requireValues,
+  requireOptions,
 } from './call-options.ts'
 import { type Elements, fetchMany, runMany } from './batch.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
@@ -42,7 +43,7 @@ import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
 import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
-import { type Row, pick } from './values/record.ts'
+import { type Row, type Values, pick } from './values/record.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Sql } from './values/sql-template.ts'
@@ -102,7 +103,7 @@ export class Connection {
    * @returns the last command tag, `INSERT 0 2`.
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
    */
-  async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
+  async execute(sql: string | Sql, values?: Values, options?: CallOptions): Promise<string> {
     const { context } = this.#engine
     const given = requireStatement(sql, values ?? null, 'execute')
     const isScript = values === undefined && given.values.length === 0
@@ -111,28 +112,20 @@ export class Connection {
   }
 
   /** Runs a statement and returns all its rows. */
-  async fetch<T>(
-    sql: string | Sql,
-    values: readonly unknown[] | undefined,
-    options: FetchOptions & OtherRows<T>,
-  ): Promise<T[]>
-  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetch(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown[]> {
+  async fetch<T>(sql: string | Sql, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
+  async fetch<T = Row>(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetch(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
   /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
   async fetchrow<T>(
     sql: string | Sql,
-    values: readonly unknown[] | undefined,
+    values: Values | undefined,
     options: FetchOptions & OtherRows<T>,
   ): Promise<T | null>
-  async fetchrow<T = Row>(
-    sql: string | Sql,
-    values?: readonly unknown[],
-    options?: FetchOptions,
-  ): Promise<RowOf<T> | null>
-  async fetchrow(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown> {
+  async fetchrow<T = Row>(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
+  async fetchrow(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<unknown> {
     const rows = await this.#fetch('fetchrow', sql, values, 1, options)
     return rows[0] ?? null
   }
@@ -140,7 +133,7 @@ export class Connection {
   /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
   async fetchval<T = unknown>(
     sql: string | Sql,
-    values?: readonly unknown[],
+    values?: Values,
     column: number | string = 0,
     options?: CallOptions,
   ): Promise<T | null> {
@@ -193,13 +186,9 @@ export class Connection {
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
    * @example for await (const row of con.cursor('select * from big')) console.log(row)
    */
-  cursor<T>(
-    sql: string | Sql,
-    values: readonly unknown[] | undefined,
-    options: CursorOptions & OtherRows<T>,
-  ): CursorFactory<T>
-  cursor<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: CursorOptions): CursorFactory<RowOf<T>>
-  cursor<T>(sql: string | Sql, values?: readonly unknown[], options: CursorOptions = {}): CursorFactory<T> {
+  cursor<T>(sql: string | Sql, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
+  cursor<T = Row>(sql: string | Sql, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
+  cursor<T>(sql: string | Sql, values?: Values, options: CursorOptions = {}): CursorFactory<T> {
     const given = requireStatement(sql, values ?? null, 'cursor')
     return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null }, options)
   }
@@ -243,6 +232,7 @@ export class Connection {
     table: string,
     options: CopyToTableOptions & { readonly source: CopySource } & CallOptions,
   ): Promise<string> {
+    requireOptions(options, 'source', 'copyToTable')
     const sql = copyToTableSql(table, options)
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
@@ -252,6 +242,7 @@ export class Connection {
     table: string,
     options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions,
   ): Promise<string> {
+    requireOptions(options, 'output', 'copyFromTable')
     const sql = copyFromTableSql(table, options)
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
@@ -259,10 +250,11 @@ export class Connection {
   /** Writes a query's rows out in one of COPY's formats. */
   async copyFromQuery(
     query: string,
-    values: readonly unknown[],
+    values: Values,
     options: CopyFormatOptions & { readonly output: CopyOutput } & CallOptions,
   ): Promise<string> {
     requireText(query, 'copyFromQuery')
+    requireOptions(options, 'output', 'copyFromQuery')
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
       const text = await runFlow(inlineArguments(context, query, requireValues(values, 'copyFromQuery')), session)
@@ -403,7 +395,7 @@ export class Connection {
   async #fetch(
     method: string,
     sql: string | Sql,
-    values: readonly unknown[] | undefined,
+    values: Values | undefined,
     rowLimit: number,
     options: FetchOptions | undefined,
   ): Promise<Row[]> {

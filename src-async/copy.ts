@@ -169,6 +169,8 @@ async function openSink(output: CopyOutput): Promise<Sink> {
   if (typeof output === 'function') {
     return { write: async (chunk) => output(chunk), close: async () => {}, fail: async () => {} }
   }
+  const stream: unknown = output
+  if (typeof stream !== 'object' || stream === null) throw badOutput()
   if ('getWriter' in output) {
     const writer = output.getWriter()
     return {
@@ -178,7 +180,11 @@ async function openSink(output: CopyOutput): Promise<Sink> {
     }
   }
   if (typeof output.write === 'function') return streamSink(output)
-  throw new ProgrammingError('COPY: output: expected a path, a writable stream or a function')
+  throw badOutput()
+}
+
+function badOutput(): ProgrammingError {
+  return new ProgrammingError('COPY: output: expected a path, a writable stream or a function')
 }
 
 function fileSink(file: FileHandle): Sink {

@@ -7,6 +7,7 @@ import { QueryTimeoutError } from './errors/client-errors.ts'
 import { InterfaceError, OperationalError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
+import { hasOtherEncoding, restoreEncoding } from './flows/restore-encoding.ts'
 import { runCommand } from './flows/run-script.ts'
 import { type CallOptions, NO_OPTIONS, requireTimeout } from './call-options.ts'
 import { runFlow } from './run-flow.ts'
@@ -80,6 +81,7 @@ export class Engine {
       throw new OperationalError(`${error.primaryMessage}; ${primaryMessage}`, { cause: error })
     } finally {
       context.signal = null
+      if (hasOtherEncoding(context)) await runFlow(restoreEncoding(context), this.session)
       if (this.listeners.unsettled.size > 0) await this.#listenAgain()
       context.deadlineMs = Infinity
       this.#isBusy = false

@@ -4,13 +4,21 @@ import { iterate, leave } from './copy.ts'
 import type { Engine } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import { abandonCopyIn } from './flows/copy-bytes.ts'
-import { type CopyTarget, copyRecords, endCopy, sendCopyChunk, startCopy } from './flows/copy-records.ts'
+import {
+  type CopyTarget,
+  type RecordEncoder,
+  copyRecords,
+  endCopy,
+  sendCopyChunk,
+  startCopy,
+} from './flows/copy-records.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
+import type { Values } from './values/record.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions extends CallOptions {
-  readonly records: Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
+  readonly records: Iterable<Values> | AsyncIterable<Values>
   readonly columns?: readonly string[]
   readonly schema?: string
   readonly where?: string
@@ -27,15 +35,17 @@ export function loadRecords(engine: Engine, table: string, options: CopyRecordsO
 async function loadAwaited(
   { context, session }: Engine,
   target: CopyTarget,
-  records: AsyncIterable<readonly unknown[]>,
+  records: AsyncIterable<Values>,
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const patience = new Patience(context.deadlineMs, signal)
   const source = iterate(records)
+  let encoder: RecordEncoder | null = null
+  /** Whether no flow of the COPY is under way, which would end it by itself when it fails. */
   let isOurs = false
   let isDrained = false
   try {
-    const encoder = await runFlow(startCopy(context, target), session)
+    encoder = await runFlow(startCopy(context, target), session)
     isOurs = true
     for (;;) {
       const step = await patience.wait(source.next())
@@ -50,7 +60,7 @@ async function loadAwaited(
     isOurs = false
     return await runFlow(endCopy(context, encoder), session)
   } catch (error) {
-    if (isOurs) await runFlow(abandonCopyIn(context, error), session)
+    if (isOurs && encoder?.isOpen === true) await runFlow(abandonCopyIn(context, error), session)
     throw error
   } finally {
     patience.stop()

@@ -12,7 +12,7 @@ import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { openScope, rollbackScope } from './flows/transaction.ts'
-import { type Row, pick } from './values/record.ts'
+import { type Row, type Values, pick } from './values/record.ts'
 import { RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
@@ -66,8 +66,8 @@ export class PreparedStatement {
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
-  async execute(values: readonly unknown[] = [], options?: CallOptions): Promise<string> {
-    const { sql, prepared } = this.#request('execute', values)
+  async execute(given: Values = [], options?: CallOptions): Promise<string> {
+    const { sql, values, prepared } = this.#request('execute', given)
     const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
     this.#statusmsg = null
     const flow = runStatement(this.#engine.context, request)
@@ -77,19 +77,19 @@ export class PreparedStatement {
   }
 
   /** All its rows. */
-  async fetch<T = Row>(values: readonly unknown[] = [], options?: FetchOptions): Promise<RowOf<T>[]> {
+  async fetch<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T>[]> {
     return (await this.#fetch('fetch', values, 0, options)) as RowOf<T>[]
   }
 
   /** Its first row, null when there is none. */
-  async fetchrow<T = Row>(values: readonly unknown[] = [], options?: FetchOptions): Promise<RowOf<T> | null> {
+  async fetchrow<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T> | null> {
     const [row] = await this.#fetch('fetchrow', values, 1, options)
     return (row ?? null) as RowOf<T> | null
   }
 
   /** A value of its first row; null without a row. */
   async fetchval<T = unknown>(
-    values: readonly unknown[] = [],
+    values: Values = [],
     column: number | string = 0,
     options?: CallOptions,
   ): Promise<T | null> {
@@ -116,8 +116,8 @@ export class PreparedStatement {
   }
 
   /** Its rows in pieces; see `Connection.cursor`. */
-  cursor<T = Row>(values: readonly unknown[] = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
-    const { sql, prepared } = this.#request('cursor', values)
+  cursor<T = Row>(given: Values = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
+    const { sql, values, prepared } = this.#request('cursor', given)
     if (options.scrollable === true) {
       throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
     }
@@ -128,8 +128,8 @@ export class PreparedStatement {
    * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
    * @param options.analyze runs the statement as well, in a transaction that is rolled back.
    */
-  async explain(values: readonly unknown[] = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
-    const { sql } = this.#request('explain', values)
+  async explain(given: Values = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
+    const { sql, values } = this.#request('explain', given)
     const analyze = options.analyze === true
     const text = `EXPLAIN (FORMAT JSON, VERBOSE${analyze ? ', ANALYZE' : ''}) ${sql}`
     const rows = await this.#engine.run(explained(this.#engine, text, values, analyze))
@@ -148,14 +148,9 @@ export class PreparedStatement {
     await this.close()
   }
 
-  async #fetch(
-    method: string,
-    values: readonly unknown[],
-    rowLimit: number,
-    options: FetchOptions | undefined,
-  ): Promise<Row[]> {
+  async #fetch(method: string, given: Values, rowLimit: number, options: FetchOptions | undefined): Promise<Row[]> {
     const rows = rowOptions(options, this.#engine.context.rows, method)
-    const { sql, prepared } = this.#request(method, values)
+    const { sql, values, prepared } = this.#request(method, given)
     const request = { sql, values, prepared, rowLimit, rows }
     this.#statusmsg = null
     const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, values, options)
@@ -163,10 +158,7 @@ export class PreparedStatement {
     return result.rows
   }
 
-  #request(
-    method: string,
-    values: readonly unknown[],
-  ): { sql: string; values: readonly unknown[]; prepared: Statement } {
+  #request(method: string, values: Values): { sql: string; values: readonly unknown[]; prepared: Statement } {
     if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     return { sql: this.#statement.sql, values: requireValues(values, method), prepared: this.#statement }
   }

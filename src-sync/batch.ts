@@ -5,7 +5,7 @@ import { executeMany } from '../src-async/flows/execute-many.ts'
 import { BatchRows } from '../src-async/flows/fetch-many.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
-import type { Row } from '../src-async/values/record.ts'
+import type { Row, Values } from '../src-async/values/record.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
@@ -42,7 +42,9 @@ export function requireIterable<T>(elements: Iterable<T>, method: string): Itera
 export interface FetchManyRequest {
   readonly sql: string
   readonly prepared?: Statement | undefined
-  readonly elements: Iterable<readonly unknown[]>
+  readonly elements: Iterable<Values>
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
   readonly rows: RowShapeOptions
 }
 

@@ -34,6 +34,8 @@ export class BufferedBody implements CursorBody {
   #next = 1
   #rowcount = -1
   #hasExecuted = false
+  /** After a batch of no elements: it would have given a result for each. */
+  #hasNoResults = false
   /** How rows are made for the request that was executed last. */
   #shape: RowShapeOptions = RECORD_ROWS
 
@@ -66,6 +68,7 @@ export class BufferedBody implements CursorBody {
   }
 
   reset(): void {
+    this.#hasNoResults = false
     this.#results = []
     this.#current = null
     this.#rowcount = -1
@@ -92,12 +95,15 @@ export class BufferedBody implements CursorBody {
     const { context } = this.#engine
     const batch = {
       sql: rewritten.text,
+      firstPlaces: rewritten.firstPlaces,
       elements: boundElements(rewritten, elements),
       marksElements: isReturning,
       sinkFor: (statement: Statement) => results?.of(statement) ?? DROP_ROWS,
     }
     const { affectedRows, tag } = this.#engine.run(
-      withHints(this.#engine, request, rewritten, (hints) => executeMany(context, { ...batch, hints })),
+      withHints(this.#engine, request, rewritten, rewritten.order.length, (hints) =>
+        executeMany(context, { ...batch, hints }),
+      ),
       runOptions(request, { sql, rewritten }),
     )
     if (results?.failure) throw results.failure
@@ -107,7 +113,9 @@ export class BufferedBody implements CursorBody {
     const [first] = this.#results
     if (first === undefined) this.complete(tag)
     else this.#show(first)
-    this.#rowcount = affectedRows
+    // Each result has its own count; without results there is only the sum.
+    if (first === undefined) this.#rowcount = affectedRows
+    this.#hasNoResults = isReturning && first === undefined
   }
 
   complete(tag: string): void {
@@ -151,6 +159,17 @@ export class BufferedBody implements CursorBody {
     return true
   }
 
+  shown(): BufferedBody | null {
+    const current = this.#current
+    if (current === null || this.#hasNoResults) return null
+    const body = new BufferedBody(this.#engine)
+    body.#shape = this.#shape
+    body.#hasExecuted = true
+    body.#show(current)
+    body.#rowcount = this.#rowcount
+    return body
+  }
+
   close(): void {
     this.reset()
   }
@@ -158,7 +177,7 @@ export class BufferedBody implements CursorBody {
   #runOne(statement: BoundStatement, request: ExecuteRequest): void {
     const { context } = this.#engine
     const { isOneOff } = request
-    const sql = statement.rewritten.text
+    const { text: sql, firstPlaces } = statement.rewritten
     const values = valuesOf(statement)
     let rows = new RowBuffer()
     const sinkFor = (found: Statement): RowBuffer => {
@@ -166,8 +185,8 @@ export class BufferedBody implements CursorBody {
       found.decoderFor(request.rows)
       return (rows = new RowBuffer())
     }
-    const flow = withHints(this.#engine, request, statement.rewritten, (hints) =>
-      runStatement(context, { sql, values, hints, isOneOff, sinkFor }),
+    const flow = withHints(this.#engine, request, statement.rewritten, values.length, (hints) =>
+      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, sinkFor }),
     )
     const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
@@ -207,7 +226,9 @@ export class BufferedBody implements CursorBody {
 
   #show(result: Result): void {
     this.#current = result
-    this.#rowcount = rowCountOf(result.tag)
+    const count = rowCountOf(result.tag)
+    // SHOW, EXPLAIN and CALL do not count the rows they give.
+    this.#rowcount = count < 0 && result.decoderFor !== null ? result.rows.rowCount : count
   }
 
   #rows(): ResultWithRows {
@@ -226,9 +247,10 @@ function withHints<T>(
   engine: Engine,
   { sizes }: RequestOptions,
   { order }: RewrittenStatement,
+  valueCount: number,
   flow: (hints: readonly number[] | undefined) => Flow<T>,
 ): Flow<T> {
-  return sizes === null ? flow(undefined) : hinted(resolveInputSizes(engine, sizes, order), flow)
+  return sizes === null ? flow(undefined) : hinted(resolveInputSizes(engine, sizes, order, valueCount), flow)
 }
 
 function* hinted<T>(resolving: Flow<number[]>, flow: (hints: readonly number[]) => Flow<T>): Flow<T> {

@@ -37,6 +37,7 @@ const LOOK_UP = `
     coalesce(p.proargnames, array_fill(''::text, array[coalesce(cardinality(p.proargmodes), p.pronargs)]))
   from pg_catalog.pg_proc p
   where p.proname = $1 and case when $2::text is null then pg_catalog.pg_function_is_visible(p.oid)
+    when $2 = 'pg_temp' then p.pronamespace = pg_catalog.pg_my_temp_schema()
     else p.pronamespace = (select n.oid from pg_catalog.pg_namespace n where n.nspname = $2) end
   order by p.oid`
 

@@ -1,10 +1,13 @@
 /** What the COPY methods of a connection take beside their first argument. */
+import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { describeValue } from '../src-async/values/describe-value.ts'
 import type { CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+import type { Values } from '../src-async/values/record.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions {
-  readonly records: Iterable<readonly unknown[]>
+  readonly records: Iterable<Values>
   readonly columns?: readonly string[] | undefined
   readonly schema?: string | undefined
   /** A condition on the incoming rows, verbatim SQL. */
@@ -23,4 +26,10 @@ export interface CopyTo extends CopyToTableOptions {
 export interface CopyFrom extends CopyTableOptions {
   readonly output: CopyOutput
   readonly timeout?: number
+}
+
+/** @throws ProgrammingError for what is no object of options. */
+export function requireCopyOptions(options: unknown, key: 'source' | 'output', method: string): void {
+  if (typeof options === 'object' && options !== null) return
+  throw new ProgrammingError(`${method}: expected options with { ${key} }, got ${describeValue(options)}`)
 }

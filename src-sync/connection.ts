@@ -28,7 +28,7 @@ import type { CancelToken } from '../worker/caller/blocking-session.ts'
 import { boundElements, fetchMany, requireIterable } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
-import type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
+import { type CopyFrom, type CopyRecordsOptions, type CopyTo, requireCopyOptions } from './connection-options.ts'
 import { copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
 import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
@@ -175,6 +175,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { context } = this.#engine
       const flow = fetchMany(context, {
         sql: rewritten.text,
+        firstPlaces: rewritten.firstPlaces,
         elements: boundElements(rewritten, requireIterable(elements, 'fetchmany')),
         rows: rowOptions(options, context.rows, 'fetchmany'),
       })
@@ -209,7 +210,9 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { text, isCompiled } = textOf(sql, 'describe')
       const rewritten = requireSingle(this.#engine.rewrite(text, !isCompiled, this.paramstyle), 'describe')
       const nulls = rewritten.order.map(() => null)
-      const flow = describeStatement(context, rewritten.text, nulls, options.prepare === false)
+      const { firstPlaces } = rewritten
+      const isOneOff = options.prepare === false
+      const flow = describeStatement(context, rewritten.text, nulls, { isOneOff, firstPlaces })
       const limits = this.#limits(options, 'describe')
       const { parameterTypes, columns } = this.#engine.run(flow, { source: { sql: text, rewritten }, ...limits })
       const { registry } = context
@@ -229,8 +232,14 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyRecordsToTable, () => {
       const { records, columns, schema, where } = requireRecords(options)
       const { context } = this.#engine
-      const ifTorn = (): void => this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
-      const flow = copyRecords(context, { table, columns, schema, where }, records)
+      let isOpen = false
+      const ifTorn = (): void => {
+        if (isOpen) this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
+      }
+      const onOpen = (): void => {
+        isOpen = true
+      }
+      const flow = copyRecords(context, { table, columns, schema, where }, records, onOpen)
       return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
   }
@@ -238,6 +247,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
+      requireCopyOptions(options, 'source', 'copyToTable')
       const limits = this.#limits(options, 'copyToTable')
       return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
     })
@@ -246,6 +256,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Writes a table out in one of COPY's formats. @returns how many rows. */
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
+      requireCopyOptions(options, 'output', 'copyFromTable')
       const limits = this.#limits(options, 'copyFromTable')
       return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
     })
@@ -254,10 +265,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
   copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
     return call(this.copyFromQuery, () => {
+      requireCopyOptions(options, 'output', 'copyFromQuery')
       const limits = this.#limits(options, 'copyFromQuery')
       const bound = bindStatement(this.#engine, sql, parameters, { method: 'copyFromQuery', style: this.paramstyle })
       const { context } = this.#engine
-      const text = this.#engine.run(inlineArguments(context, bound.rewritten.text, valuesOf(bound)), limits)
+      const { text: asked, firstPlaces } = bound.rewritten
+      const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
       return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
     })
   }
@@ -472,7 +485,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
     const { context } = this.#engine
     const rows = rowOptions(options, context.rows, method)
-    const request = { sql: bound.rewritten.text, values: valuesOf(bound), rowLimit, isOneOff: prepare === false, rows }
+    const { text, firstPlaces } = bound.rewritten
+    const request = { sql: text, values: valuesOf(bound), firstPlaces, rowLimit, isOneOff: prepare === false, rows }
     const flow = fetchRows(context, request)
     return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
   }

@@ -5,8 +5,7 @@
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { RecordEncoder, binaryCodec } from '../src-async/flows/copy-records.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
-import { builtInOidOf } from '../src-async/values/built-in-codecs.ts'
-import type { Row } from '../src-async/values/record.ts'
+import type { Row, Values } from '../src-async/values/record.ts'
 import { readsBinary } from '../src-async/values/codecs/array.ts'
 import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
 import { shapeFor } from '../src-async/values/row-shapes.ts'
@@ -15,24 +14,31 @@ import { type CopyChunk, CopyIn, CopyOut } from './copy.ts'
 import { type CopyText, readCopyText } from './copy-text.ts'
 import { isLater } from './call-options.ts'
 import type { Engine, RunOptions } from './engine.ts'
-import { type InputSize, TypeOid } from './input-sizes.ts'
+import { type InputSize, typeOidOf } from './input-sizes.ts'
+import { LineCutter } from './line-cutter.ts'
 import { TupleCutter } from './tuple-cutter.ts'
 
 export class CopyStream implements Iterable<Buffer> {
   readonly #engine: Engine
   readonly #in: CopyIn | null
   readonly #out: CopyOut | null
-  /** null in formats that are text. */
+  readonly #format: CopyText['format']
+  /** null in formats that are text, until `setTypes` says what they are. */
   #columns: readonly Column[] | null
   #encoder: RecordEncoder | null = null
   #isOver = false
 
   /** Made by `Cursor.copy`. */
-  constructor(engine: Engine, copy: CopyIn | CopyOut, columns: readonly Column[] | null) {
+  constructor(
+    engine: Engine,
+    copy: CopyIn | CopyOut,
+    { columns, format }: { readonly columns: readonly Column[] | null; readonly format: CopyText['format'] },
+  ) {
     this.#engine = engine
     this.#in = copy instanceof CopyIn ? copy : null
     this.#out = copy instanceof CopyOut ? copy : null
     this.#columns = columns
+    this.#format = format
   }
 
   /** Sends bytes, or text, in the COPY's own format. */
@@ -41,20 +47,31 @@ export class CopyStream implements Iterable<Buffer> {
     this.#writing('write').write(chunk)
   }
 
-  /** Sends a record of values; for `format binary`. @throws DataError naming the record and the column. */
-  writeRow(values: readonly unknown[]): void {
+  /**
+   * Sends a record of values: in binary format, and in text format after `setTypes`.
+   * @throws DataError naming the record and the column.
+   */
+  writeRow(values: Values): void {
     const copy = this.#writing('writeRow')
     this.#encoder ??= this.#newEncoder()
     this.#encoder.add(values)
     if (this.#encoder.isFull) this.#flush(copy, this.#encoder)
   }
 
-  /** The types of the rows, where they are not the table's: names of built-in types, or `oid(n)`. */
+  /**
+   * The types of the rows, where they are not the table's, or the COPY is in text format. As `setinputsizes` takes them:
+   * names as SQL writes them, `oid(n)`, type objects. Types of the database are known here when a call before the COPY has
+   * named them: while it runs nothing can be asked.
+   */
   setTypes(types: readonly InputSize[]): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: setTypes() comes before the first row')
     this.#columns = types.map((type, index) => {
-      const typeOid = type instanceof TypeOid ? type.oid : typeof type === 'string' ? builtInOidOf(type) : null
-      if (typeOid === null) throw new ProgrammingError(`copy: setTypes(): ${String(type)} is no built-in type`)
+      const typeOid = typeOidOf(this.#engine, type)
+      if (typeOid === 0) {
+        throw new ProgrammingError(`copy: setTypes(): ${String(type)} is no built-in type`, {
+          hint: 'pass oid(n) for a type of the database',
+        })
+      }
       return { name: `column${index + 1}`, tableOid: 0, tableColumn: 0, typeOid, typeSize: -1, typeModifier: -1 }
     })
   }
@@ -69,10 +86,13 @@ export class CopyStream implements Iterable<Buffer> {
     for (let chunk = this.read(); chunk !== null; chunk = this.read()) yield chunk
   }
 
-  /** The records; for `format binary`. */
+  /** The records: of binary format, and of text format after `setTypes`. */
   *rows(): Generator<Row, void, undefined> {
     const copy = this.#reading('rows')
-    const cutter = new TupleCutter(this.#decoder())
+    const cutter =
+      this.#format === 'text'
+        ? new LineCutter(this.#textDecoder(), this.#requireColumns('rows').length)
+        : new TupleCutter(this.#decoder())
     for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) yield* cutter.rows(chunk)
     cutter.end()
   }
@@ -107,8 +127,19 @@ export class CopyStream implements Iterable<Buffer> {
   #newEncoder(): RecordEncoder {
     const { context } = this.#engine
     const columns = this.#requireColumns('writeRow')
+    if (this.#format === 'text') {
+      const codecs = columns.map((column) => context.registry.codecFor(column.typeOid))
+      return new RecordEncoder(context.out, columns, codecs, { format: 'text' })
+    }
     const codecs = columns.map((column) => binaryCodec(context, column))
     return new RecordEncoder(context.out, columns, codecs)
+  }
+
+  #textDecoder(): RowReader {
+    const columns = this.#requireColumns('rows')
+    const { registry, rows } = this.#engine.context
+    const codecs = columns.map((column) => registry.codecFor(column.typeOid))
+    return new RowDecoder(columns, codecs, shapeFor(columns, rows)).asText()
   }
 
   #decoder(): RowReader {
@@ -119,8 +150,12 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   #requireColumns(method: string): readonly Column[] {
-    if (this.#columns !== null) return this.#columns
-    throw new ProgrammingError(`copy: ${method}() needs a COPY with (format binary); this one is text`)
+    if (this.#columns !== null && this.#format !== 'other') return this.#columns
+    throw new ProgrammingError(
+      this.#format === 'text'
+        ? `copy: ${method}() needs to know the types: call setTypes() first, or use (format binary)`
+        : `copy: ${method}() needs a COPY in binary format, or in the server's text format with setTypes()`,
+    )
   }
 
   #writing(method: string): CopyIn {
@@ -149,9 +184,9 @@ export function runCopy<R>(
 ): { result: R; tag: string } {
   if (typeof fn !== 'function') throw new ProgrammingError('copy: expected a function to feed or read the COPY')
   const text = readCopyText(sql, engine.session.parameters.get('standard_conforming_strings') !== 'off')
-  const columns = text.isBinary ? columnsOf(engine, text, options) : null
+  const columns = text.format === 'binary' ? columnsOf(engine, text, options) : null
   const copy = text.direction === 'in' ? new CopyIn(engine, sql, options) : new CopyOut(engine, sql, options)
-  const stream = new CopyStream(engine, copy, columns)
+  const stream = new CopyStream(engine, copy, { columns, format: text.format })
   let result: R
   try {
     result = fn(stream)

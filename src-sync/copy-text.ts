@@ -4,7 +4,8 @@ import { Lexer, TOKEN } from '../src-async/values/sql-lexer.ts'
 
 export interface CopyText {
   readonly direction: 'in' | 'out'
-  readonly isBinary: boolean
+  /** `text` is the server's own, with tabs and `\N`; `other` is CSV, or text with separators of one's choice. */
+  readonly format: 'binary' | 'text' | 'other'
   /** A statement with the same columns. */
   readonly columnsSql: string
 }
@@ -15,24 +16,29 @@ interface Word {
   readonly end: number
 }
 
+/** Options of the formats that rows are not written in. */
+const OTHER_FORMS = ['csv', 'delimiter', 'delimiters', 'null', 'header', 'default']
+
 const OPEN = 0x28
 const CLOSE = 0x29
 
-/** @throws ProgrammingError when the text is no `COPY … FROM STDIN` and no `COPY … TO STDOUT`. */
+/** @throws ProgrammingError when the text is not one `COPY … FROM STDIN` or `COPY … TO STDOUT`. */
 export function readCopyText(sql: string, standardConformingStrings: boolean): CopyText {
   const { words, options } = wordsOf(sql, standardConformingStrings)
   const [first] = words
   const at = words.findIndex((word, index) => {
     const next = words[index + 1]?.text
-    return (word.text === 'from' && next === 'stdin') || (word.text === 'to' && next === 'stdout')
+    // The grammar takes either word in both directions.
+    return (word.text === 'from' || word.text === 'to') && (next === 'stdin' || next === 'stdout')
   })
   const way = words[at]
   if (first?.text !== 'copy' || way === undefined) {
     throw new ProgrammingError('copy: expected COPY … FROM STDIN or COPY … TO STDOUT')
   }
-  const isBinary = options.includes('binary') || words.slice(at + 2).some((word) => word.text === 'binary')
+  const said = new Set([...options, ...words.slice(at + 2).map((word) => word.text)])
   const what = sql.slice(first.end, way.start).trim()
-  return { direction: way.text === 'from' ? 'in' : 'out', isBinary, columnsSql: columnsSql(what) }
+  const format = said.has('binary') ? 'binary' : OTHER_FORMS.some((word) => said.has(word)) ? 'other' : 'text'
+  return { direction: way.text === 'from' ? 'in' : 'out', format, columnsSql: columnsSql(what) }
 }
 
 /** Words outside parentheses in order, and those inside them after the last word. */
@@ -41,8 +47,14 @@ function wordsOf(sql: string, standardConformingStrings: boolean): { words: Word
   const words: Word[] = []
   let options: string[] = []
   let depth = 0
+  let isOver = false
   for (let token = lexer.next(); token !== TOKEN.END; token = lexer.next()) {
-    if (token === TOKEN.OTHER && lexer.code === OPEN) depth += 1
+    if (token === TOKEN.SPACE || token === TOKEN.COMMENT) continue
+    if (isOver && token !== TOKEN.SEMICOLON) {
+      throw new ProgrammingError('copy: the text holds several statements: run them one by one')
+    }
+    if (token === TOKEN.SEMICOLON) isOver = true
+    else if (token === TOKEN.OTHER && lexer.code === OPEN) depth += 1
     else if (token === TOKEN.OTHER && lexer.code === CLOSE) depth -= 1
     else if (token === TOKEN.IDENTIFIER) {
       const text = sql.slice(lexer.start, lexer.end).toLowerCase()

@@ -175,7 +175,7 @@ function openSource(source: CopySource): Source {
     const file = openSync(source, 'r')
     return { [Symbol.iterator]: () => fileChunks(file), close: () => closeSync(file) }
   }
-  if (typeof source === 'number') return { [Symbol.iterator]: () => fileChunks(source), close() {} }
+  if (isDescriptor(source)) return { [Symbol.iterator]: () => fileChunks(source), close() {} }
   if (isBytes(source)) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
   const candidate: unknown = source
   if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) {
@@ -194,6 +194,11 @@ function* fileChunks(file: number): Generator<Uint8Array> {
   }
 }
 
+/** A number that can be a file descriptor: what Node says of others does not name the argument. */
+function isDescriptor(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0x7fffffff
+}
+
 interface Sink {
   write(chunk: Buffer): void
   close(): void
@@ -201,7 +206,7 @@ interface Sink {
 
 function openSink(output: CopyOutput): Sink {
   if (typeof output === 'function') return { write: output, close() {} }
-  if (typeof output === 'number') return { write: (chunk) => writeAll(output, chunk), close() {} }
+  if (isDescriptor(output)) return { write: (chunk) => writeAll(output, chunk), close() {} }
   if (typeof output === 'string' || output instanceof URL) {
     const file = openSync(output, 'w')
     return { write: (chunk) => writeAll(file, chunk), close: () => closeSync(file) }

@@ -65,5 +65,7 @@ export interface CursorBody {
   /** @throws RangeError when the target is outside; the position is unchanged then. */
   scroll(value: number, mode: ScrollMode): void
   nextset(): true | null
+  /** A body that shows the current result and no other; null where the last call gave none. */
+  shown(): CursorBody | null
   close(): void
 }

@@ -71,6 +71,9 @@ type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
 
 export class Cursor<T = Row> {
+  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  static readonly name: string = 'Cursor'
+
   readonly #connection: CursorConnection
   readonly #engine: Engine
   readonly #body: CursorBody
@@ -305,17 +308,27 @@ export class Cursor<T = Row> {
     })
   }
 
-  /** The current result and those after it, one by one: each time the cursor itself, showing the next. */
-  *results(): Generator<this, void, undefined> {
-    do yield this
-    while (this.nextset())
+  /**
+   * The current result and those after it, one by one, while the cursor itself goes on to them; none where the last call
+   * gave none. Each is a cursor of its own that keeps its result, so that `[...cursor.results()]` has all of them.
+   */
+  *results(): Generator<Cursor<T>, void, undefined> {
+    do {
+      this.#requireOpen()
+      const shown = this.#body.shown()
+      if (shown === null) return
+      yield this.#showing(shown)
+    } while (this.nextset())
   }
 
   /** The remaining rows; shares its position with the fetch methods, and leaving a loop early keeps the rest. */
   [Symbol.iterator](): IterableIterator<T> {
     const next = (): IteratorResult<T> => {
+      const position = this.#body.position
       const row = this.fetchone()
-      return row === null ? { done: true, value: undefined } : { done: false, value: row }
+      // A row factory may make null of a row: then the position has moved.
+      const isOver = row === null && (this.closed || this.#body.position === position)
+      return isOver ? { done: true, value: undefined } : { done: false, value: row as T }
     }
     return {
       next,
@@ -411,6 +424,24 @@ export class Cursor<T = Row> {
     this.#params = parameters ?? null
     const timeoutMs = requireTimeout(options.timeout, method)
     return { style: this.paramstyle, sizes, timeoutMs, rows, messages: this.#messages }
+  }
+
+  /** A cursor that shows one result of this one. */
+  #showing(body: CursorBody): Cursor<T> {
+    if (body === this.#body) return this
+    const cursor = new Cursor<T>({
+      connection: this.#connection,
+      engine: this.#engine,
+      body,
+      name: this.#name,
+      paramstyle: this.#paramstyle,
+      rows: this.#shape,
+    })
+    cursor.#errorhandler = this.#errorhandler
+    cursor.#arraysize = this.#arraysize
+    cursor.#query = this.#query
+    cursor.#params = this.#params
+    return cursor
   }
 
   #clear(): void {

@@ -5,6 +5,7 @@
 import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
+import { hasOtherEncoding, restoreEncoding } from '../src-async/flows/restore-encoding.ts'
 import type { BlockingSession } from '../worker/caller/blocking-session.ts'
 import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
@@ -112,7 +113,7 @@ export class Engine {
     this.messages = messages
     this.context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
     try {
-      return runFlow(flow, this.session)
+      return this.#runInUtf8(flow)
     } catch (error) {
       if (source !== null && error instanceof DbError) tellSource(error, source)
       throw error
@@ -121,6 +122,15 @@ export class Engine {
       this.#ifTorn = null
       this.messages = null
       this.context.deadlineMs = Infinity
+    }
+  }
+
+  #runInUtf8<T>(flow: Flow<T>): T {
+    const { context, session } = this
+    try {
+      return runFlow(flow, session)
+    } finally {
+      if (this.#copy === null && hasOtherEncoding(context)) runFlow(restoreEncoding(context), session)
     }
   }
 

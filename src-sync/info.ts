@@ -11,9 +11,8 @@ export class ConnectionInfo {
   readonly #engine: Engine
   readonly user: string
   readonly database: string
-  /** Of the server, or the folder of its socket; null where several were named, or it is embedded. */
-  readonly host: string | null
-  readonly port: number | null
+  readonly #host: string | null
+  readonly #port: number | null
 
   constructor(engine: Engine, options: SessionOptions) {
     this.#engine = engine
@@ -21,8 +20,19 @@ export class ConnectionInfo {
     this.database = options.database
     const only = options.hosts.length === 1 ? options.hosts[0] : undefined
     const socket = only?.kind === 'unix' ? /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(only.path) : null
-    this.host = only?.kind === 'tcp' ? only.host : (socket?.[1] ?? null)
-    this.port = only?.kind === 'tcp' ? only.port : socket === null ? null : Number(socket[2])
+    this.#host = only?.kind === 'tcp' ? only.host : (socket?.[1] ?? null)
+    this.#port = only?.kind === 'tcp' ? only.port : socket === null ? null : Number(socket[2])
+  }
+
+  /** Of the server, or the folder of its socket: of the one that answered, where several were named. null when embedded. */
+  get host(): string | null {
+    return this.#host ?? this.parameter('syncpg host') ?? null
+  }
+
+  get port(): number | null {
+    if (this.#port !== null) return this.#port
+    const found = this.parameter('syncpg port')
+    return found === undefined || found === '' ? null : Number(found)
   }
 
   get status(): ConnectionStatus {

@@ -8,6 +8,7 @@ import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
 import { BYTEA_OID, OID_OID, TEXT_OID } from '../src-async/values/oids.ts'
 import { Record } from '../src-async/values/record.ts'
+import { builtInOidBySpelling } from '../src-async/values/type-names.ts'
 import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import type { Engine } from './engine.ts'
 import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
@@ -45,17 +46,26 @@ export function requireInputSizes(sizes: unknown): InputSizes | null {
 /**
  * The OIDs to declare, 0 where nothing is said.
  * @param order for each parameter of the server's the index or the name it comes from, as in `RewrittenStatement`
+ * @param valueCount how many parameters there are, where `order` is empty because the text has the server's own markers
  */
 export function* resolveInputSizes(
   engine: Engine,
   sizes: InputSizes,
   order: readonly (number | string)[],
+  valueCount: number,
 ): Flow<number[]> {
-  const keys = order.length > 0 || !Array.isArray(sizes) ? order : sizes.map((_, index) => index)
+  // Sizes that no parameter is there for say nothing, as PEP 249 has it.
+  const keys = order.length > 0 ? order : Array.from({ length: valueCount }, (_, index) => index)
   const asked = keys.map((key) => (sizes as globalThis.Record<number | string, InputSize>)[key])
   const names = asked.filter((size) => typeof size === 'string').filter((name) => !engine.typeOids.has(name))
   if (names.length > 0) yield* lookUp(engine, [...new Set(names)])
   return asked.map((size) => oidOf(engine, size))
+}
+
+/** The OID of a type that can be told without asking the server; 0 where it cannot. */
+export function typeOidOf(engine: Engine, type: InputSize): number {
+  const asked = oidOf(engine, type)
+  return asked === 0 && typeof type === 'string' ? (builtInOidBySpelling(type) ?? 0) : asked
 }
 
 function* lookUp(engine: Engine, names: string[]): Flow<void> {

@@ -114,8 +114,11 @@ export class NamedBody implements CursorBody {
     this.#limits = { timeoutMs: request.timeoutMs, messages: request.messages }
     const limits = this.#limits
     const { sizes } = request
-    const hints = sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, rewritten.order), limits)
-    const statement = { sql: declared.text, values: valuesOf(bound), hints, isOneOff: true, sinkFor: () => DROP_ROWS }
+    const { firstPlaces, order } = rewritten
+    const values = valuesOf(bound)
+    const hints =
+      sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, order, values.length), limits)
+    const statement = { sql: declared.text, values, hints, firstPlaces, isOneOff: true, sinkFor: () => DROP_ROWS }
     try {
       const { tag } = engine.run(runStatement(context, statement), { ...limits, source })
       this.#tag = tag
@@ -129,6 +132,10 @@ export class NamedBody implements CursorBody {
 
   executemany(): void {
     throw new NotSupportedError('executemany: not on a named cursor; use an ordinary one')
+  }
+
+  shown(): this {
+    return this
   }
 
   nextset(): null {

@@ -7,7 +7,7 @@ import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
-import { type Row, pick } from '../src-async/values/record.ts'
+import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
 import { rowOptions } from '../src-async/values/row-options.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import { type TypeInfo, typeInfo } from '../src-async/values/type-info.ts'
@@ -60,30 +60,26 @@ export class PreparedStatement<T = Row> {
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
-  execute(values: readonly unknown[] = [], options: ExecuteOptions = {}): string {
+  execute(given: Values = [], options: ExecuteOptions = {}): string {
     return call(this.execute, () => {
-      const { sql, prepared } = this.#request(values)
+      const { sql, values, prepared } = this.#request(given)
       const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
       return this.#engine.run(runStatement(this.#engine.context, request), limits(options)).tag ?? ''
     })
   }
 
   /** All its rows. */
-  fetch(values: readonly unknown[] = [], options: ExecuteOptions = {}): T[] {
+  fetch(values: Values = [], options: ExecuteOptions = {}): T[] {
     return call(this.fetch, () => this.#fetch(values, 0, options)) as T[]
   }
 
   /** Its first row, null when there is none. */
-  fetchrow(values: readonly unknown[] = [], options: ExecuteOptions = {}): T | null {
+  fetchrow(values: Values = [], options: ExecuteOptions = {}): T | null {
     return call(this.fetchrow, () => this.#fetch(values, 1, options)[0] ?? null) as T | null
   }
 
   /** A value of its first row; null without a row. */
-  fetchval<V = unknown>(
-    values: readonly unknown[] = [],
-    column: number | string = 0,
-    options: ExecuteOptions = {},
-  ): V | null {
+  fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ExecuteOptions = {}): V | null {
     return call(this.fetchval, () => {
       const [row] = this.#fetch(values, 1, options)
       return row === undefined ? null : (pick(row, column) as V)
@@ -91,7 +87,7 @@ export class PreparedStatement<T = Row> {
   }
 
   /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
-  executemany(elements: Iterable<readonly unknown[]>, options: ExecuteOptions = {}): number {
+  executemany(elements: Iterable<Values>, options: ExecuteOptions = {}): number {
     return call(this.executemany, () => {
       const { sql, prepared } = this.#request([])
       const source = requireIterable(elements, 'executemany')
@@ -101,7 +97,7 @@ export class PreparedStatement<T = Row> {
   }
 
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
-  fetchmany(elements: Iterable<readonly unknown[]>, options: ExecuteOptions = {}): T[] {
+  fetchmany(elements: Iterable<Values>, options: ExecuteOptions = {}): T[] {
     return call(this.fetchmany, () => {
       const { sql, prepared } = this.#request([])
       const { context } = this.#engine
@@ -124,15 +120,15 @@ export class PreparedStatement<T = Row> {
     this.close()
   }
 
-  #fetch(values: readonly unknown[], rowLimit: number, options: ExecuteOptions): Row[] {
-    const { sql, prepared } = this.#request(values)
+  #fetch(given: Values, rowLimit: number, options: ExecuteOptions): Row[] {
+    const { sql, values, prepared } = this.#request(given)
     const request = { sql, values, prepared, rowLimit }
     return this.#engine.run(fetchRows(this.#engine.context, request), limits(options)).rows
   }
 
-  #request(values: readonly unknown[]): { sql: string; values: readonly unknown[]; prepared: Statement } {
+  #request(given: Values): { sql: string; values: readonly unknown[]; prepared: Statement } {
     if (this.#isClosed) throw new InterfaceError('the prepared statement is closed')
-    return { sql: this.#statement.sql, values, prepared: this.#statement }
+    return { sql: this.#statement.sql, values: listed(given), prepared: this.#statement }
   }
 }
 

@@ -44,5 +44,11 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
 
 function undo(engine: Engine, scope: Scope): void {
   // A connection that is gone has rolled back by itself, and the error in flight is the news.
-  if (!engine.isClosed && !engine.session.isClosed) engine.run(rollbackScope(engine.context, scope))
+  if (engine.isClosed || engine.session.isClosed) return
+  try {
+    engine.run(rollbackScope(engine.context, scope))
+  } catch (error) {
+    // The rollback is what found out that the connection is gone.
+    if (!engine.session.isClosed) throw error
+  }
 }

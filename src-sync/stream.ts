@@ -53,7 +53,10 @@ export class RowStream<T> implements IterableIterator<T> {
     requireTransaction(context)
     const { rewritten } = statement
     const run = { source: statement, timeoutMs: this.#timeoutMs }
-    this.#portal = engine.run(preparePortal(context, rewritten.text, valuesOf(statement)), run)
+    this.#portal = engine.run(
+      preparePortal(context, rewritten.text, valuesOf(statement), null, rewritten.firstPlaces),
+      run,
+    )
     const decoder = this.#portal.statement.decoderFor(shape)
     if (decoder === null) throw new ProgrammingError('stream: the statement returns no rows')
     this.#decoder = decoder

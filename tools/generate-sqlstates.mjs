@@ -19,9 +19,9 @@ const RETIRED = [['72000', 'E', 'snapshot_too_old']]
 const PEP_CLASSES = {
   DataError: '22',
   IntegrityError: '23',
-  OperationalError: '08 27 28 2F 38 39 3B 40 53 54 55 57 58 72 F0 HV',
+  OperationalError: '08 27 28 2F 38 39 3B 3D 40 53 54 55 57 58 72 F0 HV',
   InternalError: '24 25 2B 2D XX',
-  ProgrammingError: '03 0L 0P 10 20 21 26 34 3D 3F 42 44 P0',
+  ProgrammingError: '03 0L 0P 10 20 21 26 34 3F 42 44 P0',
   NotSupportedError: '0A',
 }
 

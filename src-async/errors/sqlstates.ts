@@ -1030,7 +1030,7 @@ export class InvalidSavepointSpecificationError extends SavepointError {
 }
 
 /** 3D000 invalid_catalog_name, and what its class has no other name for. */
-export class InvalidCatalogNameError extends ProgrammingError {
+export class InvalidCatalogNameError extends OperationalError {
   static override readonly name: string = 'InvalidCatalogNameError'
   static override readonly sqlstate: string = '3D000'
   declare readonly sqlstate: `3D${string}`

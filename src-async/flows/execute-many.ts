@@ -6,6 +6,8 @@
 import { keepClass } from '../bytes/keep-class.ts'
 import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
 import { ElementEncoder } from '../values/encode-arguments.ts'
+import { describeValue } from '../values/describe-value.ts'
+import { type Values, listed } from '../values/record.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -18,6 +20,8 @@ import { commit, rollback } from './transaction.ts'
 export interface BatchRequest {
   readonly sql: string
   readonly hints?: readonly number[] | undefined
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
   /** Whether the sink is told the end of each element's rows by its `complete`. */
   readonly marksElements?: boolean | undefined
   /** A statement the caller prepared. */
@@ -26,7 +30,7 @@ export interface BatchRequest {
 }
 
 interface Elements {
-  readonly elements: Iterable<readonly unknown[]>
+  readonly elements: Iterable<Values>
 }
 
 export interface BatchResult {
@@ -101,11 +105,12 @@ export class Batch {
   }
 
   /** Encodes an element. @throws DataError, ProgrammingError when it does not fit. */
-  add(element: readonly unknown[]): void {
+  add(element: Values): void {
     const { out } = this.#context
-    if (element === null || element === undefined) throw noElement(element, this.#done + this.#count)
+    const values = listed(element)
+    if (!Array.isArray(values)) throw noElement(values, this.#done + this.#count)
     const length = out.reserveInt32()
-    ;(this.#encoder as ElementEncoder).encode(element)
+    ;(this.#encoder as ElementEncoder).encode(values)
     out.patchLength(length)
     this.#count += 1
   }
@@ -196,14 +201,14 @@ const END = Symbol('end')
 
 /** An iterable's elements, with the first few looked at before they are consumed. */
 class Lookahead {
-  readonly #iterator: Iterator<readonly unknown[]>
+  readonly #iterator: Iterator<Values>
   /** The next element. */
   #head: readonly unknown[] | typeof END = END
   /** The elements after it that were looked at, last first. */
   #looked: (readonly unknown[])[] = []
   #isDrained = false
 
-  constructor(elements: Iterable<readonly unknown[]>) {
+  constructor(elements: Iterable<Values>) {
     this.#iterator = elements[Symbol.iterator]()
     this.#head = this.#pull()
   }
@@ -238,7 +243,7 @@ class Lookahead {
   #pull(): readonly unknown[] | typeof END {
     if (this.#isDrained) return END
     const { done, value } = this.#iterator.next()
-    if (done !== true) return value
+    if (done !== true) return listed(value)
     this.#isDrained = true
     return END
   }
@@ -246,8 +251,8 @@ class Lookahead {
 
 keepClass(new Lookahead([]))
 
-function noElement(found: null | undefined, batchIndex: number): ProgrammingError {
-  const message = `element #${batchIndex} of executemany: expected an array of values, got ${found}`
+function noElement(found: unknown, batchIndex: number): ProgrammingError {
+  const message = `element #${batchIndex} of executemany: expected an array of values, got ${describeValue(found)}`
   return new ProgrammingError(message, { batchIndex })
 }
 

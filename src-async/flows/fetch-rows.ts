@@ -18,6 +18,8 @@ export interface FetchRequest {
   readonly rowLimit: number
   /** Not to be kept as a prepared statement. */
   readonly isOneOff?: boolean | undefined
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
   /** How to make the rows; the connection's way unless given. */
@@ -36,11 +38,12 @@ export interface FetchResult {
 /** @throws what the statement raises; DataError when a value cannot be represented. */
 export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<FetchResult> {
   // Not spread: V8 gives what is spread a new hidden class each time, and this is every statement.
-  const { sql, values, rowLimit, isOneOff, prepared, rows: options = context.rows } = request
+  const { sql, values, firstPlaces, rowLimit, isOneOff, prepared, rows: options = context.rows } = request
   let collector: RowCollector | null = null
   const { tag } = yield* runStatement(context, {
     sql,
     values,
+    firstPlaces,
     rowLimit,
     isOneOff,
     prepared,

@@ -36,6 +36,12 @@ export interface FlowContext {
   scopeBegin: string | null
   /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
   sentBegin: string | null
+  /** By text the parameters whose types the server could not tell. */
+  readonly toldParameters: Map<string, readonly number[]>
+  /** Texts of unnamed statements whose types the server could tell: they need no savepoint before them. */
+  readonly determinedTexts: Set<string>
+  /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
+  hasDueRelease: boolean
   /** The `transaction(…)` that are open, each inside the one before it. */
   readonly scopes: Scope[]
   /** Several statements are in flight: none may be tried again, it would overtake those after it. */
@@ -46,6 +52,8 @@ export interface FlowContext {
   signal: AbortSignal | null
   /** What held the last result, emptied or small, for the sake of its hidden class. */
   readonly kept: Kept
+  /** The `client_encoding` that was looked at last. */
+  encoding: string | undefined
   /** What failed the transaction that is open now: the error that names the culprit. */
   firstFailure: unknown
 }
@@ -66,17 +74,31 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     sentBegin: null,
+    toldParameters: new Map(),
+    determinedTexts: new Set(),
+    hasDueRelease: false,
     scopes: [],
     isPipelining: false,
     deadlineMs: Infinity,
     signal: null,
     kept: new Kept(),
+    encoding: 'UTF8',
     firstFailure: null,
   }
 }
 
-/** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
+/** The savepoint before a text that the server may refuse for want of a type. */
+export const DESCRIBE_SAVEPOINT = 'syncpg_describe'
+
+/**
+ * What goes before the flight about to leave: BEGIN when one is due, which the server's status byte decides, or the
+ * release of a savepoint of ours.
+ */
 export function dueBegin(context: FlowContext): string | null {
+  if (context.hasDueRelease) {
+    context.hasDueRelease = false
+    if (context.state.transactionStatus === 'T') return `RELEASE SAVEPOINT ${DESCRIBE_SAVEPOINT}`
+  }
   const begin = pendingBegin(context)
   context.sentBegin = begin === null ? null : context.scopeBegin
   if (begin !== null) context.scopeBegin = null

@@ -1,48 +1,49 @@
 /**
- * Puts values into a query's text, for COPY, which takes no parameters. The server itself writes each value as a literal
- * of the parameter's type, and only `$1` that is a parameter to the lexer is replaced: never one in a string, a quoted
- * name or a comment.
+ * Puts values into a query's text, for COPY, which takes no parameters. Each value becomes a literal that means the same
+ * under every setting of the session (DateStyle, IntervalStyle, extra_float_digits), cast to the type the parameter has.
  */
-import { ProgrammingError } from '../errors/tree.ts'
-import { Record } from '../values/record.ts'
-import { RECORD_ROWS } from '../values/row-options.ts'
-import { Lexer, TOKEN } from '../values/sql-lexer.ts'
+import { encodeArguments } from '../values/encode-arguments.ts'
+import { literalText } from '../values/literal-text.ts'
+import { quoteLiteral } from '../values/sql.ts'
+import type { Statement } from '../values/statement.ts'
+import { converted } from '../values/to-postgres.ts'
 import type { Flow } from './ask.ts'
-import { fetchRows } from './fetch-rows.ts'
+import { askCatalog } from './catalog-query.ts'
 import type { FlowContext } from './flow-context.ts'
+import { replaceParameters } from './replace-parameters.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
-/** @throws what the server says of the query; DataError and ProgrammingError for values that do not fit. */
-export function* inlineArguments(context: FlowContext, query: string, values: readonly unknown[]): Flow<string> {
+const TEXT_OID = 25
+const OID_ARRAY = 1028
+/** With -1 for "no modifier" a `bit` is not printed as `bit`, which SQL reads as `bit(1)`. */
+const TYPE_NAMES = `select pg_catalog.format_type(o, -1) from unnest($1) with ordinality types (o, n) order by n`
+
+/**
+ * @param firstPlaces see `ResolveOptions`
+ * @throws what the server says of the query; DataError and ProgrammingError for values that do not fit.
+ */
+export function* inlineArguments(
+  context: FlowContext,
+  query: string,
+  values: readonly unknown[],
+  firstPlaces?: readonly number[],
+): Flow<string> {
   if (values.length === 0) return query
-  const { statement } = yield* resolveStatement(context, query, values)
-  const types = statement.parameterTypes.map((oid) => context.registry.typeName(oid))
-  if (types.length !== values.length) {
-    throw new ProgrammingError(`the query has ${types.length} parameters, ${values.length} arguments were passed`)
-  }
-  const asLiterals = types.map((type, index) => `quote_nullable($${index + 1}::${type}::text)`)
-  const sql = `select ${asLiterals.join(', ')}`
-  const { rows } = yield* fetchRows(context, { sql, values, rowLimit: 0, rows: RECORD_ROWS })
-  const [row] = rows
-  const literals = row === undefined ? [] : Record.toArray(row)
+  const { statement } = yield* resolveStatement(context, query, values, { firstPlaces })
+  const { out } = context
+  out.clear()
+  // Refuses what does not fit, with the parameter's number.
+  encodeArguments(out, statement, values)
+  const request = { sql: TYPE_NAMES, parameterTypes: [OID_ARRAY], columnTypes: [TEXT_OID] }
+  const names = yield* askCatalog(context, request, [statement.parameterTypes])
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
-  return replaceParameters(query, isStandard, (number) => {
-    const literal = literals[number - 1]
-    const type = types[number - 1]
-    if (typeof literal !== 'string' || type === undefined) throw new ProgrammingError(`the query has no $${number}`)
-    return `(${literal}::${type})`
+  return replaceParameters(statement.sql, isStandard, (number) => {
+    return `(${literalOf(statement, number - 1, values[number - 1])}::${String(names[number - 1]?.[0])})`
   })
 }
 
-function replaceParameters(text: string, isStandard: boolean, replacement: (number: number) => string): string {
-  const lexer = new Lexer(text, isStandard)
-  let replaced = ''
-  let copied = 0
-  for (let token = lexer.next(); token !== TOKEN.END; token = lexer.next()) {
-    if (token !== TOKEN.NATIVE_PARAMETER) continue
-    const number = Number(text.slice(lexer.start + 1, lexer.end))
-    replaced += text.slice(copied, lexer.start) + replacement(number)
-    copied = lexer.end
-  }
-  return replaced + text.slice(copied)
+function literalOf(statement: Statement, index: number, given: unknown): string {
+  const value = converted(given, statement.parameterTypes[index] ?? 0)
+  if (value === null) return 'null'
+  return quoteLiteral(literalText(statement.parameterCodecs[index]!, value)).trimStart()
 }

@@ -33,9 +33,10 @@ export function* preparePortal(
   sql: string,
   values: readonly unknown[],
   prepared: Statement | null = null,
+  firstPlaces?: readonly number[],
 ): Flow<Portal> {
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, values)).statement
+    const statement = prepared ?? (yield* resolveStatement(context, sql, values, { firstPlaces })).statement
     const { out } = context
     out.clear()
     encodeArguments(out, statement, values)

@@ -7,7 +7,7 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, closingLimits, flight } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
-import { resolveStatement } from './resolve-statement.ts'
+import { type ResolveOptions, resolveStatement } from './resolve-statement.ts'
 
 /** @param name null for one of our own making. @throws what the server says of the text, or of a name in use. */
 export function* prepareStatement(context: FlowContext, sql: string, name: string | null): Flow<Statement> {
@@ -25,17 +25,18 @@ export function* prepareStatement(context: FlowContext, sql: string, name: strin
 
 /**
  * Asks what a text takes and gives, without running it. It stays in the cache, for when it runs.
- * @param values as many nulls as it has parameters. @param isOneOff asks though the cache may know it, and keeps nothing.
+ * @param values as many nulls as it has parameters
+ * @param options `isOneOff` asks though the cache may know it, and keeps nothing
  * @throws what the server says of the text.
  */
 export function* describeStatement(
   context: FlowContext,
   sql: string,
   values: readonly null[],
-  isOneOff: boolean,
+  options: ResolveOptions,
 ): Flow<Statement> {
   try {
-    return (yield* resolveStatement(context, sql, values, { isOneOff })).statement
+    return (yield* resolveStatement(context, sql, values, options)).statement
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

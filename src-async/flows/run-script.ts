@@ -2,6 +2,7 @@
  * A text of any number of statements in one Query message, never split on the client: the server's own rules about
  * implicit transactions hold. Values come as text.
  */
+import { EncodingGuard, setsOtherEncoding } from '../values/client-encoding.ts'
 import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -25,11 +26,13 @@ const SETTLING_MS = 2500
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
   const { statements } = context
+  const guard = setsOtherEncoding(sql) ? new EncodingGuard(results) : null
+  const taking = guard ?? results
   const heeding: ResultSink = {
-    take: (bytes, start, end) => results.take(bytes, start, end),
+    take: (bytes, start, end) => taking.take(bytes, start, end),
     complete(columns, tag) {
       statements.heed(tag)
-      results.complete(columns, tag)
+      taking.complete(columns, tag)
     },
   }
   try {
@@ -38,6 +41,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
       results: heeding,
       ...(begin ? flight(context) : settlingFlight(context)),
     })
+    guard?.end()
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
@@ -49,6 +53,8 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
  */
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null
+  // The command may end the savepoint: with its transaction, or with the savepoint around it. If not, it stays harmlessly.
+  context.hasDueRelease = false
   return { begin: null, closing: context.statements.takeClosing(), ...lastLimits(context, SETTLING_MS) }
 }
 

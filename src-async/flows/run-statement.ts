@@ -2,7 +2,8 @@
  * One statement, its arguments, its rows: the flow behind every fetch and every single execute. Recovers from a plan
  * that went stale or a statement the server lost, where nothing has happened yet that a second try would repeat.
  */
-import { DbError } from '../errors/tree.ts'
+import { DbError, NotSupportedError } from '../errors/tree.ts'
+import { EncodingGuard } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -19,6 +20,8 @@ export interface StatementRequest {
   readonly prepared?: Statement | undefined
   /** Type OIDs the caller asks for, by parameter. */
   readonly hints?: readonly number[] | undefined
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
   /** Not to be kept as a prepared statement. */
   readonly isOneOff?: boolean | undefined
   /** Most rows wanted, 0 for all. */
@@ -65,18 +68,31 @@ function* attempt(context: FlowContext, request: StatementRequest): Flow<Stateme
   const { out, statements } = context
   out.clear()
   encodeArguments(out, statement, values)
+  const guard = statement.setsOtherEncoding ? guardOf(context, request, statement) : null
   const reply = yield* ask('execute', {
     name: statement.name,
     parse: statement.name === '' ? statement : null,
     bind: out.view(),
     rowLimit: request.rowLimit ?? 0,
-    rows: request.sinkFor(statement),
+    rows: guard ?? request.sinkFor(statement),
     timeoutMs: dueTimeout(context),
     begin: dueBegin(context),
     closing: statements.takeClosing(),
   })
+  guard?.end()
   if (reply.tag !== null) statements.heed(reply.tag)
   return { statement, tag: reply.tag }
+}
+
+function guardOf({ isPipelining }: FlowContext, request: StatementRequest, statement: Statement): EncodingGuard {
+  if (isPipelining) {
+    throw new NotSupportedError('a statement that sets client_encoding cannot be one of several in flight')
+  }
+  const codecs = statement.columnCodecs
+  return new EncodingGuard(request.sinkFor(statement), (column) => {
+    const codec = codecs[column]
+    return codec !== undefined && (codec.format === 0 || codec.isText === true)
+  })
 }
 
 /** A cached plan whose result changed its shape, or a statement the server has lost. */

@@ -105,15 +105,19 @@ class ArrayTextParser {
   }
 }
 
-/** Arrays, and typed arrays of numbers; a Buffer is bytes, not a list of small integers. */
-export function isList(value: unknown): value is ArrayLike<unknown> {
+/**
+ * Whether a value is a dimension of an array: arrays are, and typed arrays of numbers, unless bytes are an element. A
+ * Buffer is bytes, not a list of small integers.
+ */
+export function isList(value: unknown, element: Codec): value is ArrayLike<unknown> {
   if (Array.isArray(value)) return true
+  if (element.takesBytes === true) return false
   return ArrayBuffer.isView(value) && !(value instanceof DataView) && !Buffer.isBuffer(value)
 }
 
 /** The array literal of a value. @throws DataError */
 export function arrayText(value: unknown, element: Codec, elementOid: number, delimiter: string): string {
-  if (!isList(value)) throw expected('an array', `${element.name}[]`, value)
+  if (!isList(value, element)) throw expected('an array', `${element.name}[]`, value)
   const write = (list: ArrayLike<unknown>, depth: number): string => {
     if (depth > MOST_DIMENSIONS) throw new DataError(`an array has more than ${MOST_DIMENSIONS} dimensions`)
     const items: string[] = []
@@ -121,27 +125,27 @@ export function arrayText(value: unknown, element: Codec, elementOid: number, de
       const item = list[i]
       if (item === undefined) throw new DataError(`array element [${i}] is undefined; use null`)
       if (item === null) items.push('NULL')
-      else if (element.takesArrays !== true && isList(item)) items.push(write(item, depth + 1))
+      else if (element.takesArrays !== true && isList(item, element)) items.push(write(item, depth + 1))
       else items.push(quoteElement(elementText(item, i, element, elementOid)))
     }
     return `{${items.join(delimiter)}}`
   }
-  if (element.takesArrays !== true) requireRectangle(value)
+  if (element.takesArrays !== true) requireRectangle(value, element)
   return write(value, 1)
 }
 
-function requireRectangle(list: ArrayLike<unknown>): void {
+function requireRectangle(list: ArrayLike<unknown>, element: Codec): void {
   const first = list[0]
   for (let i = 0; i < list.length; i += 1) {
     const item = list[i]
-    if (isList(item) !== isList(first)) throw new DataError('an array has values beside arrays')
-    if (!isList(item) || !isList(first)) continue
+    if (isList(item, element) !== isList(first, element)) throw new DataError('an array has values beside arrays')
+    if (!isList(item, element) || !isList(first, element)) continue
     if (item.length !== first.length) {
       throw new DataError(
         `nested arrays differ in length: ${first.length} and ${item.length}; a PostgreSQL array is a rectangle`,
       )
     }
-    requireRectangle(item)
+    requireRectangle(item, element)
   }
 }
 

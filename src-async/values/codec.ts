@@ -19,9 +19,12 @@ export interface Codec<T = unknown> {
   readonly isList?: true
   /** True when the value is exactly the server's text, whatever the format. */
   readonly isText?: true
+  /** True when bytes (a Uint8Array) are one value of the type, so that only a true array is an array of it. */
+  readonly takesBytes?: true
   /**
    * Writes the value's bytes in `format`, without their length.
    * @throws DataError when the value is not representable in the type; the caller adds the parameter's number.
+   *   TEXT_FOR_SERVER when the value is, or has in it, a string that only the server can read; see `text-for-server.ts`.
    */
   encode(out: ByteWriter, value: unknown): void
   /** Reads exactly `length` bytes in `format`. */

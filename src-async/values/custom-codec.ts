@@ -103,7 +103,10 @@ export function textExchange(base: Codec, encoder: Exchange | undefined, decoder
     return text
   }
   const binaryText = binaryTextOf(base)
-  const arrays = base.takesArrays === true ? { takesArrays: true as const } : {}
+  const arrays = {
+    ...(base.takesArrays === true ? { takesArrays: true as const } : {}),
+    ...(base.takesBytes === true ? { takesBytes: true as const } : {}),
+  }
   if (binaryText !== null) {
     return {
       name,
@@ -146,7 +149,7 @@ function binaryExchange(base: Codec, encoder: Exchange | undefined, decoder: Exc
   if (base.format === 0 && (encoder === undefined || decoder === undefined)) {
     throw new ProgrammingError(`setTypeCodec: ${name} has no binary codec of its own: pass both encoder and decoder`)
   }
-  return exchangeOfBytes(base, {
+  return exchangeOfBytes(base, encoder === undefined, {
     encode(out, value) {
       if (encoder === undefined) return base.encode(out, value)
       const bytes = asBytes(encoder(value))
@@ -166,7 +169,7 @@ function tupleExchange(base: Codec, encoder: Exchange | undefined, decoder: Exch
       hint: "it is for composite types, date, time, timetz, timestamp, timestamptz and interval; there are 'text' and 'binary'",
     })
   }
-  return exchangeOfBytes(base, {
+  return exchangeOfBytes(base, encoder === undefined, {
     encode(out, value) {
       if (encoder === undefined) base.encode(out, value)
       else tuple.write(out, requireTuple(encoder(value), base, tuple))
@@ -183,11 +186,16 @@ function requireTuple(tuple: unknown, base: Codec, format: TupleFormat): readonl
 }
 
 /** A binary codec; its text form goes by way of the bytes of the type's own. */
-function exchangeOfBytes(base: Codec, { encode, decode }: Pick<Codec, 'encode' | 'decode'>): Codec {
+function exchangeOfBytes(
+  base: Codec,
+  encodesAsBase: boolean,
+  { encode, decode }: Pick<Codec, 'encode' | 'decode'>,
+): Codec {
   const { name } = base
   return {
     name,
     format: 1,
+    ...(base.takesBytes === true ? { takesBytes: true as const } : {}),
     encode,
     decode,
     decodeText(text) {
@@ -196,6 +204,7 @@ function exchangeOfBytes(base: Codec, { encode, decode }: Pick<Codec, 'encode' |
       return decode(new ByteReader(bytes), bytes.length)
     },
     encodeText(value) {
+      if (encodesAsBase) return literalText(base, value)
       requireBytes(base)
       const bytes = bytesOf({ encode }, value)
       return literalText(base, base.decode(new ByteReader(bytes), bytes.length))

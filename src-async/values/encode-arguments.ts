@@ -6,14 +6,21 @@
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
 import { expected } from './describe-value.ts'
 import { type ListCode, type SlowWay, listCode } from './list-code.ts'
+import { literalText } from './literal-text.ts'
 import { TEXT_OID } from './oids.ts'
 import { suggestedType } from './suggested-type.ts'
+import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import { converted } from './to-postgres.ts'
+import { isTextual } from './codecs/text.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
 import type { Statement } from './statement.ts'
 
 const MOST_PARAMETERS = 65535
+const TEXT_ARRAY_OID = 1009
+
+/** PostgreSQL's code for a parameter in text format. */
+const TEXT_FORMAT = 0
 
 /** What of a statement its arguments are encoded by. */
 type ParameterList = Pick<Statement, 'parameterCodecs' | 'parameterTypes' | 'bindHead' | 'bindTail'>
@@ -24,7 +31,8 @@ export interface EncodeContext {
 }
 
 /**
- * Writes parameter formats, parameters and result formats.
+ * Writes parameter formats, parameters and result formats. Usual values travel in the formats of their types; where one is
+ * a string that only the server reads, all are written once more, that one in text format.
  * @throws ProgrammingError for a wrong count or an undefined value, DataError for a value that does not fit its type;
  *   the writer is then as it was.
  */
@@ -45,8 +53,58 @@ export function encodeArguments(
     out.bytes(statement.bindTail)
   } catch (error) {
     out.truncate(start)
+    if (error === TEXT_FOR_SERVER) encodeWithText(out, statement, values, context)
+    else throw named(error, i, statement, values[i], context)
+  }
+}
+
+/**
+ * `encodeArguments` for values of which some travel as text: each parameter has a format of its own.
+ * @returns whether one did; if none, they are written in the usual way after all.
+ */
+function encodeWithText(
+  out: ByteWriter,
+  statement: ParameterList,
+  values: readonly unknown[],
+  context: EncodeContext | undefined,
+): boolean {
+  const { parameterCodecs } = statement
+  const start = out.length
+  let hasText = false
+  let i = 0
+  try {
+    out.int16(parameterCodecs.length)
+    const formatsAt = out.length
+    for (const { format } of parameterCodecs) out.int16(format)
+    out.int16(parameterCodecs.length)
+    for (; i < parameterCodecs.length; i += 1) {
+      const valueAt = out.length
+      try {
+        writeArgument(out, statement, i, values[i], context)
+      } catch (error) {
+        if (error !== TEXT_FOR_SERVER) throw error
+        out.truncate(valueAt)
+        out.patchInt16(formatsAt + i * 2, TEXT_FORMAT)
+        writeAsText(out, statement, i, values[i])
+        hasText = true
+      }
+    }
+    out.bytes(statement.bindTail)
+    if (hasText) return true
+    out.truncate(start)
+    encodeArguments(out, statement, values, context)
+    return false
+  } catch (error) {
+    out.truncate(start)
     throw named(error, i, statement, values[i], context)
   }
+}
+
+function writeAsText(out: ByteWriter, statement: ParameterList, index: number, given: unknown): void {
+  const value = converted(given, statement.parameterTypes[index]!)
+  const lengthAt = out.reserveInt32()
+  out.utf8(literalText(statement.parameterCodecs[index]!, value))
+  out.patchLength(lengthAt)
 }
 
 function writeArgument(
@@ -76,6 +134,8 @@ export class ElementEncoder implements SlowWay {
   readonly #statement: ParameterList
   #code: ListCode | null = null
   #element = 0
+  /** Whether an element had a string that only the server reads: the next one has probably, too. */
+  #hasText = false
 
   constructor(out: ByteWriter, statement: ParameterList) {
     this.#out = out
@@ -90,11 +150,14 @@ export class ElementEncoder implements SlowWay {
       encodeArguments(out, this.#statement, values, { element: this.#element })
     } else {
       const start = out.length
+      const context = { element: this.#element }
       try {
-        code(out, values, this)
+        if (!this.#hasText) code(out, values, this)
+        else if (!encodeWithText(out, this.#statement, values, context)) this.#hasText = false
       } catch (error) {
         out.truncate(start)
-        throw error
+        if (error !== TEXT_FOR_SERVER) throw error
+        this.#hasText = encodeWithText(out, this.#statement, values, context)
       }
     }
     this.#element += 1
@@ -155,7 +218,7 @@ function named(
   value: unknown,
   context: EncodeContext | undefined,
 ): unknown {
-  if (error instanceof ProgrammingError) return error
+  if (error instanceof ProgrammingError || error === TEXT_FOR_SERVER) return error
   const prefix = `${where(context)}query argument $${index + 1}: `
   const details = { ...detailsOf(context), cause: error }
   if (error instanceof DataError) return new DataError(prefix + error.message, details)
@@ -170,14 +233,32 @@ function named(
  * first thing typed in a REPL, `select $1` with 42, would fail.
  * @returns null when nothing changes; else one OID for each of `serverTypes`.
  */
-export function deriveParameterTypes(values: readonly unknown[], serverTypes: readonly number[]): number[] | null {
+export function deriveParameterTypes(
+  values: readonly unknown[],
+  serverTypes: readonly number[],
+  sql = '',
+): number[] | null {
   let derived: number[] | null = null
   for (let i = 0; i < serverTypes.length; i += 1) {
-    if (serverTypes[i] !== TEXT_OID) continue
+    if (serverTypes[i] !== TEXT_OID && (serverTypes[i] !== TEXT_ARRAY_OID || isListOfText(values[i]))) continue
     const oid = suggestedType(values[i])
-    if (oid === null || oid === TEXT_OID) continue
+    if (oid === null || oid === serverTypes[i]) continue
+    // The server would cast bytes to '\x61' and lists to '{a}'. Where the SQL says text, the codec of text refuses them.
+    if (typeof values[i] === 'object' && !isTextual(values[i]) && isCastAt(sql, i + 1)) continue
     derived ??= [...serverTypes]
     derived[i] = oid
   }
   return derived
+}
+
+/** Seen at its first value: an array may be long. */
+function isListOfText(value: unknown): boolean {
+  if (!Array.isArray(value)) return true
+  const first: unknown = value.find((item) => item !== null)
+  return typeof first === 'string' || first === undefined
+}
+
+/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. */
+function isCastAt(sql: string, number: number): boolean {
+  return new RegExp(`\\$${number}\\s*(?:::|as\\b)`, 'i').test(sql)
 }

@@ -8,3 +8,10 @@ export function instantText(value: Date): string {
   const rest = match?.[3] ?? iso.slice(4)
   return year > 0 ? `${String(year).padStart(4, '0')}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`
 }
+
+/** An instant as the server prints it with DateStyle ISO in the zone UTC: `2024-02-29 12:00:00.5+00`. */
+export function printedInstant(value: Date): string {
+  return instantText(value).replace(/T(.{8})(?:\.(\d*?)0*)?Z/, (_, clock: string, fraction: string | undefined) => {
+    return ` ${clock}${fraction === undefined || fraction === '' ? '' : `.${fraction}`}+00`
+  })
+}

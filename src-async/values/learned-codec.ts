@@ -4,7 +4,7 @@
 import { arrayCodec } from './codecs/array.ts'
 import { compositeCodec } from './codecs/composite.ts'
 import { multirangeCodec, rangeCodec } from './codecs/range.ts'
-import { enumCodec, textFormatCodec } from './codecs/text.ts'
+import { enumCodec, plainTextCodec, textFormatCodec } from './codecs/text.ts'
 import type { Codec } from './codec.ts'
 import type { Range } from './range.ts'
 import type { TypeRecord } from './type-records.ts'
@@ -50,7 +50,7 @@ function domainCodec(name: string, base: Codec): Codec {
 /** A base type of somebody's: its text, which for some is its binary form as well. */
 function baseCodec(name: string, sends: string): Codec {
   // Built on text and sent as text, like citext.
-  if (sends === 'textsend') return enumCodec(name)
+  if (sends === 'textsend') return plainTextCodec(name)
   const codec = textFormatCodec(name)
   if (!VERSIONED_TEXTS.includes(sends)) return codec
   return {

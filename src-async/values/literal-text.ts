@@ -14,13 +14,20 @@ import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime } from './pg-time.ts'
 import { instantText } from './instant-text.ts'
+import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import type { Codec } from './codec.ts'
 
 /** What the server's input function reads as the value. @throws DataError as the codec does. */
 export function literalText(codec: Codec, value: unknown): string {
   if (codec.encodeText !== undefined) return codec.encodeText(value)
   const scratch = new ByteWriter(64)
-  codec.encode(scratch, value)
+  try {
+    codec.encode(scratch, value)
+  } catch (error) {
+    // A string that the server reads is its own text.
+    if (error === TEXT_FOR_SERVER && typeof value === 'string') return value
+    throw error
+  }
   const bytes = scratch.view()
   if (codec.format === 0) return bytes.toString('utf8')
   return plainText(codec.decode(new ByteReader(bytes), bytes.length), codec.name)

@@ -195,3 +195,11 @@ export function pick(row: unknown, column: number | string): unknown {
   }
   throw new RangeError(`the row has no column ${JSON.stringify(column)}`)
 }
+
+/** Values in their order: an array, or a row of a result. */
+export type Values = readonly unknown[] | Record
+
+/** The values of a row as an array; anything else as it is. */
+export function listed(values: Values): readonly unknown[] {
+  return values instanceof Record ? Record.toArray(values) : values
+}

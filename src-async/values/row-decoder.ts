@@ -210,8 +210,19 @@ function explained(error: unknown, decoder: RowDecoder, index: number): unknown 
   if (error instanceof TruncatedBytesError) {
     return new ProtocolError(`${columnText(decoder, index)} ends before its value: ${error.message}`, { cause: error })
   }
+  if (isTooLong(error)) {
+    return new DataError(
+      `${columnText(decoder, index)}: the value is longer than a string can be in JavaScript, 536,870,888 characters`,
+      { cause: error, hint: 'read it in parts with substr(), or as bytes with convert_to()' },
+    )
+  }
   if (!(error instanceof DataError)) return error
   return new DataError(`${columnText(decoder, index)}: ${error.message}`, { cause: error })
+}
+
+/** What Node says where V8 holds no string of that length. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
 }
 
 /** For generated code: what is wrong with a message is found and said by the loop, so that both say the same. */

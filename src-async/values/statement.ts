@@ -6,6 +6,8 @@ import { RECORD_OID, TEXT_OID } from './oids.ts'
 import { RowDecoder } from './row-decoder.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
+import { text } from './codecs/text.ts'
+import { setsOtherEncoding } from './client-encoding.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 import type { Column } from '../wire/row-sink.ts'
@@ -19,11 +21,17 @@ export interface StatementInit {
   /** null when the statement returns no rows. */
   readonly columns: readonly Column[] | null
   readonly registry: CodecRegistry
+  /** Parameters that the text does not mention: another place has their value. Nothing is sent for them. */
+  readonly unused?: readonly number[] | undefined
   /** How rows are made where a call says nothing of it; Records unless given. */
   readonly rows?: RowShapeOptions | undefined
 }
 
 const RECORD_ARRAY_OID = 2287
+const TEXT_ARRAY_OID = 1009
+/** Statements that store values; a locking clause, `for update`, is none. */
+const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
+const UNUSED: Codec = { ...text, name: 'a parameter that is not used', encode() {} }
 /** Decoders kept for calls with row options of their own; more would be made anew by each call. */
 const MOST_DECODERS = 8
 
@@ -34,8 +42,15 @@ export class Statement {
   readonly columns: readonly Column[] | null
   readonly parameterCodecs: readonly Codec[]
   readonly columnCodecs: readonly Codec[]
-  /** Whether the server took a parameter for text, which may be for want of a hint: see `deriveParameterTypes`. */
+  /**
+   * Whether the server took a parameter for text or a list of texts, which may be for want of a hint: see `deriveParameterTypes`. False for
+   * statements that write: there the server knows the columns.
+   */
   readonly hasTextParameters: boolean
+  /** Whether it may set `client_encoding` to another than UTF-8. */
+  readonly setsOtherEncoding: boolean
+  /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
+  readonly refusedTypes = new Set<string>()
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
   readonly hasRecords: boolean
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
@@ -52,8 +67,12 @@ export class Statement {
     this.sql = init.sql
     this.parameterTypes = init.parameterTypes
     this.columns = columns
-    this.parameterCodecs = init.parameterTypes.map((oid) => registry.codecFor(oid))
-    this.hasTextParameters = init.parameterTypes.includes(TEXT_OID)
+    const { unused } = init
+    this.parameterCodecs = init.parameterTypes.map((oid, i) =>
+      unused?.includes(i) === true ? UNUSED : registry.codecFor(oid),
+    )
+    this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !WRITES.test(init.sql)
+    this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.#rows = init.rows ?? RECORD_ROWS
@@ -88,6 +107,10 @@ export class Statement {
     if (this.#decoders.length > MOST_DECODERS) this.#decoders.pop()
     return decoder
   }
+}
+
+function isText(oid: number): boolean {
+  return oid === TEXT_OID || oid === TEXT_ARRAY_OID
 }
 
 function isSame(one: RowShapeOptions, other: RowShapeOptions): boolean {

@@ -8,7 +8,6 @@ import { type TemporalNamespace, requireTemporal } from './calendar.ts'
 import { int8, int8AsNumber, int8Auto } from './codecs/integers.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
 import { TEMPORAL_CODECS, temporalCodec } from './codecs/temporal.ts'
-import { textFormatCodec } from './codecs/text.ts'
 import { textExchange } from './custom-codec.ts'
 import { describeValue } from './describe-value.ts'
 import { builtInOidBySpelling } from './type-names.ts'
@@ -60,10 +59,15 @@ function applyForm(registry: CodecRegistry, typeName: string, form: unknown, tem
   if (typeof form === 'function') {
     const decoder = form as (text: unknown) => unknown
     registry.choose(oid, (base) => textExchange(base, undefined, decoder))
+  } else if (form === 'string' && !FORMS.has(`${codec.name} string`)) {
+    registry.choose(oid, (base) => (base.isText === true ? base : textExchange(base, undefined, printed)))
   } else {
     registry.set(oid, chosenCodec(codec, form, temporal))
   }
 }
+
+/** The form `'string'`: results are the server's text; parameters are what they are without it. */
+const printed = (text: unknown): unknown => text
 
 function chosenCodec(codec: Codec, form: unknown, temporal: TemporalNamespace | null): Codec {
   const known = FORMS.get(`${codec.name} ${String(form)}`)
@@ -72,7 +76,6 @@ function chosenCodec(codec: Codec, form: unknown, temporal: TemporalNamespace | 
     const made = temporalCodec(codec, temporal ?? requireTemporal())
     if (made !== null) return made
   }
-  if (form === 'string') return codec.isText === true ? codec : textFormatCodec(codec.name)
   throw new ProgrammingError(
     `types: ${codec.name} has no form ${describeValue(form)}; there is 'string', or pass a function`,
   )

@@ -151,6 +151,7 @@ async function attempt(
       const session = new Session(transport, route, events)
       await session.startUp(options, channelOf(transport))
       await requireWanted(session, target, errand.wanted)
+      if (options.hosts.length > 1) session.noteTarget(target)
       watchConnection(session, options.connectionCheckMs ?? 0)
       return session
     })

@@ -3,8 +3,9 @@
  * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
  * may be asked for while others run: they queue in order.
  */
+import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { ConnectionDoesNotExistError, ConnectionFailureError, QueryCanceledError } from '../errors/sqlstates.ts'
-import { InterfaceError, InternalError, NotSupportedError, type DbError } from '../errors/tree.ts'
+import { InterfaceError, InternalError, NotSupportedError, OperationalError, type DbError } from '../errors/tree.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
 import { Canceller, type CancelSite, type TimeLimit } from './canceller.ts'
@@ -51,16 +52,19 @@ import { holdsLine, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
-import { closePortal, closeStatements, fetchPortal } from './protocol/portal.ts'
+import { closePortal, closeStatements, fetchPortal, fetchAhead } from './protocol/portal.ts'
 import { recover } from './protocol/recover.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
 import { startup, type BackendKey, type StartupRequest } from './protocol/startup.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { AHEAD_RELEASE, AHEAD_SAVEPOINT, ReadAhead } from './read-ahead.ts'
 import type { ResultSink, RowSink } from './row-sink.ts'
 import { ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
+import type { SocketTarget } from './transport/socket.ts'
 import type { Transport, TransportEvents } from './transport/transport.ts'
 
 const NOTHING: Nothing = Object.freeze({})
+const HOST_PARAMETER = 'syncpg host'
+const PORT_PARAMETER = 'syncpg port'
 const ignore = (): void => {}
 const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
@@ -76,7 +80,18 @@ export class Session implements Operations, TransportEvents {
   readonly #copyOut: CopyOutState
   readonly #canceller: Canceller
   readonly #news = new News()
-  readonly #readAhead = new ReadAhead((request) => this.#fetchPortal(request))
+  readonly #readAhead = new ReadAhead({
+    fetch: (request) => this.#fetchPortal(request),
+    fetchAhead: (request, releases) => {
+      const exchange = fetchAhead(this.#conversation.link, request, AHEAD_SAVEPOINT, releases ? AHEAD_RELEASE : null)
+      return this.#start(exchange, false, request.rows)
+    },
+    sendFirst: (sql) => this.#sendFirst(sql),
+  })
+  /** Settled when what was read ahead is: what is asked meanwhile is sent after it, in order. */
+  #turn: Promise<void> | null = null
+  /** How many wait for their turn. */
+  #waiting = 0
   #firstQuery: string | null = null
   /** What is asked for next has been written to the server by another thread. */
   #isWritten = false
@@ -147,7 +162,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   get transactionStatus(): TransactionStatus {
-    return this.#conversation.transactionStatus
+    const { transactionStatus } = this.#conversation
+    return transactionStatus === 'E' && this.#readAhead.mayHideFailure ? 'T' : transactionStatus
   }
 
   get isClosed(): boolean {
@@ -180,6 +196,17 @@ export class Session implements Operations, TransportEvents {
     this.#lifecycle.move('ready')
   }
 
+  /**
+   * Says which of several hosts it was. Told among the server's parameters, which reach every thread; no parameter of a
+   * server has a name with a blank.
+   */
+  noteTarget(target: SocketTarget): void {
+    const { place, port } =
+      target.kind === 'unix' ? socketPlace(target.path) : { place: target.host, port: String(target.port) }
+    this.#parameters.set(HOST_PARAMETER, place)
+    this.#parameters.set(PORT_PARAMETER, port)
+  }
+
   /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */
   queryFirst(sql: string): void {
     this.#firstQuery = sql
@@ -192,12 +219,12 @@ export class Session implements Operations, TransportEvents {
   execute(request: ExecuteRequest): Promise<ExecuteReply> {
     // Its bytes are only lent until this returns; an exchange that waits for the line reads them later. Not `slice`,
     // which of a Buffer makes a window.
-    const own = this.#conversation.isHeld ? { ...request, bind: new Uint8Array(request.bind) } : request
+    const own = this.#keepsWaiting ? { ...request, bind: new Uint8Array(request.bind) } : request
     return this.#perform(execute(this.#conversation.link, own), request)
   }
 
   executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
-    const own = this.#conversation.isHeld ? { ...request, binds: new Uint8Array(request.binds) } : request
+    const own = this.#keepsWaiting ? { ...request, binds: new Uint8Array(request.binds) } : request
     return this.#perform(executeMany(this.#conversation.link, own), request)
   }
 
@@ -233,9 +260,7 @@ export class Session implements Operations, TransportEvents {
   #fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
     const { open } = request
     const own =
-      open !== null && this.#conversation.isHeld
-        ? { ...request, open: { ...open, bind: new Uint8Array(open.bind) } }
-        : request
+      open !== null && this.#keepsWaiting ? { ...request, open: { ...open, bind: new Uint8Array(open.bind) } } : request
     return this.#perform(fetchPortal(this.#conversation.link, own), request, false, request.rows)
   }
 
@@ -394,10 +419,22 @@ export class Session implements Operations, TransportEvents {
     onExpiry: TimeLimit['onExpiry'] = null,
   ): Promise<Reply> {
     if (!(flight.timeoutMs > 0)) return this.#run(exchange, holds, firstRows)
+    if (!this.#mustWait()) return this.#performLimited(exchange, flight, firstRows, onExpiry)
+    return this.#inTurn(flight, (timeoutMs) =>
+      this.#performLimited(exchange, { ...flight, timeoutMs }, firstRows, onExpiry),
+    )
+  }
+
+  #performLimited<Reply>(
+    exchange: Exchange<Reply>,
+    flight: Limits,
+    firstRows: RowSink | null,
+    onExpiry: TimeLimit['onExpiry'],
+  ): Promise<Reply> {
     const canceller = this.#canceller
     const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
     // Nothing is written behind it, so that its cancel can hit nothing else.
-    const running = this.#run(exchange, true, firstRows, (started) => {
+    const running = this.#start(exchange, true, firstRows, (started) => {
       limit.started = started
     })
     return running.then(
@@ -412,6 +449,12 @@ export class Session implements Operations, TransportEvents {
     )
   }
 
+  /** Whether what is asked now is written later: its bytes are only lent until then. */
+  get #keepsWaiting(): boolean {
+    return this.#conversation.isHeld || this.#turn !== null || this.#readAhead.mustSettle
+  }
+
+  /** Starts an exchange when what was read ahead is settled. */
   #run<Reply>(
     exchange: Exchange<Reply>,
     holds: boolean,
@@ -419,7 +462,61 @@ export class Session implements Operations, TransportEvents {
     onStart: ((started: object) => void) | null = null,
   ): Promise<Reply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
+    if (!this.#mustWait()) return this.#start(exchange, holds, firstRows, onStart)
+    return this.#inTurn({ timeoutMs: 0 }, () => this.#start(exchange, holds, firstRows, onStart))
+  }
+
+  /** Whether something that was read ahead has to be settled before anything else is sent. */
+  #mustWait(): boolean {
     this.#readAhead.interrupt()
+    this.#turn ??= this.#readAhead.settle()
+    return this.#turn !== null
+  }
+
+  /**
+   * Starts an operation when what was read ahead is settled, after those that wait already. When its time is up before, the
+   * server is told to stop what nobody wants, and when it does not, the session is given up.
+   * @param start gets what is left of the time
+   */
+  #inTurn<Reply>(
+    { timeoutMs, graceMs = CANCEL_GRACE_MS }: Limits,
+    start: (leftMs: number) => Promise<Reply>,
+  ): Promise<Reply> {
+    const begunMs = performance.now()
+    const limit = (ms: number, act: () => void): NodeJS.Timeout | undefined =>
+      timeoutMs > 0 ? setTimeout(act, Math.min(ms, MAX_TIMER_MS)) : undefined
+    const cancelling = limit(timeoutMs, () => void this.#canceller.cancel().catch(ignore))
+    const givingUp = limit(timeoutMs + graceMs, () => this.#breakOff(stuckError(timeoutMs)))
+    this.#waiting += 1
+    return this.#turn!.then(() => {
+      clearTimeout(cancelling)
+      this.#waiting -= 1
+      if (this.#waiting === 0) this.#turn = null
+      const leftMs = timeoutMs - (performance.now() - begunMs)
+      if (timeoutMs > 0 && leftMs <= 0) return this.#tooLate(givingUp)
+      clearTimeout(givingUp)
+      return start(Math.ceil(leftMs))
+    })
+  }
+
+  /** Fails an operation that is not sent any more, when what was sent before it is answered: the status is right then. */
+  async #tooLate(givingUp: NodeJS.Timeout | undefined): Promise<never> {
+    const nothing = { begin: null, closing: [], timeoutMs: 0, sql: '', results: IGNORED }
+    try {
+      await this.#start(simpleQuery(this.#conversation.link, nothing), true)
+    } finally {
+      clearTimeout(givingUp)
+    }
+    throw new QueryTimeoutError('the time limit had passed before the statement was sent', { sqlstate: '57014' })
+  }
+
+  #start<Reply>(
+    exchange: Exchange<Reply>,
+    holds: boolean,
+    firstRows: RowSink | null = null,
+    onStart: ((started: object) => void) | null = null,
+  ): Promise<Reply> {
+    if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
     if (this.#firstQuery !== null) this.#sendFirst(this.#firstQuery)
     return new Promise<Reply>((resolve, reject) => {
       const isWritten = this.#isWritten
@@ -468,7 +565,7 @@ export class Session implements Operations, TransportEvents {
 
   #settle(): void {
     if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
-    if (this.#readAhead.isActive && this.transactionStatus === 'I') this.#readAhead.forget()
+    if (this.#readAhead.isActive && this.#conversation.transactionStatus === 'I') this.#readAhead.forget()
   }
 
   /** False when the transport asks to wait. */
@@ -511,8 +608,20 @@ export class Session implements Operations, TransportEvents {
   }
 }
 
+/** The folder and the port of a socket of PostgreSQL's. */
+function socketPlace(path: string): { place: string; port: string } {
+  const [, place = path, port = ''] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(path) ?? []
+  return { place, port }
+}
+
 function unsentError(): DbError {
   return new QueryCanceledError('given up before it was sent to the server')
+}
+
+function stuckError(timeoutMs: number): DbError {
+  return new OperationalError(
+    `the time limit of ${timeoutMs} ms passed while the server made rows ahead, and it did not stop: the connection is closed`,
+  )
 }
 
 /** For a transport that went away while the server had said nothing about it. */

@@ -7,13 +7,14 @@ import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { clip, describeValue } from '../../src-async/values/describe-value.ts'
 import { explainMarkers } from './explain-markers.ts'
+import { Record } from '../../src-async/values/record.ts'
 import type { RewrittenStatement } from './rewrite.ts'
 
 /** Parameters of a statement: an array for positional markers, an object or a Map for named ones. */
 export type Parameters = readonly unknown[] | NamedParameters
 
 /** An instance of a class does as well: inherited properties and getters count. */
-export type NamedParameters = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown> | object
+export type NamedParameters = Readonly<{ [name: string]: unknown }> | ReadonlyMap<string, unknown> | object
 
 const NO_VALUES: readonly unknown[] = []
 const MOST_NAMES_SHOWN = 8
@@ -30,17 +31,24 @@ export function bindParameters(
 ): readonly unknown[] {
   const { order, kind } = rewritten
   if (Array.isArray(parameters)) {
-    if (parameters.length !== order.length) throw wrongCount(rewritten, parameters.length, batchIndex)
+    const { firstPlaces } = rewritten
+    const count = firstPlaces === undefined ? order.length : new Set(firstPlaces).size
+    if (parameters.length !== count) throw wrongCount(rewritten, count, parameters.length, batchIndex)
     if (kind === 'named' && rewritten.style !== 'sqlite') throw wrongContainer(rewritten, parameters, batchIndex)
     // Not `includes`: a hole is undefined to it too, but the number is wanted.
     for (let index = 0; index < parameters.length; index++) {
       if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`, batchIndex)
     }
-    return parameters
+    const given: readonly unknown[] = parameters
+    return firstPlaces === undefined ? given : firstPlaces.map((place) => given[place])
   }
   if (parameters === null || parameters === undefined) {
     if (order.length === 0) return NO_VALUES
     throw wrongContainer(rewritten, parameters, batchIndex)
+  }
+  // A row of a result is a sequence as well: cursor2.executemany(sql, cursor1.fetchall()).
+  if (parameters instanceof Record && kind !== 'named') {
+    return bindParameters(rewritten, Record.toArray(parameters), batchIndex)
   }
   if (!isNamedContainer(parameters) || (kind !== 'named' && kind !== 'none')) {
     throw wrongContainer(rewritten, parameters, batchIndex)
@@ -58,7 +66,7 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
     if (typeof marker === 'number') throw mixedWithObject(order, index, batchIndex)
     const name = rewritten.style === 'sqlite' ? sqliteName(parameters, marker!) : marker!
     if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name, batchIndex)
-    const value = isMap(parameters) ? parameters.get(name) : (parameters as Record<string, unknown>)[name]
+    const value = isMap(parameters) ? parameters.get(name) : (parameters as { [name: string]: unknown })[name]
     if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`, batchIndex)
     values[index] = value
   }
@@ -118,17 +126,22 @@ function namesHint({ style }: RewrittenStatement): string {
   return 'an object goes with the markers of paramstyle pyformat or named'
 }
 
-function wrongCount(rewritten: RewrittenStatement, given: number, batchIndex: number | undefined): ProgrammingError {
-  const { order, kind } = rewritten
+function wrongCount(
+  rewritten: RewrittenStatement,
+  count: number,
+  given: number,
+  batchIndex: number | undefined,
+): ProgrammingError {
+  const { kind } = rewritten
   if (kind === 'named' && rewritten.style !== 'sqlite') {
     return wrongContainer(rewritten, new Array(given), batchIndex)
   }
   const markers =
-    order.length === 0
+    count === 0
       ? 'the statement has no parameter markers'
       : kind === 'native'
-        ? `the statement's highest marker is $${order.length}`
-        : `the statement has ${order.length} parameter marker${order.length === 1 ? '' : 's'}`
+        ? `the statement's highest marker is $${count}`
+        : `the statement has ${count} parameter marker${count === 1 ? '' : 's'}`
   const parameters = given === 1 ? '1 parameter was given' : `${given} parameters were given`
   const hint = explainMarkers(rewritten, given)
   return new ProgrammingError(`${element(batchIndex)}${markers}, and ${parameters}`, hint === null ? {} : { hint })

@@ -37,9 +37,12 @@ export interface MarkerScanResult {
   readonly kind: MarkerKind
   /**
    * For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. Names of
-   * `sqlite` have their `:`, `@` or `$`: to SQLite `:a` and `@a` are two parameters.
+   * `sqlite` have their `:`, `@` or `$`: to SQLite `:a` and `@a` are two parameters. A name in two places is there twice:
+   * the server finds a type for each place.
    */
   readonly order: readonly (number | string)[]
+  /** For each server parameter the index of the first one of its name; undefined when no name has two places. */
+  readonly firstPlaces: readonly number[] | undefined
   readonly edits: readonly Edit[]
   readonly statementCount: number
   /** Offset of a quote that is never closed; null when all are. */
@@ -76,7 +79,11 @@ class MarkerScan {
   readonly #slices: SliceContext | null
   readonly #sqlite: SqliteMarkers | null
   readonly #edits: Edit[] = []
+  /** The first place of each name, and the names of all places in order. */
   readonly #names = new Map<string, number>()
+  readonly #places: string[] = []
+  /** Edits of further places of SQLite's names, which are numbered when the highest number of all is known. */
+  readonly #repeated: number[] = []
   #positionalCount = 0
   #highestNumber = 0
   #highestNative = 0
@@ -214,13 +221,10 @@ class MarkerScan {
 
   #named(name: string, end: number): boolean {
     if (this.#firstNamed < 0) this.#firstNamed = this.#lexer.start
-    let number = this.#names.get(name)
-    if (number === undefined) {
-      number = this.#names.size + 1
-      if (number > MOST_PARAMETERS) this.#refuseTooMany()
-      this.#names.set(name, number)
-    }
-    this.#marker(end, number)
+    if (!this.#names.has(name)) this.#names.set(name, this.#places.length)
+    this.#places.push(name)
+    if (this.#places.length > MOST_PARAMETERS) this.#refuseTooMany()
+    this.#marker(end, this.#places.length)
     return true
   }
 
@@ -232,6 +236,11 @@ class MarkerScan {
     if (found === null) return false
     if (found.refusal !== undefined) this.#refuse(found.refusal, start, found.hint)
     if (found.number > MOST_PARAMETERS) this.#refuseTooMany()
+    if (found.isRepeated === true) {
+      this.#repeated.push(this.#edits.length)
+      this.#marker(found.end, found.number)
+      return true
+    }
     if (found.number > 0) {
       this.#marker(found.end, found.number)
       return true
@@ -284,7 +293,7 @@ class MarkerScan {
 
   #result(unterminatedAt: number | null): MarkerScanResult {
     const statementCount = this.#statementCount
-    if (this.#sqlite !== null) return { ...this.#sqlite.result(), edits: this.#edits, statementCount, unterminatedAt }
+    if (this.#sqlite !== null) return this.#sqliteResult(this.#sqlite, unterminatedAt)
     this.#refuseMixture()
     const isNative = this.#firstNative >= 0
     if (!isNative && this.#firstBadPercent >= 0) this.#refuseBadPercent(this.#firstBadPercent)
@@ -293,10 +302,32 @@ class MarkerScan {
       order: isNative
         ? counted(this.#highestNative)
         : this.#firstNamed >= 0
-          ? [...this.#names.keys()]
+          ? this.#places
           : counted(this.#positionalCount || this.#highestNumber),
+      firstPlaces:
+        isNative || this.#places.length === this.#names.size
+          ? undefined
+          : this.#places.map((name) => this.#names.get(name)!),
       edits: isNative ? [] : this.#edits,
       statementCount,
+      unterminatedAt,
+    }
+  }
+
+  #sqliteResult(markers: SqliteMarkers, unterminatedAt: number | null): MarkerScanResult {
+    const { kind, order, firstPlaces } = markers.result()
+    const own = order.length - this.#repeated.length
+    if (order.length > MOST_PARAMETERS) this.#refuseTooMany()
+    for (const [i, editIndex] of this.#repeated.entries()) {
+      const edit = this.#edits[editIndex]!
+      this.#edits[editIndex] = { ...edit, text: edit.text.replace(/\d+/, String(own + i + 1)) }
+    }
+    return {
+      kind,
+      order,
+      firstPlaces,
+      edits: this.#edits,
+      statementCount: this.#statementCount,
       unterminatedAt,
     }
   }

@@ -23,6 +23,8 @@ export interface RewrittenStatement {
   readonly kind: MarkerKind
   /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
   readonly order: readonly (number | string)[]
+  /** For each server parameter the index of the first one of its name; undefined when no name has two places. */
+  readonly firstPlaces: readonly number[] | undefined
   /** How `source` became `text`. */
   readonly edits: readonly Edit[]
   /** Statements in the text, empty ones not counted; a SQL function's body may count for more, never for less. */

@@ -15,6 +15,8 @@ const AT = 0x40
 export interface SqliteMarker {
   readonly number: number
   readonly end: number
+  /** A further place of a name, whose number this is. */
+  readonly isRepeated?: boolean
   readonly refusal?: string
   readonly hint?: string
 }
@@ -22,6 +24,8 @@ export interface SqliteMarker {
 export class SqliteMarkers {
   readonly #sql: string
   readonly #numbers = new Map<string, number>()
+  /** The names of further places, in order. */
+  readonly #repeated: string[] = []
   #highest = 0
 
   constructor(sql: string) {
@@ -41,7 +45,14 @@ export class SqliteMarkers {
       const hint = `write < ${name.slice(0, 40)} for the comparison, or <@ ${name.slice(1, 40)} for the operator`
       return { number: 0, end, refusal: `<${name.slice(0, 40)} can be read in two ways`, hint }
     }
-    return { number: this.#named(name), end }
+    const known = this.#numbers.get(name)
+    if (known === undefined) {
+      const number = this.numbered(this.#highest + 1)
+      this.#numbers.set(name, number)
+      return { number, end }
+    }
+    this.#repeated.push(name)
+    return { number: known, end, isRepeated: true }
   }
 
   /** Notes a parameter by its number. @returns the number */
@@ -50,10 +61,18 @@ export class SqliteMarkers {
     return number
   }
 
-  result(): { kind: 'none' | 'positional' | 'named'; order: (number | string)[] } {
+  /** `order` and `firstPlaces` of a MarkerScanResult. Further places of names come after all that SQLite numbers. */
+  result(): {
+    kind: 'none' | 'positional' | 'named'
+    order: (number | string)[]
+    firstPlaces: readonly number[] | undefined
+  } {
     const order = Array.from({ length: this.#highest }, (_, index): number | string => index)
     for (const [name, number] of this.#numbers) order[number - 1] = name
-    return { kind: this.#numbers.size > 0 ? 'named' : this.#highest > 0 ? 'positional' : 'none', order }
+    const kind = this.#numbers.size > 0 ? 'named' : this.#highest > 0 ? 'positional' : 'none'
+    if (this.#repeated.length === 0) return { kind, order, firstPlaces: undefined }
+    const further = this.#repeated.map((name) => this.#numbers.get(name)! - 1)
+    return { kind, order: [...order, ...this.#repeated], firstPlaces: [...order.keys(), ...further] }
   }
 
   #question(start: number, following: number): SqliteMarker {
@@ -63,13 +82,5 @@ export class SqliteMarkers {
     const number = Number(this.#sql.slice(start + 1, end))
     if (number > 0) return { number: this.numbered(number), end }
     return { number: 0, end, refusal: 'there is no parameter ?0', hint: 'numbers of markers start at ?1' }
-  }
-
-  #named(name: string): number {
-    const known = this.#numbers.get(name)
-    if (known !== undefined) return known
-    const number = this.numbered(this.#highest + 1)
-    this.#numbers.set(name, number)
-    return number
   }
 }

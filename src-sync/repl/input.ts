@@ -1,7 +1,13 @@
-/** Scripts and data as they are read: by blocking, in pieces, and where text is wanted by whole lines of UTF-8. */
+/** Scripts and data as they are read: by blocking, in pieces, and where text is wanted by whole lines. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
+import { type DecodeLines, decoderOf } from './script-encoding.ts'
+
 const CHUNK_BYTES = 64 * 1024
+const NEWLINE = 0x0a
+const BYTE_ORDER_MARK = '\ufeff'
+/** What a line has that sets the encoding of those after it. */
+const MENTIONS = ['client_encoding', 'CLIENT_ENCODING', 'set names', 'SET NAMES']
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /** The bytes of a file or pipe, as they come. */
@@ -32,8 +38,10 @@ function readSome(file: number, buffer: Buffer): number {
 export class LineSource {
   readonly #file: number
   readonly #chunks: Iterator<Buffer>
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true })
-  #rest = ''
+  #decode: DecodeLines = decoderOf('UTF8')!
+  #isFirst = true
+  /** Bytes that were read and not decoded: a line that is not whole, and what follows a line that may set the encoding. */
+  #rest: Buffer = Buffer.alloc(0)
   #unread = ''
   #isOver = false
   /** Bytes in all; null for what is no file. */
@@ -54,7 +62,7 @@ export class LineSource {
     return (this.#bytes - this.#rest.length - this.#unread.length - waiting) / this.#size
   }
 
-  /** Some lines, null at the end. @throws TypeError where the text is not UTF-8. */
+  /** Some lines, null at the end. @throws TypeError where the text is not in its encoding. */
   read(): string | null {
     if (this.#unread !== '') {
       const text = this.#unread
@@ -62,27 +70,38 @@ export class LineSource {
       return text
     }
     for (;;) {
-      if (this.#isOver) {
-        const last = this.#rest
-        this.#rest = ''
-        return last === '' ? null : last
-      }
+      const end = this.#isOver ? this.#rest.length : this.#rest.lastIndexOf(NEWLINE) + 1
+      if (end > 0) return this.#lines(end)
+      if (this.#isOver) return null
       const { value } = this.#chunks.next()
       if (value === undefined) {
         this.#isOver = true
-        this.#rest += this.#decoder.decode()
         continue
       }
       this.#bytes += value.length
-      const text = this.#decoder.decode(value, { stream: true })
-      const lineEnd = text.lastIndexOf('\n') + 1
-      if (lineEnd > 0) {
-        const lines = this.#rest + text.slice(0, lineEnd)
-        this.#rest = text.slice(lineEnd)
-        return lines
-      }
-      this.#rest += text
+      this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value])
     }
+  }
+
+  /** The encoding of what follows. @returns false when it is not known here. */
+  setEncoding(encoding: string): boolean {
+    const decode = decoderOf(encoding)
+    if (decode === null) return false
+    this.#decode = decode
+    return true
+  }
+
+  /** Lines up to `end`, or up to one that may set the encoding of those after it. */
+  #lines(end: number): string {
+    const bytes = this.#rest.subarray(0, end)
+    const mentions = MENTIONS.map((words) => bytes.indexOf(words)).filter((at) => at >= 0)
+    const lineEnd = mentions.length === 0 ? 0 : bytes.indexOf(NEWLINE, Math.min(...mentions)) + 1
+    const used = lineEnd > 0 ? bytes.subarray(0, lineEnd) : bytes
+    this.#rest = this.#rest.subarray(used.length)
+    const text = this.#decode(used)
+    const hasMark = this.#isFirst && text.startsWith(BYTE_ORDER_MARK)
+    this.#isFirst = false
+    return hasMark ? text.slice(1) : text
   }
 
   /** Puts lines back that were not wanted. */

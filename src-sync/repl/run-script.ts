@@ -7,6 +7,7 @@ import { executeSql } from './execute-sql.ts'
 import { LineSource } from './input.ts'
 import { type ScriptPlace, ScriptProgress } from './progress.ts'
 import { noteStatement } from './query-commands.ts'
+import { encodingSetBy } from './script-encoding.ts'
 import { ScriptReader } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
 
@@ -37,6 +38,7 @@ class ScriptRun {
   readonly #conditions = new Conditions()
   readonly #progress = new ScriptProgress()
   #hasEnded = false
+  #encoding = 'UTF-8'
 
   constructor(shell: Shell, source: LineSource, name: string) {
     this.#shell = shell
@@ -104,7 +106,7 @@ class ScriptRun {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
       throw new ShellError(
-        `${this.#name}: not UTF-8 after line ${this.#reader.line}; convert it, with iconv for example`,
+        `${this.#name}: not ${this.#encoding} after line ${this.#reader.line}; convert it, with iconv for example`,
       )
     }
     if (text !== null) {
@@ -129,7 +131,18 @@ class ScriptRun {
     shell.lastFailure = null
     noteStatement(shell, sql)
     if (shell.script !== null) this.#progress.next(shell.script)
-    return executeSql(shell, { sql, copyData })
+    const isDone = executeSql(shell, { sql, copyData })
+    const encoding = isDone ? encodingSetBy(sql) : null
+    if (encoding !== null) this.#readIn(encoding)
+    return isDone
+  }
+
+  /** The bytes after a SET client_encoding are in that encoding, as the lines of a dump are. */
+  #readIn(encoding: string): void {
+    if (!this.#source.setEncoding(encoding)) {
+      throw new ShellError(`${this.#name}: the encoding ${encoding} is not known here; convert it to UTF-8`)
+    }
+    this.#encoding = /^(?:default|unicode|utf-?8)$/i.test(encoding) ? 'UTF-8' : encoding
   }
 
   #context(): CommandContext {

@@ -23,6 +23,14 @@ export function unfitArgument(error: unknown): number | null {
   return number === undefined ? null : Number(number) - 1
 }
 
+/**
+ * Whether it is a time as SQLite's `datetime()` writes it, in UTC and without a zone. The server would take it for a time in
+ * the session's zone.
+ */
+export function isTimeInUtc(value: unknown): boolean {
+  return typeof value === 'string' && WITHOUT_ZONE.test(value)
+}
+
 /** A value that becomes what its parameter's type asks for, if it can. */
 export class AffineValue {
   readonly #value: unknown

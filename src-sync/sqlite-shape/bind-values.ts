@@ -19,18 +19,21 @@ const NO_NAMES: NamedParameters = {}
 
 /** @throws ProgrammingError for too few, too many, unknown names, and undefined. */
 export function bindValues(rewritten: RewrittenStatement, given: BindArguments, rules: NameRules): readonly unknown[] {
-  const { order } = rewritten
+  const { order, firstPlaces } = rewritten
   const [first] = given
   const hasNames = isNames(first)
   const names = hasNames ? first : NO_NAMES
   const anonymous = positional(hasNames ? given.slice(1) : given)
   if (hasNames) requireKnown(order, names, rules)
   let next = 0
-  const values = order.map((marker, index) => {
+  const values: unknown[] = []
+  for (const [index, marker] of order.entries()) {
+    // Further places of a name come last, and get its value when the statement runs.
+    if (firstPlaces !== undefined && firstPlaces[index] !== index) break
     const value = typeof marker === 'string' && hasNames ? namedValue(names, marker, rules) : anonymous[next++]
-    if (value !== undefined) return value
-    throw missing(marker, index, next > anonymous.length)
-  })
+    if (value === undefined) throw missing(marker, index, next > anonymous.length)
+    values.push(value)
+  }
   if (next < anonymous.length) {
     throw new ProgrammingError(`too many parameter values: the statement takes ${next}, ${anonymous.length} were given`)
   }
@@ -71,7 +74,7 @@ function refuseConflict(order: readonly (number | string)[], names: NamedParamet
     if (typeof marker !== 'string') continue
     const bare = marker.slice(1)
     const other = seen.get(bare)
-    if (other !== undefined && Object.hasOwn(names, bare)) {
+    if (other !== undefined && other !== marker && Object.hasOwn(names, bare)) {
       throw new ProgrammingError(
         `the name '${bare.slice(0, 40)}' is not enough: the statement has ${other} and ${marker}`,
       )

@@ -11,7 +11,7 @@ import {
   rewriteMarkers,
 } from '../index.ts'
 import type { Access } from './access.ts'
-import { AffineValue, unfitArgument } from './affinity.ts'
+import { AffineValue, isTimeInUtc, unfitArgument } from './affinity.ts'
 import { type BindArguments, bindValues } from './bind-values.ts'
 import { guarded, tell } from './error-codes.ts'
 import type { StatementOptions } from './database-options.ts'
@@ -258,16 +258,22 @@ export class StatementSync {
           return action(connection, this.#affineValues(values))
         } catch (error) {
           const index = unfitArgument(error)
-          if (index === null || this.#affine.has(index)) throw error
-          this.#affine.add(index)
+          if (index === null) throw error
+          // Further places of a name have the value of its first.
+          const place = this.#rewritten.firstPlaces?.[index] ?? index
+          if (this.#affine.has(place)) throw error
+          this.#affine.add(place)
         }
       }
     })
   }
 
   #affineValues(values: readonly unknown[]): readonly unknown[] {
-    if (this.#affine.size === 0) return values
-    return values.map((value, index) => (this.#affine.has(index) && value !== null ? new AffineValue(value) : value))
+    if (this.#affine.size === 0 && !values.some(isTimeInUtc)) return values
+    return values.map((value, index) => {
+      const isAffine = (this.#affine.has(index) && value !== null) || isTimeInUtc(value)
+      return isAffine ? new AffineValue(value) : value
+    })
   }
 
   /** @returns the rows affected. */

@@ -82,6 +82,68 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(con.fetchval("select count(*)::int from pg_cursors where name <> ''")).toBe(0)
     })
 
+    const NOTED = `create temporary table noted (i int);
+      create function pg_temp.noted(i int) returns int language plpgsql as
+        $$ begin insert into noted values (i); return 1 / (55 - i); end $$`
+
+    test('left before the row that fails, it leaves the transaction whole, and no work of rows it did not give', () => {
+      con.execute(NOTED)
+      con.execute('begin')
+      con.execute('insert into noted values (-1)')
+      for (const [i] of stream(`select i, pg_temp.noted(i) from generate_series(1, ${ROWS}) i`)) if (i === 45) break
+      expect(con.info.status).toBe('in-transaction')
+      expect(con.fetchval('select max(i) from noted')).toBe(50)
+      con.commit()
+      expect(con.fetchval('select count(*)::int from noted')).toBe(51)
+    })
+
+    test('left where the rows ahead are fine, their work is undone as well', () => {
+      con.execute(NOTED)
+      con.execute('begin')
+      for (const [i] of stream(`select i, pg_temp.noted(-i) from generate_series(1, ${ROWS}) i`)) if (i === 45) break
+      expect(con.fetchval('select min(i) from noted')).toBe(-50)
+      con.commit()
+    })
+
+    test('a statement in between is not undone by the failure, which comes with its rows', () => {
+      con.execute('create temporary table seen (i int)')
+      con.execute('begin')
+      const seen: unknown[] = []
+      const run = (): void => {
+        for (const [i] of stream(FAILING)) {
+          seen.push(i)
+          if (i === 45) con.execute('insert into seen values (45)')
+          if (i === 48) expect(con.fetchval('select count(*)::int from seen')).toBe(1)
+        }
+      }
+      expect(run).toThrow('division by zero')
+      expect(seen).toHaveLength(50)
+      con.rollback()
+    })
+
+    test('a commit in between keeps what was done, though rows ahead have failed', () => {
+      con.execute('create temporary table seen (i int)')
+      con.execute('begin')
+      const rows = stream(FAILING)
+      for (let i = 0; i < 45; i += 1) rows.next()
+      con.execute('insert into seen values (1)')
+      con.commit()
+      expect(con.fetchval('select count(*)::int from seen')).toBe(1)
+    })
+
+    test('a statement with a time limit, asked while slow rows are read ahead, ends within it, and the transaction is whole', () => {
+      const slow = 'select i, case when i = 55 then pg_sleep(30) is null end from generate_series(1, 1000) i'
+      con.execute('begin')
+      const rows = stream(slow)
+      for (let i = 0; i < 45; i += 1) rows.next()
+      const began = performance.now()
+      expect(() => con.fetchval('select 1', [], 0, { timeout: 300 })).toThrow(db.QueryTimeoutError)
+      expect(performance.now() - began).toBeLessThan(10_000)
+      expect(con.info.status).toBe('in-transaction')
+      expect(con.fetchval('select 2')).toBe(2)
+      con.rollback()
+    })
+
     test('two in turn have each its own rows', () => {
       con.execute('begin')
       const [one, other] = [stream(COUNTED), stream('select -i from generate_series(1, 1000) i')]
@@ -153,6 +215,31 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       await expect(run).rejects.toThrow('division by zero')
       expect(seen).toHaveLength(50)
       expect(await con.fetchval('select 42')).toBe(42)
+    })
+
+    test('left before the row that fails, it leaves the transaction whole', async () => {
+      await con.transaction(async () => {
+        await con.execute('create temporary table seen (i int)')
+        for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) if (i === 45) break
+        await con.execute('insert into seen values (1)')
+      })
+      expect(await con.fetchval('select count(*)::int from seen')).toBe(1)
+    })
+
+    test('statements in between, several at once, come after what was read ahead, in order', async () => {
+      await con.execute('create temporary table seen (i int)')
+      const seen: unknown[] = []
+      await con.transaction(async () => {
+        for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) {
+          seen.push(i)
+          if (i !== 45) continue
+          await con.pipeline(async (pipe) => {
+            await Promise.all([1, 2, 3].map((n) => pipe.execute('insert into seen values ($1)', [n])))
+          })
+        }
+      })
+      expect(seen).toHaveLength(ROWS)
+      expect((await con.fetch('select i from seen')).map((row) => row[0])).toEqual([1, 2, 3])
     })
 
     test('a connection closed in the middle of it ends it', async () => {

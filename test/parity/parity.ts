@@ -12,6 +12,7 @@ import { errorScenarios } from './scenarios/errors.ts'
 import { lifeScenarios } from './scenarios/life.ts'
 import { parameterScenarios } from './scenarios/parameters.ts'
 import { statementScenarios } from './scenarios/statements.ts'
+import { stringScenarios } from './scenarios/strings.ts'
 import { transactionScenarios } from './scenarios/transactions.ts'
 import { valueScenarios } from './scenarios/values.ts'
 
@@ -58,6 +59,7 @@ function allScenarios(world: World): void {
   })
   valueScenarios(current)
   parameterScenarios(current)
+  stringScenarios(current)
   statementScenarios(current)
   batchScenarios(current)
   copyScenarios(current)

@@ -16,6 +16,7 @@ type Maybe<T> = T | Promise<T>
 interface Face {
   rows(sql: string, values?: readonly unknown[]): Maybe<unknown[][]>
   run(sql: string): Maybe<unknown>
+  copy(table: string, records: unknown[][]): Maybe<unknown>
   close(): Maybe<void>
 }
 
@@ -26,6 +27,7 @@ async function openFace(face: 'async' | 'blocking', dsn: string): Promise<Face> 
     return {
       rows: (sql, values) => con.fetch<unknown[]>(sql, values, array),
       run: (sql) => con.execute(sql),
+      copy: (table, records) => con.copyRecordsToTable(table, { records }),
       close: () => con.close(),
     }
   }
@@ -33,6 +35,7 @@ async function openFace(face: 'async' | 'blocking', dsn: string): Promise<Face> 
   return {
     rows: (sql, values) => con.execute<unknown[]>(sql, values).fetchall(),
     run: (sql) => con.execute(sql),
+    copy: (table, records) => con.copyRecordsToTable(table, { records }),
     close: () => con.close(),
   }
 }
@@ -123,6 +126,29 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     expect(plain(row![0])).toEqual([...values, null])
     expect(await db().rows(`select $1::${type}[]::text`, [[...values, null]])).toEqual([[row![1]]])
   })
+
+  // A string for JSON is a JSON string.
+  test.skipIf(/^jsonb?\b/.test(type))(
+    'is taken as a string, as the server reads it, alone, in lists and in records',
+    async () => {
+      const texts = samples.map(([text]) => text)
+      const wanted = await printed()
+      const markers = values.map((_, i) => `$${i + 1}::${type}::text`)
+      expect((await db().rows(`select ${markers.join(', ')}`, texts))[0]).toEqual(wanted)
+      const [list] = await db().rows(`select array[${literals.join(', ')}, null]::${type}[]::text`)
+      if (!type.endsWith('[]')) {
+        expect(await db().rows(`select $1::${type}[]::text`, [[...texts, null]])).toEqual([list])
+      }
+      const table = `${holder}_rows`
+      await db().run(`drop table if exists ${table}; create table ${table} (i int, v ${type})`)
+      await db().copy(
+        table,
+        [...texts, null].map((text, i) => [i, text]),
+      )
+      const rows = await db().rows(`select v::text from ${table} order by i`)
+      expect(rows.map(([text]) => text)).toEqual([...wanted, null])
+    },
+  )
 
   test('is NULL both ways', async () => {
     expect(await db().rows(`select null::${type}, $1::${type} is null, $1::${type}`, [null])).toEqual([

@@ -60,7 +60,7 @@ describe('the class of a server error', () => {
     ['38001', OperationalError],
     ['39P01', OperationalError],
     ['3B001', OperationalError],
-    ['3D000', ProgrammingError],
+    ['3D000', OperationalError],
     ['40001', OperationalError],
     ['42601', ProgrammingError],
     ['44000', ProgrammingError],

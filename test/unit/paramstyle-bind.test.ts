@@ -1,8 +1,11 @@
 /** Parameters against markers: what is handed on, and how each mistake is told. */
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
+import { shapeFor } from '../../src-async/values/row-shapes.ts'
 import { type Parameters, bindParameters } from '../../src-sync/paramstyle/bind-parameters.ts'
 import { type ParamStyle, rewrite } from '../../src-sync/paramstyle/rewrite.ts'
+
+const column = (name: string) => ({ name, tableOid: 0, tableColumn: 0, typeOid: 25, typeSize: -1, typeModifier: -1 })
 
 function bind(sql: string, parameters: unknown, style: ParamStyle = 'pyformat'): readonly unknown[] {
   const rewritten = rewrite(sql, style, { standardConformingStrings: true, hasParameters: true })
@@ -32,8 +35,15 @@ describe('parameters', () => {
     expect(bind('values (%s, %s, %s)', parameters)).toBe(parameters)
   })
 
-  test('names are put in the order of their first markers, once each', () => {
-    expect(bind('%(b)s %(a)s %(b)s', { a: 1, b: 2, c: 3 })).toEqual([2, 1])
+  test('each place of a name has its value', () => {
+    expect(bind('%(b)s %(a)s %(b)s', { a: 1, b: 2, c: 3 })).toEqual([2, 1, 2])
+  })
+
+  test('a row of a result is a sequence, and has names', () => {
+    const row = shapeFor([column('a'), column('b')]).make([1, null])
+    expect(bind('values (%s, %s)', row)).toEqual([1, null])
+    expect(bind('values (%(b)s, %(a)s)', row)).toEqual([null, 1])
+    expect(() => bind('values (%s)', row)).toThrow(/1 parameter marker, and 2 parameters were given/)
   })
 
   test('a Map, an instance and an object without prototype have names', () => {

@@ -24,7 +24,7 @@ function refusal(sql: string, style: ParamStyle): ProgrammingError {
 
 const rewritten: [ParamStyle, string, string, (number | string)[]][] = [
   ['pyformat', 'select %s, %s', 'select $1, $2', [0, 1]],
-  ['pyformat', 'select %(a)s, %(b)s, %(a)s', 'select $1, $2, $1', ['a', 'b']],
+  ['pyformat', 'select %(a)s, %(b)s, %(a)s', 'select $1, $2, $3', ['a', 'b', 'a']],
   ['pyformat', 'select %(a b.c)s', 'select $1', ['a b.c']],
   ['pyformat', 'values (%s,%s)', 'values ($1,$2)', [0, 1]],
   ['pyformat', "select %s::text || '%s'", "select $1::text || '%s'", [0]],
@@ -59,7 +59,7 @@ const rewritten: [ParamStyle, string, string, (number | string)[]][] = [
   ['numeric', 'select a[1:2], a[:2], a[:1]', 'select a[1:2], a[$2], a[$1]', [0, 1]],
   ['numeric', 'select :1::int', 'select $1::int', [0]],
   ['numeric', 'select :name', 'select :name', []],
-  ['named', 'select :a, :b, :a', 'select $1, $2, $1', ['a', 'b']],
+  ['named', 'select :a, :b, :a', 'select $1, $2, $3', ['a', 'b', 'a']],
   ['named', 'select :a::int, b::text', 'select $1::int, b::text', ['a']],
   ['named', 'call f(x := :x, y:=:y)', 'call f(x := $1, y:=$2)', ['x', 'y']],
   ['named', 'select a[1:n], a[i:j], a[(i):n]', 'select a[1:n], a[i:j], a[(i):n]', []],
@@ -69,7 +69,7 @@ const rewritten: [ParamStyle, string, string, (number | string)[]][] = [
   ['named', 'select a[b[1]:n], a["q":n]', 'select a[b[1]:n], a["q":n]', []],
   ['named', 'select a[f(:x):n]', 'select a[f($1):n]', ['x']],
   ['named', 'select a[1 + :x]', 'select a[1 + $1]', ['x']],
-  ['named', 'select array[1, :x], array[[:x], [:y]]', 'select array[1, $1], array[[$1], [$2]]', ['x', 'y']],
+  ['named', 'select array[1, :x], array[[:x], [:y]]', 'select array[1, $1], array[[$2], [$3]]', ['x', 'x', 'y']],
   ['named', 'select array[case when :x then 1 end]', 'select array[case when $1 then 1 end]', ['x']],
   ['named', 'select a[case when :x then :y end]', 'select a[case when $1 then $2 end]', ['x', 'y']],
   ['named', "select '12:30'::time, :t", "select '12:30'::time, $1", ['t']],

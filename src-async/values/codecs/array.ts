@@ -6,6 +6,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected } from '../describe-value.ts'
 import { arrayText, isList, parseArrayText } from '../array-text.ts'
+import { leaveToServer, ownText } from '../text-for-server.ts'
 import { converted } from '../to-postgres.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
@@ -18,7 +19,8 @@ const MOST_DIMENSIONS = 6
 export function arrayCodec(element: Codec, elementOid: number, delimiter = ','): Codec<unknown[]> {
   const name = `${element.name}[]`
   const decodeText = (text: string): unknown[] => parseArrayText(text, delimiter, element)
-  const encodeText = (value: unknown): string => arrayText(value, element, elementOid, delimiter)
+  const encodeText = (value: unknown): string =>
+    ownText(value, name) ?? arrayText(value, element, elementOid, delimiter)
   if (element.format === 0) {
     return {
       name,
@@ -55,7 +57,7 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
 /** The lengths of all dimensions, found along the first elements; whether the rest agrees shows in writing. */
 function dimensionsOf(value: ArrayLike<unknown>, element: Codec): number[] {
   const dimensions: number[] = []
-  for (let level: unknown = value; isList(level); level = level[0]) {
+  for (let level: unknown = value; isList(level, element); level = level[0]) {
     if (dimensions.length === MOST_DIMENSIONS) {
       throw new DataError(`an array for ${element.name}[] has more than ${MOST_DIMENSIONS} dimensions`)
     }
@@ -66,23 +68,29 @@ function dimensionsOf(value: ArrayLike<unknown>, element: Codec): number[] {
 }
 
 function encodeArray(out: ByteWriter, value: unknown, element: Codec, elementOid: number): void {
-  if (!isList(value)) throw expected('an array', `${element.name}[]`, value)
+  if (typeof value === 'string') leaveToServer(value, `${element.name}[]`)
+  if (!isList(value, element)) throw expected('an array', `${element.name}[]`, value)
   const dimensions = dimensionsOf(value, element)
   const isEmpty = dimensions.includes(0)
   const flagsAt = out.int32(isEmpty ? 0 : dimensions.length).length
   out.int32(0).uint32(elementOid)
-  if (isEmpty) return requireAllEmpty(value, dimensions, 0)
+  if (isEmpty) return requireAllEmpty(value, dimensions, 0, element)
   for (const length of dimensions) out.int32(length).int32(1)
   if (encodeLevel(out, value, dimensions, 0, element, elementOid)) out.patchInt32(flagsAt, 1)
 }
 
-function requireAllEmpty(value: ArrayLike<unknown>, dimensions: readonly number[], depth: number): void {
+function requireAllEmpty(
+  value: ArrayLike<unknown>,
+  dimensions: readonly number[],
+  depth: number,
+  element: Codec,
+): void {
   const length = dimensions[depth] ?? 0
   if (value.length !== length) throw ragged(length, value.length)
   for (let i = 0; i < length; i += 1) {
     const inner = value[i]
-    if (!isList(inner)) throw new DataError(`expected an array beside arrays, got ${describeValue(inner)}`)
-    requireAllEmpty(inner, dimensions, depth + 1)
+    if (!isList(inner, element)) throw new DataError(`expected an array beside arrays, got ${describeValue(inner)}`)
+    requireAllEmpty(inner, dimensions, depth + 1, element)
   }
 }
 
@@ -105,7 +113,7 @@ function encodeLevel(
   for (let i = 0; i < list.length; i += 1) {
     const value = list[i]
     if (!isInnermost) {
-      if (!isList(value)) throw new DataError(`expected an array beside arrays, got ${describeValue(value)}`)
+      if (!isList(value, element)) throw new DataError(`expected an array beside arrays, got ${describeValue(value)}`)
       if (encodeLevel(out, value, dimensions, depth + 1, element, elementOid)) hasNull = true
     } else if (value === null) {
       out.int32(-1)

@@ -4,6 +4,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { BitString } from '../bit-string.ts'
 import { expected } from '../describe-value.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
 function bitsCodec(name: string): Codec<BitString> {
@@ -11,6 +12,8 @@ function bitsCodec(name: string): Codec<BitString> {
     name,
     format: 1,
     encode(out, value) {
+      // The server reads b101 and x1F as well.
+      if (typeof value === 'string' && !/^[01 ]*$/.test(value)) leaveToServer(value, name)
       const bits = typeof value === 'string' ? BitString.parse(value) : value
       if (!(bits instanceof BitString)) throw expected('a BitString or a string of zeros and ones', name, value)
       out.int32(bits.length).bytes(bits.bytes)

@@ -1,9 +1,10 @@
 /**
  * `bytea`. Comes out as an own copy: a value must not pin the batch it arrived in, nor change with it. Any view or
- * buffer goes in; strings do not, because their encoding would be a guess.
+ * buffer goes in. A string is what the server's input function reads: `\x6162`, or escapes.
  * Source of truth: src/backend/utils/adt/varlena.c, byteaout.
  */
 import { expected, unreadable } from '../describe-value.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
 /** The bytes of any view or buffer, not copied; null for everything else. */
@@ -17,7 +18,9 @@ export function asBytes(value: unknown): Uint8Array | null {
 export const bytea: Codec<Buffer> = {
   name: 'bytea',
   format: 1,
+  takesBytes: true,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'bytea')
     const bytes = asBytes(value)
     if (bytes === null) throw expected('a Buffer, Uint8Array or ArrayBuffer', 'bytea', value)
     out.bytes(bytes)

@@ -9,6 +9,7 @@ import { expected, unreadable } from '../describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import { Record, type Row } from '../record.ts'
 import { shapeFor, type RowShape } from '../row-shapes.ts'
+import { leaveToServer, ownText } from '../text-for-server.ts'
 import { converted } from '../to-postgres.ts'
 import { decodeSized, readsBinary } from './array.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
@@ -41,7 +42,8 @@ export function compositeCodec(
     }
     return shape.make(items.map((item, i) => (item === null ? null : fields[i]!.codec.decodeText(item))))
   }
-  const encodeText = (value: unknown): string => compositeText(valuesOf(value, name, fields), fields)
+  const encodeText = (value: unknown): string =>
+    ownText(value, name) ?? compositeText(valuesOf(value, name, fields), fields)
   if (fields.some((field) => field.codec.format === 0)) {
     return {
       name,
@@ -160,6 +162,7 @@ function valuesOf(value: unknown, name: string, fields: readonly CompositeField[
     if (value.length === fields.length) return value
     throw new DataError(`expected ${fields.length} values for ${name}, got ${value.length}`)
   }
+  if (typeof value === 'string') leaveToServer(value, name)
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || isDate(value)) {
     throw expected('an object or an array', name, value)
   }

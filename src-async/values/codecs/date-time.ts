@@ -11,6 +11,7 @@ import { describeValue, expected, unreadable } from '../describe-value.ts'
 import { PgDate } from '../pg-date.ts'
 import { DAY_MICROSECONDS, PgTime, PgTimeTz, parseTime } from '../pg-time.ts'
 import { PgTimestamp } from '../pg-timestamp.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -24,6 +25,9 @@ const DAY_MS = 86_400_000
 const EXACT_MS = 9.007e12
 const TIMESTAMP =
   /^\s*(\d{4,7}|[+-]\d{6})-(\d{1,2})-(\d{1,2})(?:(?:[t\s]\s*)(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*z|\s*[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)?))?( BC)?\s*$/i
+
+/** A date that means the same under every DateStyle. */
+const ISO_DATE = /^\s*\d{4,7}-\d{1,2}-\d{1,2}(?: BC)?\s*$/
 
 /** Calendar fields of any of Temporal's plain objects, or of a literal. */
 interface Fields {
@@ -84,7 +88,10 @@ export const date: Codec<PgDate | number> = {
     const infinity = infinityOf(value)
     if (infinity !== 0) return void out.int32(infinity > 0 ? INT32_MAX : INT32_MIN)
     if (value instanceof PgDate) return encodeDays(out, value.valueOf(), value)
-    if (typeof value === 'string') return encodeDays(out, PgDate.parse(value).valueOf(), value)
+    if (typeof value === 'string') {
+      if (!ISO_DATE.test(value)) leaveToServer(value, 'date')
+      return encodeDays(out, PgDate.parse(value).valueOf(), value)
+    }
     if (isDateObject(value)) {
       const days = value.getTime() / DAY_MS
       if (!Number.isInteger(days)) {
@@ -149,6 +156,7 @@ function timeMicroseconds(value: unknown): number {
   if (typeof value === 'string') {
     const parts = parseTime(value)
     if (parts !== null && parts.offsetSeconds === null) return parts.microseconds
+    leaveToServer(value, 'time')
   } else {
     const fields = fieldsOf(value)
     const isTime = fields?.hour !== undefined && fields.year === undefined && !('offsetSeconds' in fields)
@@ -165,6 +173,7 @@ export const timetz: Codec<PgTimeTz> = {
     const parsed = typeof value === 'string' ? parseTime(value) : null
     const time =
       value instanceof PgTimeTz ? value : parsed === null ? null : timeTzOf(parsed.microseconds, parsed.offsetSeconds)
+    if (time === null && typeof value === 'string') leaveToServer(value, 'timetz')
     if (time === null) throw expected('a time with a UTC offset', 'timetz', value)
     writeExact64(out, time.valueOf() + time.offsetSeconds * 1_000_000)
     // On the wire zones count westward.
@@ -261,6 +270,8 @@ function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, want
     if (instant !== null && instant.hasZone === wantsZone) {
       return encodeInstant(out, instant.milliseconds, instant.microseconds)
     }
+    // 'tomorrow', other styles, and a time without a zone, which is meant in the session's.
+    if (instant !== null || !TIMESTAMP.test(value)) leaveToServer(value, typeName)
   } else if (wantsZone ? encodeEpochNanoseconds(out, value) : encodePlainDateTime(out, value)) {
     return
   }

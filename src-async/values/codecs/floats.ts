@@ -5,16 +5,39 @@
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
 /** Below it every integer is a float32. */
 const EXACT_INTEGERS = 16777216
 const FLOAT4_SMALLEST_NORMAL = 1.1754943508222875e-38
+const DECIMAL = new RegExp(`^${BLANKS}[+]?(-?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?)${BLANKS}$`, 'i')
+const INFINITE = new RegExp(`^${BLANKS}([+-]?)inf(?:inity)?${BLANKS}$`, 'i')
+const NOT_A_NUMBER = new RegExp(`^${BLANKS}nan${BLANKS}$`, 'i')
+/** What C's `strtod` reads beside them on most platforms: `0x1p3`, `-nan`. */
+const C_FLOAT = new RegExp(`^${BLANKS}[+-]?(?:0x[\\da-f.]+(?:p[+-]?\\d+)?|nan(?:\\(\\w*\\))?)${BLANKS}$`, 'i')
 
 function requireNumber(value: unknown, typeName: string): number {
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)
+  if (typeof value === 'string') return writtenNumber(value, typeName)
   throw expected('a number', typeName, value)
+}
+
+/** The number a string says, as the server's input function reads it. */
+function writtenNumber(text: string, typeName: string): number {
+  const decimal = DECIMAL.exec(text)?.[1]
+  if (decimal !== undefined) {
+    const number = typeName === 'float4' ? parseFloat32(decimal) : Number(decimal)
+    const isLost = number === 0 && /[1-9]/.test(decimal.replace(/e.*/i, ''))
+    if (Number.isFinite(number) && !isLost) return number
+    throw new DataError(`${describeValue(text)} is out of range for ${typeName}`)
+  }
+  const infinite = INFINITE.exec(text)
+  if (infinite !== null) return infinite[1] === '-' ? -Infinity : Infinity
+  if (NOT_A_NUMBER.test(text)) return NaN
+  if (C_FLOAT.test(text)) leaveToServer(text, typeName)
+  throw expected('a number', typeName, text)
 }
 
 function parseFloat64(text: string, typeName: string): number {

@@ -6,6 +6,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { Box, Circle, Line, LineSegment, Path, Point, Polygon } from '../geometry.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -74,6 +75,7 @@ export const point: Codec<Point> = {
   name: 'point',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'point')
     writePoint(out, value, 'point', value)
   },
   decode: readPoint,
@@ -87,6 +89,7 @@ export const line: Codec<Line> = {
   name: 'line',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'line')
     writeNumbers(out, partsOf(value, 'a', 'b', 'c'), 'line', value)
   },
   decode(input) {
@@ -104,6 +107,7 @@ export const lseg: Codec<LineSegment> = {
   name: 'lseg',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'lseg')
     const ends = partsOf(value, 'start', 'end')
     if (ends === null) throw expected('two points', 'lseg', value)
     for (const end of ends) writePoint(out, end, 'lseg', value)
@@ -123,6 +127,7 @@ export const box: Codec<Box> = {
   name: 'box',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'box')
     const corners = partsOf(value, 'high', 'low')
     if (corners === null) throw expected('two points', 'box', value)
     for (const corner of corners) writePoint(out, corner, 'box', value)
@@ -142,6 +147,7 @@ export const path: Codec<Path> = {
   name: 'path',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'path')
     const isBare = Array.isArray(value)
     const isClosed = !isBare && (value as Path | null)?.isClosed === true
     out.uint8(isClosed ? 1 : 0)
@@ -160,6 +166,7 @@ export const polygon: Codec<Polygon> = {
   name: 'polygon',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'polygon')
     writePoints(out, Array.isArray(value) ? value : (value as Polygon | null)?.points, 'polygon', value)
   },
   decode(input) {
@@ -174,6 +181,7 @@ export const circle: Codec<Circle> = {
   name: 'circle',
   format: 1,
   encode(out, value) {
+    if (typeof value === 'string') leaveToServer(value, 'circle')
     const parts = partsOf(value, 'center', 'radius')
     if (parts === null) throw expected('a center and a radius', 'circle', value)
     writePoint(out, parts[0], 'circle', value)

@@ -6,6 +6,7 @@ import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { requireText } from './text.ts'
+import { leaveToServer, ownText } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -27,14 +28,18 @@ export function hstoreCodec(name: string): Codec<HstoreValue> {
     },
     encodeText(value) {
       const quote = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
-      return pairsOf(value, name)
-        .map(([key, item]) => `${quote(key)}=>${item === null ? 'NULL' : quote(item)}`)
-        .join(', ')
+      return (
+        ownText(value, name) ??
+        pairsOf(value, name)
+          .map(([key, item]) => `${quote(key)}=>${item === null ? 'NULL' : quote(item)}`)
+          .join(', ')
+      )
     },
   }
 }
 
 function pairsOf(value: unknown, name: string): [string, string | null][] {
+  if (typeof value === 'string') leaveToServer(value, name)
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || isDate(value)) {
     throw expected('an object, a Map or pairs', name, value)
   }

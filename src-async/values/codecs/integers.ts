@@ -1,29 +1,49 @@
 /**
- * The integer types. Strict: safe integers and bigints in range go in; fractions, booleans and strings do not. int8
- * comes out as a bigint, so that a column has one JavaScript type whatever its values.
+ * The integer types. Strict: safe integers, bigints and strings of digits in range go in; fractions and booleans do not.
+ * int8 comes out as a bigint, so that a column has one JavaScript type whatever its values.
  * Source of truth: src/backend/utils/adt/int.c, int8.c, oid.c, xid.c.
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
 const UINT32_MAX = 4294967295
 const INT8_MIN = -(2n ** 63n)
 const INT8_MAX = 2n ** 63n - 1n
 const TWO_32 = 4294967296
+const DECIMAL_DIGITS = new RegExp(`^${BLANKS}([+-]?\\d+)${BLANKS}$`)
+/** What servers from version 16 on read as well: `0x1F`, `0o17`, `0b11`, `1_000`. */
+const OTHER_DIGITS = new RegExp(`^${BLANKS}[+-]?\\d+(?:_|[xob])\\w*${BLANKS}$`, 'i')
+/** Digits that every version reads in the same base: a leading zero means octal to some. */
+const PLAIN_DIGITS = new RegExp(`^${BLANKS}(0|[1-9]\\d*)${BLANKS}$`)
+/** What C's `strtoul` reads beside them. */
+const C_DIGITS = new RegExp(`^${BLANKS}[+-]?\\w+${BLANKS}$`)
 
 /** A value as an integer of the given bounds. @throws DataError for anything else. */
 function requireInteger(value: unknown, least: number, most: number, typeName: string): number {
   if (typeof value === 'number') {
     if (value >= least && value <= most && Number.isInteger(value)) return value
-  } else if (typeof value === 'bigint' && value >= least && value <= most) {
-    return Number(value)
+  } else if (typeof value === 'bigint') {
+    if (value >= least && value <= most) return Number(value)
+  } else if (typeof value === 'string') {
+    const written = Number(digitsOf(value, typeName))
+    if (written >= least && written <= most) return written
   }
   throw refusal(value, typeName, String(least), String(most))
 }
 
+/** The digits of a string that is an integer. @throws DataError when it is none. */
+function digitsOf(text: string, typeName: string): string {
+  const digits = DECIMAL_DIGITS.exec(text)?.[1]
+  if (digits !== undefined) return digits.startsWith('+') ? digits.slice(1) : digits
+  if (OTHER_DIGITS.test(text)) leaveToServer(text, typeName)
+  throw expected('an integer', typeName, text)
+}
+
 function refusal(value: unknown, typeName: string, least: string, most: string): DataError {
-  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isInteger(value))) {
+  const isInteger = typeof value === 'bigint' || typeof value === 'string' || Number.isInteger(value)
+  if (isInteger) {
     return new DataError(`${describeValue(value)} is out of range for ${typeName} (${least} to ${most})`)
   }
   return expected('an integer', typeName, value)
@@ -39,6 +59,9 @@ function parseInteger(text: string, typeName: string): number {
 function requireBigInt(value: unknown, least: bigint, most: bigint, typeName: string): bigint {
   if (typeof value === 'bigint') {
     if (value >= least && value <= most) return value
+  } else if (typeof value === 'string') {
+    const written = BigInt(digitsOf(value, typeName))
+    if (written >= least && written <= most) return written
   } else if (typeof value === 'number' && Number.isInteger(value)) {
     if (!Number.isSafeInteger(value)) {
       throw new DataError(
@@ -108,7 +131,7 @@ function unsigned32(name: string): Codec<number> {
     name,
     format: 1,
     encode(out, value) {
-      out.uint32(requireInteger(value, 0, UINT32_MAX, name))
+      out.uint32(typeof value === 'string' ? unsignedOf(value, name) : requireInteger(value, 0, UINT32_MAX, name))
     },
     decode(input) {
       return input.uint32()
@@ -117,6 +140,14 @@ function unsigned32(name: string): Codec<number> {
       return parseInteger(text, name)
     },
   }
+}
+
+/** Signs, octal and hexadecimal digits are read differently by different versions: those are the server's. */
+function unsignedOf(text: string, typeName: string): number {
+  const digits = PLAIN_DIGITS.exec(text)?.[1]
+  if (digits !== undefined) return requireInteger(Number(digits), 0, UINT32_MAX, typeName)
+  if (C_DIGITS.test(text) && /\d/.test(text)) leaveToServer(text, typeName)
+  throw expected('an integer', typeName, text)
 }
 
 export const oid: Codec<number> = unsigned32('oid')

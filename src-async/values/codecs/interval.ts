@@ -5,6 +5,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { PgInterval } from '../pg-interval.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
 
@@ -61,13 +62,23 @@ function write(out: ByteWriter, months: number, days: number, microseconds: bigi
   out.int64(microseconds).int32(days).int32(months)
 }
 
+/** An interval that means the same under every IntervalStyle: with `sql_standard` a first sign concerns all that follows. */
+function writtenInterval(text: string): PgInterval {
+  try {
+    if (!/^[\s@]*-/.test(text)) return PgInterval.parse(text)
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+  }
+  return leaveToServer(text, 'interval')
+}
+
 export const interval: Codec<PgInterval | number> = {
   name: 'interval',
   format: 1,
   encode(out, value) {
     if (value === Infinity || value === 'infinity') return write(out, INT32_MAX, INT32_MAX, INT64_MAX)
     if (value === -Infinity || value === '-infinity') return write(out, INT32_MIN, INT32_MIN, INT64_MIN)
-    const { months, days, microseconds } = toInterval(value)
+    const { months, days, microseconds } = typeof value === 'string' ? writtenInterval(value) : toInterval(value)
     write(out, months, days, microseconds)
   },
   decode(input) {

@@ -5,6 +5,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected } from '../describe-value.ts'
 import { PgJson } from '../json.ts'
+import { notJson } from '../require-json.ts'
 import { requireText } from './text.ts'
 import type { Codec } from '../codec.ts'
 
@@ -25,6 +26,8 @@ function toJsonText(value: unknown, typeName: string): string {
     })
   }
   if (text === undefined) throw expected('a JSON value', typeName, value)
+  const fault = notJson(value instanceof PgJson ? value.value : value)
+  if (fault !== null) throw new DataError(`expected a JSON value for ${typeName}, got ${fault}`)
   return text
 }
 
@@ -83,14 +86,23 @@ export const jsonb: Codec = {
   },
 }
 
-/** `types: { json: 'string' }`: the text both ways. */
+/** A string is JSON text, as it came in this form; other values are what they are without it. */
+function ownJsonText(value: unknown, typeName: string): string {
+  if (typeof value !== 'string') return toJsonText(value, typeName)
+  requireText(value, typeName)
+  return value
+}
+
+/** `types: { json: 'string' }`: the text. */
 export const jsonAsString: Codec<string> = {
   name: 'json',
   format: 1,
+  takesArrays: true,
   encode(out, value) {
-    if (typeof value !== 'string') throw expected('JSON text', 'json', value)
-    requireText(value, 'json')
-    out.utf8(value)
+    out.utf8(ownJsonText(value, 'json'))
+  },
+  encodeText(value) {
+    return ownJsonText(value, 'json')
   },
   decode(input, length) {
     return input.utf8(length)
@@ -100,14 +112,16 @@ export const jsonAsString: Codec<string> = {
   },
 }
 
-/** `types: { jsonb: 'string' }`: the text both ways. */
+/** `types: { jsonb: 'string' }`: the text. */
 export const jsonbAsString: Codec<string> = {
   name: 'jsonb',
   format: 1,
+  takesArrays: true,
   encode(out, value) {
-    if (typeof value !== 'string') throw expected('JSON text', 'jsonb', value)
-    requireText(value, 'jsonb')
-    out.uint8(JSONB_VERSION).utf8(value)
+    out.uint8(JSONB_VERSION).utf8(ownJsonText(value, 'jsonb'))
+  },
+  encodeText(value) {
+    return ownJsonText(value, 'jsonb')
   },
   decode(input, length) {
     requireVersion(input.uint8(), 'jsonb')

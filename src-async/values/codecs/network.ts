@@ -6,6 +6,7 @@
 import { DataError } from '../../errors/tree.ts'
 import { expected } from '../describe-value.ts'
 import { addressText, parseAddress } from '../ip-address.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
 /** The server's own numbers for the families, not the platform's. */
@@ -17,9 +18,11 @@ function addressCodec(name: string, isCidr: boolean): Codec<string> {
     name,
     format: 1,
     encode(out, value) {
-      const [host = '', prefixText] = typeof value === 'string' ? value.trim().split('/', 2) : []
+      if (typeof value !== 'string') throw expected('an IP address', name, value)
+      const [host = '', prefixText, ...rest] = value.split('/')
       const bytes = parseAddress(host)
-      if (bytes === null) throw expected('an IP address', name, value)
+      // The server reads more: 10.1 for a cidr.
+      if (bytes === null || rest.length > 0) return leaveToServer(value, name)
       const most = bytes.length * 8
       const prefix = prefixText === undefined ? most : Number(prefixText)
       if (prefixText !== undefined && (!/^\d{1,3}$/.test(prefixText) || prefix > most)) {
@@ -67,10 +70,10 @@ function macCodec(name: string, size: number): Codec<string> {
     name,
     format: 1,
     encode(out, value) {
-      const digits = typeof value === 'string' ? value.trim().replace(/[:.-]/g, '') : ''
-      if (!/^[0-9a-f]+$/i.test(digits) || digits.length !== size * 2)
-        throw expected(`${size} bytes in hexadecimal`, name, value)
-      out.bytes(Buffer.from(digits, 'hex'))
+      if (typeof value !== 'string') throw expected(`${size} bytes in hexadecimal`, name, value)
+      // The form the server prints; it reads others too.
+      if (!/^[0-9a-f]{2}(?::[0-9a-f]{2})+$/i.test(value) || value.length !== size * 3 - 1) leaveToServer(value, name)
+      out.bytes(Buffer.from(value.replaceAll(':', ''), 'hex'))
     },
     decode(input) {
       const hex = input.copy(size).toString('hex')

@@ -6,6 +6,7 @@
 import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -17,6 +18,8 @@ const NEGATIVE_INFINITY = 0xf000
 const MOST_INTEGER_DIGITS = 131072
 const MOST_DECIMALS = 16383
 const DECIMAL = /^\s*([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d{1,9}))?\s*$/i
+/** What servers from version 16 on read as well: `0x1F`, `1_000`. */
+const OTHER_DIGITS = /^\s*[+-]?(?:0[xob]|\d+_)[\w.+-]*\s*$/i
 const SPECIAL = /^\s*([+-]?)(nan|inf(?:inity)?)\s*$/i
 
 export const numeric: Codec<string> = {
@@ -97,6 +100,7 @@ function encodeNumeric(out: ByteWriter, text: string, value: unknown): void {
 
 function encodeSpecial(out: ByteWriter, text: string, value: unknown): void {
   const match = SPECIAL.exec(text)
+  if (typeof value === 'string' && OTHER_DIGITS.test(value)) leaveToServer(value, 'numeric')
   const isNan = match?.[2]?.toLowerCase() === 'nan'
   if (match === null || (isNan && match[1] !== '')) {
     throw expected('a number, a bigint or a decimal string', 'numeric', value)

@@ -6,6 +6,7 @@ import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { literalText } from '../literal-text.ts'
 import { Range } from '../range.ts'
+import { leaveToServer, ownText } from '../text-for-server.ts'
 import { converted } from '../to-postgres.ts'
 import { decodeSized, readsBinary } from './array.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
@@ -25,7 +26,8 @@ export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Co
     if (parsed.end !== text.length) throw unreadable(name, text)
     return parsed.range
   }
-  const encodeText = (value: unknown): string => rangeText(toRange(value, name), subtype, subtypeOid)
+  const encodeText = (value: unknown): string =>
+    ownText(value, name) ?? rangeText(toRange(value, name), subtype, subtypeOid)
   if (subtype.format === 0) {
     return {
       name,
@@ -60,14 +62,15 @@ export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Co
 /** The codec of a multirange type: a list of ranges. */
 export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[]> {
   const decodeText = (text: string): Range[] => splitMultirange(text, name).map((item) => range.decodeText(item))
+  const encodeText = (value: unknown): string => ownText(value, name) ?? multirangeText(listOf(value, name), range)
   return {
     name,
     format: range.format,
     takesArrays: true,
-    encodeText: (value) => multirangeText(listOf(value, name), range),
+    encodeText,
     encode(out, value) {
+      if (range.format === 0) return void out.utf8(encodeText(value))
       const list = listOf(value, name)
-      if (range.format === 0) return void out.utf8(multirangeText(list, range))
       out.int32(list.length)
       for (const item of list) {
         const lengthAt = out.reserveInt32()
@@ -85,6 +88,7 @@ export function multirangeCodec(name: string, range: Codec<Range>): Codec<Range[
 
 function listOf(value: unknown, name: string): readonly unknown[] {
   if (Array.isArray(value)) return value
+  if (typeof value === 'string') leaveToServer(value, name)
   throw expected('an array of ranges', name, value)
 }
 
@@ -105,6 +109,7 @@ function multirangeText(ranges: readonly unknown[], range: Codec<Range>): string
 
 function toRange(value: unknown, name: string): Range {
   if (value instanceof Range) return value
+  if (typeof value === 'string') leaveToServer(value, name)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('a Range', name, value)
   const init = value as { [key: string]: unknown }
   const isRange = Object.keys(init).every((key) => ['lower', 'upper', 'lowerInc', 'upperInc', 'empty'].includes(key))

@@ -6,7 +6,8 @@ import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
 import { parseArrayText } from '../array-text.ts'
 import { literalText } from '../literal-text.ts'
-import { text, textFormatCodec } from './text.ts'
+import { leaveToServer } from '../text-for-server.ts'
+import { encodeText, text, textFormatCodec } from './text.ts'
 import type { Codec } from '../codec.ts'
 
 const UINT64_MAX = 2n ** 64n - 1n
@@ -15,7 +16,9 @@ export const xid8: Codec<string> = {
   name: 'xid8',
   format: 1,
   encode(out, value) {
-    const isWord = typeof value === 'string' && /^\d{1,20}$/.test(value)
+    // Other digits mean other bases to some versions.
+    const isWord = typeof value === 'string' && /^(?:0|[1-9]\d{0,19})$/.test(value)
+    if (typeof value === 'string' && !isWord) leaveToServer(value, 'xid8')
     const isCount = typeof value === 'number' && Number.isSafeInteger(value)
     if (!isWord && !isCount && typeof value !== 'bigint') throw expected('a transaction number', 'xid8', value)
     const id = BigInt(value as string | number | bigint)
@@ -37,6 +40,7 @@ export const pgLsn: Codec<string> = {
   encode(out, value) {
     if (typeof value === 'bigint' && value >= 0n && value <= UINT64_MAX) return void out.int64(BigInt.asIntN(64, value))
     const match = typeof value === 'string' ? /^([0-9a-f]{1,8})\/([0-9a-f]{1,8})$/i.exec(value) : null
+    if (typeof value === 'string' && match === null) leaveToServer(value, 'pg_lsn')
     if (match === null) throw expected('a log position such as 16/B374D848', 'pg_lsn', value)
     out.uint32(Number.parseInt(match[1]!, 16)).uint32(Number.parseInt(match[2]!, 16))
   },
@@ -57,6 +61,7 @@ export const tid: Codec<string> = {
     const match = typeof value === 'string' ? /^\((\d{1,10}),(\d{1,5})\)$/.exec(value) : null
     const block = Number(match?.[1])
     const offset = Number(match?.[2])
+    if (typeof value === 'string' && match === null) leaveToServer(value, 'tid')
     if (match === null || block > 0xffffffff || offset > 0xffff)
       throw expected('a row position such as (0,1)', 'tid', value)
     out.uint32(block).int16(offset)
@@ -85,6 +90,7 @@ export function vectorCodec(name: string, array: Codec<unknown[]>, element: Code
     format: 0,
     takesArrays: true,
     encode(out, value) {
+      if (typeof value === 'string') return void encodeText(out, value, name)
       if (!Array.isArray(value)) throw expected('an array', name, value)
       out.utf8(value.map((item) => literalText(element, item)).join(' '))
     },

@@ -3,9 +3,49 @@
  * characters, and lone surrogates, which have no UTF-8 form.
  */
 import { DataError } from '../../errors/tree.ts'
+import { isDate } from '../any-realm.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
+import { printedInstant } from '../instant-text.ts'
+import { PgDate } from '../pg-date.ts'
+import { PgInterval } from '../pg-interval.ts'
+import { PgTime } from '../pg-time.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
+
+/**
+ * The text of a value in a column of text: strings as they are; numbers, booleans, dates and times as the server prints
+ * them, a Date in UTC. Bytes, arrays and objects have no text that would not be a guess.
+ */
+function textOf(value: unknown, typeName: string): string {
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number':
+      return numberText(value)
+    case 'bigint':
+    case 'boolean':
+      return String(value)
+  }
+  if (isDate(value)) {
+    if (!Number.isNaN(value.getTime())) return printedInstant(value)
+  } else if (isTextual(value)) {
+    return String(value)
+  }
+  throw expected('a string', typeName, value)
+}
+
+/** Objects that have a text of their own: dates, times and intervals. */
+export function isTextual(value: unknown): boolean {
+  return isDate(value) || value instanceof PgDate || value instanceof PgTime || value instanceof PgInterval
+}
+
+/** As the server prints a float8 or an integer: beyond 15 digits, and below 0.0001, with an exponent of two digits. */
+function numberText(value: number): string {
+  if (Object.is(value, -0)) return '-0'
+  const size = Math.abs(value)
+  if (Number.isSafeInteger(value) || !Number.isFinite(value) || (size >= 1e-4 && size < 1e15)) return String(value)
+  return value.toExponential().replace(/e([+-])(\d)$/, (_, sign: string, digit: string) => `e${sign}0${digit}`)
+}
 
 /** Writes a string as UTF-8. @throws DataError for NUL characters and lone surrogates, and for what is no string. */
 export function encodeText(out: ByteWriter, value: unknown, typeName: string): void {
@@ -28,13 +68,14 @@ function keep(text: string): string {
   return text
 }
 
-function textual(name: string, format: 0 | 1): Codec<string> {
+/** @param isPlain whether any value that has a text may be stored as it */
+function textual(name: string, format: 0 | 1, isPlain = false): Codec<string> {
   return {
     name,
     format,
     isText: true,
     encode(out, value) {
-      encodeText(out, value, name)
+      encodeText(out, isPlain && typeof value !== 'string' ? textOf(value, name) : value, name)
     },
     decode(input, length) {
       return input.utf8(length)
@@ -43,14 +84,19 @@ function textual(name: string, format: 0 | 1): Codec<string> {
   }
 }
 
-export const text: Codec<string> = textual('text', 1)
-export const varchar: Codec<string> = textual('varchar', 1)
-export const bpchar: Codec<string> = textual('bpchar', 1)
+export const text: Codec<string> = textual('text', 1, true)
+export const varchar: Codec<string> = textual('varchar', 1, true)
+export const bpchar: Codec<string> = textual('bpchar', 1, true)
 export const name: Codec<string> = textual('name', 1)
 export const xml: Codec<string> = textual('xml', 1)
 export const unknown: Codec<string> = textual('unknown', 1)
 export const cstring: Codec<string> = textual('cstring', 1)
 export const refcursor: Codec<string> = textual('refcursor', 1)
+
+/** A type that is text by another name, such as citext. */
+export function plainTextCodec(typeName: string): Codec<string> {
+  return textual(typeName, 1, true)
+}
 
 /** An enum: its labels are its text in both formats. */
 export function enumCodec(typeName: string): Codec<string> {

@@ -7,7 +7,7 @@ import { DbError, ProgrammingError, ProtocolError } from '../../errors/tree.ts'
 import type { RowSink } from '../row-sink.ts'
 import { expect, type Exchange, type Link } from './exchange.ts'
 import { writeCopyFail, writeSync } from './frontend.ts'
-import { READY_FOR_QUERY } from './tags.ts'
+import { COPY_IN_RESPONSE, READY_FOR_QUERY } from './tags.ts'
 
 /** Comes back within the server's message, which tells this failure from one of the server's own. */
 const REASON = 'syncpg: this call cannot send COPY data'
@@ -62,12 +62,20 @@ export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
 
 /** Called at CopyOutResponse; never returns. */
 export function* refuseCopyOut(link: Link): Exchange<never> {
-  yield* skipToReady(link)
+  try {
+    yield* skipToReady(link)
+  } catch (error) {
+    if (error instanceof DbError && error.primaryMessage.includes(REASON)) throw copyOutMisuse()
+    throw error
+  }
   throw copyOutMisuse()
 }
 
-/** Drops everything, rows included, up to ReadyForQuery. */
+/** Drops everything, rows included, up to ReadyForQuery. A COPY of the same text that waits for data gets a refusal. */
 export function* skipToReady(link: Link): Exchange<void> {
   link.rows = DISCARD
-  while (link.tag !== READY_FOR_QUERY) yield
+  while (link.tag !== READY_FOR_QUERY) {
+    yield
+    if (link.tag === COPY_IN_RESPONSE) writeCopyFail(link.out, REASON)
+  }
 }

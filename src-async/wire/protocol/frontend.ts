@@ -243,5 +243,7 @@ function text(out: ByteWriter, value: string, what: string): void {
   if (nul >= 0) {
     throw new ProgrammingError(`${what} contains a NUL character at index ${nul}; PostgreSQL text cannot hold one`)
   }
+  if (!value.isWellFormed())
+    throw new ProgrammingError(`${what} contains half a surrogate pair, which has no UTF-8 form`)
   out.cstring(value)
 }

@@ -29,6 +29,29 @@ export function fetchPortal(link: Link, request: FetchPortalRequest): Exchange<E
   return execute(link, { name, parse, bind, rowLimit, rows, begin, closing, timeoutMs }, portal)
 }
 
+/**
+ * The next rows of an open portal, behind a savepoint. Start it with `request.rows`.
+ * @param release SQL that ends the savepoint before it; null where there is none
+ */
+export function* fetchAhead(
+  link: Link,
+  request: FetchPortalRequest,
+  savepoint: string,
+  release: string | null,
+): Exchange<ExecuteReply> {
+  const preludes = [release, savepoint].map((begin) => ({ begin, closing: [], timeoutMs: 0 }))
+  for (const prelude of preludes) writePrelude(link.out, prelude)
+  writeExecute(link.out, request.rowLimit, request.portal)
+  writeSync(link.out)
+  for (const prelude of preludes) yield* readPrelude(link, prelude)
+  yield
+  link.rows = null
+  const tag = executeTag(link)
+  yield
+  expect(link, READY_FOR_QUERY, 'Execute')
+  return { tag }
+}
+
 /** Its first message may be a row: start it with `request.rows`. */
 function* readOn(link: Link, request: FetchPortalRequest): Exchange<ExecuteReply> {
   const { out } = link

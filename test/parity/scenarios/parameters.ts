@@ -95,10 +95,8 @@ export function parameterScenarios(db: () => Driver): void {
       expect(await db().fetchval('select json_build_array($1, $2)::text', [1, true])).toBe('[1, true]')
     })
 
-    test('in an open transaction, which the server has failed by then, it gets a hint', async () => {
-      await db().execute('begin')
-      const failure = await failureOf(() => db().fetch('select $1 is null', ['x']))
-      await db().execute('rollback')
+    test('where the value suggests none either, it gets a hint', async () => {
+      const failure = await failureOf(() => db().fetch('select $1 is null', [{}]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure).toMatchObject({ sqlstate: '42P18', hint: expect.stringContaining('::text') })
     })

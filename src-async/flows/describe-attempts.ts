@@ -1,0 +1,65 @@
+/**
+ * Lets the server refuse a text for want of types without costing the transaction. Inside a transaction a savepoint
+ * travels in the same flight before the text, and its release with the flight after it. A transaction that the flight
+ * itself began holds nothing else, so it is begun again. What goes back after a refusal travels with the next attempt:
+ * none of this takes a trip of its own.
+ */
+import type { Flight } from '../wire/operations.ts'
+import { ask, type Flow } from './ask.ts'
+import { DESCRIBE_SAVEPOINT, type FlowContext, dueTimeout, flight } from './flow-context.ts'
+import { TagSink } from './run-script.ts'
+
+export class DescribeAttempts {
+  readonly #context: FlowContext
+  readonly #mayBeRefused: boolean
+  /** What a refusal can be undone by. */
+  #guard: 'nothing' | 'savepoint' | 'begin' = 'nothing'
+
+  /** @param mayBeRefused whether the text has parameters, whose types the server may miss. */
+  constructor(context: FlowContext, mayBeRefused: boolean) {
+    this.#context = context
+    this.#mayBeRefused = mayBeRefused && !context.isPipelining
+  }
+
+  /** What the next attempt brings along. */
+  flight(): Flight {
+    const context = this.#context
+    const { transactionStatus } = context.state
+    if (!this.#mayBeRefused) return flight(context)
+    if (transactionStatus === 'E' && this.#guard !== 'nothing') return { ...flight(context), begin: this.#undo }
+    if (transactionStatus !== 'T' || this.#guard === 'savepoint') {
+      const due = flight(context)
+      if (due.begin !== null && transactionStatus === 'I') this.#guard = 'begin'
+      return due
+    }
+    this.#guard = 'savepoint'
+    // A savepoint that waits for its release has seen nothing run since.
+    if (context.hasDueRelease) {
+      context.hasDueRelease = false
+      return { ...flight(context), begin: null }
+    }
+    return { ...flight(context), begin: `SAVEPOINT ${DESCRIBE_SAVEPOINT}` }
+  }
+
+  /** Whether another attempt may follow the one that was refused. */
+  get mayGoOn(): boolean {
+    const { state } = this.#context
+    if (!this.#mayBeRefused || state.isClosed) return false
+    return state.transactionStatus !== 'E' || this.#guard !== 'nothing'
+  }
+
+  /** The statement is found. Takes the last refusal back where no attempt followed it. */
+  *finish(): Flow<void> {
+    const { state } = this.#context
+    if (this.#guard !== 'nothing' && state.transactionStatus === 'E') {
+      // Not `runCommand`: to the statement cache its ROLLBACK would be one of the program's.
+      const limits = { timeoutMs: dueTimeout(this.#context) }
+      yield* ask('simpleQuery', { sql: this.#undo, results: new TagSink(), begin: null, closing: [], ...limits })
+    }
+    if (this.#guard === 'savepoint' && state.transactionStatus === 'T') this.#context.hasDueRelease = true
+  }
+
+  get #undo(): string {
+    return this.#guard === 'savepoint' ? `ROLLBACK TO SAVEPOINT ${DESCRIBE_SAVEPOINT}` : 'ROLLBACK AND CHAIN'
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Finds what is no JSON value. `JSON.stringify` turns such values into something else without a word: a Map into `{}`, NaN
+ * and an invalid Date into `null`, bytes into an object of numbers. Like everything that does not fit its type, they are
+ * refused.
+ */
+import { isDate } from './any-realm.ts'
+import { describeValue } from './describe-value.ts'
+
+/** Built-in objects whose content `JSON.stringify` does not see. */
+const OPAQUE: ReadonlySet<string> = new Set(
+  [
+    'Map',
+    'Set',
+    'WeakMap',
+    'WeakSet',
+    'WeakRef',
+    'Promise',
+    'ArrayBuffer',
+    'SharedArrayBuffer',
+    'RegExp',
+    'Generator',
+    'Map Iterator',
+    'Set Iterator',
+    'Array Iterator',
+  ].map((name) => `[object ${name}]`),
+)
+
+/**
+ * @param value something that `JSON.stringify` takes, so it has no cycles
+ * @returns what is wrong and where, `the number NaN at .a[2]`; null when all of it is JSON. A property that is undefined is
+ *   left out by JSON, as everybody expects; an element that is undefined would become null.
+ */
+export function notJson(value: unknown): string | null {
+  const path = findFault(value, '')
+  return path === null ? null : `${describeValue(path.value)}${path.at === '' ? '' : ` at ${path.at}`}`
+}
+
+interface Fault {
+  readonly value: unknown
+  at: string
+}
+
+function findFault(given: unknown, key: string): Fault | null {
+  switch (typeof given) {
+    case 'number':
+      return Number.isFinite(given) ? null : { value: given, at: '' }
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      return { value: given, at: '' }
+    case 'object':
+      return given === null ? null : faultOfObject(given, key)
+    default:
+      return null
+  }
+}
+
+function faultOfObject(object: object, key: string): Fault | null {
+  if (Array.isArray(object)) return faultOfArray(object)
+  const prototype: unknown = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null && isOpaque(object)) return { value: object, at: '' }
+  const { toJSON } = object as { toJSON?: unknown }
+  if (typeof toJSON === 'function') return findFault(Reflect.apply(toJSON, object, [key]), key)
+  for (const name of Object.keys(object)) {
+    const item = (object as { readonly [name: string]: unknown })[name]
+    if (item === undefined) continue
+    const fault = findFault(item, name)
+    if (fault !== null) {
+      fault.at = `.${name}${fault.at}`
+      return fault
+    }
+  }
+  return null
+}
+
+function faultOfArray(list: readonly unknown[]): Fault | null {
+  for (let i = 0; i < list.length; i += 1) {
+    const fault = findFault(list[i], '')
+    if (fault !== null) {
+      fault.at = `[${i}]${fault.at}`
+      return fault
+    }
+  }
+  return null
+}
+
+function isOpaque(object: object): boolean {
+  if (ArrayBuffer.isView(object)) return true
+  if (isDate(object)) return Number.isNaN(object.getTime())
+  if (OPAQUE.has(Object.prototype.toString.call(object))) return true
+  // An error that does not say how it is written has its message in a property that JSON leaves out.
+  return object instanceof Error && !('toJSON' in object) && Object.keys(object).length === 0
+}
