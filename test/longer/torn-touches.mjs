@@ -143,7 +143,8 @@ function examine(con, pid, check) {
   con.rollback()
   const [answer, ownPid] = con.fetchrow('select %s::int, pg_backend_pid()', [number])
   if (answer !== number || ownPid !== pid) return `asked for ${number} of ${pid}, got ${answer} of ${ownPid}`
-  con.rollback()
+  // What the torn call began must not be part of this transaction.
+  con.commit()
   const ms = performance.now() - startedMs
   if (ms > LONGEST_MS) return `the next calls took ${ms.toFixed(0)} ms`
   return con.info.status === 'idle' ? (check?.(con) ?? null) : `the status is ${con.info.status}`
