@@ -1,4 +1,7 @@
-/** What is known of a connection: read from what the server has said and from what was asked for; costs no trip. */
+/**
+ * What is known of a connection: read from what the server has said and from what was asked for. Costs no trip, unless a call
+ * was torn off before: the status waits for the end of that one.
+ */
 import { inspect } from 'node:util'
 import type { SessionOptions } from '../src-async/options/session-options.ts'
 import type { Engine } from './engine.ts'

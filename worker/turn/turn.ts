@@ -36,7 +36,7 @@
  *    request afterwards, so it never sees the socket without the request that belongs to it.
  * 6. Bytes that one owner read and could not use go to the next owner, ahead of what that one reads.
  * 7. A call whose stack was torn off (Ctrl-C in a REPL, the time limit of `vm`) leaves the owner as it was. The next call on
- *    that session settles it. Calls on other sessions never wait for it.
+ *    that session settles it, and so does a look at the transaction status. Calls on other sessions never wait for it.
  * 8. The caller leaves a session by setting `departure`, once and for all. It touches the socket no more after that.
  * 9. No thread is held still for another one. Every sleep of the caller has a bound of its own.
  */
