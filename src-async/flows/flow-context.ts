@@ -78,6 +78,7 @@ export function createFlowContext(
 /** BEGIN for the flight about to leave, when one is due: the server's status byte decides, nothing else. */
 export function dueBegin(context: FlowContext): string | null {
   const begin = pendingBegin(context)
+  if (context.state.transactionStatus === 'I') context.statements.transaction += 1
   context.sentBegin = begin === null ? null : context.scopeBegin
   if (begin !== null) context.scopeBegin = null
   return begin

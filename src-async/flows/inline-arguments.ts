@@ -15,7 +15,7 @@ import { resolveStatement } from './resolve-statement.ts'
 /** @throws what the server says of the query; DataError and ProgrammingError for values that do not fit. */
 export function* inlineArguments(context: FlowContext, query: string, values: readonly unknown[]): Flow<string> {
   if (values.length === 0) return query
-  const { statement } = yield* resolveStatement(context, query, values)
+  const { statement } = yield* resolveStatement(context, query, values, { isOneOff: true })
   const types = statement.parameterTypes.map((oid) => context.registry.typeName(oid))
   if (types.length !== values.length) {
     throw new ProgrammingError(`the query has ${types.length} parameters, ${values.length} arguments were passed`)

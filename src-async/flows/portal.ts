@@ -27,7 +27,10 @@ const NOTHING_CLOSED: readonly string[] = []
 
 let portals = 0
 
-/** Describes the statement and encodes its arguments; opens nothing yet. */
+/**
+ * Describes the statement and encodes its arguments; opens nothing yet. It is described anew each time: a portal's rows
+ * are read by this description to their end, and one trip is little beside them.
+ */
 export function* preparePortal(
   context: FlowContext,
   sql: string,
@@ -35,7 +38,7 @@ export function* preparePortal(
   prepared: Statement | null = null,
 ): Flow<Portal> {
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, values)).statement
+    const statement = prepared ?? (yield* resolveStatement(context, sql, values, { isOneOff: true })).statement
     const { out } = context
     out.clear()
     encodeArguments(out, statement, values)

@@ -7,6 +7,7 @@ import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
+import { traitsOf } from '../values/text-traits.ts'
 import { suggestedType } from '../values/suggested-type.ts'
 import { ask, type Flow } from './ask.ts'
 import { type FlowContext, flight } from './flow-context.ts'
@@ -15,8 +16,8 @@ import type { DescribeReply } from '../wire/operations.ts'
 
 export interface ResolvedStatement {
   readonly statement: Statement
-  /** The cache's key for it, to forget it by; null when it is not in the cache. */
-  readonly key: string | null
+  /** Whether the server was not asked about it just now: it may have changed since. */
+  readonly isRemembered: boolean
 }
 
 export interface ResolveOptions {
@@ -24,6 +25,8 @@ export interface ResolveOptions {
   readonly hints?: readonly number[] | undefined
   /** Neither looked for in the cache nor kept: a text that will not come again. */
   readonly isOneOff?: boolean | undefined
+  /** Not looked for in the cache, but kept: what is remembered of it may be wrong. */
+  readonly isAnew?: boolean | undefined
 }
 
 const NO_TYPES: readonly number[] = []
@@ -48,7 +51,8 @@ export function* resolveStatement(
   values: readonly unknown[],
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const { hints = NO_TYPES, isOneOff = false } = options
+  const { hints = NO_TYPES, isOneOff = false, isAnew = false } = options
+  if (isAnew) context.statements.forgetText(sql)
   const inferred = yield* describeDetermined(context, sql, { values, hints, isOneOff })
   if (!inferred.statement.hasTextParameters) return inferred
   const derived = deriveParameterTypes(values, inferred.statement.parameterTypes)
@@ -100,13 +104,15 @@ function* describeOnce(
   types: readonly number[],
   isOneOff: boolean,
 ): Flow<ResolvedStatement> {
-  const { statements, registry } = context
-  const isCacheable = !isOneOff && statements.isCacheable(sql)
+  const { statements, registry, state } = context
+  const mayBeKept = !isOneOff && statements.isCacheable(sql)
   const key = keyOf(sql, types)
-  if (isCacheable) {
+  if (mayBeKept) {
     const known = statements.get(key)
-    if (known !== null) return { statement: known, key }
+    if (known !== null) return { statement: known, isRemembered: true }
   }
+  const traits = traitsOf(sql, state.parameters.get('standard_conforming_strings') !== 'off')
+  const isCacheable = mayBeKept && traits.isKeepable
   const name = isCacheable ? statements.nextName() : ''
   const reply = yield* ask('describe', {
     name,
@@ -116,9 +122,9 @@ function* describeOnce(
   })
   const { parameterTypes, columns } = reply
   yield* learnTypes(context, typesOf(reply))
-  const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows })
+  const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows, traits })
   if (isCacheable) statements.put(key, statement)
-  return { statement, key: isCacheable ? key : null }
+  return { statement, isRemembered: false }
 }
 
 function keyOf(sql: string, types: readonly number[]): string {

@@ -2,10 +2,11 @@
  * A text of any number of statements in one Query message, never split on the client: the server's own rules about
  * implicit transactions hold. Values come as text.
  */
+import { changesMeaning } from '../values/text-traits.ts'
 import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
-import { noteFailure } from './failed-transaction.ts'
+import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueTimeout, flight, lastLimits } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
@@ -24,11 +25,14 @@ const SETTLING_MS = 2500
 
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
-  const { statements } = context
+  const { statements, state } = context
+  if (state.transactionStatus === 'I') statements.beginTransaction()
+  const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
+  const traits = { changesMeaning: changesMeaning(sql, isStandard) }
   const heeding: ResultSink = {
     take: (bytes, start, end) => results.take(bytes, start, end),
     complete(columns, tag) {
-      statements.heed(tag)
+      statements.heed(tag, { columns, traits })
       results.complete(columns, tag)
     },
   }
@@ -39,6 +43,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
       ...(begin ? flight(context) : settlingFlight(context)),
     })
   } catch (error) {
+    if (isUntold(error)) statements.doubt()
     throw noteFailure(context, error, sql)
   }
 }

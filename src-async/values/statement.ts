@@ -6,6 +6,7 @@ import { RECORD_OID, TEXT_OID } from './oids.ts'
 import { RowDecoder } from './row-decoder.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
+import { PLAIN_TEXT, type TextTraits } from './text-traits.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 import type { Column } from '../wire/row-sink.ts'
@@ -21,6 +22,8 @@ export interface StatementInit {
   readonly registry: CodecRegistry
   /** How rows are made where a call says nothing of it; Records unless given. */
   readonly rows?: RowShapeOptions | undefined
+  /** What its text says of itself; nothing of note unless given. */
+  readonly traits?: TextTraits | undefined
 }
 
 const RECORD_ARRAY_OID = 2287
@@ -42,6 +45,9 @@ export class Statement {
   readonly bindHead: Uint8Array
   /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
+  readonly traits: TextTraits
+  /** The transaction in which the server last accepted it, by the number that the statement cache counts; 0 for none. */
+  provenIn = 0
   readonly #rows: RowShapeOptions
   /** The newest first. */
   readonly #decoders: { readonly options: RowShapeOptions; readonly decoder: RowDecoder }[] = []
@@ -56,6 +62,7 @@ export class Statement {
     this.hasTextParameters = init.parameterTypes.includes(TEXT_OID)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
+    this.traits = init.traits ?? PLAIN_TEXT
     this.#rows = init.rows ?? RECORD_ROWS
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
