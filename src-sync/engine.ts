@@ -51,7 +51,7 @@ export class Engine {
   isPrepared = false
   /** The list of the cursor whose call runs. */
   messages: ServerMessage[] | null = null
-  /** OIDs of types by the names `setinputsizes` was given. */
+  /** OIDs of types by the names `setinputsizes` was given, for the statement they were given for. */
   readonly typeOids = new Map<string, number>()
   #isRunning = false
   #isWatched = false

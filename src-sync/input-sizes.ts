@@ -1,6 +1,7 @@
 /**
  * `setinputsizes` as type hints: PEP 249's way to say what a parameter is before the statement is run, which is what
- * cures "could not determine data type of parameter $1". Names of types are looked up in the database, once.
+ * cures "could not determine data type of parameter $1". Names of types that are not built in are looked up in the database
+ * each time: a type may have been dropped and made anew, with another OID.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
@@ -8,6 +9,7 @@ import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
 import { BYTEA_OID, OID_OID, TEXT_OID } from '../src-async/values/oids.ts'
 import { Record } from '../src-async/values/record.ts'
+import { builtInOidBySpelling } from '../src-async/values/type-names.ts'
 import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import type { Engine } from './engine.ts'
 import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
@@ -53,7 +55,8 @@ export function* resolveInputSizes(
 ): Flow<number[]> {
   const keys = order.length > 0 || !Array.isArray(sizes) ? order : sizes.map((_, index) => index)
   const asked = keys.map((key) => (sizes as globalThis.Record<number | string, InputSize>)[key])
-  const names = asked.filter((size) => typeof size === 'string').filter((name) => !engine.typeOids.has(name))
+  const names = asked.filter((size) => typeof size === 'string').filter((name) => builtInOidBySpelling(name) === null)
+  engine.typeOids.clear()
   if (names.length > 0) yield* lookUp(engine, [...new Set(names)])
   return asked.map((size) => oidOf(engine, size))
 }
@@ -69,7 +72,7 @@ function* lookUp(engine: Engine, names: string[]): Flow<void> {
 }
 
 function oidOf(engine: Engine, size: InputSize): number {
-  if (typeof size === 'string') return engine.typeOids.get(size) ?? 0
+  if (typeof size === 'string') return builtInOidBySpelling(size) ?? engine.typeOids.get(size) ?? 0
   if (size instanceof TypeOid) return size.oid
   if (size === STRING) return TEXT_OID
   if (size === BINARY) return BYTEA_OID

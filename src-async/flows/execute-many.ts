@@ -13,7 +13,7 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, flight, pendingBegin } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
-import { isSame } from './run-statement.ts'
+import { isSame, undoBegin } from './run-statement.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard, isLost, isRefusalByType, isStale } from './stale-statement.ts'
 import { commit, rollback } from './transaction.ts'
@@ -181,8 +181,7 @@ export class Batch {
       if (elements === null || !isUnbegun || !isStale(error, true)) throw withElement(error, this.#done)
       if (isLost(error)) statements.clear()
       if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
-      else if (state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
-      if (wasIdle) context.scopeBegin = scopeBegin
+      else yield* undoBegin(context, scopeBegin)
       this.#encodeAgain(yield* this.#describeAnew(), elements)
       try {
         yield* this.#sendChunk()

@@ -70,14 +70,19 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   // The server refused the statement before it began, and the transaction, if one was begun for it, held nothing else.
   try {
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
-    else if (state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
-    if (wasIdle) context.scopeBegin = scopeBegin
+    else yield* undoBegin(context, scopeBegin)
     const { statement } = yield* resolveStatement(context, sql, values, anew(request))
     encode(context, statement, values)
     return yield* execute(context, request, statement, dueBegin(context))
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+/** Takes back the BEGIN that left with a statement the server refused. @param scopeBegin what was due before. */
+export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flow<void> {
+  if (context.state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
+  context.scopeBegin = scopeBegin
 }
 
 function encode({ out }: FlowContext, statement: Statement, values: readonly unknown[]): void {

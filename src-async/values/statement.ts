@@ -41,6 +41,8 @@ export class Statement {
   readonly hasTextParameters: boolean
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
   readonly hasRecords: boolean
+  /** Whether a column holds composites, whose fields were learned at another time. */
+  readonly hasFields: boolean
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
   /** The bind body after the last parameter: the result formats. */
@@ -49,6 +51,7 @@ export class Statement {
   /** The transaction in which the server last accepted it, by the number that the statement cache counts; 0 for none. */
   provenIn = 0
   readonly #rows: RowShapeOptions
+  readonly #registry: CodecRegistry
   /** The newest first. */
   readonly #decoders: { readonly options: RowShapeOptions; readonly decoder: RowDecoder }[] = []
 
@@ -63,7 +66,9 @@ export class Statement {
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
+    this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
+    this.#registry = registry
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
   }
@@ -72,6 +77,12 @@ export class Statement {
   *types(): Generator<number> {
     yield* this.parameterTypes
     if (this.columns !== null) for (const column of this.columns) yield column.typeOid
+  }
+
+  /** The same statement, with codecs for what its types are known to be by now. */
+  renewed(): Statement {
+    const { name, sql, parameterTypes, columns, traits } = this
+    return new Statement({ name, sql, parameterTypes, columns, traits, registry: this.#registry, rows: this.#rows })
   }
 
   /** Decodes rows as the connection has them; null when there are none. @throws as `decoderFor`. */

@@ -351,15 +351,77 @@ async function outcomeOf(driver: Driver, sql: string, values: readonly unknown[]
   }
 }
 
-describe('describe() of the blocking face', () => {
-  test('says what the server says now', async () => {
-    const con = blocking.connect(sharedServer().dsn({ database }), { autocommit: true })
+describe('the blocking face', () => {
+  let con: blocking.Connection
+  let dba: Driver
+  beforeEach(async () => {
+    con = blocking.connect(sharedServer().dsn({ database }), { autocommit: true })
+    dba = await openDriver('async', sharedServer().dsn({ database }))
+  })
+  afterEach(async () => {
+    con.close()
+    await dba.close()
+  })
+
+  test('describe() says what the server says now', async () => {
+    const columns = (): unknown => con.describe('select * from t').columns?.map(({ name }) => name)
     con.execute('create table t (a int)')
     con.fetch('select * from t')
-    expect(con.describe('select * from t').columns?.map(({ name }) => name)).toEqual(['a'])
+    expect(columns()).toEqual(['a'])
     con.execute('alter table t add b text')
-    expect(con.describe('select * from t').columns?.map(({ name }) => name)).toEqual(['a', 'b'])
-    con.close()
+    expect(columns()).toEqual(['a', 'b'])
+    await dba.execute('alter table t add c text')
+    expect(columns()).toEqual(['a', 'b', 'c'])
+  })
+
+  const REPLACEMENTS = [
+    ['create procedure p(inout a int) language sql as $$ select a + 1 $$', [41], [42]],
+    ['create procedure p(inout a text, inout b int) language sql as $$ select a, b + 1 $$', ['x', 1], ['x', 2]],
+    ['create function p(a int) returns int language sql as $$ select a $$', [5], [5]],
+  ] as const
+
+  test.each(['own', 'other', 'other, in a transaction'])(
+    'callproc knows a routine that was replaced (%s)',
+    async (by) => {
+      const isInside = by.endsWith('transaction')
+      con.execute('create table log (n int)')
+      let old = ''
+      for (const [creation, given, wanted] of REPLACEMENTS) {
+        const sql = `${old}${creation}`
+        if (by === 'own') con.execute(sql)
+        else await dba.execute(sql)
+        old = creation.includes('procedure') ? 'drop procedure p; ' : 'drop function p; '
+        if (isInside) con.execute('begin')
+        if (isInside) con.execute('insert into log values (1)')
+        for (let i = 0; i < 2; i += 1) expect(con.cursor().callproc('p', [...given])).toEqual(wanted)
+        if (isInside) con.execute('commit')
+      }
+      expect(con.fetchval('select count(*)::int from log')).toBe(isInside ? 3 : 0)
+    },
+  )
+
+  test.each(['own', 'other'])('setinputsizes means the type that has the name now (made anew by %s)', async (by) => {
+    for (const label of ['x', 'y']) {
+      const sql = `drop type if exists mood; create type mood as enum ('${label}')`
+      if (by === 'own') con.execute(sql)
+      else await dba.execute(sql)
+      const cursor = con.cursor()
+      cursor.setinputsizes(['mood'])
+      expect(cursor.execute('select %s as m, pg_typeof(%s)::text', [label, label]).fetchone()?.['m']).toBe(label)
+    }
+  })
+
+  test('rows that another session has given more fields are read, at once and piece by piece', async () => {
+    await dba.execute('create type pair as (a int, b int); create table t (p pair, r int)')
+    await dba.execute('insert into t select row(i, i)::pair, i from generate_series(1, 5) i')
+    const read = 'select p from t order by r'
+    con.fetch(read)
+    const cursor = con.execute(read)
+    await dba.execute('alter type pair add attribute c int; update t set p.c = 7 where r > 2')
+    const again = con.cursor().execute(read)
+    expect(again.fetchone()?.['p']).toMatchObject({ a: 1, b: 1, c: null })
+    expect(again.fetchall().map(({ p }) => (p as { c: unknown }).c)).toEqual([null, 7, 7, 7])
+    expect(cursor.fetchall().length).toBe(5)
   })
 })
 
