@@ -144,9 +144,7 @@ export class Batch {
   *renew(refusal: unknown, element: readonly unknown[]): Flow<void> {
     const { state } = this.#context
     const statement = this.#statement as Statement
-    if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed || state.transactionStatus === 'E') {
-      throw refusal
-    }
+    if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
     const elements = [...this.#unsure, element]
     const again = yield* this.#describeAnew()
     if (isSame(again, statement)) throw refusal

@@ -128,7 +128,7 @@ function isUndoable(
 }
 
 function mayAsk({ state, isPipelining }: FlowContext): boolean {
-  return !isPipelining && !state.isClosed && state.transactionStatus !== 'E'
+  return !isPipelining && !state.isClosed
 }
 
 /** @throws the refusal, where the statement is what it was. */
