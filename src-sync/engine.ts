@@ -142,6 +142,8 @@ export class Engine {
     // In this order: a stack torn off between the two queues it once more.
     queueMicrotask(() => {
       this.#isWatched = false
+      // Nobody has seen what the torn call did.
+      if (this.#isRunning) this.context.statements.doubt()
       this.#isRunning = false
       this.messages = null
       this.#tornCopy ??= this.#copy ?? this.#ifTorn

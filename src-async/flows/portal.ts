@@ -75,6 +75,7 @@ export function* fetchPortal(
     const reply = yield* ask('fetchPortal', request)
     portal.isOpen = true
     portal.tag = reply.tag
+    context.statements.heed('', statement)
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

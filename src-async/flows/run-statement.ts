@@ -109,7 +109,8 @@ function* execute(
       closing: statements.takeClosing(),
     })
     statement.provenIn = statements.transaction
-    if (tag !== null) statements.heed(tag, statement)
+    // A statement that the row limit ended has no tag.
+    statements.heed(tag ?? '', statement)
     return { statement, tag }
   } catch (error) {
     if (isUntold(error)) statements.doubt()

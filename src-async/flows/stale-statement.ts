@@ -11,6 +11,12 @@ const FEATURE_NOT_SUPPORTED = '0A000'
 const INVALID_SQL_STATEMENT_NAME = '26000'
 const DUPLICATE_PREPARED_STATEMENT = '42P05'
 
+/**
+ * Reported by servers that speak the protocol without being PostgreSQL: Redshift, CrateDB, Materialize, CockroachDB. Their
+ * savepoints are others, or none.
+ */
+const RELATIVES: readonly string[] = ['padb_version', 'crate_version', 'mz_version', 'crdb_version']
+
 /** What the server says at Bind of parameters, columns and names that are no longer what they were at Parse. */
 const STALE_STATES: ReadonlySet<string> = new Set([
   FEATURE_NOT_SUPPORTED,
@@ -55,7 +61,7 @@ export function isLost(error: unknown): boolean {
 export function dueGuard(context: FlowContext, statement: Statement, isRemembered: boolean): string | null {
   const { state, statements, isPipelining } = context
   if (!isRemembered || isPipelining || state.transactionStatus !== 'T') return null
-  return statement.name !== '' && statement.traits.isQuery && statement.provenIn !== statements.transaction
-    ? GUARD
-    : null
+  if (statement.provenIn === statements.transaction || !statement.traits.isGuardable || statement.name === '')
+    return null
+  return RELATIVES.some((parameter) => state.parameters.has(parameter)) ? null : GUARD
 }

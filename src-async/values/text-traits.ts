@@ -10,14 +10,16 @@ export interface TextTraits {
   readonly isKeepable: boolean
   /** Whether running it may change what names and literals mean, though its command tag does not say so. */
   readonly changesMeaning: boolean
-  /** Whether it is a query, so that a savepoint around it changes nothing. Commands about transactions are not. */
-  readonly isQuery: boolean
+  /** Whether a savepoint around it changes nothing. Commands about transactions are not so, only queries are. */
+  readonly isGuardable: boolean
 }
 
 /** Of a text that the driver wrote itself. */
-export const PLAIN_TEXT: TextTraits = { isKeepable: true, changesMeaning: false, isQuery: false }
+export const PLAIN_TEXT: TextTraits = { isKeepable: true, changesMeaning: false, isGuardable: false }
 
+/** CALL is one of them: in a transaction a procedure cannot commit, with a savepoint or without. */
 const QUERY_WORDS: ReadonlySet<string> = new Set([
+  'call',
   'select',
   'insert',
   'update',
@@ -33,6 +35,8 @@ const QUERY_WORDS: ReadonlySet<string> = new Set([
  * name may give others, and the server does not notice.
  */
 const FLEETING_WORDS: ReadonlySet<string> = new Set(['fetch', 'execute', 'declare'])
+/** Functions that the server refuses within a savepoint. */
+const TOP_LEVEL_FUNCTIONS = /pg_export_snapshot/i
 const FROZEN_WORDS = /\b(?:now|today|tomorrow|yesterday)\b/i
 /** The longest text that the server reads as a date or a time, and room for an array or a range of some. */
 const LONGEST_FROZEN = 400
@@ -43,7 +47,7 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
   return {
     isKeepable: !FLEETING_WORDS.has(word) && !hasFrozenLiteral(sql, isStandard),
     changesMeaning: setsSetting(sql, word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
-    isQuery: QUERY_WORDS.has(word),
+    isGuardable: QUERY_WORDS.has(word) && !TOP_LEVEL_FUNCTIONS.test(sql),
   }
 }
 

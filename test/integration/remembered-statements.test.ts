@@ -204,15 +204,18 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
         ['x'],
         "drop table moods; drop type mood; create type mood as enum ('x'); create table moods (m mood)",
       ],
+      ['call p($1)', [1], 'drop procedure p; create procedure p(inout a int) language sql as $$ select a + 1 $$'],
+      ['call p($1)', [1], 'drop procedure p; create procedure p(inout a text) language sql as $$ select a $$'],
       ['select f($1)', [1], 'drop function f; create function f(int) returns text language sql as $$ select $1 + 1 $$'],
     ]
 
     test.each(CHANGES)('%s runs, in a transaction too', async (sql, values, change) => {
       const setUp = [
-        'drop table if exists t, moods; drop type if exists mood; drop function if exists f',
+        'drop table if exists t, moods; drop type if exists mood; drop function if exists f; drop procedure if exists p',
         'create table t (a int); insert into t values (1); create table if not exists log (n int)',
         "create type mood as enum ('x'); create table moods (m mood)",
         'create function f(int) returns text language sql as $$ select $1::text $$',
+        'create procedure p(inout a int) language sql as $$ select a $$',
       ]
       for (const isInside of [false, true]) {
         for (const each of setUp) await dba.execute(each)
@@ -324,6 +327,16 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
 
   describe('what is kept', () => {
     const named = "select count(*)::int from pg_prepared_statements where statement like 'select 7%'"
+
+    test('the search path that fetchval sets is known, though a row limit leaves no tag', async () => {
+      await con.execute('create schema a; create table a.t (v int)')
+      await con.execute('create schema b; create table b.t (v text)')
+      await con.execute('set search_path = a')
+      await con.execute('insert into t values ($1)', [1])
+      await con.fetchval("select set_config('search_path', 'b', false)")
+      await con.execute('insert into t values ($1)', ['x'])
+      expect(await con.rows('table b.t')).toEqual([['x']])
+    })
 
     test.each([
       ["set application_name = 'x'"],
