@@ -52,16 +52,32 @@ export function* resolveStatement(
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
   const { hints = NO_TYPES, isOneOff = false, isAnew = false } = options
-  if (isAnew) context.statements.forgetText(sql)
-  const inferred = yield* describeDetermined(context, sql, { values, hints, isOneOff })
-  if (!inferred.statement.hasTextParameters) return inferred
-  const derived = deriveParameterTypes(values, inferred.statement.parameterTypes)
+  const { statements } = context
+  if (isAnew) statements.forgetText(sql)
+  let inferred = yield* describeDetermined(context, sql, { values, hints, isOneOff })
+  let derived = derivedTypes(inferred.statement, values, hints)
   if (derived === null) return inferred
+  if (inferred.isRemembered && !statements.has(keyOf(sql, derived))) {
+    // What is declared now must not come from what the server inferred at another time.
+    const { parameterTypes } = inferred.statement
+    statements.forget(keyOf(sql, hints))
+    inferred = yield* describeDetermined(context, sql, { values, hints, isOneOff })
+    if (String(parameterTypes) !== String(inferred.statement.parameterTypes)) statements.forgetText(sql)
+    derived = derivedTypes(inferred.statement, values, hints)
+    if (derived === null) return yield* describeDetermined(context, sql, { values, hints, isOneOff })
+  }
+  return yield* describeOnce(context, sql, derived, isOneOff)
+}
+
+/** The types to declare where the server took a parameter for text that is none; null where there is no such. */
+function derivedTypes(statement: Statement, values: readonly unknown[], hints: readonly number[]): number[] | null {
+  const derived = statement.hasTextParameters ? deriveParameterTypes(values, statement.parameterTypes) : null
+  if (derived === null) return null
   // What the caller asked for stands, be it text for a number.
   hints.forEach((hint, index) => {
     if (hint !== 0) derived[index] = hint
   })
-  return yield* describeOnce(context, sql, derived, isOneOff)
+  return derived
 }
 
 /**

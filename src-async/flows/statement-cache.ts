@@ -86,6 +86,11 @@ export class StatementCache {
     return entry.statement
   }
 
+  /** Whether there is an entry, used by this or not. */
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
   put(key: string, statement: Statement): void {
     this.forget(key)
     const { size, lifetimeMs } = this.#limits

@@ -38,22 +38,11 @@ interface Subject {
   close(): Promise<void>
 }
 
-const OWN_TYPES = [
-  'int4',
-  'int8',
-  'text',
-  'varchar(3)',
-  'numeric',
-  'float4',
-  'float8',
-  'timestamp',
-  'timestamptz',
-  'date',
-  'bool',
-  'mood',
-]
+const MOMENT = new Date('2024-06-01T12:30:00Z')
+/** Pairs that the server converts into each other by itself: what is remembered of one gives other values in the other. */
+const OWN_TYPES = ['timestamp', 'timestamptz', 'float4', 'float8', 'int8', 'text', 'numeric', 'mood']
 const SHARED_TYPES = ['int8', 'text', 'bool', 'mood']
-const OWN_VALUES = [7, 2n ** 40n, 0.1, 'abc', 'x', '12', '1.5', true, null, new Date('2024-06-01T12:30:00Z')]
+const OWN_VALUES = [MOMENT, MOMENT, 0.1, 0.1, 7, 2n ** 40n, 'x', '1.5', null]
 const SHARED_VALUES = [7, 2n ** 40n, 'abc', 'x', '12', true, null]
 
 /** What the other session may do while the first one is in a transaction: nothing that waits for it. */
@@ -89,7 +78,7 @@ class Walk {
   }
 
   #table(): string {
-    return this.#pick(['t1', 't2'])
+    return this.#pick(['t1', 't1', 't1', 't2'])
   }
 
   #schema(): string {
@@ -101,7 +90,7 @@ class Walk {
   }
 
   #value(): unknown {
-    return this.#pick(this.#mode === 'own changes' ? OWN_VALUES : SHARED_VALUES)
+    return this.#pick<unknown>(this.#mode === 'own changes' ? OWN_VALUES : SHARED_VALUES)
   }
 
   #statement(): Step {
@@ -112,6 +101,9 @@ class Walk {
     const records = (): unknown[][] => Array.from({ length: 3 }, () => [this.#value(), null])
     return this.#pick<() => Step>([
       () => one(`insert into ${table} values ($1) returning *`),
+      () => one(`insert into ${table} values ($1) returning *`),
+      () => one(`insert into ${table} values ($1) returning *`),
+      () => one(`insert into ${table} values ($1) returning a`),
       () => two(`insert into ${table} values ($1, $2)`),
       () => none(`select * from ${table}`),
       () => none(`select a from ${table}`),
@@ -281,7 +273,7 @@ async function walk(face: Face, mode: Mode, seed: number, steps: number): Promis
     await other.run(command("create type s1.mood as enum ('x', 'y'); create table s1.t1 (a int8, b text)"))
     await other.run(command('create table s2.t2 (a text, b text); create table s1.t2 (a bool, b s1.mood)'))
   }
-  const path = '?options=-csearch_path%3Ds1,s2'
+  const path = '?options=-csearch_path%3Ds1,s2%20-ctimezone%3DAmerica/New_York'
   const subject = await open(face, mine + path)
   const reference = await forgetful(theirs + path, face.endsWith('implicit transactions'))
   const course = new Walk(mulberry32(seed), mode)

@@ -231,6 +231,21 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
+    test('a value of another kind is declared by what the server infers now', async () => {
+      await dba.execute('create table t (a int8, b text); create table log (n int)')
+      const insert = 'insert into t values ($1, $2)'
+      await con.execute(insert, [1, 'x'])
+      await dba.execute('alter table t alter a type bool using null')
+      await con.execute('begin')
+      await con.execute('insert into log values (1)')
+      await con.execute(insert, [true, 7])
+      await con.execute('commit')
+      expect(await dba.rows('select * from t')).toEqual([
+        [null, 'x'],
+        [true, '7'],
+      ])
+    })
+
     test('a batch is encoded by the types of now, in a transaction too', async () => {
       await dba.execute('create table log (n int)')
       for (const isInside of [false, true]) {
