@@ -38,6 +38,7 @@ interface Subject {
   close(): Promise<void>
 }
 
+const MOST_LIKED = 4
 const MOMENT = new Date('2024-06-01T12:30:00Z')
 /** Pairs that the server converts into each other by itself: what is remembered of one gives other values in the other. */
 const OWN_TYPES = ['timestamp', 'timestamptz', 'float4', 'float8', 'int8', 'text', 'numeric', 'mood']
@@ -56,6 +57,9 @@ const ALTERATIONS = [
 class Walk {
   readonly #random: () => number
   readonly #mode: Mode
+  /** Statements that ran well: they come again, so that something is remembered when it changes. */
+  readonly #liked: Step[] = []
+  #last: Step | null = null
 
   constructor(random: () => number, mode: Mode) {
     this.#random = random
@@ -64,13 +68,20 @@ class Walk {
 
   /** @param last the outcome of the step before */
   next(isIdle: boolean, last: string): Step {
+    const hasFailed = last.length === 5 || last === 'DataError'
+    if (this.#last?.kind === 'rows' && !hasFailed) this.#liked.push(this.#last)
+    if (this.#liked.length > MOST_LIKED) this.#liked.shift()
+    this.#last = this.#choose(isIdle, hasFailed && !isIdle)
+    return this.#last
+  }
+
+  #choose(isIdle: boolean, hasFailed: boolean): Step {
     const chance = this.#random()
-    const hasFailed = last.length === 5 && !isIdle
     if (hasFailed && chance < 0.7) return this.#command(this.#pick(['rollback', 'rollback', 'rollback to s', 'commit']))
     if (isIdle && chance < 0.1) return this.#command('begin')
     if (this.#mode === 'changes by both' && chance < 0.15) return this.#byOther(isIdle)
     if (chance < 0.35) return this.#ownChange()
-    return this.#statement()
+    return this.#liked.length > 0 && this.#random() < 0.7 ? this.#pick(this.#liked) : this.#statement()
   }
 
   #pick<T>(from: readonly T[]): T {
