@@ -36,6 +36,7 @@ export function* describeStatement(
   values: readonly null[],
   isOneOff: boolean,
 ): Flow<Statement> {
+  if (context.state.transactionStatus === 'I') context.statements.beginTransaction()
   try {
     return (yield* resolveStatement(context, sql, values, { isOneOff, isAnew: true })).statement
   } catch (error) {

@@ -107,6 +107,24 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.rows('select * from t where id > 1')).toEqual([[3_000_000_000n, at, 0.1]])
     })
 
+    test.each([
+      ['ROLLBACK', ['begin'], 'rollback'],
+      ['ROLLBACK TO', ['begin', 'savepoint s'], 'rollback to s'],
+    ])('and the type of before again after %s', async (_, before, after) => {
+      await con.execute("set timezone = 'America/New_York'")
+      await con.execute('create table t (at timestamp)')
+      const insert = 'insert into t values ($1)'
+      const at = new Date('2024-06-01T12:00:00Z')
+      await con.execute(insert, [at])
+      for (const sql of before) await con.execute(sql)
+      await con.execute('alter table t alter at type timestamptz')
+      await con.execute(insert, [at])
+      await con.execute(after)
+      await con.execute(insert, [at])
+      if (con.isInTransaction) await con.execute('commit')
+      expect(await con.fetchval('select count(distinct at)::int from t')).toBe(1)
+    })
+
     test('a type and a table made anew under their names serve as the first ones did', async () => {
       for (const label of ['x', 'y']) {
         await con.execute(`create type mood as enum ('${label}')`)
@@ -327,13 +345,17 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       await con.execute('create table t (v int)')
       await con.execute('create temp table other_before ()')
       const insert = 'insert into t values ($1)'
+      const read = 'select v from t order by v'
       await con.execute(insert, [0])
+      await con.fetchval(read)
       await con.execute('begin')
       await con.execute('savepoint a')
       await con.execute(insert, [1])
       await con.execute('savepoint a')
       await con.execute(insert, [2])
       await con.execute('rollback to a')
+      expect(await con.fetchval(read)).toBe(0)
+      expect(await con.fetchrow(read)).toBeTruthy()
       await con.execute(insert, [3])
       await con.execute('commit')
       expect(await con.rows('select v from t order by v')).toEqual([[0], [1], [3]])
