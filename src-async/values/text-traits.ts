@@ -43,10 +43,11 @@ const LONGEST_FROZEN = 400
 
 /** @param isStandard the server's `standard_conforming_strings` */
 export function traitsOf(sql: string, isStandard: boolean): TextTraits {
-  const word = firstWord(sql, isStandard)
+  const start = firstToken(sql, isStandard)
+  const word = WORD.exec(sql.slice(start, start + LONGEST_WORD))?.[0].toLowerCase() ?? ''
   return {
     isKeepable: !FLEETING_WORDS.has(word) && !hasFrozenLiteral(sql, isStandard),
-    changesMeaning: setsSetting(sql, word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
+    changesMeaning: setsSetting(sql.slice(start), word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
     isGuardable: QUERY_WORDS.has(word) && !TOP_LEVEL_FUNCTIONS.test(sql),
   }
 }
@@ -84,20 +85,24 @@ function hasFrozenLiteral(sql: string, isStandard: boolean): boolean {
   return false
 }
 
-/** In lower case, after white space and comments; `'('` where a query begins with it. */
-function firstWord(sql: string, isStandard: boolean): string {
+/** Where the text begins, after white space and comments. */
+function firstToken(sql: string, isStandard: boolean): number {
   const lexer = new Lexer(sql, isStandard)
   let token: Token
   do token = lexer.next()
   while (token === TOKEN.SPACE || token === TOKEN.COMMENT)
-  return sql.slice(lexer.start, Math.min(lexer.end, lexer.start + 20)).toLowerCase()
+  return lexer.start
 }
+
+/** A query may begin with a parenthesis. */
+const WORD = /^(?:\(|[a-z_]+)/i
+const LONGEST_WORD = 20
 
 /** Settings that decide nothing about the meaning of a text. One with a dot is an extension's or the program's own. */
 const HARMLESS =
   /^(?:.*\..*|transaction|characteristics|application_name|\w+_timeout|(?:\w+_)?work_mem|temp_buffers|enable_\w+|\w+_cost|jit\w*|geqo\w*|client_min_messages|log_\w+|debug_\w+|track_\w+|auto_explain\w*|synchronous_commit|(?:default_)?transaction_\w+|max_parallel_\w+|min_parallel_\w+|effective_\w+|idle_\w+|plan_cache_mode|cursor_tuple_fraction|from_collapse_limit|join_collapse_limit|commit_\w+|lock_timeout|statement_timeout|seed|random_seed)$/
 
-const SET_COMMAND = /(?:^|[\s/])set\s+(?:(?:session|local)\s+)?"?([\w.]+)/i
+const SET_COMMAND = /^set\s+(?:(?:session|local)\s+)?"?([\w.]+)/i
 const SET_CONFIG = /set_config/i
 const SET_CONFIG_OF = /set_config\s*\(\s*'([^']*)'/gi
 
