@@ -10,6 +10,7 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, closingLimits, dueBegin, dueTimeout } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
+import { withFieldsOfNow } from './row-collector.ts'
 
 /** What is known of a portal; `flow`s move it along. */
 export interface Portal {
@@ -38,7 +39,7 @@ export function* preparePortal(
   prepared: Statement | null = null,
 ): Flow<Portal> {
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, values, { isOneOff: true })).statement
+    const statement = prepared ?? (yield* describedNow(context, sql, values))
     const { out } = context
     out.clear()
     encodeArguments(out, statement, values)
@@ -47,6 +48,11 @@ export function* preparePortal(
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+function* describedNow(context: FlowContext, sql: string, values: readonly unknown[]): Flow<Statement> {
+  const { statement } = yield* resolveStatement(context, sql, values, { isOneOff: true })
+  return yield* withFieldsOfNow(context, statement)
 }
 
 /**

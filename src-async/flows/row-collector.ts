@@ -75,6 +75,17 @@ export function* learnAltered(context: FlowContext, statement: Statement, error:
   return statement.renewed()
 }
 
+/**
+ * For rows that are read in pieces, where a piece cannot be read twice: the statement with the fields that its composites
+ * have now. One trip more where there are composites.
+ */
+export function* withFieldsOfNow(context: FlowContext, statement: Statement): Flow<Statement> {
+  if (!statement.hasFields || context.state.transactionStatus === 'E') return statement
+  context.registry.forget()
+  yield* learnTypes(context, statement.types())
+  return statement.renewed()
+}
+
 /** Every round learns a type, so there are no more rounds than types. */
 function* decodeLearning(context: FlowContext, rows: RowBuffer, decoder: RowReader): Flow<Row[]> {
   for (;;) {

@@ -215,6 +215,11 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     const CHANGES: readonly (readonly [string, readonly unknown[], string])[] = [
       ['select * from t where $1 > 0', [1], 'alter table t add b int default 2'],
       ['select * from t where $1 > 0', [1], 'drop table t; create table t (z text)'],
+      [
+        'select * from t where $1 > 0',
+        [1],
+        'create table next (v numeric, w text); alter table t rename to old; alter table next rename to t; drop table old',
+      ],
       ['select m from moods where $1 > 0', [1], 'drop table moods; drop type mood'],
       ["select 'x'::mood, $1::int", [1], "drop table moods; drop type mood; create type mood as enum ('x')"],
       [
@@ -472,6 +477,18 @@ describe('the blocking face', () => {
     expect(again.fetchone()?.['p']).toMatchObject({ a: 1, b: 1, c: null })
     expect(again.fetchall().map(({ p }) => (p as { c: unknown }).c)).toEqual([null, 7, 7, 7])
     expect(cursor.fetchall().length).toBe(5)
+    for (const [added, value] of [
+      ['d', 4],
+      ['e', 5],
+    ] as const) {
+      await dba.execute(`alter type pair add attribute ${added} int; update t set p.${added} = ${value} where r = 1`)
+      con.execute('begin')
+      const named = con.cursor('c')
+      const pieces = added === 'd' ? con.cursor().stream(read) : named.execute(read)
+      const [first] = [...pieces]
+      expect(first?.['p']).toMatchObject({ a: 1, [added]: value })
+      con.execute('commit')
+    }
   })
 })
 
