@@ -76,17 +76,29 @@ async function batchFrom(
   const patience = new Patience(context.deadlineMs, signal)
   const next = (): Promise<IteratorResult<Values, unknown>> => patience.wait(source.next())
   const batch = new Batch(context, request)
+  const add = (element: Values): Promise<void> | null => {
+    try {
+      batch.add(element)
+      return null
+    } catch (error) {
+      return run(batch.renew(error, element))
+    }
+  }
   let isDrained = false
   try {
     const ahead = await firstElements(next)
     if (ahead.length > 0) {
       await run(batch.begin(sampleOf(ahead)))
-      for (const element of ahead) batch.add(element)
+      for (const element of ahead) {
+        const renewed = add(element)
+        if (renewed !== null) await renewed
+      }
     }
     for (let step = await next(); step.done !== true; step = await next()) {
       // Sent when there is more to come, because only then is it known that it has to be held together.
       if (batch.isFull) await run(batch.send(false))
-      batch.add(step.value)
+      const renewed = add(step.value)
+      if (renewed !== null) await renewed
     }
     isDrained = true
     if (ahead.length === 0) return NOTHING_DONE

@@ -52,6 +52,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
   try {
     const session = await openSession(resolved.session, listeners)
     const context = createFlowContext(session, resolved.statementCache, null, values)
+    listeners.onParameter = (name) => context.statements.heedParameter(name)
     const connection = new ConnectionClass(new Engine(session, context, resolved.commandTimeoutMs, listeners))
     listeners.connection = connection
     return connection

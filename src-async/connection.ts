@@ -435,4 +435,5 @@ function* resetSession(context: FlowContext, sql: string): Flow<void> {
   context.scopes.length = 0
   yield* rollback(context)
   if (sql !== '') yield* runCommand(context, sql)
+  if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }

@@ -8,6 +8,7 @@ import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { fetchRows } from './flows/fetch-rows.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './flows/portal.ts'
+import { resolveStatement } from './flows/resolve-statement.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { RowCollector } from './flows/row-collector.ts'
@@ -15,7 +16,7 @@ import type { Row } from './values/record.ts'
 import { type RowOptions, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import { quoteIdentifier } from './values/sql.ts'
-import type { Statement } from './values/statement.ts'
+import { Statement } from './values/statement.ts'
 
 export interface CursorOptions extends RowOptions {
   /** Rows per trip while iterating; 50 at first. */
@@ -200,6 +201,8 @@ class ScrollableCursor implements CursorKind {
   readonly #source: CursorSource
   readonly #name: string
   readonly #rows: RowShapeOptions
+  /** A FETCH from it, as the server describes it; null before the first. */
+  #described: Statement | null = null
 
   constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
     this.#context = context
@@ -217,8 +220,13 @@ class ScrollableCursor implements CursorKind {
   }
 
   *fetch(count: number): Flow<Row[]> {
+    const context = this.#context
     const sql = this.#go('FETCH', count)
-    return (yield* fetchRows(this.#context, { sql, values: [], rowLimit: 0, rows: this.#rows })).rows
+    // Described once: with another count it has the same columns.
+    this.#described ??= (yield* resolveStatement(context, sql, [], { isOneOff: true })).statement
+    const { columns } = this.#described
+    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
+    return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#rows, prepared })).rows
   }
 
   *move(count: number): Flow<number> {

@@ -34,6 +34,8 @@ export class Listeners<C> implements SessionEvents {
   connection: C | null = null
   /** Who hears of everything in this one's place for a while: the listeners of a pool's lease. */
   deputy: Listeners<unknown> | null = null
+  /** Told of each parameter that has another value now. */
+  onParameter: ((name: string) => void) | null = null
 
   /** @returns whether it is the channel's first, so that LISTEN is due. */
   add(channel: string, listener: NotificationListener<C>): boolean {
@@ -105,7 +107,9 @@ export class Listeners<C> implements SessionEvents {
     for (const listener of [...listeners]) call(() => listener(connection, notification))
   }
 
-  parameter(): void {}
+  parameter(name: string): void {
+    this.onParameter?.(name)
+  }
 
   /** The session is over, by whatever cause. Told once. */
   closed(): void {

@@ -7,7 +7,7 @@ import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
-import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import { learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
@@ -30,6 +30,8 @@ export class BufferedBody implements CursorBody {
   readonly #engine: Engine
   #results: readonly Result[] = []
   #current: Result | null = null
+  /** The statement of the current result, where a column of it holds composites. */
+  #described: Statement | null = null
   /** Number of the result that `nextset` shows. */
   #next = 1
   #rowcount = -1
@@ -128,18 +130,15 @@ export class BufferedBody implements CursorBody {
   }
 
   next(options: RowShapeOptions = this.#shape): Row | null {
-    const { rows, decoderFor } = this.#rows()
-    return rows.next(decoderFor(options))
+    return this.#read(({ rows, decoderFor }) => rows.next(decoderFor(options)))
   }
 
   nextMany(count: number): Row[] {
-    const { rows, decoderFor } = this.#rows()
-    return rows.nextMany(decoderFor(this.#shape), count)
+    return this.#read(({ rows, decoderFor }) => rows.nextMany(decoderFor(this.#shape), count))
   }
 
   rest(options: RowShapeOptions = this.#shape): Row[] {
-    const { rows, decoderFor } = this.#rows()
-    return rows.rest(decoderFor(options))
+    return this.#read(({ rows, decoderFor }) => rows.rest(decoderFor(options)))
   }
 
   scroll(value: number, mode: ScrollMode): void {
@@ -193,6 +192,7 @@ export class BufferedBody implements CursorBody {
     this.#hasExecuted = true
     if (described.hasRecords) this.#engine.run(learnRecordTypes(context, described, rows))
     this.#show({ columns: described.columns, rows, decoderFor: decoderOf(described), tag: tag ?? '' })
+    this.#described = described.hasFields ? described : null
   }
 
   #runScript(statement: BoundStatement, request: ExecuteRequest): void {
@@ -224,8 +224,27 @@ export class BufferedBody implements CursorBody {
     }
   }
 
+  /** Decodes rows; those of a type that another session has altered are decoded again when the type has been learned anew. */
+  #read<T>(read: (result: ResultWithRows) => T): T {
+    const result = this.#rows()
+    const { position } = result.rows
+    try {
+      return read(result)
+    } catch (error) {
+      const described = this.#described
+      if (described === null) throw error
+      const renewed = this.#engine.run(learnAltered(this.#engine.context, described, error))
+      const again = { ...result, decoderFor: decoderOf(renewed) as DecoderFor }
+      again.rows.scrollTo(position)
+      this.#current = again
+      this.#described = null
+      return read(again)
+    }
+  }
+
   #show(result: Result): void {
     this.#current = result
+    this.#described = null
     const count = rowCountOf(result.tag)
     // SHOW, EXPLAIN and CALL do not count the rows they give.
     this.#rowcount = count < 0 && result.decoderFor !== null ? result.rows.rowCount : count

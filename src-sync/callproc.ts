@@ -4,9 +4,10 @@
  * looked at here.
  */
 import { isMap } from '../src-async/values/any-realm.ts'
-import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { DbError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { undoBegin } from '../src-async/flows/run-statement.ts'
 import { Record } from '../src-async/values/record.ts'
 import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import { quoteIdentifier } from '../src-async/values/sql.ts'
@@ -29,7 +30,8 @@ interface Candidate {
   readonly names: readonly string[]
 }
 
-const UNDEFINED_FUNCTION = '42883'
+/** What the server says of a call that is made for another signature, or for another kind. */
+const MISFITS: ReadonlySet<unknown> = new Set(['42883', '42809', '42725'])
 
 const LOOK_UP = `
   select p.prokind::text,
@@ -41,10 +43,33 @@ const LOOK_UP = `
     else p.pronamespace = (select n.oid from pg_catalog.pg_namespace n where n.nspname = $2) end
   order by p.oid`
 
-const known = new WeakMap<Engine, Map<string, readonly Candidate[]>>()
+interface Known {
+  readonly candidates: readonly Candidate[]
+  /** As old as what the statement cache forgot last. */
+  readonly generation: number
+  /** The transaction in which the server was last right about it: another session may have replaced it since. */
+  readonly transaction: number
+}
+
+const known = new WeakMap<Engine, Map<string, Known>>()
 
 /** Calls it; the rows are the body's. @returns a copy of the parameters, OUT and INOUT ones as the procedure left them. */
 export function callProcedure(engine: Engine, body: CursorBody, request: ProcedureRequest): Parameters {
+  const { context } = engine
+  const { scopeBegin } = context
+  const wasIdle = context.state.transactionStatus === 'I'
+  try {
+    return callOnce(engine, body, request)
+  } catch (error) {
+    const isMisfit = error instanceof DbError && error.notStarted === true && MISFITS.has(error.sqlstate)
+    // Outside of a transaction the signature may have been remembered, and be another by now.
+    if (!isMisfit || known.get(engine)?.delete(request.name) !== true || !wasIdle) throw error
+    engine.run(undoBegin(context, scopeBegin))
+    return callOnce(engine, body, request)
+  }
+}
+
+function callOnce(engine: Engine, body: CursorBody, request: ProcedureRequest): Parameters {
   const { name, parameters } = request
   const path = pathOf(name)
   const isNamed = !Array.isArray(parameters)
@@ -56,18 +81,12 @@ export function callProcedure(engine: Engine, body: CursorBody, request: Procedu
   const candidate = choose(candidatesOf(engine, path, request), entries, name)
   const prepared = candidate.kind === 'p' ? procedureCall(candidate, entries, isNamed) : functionCall(entries)
   const text = `${prepared.head} ${quoteIdentifier(...path)}(${prepared.list})`
-  try {
-    body.execute({
-      ...request,
-      statement: { sql: text, parameters: prepared.values },
-      parameters: null,
-      isOneOff: false,
-    })
-  } catch (error) {
-    // Dropped, or replaced by one with other parameters: look again next time.
-    if ((error as { sqlstate?: unknown }).sqlstate === UNDEFINED_FUNCTION) known.get(engine)?.clear()
-    throw error
-  }
+  body.execute({
+    ...request,
+    statement: { sql: text, parameters: prepared.values },
+    parameters: null,
+    isOneOff: false,
+  })
   const outcome = candidate.kind === 'p' ? outputs(body, candidate) : []
   return isNamed ? namedCopy(entries, candidate, outcome) : positionalCopy(prepared.all, candidate, outcome)
 }
@@ -157,8 +176,12 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
   const key = path.join('.')
   let names = known.get(engine)
   if (names === undefined) known.set(engine, (names = new Map()))
+  const { state, statements } = engine.context
   const found = names.get(key)
-  if (found !== undefined) return found
+  if (found !== undefined && found.generation === statements.generation) {
+    // In a transaction a call that does not fit would cost the transaction: it is looked up once in each.
+    if (state.transactionStatus === 'I' || found.transaction === statements.transaction) return found.candidates
+  }
   const name = path.at(-1) ?? ''
   const schema = path.length > 1 ? path[0] : null
   const flow = fetchRows(engine.context, { sql: LOOK_UP, values: [name, schema], rowLimit: 0, rows: RECORD_ROWS })
@@ -174,7 +197,8 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
       hint: 'the name is taken as it is written, capital letters included; a schema may go before it, with a dot',
     })
   }
-  names.set(key, candidates)
+  const { generation, transaction } = statements
+  names.set(key, { candidates, generation, transaction })
   return candidates
 }
 

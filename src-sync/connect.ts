@@ -77,6 +77,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     })
     const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values)
     const { commandTimeoutMs } = resolved
+    events.onParameter = (name) => context.statements.heedParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
     events.connection = new Connection(engine, transaction, new ConnectionInfo(engine, resolved.session))
     return events.connection
@@ -129,6 +130,8 @@ export function withConnection<T>(
 class Events implements SessionEvents {
   /** null until it is made: what is said while the session opens concerns nobody. */
   connection: Connection | null = null
+  /** Told of each parameter that has another value now. */
+  onParameter: ((name: string) => void) | null = null
 
   notice(fields: ServerMessageFields): void {
     this.connection?.notice(warningFromServer(fields))
@@ -138,7 +141,9 @@ class Events implements SessionEvents {
     this.connection?.notification(notification)
   }
 
-  parameter(): void {}
+  parameter(name: string): void {
+    this.onParameter?.(name)
+  }
 }
 
 /** The line of the program that calls `connect` or `withConnection`, as in a stack: `at file:line:column`. */

@@ -52,7 +52,7 @@ export class Engine {
   isPrepared = false
   /** The list of the cursor whose call runs. */
   messages: ServerMessage[] | null = null
-  /** OIDs of types by the names `setinputsizes` was given. */
+  /** OIDs of types by the names `setinputsizes` was given, for the statement they were given for. */
   readonly typeOids = new Map<string, number>()
   #isRunning = false
   #isWatched = false
@@ -152,6 +152,8 @@ export class Engine {
     // In this order: a stack torn off between the two queues it once more.
     queueMicrotask(() => {
       this.#isWatched = false
+      // Nobody has seen what the torn call did.
+      if (this.#isRunning) this.context.statements.doubt()
       this.#isRunning = false
       this.messages = null
       this.#tornCopy ??= this.#copy ?? this.#ifTorn

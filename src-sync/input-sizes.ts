@@ -1,6 +1,7 @@
 /**
  * `setinputsizes` as type hints: PEP 249's way to say what a parameter is before the statement is run, which is what
- * cures "could not determine data type of parameter $1". Names of types are looked up in the database, once.
+ * cures "could not determine data type of parameter $1". Names of types that are not built in are looked up in the database
+ * each time: a type may have been dropped and made anew, with another OID.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
@@ -57,7 +58,8 @@ export function* resolveInputSizes(
   // Sizes that no parameter is there for say nothing, as PEP 249 has it.
   const keys = order.length > 0 ? order : Array.from({ length: valueCount }, (_, index) => index)
   const asked = keys.map((key) => (sizes as globalThis.Record<number | string, InputSize>)[key])
-  const names = asked.filter((size) => typeof size === 'string').filter((name) => !engine.typeOids.has(name))
+  const names = asked.filter((size) => typeof size === 'string').filter((name) => builtInOidBySpelling(name) === null)
+  engine.typeOids.clear()
   if (names.length > 0) yield* lookUp(engine, [...new Set(names)])
   return asked.map((size) => oidOf(engine, size))
 }
@@ -79,7 +81,7 @@ function* lookUp(engine: Engine, names: string[]): Flow<void> {
 }
 
 function oidOf(engine: Engine, size: InputSize): number {
-  if (typeof size === 'string') return engine.typeOids.get(size) ?? 0
+  if (typeof size === 'string') return builtInOidBySpelling(size) ?? engine.typeOids.get(size) ?? 0
   if (size instanceof TypeOid) return size.oid
   if (size === STRING) return TEXT_OID
   if (size === BINARY) return BYTEA_OID

@@ -5,7 +5,7 @@
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
-import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import { learnRecordTypes, withFieldsOfNow } from '../src-async/flows/row-collector.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
@@ -228,7 +228,8 @@ export class NamedBody implements CursorBody {
   #describe(): void {
     this.#requireTransaction()
     const flow = resolveStatement(this.#engine.context, this.#fetchSql(1), [], { isOneOff: true })
-    this.#fetched = this.#engine.run(flow, this.#limits).statement
+    const { statement } = this.#engine.run(flow, this.#limits)
+    this.#fetched = this.#engine.run(withFieldsOfNow(this.#engine.context, statement), this.#limits)
     this.#isOpen = true
   }
 

@@ -58,6 +58,7 @@ export class Settings {
     const { context } = this.#engine
     this.#engine.run(rollback(context))
     this.#engine.run(runCommand(context, RESET, false))
+    context.statements.settingsWereReset()
   }
 
   #requireOutside(name: string): void {

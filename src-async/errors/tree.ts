@@ -28,6 +28,8 @@ export interface ErrorDetails {
   readonly batchIndex?: number
   /** Ctrl-C ended the statement. */
   readonly interrupted?: boolean
+  /** The server refused the statement before it began: nothing of it has run. Not enumerable. */
+  readonly notStarted?: boolean
   /** The statement, for debugging; not enumerable on the error, so that logs do not print it. */
   readonly query?: string
   readonly cause?: unknown
@@ -53,6 +55,7 @@ export const DETAIL_NAMES = [
   'serverSourceFunction',
   'batchIndex',
   'interrupted',
+  'notStarted',
   'query',
 ] as const satisfies readonly Exclude<keyof ErrorDetails, 'cause'>[]
 
@@ -78,12 +81,15 @@ function composeMessage(primary: string, details: ErrorDetails): string {
   return message
 }
 
+/** Kept out of logs: not enumerable on an error. */
+const QUIET_NAMES: ReadonlySet<string> = new Set(['query', 'notStarted'])
+
 /** Puts the details on an error as properties. `query` and the bare message stay out of logs. */
 function assignDetails(target: object, primary: string, details: ErrorDetails): void {
   for (const key of DETAIL_NAMES) {
     const value = details[key]
     if (value === undefined) continue
-    Object.defineProperty(target, key, { value, enumerable: key !== 'query', writable: true, configurable: true })
+    Object.defineProperty(target, key, { value, enumerable: !QUIET_NAMES.has(key), writable: true, configurable: true })
   }
   Object.defineProperty(target, 'primaryMessage', { value: primary, writable: true, configurable: true })
 }
@@ -216,7 +222,10 @@ export class ClientConfigurationError extends ProgrammingError {
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
-export interface Warning extends Omit<ErrorDetails, 'sqlstate' | 'cause' | 'batchIndex' | 'interrupted'> {}
+export interface Warning extends Omit<
+  ErrorDetails,
+  'sqlstate' | 'cause' | 'batchIndex' | 'interrupted' | 'notStarted'
+> {}
 
 /** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */
 export class Warning extends globalThis.Error {

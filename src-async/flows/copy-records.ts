@@ -44,7 +44,10 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
     target.schema === undefined ? quoteIdentifier(target.table) : quoteIdentifier(target.schema, target.table)
   const names = target.columns?.map((name) => quoteIdentifier(name)).join(', ')
   try {
-    const { statement } = yield* resolveStatement(context, `select ${names ?? '*'} from ${table} limit 0`, [])
+    const { statement } = yield* resolveStatement(context, `select ${names ?? '*'} from ${table} limit 0`, [], {
+      // The table may be another one than at the last load: binary COPY into the wrong type stores nonsense in silence.
+      isOneOff: true,
+    })
     const columns = statement.columns ?? []
     const list = names === undefined ? '' : ` (${names})`
     const where = target.where === undefined ? '' : ` WHERE ${target.where}`

@@ -4,21 +4,32 @@
  * itself began holds nothing else, so it is begun again. What goes back after a refusal travels with the next attempt:
  * none of this takes a trip of its own.
  */
+import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
 import type { Flight } from '../wire/operations.ts'
 import { ask, type Flow } from './ask.ts'
-import { DESCRIBE_SAVEPOINT, type FlowContext, dueTimeout, flight } from './flow-context.ts'
+import { type FlowContext, dueTimeout, flight } from './flow-context.ts'
 import { TagSink } from './run-script.ts'
+import { hasSavepoints } from './stale-statement.ts'
+
+interface AttemptOptions {
+  /** Whether the text has parameters, whose types the server may miss. */
+  readonly mayBeRefused: boolean
+  /** Whether the server could tell them the last time: then no savepoint is spent on the text. */
+  readonly isDetermined: boolean
+}
 
 export class DescribeAttempts {
   readonly #context: FlowContext
   readonly #mayBeRefused: boolean
+  /** Whether a savepoint goes before the text inside a transaction. */
+  readonly #isWorthSavepoint: boolean
   /** What a refusal can be undone by. */
   #guard: 'nothing' | 'savepoint' | 'begin' = 'nothing'
 
-  /** @param mayBeRefused whether the text has parameters, whose types the server may miss. */
-  constructor(context: FlowContext, mayBeRefused: boolean) {
+  constructor(context: FlowContext, { mayBeRefused, isDetermined }: AttemptOptions) {
     this.#context = context
     this.#mayBeRefused = mayBeRefused && !context.isPipelining
+    this.#isWorthSavepoint = !isDetermined && hasSavepoints(context)
   }
 
   /** What the next attempt brings along. */
@@ -27,7 +38,7 @@ export class DescribeAttempts {
     const { transactionStatus } = context.state
     if (!this.#mayBeRefused) return flight(context)
     if (transactionStatus === 'E' && this.#guard !== 'nothing') return { ...flight(context), begin: this.#undo }
-    if (transactionStatus !== 'T' || this.#guard === 'savepoint') {
+    if (transactionStatus !== 'T' || this.#guard === 'savepoint' || !this.#isWorthSavepoint) {
       const due = flight(context)
       if (due.begin !== null && transactionStatus === 'I') this.#guard = 'begin'
       return due
@@ -38,7 +49,7 @@ export class DescribeAttempts {
       context.hasDueRelease = false
       return { ...flight(context), begin: null }
     }
-    return { ...flight(context), begin: `SAVEPOINT ${DESCRIBE_SAVEPOINT}` }
+    return { ...flight(context), begin: GUARD }
   }
 
   /** Whether another attempt may follow the one that was refused. */
@@ -60,6 +71,6 @@ export class DescribeAttempts {
   }
 
   get #undo(): string {
-    return this.#guard === 'savepoint' ? `ROLLBACK TO SAVEPOINT ${DESCRIBE_SAVEPOINT}` : 'ROLLBACK AND CHAIN'
+    return this.#guard === 'savepoint' ? GUARD_AGAIN : 'ROLLBACK AND CHAIN'
   }
 }

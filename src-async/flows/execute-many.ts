@@ -9,12 +9,15 @@ import { ElementEncoder } from '../values/encode-arguments.ts'
 import { describeValue } from '../values/describe-value.ts'
 import { type Values, listed } from '../values/record.ts'
 import type { Statement } from '../values/statement.ts'
+import { UNDO_GUARD } from '../wire/guard.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, flight, pendingBegin } from './flow-context.ts'
+import { type FlowContext, dueBegin, dueTimeout, pendingBegin } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
+import { isSame, undoBegin } from './run-statement.ts'
 import { runCommand } from './run-script.ts'
+import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
 import { commit, rollback } from './transaction.ts'
 
 export interface BatchRequest {
@@ -57,7 +60,14 @@ export function* executeMany(context: FlowContext, request: BatchRequest & Eleme
   try {
     yield* batch.begin(source.sample())
     do {
-      while (!source.isEmpty && !batch.isFull) batch.add(source.next())
+      while (!source.isEmpty && !batch.isFull) {
+        const element = source.next()
+        try {
+          batch.add(element)
+        } catch (error) {
+          yield* batch.renew(error, element)
+        }
+      }
       yield* batch.send(source.isEmpty)
     } while (!source.isEmpty)
     return yield* batch.finish()
@@ -83,6 +93,10 @@ export class Batch {
   #done = 0
   #affectedRows = 0
   #tag = ''
+  /** See `begin`. */
+  #sample: readonly unknown[] = []
+  /** The elements of the first chunk, where the statement is out of the cache: they may have to be encoded again. */
+  #unsure: Values[] | null = null
 
   constructor(context: FlowContext, request: BatchRequest) {
     this.#context = context
@@ -93,7 +107,19 @@ export class Batch {
   *begin(sample: readonly unknown[]): Flow<void> {
     const { sql, prepared } = this.#request
     const context = this.#context
-    this.#statement = prepared ?? (yield* resolveStatement(context, sql, sample, this.#request)).statement
+    if (context.state.transactionStatus === 'I') context.statements.beginTransaction()
+    this.#sample = sample
+    if (prepared !== undefined) this.#use(prepared)
+    else {
+      const { statement, isRemembered } = yield* resolveStatement(context, sql, sample, this.#request)
+      this.#use(statement)
+      if (isRemembered && !context.isPipelining) this.#unsure = []
+    }
+  }
+
+  #use(statement: Statement): void {
+    const context = this.#context
+    this.#statement = statement
     this.#encoder = new ElementEncoder(context.out, this.#statement)
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
@@ -113,31 +139,86 @@ export class Batch {
     ;(this.#encoder as ElementEncoder).encode(values)
     out.patchLength(length)
     this.#count += 1
+    this.#unsure?.push(element)
+  }
+
+  /**
+   * After an element was refused: where the statement is out of the cache and the server now describes it otherwise, all
+   * of the first chunk is encoded anew. @throws the refusal, where it is true.
+   */
+  *renew(refusal: unknown, element: Values): Flow<void> {
+    const { state } = this.#context
+    const statement = this.#statement as Statement
+    if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
+    const elements = [...this.#unsure, element]
+    const again = yield* this.#describeAnew()
+    if (isSame(again, statement)) throw refusal
+    this.#encodeAgain(again, elements)
+  }
+
+  *#describeAnew(): Flow<Statement> {
+    const { sql, hints, firstPlaces } = this.#request
+    return (yield* resolveStatement(this.#context, sql, this.#sample, { hints, firstPlaces, isAnew: true })).statement
+  }
+
+  #encodeAgain(statement: Statement, elements: readonly Values[]): void {
+    this.#unsure = null
+    this.#count = 0
+    this.#use(statement)
+    for (const element of elements) this.add(element)
   }
 
   /** Sends what was added. @param isLast whether it is all that is left: then nothing need hold it together with more. */
   *send(isLast: boolean): Flow<void> {
     const context = this.#context
-    const statement = this.#statement as Statement
+    const { state, statements } = context
     if (this.#guard === null && !isLast) this.#guard = yield* openGuard(context)
+    const elements = this.#unsure
+    const { scopeBegin } = context
+    const wasIdle = state.transactionStatus === 'I'
+    const isGuarded = needsGuard(context, this.#statement as Statement, elements !== null)
     try {
-      const { affectedRows, tag } = yield* ask('executeMany', {
-        name: statement.name,
-        parse: statement.name === '' ? statement : null,
-        binds: context.out.view(),
-        count: this.#count,
-        rows: this.#rows as RowSink,
-        marksElements: this.#request.marksElements === true,
-        ...flight(context),
-      })
-      this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
-      this.#tag = tag
+      yield* this.#sendChunk()
     } catch (error) {
-      throw withElement(error, this.#done)
+      const isUnbegun = (wasIdle || isGuarded) && !state.isClosed
+      if (elements === null || !isUnbegun || !isStale(error, true)) throw withElement(error, this.#done)
+      if (isLost(error)) statements.clear()
+      if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
+      else yield* undoBegin(context, scopeBegin)
+      this.#encodeAgain(yield* this.#describeAnew(), elements)
+      try {
+        yield* this.#sendChunk()
+      } catch (again) {
+        throw withElement(again, this.#done)
+      }
     }
+    this.#unsure = null
     this.#done += this.#count
     this.#count = 0
     context.out.clear()
+  }
+
+  *#sendChunk(): Flow<void> {
+    const context = this.#context
+    const { statements } = context
+    const statement = this.#statement as Statement
+    const isGuarded = needsGuard(context, statement, this.#unsure !== null)
+    const timeoutMs = dueTimeout(context)
+    const { affectedRows, tag } = yield* ask('executeMany', {
+      name: statement.name,
+      parse: statement.name === '' ? statement : null,
+      binds: context.out.view(),
+      count: this.#count,
+      rows: this.#rows as RowSink,
+      marksElements: this.#request.marksElements === true,
+      begin: isGuarded ? dueGuard(context) : dueBegin(context),
+      closing: statements.takeClosing(),
+      timeoutMs,
+    })
+    statement.provenIn = statements.transaction
+    statements.heed(tag, statement)
+    this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
+    this.#tag = tag
   }
 
   *finish(): Flow<BatchResult> {
@@ -150,6 +231,7 @@ export class Batch {
   #emptied(): this {
     this.#request = NO_REQUEST
     this.#rows = null
+    this.#sample = []
     return this
   }
 

@@ -39,6 +39,11 @@ export function withFirstFailure<E extends DbError>(context: FlowContext, error:
   return error
 }
 
+/** Whether a call ended without the server's word on it: Ctrl-C came when the statement had completed. */
+export function isUntold(error: unknown): boolean {
+  return !(error instanceof DbError) || error.interrupted === true
+}
+
 function isServers(error: unknown): boolean {
   return error instanceof DbError && error.severity !== undefined
 }

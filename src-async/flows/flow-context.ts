@@ -9,6 +9,7 @@ import type { CodecRegistry } from '../values/registry.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { type ConnectionValues, connectionValues } from '../values/value-options.ts'
 import { CANCEL_GRACE_MS } from '../wire/grace.ts'
+import { RELEASE_GUARD } from '../wire/guard.ts'
 import type { Flight, Limits, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
@@ -36,10 +37,6 @@ export interface FlowContext {
   scopeBegin: string | null
   /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
   sentBegin: string | null
-  /** By text the parameters whose types the server could not tell. */
-  readonly toldParameters: Map<string, readonly number[]>
-  /** Texts of unnamed statements whose types the server could tell: they need no savepoint before them. */
-  readonly determinedTexts: Set<string>
   /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
   hasDueRelease: boolean
   /** The `transaction(…)` that are open, each inside the one before it. */
@@ -74,8 +71,6 @@ export function createFlowContext(
     begin,
     scopeBegin: null,
     sentBegin: null,
-    toldParameters: new Map(),
-    determinedTexts: new Set(),
     hasDueRelease: false,
     scopes: [],
     isPipelining: false,
@@ -87,9 +82,6 @@ export function createFlowContext(
   }
 }
 
-/** The savepoint before a text that the server may refuse for want of a type. */
-export const DESCRIBE_SAVEPOINT = 'syncpg_describe'
-
 /**
  * What goes before the flight about to leave: BEGIN when one is due, which the server's status byte decides, or the
  * release of a savepoint of ours.
@@ -97,9 +89,10 @@ export const DESCRIBE_SAVEPOINT = 'syncpg_describe'
 export function dueBegin(context: FlowContext): string | null {
   if (context.hasDueRelease) {
     context.hasDueRelease = false
-    if (context.state.transactionStatus === 'T') return `RELEASE SAVEPOINT ${DESCRIBE_SAVEPOINT}`
+    if (context.state.transactionStatus === 'T') return RELEASE_GUARD
   }
   const begin = pendingBegin(context)
+  if (context.state.transactionStatus === 'I') context.statements.transaction += 1
   context.sentBegin = begin === null ? null : context.scopeBegin
   if (begin !== null) context.scopeBegin = null
   return begin

@@ -12,6 +12,7 @@ import { askCatalog } from './catalog-query.ts'
 import type { FlowContext } from './flow-context.ts'
 import { replaceParameters } from './replace-parameters.ts'
 import { resolveStatement } from './resolve-statement.ts'
+import { withFieldsOfNow } from './row-collector.ts'
 
 const TEXT_OID = 25
 const OID_ARRAY = 1028
@@ -29,7 +30,8 @@ export function* inlineArguments(
   firstPlaces?: readonly number[],
 ): Flow<string> {
   if (values.length === 0) return query
-  const { statement } = yield* resolveStatement(context, query, values, { firstPlaces })
+  const described = yield* resolveStatement(context, query, values, { firstPlaces, isOneOff: true })
+  const statement = yield* withFieldsOfNow(context, described.statement)
   const { out } = context
   out.clear()
   // Refuses what does not fit, with the parameter's number.

@@ -17,7 +17,7 @@ const COLUMN_TYPES = [OID_OID, TEXT_OID, TEXT_OID, OID_OID, TEXT_OID, OID_OID, O
 /** Makes the registry know these types; asks the server only about those it does not. */
 export function* learnTypes(context: FlowContext, oids: Iterable<number>): Flow<void> {
   const { registry, state } = context
-  registry.forgetIfOutdated()
+  if (registry.forgetIfOutdated()) context.statements.clear()
   const unknown = unknownTypes(registry, oids)
   // In a failed transaction nothing can be asked, and nothing new be fetched.
   if (unknown.length === 0 || state.transactionStatus === 'E') return

@@ -10,6 +10,7 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, closingLimits, dueBegin, dueTimeout } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
+import { withFieldsOfNow } from './row-collector.ts'
 
 /** What is known of a portal; `flow`s move it along. */
 export interface Portal {
@@ -27,7 +28,10 @@ const NOTHING_CLOSED: readonly string[] = []
 
 let portals = 0
 
-/** Describes the statement and encodes its arguments; opens nothing yet. */
+/**
+ * Describes the statement and encodes its arguments; opens nothing yet. It is described anew each time: a portal's rows
+ * are read by this description to their end, and one trip is little beside them.
+ */
 export function* preparePortal(
   context: FlowContext,
   sql: string,
@@ -36,7 +40,7 @@ export function* preparePortal(
   firstPlaces?: readonly number[],
 ): Flow<Portal> {
   try {
-    const statement = prepared ?? (yield* resolveStatement(context, sql, values, { firstPlaces })).statement
+    const statement = prepared ?? (yield* describedNow(context, sql, values, firstPlaces))
     const { out } = context
     out.clear()
     encodeArguments(out, statement, values)
@@ -45,6 +49,16 @@ export function* preparePortal(
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+function* describedNow(
+  context: FlowContext,
+  sql: string,
+  values: readonly unknown[],
+  firstPlaces: readonly number[] | undefined,
+): Flow<Statement> {
+  const { statement } = yield* resolveStatement(context, sql, values, { firstPlaces, isOneOff: true })
+  return yield* withFieldsOfNow(context, statement)
 }
 
 /**
@@ -73,6 +87,7 @@ export function* fetchPortal(
     const reply = yield* ask('fetchPortal', request)
     portal.isOpen = true
     portal.tag = reply.tag
+    context.statements.heed('', statement)
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

@@ -8,6 +8,7 @@ import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
+import { traitsOf } from '../values/text-traits.ts'
 import { suggestedType } from '../values/suggested-type.ts'
 import { converted } from '../values/to-postgres.ts'
 import { ask, type Flow } from './ask.ts'
@@ -15,12 +16,13 @@ import { DescribeAttempts } from './describe-attempts.ts'
 import type { FlowContext } from './flow-context.ts'
 import { replaceParameters } from './replace-parameters.ts'
 import { learnTypes } from './learn-types.ts'
+import { keyOf } from './statement-cache.ts'
 import type { DescribeReply } from '../wire/operations.ts'
 
 export interface ResolvedStatement {
   readonly statement: Statement
-  /** The cache's key for it, to forget it by; null when it is not in the cache. */
-  readonly key: string | null
+  /** Whether the server was not asked about it just now: it may have changed since. */
+  readonly isRemembered: boolean
 }
 
 export interface ResolveOptions {
@@ -30,6 +32,8 @@ export interface ResolveOptions {
   readonly firstPlaces?: readonly number[] | undefined
   /** Neither looked for in the cache nor kept: a text that will not come again. */
   readonly isOneOff?: boolean | undefined
+  /** Not looked for in the cache, but kept: what is remembered of it may be wrong. */
+  readonly isAnew?: boolean | undefined
 }
 
 const NO_TYPES: readonly number[] = []
@@ -61,21 +65,17 @@ export function* resolveStatement(
   values: readonly unknown[],
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const { hints = NO_TYPES, isOneOff = false } = options
-  const attempts = new DescribeAttempts(context, values.length > 0 && !context.determinedTexts.has(sql))
-  const asking = { context, sql, values, isOneOff, attempts }
-  const inferred = yield* describeDetermined(asking, hints, options.firstPlaces)
-  const { statement } = inferred
-  const derived = statement.hasTextParameters ? deriveParameterTypes(values, statement.parameterTypes, sql) : null
-  // What the caller asked for stands, be it text for a number.
-  if (derived !== null) {
-    hints.forEach((hint, index) => {
-      if (hint !== 0) derived[index] = hint
-    })
-  }
-  const resolved = derived === null ? null : yield* describeDerived(asking, statement, derived)
+  const { hints = NO_TYPES, firstPlaces, isOneOff = false, isAnew = false } = options
+  const { statements } = context
+  if (isAnew) statements.forgetText(sql)
+  const attempts = new DescribeAttempts(context, {
+    mayBeRefused: values.length > 0,
+    isDetermined: statements.texts.isDetermined(sql),
+  })
+  const asking = { context, sql, values, hints, firstPlaces, isOneOff, attempts }
+  const resolved = yield* describeForValues(asking)
   yield* attempts.finish()
-  return resolved ?? inferred
+  return resolved
 }
 
 /** What `describeOnce` needs beside the types. */
@@ -83,8 +83,53 @@ interface Asking {
   readonly context: FlowContext
   readonly sql: string
   readonly values: readonly unknown[]
+  readonly hints: readonly number[]
+  readonly firstPlaces: readonly number[] | undefined
   readonly isOneOff: boolean
   readonly attempts: DescribeAttempts
+}
+
+/** What the server infers, and the types that the cache's key has for it. */
+interface Inferred extends ResolvedStatement {
+  readonly keyTypes: readonly number[]
+}
+
+/** Describes; parameters that the server took for text get the types of their values, where those are something else. */
+function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
+  const { sql } = asking
+  const { statements } = asking.context
+  let inferred = yield* describeDetermined(asking)
+  let derived = derivedTypes(asking, inferred.statement)
+  if (derived !== null && inferred.isRemembered && isNew(asking, inferred.statement, derived)) {
+    // What is declared now must not come from what the server inferred at another time.
+    const { parameterTypes } = inferred.statement
+    statements.forget(keyOf(sql, inferred.keyTypes))
+    statements.texts.forgetTold(sql)
+    inferred = yield* describeDetermined(asking)
+    if (String(parameterTypes) !== String(inferred.statement.parameterTypes)) {
+      statements.forgetText(sql)
+      inferred = yield* describeDetermined(asking)
+    }
+    derived = derivedTypes(asking, inferred.statement)
+  }
+  if (derived === null) return inferred
+  return (yield* describeDerived(asking, inferred.statement, derived)) ?? inferred
+}
+
+/** Whether the server has neither accepted nor refused these types for the text, as far as is remembered. */
+function isNew({ context, sql }: Asking, inferred: Statement, types: readonly number[]): boolean {
+  return !context.statements.has(keyOf(sql, types)) && !inferred.refusedTypes.has(types.join())
+}
+
+/** The types to declare where the server took a parameter for text that is none; null where there is no such. */
+function derivedTypes({ values, hints, sql }: Asking, statement: Statement): number[] | null {
+  const derived = statement.hasTextParameters ? deriveParameterTypes(values, statement.parameterTypes, sql) : null
+  if (derived === null) return null
+  // What the caller asked for stands, be it text for a number.
+  hints.forEach((hint, index) => {
+    if (hint !== 0) derived[index] = hint
+  })
+  return derived
 }
 
 /** With types derived from the values; null where the server takes nothing but text in those places. */
@@ -101,66 +146,55 @@ function* describeDerived(asking: Asking, inferred: Statement, types: number[]):
 }
 
 /** Describes; parameters that the server can tell no type of get the ones their values suggest. */
-function* describeDetermined(
-  asking: Asking,
-  hints: readonly number[],
-  firstPlaces: readonly number[] | undefined,
-): Flow<ResolvedStatement> {
-  const { context, sql, values, attempts } = asking
-  let types = remembered(context, sql, values, hints)
+function* describeDetermined(asking: Asking): Flow<Inferred> {
+  const { context, sql, values, hints, attempts } = asking
+  const { texts } = context.statements
+  const remembered = rememberedTypes(asking)
+  let types = remembered ?? hints
   let first: unknown = null
   for (;;) {
     try {
       const resolved = yield* describeOnce(asking, types)
-      if (first !== null) remember(context, sql, types, hints)
-      else if (types === hints) rememberDetermined(context, resolved.statement)
-      return resolved
+      if (first !== null) rememberTold(asking, types)
+      else if (types === hints) rememberDetermined(asking, resolved.statement)
+      return { ...resolved, keyTypes: types }
     } catch (error) {
+      texts.forgetDetermined(sql)
       first ??= error
       if (!attempts.mayGoOn) throw first
-      // What was remembered may be of a time when the text meant something else.
-      if (isRefusalOfTypes(error) && context.toldParameters.delete(sql)) {
+      if (types === remembered && isRefusalOfTypes(error)) {
+        // What was remembered is of a time when the text meant something else.
+        texts.forgetTold(sql)
         types = hints
+        first = null
         continue
       }
       const more = determined(error, types, values)
-      if (more === null) return yield* describeJoined(asking, hints, firstPlaces, error, first)
+      if (more === null) return yield* describeJoined(asking, error, first)
       types = more
     }
   }
 }
 
-/** Texts of which parameters are remembered. */
-const MOST_REMEMBERED = 200
-
 /** An unnamed statement is described for each run: one that needs nothing of its values is not guarded again. */
-function rememberDetermined({ determinedTexts }: FlowContext, { name, sql, hasTextParameters }: Statement): void {
-  if (name !== '' || hasTextParameters) return
-  if (determinedTexts.size >= MOST_REMEMBERED) determinedTexts.clear()
-  determinedTexts.add(sql)
+function rememberDetermined({ context }: Asking, { name, sql, hasTextParameters }: Statement): void {
+  if (name === '' && !hasTextParameters) context.statements.texts.rememberDetermined(sql)
 }
 
 /** Remembers which parameters had to be told, so that the next call tells them at once. */
-function remember(
-  { toldParameters }: FlowContext,
-  sql: string,
-  types: readonly number[],
-  hints: readonly number[],
-): void {
+function rememberTold({ context, sql, hints, isOneOff }: Asking, types: readonly number[]): void {
+  if (isOneOff) return
   const told = types.flatMap((type, index) => (type !== 0 && (hints[index] ?? 0) === 0 ? [index] : []))
-  if (toldParameters.size >= MOST_REMEMBERED) toldParameters.clear()
-  toldParameters.set(sql, told)
+  if (told.length > 0) context.statements.texts.rememberTold(sql, told)
 }
 
-/** The types to begin with: what the caller asked for, and what the values suggest for parameters that had to be told. */
-function remembered(
-  { toldParameters }: FlowContext,
-  sql: string,
-  values: readonly unknown[],
-  hints: readonly number[],
-): readonly number[] {
-  const told = toldParameters.size === 0 ? undefined : toldParameters.get(sql)
-  if (told === undefined) return hints
+/**
+ * The types to begin with where parameters had to be told: what the caller asked for, and what the values suggest for
+ * those. null where nothing is remembered.
+ */
+function rememberedTypes({ context, sql, values, hints, isOneOff }: Asking): readonly number[] | null {
+  const told = isOneOff ? null : context.statements.texts.told(sql)
+  if (told === null) return null
   const types = Array.from(values, (_, index) => hints[index] ?? 0)
   for (const index of told) {
     if (index < types.length && types[index] === 0) {
@@ -212,25 +246,19 @@ function isRefusalOfTypes(error: unknown): error is DbError {
  * server refuses, they are one parameter.
  * @throws the first refusal, when that does not help.
  */
-function* describeJoined(
-  asking: Asking,
-  hints: readonly number[],
-  firstPlaces: readonly number[] | undefined,
-  error: unknown,
-  first: unknown,
-): Flow<ResolvedStatement> {
+function* describeJoined(asking: Asking, error: unknown, first: unknown): Flow<Inferred> {
+  const { context, sql, hints, firstPlaces } = asking
   const isAboutPlaces = error instanceof DbError && SAME_PARAMETER_REFUSALS.has(error.sqlstate ?? '')
   if (!isAboutPlaces || firstPlaces?.some((place, index) => place !== index) !== true) throw first
   const unused = firstPlaces.flatMap((place, index) => (place === index ? [] : [index]))
   const types = firstPlaces.map((place, index) => (place === index ? (hints[index] ?? 0) : TEXT_OID))
-  const { context, sql } = asking
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
   // As long as before, so that the position of an error stays right.
   const joined = replaceParameters(sql, isStandard, (number) => {
     return `$${firstPlaces[number - 1]! + 1}`.padEnd(`$${number}`.length)
   })
   try {
-    return yield* describeOnce(asking, types, { sql: joined, unused, keyTypes: hints })
+    return { ...(yield* describeOnce(asking, types, { sql: joined, unused, keyTypes: hints })), keyTypes: hints }
   } catch {
     throw first
   }
@@ -248,26 +276,24 @@ function* describeOnce(
   types: readonly number[],
   substitute?: Substitute,
 ): Flow<ResolvedStatement> {
-  const { statements, registry } = context
-  const isCacheable = !isOneOff && statements.isCacheable(askedSql)
+  const { statements, registry, state } = context
+  const mayBeKept = !isOneOff && statements.isCacheable(askedSql)
   const key = keyOf(askedSql, substitute?.keyTypes ?? types)
-  if (isCacheable) {
+  if (mayBeKept) {
     const known = statements.get(key)
-    if (known !== null) return { statement: known, key }
+    if (known !== null) return { statement: known, isRemembered: true }
   }
-  const name = isCacheable ? statements.nextName() : ''
   const sql = substitute?.sql ?? askedSql
+  const traits = traitsOf(sql, state.parameters.get('standard_conforming_strings') !== 'off')
+  const isCacheable = mayBeKept && traits.isKeepable
+  const name = isCacheable ? statements.nextName() : ''
   const reply = yield* ask('describe', { name, sql, parameterTypes: types, ...attempts.flight() })
   const { parameterTypes, columns } = reply
   yield* learnTypes(context, typesOf(reply))
   const { unused } = substitute ?? {}
-  const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows, unused })
+  const statement = new Statement({ name, sql, parameterTypes, columns, registry, rows: context.rows, unused, traits })
   if (isCacheable) statements.put(key, statement)
-  return { statement, key: isCacheable ? key : null }
-}
-
-function keyOf(sql: string, types: readonly number[]): string {
-  return types.length === 0 ? sql : `${types.join(',')}\0${sql}`
+  return { statement, isRemembered: false }
 }
 
 function* typesOf({ parameterTypes, columns }: DescribeReply): Generator<number> {

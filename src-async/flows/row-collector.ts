@@ -1,6 +1,7 @@
 /**
- * Where a statement's rows go to become values: decoded as they arrive, or, where a column is an anonymous record that
- * may hold anything, kept until they are all there, because a type met inside must be learned between two attempts.
+ * Where a statement's rows go to become values: decoded as they arrive, or kept until they are all there, because a type
+ * must be learned between two attempts. That is where a column is an anonymous record, which may hold anything, or a
+ * composite, which another session may have altered since it was learned.
  */
 import { UnknownTypeError } from '../values/codecs/composite.ts'
 import { DecodingSink } from '../values/decoding-sink.ts'
@@ -19,6 +20,8 @@ const NOTHING: RowSink = { take() {} }
 
 export class RowCollector {
   readonly #context: FlowContext
+  readonly #statement: Statement
+  readonly #options: RowShapeOptions
   readonly #decoder: RowReader | null
   /** Where the rows go. A collector collects once. */
   readonly sink: RowSink
@@ -26,9 +29,11 @@ export class RowCollector {
   /** @throws as `Statement.decoderFor`, before anything is sent. */
   constructor(context: FlowContext, statement: Statement, options: RowShapeOptions = context.rows) {
     this.#context = context
+    this.#statement = statement
+    this.#options = options
     this.#decoder = statement.decoderFor(options)
     if (this.#decoder === null) this.sink = NOTHING
-    else this.sink = statement.hasRecords ? new RowBuffer() : new DecodingSink(this.#decoder)
+    else this.sink = statement.hasRecords || statement.hasFields ? new RowBuffer() : new DecodingSink(this.#decoder)
   }
 
   /** The rows, when the last of them has arrived. @throws what a codec or a row factory threw. */
@@ -41,7 +46,12 @@ export class RowCollector {
     }
     if (this.#decoder === null || !(sink instanceof RowBuffer)) return []
     if (sink.failure !== null) throw sink.failure
-    return yield* decodeLearning(this.#context, sink, this.#decoder)
+    try {
+      return yield* decodeLearning(this.#context, sink, this.#decoder)
+    } catch (error) {
+      const renewed = yield* learnAltered(this.#context, this.#statement, error)
+      return yield* decodeLearning(this.#context, sink, renewed.decoderFor(this.#options) as RowReader)
+    }
   }
 }
 
@@ -52,6 +62,30 @@ export function* learnRecordTypes(context: FlowContext, statement: Statement, ro
   const { position } = rows
   yield* decodeLearning(context, rows, decoder)
   rows.scrollTo(position)
+}
+
+/**
+ * Learns a statement's types anew after its rows have shown that one was altered.
+ * @returns the statement with codecs for the types of now. @throws the error, where it is about anything else.
+ */
+export function* learnAltered(context: FlowContext, statement: Statement, error: unknown): Flow<Statement> {
+  const { registry, state } = context
+  if (!registry.isOutdated || !statement.hasFields || state.isClosed || state.transactionStatus === 'E') throw error
+  yield* learnTypes(context, statement.types())
+  return statement.renewed()
+}
+
+/**
+ * For a statement that runs once and cannot be tried again, such as one whose rows are read in pieces: the statement with
+ * the fields that its composites have now, in parameters and columns. One trip more where there are composites.
+ */
+export function* withFieldsOfNow(context: FlowContext, statement: Statement): Flow<Statement> {
+  const { registry, state } = context
+  if (state.transactionStatus === 'E') return statement
+  if (![...statement.types()].some((oid) => registry.holdsFields(oid))) return statement
+  registry.forget()
+  yield* learnTypes(context, statement.types())
+  return statement.renewed()
 }
 
 /** Every round learns a type, so there are no more rounds than types. */

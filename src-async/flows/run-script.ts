@@ -3,10 +3,11 @@
  * implicit transactions hold. Values come as text.
  */
 import { EncodingGuard, setsOtherEncoding } from '../values/client-encoding.ts'
+import { changesMeaning } from '../values/text-traits.ts'
 import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
-import { noteFailure } from './failed-transaction.ts'
+import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueTimeout, flight, lastLimits } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
@@ -25,13 +26,16 @@ const SETTLING_MS = 2500
 
 /** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
-  const { statements } = context
+  const { statements, state } = context
+  if (state.transactionStatus === 'I') statements.beginTransaction()
+  const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
+  const traits = { changesMeaning: changesMeaning(sql, isStandard) }
   const guard = setsOtherEncoding(sql) ? new EncodingGuard(results) : null
   const taking = guard ?? results
   const heeding: ResultSink = {
     take: (bytes, start, end) => taking.take(bytes, start, end),
     complete(columns, tag) {
-      statements.heed(tag)
+      statements.heed(tag, { columns, traits })
       taking.complete(columns, tag)
     },
   }
@@ -43,6 +47,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     })
     guard?.end()
   } catch (error) {
+    if (isUntold(error)) statements.doubt()
     throw noteFailure(context, error, sql)
   }
 }

@@ -1,17 +1,20 @@
 /**
- * One statement, its arguments, its rows: the flow behind every fetch and every single execute. Recovers from a plan
- * that went stale or a statement the server lost, where nothing has happened yet that a second try would repeat.
+ * One statement, its arguments, its rows: the flow behind every fetch and every single execute. A statement out of the
+ * cache may be stale: what the cache alone made fail is described anew and run once more, where the server has refused it
+ * before it began.
  */
-import { DbError, NotSupportedError } from '../errors/tree.ts'
+import { NotSupportedError } from '../errors/tree.ts'
 import { EncodingGuard } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
+import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
-import { noteFailure } from './failed-transaction.ts'
+import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
-import { knownStatement, resolveStatement } from './resolve-statement.ts'
+import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
+import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
 
 export interface StatementRequest {
   readonly sql: string
@@ -36,68 +39,142 @@ export interface StatementResult {
   readonly tag: string | null
 }
 
-const FEATURE_NOT_SUPPORTED = '0A000'
-const INVALID_SQL_STATEMENT_NAME = '26000'
-
 /** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
 export function* runStatement(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
-  const wasIdle = context.state.transactionStatus === 'I'
-  const { scopeBegin } = context
+  const { state, statements, scopeBegin } = context
+  const { sql, values, prepared } = request
+  const wasIdle = state.transactionStatus === 'I'
+  if (wasIdle) statements.beginTransaction()
+  let isGuarded = false
+  let isRemembered = false
   try {
-    return yield* attempt(context, request)
+    let statement = prepared ?? knownStatement(context, sql, request)
+    if (statement === null) {
+      const resolved = yield* resolveStatement(context, sql, values, request)
+      statement = resolved.statement
+      isRemembered = resolved.isRemembered
+    } else isRemembered = prepared === undefined
+    try {
+      encode(context, statement, values)
+    } catch (error) {
+      if (!isRemembered || !isRefusalByType(error) || !mayAsk(context)) throw error
+      statement = yield* describedAnew(context, request, statement, error)
+      isRemembered = false
+      encode(context, statement, values)
+    }
+    requireOwnFlight(context, statement)
+    isGuarded = needsGuard(context, statement, isRemembered)
+    const begin = isGuarded ? dueGuard(context) : dueBegin(context)
+    return yield* execute(context, request, statement, begin)
   } catch (error) {
-    const isOurs = request.prepared === undefined && !context.isPipelining
-    const mayTryAgain = wasIdle && isOurs && !context.state.isClosed
-    if (!mayTryAgain || !isLostPlan(error)) throw noteFailure(context, error, request.sql)
+    if (!isUndoable(context, request, error, { isUnbegun: wasIdle || isGuarded, isRemembered })) {
+      throw noteFailure(context, error, sql)
+    }
+    if (isLost(error)) statements.clear()
   }
-  // The plan was refused before it ran, and the transaction, if one was begun, held nothing else: once more from scratch.
-  context.statements.clear()
+  // The server refused the statement before it began, and the transaction, if one was begun for it, held nothing else.
+  try {
+    if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
+    else yield* undoBegin(context, scopeBegin)
+    const { statement } = yield* resolveStatement(context, sql, values, anew(request))
+    encode(context, statement, values)
+    return yield* execute(context, request, statement, dueBegin(context))
+  } catch (error) {
+    throw noteFailure(context, error, sql)
+  }
+}
+
+/** Takes back the BEGIN that left with a statement the server refused. @param scopeBegin what was due before. */
+export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flow<void> {
   if (context.state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
   context.scopeBegin = scopeBegin
-  try {
-    return yield* attempt(context, request)
-  } catch (error) {
-    throw noteFailure(context, error, request.sql)
-  }
 }
 
-function* attempt(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
-  const { sql, values, prepared } = request
-  const known = prepared ?? knownStatement(context, sql, request)
-  const statement = known ?? (yield* resolveStatement(context, sql, values, request)).statement
-  const { out, statements } = context
+function encode({ out }: FlowContext, statement: Statement, values: readonly unknown[]): void {
   out.clear()
   encodeArguments(out, statement, values)
-  const guard = statement.setsOtherEncoding ? guardOf(context, request, statement) : null
-  const reply = yield* ask('execute', {
-    name: statement.name,
-    parse: statement.name === '' ? statement : null,
-    bind: out.view(),
-    rowLimit: request.rowLimit ?? 0,
-    rows: guard ?? request.sinkFor(statement),
-    timeoutMs: dueTimeout(context),
-    begin: dueBegin(context),
-    closing: statements.takeClosing(),
-  })
-  guard?.end()
-  if (reply.tag !== null) statements.heed(reply.tag)
-  return { statement, tag: reply.tag }
 }
 
-function guardOf({ isPipelining }: FlowContext, request: StatementRequest, statement: Statement): EncodingGuard {
-  if (isPipelining) {
-    throw new NotSupportedError('a statement that sets client_encoding cannot be one of several in flight')
+function* execute(
+  context: FlowContext,
+  request: StatementRequest,
+  statement: Statement,
+  begin: string | null,
+): Flow<StatementResult> {
+  const { out, statements } = context
+  const sink = request.sinkFor(statement)
+  const guard = statement.setsOtherEncoding ? encodingGuard(sink, statement) : null
+  try {
+    const { tag } = yield* ask('execute', {
+      name: statement.name,
+      parse: statement.name === '' ? statement : null,
+      bind: out.view(),
+      rowLimit: request.rowLimit ?? 0,
+      rows: guard ?? sink,
+      timeoutMs: dueTimeout(context),
+      begin,
+      closing: statements.takeClosing(),
+    })
+    statement.provenIn = statements.transaction
+    // A statement that the row limit ended has no tag.
+    statements.heed(tag ?? '', statement)
+    guard?.end()
+    return { statement, tag }
+  } catch (error) {
+    if (isUntold(error)) statements.doubt()
+    throw error
   }
-  const codecs = statement.columnCodecs
-  return new EncodingGuard(request.sinkFor(statement), (column) => {
-    const codec = codecs[column]
+}
+
+function encodingGuard(sink: RowSink, { columnCodecs }: Statement): EncodingGuard {
+  return new EncodingGuard(sink, (column) => {
+    const codec = columnCodecs[column]
     return codec !== undefined && (codec.format === 0 || codec.isText === true)
   })
 }
 
-/** A cached plan whose result changed its shape, or a statement the server has lost. */
-function isLostPlan(error: unknown): boolean {
-  if (!(error instanceof DbError)) return false
-  if (error.sqlstate === INVALID_SQL_STATEMENT_NAME) return true
-  return error.sqlstate === FEATURE_NOT_SUPPORTED && error.serverSourceFunction === 'RevalidateCachedQuery'
+/** @throws NotSupportedError for a statement whose effect has to be looked at before anything else is sent. */
+function requireOwnFlight({ isPipelining }: FlowContext, statement: Statement): void {
+  if (isPipelining && statement.setsOtherEncoding) {
+    throw new NotSupportedError('a statement that sets client_encoding cannot be one of several in flight')
+  }
+}
+
+function isUndoable(
+  context: FlowContext,
+  request: StatementRequest,
+  error: unknown,
+  { isUnbegun, isRemembered }: { isUnbegun: boolean; isRemembered: boolean },
+): boolean {
+  const isOurs = request.prepared === undefined && !context.isPipelining && !context.state.isClosed
+  return isOurs && isUnbegun && isStale(error, isRemembered)
+}
+
+function mayAsk({ state, isPipelining }: FlowContext): boolean {
+  return !isPipelining && !state.isClosed
+}
+
+/** @throws the refusal, where the statement is what it was. */
+function* describedAnew(
+  context: FlowContext,
+  request: StatementRequest,
+  statement: Statement,
+  refusal: unknown,
+): Flow<Statement> {
+  const again = (yield* resolveStatement(context, request.sql, request.values, anew(request))).statement
+  if (isSame(again, statement)) throw refusal
+  return again
+}
+
+/** Whether two descriptions of a text take the same parameters by the same codecs. */
+export function isSame(one: Statement, other: Statement): boolean {
+  const { parameterTypes, parameterCodecs } = one
+  if (parameterTypes.length !== other.parameterTypes.length) return false
+  return parameterTypes.every(
+    (oid, index) => oid === other.parameterTypes[index] && parameterCodecs[index] === other.parameterCodecs[index],
+  )
+}
+
+function anew({ hints, firstPlaces, isOneOff }: StatementRequest): ResolveOptions {
+  return { hints, firstPlaces, isOneOff, isAnew: true }
 }

@@ -1,9 +1,12 @@
 /**
- * Server-side statements by their text: an LRU with asyncpg's three limits. What falls out is not closed at once; its
- * name waits here and travels with the next flight, so that eviction costs no trip of its own.
+ * Server-side statements by their text: an LRU with asyncpg's three limits. Whatever the session itself does that may
+ * change what a text means (DDL, settings, the end of a transaction that held either) empties the cache; see
+ * docs/guides/prepared-statements.md. A statement that falls out is not closed at once: its name waits here and travels
+ * with the next flight, so that eviction costs no trip of its own.
  */
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
+import { TextMemory } from './text-memory.ts'
 
 export interface StatementCacheLimits {
   /** Most statements kept; 0 turns the cache off, and statements are unnamed then (for poolers). */
@@ -21,23 +24,50 @@ interface Entry {
   isTentative: boolean
 }
 
+/** What of a finished statement says whether it has changed the meaning of others. */
+export interface FinishedStatement {
+  /** null when it gave no rows, nor could have. */
+  readonly columns: readonly unknown[] | null
+  readonly traits: { readonly changesMeaning: boolean }
+}
+
 const NOTHING_TO_CLOSE: readonly string[] = []
+/** Reported parameters that decide nothing about the meaning of a text. */
+const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
+  'application_name',
+  'default_transaction_read_only',
+  'in_hot_standby',
+  'scram_iterations',
+])
+/** Commands after which a name may mean another thing. DO may hide any of them. */
+const SCHEMA_COMMANDS = /^(?:CREATE|ALTER|DROP|IMPORT|DISCARD|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
+/** Commands after which a type that is known by its OID may be made of other parts. */
+const TYPE_COMMANDS = /^(?:ALTER|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
 
 export class StatementCache {
   readonly #limits: StatementCacheLimits
   readonly #registry: CodecRegistry
   readonly #entries = new Map<string, Entry>()
   #closing: string[] = []
-  /** Whether something was created or altered since a transaction ended: a rollback would take it back. */
-  #hasNewSchema = false
+  /** Whether this transaction changed what texts mean: its end may change that back. */
+  #isTouched = false
+  /** Whether a setting that decides about meanings was changed, so that a RESET has something to take back. */
+  #hasSettings = false
   /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
+  /** Forgotten with the entries: what is known of the parameters of texts. */
+  readonly texts: TextMemory
+  /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
+  generation = 0
+  /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
+  transaction = 1
 
   /** @param registry is told, with the cache, how transactions end. */
   constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
     this.#registry = registry
+    this.texts = new TextMemory(limits.lifetimeMs)
   }
 
   /** Whether a statement with this text may have a name and be kept. */
@@ -60,6 +90,11 @@ export class StatementCache {
     return entry.statement
   }
 
+  /** Whether there is an entry, used by this or not. */
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
   put(key: string, statement: Statement): void {
     this.forget(key)
     const { size, lifetimeMs } = this.#limits
@@ -79,48 +114,115 @@ export class StatementCache {
     this.#closing.push(entry.statement.name)
   }
 
+  /** Drops every entry of this text, whatever types it was declared with, and what was learned of its types. */
+  forgetText(sql: string): void {
+    this.texts.forget(sql)
+    let hasLearned = false
+    for (const [key, { statement }] of this.#entries) {
+      // Not the statement's own: where places of one name were joined, the server has another text.
+      if (textOf(key) !== sql) continue
+      hasLearned ||= this.#isLearned(statement)
+      this.forget(key)
+    }
+    if (hasLearned) this.#registry.forget()
+  }
+
   /** Drops every entry of which the server may have lost or outdated its half. */
   clear(): void {
+    this.generation += 1
+    this.texts.clear()
     for (const key of [...this.#entries.keys()]) this.forget(key)
   }
 
-  /** Looks at the tag of a finished command: after some of them the server has dropped every statement by itself. */
-  heed(tag: string): void {
+  /** Drops what the server has lost already, by a command of its own: there is nothing to close. */
+  #clearLost(): void {
+    this.generation += 1
+    this.texts.clear()
+    this.#entries.clear()
+    this.#closing = []
+  }
+
+  /** No transaction is open: whatever the last one changed is settled, one way or the other. */
+  beginTransaction(): void {
+    this.transaction += 1
+    if (!this.#isTouched) return
+    this.#isTouched = false
+    this.clear()
+  }
+
+  /** Looks at the tag of a finished command, which says whether it has changed what texts mean. */
+  heed(tag: string, { columns, traits }: FinishedStatement): void {
+    if (traits.changesMeaning) this.#touchSettings()
+    // Nearly all statements are one of these. A SELECT without columns has made a table: SELECT INTO, CREATE TABLE AS.
+    if (tag.startsWith('SELECT')) {
+      if (columns === null) this.#touch()
+      return
+    }
+    if (tag.startsWith('INSERT') || tag.startsWith('UPDATE') || tag.startsWith('DELETE')) return
+    this.#heedCommand(tag)
+  }
+
+  #heedCommand(tag: string): void {
     switch (tag) {
-      case 'DISCARD ALL':
       case 'DEALLOCATE ALL':
-        this.#entries.clear()
-        this.#closing = []
-        break
+        return this.#clearLost()
+      case 'DISCARD ALL':
+        this.#hasSettings = false
+        return this.#clearLost()
       case 'COMMIT':
+        // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
-        this.#settle(true)
-        break
+        return this.#endTransaction(true)
       case 'ROLLBACK':
         // To a savepoint or of everything: what was learned of this transaction's own types may be wrong from here on.
-        for (const [key, entry] of this.#entries) if (entry.isTentative || this.#hasNewSchema) this.forget(key)
-        this.#settle(false)
-        break
-      case 'ALTER TYPE':
-      case 'ALTER TABLE':
-        // A type may have other fields now, be it one of its own or that of a table's rows.
-        for (const [key, { statement }] of this.#entries) if (this.#isLearned(statement)) this.forget(key)
-        this.#registry.forget()
-        this.#hasNewSchema = true
-        break
+        for (const [key, entry] of this.#entries) if (entry.isTentative) this.forget(key)
+        return this.#endTransaction(false)
+      case 'RESET':
+        if (this.#hasSettings) this.#touchSettings()
+        return
       default:
-        if (/^(?:CREATE|ALTER|DROP) /.test(tag)) this.#hasNewSchema = true
+        if (!SCHEMA_COMMANDS.test(tag)) return
+        this.#touch()
+        if (TYPE_COMMANDS.test(tag)) this.#registry.forget()
     }
+  }
+
+  /** The server reports that a parameter has another value now, by whatever cause. */
+  heedParameter(name: string): void {
+    if (!HARMLESS_PARAMETERS.has(name)) this.#touch()
+  }
+
+  /** Every setting is what it was when the session began: a later RESET takes nothing back. */
+  settingsWereReset(): void {
+    this.#hasSettings = false
+  }
+
+  /** A call ended without a word of what it did: it may have done anything. */
+  doubt(): void {
+    this.#touchSettings()
+    this.#registry.forget()
+  }
+
+  #endTransaction(isCommitted: boolean): void {
+    this.transaction += 1
+    // It stays touched: a rollback to a savepoint does not end it.
+    if (this.#isTouched) this.clear()
+    this.#registry.settle(isCommitted)
+  }
+
+  #touchSettings(): void {
+    this.#hasSettings = true
+    this.#touch()
+  }
+
+  #touch(): void {
+    this.#isTouched = true
+    this.clear()
   }
 
   #isLearned(statement: Statement): boolean {
     for (const oid of statement.types()) if (this.#registry.recordOf(oid) !== undefined) return true
     return false
-  }
-
-  #settle(isCommitted: boolean): void {
-    this.#hasNewSchema = false
-    this.#registry.settle(isCommitted)
   }
 
   /** Statements to be closed in the flight about to leave; the caller sends them. */
@@ -136,4 +238,13 @@ export class StatementCache {
     this.#names += 1
     return `syncpg_${this.#token}_${this.#names}`
   }
+}
+
+/** The key of a text that is declared with these types. No SQL has the character between them. */
+export function keyOf(sql: string, types: readonly number[]): string {
+  return types.length === 0 ? sql : `${types.join(',')}\0${sql}`
+}
+
+function textOf(key: string): string {
+  return key.slice(key.indexOf('\0') + 1)
 }

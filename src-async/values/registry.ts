@@ -55,6 +55,21 @@ export class CodecRegistry {
     }
   }
 
+  /** Whether a value of the type may hold fields, of which another session may make others. */
+  holdsFields(oid: number): boolean {
+    const record = this.#learned?.get(oid)
+    if (record === undefined) return false
+    const { kind, elementOid, baseOid, subtypeOid } = record
+    if (elementOid !== 0) return this.holdsFields(elementOid)
+    if (kind === 'd') return this.holdsFields(baseOid)
+    return kind === 'c' || (subtypeOid !== 0 && this.holdsFields(subtypeOid))
+  }
+
+  /** Whether a value has shown that something learned is wrong by now. */
+  get isOutdated(): boolean {
+    return this.#isOutdated
+  }
+
   /** The codec the type would have if none had been chosen for it itself. */
   defaultCodecFor(oid: number): Codec {
     if (oid === RECORD_OID) return recordCodec(this)

@@ -8,6 +8,7 @@ import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import { text } from './codecs/text.ts'
 import { setsOtherEncoding } from './client-encoding.ts'
+import { PLAIN_TEXT, type TextTraits } from './text-traits.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 import type { Column } from '../wire/row-sink.ts'
@@ -25,6 +26,8 @@ export interface StatementInit {
   readonly unused?: readonly number[] | undefined
   /** How rows are made where a call says nothing of it; Records unless given. */
   readonly rows?: RowShapeOptions | undefined
+  /** What its text says of itself; nothing of note unless given. */
+  readonly traits?: TextTraits | undefined
 }
 
 const RECORD_ARRAY_OID = 2287
@@ -53,11 +56,18 @@ export class Statement {
   readonly refusedTypes = new Set<string>()
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
   readonly hasRecords: boolean
+  /** Whether a column holds composites, whose fields were learned at another time. */
+  readonly hasFields: boolean
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
   /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
+  readonly traits: TextTraits
+  /** The transaction in which the server last accepted it, by the number that the statement cache counts; 0 for none. */
+  provenIn = 0
   readonly #rows: RowShapeOptions
+  readonly #registry: CodecRegistry
+  readonly #unused: readonly number[] | undefined
   /** The newest first. */
   readonly #decoders: { readonly options: RowShapeOptions; readonly decoder: RowDecoder }[] = []
 
@@ -75,7 +85,11 @@ export class Statement {
     this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
+    this.traits = init.traits ?? PLAIN_TEXT
+    this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
+    this.#registry = registry
+    this.#unused = unused
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
   }
@@ -84,6 +98,13 @@ export class Statement {
   *types(): Generator<number> {
     yield* this.parameterTypes
     if (this.columns !== null) for (const column of this.columns) yield column.typeOid
+  }
+
+  /** The same statement, with codecs for what its types are known to be by now. */
+  renewed(): Statement {
+    const { name, sql, parameterTypes, columns, traits } = this
+    const [registry, rows, unused] = [this.#registry, this.#rows, this.#unused]
+    return new Statement({ name, sql, parameterTypes, columns, traits, registry, rows, unused })
   }
 
   /** Decodes rows as the connection has them; null when there are none. @throws as `decoderFor`. */

@@ -14,7 +14,10 @@ export const BINARY_FORMAT = 1
 
 /** What every request that starts a statement may bring along in the same flight. */
 export interface Flight {
-  /** SQL of the BEGIN to be sent first in the same flight, or null. The caller has seen status `I`. */
+  /**
+   * SQL of the BEGIN to be sent first in the same flight, or null. The caller has seen status `I`. Of an `execute` and an
+   * `executeMany` in a transaction it may be a guard (`guard.ts`), a savepoint that ends with the flight.
+   */
   readonly begin: string | null
   /** Names of server-side statements to close first, in the same flight. */
   readonly closing: readonly string[]

@@ -22,7 +22,7 @@ function blocks(page: string, language: string): string {
     .join('')
 }
 
-const PAGES = ['first-hour', 'values', 'transactions', 'bulk-data', 'waiting', 'tools'].map(
+const PAGES = ['first-hour', 'values', 'transactions', 'bulk-data', 'waiting', 'tools', 'prepared-statements'].map(
   (name) => `docs/guides/${name}.md`,
 )
 

@@ -217,7 +217,7 @@ eachFace('rows', '', (world) => {
     }
   })
 
-  test('a type that is altered is learned anew: at once where it is done here, after one error where elsewhere', async () => {
+  test('a type that is altered is learned anew, whoever has altered it', async () => {
     const { con } = world
     const other = await world.connect()
     await con.execute('create type shifting as (a int); create table held (s shifting, r int)')
@@ -227,9 +227,6 @@ eachFace('rows', '', (world) => {
     await con.execute("alter type shifting add attribute b text; alter table held add c date default '2024-01-02'")
     const now = { s: { a: 1, b: null }, whole: { r: 2, c: expect.objectContaining({ year: 2024 }) } }
     expect(await con.fetchrow(sql)).toMatchObject(now)
-    const refused = await failureOf(() => other.fetch(sql))
-    expect(refused).toBeInstanceOf(DataError)
-    expect(refused.message).toMatch(/the type was altered/)
     expect(await other.fetchrow(sql)).toMatchObject(now)
     await con.execute('drop table held; drop type shifting')
   })

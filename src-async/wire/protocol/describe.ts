@@ -3,7 +3,7 @@
  */
 import type { DescribeReply, DescribeRequest } from '../operations.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'
-import { expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
+import { expect, markNotStarted, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
 import { hasPrelude, writePrelude } from './flights.ts'
 import { writeDescribeStatement, writeParse, writeSync } from './frontend.ts'
 import { NO_DATA, PARAMETER_DESCRIPTION, PARSE_COMPLETE, READY_FOR_QUERY, ROW_DESCRIPTION } from './tags.ts'
@@ -14,9 +14,14 @@ export function* describe(link: Link, request: DescribeRequest): Exchange<Descri
   writeParse(out, request.name, request)
   writeDescribeStatement(out, request.name)
   writeSync(out)
-  if (hasPrelude(request)) yield* readPrelude(link, request)
-  yield
-  expect(link, PARSE_COMPLETE, 'Parse')
+  try {
+    if (hasPrelude(request)) yield* readPrelude(link, request)
+    yield
+    expect(link, PARSE_COMPLETE, 'Parse')
+  } catch (error) {
+    markNotStarted(error)
+    throw error
+  }
   yield
   expect(link, PARAMETER_DESCRIPTION, 'Describe')
   const parameterTypes = readParameterDescription(link.body)

@@ -7,7 +7,7 @@
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import { Kept } from '../../bytes/keep-class.ts'
-import { ProtocolError } from '../../errors/tree.ts'
+import { DbError, ProtocolError, amend } from '../../errors/tree.ts'
 import type { Flight } from '../operations.ts'
 import type { ByteSink, RowSink } from '../row-sink.ts'
 import { CommandTags } from './command-tag.ts'
@@ -109,6 +109,21 @@ export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   expect(link, BIND_COMPLETE, 'BEGIN')
   yield
   expect(link, COMMAND_COMPLETE, 'BEGIN')
+}
+
+/** Reads the answers to the release at the end of a guarded flight. */
+export function* readRelease(link: Link): Exchange<void> {
+  yield
+  expect(link, PARSE_COMPLETE, 'RELEASE')
+  yield
+  expect(link, BIND_COMPLETE, 'RELEASE')
+  yield
+  expect(link, COMMAND_COMPLETE, 'RELEASE')
+}
+
+/** Notes on a server's error that nothing of the statement has run: it came before the first Bind was accepted. */
+export function markNotStarted(error: unknown): void {
+  if (error instanceof DbError && error.severity !== undefined) amend(error, { notStarted: true })
 }
 
 /** Whether `writeQueries` has to wait for BEGIN before it may write the rest: the exchange then holds the line. */

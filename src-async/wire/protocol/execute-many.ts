@@ -4,12 +4,21 @@
  */
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
+import { isGuard } from '../guard.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
 import type { ResultSink, RowSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { type AnswerCounter, expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
-import { hasPrelude, requireParse, writePrelude } from './flights.ts'
+import {
+  type AnswerCounter,
+  expect,
+  markNotStarted,
+  readPrelude,
+  unexpected,
+  type Exchange,
+  type Link,
+} from './exchange.ts'
+import { hasPrelude, requireParse, writePrelude, writeRelease } from './flights.ts'
 import { bindNames, writeBindAndExecute, writeParse, writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,
@@ -27,12 +36,18 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   writePrelude(link.out, request)
   if (parse !== null) writeParse(link.out, request.name, parse)
   writeElements(link.out, request.name, request.binds, count)
+  if (isGuard(request.begin)) writeRelease(link.out)
   writeSync(link.out)
 
-  if (hasPrelude(request)) yield* readPrelude(link, request)
-  if (parse !== null) {
-    yield
-    expect(link, PARSE_COMPLETE, 'Parse')
+  try {
+    if (hasPrelude(request)) yield* readPrelude(link, request)
+    if (parse !== null) {
+      yield
+      expect(link, PARSE_COMPLETE, 'Parse')
+    }
+  } catch (error) {
+    markNotStarted(error)
+    throw error
   }
   const answers = new ElementAnswers(link, request)
   try {
@@ -48,9 +63,19 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     // The server's error only: a broken protocol is nobody's element, nor is what fails at Sync.
     const isOfElement = answers.index < count && error instanceof DbError && error.severity !== undefined
     if (isOfElement) amend(error, { batchIndex: answers.index })
+    if (isOfElement && answers.hasNotStarted) markNotStarted(error)
     throw error
   }
   link.answers = null
+  if (isGuard(request.begin)) {
+    // The last answer was the release's first.
+    expect(link, PARSE_COMPLETE, 'RELEASE')
+    yield
+    expect(link, BIND_COMPLETE, 'RELEASE')
+    yield
+    expect(link, COMMAND_COMPLETE, 'RELEASE')
+    yield
+  }
   expect(link, READY_FOR_QUERY, 'executeMany')
   const { affectedRows, tag } = answers
   link.kept.keep(answers.emptied())
@@ -99,6 +124,11 @@ class ElementAnswers implements AnswerCounter {
     this.#rows = rows
     this.#marksElements = marksElements === true
     this.affectedRows = count === 0 ? 0 : -1
+  }
+
+  /** Whether the server has not accepted the first element's Bind yet. */
+  get hasNotStarted(): boolean {
+    return this.index === 0 && !this.#isBound
   }
 
   /** Without the rows' sink. */

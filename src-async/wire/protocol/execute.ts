@@ -1,9 +1,10 @@
 /**
  * Bind, Execute, Sync: the hot path. Allocates the reply and little else; rows go past it to the request's sink.
  */
+import { isGuard } from '../guard.ts'
 import type { ExecuteReply, ExecuteRequest } from '../operations.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { expect, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
+import { expect, markNotStarted, readPrelude, readRelease, unexpected, type Exchange, type Link } from './exchange.ts'
 import { hasPrelude, writeExecution } from './flights.ts'
 import { writeSync } from './frontend.ts'
 import {
@@ -24,19 +25,25 @@ export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exch
   if (link.needsCopyGuard) writeCopyGuard(out)
   writeSync(out)
 
-  if (hasPrelude(request)) yield* readPrelude(link, request)
-  if (request.parse !== null) {
+  try {
+    if (hasPrelude(request)) yield* readPrelude(link, request)
+    if (request.parse !== null) {
+      yield
+      expect(link, PARSE_COMPLETE, 'Parse')
+    }
     yield
-    expect(link, PARSE_COMPLETE, 'Parse')
+    expect(link, BIND_COMPLETE, 'Bind')
+  } catch (error) {
+    markNotStarted(error)
+    throw error
   }
-  yield
-  expect(link, BIND_COMPLETE, 'Bind')
   link.rows = request.rows
   yield
   link.rows = null
   if (link.tag === COPY_IN_RESPONSE) return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
   if (link.tag === COPY_OUT_RESPONSE) return yield* refuseCopyOut(link)
   const tag = executeTag(link)
+  if (isGuard(request.begin)) yield* readRelease(link)
   yield
   expect(link, READY_FOR_QUERY, 'Execute')
   return { tag }

@@ -4,6 +4,7 @@
  */
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { InternalError } from '../../errors/tree.ts'
+import { RELEASE_GUARD, isGuard } from '../guard.ts'
 import type { ExecuteRequest, Flight, SimpleQueryRequest } from '../operations.ts'
 import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery, writeSync } from './frontend.ts'
 
@@ -17,10 +18,7 @@ const EMPTY_BIND = new Uint8Array(6)
  */
 export function writePrelude(out: ByteWriter, flight: Flight): void {
   for (const name of flight.closing) writeCloseStatement(out, name)
-  if (flight.begin === null) return
-  writeParse(out, '', { sql: flight.begin, parameterTypes: NO_TYPES })
-  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length)
-  writeExecute(out, 0)
+  if (flight.begin !== null) writeCommand(out, flight.begin)
 }
 
 export function hasPrelude(flight: Flight): boolean {
@@ -37,6 +35,19 @@ export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal 
   if (parse !== null) writeParse(out, name, parse)
   writeBind(out, name, bind, 0, bind.length, portal)
   writeExecute(out, request.rowLimit, portal)
+  if (isGuard(request.begin)) writeRelease(out)
+}
+
+/** Ends the savepoint of a guarded flight, before its Sync: a statement that failed never comes to it. */
+export function writeRelease(out: ByteWriter): void {
+  writeCommand(out, RELEASE_GUARD)
+}
+
+/** A command as the unnamed statement. */
+function writeCommand(out: ByteWriter, sql: string): void {
+  writeParse(out, '', { sql, parameterTypes: NO_TYPES })
+  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length)
+  writeExecute(out, 0)
 }
 
 /** The flight of an `execute`. */

@@ -5,6 +5,7 @@
  * bytes before that is settled.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
+import { isGuard } from '../guard.ts'
 import type { Flight, ParseSpec } from '../operations.ts'
 import { CommandTags } from './command-tag.ts'
 import {
@@ -59,10 +60,12 @@ export class WholeAnswer {
     if (tagStart < 0) return tagStart as AnswerKind
     const tagEnd = this.#passTag(tagStart, isQuery)
     if (tagEnd < 0) return tagEnd as AnswerKind
-    const next = this.#next(tagEnd, READY_FOR_QUERY)
+    const last = isGuard(question.begin) ? this.#passCommand(tagEnd) : tagEnd
+    if (last < 0) return last as AnswerKind
+    const next = this.#next(last, READY_FOR_QUERY)
     if (next < 0) return next as AnswerKind
     const status = bytes[next - 1]!
-    if (next !== end || next !== tagEnd + HEADER_BYTES + 1 || !STATUSES.has(status)) return ANSWER.other
+    if (next !== end || next !== last + HEADER_BYTES + 1 || !STATUSES.has(status)) return ANSWER.other
     this.rowsStart = rowsStart
     this.rowsEnd = tagStart
     this.transactionStatus = status
@@ -74,14 +77,17 @@ export class WholeAnswer {
   #passStart({ begin, closing, parse }: Question): number {
     let position = 0
     for (let i = 0; i < closing.length && position >= 0; i++) position = this.#next(position, CLOSE_COMPLETE)
-    if (begin !== null && position >= 0) {
-      position = this.#next(position, PARSE_COMPLETE)
-      if (position >= 0) position = this.#next(position, BIND_COMPLETE)
-      if (position >= 0) position = this.#next(position, COMMAND_COMPLETE)
-    }
+    if (begin !== null && position >= 0) position = this.#passCommand(position)
     if (parse === undefined || position < 0) return position
     if (parse !== null) position = this.#next(position, PARSE_COMPLETE)
     return position < 0 ? position : this.#next(position, BIND_COMPLETE)
+  }
+
+  /** Steps over the answer to a command that was sent as the unnamed statement. */
+  #passCommand(start: number): number {
+    let position = this.#next(start, PARSE_COMPLETE)
+    if (position >= 0) position = this.#next(position, BIND_COMPLETE)
+    return position < 0 ? position : this.#next(position, COMMAND_COMPLETE)
   }
 
   #passRows(start: number): number {
