@@ -80,6 +80,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     events.onParameter = (name) => context.statements.heedParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
     events.connection = new Connection(engine, transaction, new ConnectionInfo(engine, resolved.session))
+    session.handOut()
     return events.connection
   })
 }

@@ -15,6 +15,7 @@ const server = sharedServer()
 function open(heard: string[] = [], options: SessionOptions = optionsFor(server)): BlockingSession {
   const events = { ...deaf, notification: ({ payload }: { payload: string }) => void heard.push(payload) }
   const session = new BlockingSession(options, events, { ringBytes: 4096, isInterruptible: false })
+  session.handOut()
   onTestFinished(() => void session.close({ timeoutMs: 1000 }))
   return session
 }

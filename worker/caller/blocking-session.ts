@@ -96,7 +96,6 @@ export class BlockingSession implements BlockingOperations {
       this.#backendPid = reply.backendPid
       this.#canCancel = reply.canCancel
       this.#parameters = new Map(reply.parameters)
-      membership.isHandedOut = true
     } catch (error) {
       this.#leave(DEPARTURE.abandoned)
       throw error
@@ -121,6 +120,11 @@ export class BlockingSession implements BlockingOperations {
 
   closedError(): DbError {
     return this.#calls.closedError()
+  }
+
+  /** The program has got the session. One that it has not got when its stack is torn off is closed. */
+  handOut(): void {
+    this.#membership.isHandedOut = true
   }
 
   get backendPid(): number {
