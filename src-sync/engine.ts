@@ -104,7 +104,9 @@ export class Engine {
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     // An iterable of the caller's, stepped by the flow, may not use the connection the flow runs on.
     if (this.#isRunning) {
-      throw new InterfaceError('the connection is in use by the call this code was called from')
+      throw new InterfaceError('the connection is in use by the call this code was called from', {
+        hint: 'after a call that was torn off (the time limit of vm) return to the event loop first',
+      })
     }
     const { source = null, timeoutMs = this.commandTimeoutMs, messages = null } = options
     this.#watchTurn()

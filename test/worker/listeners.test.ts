@@ -78,3 +78,37 @@ test('of two listeners that throw the first one is heard', () => {
   expect(failureOf(() => con.execute(LOUD))).toBe(first)
   expect(con.fetchval('select 42')).toBe(42)
 })
+
+test('a listener that throws during a COPY ends the COPY, its locks too, and the connection goes on', () => {
+  const thrown = new Error('enough')
+  con.execute('create temporary table loud (a int)')
+  con.execute(
+    "create function pg_temp.say() returns trigger language plpgsql as $$ begin raise notice 'n'; return new; end $$",
+  )
+  con.execute('create trigger say before insert on loud for each row execute function pg_temp.say()')
+  con.addNoticeListener(() => {
+    throw thrown
+  })
+  for (let i = 0; i < 40; i++) {
+    const records = Array.from({ length: 1 + i * 50 }, (_, row) => [row])
+    expect(failureOf(() => con.copyRecordsToTable('loud', { schema: 'pg_temp', records }))).toBe(thrown)
+    const copying = "select count(*)::int from pg_locks where pid = pg_backend_pid() and relation = 'loud'::regclass"
+    expect([con.info.status, con.fetchval('select %s::int', [i]), con.fetchval(copying)]).toEqual(['idle', i, 0])
+  }
+})
+
+test('a listener that throws during a COPY TO ends it', () => {
+  const thrown = new Error('enough')
+  con.execute(
+    "create function pg_temp.loud(i int) returns int language plpgsql as $$ begin raise notice 'n'; return i; end $$",
+  )
+  con.addNoticeListener(() => {
+    throw thrown
+  })
+  for (let i = 0; i < 20; i++) {
+    const copy = (): unknown =>
+      con.copyFromQuery('select pg_temp.loud(i) from generate_series(1, 2000) i', null, { output() {} })
+    expect(failureOf(copy)).toBe(thrown)
+    expect(con.fetchval('select %s::int', [i])).toBe(i)
+  }
+})

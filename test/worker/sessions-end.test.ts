@@ -136,6 +136,22 @@ describe('when the program ends', () => {
     }
   })
 
+  test('inside a listener, the statement that runs is cancelled, and nothing of it is kept', async () => {
+    await run("other.execute('drop table if exists exit_inside'); other.execute('create table exit_inside (a int)')")
+    for (let i = 0; i < 3; i++) {
+      const { status } = await run(
+        `const con = db.connect(named('exit_inside'), { autocommit: true })
+         con.addNoticeListener(() => process.exit(3))
+         con.execute("do $$ begin raise notice 'x'; perform pg_sleep(1); insert into exit_inside values (1); end $$")`,
+      )
+      expect(status).toBe(3)
+    }
+    const { stdout } = await run(
+      `console.log(await gone('exit_inside'), other.fetchval('select count(*)::int from exit_inside'))`,
+    )
+    expect(stdout).toBe('true 0\n')
+  })
+
   test('in the middle of a call that was torn off, it ends', async () => {
     const { stdout, stderr, status } = await run(
       `import { Script } from 'node:vm'

@@ -135,7 +135,7 @@ export class SessionCalls {
   ): Steps<ReplyOf<N>> {
     yield* this.#prepare()
     this.#desk.number()
-    yield* this.#desk.send(name, request, sink)
+    yield* this.#desk.send(name, this.#thrown === null ? request : endedBy(name, request), sink)
     return (yield* this.#await(limitMs)) as ReplyOf<N>
   }
 
@@ -203,9 +203,9 @@ export class SessionCalls {
   *settle(): Steps<void> {
     if (this.#isRetired) return
     const due = this.#due
-    this.#thrown = null
     if (ownerOf(this.#block.words) === OWNER.caller) yield* this.#settleOwned()
     if (due.id === 0) return
+    this.#thrown = null
     due.drop()
     if (this.#desk.isDueAnnounced && due.outcome === null) {
       this.#desk.requestCancel()
@@ -279,7 +279,7 @@ export class SessionCalls {
     }
     due.clear()
     const thrown = this.#thrown
-    if (thrown !== null) {
+    if (thrown !== null && !isWithinCopy(name, outcome!)) {
       this.#thrown = null
       throw thrown.error
     }
@@ -318,6 +318,23 @@ export class SessionCalls {
       this.#isInCallback = false
     }
   }
+}
+
+/**
+ * Whether a COPY goes on after this reply. What a listener threw is kept until the COPY has ended: who called knows no other
+ * failure of a piece of it than that the server has ended it.
+ */
+function isWithinCopy(name: Asked, outcome: Outcome): boolean {
+  if ('failure' in outcome) return false
+  if (name === 'copyOutRead') return (outcome.reply as ReplyOf<'copyOutRead'>).tag === null
+  return name === 'copyInStart' || name === 'copyInData' || name === 'copyOutStart'
+}
+
+/** A COPY FROM STDIN that a listener has ended must not be completed: the server is told to undo it. */
+function endedBy<N extends OperationName>(name: N, request: RequestOf<N>): RequestOf<N> {
+  if (name !== 'copyInEnd') return request
+  const { failure } = request as RequestOf<'copyInEnd'>
+  return { failure: failure ?? 'a notice listener of the client has failed' } as RequestOf<N>
 }
 
 /** The longest wait for the reply to a request, Infinity for a request without a limit. */

@@ -81,6 +81,7 @@ export class HostedSession {
   /** The number of the latest call when the socket was lent, or when somebody last looked. */
   #seenCallId = 0
   #isLeaving = false
+  #hasLeft = false
   /** The server said something unasked since the last reply: the caller may not know of it yet. */
   #hasNews = false
   #isLossAnnounced = false
@@ -334,14 +335,29 @@ export class HostedSession {
         void session.close({ timeoutMs: GOODBYE_MS }).then(() => this.#left())
         return
       }
-      // A statement may be running: without a cancel it would run on until the server notices that nobody is there.
-      if (this.#busyId !== 0) void session.cancel().catch(() => {})
+      if (this.#busyId !== 0) return this.#leaveRunning(session)
       session.abandon(givenUp())
     }
     this.#left()
   }
 
+  /**
+   * A statement is running: without a cancel it would run on, and commit, until the server notices that nobody is there. The
+   * program may be about to end, and this thread with it, so the cancel is on its way before the session has left.
+   */
+  #leaveRunning(session: Session): void {
+    const end = (): void => {
+      clearTimeout(timer)
+      session.abandon(givenUp())
+      this.#left()
+    }
+    const timer = setTimeout(end, GOODBYE_MS)
+    void session.cancel().then(end, end)
+  }
+
   #left(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
     this.#duties.left()
     const { words } = this.#block
     Atomics.store(words, WORD.isClosed, 1)
