@@ -12,32 +12,12 @@ import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
+import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
 import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
 import { runCommand } from './run-script.ts'
+import type { StatementRequest, StatementResult } from './statement-request.ts'
+import { undoBegin } from './undo-begin.ts'
 import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
-
-export interface StatementRequest {
-  readonly sql: string
-  readonly values: readonly unknown[]
-  /** A statement the caller prepared: run as it is, and never again by itself. */
-  readonly prepared?: Statement | undefined
-  /** Type OIDs the caller asks for, by parameter. */
-  readonly hints?: readonly number[] | undefined
-  /** See `ResolveOptions`. */
-  readonly firstPlaces?: readonly number[] | undefined
-  /** Not to be kept as a prepared statement. */
-  readonly isOneOff?: boolean | undefined
-  /** Most rows wanted, 0 for all. */
-  readonly rowLimit?: number
-  /** Where the rows of this statement go; asked anew for every attempt. */
-  sinkFor(statement: Statement): RowSink
-}
-
-export interface StatementResult {
-  readonly statement: Statement
-  /** The command tag; null when the row limit ended it early. */
-  readonly tag: string | null
-}
 
 /** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
 export function* runStatement(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
@@ -49,6 +29,10 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   let isRemembered = false
   try {
     let statement = prepared ?? knownStatement(context, sql, request)
+    if (statement === null && mayRunAtOnce(context, request)) {
+      const result = yield* runAtOnce(context, request)
+      if (result !== null) return result
+    }
     if (statement === null) {
       const resolved = yield* resolveStatement(context, sql, values, request)
       statement = resolved.statement
@@ -82,12 +66,6 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
-}
-
-/** Takes back the BEGIN that left with a statement the server refused. @param scopeBegin what was due before. */
-export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flow<void> {
-  if (context.state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
-  context.scopeBegin = scopeBegin
 }
 
 function encode({ out }: FlowContext, statement: Statement, values: readonly unknown[]): void {

@@ -114,6 +114,11 @@ export class StatementCache {
     this.#closing.push(entry.statement.name)
   }
 
+  /** A statement that the server has and nobody wants: it is closed with the next flight. */
+  discard(name: string): void {
+    this.#closing.push(name)
+  }
+
   /** Drops every entry of this text, whatever types it was declared with, and what was learned of its types. */
   forgetText(sql: string): void {
     this.texts.forget(sql)

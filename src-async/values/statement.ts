@@ -81,7 +81,7 @@ export class Statement {
     this.parameterCodecs = init.parameterTypes.map((oid, i) =>
       unused?.includes(i) === true ? UNUSED : registry.codecFor(oid),
     )
-    this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !WRITES.test(init.sql)
+    this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !storesValues(init.sql)
     this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
@@ -128,6 +128,11 @@ export class Statement {
     if (this.#decoders.length > MOST_DECODERS) this.#decoders.pop()
     return decoder
   }
+}
+
+/** Whether a text writes into a table: there the server knows the types of parameters by the columns. */
+export function storesValues(sql: string): boolean {
+  return WRITES.test(sql)
 }
 
 function isText(oid: number): boolean {

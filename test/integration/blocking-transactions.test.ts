@@ -54,12 +54,12 @@ const flightsOf = (work) => {
 }
 const con = connect({ host: '127.0.0.1', port: counted[1], user: server.user, password: server.password, database: server.database })
 const statement = () => con.execute('select %s::int', [1])
-const described = flightsOf(statement)
+const unseen = flightsOf(statement)
 const commit = flightsOf(() => con.commit())
 const first = flightsOf(statement)
 const second = flightsOf(statement)
 con.close()
-console.log(JSON.stringify({ first, second, described, commit }))
+console.log(JSON.stringify({ unseen, first, second, commit }))
 `
 
 const database = databaseOfFile()
@@ -134,7 +134,7 @@ describe('the implicit BEGIN', () => {
 describe('flights', () => {
   test('BEGIN and the first statement arrive together', async () => {
     const run = await runScript(FLIGHTS, { env: { TARGET: JSON.stringify(sharedServer()) } })
-    expect([run.stderr, JSON.parse(run.stdout)]).toEqual(['', { first: 1, second: 1, described: 2, commit: 1 }])
+    expect([run.stderr, JSON.parse(run.stdout)]).toEqual(['', { unseen: 1, first: 1, second: 1, commit: 1 }])
   })
 })
 

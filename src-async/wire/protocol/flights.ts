@@ -6,7 +6,16 @@ import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { InternalError } from '../../errors/tree.ts'
 import { RELEASE_GUARD, isGuard } from '../guard.ts'
 import type { ExecuteRequest, Flight, SimpleQueryRequest } from '../operations.ts'
-import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery, writeSync } from './frontend.ts'
+import {
+  writeBind,
+  writeCloseStatement,
+  writeDescribePortal,
+  writeDescribeStatement,
+  writeExecute,
+  writeParse,
+  writeQuery,
+  writeSync,
+} from './frontend.ts'
 
 const NO_TYPES: readonly number[] = []
 /** No parameter formats, no parameters, no result formats. */
@@ -27,13 +36,15 @@ export function hasPrelude(flight: Flight): boolean {
 
 /** Everything of an `execute` but its Sync. @param portal what to name the portal; the unnamed one ends with the flight. */
 export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal = ''): void {
-  const { name, parse, bind } = request
+  const { name, parse, bind, describes } = request
   if (hasPrelude(request)) {
     requireParse(request)
     writePrelude(out, request)
   }
   if (parse !== null) writeParse(out, name, parse)
   writeBind(out, name, bind, 0, bind.length, portal)
+  if (describes === 'portal') writeDescribePortal(out)
+  else if (describes === 'statement') writeDescribeStatement(out, name)
   writeExecute(out, request.rowLimit, portal)
   if (isGuard(request.begin)) writeRelease(out)
 }
