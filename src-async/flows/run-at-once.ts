@@ -30,6 +30,8 @@ const NO_TYPES: readonly number[] = []
  * them, a parameter that is not there, a name in use.
  */
 const ARGUMENT_REFUSALS: ReadonlySet<string> = new Set(['08P01', '42P02', '42P05', '26000'])
+/** Far fewer than the 64 that a session of the server keeps at hand (PGPROC_MAX_CACHED_SUBXIDS). */
+const MOST_GUARDED_WRITES = 20
 const UNDEFINED_FUNCTION = '42883'
 /** The server's functions that give a value in binary: `array_send` for the elements of an array. */
 const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
@@ -54,10 +56,12 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const { sql, values } = request
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
   const traits = traitsOf(sql, isStandard)
+  const stores = storesValues(sql)
   const isInTransaction = state.transactionStatus === 'T'
-  if (isInTransaction && !traits.isGuardable) return null
+  const isGuarded = isInTransaction && !isCertain(sql, values, stores)
+  if (isGuarded && !mayGuard(context, traits, stores)) return null
   out.clear()
-  if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard })) return null
+  if (!writeArgumentsAsText(out, sql, values, { storesValues: stores, isStandard })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
   const rows = new UndescribedRows(context, request, { name, traits })
@@ -71,14 +75,14 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       rowLimit: request.rowLimit ?? 0,
       rows,
       timeoutMs: dueTimeout(context),
-      begin: isInTransaction ? dueGuard(context) : dueBegin(context),
+      begin: isGuarded ? dueGuard(context) : dueBegin(context),
       closing: statements.takeClosing(),
     })
     tag = reply.tag
   } catch (error) {
     if (isUntold(error)) statements.doubt()
-    if (state.isClosed || !needsDescription(error, sql)) throw error
-    if (isInTransaction) yield* runCommand(context, UNDO_GUARD, false)
+    if (state.isClosed || (isInTransaction && !isGuarded) || !needsDescription(error, stores, sql)) throw error
+    if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     statements.texts.rememberRun(sql, 'described')
     return null
@@ -92,6 +96,21 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   statement.provenIn = statements.transaction
   remember(context, request, statement)
   return { statement, tag }
+}
+
+/** Whether nothing that the text gets or gives can be refused for its form: no arguments, and no rows. */
+function isCertain(sql: string, values: readonly unknown[], stores: boolean): boolean {
+  return stores && values.length === 0 && !/\breturning\b/i.test(sql)
+}
+
+/**
+ * Whether a savepoint may go around the text. One that writes makes a subtransaction with an id of its own. The server knows
+ * 64 of them by heart in each session, so a transaction of thousands of new texts must not have one for each.
+ */
+function mayGuard({ statements }: FlowContext, traits: TextTraits, stores: boolean): boolean {
+  if (!traits.isGuardable || statements.guardedWrites >= MOST_GUARDED_WRITES) return false
+  if (stores) statements.guardedWrites += 1
+  return true
 }
 
 function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest): boolean {
@@ -119,12 +138,12 @@ function remember(context: FlowContext, { sql, values }: StatementRequest, state
 }
 
 /** Whether the statement may yet run when it has been described: it was refused for its arguments, or for the form of its rows. */
-function needsDescription(error: unknown, sql: string): boolean {
+function needsDescription(error: unknown, stores: boolean, sql: string): boolean {
   if (!(error instanceof DbError) || error.sqlstate === null) return false
   const { sqlstate } = error
   // A type without a binary form, of which the server says so at the first row that has one. Nothing of the statement is left.
   const isAboutForm = sqlstate === UNDEFINED_FUNCTION && WRITERS_OF_BINARY.test(error.serverSourceFunction ?? '')
-  if (isAboutForm) return !storesValues(sql) && !/\bcall\b/i.test(sql)
+  if (isAboutForm) return !stores && !/\bcall\b/i.test(sql)
   if (error.notStarted !== true) return false
   return (
     isRefusalOfTypes(error) || isRefusalOfPlaces(error) || sqlstate.startsWith('22') || ARGUMENT_REFUSALS.has(sqlstate)

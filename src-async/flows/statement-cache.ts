@@ -60,6 +60,8 @@ export class StatementCache {
   readonly texts: TextMemory
   /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
   generation = 0
+  /** How many writing statements of this transaction ran in a savepoint of `run-at-once.ts`. */
+  guardedWrites = 0
   /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
   transaction = 1
 
@@ -150,6 +152,7 @@ export class StatementCache {
   /** No transaction is open: whatever the last one changed is settled, one way or the other. */
   beginTransaction(): void {
     this.transaction += 1
+    this.guardedWrites = 0
     if (!this.#isTouched) return
     this.#isTouched = false
     this.clear()

@@ -135,3 +135,46 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
     expect(outcomes).toEqual(Array.from({ length: 4 }, () => outcomes[0]))
   })
 })
+
+describe.each(['async', 'blocking'] as const)('%s', (face) => {
+  const database = `new_texts_${process.pid}_${face}_writes`
+  beforeAll(() => askServer(sharedServer(), `create database ${database}`))
+  afterAll(() => askServer(sharedServer(), `drop database ${database} with (force)`))
+
+  // More than 64 of them would slow the snapshots of every other session down.
+  test('a transaction of many new texts that write has few subtransactions', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute('create table t (id int, name text)')
+    await con.execute('begin')
+    for (let i = 0; i < 100; i += 1) {
+      await con.execute(`insert into t values (${i}, $1)`, ['x'])
+      await con.execute(`insert into t values (${i}, 'literal')`)
+    }
+    const ids = await con.rows('select count(distinct xmin::text)::int from t')
+    await con.execute('commit')
+    await con.close()
+    expect((ids[0] as number[])[0]).toBeLessThan(30)
+  })
+
+  test('a statement that fails for a reason of its own fails the transaction, as any other', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute('begin')
+    await expect(async () => con.rows('select 1 / $1::int', ['0'])).rejects.toMatchObject({ sqlstate: '22012' })
+    await expect(async () => con.rows('select 1')).rejects.toMatchObject({ sqlstate: '25P02' })
+    await con.execute('rollback')
+    await con.close()
+  })
+
+  test('a function that writes runs once, whatever is refused', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute(
+      'create table calls (n int); create function note(x int) returns int language sql as $$ insert into calls values (x) returning n $$',
+    )
+    await con.rows('select note($1)', [1])
+    await con.rows('select note($1), $2::json as j', [2, 'abc'])
+    await con.rows('select note(3), $1::json as j', ['12'])
+    await con.rows(`select note(4), '"char"'::regtype, 'x'::tsvector`)
+    expect(await con.rows('select n from calls order by n')).toEqual([[1], [2], [3], [4]])
+    await con.close()
+  })
+})
