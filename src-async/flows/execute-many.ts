@@ -8,6 +8,7 @@ import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
 import { ElementEncoder } from '../values/encode-arguments.ts'
 import { describeValue } from '../values/describe-value.ts'
 import { type Values, listed } from '../values/record.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -29,6 +30,8 @@ export interface BatchRequest {
   readonly marksElements?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
+  /** What rows the sink is for: their formats are asked for accordingly. */
+  readonly rows?: RowShapeOptions | undefined
   sinkFor(statement: Statement): RowSink
 }
 
@@ -48,6 +51,7 @@ const CHUNK_BYTES = 256 * 1024
 /** Elements looked at to find a value that is not null for each parameter. */
 export const SAMPLE_ELEMENTS = 100
 const SAVEPOINT = 'syncpg_executemany'
+const NO_ROW_OPTIONS: RowShapeOptions = {}
 
 /**
  * @throws the server's errors with `batchIndex`; DataError and ProgrammingError for an element that does not fit. Either
@@ -120,7 +124,8 @@ export class Batch {
   #use(statement: Statement): void {
     const context = this.#context
     this.#statement = statement
-    this.#encoder = new ElementEncoder(context.out, this.#statement)
+    const { rows = NO_ROW_OPTIONS } = this.#request
+    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows))
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
   }

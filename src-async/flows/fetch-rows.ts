@@ -47,6 +47,7 @@ export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<Fe
     rowLimit,
     isOneOff,
     prepared,
+    rows: options,
     // A second try has a collector of its own.
     sinkFor(statement: Statement) {
       collector = new RowCollector(context, statement, options)

@@ -6,6 +6,7 @@
 import { NotSupportedError } from '../errors/tree.ts'
 import { EncodingGuard } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
@@ -29,6 +30,8 @@ export interface StatementRequest {
   readonly isOneOff?: boolean | undefined
   /** Most rows wanted, 0 for all. */
   readonly rowLimit?: number
+  /** What rows the sink is for: their formats are asked for accordingly. */
+  readonly rows?: RowShapeOptions | undefined
   /** Where the rows of this statement go; asked anew for every attempt. */
   sinkFor(statement: Statement): RowSink
 }
@@ -55,12 +58,12 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
       isRemembered = resolved.isRemembered
     } else isRemembered = prepared === undefined
     try {
-      encode(context, statement, values)
+      encode(context, statement, request)
     } catch (error) {
       if (!isRemembered || !isRefusalByType(error) || !mayAsk(context)) throw error
       statement = yield* describedAnew(context, request, statement, error)
       isRemembered = false
-      encode(context, statement, values)
+      encode(context, statement, request)
     }
     requireOwnFlight(context, statement)
     isGuarded = needsGuard(context, statement, isRemembered)
@@ -77,7 +80,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     const { statement } = yield* resolveStatement(context, sql, values, anew(request))
-    encode(context, statement, values)
+    encode(context, statement, request)
     return yield* execute(context, request, statement, dueBegin(context))
   } catch (error) {
     throw noteFailure(context, error, sql)
@@ -90,9 +93,9 @@ export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flo
   context.scopeBegin = scopeBegin
 }
 
-function encode({ out }: FlowContext, statement: Statement, values: readonly unknown[]): void {
+function encode({ out }: FlowContext, statement: Statement, { values, rows }: StatementRequest): void {
   out.clear()
-  encodeArguments(out, statement, values)
+  encodeArguments(out, rows === undefined ? statement : statement.formFor(rows), values)
 }
 
 function* execute(
