@@ -99,6 +99,8 @@ export class Batch {
   #tag = ''
   /** See `begin`. */
   #sample: readonly unknown[] = []
+  /** The server's own description, where types were guessed from the first values; others may not have them. */
+  #inferred: Statement | null = null
   /** The elements of the first chunk, where the statement is out of the cache: they may have to be encoded again. */
   #unsure: Values[] | null = null
 
@@ -115,8 +117,9 @@ export class Batch {
     this.#sample = sample
     if (prepared !== undefined) this.#use(prepared)
     else {
-      const { statement, isRemembered } = yield* resolveStatement(context, sql, sample, this.#request)
+      const { statement, isRemembered, inferred } = yield* resolveStatement(context, sql, sample, this.#request)
       this.#use(statement)
+      this.#inferred = inferred ?? null
       if (isRemembered && !context.isPipelining) this.#unsure = []
     }
   }
@@ -148,11 +151,23 @@ export class Batch {
   }
 
   /**
-   * After an element was refused: where the statement is out of the cache and the server now describes it otherwise, all
-   * of the first chunk is encoded anew. @throws the refusal, where it is true.
+   * After an element was refused: where the type was a guess, what was added is sent and the rest goes as the server
+   * describes it; where the statement is out of the cache and the server now describes it otherwise, all of the first
+   * chunk is encoded anew. @throws the refusal, where it is true.
    */
   *renew(refusal: unknown, element: Values): Flow<void> {
     const { state } = this.#context
+    if (this.#inferred !== null && isRefusalByType(refusal) && !state.isClosed) {
+      const inferred = this.#inferred
+      this.#inferred = null
+      if (this.#count > 0) yield* this.send(false)
+      this.#use(inferred)
+      try {
+        return this.add(element)
+      } catch {
+        throw refusal
+      }
+    }
     const statement = this.#statement as Statement
     if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
     const elements = [...this.#unsure, element]

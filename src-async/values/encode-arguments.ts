@@ -253,13 +253,15 @@ function named(
 
 /**
  * The types to declare instead of the server's, where it inferred `text` for a value that is none. Without this the
- * first thing typed in a REPL, `select $1` with 42, would fail.
+ * first thing typed in a REPL, `select $1` with 42, would give a string.
+ * @param mayGuess whether a type may be declared for the parameter of that number although its value could go as text
  * @returns null when nothing changes; else one OID for each of `serverTypes`.
  */
 export function deriveParameterTypes(
   values: readonly unknown[],
   serverTypes: readonly number[],
   sql = '',
+  mayGuess: (parameter: number) => boolean = () => true,
 ): number[] | null {
   let derived: number[] | null = null
   for (let i = 0; i < serverTypes.length; i += 1) {
@@ -267,11 +269,17 @@ export function deriveParameterTypes(
     const oid = suggestedType(values[i])
     if (oid === null || oid === serverTypes[i]) continue
     // The server would cast bytes to '\x61' and lists to '{a}'. Where the SQL says text, the codec of text refuses them.
-    if (typeof values[i] === 'object' && !isTextual(values[i]) && isCastAt(sql, i + 1)) continue
+    if (!isTextual(values[i]) && isCastAt(sql, i + 1)) continue
+    if (hasText(values[i]) && !mayGuess(i + 1)) continue
     derived ??= [...serverTypes]
     derived[i] = oid
   }
   return derived
+}
+
+/** Whether the value has a text that a parameter of text takes. */
+function hasText(value: unknown): boolean {
+  return typeof value !== 'object' || isTextual(value)
 }
 
 /** Seen at its first value: an array may be long. */
@@ -281,7 +289,7 @@ function isListOfText(value: unknown): boolean {
   return typeof first === 'string' || first === undefined
 }
 
-/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. */
+/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. `$1 as name` does not. */
 function isCastAt(sql: string, number: number): boolean {
-  return new RegExp(`\\$${number}\\s*(?:::|as\\b)`, 'i').test(sql)
+  return new RegExp(`\\$${number}\\s*::|\\bcast\\s*\\(\\s*\\$${number}\\s+as\\b`, 'i').test(sql)
 }

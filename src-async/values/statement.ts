@@ -3,6 +3,7 @@
  * once. Knows nothing of where the statement lives; a name and the server's description are all it has.
  */
 import { RECORD_OID, TEXT_OID } from './oids.ts'
+import { outputParameters } from './output-parameters.ts'
 import { RowDecoder } from './row-decoder.ts'
 import type { ResultTypes } from './call-types.ts'
 import { registryWith, resultCodecs, textRegistry } from './result-types.ts'
@@ -87,6 +88,7 @@ export class Statement implements BindForm {
   readonly #registry: CodecRegistry
   readonly #unused: readonly number[] | undefined
   #textCodecs: readonly Codec[] | null = null
+  #outputs: ReadonlySet<number> | null = null
   /** The newest first. */
   readonly #forms: TypedForm[] = []
   /** The newest first. */
@@ -128,6 +130,11 @@ export class Statement implements BindForm {
 
   get textCodecs(): readonly Codec[] {
     return (this.#textCodecs ??= this.#parameterCodecsOf(textRegistry(this.#registry)))
+  }
+
+  /** Its parameters that are columns by themselves. @param isStandard the server's `standard_conforming_strings` */
+  outputsOf(isStandard: boolean): ReadonlySet<number> {
+    return (this.#outputs ??= outputParameters(this.sql, isStandard))
   }
 
   /** How a call binds it that asks for such rows. Bind says in which formats they come, so a decoder must match. */

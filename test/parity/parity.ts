@@ -10,6 +10,7 @@ import { batchScenarios } from './scenarios/batches.ts'
 import { builderScenarios } from './scenarios/builders.ts'
 import { copyScenarios } from './scenarios/copy.ts'
 import { errorScenarios } from './scenarios/errors.ts'
+import { guessScenarios } from './scenarios/guesses.ts'
 import { lifeScenarios } from './scenarios/life.ts'
 import { parameterScenarios } from './scenarios/parameters.ts'
 import { queryScenarios } from './scenarios/queries.ts'
@@ -62,6 +63,7 @@ function allScenarios(world: World): void {
   valueScenarios(current)
   parameterScenarios(current)
   stringScenarios(current)
+  guessScenarios(current)
   builderScenarios(current)
   queryScenarios(current)
   statementScenarios(current)
