@@ -6,6 +6,7 @@
  */
 import { DbError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
+import type { ResultTypes } from '../values/call-types.ts'
 import { setsOtherEncoding } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
@@ -40,6 +41,7 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, isPipelining } = context
+  if (!isForm(request.rows?.types)) return false
   if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
@@ -48,6 +50,11 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
     !setsOtherEncoding(sql) &&
     values.length < 1000
   )
+}
+
+/** Whether rows in this form may be asked for before their columns are known: in the connection's own, or all as text. */
+function isForm(types: ResultTypes | undefined): boolean {
+  return types === undefined || types === 'text' || (typeof types === 'function' && types.isTotal === true)
 }
 
 /** @returns null when nothing has run: the text has to be described first. @throws what the statement raises */
@@ -61,7 +68,8 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const isGuarded = isInTransaction && !isCertain(sql, values, stores)
   if (isGuarded && !mayGuard(context, traits, stores)) return null
   out.clear()
-  if (!writeArgumentsAsText(out, sql, values, { storesValues: stores, isStandard })) return null
+  const wantsText = request.rows?.types !== undefined
+  if (!writeArgumentsAsText(out, sql, values, { storesValues: stores, isStandard, wantsText })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
   const rows = new UndescribedRows(context, request, { name, traits })
@@ -176,6 +184,11 @@ class UndescribedRows implements RowSink {
     this.#init = init
   }
 
+  /** Whether the rows come as text, which is what the caller reads. */
+  get #hasTextRows(): boolean {
+    return this.#request.rows?.types !== undefined
+  }
+
   /** null when the statement gave no rows, nor could have. */
   get columns(): Description['columns'] {
     return this.#description.columns
@@ -206,8 +219,8 @@ class UndescribedRows implements RowSink {
       const context = this.#context
       yield* learnTypes(context, this.#typeOids())
       const statement = this.#makeStatement()
-      if (hasUnreadable(statement) && this.#waiting.length > 0) return null
-      const columns = textColumnsOf(statement)
+      if (!this.#hasTextRows && hasUnreadable(statement) && this.#waiting.length > 0) return null
+      const columns = this.#hasTextRows ? [] : textColumnsOf(statement)
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
       this.#sink = this.#request.sinkFor(statement)
@@ -219,7 +232,7 @@ class UndescribedRows implements RowSink {
   /** Sends the rows on as they come, unless a column is one that the caller reads as text. */
   #open(): void {
     const statement = this.#makeStatement()
-    if (textColumnsOf(statement).length > 0) return
+    if (!this.#hasTextRows && textColumnsOf(statement).length > 0) return
     this.#sink = this.#request.sinkFor(statement)
   }
 

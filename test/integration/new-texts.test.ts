@@ -3,6 +3,8 @@
  * several times, and the outcomes are compared with each other and with those of a connection that keeps nothing.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as db from 'syncpg'
+import { connect } from 'syncpg/async'
 import { type Driver, openDriver } from '../parity/driver.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
@@ -176,5 +178,38 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
     await con.rows(`select note(4), '"char"'::regtype, 'x'::tsvector`)
     expect(await con.rows('select n from calls order by n')).toEqual([[1], [2], [3], [4]])
     await con.close()
+  })
+})
+
+/** What query builders compile: each string is the server's text, for every type. */
+const COMPILED: readonly Case[] = [
+  ['select $1 as v', 42],
+  ['select $1::jsonb as v', '12'],
+  ['select $1::jsonb as v', '{"a": [1]}'],
+  ['select $1::text as v', true],
+  ['select $1::bool as v', 1],
+  ['select $1::int as v', '7'],
+  ['select $1::int[] as v, $2::date as d', '{1,2}', '2024-01-02'],
+  ['select $1::int as v', 'x'],
+  ['select $1::bytea as v, $2::timestamptz as t', Buffer.from('a'), new Date(0)],
+  ['select 1 / $1::int as v', '0'],
+]
+
+describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
+  test.each(COMPILED)('%s', async (...given) => {
+    const [sql, ...parameters] = given as unknown as Case
+    const dsn = sharedServer().dsn()
+    const con = face === 'async' ? await connect(dsn) : db.connect(dsn, { autocommit: true })
+    const outcomes: unknown[] = []
+    for (const types of ['text', undefined, 'text', undefined, 'text'] as const) {
+      const call = async (): Promise<unknown> => {
+        const { rows, columns, tag } = await con.query({ sql, parameters }, undefined, { types: types ?? {} })
+        return [rows.map((row) => [...(row as Iterable<unknown>)]), columns, tag]
+      }
+      outcomes.push(await call().catch((error: { name: string; sqlstate: string }) => [error.name, error.sqlstate]))
+    }
+    await con.close()
+    const [first, second, third, fourth, fifth] = outcomes.map(show)
+    expect([third, fifth, fourth]).toEqual([first, first, second])
   })
 })
