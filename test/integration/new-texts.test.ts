@@ -203,7 +203,12 @@ describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
     const outcomes: unknown[] = []
     for (const types of ['text', undefined, 'text', undefined, 'text'] as const) {
       const call = async (): Promise<unknown> => {
-        const { rows, columns, tag } = await con.query({ sql, parameters }, undefined, { types: types ?? {} })
+        const options = { types: types ?? {} }
+        const statement = { sql, parameters }
+        const { rows, columns, tag } =
+          con instanceof db.Connection
+            ? con.query(statement, null, options)
+            : await con.query(statement, undefined, options)
         return [rows.map((row) => [...(row as Iterable<unknown>)]), columns, tag]
       }
       outcomes.push(await call().catch((error: { name: string; sqlstate: string }) => [error.name, error.sqlstate]))
