@@ -30,6 +30,8 @@ const PROGRAM = `import { connect, Connection, DataError, sql } from 'syncpg'
 import * as everything from 'syncpg'
 import { connect as connectAsync, type Pool } from 'syncpg/async'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
+import { Kysely } from 'kysely'
+import { SyncpgDialect, executeSync } from 'syncpg/kysely'
 ${doors.map((door, index) => `import * as door${index} from 'syncpg${door.slice(1)}'`).join('\n')}
 export const doors = [${doors.map((_, index) => `door${index}`).join(', ')}]
 const con: Connection = connect('postgres://localhost/x')
@@ -37,6 +39,9 @@ const count: number | undefined = con.execute<{ id: number }>(sql\`select \${1} 
 con.close()
 export const error: DataError = new everything.DataError(String(count))
 export const closed: Promise<void> = connectAsync('postgres://localhost/x').then((other) => other.close())
+export const builder = (pool: Pool): Kysely<{ t: { id: number } }> => new Kysely({ dialect: new SyncpgDialect({ pool }) })
+export const ids = (db: Kysely<{ t: { id: number } }>): number[] =>
+  executeSync(con, db.selectFrom('t').select('id')).map(({ id }) => id)
 export const end = (pool: Pool): Promise<void> => pool.close()
 export const shape = (): DatabaseSync => new DatabaseSync('postgres://localhost/x')
 `
@@ -72,6 +77,7 @@ function install() {
     join(folder, packed.filename),
     ...versions.map((version) => `ts-${version}@npm:typescript@~${version}`),
   ]
+  packages.push('kysely@0.28')
   packages.push(...NODE_TYPES.map((major) => `node-types-${major}@npm:@types/node@${major}`))
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--silent']
   npm(['install', ...flags, ...packages], folder)
