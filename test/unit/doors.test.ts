@@ -11,7 +11,10 @@ const require = createRequire(import.meta.url)
 // oxlint-disable-next-line no-explicit-any -- the tools are JavaScript.
 type Loose = any
 const tool = async (name: string): Promise<Loose> => await import(new URL(`../../tools/${name}`, import.meta.url).href)
-const { DOORS, USERS_OF_PEERS } = (await tool('doors.mjs')) as Record<'DOORS' | 'USERS_OF_PEERS', Record<string, string>>
+const { DOORS, USERS_OF_PEERS } = (await tool('doors.mjs')) as Record<
+  'DOORS' | 'USERS_OF_PEERS',
+  Record<string, string>
+>
 const { buildUsers } = await tool('bundles.mjs')
 const { toCommonJs } = await tool('module-formats.mjs')
 const manifest = require('../../package.json')

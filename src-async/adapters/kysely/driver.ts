@@ -42,13 +42,13 @@ export class SyncpgDriver implements Driver {
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     const { isolationLevel, accessMode } = settings
     const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
-    await command(connection, `begin${level}${accessMode === undefined ? '' : ` ${accessMode}`}`)
+    const mode = accessMode === undefined ? '' : ` ${accessMode}`
+    await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
   }
 
   /** @throws InFailedSQLTransactionError when the server has rolled back, because a statement of the transaction had failed. */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    const tag = await (connection as SyncpgConnection).command('commit')
-    if (tag !== 'ROLLBACK') return
+    if ((await command(connection, 'commit')) !== 'ROLLBACK') return
     const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
       sqlstate: '25P02',
     })
@@ -98,15 +98,10 @@ class SyncpgConnection implements DatabaseConnection {
     this.lent = lent
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>(query: CompiledQuery): Promise<Result<R>> {
     const { rows, tag, rowCount } = await ask<R>(this.lent, query)
-    if (rowCount === null || !COUNTED.test(tag)) return { rows }
-    return { rows, numAffectedRows: BigInt(rowCount) }
-  }
-
-  /** Runs a command. @returns its tag. */
-  async command(sql: string): Promise<string> {
-    return (await ask(this.lent, CompiledQuery.raw(sql))).tag
+    if (rowCount === null || !COUNTED.test(tag)) return { rows, tag }
+    return { rows, tag, numAffectedRows: BigInt(rowCount) }
   }
 
   /** Rows in pieces. Outside of a transaction the stream is one of its own, because a cursor ends with its transaction. */
@@ -115,7 +110,7 @@ class SyncpgConnection implements DatabaseConnection {
       throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
     }
     const isOwn = !isInTransaction(this.lent)
-    if (isOwn) await this.command('begin')
+    if (isOwn) await command(this, 'begin')
     // Where the caller leaves the loop, what has run stands, as it does without a transaction.
     let end = 'commit'
     try {
@@ -131,7 +126,7 @@ class SyncpgConnection implements DatabaseConnection {
       end = 'rollback'
       throw error
     } finally {
-      if (isOwn && !isClosed(this.lent)) await this.command(end)
+      if (isOwn && !isClosed(this.lent)) await command(this, end)
     }
   }
 
@@ -147,6 +142,11 @@ class SyncpgConnection implements DatabaseConnection {
     if (isBlocking(lent)) lent.close()
     else lent.terminate()
   }
+}
+
+/** Kysely's result, and the command tag. */
+interface Result<R> extends QueryResult<R> {
+  readonly tag: string
 }
 
 interface Answer<R> {
@@ -181,6 +181,8 @@ function isClosed(lent: AnyConnection): boolean {
   return isBlocking(lent) ? lent.closed : lent.isClosed
 }
 
-async function command(connection: DatabaseConnection, sql: string): Promise<void> {
-  await (connection as SyncpgConnection).command(sql)
+/** Runs a command as a query of Kysely's, so that its loggers hear of it. @returns the command tag. */
+async function command(connection: DatabaseConnection, sql: string): Promise<string> {
+  const result = (await connection.executeQuery(CompiledQuery.raw(sql))) as Result<unknown>
+  return result.tag
 }
