@@ -41,7 +41,7 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, isPipelining } = context
-  if (!isForm(request.rows?.types)) return false
+  if (wantsTextRows(request.rows?.types) === null) return false
   if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
@@ -52,9 +52,10 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   )
 }
 
-/** Whether rows in this form may be asked for before their columns are known: in the connection's own, or all as text. */
-function isForm(types: ResultTypes | undefined): boolean {
-  return types === undefined || types === 'text' || (typeof types === 'function' && types.isTotal === true)
+/** Whether the rows are wanted as text, all of them; null where that depends on the columns. */
+function wantsTextRows(types: ResultTypes | undefined): boolean | null {
+  if (typeof types === 'function') return types.isTotal === true ? true : null
+  return types === 'text'
 }
 
 /** @returns null when nothing has run: the text has to be described first. @throws what the statement raises */
@@ -68,7 +69,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const isGuarded = isInTransaction && !isCertain(sql, values, stores)
   if (isGuarded && !mayGuard(context, traits, stores)) return null
   out.clear()
-  const wantsText = request.rows?.types !== undefined
+  const wantsText = wantsTextRows(request.rows?.types) === true
   if (!writeArgumentsAsText(out, sql, values, { storesValues: stores, isStandard, wantsText })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
@@ -186,7 +187,7 @@ class UndescribedRows implements RowSink {
 
   /** Whether the rows come as text, which is what the caller reads. */
   get #hasTextRows(): boolean {
-    return this.#request.rows?.types !== undefined
+    return wantsTextRows(this.#request.rows?.types) === true
   }
 
   /** null when the statement gave no rows, nor could have. */
@@ -220,7 +221,7 @@ class UndescribedRows implements RowSink {
       yield* learnTypes(context, this.#typeOids())
       const statement = this.#makeStatement()
       if (!this.#hasTextRows && hasUnreadable(statement) && this.#waiting.length > 0) return null
-      const columns = this.#hasTextRows ? [] : textColumnsOf(statement)
+      const columns = this.#hasTextRows ? [] : textColumnsOf(statement, this.#request.rows)
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
       this.#sink = this.#request.sinkFor(statement)
@@ -232,7 +233,7 @@ class UndescribedRows implements RowSink {
   /** Sends the rows on as they come, unless a column is one that the caller reads as text. */
   #open(): void {
     const statement = this.#makeStatement()
-    if (!this.#hasTextRows && textColumnsOf(statement).length > 0) return
+    if (!this.#hasTextRows && textColumnsOf(statement, this.#request.rows).length > 0) return
     this.#sink = this.#request.sinkFor(statement)
   }
 
