@@ -41,6 +41,7 @@ export default defineConfig({
             { find: /^syncpg$/, replacement: built('index.js') },
             { find: /^syncpg\/async$/, replacement: built('async.js') },
             { find: /^syncpg\/sqlite-shape$/, replacement: built('sqlite-shape.js') },
+            { find: /^syncpg\/drizzle$/, replacement: built('drizzle.js') },
             { find: /^syncpg\/kysely$/, replacement: built('kysely.js') },
           ],
         },
