@@ -179,7 +179,7 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
           await nested.insert(users).values({ name: 'undone' })
           nested.rollback()
         })
-        await expect(inner).rejects.toThrow()
+        await expect(inner).rejects.toThrow('Rollback')
       },
       { isolationLevel: 'repeatable read' },
     )
