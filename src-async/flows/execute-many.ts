@@ -216,7 +216,7 @@ export class Batch {
       closing: statements.takeClosing(),
       timeoutMs,
     })
-    statement.provenIn = statements.transaction
+    statement.provenIn = statements.proof
     statements.heed(tag, statement)
     this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
     this.#tag = tag

@@ -4,13 +4,13 @@
  * arguments need their types first, or that the server refused before it began, is described before it runs, as
  * `run-statement.ts` does. See docs/decisions/new-texts.md.
  */
-import { DbError } from '../errors/tree.ts'
+import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import { setsOtherEncoding } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
 import { type TextTraits, traitsOf } from '../values/text-traits.ts'
-import { UNDO_GUARD } from '../wire/guard.ts'
+import { type GuardKind, UNDO_GUARD } from '../wire/guard.ts'
 import type { Description, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold } from './failed-transaction.ts'
@@ -48,14 +48,15 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   )
 }
 
-/** @returns null when nothing has run: the text has to be described first. @throws what the statement raises */
+/** @returns null when nothing has run, or a text that only reads: it has to be described first. @throws what the statement raises */
 export function* runAtOnce(context: FlowContext, request: StatementRequest): Flow<StatementResult | null> {
   const { state, statements, scopeBegin, out } = context
   const { sql, values } = request
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
   const traits = traitsOf(sql, isStandard)
   const isInTransaction = state.transactionStatus === 'T'
-  if (isInTransaction && !traits.isGuardable) return null
+  const guard = isInTransaction ? guardFor(traits) : null
+  if (isInTransaction && guard === null) return null
   out.clear()
   if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
@@ -71,7 +72,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       rowLimit: request.rowLimit ?? 0,
       rows,
       timeoutMs: dueTimeout(context),
-      begin: isInTransaction ? dueGuard(context) : dueBegin(context),
+      begin: guard === null ? dueBegin(context) : dueGuard(context, guard),
       closing: statements.takeClosing(),
     })
     tag = reply.tag
@@ -87,11 +88,23 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const statement = yield* rows.finish()
   if (statement === null) {
     statements.texts.rememberRun(sql, 'described')
-    return null
+    if (traits.onlyReads) return null
+    throw new NotSupportedError('the statement has run, but the server does not take back the rows that it gave', {
+      hint: 'cast the columns to text; the next run of the same text asks for its rows in another form',
+    })
   }
-  statement.provenIn = statements.transaction
+  statement.provenIn = statements.proof
   remember(context, request, statement)
   return { statement, tag }
+}
+
+/**
+ * The savepoint around a new text, of which nobody knows whether the server takes its arguments, and whether its rows have
+ * the form that is asked for: that shows at the first row. null where a text that may give rows does more than read.
+ */
+function guardFor({ isGuardable, onlyReads, mayGiveRows }: TextTraits): GuardKind | null {
+  if (onlyReads) return 'run'
+  return isGuardable && !mayGiveRows ? 'bind' : null
 }
 
 function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest): boolean {
@@ -124,7 +137,7 @@ function needsDescription(error: unknown, sql: string): boolean {
   const { sqlstate } = error
   // A type without a binary form, of which the server says so at the first row that has one. Nothing of the statement is left.
   const isAboutForm = sqlstate === UNDEFINED_FUNCTION && WRITERS_OF_BINARY.test(error.serverSourceFunction ?? '')
-  if (isAboutForm) return !storesValues(sql) && !/\bcall\b/i.test(sql)
+  if (isAboutForm) return !/\bcall\b/i.test(sql)
   if (error.notStarted !== true) return false
   return (
     isRefusalOfTypes(error) || isRefusalOfPlaces(error) || sqlstate.startsWith('22') || ARGUMENT_REFUSALS.has(sqlstate)

@@ -2,6 +2,7 @@
  * A text of any number of statements in one Query message, never split on the client: the server's own rules about
  * implicit transactions hold. Values come as text.
  */
+import { callsUnknown } from '../values/called-functions.ts'
 import { EncodingGuard, setsOtherEncoding } from '../values/client-encoding.ts'
 import { changesMeaning } from '../values/text-traits.ts'
 import type { Flight } from '../wire/operations.ts'
@@ -29,7 +30,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
   const { statements, state } = context
   if (state.transactionStatus === 'I') statements.beginTransaction()
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
-  const traits = { changesMeaning: changesMeaning(sql, isStandard) }
+  const traits = { changesMeaning: changesMeaning(sql, isStandard), callsUnknown: callsUnknown(sql) }
   const guard = setsOtherEncoding(sql) ? new EncodingGuard(results) : null
   const taking = guard ?? results
   const heeding: ResultSink = {

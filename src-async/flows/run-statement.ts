@@ -93,7 +93,7 @@ function* execute(
       begin,
       closing: statements.takeClosing(),
     })
-    statement.provenIn = statements.transaction
+    statement.provenIn = statements.proof
     // A statement that the row limit ended has no tag.
     statements.heed(tag ?? '', statement)
     guard?.end()

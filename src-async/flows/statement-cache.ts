@@ -28,7 +28,7 @@ interface Entry {
 export interface FinishedStatement {
   /** null when it gave no rows, nor could have. */
   readonly columns: readonly unknown[] | null
-  readonly traits: { readonly changesMeaning: boolean }
+  readonly traits: { readonly changesMeaning: boolean; readonly callsUnknown: boolean }
 }
 
 const NOTHING_TO_CLOSE: readonly string[] = []
@@ -62,12 +62,19 @@ export class StatementCache {
   generation = 0
   /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
   transaction = 1
+  /** Counts statements that may have done anything. */
+  #unknownCalls = 0
 
   /** @param registry is told, with the cache, how transactions end. */
   constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
     this.#registry = registry
     this.texts = new TextMemory(limits.lifetimeMs)
+  }
+
+  /** Changes when a statement that the server accepted before may be refused now, in spite of its locks. */
+  get proof(): number {
+    return this.transaction + this.#unknownCalls
   }
 
   /** Whether a statement with this text may have a name and be kept. */
@@ -158,6 +165,7 @@ export class StatementCache {
   /** Looks at the tag of a finished command, which says whether it has changed what texts mean. */
   heed(tag: string, { columns, traits }: FinishedStatement): void {
     if (traits.changesMeaning) this.#touchSettings()
+    if (traits.callsUnknown) this.#unknownCalls += 1
     // Nearly all statements are one of these. A SELECT without columns has made a table: SELECT INTO, CREATE TABLE AS.
     if (tag.startsWith('SELECT')) {
       if (columns === null) this.#touch()

@@ -31,6 +31,8 @@ export interface StatementInit {
 }
 
 const RECORD_ARRAY_OID = 2287
+/** Types of the database's own begin here. */
+const FIRST_OWN_OID = 16384
 const TEXT_ARRAY_OID = 1009
 /** Statements that store values; a locking clause, `for update`, is none. */
 const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
@@ -63,7 +65,12 @@ export class Statement {
   /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
   readonly traits: TextTraits
-  /** The transaction in which the server last accepted it, by the number that the statement cache counts; 0 for none. */
+  /**
+   * Whether all that it names is kept as it is by the locks of a transaction in which it was accepted. Functions and types
+   * have none.
+   */
+  readonly holdsLocks: boolean
+  /** When the server last accepted it, as the statement cache's `proof` has it; 0 for never. */
   provenIn = 0
   readonly #rows: RowShapeOptions
   readonly #registry: CodecRegistry
@@ -86,6 +93,7 @@ export class Statement {
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
+    this.holdsLocks = !this.traits.callsUnknown && ![...this.types()].some((oid) => oid >= FIRST_OWN_OID)
     this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
     this.#registry = registry
