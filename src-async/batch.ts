@@ -22,48 +22,71 @@ import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
 import { type Row, type Values, listed } from './values/record.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
+import { type ValueMeaning, textValues } from './values/text-values.ts'
 
 /** What a statement is run for, one after the other. */
 export type Elements = Iterable<Values> | AsyncIterable<Values>
 
-type Target = Pick<BatchRequest, 'sql' | 'prepared'>
+/** What a batch runs, and what its values mean. */
+export interface BatchTarget extends Pick<BatchRequest, 'sql' | 'prepared'> {
+  readonly meaning: ValueMeaning
+}
+
+type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'rows' | 'sinkFor'>
 
 /** Runs it and drops the rows. */
 export function runMany(
   engine: Engine,
-  target: Target,
+  target: BatchTarget,
   elements: Elements,
   options: CallOptions = {},
 ): Promise<BatchResult> {
   const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS }
-  return engine.query(() => batchOf(engine, request, elements, options), target.sql, elements, options)
+  const meant = meantElements(elements, target.meaning)
+  return engine.query(() => batchOf(engine, request, meant, options), target.sql, elements, options)
 }
 
 /** Runs it and gives the rows of all elements, in their order. */
 export function fetchMany(
   engine: Engine,
-  target: Target,
+  target: BatchTarget,
   elements: Elements,
   { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
 ): Promise<{ readonly rows: Row[]; readonly tag: string }> {
   const collected = new BatchRows(engine.context, rows)
-  const request = { sql: target.sql, prepared: target.prepared, sinkFor: collected.sinkFor }
+  const request = { sql: target.sql, prepared: target.prepared, rows, sinkFor: collected.sinkFor }
+  const meant = meantElements(elements, target.meaning)
   const work = async (): Promise<{ rows: Row[]; tag: string }> => {
-    const { tag } = await batchOf(engine, request, elements, options)
+    const { tag } = await batchOf(engine, request, meant, options)
     return { rows: await runFlow(collected.all(), engine.session), tag }
   }
   return engine.query(work, target.sql, elements, options)
 }
 
-function batchOf(
-  engine: Engine,
-  request: Pick<BatchRequest, 'sql' | 'prepared' | 'sinkFor'>,
-  elements: Elements,
-  { signal }: CallOptions,
-): Promise<BatchResult> {
+/** The elements, each with the meaning that is asked for. */
+function meantElements(elements: Elements, meaning: ValueMeaning): Elements {
+  if (meaning === 'typed') return elements
+  return Symbol.asyncIterator in elements ? meantLater(elements) : meantNow(elements)
+}
+
+function* meantNow(elements: Iterable<Values>): Generator<Values, void, undefined> {
+  for (const element of elements) yield meantElement(element)
+}
+
+async function* meantLater(elements: AsyncIterable<Values>): AsyncGenerator<Values, void, undefined> {
+  for await (const element of elements) yield meantElement(element)
+}
+
+/** What is no list is refused by the batch, which knows its number. */
+function meantElement(element: Values): Values {
+  const values: unknown = listed(element)
+  return Array.isArray(values) ? textValues(values) : element
+}
+
+function batchOf(engine: Engine, request: Request, elements: Elements, { signal }: CallOptions): Promise<BatchResult> {
   if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), signal)
-  const { sql, prepared, sinkFor } = request
-  return runFlow(executeMany(engine.context, { sql, prepared, sinkFor, elements }), engine.session)
+  const { sql, prepared, rows, sinkFor } = request
+  return runFlow(executeMany(engine.context, { sql, prepared, rows, sinkFor, elements }), engine.session)
 }
 
 async function batchFrom(

@@ -1,8 +1,11 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
-import { Record, type Values, listed } from './values/record.ts'
+import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
+import { describeValue } from './values/describe-value.ts'
+import { Record, type Values } from './values/record.ts'
 import type { RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
+import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
 export interface CallOptions {
   /**
@@ -18,8 +21,21 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+/** What a call takes that has values. */
+export interface ExecuteOptions extends CallOptions {
+  /**
+   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
+   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
+   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
+   */
+  readonly values?: ValueMeaning | undefined
+}
+
 /** What a call that gives rows takes. */
-export interface FetchOptions extends CallOptions, RowOptions {}
+export interface FetchOptions extends ExecuteOptions, RowOptions {}
+
+/** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
+export type StatementText = string | Sql | CompiledStatement
 
 export const NO_OPTIONS: CallOptions = {}
 
@@ -31,21 +47,53 @@ export function requireText(sql: unknown, method: string): void {
 /** A text and its values, from the two arguments every method takes them in. */
 export interface Given {
   readonly sql: string
+  /** With their meaning: see `TextValues`. */
   readonly values: readonly unknown[]
+  /** The values as they were passed. */
+  readonly args: readonly unknown[]
+}
+
+/** Who asks for a statement, and what values mean there. */
+export interface Asking {
+  readonly method: string
+  /** The connection's. */
+  readonly meaning: ValueMeaning
+  readonly options?: ExecuteOptions | undefined
 }
 
 /**
- * A text with its values, or composed SQL, which brings them along.
+ * A text with its values, or composed SQL or a compiled statement, which bring them along.
  * @param values null where none were passed.
  * @throws ProgrammingError for anything else.
  */
-export function requireStatement(sql: unknown, values: Values | null, method: string): Given {
-  if (!(sql instanceof Sql)) {
-    requireText(sql, method)
-    return { sql: sql as string, values: values === null ? NO_VALUES : requireValues(values, method) }
+export function requireStatement(sql: unknown, values: Values | null, asking: Asking): Given {
+  const { method, options } = asking
+  const { text, own, meaning } = textOf(sql, asking)
+  const passed = values === null ? NO_VALUES : requireValues(values, method)
+  if (own !== null && passed.length > 0) {
+    throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument empty`)
   }
-  if (values === null || listed(values).length === 0) return { sql: sql.text, values: sql.values }
-  throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument empty`)
+  const args = own ?? passed
+  const asked = options?.values === undefined ? meaning : requireMeaning(options.values, method)
+  return { sql: text, values: asked === 'text' ? textValues(args) : args, args }
+}
+
+/** A statement's text, whose values come by themselves, and what these mean. @throws ProgrammingError for anything else. */
+export function requireStatementText(sql: unknown, asking: Asking): { text: string; meaning: ValueMeaning } {
+  const { text, meaning } = textOf(sql, asking)
+  return { text, meaning: requireMeaning(asking.options?.values, asking.method) ?? meaning }
+}
+
+/** @returns the values that the statement has itself as `own`; null where it has none. */
+function textOf(
+  sql: unknown,
+  { method, meaning }: Asking,
+): { text: string; own: readonly unknown[] | null; meaning: ValueMeaning } {
+  if (typeof sql === 'string') return { text: sql, own: null, meaning }
+  if (sql instanceof Sql) return { text: sql.text, own: sql.values, meaning }
+  const compiled = compiledParts(sql, method)
+  if (compiled === null) throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(sql)}`)
+  return { text: compiled.sql, own: compiled.values, meaning: 'text' }
 }
 
 const NO_VALUES: readonly unknown[] = []

@@ -4,14 +4,16 @@
  */
 import {
   type CallOptions,
+  type ExecuteOptions,
   type FetchOptions,
+  type Given,
+  type StatementText,
   requireElements,
   requireStatement,
-  requireText,
-  requireValues,
+  requireStatementText,
   requireOptions,
 } from './call-options.ts'
-import { type Elements, fetchMany, runMany } from './batch.ts'
+import { type BatchTarget, type Elements, fetchMany, runMany } from './batch.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
@@ -33,6 +35,7 @@ import { quoteChannel } from './values/sql.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { prepareStatement } from './flows/prepare.ts'
+import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
@@ -45,10 +48,12 @@ import { type AsyncTransactionOptions, Transaction, transact, transactionArgumen
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
-import type { Sql } from './values/sql-template.ts'
+import { holdsSeveral } from './values/several-statements.ts'
+import type { CompiledStatement } from './values/compiled-statement.ts'
 
-export interface PrepareOptions extends CallOptions {
+export interface PrepareOptions extends ExecuteOptions {
   readonly name?: string
 }
 
@@ -103,39 +108,60 @@ export class Connection {
    * @returns the last command tag, `INSERT 0 2`.
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
    */
-  async execute(sql: string | Sql, values?: Values, options?: CallOptions): Promise<string> {
+  async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     const { context } = this.#engine
-    const given = requireStatement(sql, values ?? null, 'execute')
+    const given = this.#given('execute', sql, values, options)
     const isScript = values === undefined && given.values.length === 0
     const flow = isScript ? runCommand(context, given.sql) : executeOne(context, given.sql, given.values)
-    return this.#engine.query(flow, given.sql, given.values, options)
+    return this.#engine.query(flow, given.sql, given.args, options)
+  }
+
+  /**
+   * Runs a statement and gives all that comes of it at once: its rows, their columns, the command tag and the count.
+   * Without values the text may hold several statements: `results` has one result for each, the other fields are the last
+   * one's.
+   * @throws as `execute`.
+   * @example
+   *   const { rows, rowCount } = await con.query('update item set price = price + 1 where id = $1 returning *', [7])
+   */
+  async query<T>(
+    sql: StatementText,
+    values: Values | undefined,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<QueryResult<T>>
+  async query<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
+  async query(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<unknown>> {
+    const { context } = this.#engine
+    const given = this.#given('query', sql, values, options)
+    const rows = rowOptions(options, context.rows, 'query')
+    return this.#engine.query(queryOf(context, given, rows), given.sql, given.args, options)
   }
 
   /** Runs a statement and returns all its rows. */
-  async fetch<T>(sql: string | Sql, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
-  async fetch<T = Row>(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetch(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<unknown[]> {
+  async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
+  async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
   /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
   async fetchrow<T>(
-    sql: string | Sql,
+    sql: StatementText,
     values: Values | undefined,
     options: FetchOptions & OtherRows<T>,
   ): Promise<T | null>
-  async fetchrow<T = Row>(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
-  async fetchrow(sql: string | Sql, values?: Values, options?: FetchOptions): Promise<unknown> {
+  async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
+  async fetchrow(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown> {
     const rows = await this.#fetch('fetchrow', sql, values, 1, options)
     return rows[0] ?? null
   }
 
   /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
   async fetchval<T = unknown>(
-    sql: string | Sql,
+    sql: StatementText,
     values?: Values,
     column: number | string = 0,
-    options?: CallOptions,
+    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
   ): Promise<T | null> {
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
@@ -143,24 +169,33 @@ export class Connection {
 
   /**
    * Runs a statement once for each element, all or nothing.
+   * @param sql a text, or a compiled statement, whose own values are not looked at
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
    */
-  async executemany(sql: string, elements: Elements, options?: CallOptions): Promise<void> {
-    requireText(sql, 'executemany')
-    await runMany(this.#engine, { sql }, requireElements(elements, 'executemany'), options)
+  async executemany(sql: string | CompiledStatement, elements: Elements, options?: ExecuteOptions): Promise<void> {
+    const target = this.#target('executemany', sql, options)
+    await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
   }
 
   /**
    * The same for a statement that gives rows: `insert … returning`.
    * @returns the rows of all elements, in their order.
    */
-  async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
-  async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
-    requireText(sql, 'fetchmany')
+  async fetchmany<T>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options: FetchOptions & OtherRows<T>,
+  ): Promise<T[]>
+  async fetchmany<T = Row>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options?: FetchOptions,
+  ): Promise<RowOf<T>[]>
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+    const target = this.#target('fetchmany', sql, options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
-    return (await fetchMany(this.#engine, { sql }, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
+    return (await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
   }
 
   /**
@@ -174,22 +209,24 @@ export class Connection {
 
   /**
    * Prepares a statement under a name of its own, until it is closed.
+   * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
    */
-  async prepare(sql: string, options: PrepareOptions = {}): Promise<PreparedStatement> {
-    requireText(sql, 'prepare')
-    const statement = await this.#engine.run(prepareStatement(this.#engine.context, sql, options.name ?? null), options)
-    return new PreparedStatement(this.#engine, statement)
+  async prepare(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement> {
+    const { context } = this.#engine
+    const { text, meaning } = requireStatementText(sql, { method: 'prepare', meaning: context.meaning, options })
+    const statement = await this.#engine.run(prepareStatement(context, text, options.name ?? null), options)
+    return new PreparedStatement(this.#engine, statement, meaning)
   }
 
   /**
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
    * @example for await (const row of con.cursor('select * from big')) console.log(row)
    */
-  cursor<T>(sql: string | Sql, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
-  cursor<T = Row>(sql: string | Sql, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
-  cursor<T>(sql: string | Sql, values?: Values, options: CursorOptions = {}): CursorFactory<T> {
-    const given = requireStatement(sql, values ?? null, 'cursor')
+  cursor<T>(sql: StatementText, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
+  cursor<T = Row>(sql: StatementText, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
+  cursor<T>(sql: StatementText, values?: Values, options: CursorOptions = {}): CursorFactory<T> {
+    const given = this.#given('cursor', sql, values, options)
     return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null }, options)
   }
 
@@ -249,15 +286,15 @@ export class Connection {
 
   /** Writes a query's rows out in one of COPY's formats. */
   async copyFromQuery(
-    query: string,
-    values: Values,
-    options: CopyFormatOptions & { readonly output: CopyOutput } & CallOptions,
+    query: StatementText,
+    values: Values | undefined,
+    options: CopyFormatOptions & { readonly output: CopyOutput } & ExecuteOptions,
   ): Promise<string> {
-    requireText(query, 'copyFromQuery')
     requireOptions(options, 'output', 'copyFromQuery')
+    const given = this.#given('copyFromQuery', query, values, options)
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
-      const text = await runFlow(inlineArguments(context, query, requireValues(values, 'copyFromQuery')), session)
+      const text = await runFlow(inlineArguments(context, given.sql, given.values), session)
       return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
     }, options)
   }
@@ -394,20 +431,29 @@ export class Connection {
 
   async #fetch(
     method: string,
-    sql: string | Sql,
+    sql: StatementText,
     values: Values | undefined,
     rowLimit: number,
     options: FetchOptions | undefined,
   ): Promise<Row[]> {
     const { context } = this.#engine
-    const given = requireStatement(sql, values ?? null, method)
+    const given = this.#given(method, sql, values, options)
     const flow = fetchRows(context, {
       sql: given.sql,
       values: given.values,
       rowLimit,
       rows: rowOptions(options, context.rows, method),
     })
-    return (await this.#engine.query(flow, given.sql, given.values, options)).rows
+    return (await this.#engine.query(flow, given.sql, given.args, options)).rows
+  }
+
+  #given(method: string, sql: StatementText, values: Values | undefined, options?: ExecuteOptions): Given {
+    return requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
+  }
+
+  #target(method: string, sql: string | CompiledStatement, options: ExecuteOptions | undefined): BatchTarget {
+    const { text, meaning } = requireStatementText(sql, { method, meaning: this.#engine.context.meaning, options })
+    return { sql: text, meaning }
   }
 }
 
@@ -419,6 +465,13 @@ export type ConnectionClass<C extends Connection = Connection> = new (
 /** What a connection runs on, which is nobody's business but the pool's: it puts a lease between the two. */
 export function engineOf(connection: Connection): Engine {
   return readEngine(connection)
+}
+
+/** A text without values may hold several statements, and then goes as a script. */
+export function queryOf(context: FlowContext, given: Given, rows: RowShapeOptions): Flow<QueryResult> {
+  const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+  if (given.args.length === 0 && holdsSeveral(given.sql, isStandard)) return queryScript(context, given.sql, rows)
+  return queryOne(context, { sql: given.sql, values: given.values, rows })
 }
 
 function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {

@@ -2,7 +2,7 @@
  * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
  * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
  */
-import type { CallOptions } from './call-options.ts'
+import type { CallOptions, ExecuteOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
@@ -18,7 +18,7 @@ import type { RowShapeOptions } from './values/row-shapes.ts'
 import { quoteIdentifier } from './values/sql.ts'
 import { Statement } from './values/statement.ts'
 
-export interface CursorOptions extends RowOptions {
+export interface CursorOptions extends RowOptions, Pick<ExecuteOptions, 'values'> {
   /** Rows per trip while iterating; 50 at first. */
   readonly prefetch?: number
   /** Milliseconds for each trip. */
@@ -167,7 +167,7 @@ class PortalCursor implements CursorKind {
   *open(): Flow<void> {
     const { sql, values, prepared } = this.#source
     requireTransaction(this.#context)
-    this.#portal = yield* preparePortal(this.#context, sql, values, prepared)
+    this.#portal = yield* preparePortal(this.#context, sql, values, prepared, { rows: this.#rows })
   }
 
   *fetch(count: number, isIterated = false): Flow<Row[]> {

@@ -19,9 +19,13 @@ export {
   type NotificationStreamOptions,
   listen,
 } from './notification-stream.ts'
-export { Pipeline } from './pipeline.ts'
+export { Pipeline, type PipelineOptions } from './pipeline.ts'
 export type { Notification } from './wire/operations.ts'
-export type { CallOptions, FetchOptions } from './call-options.ts'
+export type { CallOptions, ExecuteOptions, FetchOptions, StatementText } from './call-options.ts'
+export type { QueryResult, ResultColumn } from './flows/query.ts'
+export type { CompiledStatement } from './values/compiled-statement.ts'
+export type { CallTypes, TypeOptions, TypeParsers } from './values/call-types.ts'
+export type { ValueMeaning } from './values/text-values.ts'
 export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
 export { type Attribute, PreparedStatement } from './prepared-statement.ts'
 export type { ServerVersion } from './server-version.ts'
@@ -48,7 +52,6 @@ export type { NamedRow, PositionalRow, RecordBase, RowOf } from './values/row-ty
 export { Sql, type SqlTag, format, sql } from './values/sql-template.ts'
 export { TO_POSTGRES } from './values/to-postgres.ts'
 export type { TypeInfo, TypeKind } from './values/type-info.ts'
-export type { TypeOptions } from './values/type-options.ts'
 export type { ValueOptions } from './values/value-options.ts'
 export {
   ClientConfigurationError,

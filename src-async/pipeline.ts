@@ -5,22 +5,32 @@
  * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
  * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
  */
-import { type CallOptions, NO_OPTIONS, requireText, requireValues } from './call-options.ts'
+import {
+  type CallOptions,
+  type ExecuteOptions,
+  type Given,
+  NO_OPTIONS,
+  type StatementText,
+  requireStatement,
+} from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
+import { type QueryResult, queryOne } from './flows/query.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
 import { runFlow } from './run-flow.ts'
 import { withLimit } from './pool/time-limit.ts'
-import { type Row, pick } from './values/record.ts'
-import { RECORD_ROWS } from './values/row-options.ts'
-import type { RowShapeOptions } from './values/row-shapes.ts'
+import { type Row, type Values, pick } from './values/record.ts'
+import { type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 
-const NO_VALUES: readonly unknown[] = []
+type ValueOption = Pick<ExecuteOptions, 'values'>
+/** What a statement of a pipeline takes; limits are the pipeline's. */
+export interface PipelineOptions extends ValueOption, RowOptions {}
+
 const QUERY_CANCELED = '57014'
 
 /** Runs `fn` with a pipeline; resolves when all it asked for is done. */
@@ -70,29 +80,40 @@ export class Pipeline {
   }
 
   /** Runs a statement and drops its rows. @returns the command tag. */
-  async execute(sql: string, values: readonly unknown[] = NO_VALUES): Promise<string> {
-    const request = { sql, values: this.#require('execute', sql, values), sinkFor: () => DROP_ROWS }
+  async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
+    const given = this.#require('execute', sql, values, options)
+    const request = { sql: given.sql, values: given.values, sinkFor: () => DROP_ROWS }
     const { tag } = await this.#run(runStatement(this.#engine.context, request))
     return tag ?? ''
   }
 
   /** All rows of a statement. */
-  async fetch<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<RowOf<T>[]> {
-    return this.#fetch('fetch', sql, values, 0)
+  async fetch<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T>[]> {
+    return this.#fetch('fetch', sql, values, 0, options)
+  }
+
+  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
+  async query<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<QueryResult<RowOf<T>>> {
+    const { context } = this.#engine
+    const given = this.#require('query', sql, values, options)
+    const rows = rowOptions(options, context.rows, 'query')
+    const result = await this.#run(queryOne(context, { sql: given.sql, values: given.values, rows }))
+    return result as QueryResult<RowOf<T>>
   }
 
   /** The first row, null when there is none. */
-  async fetchrow<T = Row>(sql: string, values: readonly unknown[] = NO_VALUES): Promise<RowOf<T> | null> {
-    return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1))[0] ?? null
+  async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T> | null> {
+    return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1, options))[0] ?? null
   }
 
   /** A value of the first row, null when there is none. */
   async fetchval<T = unknown>(
-    sql: string,
-    values: readonly unknown[] = NO_VALUES,
+    sql: StatementText,
+    values?: Values,
     column: number | string = 0,
+    options?: PipelineOptions,
   ): Promise<T | null> {
-    const [row] = await this.#fetch('fetchval', sql, values, 1, RECORD_ROWS)
+    const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
 
@@ -129,20 +150,21 @@ export class Pipeline {
 
   async #fetch<T>(
     method: string,
-    sql: string,
-    values: readonly unknown[],
+    sql: StatementText,
+    values: Values | undefined,
     rowLimit: number,
-    rows?: RowShapeOptions,
+    options: PipelineOptions | undefined,
   ): Promise<T[]> {
-    const request = { sql, values: this.#require(method, sql, values), rowLimit, rows }
+    const given = this.#require(method, sql, values, options)
+    const rows = rowOptions(options, this.#engine.context.rows, method)
+    const request = { sql: given.sql, values: given.values, rowLimit, rows }
     return (await this.#run(fetchRows(this.#engine.context, request))).rows as T[]
   }
 
-  #require(method: string, sql: string, values: readonly unknown[]): readonly unknown[] {
+  #require(method: string, sql: StatementText, values: Values | undefined, options: ValueOption | undefined): Given {
     if (this.#stopped !== null) throw this.#stopped.reason
     if (this.#isOver) throw new InterfaceError(`Pipeline.${method}(): the pipeline is over`)
-    requireText(sql, method)
-    return requireValues(values, method)
+    return requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
   }
 
   /** A failure is the business of whoever awaits the result; here only the end of each flow counts. */

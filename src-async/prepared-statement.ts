@@ -3,19 +3,21 @@
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
 import { type Elements, fetchMany, runMany } from './batch.ts'
-import { type CallOptions, type FetchOptions, requireElements, requireValues } from './call-options.ts'
+import { type ExecuteOptions, type FetchOptions, type Given, requireElements, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
+import { type QueryResult, queryOne } from './flows/query.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { openScope, rollbackScope } from './flows/transaction.ts'
 import { type Row, type Values, pick } from './values/record.ts'
-import { RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import { type OtherRows, RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
+import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
 import { type TypeInfo, typeInfo } from './values/type-info.ts'
 
 /** A column of a statement's rows. */
@@ -27,13 +29,15 @@ export interface Attribute {
 export class PreparedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
+  readonly #meaning: ValueMeaning
   #statusmsg: string | null = null
   #isClosed = false
 
   /** Made by `Connection.prepare`. */
-  constructor(engine: Engine, statement: Statement) {
+  constructor(engine: Engine, statement: Statement, meaning: ValueMeaning) {
     this.#engine = engine
     this.#statement = statement
+    this.#meaning = meaning
   }
 
   /** Its name on the server, for `EXECUTE name` in SQL. */
@@ -66,14 +70,27 @@ export class PreparedStatement {
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
-  async execute(given: Values = [], options?: CallOptions): Promise<string> {
-    const { sql, values, prepared } = this.#request('execute', given)
+  async execute(given: Values = [], options?: ExecuteOptions): Promise<string> {
+    const { sql, values, args, prepared } = this.#request('execute', given, options)
     const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
     this.#statusmsg = null
     const flow = runStatement(this.#engine.context, request)
-    const { tag } = await this.#engine.query(flow, sql, values, options)
+    const { tag } = await this.#engine.query(flow, sql, args, options)
     this.#statusmsg = tag
     return tag ?? ''
+  }
+
+  /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
+  async query<T>(values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<QueryResult<T>>
+  async query<T = Row>(values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
+  async query(given: Values = [], options?: FetchOptions): Promise<QueryResult<unknown>> {
+    const rows = rowOptions(options, this.#engine.context.rows, 'query')
+    const { sql, values, args, prepared } = this.#request('query', given, options)
+    this.#statusmsg = null
+    const flow = queryOne(this.#engine.context, { sql, values, prepared, rows })
+    const result = await this.#engine.query(flow, sql, args, options)
+    this.#statusmsg = result.tag
+    return result
   }
 
   /** All its rows. */
@@ -91,15 +108,15 @@ export class PreparedStatement {
   async fetchval<T = unknown>(
     values: Values = [],
     column: number | string = 0,
-    options?: CallOptions,
+    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
   ): Promise<T | null> {
     const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
 
   /** Runs it once for each element, all or nothing. */
-  async executemany(elements: Elements, options?: CallOptions): Promise<void> {
-    const target = this.#request('executemany', [])
+  async executemany(elements: Elements, options?: ExecuteOptions): Promise<void> {
+    const target = this.#target('executemany', options)
     this.#statusmsg = null
     const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
     this.#statusmsg = tag
@@ -107,7 +124,7 @@ export class PreparedStatement {
 
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
   async fetchmany<T = Row>(elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]> {
-    const target = this.#request('fetchmany', [])
+    const target = this.#target('fetchmany', options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
     this.#statusmsg = null
     const result = await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })
@@ -117,7 +134,7 @@ export class PreparedStatement {
 
   /** Its rows in pieces; see `Connection.cursor`. */
   cursor<T = Row>(given: Values = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
-    const { sql, values, prepared } = this.#request('cursor', given)
+    const { sql, values, prepared } = this.#request('cursor', given, options)
     if (options.scrollable === true) {
       throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
     }
@@ -150,17 +167,27 @@ export class PreparedStatement {
 
   async #fetch(method: string, given: Values, rowLimit: number, options: FetchOptions | undefined): Promise<Row[]> {
     const rows = rowOptions(options, this.#engine.context.rows, method)
-    const { sql, values, prepared } = this.#request(method, given)
+    const { sql, values, args, prepared } = this.#request(method, given, options)
     const request = { sql, values, prepared, rowLimit, rows }
     this.#statusmsg = null
-    const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, values, options)
+    const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, args, options)
     this.#statusmsg = result.tag
     return result.rows
   }
 
-  #request(method: string, values: Values): { sql: string; values: readonly unknown[]; prepared: Statement } {
+  #request(method: string, given: Values, options?: Pick<ExecuteOptions, 'values'>): Given & { prepared: Statement } {
+    const { sql, prepared, meaning } = this.#target(method, options)
+    const args = requireValues(given, method)
+    return { sql, values: meant(args, meaning), args, prepared }
+  }
+
+  #target(
+    method: string,
+    options: Pick<ExecuteOptions, 'values'> | undefined,
+  ): { sql: string; prepared: Statement; meaning: ValueMeaning } {
     if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
-    return { sql: this.#statement.sql, values: requireValues(values, method), prepared: this.#statement }
+    const meaning = requireMeaning(options?.values, method) ?? this.#meaning
+    return { sql: this.#statement.sql, prepared: this.#statement, meaning }
   }
 }
 

@@ -51,6 +51,6 @@ export interface FetchManyRequest {
 /** The rows of all elements, in their order. */
 export function* fetchMany(context: FlowContext, { rows, ...batch }: FetchManyRequest): Flow<Row[]> {
   const collected = new BatchRows(context, rows)
-  yield* executeMany(context, { ...batch, sinkFor: collected.sinkFor })
+  yield* executeMany(context, { ...batch, rows, sinkFor: collected.sinkFor })
   return yield* collected.all()
 }

@@ -12,17 +12,16 @@ import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
-import { RECORD_ROWS } from '../src-async/values/row-options.ts'
+import { RECORD_ROWS, recordsLike } from '../src-async/values/row-options.ts'
 import { type RowShapeOptions, fitsAnyColumns } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
-import { boundElements, requireIterable } from './batch.ts'
 import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
 import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
 import { type DecoderFor, ElementResults, type Result, ScriptResults, decoderOf, rowCountOf } from './result.ts'
-import { type BoundStatement, bindStatement, requireSingle, requireText, valuesOf } from './statement.ts'
+import { type BoundStatement, bindBatch, bindStatement, valuesOf } from './statement.ts'
 
 type ResultWithRows = Result & { readonly decoderFor: DecoderFor }
 
@@ -78,10 +77,9 @@ export class BufferedBody implements CursorBody {
 
   execute(request: ExecuteRequest): void {
     this.#shape = request.rows
-    const statement = bindStatement(this.#engine, request.statement, request.parameters, {
-      method: 'execute',
-      style: request.style,
-    })
+    const { style, meaning } = request
+    const asking = { method: 'execute', style, meaning }
+    const statement = bindStatement(this.#engine, request.statement, request.parameters, asking)
     if (request.isText) this.#runText(statement, request)
     else if (statement.values === null && statement.rewritten.statementCount > 1) this.#runScript(statement, request)
     else this.#runOne(statement, request)
@@ -89,16 +87,20 @@ export class BufferedBody implements CursorBody {
 
   executemany(request: BatchRequest): void {
     this.#shape = request.rows
-    const { style, isReturning } = request
-    const sql = requireText(request.sql, 'executemany')
-    const elements = requireIterable(request.elements, 'executemany')
-    const rewritten = requireSingle(this.#engine.rewrite(sql, true, style), 'executemany')
+    const { style, meaning, isReturning } = request
+    const bound = bindBatch(this.#engine, request.statement, request.elements, {
+      method: 'executemany',
+      style,
+      meaning,
+    })
+    const { rewritten, elements } = bound
     const results = isReturning ? new ElementResults() : null
     const { context } = this.#engine
     const batch = {
       sql: rewritten.text,
       firstPlaces: rewritten.firstPlaces,
-      elements: boundElements(rewritten, elements),
+      elements,
+      rows: request.rows,
       marksElements: isReturning,
       sinkFor: (statement: Statement) => results?.of(statement) ?? DROP_ROWS,
     }
@@ -106,7 +108,7 @@ export class BufferedBody implements CursorBody {
       withHints(this.#engine, request, rewritten, rewritten.order.length, (hints) =>
         executeMany(context, { ...batch, hints }),
       ),
-      runOptions(request, { sql, rewritten }),
+      runOptions(request, bound),
     )
     if (results?.failure) throw results.failure
     this.#hasExecuted = true
@@ -129,7 +131,8 @@ export class BufferedBody implements CursorBody {
     this.#rows()
   }
 
-  next(options: RowShapeOptions = this.#shape): Row | null {
+  next(kind?: 'record'): Row | null {
+    const options = this.#shapeOf(kind)
     return this.#read(({ rows, decoderFor }) => rows.next(decoderFor(options)))
   }
 
@@ -137,8 +140,13 @@ export class BufferedBody implements CursorBody {
     return this.#read(({ rows, decoderFor }) => rows.nextMany(decoderFor(this.#shape), count))
   }
 
-  rest(options: RowShapeOptions = this.#shape): Row[] {
+  rest(kind?: 'record'): Row[] {
+    const options = this.#shapeOf(kind)
     return this.#read(({ rows, decoderFor }) => rows.rest(decoderFor(options)))
+  }
+
+  #shapeOf(kind: 'record' | undefined): RowShapeOptions {
+    return kind === undefined ? this.#shape : recordsLike(this.#shape)
   }
 
   scroll(value: number, mode: ScrollMode): void {
@@ -186,12 +194,12 @@ export class BufferedBody implements CursorBody {
     }
     const takesAnyRows = fitsAnyColumns(request.rows)
     const flow = withHints(this.#engine, request, statement.rewritten, values.length, (hints) =>
-      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, takesAnyRows, sinkFor }),
+      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, takesAnyRows, rows: request.rows, sinkFor }),
     )
     const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
     this.#hasExecuted = true
-    if (described.hasRecords) this.#engine.run(learnRecordTypes(context, described, rows))
+    if (described.hasRecords) this.#engine.run(learnRecordTypes(context, described, rows, request.rows))
     this.#show({ columns: described.columns, rows, decoderFor: decoderOf(described), tag: tag ?? '' })
     this.#described = described.hasFields ? described : null
   }

@@ -86,6 +86,7 @@ function callOnce(engine: Engine, body: CursorBody, request: ProcedureRequest): 
     statement: { sql: text, parameters: prepared.values },
     parameters: null,
     isOneOff: false,
+    meaning: 'typed',
   })
   const outcome = candidate.kind === 'p' ? outputs(body, candidate) : []
   return isNamed ? namedCopy(entries, candidate, outcome) : positionalCopy(prepared.all, candidate, outcome)
@@ -134,7 +135,7 @@ function procedureCall(candidate: Candidate, entries: [string, unknown][], isNam
 /** The values of the single row a procedure with OUT or INOUT parameters gives; the row stays to be fetched. */
 function outputs(body: CursorBody, { modes }: Candidate): unknown[] {
   if (!modes.some((mode) => mode === 'o' || mode === 'b') || body.columns === null) return []
-  const row = body.next(RECORD_ROWS)
+  const row = body.next('record')
   if (row === null) return []
   body.scroll(0, 'absolute')
   return Record.toArray(row)

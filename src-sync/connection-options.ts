@@ -3,6 +3,7 @@ import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
 import type { CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
 import type { Values } from '../src-async/values/record.ts'
+import type { ValueMeaning } from '../src-async/values/text-values.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
@@ -25,6 +26,8 @@ export interface CopyTo extends CopyToTableOptions {
 /** What `copyFromTable` and `copyFromQuery` take; a query has no `columns` and no `schema` of its own. */
 export interface CopyFrom extends CopyTableOptions {
   readonly output: CopyOutput
+  /** What values of a query mean, as for `execute`. */
+  readonly values?: ValueMeaning | undefined
   readonly timeout?: number
 }
 

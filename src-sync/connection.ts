@@ -10,6 +10,7 @@ import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
+import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
@@ -21,16 +22,23 @@ import {
   rowOptions,
 } from '../src-async/values/row-options.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
+import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
 import { quoteChannel } from '../src-async/values/sql.ts'
 import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/caller/blocking-session.ts'
-import { boundElements, fetchMany, requireIterable } from './batch.ts'
+import { fetchMany } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
 import { type CopyFrom, type CopyRecordsOptions, type CopyTo, requireCopyOptions } from './connection-options.ts'
 import { copyIn, copyOut } from './copy.ts'
-import { Cursor, type CursorConnection, type ExecuteOptions, type ExecutemanyOptions } from './cursor.ts'
+import {
+  Cursor,
+  type CursorConnection,
+  type ExecuteOptions,
+  type ExecutemanyOptions,
+  type ValueOption,
+} from './cursor.ts'
 import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
 import { handled } from './error-handler.ts'
@@ -41,7 +49,16 @@ import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { runInScope } from './scope.ts'
-import { type StatementText, bindStatement, requireSingle, requireText, textOf, valuesOf } from './statement.ts'
+import {
+  type BoundStatement,
+  type StatementText,
+  bindBatch,
+  bindStatement,
+  meaningOf,
+  requireSingle,
+  textOf,
+  valuesOf,
+} from './statement.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
@@ -57,6 +74,8 @@ export interface CursorOptions extends RowOptions {
 }
 
 const CLOSE_TIMEOUT_MS = 5000
+/** What `query` gives where an error handler has taken its error. */
+const NO_RESULT = new QueryResult<unknown>(Object.freeze([]) as unknown as unknown[], null, '')
 const MOST_MESSAGES = 1000
 const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
 const PREPARE_KEYS = [...FETCH_KEYS, 'name']
@@ -119,8 +138,41 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.execute, () => cursor.execute(sql, parameters, options), cursor.execute)
   }
 
+  /**
+   * Runs a statement and gives all that comes of it at once: its rows, their columns, the command tag and the count.
+   * Without parameters the text may hold several statements: `results` has one result for each, the other fields are the
+   * last one's.
+   * @throws as `Cursor.execute`.
+   * @example const { rows, rowCount } = con.query('update item set price = price + 1 where id = %s returning *', [7])
+   */
+  query<T>(
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    options: ExecuteOptions & OtherRows<T>,
+  ): QueryResult<T>
+  query<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): QueryResult<RowOf<T>>
+  query(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = {}): QueryResult<unknown> {
+    return this.#guard(this.query, NO_RESULT, () => {
+      requireOptions(options, FETCH_KEYS, 'query')
+      const { context } = this.#engine
+      const rows = rowOptions(options, context.rows, 'query')
+      const bound = this.#bind('query', sql, parameters, options)
+      const { text, firstPlaces, statementCount } = bound.rewritten
+      const isScript = bound.values === null && statementCount > 1
+      const isOneOff = options.prepare === false
+      const flow = isScript
+        ? queryScript(context, text, rows)
+        : queryOne(context, { sql: text, values: valuesOf(bound), firstPlaces, isOneOff, rows })
+      return this.#engine.run(flow, { source: bound, ...this.#limits(options, 'query') })
+    })
+  }
+
   /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
-  executemany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecutemanyOptions): Cursor<RowOf<T>> {
+  executemany<T = Row>(
+    sql: string | CompiledStatement,
+    elements: Iterable<Parameters>,
+    options?: ExecutemanyOptions,
+  ): Cursor<RowOf<T>> {
     const cursor = call(this.executemany, () => this.cursor<T>(), this.cursor)
     return call(this.executemany, () => cursor.executemany(sql, elements, options), cursor.executemany)
   }
@@ -165,35 +217,47 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @returns the rows of all elements, in their order.
    * @throws as `executemany`.
    */
-  fetchmany<T>(sql: string, elements: Iterable<Parameters>, options: ExecuteOptions & OtherRows<T>): T[]
-  fetchmany<T = Row>(sql: string, elements: Iterable<Parameters>, options?: ExecuteOptions): RowOf<T>[]
-  fetchmany(sql: string, elements: Iterable<Parameters>, options: ExecuteOptions = {}): unknown[] {
+  fetchmany<T>(
+    sql: string | CompiledStatement,
+    elements: Iterable<Parameters>,
+    options: ExecuteOptions & OtherRows<T>,
+  ): T[]
+  fetchmany<T = Row>(
+    sql: string | CompiledStatement,
+    elements: Iterable<Parameters>,
+    options?: ExecuteOptions,
+  ): RowOf<T>[]
+  fetchmany(sql: string | CompiledStatement, elements: Iterable<Parameters>, options: ExecuteOptions = {}): unknown[] {
     return this.#guard(this.fetchmany, [], () => {
       requireOptions(options, FETCH_KEYS, 'fetchmany')
-      const text = requireText(sql, 'fetchmany')
-      const rewritten = requireSingle(this.#engine.rewrite(text, true, this.paramstyle), 'fetchmany')
+      const asking = { method: 'fetchmany', style: this.paramstyle, meaning: options.values }
+      const bound = bindBatch(this.#engine, sql, elements, asking)
       const { context } = this.#engine
       const flow = fetchMany(context, {
-        sql: rewritten.text,
-        firstPlaces: rewritten.firstPlaces,
-        elements: boundElements(rewritten, requireIterable(elements, 'fetchmany')),
+        sql: bound.rewritten.text,
+        firstPlaces: bound.rewritten.firstPlaces,
+        elements: bound.elements,
         rows: rowOptions(options, context.rows, 'fetchmany'),
       })
-      return this.#engine.run(flow, { source: { sql: text, rewritten }, ...this.#limits(options, 'fetchmany') })
+      return this.#engine.run(flow, { source: bound, ...this.#limits(options, 'fetchmany') })
     })
   }
 
-  /** Prepares a statement under a name of its own, until it is closed. `$1` are its markers. */
+  /**
+   * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
+   * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
+   */
   prepare<T = Row>(
-    sql: string,
+    sql: string | CompiledStatement,
     options: ExecuteOptions & { readonly name?: string } = {},
   ): PreparedStatement<RowOf<T>> {
     return call(this.prepare, () => {
       requireOptions(options, PREPARE_KEYS, 'prepare')
-      const text = requireText(sql, 'prepare')
+      const { text, isCompiled } = textOf(sql, 'prepare')
+      const meaning = meaningOf(this.#engine, isCompiled, { method: 'prepare', meaning: options.values })
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
       const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
-      return new PreparedStatement<RowOf<T>>(this.#engine, statement)
+      return new PreparedStatement<RowOf<T>>(this.#engine, statement, meaning)
     })
   }
 
@@ -207,8 +271,9 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.describe, () => {
       requireOptions(options, FETCH_KEYS, 'describe')
       const { context } = this.#engine
-      const { text, isCompiled } = textOf(sql, 'describe')
-      const rewritten = requireSingle(this.#engine.rewrite(text, !isCompiled, this.paramstyle), 'describe')
+      const { text } = textOf(sql, 'describe')
+      const isPlain = typeof sql === 'string'
+      const rewritten = requireSingle(this.#engine.rewrite(text, isPlain, this.paramstyle), 'describe')
       const nulls = rewritten.order.map(() => null)
       const { firstPlaces } = rewritten
       const isOneOff = options.prepare === false
@@ -267,7 +332,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyFromQuery, () => {
       requireCopyOptions(options, 'output', 'copyFromQuery')
       const limits = this.#limits(options, 'copyFromQuery')
-      const bound = bindStatement(this.#engine, sql, parameters, { method: 'copyFromQuery', style: this.paramstyle })
+      const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
       const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
@@ -482,13 +547,22 @@ export class Connection extends SettableConnection implements CursorConnection {
     if (given !== undefined) requireOptions(given, FETCH_KEYS, method)
     const options = { ...given, ...own }
     const { rowLimit, prepare } = options
-    const bound = bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle })
+    const bound = this.#bind(method, sql, parameters, options)
     const { context } = this.#engine
     const rows = rowOptions(options, context.rows, method)
     const { text, firstPlaces } = bound.rewritten
     const request = { sql: text, values: valuesOf(bound), firstPlaces, rowLimit, isOneOff: prepare === false, rows }
     const flow = fetchRows(context, request)
     return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
+  }
+
+  #bind(
+    method: string,
+    sql: StatementText,
+    parameters: Parameters | null | undefined,
+    { values }: ValueOption,
+  ): BoundStatement {
+    return bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle, meaning: values })
   }
 
   #limits({ timeout }: { readonly timeout?: number }, method: string): { timeoutMs: number | undefined } {

@@ -4,6 +4,7 @@
  */
 import type { Row } from '../src-async/values/record.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
+import type { ValueMeaning } from '../src-async/values/text-values.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { ServerMessage } from './engine.ts'
 import type { InputSizes } from './input-sizes.ts'
@@ -26,13 +27,16 @@ export interface ExecuteRequest extends RequestOptions {
   readonly statement: StatementText
   readonly parameters: Parameters | null | undefined
   readonly isOneOff: boolean
+  /** What the call says its values mean. */
+  readonly meaning: ValueMeaning | undefined
   /** Values as the server prints them. */
   readonly isText?: boolean
 }
 
 export interface BatchRequest extends RequestOptions {
-  readonly sql: string
+  readonly statement: StatementText
   readonly elements: Iterable<Parameters>
+  readonly meaning: ValueMeaning | undefined
   readonly isReturning: boolean
 }
 
@@ -58,10 +62,10 @@ export interface CursorBody {
   complete(tag: string): void
   /** @throws ProgrammingError when the current result has no rows. */
   requireRows(): void
-  /** @param options another kind of rows than the request asked for. */
-  next(options?: RowShapeOptions): Row | null
+  /** @param kind Records whatever the request asked for, of the same values. */
+  next(kind?: 'record'): Row | null
   nextMany(count: number): Row[]
-  rest(options?: RowShapeOptions): Row[]
+  rest(kind?: 'record'): Row[]
   /** @throws RangeError when the target is outside; the position is unchanged then. */
   scroll(value: number, mode: ScrollMode): void
   nextset(): true | null

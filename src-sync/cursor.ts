@@ -5,9 +5,11 @@
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
-import { type OtherRows, RECORD_ROWS, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
+import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
+import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
+import type { ValueMeaning } from '../src-async/values/text-values.ts'
 import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
 import { type CopyStream, runCopy } from './copy-stream.ts'
@@ -35,7 +37,17 @@ export interface CursorConnection {
   close(): void
 }
 
-export interface ExecuteOptions extends RowOptions {
+/** What a call takes that has values. */
+export interface ValueOption {
+  /**
+   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
+   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
+   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
+   */
+  readonly values?: ValueMeaning | undefined
+}
+
+export interface ExecuteOptions extends RowOptions, ValueOption {
   /** Milliseconds; then the statement is cancelled and QueryTimeoutError thrown. `commandTimeout` unless given, 0: none. */
   readonly timeout?: number
   /** False for a text that will not come again: it is not kept as a prepared statement. */
@@ -47,7 +59,7 @@ export interface ExecuteOptions extends RowOptions {
   readonly text?: boolean
 }
 
-export interface ExecutemanyOptions extends RowOptions {
+export interface ExecutemanyOptions extends RowOptions, ValueOption {
   readonly timeout?: number
   /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
   readonly returning?: boolean
@@ -211,7 +223,8 @@ export class Cursor<T = Row> {
       const { style, sizes, timeoutMs, rows, messages } = this.#begin(sql, parameters, options, 'execute')
       const isOneOff = options.prepare === false
       const isText = options.text === true
-      const request = { style, sizes, timeoutMs, rows, messages, statement: sql, parameters, isOneOff, isText }
+      const meaning = options.values
+      const request = { style, sizes, timeoutMs, rows, messages, statement: sql, parameters, isOneOff, meaning, isText }
       this.#body.execute(request)
       if (this.#body.isSmall) this.#engine.context.kept.keep(this)
       return this as unknown as Cursor<R>
@@ -220,12 +233,18 @@ export class Cursor<T = Row> {
 
   /**
    * Runs a statement once for each element, all or nothing, pipelined.
+   * @param sql a text with markers, or a compiled statement, whose own values are not looked at
    * @throws as `execute`, with `batchIndex`, the number of the element that failed.
    */
-  executemany(sql: string, elements: Iterable<Parameters>, options: ExecutemanyOptions = NO_OPTIONS): this {
+  executemany(
+    sql: string | CompiledStatement,
+    elements: Iterable<Parameters>,
+    options: ExecutemanyOptions = NO_OPTIONS,
+  ): this {
     return this.#guard(this.executemany, this, () => {
       const common = this.#begin(sql, elements, options, 'executemany')
-      this.#body.executemany({ ...common, sql, elements, isReturning: options.returning === true })
+      const isReturning = options.returning === true
+      this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning })
       return this
     })
   }
@@ -269,7 +288,7 @@ export class Cursor<T = Row> {
   fetchobjects(): { [column: string]: unknown }[] {
     return this.#guard(this.fetchobjects, [], () =>
       this.#rows()
-        .rest(RECORD_ROWS)
+        .rest('record')
         .map((row) => Record.toObject(row)),
     )
   }
@@ -277,7 +296,7 @@ export class Cursor<T = Row> {
   /** A value of the next row: its first column, or the one counted or named; null at the end. */
   fetchval<V = unknown>(column: number | string = 0): V | null {
     return this.#guard(this.fetchval, null, () => {
-      const row = this.#rows().next(RECORD_ROWS)
+      const row = this.#rows().next('record')
       return row === null ? null : (pick(row, column) as V)
     })
   }
@@ -351,7 +370,11 @@ export class Cursor<T = Row> {
   stream<R>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
     return call(this.stream, () => {
       this.#clear()
-      const statement = bindStatement(this.#engine, sql, parameters, { method: 'stream', style: this.paramstyle })
+      const statement = bindStatement(this.#engine, sql, parameters, {
+        method: 'stream',
+        style: this.paramstyle,
+        meaning: options.values,
+      })
       return new RowStream<R>(this.#engine, statement, options, this.#shape)
     })
   }

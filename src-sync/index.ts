@@ -12,6 +12,7 @@ export {
   type ExecuteOptions,
   type ExecutemanyOptions,
   type Parameters,
+  type ValueOption,
   type ScrollMode,
 } from './cursor.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
@@ -23,7 +24,11 @@ export type { NamedCursorOptions } from './named-body.ts'
 export type { Notice, NotifiesOptions } from './notifications.ts'
 export type { TypeInfo, TypeKind } from '../src-async/values/type-info.ts'
 export type { PreparedStatement, StatementDescription } from './prepared-statement.ts'
-export type { CompiledStatement, StatementText } from './statement.ts'
+export type { StatementText } from './statement.ts'
+export type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
+export type { QueryResult, ResultColumn } from '../src-async/flows/query.ts'
+export type { CallTypes, TypeOptions, TypeParsers } from '../src-async/values/call-types.ts'
+export type { ValueMeaning } from '../src-async/values/text-values.ts'
 export type { RowStream, StreamOptions } from './stream.ts'
 export { makeXid as xid, type Xid } from './xid.ts'
 export { type CancelToken, cancel } from './cancel.ts'
@@ -51,7 +56,6 @@ export type { RecordClass, RowFactory } from '../src-async/values/row-shapes.ts'
 export type { NamedRow, PositionalRow, RecordBase, RowOf } from '../src-async/values/row-types.ts'
 export { Sql, type SqlTag, format, sql } from '../src-async/values/sql-template.ts'
 export { TO_POSTGRES } from '../src-async/values/to-postgres.ts'
-export type { TypeOptions } from '../src-async/values/type-options.ts'
 export type { ValueOptions } from '../src-async/values/value-options.ts'
 export { Lexer as SqlLexer, TOKEN as SQL_TOKEN, type Token as SqlToken } from '../src-async/values/sql-lexer.ts'
 export {

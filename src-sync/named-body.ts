@@ -10,6 +10,7 @@ import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
+import { recordsLike } from '../src-async/values/row-options.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
@@ -101,7 +102,7 @@ export class NamedBody implements CursorBody {
     this.#shape = request.rows
     const { engine, prefix } = { engine: this.#engine, prefix: this.#declaration() }
     const { context } = engine
-    const options = { method: 'execute', style: request.style }
+    const options = { method: 'execute', style: request.style, meaning: request.meaning }
     const bound = bindStatement(engine, request.statement, request.parameters, options)
     const rewritten = requireSingle(bound.rewritten, 'execute on a named cursor')
     this.#requireLife()
@@ -157,10 +158,10 @@ export class NamedBody implements CursorBody {
     if (this.#fetched === null) this.#describe()
   }
 
-  next(options: RowShapeOptions = this.#shape): Row | null {
+  next(kind?: 'record'): Row | null {
     this.requireRows()
     if (this.#rows.position === this.#rows.rowCount && !this.#isExhausted) this.#fetch(this.#itersize)
-    return this.#rows.next(this.#decoder(options))
+    return this.#rows.next(this.#decoder(kind))
   }
 
   nextMany(count: number): Row[] {
@@ -173,12 +174,12 @@ export class NamedBody implements CursorBody {
     return rows
   }
 
-  rest(options: RowShapeOptions = this.#shape): Row[] {
+  rest(kind?: 'record'): Row[] {
     this.requireRows()
-    const rows = this.#rows.rest(this.#decoder(options))
+    const rows = this.#rows.rest(this.#decoder(kind))
     if (!this.#isExhausted) {
       this.#fetch('ALL')
-      for (const row of this.#rows.rest(this.#decoder(options))) rows.push(row)
+      for (const row of this.#rows.rest(this.#decoder(kind))) rows.push(row)
     }
     return rows
   }
@@ -233,7 +234,8 @@ export class NamedBody implements CursorBody {
     this.#isOpen = true
   }
 
-  #decoder(options: RowShapeOptions = this.#shape): RowReader {
+  #decoder(kind?: 'record'): RowReader {
+    const options = kind === undefined ? this.#shape : recordsLike(this.#shape)
     const decoder = this.#fetched?.decoderFor(options)
     if (!decoder) throw new ProgrammingError('there is no result to fetch from: execute first')
     return decoder
@@ -252,10 +254,10 @@ export class NamedBody implements CursorBody {
     // Described once: with another count it has the same columns.
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     const rows = new RowBuffer()
-    const request = { sql, values: [], prepared, sinkFor: () => rows }
+    const request = { sql, values: [], prepared, rows: this.#shape, sinkFor: () => rows }
     const { tag } = this.#engine.run(runStatement(context, request), this.#limits)
     if (rows.failure !== null) throw rows.failure
-    if (prepared.hasRecords) this.#engine.run(learnRecordTypes(context, prepared, rows), this.#limits)
+    if (prepared.hasRecords) this.#engine.run(learnRecordTypes(context, prepared, rows, this.#shape), this.#limits)
     this.#base += this.#rows.rowCount
     this.#rows = rows
     this.#tag = tag

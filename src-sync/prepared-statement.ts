@@ -8,13 +8,15 @@ import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
-import { rowOptions } from '../src-async/values/row-options.ts'
+import { VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
 import type { Statement } from '../src-async/values/statement.ts'
+import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
 import { type TypeInfo, typeInfo } from '../src-async/values/type-info.ts'
 import { fetchMany, requireIterable } from './batch.ts'
 import type { Column } from './column.ts'
 import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
 import type { ExecuteOptions } from './cursor.ts'
+import { textElements } from './statement.ts'
 
 /** What `Connection.describe` gives. */
 export interface StatementDescription {
@@ -27,12 +29,14 @@ export interface StatementDescription {
 export class PreparedStatement<T = Row> {
   readonly #engine: Engine
   readonly #statement: Statement
+  readonly #meaning: ValueMeaning
   #isClosed = false
 
   /** Made by `Connection.prepare`. */
-  constructor(engine: Engine, statement: Statement) {
+  constructor(engine: Engine, statement: Statement, meaning: ValueMeaning) {
     this.#engine = engine
     this.#statement = statement
+    this.#meaning = meaning
   }
 
   /** Its name on the server, for `EXECUTE name` in SQL. */
@@ -62,7 +66,7 @@ export class PreparedStatement<T = Row> {
   /** Runs it and drops its rows. @returns the command tag. */
   execute(given: Values = [], options: ExecuteOptions = {}): string {
     return call(this.execute, () => {
-      const { sql, values, prepared } = this.#request(given)
+      const { sql, values, prepared } = this.#request(given, options, 'execute')
       const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
       return this.#engine.run(runStatement(this.#engine.context, request), limits(options)).tag ?? ''
     })
@@ -70,18 +74,18 @@ export class PreparedStatement<T = Row> {
 
   /** All its rows. */
   fetch(values: Values = [], options: ExecuteOptions = {}): T[] {
-    return call(this.fetch, () => this.#fetch(values, 0, options)) as T[]
+    return call(this.fetch, () => this.#fetch(values, 0, options, 'fetch')) as T[]
   }
 
   /** Its first row, null when there is none. */
   fetchrow(values: Values = [], options: ExecuteOptions = {}): T | null {
-    return call(this.fetchrow, () => this.#fetch(values, 1, options)[0] ?? null) as T | null
+    return call(this.fetchrow, () => this.#fetch(values, 1, options, 'fetchrow')[0] ?? null) as T | null
   }
 
   /** A value of its first row; null without a row. */
   fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ExecuteOptions = {}): V | null {
     return call(this.fetchval, () => {
-      const [row] = this.#fetch(values, 1, options)
+      const [row] = this.#fetch(values, 1, { ...options, ...VALUE_ROWS }, 'fetchval')
       return row === undefined ? null : (pick(row, column) as V)
     })
   }
@@ -89,8 +93,8 @@ export class PreparedStatement<T = Row> {
   /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
   executemany(elements: Iterable<Values>, options: ExecuteOptions = {}): number {
     return call(this.executemany, () => {
-      const { sql, prepared } = this.#request([])
-      const source = requireIterable(elements, 'executemany')
+      const { sql, prepared } = this.#request([], options, 'executemany')
+      const source = this.#elements(elements, options, 'executemany')
       const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS }
       return this.#engine.run(executeMany(this.#engine.context, request), limits(options)).affectedRows
     })
@@ -99,10 +103,10 @@ export class PreparedStatement<T = Row> {
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
   fetchmany(elements: Iterable<Values>, options: ExecuteOptions = {}): T[] {
     return call(this.fetchmany, () => {
-      const { sql, prepared } = this.#request([])
+      const { sql, prepared } = this.#request([], options, 'fetchmany')
       const { context } = this.#engine
       const rows = rowOptions(options, context.rows, 'fetchmany')
-      const batch = { sql, prepared, elements: requireIterable(elements, 'fetchmany'), rows }
+      const batch = { sql, prepared, elements: this.#elements(elements, options, 'fetchmany'), rows }
       return this.#engine.run(fetchMany(context, batch), limits(options))
     }) as T[]
   }
@@ -120,15 +124,30 @@ export class PreparedStatement<T = Row> {
     this.close()
   }
 
-  #fetch(given: Values, rowLimit: number, options: ExecuteOptions): Row[] {
-    const { sql, values, prepared } = this.#request(given)
-    const request = { sql, values, prepared, rowLimit }
-    return this.#engine.run(fetchRows(this.#engine.context, request), limits(options)).rows
+  #fetch(given: Values, rowLimit: number, options: ExecuteOptions, method: string): Row[] {
+    const { context } = this.#engine
+    const { sql, values, prepared } = this.#request(given, options, method)
+    const request = { sql, values, prepared, rowLimit, rows: rowOptions(options, context.rows, method) }
+    return this.#engine.run(fetchRows(context, request), limits(options)).rows
   }
 
-  #request(given: Values): { sql: string; values: readonly unknown[]; prepared: Statement } {
+  #request(
+    given: Values,
+    options: ExecuteOptions,
+    method: string,
+  ): { sql: string; values: readonly unknown[]; prepared: Statement } {
     if (this.#isClosed) throw new InterfaceError('the prepared statement is closed')
-    return { sql: this.#statement.sql, values: listed(given), prepared: this.#statement }
+    const values = meant(listed(given), this.#meaningOf(options, method))
+    return { sql: this.#statement.sql, values, prepared: this.#statement }
+  }
+
+  #elements(elements: Iterable<Values>, options: ExecuteOptions, method: string): Iterable<Values> {
+    const source = requireIterable(elements, method)
+    return this.#meaningOf(options, method) === 'text' ? textElements(source) : source
+  }
+
+  #meaningOf(options: ExecuteOptions, method: string): ValueMeaning {
+    return requireMeaning(options.values, method) ?? this.#meaning
   }
 }
 

@@ -5,6 +5,7 @@ import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
 import type { CodecRegistry } from '../src-async/values/registry.ts'
 import { type RowShapeOptions, shapeFor } from '../src-async/values/row-shapes.ts'
+import { textRowReader } from '../src-async/values/text-rows.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn, ResultSink } from '../src-async/wire/row-sink.ts'
 
@@ -89,8 +90,7 @@ export function decoderOf(statement: Statement | null): DecoderFor | null {
 }
 
 function textDecoder(columns: readonly WireColumn[], registry: CodecRegistry): DecoderFor {
-  const codecs = columns.map((column) => registry.codecFor(column.typeOid))
-  return remembered((options) => new RowDecoder(columns, codecs, shapeFor(columns, options)).asText())
+  return remembered((options) => textRowReader(columns, registry, options))
 }
 
 function plainDecoder(columns: readonly WireColumn[]): DecoderFor {

@@ -3,24 +3,36 @@
  * has PostgreSQL's own markers and brings its values along.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
+import { type CompiledStatement, compiledParts } from '../src-async/values/compiled-statement.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
+import { Record, type Values, listed } from '../src-async/values/record.ts'
+import { Sql } from '../src-async/values/sql-template.ts'
+import { type ValueMeaning, meant, requireMeaning, textValues } from '../src-async/values/text-values.ts'
+import { boundElements, requireIterable } from './batch.ts'
 import type { Engine, StatementSource } from './engine.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { ParamStyle, RewrittenStatement } from './paramstyle/rewrite.ts'
 
-/** A statement with its values, in the forms query builders give: Kysely, Drizzle, Knex, pg. `$1` are its markers. */
-export type CompiledStatement =
-  | { readonly sql: string; readonly parameters: readonly unknown[] }
-  | { readonly sql: string; readonly params: readonly unknown[] }
-  | { readonly sql: string; readonly bindings: readonly unknown[] }
-  | { readonly text: string; readonly values: readonly unknown[] }
-
-export type StatementText = string | CompiledStatement
+/** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
+export type StatementText = string | Sql | CompiledStatement
 
 /** A statement ready for a flow. */
 export interface BoundStatement extends StatementSource {
-  /** null when none were given: the text is the server's as it is. */
+  /** null when none were given: the text is the server's as it is. With their meaning: see `TextValues`. */
   readonly values: readonly unknown[] | null
+}
+
+/** A statement for many elements, ready for a flow. */
+export interface BoundBatch extends StatementSource {
+  readonly elements: Iterable<readonly unknown[]>
+}
+
+/** Who asks for a statement. */
+export interface Asking {
+  readonly method: string
+  readonly style: ParamStyle
+  /** What the call says of its values. */
+  readonly meaning?: ValueMeaning | undefined
 }
 
 const NO_VALUES: readonly unknown[] = []
@@ -30,27 +42,74 @@ export function bindStatement(
   engine: Engine,
   statement: StatementText,
   parameters: Parameters | null | undefined,
-  options: { readonly method: string; readonly style: ParamStyle },
+  asking: Asking,
 ): BoundStatement {
-  const { method, style } = options
+  const { method, style } = asking
+  const hasParameters = parameters !== undefined && parameters !== null
   if (typeof statement === 'string') {
-    if (parameters === undefined || parameters === null) {
-      return { sql: statement, rewritten: engine.rewrite(statement, false, style), values: null }
-    }
+    if (!hasParameters) return { sql: statement, rewritten: engine.rewrite(statement, false, style), values: null }
     const rewritten = requireSingle(engine.rewrite(statement, true, style), method)
-    return { sql: statement, rewritten, values: bindParameters(rewritten, parameters) }
+    const values = meant(bindParameters(rewritten, parameters), meaningOf(engine, false, asking))
+    return { sql: statement, rewritten, values }
   }
-  const compiled = compiledParts(statement)
-  if (compiled === null) {
-    throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(statement)}`)
-  }
-  if (parameters !== undefined && parameters !== null) {
+  const { text, isCompiled, own } = textOf(statement, method)
+  if (own !== null && hasParameters) {
     throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument out`)
   }
-  const rewritten = engine.rewrite(compiled.sql, false, style)
-  const values = compiled.values.length === 0 && rewritten.statementCount > 1 ? null : compiled.values
-  if (values !== null) requireSingle(rewritten, method)
-  return { sql: compiled.sql, rewritten, values }
+  const rewritten = engine.rewrite(text, false, style)
+  const given = own ?? (hasParameters ? requireList(parameters, method) : NO_VALUES)
+  if (given.length === 0 && (own === null || rewritten.statementCount > 1))
+    return { sql: text, rewritten, values: null }
+  requireSingle(rewritten, method)
+  return { sql: text, rewritten, values: meant(given, meaningOf(engine, isCompiled, asking)) }
+}
+
+/** @throws ProgrammingError when it is no statement, or holds several; for an element as `bindParameters`, with `batchIndex`. */
+export function bindBatch(
+  engine: Engine,
+  statement: StatementText,
+  elements: Iterable<Parameters>,
+  asking: Asking,
+): BoundBatch {
+  const { method, style } = asking
+  const { text, isCompiled } = textOf(statement, method)
+  const source = requireIterable(elements, method)
+  const isPlain = typeof statement === 'string'
+  const rewritten = requireSingle(engine.rewrite(text, isPlain, style), method)
+  // Markers of a compiled statement are the server's own: its elements are lists in their order.
+  const bound = isPlain ? boundElements(rewritten, source) : (source as Iterable<Values>)
+  const meaning = meaningOf(engine, isCompiled, asking)
+  return { sql: text, rewritten, elements: meaning === 'text' ? textElements(bound) : listedElements(bound) }
+}
+
+/** The elements of a batch, meaning text. */
+export function* textElements(elements: Iterable<Values>): Generator<readonly unknown[]> {
+  for (const element of elements) {
+    const values: unknown = listed(element)
+    // What is no list is refused by the batch, which knows its number.
+    yield Array.isArray(values) ? textValues(values) : (values as readonly unknown[])
+  }
+}
+
+function* listedElements(elements: Iterable<Values>): Generator<readonly unknown[]> {
+  for (const element of elements) yield listed(element)
+}
+
+/** What the values of a statement mean. @param isCompiled whether a query builder has made it */
+export function meaningOf(
+  engine: Engine,
+  isCompiled: boolean,
+  { method, meaning }: Omit<Asking, 'style'>,
+): ValueMeaning {
+  return requireMeaning(meaning, method) ?? (isCompiled ? 'text' : engine.context.meaning)
+}
+
+function requireList(parameters: Parameters, method: string): readonly unknown[] {
+  const values: unknown = parameters instanceof Record ? listed(parameters) : parameters
+  if (Array.isArray(values)) return values as unknown[]
+  throw new ProgrammingError(
+    `${method}: the markers of a compiled statement are $1, $2: expected its values as an array, got ${describeValue(parameters)}`,
+  )
 }
 
 /** The text alone, for methods whose values come by themselves. @throws ProgrammingError for anything but a string. */
@@ -59,13 +118,16 @@ export function requireText(sql: unknown, method: string): string {
   throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(sql)}`)
 }
 
-/** The text of a statement in either form. @throws ProgrammingError for anything else. */
-export function textOf(statement: StatementText, method: string): { text: string; isCompiled: boolean } {
-  if (typeof statement === 'string') return { text: statement, isCompiled: false }
-  const compiled = compiledParts(statement)
-  return compiled === null
-    ? { text: requireText(statement, method), isCompiled: false }
-    : { text: compiled.sql, isCompiled: true }
+/** The text of a statement in any form, and the values it brings along. @throws ProgrammingError for anything else. */
+export function textOf(
+  statement: StatementText,
+  method: string,
+): { text: string; isCompiled: boolean; own: readonly unknown[] | null } {
+  if (typeof statement === 'string') return { text: statement, isCompiled: false, own: null }
+  if (statement instanceof Sql) return { text: statement.text, isCompiled: false, own: statement.values }
+  const compiled = compiledParts(statement, method)
+  if (compiled === null) return { text: requireText(statement, method), isCompiled: false, own: null }
+  return { text: compiled.sql, isCompiled: true, own: compiled.values }
 }
 
 /** @throws ProgrammingError when the text holds several statements. */
@@ -79,12 +141,4 @@ export function requireSingle(rewritten: RewrittenStatement, method: string): Re
 /** The values to send: none where none were given. */
 export function valuesOf(statement: BoundStatement): readonly unknown[] {
   return statement.values ?? NO_VALUES
-}
-
-function compiledParts(statement: unknown): { sql: string; values: readonly unknown[] } | null {
-  if (statement === null || typeof statement !== 'object') return null
-  const parts = statement as Partial<Record<'sql' | 'text' | 'parameters' | 'params' | 'bindings' | 'values', unknown>>
-  const sql = parts.sql ?? parts.text
-  const values = parts.parameters ?? parts.params ?? parts.bindings ?? parts.values
-  return typeof sql === 'string' && Array.isArray(values) ? { sql, values: values as unknown[] } : null
 }

@@ -9,6 +9,7 @@ import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 import { type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
+import type { ValueMeaning } from '../src-async/values/text-values.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
@@ -17,6 +18,8 @@ export interface StreamOptions extends RowOptions {
   readonly size?: number
   /** Milliseconds for each trip. */
   readonly timeout?: number
+  /** What values mean, as for `execute`. */
+  readonly values?: ValueMeaning | undefined
 }
 
 const DEFAULT_SIZE = 1000
@@ -28,6 +31,7 @@ export class RowStream<T> implements IterableIterator<T> {
   readonly #statement: BoundStatement
   readonly #portal: Portal
   readonly #decoder: RowReader
+  readonly #shape: RowShapeOptions
   readonly #size: number
   readonly #timeoutMs: number | undefined
   /** The rows of a trip, as bytes. */
@@ -50,11 +54,15 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#timeoutMs = requireTimeout(options.timeout, 'stream')
     const { context } = engine
     const shape = rowOptions(options, rows, 'stream')
+    this.#shape = shape
     requireTransaction(context)
     const { rewritten } = statement
     const run = { source: statement, timeoutMs: this.#timeoutMs }
     this.#portal = engine.run(
-      preparePortal(context, rewritten.text, valuesOf(statement), null, rewritten.firstPlaces),
+      preparePortal(context, rewritten.text, valuesOf(statement), null, {
+        firstPlaces: rewritten.firstPlaces,
+        rows: shape,
+      }),
       run,
     )
     const decoder = this.#portal.statement.decoderFor(shape)
@@ -116,6 +124,6 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#engine.run(fetchPortal(context, this.#portal, this.#size, bytes, true), run)
     this.#isDone = this.#portal.tag !== null
     if (bytes.failure !== null) throw bytes.failure
-    if (statement.hasRecords) this.#engine.run(learnRecordTypes(context, statement, bytes), run)
+    if (statement.hasRecords) this.#engine.run(learnRecordTypes(context, statement, bytes, this.#shape), run)
   }
 }

@@ -52,6 +52,12 @@ export class DescribeAttempts {
     return { ...flight(context), begin: GUARD }
   }
 
+  /** Whether the server may refuse the next attempt, because that can be taken back. */
+  get mayFail(): boolean {
+    if (!this.#mayBeRefused) return false
+    return this.#context.state.transactionStatus !== 'T' || this.#guard !== 'nothing' || this.#isWorthSavepoint
+  }
+
   /** Whether another attempt may follow the one that was refused. */
   get mayGoOn(): boolean {
     const { state } = this.#context

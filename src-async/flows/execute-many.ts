@@ -8,6 +8,7 @@ import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
 import { ElementEncoder } from '../values/encode-arguments.ts'
 import { describeValue } from '../values/describe-value.ts'
 import { type Values, listed } from '../values/record.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -30,6 +31,8 @@ export interface BatchRequest {
   readonly marksElements?: boolean | undefined
   /** A statement the caller prepared. */
   readonly prepared?: Statement | undefined
+  /** What rows the sink is for: their formats are asked for accordingly. */
+  readonly rows?: RowShapeOptions | undefined
   sinkFor(statement: Statement): RowSink
 }
 
@@ -49,6 +52,7 @@ const CHUNK_BYTES = 256 * 1024
 /** Elements looked at to find a value that is not null for each parameter. */
 export const SAMPLE_ELEMENTS = 100
 const SAVEPOINT = 'syncpg_executemany'
+const NO_ROW_OPTIONS: RowShapeOptions = {}
 
 /**
  * @throws the server's errors with `batchIndex`; DataError and ProgrammingError for an element that does not fit. Either
@@ -96,6 +100,8 @@ export class Batch {
   #tag = ''
   /** See `begin`. */
   #sample: readonly unknown[] = []
+  /** The server's own description, where types were guessed from the first values; others may not have them. */
+  #inferred: Statement | null = null
   /** The elements of the first chunk, where the statement is out of the cache: they may have to be encoded again. */
   #unsure: Values[] | null = null
 
@@ -112,8 +118,9 @@ export class Batch {
     this.#sample = sample
     if (prepared !== undefined) this.#use(prepared)
     else {
-      const { statement, isRemembered } = yield* resolveStatement(context, sql, sample, this.#request)
+      const { statement, isRemembered, inferred } = yield* resolveStatement(context, sql, sample, this.#request)
       this.#use(statement)
+      this.#inferred = inferred ?? null
       if (isRemembered && !context.isPipelining) this.#unsure = []
     }
   }
@@ -121,7 +128,8 @@ export class Batch {
   #use(statement: Statement): void {
     const context = this.#context
     this.#statement = statement
-    this.#encoder = new ElementEncoder(context.out, this.#statement)
+    const { rows = NO_ROW_OPTIONS } = this.#request
+    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows))
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
   }
@@ -144,11 +152,23 @@ export class Batch {
   }
 
   /**
-   * After an element was refused: where the statement is out of the cache and the server now describes it otherwise, all
-   * of the first chunk is encoded anew. @throws the refusal, where it is true.
+   * After an element was refused: where the type was a guess, what was added is sent and the rest goes as the server
+   * describes it; where the statement is out of the cache and the server now describes it otherwise, all of the first
+   * chunk is encoded anew. @throws the refusal, where it is true.
    */
   *renew(refusal: unknown, element: Values): Flow<void> {
     const { state } = this.#context
+    if (this.#inferred !== null && isRefusalByType(refusal) && !state.isClosed) {
+      const inferred = this.#inferred
+      this.#inferred = null
+      if (this.#count > 0) yield* this.send(false)
+      this.#use(inferred)
+      try {
+        return this.add(element)
+      } catch {
+        throw refusal
+      }
+    }
     const statement = this.#statement as Statement
     if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
     const elements = [...this.#unsure, element]

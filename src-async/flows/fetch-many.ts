@@ -12,7 +12,8 @@ import { RowCollector } from './row-collector.ts'
 export class BatchRows {
   readonly #context: FlowContext
   readonly #options: RowShapeOptions
-  #collector: RowCollector | null = null
+  /** One for each statement: a batch may go on with another description. */
+  readonly #collectors: RowCollector[] = []
 
   constructor(context: FlowContext, options: RowShapeOptions) {
     this.#context = context
@@ -20,15 +21,19 @@ export class BatchRows {
   }
 
   readonly sinkFor = (statement: Statement): RowSink => {
-    this.#collector = new RowCollector(this.#context, statement, this.#options)
-    return this.#collector.sink
+    const collector = new RowCollector(this.#context, statement, this.#options)
+    this.#collectors.push(collector)
+    return collector.sink
   };
 
   /** All of them, when the batch is done; none of a statement without rows, or of no elements. */
   *all(): Flow<Row[]> {
-    if (this.#collector === null) return []
+    const [first, ...others] = this.#collectors
+    if (first === undefined) return []
     try {
-      return yield* this.#collector.rows()
+      const rows = yield* first.rows()
+      for (const other of others) for (const row of yield* other.rows()) rows.push(row)
+      return rows
     } catch (error) {
       throw noteFailure(this.#context, error)
     }

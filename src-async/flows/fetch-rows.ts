@@ -48,6 +48,7 @@ export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<Fe
     isOneOff,
     prepared,
     takesAnyRows: fitsAnyColumns(options),
+    rows: options,
     // A second try has a collector of its own.
     sinkFor(statement: Statement) {
       collector = new RowCollector(context, statement, options)

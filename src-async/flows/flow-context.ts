@@ -7,6 +7,7 @@ import { Kept } from '../bytes/keep-class.ts'
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
+import type { ValueMeaning } from '../values/text-values.ts'
 import { type ConnectionValues, connectionValues } from '../values/value-options.ts'
 import { CANCEL_GRACE_MS } from '../wire/grace.ts'
 import { RELEASE_GUARD } from '../wire/guard.ts'
@@ -28,6 +29,8 @@ export interface FlowContext {
   readonly registry: CodecRegistry
   /** How rows are made where a call says nothing of it. */
   readonly rows: RowShapeOptions
+  /** What values mean where neither the statement nor the call says it. */
+  readonly meaning: ValueMeaning
   readonly statements: StatementCache
   /** Scratch for the arguments of the statement being sent. */
   readonly out: ByteWriter
@@ -60,12 +63,13 @@ export function createFlowContext(
   state: SessionState,
   limits: StatementCacheLimits,
   begin: string | null,
-  { registry, rows }: ConnectionValues = connectionValues({}),
+  { registry, rows, meaning }: ConnectionValues = connectionValues({}),
 ): FlowContext {
   return {
     state,
     registry,
     rows,
+    meaning,
     statements: new StatementCache(limits, registry),
     out: new ByteWriter(4096),
     begin,

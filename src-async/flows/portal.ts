@@ -4,6 +4,7 @@
  */
 import { InterfaceError } from '../errors/tree.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -24,6 +25,13 @@ export interface Portal {
   tag: string | null
 }
 
+export interface PortalOptions {
+  /** See `ResolveOptions`. */
+  readonly firstPlaces?: readonly number[] | undefined
+  /** How its rows will be decoded: Bind asks for their formats. */
+  readonly rows?: RowShapeOptions | undefined
+}
+
 const NOTHING_CLOSED: readonly string[] = []
 
 let portals = 0
@@ -37,13 +45,13 @@ export function* preparePortal(
   sql: string,
   values: readonly unknown[],
   prepared: Statement | null = null,
-  firstPlaces?: readonly number[],
+  { firstPlaces, rows = {} }: PortalOptions = {},
 ): Flow<Portal> {
   try {
     const statement = prepared ?? (yield* describedNow(context, sql, values, firstPlaces))
     const { out } = context
     out.clear()
-    encodeArguments(out, statement, values)
+    encodeArguments(out, statement.formFor(rows), values)
     portals += 1
     return { name: `syncpg_portal_${portals}`, sql, statement, bind: out.take(), isOpen: false, tag: null }
   } catch (error) {

@@ -2,7 +2,7 @@
  * From a text and values to a described statement: out of the cache, or parsed and described in one trip. Where the
  * server cannot tell the type of a parameter, or took one for text and the value plainly is something else, the statement
  * is parsed once more with types derived from the values. A refusal of the server's does not cost the transaction: see
- * `describe-attempts.ts`.
+ * `describe-attempts.ts`. Where it would, and the value can go as text, the server's description stands.
  */
 import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
@@ -23,6 +23,8 @@ export interface ResolvedStatement {
   readonly statement: Statement
   /** Whether the server was not asked about it just now: it may have changed since. */
   readonly isRemembered: boolean
+  /** The server's own description, where the statement was declared with types of the values instead. */
+  readonly inferred?: Statement | undefined
 }
 
 export interface ResolveOptions {
@@ -121,9 +123,15 @@ function isNew({ context, sql }: Asking, inferred: Statement, types: readonly nu
   return !context.statements.has(keyOf(sql, types)) && !inferred.refusedTypes.has(types.join())
 }
 
-/** The types to declare where the server took a parameter for text that is none; null where there is no such. */
-function derivedTypes({ values, hints, sql }: Asking, statement: Statement): number[] | null {
-  const derived = statement.hasTextParameters ? deriveParameterTypes(values, statement.parameterTypes, sql) : null
+/**
+ * The types to declare where the server took a parameter for text that is none; null where there is no such.
+ * @param isSafe whether only those are wanted that the server cannot refuse, and those of values that cannot go as text
+ */
+function derivedTypes(asking: Asking, statement: Statement, isSafe = !asking.attempts.mayFail): number[] | null {
+  const { values, hints, sql } = asking
+  if (!statement.hasTextParameters) return null
+  const mayGuess = isSafe ? safeGuesses(asking, statement) : undefined
+  const derived = deriveParameterTypes(values, statement.parameterTypes, sql, mayGuess)
   if (derived === null) return null
   // What the caller asked for stands, be it text for a number.
   hints.forEach((hint, index) => {
@@ -132,14 +140,26 @@ function derivedTypes({ values, hints, sql }: Asking, statement: Statement): num
   return derived
 }
 
-/** With types derived from the values; null where the server takes nothing but text in those places. */
+function safeGuesses({ context }: Asking, statement: Statement): (parameter: number) => boolean {
+  const outputs = statement.outputsOf(context.state.parameters.get('standard_conforming_strings') !== 'off')
+  return (parameter) => outputs.has(parameter)
+}
+
+/** With types derived from the values, or the safe ones of them; null where the server's own description stands. */
 function* describeDerived(asking: Asking, inferred: Statement, types: number[]): Flow<ResolvedStatement | null> {
+  const found = yield* describeGuess(asking, inferred, types)
+  if (found !== null) return found
+  const safe = derivedTypes(asking, inferred, true)
+  return safe === null ? null : yield* describeGuess(asking, inferred, safe)
+}
+
+function* describeGuess(asking: Asking, inferred: Statement, types: number[]): Flow<ResolvedStatement | null> {
   const key = types.join()
   if (inferred.refusedTypes.has(key)) return null
   try {
-    return yield* describeOnce(asking, types)
+    return { ...(yield* describeOnce(asking, types)), inferred }
   } catch (error) {
-    if (!isRefusalOfTypes(error) || !asking.attempts.mayGoOn) throw error
+    if (!isRefusalOfGuess(error) || !asking.attempts.mayGoOn) throw error
   }
   inferred.refusedTypes.add(key)
   return null
@@ -245,6 +265,11 @@ export function isRefusalOfTypes(error: unknown): error is DbError {
 /** Whether the server refused a text because places of one name are different parameters to it. */
 export function isRefusalOfPlaces(error: unknown): boolean {
   return error instanceof DbError && SAME_PARAMETER_REFUSALS.has(error.sqlstate ?? '')
+}
+
+/** Whatever the server says of a text with guessed types, as that a literal beside the parameter is no integer. */
+function isRefusalOfGuess(error: unknown): boolean {
+  return error instanceof DbError && /^(?:0A|22|42)/.test(error.sqlstate ?? '')
 }
 
 /**

@@ -8,7 +8,7 @@ import { DecodingSink } from '../values/decoding-sink.ts'
 import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
 import type { RowReader } from '../values/row-decoder.ts'
-import { RECORD_ROWS } from '../values/row-options.ts'
+import { recordsLike } from '../values/row-options.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -33,7 +33,8 @@ export class RowCollector {
     this.#options = options
     this.#decoder = statement.decoderFor(options)
     if (this.#decoder === null) this.sink = NOTHING
-    else this.sink = statement.hasRecords || statement.hasFields ? new RowBuffer() : new DecodingSink(this.#decoder)
+    else if (options.types !== 'text' && (statement.hasRecords || statement.hasFields)) this.sink = new RowBuffer()
+    else this.sink = new DecodingSink(this.#decoder)
   }
 
   /** The rows, when the last of them has arrived. @throws what a codec or a row factory threw. */
@@ -55,9 +56,17 @@ export class RowCollector {
   }
 }
 
-/** Learns the types that occur in the anonymous records of these rows, and leaves the rows where they are. */
-export function* learnRecordTypes(context: FlowContext, statement: Statement, rows: RowBuffer): Flow<void> {
-  const decoder = statement.hasRecords ? statement.decoderFor(RECORD_ROWS) : null
+/**
+ * Learns the types that occur in the anonymous records of these rows, and leaves the rows where they are.
+ * @param options what the rows were asked for with
+ */
+export function* learnRecordTypes(
+  context: FlowContext,
+  statement: Statement,
+  rows: RowBuffer,
+  options: RowShapeOptions,
+): Flow<void> {
+  const decoder = statement.hasRecords ? statement.decoderFor(recordsLike(options)) : null
   if (decoder === null) return
   const { position } = rows
   yield* decodeLearning(context, rows, decoder)

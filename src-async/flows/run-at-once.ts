@@ -6,6 +6,7 @@
  */
 import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
+import type { ResultTypes } from '../values/call-types.ts'
 import { setsOtherEncoding } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
@@ -38,6 +39,7 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, isPipelining } = context
+  if (!isForm(request.rows?.types)) return false
   if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
@@ -48,6 +50,11 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   )
 }
 
+/** Whether rows in this form may be asked for before their columns are known: in the connection's own, or all as text. */
+function isForm(types: ResultTypes | undefined): boolean {
+  return types === undefined || types === 'text' || (typeof types === 'function' && types.isTotal === true)
+}
+
 /** @returns null when nothing has run, or a text that only reads: it has to be described first. @throws what the statement raises */
 export function* runAtOnce(context: FlowContext, request: StatementRequest): Flow<StatementResult | null> {
   const { state, statements, scopeBegin, out } = context
@@ -55,10 +62,12 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
   const traits = traitsOf(sql, isStandard)
   const isInTransaction = state.transactionStatus === 'T'
-  const guard = isInTransaction ? guardFor(traits) : null
-  if (isInTransaction && guard === null) return null
+  const wantsText = request.rows?.types !== undefined
+  const guard = isInTransaction ? guardFor(traits, values, wantsText) : 'none'
+  if (guard === null) return null
+  const isGuarded = guard !== 'none'
   out.clear()
-  if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard })) return null
+  if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard, wantsText })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
   const rows = new UndescribedRows(context, request, { name, traits })
@@ -72,14 +81,14 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       rowLimit: request.rowLimit ?? 0,
       rows,
       timeoutMs: dueTimeout(context),
-      begin: guard === null ? dueBegin(context) : dueGuard(context, guard),
+      begin: guard === 'none' ? dueBegin(context) : dueGuard(context, guard),
       closing: statements.takeClosing(),
     })
     tag = reply.tag
   } catch (error) {
     if (isUntold(error)) statements.doubt()
-    if (state.isClosed || !needsDescription(error, sql)) throw error
-    if (isInTransaction) yield* runCommand(context, UNDO_GUARD, false)
+    if (state.isClosed || (isInTransaction && !isGuarded) || !needsDescription(error, sql)) throw error
+    if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     statements.texts.rememberRun(sql, 'described')
     return null
@@ -99,12 +108,15 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
 }
 
 /**
- * The savepoint around a new text, of which nobody knows whether the server takes its arguments, and whether its rows have
- * the form that is asked for: that shows at the first row. null where a text that may give rows does more than read.
+ * The savepoint around a new text. Nobody knows whether the server takes its arguments, and whether its rows have the form
+ * that is asked for, which shows at the first row. null where a text that may give rows does more than read: it is described
+ * first.
  */
-function guardFor({ isGuardable, onlyReads, mayGiveRows }: TextTraits): GuardKind | null {
+function guardFor(traits: TextTraits, values: readonly unknown[], wantsText: boolean): GuardKind | 'none' | null {
+  const { isGuardable, onlyReads, mayGiveRows } = traits
+  if (!mayGiveRows && values.length === 0) return 'none'
   if (onlyReads) return 'run'
-  return isGuardable && !mayGiveRows ? 'bind' : null
+  return isGuardable && (!mayGiveRows || wantsText) ? 'bind' : null
 }
 
 function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest): boolean {
@@ -170,6 +182,11 @@ class UndescribedRows implements RowSink {
     this.#init = init
   }
 
+  /** Whether the rows come as text, which is what the caller reads. */
+  get #hasTextRows(): boolean {
+    return this.#request.rows?.types !== undefined
+  }
+
   /** null when the statement gave no rows, nor could have. */
   get columns(): Description['columns'] {
     return this.#description.columns
@@ -200,8 +217,8 @@ class UndescribedRows implements RowSink {
       const context = this.#context
       yield* learnTypes(context, this.#typeOids())
       const statement = this.#makeStatement()
-      if (hasUnreadable(statement) && this.#waiting.length > 0) return null
-      const columns = textColumnsOf(statement)
+      if (!this.#hasTextRows && hasUnreadable(statement) && this.#waiting.length > 0) return null
+      const columns = this.#hasTextRows ? [] : textColumnsOf(statement)
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
       this.#sink = this.#request.sinkFor(statement)
@@ -213,7 +230,7 @@ class UndescribedRows implements RowSink {
   /** Sends the rows on as they come, unless a column is one that the caller reads as text. */
   #open(): void {
     const statement = this.#makeStatement()
-    if (textColumnsOf(statement).length > 0) return
+    if (!this.#hasTextRows && textColumnsOf(statement).length > 0) return
     this.#sink = this.#request.sinkFor(statement)
   }
 

@@ -39,12 +39,12 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
       isRemembered = resolved.isRemembered
     } else isRemembered = prepared === undefined
     try {
-      encode(context, statement, values)
+      encode(context, statement, request)
     } catch (error) {
       if (!isRemembered || !isRefusalByType(error) || !mayAsk(context)) throw error
       statement = yield* describedAnew(context, request, statement, error)
       isRemembered = false
-      encode(context, statement, values)
+      encode(context, statement, request)
     }
     requireOwnFlight(context, statement)
     isGuarded = needsGuard(context, statement, isRemembered)
@@ -61,16 +61,16 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     const { statement } = yield* resolveStatement(context, sql, values, anew(request))
-    encode(context, statement, values)
+    encode(context, statement, request)
     return yield* execute(context, request, statement, dueBegin(context))
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
 }
 
-function encode({ out }: FlowContext, statement: Statement, values: readonly unknown[]): void {
+function encode({ out }: FlowContext, statement: Statement, { values, rows }: StatementRequest): void {
   out.clear()
-  encodeArguments(out, statement, values)
+  encodeArguments(out, rows === undefined ? statement : statement.formFor(rows), values)
 }
 
 function* execute(

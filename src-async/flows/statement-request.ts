@@ -1,5 +1,6 @@
 /** What is asked of the flows that run one statement, and what they give. */
 import type { Statement } from '../values/statement.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
 export interface StatementRequest {
@@ -15,6 +16,8 @@ export interface StatementRequest {
   readonly isOneOff?: boolean | undefined
   /** Most rows wanted, 0 for all. */
   readonly rowLimit?: number
+  /** What rows the sink is for: their formats are asked for accordingly. */
+  readonly rows?: RowShapeOptions | undefined
   /** Whether `sinkFor` refuses no statement, so that it may be called when the statement runs already. */
   readonly takesAnyRows?: boolean | undefined
   /** Where the rows of this statement go; asked anew for every attempt. */

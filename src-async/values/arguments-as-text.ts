@@ -4,29 +4,39 @@
  * of the value once it knows the type must not differ. For all others the statement is described first.
  */
 import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { TextValues } from './text-values.ts'
 import { areTypedPlaces } from './typed-places.ts'
 
 /** Values in text format, so no format codes. */
 const ALL_TEXT = 0
 const BINARY = 1
 
+export interface TextArgumentOptions {
+  /** Whether the statement writes, so that the server knows the types by its columns. */
+  readonly storesValues: boolean
+  /** The server's `standard_conforming_strings`. */
+  readonly isStandard: boolean
+  /** Whether the rows are wanted as text, not in binary. */
+  readonly wantsText: boolean
+}
+
 /**
- * @param storesValues whether the statement writes, so that the server knows the types by its columns
- * @param isStandard the server's `standard_conforming_strings`
+ * @param values where they are `TextValues`, their text is what they mean, for every type
  * @returns whether it could be done; if not, the writer is as it was
  */
 export function writeArgumentsAsText(
   out: ByteWriter,
   sql: string,
   values: readonly unknown[],
-  { storesValues, isStandard }: { readonly storesValues: boolean; readonly isStandard: boolean },
+  { storesValues, isStandard, wantsText }: TextArgumentOptions,
 ): boolean {
   const start = out.length
+  const meansText = values instanceof TextValues
   out.int16(ALL_TEXT).int16(values.length)
   const untyped = new Set<number>()
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i]
-    const text = value === null ? null : textOf(value)
+    const text = value === null ? null : meansText ? ownText(value) : textOf(value)
     if (text === undefined) {
       out.truncate(start)
       return false
@@ -39,11 +49,17 @@ export function writeArgumentsAsText(
       if (typeof value !== 'string' && !storesValues) untyped.add(i + 1)
     }
   }
-  // One code stands for all columns, which come in binary.
-  out.int16(1).int16(BINARY)
+  // One code stands for all columns; none means text.
+  if (wantsText) out.int16(ALL_TEXT)
+  else out.int16(1).int16(BINARY)
   if (untyped.size === 0 || areTypedPlaces(sql, untyped, isStandard)) return true
   out.truncate(start)
   return false
+}
+
+/** The text of a value that means text; undefined where there is none that the server would take. */
+function ownText(value: unknown): string | undefined {
+  return typeof value === 'string' && isWellFormed(value) ? value : undefined
 }
 
 /** undefined where the text would depend on the type. */
@@ -79,5 +95,9 @@ function isSafe(text: string): boolean {
   const trimmed = text.trim()
   if (JSON_OPENING.includes(trimmed.charAt(0)) && trimmed !== '') return false
   if (JSON_NUMBER.test(trimmed) || JSON_WORDS.has(trimmed)) return false
+  return isWellFormed(text)
+}
+
+function isWellFormed(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()
 }

@@ -14,7 +14,8 @@ import { converted } from './to-postgres.ts'
 import { isTextual } from './codecs/text.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
-import type { Statement } from './statement.ts'
+import { TextValues } from './text-values.ts'
+import type { BindForm } from './statement.ts'
 
 const MOST_PARAMETERS = 65535
 const TEXT_ARRAY_OID = 1009
@@ -23,7 +24,7 @@ const TEXT_ARRAY_OID = 1009
 const TEXT_FORMAT = 0
 
 /** What of a statement its arguments are encoded by. */
-type ParameterList = Pick<Statement, 'parameterCodecs' | 'parameterTypes' | 'bindHead' | 'bindTail'>
+type ParameterList = Omit<BindForm, 'textCodecs'>
 
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
@@ -38,13 +39,28 @@ export interface EncodeContext {
  */
 export function encodeArguments(
   out: ByteWriter,
-  statement: ParameterList,
+  statement: BindForm,
   values: readonly unknown[],
   context?: EncodeContext,
 ): void {
-  const codecs = statement.parameterCodecs
-  const count = codecs.length
+  const count = statement.parameterCodecs.length
   if (values.length !== count) throw wrongCount(count, values.length, context)
+  if (values instanceof TextValues) encodeWithText(out, textForm(statement), values, context)
+  else encodeTyped(out, statement, values, context)
+}
+
+/** The list as values are written that mean text. */
+function textForm({ parameterTypes, textCodecs, bindHead, bindTail }: BindForm): ParameterList {
+  return { parameterTypes, parameterCodecs: textCodecs, bindHead, bindTail }
+}
+
+function encodeTyped(
+  out: ByteWriter,
+  statement: ParameterList,
+  values: readonly unknown[],
+  context: EncodeContext | undefined,
+): void {
+  const count = statement.parameterCodecs.length
   const start = out.length
   let i = 0
   try {
@@ -92,7 +108,7 @@ function encodeWithText(
     out.bytes(statement.bindTail)
     if (hasText) return true
     out.truncate(start)
-    encodeArguments(out, statement, values, context)
+    encodeTyped(out, statement, values, context)
     return false
   } catch (error) {
     out.truncate(start)
@@ -131,13 +147,13 @@ const ELEMENTS_BEFORE_GENERATION = 32
 /** The same for the elements of a batch, one after another: with code made for them when there are many. */
 export class ElementEncoder implements SlowWay {
   readonly #out: ByteWriter
-  readonly #statement: ParameterList
+  readonly #statement: BindForm
   #code: ListCode | null = null
   #element = 0
   /** Whether an element had a string that only the server reads: the next one has probably, too. */
   #hasText = false
 
-  constructor(out: ByteWriter, statement: ParameterList) {
+  constructor(out: ByteWriter, statement: BindForm) {
     this.#out = out
     this.#statement = statement
   }
@@ -146,7 +162,8 @@ export class ElementEncoder implements SlowWay {
   encode(values: readonly unknown[]): void {
     const out = this.#out
     const code = this.#code
-    if (code === null || values.length !== this.#statement.parameterCodecs.length) {
+    const isUsual = values.length === this.#statement.parameterCodecs.length && !(values instanceof TextValues)
+    if (code === null || !isUsual) {
       encodeArguments(out, this.#statement, values, { element: this.#element })
     } else {
       const start = out.length
@@ -181,7 +198,13 @@ export class ElementEncoder implements SlowWay {
 }
 
 const NO_BYTES = new Uint8Array(0)
-const NO_PARAMETERS = { parameterCodecs: [], parameterTypes: [], bindHead: NO_BYTES, bindTail: NO_BYTES }
+const NO_PARAMETERS = {
+  parameterCodecs: [],
+  textCodecs: [],
+  parameterTypes: [],
+  bindHead: NO_BYTES,
+  bindTail: NO_BYTES,
+}
 keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS))
 
 function where(context: EncodeContext | undefined): string {
@@ -230,13 +253,15 @@ function named(
 
 /**
  * The types to declare instead of the server's, where it inferred `text` for a value that is none. Without this the
- * first thing typed in a REPL, `select $1` with 42, would fail.
+ * first thing typed in a REPL, `select $1` with 42, would give a string.
+ * @param mayGuess whether a type may be declared for the parameter of that number although its value could go as text
  * @returns null when nothing changes; else one OID for each of `serverTypes`.
  */
 export function deriveParameterTypes(
   values: readonly unknown[],
   serverTypes: readonly number[],
   sql = '',
+  mayGuess: (parameter: number) => boolean = () => true,
 ): number[] | null {
   let derived: number[] | null = null
   for (let i = 0; i < serverTypes.length; i += 1) {
@@ -244,11 +269,17 @@ export function deriveParameterTypes(
     const oid = suggestedType(values[i])
     if (oid === null || oid === serverTypes[i]) continue
     // The server would cast bytes to '\x61' and lists to '{a}'. Where the SQL says text, the codec of text refuses them.
-    if (typeof values[i] === 'object' && !isTextual(values[i]) && isCastAt(sql, i + 1)) continue
+    if (!isTextual(values[i]) && isCastAt(sql, i + 1)) continue
+    if (hasText(values[i]) && !mayGuess(i + 1)) continue
     derived ??= [...serverTypes]
     derived[i] = oid
   }
   return derived
+}
+
+/** Whether the value has a text that a parameter of text takes. */
+function hasText(value: unknown): boolean {
+  return typeof value !== 'object' || isTextual(value)
 }
 
 /** Seen at its first value: an array may be long. */
@@ -258,7 +289,7 @@ function isListOfText(value: unknown): boolean {
   return typeof first === 'string' || first === undefined
 }
 
-/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. */
+/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. `$1 as name` does not. */
 function isCastAt(sql: string, number: number): boolean {
-  return new RegExp(`\\$${number}\\s*(?:::|as\\b)`, 'i').test(sql)
+  return new RegExp(`\\$${number}\\s*::|\\bcast\\s*\\(\\s*\\$${number}\\s+as\\b`, 'i').test(sql)
 }

@@ -24,6 +24,14 @@ import type { TypeRecord } from './type-records.ts'
 const RECORD_ARRAY_OID = builtInArrayOf(RECORD_OID)?.oid
 
 export class CodecRegistry {
+  /** Of a view: the connection's own, which knows what was learned, and what was chosen for all calls. */
+  readonly #origin: CodecRegistry | null
+  /** Of a view: what it makes of each codec. */
+  readonly #change: ((codec: Codec) => Codec) | null
+  /** Of a view: how often its origin had changed when `#made` was begun. */
+  #seenChanges = 0
+  /** Counts what may change a codec, so that views notice. */
+  #changes = 0
   #chosen: Map<number, (base: Codec) => Codec> | null = null
   #learned: Map<number, TypeRecord> | null = null
   /** Learned since the transaction began that is open: gone with it if it is rolled back. */
@@ -34,9 +42,19 @@ export class CodecRegistry {
   /** Whether a value has shown that a type was altered since it was learned. */
   #isOutdated = false
 
+  /**
+   * @param origin for a view: it shares what the origin learns and chooses, and may choose more for itself
+   * @param change for a view: what to make of each codec, those inside of arrays, ranges and composites too
+   */
+  constructor(origin: CodecRegistry | null = null, change: ((codec: Codec) => Codec) | null = null) {
+    this.#origin = origin
+    this.#change = change
+  }
+
   /** The codec of a type; for an unknown type one that gives and takes the server's text. */
   codecFor(oid: number): Codec {
-    if (this.#chosen === null) {
+    if (this.#origin !== null) this.#heedOrigin(this.#origin)
+    else if (this.#chosen === null) {
       const builtIn = BUILT_IN_CODECS.get(oid)
       if (builtIn !== undefined) return builtIn
     }
@@ -47,7 +65,8 @@ export class CodecRegistry {
     this.#underway.add(oid)
     try {
       const base = this.defaultCodecFor(oid)
-      const codec = this.#chosen?.get(oid)?.(base) ?? base
+      const chosen = this.#choiceFor(oid)?.(base) ?? base
+      const codec = this.#change?.(chosen) ?? chosen
       this.#made.set(oid, codec)
       return codec
     } finally {
@@ -57,7 +76,7 @@ export class CodecRegistry {
 
   /** Whether a value of the type may hold fields, of which another session may make others. */
   holdsFields(oid: number): boolean {
-    const record = this.#learned?.get(oid)
+    const record = this.recordOf(oid)
     if (record === undefined) return false
     const { kind, elementOid, baseOid, subtypeOid } = record
     if (elementOid !== 0) return this.holdsFields(elementOid)
@@ -75,10 +94,11 @@ export class CodecRegistry {
     if (oid === RECORD_OID) return recordCodec(this)
     const builtIn = BUILT_IN_CODECS.get(oid)
     if (builtIn !== undefined || oid === RECORD_ARRAY_OID) return this.#rebuilt(oid, builtIn)
-    const record = this.#learned?.get(oid)
+    const record = this.recordOf(oid)
     if (record !== undefined) {
+      const root = this.#origin ?? this
       const onAltered = (): void => {
-        this.#isOutdated = true
+        root.#isOutdated = true
       }
       return learnedCodec(record, (part) => this.codecFor(part), onAltered)
     }
@@ -93,12 +113,13 @@ export class CodecRegistry {
 
   /** What the server said of a type that is not built in; undefined where it has not been asked. */
   recordOf(oid: number): TypeRecord | undefined {
-    return this.#learned?.get(oid)
+    const root = this.#origin ?? this
+    return root.#learned?.get(oid)
   }
 
   /** The type's name for messages; `type 12345` when unknown. */
   typeName(oid: number): string {
-    return this.#learned?.get(oid)?.name ?? BUILT_IN_CODECS.get(oid)?.name ?? builtInNameOf(oid) ?? `type ${oid}`
+    return this.recordOf(oid)?.name ?? BUILT_IN_CODECS.get(oid)?.name ?? builtInNameOf(oid) ?? `type ${oid}`
   }
 
   /**
@@ -108,7 +129,7 @@ export class CodecRegistry {
   choose(oid: number, make: (base: Codec) => Codec): void {
     this.#chosen ??= new Map()
     this.#chosen.set(oid, make)
-    this.#made.clear()
+    this.#changed()
   }
 
   /** Chooses a codec that needs nothing of the type's own. */
@@ -120,7 +141,7 @@ export class CodecRegistry {
   delete(oid: number): void {
     this.#chosen?.delete(oid)
     if (this.#chosen?.size === 0) this.#chosen = null
-    this.#made.clear()
+    this.#changed()
   }
 
   /** Takes in what the server said of types. @param isTentative whether it may be undone with the open transaction. */
@@ -131,7 +152,7 @@ export class CodecRegistry {
       this.#learned.set(record.oid, record)
       if (isTentative) (this.#tentative ??= new Set()).add(record.oid)
     }
-    this.#made.clear()
+    this.#changed()
   }
 
   /** Whether any of the types is known only from within the open transaction. */
@@ -146,7 +167,7 @@ export class CodecRegistry {
     if (this.#tentative === null) return
     if (!isCommitted) {
       for (const oid of this.#tentative) this.#learned?.delete(oid)
-      this.#made.clear()
+      this.#changed()
     }
     this.#tentative = null
   }
@@ -156,7 +177,7 @@ export class CodecRegistry {
     this.#isOutdated = false
     this.#learned = null
     this.#tentative = null
-    this.#made.clear()
+    this.#changed()
   }
 
   /** Forgets everything learned if some of it has turned out to be wrong. @returns whether it had. */
@@ -164,6 +185,23 @@ export class CodecRegistry {
     const wasOutdated = this.#isOutdated
     if (wasOutdated) this.forget()
     return wasOutdated
+  }
+
+  #choiceFor(oid: number): ((base: Codec) => Codec) | undefined {
+    const own = this.#chosen?.get(oid)
+    if (own !== undefined || this.#origin === null) return own
+    return this.#origin.#chosen?.get(oid)
+  }
+
+  #changed(): void {
+    this.#changes += 1
+    this.#made.clear()
+  }
+
+  #heedOrigin(origin: CodecRegistry): void {
+    if (this.#seenChanges === origin.#changes) return
+    this.#seenChanges = origin.#changes
+    this.#made.clear()
   }
 
   /** The element's type when the OID is a built-in array's, else null. */

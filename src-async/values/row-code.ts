@@ -7,7 +7,7 @@ import { timestampFromHalves, timestamp, timestamptz } from './codecs/date-time.
 import { bool } from './codecs/boolean.ts'
 import { float4, float8, shortestFloat32 } from './codecs/floats.ts'
 import { int2, int4, int8, oid } from './codecs/integers.ts'
-import { bpchar, characterOf, name, singleByteChar, text, varchar } from './codecs/text.ts'
+import { bpchar, characterOf, name, serverText, singleByteChar, text, varchar } from './codecs/text.ts'
 import { type TextReader, textReader } from './short-text.ts'
 import type { ByteReader } from '../bytes/byte-reader.ts'
 import type { Codec } from './codec.ts'
@@ -47,7 +47,7 @@ const FIXED: ReadonlyMap<Codec, { readonly size: number; readonly source: string
   [timestamp, { size: 8, source: 'timestampFromHalves(view.getInt32(p), view.getUint32(p + 4))' }],
   [timestamptz, { size: 8, source: 'timestampFromHalves(view.getInt32(p), view.getUint32(p + 4))' }],
 ])
-const TEXTS: ReadonlySet<Codec> = new Set<Codec>([text, varchar, bpchar, name])
+const TEXTS: ReadonlySet<Codec> = new Set<Codec>([text, varchar, bpchar, name, serverText])
 
 /** Source that reads field `i` into `v<i>` and moves `p` past it; a length word and a NULL look the same for all. */
 function fieldSource(codec: Codec, i: number): string {
@@ -62,10 +62,11 @@ function fieldSource(codec: Codec, i: number): string {
     if (length === ${size} && p + ${size} <= end) { v${i} = ${source}; p += ${size} }
     else if (length !== -1) return fail.retry(b, start, end)`
   }
-  const isText = TEXTS.has(codec)
-  const read = isText
+  const read = TEXTS.has(codec)
     ? `v${i} = readText(b, p, length)`
-    : `reader.position = p; reader.end = p + length; v${i} = codecs[${i}].decode(reader, length)
+    : codec.format === 0
+      ? `v${i} = codecs[${i}].decodeText(readText(b, p, length))`
+      : `reader.position = p; reader.end = p + length; v${i} = codecs[${i}].decode(reader, length)
       if (reader.position !== p + length) return fail.retry(b, start, end)`
   return `${head}
     length = view.getInt32(p); p += 4
@@ -103,7 +104,9 @@ function decodeRun(b, view, reader, start, end, into) {
   }
 }
 return { decodeRow, decodeRun }`
-  const readText: TextReader | null = codecs.some((codec) => TEXTS.has(codec)) ? textReader() : null
+  const readText: TextReader | null = codecs.some((codec) => codec.format === 0 || TEXTS.has(codec))
+    ? textReader()
+    : null
   const bindings = { fail, codecs, shape: binding, readText, characterOf, shortestFloat32, timestampFromHalves }
   const names = Object.keys(bindings)
   // A row factory is often written where it is passed, a new function each time: its code is kept apart from it. For the

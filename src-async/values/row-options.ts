@@ -5,6 +5,8 @@
 import { ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
 import { Record } from './record.ts'
+import type { CallTypes } from './call-types.ts'
+import { resultTypes } from './result-types.ts'
 import type { RecordClass, RowFactory, RowShapeOptions } from './row-shapes.ts'
 
 export interface RowOptions<T = unknown> {
@@ -17,6 +19,12 @@ export interface RowOptions<T = unknown> {
   readonly recordClass?: RecordClass | undefined
   /** `'error'` refuses results in which a column name occurs twice; at first the last of them has the name. */
   readonly duplicates?: 'last' | 'error' | undefined
+  /**
+   * Other JavaScript forms than usual: `{ int8: 'number', date: 'string' }` by type, or `'temporal'`. `'text'` gives every
+   * value as the server prints it; a function gives parsers of that text by a type's OID, and undefined for types to be
+   * left as they are.
+   */
+  readonly types?: CallTypes | undefined
 }
 
 /** Rows made by something else than a class of Records: their type is the factory's. */
@@ -25,10 +33,15 @@ export interface OtherRows<R> {
 }
 
 /** The keys of these options, for those who check all keys. */
-export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates'] as const
+export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates', 'types'] as const
 
 /** The default: Records. One object, because decoders are kept by the options they were made for. */
 export const RECORD_ROWS: RowShapeOptions = Object.freeze({})
+
+/** Records of values in the same forms: of rows that have come already, whose bytes are in the formats of these forms. */
+export function recordsLike({ types }: RowShapeOptions): RowShapeOptions {
+  return types === undefined ? RECORD_ROWS : { types }
+}
 
 /** Of a row only a value is wanted: how rows are made does not matter. */
 export const VALUE_ROWS = { rowFactory: 'record', recordClass: Record, duplicates: 'last' } as const
@@ -40,7 +53,10 @@ export const VALUE_ROWS = { rowFactory: 'record', recordClass: Record, duplicate
 export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, method: string): RowShapeOptions {
   if (own === undefined) return outer
   const { rowFactory, recordClass, duplicates } = own
-  if (rowFactory === undefined && recordClass === undefined && duplicates === undefined) return outer
+  const types = own.types === undefined ? outer.types : resultTypes(own.types, method)
+  if (rowFactory === undefined && recordClass === undefined && duplicates === undefined) {
+    return types === outer.types ? outer : { ...outer, types }
+  }
   checkRowFactory(rowFactory, method)
   checkRecordClass(recordClass, method)
   if (duplicates !== undefined && duplicates !== 'last' && duplicates !== 'error') {
@@ -56,15 +72,17 @@ export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, 
     rowFactory: isRecord ? undefined : factory,
     recordClass: isRecord ? (recordClass ?? outer.recordClass) : undefined,
     duplicates: duplicates ?? outer.duplicates,
+    types,
   })
 }
 
 /** Defaults in words are the default: decoders are found by what is asked for. */
-function plainest({ rowFactory, recordClass, duplicates }: RowShapeOptions): RowShapeOptions {
+function plainest({ rowFactory, recordClass, duplicates, types }: RowShapeOptions): RowShapeOptions {
   const shape = {
     rowFactory,
     recordClass: recordClass === Record ? undefined : recordClass,
     duplicates: duplicates === 'last' ? undefined : duplicates,
+    types,
   }
   return Object.values(shape).every((value) => value === undefined) ? RECORD_ROWS : shape
 }

@@ -6,6 +6,7 @@
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { canGenerateCode } from './code-generation.ts'
 import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './record.ts'
+import type { ResultTypes } from './call-types.ts'
 import type { Column } from '../wire/row-sink.ts'
 
 /** How rows are made: by one of the names, or by a function of the columns that gives a function of the values. */
@@ -23,6 +24,8 @@ export interface RowShapeOptions {
   readonly recordClass?: RecordClass | undefined
   /** 'error' refuses results in which a column name occurs twice. */
   readonly duplicates?: 'last' | 'error' | undefined
+  /** The forms of values, where they are others than the connection's. */
+  readonly types?: ResultTypes | undefined
 }
 
 export interface RowShape {

@@ -3,7 +3,10 @@
  * once. Knows nothing of where the statement lives; a name and the server's description are all it has.
  */
 import { RECORD_OID, TEXT_OID } from './oids.ts'
+import { outputParameters } from './output-parameters.ts'
 import { RowDecoder } from './row-decoder.ts'
+import type { ResultTypes } from './call-types.ts'
+import { registryWith, resultCodecs, textRegistry } from './result-types.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import { text } from './codecs/text.ts'
@@ -37,10 +40,28 @@ const TEXT_ARRAY_OID = 1009
 /** Statements that store values; a locking clause, `for update`, is none. */
 const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
 const UNUSED: Codec = { ...text, name: 'a parameter that is not used', encode() {} }
+/** What `encodeArguments` writes a Bind by. */
+export interface BindForm {
+  readonly parameterTypes: readonly number[]
+  readonly parameterCodecs: readonly Codec[]
+  /** The codecs for values that mean text. */
+  readonly textCodecs: readonly Codec[]
+  /** The bind body up to the first parameter: format codes, then how many parameters follow. */
+  readonly bindHead: Uint8Array
+  /** The bind body after the last parameter: the result formats. */
+  readonly bindTail: Uint8Array
+}
+
+/** How a call that has `types` of its own binds and decodes. */
+interface TypedForm extends BindForm {
+  readonly types: ResultTypes
+  readonly columnCodecs: readonly Codec[]
+}
+
 /** Decoders kept for calls with row options of their own; more would be made anew by each call. */
 const MOST_DECODERS = 8
 
-export class Statement {
+export class Statement implements BindForm {
   readonly name: string
   readonly sql: string
   readonly parameterTypes: readonly number[]
@@ -60,9 +81,7 @@ export class Statement {
   readonly hasRecords: boolean
   /** Whether a column holds composites, whose fields were learned at another time. */
   readonly hasFields: boolean
-  /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
-  /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
   readonly traits: TextTraits
   /**
@@ -75,6 +94,10 @@ export class Statement {
   readonly #rows: RowShapeOptions
   readonly #registry: CodecRegistry
   readonly #unused: readonly number[] | undefined
+  #textCodecs: readonly Codec[] | null = null
+  #outputs: ReadonlySet<number> | null = null
+  /** The newest first. */
+  readonly #forms: TypedForm[] = []
   /** The newest first. */
   readonly #decoders: { readonly options: RowShapeOptions; readonly decoder: RowDecoder }[] = []
 
@@ -85,9 +108,8 @@ export class Statement {
     this.parameterTypes = init.parameterTypes
     this.columns = columns
     const { unused } = init
-    this.parameterCodecs = init.parameterTypes.map((oid, i) =>
-      unused?.includes(i) === true ? UNUSED : registry.codecFor(oid),
-    )
+    this.#unused = unused
+    this.parameterCodecs = this.#parameterCodecsOf(registry)
     this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !storesValues(init.sql)
     this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
@@ -97,7 +119,6 @@ export class Statement {
     this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
     this.#registry = registry
-    this.#unused = unused
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
   }
@@ -113,6 +134,20 @@ export class Statement {
     const { name, sql, parameterTypes, columns, traits } = this
     const [registry, rows, unused] = [this.#registry, this.#rows, this.#unused]
     return new Statement({ name, sql, parameterTypes, columns, traits, registry, rows, unused })
+  }
+
+  get textCodecs(): readonly Codec[] {
+    return (this.#textCodecs ??= this.#parameterCodecsOf(textRegistry(this.#registry)))
+  }
+
+  /** Its parameters that are columns by themselves. @param isStandard the server's `standard_conforming_strings` */
+  outputsOf(isStandard: boolean): ReadonlySet<number> {
+    return (this.#outputs ??= outputParameters(this.sql, isStandard))
+  }
+
+  /** How a call binds it that asks for such rows. Bind says in which formats they come, so a decoder must match. */
+  formFor({ types }: RowShapeOptions): BindForm {
+    return types === undefined ? this : this.#formOf(types)
   }
 
   /** Decodes rows as the connection has them; null when there are none. @throws as `decoderFor`. */
@@ -131,10 +166,42 @@ export class Statement {
     if (newest !== undefined && isSame(newest.options, options)) return newest.decoder
     const known = this.#decoders.find((each) => isSame(each.options, options))
     if (known !== undefined) return known.decoder
-    const decoder = new RowDecoder(this.columns, this.columnCodecs, shapeFor(this.columns, options))
+    const { types } = options
+    const codecs = types === undefined ? this.columnCodecs : this.#formOf(types).columnCodecs
+    const decoder = new RowDecoder(this.columns, codecs, shapeFor(this.columns, options))
     this.#decoders.unshift({ options, decoder })
     if (this.#decoders.length > MOST_DECODERS) this.#decoders.pop()
     return decoder
+  }
+
+  #formOf(types: ResultTypes): TypedForm {
+    const known = this.#forms.find((form) => form.types === types)
+    if (known !== undefined) return known
+    const columnCodecs = resultCodecs(
+      this.#registry,
+      types,
+      (this.columns ?? []).map((column) => column.typeOid),
+    )
+    const registry = typeof types === 'object' ? registryWith(this.#registry, types) : this.#registry
+    const parameterCodecs = registry === this.#registry ? this.parameterCodecs : this.#parameterCodecsOf(registry)
+    const form: TypedForm = {
+      types,
+      columnCodecs,
+      parameterTypes: this.parameterTypes,
+      parameterCodecs,
+      // Text means the same whatever the forms of values are.
+      textCodecs: this.textCodecs,
+      bindHead: bindHead(parameterCodecs),
+      bindTail: formatBlock(columnCodecs),
+    }
+    this.#forms.unshift(form)
+    if (this.#forms.length > MOST_DECODERS) this.#forms.pop()
+    return form
+  }
+
+  #parameterCodecsOf(registry: CodecRegistry): Codec[] {
+    const unused = this.#unused
+    return this.parameterTypes.map((oid, i) => (unused?.includes(i) === true ? UNUSED : registry.codecFor(oid)))
   }
 }
 
@@ -149,8 +216,13 @@ function isText(oid: number): boolean {
 
 function isSame(one: RowShapeOptions, other: RowShapeOptions): boolean {
   if (one === other) return true
-  const { rowFactory, recordClass, duplicates } = one
-  return rowFactory === other.rowFactory && recordClass === other.recordClass && duplicates === other.duplicates
+  const { rowFactory, recordClass, duplicates, types } = one
+  return (
+    rowFactory === other.rowFactory &&
+    recordClass === other.recordClass &&
+    duplicates === other.duplicates &&
+    types === other.types
+  )
 }
 
 /** One code stands for all, none for all text; otherwise each has its own. */

@@ -4,6 +4,7 @@
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { BUILT_IN_CODECS, builtInOidOf } from './built-in-codecs.ts'
+import type { TypeOptions } from './call-types.ts'
 import { type TemporalNamespace, requireTemporal } from './calendar.ts'
 import { int8, int8AsNumber, int8Auto } from './codecs/integers.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
@@ -13,13 +14,6 @@ import { describeValue } from './describe-value.ts'
 import { builtInOidBySpelling } from './type-names.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
-
-/** By type name: a form, or a function of the server's text. Beside the types' names there is `temporal`. */
-export interface TypeOptions {
-  /** All types that have a form in Temporal: true for the global `Temporal`, or a polyfill's namespace. */
-  readonly temporal?: boolean | TemporalNamespace
-  readonly [typeName: string]: string | boolean | TemporalNamespace | ((text: string) => unknown) | undefined
-}
 
 /** Forms beside `'string'`, which every type has. */
 const FORMS: ReadonlyMap<string, Codec> = new Map<string, Codec>([

@@ -106,6 +106,10 @@ export function checkOptions(options: DatabaseSyncOptions): DatabaseSyncOptions 
   return options
 }
 
+function typesOver(types: ConnectOptions['types']): ConnectOptions['types'] {
+  return typeof types === 'object' || types === undefined ? { ...(SQLITE_TYPES as object), ...types } : types
+}
+
 /** The options of the connection: UTC, as SQLite's times are, and types that come out as SQLite programs know them. */
 export function connectionOptions(options: DatabaseSyncOptions): ConnectOptions {
   const { connection = {}, readOnly, timeout } = options
@@ -113,7 +117,7 @@ export function connectionOptions(options: DatabaseSyncOptions): ConnectOptions 
     ...connection,
     autocommit: true,
     paramstyle: 'sqlite',
-    types: connection.types === 'temporal' ? 'temporal' : { ...(SQLITE_TYPES as object), ...connection.types },
+    types: typesOver(connection.types),
     serverSettings: {
       TimeZone: 'UTC',
       ...(readOnly === true ? { default_transaction_read_only: true } : {}),

@@ -175,6 +175,22 @@ describe('a cursor', () => {
 })
 
 describe('a pipeline', () => {
+  test('guesses no type that the server may refuse: its transaction goes on', async () => {
+    await con.execute('begin')
+    const results = await con.pipeline((pipeline) =>
+      Promise.all([
+        pipeline.fetchval("select coalesce($1, '')", [5]),
+        pipeline.fetchval('select length($1)', [500]),
+        pipeline.fetchrow('select $1, $2 as flag, $3', [5, true, Buffer.from('ab')]).then((row) => [...(row ?? [])]),
+        pipeline.query('select 1 as one').then(({ columns, tag }) => [columns[0]?.name, tag]),
+        pipeline.fetchval({ text: 'select $1::jsonb', values: ['{"a":1}'] }),
+      ]),
+    )
+    expect(results).toEqual(['5', 3, [5, true, Buffer.from('ab')], ['one', 'SELECT 1'], { a: 1 }])
+    expect(await con.fetchval('select 1')).toBe(1)
+    await con.execute('rollback')
+  })
+
   test('sends without waiting, and each statement has its own fate', async () => {
     const results = await con.pipeline((pipeline) =>
       Promise.allSettled([

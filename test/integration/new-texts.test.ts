@@ -3,6 +3,8 @@
  * several times, and the outcomes are compared with each other and with those of a connection that keeps nothing.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as db from 'syncpg'
+import { connect } from 'syncpg/async'
 import { type Driver, openDriver } from '../parity/driver.ts'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 
@@ -133,5 +135,86 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
     }
     await con.execute('rollback')
     expect(outcomes).toEqual(Array.from({ length: 4 }, () => outcomes[0]))
+  })
+})
+
+describe.each(['async', 'blocking'] as const)('%s', (face) => {
+  const database = `new_texts_${process.pid}_${face}_writes`
+  beforeAll(() => askServer(sharedServer(), `create database ${database}`))
+  afterAll(() => askServer(sharedServer(), `drop database ${database} with (force)`))
+
+  // More than 64 of them would slow the snapshots of every other session down.
+  test('a transaction of many new texts that write has few subtransactions', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute('create table t (id int, name text)')
+    await con.execute('begin')
+    for (let i = 0; i < 100; i += 1) {
+      await con.execute(`insert into t values (${i}, $1)`, ['x'])
+      await con.execute(`insert into t values (${i}, 'literal')`)
+    }
+    const ids = await con.rows('select count(distinct xmin::text)::int from t')
+    await con.execute('commit')
+    await con.close()
+    expect((ids[0] as number[])[0]).toBeLessThan(30)
+  })
+
+  test('a statement that fails for a reason of its own fails the transaction, as any other', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute('begin')
+    await expect(async () => con.rows('select 1 / $1::int', ['0'])).rejects.toMatchObject({ sqlstate: '22012' })
+    await expect(async () => con.rows('select 1')).rejects.toMatchObject({ sqlstate: '25P02' })
+    await con.execute('rollback')
+    await con.close()
+  })
+
+  test('a function that writes runs once, whatever is refused', async () => {
+    const con = await openDriver(face, sharedServer().dsn({ database }))
+    await con.execute(
+      'create table calls (n int); create function note(x int) returns int language sql as $$ insert into calls values (x) returning n $$',
+    )
+    await con.rows('select note($1)', [1])
+    await con.rows('select note($1), $2::json as j', [2, 'abc'])
+    await con.rows('select note(3), $1::json as j', ['12'])
+    await con.rows(`select note(4), '"char"'::regtype, 'x'::tsvector`)
+    expect(await con.rows('select n from calls order by n')).toEqual([[1], [2], [3], [4]])
+    await con.close()
+  })
+})
+
+/** What query builders compile: each string is the server's text, for every type. */
+const COMPILED: readonly Case[] = [
+  ['select $1 as v', 42],
+  ['select $1::jsonb as v', '12'],
+  ['select $1::jsonb as v', '{"a": [1]}'],
+  ['select $1::text as v', true],
+  ['select $1::bool as v', 1],
+  ['select $1::int as v', '7'],
+  ['select $1::int[] as v, $2::date as d', '{1,2}', '2024-01-02'],
+  ['select $1::int as v', 'x'],
+  ['select $1::bytea as v, $2::timestamptz as t', Buffer.from('a'), new Date(0)],
+  ['select 1 / $1::int as v', '0'],
+]
+
+describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
+  test.each(COMPILED)('%s', async (...given) => {
+    const [sql, ...parameters] = given as unknown as Case
+    const dsn = sharedServer().dsn()
+    const con = face === 'async' ? await connect(dsn) : db.connect(dsn, { autocommit: true })
+    const outcomes: unknown[] = []
+    for (const types of ['text', undefined, 'text', undefined, 'text'] as const) {
+      const call = async (): Promise<unknown> => {
+        const options = { types: types ?? {} }
+        const statement = { sql, parameters }
+        const { rows, columns, tag } =
+          con instanceof db.Connection
+            ? con.query(statement, null, options)
+            : await con.query(statement, undefined, options)
+        return [rows.map((row) => [...(row as Iterable<unknown>)]), columns, tag]
+      }
+      outcomes.push(await call().catch((error: { name: string; sqlstate: string }) => [error.name, error.sqlstate]))
+    }
+    await con.close()
+    const [first, second, third, fourth, fifth] = outcomes.map(show)
+    expect([third, fifth, fourth]).toEqual([first, first, second])
   })
 })

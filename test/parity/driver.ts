@@ -2,7 +2,15 @@
  * What the scenarios of `test/parity` are written against: the part both faces have in common, where a result is either
  * a promise or the plain value. Awaiting a plain value is harmless, so a scenario is written once and awaits everything.
  */
-import { connect as connectAsync, type Connection as AsyncConnection } from 'syncpg/async'
+import {
+  connect as connectAsync,
+  type CompiledStatement,
+  type Connection as AsyncConnection,
+  type QueryResult,
+  type RowOptions,
+  type StatementText,
+  type ValueMeaning,
+} from 'syncpg/async'
 import { connect as connectBlocking, type Connection as BlockingConnection } from 'syncpg'
 
 export type Maybe<T> = T | Promise<T>
@@ -23,6 +31,9 @@ export interface CopyOptions {
 
 type Values = readonly unknown[]
 
+/** What a call may say of its values and rows. */
+export type Forms = Omit<RowOptions, 'rowFactory' | 'recordClass'> & { readonly values?: ValueMeaning }
+
 export interface Driver {
   readonly isClosed: boolean
   readonly isInTransaction: boolean
@@ -33,7 +44,13 @@ export interface Driver {
   fetch(sql: string, values?: Values): Maybe<Iterable<unknown>[]>
   fetchrow(sql: string, values?: Values): Maybe<Iterable<unknown> | null>
   fetchval(sql: string, values?: Values, column?: number | string): Maybe<unknown>
-  executemany(sql: string, elements: Iterable<Values>): Maybe<unknown>
+  /** Everything that comes of it; rows as arrays of values. */
+  query(sql: StatementText, values?: Values, forms?: Forms): Maybe<QueryResult<unknown[]>>
+  /** Prepares, fetches rows as arrays of values, and closes. */
+  prepared(sql: string | CompiledStatement, values: Values, forms?: Forms): Maybe<unknown[][]>
+  /** Reads in pieces, in a transaction of its own; rows as arrays of values. */
+  pieces(sql: StatementText, values: Values, forms?: Forms): Maybe<unknown[][]>
+  executemany(sql: string | CompiledStatement, elements: Iterable<Values>): Maybe<unknown>
   fetchmany(sql: string, elements: Iterable<Values>): Maybe<Iterable<unknown>[]>
   /** Gives the number of records loaded. */
   copy(table: string, options: CopyOptions): Maybe<number>
@@ -55,6 +72,8 @@ export async function openDriver(face: World['face'], dsn: string): Promise<Driv
   return blockingDriver(connectBlocking(dsn, { autocommit: true }))
 }
 
+const ARRAYS = (): ((values: unknown[]) => unknown[]) => (values) => values
+
 function asyncDriver(connection: AsyncConnection): Driver {
   return {
     get isClosed() {
@@ -68,6 +87,18 @@ function asyncDriver(connection: AsyncConnection): Driver {
     fetch: (sql, values) => connection.fetch<Iterable<unknown>>(sql, values),
     fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
     fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
+    query: (sql, values, forms) => connection.query<unknown[]>(sql, values, { ...forms, rowFactory: ARRAYS }),
+    async prepared(sql, values, forms) {
+      await using statement = await connection.prepare(sql)
+      return await statement.fetch<unknown[]>(values, { ...forms, rowFactory: ARRAYS })
+    },
+    pieces: (sql, values, forms) =>
+      connection.transaction(async () => {
+        const rows: unknown[][] = []
+        const cursor = connection.cursor<unknown[]>(sql, values, { ...forms, rowFactory: ARRAYS, prefetch: 2 })
+        for await (const row of cursor) rows.push(row)
+        return rows
+      }),
     executemany: (sql, elements) => connection.executemany(sql, elements),
     fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: async (table, options) => Number((await connection.copyRecordsToTable(table, options)).split(' ')[1]),
@@ -93,6 +124,17 @@ function blockingDriver(connection: BlockingConnection): Driver {
     fetch: (sql, values) => connection.fetch<Iterable<unknown>>(sql, values),
     fetchrow: (sql, values) => connection.fetchrow<Iterable<unknown>>(sql, values),
     fetchval: (sql, values, column) => connection.fetchval(sql, values, column),
+    query: (sql, values, forms) => connection.query<unknown[]>(sql, values, { ...forms, rowFactory: ARRAYS }),
+    prepared(sql, values, forms) {
+      using statement = connection.prepare<unknown[]>(sql)
+      return statement.fetch(values, { ...forms, rowFactory: ARRAYS }) as unknown[][]
+    },
+    pieces: (sql, values, forms) =>
+      connection.transaction(() => {
+        const options = { ...forms, rowFactory: ARRAYS, size: 2 }
+        const given = values.length === 0 && typeof sql !== 'string' ? null : values
+        return [...connection.cursor().stream<unknown[]>(sql, given, options)]
+      }),
     executemany: (sql, elements) => connection.executemany(sql, elements),
     fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: (table, options) => connection.copyRecordsToTable(table, options),

@@ -7,10 +7,13 @@ import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { askServer, sharedServer } from '../support/shared-server.ts'
 import { type Driver, type World, openDriver } from './driver.ts'
 import { batchScenarios } from './scenarios/batches.ts'
+import { builderScenarios } from './scenarios/builders.ts'
 import { copyScenarios } from './scenarios/copy.ts'
 import { errorScenarios } from './scenarios/errors.ts'
+import { guessScenarios } from './scenarios/guesses.ts'
 import { lifeScenarios } from './scenarios/life.ts'
 import { parameterScenarios } from './scenarios/parameters.ts'
+import { queryScenarios } from './scenarios/queries.ts'
 import { statementScenarios } from './scenarios/statements.ts'
 import { stringScenarios } from './scenarios/strings.ts'
 import { transactionScenarios } from './scenarios/transactions.ts'
@@ -60,6 +63,9 @@ function allScenarios(world: World): void {
   valueScenarios(current)
   parameterScenarios(current)
   stringScenarios(current)
+  guessScenarios(current)
+  builderScenarios(current)
+  queryScenarios(current)
   statementScenarios(current)
   batchScenarios(current)
   copyScenarios(current)

@@ -484,10 +484,18 @@ describe('types derived from values', () => {
     expect(deriveParameterTypes([1, true], [1700, 20])).toBe(null)
   })
 
-  test('where the SQL says text, bytes and lists are left to the codec of text, which refuses them', () => {
+  test('where the SQL says text, the codec of text takes numbers, and refuses bytes and lists', () => {
     expect(deriveParameterTypes([Buffer.from('x')], [25], 'select $1::text')).toBe(null)
     expect(deriveParameterTypes([['a']], [25], 'select cast($1 as text)')).toBe(null)
-    expect(deriveParameterTypes([5], [25], 'select $1::text')).toEqual([23])
+    expect(deriveParameterTypes([5], [25], 'select $1::text')).toBe(null)
+  })
+
+  test('the name of a column is no cast', () => {
+    expect(deriveParameterTypes([5, Buffer.from('x')], [25, 25], 'select $1 as n, $2 as b')).toEqual([23, 17])
+  })
+
+  test('a guess is made where it may be; a value that has no text leaves no choice', () => {
+    expect(deriveParameterTypes([5, 6, Buffer.from('x')], [25, 25, 25], '', (n) => n === 2)).toEqual([25, 23, 17])
   })
 
   test('a list of numbers for a list of texts, as array_append($1, $2) has one', () => {

@@ -8,7 +8,8 @@ import { DataError, ProgrammingError } from '../../src-async/errors/tree.ts'
 import { BOOL_OID, DATE_OID, INT8_OID, JSONB_OID, NUMERIC_OID } from '../../src-async/values/oids.ts'
 import { CodecRegistry } from '../../src-async/values/registry.ts'
 import { builtInOidBySpelling } from '../../src-async/values/type-names.ts'
-import { applyTypeOptions, type TypeOptions } from '../../src-async/values/type-options.ts'
+import type { TypeOptions } from '../../src-async/values/call-types.ts'
+import { applyTypeOptions } from '../../src-async/values/type-options.ts'
 
 const INT8_ARRAY_OID = 1016
 

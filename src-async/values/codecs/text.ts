@@ -108,6 +108,9 @@ export function textFormatCodec(typeName: string): Codec<string> {
   return textual(typeName, 0)
 }
 
+/** A value of any type as the server prints it: what a call asks for that brings parsers of its own. */
+export const serverText: Codec<string> = textual('text', 0)
+
 /** The text of a `"char"`. */
 export function characterOf(byte: number): string {
   if (byte === 0) return ''

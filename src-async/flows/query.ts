@@ -1,0 +1,133 @@
+/**
+ * A text with all that comes of it: rows, columns and command tag, of one statement or of each of several. One trip for a
+ * statement that is known, as for a fetch.
+ */
+import type { Row } from '../values/record.ts'
+import { RowBuffer } from '../values/row-buffer.ts'
+import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
+import type { Statement } from '../values/statement.ts'
+import { textRowReader } from '../values/text-rows.ts'
+import type { Column, ResultSink } from '../wire/row-sink.ts'
+import type { Flow } from './ask.ts'
+import { noteFailure } from './failed-transaction.ts'
+import type { FlowContext } from './flow-context.ts'
+import { learnTypes } from './learn-types.ts'
+import { RowCollector } from './row-collector.ts'
+import { runScript } from './run-script.ts'
+import { runStatement } from './run-statement.ts'
+import type { StatementRequest } from './statement-request.ts'
+
+/** A column of a result, as the server describes it. */
+export type ResultColumn = Column
+
+/**
+ * What a text gives. Of a text with several statements the fields are the last one's, and `results` has one result for
+ * each.
+ */
+export class QueryResult<T = Row> {
+  /** Empty where the statement gives none. */
+  readonly rows: T[]
+  /** Empty where the statement gives no rows. */
+  readonly columns: readonly ResultColumn[]
+  /** The command tag, `INSERT 0 2`; `''` for a text without a statement. */
+  readonly tag: string
+  /** Rows given or affected, by the server's count; null where the command counts nothing, as BEGIN does. */
+  readonly rowCount: number | null
+  readonly #results: readonly QueryResult<T>[]
+
+  /** Made by `query`. */
+  constructor(rows: T[], columns: readonly Column[] | null, tag: string, results?: readonly QueryResult<T>[]) {
+    this.rows = rows
+    this.columns = columns ?? NO_COLUMNS
+    this.tag = tag
+    this.rowCount = countOf(tag) ?? (columns === null ? null : rows.length)
+    this.#results = results ?? [this]
+  }
+
+  /** One for each statement of the text; of a text with one statement, this one. */
+  get results(): readonly QueryResult<T>[] {
+    return this.#results
+  }
+}
+
+const NO_COLUMNS: readonly Column[] = []
+const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/
+
+/** Rows given or affected, by a command tag; null where the command does not count. */
+export function countOf(tag: string): number | null {
+  const count = COUNTED.exec(tag)?.[1]
+  return count === undefined ? null : Number(count)
+}
+
+/** What `queryOne` runs. */
+export type QueryRequest = Omit<StatementRequest, 'sinkFor' | 'rowLimit' | 'rows'> & { readonly rows: RowShapeOptions }
+
+/** Runs one statement. @throws as `fetchRows`. */
+export function* queryOne(context: FlowContext, request: QueryRequest): Flow<QueryResult> {
+  const { sql, values, firstPlaces, hints, isOneOff, prepared, rows } = request
+  let collector: RowCollector | null = null
+  const { statement, tag } = yield* runStatement(context, {
+    sql,
+    values,
+    firstPlaces,
+    hints,
+    isOneOff,
+    prepared,
+    rows,
+    takesAnyRows: fitsAnyColumns(rows),
+    // A second try has a collector of its own.
+    sinkFor(found: Statement) {
+      collector = new RowCollector(context, found, rows)
+      return collector.sink
+    },
+  })
+  try {
+    const found = yield* (collector as unknown as RowCollector).rows()
+    return new QueryResult(found, statement.columns, tag ?? '')
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/** Runs a text of any number of statements, without values. @throws the server's error; DataError for a value without a form. */
+export function* queryScript(context: FlowContext, sql: string, options: RowShapeOptions): Flow<QueryResult> {
+  const sink = new ScriptSink()
+  yield* runScript(context, sql, sink)
+  // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
+  if (context.state.transactionStatus !== 'E') yield* learnTypes(context, sink.types())
+  const results = sink.results.map(({ columns, rows, tag }) => {
+    if (rows.failure !== null) throw rows.failure
+    const reader = columns === null ? null : textRowReader(columns, context.registry, options)
+    return new QueryResult(reader === null ? [] : rows.rest(reader), columns, tag)
+  })
+  const last = results.at(-1)
+  if (results.length === 1 && last !== undefined) return last
+  if (last === undefined) return new QueryResult([], null, '', results)
+  return new QueryResult(last.rows, last.columns, last.tag, results)
+}
+
+interface ScriptResult {
+  readonly columns: readonly Column[] | null
+  readonly rows: RowBuffer
+  readonly tag: string
+}
+
+class ScriptSink implements ResultSink {
+  readonly results: ScriptResult[] = []
+  #rows = new RowBuffer()
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    this.#rows.take(bytes, start, end)
+  }
+
+  complete(columns: readonly Column[] | null, tag: string): void {
+    this.results.push({ columns, rows: this.#rows, tag })
+    this.#rows = new RowBuffer()
+  }
+
+  *types(): Generator<number> {
+    for (const { columns } of this.results) {
+      if (columns !== null) for (const column of columns) yield column.typeOid
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** What a program may say about the JavaScript forms of values: for a connection, and for one call. */
+import type { TemporalNamespace } from './calendar.ts'
+
+/** By type name: a form, or a function of the server's text. Beside the types' names there is `temporal`. */
+export interface TypeOptions {
+  /** All types that have a form in Temporal: true for the global `Temporal`, or a polyfill's namespace. */
+  readonly temporal?: boolean | TemporalNamespace
+  readonly [typeName: string]: string | boolean | TemporalNamespace | ((text: string) => unknown) | undefined
+}
+
+/**
+ * Finds a parser by a type's OID; undefined or null leaves the type as the connection has it. Asked once for each column
+ * of a statement, and the answer is kept with the statement: pass another function when the answers are others.
+ */
+export interface TypeParsers {
+  (typeOid: number): ((text: string) => unknown) | null | undefined
+  /** It has a parser for every type, so that a new text can be asked for its rows as text before its columns are known. */
+  readonly isTotal?: boolean
+}
+
+/**
+ * Other JavaScript forms than usual: `{ int8: 'number' }` by type; `'temporal'`; `'text'` gives every value of the rows as
+ * the server prints it; a function gives parsers of the server's text by OID.
+ */
+export type CallTypes = 'text' | 'temporal' | TypeOptions | TypeParsers
+
+/** The option in the form that flows compare: equal options are one object. */
+export type ResultTypes = 'text' | TypeOptions | TypeParsers

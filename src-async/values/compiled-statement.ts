@@ -1,0 +1,61 @@
+/**
+ * What query builders compile, brought into one form: a text with `$1` and its values. What they build before that, and
+ * what has markers of another kind, cannot be run; its errors say what to write instead.
+ */
+import { ProgrammingError } from '../errors/tree.ts'
+
+/**
+ * A statement with its values, in the forms query builders give: Kysely's `compile()`, Drizzle's `toSQL()`, Knex's
+ * `toSQL().toNative()`, the objects of sql-template-tag and of pg. `$1` are its markers, and its values mean text: a string
+ * is what the server reads, for every type.
+ */
+export type CompiledStatement =
+  | { readonly sql: string; readonly parameters: readonly unknown[] }
+  | { readonly sql: string; readonly params: readonly unknown[] }
+  | { readonly sql: string; readonly bindings: readonly unknown[] }
+  | { readonly text: string; readonly values?: readonly unknown[] | undefined }
+
+export interface CompiledParts {
+  readonly sql: string
+  /** null where it brings none. */
+  readonly values: readonly unknown[] | null
+}
+
+type Candidate = Partial<
+  Record<
+    'sql' | 'text' | 'parameters' | 'params' | 'bindings' | 'values' | 'toNative' | 'compile' | 'toSQL' | 'toQuery',
+    unknown
+  >
+>
+
+/** @returns null for what no builder compiled. @throws ProgrammingError for what a builder gives but cannot be run as it is. */
+export function compiledParts(statement: unknown, method: string): CompiledParts | null {
+  if (statement === null || typeof statement !== 'object') return null
+  const candidate = statement as Candidate
+  requireCompiled(candidate, method)
+  // sql-template-tag has both; its `sql` is MySQL's.
+  const sql = typeof candidate.text === 'string' ? candidate.text : candidate.sql
+  if (typeof sql !== 'string') return null
+  const values = candidate.parameters ?? candidate.params ?? candidate.bindings ?? candidate.values ?? null
+  if (values !== null && !Array.isArray(values)) return null
+  if (sql.includes('$slonik_')) throw notRunnable(method, "slonik's markers are $slonik_1", SLONIK)
+  return { sql, values: values as unknown[] | null }
+}
+
+const SLONIK = "{ text: query.sql.replaceAll('$slonik_', '$'), values: query.values }"
+
+function requireCompiled({ sql, toNative, toQuery, toSQL, compile }: Candidate, method: string): void {
+  if (typeof toNative === 'function') throw notRunnable(method, "Knex's markers are ?", 'query.toSQL().toNative()')
+  if (typeof sql === 'string') return
+  if (typeof toSQL === 'function') {
+    const isKnex = typeof toQuery === 'function'
+    throw notRunnable(method, 'a query builder is no statement yet', `query.toSQL()${isKnex ? '.toNative()' : ''}`)
+  }
+  if (typeof compile === 'function') {
+    throw notRunnable(method, 'a query builder is no statement yet', 'query.compile()')
+  }
+}
+
+function notRunnable(method: string, why: string, instead: string): ProgrammingError {
+  return new ProgrammingError(`${method}: ${why}: pass ${instead}`)
+}
