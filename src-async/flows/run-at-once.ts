@@ -7,7 +7,6 @@
 import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import type { ResultTypes } from '../values/call-types.ts'
-import { setsOtherEncoding } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
 import { type TextTraits, traitsOf } from '../values/text-traits.ts'
@@ -18,6 +17,7 @@ import { isUntold } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 import { isRefusalOfPlaces, isRefusalOfTypes } from './resolve-statement.ts'
+import { requireUtf8Rows } from './restore-encoding.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard, hasSavepoints, isRefusalByType } from './stale-statement.ts'
 import { keyOf } from './statement-cache.ts'
@@ -43,11 +43,7 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
-  return (
-    !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) &&
-    !setsOtherEncoding(sql) &&
-    values.length < 1000
-  )
+  return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
 }
 
 /** Whether rows in this form may be asked for before their columns are known: in the connection's own, or all as text. */
@@ -62,6 +58,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
   const traits = traitsOf(sql, isStandard)
   const isInTransaction = state.transactionStatus === 'T'
+  if (traits.encodingUse !== 'none') return null
   const wantsText = request.rows?.types !== undefined
   const guard = isInTransaction ? guardFor(traits, values, wantsText) : 'none'
   if (guard === null) return null
@@ -102,6 +99,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       hint: 'cast the columns to text; the next run of the same text asks for its rows in another form',
     })
   }
+  requireUtf8Rows(context, statement, tag)
   statement.provenIn = statements.proof
   remember(context, request, statement)
   return { statement, tag }

@@ -10,7 +10,6 @@ import { registryWith, resultCodecs, textRegistry } from './result-types.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import { text } from './codecs/text.ts'
-import { setsOtherEncoding } from './client-encoding.ts'
 import { PLAIN_TEXT, type TextTraits } from './text-traits.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
@@ -73,8 +72,6 @@ export class Statement implements BindForm {
    * statements that write: there the server knows the columns.
    */
   readonly hasTextParameters: boolean
-  /** Whether it may set `client_encoding` to another than UTF-8. */
-  readonly setsOtherEncoding: boolean
   /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
   readonly refusedTypes = new Set<string>()
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
@@ -111,7 +108,6 @@ export class Statement implements BindForm {
     this.#unused = unused
     this.parameterCodecs = this.#parameterCodecsOf(registry)
     this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !storesValues(init.sql)
-    this.setsOtherEncoding = setsOtherEncoding(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
@@ -121,6 +117,12 @@ export class Statement implements BindForm {
     this.#registry = registry
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
+  }
+
+  /** Whether the bytes of a column are text. */
+  isTextColumn(column: number): boolean {
+    const codec = this.columnCodecs[column]
+    return codec !== undefined && (codec.format === 0 || codec.isText === true)
   }
 
   /** The types of its parameters and columns. */

@@ -3,6 +3,7 @@
  * other texts mean, and whether a savepoint may go around it. Looks at words only; the server stays the judge of the SQL.
  */
 import { callsUnknown } from './called-functions.ts'
+import { type EncodingUse, encodingUse } from './client-encoding.ts'
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
 /** What is known of a text before the server has seen it. */
@@ -19,6 +20,8 @@ export interface TextTraits {
   readonly onlyReads: boolean
   /** Whether it may give rows. */
   readonly mayGiveRows: boolean
+  /** What it does to `client_encoding`. */
+  readonly encodingUse: EncodingUse
 }
 
 /** Of a text that the driver wrote itself. */
@@ -29,6 +32,7 @@ export const PLAIN_TEXT: TextTraits = {
   callsUnknown: false,
   onlyReads: false,
   mayGiveRows: true,
+  encodingUse: 'none',
 }
 
 /** CALL is one of them: in a transaction a procedure cannot commit, with a savepoint or without. */
@@ -69,6 +73,7 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
     callsUnknown: hasUnknownCalls,
     onlyReads: QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql),
     mayGiveRows: !WRITING_WORDS.has(word) || RETURNING.test(sql),
+    encodingUse: encodingUse(sql, isStandard),
   }
 }
 
