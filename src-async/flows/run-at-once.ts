@@ -9,10 +9,12 @@ import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import type { ResultTypes } from '../values/call-types.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
-import { type TextTraits, traitsOf } from '../values/text-traits.ts'
+import { type TextTraits, mayGiveRows, traitsOf } from '../values/text-traits.ts'
 import { type GuardKind, UNDO_GUARD } from '../wire/guard.ts'
+import type { ExecuteRequest } from '../wire/operations.ts'
 import type { Description, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
+import { markExecution } from './executions.ts'
 import { isUntold } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
@@ -40,7 +42,9 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, isPipelining } = context
   if (!isForm(request.rows?.types)) return false
-  if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
+  if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
+  // In a pipeline nothing can be run once more: those behind it are on their way.
+  if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
   return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
@@ -70,7 +74,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const rows = new UndescribedRows(context, request, { name, traits })
   let tag: string | null
   try {
-    const reply = yield* ask('execute', {
+    const execution: ExecuteRequest = {
       name,
       parse: { sql, parameterTypes: NO_TYPES },
       describes: isNamed ? 'statement' : 'portal',
@@ -80,11 +84,13 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       timeoutMs: dueTimeout(context),
       begin: guard === 'none' ? dueBegin(context) : dueGuard(context, guard),
       closing: statements.takeClosing(),
-    })
-    tag = reply.tag
+    }
+    if (context.isPipelining) markExecution(execution)
+    tag = (yield* ask('execute', execution)).tag
   } catch (error) {
     if (isUntold(error)) statements.doubt()
-    if (state.isClosed || (isInTransaction && !isGuarded) || !needsDescription(error, sql)) throw error
+    if (state.isClosed || context.isPipelining || (isInTransaction && !isGuarded) || !needsDescription(error, sql))
+      throw error
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     statements.texts.rememberRun(sql, 'described')

@@ -10,6 +10,7 @@ import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding } from './flow-context.ts'
+import { markExecution } from './executions.ts'
 import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
 import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
 import { requireUtf8Rows } from './restore-encoding.ts'
@@ -40,7 +41,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     try {
       encode(context, statement, request)
     } catch (error) {
-      if (!isRemembered || !isRefusalByType(error) || !mayAsk(context)) throw error
+      if (!isRemembered || !isRefusalByType(error) || context.state.isClosed) throw error
       statement = yield* describedAnew(context, request, statement, error)
       isRemembered = false
       encode(context, statement, request)
@@ -51,9 +52,11 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     return yield* execute(context, request, statement, begin)
   } catch (error) {
     if (!isUndoable(context, request, error, { isUnbegun: wasIdle || isGuarded, isRemembered })) {
+      // Those behind it in a pipeline are on their way. The next call shall not fail by the same.
+      if (context.isPipelining && isStale(error, isRemembered)) forgetStale(context, sql, error)
       throw noteFailure(context, error, sql)
     }
-    if (isLost(error)) statements.clear()
+    forgetStale(context, sql, error)
   }
   // The server refused the statement before it began, and the transaction, if one was begun for it, held nothing else.
   try {
@@ -65,6 +68,12 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+/** What was lost was most likely lost with all others. */
+function forgetStale({ statements }: FlowContext, sql: string, error: unknown): void {
+  if (isLost(error)) statements.clear()
+  else statements.forgetText(sql)
 }
 
 function encode({ out }: FlowContext, statement: Statement, { values, rows }: StatementRequest): void {
@@ -83,7 +92,7 @@ function* execute(
   const isSuspect = statement.traits.encodingUse !== 'none'
   const guard = isSuspect ? new EncodingGuard(sink, (column) => statement.isTextColumn(column)) : null
   try {
-    const { tag } = yield* ask('execute', {
+    const execution = {
       name: statement.name,
       parse: statement.name === '' ? statement : null,
       bind: out.view(),
@@ -92,7 +101,9 @@ function* execute(
       timeoutMs: dueTimeout(context),
       begin,
       closing: statements.takeClosing(),
-    })
+    }
+    if (context.isPipelining) markExecution(execution)
+    const { tag } = yield* ask('execute', execution)
     statement.provenIn = statements.proof
     // A statement that the row limit ended has no tag.
     statements.heed(tag ?? '', statement)
@@ -121,10 +132,6 @@ function isUndoable(
 ): boolean {
   const isOurs = request.prepared === undefined && !context.isPipelining && !context.state.isClosed
   return isOurs && isUnbegun && isStale(error, isRemembered)
-}
-
-function mayAsk({ state, isPipelining }: FlowContext): boolean {
-  return !isPipelining && !state.isClosed
 }
 
 /** @throws the refusal, where the statement is what it was. */

@@ -56,6 +56,8 @@ export class StatementCache {
   /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
+  /** Whether nothing is closed for now: a request that waits in a pipeline may name a statement that has fallen out. */
+  isClosingHeld = false
   /** Forgotten with the entries: what is known of the parameters of texts. */
   readonly texts: TextMemory
   /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
@@ -240,7 +242,7 @@ export class StatementCache {
 
   /** Statements to be closed in the flight about to leave; the caller sends them. */
   takeClosing(): readonly string[] {
-    if (this.#closing.length === 0) return NOTHING_TO_CLOSE
+    if (this.#closing.length === 0 || this.isClosingHeld) return NOTHING_TO_CLOSE
     const closing = this.#closing
     this.#closing = []
     return closing

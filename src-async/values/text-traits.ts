@@ -72,9 +72,14 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
     isGuardable: QUERY_WORDS.has(word),
     callsUnknown: hasUnknownCalls,
     onlyReads: QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql),
-    mayGiveRows: !WRITING_WORDS.has(word) || RETURNING.test(sql),
+    mayGiveRows: !WRITING_WORDS.has(word) || mayGiveRows(sql),
     encodingUse: encodingUse(sql, isStandard),
   }
+}
+
+/** Whether a text that writes may give rows. */
+export function mayGiveRows(writing: string): boolean {
+  return RETURNING.test(writing)
 }
 
 /**
