@@ -4,20 +4,22 @@
  * arguments need their types first, or that the server refused before it began, is described before it runs, as
  * `run-statement.ts` does. See docs/decisions/new-texts.md.
  */
-import { DbError } from '../errors/tree.ts'
+import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import type { ResultTypes } from '../values/call-types.ts'
-import { setsOtherEncoding } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
-import { type TextTraits, traitsOf } from '../values/text-traits.ts'
-import { UNDO_GUARD } from '../wire/guard.ts'
+import { type TextTraits, mayGiveRows, traitsOf } from '../values/text-traits.ts'
+import { type GuardKind, UNDO_GUARD } from '../wire/guard.ts'
+import type { ExecuteRequest } from '../wire/operations.ts'
 import type { Description, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
+import { markExecution } from './executions.ts'
 import { isUntold } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 import { isRefusalOfPlaces, isRefusalOfTypes } from './resolve-statement.ts'
+import { requireUtf8Rows } from './restore-encoding.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard, hasSavepoints, isRefusalByType } from './stale-statement.ts'
 import { keyOf } from './statement-cache.ts'
@@ -31,8 +33,6 @@ const NO_TYPES: readonly number[] = []
  * them, a parameter that is not there, a name in use.
  */
 const ARGUMENT_REFUSALS: ReadonlySet<string> = new Set(['08P01', '42P02', '42P05', '26000'])
-/** Far fewer than the 64 that a session of the server keeps at hand (PGPROC_MAX_CACHED_SUBXIDS). */
-const MOST_GUARDED_WRITES = 20
 const UNDEFINED_FUNCTION = '42883'
 /** The server's functions that give a value in binary: `array_send` for the elements of an array. */
 const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
@@ -42,14 +42,12 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, isPipelining } = context
   if (wantsTextRows(request.rows?.types) === null) return false
-  if (takesAnyRows !== true || prepared !== undefined || isPipelining || hints?.some((oid) => oid !== 0)) return false
+  if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
+  // In a pipeline nothing can be run once more: those behind it are on their way.
+  if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
-  return (
-    !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) &&
-    !setsOtherEncoding(sql) &&
-    values.length < 1000
-  )
+  return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
 }
 
 /** Whether the rows are wanted as text, all of them; null where that depends on the columns. */
@@ -58,25 +56,26 @@ function wantsTextRows(types: ResultTypes | undefined): boolean | null {
   return types === 'text'
 }
 
-/** @returns null when nothing has run: the text has to be described first. @throws what the statement raises */
+/** @returns null when nothing has run, or a text that only reads: it has to be described first. @throws what the statement raises */
 export function* runAtOnce(context: FlowContext, request: StatementRequest): Flow<StatementResult | null> {
   const { state, statements, scopeBegin, out } = context
   const { sql, values } = request
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
   const traits = traitsOf(sql, isStandard)
-  const stores = storesValues(sql)
   const isInTransaction = state.transactionStatus === 'T'
-  const isGuarded = isInTransaction && !isCertain(sql, values, stores)
-  if (isGuarded && !mayGuard(context, traits, stores)) return null
-  out.clear()
+  if (traits.encodingUse !== 'none') return null
   const wantsText = wantsTextRows(request.rows?.types) === true
-  if (!writeArgumentsAsText(out, sql, values, { storesValues: stores, isStandard, wantsText })) return null
+  const guard = isInTransaction ? guardFor(traits, values, wantsText) : 'none'
+  if (guard === null) return null
+  const isGuarded = guard !== 'none'
+  out.clear()
+  if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard, wantsText })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
   const rows = new UndescribedRows(context, request, { name, traits })
   let tag: string | null
   try {
-    const reply = yield* ask('execute', {
+    const execution: ExecuteRequest = {
       name,
       parse: { sql, parameterTypes: NO_TYPES },
       describes: isNamed ? 'statement' : 'portal',
@@ -84,13 +83,15 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
       rowLimit: request.rowLimit ?? 0,
       rows,
       timeoutMs: dueTimeout(context),
-      begin: isGuarded ? dueGuard(context) : dueBegin(context),
+      begin: guard === 'none' ? dueBegin(context) : dueGuard(context, guard),
       closing: statements.takeClosing(),
-    })
-    tag = reply.tag
+    }
+    if (context.isPipelining) markExecution(execution)
+    tag = (yield* ask('execute', execution)).tag
   } catch (error) {
     if (isUntold(error)) statements.doubt()
-    if (state.isClosed || (isInTransaction && !isGuarded) || !needsDescription(error, stores, sql)) throw error
+    if (state.isClosed || context.isPipelining || (isInTransaction && !isGuarded) || !needsDescription(error, sql))
+      throw error
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
     statements.texts.rememberRun(sql, 'described')
@@ -100,26 +101,27 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const statement = yield* rows.finish()
   if (statement === null) {
     statements.texts.rememberRun(sql, 'described')
-    return null
+    if (traits.onlyReads) return null
+    throw new NotSupportedError('the statement has run, but the server does not take back the rows that it gave', {
+      hint: 'cast the columns to text; the next run of the same text asks for its rows in another form',
+    })
   }
-  statement.provenIn = statements.transaction
+  requireUtf8Rows(context, statement, tag)
+  statement.provenIn = statements.proof
   remember(context, request, statement)
   return { statement, tag }
 }
 
-/** Whether nothing that the text gets or gives can be refused for its form: no arguments, and no rows. */
-function isCertain(sql: string, values: readonly unknown[], stores: boolean): boolean {
-  return stores && values.length === 0 && !/\breturning\b/i.test(sql)
-}
-
 /**
- * Whether a savepoint may go around the text. One that writes makes a subtransaction with an id of its own. The server knows
- * 64 of them by heart in each session, so a transaction of thousands of new texts must not have one for each.
+ * The savepoint around a new text. Nobody knows whether the server takes its arguments, and whether its rows have the form
+ * that is asked for, which shows at the first row. null where a text that may give rows does more than read: it is described
+ * first.
  */
-function mayGuard({ statements }: FlowContext, traits: TextTraits, stores: boolean): boolean {
-  if (!traits.isGuardable || statements.guardedWrites >= MOST_GUARDED_WRITES) return false
-  if (stores) statements.guardedWrites += 1
-  return true
+function guardFor(traits: TextTraits, values: readonly unknown[], wantsText: boolean): GuardKind | 'none' | null {
+  const { isGuardable, onlyReads, mayGiveRows } = traits
+  if (!mayGiveRows && values.length === 0) return 'none'
+  if (onlyReads) return 'run'
+  return isGuardable && (!mayGiveRows || wantsText) ? 'bind' : null
 }
 
 function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest): boolean {
@@ -147,12 +149,12 @@ function remember(context: FlowContext, { sql, values }: StatementRequest, state
 }
 
 /** Whether the statement may yet run when it has been described: it was refused for its arguments, or for the form of its rows. */
-function needsDescription(error: unknown, stores: boolean, sql: string): boolean {
+function needsDescription(error: unknown, sql: string): boolean {
   if (!(error instanceof DbError) || error.sqlstate === null) return false
   const { sqlstate } = error
   // A type without a binary form, of which the server says so at the first row that has one. Nothing of the statement is left.
   const isAboutForm = sqlstate === UNDEFINED_FUNCTION && WRITERS_OF_BINARY.test(error.serverSourceFunction ?? '')
-  if (isAboutForm) return !stores && !/\bcall\b/i.test(sql)
+  if (isAboutForm) return !/\bcall\b/i.test(sql)
   if (error.notStarted !== true) return false
   return (
     isRefusalOfTypes(error) || isRefusalOfPlaces(error) || sqlstate.startsWith('22') || ARGUMENT_REFUSALS.has(sqlstate)

@@ -139,7 +139,7 @@ function* printedByServer(context: FlowContext, typeOid: number, values: readonl
       count,
       rows: texts,
       timeoutMs: dueTimeout(context),
-      begin: context.state.transactionStatus === 'T' ? dueGuard(context) : null,
+      begin: context.state.transactionStatus === 'T' ? dueGuard(context, 'run') : null,
       closing: [],
     })
     out.clear()

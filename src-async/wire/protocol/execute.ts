@@ -1,12 +1,21 @@
 /**
  * Bind, Execute, Sync: the hot path. Allocates the reply and little else; rows go past it to the request's sink.
  */
-import { isGuard } from '../guard.ts'
+import { guardKind } from '../guard.ts'
 import type { ExecuteReply, ExecuteRequest } from '../operations.ts'
 import type { RowSink } from '../row-sink.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { expect, markNotStarted, readPrelude, readRelease, unexpected, type Exchange, type Link } from './exchange.ts'
+import {
+  expect,
+  markNotStarted,
+  readPrelude,
+  readReleaseOfBind,
+  readReleaseOfRun,
+  unexpected,
+  type Exchange,
+  type Link,
+} from './exchange.ts'
 import { hasPrelude, writeExecution } from './flights.ts'
 import { writeSync } from './frontend.ts'
 import {
@@ -43,13 +52,15 @@ export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exch
     throw error
   }
   if (request.describes !== undefined) yield* readDescription(link, request.rows)
+  const guard = request.begin === null ? null : guardKind(request.begin)
+  if (guard === 'bind') yield* readReleaseOfBind(link)
   link.rows = request.rows
   yield
   link.rows = null
   if (link.tag === COPY_IN_RESPONSE) return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
   if (link.tag === COPY_OUT_RESPONSE) return yield* refuseCopyOut(link)
   const tag = executeTag(link)
-  if (isGuard(request.begin)) yield* readRelease(link)
+  if (guard === 'run') yield* readReleaseOfRun(link)
   yield
   expect(link, READY_FOR_QUERY, 'Execute')
   return { tag }

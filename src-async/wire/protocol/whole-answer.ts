@@ -5,7 +5,7 @@
  * bytes before that is settled.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
-import { isGuard } from '../guard.ts'
+import { guardKind } from '../guard.ts'
 import type { ExecuteRequest, Flight, ParseSpec } from '../operations.ts'
 import type { Description } from '../row-sink.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'
@@ -42,8 +42,9 @@ export interface Question extends Pick<Flight, 'begin' | 'closing'> {
 }
 
 export class WholeAnswer {
-  /** Where the answer to its Describe begins, if it has one; it ends where the rows begin. */
+  /** Where the answer to its Describe lies, if it has one. */
   #descriptionStart = 0
+  #descriptionEnd = 0
   /** Where its DataRow messages lie. */
   rowsStart = 0
   rowsEnd = 0
@@ -68,7 +69,7 @@ export class WholeAnswer {
     if (tagStart < 0) return tagStart as AnswerKind
     const tagEnd = this.#passTag(tagStart, isQuery)
     if (tagEnd < 0) return tagEnd as AnswerKind
-    const last = isGuard(question.begin) ? this.#passCommand(tagEnd) : tagEnd
+    const last = guardKind(question.begin) === 'run' ? this.#passCommand(tagEnd) : tagEnd
     if (last < 0) return last as AnswerKind
     const next = this.#next(last, READY_FOR_QUERY)
     if (next < 0) return next as AnswerKind
@@ -89,7 +90,11 @@ export class WholeAnswer {
     if (parse === undefined || position < 0) return position
     if (parse !== null) position = this.#next(position, PARSE_COMPLETE)
     if (position >= 0) position = this.#next(position, BIND_COMPLETE)
-    return describes === undefined || position < 0 ? position : this.#passDescription(position)
+    if (describes !== undefined && position >= 0) position = this.#passDescription(position)
+    this.#descriptionEnd = position
+    if (position < 0 || guardKind(begin) !== 'bind') return position
+    position = this.#passCommand(position)
+    return position < 0 ? position : this.#next(position, CLOSE_COMPLETE)
   }
 
   #passDescription(start: number): number {
@@ -108,13 +113,13 @@ export class WholeAnswer {
     let position = this.#descriptionStart
     let parameterTypes: readonly number[] | null = null
     if (bytes[position] === PARAMETER_DESCRIPTION) {
-      const next = nextMessage(bytes, position, this.rowsStart)
+      const next = nextMessage(bytes, position, this.#descriptionEnd)
       body.reset(bytes, position + HEADER_BYTES, next)
       parameterTypes = readParameterDescription(body)
       position = next
     }
     if (bytes[position] !== ROW_DESCRIPTION) return { parameterTypes, columns: null }
-    body.reset(bytes, position + HEADER_BYTES, this.rowsStart)
+    body.reset(bytes, position + HEADER_BYTES, this.#descriptionEnd)
     return { parameterTypes, columns: readRowDescription(body) }
   }
 
