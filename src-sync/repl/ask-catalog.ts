@@ -30,7 +30,7 @@ export function serverVersion({ connection }: Shell): number {
 
 /** With ECHO_HIDDEN what the commands ask is shown, for whoever wants to learn from it. */
 function echoHidden(shell: Shell, sql: string): void {
-  if (shell.variables.get('ECHO_HIDDEN') !== 'on') return
+  if (!shell.variables.isOn('ECHO_HIDDEN')) return
   const rule = '*'.repeat(26)
   shell.output.write(`********* QUERY **********\n${sql}\n${rule}\n\n`)
 }

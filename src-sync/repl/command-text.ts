@@ -6,14 +6,35 @@ import { spawnSync } from 'node:child_process'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
-const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev', 'g', 'gx'])
+const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev'])
+/** Commands that may be given `|command`, which is the rest of the line; `\\g` and `\\gx` have options before it. */
+const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
+const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
 
-export function isWholeLine(name: string): boolean {
-  return WHOLE_LINE.has(name)
+/** Where the arguments of a command end, in the text after its name. */
+export function endOfArguments(name: string, rest: string): number {
+  const isWhole = WHOLE_LINE.has(name) || (TAKES_PIPE.test(name) && PIPE.test(rest))
+  return isWhole ? rest.length : endOfCommand(rest)
+}
+
+/** Where results go: `|command` as it was written, a file by its first argument; undefined where nothing is said. */
+export function targetOf(rest: string, variable: ArgumentOptions['variable']): string | undefined {
+  const text = rest.trim()
+  return text.startsWith('|') ? text : readArguments(text, { variable })[0]
+}
+
+/** Tells of words that a command does not take. They are no error: scripts have them. */
+export function warnOfWords(
+  { warn }: { readonly warn: (text: string) => void },
+  name: string,
+  words: readonly string[],
+  taken: number,
+): void {
+  for (const word of words.slice(taken)) warn(`\\${name}: extra argument "${word}" ignored`)
 }
 
 /** Where a command's arguments end: at a backslash outside quotes, which begins the next command. */
-export function endOfCommand(rest: string): number {
+function endOfCommand(rest: string): number {
   let quote = ''
   for (let at = 0; at < rest.length; at++) {
     const unit = rest[at]!

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
 import { DbError } from '../index.ts'
 import { serverVersion } from './ask-catalog.ts'
-import { readArguments } from './command-text.ts'
+import { readArguments, targetOf, warnOfWords } from './command-text.ts'
 import { ShellError, describeMessage, failureText } from './complaint.ts'
 import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
@@ -15,13 +15,16 @@ import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
 import { describeBuffer, lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
 import type { Call, Command, CommandContext } from './command-call.ts'
+import { decoderOf } from './script-encoding.ts'
 import { EXIT, type Shell } from './shell.ts'
 import { describeSqlHelp } from './sql-help.ts'
-import { readTerminalLine } from './terminal.ts'
 import { readSwitch } from './variables.ts'
 
+/** How a command ended; `quit` ends the script it stands in, and the prompt. */
+export type CommandOutcome = 'done' | 'failed' | 'quit'
+
 /** @returns false when it failed without throwing. */
-type Action = (call: Call) => boolean | void
+type Action = (call: Call) => boolean | 'quit' | void
 
 const ACTIONS = new Map<string, Action>()
 
@@ -29,9 +32,7 @@ function define(names: string, action: Action): void {
   for (const name of names.split(' ')) ACTIONS.set(name, action)
 }
 
-define('q quit', ({ shell }) => {
-  shell.exitStatus = EXIT.success
-})
+define('q quit', () => 'quit')
 define('echo', ({ shell, words }) => echo(words, shell.standard.write))
 define('qecho', ({ shell, words }) => echo(words, shell.output.write))
 define('warn', ({ shell, words }) => echo(words, (text) => shell.tell(text)))
@@ -64,7 +65,10 @@ define('ir include_relative', ({ words: [path], include, folder }) => {
   const found = folder === null || isAbsolute(given) ? given : join(dirname(folder), given)
   return include(found, found) === EXIT.success
 })
-define('o out', ({ shell, words: [target] }) => {
+define('o out', ({ shell, rest }) => {
+  const target = targetOf(rest, shell.variable)
+  shell.output.flush()
+  // What cannot be opened leaves results where they go now.
   const next = target === undefined ? shell.standard : Output.open(target)
   if (shell.output !== shell.standard) shell.output.close()
   shell.output = next
@@ -86,17 +90,23 @@ define('r reset', ({ shell, reader }) => {
   reader.setBuffer('')
   shell.say('Query buffer reset (cleared).')
 })
-define('w write', ({ reader, words: [target] }) => {
-  const output = Output.open(required(target, 'w'))
-  output.write(`${reader.buffer}\n`)
+define('w write', ({ shell, reader, rest }) => {
+  const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
+  shell.output.flush()
+  const output = Output.open(required(targetOf(rest, shell.variable), 'w'))
+  if (text !== '') output.write(`${text}\n`)
   output.close()
 })
 define('c connect', ({ shell, words }) => connectAnew(shell, words))
-define('conninfo', ({ shell }) => shell.output.write(describeConnection(shell)))
+define('conninfo', ({ shell }) => shell.writeText(describeConnection(shell)))
 define('encoding', ({ shell, words: [name] }) => {
-  const encoding = shell.connection.info.parameter('client_encoding') ?? 'UTF8'
-  if (name === undefined) shell.output.write(`${encoding}\n`)
-  else if (!/^utf-?8$/i.test(name)) throw new ShellError(`${name}: the client speaks UTF8 only`)
+  if (name === undefined) return shell.output.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
+  if (decoderOf(name) === null) {
+    throw new ShellError(`${name}: invalid encoding name or conversion procedure not found`)
+  }
+  // The lines after it are read in it; the connection goes on in UTF-8, and so do results.
+  shell.variables.set('ENCODING', name.toUpperCase())
+  shell.onEncoding?.(name)
 })
 define('errverbose', ({ shell }) => {
   if (shell.lastFailure === null) return shell.output.write('There is no previous error.\n')
@@ -130,12 +140,10 @@ define('!', ({ shell, rest }) => {
   const { status } = spawnSync(command, { shell: true, stdio: 'inherit' })
   return status === 0
 })
-define('prompt', ({ shell, words, folder }) => {
+define('prompt', ({ shell, words, readLine }) => {
   const name = required(words.at(-1), 'prompt')
-  // A script that comes by the standard input cannot ask there.
-  if (!shell.isInteractive && folder === null) throw new ShellError('\\prompt: asks somebody, and nobody is there')
   shell.tell(words.length > 1 ? (words[0] as string) : '')
-  const line = readTerminalLine()
+  const line = readLine()
   if (line === null) throw new ShellError('\\prompt: could not read value for variable')
   shell.variables.set(name, line)
 })
@@ -163,29 +171,44 @@ export function commandNames(): string[] {
 /** Commands whose words lose their double quotes: those of the others read them by themselves. */
 const DROPS_QUOTES = /^c(?:onnect)?$/
 
+/** How many words a command takes, where there is a limit. */
+const MOST_WORDS: ReadonlyMap<string, number> = new Map(
+  [
+    'a H html q quit p print r reset conninfo errverbose gdesc',
+    'x t C T f timing i include ir include_relative encoding gset unset cd password restrict unrestrict',
+    'pset prompt getenv setenv',
+  ].flatMap((names, count) => names.split(' ').map((name) => [name, count] as const)),
+)
+
+/** Commands that read what follows them by themselves: a program's text is not taken apart, nor run twice. */
+const KEEPS_REST = /^(?:!|js|g|gx|o|out|w|write|copy)$/
+
 /** Commands whose last word may have a semicolon behind it, from habit. */
 const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
 
-/** @returns whether it succeeded; failures have been told. */
-export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): boolean {
+/** @returns how it ended; failures have been told. */
+export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
   const { shell } = context
   const name = typed.replace(/;+$/, '')
   const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given
   const startedMs = performance.now()
   try {
-    if (shell.restrictKey !== null) return unrestrict(shell, name, rest)
+    if (shell.restrictKey !== null) return unrestrict(shell, name, rest) ? 'done' : 'failed'
     const found = ACTIONS.get(name) ?? (isObjectCommand(name) ? describeObjects : undefined)
     if (found === undefined) throw new ShellError(`invalid command \\${name}`)
     const { variable } = shell
     const keepsQuotes = !DROPS_QUOTES.test(name)
-    const words = name === '!' || name === 'js' ? [] : readArguments(rest, { variable, keepsQuotes })
-    return found({ ...context, name, rest, words }) !== false
+    const words = KEEPS_REST.test(name) ? [] : readArguments(rest, { variable, keepsQuotes })
+    const outcome = found({ ...context, name, rest, words })
+    const most = MOST_WORDS.get(name)
+    if (most !== undefined && outcome !== false) warnOfWords(shell, name, words, most)
+    return outcome === 'quit' ? 'quit' : outcome === false ? 'failed' : 'done'
   } catch (failure) {
     if (!(failure instanceof Error)) throw failure
     shell.fail(
       failure instanceof DbError || failure instanceof ShellError ? failure : new ShellError(failureText(failure)),
     )
-    return false
+    return 'failed'
   } finally {
     if (shell.hasTiming && /^d|^l/.test(name)) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
   }

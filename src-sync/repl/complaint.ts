@@ -8,8 +8,8 @@ export interface ComplaintOptions {
   readonly showContext: 'never' | 'errors' | 'always'
   /** `file:line`, null at a prompt. */
   readonly place: string | null
-  /** Adds the SQLSTATE on a line of its own. */
-  readonly hasSqlstate?: boolean
+  /** Somebody reads it at a prompt, where the SQLSTATE and what failed first help; a script's log is as psql writes it. */
+  readonly isInteractive?: boolean
 }
 
 /** An error the program itself has to tell. */
@@ -60,17 +60,21 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   const { position } = message
   if (verbosity === 'terse') return position === undefined ? `${text}\n` : `${text} at character ${position}\n`
   text += '\n'
-  const rest = placeAndMore(message)
+  const rest =
+    isError && message.sqlstate === IN_FAILED_TRANSACTION && options.isInteractive !== true ? '' : placeAndMore(message)
   if (rest !== '') text += `${rest}\n`
   const { internalQuery, context } = message
   if (internalQuery !== undefined && internalQuery !== '') text += `QUERY:  ${internalQuery}\n`
   const showsContext = options.showContext === 'always' || (options.showContext === 'errors' && isError)
   if (context !== undefined && context !== '' && showsContext) text += `CONTEXT:  ${context}\n`
   if (verbosity === 'verbose') text += sourceOf(message)
-  else if (options.hasSqlstate === true && isError && message.sqlstate !== null)
+  else if (options.isInteractive === true && isError && message.sqlstate !== null)
     text += `SQLSTATE: ${message.sqlstate}\n`
   return text
 }
+
+/** The server says nothing more of it; the driver adds which error it was. */
+const IN_FAILED_TRANSACTION = '25P02'
 
 /** The line of the statement with a caret, DETAIL and HINT, as the error's own message has them below its first part. */
 function placeAndMore(message: DbError | Warning): string {

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import { DbError } from '../index.ts'
 import { askCatalog } from './ask-catalog.ts'
 import { commandNames } from './commands.ts'
+import { withoutControls } from './control-text.ts'
 import { OBJECT_COMMANDS } from './objects.ts'
 import { SETTING_NAMES } from './print-settings.ts'
 import type { Shell } from './shell.ts'
@@ -141,7 +142,8 @@ where n.nspname = ${literal} and c.relkind in ('r', 'p', 'v', 'm', 'f') order by
 
 function startingWith(names: readonly string[], typed: string): Completion {
   const lower = typed.toLowerCase()
-  const found = names.filter((name) => name.toLowerCase().startsWith(lower))
+  // A name that would steer the screen is typed by whoever wants it.
+  const found = names.filter((name) => name.toLowerCase().startsWith(lower) && withoutControls(name) === name)
   const candidates = [...new Set(found)]
   const [only] = candidates
   // What is complete is left behind; a folder goes on.

@@ -1,9 +1,8 @@
 /** `\c` and `\conninfo`. */
-import { type ConnectOptions, DbError } from '../index.ts'
+import { DbError } from '../index.ts'
 import { ShellError, connectFailureText } from './complaint.ts'
+import { targetOf } from './connection-target.ts'
 import { EXIT, type Shell } from './shell.ts'
-
-const CONNECTION_STRING = /^(?:postgres(?:ql)?:\/\/|pglite:)|=/
 
 /** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. @returns false when it failed. */
 export function connectAnew(shell: Shell, words: readonly string[]): boolean {
@@ -26,21 +25,12 @@ export function connectAnew(shell: Shell, words: readonly string[]): boolean {
 }
 
 function reconnect(shell: Shell, words: readonly string[]): void {
-  const [target, ...more] = words.map((word) => (word === '-' ? undefined : word))
-  if (target !== undefined && CONNECTION_STRING.test(target)) {
-    if (more.length > 0) throw new ShellError('a connection string says everything; give nothing else')
-    shell.reconnect(target, {})
-  } else {
-    const [user, host, port] = more
-    const options: ConnectOptions = {
-      ...shell.options,
-      ...(target === undefined ? {} : { database: target }),
-      ...(user === undefined ? {} : { user }),
-      ...(host === undefined ? {} : { host }),
-      ...(port === undefined ? {} : { port }),
-    }
-    shell.reconnect(shell.dsn, options)
-  }
+  const { user, host, port } = shell.connection.info
+  const { dsn, options } = targetOf(words, { dsn: shell.dsn, options: shell.options, user, host, port })
+  shell.reconnect(dsn, options)
+  // The new connection speaks UTF-8 as the one before did, whatever a script has said of its lines.
+  shell.variables.set('ENCODING', 'UTF8')
+  shell.onEncoding?.('UTF8')
 }
 
 export function describeConnection({ connection, dsn }: Shell): string {

@@ -83,7 +83,7 @@ export class JavaScript {
   #fail(error: unknown): void {
     if (error instanceof db.DbError && error.severity !== undefined) return this.#shell.fail(error)
     const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
-    this.#shell.tell(`Uncaught ${text}\n`)
+    this.#shell.tellServerText(`Uncaught ${text}\n`)
   }
 }
 

@@ -6,6 +6,7 @@ import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
 import { runBatch } from './batch.ts'
 import { ShellError, connectFailureText, describeFailure, failureText } from './complaint.ts'
+import { withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { setPrintQuietly } from './print-settings.ts'
 import { EXIT, Shell } from './shell.ts'
@@ -44,6 +45,11 @@ async function password(): Promise<{ password?: string }> {
   return given === null ? {} : { password: given }
 }
 
+/** A server says before it lets anybody in what it likes. */
+function complainOfServer(text: string): void {
+  complain(process.stderr.isTTY === true ? withoutControls(text) : text)
+}
+
 /** Whether the environment names a server. */
 function isConfigured(): boolean {
   return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
@@ -73,7 +79,7 @@ async function open(line: CommandLine, { isInteractive, isUnnamed }: Opening): P
       line.asksPassword = true
       return open(line, { isInteractive, isUnnamed })
     }
-    complain(
+    complainOfServer(
       describeFailure(new ShellError(connectFailureText(failure)), {
         verbosity: 'default',
         showContext: 'never',

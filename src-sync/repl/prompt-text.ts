@@ -1,4 +1,5 @@
 /** What the prompt says: database, what is open, the transaction's state. Source of truth: psql, "Prompting". */
+import { withoutControls } from './control-text.ts'
 import type { Shell } from './shell.ts'
 
 const STATES: Readonly<Record<string, string>> = { idle: '', 'in-transaction': '*', failed: '!', closed: '?' }
@@ -9,9 +10,9 @@ export function promptText(shell: Shell, open: string): string {
   const template = shell.variables.get(open === '' ? 'PROMPT1' : 'PROMPT2') ?? ''
   const { info, closed } = shell.connection
   const replacements: Readonly<Record<string, () => string>> = {
-    '/': () => info.database,
-    '~': () => (info.database === info.user ? '~' : info.database),
-    n: () => info.user,
+    '/': () => withoutControls(info.database),
+    '~': () => (info.database === info.user ? '~' : withoutControls(info.database)),
+    n: () => withoutControls(info.user),
     M: () => info.host ?? '[local]',
     m: () => (info.host ?? '[local]').split('.')[0] ?? '',
     '>': () => String(info.port ?? ''),

@@ -11,7 +11,7 @@ import { version } from '../index.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
 import { Completer } from './completion.ts'
-import { Conditions } from './conditions.ts'
+import type { CopySource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
 import { History } from './history.ts'
 import { JavaScript } from './javascript.ts'
@@ -20,9 +20,9 @@ import { pageThrough } from './pager.ts'
 import { promptText } from './prompt-text.ts'
 import { noteStatement } from './query-commands.ts'
 import { runScript } from './run-script.ts'
-import { ScriptReader } from './script-reader.ts'
+import { ScriptInput } from './script-input.ts'
 import { EXIT, type Shell } from './shell.ts'
-import { readTerminalLines, sleepInterruptibly } from './terminal.ts'
+import { TerminalData, readTerminalLine, sleepInterruptibly } from './terminal.ts'
 
 export interface PromptOptions {
   readonly readsStartFile: boolean
@@ -57,8 +57,7 @@ class Prompt {
   readonly #history: History
   readonly #javascript: JavaScript
   readonly #lines: Interface
-  #reader: ScriptReader
-  #conditions = new Conditions()
+  #input: ScriptInput
   #isOver = false
 
   constructor(shell: Shell, resolve: (status: number) => void) {
@@ -66,8 +65,8 @@ class Prompt {
     this.#resolve = resolve
     this.#history = new History(shell)
     this.#javascript = new JavaScript(shell)
-    this.#reader = this.#newReader()
-    const completer = new Completer(shell, () => this.#reader.buffer)
+    this.#input = this.#newInput()
+    const completer = new Completer(shell, () => this.#input.reader.buffer)
     this.#lines = createInterface({
       input: process.stdin,
       output: process.stdout,
@@ -102,7 +101,7 @@ class Prompt {
     this.#history.append(line)
     this.#outside(() => {
       const script =
-        this.#javascript.isOpen || this.#reader.open === '' ? javascriptOf(line, this.#javascript.isOpen) : null
+        this.#javascript.isOpen || this.#input.reader.open === '' ? javascriptOf(line, this.#javascript.isOpen) : null
       if (script !== null) this.#javascript.take(script)
       else this.#take(`${line}\n`)
     })
@@ -111,38 +110,43 @@ class Prompt {
   }
 
   #take(text: string): void {
-    this.#reader.feed(text)
-    for (let item = this.#reader.next(); item !== null; item = this.#reader.next()) {
-      const shell = this.#shell
+    const shell = this.#shell
+    const input = this.#input
+    input.reader.feed(text)
+    for (let item = input.next(); item !== null; item = input.next()) {
       shell.print.columns = process.stdout.columns ?? 80
-      if (item.kind === 'command') {
-        if (this.#conditions.take(item, shell)) continue
-        runCommand(item, this.#context())
-      } else if (this.#conditions.isActive) {
+      if (item.kind === 'statement') {
         noteStatement(shell, item.text)
-        executeSql(shell, { sql: item.text, copyData: () => this.#copyData() })
+        executeSql(shell, { sql: item.text, copySource: this.#copySource })
+      } else if (item.kind === 'command' && runCommand(item, this.#context()) === 'quit') {
+        shell.exitStatus = EXIT.success
       }
       shell.standard.flush()
       if (shell.exitStatus !== null) return
-      if (shell.connection.closed) this.#reconnect()
+      if (shell.connection.closed) return this.#reconnect()
     }
   }
 
   #context(): CommandContext {
     return {
       shell: this.#shell,
-      reader: this.#reader,
-      copyData: () => this.#copyData(),
+      reader: this.#input.reader,
+      copySource: this.#copySource,
+      readLine: readTerminalLine,
       include: (path, name) => runScript(this.#shell, { path, name }),
       folder: null,
     }
   }
 
-  #copyData(): Iterable<string> {
-    this.#shell.tell(
-      'Enter data to be copied followed by a newline.\nEnd with a backslash and a period on a line by itself, or an EOF signal.\n',
-    )
-    return readTerminalLines('>> ')
+  /** Data is typed. A COPY that is refused asks for none. */
+  readonly #copySource: CopySource = {
+    read: () => {
+      this.#shell.tell(
+        'Enter data to be copied followed by a newline.\nEnd with a backslash and a period on a line by itself, or an EOF signal.\n',
+      )
+      return new TerminalData('>> ')
+    },
+    skip() {},
   }
 
   #reconnect(): void {
@@ -155,7 +159,7 @@ class Prompt {
       shell.tell('Failed.\n')
       shell.fail(failure)
     }
-    this.#reader = this.#newReader()
+    this.#input = this.#newInput()
   }
 
   /** Ctrl-C at the prompt: the line and what is open before it are forgotten. */
@@ -164,7 +168,7 @@ class Prompt {
     this.#lines.write(null, { ctrl: true, name: 'e' })
     this.#lines.write(null, { ctrl: true, name: 'u' })
     process.stdout.write('^C\n')
-    this.#reader = this.#newReader()
+    this.#input = this.#newInput()
     this.#javascript.forget()
     this.#prompt()
   }
@@ -181,7 +185,7 @@ class Prompt {
   }
 
   #prompt(): void {
-    const open = this.#javascript.isOpen ? 'js' : this.#reader.open
+    const open = this.#javascript.isOpen ? 'js' : this.#input.reader.open
     this.#lines.setPrompt(promptText(this.#shell, open))
     this.#lines.prompt()
   }
@@ -207,9 +211,8 @@ class Prompt {
     this.#resolve(status)
   }
 
-  #newReader(): ScriptReader {
-    const { variable, standardConformingStrings } = this.#shell
-    return new ScriptReader({ variable, standardConformingStrings })
+  #newInput(): ScriptInput {
+    return new ScriptInput({ shell: this.#shell, source: null })
   }
 }
 

@@ -20,13 +20,29 @@ export function sleepInterruptibly(milliseconds: number): boolean {
   }
 }
 
-/** Lines typed at the terminal, up to `\.` or the end of the input. */
-export function* readTerminalLines(prompt: string): Generator<string, void, undefined> {
-  for (;;) {
-    complain(prompt)
+/** Lines typed at the terminal, up to `\\.` or the end of the input, also when a COPY has failed before: they are no statements. */
+export class TerminalData implements Iterable<string> {
+  readonly #prompt: string
+  #isOver = false
+
+  constructor(prompt: string) {
+    this.#prompt = prompt
+  }
+
+  *[Symbol.iterator](): Generator<string, void, undefined> {
+    for (let line = this.#next(); line !== null; line = this.#next()) yield `${line}\n`
+  }
+
+  skip(): void {
+    while (this.#next() !== null);
+  }
+
+  #next(): string | null {
+    if (this.#isOver) return null
+    complain(this.#prompt)
     const line = readTerminalLine()
-    if (line === null || line === '\\.') return
-    yield `${line}\n`
+    this.#isOver = line === null || line === '\\.'
+    return this.#isOver ? null : line
   }
 }
 

@@ -207,6 +207,56 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows('(3000 rows, the first 1000 shown)')
   })
 
+  test('what goes to a file or a program has all rows, and the screen says where it has not, in every format', async () => {
+    const it = await open()
+    const rows = 'select generate_series(1, 3000) as n'
+    it.enter(`${rows} \\g '${join(folder, 'g')}'`)
+    it.enter(`${rows} \\g (format=csv) '${join(folder, 'csv')}'`)
+    it.enter(`${rows} \\g (format=json) | wc -l >'${join(folder, 'piped')}'`)
+    it.enter(`\\o '${join(folder, 'o')}'`)
+    it.enter(`${rows};`)
+    it.enter('\\o')
+    for (const settings of ['format=csv', 'format=json', 'tuples_only=on', 'footer=off']) {
+      it.enter('\\! clear')
+      it.enter(`${rows} \\g (${settings})`)
+      await it.shows(/^\(3000 rows, the first 1000 shown; \\pset row_limit 0 shows all\)$/m)
+    }
+    const lines = (name: string): string[] => readFileSync(join(folder, name), 'utf8').trim().split('\n')
+    expect(lines('g').slice(-2)).toEqual([' 3000', '(3000 rows)'])
+    expect(lines('csv')).toHaveLength(3001)
+    expect(lines('piped')).toEqual(['3000'])
+    expect(lines('o')).toHaveLength(3003)
+  })
+
+  test('no text of the server steers the screen: values, names, notices, errors, data, notifications', async () => {
+    const database = await freshDatabase()
+    await askServer(sharedServer(), 'create table "odd\u001b[2J" ("c\u001b]0;x\u0007" int)', [], database)
+    const it = await open({ database, columns: 120 })
+    it.enter("do $$ begin raise notice '%', E'n\\x1b[2J\\u009b2J'; end $$;")
+    it.enter("do $$ begin raise exception '%', E'e\\x1b[2J' using detail = E'd\\x07\\x1b[2J'; end $$;")
+    for (const format of ['aligned', 'unaligned', 'csv', 'json', 'html'])
+      it.enter(`select E'${format[0]}\\x1b[2J' as v \\g (format=${format})`)
+    it.enter("copy (select E'copied\\x1b[2J') to stdout;")
+    it.enter('\\d odd*')
+    it.enter('listen zebra;')
+    await it.shows('LISTEN')
+    await askServer(sharedServer(), "select pg_notify('zebra', E'p\\x1b[2J')", [], database)
+    const screen = await it.shows('received')
+    for (const text of [
+      'NOTICE:  n\\x1B[2J\\u009B2J',
+      'ERROR:  e\\x1B[2J',
+      'DETAIL:  d\\x07\\x1B[2J',
+      ...['a', 'u', 'c', 'h'].map((letter) => `${letter}\\x1B[2J`),
+      '"j\\u001b[2J"',
+      'copied\\x1B[2J',
+      'Table "public.odd\\x1B[2J"',
+      'c\\x1B]0;x\\x07',
+      'payload "p\\x1B[2J"',
+    ])
+      expect(it.everything()).toContain(text)
+    expect(screen).toContain('received from server process')
+  })
+
   test('COPY takes typed lines', async () => {
     const it = await open()
     it.enter('create temp table t (a int, b text); copy t from stdin;')

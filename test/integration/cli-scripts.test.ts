@@ -1,0 +1,386 @@
+/** Scripts that could do harm are obeyed as psql obeys them: what is printed, the status, files and tables are the same. */
+import { readFileSync } from 'node:fs'
+
+import { describe, expect, test } from 'vitest'
+
+import { type Comparison, comparedDatabases, isPsqlComparable } from '../support/compare-with-psql.ts'
+import { runCli } from '../support/run-cli.ts'
+import { sharedServer } from '../support/shared-server.ts'
+
+if (!isPsqlComparable)
+  process.stderr.write('psql 15.20 is missing: scripts are not compared with it (apt-get install postgresql-client)\n')
+
+const compare = comparedDatabases()
+
+const kept = (name: string): string => readFileSync(new URL(`../support/fixtures/cli/${name}`, import.meta.url), 'utf8')
+
+async function expectSame(script: string, comparison?: Comparison): Promise<void> {
+  const { ours, theirs } = await compare(script, comparison)
+  expect(ours).toEqual(theirs)
+}
+
+/** psql tells the line where a statement ends, data and all; here it is the one where it begins. */
+async function expectSameButLines(script: string): Promise<void> {
+  const { ours, theirs } = await compare(script)
+  const unnumbered = (text: string): string => text.replace(/^(syncpg:[^:]*):\d+:/gm, '$1:')
+  expect({ ...ours, stderr: unnumbered(ours.stderr) }).toEqual({ ...theirs, stderr: unnumbered(theirs.stderr) })
+}
+
+/** What must not be obeyed, and a statement that must be. */
+const DATA = `1\tx; drop table victim; --
+\\echo a line of data was obeyed
+\\! touch obeyed
+\\if false
+drop table victim;
+\\.
+select 'after' as it, (select count(*) from victim) as victims;
+`
+const TABLES = 'create table victim (a int, b text);\n'
+const refused = (statements: readonly string[]): string =>
+  TABLES + statements.map((statement) => `${statement}\n${DATA}`).join('')
+
+const REFUSED = refused([
+  'copy missing from stdin;',
+  'copy victim (a, nowhere) from stdin;',
+  'COPY missing(a) FROM STDIN WITH (FORMAT csv, HEADER);',
+  '-- a remark\n/* another */ copy public.missing from stdin;',
+  'copy victim from stdin with nonsense;',
+  'copy victim from stdin with (format nonsense);',
+  "copy victim from stdin where a > 'x';",
+  'copy (select 1) from stdin;',
+  'copy missing from stdin \\g',
+  'copy missing from stdin \\gset',
+  "select 'copy missing from stdin' \\gexec",
+  '\\copy missing from stdin',
+  '\\copy victim (nowhere) from stdin csv',
+  'copy missing from stdin \\; select 1;',
+  'select 1 as before \\; copy missing from stdin;',
+  'select 1/0 \\; copy victim from stdin;',
+  'begin;\nselect 1/0;\ncopy victim from stdin;',
+  'rollback;\nset role pg_monitor;\ncopy victim from stdin;',
+])
+
+/** Statements whose data is none: the lines after them are a script. */
+const NO_DATA = `create table t (a int);
+copy missing to stdin;
+select 1 as a;
+copy missing from '/nonexistent';
+select 2 as a;
+explain copy t from stdin;
+select 3 as a;
+select 'copy t from stdin' from missing;
+select 4 as a;
+copy t frm stdin;
+select 5 as a;
+\\copy t from nofile
+select 6 as a;
+`
+
+describe.skipIf(!isPsqlComparable)('the data of a COPY that is refused', () => {
+  test('is passed over, whatever it was refused for', () => expectSame(REFUSED))
+  test('is passed over on the standard input', async () => {
+    const { ours, theirs } = await compare('', { input: REFUSED })
+    // Here a script on the standard input has a name.
+    expect({ ...ours, stderr: ours.stderr.replace(/^syncpg:<stdin>:\d+: /gm, '') }).toEqual(theirs)
+  })
+  test('is passed over up to the end where nothing ends it', () =>
+    expectSame(`${TABLES}copy missing from stdin;\n1\ndrop table victim;\n`))
+  test('is passed over for each COPY of one text', () =>
+    expectSameButLines(`${TABLES}copy missing from stdin \\; copy missing from stdin;
+1
+\\.
+2
+\\.
+select 'after' as it;
+copy victim (a) from stdin \\; copy missing from stdin \\; select 3 \\; copy missing from stdin;
+1
+\\.
+2
+\\.
+drop table victim;
+\\.
+select 'after' as it;
+`))
+  test('is passed over to its end where it is refused in the middle', () =>
+    expectSameButLines(
+      `${TABLES}copy victim from stdin;\nx\ty\n${'1\ta; drop table victim; --\n'.repeat(40_000)}\\.\nselect 'after' as it;\n`,
+    ))
+  test('ends nothing that ON_ERROR_STOP does not end', () =>
+    expectSame(REFUSED, { options: ['-v', 'ON_ERROR_STOP=1'] }))
+  test('is none where a statement has none', () => expectSame(NO_DATA))
+  test('that is of a text of -c is passed over on the standard input', () =>
+    expectSame('', {
+      options: [
+        '-c',
+        'create table t (a int)',
+        '-c',
+        'copy missing from stdin',
+        '-c',
+        'copy t from stdin',
+        '-c',
+        'table t',
+      ],
+      input: '1\n\\.\n2\n\\.\n3\n',
+    }))
+})
+
+test.skipIf(!isPsqlComparable)('the embedded PostgreSQL is as safe from the data of a refused COPY', async () => {
+  const { theirs } = await compare(REFUSED)
+  const ours = await runCli(['pglite:', '-f', '-'], { input: REFUSED.replaceAll('script.sql', '<stdin>') })
+  const errors = (text: string): string[] =>
+    text
+      .split('\n')
+      .filter((line) => line.includes('ERROR:'))
+      .map((line) => line.slice(line.indexOf('ERROR')))
+  expect([ours.stdout, errors(ours.stderr)]).toEqual([theirs.stdout, errors(theirs.stderr)])
+})
+
+const BRANCHES = `\\set x 1
+\\if :x
+select 'a
+\\else
+b' \\endif ;
+\\elif
+\\else
+\\endif
+\\if
+select 'empty';
+\\endif
+\\if yes please
+select 'two';
+\\endif
+\\if false
+  \\if true
+    select 'in';
+  \\else
+    select 'in too';
+  \\endif
+  \\echo no
+  \\copy t from stdin
+  \\set x \`touch obeyed\`
+  select (1
+\\else
+ select 'else' as r
+\\endif
+;
+select (1 +
+\\if 0
+ 2)
+\\else
+ 3) as sum
+\\endif
+;
+\\if true
+\\else
+\\else
+\\endif
+\\if 0
+\\elif 1
+\\echo elif
+\\elif \`touch obeyed\`
+\\endif
+\\if true
+create function f() returns int begin atomic
+\\if false
+ select 1; end;
+\\else
+ select 2; end
+\\endif
+;
+select f();
+\\if false \\q \\endif
+select 1
+\\if false
+, 2
+\\endif
+, nowhere;
+\\if true
+select 'open'
+`
+
+describe.skipIf(!isPsqlComparable)('\\if', () => {
+  test('leaves nothing of a branch that is not taken', () => expectSame(kept('inactive-branch.sql')))
+  test('is obeyed as psql obeys it, in statements, parentheses and bodies', () => expectSameButLines(BRANCHES))
+  test('that is wrong is an error', () => expectSame('\\endif\nselect 1;\n', { options: ['-v', 'ON_ERROR_STOP=1'] }))
+  test('that is open at the end is an error', () =>
+    expectSame('\\if true\nselect 1;\n', { options: ['-v', 'ON_ERROR_STOP=1'] }))
+})
+
+describe.skipIf(!isPsqlComparable)('\\q', () => {
+  const files = {
+    'quits.sql': "select 'one' as it;\n\\q\ncreate table never ();\n",
+    'two.sql': "select 'two' as it;\n",
+  }
+  test('ends the included file only', () =>
+    expectSame(kept('quit-in-include.sql'), { files: { 'guard.inc': kept('guard.inc') } }))
+  test('ends an included file also within \\if, by \\ir, twice', () =>
+    expectSame(
+      "\\i quits.sql\nselect 'back' as it;\n\\ir quits.sql\n\\if true\n\\i quits.sql\n\\endif\nselect 'end' as it;\n",
+      {
+        files,
+      },
+    ))
+  test.each([
+    ['-f quits.sql -f two.sql'],
+    ['-f two.sql -c \\q -f two.sql'],
+    ['-c \\q -c table_nowhere'],
+    ['-1 -f quits.sql -c \\q -f two.sql'],
+    ['-f - -f two.sql'],
+  ])('ends one part of %s', (options) =>
+    expectSame('', { files, options: options.split(' '), input: "select 'in' as it;\n\\q\nselect 'never';\n" }),
+  )
+})
+
+/** As pg_dump -C --clean and pg_dumpall write a database whose name is no plain identifier. */
+const dumpOf = (name: string, literal: string): string => `\\restrict abc
+SET client_encoding = 'UTF8';
+DROP DATABASE IF EXISTS ${name};
+CREATE DATABASE ${name} WITH TEMPLATE = template0;
+\\unrestrict abc
+\\encoding SQL_ASCII
+\\connect -reuse-previous=on "dbname='${literal}'"
+\\restrict abc
+SET client_encoding = 'UTF8';
+CREATE TABLE public.kept (name text);
+COPY public.kept (name) FROM stdin;
+größer
+\\.
+\\unrestrict abc
+select current_database(), name from kept;
+\\connect postgres
+\\encoding
+drop database ${name};
+`
+
+describe.skipIf(!isPsqlComparable)('\\connect', () => {
+  test.each([
+    ['"my-app PID"', 'my-app PID'],
+    ['"it\'s \\ odd PID"', "it\\'s \\\\ odd PID"],
+  ])('restores the dump of %s', async (name, literal) => {
+    // One after the other: both would make the same database.
+    const script = dumpOf(name, literal).replaceAll('PID', String(process.pid))
+    const { ours, theirs } = await compare(script, { oneByOne: true })
+    expect(ours).toEqual(theirs)
+  })
+})
+
+const STEERING = `\\set ON_ERROR_STOP maybe
+\\set ON_ERROR_ROLLBACK maybe
+\\set ON_ERROR_ROLLBACK TRUE
+\\echo :ON_ERROR_ROLLBACK
+\\set ON_ERROR_STOP
+\\echo :ON_ERROR_STOP
+\\set ON_ERROR_STOP 0
+\\echo :ON_ERROR_STOP
+\\unset ON_ERROR_STOP
+\\echo :ON_ERROR_STOP
+\\unset AUTOCOMMIT
+\\echo :AUTOCOMMIT
+\\set AUTOCOMMIT on
+\\set FETCH_COUNT x
+\\set HISTSIZE ''
+\\set ECHO nothing
+\\set ECHO QUERIES
+select 1;
+\\set ECHO none
+\\set ECHO_HIDDEN foo
+\\set VERBOSITY foo
+\\set SHOW_CONTEXT foo
+\\set SHOW_CONTEXT
+\\unset SHOW_CONTEXT
+\\echo :SHOW_CONTEXT
+\\unset VERBOSITY
+\\echo :VERBOSITY
+\\set COMP_KEYWORD_CASE x
+\\set HISTCONTROL x
+\\set 'a b' 1
+select 1 as "ON_ERROR_STOP", 2 as "PROMPT1", 3 as "FETCH_COUNT", 4 as "DBNAME", 6 as "?", 7 as good \\gset
+\\echo :good :DBNAME
+select 1 as "QUIET" \\gset x
+\\echo :xQUIET
+select 'all' as "CHO" \\gset E
+select 'QUIT' as quit, null as "AUTOCOMMIT" \\gset
+\\echo :AUTOCOMMIT :VERSION_NUM :ERROR
+select 1 where false \\gset
+select generate_series(1, 2) as a \\gset
+\\echo :ERROR :LAST_ERROR_MESSAGE
+`
+const ROLLED_BACK = `begin;
+create table kept (a int);
+select 1/0;
+insert into kept values (1);
+commit;
+`
+
+describe.skipIf(!isPsqlComparable)('variables that steer', () => {
+  test('are set as psql sets them, and never by \\gset', () => expectSame(STEERING))
+  test.each(['1', 'TRUE', 'on', 'Interactive', 'yes', '0'])('ON_ERROR_ROLLBACK may be %s', (value) =>
+    expectSame(`\\set ON_ERROR_ROLLBACK ${value}\n${ROLLED_BACK}`),
+  )
+})
+
+const PIPES = `\\o | cat -n
+select 2 as piped;
+\\o
+\\o | wc -l
+select generate_series(1, 200000);
+\\o
+select 5\\w | cat
+\\w | cat -n
+\\r
+\\copy (select 1) to program 'cat >copied.txt; exit 3'
+\\copy (select generate_series(1, 3)) to program 'sort -r >sorted.txt'
+select 1 \\g | cat -n
+select 1 \\g (format=csv) | cat -n
+select 2 \\g 'my file.txt'
+select 3 \\gx out.txt \\echo after
+\\o nosuch/dir
+select 4 \\g nosuch/dir
+\\w nosuch/dir
+\\w
+\\copy (select 1) to nosuch/dir
+\\o x.txt
+select 'in x';
+\\o nosuch/dir
+select 'in x too';
+\\o
+create table t (a int);
+\\copy t from program 'seq 1 100000'
+select sum(a) from t;
+`
+
+describe.skipIf(!isPsqlComparable)('pipes', () => {
+  test('take and give what psql’s do', () => expectSame(PIPES))
+  test('whose program stops reading lose what it did not want, and it is said', () =>
+    expectSame(`\\o | head -n 1
+select generate_series(1, 100000);
+\\o
+\\! echo after
+`))
+  test('have their program run beside the statement', () =>
+    expectSame(`\\o | head -n 3 >first.txt; touch seen
+select generate_series(1, 100000) as a;
+\\! while [ ! -e seen ]; do sleep 0.02; done; cat first.txt
+\\o
+`))
+})
+
+/** Tells at its end how much memory it has used at most, in KiB. */
+const TELLS_MEMORY =
+  "--import=data:text/javascript,process.on('exit',()=>console.error('KiB',process.resourceUsage().maxRSS))"
+
+test.skipIf(!isPsqlComparable)('what goes through a pipe is not held in memory', async () => {
+  const most = async (text: string): Promise<number> => {
+    const words = ['-q', '-c', 'create temp table t (a text)', '-c', text]
+    const { stderr } = await runCli(words, { server: sharedServer(), env: { NODE_OPTIONS: TELLS_MEMORY } })
+    return Number(/^KiB (\d+)\n$/.exec(stderr)?.[1])
+  }
+  const little = await most("\\copy t from program 'seq 1 10'")
+  const rows = "select repeat('x', 1000) from generate_series(1, 150000)"
+  for (const text of [
+    "\\copy t from program 'yes xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 150000000'",
+    `\\copy (${rows}) to program 'cat >/dev/null'`,
+  ]) {
+    expect(await most(text)).toBeLessThan(little + 100_000)
+  }
+})
