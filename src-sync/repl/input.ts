@@ -38,8 +38,21 @@ function readSome(file: number, buffer: Buffer): number {
   }
 }
 
+/** Where the data of COPYs and the answers to questions come from. */
+export interface DataSource {
+  /**
+   * A piece of a COPY's data, null at the end of the source.
+   * @param isAtLineStart whether the piece before it ended with a line's end
+   */
+  readData(isAtLineStart: boolean): DataPiece | null
+  /** A line without its end, null at the end of the source. */
+  readLine(): string | null
+  /** Puts text back that was not wanted. */
+  unread(text: string): void
+}
+
 /** Whole lines of a script, and the data between them; the last line may lack its end. */
-export class LineSource {
+export class LineSource implements DataSource {
   readonly #file: number
   readonly #chunks: Iterator<Buffer>
   #decode: DecodeLines = decoderOf('UTF8')!
@@ -109,10 +122,9 @@ export class LineSource {
     if (this.#unread === '' && this.#isUtf8) return this.#readRawData(isAtLineStart)
     const text = this.read()
     if (text === null) return null
-    const bytes = Buffer.from(text)
-    const end = endOfData(bytes, isAtLineStart, true)
-    if (end !== null) this.unread(bytes.toString('utf8', end.next))
-    return { bytes: bytes.subarray(0, end?.start), taken: bytes.subarray(0, end?.next), isLast: end !== null }
+    const { piece, rest } = pieceOf(text, isAtLineStart)
+    this.unread(rest)
+    return piece
   }
 
   /** The encoding of what follows. @returns false when it is not known here. */
@@ -218,6 +230,16 @@ export interface DataPiece {
 /** What of a line has come may become `\.` and a line's end. */
 const MAY_END = /^\\(?:\.\r?)?$/
 
+/** The data that a text begins with, up to a line `\.`, and what is behind it. */
+export function pieceOf(text: string, isAtLineStart: boolean): { piece: DataPiece; rest: string } {
+  const bytes = Buffer.from(text)
+  const end = endOfData(bytes, isAtLineStart, true)
+  return {
+    piece: { bytes: bytes.subarray(0, end?.start), taken: bytes.subarray(0, end?.next), isLast: end !== null },
+    rest: end === null ? '' : bytes.toString('utf8', end.next),
+  }
+}
+
 /** Where a line `\.` begins, and where the next one does. */
 function endOfData(bytes: Buffer, isAtLineStart: boolean, isWhole: boolean): { start: number; next: number } | null {
   for (let at = bytes.indexOf('\\.'); at >= 0; at = bytes.indexOf('\\.', at + 1)) {
@@ -232,13 +254,13 @@ function endOfData(bytes: Buffer, isAtLineStart: boolean, isWhole: boolean): { s
 
 /** The data of one COPY, up to `\.`. It can be read on after whoever read it has failed. */
 export class DataBlock implements Iterable<Uint8Array> {
-  readonly #source: LineSource
+  readonly #source: DataSource
   readonly #onLines: (count: number) => void
   #isAtLineStart = true
   #isOver = false
 
   /** @param onLines is told how many lines have been taken */
-  constructor(source: LineSource, onLines: (count: number) => void = () => {}) {
+  constructor(source: DataSource, onLines: (count: number) => void = () => {}) {
     this.#source = source
     this.#onLines = onLines
   }

@@ -24,20 +24,18 @@ export interface PromptParts {
 }
 
 export function definePromptCommands({ shell, javascript, history, edited }: PromptParts): void {
-  defineCommand('js', ({ rest }) => javascript.take(rest.trim()))
+  defineCommand('js', ({ rest }) => void javascript.take(rest.trim()))
   defineCommand('e edit', (call) => edit(call, edited))
   defineCommand('ef', (call) => editSource(call, 'function', edited))
   defineCommand('ev', (call) => editSource(call, 'view', edited))
-  defineCommand('s', () => {
-    shell.show({
-      columns: [{ name: 'History', typeOid: 0 }],
-      rows: history
-        .load()
-        .reverse()
-        .map((line) => [line]),
-      rowCount: history.load().length,
-      footers: [],
-    })
+  defineCommand('s', ({ words: [path] }) => {
+    const text = history
+      .load()
+      .map((statement) => `${statement}\n`)
+      .join('')
+    if (path === undefined) return shell.pageText(text)
+    writeFileSync(path, text, { mode: 0o600 })
+    shell.say(`Wrote history to file "${path}".`)
   })
   defineCommand('password', ({ words: [user] }) => {
     const name = user ?? shell.connection.info.user

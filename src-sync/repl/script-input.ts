@@ -5,7 +5,7 @@
 import { Conditions } from './conditions.ts'
 import type { CopySource } from './copy-source.ts'
 import { ShellError } from './complaint.ts'
-import { DataBlock, type LineSource } from './input.ts'
+import { DataBlock, type DataSource } from './input.ts'
 import { ScriptReader, type ScriptItem } from './script-reader.ts'
 import type { Shell } from './shell.ts'
 
@@ -14,8 +14,10 @@ export type InputItem = ScriptItem | { readonly kind: 'failed'; readonly line: n
 
 export interface ScriptInputInit {
   readonly shell: Shell
-  /** Where the lines come from; null at the prompt, which gives them by `feed`. */
-  readonly source: LineSource | null
+  /** Where data and answers come from: the lines after those that have been fed. */
+  readonly source: DataSource
+  /** Where the data of a COPY comes from that was refused; left out, from there too. At the prompt nobody is asked for it. */
+  readonly refusedSource?: DataSource
   /** Called with an item before it is obeyed: whoever tells errors says where it stands. */
   readonly onItem?: (item: ScriptItem) => void
 }
@@ -23,13 +25,15 @@ export interface ScriptInputInit {
 export class ScriptInput {
   readonly reader: ScriptReader
   readonly #shell: Shell
-  readonly #source: LineSource | null
+  readonly #source: DataSource
+  readonly #refusedSource: DataSource
   readonly #conditions: Conditions
   readonly #onItem: (item: ScriptItem) => void
 
-  constructor({ shell, source, onItem = () => {} }: ScriptInputInit) {
+  constructor({ shell, source, refusedSource = source, onItem = () => {} }: ScriptInputInit) {
     this.#shell = shell
     this.#source = source
+    this.#refusedSource = refusedSource
     this.#onItem = onItem
     this.#conditions = new Conditions(shell)
     const { variable, standardConformingStrings } = shell
@@ -68,28 +72,21 @@ export class ScriptInput {
 
   /** The data of COPYs, from the line after the current one. */
   readonly copySource: CopySource = {
-    read: () => this.#data(),
-    skip: () => this.#data().skip(),
+    read: () => this.#data(this.#source),
+    skip: () => this.#data(this.#refusedSource).skip(),
   }
 
   /** A line of the source that is an answer to a question; null at its end. */
   readLine(): string | null {
-    const source = this.#require()
-    source.unread(this.reader.takeFollowing())
-    const line = source.readLine()
+    this.#source.unread(this.reader.takeFollowing())
+    const line = this.#source.readLine()
     if (line !== null) this.reader.skipLines(1)
     return line
   }
 
-  #data(): DataBlock {
-    const source = this.#require()
+  #data(source: DataSource): DataBlock {
     source.unread(this.reader.takeFollowing())
     return new DataBlock(source, (count) => this.reader.skipLines(count))
-  }
-
-  #require(): LineSource {
-    if (this.#source === null) throw new Error('bug: the prompt reads data by itself')
-    return this.#source
   }
 
   #ignore(what: string): void {

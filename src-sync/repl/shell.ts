@@ -152,6 +152,12 @@ export class Shell {
     this.tell(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
   }
 
+  /** Writes a long text where tables go now. */
+  pageText(text: string): void {
+    if (this.output.isStandard && this.page !== null) this.page((write) => write(text))
+    else this.output.write(text)
+  }
+
   /** Writes text of the server's that is no table. */
   writeText(text: string, output: Output = this.output): void {
     output.write(output.isTerminal ? withoutControls(text) : text)
