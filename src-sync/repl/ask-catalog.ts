@@ -10,6 +10,8 @@ export interface How {
   readonly pattern: string | undefined
   /** For the few commands that take two. */
   readonly second?: string | undefined
+  /** What stands behind the first: types of arguments. */
+  readonly more?: readonly string[]
 }
 
 export function askCatalog(shell: Shell, sql: string): Cell[][] {

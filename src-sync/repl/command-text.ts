@@ -3,6 +3,7 @@
  * psql's. Source of truth: PostgreSQL manual, psql, "Meta-Commands".
  */
 import { spawnSync } from 'node:child_process'
+import { homedir } from 'node:os'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
@@ -20,7 +21,14 @@ export function endOfArguments(name: string, rest: string): number {
 /** Where results go: `|command` as it was written, a file by its first argument; undefined where nothing is said. */
 export function targetOf(rest: string, variable: ArgumentOptions['variable']): string | undefined {
   const text = rest.trim()
-  return text.startsWith('|') ? text : readArguments(text, { variable })[0]
+  if (text.startsWith('|')) return text
+  const [path] = readArguments(text, { variable })
+  return path === undefined ? undefined : atHome(path)
+}
+
+/** A path that may begin with `~/`, which the shell would have read. */
+export function atHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path
 }
 
 /** Tells of words that a command does not take. They are no error: scripts have them. */
@@ -47,6 +55,8 @@ function endOfCommand(rest: string): number {
   return rest.length
 }
 
+/** A backslash in quotes: a letter's meaning, up to three octal digits, up to two of hexadecimal, or the character itself. */
+const ESCAPE = /^\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|([^]?))/
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
 const VARIABLE = /^:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/u
 
@@ -118,14 +128,21 @@ function readQuoted(rest: string, start: number): { text: string; end: number } 
       text += "'"
       at += 2
     } else if (unit === '\\') {
-      const escaped = rest[at + 1] ?? ''
-      text += ESCAPES[escaped] ?? escaped
-      at += 2
+      const escape = ESCAPE.exec(rest.slice(at, at + 4))!
+      text += unescaped(escape)
+      at += escape[0].length
     } else {
       text += unit
       at += 1
     }
   }
+}
+
+/** Bytes that are no ASCII are taken as characters: words are text here. */
+function unescaped([, octal, hex, character = '']: RegExpExecArray): string {
+  if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
+  if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
+  return ESCAPES[character] ?? character
 }
 
 function endOfQuote(rest: string, start: number, quote: string): number {

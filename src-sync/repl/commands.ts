@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
 import { DbError } from '../index.ts'
 import { serverVersion } from './ask-catalog.ts'
-import { readArguments, targetOf, warnOfWords } from './command-text.ts'
+import { atHome, readArguments, targetOf, warnOfWords } from './command-text.ts'
 import { ShellError, describeMessage, failureText } from './complaint.ts'
 import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
@@ -59,9 +59,12 @@ define('timing', ({ shell, words: [value] }) => {
   }
   shell.say(`Timing is ${shell.hasTiming ? 'on' : 'off'}.`)
 })
-define('i include', ({ words: [path], include }) => include(required(path, 'i'), path as string) === EXIT.success)
+define('i include', ({ words: [given], include }) => {
+  const path = atHome(required(given, 'i'))
+  return include(path, path) === EXIT.success
+})
 define('ir include_relative', ({ words: [path], include, folder }) => {
-  const given = required(path, 'ir')
+  const given = atHome(required(path, 'ir'))
   const found = folder === null || isAbsolute(given) ? given : join(dirname(folder), given)
   return include(found, found) === EXIT.success
 })
@@ -137,8 +140,8 @@ define('cd', ({ words: [path] }) => {
 define('!', ({ shell, rest }) => {
   shell.standard.flush()
   const command = rest.trim() === '' ? (process.env['SHELL'] ?? '/bin/sh') : rest
-  const { status } = spawnSync(command, { shell: true, stdio: 'inherit' })
-  return status === 0
+  // What became of it is the program's own affair: psql goes on too.
+  spawnSync(command, { shell: true, stdio: 'inherit' })
 })
 define('prompt', ({ shell, words, readLine }) => {
   const name = required(words.at(-1), 'prompt')

@@ -1,5 +1,6 @@
 /** Errors and notices in psql's words: what it was, the line with a caret, detail, hint, context, and where in a script. */
 import { DbError, type Warning } from '../index.ts'
+import { describePlace } from './statement-place.ts'
 
 export type Verbosity = 'default' | 'verbose' | 'terse' | 'sqlstate'
 
@@ -76,9 +77,25 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
 /** The server says nothing more of it; the driver adds which error it was. */
 const IN_FAILED_TRANSACTION = '25P02'
 
-/** The line of the statement with a caret, DETAIL and HINT, as the error's own message has them below its first part. */
+/** The line of the statement with a caret, DETAIL and HINT. */
 function placeAndMore(message: DbError | Warning): string {
-  return message.message.slice(message.primaryMessage.length).replace(/^\n/, '')
+  const { query, position, internalQuery, internalPosition, detail, hint } = message as Placed
+  let place = ''
+  if (query !== undefined && position !== undefined) place = describePlace(query, position)
+  else if (internalQuery !== undefined && internalPosition !== undefined)
+    place = describePlace(internalQuery, internalPosition)
+  const lines = [place, detail === undefined ? '' : `DETAIL:  ${detail}`, hint === undefined ? '' : `HINT:  ${hint}`]
+  return lines.filter((line) => line !== '').join('\n')
+}
+
+/** What an error and a notice may say of where it is. */
+interface Placed {
+  readonly query?: string
+  readonly position?: number
+  readonly internalQuery?: string
+  readonly internalPosition?: number
+  readonly detail?: string
+  readonly hint?: string
 }
 
 const OBJECTS = [

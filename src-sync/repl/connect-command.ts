@@ -1,8 +1,9 @@
 /** `\c` and `\conninfo`. */
-import { DbError } from '../index.ts'
+import { type Connection, type ConnectOptions, DbError } from '../index.ts'
 import { ShellError, connectFailureText } from './complaint.ts'
-import { targetOf } from './connection-target.ts'
+import { isAboutPassword, targetOf, userOf } from './connection-target.ts'
 import { EXIT, type Shell } from './shell.ts'
+import { askPassword } from './terminal.ts'
 
 /** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. @returns false when it failed. */
 export function connectAnew(shell: Shell, words: readonly string[]): boolean {
@@ -27,10 +28,23 @@ export function connectAnew(shell: Shell, words: readonly string[]): boolean {
 function reconnect(shell: Shell, words: readonly string[]): void {
   const { user, host, port } = shell.connection.info
   const { dsn, options } = targetOf(words, { dsn: shell.dsn, options: shell.options, user, host, port })
-  shell.reconnect(dsn, options)
+  connectAsking(shell, dsn, options)
   // The new connection speaks UTF-8 as the one before did, whatever a script has said of its lines.
   shell.variables.set('ENCODING', 'UTF8')
   shell.onEncoding?.('UTF8')
+}
+
+/** Asks for a password where the server wants one and somebody is there to give it. */
+function connectAsking(shell: Shell, dsn: string | undefined, options: ConnectOptions): void {
+  try {
+    shell.reconnect(dsn, options)
+  } catch (failure) {
+    const canAsk = shell.isInteractive && shell.canAskPassword && options.password === undefined
+    if (!(failure instanceof DbError) || !canAsk || !isAboutPassword(failure)) throw failure
+    const password = askPassword(`Password for user ${userOf(dsn, options)}: `)
+    if (password === null) throw failure
+    shell.reconnect(dsn, { ...options, password })
+  }
 }
 
 export function describeConnection({ connection, dsn }: Shell): string {
@@ -46,5 +60,11 @@ export function describeConnection({ connection, dsn }: Shell): string {
       : host.startsWith('/')
         ? ` via socket in "${host}" at port "${port}"`
         : ` on host "${host}" at port "${port}"`
-  return `You are connected to database "${database}" as user "${user}"${where}.\nPostgreSQL ${serverVersion}, backend ${backendPid}.\n`
+  return `You are connected to database "${database}" as user "${user}"${where}.\n${tlsText(connection)}PostgreSQL ${serverVersion}, backend ${backendPid}.\n`
+}
+
+/** A line that says how the connection is encrypted; nothing where it is not. */
+export function tlsText({ info }: Connection): string {
+  const { tls } = info
+  return tls === null ? '' : `SSL connection (protocol: ${tls.protocol}, cipher: ${tls.cipher}, compression: off)\n`
 }

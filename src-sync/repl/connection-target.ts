@@ -2,7 +2,8 @@
  * Where `\c` connects to: what it names, and what it takes over from the connection before. Connection strings are read only
  * as far as that needs; the door reads what comes of it. Source of truth: PostgreSQL, src/bin/psql/command.c, do_connect.
  */
-import type { ConnectOptions } from '../index.ts'
+import { userInfo } from 'node:os'
+import type { ConnectOptions, DbError } from '../index.ts'
 import { ShellError } from './complaint.ts'
 import { readSwitch } from './variables.ts'
 
@@ -129,4 +130,21 @@ function readKeywords(text: string): Map<string, string> {
 
 function isGiven(entry: [string, string | undefined]): entry is [string, string] {
   return entry[1] !== undefined
+}
+
+/** Whether a connection was refused for want of the right password. */
+export function isAboutPassword(failure: DbError): boolean {
+  return failure.sqlstate === '28P01' || /password/.test(failure.message)
+}
+
+/** Who is connected as, for a question. */
+export function userOf(dsn: string | undefined, options: ConnectOptions): string {
+  if (options.user !== undefined) return options.user
+  const named = dsn === undefined ? undefined : URI.test(dsn) ? uriUser(dsn) : readKeywords(dsn).get('user')
+  return named ?? process.env['PGUSER'] ?? userInfo().username
+}
+
+function uriUser(dsn: string): string | undefined {
+  const user = /^[^:]+:\/\/([^:@/?]+)(?::[^@/]*)?@/.exec(dsn)?.[1] ?? /[?&]user=([^&]*)/.exec(dsn)?.[1]
+  return user === undefined ? undefined : decodeURIComponent(user)
 }

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { SQL_TOKEN, SqlLexer } from '../index.ts'
 import { ChildPipe, describeExit } from './child-pipe.ts'
 import type { Call } from './command-call.ts'
+import { atHome } from './command-text.ts'
 import { ShellError } from './complaint.ts'
 import { NO_COPY_DATA, copySourceOf, standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
@@ -26,7 +27,7 @@ export function copyCommand({ shell, rest, copySource }: Call): boolean {
   if (word === 'pstdout') return executeSql(shell, { sql, copySource })
   const program = /^program\s+('[^]*)$/i.exec(place)?.[1]
   if (program !== undefined) return copyProgram({ shell, sql, command: unquote(program), isLoading })
-  const path = unquote(place)
+  const path = atHome(unquote(place))
   if (!isLoading) return executeSql(shell, { sql, copySource: NO_COPY_DATA, use: { target: path } })
   const file = openSync(path, 'r')
   try {

@@ -26,6 +26,8 @@ export interface SqlRequest {
 export function executeSql(shell: Shell, request: SqlRequest): boolean {
   const { sql, use = {} } = request
   if (shell.variables.choice('ECHO') === 'queries') shell.output.write(`${sql}\n`)
+  shell.log?.write(`********* QUERY **********\n${sql}\n**************************\n\n`)
+  if (shell.variables.isOn('SINGLESTEP') && !isWanted(shell, sql)) return false
   const startedMs = performance.now()
   let isDone = true
   const savepoint = beginSavepoint(shell)
@@ -46,6 +48,15 @@ export function executeSql(shell: Shell, request: SqlRequest): boolean {
   // Whoever reads may wait for it before the next statement is written, or while the next one runs.
   shell.output.flush()
   return isDone
+}
+
+/** `-s`: a statement is shown before it is sent, and an x takes it back. */
+function isWanted(shell: Shell, sql: string): boolean {
+  shell.standard.write(
+    `***(Single step mode: verify command)*******************************************\n${sql}\n***(press return to proceed or enter x and return to cancel)********************\n`,
+  )
+  shell.standard.flush()
+  return shell.readAnswer()?.startsWith('x') !== true
 }
 
 /** @returns the rows of the last result. */
@@ -117,11 +128,14 @@ function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Outpu
   if (cursor.description !== null) {
     const options: PrintOptions = use.expanded === undefined ? shell.print : { ...shell.print, expanded: use.expanded }
     const table = resultTable(cursor)
-    shell.show(options.title === '' ? table : { ...table, title: options.title }, options, output)
+    const titled = options.title === '' ? table : { ...table, title: options.title }
+    shell.show(titled, options, output)
+    if (shell.log !== null) shell.show(titled, options, shell.log)
     if (output.isBroken) throw new ShellError('could not print result table: Broken pipe')
   }
   if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
   if (!shell.variables.isOn('QUIET')) output.write(`${tag}\n`)
+  shell.log?.write(`${tag}\n`)
 }
 
 /** A result as a table that can be read more than once. */
@@ -137,9 +151,12 @@ export function resultTable(cursor: Cursor): Table {
   return { columns, rows, rowCount }
 }
 
-/** The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing. */
+/**
+ * The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing, and for those
+ * that a rule answers: an UPDATE of no rows may return some.
+ */
 function countRows(cursor: Cursor): number {
-  if (cursor.rowcount >= 0) return cursor.rowcount
+  if (cursor.rowcount >= 0 && /^(?:SELECT|FETCH)\b/.test(cursor.statusmessage ?? '')) return cursor.rowcount
   let count = 0
   while (cursor.fetchmany(1000).length > 0) count = cursor.rownumber ?? count
   return count

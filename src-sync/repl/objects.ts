@@ -72,6 +72,7 @@ export function describeObjects(call: Call): boolean {
     hasSystem: flags.includes('S'),
     pattern: words[0],
     second: words[1],
+    more: words.slice(1),
   }
   if (kind === 'd' && how.pattern !== undefined) return describeRelations(shell, how.pattern, how)
   if (kind === 'sf' || kind === 'sv') return showSource(call, kind === 'sf' ? 'function' : 'view', how.isVerbose)
@@ -177,7 +178,7 @@ function listOf(shell: Shell, kind: string, how: How): List | null {
     case 'da':
       return AGGREGATES
     default:
-      if (/^df[anptw]*$/.test(kind)) return functionList(kind.slice(2), serverVersion(shell))
+      if (/^df[anptw]*$/.test(kind)) return functionList(kind.slice(2), serverVersion(shell), how.more)
       return kind.startsWith('dP') ? partitionedList(kind.slice(2), how) : rarerList(kind, how, serverVersion(shell))
   }
 }

@@ -40,6 +40,11 @@ export class Output {
     return new Output(child.file, child, true)
   }
 
+  /** A file that keeps what is in it. @throws the file system's error. */
+  static append(path: string): Output {
+    return new Output(openSync(path, 'a'), null, true)
+  }
+
   get isStandard(): boolean {
     return !this.#isOwn
   }

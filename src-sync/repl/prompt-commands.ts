@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 import type { Call } from './command-call.ts'
+import { atHome } from './command-text.ts'
 import { defineCommand } from './commands.ts'
 import { ShellError } from './complaint.ts'
 import type { History } from './history.ts'
@@ -34,7 +35,7 @@ export function definePromptCommands({ shell, javascript, history, edited }: Pro
       .map((statement) => `${statement}\n`)
       .join('')
     if (path === undefined) return shell.pageText(text)
-    writeFileSync(path, text, { mode: 0o600 })
+    writeFileSync(atHome(path), text, { mode: 0o600 })
     shell.say(`Wrote history to file "${path}".`)
   })
   defineCommand('password', ({ words: [user] }) => {
@@ -62,8 +63,8 @@ function edit(call: Call, edited: PromptParts['edited']): boolean {
     const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
     return editText(call, `${text}\n`, edited)
   }
-  runEditor(path)
-  return take(call, readFileSync(path, 'utf8'), edited)
+  runEditor(atHome(path))
+  return take(call, readFileSync(atHome(path), 'utf8'), edited)
 }
 
 /** `\ef` and `\ev`: what comes back waits in the buffer for its semicolon. */

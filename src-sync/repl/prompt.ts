@@ -10,6 +10,7 @@ import { emitKeypressEvents } from 'node:readline'
 import { version } from '../index.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
+import { tlsText } from './connect-command.ts'
 import { Completer } from './completion.ts'
 import { executeSql } from './execute-sql.ts'
 import { History, hasSecret } from './history.ts'
@@ -23,7 +24,7 @@ import { noteStatement } from './query-commands.ts'
 import { runScript } from './run-script.ts'
 import { ScriptInput } from './script-input.ts'
 import { EXIT, type Shell } from './shell.ts'
-import { TerminalSource, sleepInterruptibly } from './terminal.ts'
+import { TerminalSource, readTerminalLine, sleepInterruptibly } from './terminal.ts'
 
 export interface PromptOptions {
   readonly readsStartFile: boolean
@@ -47,6 +48,7 @@ export function runPrompt(shell: Shell, options: PromptOptions): Promise<number>
   shell.print.rowLimit = ROW_LIMIT
   shell.page = (print) => pageThrough(shell, print)
   shell.sleep = sleepInterruptibly
+  shell.readAnswer = readTerminalLine
   process.on('SIGINT', ignoreInterrupt)
   greet(shell, options)
   return new Promise((resolve) => new Prompt(shell, resolve).start(options))
@@ -348,6 +350,7 @@ function greet(shell: Shell, { isEmbedded }: PromptOptions): void {
       'No server was named: this one lives in memory and ends with the session. "syncpg pglite:./data" keeps its data.',
     )
   }
+  if (tlsText(shell.connection) !== '') shell.say(tlsText(shell.connection).trimEnd())
   shell.say('Type \\? for help, > before JavaScript.\n')
   shell.standard.flush()
 }

@@ -1,4 +1,5 @@
 /** Lists of `\d`'s family that are asked for now and then, by the letters behind `\d`. */
+import { filterByArguments } from './argument-types.ts'
 import type { How } from './ask-catalog.ts'
 import { ACL, type List, NO_SYSTEM, OWNER } from './object-lists.ts'
 
@@ -229,23 +230,34 @@ const RARER: Readonly<Record<string, ListMaker>> = {
     pattern: { schema: null, name: 'e.evtname' },
     order: '1',
   }),
-  o: ({ isVerbose }) => ({
-    title: 'List of operators',
-    columns: [
-      'n.nspname as "Schema"',
-      'o.oprname as "Name"',
-      `case when o.oprkind = 'l' then null else pg_catalog.format_type(o.oprleft, null) end as "Left arg type"`,
-      `case when o.oprkind = 'r' then null else pg_catalog.format_type(o.oprright, null) end as "Right arg type"`,
-      'pg_catalog.format_type(o.oprresult, null) as "Result type"',
-      ...(isVerbose ? ['o.oprcode as "Function"'] : []),
-      `coalesce(pg_catalog.obj_description(o.oid, 'pg_operator'), pg_catalog.obj_description(o.oprcode, 'pg_proc')) as "Description"`,
-    ],
-    more: [],
-    from: 'pg_catalog.pg_operator o left join pg_catalog.pg_namespace n on n.oid = o.oprnamespace',
-    ordinary: NO_SYSTEM,
-    pattern: { schema: 'n.nspname', name: 'o.oprname', visible: 'pg_catalog.pg_operator_is_visible(o.oid)' },
-    order: '1, 2, 3, 4',
-  }),
+  o: ({ isVerbose, more = [] }) => {
+    const sides = more.length === 1 ? ['o.oprright'] : ['o.oprleft', 'o.oprright']
+    const { joins, conditions } = filterByArguments(more, sides)
+    return {
+      title: 'List of operators',
+      columns: [
+        'n.nspname as "Schema"',
+        'o.oprname as "Name"',
+        `case when o.oprkind = 'l' then null else pg_catalog.format_type(o.oprleft, null) end as "Left arg type"`,
+        `case when o.oprkind = 'r' then null else pg_catalog.format_type(o.oprright, null) end as "Right arg type"`,
+        'pg_catalog.format_type(o.oprresult, null) as "Result type"',
+        ...(isVerbose ? ['o.oprcode as "Function"'] : []),
+        `coalesce(pg_catalog.obj_description(o.oid, 'pg_operator'), pg_catalog.obj_description(o.oprcode, 'pg_proc')) as "Description"`,
+      ],
+      more: [],
+      from: `pg_catalog.pg_operator o left join pg_catalog.pg_namespace n on n.oid = o.oprnamespace${joins}`,
+      // One type is that of an operator before its only argument.
+      where: [...(more.length === 1 ? ['o.oprleft = 0'] : []), ...conditions],
+      ordinary: NO_SYSTEM,
+      pattern: {
+        schema: 'n.nspname',
+        name: 'o.oprname',
+        isSymbol: true,
+        visible: 'pg_catalog.pg_operator_is_visible(o.oid)',
+      },
+      order: '1, 2, 3, 4',
+    }
+  },
   ew: () => ({
     title: 'List of foreign-data wrappers',
     columns: [

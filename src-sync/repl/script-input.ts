@@ -41,6 +41,7 @@ export class ScriptInput {
       variable,
       standardConformingStrings,
       isActive: () => this.#conditions.isActive,
+      isSingleLine: () => shell.variables.isOn('SINGLELINE'),
     })
   }
 

@@ -21,6 +21,8 @@ export interface ReaderOptions {
   /** A variable's value, undefined where it is not set. */
   readonly variable: (name: string) => string | undefined
   readonly standardConformingStrings: () => boolean
+  /** Whether a statement ends with its line too. Left out, it does not. */
+  readonly isSingleLine?: () => boolean
   /** Whether the text counts: false in a branch of `\if` that is not taken. Left out, all of it does. */
   readonly isActive?: () => boolean
   /** The number of the first line. */
@@ -186,6 +188,7 @@ export class ScriptReader {
           return this.#atEnd(continuable)
         case SQL_TOKEN.SPACE:
         case SQL_TOKEN.COMMENT:
+          if (this.#endsWithLine(start, end)) return this.#statement(start, end)
           if (token !== SQL_TOKEN.COMMENT || code === DASH) break
           this.#begin(start)
           if (!lexer.isTerminated && !this.#isEnded) return this.#awaitEnd(lexer)
@@ -237,6 +240,13 @@ export class ScriptReader {
       if (token !== SQL_TOKEN.SPACE && token !== SQL_TOKEN.COMMENT) continuable = -1
       this.#at = end
     }
+  }
+
+  /** With SINGLELINE a line's end is a semicolon, where one would be. */
+  #endsWithLine(start: number, end: number): boolean {
+    if (this.#options.isSingleLine?.() !== true || !this.#isActive) return false
+    const isOpen = this.#parentheses > 0 || this.#bodies > 0 || this.#statementLine === 0
+    return !isOpen && this.#text.slice(start, end).includes('\n')
   }
 
   #lexer(at: number): SqlLexer {

@@ -13,6 +13,7 @@ import {
   connect,
 } from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
+import { LineSource } from './input.ts'
 import { jsonWithoutControls, tableWithoutControls, withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
@@ -45,6 +46,12 @@ export class Shell {
   readonly isInteractive: boolean
   readonly standard = Output.standard()
   output: Output = this.standard
+  /** Where everything is written too: `-L`. */
+  log: Output | null = null
+  /** False with `-w`. */
+  canAskPassword = true
+  /** A line of an answer; null where nobody gives one. */
+  readAnswer: () => string | null = () => LineSource.standard().readLine()
   hasTiming = false
   /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
   sleep: (milliseconds: number) => boolean = sleepPlainly
@@ -186,6 +193,7 @@ export class Shell {
   close(): void {
     if (this.output !== this.standard) this.output.close()
     this.standard.flush()
+    this.log?.close()
     this.#connection[Symbol.dispose]()
   }
 

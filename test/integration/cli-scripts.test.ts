@@ -20,8 +20,8 @@ async function expectSame(script: string, comparison?: Comparison): Promise<void
 }
 
 /** psql tells the line where a statement ends, data and all; here it is the one where it begins. */
-async function expectSameButLines(script: string): Promise<void> {
-  const { ours, theirs } = await compare(script)
+async function expectSameButLines(script: string, comparison?: Comparison): Promise<void> {
+  const { ours, theirs } = await compare(script, comparison)
   const unnumbered = (text: string): string => text.replace(/^(syncpg:[^:]*):\d+:/gm, '$1:')
   expect({ ...ours, stderr: unnumbered(ours.stderr) }).toEqual({ ...theirs, stderr: unnumbered(theirs.stderr) })
 }
@@ -383,4 +383,99 @@ test.skipIf(!isPsqlComparable)('what goes through a pipe is not held in memory',
   ]) {
     expect(await most(text)).toBeLessThan(little + 100_000)
   }
+})
+
+const WORDS = `\\echo '\\033[1m' '\\x41\\101\\n' '\\q\\\\' 'it''s'
+\\! false
+\\! exit 3
+\\echo after
+\\o ~/in-home.txt
+select 1 as at_home;
+\\o
+\\i ~/in-home.sql
+\\copy (select 2) to ~/copied.txt
+\\x on off
+\\unset
+`
+const OBJECTS = `create table opts (a int, b text) with (fillfactor = 70, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+\\d+ opts
+create index on opts (a) with (fillfactor = 60);
+\\d+ opts_a_idx
+create view ov with (security_barrier) as select 1 as a;
+\\d+ ov
+\\do - integer
+\\do @ - integer
+\\do+ + int4 bigint
+\\do *~~*
+\\df lower text
+\\df+ abs integer
+\\df array_pos* anycompatiblearray anycompatible -
+create function many(int[], timestamptz) returns int language sql as 'select 1';
+\\df many int[] timestamptz
+`
+const RULED = `create table ruled (a int);
+create rule r as on insert to ruled do also (select 1 as x; select 2 as y);
+insert into ruled values (1);
+create rule r2 as on update to ruled do instead select generate_series(1, 3) as three;
+update ruled set a = 2;
+insert into ruled values (2) returning a;
+`
+const LONG_LINES = [
+  "select 'a very long line that goes on and on and on and on' as a, 'more and more and more' as b, nowhere, 'more and more and more' as c;",
+  "select nowhere, 'a very long line that goes on and on and on and on and on' as a, 'more and more and more and more' as b;",
+  "select 'a very long line that goes on and on and on and on and on' as a, 'more and more and more and more' as b, nowhere;",
+  `select '${'größere 漢字'.repeat(12)}' as a, \tnowhere, '${'漢字'.repeat(20)}';`,
+  "select 1,\r\n\t'tab\ttab' as x, nowhere;",
+  "do $$ begin execute 'select ' || repeat('1 + ', 30) || 'nowhere'; end $$;",
+].join('\n')
+const LINES = `select 1
+select 2;
+select (3
+ + 4)
+\\if false
+select 5
+\\endif
+select 'a'
+`
+
+describe.skipIf(!isPsqlComparable)('habits', () => {
+  test('the script of habits', () => expectSame(kept('habits.sql')))
+  test('words in quotes, programs that fail, paths at home', () =>
+    expectSame(WORDS, { home: { 'in-home.sql': "select 'from home' as it;\n" } }))
+  test('options of relations, operators and functions by their arguments', () => expectSame(OBJECTS))
+  test('rows that rules return', () => expectSame(RULED))
+  test('the line of an error is cut', () => expectSameButLines(LONG_LINES))
+  test.each([
+    '-S',
+    '--single-l',
+    '-s',
+    '--single-st',
+    '-L log.txt',
+    '--quiet --no-al',
+    '--tup --field-separator-z',
+    '-v x',
+  ])('the option %s', (options) =>
+    expectSameButLines(`${LINES}\\echo :x\n`, {
+      options: [...options.split(' '), '-f', 'script.sql'],
+      input: '\nx\n\n\n\n',
+    }),
+  )
+  test('\\prompt in a script on the standard input takes its next line', () =>
+    expectSame('', { input: "\\prompt 'who? ' name\nAda\n\\echo hello :name\nselect :'name' as name;\n" }))
+  test('several statements in one -c, with COPY among them', () =>
+    expectSame('', {
+      options: [
+        '-c',
+        'create table t (a int); copy t from stdin; select sum(a) from t; copy t to stdout; select 2 as two',
+        '-c',
+        'begin; insert into t values (7); copy t from stdin; commit; select count(*) from t',
+        '-c',
+        'insert into t values (8); copy missing from stdin',
+        '-c',
+        'copy t from stdin; select 1/0',
+        '-c',
+        'select count(*) from t',
+      ],
+      input: '1\n2\n\\.\n3\n\\.\nskipped\n\\.\n4\n\\.\n',
+    }))
 })

@@ -480,6 +480,33 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(await askServer({ ...server, user: role, password: 'hunter 2' }, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
+  test('a password is asked for whoever connects, at the start and by \\c', async () => {
+    const server = sharedServer()
+    const role = `doorkeeper_${process.pid}`
+    await askServer(server, `create role ${role} login password 'let me in'`)
+    onTestFinished(() => askServer(server, `drop role ${role}`).then(() => {}))
+    const { host, port, user, password } = server
+    const env = {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGDATABASE: 'postgres',
+      SYNCPG_HISTORY: '',
+      HOME: folder,
+      PAGER: '',
+    }
+    const it = (terminal = new Terminal(['env', '-u', 'PGPASSWORD', process.execPath, cli, '-X', '-U', user], {
+      env,
+      columns: 90,
+    }))
+    await it.shows(`Password for user ${user}:`)
+    it.enter(password)
+    await it.shows(/=#\s*$/)
+    it.enter(`\\c - ${role}`)
+    await it.shows(`Password for user ${role}:`)
+    it.enter('let me in')
+    await it.shows(`as user "${role}"`)
+  })
+
   test('Ctrl-C ends \\watch', async () => {
     const it = await open()
     it.enter('select 1 as beat \\watch 0.2')

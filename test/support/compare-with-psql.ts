@@ -19,6 +19,8 @@ export interface Comparison {
   readonly options?: readonly string[]
   /** What stands in the folder, by name. */
   readonly files?: Readonly<Record<string, string>>
+  /** What stands in the home, which is the folder too then. */
+  readonly home?: Readonly<Record<string, string>>
   /** The standard input; then no script is named. */
   readonly input?: string
   /** For scripts that make what there can be only one of in a server. */
@@ -59,19 +61,21 @@ export function comparedDatabases(): (
 }
 
 async function run(program: typeof runCli, database: string, script: string, comparison: Comparison): Promise<Ended> {
-  const { options = [], files = {}, input } = comparison
+  const { options = [], files = {}, home, input } = comparison
   const server = sharedServer()
   await askServer(server, EMPTY, [], database)
   const root = mkdtempSync(join(tmpdir(), 'syncpg-compared-'))
   onTestFinished(() => rmSync(root, { recursive: true, force: true }))
   const folder = join(root, 'folder')
   mkdirSync(folder)
-  for (const [name, text] of Object.entries({ ...files, 'script.sql': script })) writeFileSync(join(folder, name), text)
+  for (const [name, text] of Object.entries({ ...files, ...home, 'script.sql': script }))
+    writeFileSync(join(folder, name), text)
   const words = input === undefined ? [...options, '-f', 'script.sql'] : options
   const { status, stdout, stderr } = await program(words, {
     server,
     database,
     cwd: folder,
+    ...(home === undefined ? {} : { env: { HOME: folder } }),
     ...(input === undefined ? {} : { input }),
   })
   const counts = await askServer<{ relname: string; count: string }>(server, COUNTS, [], database)
