@@ -101,7 +101,7 @@ define('w write', ({ shell, reader, rest }) => {
   output.close()
 })
 define('c connect', ({ shell, words }) => connectAnew(shell, words))
-define('conninfo', ({ shell }) => shell.writeText(describeConnection(shell)))
+define('conninfo', ({ shell }) => shell.word(describeConnection(shell)))
 define('encoding', ({ shell, words: [name] }) => {
   if (name === undefined) return shell.output.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
   if (decoderOf(name) === null) {
@@ -112,7 +112,7 @@ define('encoding', ({ shell, words: [name] }) => {
   shell.onEncoding?.(name)
 })
 define('errverbose', ({ shell }) => {
-  if (shell.lastFailure === null) return shell.output.write('There is no previous error.\n')
+  if (shell.lastFailure === null) return shell.word('There is no previous error.\n')
   const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
   shell.remark(describeMessage(shell.lastFailure, options))
 })
@@ -213,7 +213,7 @@ export function runCommand({ name: typed, rest: given }: Command, context: Comma
     )
     return 'failed'
   } finally {
-    if (shell.hasTiming && /^d|^l/.test(name)) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+    if (shell.hasTiming && /^d|^l/.test(name)) shell.word(`${timeText(performance.now() - startedMs)}\n`)
   }
 }
 

@@ -25,7 +25,7 @@ export interface SqlRequest {
 /** @returns whether all of it succeeded; failures have been told. */
 export function executeSql(shell: Shell, request: SqlRequest): boolean {
   const { sql, use = {} } = request
-  if (shell.variables.choice('ECHO') === 'queries') shell.output.write(`${sql}\n`)
+  if (shell.variables.choice('ECHO') === 'queries') shell.word(`${sql}\n`)
   shell.log?.write(`********* QUERY **********\n${sql}\n**************************\n\n`)
   if (shell.variables.isOn('SINGLESTEP') && !isWanted(shell, sql)) return false
   const startedMs = performance.now()
@@ -43,7 +43,7 @@ export function executeSql(shell: Shell, request: SqlRequest): boolean {
     if (shell.variables.choice('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
   }
   if (savepoint) endSavepoint(shell, isDone)
-  if (shell.hasTiming) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+  if (shell.hasTiming) shell.word(`${timeText(performance.now() - startedMs)}\n`)
   shell.showNotifications()
   // Whoever reads may wait for it before the next statement is written, or while the next one runs.
   shell.output.flush()
@@ -134,7 +134,7 @@ function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Outpu
     if (output.isBroken) throw new ShellError('could not print result table: Broken pipe')
   }
   if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
-  if (!shell.variables.isOn('QUIET')) output.write(`${tag}\n`)
+  if (!shell.variables.isOn('QUIET')) shell.word(`${tag}\n`, output)
   shell.log?.write(`${tag}\n`)
 }
 

@@ -133,7 +133,7 @@ export function watchBuffer({ shell, reader, words, copySource }: Call): boolean
   }
   for (let count = 0; count < times; count++) {
     if (count > 0 && !shell.sleep(seconds * 1000)) break
-    shell.output.write(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
+    shell.word(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
     if (!executeSql(shell, { sql, copySource })) return false
     shell.output.flush()
   }

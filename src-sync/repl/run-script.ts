@@ -131,7 +131,7 @@ class ScriptRun {
         const lineEnd = text.indexOf('\n') + 1 || text.length
         this.#source.unread(text.slice(lineEnd))
         text = text.slice(0, lineEnd)
-        this.#shell.output.write(text.endsWith('\n') ? text : `${text}\n`)
+        this.#shell.word(text.endsWith('\n') ? text : `${text}\n`)
       }
       reader.feed(text)
     } else {

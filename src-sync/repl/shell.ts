@@ -172,7 +172,17 @@ export class Shell {
 
   /** Says something that is no result, unless it shall be quiet. */
   say(text: string): void {
-    if (!this.variables.isOn('QUIET')) this.writeText(`${text}\n`)
+    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`)
+  }
+
+  /**
+   * Writes what is no result: command tags, times, what commands say. Where results are JSON for a program it goes to the
+   * standard error, because it would be no JSON.
+   */
+  word(text: string, output: Output = this.output): void {
+    const isJson = this.print.format === 'json' || this.print.format === 'ndjson'
+    if (isJson && !(this.isInteractive && output.isStandard)) this.tellServerText(text)
+    else this.writeText(text, output)
   }
 
   /** Prints what other sessions have said. */
@@ -184,9 +194,7 @@ export class Shell {
   showNotices(notices: readonly Notice[]): void {
     for (const { channel, payload, pid } of notices) {
       const withPayload = payload === '' ? '' : ` with payload "${payload}"`
-      this.writeText(
-        `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`,
-      )
+      this.word(`Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`)
     }
   }
 
