@@ -1,4 +1,4 @@
-/** The types that `\\df` and `\\do` are given behind a name: conditions on the arguments of functions and operators. */
+/** The types that `\df` and `\do` are given behind a name: conditions on the arguments of functions and operators. */
 import { patternConditions } from './pattern.ts'
 
 /** Names that the grammar takes and the catalog does not have. */

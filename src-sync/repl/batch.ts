@@ -62,7 +62,7 @@ function runFile(shell: Shell, path: string): number {
   }
 }
 
-/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. `\\q` in it ends nothing, as in psql. */
+/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. `\q` in it ends nothing, as in psql. */
 function runText(shell: Shell, text: string): number {
   shell.script = null
   const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)

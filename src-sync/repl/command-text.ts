@@ -8,7 +8,7 @@ import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
 const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev'])
-/** Commands that may be given `|command`, which is the rest of the line; `\\g` and `\\gx` have options before it. */
+/** Commands that may be given `|command`, which is the rest of the line; `\g` and `\gx` have options before it. */
 const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
 const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
 

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
-import { DbError } from '../index.ts'
+import { DbError, quoteIdentifier } from '../index.ts'
 import { serverVersion } from './ask-catalog.ts'
 import { atHome, readArguments, targetOf, warnOfWords } from './command-text.ts'
 import { ShellError, describeMessage, failureText } from './complaint.ts'
@@ -10,10 +10,11 @@ import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
 import { timeText } from './execute-sql.ts'
 import { HELP } from './help.ts'
+import { exportLargeObject, importLargeObject, unlinkLargeObject } from './large-objects.ts'
 import { describeObjects, isObjectCommand } from './objects.ts'
 import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
-import { describeBuffer, lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
+import { describeBuffer, lastStatement, runBuffer, showCrosstab, takeBuffer, watchBuffer } from './query-commands.ts'
 import type { Call, Command, CommandContext } from './command-call.ts'
 import { decoderOf } from './script-encoding.ts'
 import { EXIT, type Shell } from './shell.ts'
@@ -82,7 +83,18 @@ define('gset', (call) => runBuffer(call, { isSetting: true }))
 define('gexec', (call) => runBuffer(call, { isExecuting: true }))
 define('gdesc', describeBuffer)
 define('bind', ({ shell, words }) => {
-  shell.bound = words
+  shell.bound = { name: null, values: words }
+})
+define('crosstabview', showCrosstab)
+define('parse', ({ shell, reader, words: [name] }) => {
+  const sql = takeBuffer(shell, reader)
+  shell.connection.execute(`prepare ${quoteIdentifier(required(name, 'parse'))} as ${sql}`, null, { text: true })
+})
+define('bind_named', ({ shell, words: [name, ...values] }) => {
+  shell.bound = { name: required(name, 'bind_named'), values }
+})
+define('close close_prepared', ({ shell, name, words: [statement] }) => {
+  shell.connection.execute(`deallocate ${quoteIdentifier(required(statement, name))}`, null, { text: true })
 })
 define('watch', watchBuffer)
 define('p print', ({ shell, reader }) => {
@@ -156,11 +168,25 @@ define('restrict', ({ shell, words: [key] }) => {
 define('unrestrict', () => {
   throw new ShellError('\\unrestrict: not currently in restricted mode')
 })
+define('lo_import', importLargeObject)
+define('lo_export', exportLargeObject)
+define('lo_unlink', unlinkLargeObject)
+define('lo_list lo_list+', (call) => describeObjects({ ...call, name: call.name.replace('lo_list', 'dl') }))
+define('copyright', ({ shell }) => shell.output.write(COPYRIGHT))
+define('startpipeline sendpipeline syncpipeline endpipeline flush flushrequest getresults', ({ name }) => {
+  throw new ShellError(`\\${name}: there are no pipelines here; statements parted by \\; go in one trip`)
+})
 define('?', ({ shell }) => shell.output.write(HELP))
 define('h help', ({ shell, rest }) => {
   const major = Math.trunc(serverVersion(shell) / 10_000)
   shell.output.write(describeSqlHelp(rest, major))
 })
+
+const COPYRIGHT = `syncpg is under the MIT License: see the file LICENSE of the package.
+The commands are shaped after those of psql, which is under the PostgreSQL License:
+Portions Copyright (c) 1996-2026, PostgreSQL Global Development Group
+Portions Copyright (c) 1994, The Regents of the University of California
+`
 
 /** Replaces or adds a command: the prompt has some of its own. */
 export function defineCommand(names: string, action: Action): void {

@@ -8,7 +8,7 @@ import type { Cell, Table } from './table.ts'
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
-/** @returns the text with its control characters as `\\x1B` and `\\u009B`. */
+/** @returns the text with its control characters as `\x1B` and `\u009B`. */
 export function withoutControls(text: string): string {
   return text.replace(CONTROLS, (character) => {
     const point = character.codePointAt(0)!

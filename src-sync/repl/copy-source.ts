@@ -16,7 +16,7 @@ export function copySourceOf(file: number): CopySource {
 /** For statements that take no data. */
 export const NO_COPY_DATA: CopySource = { read: () => [], skip() {} }
 
-/** The standard input, each COPY up to a line `\\.`: for texts of `-c`, which hold no data themselves. */
+/** The standard input, each COPY up to a line `\.`: for texts of `-c`, which hold no data themselves. */
 export function standardInputSource(): CopySource {
   return { read: () => new DataBlock(LineSource.standard()), skip: () => LineSource.standard().skipData() }
 }

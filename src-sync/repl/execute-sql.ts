@@ -1,7 +1,7 @@
 /** Runs statements and prints what they give, as psql does: tables, command tags, COPY data, times, notifications. */
 import { StringDecoder } from 'node:string_decoder'
 import { type Cursor, DbError } from '../index.ts'
-import { executeBound } from './bound-parameters.ts'
+import { executeBound, executeNamed } from './bound-parameters.ts'
 import { describeExit } from './child-pipe.ts'
 import { ShellError } from './complaint.ts'
 import type { CopySource } from './copy-source.ts'
@@ -106,7 +106,8 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
   }
   if (bound !== null) {
     shell.bound = null
-    executeBound(shell.connection, sql, bound, print)
+    if (bound.name === null) executeBound(shell.connection, sql, bound.values, print)
+    else executeNamed(shell.connection, bound.name, bound.values, print)
     return rowCount
   }
   const cursor = shell.connection.cursor()

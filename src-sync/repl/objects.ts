@@ -22,6 +22,7 @@ import {
 } from './object-lists.ts'
 import { orOf, patternConditions } from './pattern.ts'
 import { partitionedList } from './partitioned-list.ts'
+import { showConfigurations, showParsers } from './text-search.ts'
 import { showPublications } from './publications.ts'
 import { RARER_COMMANDS, rarerList } from './rarer-lists.ts'
 import type { Shell } from './shell.ts'
@@ -79,6 +80,8 @@ export function describeObjects(call: Call): boolean {
   if (kind === 'd' || /^d[tvmisE]+$/.test(kind)) return listRelations(shell, kind.slice(1), how)
   if (kind === 'dx' && how.isVerbose) return showExtensions(shell, how)
   if (kind === 'dRp' && how.isVerbose) return showPublications(shell, how)
+  if (kind === 'dF' && how.isVerbose) return showConfigurations(shell, how)
+  if (kind === 'dFp' && how.isVerbose) return showParsers(shell, how)
   const list = listOf(shell, kind, how)
   if (list === null) throw new ShellError(`invalid command \\${name}`)
   showList(shell, list, how)

@@ -4,6 +4,7 @@ import { askTable } from './ask-catalog.ts'
 import type { Call } from './command-call.ts'
 import { readArguments, targetOf } from './command-text.ts'
 import { ShellError } from './complaint.ts'
+import { crosstabOf } from './crosstab.ts'
 import { executeSql, resultTable } from './execute-sql.ts'
 import { noteFailure, noteSuccess } from './outcome.ts'
 import { setPrintQuietly } from './print-settings.ts'
@@ -45,7 +46,13 @@ export function runBuffer(call: Call, how: BufferUse): boolean {
   }
 }
 
-/** `\\gexec`: each value of the result is a statement. */
+/** `\crosstabview`: the result as a table of two headers. */
+export function showCrosstab({ shell, reader, words, copySource }: Call): boolean {
+  const consume = (cursor: Cursor): void => shell.show(crosstabOf(cursor, words, shell.print.nullText))
+  return executeSql(shell, { sql: takeBuffer(shell, reader), copySource, use: { consume } })
+}
+
+/** `\gexec`: each value of the result is a statement. */
 function executeValues({ shell, copySource }: Call, sql: string): boolean {
   const statements: string[] = []
   const consume = (cursor: Cursor): void => {
@@ -60,10 +67,10 @@ function executeValues({ shell, copySource }: Call, sql: string): boolean {
   return isDone
 }
 
-function takeBuffer(shell: Shell, reader: Call['reader']): string {
+export function takeBuffer(shell: Shell, reader: Call['reader']): string {
   const sql = reader.buffer === '' ? (lastStatements.get(shell) ?? '') : reader.buffer
   reader.setBuffer('')
-  if (sql === '') throw new ShellError('there is no statement to send')
+  if (sql === '' && (shell.bound?.name ?? null) === null) throw new ShellError('there is no statement to send')
   noteStatement(shell, sql)
   return sql
 }

@@ -30,6 +30,12 @@ export interface ShellInit {
   readonly isInteractive: boolean
 }
 
+/** Values for a statement: the next one, or one that `\parse` has named. */
+export interface BoundValues {
+  readonly name: string | null
+  readonly values: readonly string[]
+}
+
 /** How the next result alone is printed, or what becomes of it. */
 export interface ResultUse {
   readonly expanded?: 'on'
@@ -61,7 +67,7 @@ export class Shell {
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
   /** What `\bind` has given for the next statement. */
-  bound: readonly string[] | null = null
+  bound: BoundValues | null = null
   /** Whether somebody listens, so that notifications are looked for. */
   isListening = false
   /** Told the encoding of what follows in the script that runs; null at the prompt. */

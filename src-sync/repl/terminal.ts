@@ -23,7 +23,7 @@ export function sleepInterruptibly(milliseconds: number): boolean {
 
 /**
  * What is typed as the data of a COPY, or as an answer. What was pasted, or typed ahead, with the statement comes first. After
- * a COPY that has failed it goes on to `\\.` all the same: what is typed until then is no statement.
+ * a COPY that has failed it goes on to `\.` all the same: what is typed until then is no statement.
  */
 export class TerminalSource implements DataSource {
   /** Text that came before it was asked for, and was not read by the line editor. */

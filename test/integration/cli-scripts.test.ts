@@ -479,3 +479,88 @@ describe.skipIf(!isPsqlComparable)('habits', () => {
       input: '1\n2\n\\.\n3\n\\.\nskipped\n\\.\n4\n\\.\n',
     }))
 })
+
+const CROSSTABS = `create table sales (who text, month int, name text, amount numeric);
+insert into sales values ('ann', 1, 'jan', 10), ('bob', 2, 'feb', 5), ('ann', 2, 'feb', 7), (null, 1, 'jan', 3), ('bob', 3, null, null);
+select who, name, amount from sales order by month, who \\crosstabview
+select who, name, amount, month from sales order by who \\crosstabview who name amount month
+select who, name, amount, month from sales order by who \\crosstabview 1 2 3 4
+select who, name, amount, month from sales \\crosstabview
+select who, name, amount as "Am" from sales \\crosstabview who name "Am"
+select who, name, amount from sales \\crosstabview nope
+select who, name, amount from sales \\crosstabview 1 9
+select who, name, amount from sales \\crosstabview 1 1
+select who, name from sales \\crosstabview
+select 1 as a, 2 as b, 3 as c union all select 1, 2, 4 \\crosstabview
+create table x (a int) \\crosstabview
+\\pset null (n)
+select who, name, amount from sales order by month, who \\crosstabview
+\\pset null ''
+`
+const OPERATOR_LISTS = `\\dAc btree int4
+\\dAc+ gist point
+\\dAf btree int4
+\\dAf+ hash uuid
+\\dAo btree float_ops
+\\dAo+ gist point_ops
+\\dAp btree float_ops
+\\dAp+ hash uuid_ops
+\\dAc brin
+\\dF+ english
+\\dFp+ default
+\\dF+ nosuch
+`
+const LARGE_OBJECTS = `\\! head -c 600000 /dev/zero > lo.bin
+\\lo_import lo.bin 'it''s a \\\\ comment'
+\\echo :LASTOID
+\\set oid :LASTOID
+\\lo_list
+\\dl
+\\lo_list+
+\\lo_export :oid lo2.bin
+\\! cmp lo.bin lo2.bin && echo same
+\\lo_unlink :oid
+\\lo_unlink :oid
+\\lo_export 999999 lo3.bin
+\\lo_export
+\\lo_import
+\\lo_import nofile
+begin;
+\\lo_import lo.bin
+rollback;
+\\lo_list
+begin; 
+select 1/0;
+\\lo_import lo.bin
+rollback;
+`
+const NAMED_STATEMENTS = `select $1::int + $2::int as sum \\parse added
+\\bind_named added 1 2 \\g
+\\bind_named added 3 4
+;
+\\close_prepared added
+\\bind_named added 1 2 \\g
+\\startpipeline
+`
+
+describe.skipIf(!isPsqlComparable)('commands that are rarely needed', () => {
+  test('\\crosstabview', () => expectSame(CROSSTABS))
+  test('operator classes and families, text search', () => expectSame(OPERATOR_LISTS))
+  test('large objects', async () => {
+    const { ours, theirs } = await compare(LARGE_OBJECTS)
+    const withoutNumbers = (text: string): string => text.replace(/\b\d{5,}\b/g, 'NUMBER')
+    const plain = ({ stdout, stderr, ...rest }: typeof ours): object => ({
+      ...rest,
+      stdout: withoutNumbers(stdout),
+      stderr: withoutNumbers(stderr),
+    })
+    expect(plain(ours)).toEqual(plain(theirs))
+  })
+})
+
+test('statements of the session are named, executed and closed as psql 18 does it', async () => {
+  const { stdout, stderr } = await runCli(['-tA', '-f', '-'], { server: sharedServer(), input: NAMED_STATEMENTS })
+  expect(stdout).toBe('3\n7\n')
+  expect(stderr).toContain('syncpg:<stdin>:6: ERROR:  prepared statement "added" does not exist\n')
+  expect(stderr).toContain('syncpg:<stdin>:7: error: \\startpipeline: there are no pipelines here')
+})
