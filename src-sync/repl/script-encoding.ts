@@ -63,11 +63,20 @@ export function encodingSetBy(sql: string): string | null {
 
 /** How to read an encoding of the server's; null for one that is not known here. */
 export function decoderOf(encoding: string): DecodeLines | null {
-  const name = encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  const name = plainName(encoding)
   // What the web calls iso-8859-1 has other characters from 128 to 159.
   if (name === 'latin1' || name === 'iso88591') return (bytes) => Buffer.from(bytes).toString('latin1')
   const label = LABELS[name] ?? (/^win(?:dows)?125\d$/.test(name) ? `windows-${name.slice(-4)}` : null)
   if (label === null) return null
   const decoder = new TextDecoder(label, { fatal: true, ignoreBOM: true })
   return (bytes) => decoder.decode(bytes)
+}
+
+/** Whether bytes in an encoding are sent as they are. */
+export function isUtf8(encoding: string): boolean {
+  return LABELS[plainName(encoding)] === 'utf-8'
+}
+
+function plainName(encoding: string): string {
+  return encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }
