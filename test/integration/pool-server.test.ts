@@ -217,6 +217,21 @@ describe('what a lease leaves behind', () => {
     await pool.close()
   })
 
+  test('does not take the time limit, or the cancel, of the statement that is sent behind its reset', async () => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    const former = await pool.fetchval('select pg_backend_pid()')
+    for (const options of [{ timeout: 50 }, { signal: AbortSignal.timeout(50) }]) {
+      const [, outcome] = await Promise.allSettled([
+        pool.fetchval('select leave_all()'),
+        pool.execute('select pg_sleep(60)', [], options),
+      ])
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { name: expect.stringMatching(/Timeout/) } })
+      expect({ ...((await pool.fetchrow(STATE)) as object) }).toEqual(CLEAN)
+    }
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(former)
+    await pool.close()
+  })
+
   test.each(['close', 'terminate'] as const)('does not keep %s() from ending', async (end) => {
     const pool = await openWithFunctions({ maxSize: 1 })
     const con = await pool.acquire()
