@@ -11,6 +11,7 @@ import {
   type Given,
   NO_OPTIONS,
   type StatementText,
+  mayHoldSeveral,
   requireStatement,
 } from './call-options.ts'
 import type { Engine } from './engine.ts'
@@ -18,7 +19,7 @@ import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
-import { type QueryResult, queryOne } from './flows/query.ts'
+import { type QueryResult, queryOne, queryText } from './flows/query.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
 import { runFlow } from './run-flow.ts'
@@ -92,12 +93,15 @@ export class Pipeline {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
+  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. */
   async query<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<QueryResult<RowOf<T>>> {
     const { context } = this.#engine
     const given = this.#require('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
-    const result = await this.#run(queryOne(context, { sql: given.sql, values: given.values, rows }))
+    const flow = mayHoldSeveral(sql, values, given)
+      ? queryText(context, given.sql, rows)
+      : queryOne(context, { sql: given.sql, values: given.values, rows })
+    const result = await this.#run(flow)
     return result as QueryResult<RowOf<T>>
   }
 

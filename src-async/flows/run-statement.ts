@@ -7,7 +7,7 @@ import { NotSupportedError } from '../errors/tree.ts'
 import { EncodingGuard } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
-import type { Statement } from '../values/statement.ts'
+import type { BindForm, Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
@@ -93,9 +93,13 @@ export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flo
   context.scopeBegin = scopeBegin
 }
 
-function encode({ out }: FlowContext, statement: Statement, { values, rows }: StatementRequest): void {
+function encode({ out }: FlowContext, statement: Statement, request: StatementRequest): void {
   out.clear()
-  encodeArguments(out, rows === undefined ? statement : statement.formFor(rows), values)
+  encodeArguments(out, formOf(statement, request), request.values)
+}
+
+function formOf(statement: Statement, { rows }: StatementRequest): BindForm {
+  return rows === undefined ? statement : statement.formFor(rows)
 }
 
 function* execute(
@@ -106,7 +110,7 @@ function* execute(
 ): Flow<StatementResult> {
   const { out, statements } = context
   const sink = request.sinkFor(statement)
-  const guard = statement.setsOtherEncoding ? encodingGuard(sink, statement) : null
+  const guard = statement.setsOtherEncoding ? encodingGuard(sink, formOf(statement, request)) : null
   try {
     const { tag } = yield* ask('execute', {
       name: statement.name,
@@ -129,7 +133,7 @@ function* execute(
   }
 }
 
-function encodingGuard(sink: RowSink, { columnCodecs }: Statement): EncodingGuard {
+function encodingGuard(sink: RowSink, { columnCodecs }: BindForm): EncodingGuard {
   return new EncodingGuard(sink, (column) => {
     const codec = columnCodecs[column]
     return codec !== undefined && (codec.format === 0 || codec.isText === true)
