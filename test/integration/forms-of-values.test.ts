@@ -62,6 +62,26 @@ test('an async connection with parsers, and a pool of them', async () => {
   expect(await pool.withConnection((lease) => lease.query({ text: 'select 5 as n' }))).toMatchObject({ rowCount: 1 })
 })
 
+test('the values of copyFromQuery have the meaning that is asked for', async () => {
+  const compiled = {
+    text: 'select jsonb_typeof($1), $2::int[], $3::bool, $4::bytea',
+    values: ['{"a":1}', [1, '2'], 1, Buffer.from('a')],
+  }
+  const printed = 'object\t{1,2}\tt\t\\\\x61\n'
+  const chunks: Buffer[] = []
+  const output = (chunk: Uint8Array): void => void chunks.push(Buffer.from(chunk))
+  await using con = await connect(sharedServer().dsn())
+  await con.copyFromQuery(compiled, undefined, { output })
+  expect(String(Buffer.concat(chunks.splice(0)))).toBe(printed)
+  await con.copyFromQuery('select jsonb_typeof($1)', ['{}'], { output })
+  await con.copyFromQuery('select jsonb_typeof($1)', ['{}'], { output, values: 'text' })
+  expect(String(Buffer.concat(chunks.splice(0)))).toBe('string\nobject\n')
+  using blocking = db.connect(sharedServer().dsn())
+  blocking.copyFromQuery(compiled, null, { output })
+  blocking.copyFromQuery('select jsonb_typeof(%s)', ['{}'], { output, values: 'text' })
+  expect(String(Buffer.concat(chunks))).toBe(`${printed}object\n`)
+})
+
 test('types that a transaction has made and taken back are not remembered by forms of a call', async () => {
   await using con = await connect(sharedServer().dsn())
   const types = { int8: 'number' } as const
