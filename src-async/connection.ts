@@ -539,7 +539,7 @@ export function engineOf(connection: Connection): Engine {
 }
 
 function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {
-  const { tag } = yield* runStatement(context, { sql, values, sinkFor: () => DROP_ROWS })
+  const { tag } = yield* runStatement(context, { sql, values, takesAnyRows: true, sinkFor: () => DROP_ROWS })
   return tag ?? ''
 }
 

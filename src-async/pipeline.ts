@@ -1,6 +1,6 @@
 /**
- * Many statements in flight on one connection: each is sent without waiting for the one before, each has its own Sync and
- * so its own fate. Inside a transaction a failure still fails what follows, as PostgreSQL has it.
+ * Many statements in flight on one connection: each is sent without waiting for the one before, in the order in which they
+ * were asked for. Each has its own Sync and so its own fate. Inside a transaction a failure still fails what follows, as PostgreSQL has it.
  *
  * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
  * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
@@ -11,7 +11,6 @@ import {
   type Given,
   NO_OPTIONS,
   type StatementText,
-  mayHoldSeveral,
   requireStatement,
 } from './call-options.ts'
 import type { Engine } from './engine.ts'
@@ -19,9 +18,11 @@ import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
-import { type QueryResult, queryOne, queryText } from './flows/query.ts'
+import { type QueryResult, queryOne } from './flows/query.ts'
+import { knownStatement } from './flows/resolve-statement.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
+import { Turn, type TurnSite } from './pipeline-turn.ts'
 import { runFlow } from './run-flow.ts'
 import { withLimit } from './pool/time-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
@@ -33,6 +34,7 @@ type ValueOption = Pick<ExecuteOptions, 'values'>
 export interface PipelineOptions extends ValueOption, RowOptions {}
 
 const QUERY_CANCELED = '57014'
+const BEGINNING = /\b(?:begin|start)\b/i
 
 /** Runs `fn` with a pipeline; resolves when all it asked for is done. */
 export async function runPipeline<T>(
@@ -74,17 +76,23 @@ export class Pipeline {
   #isOver = false
   #stopped: { readonly reason: unknown } | null = null
   #cancelling: Promise<void> | null = null
+  /** Of the statement that was asked for last. */
+  #last: Turn | null = null
+  readonly #site: TurnSite
+  /** Whether a statement may have begun a transaction that the session has not heard of yet. */
+  #mayBegin = false
 
   /** Made by `Connection.pipeline`. */
   constructor(engine: Engine) {
     this.#engine = engine
+    this.#site = this.#makeSite()
   }
 
   /** Runs a statement and drops its rows. @returns the command tag. */
   async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
     const given = this.#require('execute', sql, values, options)
     const request = { sql: given.sql, values: given.values, sinkFor: () => DROP_ROWS }
-    const { tag } = await this.#run(runStatement(this.#engine.context, request))
+    const { tag } = await this.#run(request, () => runStatement(this.#engine.context, request))
     return tag ?? ''
   }
 
@@ -93,15 +101,12 @@ export class Pipeline {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. */
+  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
   async query<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<QueryResult<RowOf<T>>> {
     const { context } = this.#engine
     const given = this.#require('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
-    const flow = mayHoldSeveral(sql, values, given)
-      ? queryText(context, given.sql, rows)
-      : queryOne(context, { sql: given.sql, values: given.values, rows })
-    const result = await this.#run(flow)
+    const result = await this.#run(given, () => queryOne(context, { sql: given.sql, values: given.values, rows }))
     return result as QueryResult<RowOf<T>>
   }
 
@@ -162,22 +167,56 @@ export class Pipeline {
     const given = this.#require(method, sql, values, options)
     const rows = rowOptions(options, this.#engine.context.rows, method)
     const request = { sql: given.sql, values: given.values, rowLimit, rows }
-    return (await this.#run(fetchRows(this.#engine.context, request))).rows as T[]
+    return (await this.#run(request, () => fetchRows(this.#engine.context, request))).rows as T[]
+  }
+
+  /** Whether a savepoint has to go before a description is seen from the transaction's state, which must be the latest. */
+  async #start<T>(turn: Turn, { sql, values }: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+    const { context, session } = this.#engine
+    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null) await turn.come()
+    return runFlow(flow(), session, turn)
+  }
+
+  #makeSite(): TurnSite {
+    const { state, statements } = this.#engine.context
+    const mayBegin = (): boolean => this.#mayBegin
+    const stopped = (): { readonly reason: unknown } | null => this.#stopped
+    let held = 0
+    return {
+      get isInTransaction() {
+        return mayBegin() || state.transactionStatus !== 'I'
+      },
+      get refusal() {
+        return stopped()
+      },
+      get held() {
+        return held
+      },
+      set held(count) {
+        held = count
+        statements.isClosingHeld = count > 0
+      },
+    }
   }
 
   #require(method: string, sql: StatementText, values: Values | undefined, options: ValueOption | undefined): Given {
     if (this.#stopped !== null) throw this.#stopped.reason
     if (this.#isOver) throw new InterfaceError(`Pipeline.${method}(): the pipeline is over`)
-    return requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
+    const given = requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
+    this.#mayBegin ||= BEGINNING.test(given.sql)
+    return given
   }
 
   /** A failure is the business of whoever awaits the result; here only the end of each flow counts. */
-  async #run<T>(flow: Flow<T>): Promise<T> {
-    const result = runFlow(flow, this.#engine.session)
-    const ended: Promise<unknown> = result.then(
-      () => this.#running.delete(ended),
-      () => this.#running.delete(ended),
-    )
+  async #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+    const turn = new Turn(this.#site, this.#last)
+    this.#last = turn
+    const result = this.#start(turn, given, flow)
+    const end = (): void => {
+      turn.end()
+      this.#running.delete(ended)
+    }
+    const ended: Promise<unknown> = result.then(end, end)
     this.#running.add(ended)
     try {
       return await result

@@ -7,17 +7,30 @@ import { DbError } from './errors/tree.ts'
 import type { Asked, Flow } from './flows/ask.ts'
 import type { OperationName, Operations, ReplyOf } from './wire/operations.ts'
 
+/** Lets operations of a flow wait for those of others. */
+export interface Gate {
+  /** @returns null where the operation may be performed at once; else what to perform, when it may. */
+  admit(asked: Asked): Promise<Asked> | null
+  /** The operation has been handed to the session. */
+  performed(asked: Asked): void
+}
+
 type Performer = (request: unknown) => Promise<ReplyOf<OperationName>>
 
-export async function runFlow<T>(flow: Flow<T>, session: Operations): Promise<T> {
+export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate | null = null): Promise<T> {
   try {
     let step = flow.next()
     while (step.done !== true) {
       const asked: Asked = step.value
       let reply: ReplyOf<OperationName>
       try {
-        // Each operation takes its own request type, which the flow's `ask` has checked.
-        reply = await (session[asked.operation] as Performer)(asked.request)
+        if (gate === null) reply = await perform(session, asked)
+        else {
+          const admission = gate.admit(asked)
+          const answer = perform(session, admission === null ? asked : await admission)
+          gate.performed(asked)
+          reply = await answer
+        }
       } catch (error) {
         step = flow.throw(error)
         continue
@@ -28,6 +41,11 @@ export async function runFlow<T>(flow: Flow<T>, session: Operations): Promise<T>
   } catch (error) {
     throw onCallersStack(error)
   }
+}
+
+/** Each operation takes its own request type, which the flow's `ask` has checked. */
+function perform(session: Operations, { operation, request }: Asked): Promise<ReplyOf<OperationName>> {
+  return (session[operation] as Performer)(request)
 }
 
 function onCallersStack(error: unknown): unknown {

@@ -1,62 +1,35 @@
 // Builds the package: declarations by tsc (which is also the type check), JavaScript by esbuild, bundled into one file
-// per door with what they share in chunks, because a script's start-up pays for every file. The worker is one file in
-// CommonJS, which a thread loads faster. A build that fails leaves the last one as it was.
+// per door with what they share in chunks, because a script's start-up pays for every file. The code is CommonJS, one
+// instance for `require` and `import` (docs/decisions/modules.md). A build that fails leaves the last one as it was.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
-import { builtinModules, sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
+import { buildDriver, buildProgram, buildUsers, optionsOfAll } from './bundles.mjs'
+import { DOORS, DRIVER, USERS, USERS_OF_PEERS } from './doors.mjs'
+import { sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const fresh = `.dist-${process.pid}`
-const WORKER_URL = 'new URL("./worker.cjs"'
 const stale = `.dist-${process.pid}-old`
 
 try {
-  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--outDir', `${fresh}/types`]
-  execFileSync(process.execPath, tsc, { stdio: 'inherit' })
-  const common = {
+  writeDeclarations()
+  await buildDriver(DRIVER, fresh)
+  await build({
+    ...optionsOfAll,
     outdir: fresh,
-    bundle: true,
-    platform: 'node',
-    target: 'node20.19',
-    packages: 'external',
-    sourcemap: true,
-    sourcesContent: false,
-    logLevel: 'warning',
-  }
-  const modules = { ...common, format: 'esm', splitting: true }
-  await build({
-    ...modules,
-    entryPoints: { index: 'src-sync/index.ts', async: 'src-async/index.ts' },
-    chunkNames: 'shared-[hash]',
-    plugins: [builtinModules, sqlstateClasses, withoutComments],
-  })
-  await build({
-    ...common,
     format: 'cjs',
     entryPoints: { worker: 'worker/hosted/entry.ts' },
     outExtension: { '.js': '.cjs' },
-    define: { 'import.meta.url': '__filename' },
+    define: { 'import.meta.filename': '__filename' },
     plugins: [sqlstateClasses, withoutComments],
   })
-  nameWorkerForTracers(fresh)
-  // The command line and the shape of SQLite are users of the door: they load the built one, which stays a file of its own.
-  const door = {
-    name: 'door',
-    setup: ({ onResolve }) =>
-      onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.js', external: true })),
-  }
-  for (const entryPoints of [{ cli: 'src-sync/repl/cli.ts' }, { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }]) {
-    await build({
-      ...modules,
-      entryPoints,
-      chunkNames: 'user-[hash]',
-      plugins: [door, builtinModules, withoutComments],
-    })
-  }
+  await buildUsers(USERS, fresh, DOORS)
+  await buildUsers(USERS_OF_PEERS, fresh, DOORS, { inBothForms: true })
+  await buildProgram({ cli: 'src-sync/repl/cli.ts' }, fresh, DOORS)
   chmodSync(`${fresh}/cli.js`, 0o755)
   try {
     renameSync('dist', stale)
@@ -74,19 +47,35 @@ try {
 }
 
 /**
- * Adds a function that imports the worker and that nobody calls. @vercel/nft (Next's standalone output, Nitro, Vercel) copies
- * the files that it finds in the code: by `new URL` it would copy the worker, but not the packages that the worker requires.
- * Bundlers obey the comments and leave the import alone.
+ * The declarations are of CommonJS, as the code is. For `import` each door has a file that hands them on, so a program that
+ * does both has one class `Connection` for the compiler too.
  */
-function nameWorkerForTracers(folder) {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.js'))
-  const paths = names
-    .map((name) => join(folder, name))
-    .filter((path) => readFileSync(path, 'utf8').includes(WORKER_URL))
-  if (paths.length !== 1) throw new Error(`${paths.length} files name the worker, expected one`)
-  const code = readFileSync(paths[0], 'utf8')
-  const at = code.lastIndexOf('//# sourceMappingURL=')
-  const comments = '/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */'
-  const traced = `const traced = () => import(${comments} "./worker.cjs");\n`
-  writeFileSync(paths[0], code.slice(0, at) + traced + code.slice(at))
+function writeDeclarations() {
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--outDir', `${fresh}/types`]
+  execFileSync(process.execPath, tsc, { stdio: 'inherit' })
+  writeFileSync(`${fresh}/types/package.json`, '{ "type": "commonjs" }\n')
+  for (const [name, source] of Object.entries(DOORS)) {
+    const types = Object.hasOwn(USERS_OF_PEERS, name) ? copyForImport(name, source) : `./types/${source}`
+    writeFileSync(`${fresh}/${name}.d.ts`, `export * from '${types.replace(/\.ts$/, '.js')}'\n`)
+  }
+}
+
+/**
+ * A package with two builds has two trees of declarations, and a class of the one does not fit the other. So a user of such a
+ * package has declarations for `import` of its own; those of the doors below stay one.
+ * @returns the path of the door's declarations
+ */
+function copyForImport(name, source) {
+  const room = dirname(source)
+  const from = `${fresh}/types/${room}`
+  const to = `${fresh}/peer-types/${name}`
+  mkdirSync(to, { recursive: true })
+  for (const file of readdirSync(from)) {
+    const text = readFileSync(`${from}/${file}`, 'utf8')
+    const moved = text.replace(/(from |import\()(['"])(\.\.\/[^'"]+)\2/g, (_all, word, quote, path) => {
+      return `${word}${quote}${relative(to, join(from, path))}${quote}`
+    })
+    writeFileSync(`${to}/${file}`, moved)
+  }
+  return `./peer-types/${name}/${basename(source)}`
 }

@@ -1,5 +1,6 @@
-/** Plugins of esbuild, all of them for what a script pays when it starts. docs/decisions/start-up.md has the figures. */
+/** Plugins of esbuild, most of them for what a script pays when it starts. docs/decisions/start-up.md has the figures. */
 import { readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 
 import { transform } from 'esbuild'
 
@@ -12,8 +13,12 @@ const DOC_COMMENT = /^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm
 export const builtinModules = {
   name: 'builtin-modules',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin', sideEffects: false }))
-    onLoad({ filter: /^node:/, namespace: 'builtin' }, async ({ path }) => {
+    // For each file that imports it a module of its own: one that two doors share would be a file more to load.
+    onResolve({ filter: /^node:/ }, ({ path, importer }) => {
+      return { path: `${path}#${relative(process.cwd(), importer)}`, namespace: 'builtin', sideEffects: false }
+    })
+    onLoad({ filter: /^node:/, namespace: 'builtin' }, async ({ path: named }) => {
+      const [path] = named.split('#')
       const names = Object.keys(await import(path)).filter((name) => name !== 'default')
       // What nobody imports is dropped with its reading: a call that is pure and unused.
       const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
@@ -21,6 +26,29 @@ export const builtinModules = {
       return { contents: [builtin, 'export { builtin as default }', ...exported].join('\n') }
     })
   },
+}
+
+/**
+ * For users of doors: what they import from a door's source is loaded from the built door, however the path is written.
+ * The one instance of the driver is that of the program. Nothing but doors can be imported from outside their own rooms.
+ * @param doors the sources of all doors by the names of their files
+ * @param users the sources that are built
+ */
+export function builtDoors(doors, users) {
+  const names = new Map(Object.entries(doors).map(([name, source]) => [resolve(source), name]))
+  const rooms = Object.values(users).map((source) => dirname(resolve(source)) + sep)
+  return {
+    name: 'built-doors',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /^\.\.?\// }, ({ path, kind, resolveDir }) => {
+        if (kind === 'entry-point') return undefined
+        const source = join(resolveDir, path)
+        const name = names.get(source)
+        if (name !== undefined) return { path: `./${name}.js`, external: true }
+        if (rooms.some((room) => source.startsWith(room))) return undefined
+        return { errors: [{ text: `${path} is no door: a second copy of the driver would be built` }] }
+      }),
+  }
 }
 
 /**

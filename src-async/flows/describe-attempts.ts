@@ -28,7 +28,7 @@ export class DescribeAttempts {
 
   constructor(context: FlowContext, { mayBeRefused, isDetermined }: AttemptOptions) {
     this.#context = context
-    this.#mayBeRefused = mayBeRefused && !context.isPipelining
+    this.#mayBeRefused = mayBeRefused
     this.#isWorthSavepoint = !isDetermined && hasSavepoints(context)
   }
 

@@ -5,6 +5,7 @@
  */
 import { keepClass } from '../bytes/keep-class.ts'
 import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
+import { requireNoEncoding, unseenEncoding } from '../values/client-encoding.ts'
 import { ElementEncoder } from '../values/encode-arguments.ts'
 import { describeValue } from '../values/describe-value.ts'
 import { type Values, listed } from '../values/record.ts'
@@ -14,9 +15,10 @@ import { UNDO_GUARD } from '../wire/guard.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
-import { type FlowContext, dueBegin, dueTimeout, pendingBegin } from './flow-context.ts'
+import { type FlowContext, dueBegin, dueTimeout, otherEncoding, pendingBegin } from './flow-context.ts'
 import { resolveStatement } from './resolve-statement.ts'
-import { isSame, undoBegin } from './run-statement.ts'
+import { isSame } from './run-statement.ts'
+import { undoBegin } from './undo-begin.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
 import { commit, rollback } from './transaction.ts'
@@ -51,6 +53,7 @@ const CHUNK_BYTES = 256 * 1024
 /** Elements looked at to find a value that is not null for each parameter. */
 export const SAMPLE_ELEMENTS = 100
 const SAVEPOINT = 'syncpg_executemany'
+const AMONG = 'the elements of a batch'
 const NO_ROW_OPTIONS: RowShapeOptions = {}
 
 /**
@@ -126,6 +129,7 @@ export class Batch {
 
   #use(statement: Statement): void {
     const context = this.#context
+    requireNoEncoding(statement.traits.encodingUse, this.#sample, AMONG)
     this.#statement = statement
     const { rows = NO_ROW_OPTIONS } = this.#request
     this.#encoder = new ElementEncoder(context.out, statement.formFor(rows))
@@ -143,6 +147,8 @@ export class Batch {
     const { out } = this.#context
     const values = listed(element)
     if (!Array.isArray(values)) throw noElement(values, this.#done + this.#count)
+    const { encodingUse } = (this.#statement as Statement).traits
+    if (encodingUse !== 'none') requireNoEncoding(encodingUse, values, AMONG)
     const length = out.reserveInt32()
     ;(this.#encoder as ElementEncoder).encode(values)
     out.patchLength(length)
@@ -235,8 +241,10 @@ export class Batch {
       closing: statements.takeClosing(),
       timeoutMs,
     })
-    statement.provenIn = statements.transaction
+    statement.provenIn = statements.proof
     statements.heed(tag, statement)
+    const encoding = otherEncoding(context)
+    if (encoding !== null) throw unseenEncoding(encoding, 'text of later elements may have been misread')
     this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
     this.#tag = tag
   }

@@ -3,7 +3,7 @@
  * fetch, not the connection: the remaining rows are dropped as they come.
  */
 import type { Row } from '../values/record.ts'
-import type { RowShapeOptions } from '../values/row-shapes.ts'
+import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 import type { Flow } from './ask.ts'
@@ -47,6 +47,7 @@ export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<Fe
     rowLimit,
     isOneOff,
     prepared,
+    takesAnyRows: fitsAnyColumns(options),
     rows: options,
     // A second try has a collector of its own.
     sinkFor(statement: Statement) {

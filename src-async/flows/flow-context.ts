@@ -2,6 +2,7 @@
  * What the flows of one connection share: its state as the server tells it, the caches, and scratch memory. Made by a
  * face when it opens a connection; holds nothing of either thread's plumbing.
  */
+import { isUtf8 } from '../values/client-encoding.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { Kept } from '../bytes/keep-class.ts'
 import { QueryTimeoutError } from '../errors/client-errors.ts'
@@ -110,6 +111,12 @@ export function dueBegin(context: FlowContext): string | null {
 export function pendingBegin(context: FlowContext): string | null {
   if (context.state.transactionStatus !== 'I') return null
   return context.scopeBegin ?? (context.scopes.length > 0 ? null : context.begin)
+}
+
+/** The encoding other than UTF-8 that the call under way has set; null where there is none. */
+export function otherEncoding({ state, encoding }: FlowContext): string | null {
+  const now = state.parameters.get('client_encoding')
+  return now === undefined || now === encoding || isUtf8(now) ? null : now
 }
 
 /**

@@ -3,6 +3,7 @@
  * transaction; its first piece travels with its opening.
  */
 import { InterfaceError } from '../errors/tree.ts'
+import { requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
@@ -10,6 +11,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, closingLimits, dueBegin, dueTimeout } from './flow-context.ts'
+import { requireUtf8Rows } from './restore-encoding.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { withFieldsOfNow } from './row-collector.ts'
 
@@ -49,6 +51,7 @@ export function* preparePortal(
 ): Flow<Portal> {
   try {
     const statement = prepared ?? (yield* describedNow(context, sql, values, firstPlaces))
+    requireUtf8(statement.traits.encodingUse, values)
     const { out } = context
     out.clear()
     encodeArguments(out, statement.formFor(rows), values)
@@ -96,6 +99,7 @@ export function* fetchPortal(
     portal.isOpen = true
     portal.tag = reply.tag
     context.statements.heed('', statement)
+    requireUtf8Rows(context, statement, null)
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

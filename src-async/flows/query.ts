@@ -4,7 +4,7 @@
  */
 import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
-import type { RowShapeOptions } from '../values/row-shapes.ts'
+import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import { holdsSeveral } from '../values/several-statements.ts'
 import { textRowReader } from '../values/text-rows.ts'
@@ -15,7 +15,8 @@ import type { FlowContext } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 import { RowCollector } from './row-collector.ts'
 import { runScript } from './run-script.ts'
-import { type StatementRequest, runStatement } from './run-statement.ts'
+import { runStatement } from './run-statement.ts'
+import type { StatementRequest } from './statement-request.ts'
 
 /** A column of a result, as the server describes it. */
 export type ResultColumn = Column
@@ -74,6 +75,7 @@ export function* queryOne(context: FlowContext, request: QueryRequest): Flow<Que
     isOneOff,
     prepared,
     rows,
+    takesAnyRows: fitsAnyColumns(rows),
     // A second try has a collector of its own.
     sinkFor(found: Statement) {
       collector = new RowCollector(context, found, rows)

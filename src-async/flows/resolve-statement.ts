@@ -257,8 +257,14 @@ function textOrNothing(given: unknown): number {
   return typeof value === 'string' || value === null ? TEXT_OID : 0
 }
 
-function isRefusalOfTypes(error: unknown): error is DbError {
+/** Whether the server refused a text because of the types of its parameters. */
+export function isRefusalOfTypes(error: unknown): error is DbError {
   return error instanceof DbError && TYPE_REFUSALS.has(error.sqlstate ?? '')
+}
+
+/** Whether the server refused a text because places of one name are different parameters to it. */
+export function isRefusalOfPlaces(error: unknown): boolean {
+  return error instanceof DbError && SAME_PARAMETER_REFUSALS.has(error.sqlstate ?? '')
 }
 
 /** Whatever the server says of a text with guessed types, as that a literal beside the parameter is no integer. */
@@ -273,8 +279,7 @@ function isRefusalOfGuess(error: unknown): boolean {
  */
 function* describeJoined(asking: Asking, error: unknown, first: unknown): Flow<Inferred> {
   const { context, sql, hints, firstPlaces } = asking
-  const isAboutPlaces = error instanceof DbError && SAME_PARAMETER_REFUSALS.has(error.sqlstate ?? '')
-  if (!isAboutPlaces || firstPlaces?.some((place, index) => place !== index) !== true) throw first
+  if (!isRefusalOfPlaces(error) || firstPlaces?.some((place, index) => place !== index) !== true) throw first
   const unused = firstPlaces.flatMap((place, index) => (place === index ? [] : [index]))
   const types = firstPlaces.map((place, index) => (place === index ? (hints[index] ?? 0) : TEXT_OID))
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'

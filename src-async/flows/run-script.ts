@@ -2,13 +2,14 @@
  * A text of any number of statements in one Query message, never split on the client: the server's own rules about
  * implicit transactions hold. Values come as text.
  */
-import { EncodingGuard, setsOtherEncoding } from '../values/client-encoding.ts'
+import { callsUnknown } from '../values/called-functions.ts'
+import { EncodingGuard, encodingUse, requireUtf8, unseenEncoding } from '../values/client-encoding.ts'
 import { changesMeaning } from '../values/text-traits.ts'
 import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
-import { type FlowContext, dueTimeout, flight, lastLimits } from './flow-context.ts'
+import { type FlowContext, dueTimeout, flight, lastLimits, otherEncoding } from './flow-context.ts'
 
 /** Drops rows and keeps the command tags. */
 export class TagSink implements ResultSink {
@@ -21,6 +22,7 @@ export class TagSink implements ResultSink {
   }
 }
 
+const NO_VALUES: readonly unknown[] = []
 /** How long a command that ends a transaction runs before it is cancelled, although the call's own time is up. */
 const SETTLING_MS = 2500
 
@@ -29,11 +31,17 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
   const { statements, state } = context
   if (state.transactionStatus === 'I') statements.beginTransaction()
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
-  const traits = { changesMeaning: changesMeaning(sql, isStandard) }
-  const guard = setsOtherEncoding(sql) ? new EncodingGuard(results) : null
+  const traits = { changesMeaning: changesMeaning(sql, isStandard), callsUnknown: callsUnknown(sql) }
+  const use = encodingUse(sql, isStandard)
+  requireUtf8(use, NO_VALUES)
+  const guard = use === 'none' ? null : new EncodingGuard(results)
   const taking = guard ?? results
+  let hasRows = false
   const heeding: ResultSink = {
-    take: (bytes, start, end) => taking.take(bytes, start, end),
+    take(bytes, start, end) {
+      hasRows = true
+      taking.take(bytes, start, end)
+    },
     complete(columns, tag) {
       statements.heed(tag, { columns, traits })
       taking.complete(columns, tag)
@@ -45,7 +53,9 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
       results: heeding,
       ...(begin ? flight(context) : settlingFlight(context)),
     })
-    guard?.end()
+    const encoding = hasRows ? otherEncoding(context) : null
+    if (guard !== null && (encoding !== null || use === 'last')) guard.end()
+    else if (encoding !== null) throw unseenEncoding(encoding, 'its results are not given')
   } catch (error) {
     if (isUntold(error)) statements.doubt()
     throw noteFailure(context, error, sql)

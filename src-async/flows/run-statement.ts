@@ -3,44 +3,21 @@
  * cache may be stale: what the cache alone made fail is described anew and run once more, where the server has refused it
  * before it began.
  */
-import { NotSupportedError } from '../errors/tree.ts'
-import { EncodingGuard } from '../values/client-encoding.ts'
+import { EncodingGuard, requireNoEncoding, requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
-import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { BindForm, Statement } from '../values/statement.ts'
-import type { RowSink } from '../wire/row-sink.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
-import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
+import { type FlowContext, dueBegin, dueTimeout, otherEncoding } from './flow-context.ts'
+import { markExecution } from './executions.ts'
+import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
 import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
+import { requireUtf8Rows } from './restore-encoding.ts'
 import { runCommand } from './run-script.ts'
+import type { StatementRequest, StatementResult } from './statement-request.ts'
+import { undoBegin } from './undo-begin.ts'
 import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
-
-export interface StatementRequest {
-  readonly sql: string
-  readonly values: readonly unknown[]
-  /** A statement the caller prepared: run as it is, and never again by itself. */
-  readonly prepared?: Statement | undefined
-  /** Type OIDs the caller asks for, by parameter. */
-  readonly hints?: readonly number[] | undefined
-  /** See `ResolveOptions`. */
-  readonly firstPlaces?: readonly number[] | undefined
-  /** Not to be kept as a prepared statement. */
-  readonly isOneOff?: boolean | undefined
-  /** Most rows wanted, 0 for all. */
-  readonly rowLimit?: number
-  /** What rows the sink is for: their formats are asked for accordingly. */
-  readonly rows?: RowShapeOptions | undefined
-  /** Where the rows of this statement go; asked anew for every attempt. */
-  sinkFor(statement: Statement): RowSink
-}
-
-export interface StatementResult {
-  readonly statement: Statement
-  /** The command tag; null when the row limit ended it early. */
-  readonly tag: string | null
-}
 
 /** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
 export function* runStatement(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
@@ -52,6 +29,10 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   let isRemembered = false
   try {
     let statement = prepared ?? knownStatement(context, sql, request)
+    if (statement === null && mayRunAtOnce(context, request)) {
+      const result = yield* runAtOnce(context, request)
+      if (result !== null) return result
+    }
     if (statement === null) {
       const resolved = yield* resolveStatement(context, sql, values, request)
       statement = resolved.statement
@@ -60,20 +41,22 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     try {
       encode(context, statement, request)
     } catch (error) {
-      if (!isRemembered || !isRefusalByType(error) || !mayAsk(context)) throw error
+      if (!isRemembered || !isRefusalByType(error) || context.state.isClosed) throw error
       statement = yield* describedAnew(context, request, statement, error)
       isRemembered = false
       encode(context, statement, request)
     }
-    requireOwnFlight(context, statement)
+    requireEncoding(context, statement, values)
     isGuarded = needsGuard(context, statement, isRemembered)
     const begin = isGuarded ? dueGuard(context) : dueBegin(context)
     return yield* execute(context, request, statement, begin)
   } catch (error) {
     if (!isUndoable(context, request, error, { isUnbegun: wasIdle || isGuarded, isRemembered })) {
+      // Those behind it in a pipeline are on their way. The next call shall not fail by the same.
+      if (context.isPipelining && isStale(error, isRemembered)) forgetStale(context, sql, error)
       throw noteFailure(context, error, sql)
     }
-    if (isLost(error)) statements.clear()
+    forgetStale(context, sql, error)
   }
   // The server refused the statement before it began, and the transaction, if one was begun for it, held nothing else.
   try {
@@ -87,10 +70,10 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   }
 }
 
-/** Takes back the BEGIN that left with a statement the server refused. @param scopeBegin what was due before. */
-export function* undoBegin(context: FlowContext, scopeBegin: string | null): Flow<void> {
-  if (context.state.transactionStatus !== 'I') yield* runCommand(context, 'ROLLBACK', false)
-  context.scopeBegin = scopeBegin
+/** What was lost was most likely lost with all others. */
+function forgetStale({ statements }: FlowContext, sql: string, error: unknown): void {
+  if (isLost(error)) statements.clear()
+  else statements.forgetText(sql)
 }
 
 function encode({ out }: FlowContext, statement: Statement, request: StatementRequest): void {
@@ -110,9 +93,10 @@ function* execute(
 ): Flow<StatementResult> {
   const { out, statements } = context
   const sink = request.sinkFor(statement)
-  const guard = statement.setsOtherEncoding ? encodingGuard(sink, formOf(statement, request)) : null
+  const isSuspect = statement.traits.encodingUse !== 'none'
+  const guard = isSuspect ? new EncodingGuard(sink, isTextIn(formOf(statement, request))) : null
   try {
-    const { tag } = yield* ask('execute', {
+    const execution = {
       name: statement.name,
       parse: statement.name === '' ? statement : null,
       bind: out.view(),
@@ -121,11 +105,14 @@ function* execute(
       timeoutMs: dueTimeout(context),
       begin,
       closing: statements.takeClosing(),
-    })
-    statement.provenIn = statements.transaction
+    }
+    if (context.isPipelining) markExecution(execution)
+    const { tag } = yield* ask('execute', execution)
+    statement.provenIn = statements.proof
     // A statement that the row limit ended has no tag.
     statements.heed(tag ?? '', statement)
-    guard?.end()
+    if (guard === null) requireUtf8Rows(context, statement, tag)
+    else if (otherEncoding(context) !== null) guard.end()
     return { statement, tag }
   } catch (error) {
     if (isUntold(error)) statements.doubt()
@@ -133,18 +120,19 @@ function* execute(
   }
 }
 
-function encodingGuard(sink: RowSink, { columnCodecs }: BindForm): EncodingGuard {
-  return new EncodingGuard(sink, (column) => {
+function isTextIn({ columnCodecs }: BindForm): (column: number) => boolean {
+  return (column) => {
     const codec = columnCodecs[column]
     return codec !== undefined && (codec.format === 0 || codec.isText === true)
-  })
+  }
 }
 
-/** @throws NotSupportedError for a statement whose effect has to be looked at before anything else is sent. */
-function requireOwnFlight({ isPipelining }: FlowContext, statement: Statement): void {
-  if (isPipelining && statement.setsOtherEncoding) {
-    throw new NotSupportedError('a statement that sets client_encoding cannot be one of several in flight')
-  }
+/** @throws NotSupportedError for a statement whose text would come in another encoding than UTF-8. */
+function requireEncoding({ isPipelining }: FlowContext, { traits }: Statement, values: readonly unknown[]): void {
+  const { encodingUse } = traits
+  if (encodingUse === 'none') return
+  if (isPipelining) requireNoEncoding(encodingUse, values, 'several in flight')
+  requireUtf8(encodingUse, values)
 }
 
 function isUndoable(
@@ -155,10 +143,6 @@ function isUndoable(
 ): boolean {
   const isOurs = request.prepared === undefined && !context.isPipelining && !context.state.isClosed
   return isOurs && isUnbegun && isStale(error, isRemembered)
-}
-
-function mayAsk({ state, isPipelining }: FlowContext): boolean {
-  return !isPipelining && !state.isClosed
 }
 
 /** @throws the refusal, where the statement is what it was. */

@@ -4,7 +4,7 @@
  */
 import { DataError, DbError, ProgrammingError } from '../errors/tree.ts'
 import type { Statement } from '../values/statement.ts'
-import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
+import { GUARD, GUARD_AGAIN, RUN_GUARD, RUN_GUARD_AGAIN, type GuardKind } from '../wire/guard.ts'
 import { type FlowContext, dueBegin } from './flow-context.ts'
 
 const FEATURE_NOT_SUPPORTED = '0A000'
@@ -56,13 +56,13 @@ export function isLost(error: unknown): boolean {
 
 /**
  * Whether a savepoint has to go before the statement. Outside a transaction the statement is alone, and what was accepted
- * in this transaction holds the locks that keep everybody from changing it.
+ * in this transaction holds the locks that keep everybody from changing tables.
  */
 export function needsGuard(context: FlowContext, statement: Statement, isRemembered: boolean): boolean {
   const { state, statements, isPipelining } = context
   if (!isRemembered || isPipelining || state.transactionStatus !== 'T') return false
-  if (statement.provenIn === statements.transaction || !statement.traits.isGuardable || statement.name === '')
-    return false
+  const { traits, holdsLocks, provenIn, name } = statement
+  if ((holdsLocks && provenIn === statements.proof) || !traits.isGuardable || name === '') return false
   return hasSavepoints(context)
 }
 
@@ -74,9 +74,11 @@ export function hasSavepoints({ state }: FlowContext): boolean {
 /**
  * The savepoint for the flight about to leave. One of `DescribeAttempts` that waits for its release has seen nothing run
  * since, so it serves.
+ * @param kind 'bind' for a statement with a name; 'run' for one that reads only
  */
-export function dueGuard(context: FlowContext): string {
+export function dueGuard(context: FlowContext, kind: GuardKind = 'bind'): string {
   const { hasDueRelease } = context
   dueBegin(context)
-  return hasDueRelease ? GUARD_AGAIN : GUARD
+  if (kind === 'bind') return hasDueRelease ? GUARD_AGAIN : GUARD
+  return hasDueRelease ? RUN_GUARD_AGAIN : RUN_GUARD
 }

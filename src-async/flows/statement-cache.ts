@@ -28,7 +28,7 @@ interface Entry {
 export interface FinishedStatement {
   /** null when it gave no rows, nor could have. */
   readonly columns: readonly unknown[] | null
-  readonly traits: { readonly changesMeaning: boolean }
+  readonly traits: { readonly changesMeaning: boolean; readonly callsUnknown: boolean }
 }
 
 const NOTHING_TO_CLOSE: readonly string[] = []
@@ -56,18 +56,27 @@ export class StatementCache {
   /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
+  /** Whether nothing is closed for now: a request that waits in a pipeline may name a statement that has fallen out. */
+  isClosingHeld = false
   /** Forgotten with the entries: what is known of the parameters of texts. */
   readonly texts: TextMemory
   /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
   generation = 0
   /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
   transaction = 1
+  /** Counts statements that may have done anything. */
+  #unknownCalls = 0
 
   /** @param registry is told, with the cache, how transactions end. */
   constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
     this.#registry = registry
     this.texts = new TextMemory(limits.lifetimeMs)
+  }
+
+  /** Changes when a statement that the server accepted before may be refused now, in spite of its locks. */
+  get proof(): number {
+    return this.transaction + this.#unknownCalls
   }
 
   /** Whether a statement with this text may have a name and be kept. */
@@ -114,6 +123,11 @@ export class StatementCache {
     this.#closing.push(entry.statement.name)
   }
 
+  /** A statement that the server has and nobody wants: it is closed with the next flight. */
+  discard(name: string): void {
+    this.#closing.push(name)
+  }
+
   /** Drops every entry of this text, whatever types it was declared with, and what was learned of its types. */
   forgetText(sql: string): void {
     this.texts.forget(sql)
@@ -153,6 +167,7 @@ export class StatementCache {
   /** Looks at the tag of a finished command, which says whether it has changed what texts mean. */
   heed(tag: string, { columns, traits }: FinishedStatement): void {
     if (traits.changesMeaning) this.#touchSettings()
+    if (traits.callsUnknown) this.#unknownCalls += 1
     // Nearly all statements are one of these. A SELECT without columns has made a table: SELECT INTO, CREATE TABLE AS.
     if (tag.startsWith('SELECT')) {
       if (columns === null) this.#touch()
@@ -227,7 +242,7 @@ export class StatementCache {
 
   /** Statements to be closed in the flight about to leave; the caller sends them. */
   takeClosing(): readonly string[] {
-    if (this.#closing.length === 0) return NOTHING_TO_CLOSE
+    if (this.#closing.length === 0 || this.isClosingHeld) return NOTHING_TO_CLOSE
     const closing = this.#closing
     this.#closing = []
     return closing

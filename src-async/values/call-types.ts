@@ -12,7 +12,11 @@ export interface TypeOptions {
  * Finds a parser by a type's OID; undefined or null leaves the type as the connection has it. Asked once for each column
  * of a statement, and the answer is kept with the statement: pass another function when the answers are others.
  */
-export type TypeParsers = (typeOid: number) => ((text: string) => unknown) | null | undefined
+export interface TypeParsers {
+  (typeOid: number): ((text: string) => unknown) | null | undefined
+  /** It has a parser for every type, so that a new text can be asked for its rows as text before its columns are known. */
+  readonly isTotal?: boolean
+}
 
 /**
  * Other JavaScript forms than usual: `{ int8: 'number' }` by type; `'temporal'`; `'text'` gives every value of the rows as

@@ -1,14 +1,13 @@
 /**
- * `client_encoding`, when SQL sets it. Text travels as UTF-8 here, and the connection sets the encoding back at once; what
- * the same text gives after it has set another encoding comes in that one, and is refused. Only scripts and `set_config`
- * can do that.
+ * `client_encoding`, when SQL sets it. Text travels as UTF-8 here, and the connection sets the encoding back after the call.
+ * Text that the same call brings after the setting comes in the other encoding. Where the SQL shows that, the call is refused
+ * before it is sent; what else comes then and is not ASCII is refused when it has come.
  */
 import { NotSupportedError } from '../errors/tree.ts'
 import type { Column, ResultSink, RowSink } from '../wire/row-sink.ts'
+import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
-/** The ways of SQL to set it, with what is set where that can be seen. */
-const SETTING =
-  /\bset\s+(?:session\s+|local\s+)?(?:client_encoding\s*(?:=|\bto\b)|names)\s*e?['"]?([\w-]+)|\bset_config\s*\(\s*e?'client_encoding'\s*,\s*(?:e?'([\w-]+)')?|\bupdate\s+(?:pg_catalog\s*\.\s*)?pg_settings\b/gi
+const NAME = 'client_encoding'
 const UTF8: ReadonlySet<string> = new Set(['utf8', 'utf-8', 'unicode', 'default'])
 
 /** Whether the server's name of an encoding means UTF-8. */
@@ -16,13 +15,196 @@ export function isUtf8(encoding: string): boolean {
   return UTF8.has(encoding.toLowerCase())
 }
 
-/** Whether a text may leave the session, for a while, with an encoding other than UTF-8. */
-export function setsOtherEncoding(sql: string): boolean {
-  for (const [, value, configured] of sql.matchAll(SETTING)) {
-    const encoding = value ?? configured
-    if (encoding === undefined || !isUtf8(encoding)) return true
+/**
+ * What a text does to the encoding, as far as its words say.
+ * - `none`: nothing.
+ * - `call`: it calls `set_config()` of a setting whose name is an expression or a parameter, so the values decide.
+ * - `lone call`: the same, and the call is the whole statement.
+ * - `last`: it sets another encoding, and no row is expected after that but the setting's own.
+ * - `mixed`: it sets another encoding, and other text comes or goes in it.
+ */
+export type EncodingUse = 'none' | 'call' | 'lone call' | 'last' | 'mixed'
+
+const HINT = 'set client_encoding in a call of its own, or not at all: text is UTF-8 here, and the encoding is set back'
+const MENTIONS = /encoding|\bnames\b|set_config|pg_settings/i
+
+/** @param isStandard the server's `standard_conforming_strings` */
+export function encodingUse(sql: string, isStandard: boolean): EncodingUse {
+  if (!MENTIONS.test(sql)) return 'none'
+  let use: EncodingUse = 'none'
+  let isOther = false
+  for (const words of statementsOf(sql, isStandard)) {
+    const effect = effectOf(words)
+    if (effect === 'mixed' || (isOther && effect === null && mayGiveText(words))) return 'mixed'
+    if (effect === 'call' && use !== 'last') use = 'call'
+    if (effect === 'lone call' && use === 'none') use = 'lone call'
+    if (effect === 'other') use = 'last'
+    if (effect === 'other' || effect === 'utf8') isOther = effect === 'other'
   }
-  return false
+  return use
+}
+
+/**
+ * Refuses a call whose text would come in another encoding.
+ * @param values the call's; what is no string in them says nothing
+ * @throws NotSupportedError, before anything is sent.
+ */
+export function requireUtf8(use: EncodingUse, values: readonly unknown[]): void {
+  if (use === 'mixed' || (use === 'call' && setsByCall(values))) {
+    throw new NotSupportedError(
+      'the text sets client_encoding, and text comes with it that would be in that encoding',
+      {
+        hint: HINT,
+      },
+    )
+  }
+}
+
+/** The same for what is not alone on its way: a statement of a pipeline, or for many elements. */
+export function requireNoEncoding(use: EncodingUse, values: readonly unknown[], among: string): void {
+  if (use === 'none' || ((use === 'call' || use === 'lone call') && !setsByCall(values))) return
+  throw new NotSupportedError(`a statement that sets client_encoding cannot run among ${among}`, { hint: HINT })
+}
+
+function setsByCall(values: readonly unknown[]): boolean {
+  if (!values.some(isName)) return false
+  return !values.some((value) => typeof value === 'string' && isUtf8(value))
+}
+
+/** What is said when the server reports another encoding after a statement whose words did not show it. */
+export function unseenEncoding(encoding: string, what: string): NotSupportedError {
+  return new NotSupportedError(
+    `a function has set client_encoding to ${encoding}: the statement has run, and ${what}`,
+    {
+      hint: 'do not set client_encoding: text is UTF-8 here, and the encoding is set back',
+    },
+  )
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value.trim().toLowerCase() === NAME
+}
+
+interface Word {
+  readonly token: Token
+  /** In lower case, without quotes; of a string its content. */
+  readonly text: string
+}
+
+/** The words of each statement, without blanks and comments. */
+function* statementsOf(sql: string, isStandard: boolean): Generator<readonly Word[]> {
+  const lexer = new Lexer(sql, isStandard)
+  let words: Word[] = []
+  for (;;) {
+    const token = lexer.next()
+    if (token === TOKEN.SEMICOLON || token === TOKEN.END) {
+      if (words.length > 0) yield words
+      if (token === TOKEN.END) return
+      words = []
+    } else if (token !== TOKEN.SPACE && token !== TOKEN.COMMENT) {
+      words.push({ token, text: plain(sql.slice(lexer.start, lexer.end), token) })
+    }
+  }
+}
+
+function plain(text: string, token: Token): string {
+  if (token === TOKEN.STRING) return text.slice(text.indexOf("'") + 1, -1).toLowerCase()
+  if (token === TOKEN.DOLLAR_STRING)
+    return text.slice(text.indexOf('$', 1) + 1, text.lastIndexOf('$', text.length - 2)).toLowerCase()
+  if (token === TOKEN.QUOTED_IDENTIFIER) return text.slice(text.indexOf('"') + 1, -1).toLowerCase()
+  return text.toLowerCase()
+}
+
+/** What one statement does; null where its words say nothing of the encoding. */
+function effectOf(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lone call' | 'mixed' | null {
+  const first = words[0]!.text
+  if (first === 'set') return effectOfSet(words)
+  if (first === 'reset' || first === 'discard')
+    return words[1]?.text === NAME || words[1]?.text === 'all' ? 'utf8' : null
+  if (first === 'update' && words.slice(1, 4).some(({ text }) => text === 'pg_settings')) return effectOfUpdate(words)
+  return effectOfCalls(words)
+}
+
+/** `set [session | local] client_encoding { to | = } x`, `set [session | local] names x`. */
+function effectOfSet(words: readonly Word[]): 'utf8' | 'other' | null {
+  const at = words[1]?.text === 'session' || words[1]?.text === 'local' ? 2 : 1
+  const name = words[at]?.text
+  const value = words[name === NAME ? at + 2 : at + 1]?.text ?? 'default'
+  if (name !== NAME && name !== 'names') return null
+  return isUtf8(value) ? 'utf8' : 'other'
+}
+
+function effectOfUpdate(words: readonly Word[]): 'other' | 'mixed' | 'call' {
+  if (words.some(({ text }) => text === 'returning')) return 'mixed'
+  return words.some(({ token, text }) => token === TOKEN.STRING && text === NAME) ? 'other' : 'call'
+}
+
+/** Looks at each `set_config(name, value, …`. */
+function effectOfCalls(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lone call' | 'mixed' | null {
+  let hasCall = false
+  let effect: 'utf8' | 'other' | null = null
+  words.forEach(({ token, text }, index) => {
+    if (token === TOKEN.STRING || token === TOKEN.DOLLAR_STRING || text !== 'set_config') return
+    const [opening, name, comma, value, end] = words.slice(index + 1, index + 6)
+    if (opening?.text !== '(') return
+    if (!isLiteral(name) || comma?.text !== ',') hasCall = true
+    else if (name.text === NAME) {
+      const isKnown = isLiteral(value) && end?.text === ','
+      effect = isKnown && isUtf8(value.text) && effect !== 'other' ? 'utf8' : 'other'
+    }
+  })
+  if (effect === 'other' || hasCall) {
+    // The whole statement is one call, whose result is the setting.
+    if (isOneCall(words)) return effect === 'other' ? 'other' : 'lone call'
+    return effect === 'other' ? 'mixed' : 'call'
+  }
+  return effect
+}
+
+function isLiteral(word: Word | undefined): word is Word {
+  return word !== undefined && (word.token === TOKEN.STRING || word.token === TOKEN.DOLLAR_STRING)
+}
+
+/** `select [pg_catalog.]set_config(…) [[as] name]`, nothing else. */
+function isOneCall(words: readonly Word[]): boolean {
+  let at = words[1]?.text === 'pg_catalog' ? 3 : 1
+  if (words[0]?.text !== 'select' || words[at]?.text !== 'set_config' || words[at + 1]?.text !== '(') return false
+  let depth = 0
+  for (at += 1; at < words.length; at += 1) {
+    const { token, text } = words[at]!
+    if (token !== TOKEN.OTHER) continue
+    if (text === '(') depth += 1
+    if (text === ')') depth -= 1
+    if (depth === 0) break
+  }
+  const rest = words.slice(at + 1)
+  return (
+    rest.length === 0 ||
+    (rest.length <= 2 && rest.every(({ token }) => token === TOKEN.IDENTIFIER || token === TOKEN.QUOTED_IDENTIFIER))
+  )
+}
+
+const GIVING_WORDS: ReadonlySet<string> = new Set([
+  'select',
+  'with',
+  'values',
+  'table',
+  '(',
+  'fetch',
+  'execute',
+  'call',
+  'explain',
+  'copy',
+])
+/** What dumps call; their results are ASCII. */
+const CALLS_OF_DUMPS: ReadonlySet<string> = new Set(['set_config', 'setval'])
+
+/** Whether a statement may give text that is not ASCII. SHOW is left to be looked at when it has come. */
+function mayGiveText(words: readonly Word[]): boolean {
+  const [first, second, third, fourth] = words.map(({ text }) => text)
+  if (words.some(({ token, text }) => token === TOKEN.IDENTIFIER && text === 'returning')) return true
+  if (!GIVING_WORDS.has(first!)) return false
+  return !(first === 'select' && CALLS_OF_DUMPS.has(second === 'pg_catalog' && third === '.' ? fourth! : second!))
 }
 
 /** Passes rows on, and looks for text that another encoding would have made of something else. */
@@ -50,9 +232,10 @@ export class EncodingGuard implements ResultSink {
   /** @throws NotSupportedError when a result has text beyond ASCII: nobody can tell what it was. */
   end(): void {
     if (!this.#hasOther) return
-    throw new NotSupportedError('the text sets client_encoding, and a result that follows in it is not ASCII', {
-      hint: 'set client_encoding in a call of its own, or not at all: text is UTF-8 here, and the encoding is set back',
-    })
+    throw new NotSupportedError(
+      'the text sets client_encoding, and a result that follows in it is not ASCII: it has run, and its result is not given',
+      { hint: HINT },
+    )
   }
 
   #look(bytes: Uint8Array, view: DataView, start: number): void {

@@ -4,6 +4,7 @@
  * Source of truth: PostgreSQL manual, "Message Formats", Bind.
  */
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
+import { isDate } from './any-realm.ts'
 import { expected } from './describe-value.ts'
 import { type ListCode, type SlowWay, listCode } from './list-code.ts'
 import { literalText } from './literal-text.ts'
@@ -283,6 +284,8 @@ export function deriveParameterTypes(
     if (oid === null || oid === serverTypes[i]) continue
     // The server would cast bytes to '\x61' and lists to '{a}'. Where the SQL says text, the codec of text refuses them.
     if (!isTextual(values[i]) && isCastAt(sql, i + 1)) continue
+    // The server would print an instant in the session's zone; the codec of text prints it in UTC, as for a text column.
+    if (isDate(values[i]) && (isCastAt(sql, i + 1) || isJoinedAt(sql, i + 1))) continue
     if (hasText(values[i]) && !mayGuess(i + 1)) continue
     derived ??= [...serverTypes]
     derived[i] = oid
@@ -300,6 +303,11 @@ function isListOfText(value: unknown): boolean {
   if (!Array.isArray(value)) return true
   const first: unknown = value.find((item) => item !== null)
   return typeof first === 'string' || first === undefined
+}
+
+/** Whether `$n` is joined to other text: `'at ' || $1`. */
+function isJoinedAt(sql: string, number: number): boolean {
+  return new RegExp(`\\|\\|\\s*\\$${number}(?!\\d)|\\$${number}\\s*\\|\\|`).test(sql)
 }
 
 /** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. `$1 as name` does not. */

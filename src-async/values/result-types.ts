@@ -65,7 +65,9 @@ export function textRegistry(registry: CodecRegistry): CodecRegistry {
 /** The codecs that read columns of these types. */
 export function resultCodecs(registry: CodecRegistry, types: ResultTypes, typeOids: readonly number[]): Codec[] {
   if (types === 'text') return typeOids.map(() => serverText)
-  if (typeof types === 'function') return typeOids.map((oid) => parsedCodec(registry.codecFor(oid), types(oid)))
+  if (typeof types === 'function') {
+    return typeOids.map((oid) => parsedCodec(types.isTotal === true ? serverText : registry.codecFor(oid), types(oid)))
+  }
   const view = registryWith(registry, types)
   return typeOids.map((oid) => view.codecFor(oid))
 }

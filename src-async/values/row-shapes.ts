@@ -67,6 +67,13 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
   return recordShape(names, recordClass)
 }
 
+/** Whether rows can be made this way whatever their columns are: nothing about them has to be refused before they are asked for. */
+export function fitsAnyColumns({ rowFactory = 'record', recordClass, duplicates }: RowShapeOptions): boolean {
+  return ANY_COLUMNS.has(rowFactory) && recordClass === undefined && duplicates !== 'error'
+}
+
+const ANY_COLUMNS: ReadonlySet<unknown> = new Set(['record', 'array', 'object'])
+
 function refuseDuplicates(names: readonly string[]): void {
   const twice = names.find((name, position) => names.indexOf(name) !== position)
   if (twice !== undefined) throw new DataError(`the column name "${twice}" occurs twice; give one an alias`)

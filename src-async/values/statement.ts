@@ -10,7 +10,6 @@ import { registryWith, resultCodecs, textRegistry } from './result-types.ts'
 import { RECORD_ROWS } from './row-options.ts'
 import { shapeFor, type RowShapeOptions } from './row-shapes.ts'
 import { text } from './codecs/text.ts'
-import { setsOtherEncoding } from './client-encoding.ts'
 import { PLAIN_TEXT, type TextTraits } from './text-traits.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
@@ -34,6 +33,8 @@ export interface StatementInit {
 }
 
 const RECORD_ARRAY_OID = 2287
+/** Types of the database's own begin here. */
+const FIRST_OWN_OID = 16384
 const TEXT_ARRAY_OID = 1009
 /** Statements that store values; a locking clause, `for update`, is none. */
 const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
@@ -72,8 +73,6 @@ export class Statement implements BindForm {
    * statements that write: there the server knows the columns.
    */
   readonly hasTextParameters: boolean
-  /** Whether it may set `client_encoding` to another than UTF-8. */
-  readonly setsOtherEncoding: boolean
   /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
   readonly refusedTypes = new Set<string>()
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
@@ -83,7 +82,12 @@ export class Statement implements BindForm {
   readonly bindHead: Uint8Array
   readonly bindTail: Uint8Array
   readonly traits: TextTraits
-  /** The transaction in which the server last accepted it, by the number that the statement cache counts; 0 for none. */
+  /**
+   * Whether all that it names is kept as it is by the locks of a transaction in which it was accepted. Functions and types
+   * have none.
+   */
+  readonly holdsLocks: boolean
+  /** When the server last accepted it, as the statement cache's `proof` has it; 0 for never. */
   provenIn = 0
   readonly #rows: RowShapeOptions
   readonly #registry: CodecRegistry
@@ -104,16 +108,22 @@ export class Statement implements BindForm {
     const { unused } = init
     this.#unused = unused
     this.parameterCodecs = this.#parameterCodecsOf(registry)
-    this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !WRITES.test(init.sql)
-    this.setsOtherEncoding = setsOtherEncoding(init.sql)
+    this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !storesValues(init.sql)
     this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
+    this.holdsLocks = !this.traits.callsUnknown && ![...this.types()].some((oid) => oid >= FIRST_OWN_OID)
     this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
     this.#registry = registry
     this.bindHead = bindHead(this.parameterCodecs)
     this.bindTail = formatBlock(this.columnCodecs)
+  }
+
+  /** Whether the bytes of a column are text. */
+  isTextColumn(column: number): boolean {
+    const codec = this.columnCodecs[column]
+    return codec !== undefined && (codec.format === 0 || codec.isText === true)
   }
 
   /** The types of its parameters and columns. */
@@ -136,6 +146,11 @@ export class Statement implements BindForm {
   /** Its parameters that are columns by themselves. @param isStandard the server's `standard_conforming_strings` */
   outputsOf(isStandard: boolean): ReadonlySet<number> {
     return (this.#outputs ??= outputParameters(this.sql, isStandard))
+  }
+
+  /** The codecs that read its columns for a call that asks for such rows. */
+  codecsFor({ types }: RowShapeOptions): readonly Codec[] {
+    return types === undefined ? this.columnCodecs : this.#formOf(types).columnCodecs
   }
 
   /** How a call binds it that asks for such rows. Bind says in which formats they come, so a decoder must match. */
@@ -196,6 +211,11 @@ export class Statement implements BindForm {
     const unused = this.#unused
     return this.parameterTypes.map((oid, i) => (unused?.includes(i) === true ? UNUSED : registry.codecFor(oid)))
   }
+}
+
+/** Whether a text writes into a table: there the server knows the types of parameters by the columns. */
+export function storesValues(sql: string): boolean {
+  return WRITES.test(sql)
 }
 
 function isText(oid: number): boolean {

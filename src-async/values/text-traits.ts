@@ -2,6 +2,8 @@
  * What a text says about its own memory: whether its statement may be kept, whether it changes settings that decide what
  * other texts mean, and whether a savepoint may go around it. Looks at words only; the server stays the judge of the SQL.
  */
+import { callsUnknown } from './called-functions.ts'
+import { type EncodingUse, encodingUse } from './client-encoding.ts'
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
 /** What is known of a text before the server has seen it. */
@@ -10,12 +12,28 @@ export interface TextTraits {
   readonly isKeepable: boolean
   /** Whether running it may change what names and literals mean, though its command tag does not say so. */
   readonly changesMeaning: boolean
-  /** Whether a savepoint around it changes nothing. Commands about transactions are not so, only queries are. */
+  /** Whether a savepoint may go around its Bind. Commands about transactions are not so, only queries are. */
   readonly isGuardable: boolean
+  /** Whether it calls functions of somebody's, which hold no locks and may do anything. */
+  readonly callsUnknown: boolean
+  /** Whether it may run within a savepoint and nobody sees a difference: it reads, and calls nothing that is unknown. */
+  readonly onlyReads: boolean
+  /** Whether it may give rows. */
+  readonly mayGiveRows: boolean
+  /** What it does to `client_encoding`. */
+  readonly encodingUse: EncodingUse
 }
 
 /** Of a text that the driver wrote itself. */
-export const PLAIN_TEXT: TextTraits = { isKeepable: true, changesMeaning: false, isGuardable: false }
+export const PLAIN_TEXT: TextTraits = {
+  isKeepable: true,
+  changesMeaning: false,
+  isGuardable: false,
+  callsUnknown: false,
+  onlyReads: false,
+  mayGiveRows: true,
+  encodingUse: 'none',
+}
 
 /** CALL is one of them: in a transaction a procedure cannot commit, with a savepoint or without. */
 const QUERY_WORDS: ReadonlySet<string> = new Set([
@@ -35,8 +53,10 @@ const QUERY_WORDS: ReadonlySet<string> = new Set([
  * name may give others, and the server does not notice.
  */
 const FLEETING_WORDS: ReadonlySet<string> = new Set(['fetch', 'execute', 'declare'])
-/** Functions that the server refuses within a savepoint. */
-const TOP_LEVEL_FUNCTIONS = /pg_export_snapshot/i
+/** Words of commands that write, and of rows' transaction numbers, which are others within a savepoint. */
+const NOT_ONLY_READING = /\b(?:insert|update|delete|merge|into|call|[cx](?:min|max))\b/i
+const WRITING_WORDS: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merge'])
+const RETURNING = /\breturning\b/i
 const FROZEN_WORDS = /\b(?:now|today|tomorrow|yesterday)\b/i
 /** The longest text that the server reads as a date or a time, and room for an array or a range of some. */
 const LONGEST_FROZEN = 400
@@ -45,11 +65,21 @@ const LONGEST_FROZEN = 400
 export function traitsOf(sql: string, isStandard: boolean): TextTraits {
   const start = firstToken(sql, isStandard)
   const word = WORD.exec(sql.slice(start, start + LONGEST_WORD))?.[0].toLowerCase() ?? ''
+  const hasUnknownCalls = callsUnknown(sql)
   return {
     isKeepable: !FLEETING_WORDS.has(word) && !hasFrozenLiteral(sql, isStandard),
     changesMeaning: setsSetting(sql.slice(start), word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
-    isGuardable: QUERY_WORDS.has(word) && !TOP_LEVEL_FUNCTIONS.test(sql),
+    isGuardable: QUERY_WORDS.has(word),
+    callsUnknown: hasUnknownCalls,
+    onlyReads: QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql),
+    mayGiveRows: !WRITING_WORDS.has(word) || mayGiveRows(sql),
+    encodingUse: encodingUse(sql, isStandard),
   }
+}
+
+/** Whether a text that writes may give rows. */
+export function mayGiveRows(writing: string): boolean {
+  return RETURNING.test(writing)
 }
 
 /**

@@ -69,6 +69,11 @@ export interface ExecuteRequest extends Flight {
    * a buffer that the next request overwrites: a session copies or writes it before it returns to the caller.
    */
   readonly bind: Uint8Array
+  /**
+   * Asks for a description in the same flight, which `rows.describe` gets before the first row: 'portal' describes the rows,
+   * 'statement' the parameters too. Only together with `parse`.
+   */
+  readonly describes?: 'portal' | 'statement' | undefined
   /** Most rows to return, 0 for all. */
   readonly rowLimit: number
   readonly rows: RowSink

@@ -15,6 +15,14 @@ export interface Column {
   readonly typeModifier: number
 }
 
+/** What a server says of a statement in the flight that runs it. */
+export interface Description {
+  /** Type OIDs of its parameters; null where only its rows were asked about. */
+  readonly parameterTypes: readonly number[] | null
+  /** null when it returns no rows. */
+  readonly columns: readonly Column[] | null
+}
+
 /** Takes bytes that belong to the caller: what is to be kept is copied before the return. Must not throw. */
 export interface ByteSink {
   take(bytes: Uint8Array, start: number, end: number): void
@@ -27,6 +35,8 @@ export interface RowSink extends ByteSink {
    * Must not throw: a sink that fails remembers the failure, drops what follows, and the flow raises it at the end.
    */
   take(bytes: Uint8Array, start: number, end: number): void
+  /** Called once, before the first row, where the request asks for a description. Must not throw either. */
+  describe?(description: Description): void
 }
 
 /** Rows of a multi-statement string, in which each result ends before the next begins. */

@@ -65,6 +65,7 @@ import type { Transport, TransportEvents } from './transport/transport.ts'
 const NOTHING: Nothing = Object.freeze({})
 const HOST_PARAMETER = 'syncpg host'
 const PORT_PARAMETER = 'syncpg port'
+const TLS_PARAMETER = 'syncpg tls'
 const ignore = (): void => {}
 const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
@@ -205,6 +206,11 @@ export class Session implements Operations, TransportEvents {
       target.kind === 'unix' ? socketPlace(target.path) : { place: target.host, port: String(target.port) }
     this.#parameters.set(HOST_PARAMETER, place)
     this.#parameters.set(PORT_PARAMETER, port)
+  }
+
+  /** How the connection is encrypted, as `protocol cipher`, kept beside the server's own parameters. */
+  noteTls(words: string): void {
+    this.#parameters.set(TLS_PARAMETER, words)
   }
 
   /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */

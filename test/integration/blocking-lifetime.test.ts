@@ -57,6 +57,31 @@ console.log(con.fetchval('select %s', [42]), db.apilevel, db.paramstyle, db.thre
     expect([run.stdout, run.status]).toEqual(['42 2.0 pyformat 1\n', 0])
   })
 
+  test('by one part of a program with import, by another with require: one instance, one worker', async () => {
+    const program = `import { createRequire } from 'node:module'
+let workers = 0
+process.on('worker', () => workers++)
+const imported = await import('syncpg')
+const async = await import('syncpg/async')
+const require = createRequire(process.cwd() + '/x.cjs')
+const [required, requiredAsync, shape] = ['syncpg', 'syncpg/async', 'syncpg/sqlite-shape'].map((name) => require(name))
+const connections = [imported.connect(process.env.DSN), required.connect(process.env.DSN)]
+const databases = [new shape.DatabaseSync(process.env.DSN)]
+await new Promise(setImmediate)
+class Mine extends required.DataError {}
+imported.registerSqlstate('ZZ001', Mine)
+const con = await requiredAsync.connect(process.env.DSN)
+const errors = []
+const fail = "do $$ begin raise exception using errcode = 'ZZ001', message = 'mine'; end $$"
+for (const each of connections) try { each.execute(fail) } catch (error) { errors.push(error) }
+await con.execute(fail).catch((error) => errors.push(error))
+console.log(workers, connections.every((each) => each instanceof imported.Connection && each instanceof required.Connection))
+console.log(con instanceof async.Connection, errors.length, errors.every((error) => error instanceof Mine && error instanceof async.DataError))
+await con.close()
+for (const each of [...connections, ...databases]) each.close()`
+    expect(await outputOf(program)).toBe('1 true\ntrue 3 true\n')
+  })
+
   test('inside a Worker, beside one of the main thread', async () => {
     const program = `import { Worker } from 'node:worker_threads'
 import { connect } from 'syncpg'

@@ -54,12 +54,20 @@ const flightsOf = (work) => {
 }
 const con = connect({ host: '127.0.0.1', port: counted[1], user: server.user, password: server.password, database: server.database })
 const statement = () => con.execute('select %s::int', [1])
-const described = flightsOf(statement)
+const unseen = flightsOf(statement)
 const commit = flightsOf(() => con.commit())
 const first = flightsOf(statement)
 const second = flightsOf(statement)
+con.rollback()
+con.execute('create temp table seen (id int, name text)')
+con.commit()
+const threeTexts = flightsOf(() => con.transaction(() => {
+  con.execute('insert into seen values (%s, %s)', [1, 'x'])
+  con.execute('update seen set name = %s where id = %s', ['y', 1])
+  con.fetch('select name from seen where id = %s limit %s', [1, 10])
+}))
 con.close()
-console.log(JSON.stringify({ first, second, described, commit }))
+console.log(JSON.stringify({ threeTexts, unseen, first, second, commit }))
 `
 
 const database = databaseOfFile()
@@ -134,7 +142,10 @@ describe('the implicit BEGIN', () => {
 describe('flights', () => {
   test('BEGIN and the first statement arrive together', async () => {
     const run = await runScript(FLIGHTS, { env: { TARGET: JSON.stringify(sharedServer()) } })
-    expect([run.stderr, JSON.parse(run.stdout)]).toEqual(['', { first: 1, second: 1, described: 2, commit: 1 }])
+    expect([run.stderr, JSON.parse(run.stdout)]).toEqual([
+      '',
+      { threeTexts: 4, unseen: 1, first: 1, second: 1, commit: 1 },
+    ])
   })
 })
 

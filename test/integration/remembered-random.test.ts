@@ -265,6 +265,8 @@ describe.each(FACES)('%s', (face: Face) => {
   )
 })
 
+const LOCK_NOT_AVAILABLE = '55P03'
+
 const databases = [`remembered_${process.pid}_a`, `remembered_${process.pid}_b`] as const
 beforeAll(async () => {
   for (const name of databases) await askServer(sharedServer(), `create database ${name}`)
@@ -303,6 +305,9 @@ async function walk(face: Face, mode: Mode, seed: number, steps: number): Promis
       if (step.kind !== 'command' && last.length !== 5) answered += 1
       log.push(`${i} ${step.by} ${step.kind}: ${step.sql} ${show(step.values)}  ->  ${outcomes[1]}`)
       if (outcomes[0] === outcomes[1]) continue
+      // A statement that the client refuses by what it remembers takes no lock, so a change by another session may get in
+      // on one side only. Nothing is wrong with that, but the databases differ from here on.
+      if (step.by === 'other' && outcomes.includes(LOCK_NOT_AVAILABLE)) return
       throw new Error(
         `REMEMBERED_SEED=${seed}, ${face}, ${mode}: step ${i} gave ${outcomes[0]}\n${log.slice(-40).join('\n')}`,
       )

@@ -387,7 +387,8 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ['begin', 'set local lock_timeout = 1000', 'commit'],
       ['begin', 'savepoint s', 'rollback to s', 'rollback'],
     ])('survives %s', async (...commands) => {
-      await con.fetchval('select 7')
+      // A text is kept from its second run on.
+      for (let i = 0; i < 2; i += 1) await con.fetchval('select 7')
       const name = "select name from pg_prepared_statements where statement = 'select 7'"
       const before = await con.fetchval(name)
       for (const sql of commands) await con.execute(sql)
@@ -499,7 +500,7 @@ describe('a pool', () => {
     const names: unknown[] = []
     for (let lease = 0; lease < 3; lease += 1) {
       await using con = await pool.acquire()
-      await con.fetchval('select 77')
+      for (let i = 0; i < 2; i += 1) await con.fetchval('select 77')
       names.push(await con.fetchval(name))
     }
     expect(new Set(names).size).toBe(1)

@@ -137,6 +137,8 @@ test('connection.describe tells parameters and columns, keeps the statement for 
     ['pages', 'numeric', false],
   ])
   const count = 'select count(*)::int from pg_prepared_statements'
+  // The second run of a text keeps its statement.
+  con.fetchval(count)
   const before = con.fetchval(count)
   con.describe(sql)
   con.execute(sql, ['x', 1])

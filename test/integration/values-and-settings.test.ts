@@ -182,23 +182,109 @@ describe('client_encoding set by SQL', () => {
     con[Symbol.dispose]()
   })
 
-  test('in a text that goes on: results that are ASCII are given, others refused', () => {
+  test('in a text that goes on: what gives no text of its own runs, as a dump does', () => {
     const con = db.connect(dsn(), { autocommit: true })
-    const dump = con.execute(`${LATIN}; create temp table t (v text); insert into t values ('é'); select 'ascii'`)
-    expect([...dump.results()].at(-1)?.fetchval()).toBe('ascii')
-    expect([...con.fetchrow('select v, length(v) from t')!]).toEqual(['é', 1])
-    expect(failureOf(() => con.execute(`${LATIN}; select v from t; reset client_encoding`))).toBeInstanceOf(
-      db.NotSupportedError,
+    const dump = con.execute(
+      `${LATIN}; select pg_catalog.set_config('search_path', '', false); create temp table t (v text);
+       insert into t values ('é'); show client_encoding`,
     )
-    expect(con.fetchval('select v from t')).toBe('é')
+    expect([...dump.results()].at(-1)?.fetchval()).toBe('LATIN1')
+    expect([...con.fetchrow('select v, length(v) from t')!]).toEqual(['é', 1])
     const utf8 = con.execute("set client_encoding = 'UTF8'; select v from t")
     expect([...utf8.results()].at(-1)?.fetchval()).toBe('é')
     con.close()
   })
 
+  test.each([
+    [`${LATIN}; insert into t values (1); select 'é'`, undefined],
+    [`set "client_encoding" = 'LATIN1'; insert into t values (1) returning v`, undefined],
+    [`set /* dump */ client_encoding to latin1; insert into t values (1); table t`, undefined],
+    ["insert into t values (1) returning v, set_config('client_encoding', 'LATIN1', false)", undefined],
+    ["insert into t values (1) returning 'é', set_config($1, $2, false)", ['client_encoding', 'LATIN1']],
+  ])('%s is refused before it has an effect', (sql, values) => {
+    const con = db.connect(dsn(), { autocommit: true })
+    con.execute('create temp table t (v int)')
+    for (let run = 0; run < 3; run += 1) {
+      const failure = failureOf(() => con.execute(sql, values))
+      expect(failure).toBeInstanceOf(db.NotSupportedError)
+      expect(failure).toHaveProperty('hint', expect.stringContaining('in a call of its own'))
+    }
+    expect(con.fetchval('select count(*)::int from t')).toBe(0)
+    con.close()
+  })
+
+  test('in a batch is refused before anything is stored', () => {
+    const con = db.connect(dsn(), { autocommit: true })
+    con.execute('create temp table t (v text, w text)')
+    const insert = "insert into t select $1, set_config('client_encoding', 'LATIN1', false)"
+    const refused = { name: 'NotSupportedError' }
+    expect(failureOf(() => con.executemany(insert, [['é'], ['é']]))).toMatchObject(refused)
+    const named = 'insert into t select $1, set_config($2, $3, false)'
+    const setting = ['client_encoding', 'LATIN1']
+    expect(failureOf(() => con.fetchmany(`${named} returning v`, [['é', ...setting]]))).toMatchObject(refused)
+    expect(
+      failureOf(() =>
+        con.executemany(named, [
+          ['é', 'a.b', 'c'],
+          ['é', ...setting],
+        ]),
+      ),
+    ).toMatchObject(refused)
+    expect(con.fetchval('select count(*)::int from t')).toBe(0)
+    con.executemany(named, [
+      ['é', 'a.b', 'c'],
+      ['é', 'a.b', 'd'],
+    ])
+    expect(con.fetchval('select count(*)::int from t where length(v) = 1')).toBe(2)
+    con.close()
+  })
+
+  test.each([true, false])(
+    'by a function: its text is not given, and the next one is right, autocommit %s',
+    (autocommit) => {
+      const con = db.connect(dsn(), { autocommit })
+      con.execute(`create function pg_temp.latin() returns text language plpgsql as
+      $$ begin perform set_config('client_encoding', 'LATIN1', false); return 'é'; end $$`)
+      for (const sql of [
+        'select pg_temp.latin()',
+        "select 'é', pg_temp.latin()",
+        "select 1; select 'é', pg_temp.latin()",
+      ]) {
+        for (let run = 0; run < 3; run += 1) {
+          const failure = failureOf(() => con.execute(sql))
+          expect(failure).toBeInstanceOf(db.NotSupportedError)
+          expect(failure.message).toContain('has run')
+          expect(con.fetchval("select 'é'")).toBe('é')
+        }
+      }
+      expect(con.fetchval('select 1 where pg_temp.latin() is not null')).toBe(1)
+      const hidden = "select set_config('client_' || 'encoding', 'LATIN1', false)"
+      expect(con.fetchval(hidden)).toBe('LATIN1')
+      expect(failureOf(() => con.fetch(`${hidden}, 'é'`))).toBeInstanceOf(db.NotSupportedError)
+      expect(con.fetchval("select 'é'")).toBe('é')
+      con[Symbol.dispose]()
+    },
+  )
+
+  test('in an embedded database, which could not print text in another encoding', async () => {
+    const con = db.connect('pglite:', { autocommit: true })
+    const setting = ['client_encoding', 'LATIN1']
+    for (const sql of [
+      "select set_config($1, $2, false), 'é'",
+      "select 'é' from (select set_config($1, $2, false)) x",
+    ]) {
+      expect(failureOf(() => con.execute(sql, setting))).toBeInstanceOf(db.NotSupportedError)
+      expect(con.fetchval("select 'é'")).toBe('é')
+    }
+    con.fetchval('select set_config($1, $2, false)', setting)
+    expect(con.fetchval('select set_config($1, $2, false)', ['app.name', 'é'])).toBe('é')
+    expect(con.fetchval("select 'é'")).toBe('é')
+    con.close()
+  })
+
   test('by a script that fails', () => {
     const con = db.connect(dsn())
-    expect(failureOf(() => con.execute(`${LATIN}; select 1/0`)).sqlstate).toBe('22012')
+    expect(failureOf(() => con.execute(`${LATIN}; drop table not_there`)).sqlstate).toBe('42P01')
     con.rollback()
     expect(con.fetchval("select 'é'")).toBe('é')
     con[Symbol.dispose]()

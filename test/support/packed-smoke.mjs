@@ -18,14 +18,19 @@ const WANTED = [
   'CHANGELOG.md',
   'package.json',
   'dist/index.js',
+  'dist/index.cjs',
   'dist/async.js',
+  'dist/async.cjs',
+  'dist/sqlite-shape.cjs',
+  'dist/index.d.ts',
+  'dist/types/package.json',
   'dist/worker.cjs',
   // What the README points to.
   'docs/guides/first-hour.md',
 ]
 WANTED.push('dist/types/src-sync/index.d.ts', 'dist/types/src-async/index.d.ts')
 const ALLOWED =
-  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.c?js(\.map)?|dist\/types\/[\w/-]+\.d\.ts|docs\/[\w/.-]+)$/
+  /^(LICENSE|README\.md|CHANGELOG\.md|package\.json|dist\/[\w-]+\.c?js(\.map)?|dist\/[\w-]+\.d\.ts|dist\/types\/[\w/-]+\.d\.ts|dist\/types\/package\.json|docs\/[\w/.-]+)$/
 
 const SYNC_BODY = `
   const con = connect(process.env.SMOKE_DSN)
@@ -54,10 +59,19 @@ const CONSUMERS = [
       await con.close()
     })`,
   ],
+  [
+    'shape.cjs',
+    `const { DatabaseSync } = require('syncpg/sqlite-shape')
+    const db = new DatabaseSync(process.env.SMOKE_DSN)
+    console.log(db.prepare('select 40 + 2 as answer').get().answer)
+    db.close()`,
+  ],
 ]
 
 const TYPED_CONSUMER = `import { connect } from 'syncpg'
 import { connect as connectAsync } from 'syncpg/async'
+import { DatabaseSync } from 'syncpg/sqlite-shape'
+export const shape = (): DatabaseSync => new DatabaseSync('postgres://localhost/x')
 const con = connect('postgres://localhost/x')
 con.close()
 export const closed: Promise<void> = connectAsync('postgres://localhost/x').then((other) => other.close())
@@ -97,14 +111,25 @@ function install(tarball) {
   execFileSync('npm', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-// Both ways in which TypeScript users resolve packages; the declarations themselves are checked too (no skipLibCheck).
+// How TypeScript users resolve packages; the declarations themselves are checked too (no skipLibCheck). Older compilers, and
+// the resolution that reads no `exports`: test/longer/typescript.mjs.
 function checkTypes() {
   writeFileSync(join(folder, 'consumer.mts'), TYPED_CONSUMER)
+  writeFileSync(join(folder, 'consumer.cts'), TYPED_CONSUMER)
   for (const resolution of ['nodenext', 'bundler']) {
     const module = resolution === 'bundler' ? 'preserve' : resolution
     const typeRoots = join(root, 'node_modules/@types')
     const args = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node']
-    args.push('--module', module, '--moduleResolution', resolution, '--typeRoots', typeRoots, 'consumer.mts')
+    args.push(
+      '--module',
+      module,
+      '--moduleResolution',
+      resolution,
+      '--typeRoots',
+      typeRoots,
+      'consumer.mts',
+      'consumer.cts',
+    )
     try {
       execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...args], {
         cwd: folder,

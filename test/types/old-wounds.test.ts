@@ -133,6 +133,49 @@ eachFace('old wounds', SETUP, (world) => {
     }
   })
 
+  test('the first and the last instant are themselves, and those beyond are refused', async () => {
+    const { con } = world
+    for (const [text, printed] of [
+      ['294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999'],
+      ['294276-12-31', '294276-12-31 00:00:00'],
+      ['4714-11-24 BC', '4714-11-24 00:00:00 BC'],
+      ['10000-01-01 00:00:00.000001', '10000-01-01 00:00:00.000001'],
+    ]) {
+      expect(await con.fetchval('select $1::timestamp::text', [text])).toBe(printed)
+      expect(await con.fetchval('select ($1::timestamp[])[1]::text', [[text]])).toBe(printed)
+    }
+    const last = '294276-12-31 23:59:59.999999'
+    expect(await con.fetchval("select ($1::timestamptz at time zone 'UTC')::text", [`${last}Z`])).toBe(last)
+    for (const beyond of ['294277-01-01', '600000-12-31', '5874897-12-31', '4714-11-23 BC']) {
+      for (const [sql, value] of [
+        ['select $1::timestamp::text', beyond],
+        ['select $1::timestamptz::text', `${beyond.replace(' BC', '')} 00:00Z${beyond.endsWith('BC') ? ' BC' : ''}`],
+        ['select $1::timestamp[]::text', [beyond]],
+        ['select $1::tsrange::text', new Range<unknown>({ lower: beyond })],
+      ] as const) {
+        expect(await failureOf(() => con.fetchval(sql, [value])), `${sql} ${beyond}`).toBeInstanceOf(DataError)
+      }
+    }
+  })
+
+  test('an instant is printed in UTC where it becomes text', async () => {
+    const { con } = world
+    const at = new Date(0)
+    const text = '1970-01-01 00:00:00+00'
+    await con.execute("set timezone = 'America/New_York'; create table printed (t text)")
+    await con.execute('insert into printed values ($1)', [at])
+    await con.execute('insert into printed select $1::text', [at])
+    expect(await con.fetchval('select count(*)::int from printed where t = $1::text and t = $2', [at, at])).toBe(2)
+    for (const sql of ['select $1::text', 'select cast($1 as text)', 'select $1::varchar', 'select upper($1)']) {
+      expect(await con.fetchval(sql, [at]), sql).toBe(text)
+    }
+    expect(await con.fetchval("select 'at ' || $1", [at])).toBe(`at ${text}`)
+    expect(await con.fetchval("select $1 || '!'", [at])).toBe(`${text}!`)
+    // Alone it stays an instant.
+    expect(await con.fetchval('select $1', [at])).toEqual(at)
+    await con.execute('drop table printed; reset timezone')
+  })
+
   test('a month is a month and a day a day, not so many seconds', async () => {
     expect(await world.con.fetchval("select '1 mon 1 day 1 hour'::interval")).toEqual(
       new PgInterval(1, 1, 3_600_000_000n),

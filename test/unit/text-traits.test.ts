@@ -81,8 +81,49 @@ test.each([
   ['commit', false],
   ['set search_path = a', false],
   ['lock table t', false],
-  ['select pg_export_snapshot()', false],
+  ['select pg_export_snapshot()', true],
   ['', false],
 ])('a savepoint may go around %j: %s', (sql, isGuardable) => {
   expect(traitsOf(sql, true).isGuardable).toBe(isGuardable)
+})
+
+describe('a text that may run within a savepoint', () => {
+  test.each([
+    ['select 1'],
+    ['select count(*) from t where a in (1, 2) and b = any($1) and (c or d)'],
+    [
+      'with a as (select 1), b as materialized (table t) select pg_catalog.lower(x::varchar(3)) from a join lateral (b) on (true)',
+    ],
+    ['select sum(a) filter (where b) over (partition by c order by d) from t group by grouping sets ((a), ())'],
+    ['select cast(a as numeric(3, 1)) from generate_series(1, 2) as g(a)'],
+  ])('%s', (sql) => {
+    expect(traitsOf(sql, true)).toMatchObject({ onlyReads: true, callsUnknown: false })
+  })
+
+  test.each([
+    ['select f(1)', true],
+    ['select "f" (1)', true],
+    ['select public . f(1)', true],
+    ['select "public"."lower"(1)', true],
+    ['select f /* so */ (1)', true],
+    ["select set_config('work_mem', '1MB', true)", true],
+    ['select pg_current_xact_id()', true],
+    ['select xmin from t', false],
+    ['select 1 into t', false],
+    ['with a as (delete from t returning 1) select * from a', false],
+    ['insert into "T" ("a", b) values (now(), coalesce($1, 2)) on conflict (a) do nothing returning a', false],
+    ['insert into s.t as x (a) select 1', false],
+    ['call p(1)', true],
+  ])('is not %s', (sql, callsUnknown) => {
+    expect(traitsOf(sql, true)).toMatchObject({ onlyReads: false, callsUnknown })
+  })
+
+  test.each([
+    ['insert into t values (1)', false],
+    ['insert into t values (1) returning a', true],
+    ['with a as (select 1) insert into t table a', true],
+    ['select 1', true],
+  ])('%s: may give rows: %s', (sql, mayGiveRows) => {
+    expect(traitsOf(sql, true).mayGiveRows).toBe(mayGiveRows)
+  })
 })

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { GUARD } from '../../src-async/wire/guard.ts'
+import { GUARD, RUN_GUARD } from '../../src-async/wire/guard.ts'
 import type { ExecuteRequest } from '../../src-async/wire/operations.ts'
 import { execute } from '../../src-async/wire/protocol/execute.ts'
 import { simpleQuery } from '../../src-async/wire/protocol/simple-query.ts'
@@ -52,20 +52,24 @@ const STARTS: readonly (readonly [string, Partial<ExecuteRequest>, readonly Buff
   ],
 ]
 
-test('a guarded statement is whole with the release of its savepoint, and incomplete before', () => {
-  const request = executeRequest(new RecordingSink(), { begin: GUARD })
-  const command = (tag: string): Buffer[] => [parseComplete, bindComplete, complete(tag)]
-  const start = [...command('SAVEPOINT'), bindComplete, row('a')]
+const command = (tag: string): Buffer[] => [parseComplete, bindComplete, complete(tag)]
+
+test.each([
+  ['before its rows', GUARD, [...command('RELEASE'), closeComplete], []],
+  ['after its rows', RUN_GUARD, [], command('RELEASE')],
+])('a statement whose savepoint ends %s is whole with it, and incomplete before', (_, begin, ofBind, ofRun) => {
+  const request = executeRequest(new RecordingSink(), { begin })
+  const start = [...command('SAVEPOINT'), bindComplete, ...ofBind, row('a')]
   for (const [end, tag] of [
     [complete('SELECT 1'), 'SELECT 1'],
     [portalSuspended, null],
   ] as const) {
-    const bytes = Buffer.concat([...start, end, ...command('RELEASE'), ready('T')])
+    const bytes = Buffer.concat([...start, end, ...ofRun, ready('T')])
     expect(look(bytes, request)).toEqual({ kind: ANSWER.whole, tag, rows: row('a').toString('hex'), status: 'T' })
     const cut = Array.from(bytes.keys(), (length) => look(bytes.subarray(0, length), request).kind)
     expect(new Set(cut)).toEqual(new Set([ANSWER.incomplete]))
   }
-  const unreleased = Buffer.concat([...start, complete('SELECT 1'), ready('T')])
+  const unreleased = Buffer.concat([...command('SAVEPOINT'), bindComplete, complete('SELECT 1'), ready('T')])
   expect(look(unreleased, request).kind).toBe(ANSWER.other)
 })
 

@@ -147,6 +147,7 @@ export class BlockingSession implements BlockingOperations {
     const answer = this.#ask('execute', request, request.rows, writeExecuteFlight)
     if (!(answer instanceof WholeAnswer)) return answer
     const { rowsStart, rowsEnd, tag } = answer
+    if (request.describes !== undefined) request.rows.describe?.(answer.description())
     if (rowsEnd > rowsStart) request.rows.take(this.#block.answer, rowsStart, rowsEnd)
     return { tag }
   }

@@ -4,7 +4,7 @@
  */
 import type { Failure } from '../../src-async/errors/failure.ts'
 import type { OperationName } from '../../src-async/wire/operations.ts'
-import type { ByteSink, Column, ResultSink } from '../../src-async/wire/row-sink.ts'
+import type { ByteSink, Column, Description, ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
 import { RECORD, type RecordKind } from '../channel/layout.ts'
 import { type SessionEvent, readExecuteReply, readJson } from '../channel/messages.ts'
 import type { RecordHandler } from '../channel/ring.ts'
@@ -63,6 +63,9 @@ export class DueReply implements RecordHandler {
     } else if (kind === RECORD.result) {
       const { columns, tag } = readJson(bytes, start, end) as { columns: Column[] | null; tag: string }
       if ('complete' in this.#sink) this.#sink.complete(columns, tag)
+    } else if (kind === RECORD.description) {
+      const sink: RowSink | ByteSink = this.#sink
+      if ('describe' in sink) sink.describe?.(readJson(bytes, start, end) as Description)
     } else if (kind === RECORD.failure) {
       this.outcome = { failure: readJson(bytes, start, end) as Failure }
     } else {

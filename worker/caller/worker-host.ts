@@ -3,8 +3,7 @@
  * is made, not before. The start is a handshake with a time limit, and each way to fail is an error that says what to do.
  */
 import { existsSync, realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { accessDenied, isAccessDenied } from '../../src-async/errors/node-permission.ts'
 import { OperationalError } from '../../src-async/errors/tree.ts'
 import type { ControlCall, ControlReply } from '../channel/control.ts'
@@ -322,10 +321,10 @@ const INSTALLED = 'the installed files of syncpg do not fit together: install it
 function workerFile(): WorkerFile {
   const named = process.env['SYNCPG_WORKER']
   if (named !== undefined && named !== '') return { path: existing(resolve(named)), hint: NAMED }
-  // A bundle in CommonJS does not know where it is.
-  const here = import.meta.url as string | undefined
+  // A bundle in the form of an ES module does not know where it is.
+  const here = import.meta.dirname as string | undefined
   if (here === undefined) throw new OperationalError("the worker's file is not known", { hint: BUNDLED })
-  return { path: existing(fileURLToPath(new URL('./worker.cjs', here))), hint: INSTALLED }
+  return { path: existing(join(here, 'worker.cjs')), hint: INSTALLED }
 }
 
 function existing(path: string): string {

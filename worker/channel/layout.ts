@@ -7,7 +7,7 @@
  * Grows with every change of what the two sides share. `SYNCPG_WORKER` may name the worker of another version of syncpg, so
  * the caller asks for this number before anything else.
  */
-export const LAYOUT_VERSION = 2
+export const LAYOUT_VERSION = 3
 
 /** Words of the host block. */
 export const HOST = {
@@ -108,6 +108,8 @@ export const RECORD = {
   failure: 4,
   /** Said unasked: a notice, a notification, a parameter, as JSON. */
   event: 5,
+  /** What a statement is, as JSON of a `Description`, before its rows. */
+  description: 6,
 } as const
 
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD]

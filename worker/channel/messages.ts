@@ -73,7 +73,7 @@ export function writeOpen(out: ByteWriter, options: SessionOptions): void {
 }
 
 function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
-  const { name, rowLimit, timeoutMs, graceMs = NO_GRACE, parse, begin, closing, bind } = request
+  const { name, rowLimit, timeoutMs, graceMs = NO_GRACE, parse, begin, closing, describes, bind } = request
   const hasHead = parse !== null || begin !== null || closing.length > 0
   out
     .cstring(name)
@@ -81,7 +81,7 @@ function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
     .int32(timeoutMs)
     .int32(graceMs)
     .uint8(hasHead ? HAS_HEAD : 0)
-  if (hasHead) writeHead(out, { begin, closing, parse: plainParse(parse) })
+  if (hasHead) writeHead(out, { begin, closing, parse: plainParse(parse), describes })
   out.bytes(bind)
 }
 
@@ -126,13 +126,15 @@ export function readExecute(input: ByteReader, rows: RowSink): ExecuteRequest {
   const rowLimit = input.int32()
   const timeoutMs = input.int32()
   const graceMs = input.int32()
-  const head = input.uint8() === HAS_HEAD ? (readHead(input) as typeof EMPTY_HEAD) : EMPTY_HEAD
-  const { begin, closing, parse } = head
-  const request = { name, rowLimit, timeoutMs, begin, closing, parse, bind: readPayload(input), rows }
+  const head = input.uint8() === HAS_HEAD ? (readHead(input) as ExecuteHead) : EMPTY_HEAD
+  const { begin, closing, parse, describes } = head
+  const request = { name, rowLimit, timeoutMs, begin, closing, parse, describes, bind: readPayload(input), rows }
   return graceMs === NO_GRACE ? request : { ...request, graceMs }
 }
 
-const EMPTY_HEAD: Pick<ExecuteRequest, 'begin' | 'closing' | 'parse'> = { begin: null, closing: [], parse: null }
+type ExecuteHead = Pick<ExecuteRequest, 'begin' | 'closing' | 'parse' | 'describes'>
+
+const EMPTY_HEAD: ExecuteHead = { begin: null, closing: [], parse: null, describes: undefined }
 
 /** The rest of any other operation; what is bytes in it is a window on the reader's bytes. */
 export function readOther<N extends OperationName>(input: ByteReader, _name: N, sink: ResultSink): RequestOf<N> {

@@ -23,6 +23,10 @@ const MOST_DATE_MS = 8.64e15
 const DAY_MS = 86_400_000
 /** Milliseconds from 2000-01-01 within which microseconds are exact as a number: 285 years. */
 const EXACT_MS = 9.007e12
+const EXACT_DAYS = 104_000
+/** Microseconds from 2000-01-01: the first that the server takes, and the first that it does not take any more. */
+const LEAST_TIMESTAMP = -211_813_488_000_000_000n
+const END_TIMESTAMP = 9_223_371_331_200_000_000n
 const TIMESTAMP =
   /^\s*(\d{4,7}|[+-]\d{6})-(\d{1,2})-(\d{1,2})(?:(?:[t\s]\s*)(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*z|\s*[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)?))?( BC)?\s*$/i
 
@@ -223,7 +227,9 @@ function timestampOf(milliseconds: number, rest: number): Date {
 }
 
 interface Instant {
-  milliseconds: number
+  /** From 1970-01-01. */
+  days: number
+  /** Of that day in UTC; negative or more than a day where the zone makes it so. */
   microseconds: number
   /** Whether the text or object said how far from UTC it is. */
   hasZone: boolean
@@ -241,26 +247,36 @@ function parseTimestamp(text: string): Instant | null {
   const days = daysFromDate(year, Number(month), Number(day))
   const time = clock === undefined ? { microseconds: 0, offsetSeconds: null } : parseTime(clock)
   if (time === null) return null
-  const ofDay = time.microseconds - (time.offsetSeconds ?? 0) * 1_000_000
-  const milliseconds = Math.floor(ofDay / 1000)
-  return {
-    milliseconds: days * DAY_MS + milliseconds,
-    microseconds: ofDay - milliseconds * 1000,
-    hasZone: time.offsetSeconds !== null,
-  }
+  const microseconds = time.microseconds - (time.offsetSeconds ?? 0) * 1_000_000
+  return { days, microseconds, hasZone: time.offsetSeconds !== null }
 }
 
-function encodeInstant(out: ByteWriter, milliseconds: number, microseconds: number): void {
+function encodeInstant(out: ByteWriter, milliseconds: number, microseconds: number, value: unknown): void {
   const fromEpoch = milliseconds - POSTGRES_EPOCH_MS
   if (fromEpoch < EXACT_MS && fromEpoch > -EXACT_MS) writeExact64(out, fromEpoch * 1000 + microseconds)
-  else out.int64(BigInt(fromEpoch) * 1000n + BigInt(microseconds))
+  else encodeDistant(out, BigInt(fromEpoch) * 1000n + BigInt(microseconds), value)
+}
+
+/** The same for a day and what has passed of it. Milliseconds of the last 7,000 years are too many for a number. */
+function encodeDayTime(out: ByteWriter, days: number, microseconds: number, value: unknown): void {
+  const fromEpoch = days - POSTGRES_EPOCH_DAYS
+  if (Math.abs(fromEpoch) < EXACT_DAYS) writeExact64(out, fromEpoch * DAY_MICROSECONDS + microseconds)
+  else encodeDistant(out, BigInt(fromEpoch) * BigInt(DAY_MICROSECONDS) + BigInt(microseconds), value)
+}
+
+/** Beyond the server's range it would take the number for another instant. */
+function encodeDistant(out: ByteWriter, fromEpoch: bigint, value: unknown): void {
+  if (fromEpoch < LEAST_TIMESTAMP || fromEpoch >= END_TIMESTAMP) {
+    throw new DataError(`${describeValue(value)} is out of range for timestamp (4714-11-24 BC to 294276-12-31)`)
+  }
+  out.int64(fromEpoch)
 }
 
 function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, wantsZone: boolean): void {
   if (isDateObject(value)) {
     const milliseconds = value.getTime()
     if (Number.isNaN(milliseconds)) throw expected('a valid date', typeName, value)
-    return encodeInstant(out, milliseconds, value instanceof PgTimestamp ? value.microseconds : 0)
+    return encodeInstant(out, milliseconds, value instanceof PgTimestamp ? value.microseconds : 0, value)
   }
   const infinity = infinityOf(value)
   if (infinity > 0) return void out.int32(INT32_MAX).uint32(0xffffffff)
@@ -268,7 +284,7 @@ function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, want
   if (typeof value === 'string') {
     const instant = parseTimestamp(value)
     if (instant !== null && instant.hasZone === wantsZone) {
-      return encodeInstant(out, instant.milliseconds, instant.microseconds)
+      return encodeDayTime(out, instant.days, instant.microseconds, value)
     }
     // 'tomorrow', other styles, and a time without a zone, which is meant in the session's.
     if (instant !== null || !TIMESTAMP.test(value)) leaveToServer(value, typeName)
@@ -290,7 +306,7 @@ function encodeEpochNanoseconds(out: ByteWriter, value: unknown): boolean {
   const rest = nanoseconds - microseconds * 1000n
   if (rest >= 500n) microseconds += 1n
   else if (rest < -500n) microseconds -= 1n
-  out.int64(microseconds - BigInt(POSTGRES_EPOCH_MS) * 1000n)
+  encodeDistant(out, microseconds - BigInt(POSTGRES_EPOCH_MS) * 1000n, value)
   return true
 }
 
@@ -300,7 +316,7 @@ function encodePlainDateTime(out: ByteWriter, value: unknown): boolean {
   const days = daysOfFields(fields)
   const microseconds = microsecondsOfFields(fields)
   if (days === null || microseconds === null) return false
-  encodeInstant(out, days * DAY_MS + Math.floor(microseconds / 1000), microseconds % 1000)
+  encodeDayTime(out, days, microseconds, value)
   return true
 }
 
@@ -309,7 +325,8 @@ function decodeTimestampText(text: string, typeName: string, wantsZone: boolean)
   if (infinity !== 0) return infinity * Infinity
   const instant = parseTimestamp(text)
   if (instant === null || instant.hasZone !== wantsZone) throw unreadable(typeName, text, 'DateStyle must be ISO')
-  return timestampOf(instant.milliseconds, instant.microseconds)
+  const milliseconds = Math.floor(instant.microseconds / 1000)
+  return timestampOf(instant.days * DAY_MS + milliseconds, instant.microseconds - milliseconds * 1000)
 }
 
 export const timestamp: Codec<Date | number> = {

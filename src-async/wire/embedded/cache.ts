@@ -59,7 +59,7 @@ export function serverMajor(program: Buffer): number | null {
 /** Finds the files of a package beside its entry. */
 export function packageFiles(name: string): PackageFiles | null {
   try {
-    const entry = createRequire(import.meta.url).resolve(name)
+    const entry = createRequire(import.meta.filename).resolve(name)
     const { version } = JSON.parse(readFileSync(join(dirname(entry), '..', 'package.json'), 'utf8')) as PackageFiles
     return { version, program: readFileSync(join(dirname(entry), 'pglite.wasm')) }
   } catch {

@@ -192,15 +192,27 @@ async function loadPackage(): Promise<PgliteModule> {
   try {
     return (await import(PACKAGE)) as PgliteModule
   } catch (cause) {
-    const isMissing = String((cause as NodeJS.ErrnoException).code).endsWith('MODULE_NOT_FOUND')
+    const code = String((cause as NodeJS.ErrnoException).code)
+    const isMissing = code.endsWith('MODULE_NOT_FOUND')
     const reason = isMissing ? '' : `: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new OperationalError(
       `an embedded database needs the package ${PACKAGE}, which could not be loaded${reason}`,
       {
-        // Node remembers a package that failed to load, for as long as the thread lives.
-        hint: isMissing ? `npm install ${PACKAGE}` : 'remove the cause, then start the program again',
+        hint: isMissing
+          ? `npm install ${PACKAGE}`
+          : (HINTS.get(code) ?? 'remove the cause, then start the program again'),
         cause,
       },
     )
   }
 }
+
+// For what else fails: Node remembers a package that failed to load, for as long as the thread lives.
+const HINTS: ReadonlyMap<string, string> = new Map([
+  // PGlite imports parts of itself, so requiring it would be of no use.
+  [
+    'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG',
+    'jest runs CommonJS without import(): start it with NODE_OPTIONS=--experimental-vm-modules, or use the blocking syncpg, ' +
+      'whose embedded database runs in a thread outside of jest',
+  ],
+])

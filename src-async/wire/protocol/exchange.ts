@@ -111,8 +111,15 @@ export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   expect(link, COMMAND_COMPLETE, 'BEGIN')
 }
 
-/** Reads the answers to the release at the end of a guarded flight. */
-export function* readRelease(link: Link): Exchange<void> {
+/** Reads the answers to what `writeReleaseOfBind` wrote. */
+export function* readReleaseOfBind(link: Link): Exchange<void> {
+  yield* readReleaseOfRun(link)
+  yield
+  expect(link, CLOSE_COMPLETE, 'RELEASE')
+}
+
+/** Reads the answers to what `writeReleaseOfRun` wrote. */
+export function* readReleaseOfRun(link: Link): Exchange<void> {
   yield
   expect(link, PARSE_COMPLETE, 'RELEASE')
   yield

@@ -4,7 +4,7 @@
  */
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
-import { isGuard } from '../guard.ts'
+import { guardKind } from '../guard.ts'
 import type { ExecuteManyReply, ExecuteManyRequest } from '../operations.ts'
 import type { ResultSink, RowSink } from '../row-sink.ts'
 import { readAffectedRows } from './backend.ts'
@@ -14,12 +14,13 @@ import {
   expect,
   markNotStarted,
   readPrelude,
+  readReleaseOfBind,
   unexpected,
   type Exchange,
   type Link,
 } from './exchange.ts'
-import { hasPrelude, requireParse, writePrelude, writeRelease } from './flights.ts'
-import { bindNames, writeBindAndExecute, writeParse, writeSync } from './frontend.ts'
+import { hasPrelude, requireParse, writePrelude, writeReleaseOfBind, writeReleaseOfRun } from './flights.ts'
+import { bindNames, writeBind, writeBindAndExecute, writeExecute, writeParse, writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,
   COMMAND_COMPLETE,
@@ -35,8 +36,9 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   requireParse(request)
   writePrelude(link.out, request)
   if (parse !== null) writeParse(link.out, request.name, parse)
-  writeElements(link.out, request.name, request.binds, count)
-  if (isGuard(request.begin)) writeRelease(link.out)
+  const guard = guardKind(request.begin)
+  writeElements(link.out, request, guard === 'bind')
+  if (guard === 'run') writeReleaseOfRun(link.out)
   writeSync(link.out)
 
   try {
@@ -54,6 +56,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     yield
     // Not earlier: until its first answer another exchange may be the current one. From here on ordinary answers are
     // counted as they come, and what resumes this exchange is none of them.
+    if (guard === 'bind') yield* answers.readGuardedBind()
     link.answers = answers
     while (answers.index < count) {
       if (!answers.take(link.tag)) yield* answers.readUnusual()
@@ -67,7 +70,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
     throw error
   }
   link.answers = null
-  if (isGuard(request.begin)) {
+  if (guard === 'run') {
     // The last answer was the release's first.
     expect(link, PARSE_COMPLETE, 'RELEASE')
     yield
@@ -82,7 +85,8 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   return { affectedRows, tag }
 }
 
-function writeElements(out: ByteWriter, name: string, binds: Uint8Array, count: number): void {
+/** @param isGuarded whether a savepoint goes around the first Bind */
+function writeElements(out: ByteWriter, { name, binds, count }: ExecuteManyRequest, isGuarded: boolean): void {
   const view = new DataView(binds.buffer, binds.byteOffset, binds.byteLength)
   const names = bindNames(name)
   let position = 0
@@ -92,7 +96,11 @@ function writeElements(out: ByteWriter, name: string, binds: Uint8Array, count: 
     if (end < start || end > binds.length) {
       throw new InternalError(`bug: executeMany was given ${count} binds, and number ${i} does not lie in its bytes`)
     }
-    writeBindAndExecute(out, names, binds, start, end)
+    if (i === 0 && isGuarded) {
+      writeBind(out, name, binds, start, end)
+      writeReleaseOfBind(out)
+      writeExecute(out, 0)
+    } else writeBindAndExecute(out, names, binds, start, end)
     // A COPY would take the next Bind for data and end the connection. It has no parameters, and what has some is none.
     if (i === 0 && hasNoParameters(view, start, end)) writeCopyGuard(out)
     position = end
@@ -135,6 +143,16 @@ class ElementAnswers implements AnswerCounter {
   emptied(): this {
     this.#rows = NO_ROWS
     return this
+  }
+
+  /** Reads the answers to the first element's Bind and to the end of the savepoint around it. The first is there. */
+  *readGuardedBind(): Exchange<void> {
+    const link = this.#link
+    expect(link, BIND_COMPLETE, 'Bind')
+    this.#isBound = true
+    yield* readReleaseOfBind(link)
+    link.rows = this.#rows
+    yield
   }
 
   take(tag: number): boolean {

@@ -1,10 +1,21 @@
 /**
  * Bind, Execute, Sync: the hot path. Allocates the reply and little else; rows go past it to the request's sink.
  */
-import { isGuard } from '../guard.ts'
+import { guardKind } from '../guard.ts'
 import type { ExecuteReply, ExecuteRequest } from '../operations.ts'
+import type { RowSink } from '../row-sink.ts'
+import { readParameterDescription, readRowDescription } from './backend.ts'
 import { refuseCopyIn, refuseCopyOut, writeCopyGuard } from './copy-misuse.ts'
-import { expect, markNotStarted, readPrelude, readRelease, unexpected, type Exchange, type Link } from './exchange.ts'
+import {
+  expect,
+  markNotStarted,
+  readPrelude,
+  readReleaseOfBind,
+  readReleaseOfRun,
+  unexpected,
+  type Exchange,
+  type Link,
+} from './exchange.ts'
 import { hasPrelude, writeExecution } from './flights.ts'
 import { writeSync } from './frontend.ts'
 import {
@@ -13,9 +24,12 @@ import {
   COPY_IN_RESPONSE,
   COPY_OUT_RESPONSE,
   EMPTY_QUERY_RESPONSE,
+  NO_DATA,
+  PARAMETER_DESCRIPTION,
   PARSE_COMPLETE,
   PORTAL_SUSPENDED,
   READY_FOR_QUERY,
+  ROW_DESCRIPTION,
 } from './tags.ts'
 
 /** @param portal what to name the portal; the unnamed one ends with the flight. */
@@ -37,16 +51,31 @@ export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exch
     markNotStarted(error)
     throw error
   }
+  if (request.describes !== undefined) yield* readDescription(link, request.rows)
+  const guard = request.begin === null ? null : guardKind(request.begin)
+  if (guard === 'bind') yield* readReleaseOfBind(link)
   link.rows = request.rows
   yield
   link.rows = null
   if (link.tag === COPY_IN_RESPONSE) return yield* refuseCopyIn(link, link.needsCopyGuard ? 'guard' : 'sync')
   if (link.tag === COPY_OUT_RESPONSE) return yield* refuseCopyOut(link)
   const tag = executeTag(link)
-  if (isGuard(request.begin)) yield* readRelease(link)
+  if (guard === 'run') yield* readReleaseOfRun(link)
   yield
   expect(link, READY_FOR_QUERY, 'Execute')
   return { tag }
+}
+
+/** Reads the answer to the Describe between Bind and Execute, and tells the sink. */
+function* readDescription(link: Link, rows: RowSink): Exchange<void> {
+  yield
+  let parameterTypes: readonly number[] | null = null
+  if (link.tag === PARAMETER_DESCRIPTION) {
+    parameterTypes = readParameterDescription(link.body)
+    yield
+  }
+  if (link.tag !== NO_DATA && link.tag !== ROW_DESCRIPTION) throw unexpected(link, 'Describe')
+  rows.describe?.({ parameterTypes, columns: link.tag === NO_DATA ? null : readRowDescription(link.body) })
 }
 
 /** What the end of an Execute says: the command tag, `''` of an empty query, null when there are more rows. */

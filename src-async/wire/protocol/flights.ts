@@ -4,13 +4,24 @@
  */
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { InternalError } from '../../errors/tree.ts'
-import { RELEASE_GUARD, isGuard } from '../guard.ts'
+import { RELEASE_GUARD, guardKind } from '../guard.ts'
 import type { ExecuteRequest, Flight, SimpleQueryRequest } from '../operations.ts'
-import { writeBind, writeCloseStatement, writeExecute, writeParse, writeQuery, writeSync } from './frontend.ts'
+import {
+  writeBind,
+  writeClosePortal,
+  writeCloseStatement,
+  writeDescribePortal,
+  writeDescribeStatement,
+  writeExecute,
+  writeParse,
+  writeQuery,
+  writeSync,
+} from './frontend.ts'
 
 const NO_TYPES: readonly number[] = []
 /** No parameter formats, no parameters, no result formats. */
 const EMPTY_BIND = new Uint8Array(6)
+const RELEASE_PORTAL = 'syncpg_release'
 
 /**
  * Writes what goes first in a flight of the extended protocol: statements to close, then BEGIN as the unnamed
@@ -27,27 +38,40 @@ export function hasPrelude(flight: Flight): boolean {
 
 /** Everything of an `execute` but its Sync. @param portal what to name the portal; the unnamed one ends with the flight. */
 export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal = ''): void {
-  const { name, parse, bind } = request
+  const { name, parse, bind, describes } = request
   if (hasPrelude(request)) {
     requireParse(request)
     writePrelude(out, request)
   }
   if (parse !== null) writeParse(out, name, parse)
   writeBind(out, name, bind, 0, bind.length, portal)
+  if (describes === 'portal') writeDescribePortal(out)
+  else if (describes === 'statement') writeDescribeStatement(out, name)
+  const guard = guardKind(request.begin)
+  if (guard === 'bind') writeReleaseOfBind(out)
   writeExecute(out, request.rowLimit, portal)
-  if (isGuard(request.begin)) writeRelease(out)
+  if (guard === 'run') writeReleaseOfRun(out)
 }
 
-/** Ends the savepoint of a guarded flight, before its Sync: a statement that failed never comes to it. */
-export function writeRelease(out: ByteWriter): void {
+/** Ends the savepoint after the statement, before the Sync: one that failed never comes to it. */
+export function writeReleaseOfRun(out: ByteWriter): void {
   writeCommand(out, RELEASE_GUARD)
 }
 
+/**
+ * Ends the savepoint between Bind and Execute. The statement's portal is the unnamed one, so the command has one with a
+ * name, which is closed for the next time.
+ */
+export function writeReleaseOfBind(out: ByteWriter): void {
+  writeCommand(out, RELEASE_GUARD, RELEASE_PORTAL)
+  writeClosePortal(out, RELEASE_PORTAL)
+}
+
 /** A command as the unnamed statement. */
-function writeCommand(out: ByteWriter, sql: string): void {
+function writeCommand(out: ByteWriter, sql: string, portal = ''): void {
   writeParse(out, '', { sql, parameterTypes: NO_TYPES })
-  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length)
-  writeExecute(out, 0)
+  writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length, portal)
+  writeExecute(out, 0, portal)
 }
 
 /** The flight of an `execute`. */

@@ -171,6 +171,11 @@ export function writeDescribeStatement(out: ByteWriter, name: string): void {
   finish(out, length)
 }
 
+/** Describes the unnamed portal: what rows it gives. */
+export function writeDescribePortal(out: ByteWriter): void {
+  out.uint8(DESCRIBE).int32(6).uint8(PORTAL).uint8(0)
+}
+
 export function writeCloseStatement(out: ByteWriter, name: string): void {
   const length = begin(out, CLOSE)
   out.uint8(STATEMENT)

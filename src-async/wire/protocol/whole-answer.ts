@@ -5,8 +5,10 @@
  * bytes before that is settled.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
-import { isGuard } from '../guard.ts'
-import type { Flight, ParseSpec } from '../operations.ts'
+import { guardKind } from '../guard.ts'
+import type { ExecuteRequest, Flight, ParseSpec } from '../operations.ts'
+import type { Description } from '../row-sink.ts'
+import { readParameterDescription, readRowDescription } from './backend.ts'
 import { CommandTags } from './command-tag.ts'
 import {
   BIND_COMPLETE,
@@ -16,9 +18,12 @@ import {
   EMPTY_QUERY_RESPONSE,
   HEADER_BYTES,
   lengthWord,
+  NO_DATA,
+  PARAMETER_DESCRIPTION,
   PARSE_COMPLETE,
   PORTAL_SUSPENDED,
   READY_FOR_QUERY,
+  ROW_DESCRIPTION,
 } from './tags.ts'
 
 /** What bytes were found to be. */
@@ -33,9 +38,13 @@ const STATUSES: ReadonlySet<number> = new Set([0x49, 0x54, 0x45])
 export interface Question extends Pick<Flight, 'begin' | 'closing'> {
   /** Of an `execute`; a `simpleQuery` has none. */
   readonly parse?: ParseSpec | null
+  readonly describes?: ExecuteRequest['describes']
 }
 
 export class WholeAnswer {
+  /** Where the answer to its Describe lies, if it has one. */
+  #descriptionStart = 0
+  #descriptionEnd = 0
   /** Where its DataRow messages lie. */
   rowsStart = 0
   rowsEnd = 0
@@ -60,7 +69,7 @@ export class WholeAnswer {
     if (tagStart < 0) return tagStart as AnswerKind
     const tagEnd = this.#passTag(tagStart, isQuery)
     if (tagEnd < 0) return tagEnd as AnswerKind
-    const last = isGuard(question.begin) ? this.#passCommand(tagEnd) : tagEnd
+    const last = guardKind(question.begin) === 'run' ? this.#passCommand(tagEnd) : tagEnd
     if (last < 0) return last as AnswerKind
     const next = this.#next(last, READY_FOR_QUERY)
     if (next < 0) return next as AnswerKind
@@ -74,13 +83,44 @@ export class WholeAnswer {
   }
 
   /** Steps over all that comes before the rows. */
-  #passStart({ begin, closing, parse }: Question): number {
+  #passStart({ begin, closing, parse, describes }: Question): number {
     let position = 0
     for (let i = 0; i < closing.length && position >= 0; i++) position = this.#next(position, CLOSE_COMPLETE)
     if (begin !== null && position >= 0) position = this.#passCommand(position)
     if (parse === undefined || position < 0) return position
     if (parse !== null) position = this.#next(position, PARSE_COMPLETE)
-    return position < 0 ? position : this.#next(position, BIND_COMPLETE)
+    if (position >= 0) position = this.#next(position, BIND_COMPLETE)
+    if (describes !== undefined && position >= 0) position = this.#passDescription(position)
+    this.#descriptionEnd = position
+    if (position < 0 || guardKind(begin) !== 'bind') return position
+    position = this.#passCommand(position)
+    return position < 0 ? position : this.#next(position, CLOSE_COMPLETE)
+  }
+
+  #passDescription(start: number): number {
+    this.#descriptionStart = start
+    const parameters = this.#next(start, PARAMETER_DESCRIPTION)
+    if (parameters === ANSWER.incomplete) return parameters
+    const position = parameters < 0 ? start : parameters
+    const next = this.#next(position, ROW_DESCRIPTION)
+    return next === ANSWER.other ? this.#next(position, NO_DATA) : next
+  }
+
+  /** What the answer says of the statement, where the request asked for it. Valid after `read`, as long as the bytes are. */
+  description(): Description {
+    const bytes = this.#bytes
+    const body = this.#body
+    let position = this.#descriptionStart
+    let parameterTypes: readonly number[] | null = null
+    if (bytes[position] === PARAMETER_DESCRIPTION) {
+      const next = nextMessage(bytes, position, this.#descriptionEnd)
+      body.reset(bytes, position + HEADER_BYTES, next)
+      parameterTypes = readParameterDescription(body)
+      position = next
+    }
+    if (bytes[position] !== ROW_DESCRIPTION) return { parameterTypes, columns: null }
+    body.reset(bytes, position + HEADER_BYTES, this.#descriptionEnd)
+    return { parameterTypes, columns: readRowDescription(body) }
   }
 
   /** Steps over the answer to a command that was sent as the unnamed statement. */

@@ -16,7 +16,8 @@ const named = words.filter((word) => /^\d+$/.test(word))
 const majors = named.length > 0 ? named : ['20', '22', '24', '26']
 const parts = words.filter((word) => !named.includes(word))
 const bin = (name) => `node_modules/${name}`
-const jest = (file) => ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--testRegex', file, '--colors=false']
+const jestRequire = (file) => [bin('jest/bin/jest.js'), '--testRegex', file, '--colors=false']
+const jest = (file) => ['--experimental-vm-modules', ...jestRequire(file)]
 const WORKER = 'node_modules/syncpg/dist/worker.cjs'
 
 /** How each is run, and what its output must have. `from` is the first Node that can; a `bundle` is made beforehand. */
@@ -28,7 +29,7 @@ const WAYS = [
   { name: 'inside a Worker', args: ['worker.mjs'] },
   { name: 'node script.ts', args: ['script.ts'], from: 22 },
   { name: 'tsx script.ts', args: [bin('tsx/dist/cli.mjs'), 'script.ts'] },
-  // What tsx requires on Node 20 may not be an ES module of several files.
+  // The claims are an ES module, which tsx cannot require on Node 20.
   { name: 'tsx script.cts', args: [bin('tsx/dist/cli.mjs'), 'script.cts'], from: 22 },
   { name: 'node --import tsx', args: ['--import', 'tsx', 'script.ts'] },
   { name: 'bundle, ESM, package external', bundle: 'esm', external: ['syncpg'] },
@@ -37,6 +38,8 @@ const WAYS = [
   { name: 'bundle, CommonJS, SYNCPG_WORKER', bundle: 'cjs', worker: WORKER },
   { name: 'node:test', args: ['--test', 'node-test.mjs'], expected: /pass 1\n/ },
   { name: 'jest 30, .mjs', args: jest('module\\.jest\\.mjs$'), expected: /2 passed, 2 total/ },
+  // As jest is run by those who have set nothing: CommonJS alone.
+  { name: 'jest 30, require', args: jestRequire('commonjs\\.jest\\.cjs$'), expected: /4 passed, 4 total/ },
   { name: 'jest 30, await import', args: jest('require\\.jest\\.cjs$'), expected: /1 passed, 1 total/ },
   { name: 'vitest 4', args: [bin('vitest/vitest.mjs'), 'run'], expected: /2 passed/ },
 ]

@@ -1,0 +1,166 @@
+/**
+ * Rows that came in binary because their types were not known when they were asked for: values that the driver reads as text
+ * are given back to the server, which prints them. That leaves the rows as if they had been asked for in their own formats.
+ */
+import { ByteReader } from '../bytes/byte-reader.ts'
+import { ByteWriter } from '../bytes/byte-writer.ts'
+import { DbError, InternalError } from '../errors/tree.ts'
+import type { Codec } from '../values/codec.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
+import type { Statement } from '../values/statement.ts'
+import { UNDO_GUARD } from '../wire/guard.ts'
+import type { RowSink } from '../wire/row-sink.ts'
+import { ask, type Flow } from './ask.ts'
+import { type FlowContext, dueTimeout } from './flow-context.ts'
+import { runCommand } from './run-script.ts'
+import { dueGuard } from './stale-statement.ts'
+
+/** Each element's bytes are at least these: formats, count, length, formats. */
+const CHUNK_BYTES = 64 * 1024
+const DATA_ROW = 0x44
+const HEADER_BYTES = 5
+
+/** Classes of what the server says of a value that it does not take: feature not supported, data, rules, internal. */
+const REFUSALS = /^(?:0A|22|42|XX)/
+const PG_NODE_TREE = 194
+const INT2VECTOR = 22
+const OIDVECTOR = 30
+/**
+ * Types of the catalogs that the server prints and takes from nobody: statistics, and arrays of any type, whose elements may
+ * have no binary form.
+ */
+const UNREADABLE: ReadonlySet<number> = new Set([2277, 5078, 3361, 3402, 5017, 4600, 4601])
+
+/** Whether a column is of a type whose binary form cannot be turned into text. */
+export function hasUnreadable({ columns }: Statement): boolean {
+  return columns?.some(({ typeOid }) => UNREADABLE.has(typeOid)) === true
+}
+
+/** The columns whose values are read as text. */
+export function textColumnsOf(statement: Statement, rows: RowShapeOptions = {}): number[] {
+  return statement.codecsFor(rows).flatMap(({ format }, index) => (format === 0 ? [index] : []))
+}
+
+/**
+ * Has the server print the values of some columns.
+ * @param runs whole DataRow messages, all columns in binary
+ * @returns the same rows, these columns as text; null where the server refuses a value that it gave. One trip or more for
+ *   each column that has values.
+ */
+export function* withTextOf(
+  context: FlowContext,
+  statement: Statement,
+  columns: readonly number[],
+  runs: readonly Uint8Array[],
+): Flow<readonly Uint8Array[] | null> {
+  if (columns.length === 0 || runs.length === 0) return runs
+  const rows = runs.flatMap(rowsIn)
+  for (const column of columns) {
+    const { typeOid } = statement.columns![column]!
+    // Its binary form is its text, and the server takes none.
+    if (typeOid === PG_NODE_TREE) continue
+    const values = rows.flatMap((row) => row[column] ?? [])
+    const isVector = typeOid === INT2VECTOR || typeOid === OIDVECTOR
+    const texts = isVector
+      ? values.map((value) => vectorText(statement.columnCodecs[column]!, value))
+      : yield* printed(context, typeOid, values)
+    if (texts === null) return null
+    let next = 0
+    rows.forEach((row) => {
+      if (row[column] !== null) row[column] = texts[next++]!
+    })
+  }
+  return [dataRows(rows)]
+}
+
+type Row = (Uint8Array | null)[]
+
+function rowsIn(run: Uint8Array): Row[] {
+  const rows: Row[] = []
+  const input = new ByteReader(run)
+  while (input.position < run.length) {
+    input.skip(HEADER_BYTES)
+    const row: Row = []
+    for (let count = input.uint16(); count > 0; count -= 1) {
+      const length = input.int32()
+      row.push(length < 0 ? null : run.subarray(input.position, input.position + length))
+      if (length > 0) input.skip(length)
+    }
+    rows.push(row)
+  }
+  return rows
+}
+
+function dataRows(rows: readonly Row[]): Uint8Array {
+  const out = new ByteWriter(4096)
+  for (const row of rows) {
+    out.uint8(DATA_ROW)
+    const lengthAt = out.length
+    out.int32(0).int16(row.length)
+    for (const value of row) {
+      out.int32(value === null ? -1 : value.length)
+      if (value !== null) out.bytes(value)
+    }
+    out.patchInt32(lengthAt, out.length - lengthAt)
+  }
+  return out.take()
+}
+
+/** An empty vector has a binary form that the server does not take back. */
+function vectorText(codec: Codec, value: Uint8Array): Uint8Array {
+  const items = codec.decodeBinary!(new ByteReader(value), value.length) as number[]
+  return Buffer.from(items.join(' '))
+}
+
+/** The server's text of values in binary, as many statements in one flight; null where it takes one of them not. */
+function* printed(context: FlowContext, typeOid: number, values: readonly Uint8Array[]): Flow<Uint8Array[] | null> {
+  try {
+    return yield* printedByServer(context, typeOid, values)
+  } catch (error) {
+    const { transactionStatus, isClosed } = context.state
+    if (isClosed || !(error instanceof DbError) || !REFUSALS.test(error.sqlstate ?? '')) throw error
+    if (transactionStatus === 'E') yield* runCommand(context, UNDO_GUARD, false)
+    return null
+  }
+}
+
+function* printedByServer(context: FlowContext, typeOid: number, values: readonly Uint8Array[]): Flow<Uint8Array[]> {
+  const texts = new FirstColumn()
+  const out = new ByteWriter(4096)
+  let count = 0
+  for (let i = 0; i < values.length; i += 1) {
+    writeElement(out, values[i]!)
+    count += 1
+    if (out.length < CHUNK_BYTES && i + 1 < values.length) continue
+    yield* ask('executeMany', {
+      name: '',
+      parse: { sql: 'select $1', parameterTypes: [typeOid] },
+      binds: out.view(),
+      count,
+      rows: texts,
+      timeoutMs: dueTimeout(context),
+      begin: context.state.transactionStatus === 'T' ? dueGuard(context, 'run') : null,
+      closing: [],
+    })
+    out.clear()
+    count = 0
+  }
+  if (texts.values.length !== values.length) throw new InternalError('bug: the server printed another number of values')
+  return texts.values
+}
+
+/** A Bind with one parameter in binary, after its two names, and its length before it. The result is text. */
+function writeElement(out: ByteWriter, value: Uint8Array): void {
+  out.int32(2 + 2 + 2 + 4 + value.length + 2)
+  out.int16(1).int16(1).int16(1)
+  out.int32(value.length).bytes(value)
+  out.int16(0)
+}
+
+class FirstColumn implements RowSink {
+  readonly values: Uint8Array[] = []
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    for (const [value] of rowsIn(new Uint8Array(bytes.subarray(start, end)))) this.values.push(value!)
+  }
+}

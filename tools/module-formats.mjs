@@ -1,0 +1,91 @@
+/**
+ * Makes CommonJS of the ES modules that esbuild writes, and the files for `import` beside it. esbuild cannot split CommonJS
+ * into chunks, and reads each imported name through a getter; here it becomes a constant, as fast as within one file. Each
+ * line stays on its line, so the source maps still fit. Reads what esbuild prints and nothing else: the rest is an error.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+
+const IMPORT = /^import (?:([\w$]+)(?:, )?)?(?:\* as ([\w$]+)|\{([^}]*)\})?(?: from )?"([^"]+)";$/gm
+const EXPORT = /^export \{([^}]*)\};$/gm
+const DYNAMIC_IMPORT = /\bimport\("(\.[^"]+)\.js"\)/g
+const RENAMED = /([\w$]+) as ([\w$]+)/g
+const LEFT_OVER = /^(?:import|export) .*|\bimport\.meta\b.*/m
+// A bundle in the form of an ES module has no such variables.
+const FOLDER = '(typeof __dirname === "undefined" ? void 0 : __dirname)'
+const FILE = '(typeof __filename === "undefined" ? void 0 : __filename)'
+const DEFAULT_OF = 'const defaultOf = (loaded) => loaded.__esModule ? loaded.default : loaded; '
+
+/**
+ * Writes CommonJS, and for doors the files for `import`.
+ * @param files esbuild's output, ES modules and their maps
+ * @param doors which of them are doors: an object with their names for keys
+ */
+export function writeCommonJs(files, doors) {
+  for (const { path, text } of files) {
+    mkdirSync(dirname(path), { recursive: true })
+    if (path.endsWith('.map')) {
+      writeFileSync(path.replace(/\.js\.map$/, '.cjs.map'), text)
+      continue
+    }
+    const name = basename(path, '.js')
+    const { code, names } = toCommonJs(text, name)
+    writeFileSync(path.replace(/\.js$/, '.cjs'), code)
+    if (Object.hasOwn(doors, name)) writeNames(path, name, names)
+  }
+}
+
+/**
+ * Node finds the names of a CommonJS module by reading its source, which takes 50 ms for that of a door. So for `import` a
+ * short file between them names them, in a statement that is never run.
+ */
+function writeNames(path, name, names) {
+  const list = names.map((each) => `  ${each}`).join(',\n')
+  const told = `const door = require("./${name}.cjs");\nmodule.exports = door;\n0 && (module.exports = {\n${list}\n});\n`
+  writeFileSync(path.replace(/\.js$/, '-names.cjs'), `"use strict";\n${told}`)
+  writeFileSync(path, `export {\n${list}\n} from "./${name}-names.cjs";\n`)
+}
+
+/** @returns the module in CommonJS, and the names of its exports. */
+export function toCommonJs(source, name) {
+  const names = []
+  const code = source
+    .replace(IMPORT, (_all, main, whole, list, from) => importInCommonJs({ main, whole, list, from }))
+    .replace(EXPORT, (_all, list) => {
+      for (const each of list.split(',')) names.push(each.trim().split(' as ').at(-1))
+      const exported = `module.exports = {${list.replace(RENAMED, '$2: $1')}}`
+      return `${exported}; Object.defineProperty(module.exports, "__esModule", { value: true });`
+    })
+    .replace(DYNAMIC_IMPORT, 'Promise.resolve().then(() => require("$1.cjs"))')
+    .replace(/\bimport\.meta\.dirname\b/g, FOLDER)
+    .replace(/\bimport\.meta\.filename\b/g, FILE)
+    .replace(/^(\/\/# sourceMappingURL=.*)\.js\.map$/m, '$1.cjs.map')
+  const [left] = LEFT_OVER.exec(code) ?? []
+  if (left !== undefined) throw new Error(`${name}: not known in CommonJS: ${left.slice(0, 80)}`)
+  return { code: `"use strict"; ${code.includes('defaultOf(require(') ? DEFAULT_OF : ''}${code}`, names }
+}
+
+function importInCommonJs({ main, whole, list, from }) {
+  const loaded = `require(${JSON.stringify(from.replace(/^(\.\/.*)\.js$/, '$1.cjs'))})`
+  const parts = []
+  if (main !== undefined) parts.push(`const ${main} = defaultOf(${loaded});`)
+  if (whole !== undefined) parts.push(`const ${whole} = ${loaded};`)
+  if (list !== undefined) parts.push(`const {${list.replace(RENAMED, '$1: $2')}} = ${loaded};`)
+  return parts.length === 0 ? `${loaded};` : parts.join(' ')
+}
+
+/**
+ * Adds a function that imports the worker and that nobody calls. @vercel/nft (Next's standalone output, Nitro, Vercel) copies
+ * the files that it finds in the code: by its path it would copy the worker, but not the packages that the worker requires.
+ * Bundlers obey the comments and leave the import alone.
+ */
+export function nameWorkerForTracers(files) {
+  const naming = files.filter(({ path, text }) => path.endsWith('.js') && text.includes('"worker.cjs"'))
+  if (naming.length !== 1) throw new Error(`${naming.length} files name the worker, expected one`)
+  const [file] = naming
+  const { text } = file
+  const at = text.lastIndexOf('//# sourceMappingURL=')
+  const comments = '/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */'
+  const traced = `const traced = () => import(${comments} "./worker.cjs");\n`
+  Object.defineProperty(file, 'text', { value: text.slice(0, at) + traced + text.slice(at) })
+}
