@@ -78,6 +78,11 @@ export function requireStatement(sql: unknown, values: Values | null, asking: As
   return { sql: text, values: asked === 'text' ? textValues(args) : args, args }
 }
 
+/** Whether a statement came without values: then its text may hold several. An empty list says that it is one, as in the blocking API. */
+export function mayHoldSeveral(sql: StatementText, values: Values | undefined, { args }: Given): boolean {
+  return args.length === 0 && (values === undefined || typeof sql !== 'string')
+}
+
 /** A statement's text, whose values come by themselves, and what these mean. @throws ProgrammingError for anything else. */
 export function requireStatementText(sql: unknown, asking: Asking): { text: string; meaning: ValueMeaning } {
   const { text, meaning } = textOf(sql, asking)

@@ -8,6 +8,7 @@ import {
   type FetchOptions,
   type Given,
   type StatementText,
+  mayHoldSeveral,
   requireElements,
   requireStatement,
   requireStatementText,
@@ -36,7 +37,7 @@ import { quoteChannel } from './values/sql.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { prepareStatement } from './flows/prepare.ts'
-import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
+import { type QueryResult, queryOne, queryText } from './flows/query.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
@@ -49,9 +50,7 @@ import { type AsyncTransactionOptions, Transaction, transact, transactionArgumen
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
-import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
-import { holdsSeveral } from './values/several-statements.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
 export interface PrepareOptions extends ExecuteOptions {
@@ -144,7 +143,10 @@ export class Connection {
     const { context } = this.#engine
     const given = this.#given('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
-    return this.#engine.query(queryOf(context, given, rows), given.sql, given.args, options)
+    const flow = mayHoldSeveral(sql, values, given)
+      ? queryText(context, given.sql, rows)
+      : queryOne(context, { sql: given.sql, values: given.values, rows })
+    return this.#engine.query(flow, given.sql, given.args, options)
   }
 
   /** Runs a statement and returns all its rows. */
@@ -534,13 +536,6 @@ export type ConnectionClass<C extends Connection = Connection> = new (
 /** What a connection runs on, which is nobody's business but the pool's: it puts a lease between the two. */
 export function engineOf(connection: Connection): Engine {
   return readEngine(connection)
-}
-
-/** A text without values may hold several statements, and then goes as a script. */
-export function queryOf(context: FlowContext, given: Given, rows: RowShapeOptions): Flow<QueryResult> {
-  const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
-  if (given.args.length === 0 && holdsSeveral(given.sql, isStandard)) return queryScript(context, given.sql, rows)
-  return queryOne(context, { sql: given.sql, values: given.values, rows })
 }
 
 function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {

@@ -46,6 +46,7 @@ export function bindStatement(
 ): BoundStatement {
   const { method, style } = asking
   const hasParameters = parameters !== undefined && parameters !== null
+  requireMeaning(asking.meaning, method)
   if (typeof statement === 'string') {
     if (!hasParameters) return { sql: statement, rewritten: engine.rewrite(statement, false, style), values: null }
     const rewritten = requireSingle(engine.rewrite(statement, true, style), method)

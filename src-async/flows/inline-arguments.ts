@@ -5,7 +5,9 @@
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { literalText } from '../values/literal-text.ts'
 import { quoteLiteral } from '../values/sql.ts'
+import type { Codec } from '../values/codec.ts'
 import type { Statement } from '../values/statement.ts'
+import { TextValues } from '../values/text-values.ts'
 import { converted } from '../values/to-postgres.ts'
 import type { Flow } from './ask.ts'
 import { askCatalog } from './catalog-query.ts'
@@ -38,14 +40,15 @@ export function* inlineArguments(
   encodeArguments(out, statement, values)
   const request = { sql: TYPE_NAMES, parameterTypes: [OID_ARRAY], columnTypes: [TEXT_OID] }
   const names = yield* askCatalog(context, request, [statement.parameterTypes])
+  const codecs = values instanceof TextValues ? statement.textCodecs : statement.parameterCodecs
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
   return replaceParameters(statement.sql, isStandard, (number) => {
-    return `(${literalOf(statement, number - 1, values[number - 1])}::${String(names[number - 1]?.[0])})`
+    return `(${literalOf(statement, codecs, number - 1, values[number - 1])}::${String(names[number - 1]?.[0])})`
   })
 }
 
-function literalOf(statement: Statement, index: number, given: unknown): string {
+function literalOf(statement: Statement, codecs: readonly Codec[], index: number, given: unknown): string {
   const value = converted(given, statement.parameterTypes[index] ?? 0)
   if (value === null) return 'null'
-  return quoteLiteral(literalText(statement.parameterCodecs[index]!, value)).trimStart()
+  return quoteLiteral(literalText(codecs[index]!, value)).trimStart()
 }

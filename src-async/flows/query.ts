@@ -6,6 +6,7 @@ import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
 import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
+import { holdsSeveral } from '../values/several-statements.ts'
 import { textRowReader } from '../values/text-rows.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import type { Flow } from './ask.ts'
@@ -87,6 +88,12 @@ export function* queryOne(context: FlowContext, request: QueryRequest): Flow<Que
   } catch (error) {
     throw noteFailure(context, error)
   }
+}
+
+/** Runs a text without values, which may hold several statements. */
+export function queryText(context: FlowContext, sql: string, rows: RowShapeOptions): Flow<QueryResult> {
+  const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+  return holdsSeveral(sql, isStandard) ? queryScript(context, sql, rows) : queryOne(context, { sql, values: [], rows })
 }
 
 /** Runs a text of any number of statements, without values. @throws the server's error; DataError for a value without a form. */

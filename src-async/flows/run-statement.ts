@@ -5,7 +5,7 @@
  */
 import { EncodingGuard, requireNoEncoding, requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
-import type { Statement } from '../values/statement.ts'
+import type { BindForm, Statement } from '../values/statement.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
@@ -76,9 +76,13 @@ function forgetStale({ statements }: FlowContext, sql: string, error: unknown): 
   else statements.forgetText(sql)
 }
 
-function encode({ out }: FlowContext, statement: Statement, { values, rows }: StatementRequest): void {
+function encode({ out }: FlowContext, statement: Statement, request: StatementRequest): void {
   out.clear()
-  encodeArguments(out, rows === undefined ? statement : statement.formFor(rows), values)
+  encodeArguments(out, formOf(statement, request), request.values)
+}
+
+function formOf(statement: Statement, { rows }: StatementRequest): BindForm {
+  return rows === undefined ? statement : statement.formFor(rows)
 }
 
 function* execute(
@@ -90,7 +94,7 @@ function* execute(
   const { out, statements } = context
   const sink = request.sinkFor(statement)
   const isSuspect = statement.traits.encodingUse !== 'none'
-  const guard = isSuspect ? new EncodingGuard(sink, (column) => statement.isTextColumn(column)) : null
+  const guard = isSuspect ? new EncodingGuard(sink, isTextIn(formOf(statement, request))) : null
   try {
     const execution = {
       name: statement.name,
@@ -113,6 +117,13 @@ function* execute(
   } catch (error) {
     if (isUntold(error)) statements.doubt()
     throw error
+  }
+}
+
+function isTextIn({ columnCodecs }: BindForm): (column: number) => boolean {
+  return (column) => {
+    const codec = columnCodecs[column]
+    return codec !== undefined && (codec.format === 0 || codec.isText === true)
   }
 }
 

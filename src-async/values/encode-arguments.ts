@@ -25,7 +25,7 @@ const TEXT_ARRAY_OID = 1009
 const TEXT_FORMAT = 0
 
 /** What of a statement its arguments are encoded by. */
-type ParameterList = Omit<BindForm, 'textCodecs'>
+type ParameterList = Omit<BindForm, 'textCodecs' | 'columnCodecs'>
 
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
@@ -214,6 +214,7 @@ const NO_BYTES = new Uint8Array(0)
 const NO_PARAMETERS = {
   parameterCodecs: [],
   textCodecs: [],
+  columnCodecs: [],
   parameterTypes: [],
   bindHead: NO_BYTES,
   bindTail: NO_BYTES,

@@ -49,12 +49,13 @@ export interface BindForm {
   readonly bindHead: Uint8Array
   /** The bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
+  /** The codecs of the columns in these formats. */
+  readonly columnCodecs: readonly Codec[]
 }
 
 /** How a call that has `types` of its own binds and decodes. */
 interface TypedForm extends BindForm {
   readonly types: ResultTypes
-  readonly columnCodecs: readonly Codec[]
 }
 
 /** Decoders kept for calls with row options of their own; more would be made anew by each call. */

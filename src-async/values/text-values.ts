@@ -2,12 +2,14 @@
  * Values whose strings are the server's text, for every type: what a query builder has compiled. A number, a bigint and a
  * boolean are their text too; the server reads it as the type it wants. Dates, bytes, arrays and objects have no text
  * that is the same for all types, so the codec of their type writes them, and strings inside arrays and objects of
- * PostgreSQL's are the server's text again. See docs/decisions/compiled-statements.md.
+ * PostgreSQL's are the server's text again. Bytes for a type of text are its UTF-8.
+ * See docs/decisions/compiled-statements.md.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
 import { literalText } from './literal-text.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
+import { asBytes } from './codecs/bytea.ts'
 import { requireText } from './codecs/text.ts'
 import type { Codec } from './codec.ts'
 
@@ -68,7 +70,10 @@ export function serverTextCodec(base: Codec): Codec {
     encode(out, value) {
       if (scalarText(value) !== null) throw TEXT_FOR_SERVER
       refusePlaceholder(value)
-      base.encode(out, value)
+      // The bytes of a text are its UTF-8, which the server checks.
+      const bytes = base.isText === true ? asBytes(value) : null
+      if (bytes === null) base.encode(out, value)
+      else out.bytes(bytes)
     },
     encodeText(value) {
       const text = scalarText(value)

@@ -54,6 +54,17 @@ export async function asynchronous(con: Connection): Promise<void> {
   const classed = await con.fetch<Person>('select 1', [], { recordClass: Person })
   same<typeof classed, Person[]>()
 
+  const result = await con.query<{ id: bigint }>('select 1::int8 as id')
+  same<(typeof result.rows)[number]['id'], bigint>()
+  same<
+    [typeof result.tag, typeof result.rowCount, (typeof result.columns)[number]['name']],
+    [string, number | null, string]
+  >()
+  const plain = await con.query<{ id: bigint }>({ text: 'select 1' }, [], { rowFactory: 'object', types: 'text' })
+  same<typeof plain.rows, { id: bigint }[]>()
+  // @ts-expect-error there is no such meaning
+  void con.query('select 1', [], { values: 'json' })
+
   const value = await con.fetchval<bigint>('select 1::int8')
   same<typeof value, bigint | null>()
   for await (const row of con.cursor<{ n: number }>('select 1 as n')) same<typeof row.n, number>()

@@ -170,6 +170,7 @@ export function builderScenarios(db: () => Driver): void {
       ['jsonb', { a: '1' }, '{"a": "1"}'],
       ['bytea', '\\x6162', '\\x6162'],
       ['bytea', Buffer.from('ab'), '\\x6162'],
+      ['text', Buffer.from('ä'), 'ä'],
       ['date', '29 Feb 2024', '2024-02-29'],
     ])('for %s %o is what the server reads', async (type, value, printed) => {
       const { rows } = await db().query(`select $1::${type}::text`, [value], { values: 'text' })

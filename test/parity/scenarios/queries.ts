@@ -57,7 +57,9 @@ export function queryScenarios(db: () => Driver): void {
     })
 
     test('a text of several statements takes no values, and fails as a whole', async () => {
-      expect(await failureOf(() => db().query('select $1; select 2', [1]))).toMatchObject({ name: expect.any(String) })
+      for (const values of [[], [1]]) {
+        expect(await failureOf(() => db().query('select 1; select 2', values))).toBeInstanceOf(ProgrammingError)
+      }
       const failure = await failureOf(() => db().query('create table one (); select * from missing'))
       expect(failure).toBeInstanceOf(UndefinedTableError)
       expect(await db().fetchval("select to_regclass('one')::text")).toBe(null)
