@@ -104,13 +104,16 @@ function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
   let derived = derivedTypes(asking, inferred.statement)
   if (derived !== null && inferred.isRemembered && isNew(asking, inferred.statement, derived)) {
     // What is declared now must not come from what the server inferred at another time.
-    const { parameterTypes } = inferred.statement
+    const { parameterTypes, refusedTypes } = inferred.statement
     statements.forget(keyOf(sql, inferred.keyTypes))
     statements.texts.forgetTold(sql)
     inferred = yield* describeDetermined(asking)
     if (String(parameterTypes) !== String(inferred.statement.parameterTypes)) {
       statements.forgetText(sql)
       inferred = yield* describeDetermined(asking)
+    } else {
+      // Values of two types in turn must not ask for both of them again and again.
+      for (const types of refusedTypes) inferred.statement.refusedTypes.add(types)
     }
     derived = derivedTypes(asking, inferred.statement)
   }
