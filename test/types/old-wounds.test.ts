@@ -176,6 +176,28 @@ eachFace('old wounds', SETUP, (world) => {
     await con.execute('drop table printed; reset timezone')
   })
 
+  test('an object whose content JSON does not see is refused', async () => {
+    const hidden = [new Blob(['x']), new FormData(), new Headers({ a: '1' }), new URLSearchParams('a=1')]
+    for (const value of [...hidden, new AbortController(), new Intl.NumberFormat(), Object(NaN), Object(-Infinity)]) {
+      expect(await failureOf(() => world.con.fetchval('select $1::jsonb', [value]))).toBeInstanceOf(DataError)
+      expect(await failureOf(() => world.con.fetchval('select $1::json', [{ a: [value] }]))).toBeInstanceOf(DataError)
+    }
+    class Empty {
+      readonly nothing = undefined
+    }
+    const seen = [new Empty(), Object.create(null), Object(1), Object('x'), new URL('http://a/b')]
+    expect(await world.con.fetchval('select $1::jsonb', [seen])).toEqual([{}, {}, 1, 'x', 'http://a/b'])
+  })
+
+  test('blanks and digits of a number are those of the server', async () => {
+    const { con } = world
+    expect(await failureOf(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
+    expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
+    expect(await con.fetchval('select $1::numeric::text', ['1e1_0'])).toBe('10000000000')
+    expect(await con.fetchval('select $1::float4::text', ['3.4028235677973366e38'])).toBe('3.4028235e+38')
+    expect(await failureOf(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
+  })
+
   test('a month is a month and a day a day, not so many seconds', async () => {
     expect(await world.con.fetchval("select '1 mon 1 day 1 hour'::interval")).toEqual(
       new PgInterval(1, 1, 3_600_000_000n),
