@@ -41,11 +41,13 @@ export default defineConfig({
             { find: /^syncpg$/, replacement: built('index.js') },
             { find: /^syncpg\/async$/, replacement: built('async.js') },
             { find: /^syncpg\/sqlite-shape$/, replacement: built('sqlite-shape.js') },
+            { find: /^syncpg\/drizzle$/, replacement: built('drizzle.js') },
+            { find: /^syncpg\/kysely$/, replacement: built('kysely.js') },
           ],
         },
         test: {
           name: 'server',
-          include: ['test/{support,integration,parity,worker,compliance,types}/**/*.test.ts'],
+          include: ['test/{support,integration,parity,worker,compliance,types,adapters}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           // The built package is run by Node as users run it, never transformed.
           server: { deps: { external: [/\/dist\//] } },

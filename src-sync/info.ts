@@ -38,6 +38,14 @@ export class ConnectionInfo {
     return found === undefined || found === '' ? null : Number(found)
   }
 
+  /** Protocol and cipher of TLS; null where the connection is not encrypted. */
+  get tls(): { readonly protocol: string; readonly cipher: string } | null {
+    const words = this.parameter('syncpg tls')
+    if (words === undefined) return null
+    const [protocol = '', cipher = ''] = words.split(' ')
+    return { protocol, cipher }
+  }
+
   get status(): ConnectionStatus {
     const { isClosed, session } = this.#engine
     if (isClosed || session.isClosed) return 'closed'

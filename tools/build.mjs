@@ -2,7 +2,8 @@
 // per door with what they share in chunks, because a script's start-up pays for every file. The code is CommonJS, one
 // instance for `require` and `import` (docs/decisions/modules.md). A build that fails leaves the last one as it was.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
@@ -54,6 +55,27 @@ function writeDeclarations() {
   execFileSync(process.execPath, tsc, { stdio: 'inherit' })
   writeFileSync(`${fresh}/types/package.json`, '{ "type": "commonjs" }\n')
   for (const [name, source] of Object.entries(DOORS)) {
-    writeFileSync(`${fresh}/${name}.d.ts`, `export * from './types/${source.replace(/\.ts$/, '.js')}'\n`)
+    const types = Object.hasOwn(USERS_OF_PEERS, name) ? copyForImport(name, source) : `./types/${source}`
+    writeFileSync(`${fresh}/${name}.d.ts`, `export * from '${types.replace(/\.ts$/, '.js')}'\n`)
   }
+}
+
+/**
+ * A package with two builds has two trees of declarations, and a class of the one does not fit the other. So a user of such a
+ * package has declarations for `import` of its own; those of the doors below stay one.
+ * @returns the path of the door's declarations
+ */
+function copyForImport(name, source) {
+  const room = dirname(source)
+  const from = `${fresh}/types/${room}`
+  const to = `${fresh}/peer-types/${name}`
+  mkdirSync(to, { recursive: true })
+  for (const file of readdirSync(from)) {
+    const text = readFileSync(`${from}/${file}`, 'utf8')
+    const moved = text.replace(/(from |import\()(['"])(\.\.\/[^'"]+)\2/g, (_all, word, quote, path) => {
+      return `${word}${quote}${relative(to, join(from, path))}${quote}`
+    })
+    writeFileSync(`${to}/${file}`, moved)
+  }
+  return `./peer-types/${name}/${basename(source)}`
 }

@@ -14,6 +14,9 @@ export const USERS = { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }
  * Users that load a package when they run, a query builder for instance, which the program loads too and which may have one
  * build for `import` and one for `require`. They are written in both forms, so that each meets the build that the program has.
  */
-export const USERS_OF_PEERS = {}
+export const USERS_OF_PEERS = {
+  kysely: 'src-async/adapters/kysely/index.ts',
+  drizzle: 'src-async/adapters/drizzle/index.ts',
+}
 
 export const DOORS = { ...DRIVER, ...USERS, ...USERS_OF_PEERS }

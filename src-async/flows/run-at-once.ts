@@ -41,7 +41,7 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, registry, isPipelining } = context
-  if (!isForm(request.rows?.types)) return false
+  if (wantsTextRows(request.rows?.types) === null) return false
   if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
   // In a pipeline nothing can be run once more: those behind it are on their way.
   if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
@@ -51,9 +51,10 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
 }
 
-/** Whether rows in this form may be asked for before their columns are known: in the connection's own, or all as text. */
-function isForm(types: ResultTypes | undefined): boolean {
-  return types === undefined || types === 'text' || (typeof types === 'function' && types.isTotal === true)
+/** Whether the rows are wanted as text, all of them; null where that depends on the columns. */
+function wantsTextRows(types: ResultTypes | undefined): boolean | null {
+  if (typeof types === 'function') return types.isTotal === true ? true : null
+  return types === 'text'
 }
 
 /** @returns null when nothing has run, or a text that only reads: it has to be described first. @throws what the statement raises */
@@ -64,7 +65,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   const traits = traitsOf(sql, isStandard)
   const isInTransaction = state.transactionStatus === 'T'
   if (traits.encodingUse !== 'none') return null
-  const wantsText = request.rows?.types !== undefined
+  const wantsText = wantsTextRows(request.rows?.types) === true
   const guard = isInTransaction ? guardFor(traits, values, wantsText) : 'none'
   if (guard === null) return null
   const isGuarded = guard !== 'none'
@@ -189,7 +190,7 @@ class UndescribedRows implements RowSink {
 
   /** Whether the rows come as text, which is what the caller reads. */
   get #hasTextRows(): boolean {
-    return this.#request.rows?.types !== undefined
+    return wantsTextRows(this.#request.rows?.types) === true
   }
 
   /** null when the statement gave no rows, nor could have. */
@@ -223,7 +224,7 @@ class UndescribedRows implements RowSink {
       yield* learnTypes(context, this.#typeOids())
       const statement = this.#makeStatement()
       if (!this.#hasTextRows && hasUnreadable(statement) && this.#waiting.length > 0) return null
-      const columns = this.#hasTextRows ? [] : textColumnsOf(statement)
+      const columns = this.#hasTextRows ? [] : textColumnsOf(statement, this.#request.rows)
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
       this.#sink = this.#request.sinkFor(statement)
@@ -235,7 +236,7 @@ class UndescribedRows implements RowSink {
   /** Sends the rows on as they come, unless a column is one that the caller reads as text. */
   #open(): void {
     const statement = this.#makeStatement()
-    if (!this.#hasTextRows && textColumnsOf(statement).length > 0) return
+    if (!this.#hasTextRows && textColumnsOf(statement, this.#request.rows).length > 0) return
     this.#sink = this.#request.sinkFor(statement)
   }
 

@@ -44,6 +44,12 @@ const SCHEMA_COMMANDS = /^(?:CREATE|ALTER|DROP|IMPORT|DISCARD|DO|COMMIT PREPARED
 /** Commands after which a type that is known by its OID may be made of other parts. */
 const TYPE_COMMANDS = /^(?:ALTER|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
 
+/** Commands after which a statement of any name may be gone. */
+const FORGETTING_COMMANDS = /^(?:DEALLOCATE|DISCARD|DO|CALL)\b/
+/** Commands whose effect is in the database, or ends with the transaction. '' is an empty text, or a cursor's trip. */
+const PASSING_COMMANDS =
+  /^(?:|BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|MERGE \d+|COPY \d+|FETCH \d+|SHOW|EXPLAIN|ANALYZE|VACUUM|TRUNCATE TABLE|NOTIFY)$/
+
 export class StatementCache {
   readonly #limits: StatementCacheLimits
   readonly #registry: CodecRegistry
@@ -62,6 +68,13 @@ export class StatementCache {
   readonly texts: TextMemory
   /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
   generation = 0
+  /**
+   * Counts commands that may have left something on the session, as far as their tags and texts say: settings, locks,
+   * cursors, subscriptions. What functions do is not seen.
+   */
+  leftovers = 0
+  /** Counts commands that may have had the session forget statements that are not of this cache. */
+  losses = 0
   /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
   transaction = 1
   /** Counts statements that may have done anything. */
@@ -178,6 +191,8 @@ export class StatementCache {
   }
 
   #heedCommand(tag: string): void {
+    if (!PASSING_COMMANDS.test(tag)) this.leftovers += 1
+    if (FORGETTING_COMMANDS.test(tag)) this.losses += 1
     switch (tag) {
       case 'DEALLOCATE ALL':
         return this.#clearLost()
@@ -214,6 +229,7 @@ export class StatementCache {
 
   /** A call ended without a word of what it did: it may have done anything. */
   doubt(): void {
+    this.losses += 1
     this.#touchSettings()
     this.#registry.forget()
   }
@@ -226,6 +242,7 @@ export class StatementCache {
   }
 
   #touchSettings(): void {
+    this.leftovers += 1
     this.#hasSettings = true
     this.#touch()
   }

@@ -6,6 +6,7 @@ import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DbError, InternalError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -36,8 +37,8 @@ export function hasUnreadable({ columns }: Statement): boolean {
 }
 
 /** The columns whose values are read as text. */
-export function textColumnsOf({ columnCodecs }: Statement): number[] {
-  return columnCodecs.flatMap(({ format }, index) => (format === 0 ? [index] : []))
+export function textColumnsOf(statement: Statement, rows: RowShapeOptions = {}): number[] {
+  return statement.codecsFor(rows).flatMap(({ format }, index) => (format === 0 ? [index] : []))
 }
 
 /**

@@ -8,6 +8,7 @@
  */
 import { OperationalError } from '../errors/tree.ts'
 import type { Occupancy } from './holders.ts'
+import type { Lease } from './lease.ts'
 import type { ConnectArguments, PoolActivity, PoolSettings } from './pool-options.ts'
 import { Slot, type SlotPhase } from './slot.ts'
 import { type Limit, withLimit } from './time-limit.ts'
@@ -143,10 +144,24 @@ export class Keeper {
     return slot.statements >= this.#settings.maxQueries || performance.now() >= slot.life.retireAtMs
   }
 
-  /** Takes a lease's traces off a connection that then serves the next; one that cannot be cleaned is dropped. */
-  async cleanse(slot: Slot, limitMs: number): Promise<void> {
+  /**
+   * Takes a lease's traces off a connection that then serves the next; one that cannot be cleaned is dropped.
+   * @returns a promise of the end of it, undefined when there was nothing to do. The connection may serve the next before
+   *   that: what the next asks is sent behind the reset, and nothing of it is answered if the reset fails.
+   */
+  cleanse(slot: Slot, limitMs: number): Promise<void> | undefined {
     const { lease } = slot
-    if (lease === null || !this.#slots.has(slot)) return
+    if (lease === null || !this.#slots.has(slot)) return undefined
+    if (this.#settings.hooks.reset === undefined) {
+      const sent = slot.isUntouched(lease) ? undefined : slot.resetAside(lease, limitMs)
+      if (sent === null) return this.#cleanseAndWait(slot, lease, limitMs)
+      this.put(slot)
+      return sent
+    }
+    return this.#cleanseAndWait(slot, lease, limitMs)
+  }
+
+  async #cleanseAndWait(slot: Slot, lease: Lease, limitMs: number): Promise<void> {
     slot.phase = 'resetting'
     try {
       const late = (): Error => new OperationalError(`a connection's reset did not end within ${limitMs} ms`)

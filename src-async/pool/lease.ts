@@ -49,10 +49,17 @@ export class LeasedSession implements Operations {
   #running = 0
   #statements = 0
   #isInCopy = false
+  #hadTrouble = false
   #whenQuiet: (() => void)[] = []
 
   constructor(session: Operations) {
     this.#session = session
+  }
+
+  /** Begins the lease anew, for a holder that nobody else knows. */
+  renew(): void {
+    this.#endedBecause = undefined
+    this.#statements = 0
   }
 
   /** Ends the lease: what runs runs on, nothing new is taken. */
@@ -73,6 +80,11 @@ export class LeasedSession implements Operations {
   /** Whether an operation waits for its answer. */
   get isRunning(): boolean {
     return this.#running > 0
+  }
+
+  /** Whether something failed or was cancelled: a cancel request may still be on its way. */
+  get hadTrouble(): boolean {
+    return this.#hadTrouble
   }
 
   /** Resolves when nothing runs. */
@@ -168,6 +180,7 @@ export class LeasedSession implements Operations {
   }
 
   cancel(request: CancelRequest): Promise<Nothing> {
+    this.#hadTrouble = true
     return this.#pass('cancel', request)
   }
 
@@ -193,8 +206,13 @@ export class LeasedSession implements Operations {
     const session = this.#session
     // Called at once and not after an await: a request's bytes are only lent until this returns.
     const reply = (session[operation] as Performer<N>).call(session, request)
-    reply.then(this.#settled, this.#settled)
+    reply.then(this.#settled, this.#failed)
     return reply
+  }
+
+  readonly #failed = (): void => {
+    this.#hadTrouble = true
+    this.#settled()
   }
 
   readonly #settled = (): void => {
@@ -220,7 +238,7 @@ export class Lease {
   readonly connection: Connection
   readonly session: LeasedSession
   readonly place: string | null
-  readonly sinceMs = performance.now()
+  sinceMs = performance.now()
   readonly #listeners: Listeners<unknown>
   readonly #deputy: Listeners<unknown>
   #isOver = false
@@ -264,6 +282,29 @@ export class Lease {
     this.session.end(because)
     this.#deputy.clear()
     if (this.#listeners.deputy === this.#deputy) this.#listeners.deputy = null
+  }
+
+  /**
+   * Whether it can be renewed for the pool's own short calls, whose connection nobody keeps: nothing runs, nothing failed,
+   * and nobody has subscribed to anything, which a listener could, who is told the connection.
+   */
+  get isRenewable(): boolean {
+    const { isRunning, isInCopy, hadTrouble } = this.session
+    return !isRunning && !isInCopy && !hadTrouble && this.#deputy.channels.length === 0
+  }
+
+  /** Ends it so that it can be renewed. */
+  rest(): void {
+    this.#isOver = true
+    this.session.end('the call of the pool has ended')
+    if (this.#listeners.deputy === this.#deputy) this.#listeners.deputy = null
+  }
+
+  renew(): void {
+    this.#isOver = false
+    this.sinceMs = performance.now()
+    this.session.renew()
+    this.#listeners.deputy = this.#deputy
   }
 
   /** Leaves the listeners for notices and queries to the connection, for all leases to come. */

@@ -83,9 +83,10 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Takes a connection back. What it left behind is undone first: its transaction, locks, cursors, subscriptions and
-   * settings. The connection, and all that was made with it, refuses to be used from the moment of the call. A
-   * connection that was released or closed already is no mistake.
+   * Takes a connection back. What it left behind is undone: its transaction, locks, cursors, subscriptions and settings.
+   * That is done on the server when the promise resolves. The connection may have been lent again by then, and what its
+   * next holder asked was sent behind it. The connection, and all that was made with it, refuses to be used from the moment
+   * of the call. A connection that was released or closed already is no mistake.
    * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
    */
   async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
@@ -97,18 +98,7 @@ export class Pool<C extends Connection = Connection> {
     const { lease, slot } = lent
     if (lease.isOver) return
     lease.end()
-    slot.statements += lease.session.statements
-    if (slot.isClosed) return this.#keeper.remove(slot)
-    // One that is in the middle of something cannot be closed politely.
-    if (this.#keeper.isWorn(slot) && !lease.session.isRunning) return void this.#keeper.retire(slot)
-    try {
-      await this.#keeper.cleanse(slot, limitMs)
-    } catch (error) {
-      // The connection is gone and the pool will open another. That is the program's concern only where it is the
-      // program's own hook that failed; the work done on the connection is not undone by it.
-      if (this.#settings.hooks.reset !== undefined) throw error
-      this.#report(error, 'reset')
-    }
+    await this.#takeBack(slot, lease, limitMs)
   }
 
   /**
@@ -331,7 +321,7 @@ export class Pool<C extends Connection = Connection> {
       this.#keeper.put(slot)
       return this.#acquire({ ...options, timeout: remaining(deadlineMs) }, caller)
     }
-    const lease = slot.lend((connection) => this.release(connection), place)
+    const lease = slot.lend(this.#giveBack, place)
     this.#leases.set(lease.connection, { lease, slot })
     if (hooks.setup !== undefined) {
       const late = (): Error => new PoolTimeoutError(`pool.acquire: the setup hook did not end within ${limitMs} ms`)
@@ -352,13 +342,53 @@ export class Pool<C extends Connection = Connection> {
   }
 
   async #once<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
+    this.#requireOpen()
+    const { trackLeases, hooks, resetLimitMs } = this.#settings
+    // Hooks and tracking are for leases that somebody holds.
+    const slot = trackLeases || hooks.setup !== undefined ? null : this.#keeper.take()
+    if (slot === null || slot.isClosed) {
+      if (slot !== null) this.#keeper.put(slot)
+      return this.#onceLent(fn, caller)
+    }
+    const lease = slot.lendForCall(this.#giveBack)
+    try {
+      return await fn(lease.connection)
+    } finally {
+      // The pool was terminated meanwhile, or a listener that was told the connection gave it back.
+      if (!lease.isOver) {
+        slot.endOfCall(lease)
+        // The answer is there; cleaning up is not what the caller waits for.
+        this.#takeBack(slot, lease, resetLimitMs)?.catch((error: unknown) => this.#report(error, 'reset'))
+      }
+    }
+  }
+
+  async #onceLent<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
     const connection = await this.#acquire({}, caller)
     try {
       return await fn(connection)
     } finally {
-      // The answer is there; cleaning up is not what the caller waits for.
       void this.#releaseQuietly(connection)
     }
+  }
+
+  readonly #giveBack = (connection: Connection): Promise<void> => this.release(connection)
+
+  /**
+   * Does with a connection what is due at the end of its lease.
+   * @returns a promise where something has to be waited for; of those, only an error of the program's own hook rejects it.
+   */
+  #takeBack(slot: Slot, lease: Lease, limitMs: number): Promise<void> | undefined {
+    slot.statements += lease.session.statements
+    if (slot.isClosed) return void this.#keeper.remove(slot)
+    // One that is in the middle of something cannot be closed politely.
+    if (this.#keeper.isWorn(slot) && !lease.session.isRunning) return void this.#keeper.retire(slot)
+    return this.#keeper.cleanse(slot, limitMs)?.catch((error: unknown) => {
+      // The connection is gone and the pool will open another. That is the program's concern only where it is the
+      // program's own hook that failed; the work done on the connection is not undone by it.
+      if (this.#settings.hooks.reset !== undefined) throw error
+      this.#report(error, 'reset')
+    })
   }
 
   async #releaseQuietly(connection: Connection): Promise<void> {

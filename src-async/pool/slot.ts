@@ -6,10 +6,13 @@ import { connect } from '../connect.ts'
 import { Connection, engineOf } from '../connection.ts'
 import type { Engine } from '../engine.ts'
 import { InterfaceError, OperationalError } from '../errors/tree.ts'
-import { runCommand } from '../flows/run-script.ts'
+import { runCommand, runScript } from '../flows/run-script.ts'
+import type { StatementCache } from '../flows/statement-cache.ts'
 import type { Operations } from '../wire/operations.ts'
+import { Session } from '../wire/session.ts'
 import { Lease } from './lease.ts'
 import type { ConnectArguments, PoolHooks } from './pool-options.ts'
+import { ResetWatch } from './reset-watch.ts'
 import { withLimit } from './time-limit.ts'
 
 export type SlotPhase = 'connecting' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing'
@@ -38,6 +41,12 @@ export class Slot {
   /** A check or a reset takes so long that nobody should wait for this one. */
   isSlow = false
   readonly #onClosed: () => void
+  /** The lease of the last call of the pool itself. */
+  #callLease: Lease | null = null
+  /** Set when the server has once run the reset query: it knows all commands of it. */
+  #watch: ResetWatch | null = null
+  /** Those of the session when it was last reset. */
+  #cancelRequests = 0
   #connection: Connection | null = null
   #engine: Engine | null = null
 
@@ -98,12 +107,52 @@ export class Slot {
     return this.lease
   }
 
+  /** Lends the connection to one call of the pool itself, after which `endOfCall` is due. */
+  lendForCall(giveBack: (connection: Connection) => Promise<void>): Lease {
+    const lease = this.#callLease ?? new Lease({ connection: this.#opened, giveBack, place: null })
+    if (lease === this.#callLease) lease.renew()
+    this.lease = lease
+    return lease
+  }
+
+  /** Making a lease costs as much as a small statement does in the client, so the next call gets the same one. */
+  endOfCall(lease: Lease): void {
+    if (lease.isRenewable) {
+      lease.rest()
+      this.#callLease = lease
+    } else {
+      lease.end()
+      this.#callLease = null
+    }
+  }
+
   /** Asks the server for a sign of life. */
   async check(limitMs: number): Promise<void> {
     await withLimit(this.#run(''), {
       limitMs,
       late: () => new OperationalError(`an idle connection of the pool did not answer within ${limitMs} ms`),
     })
+  }
+
+  /** Whether a lease that is over has asked nothing of the server, so there is nothing to undo. */
+  isUntouched({ session }: Lease): boolean {
+    return (
+      session.statements === 0 && !session.isRunning && !session.isInCopy && this.#session.transactionStatus === 'I'
+    )
+  }
+
+  /**
+   * Sends the reset without waiting for it: what the next holder asks is written behind it, and when it fails the session
+   * is closed before that is answered. Only for a lease that, as far as can be known, has left nothing behind.
+   * @returns a promise of its end; null when it must be waited for, by `reset`.
+   */
+  resetAside({ session }: Lease, limitMs: number): Promise<void> | null {
+    const own = this.#session
+    if (this.#watch === null || !(own instanceof Session) || !own.canSendAside) return null
+    if (own.transactionStatus !== 'I' || this.#statements.leftovers > 0 || session.hadTrouble) return null
+    // A cancel request that was late for the holder's statement could strike the reset.
+    if (own.cancelRequests !== this.#cancelRequests || session.isRunning || session.isInCopy) return null
+    return this.#watch.send(own, limitMs, this.#statements.losses)
   }
 
   /** Undoes what a lease that is over has left behind. The connection must be closed when this fails. */
@@ -126,6 +175,21 @@ export class Slot {
     // One message, so one trip.
     const sql = isInTransaction && query !== '' ? `ROLLBACK; ${query}` : isInTransaction ? 'ROLLBACK' : query
     if (sql !== '') await this.#run(sql)
+    this.#statements.leftovers = 0
+    if (this.#session instanceof Session) this.#cancelRequests = this.#session.cancelRequests
+    if (this.#watch === null) await this.#watchResets(query)
+  }
+
+  /** From now on resets need not be waited for: the server has run the query once, so it knows all commands of it. */
+  async #watchResets(query: string): Promise<void> {
+    const { context } = engineOf(this.#opened)
+    // A query of the program's own may do what the statement cache must hear of.
+    const isOurs = this.#opened.getResetQuery === getResetQuery
+    if (!isOurs || query === '' || !(this.#session instanceof Session) || !this.#session.canSendAside) return
+    // Behind a pooler a prepared command may be gone the next time; it gives its clients process ids of its own.
+    const mayName = context.statements.isCacheable(query)
+    const pid = mayName ? await backendPid(engineOf(this.#opened)) : 0
+    this.#watch = new ResetWatch(query, mayName && pid === this.#session.backendPid)
   }
 
   /** Closes the connection; with 0, at once. Never fails. */
@@ -145,6 +209,10 @@ export class Slot {
   get #opened(): Connection {
     if (this.#connection === null) throw new InterfaceError('bug: the slot has no connection yet')
     return this.#connection
+  }
+
+  get #statements(): StatementCache {
+    return engineOf(this.#opened).context.statements
   }
 
   get #session(): Operations {
@@ -175,6 +243,33 @@ export class Slot {
     throw new InterfaceError(`createPool: the ${name} hook left a transaction open`)
   }
 }
+
+const { getResetQuery } = Connection.prototype
+
+/** The process id as the server itself tells it. */
+async function backendPid(engine: Engine): Promise<number> {
+  let text = ''
+  const results = {
+    take: (bytes: Uint8Array, start: number, end: number) => {
+      // One row of one column, the last thing in the message.
+      text = Buffer.from(bytes.buffer, bytes.byteOffset + start + DATA_ROW_HEAD, end - start - DATA_ROW_HEAD).toString(
+        'latin1',
+      )
+    },
+    complete: () => {},
+  }
+  try {
+    await engine.run(runScript(engine.context, 'SELECT pg_catalog.pg_backend_pid()', results, false))
+  } catch (error) {
+    if (engine.isClosed) throw error
+    // A server of another make.
+    return 0
+  }
+  return Number(text)
+}
+
+/** Letter, length, number of columns and length of the first. */
+const DATA_ROW_HEAD = 11
 
 function openWith(dsn: string | undefined, options: ConnectArguments['options']): Promise<Connection> {
   return dsn === undefined ? connect(options) : connect(dsn, options)

@@ -147,6 +147,11 @@ export class Statement implements BindForm {
     return (this.#outputs ??= outputParameters(this.sql, isStandard))
   }
 
+  /** The codecs that read its columns for a call that asks for such rows. */
+  codecsFor({ types }: RowShapeOptions): readonly Codec[] {
+    return types === undefined ? this.columnCodecs : this.#formOf(types).columnCodecs
+  }
+
   /** How a call binds it that asks for such rows. Bind says in which formats they come, so a decoder must match. */
   formFor({ types }: RowShapeOptions): BindForm {
     return types === undefined ? this : this.#formOf(types)

@@ -73,6 +73,8 @@ export class Canceller {
   /** Why the last cancel request did not reach the server. */
   #obstacle: unknown = undefined
   #repeatTimer: NodeJS.Timeout | undefined
+  /** Cancel requests that were begun. One that the server has taken may still strike a little later. */
+  requests = 0
 
   constructor(conversation: Conversation, route: CancelRoute | null, site: CancelSite) {
     this.#conversation = conversation
@@ -274,6 +276,7 @@ export class Canceller {
     // A late timer has called: the end of the grace is what comes next.
     if (timeoutMs <= 0) return
     this.#conversation.hold()
+    this.requests += 1
     try {
       await requestCancel(route, this.key, timeoutMs)
       this.#obstacle = undefined

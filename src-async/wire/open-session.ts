@@ -152,6 +152,7 @@ async function attempt(
       await session.startUp(options, channelOf(transport))
       await requireWanted(session, target, errand.wanted)
       if (options.hosts.length > 1) session.noteTarget(target)
+      if (transport.tlsWords !== null) session.noteTls(transport.tlsWords)
       watchConnection(session, options.connectionCheckMs ?? 0)
       return session
     })

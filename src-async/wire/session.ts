@@ -52,6 +52,7 @@ import { holdsLine, type Exchange } from './protocol/exchange.ts'
 import { executeMany } from './protocol/execute-many.ts'
 import { execute } from './protocol/execute.ts'
 import { writeTerminate } from './protocol/frontend.ts'
+import type { PreparedCommands } from './protocol/prepared-commands.ts'
 import { closePortal, closeStatements, fetchPortal, fetchAhead } from './protocol/portal.ts'
 import { recover } from './protocol/recover.ts'
 import { simpleQuery } from './protocol/simple-query.ts'
@@ -65,6 +66,7 @@ import type { Transport, TransportEvents } from './transport/transport.ts'
 const NOTHING: Nothing = Object.freeze({})
 const HOST_PARAMETER = 'syncpg host'
 const PORT_PARAMETER = 'syncpg port'
+const TLS_PARAMETER = 'syncpg tls'
 const ignore = (): void => {}
 const IGNORED: ResultSink = { take: ignore, complete: ignore }
 
@@ -93,6 +95,8 @@ export class Session implements Operations, TransportEvents {
   /** How many wait for their turn. */
   #waiting = 0
   #firstQuery: string | null = null
+  /** Something to be sent waits for the next request, or for the event loop to turn. */
+  #isFlushDue = false
   /** What is asked for next has been written to the server by another thread. */
   #isWritten = false
   #closing: Promise<Nothing> | null = null
@@ -182,6 +186,11 @@ export class Session implements Operations, TransportEvents {
     return this.#canceller.canCancel
   }
 
+  /** How many cancel requests were sent for this session. */
+  get cancelRequests(): number {
+    return this.#canceller.requests
+  }
+
   /** Whether a COPY holds the line: what is asked now waits for its end. */
   get isCopying(): boolean {
     return this.#copy.isActive || this.#copyOut.isRunning
@@ -205,6 +214,11 @@ export class Session implements Operations, TransportEvents {
       target.kind === 'unix' ? socketPlace(target.path) : { place: target.host, port: String(target.port) }
     this.#parameters.set(HOST_PARAMETER, place)
     this.#parameters.set(PORT_PARAMETER, port)
+  }
+
+  /** How the connection is encrypted, as `protocol cipher`, kept beside the server's own parameters. */
+  noteTls(words: string): void {
+    this.#parameters.set(TLS_PARAMETER, words)
   }
 
   /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */
@@ -372,6 +386,11 @@ export class Session implements Operations, TransportEvents {
     if (this.#lifecycle.isOpen) this.#transport.write(bytes)
   }
 
+  /** Whether the process stays alive for this session; at first it does. An embedded server keeps none. */
+  keepAlive(isWanted: boolean): void {
+    this.#transport.keepAlive?.(isWanted)
+  }
+
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
     if (this.#canceller.isChasing && this.#canceller.dropUnread()) return
@@ -532,6 +551,43 @@ export class Session implements Operations, TransportEvents {
     })
   }
 
+  /**
+   * Whether `sendAside` may be called: nothing is asked, and nothing is on its way that could hit the next request. An
+   * embedded server does not work while we do, so there is nothing to be won there.
+   */
+  get canSendAside(): boolean {
+    const isAlone = this.#conversation.isIdle && !this.#conversation.isHeld && !this.#canceller.isChasing
+    const isSettled = this.#firstQuery === null && !this.#readAhead.isActive && this.#turn === null
+    return this.#lifecycle.phase === 'ready' && isAlone && isSettled && !this.#transport.sendsWholeFlights
+  }
+
+  /**
+   * Runs commands of the driver's own and takes the next request at once, which is written behind them. They leave with
+   * that request, or by themselves before the event loop turns. If one fails, the session is closed before anything that
+   * was asked behind is answered.
+   * @param commands prepared ones, or a text for a Query message
+   * @param ended called with null when the server has done it, or with what it failed with
+   */
+  sendAside(commands: PreparedCommands | string, ended: (error: unknown) => void): void {
+    const { link } = this.#conversation
+    const request = { begin: null, closing: [], timeoutMs: 0, sql: '', results: IGNORED }
+    const exchange =
+      typeof commands === 'string' ? simpleQuery(link, { ...request, sql: commands }) : commands.run(link)
+    this.#conversation.aside(exchange, (error) => {
+      if (error !== null && this.#lifecycle.isOpen) this.#breakOff(resetError(error))
+      ended(error)
+    })
+    if (this.#lifecycle.phase === 'ready' && !this.#conversation.isIdle) this.#lifecycle.move('busy')
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    setImmediate(this.#flushDue)
+  }
+
+  readonly #flushDue = (): void => {
+    this.#isFlushDue = false
+    if (this.#lifecycle.isOpen) this.#flush()
+  }
+
   #sendFirst(sql: string): void {
     this.#firstQuery = null
     const request = { begin: null, closing: [], timeoutMs: 0, sql, results: IGNORED }
@@ -612,6 +668,15 @@ export class Session implements Operations, TransportEvents {
 function socketPlace(path: string): { place: string; port: string } {
   const [, place = path, port = ''] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(path) ?? []
   return { place, port }
+}
+
+/** For what was asked behind a query that failed and without which the session is not what it should be. */
+function resetError(cause: unknown): DbError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new OperationalError(`the session could not be cleaned up after its last use and was closed: ${why}`, {
+    cause,
+    hint: 'a statement that was sent behind may have been executed; its result was not read',
+  })
 }
 
 function unsentError(): DbError {

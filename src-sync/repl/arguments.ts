@@ -10,10 +10,13 @@ export type BatchAction =
 export interface CommandLine {
   readonly actions: BatchAction[]
   readonly options: { -readonly [K in 'host' | 'port' | 'user' | 'database']?: string }
-  readonly variables: [string, string][]
+  /** Names with values; without one for a variable that is not to be set. */
+  readonly variables: [string, string | undefined][]
   readonly print: PrintOptions
   dsn: string | undefined
   output: string | null
+  /** Where everything is written too. */
+  log: string | null
   isSingleTransaction: boolean
   isQuiet: boolean
   readsStartFile: boolean
@@ -58,9 +61,12 @@ const LONG: Readonly<Record<string, string>> = {
   'table-attr=': 'T',
   'no-readline': 'n',
   'pset=': 'P',
+  'log-file=': 'L',
+  'single-line': 'S',
+  'single-step': 's',
 }
-const TAKES_VALUE = new Set([...'cfFRvohpUdPT'])
-const FLAGS = new Set([...'1tAz0xqXwWlVaebnEH?'])
+const TAKES_VALUE = new Set([...'cfFRvohpUdPTL'])
+const FLAGS = new Set([...'1tAz0xqXwWlVaebnEHsS?'])
 
 /** @throws ShellError for what is no option. */
 export function readCommandLine(words: readonly string[]): CommandLine {
@@ -71,6 +77,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
     print: defaultPrintOptions(),
     dsn: undefined,
     output: null,
+    log: null,
     isSingleTransaction: false,
     isQuiet: false,
     readsStartFile: true,
@@ -96,7 +103,8 @@ export function readCommandLine(words: readonly string[]): CommandLine {
 }
 
 function readLong(line: CommandLine, words: readonly string[], at: number): number {
-  const [, name = '', value] = /^--([^=]*)(?:=([^]*))?$/.exec(words[at]!) ?? []
+  const [, typed = '', value] = /^--([^=]*)(?:=([^]*))?$/.exec(words[at]!) ?? []
+  const name = wholeName(typed)
   if ((FORMATS as readonly string[]).includes(name) && value === undefined) {
     line.print.format = name as Format
     return at
@@ -111,6 +119,21 @@ function readLong(line: CommandLine, words: readonly string[], at: number): numb
     return value === undefined ? at + 1 : at
   } else throw new ShellError(`unrecognized option '${words[at]}'\nTry "syncpg --help" for more information.`)
   return at
+}
+
+/** An option by its beginning, where no other begins so. */
+function wholeName(typed: string): string {
+  const names = [...new Set([...Object.keys(LONG).map((name) => name.replace('=', '')), ...FORMATS, 'help'])]
+  if (names.includes(typed)) return typed
+  const found = names.filter((name) => name.startsWith(typed))
+  if (found.length < 2) return found[0] ?? typed
+  // Two names of one option are no doubt.
+  const letters = new Set(found.map((name) => LONG[name] ?? LONG[`${name}=`] ?? name))
+  if (letters.size === 1) return found[0]!
+  const list = found.map((name) => ` '--${name}'`).join('')
+  throw new ShellError(
+    `option '--${typed}' is ambiguous; possibilities:${list}\nTry "syncpg --help" for more information.`,
+  )
 }
 
 function readShort(line: CommandLine, words: readonly string[], at: number): number {
@@ -170,7 +193,7 @@ function apply(line: CommandLine, letter: string, value: string): void {
       break
     case 'v': {
       const at = value.indexOf('=')
-      line.variables.push(at < 0 ? [value, ''] : [value.slice(0, at), value.slice(at + 1)])
+      line.variables.push(at < 0 ? [value, undefined] : [value.slice(0, at), value.slice(at + 1)])
       break
     }
     case 'P': {
@@ -180,6 +203,9 @@ function apply(line: CommandLine, letter: string, value: string): void {
     }
     case 'o':
       line.output = value
+      break
+    case 'L':
+      line.log = value
       break
     case 'F':
       print.fieldSeparator = value
@@ -235,6 +261,12 @@ function applyFlag(line: CommandLine, letter: string): void {
       break
     case 'e':
       line.variables.push(['ECHO', 'queries'])
+      break
+    case 'S':
+      line.variables.push(['SINGLELINE', 'on'])
+      break
+    case 's':
+      line.variables.push(['SINGLESTEP', 'on'])
       break
     case 'E':
       line.variables.push(['ECHO_HIDDEN', 'on'])

@@ -10,6 +10,8 @@ export interface How {
   readonly pattern: string | undefined
   /** For the few commands that take two. */
   readonly second?: string | undefined
+  /** What stands behind the first: types of arguments. */
+  readonly more?: readonly string[]
 }
 
 export function askCatalog(shell: Shell, sql: string): Cell[][] {
@@ -30,7 +32,7 @@ export function serverVersion({ connection }: Shell): number {
 
 /** With ECHO_HIDDEN what the commands ask is shown, for whoever wants to learn from it. */
 function echoHidden(shell: Shell, sql: string): void {
-  if (shell.variables.get('ECHO_HIDDEN') !== 'on') return
+  if (!shell.variables.isOn('ECHO_HIDDEN')) return
   const rule = '*'.repeat(26)
-  shell.output.write(`********* QUERY **********\n${sql}\n${rule}\n\n`)
+  shell.word(`********* QUERY **********\n${sql}\n${rule}\n\n`)
 }

@@ -3,10 +3,11 @@ import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
-import { endOfCommand, isWholeLine } from './command-text.ts'
+import { endOfArguments } from './command-text.ts'
 import { ShellError, failureText } from './complaint.ts'
+import { standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
-import { bytesOf } from './input.ts'
+import { LineSource } from './input.ts'
 import { runScript } from './run-script.ts'
 import { ScriptReader } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
@@ -61,21 +62,23 @@ function runFile(shell: Shell, path: string): number {
   }
 }
 
-/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. */
+/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. `\q` in it ends nothing, as in psql. */
 function runText(shell: Shell, text: string): number {
   shell.script = null
   const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)
-  const copyData = (): Iterable<Uint8Array> => bytesOf(0)
-  if (command === null) return executeSql(shell, { sql: text, copyData }) ? EXIT.success : EXIT.failure
+  const copySource = standardInputSource()
+  if (command === null) return executeSql(shell, { sql: text, copySource }) ? EXIT.success : EXIT.failure
   const [, name = '', rest = ''] = command
   const { variable, standardConformingStrings } = shell
   const context: CommandContext = {
     shell,
     reader: new ScriptReader({ variable, standardConformingStrings }),
-    copyData,
+    copySource,
+    readLine: () => LineSource.standard().readLine(),
     include: (path, called) => runScript(shell, { path, name: called }),
     folder: null,
   }
-  const used = isWholeLine(name) ? rest : rest.slice(0, endOfCommand(rest))
-  return runCommand({ kind: 'command', name, rest: used, line: 1 }, context) ? EXIT.success : EXIT.failure
+  const used = rest.slice(0, endOfArguments(name, rest))
+  const outcome = runCommand({ kind: 'command', name, rest: used, line: 1 }, context)
+  return outcome === 'failed' ? EXIT.failure : EXIT.success
 }

@@ -18,9 +18,19 @@ export function executeBound(
     if (values.length !== wanted) {
       throw new ShellError(`\\bind gave ${values.length} parameters, but the statement requires ${wanted}`)
     }
-    const list = values.length === 0 ? '' : `(${values.map(quoteLiteral).join(', ')})`
-    use(connection.execute(`execute ${quoteIdentifier(statement.name)}${list}`, null, { text: true, prepare: false }))
+    executeNamed(connection, statement.name, values, use)
   } finally {
     if (!connection.closed) statement.close()
   }
+}
+
+/** Executes a statement of the session by its name. @throws what the server says of it, or of its values. */
+export function executeNamed(
+  connection: Connection,
+  name: string,
+  values: readonly string[],
+  use: (cursor: Cursor) => void,
+): void {
+  const list = values.length === 0 ? '' : `(${values.map(quoteLiteral).join(', ')})`
+  use(connection.execute(`execute ${quoteIdentifier(name)}${list}`, null, { text: true, prepare: false }))
 }

@@ -1,5 +1,5 @@
 /** What a backslash command is given: itself, and what it may use. Types only. */
-import type { CopyData } from './execute-sql.ts'
+import type { CopySource } from './copy-source.ts'
 import type { ScriptItem, ScriptReader } from './script-reader.ts'
 import type { Shell } from './shell.ts'
 
@@ -7,7 +7,9 @@ export interface CommandContext {
   readonly shell: Shell
   readonly reader: ScriptReader
   /** What follows in the script, or at the prompt. */
-  readonly copyData: CopyData
+  readonly copySource: CopySource
+  /** A line of the standard input, which is the script itself where that came by it; null at the end. */
+  readonly readLine: () => string | null
   /** Runs a script. @returns how it ended. */
   readonly include: (path: string, name: string) => number
   /** The path of the script that runs, for `\ir`; null where there is none. */

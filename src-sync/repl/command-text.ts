@@ -3,17 +3,46 @@
  * psql's. Source of truth: PostgreSQL manual, psql, "Meta-Commands".
  */
 import { spawnSync } from 'node:child_process'
+import { homedir } from 'node:os'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
-const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev', 'g', 'gx'])
+const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev'])
+/** Commands that may be given `|command`, which is the rest of the line; `\g` and `\gx` have options before it. */
+const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
+const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
 
-export function isWholeLine(name: string): boolean {
-  return WHOLE_LINE.has(name)
+/** Where the arguments of a command end, in the text after its name. */
+export function endOfArguments(name: string, rest: string): number {
+  const isWhole = WHOLE_LINE.has(name) || (TAKES_PIPE.test(name) && PIPE.test(rest))
+  return isWhole ? rest.length : endOfCommand(rest)
+}
+
+/** Where results go: `|command` as it was written, a file by its first argument; undefined where nothing is said. */
+export function targetOf(rest: string, variable: ArgumentOptions['variable']): string | undefined {
+  const text = rest.trim()
+  if (text.startsWith('|')) return text
+  const [path] = readArguments(text, { variable })
+  return path === undefined ? undefined : atHome(path)
+}
+
+/** A path that may begin with `~/`, which the shell would have read. */
+export function atHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path
+}
+
+/** Tells of words that a command does not take. They are no error: scripts have them. */
+export function warnOfWords(
+  { warn }: { readonly warn: (text: string) => void },
+  name: string,
+  words: readonly string[],
+  taken: number,
+): void {
+  for (const word of words.slice(taken)) warn(`\\${name}: extra argument "${word}" ignored`)
 }
 
 /** Where a command's arguments end: at a backslash outside quotes, which begins the next command. */
-export function endOfCommand(rest: string): number {
+function endOfCommand(rest: string): number {
   let quote = ''
   for (let at = 0; at < rest.length; at++) {
     const unit = rest[at]!
@@ -26,6 +55,8 @@ export function endOfCommand(rest: string): number {
   return rest.length
 }
 
+/** A backslash in quotes: a letter's meaning, up to three octal digits, up to two of hexadecimal, or the character itself. */
+const ESCAPE = /^\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|([^]?))/
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
 const VARIABLE = /^:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/u
 
@@ -97,14 +128,21 @@ function readQuoted(rest: string, start: number): { text: string; end: number } 
       text += "'"
       at += 2
     } else if (unit === '\\') {
-      const escaped = rest[at + 1] ?? ''
-      text += ESCAPES[escaped] ?? escaped
-      at += 2
+      const escape = ESCAPE.exec(rest.slice(at, at + 4))!
+      text += unescaped(escape)
+      at += escape[0].length
     } else {
       text += unit
       at += 1
     }
   }
+}
+
+/** Bytes that are no ASCII are taken as characters: words are text here. */
+function unescaped([, octal, hex, character = '']: RegExpExecArray): string {
+  if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
+  if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
+  return ESCAPES[character] ?? character
 }
 
 function endOfQuote(rest: string, start: number, quote: string): number {

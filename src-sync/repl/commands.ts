@@ -2,26 +2,30 @@
 import { spawnSync } from 'node:child_process'
 import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
-import { DbError } from '../index.ts'
+import { DbError, quoteIdentifier } from '../index.ts'
 import { serverVersion } from './ask-catalog.ts'
-import { readArguments } from './command-text.ts'
+import { atHome, readArguments, targetOf, warnOfWords } from './command-text.ts'
 import { ShellError, describeMessage, failureText } from './complaint.ts'
 import { connectAnew, describeConnection } from './connect-command.ts'
 import { copyCommand } from './copy-command.ts'
 import { timeText } from './execute-sql.ts'
 import { HELP } from './help.ts'
+import { exportLargeObject, importLargeObject, unlinkLargeObject } from './large-objects.ts'
 import { describeObjects, isObjectCommand } from './objects.ts'
 import { Output } from './output.ts'
 import { setPrint, showPrint } from './print-settings.ts'
-import { describeBuffer, lastStatement, runBuffer, watchBuffer } from './query-commands.ts'
+import { describeBuffer, lastStatement, runBuffer, showCrosstab, takeBuffer, watchBuffer } from './query-commands.ts'
 import type { Call, Command, CommandContext } from './command-call.ts'
+import { decoderOf } from './script-encoding.ts'
 import { EXIT, type Shell } from './shell.ts'
 import { describeSqlHelp } from './sql-help.ts'
-import { readTerminalLine } from './terminal.ts'
 import { readSwitch } from './variables.ts'
 
+/** How a command ended; `quit` ends the script it stands in, and the prompt. */
+export type CommandOutcome = 'done' | 'failed' | 'quit'
+
 /** @returns false when it failed without throwing. */
-type Action = (call: Call) => boolean | void
+type Action = (call: Call) => boolean | 'quit' | void
 
 const ACTIONS = new Map<string, Action>()
 
@@ -29,9 +33,7 @@ function define(names: string, action: Action): void {
   for (const name of names.split(' ')) ACTIONS.set(name, action)
 }
 
-define('q quit', ({ shell }) => {
-  shell.exitStatus = EXIT.success
-})
+define('q quit', () => 'quit')
 define('echo', ({ shell, words }) => echo(words, shell.standard.write))
 define('qecho', ({ shell, words }) => echo(words, shell.output.write))
 define('warn', ({ shell, words }) => echo(words, (text) => shell.tell(text)))
@@ -58,13 +60,19 @@ define('timing', ({ shell, words: [value] }) => {
   }
   shell.say(`Timing is ${shell.hasTiming ? 'on' : 'off'}.`)
 })
-define('i include', ({ words: [path], include }) => include(required(path, 'i'), path as string) === EXIT.success)
+define('i include', ({ words: [given], include }) => {
+  const path = atHome(required(given, 'i'))
+  return include(path, path) === EXIT.success
+})
 define('ir include_relative', ({ words: [path], include, folder }) => {
-  const given = required(path, 'ir')
+  const given = atHome(required(path, 'ir'))
   const found = folder === null || isAbsolute(given) ? given : join(dirname(folder), given)
   return include(found, found) === EXIT.success
 })
-define('o out', ({ shell, words: [target] }) => {
+define('o out', ({ shell, rest }) => {
+  const target = targetOf(rest, shell.variable)
+  shell.output.flush()
+  // What cannot be opened leaves results where they go now.
   const next = target === undefined ? shell.standard : Output.open(target)
   if (shell.output !== shell.standard) shell.output.close()
   shell.output = next
@@ -75,7 +83,18 @@ define('gset', (call) => runBuffer(call, { isSetting: true }))
 define('gexec', (call) => runBuffer(call, { isExecuting: true }))
 define('gdesc', describeBuffer)
 define('bind', ({ shell, words }) => {
-  shell.bound = words
+  shell.bound = { name: null, values: words }
+})
+define('crosstabview', showCrosstab)
+define('parse', ({ shell, reader, words: [name] }) => {
+  const sql = takeBuffer(shell, reader)
+  shell.connection.execute(`prepare ${quoteIdentifier(required(name, 'parse'))} as ${sql}`, null, { text: true })
+})
+define('bind_named', ({ shell, words: [name, ...values] }) => {
+  shell.bound = { name: required(name, 'bind_named'), values }
+})
+define('close close_prepared', ({ shell, name, words: [statement] }) => {
+  shell.connection.execute(`deallocate ${quoteIdentifier(required(statement, name))}`, null, { text: true })
 })
 define('watch', watchBuffer)
 define('p print', ({ shell, reader }) => {
@@ -86,20 +105,26 @@ define('r reset', ({ shell, reader }) => {
   reader.setBuffer('')
   shell.say('Query buffer reset (cleared).')
 })
-define('w write', ({ reader, words: [target] }) => {
-  const output = Output.open(required(target, 'w'))
-  output.write(`${reader.buffer}\n`)
+define('w write', ({ shell, reader, rest }) => {
+  const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
+  shell.output.flush()
+  const output = Output.open(required(targetOf(rest, shell.variable), 'w'))
+  if (text !== '') output.write(`${text}\n`)
   output.close()
 })
 define('c connect', ({ shell, words }) => connectAnew(shell, words))
-define('conninfo', ({ shell }) => shell.output.write(describeConnection(shell)))
+define('conninfo', ({ shell }) => shell.word(describeConnection(shell)))
 define('encoding', ({ shell, words: [name] }) => {
-  const encoding = shell.connection.info.parameter('client_encoding') ?? 'UTF8'
-  if (name === undefined) shell.output.write(`${encoding}\n`)
-  else if (!/^utf-?8$/i.test(name)) throw new ShellError(`${name}: the client speaks UTF8 only`)
+  if (name === undefined) return shell.output.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
+  if (decoderOf(name) === null) {
+    throw new ShellError(`${name}: invalid encoding name or conversion procedure not found`)
+  }
+  // The lines after it are read in it; the connection goes on in UTF-8, and so do results.
+  shell.variables.set('ENCODING', name.toUpperCase())
+  shell.onEncoding?.(name)
 })
 define('errverbose', ({ shell }) => {
-  if (shell.lastFailure === null) return shell.output.write('There is no previous error.\n')
+  if (shell.lastFailure === null) return shell.word('There is no previous error.\n')
   const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
   shell.remark(describeMessage(shell.lastFailure, options))
 })
@@ -127,15 +152,13 @@ define('cd', ({ words: [path] }) => {
 define('!', ({ shell, rest }) => {
   shell.standard.flush()
   const command = rest.trim() === '' ? (process.env['SHELL'] ?? '/bin/sh') : rest
-  const { status } = spawnSync(command, { shell: true, stdio: 'inherit' })
-  return status === 0
+  // What became of it is the program's own affair: psql goes on too.
+  spawnSync(command, { shell: true, stdio: 'inherit' })
 })
-define('prompt', ({ shell, words, folder }) => {
+define('prompt', ({ shell, words, readLine }) => {
   const name = required(words.at(-1), 'prompt')
-  // A script that comes by the standard input cannot ask there.
-  if (!shell.isInteractive && folder === null) throw new ShellError('\\prompt: asks somebody, and nobody is there')
   shell.tell(words.length > 1 ? (words[0] as string) : '')
-  const line = readTerminalLine()
+  const line = readLine()
   if (line === null) throw new ShellError('\\prompt: could not read value for variable')
   shell.variables.set(name, line)
 })
@@ -145,11 +168,25 @@ define('restrict', ({ shell, words: [key] }) => {
 define('unrestrict', () => {
   throw new ShellError('\\unrestrict: not currently in restricted mode')
 })
+define('lo_import', importLargeObject)
+define('lo_export', exportLargeObject)
+define('lo_unlink', unlinkLargeObject)
+define('lo_list lo_list+', (call) => describeObjects({ ...call, name: call.name.replace('lo_list', 'dl') }))
+define('copyright', ({ shell }) => shell.output.write(COPYRIGHT))
+define('startpipeline sendpipeline syncpipeline endpipeline flush flushrequest getresults', ({ name }) => {
+  throw new ShellError(`\\${name}: there are no pipelines here; statements parted by \\; go in one trip`)
+})
 define('?', ({ shell }) => shell.output.write(HELP))
 define('h help', ({ shell, rest }) => {
   const major = Math.trunc(serverVersion(shell) / 10_000)
   shell.output.write(describeSqlHelp(rest, major))
 })
+
+const COPYRIGHT = `syncpg is under the MIT License: see the file LICENSE of the package.
+The commands are shaped after those of psql, which is under the PostgreSQL License:
+Portions Copyright (c) 1996-2026, PostgreSQL Global Development Group
+Portions Copyright (c) 1994, The Regents of the University of California
+`
 
 /** Replaces or adds a command: the prompt has some of its own. */
 export function defineCommand(names: string, action: Action): void {
@@ -163,31 +200,46 @@ export function commandNames(): string[] {
 /** Commands whose words lose their double quotes: those of the others read them by themselves. */
 const DROPS_QUOTES = /^c(?:onnect)?$/
 
+/** How many words a command takes, where there is a limit. */
+const MOST_WORDS: ReadonlyMap<string, number> = new Map(
+  [
+    'a H html q quit p print r reset conninfo errverbose gdesc',
+    'x t C T f timing i include ir include_relative encoding gset unset cd password restrict unrestrict',
+    'pset prompt getenv setenv',
+  ].flatMap((names, count) => names.split(' ').map((name) => [name, count] as const)),
+)
+
+/** Commands that read what follows them by themselves: a program's text is not taken apart, nor run twice. */
+const KEEPS_REST = /^(?:!|js|g|gx|o|out|w|write|copy)$/
+
 /** Commands whose last word may have a semicolon behind it, from habit. */
 const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
 
-/** @returns whether it succeeded; failures have been told. */
-export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): boolean {
+/** @returns how it ended; failures have been told. */
+export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
   const { shell } = context
   const name = typed.replace(/;+$/, '')
   const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given
   const startedMs = performance.now()
   try {
-    if (shell.restrictKey !== null) return unrestrict(shell, name, rest)
+    if (shell.restrictKey !== null) return unrestrict(shell, name, rest) ? 'done' : 'failed'
     const found = ACTIONS.get(name) ?? (isObjectCommand(name) ? describeObjects : undefined)
     if (found === undefined) throw new ShellError(`invalid command \\${name}`)
     const { variable } = shell
     const keepsQuotes = !DROPS_QUOTES.test(name)
-    const words = name === '!' || name === 'js' ? [] : readArguments(rest, { variable, keepsQuotes })
-    return found({ ...context, name, rest, words }) !== false
+    const words = KEEPS_REST.test(name) ? [] : readArguments(rest, { variable, keepsQuotes })
+    const outcome = found({ ...context, name, rest, words })
+    const most = MOST_WORDS.get(name)
+    if (most !== undefined && outcome !== false) warnOfWords(shell, name, words, most)
+    return outcome === 'quit' ? 'quit' : outcome === false ? 'failed' : 'done'
   } catch (failure) {
     if (!(failure instanceof Error)) throw failure
     shell.fail(
       failure instanceof DbError || failure instanceof ShellError ? failure : new ShellError(failureText(failure)),
     )
-    return false
+    return 'failed'
   } finally {
-    if (shell.hasTiming && /^d|^l/.test(name)) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+    if (shell.hasTiming && /^d|^l/.test(name)) shell.word(`${timeText(performance.now() - startedMs)}\n`)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Errors and notices in psql's words: what it was, the line with a caret, detail, hint, context, and where in a script. */
 import { DbError, type Warning } from '../index.ts'
+import { describePlace } from './statement-place.ts'
 
 export type Verbosity = 'default' | 'verbose' | 'terse' | 'sqlstate'
 
@@ -8,8 +9,8 @@ export interface ComplaintOptions {
   readonly showContext: 'never' | 'errors' | 'always'
   /** `file:line`, null at a prompt. */
   readonly place: string | null
-  /** Adds the SQLSTATE on a line of its own. */
-  readonly hasSqlstate?: boolean
+  /** Somebody reads it at a prompt, where the SQLSTATE and what failed first help; a script's log is as psql writes it. */
+  readonly isInteractive?: boolean
 }
 
 /** An error the program itself has to tell. */
@@ -60,21 +61,41 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   const { position } = message
   if (verbosity === 'terse') return position === undefined ? `${text}\n` : `${text} at character ${position}\n`
   text += '\n'
-  const rest = placeAndMore(message)
+  const rest =
+    isError && message.sqlstate === IN_FAILED_TRANSACTION && options.isInteractive !== true ? '' : placeAndMore(message)
   if (rest !== '') text += `${rest}\n`
   const { internalQuery, context } = message
   if (internalQuery !== undefined && internalQuery !== '') text += `QUERY:  ${internalQuery}\n`
   const showsContext = options.showContext === 'always' || (options.showContext === 'errors' && isError)
   if (context !== undefined && context !== '' && showsContext) text += `CONTEXT:  ${context}\n`
   if (verbosity === 'verbose') text += sourceOf(message)
-  else if (options.hasSqlstate === true && isError && message.sqlstate !== null)
+  else if (options.isInteractive === true && isError && message.sqlstate !== null)
     text += `SQLSTATE: ${message.sqlstate}\n`
   return text
 }
 
-/** The line of the statement with a caret, DETAIL and HINT, as the error's own message has them below its first part. */
+/** The server says nothing more of it; the driver adds which error it was. */
+const IN_FAILED_TRANSACTION = '25P02'
+
+/** The line of the statement with a caret, DETAIL and HINT. */
 function placeAndMore(message: DbError | Warning): string {
-  return message.message.slice(message.primaryMessage.length).replace(/^\n/, '')
+  const { query, position, internalQuery, internalPosition, detail, hint } = message as Placed
+  let place = ''
+  if (query !== undefined && position !== undefined) place = describePlace(query, position)
+  else if (internalQuery !== undefined && internalPosition !== undefined)
+    place = describePlace(internalQuery, internalPosition)
+  const lines = [place, detail === undefined ? '' : `DETAIL:  ${detail}`, hint === undefined ? '' : `HINT:  ${hint}`]
+  return lines.filter((line) => line !== '').join('\n')
+}
+
+/** What an error and a notice may say of where it is. */
+interface Placed {
+  readonly query?: string
+  readonly position?: number
+  readonly internalQuery?: string
+  readonly internalPosition?: number
+  readonly detail?: string
+  readonly hint?: string
 }
 
 const OBJECTS = [

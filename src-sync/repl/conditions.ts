@@ -1,7 +1,10 @@
-/** `\if`, `\elif`, `\else` and `\endif` of a script: which of its lines are obeyed. */
-import { readArguments } from './command-text.ts'
+/**
+ * `\if`, `\elif`, `\else` and `\endif`: which parts of a script count. A branch that is not taken leaves nothing behind, no
+ * statement, no command, and no text in a statement that began before it. Source of truth: PostgreSQL, src/bin/psql/command.c.
+ */
+import { readArguments, warnOfWords } from './command-text.ts'
 import { ShellError } from './complaint.ts'
-import type { ScriptItem } from './script-reader.ts'
+import type { ReaderMark, ScriptItem, ScriptReader } from './script-reader.ts'
 import type { Shell } from './shell.ts'
 import { readSwitch } from './variables.ts'
 
@@ -11,10 +14,20 @@ interface Level {
   isTaken: boolean
   hasElse: boolean
   readonly isOuterActive: boolean
+  /** The statement where the current branch began, which a branch that is not taken leaves as it was. */
+  mark: ReaderMark
 }
 
+/** What became of a command: it was no condition, or it was one, well-formed or not. */
+export type ConditionOutcome = 'other' | 'done' | 'failed'
+
 export class Conditions {
+  readonly #shell: Shell
   readonly #levels: Level[] = []
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+  }
 
   get isActive(): boolean {
     return this.#levels.at(-1)?.isActive ?? true
@@ -24,49 +37,51 @@ export class Conditions {
     return this.#levels.length > 0
   }
 
-  /** @returns whether the command is done with: it was about conditions, or lies in a branch not taken. */
-  take(item: ScriptItem & { readonly kind: 'command' }, shell: Shell): boolean {
+  /** Obeys a command that is about conditions. */
+  take({ name, rest }: ScriptItem & { readonly kind: 'command' }, reader: ScriptReader): ConditionOutcome {
+    if (!/^(?:if|elif|else|endif)$/.test(name)) return 'other'
+    if (name === 'if') {
+      this.#open(rest, reader)
+      return 'done'
+    }
     const level = this.#levels.at(-1)
-    switch (item.name) {
-      case 'if': {
-        const isActive = this.isActive && isTrue(item.rest, shell)
-        this.#levels.push({ isActive, isTaken: isActive, hasElse: false, isOuterActive: this.isActive })
-        return true
-      }
-      case 'elif':
-        if (level === undefined) return complain(shell, '\\elif: no matching \\if')
-        if (level.hasElse) return complain(shell, '\\elif: cannot occur after \\else')
-        level.isActive = level.isOuterActive && !level.isTaken && isTrue(item.rest, shell)
-        level.isTaken ||= level.isActive
-        return true
-      case 'else':
-        if (level === undefined) return complain(shell, '\\else: no matching \\if')
-        if (level.hasElse) return complain(shell, '\\else: cannot occur after \\else')
-        level.isActive = level.isOuterActive && !level.isTaken
-        level.isTaken = true
-        level.hasElse = true
-        return true
-      case 'endif':
-        if (level === undefined) return complain(shell, '\\endif: no matching \\if')
-        this.#levels.pop()
-        return true
-      default:
-        return !this.isActive
+    if (level === undefined) return this.#fail(`\\${name}: no matching \\if`)
+    if (name !== 'endif' && level.hasElse) return this.#fail(`\\${name}: cannot occur after \\else`)
+    if (name !== 'elif') warnOfWords(this.#shell, name, readArguments(rest, { variable: this.#shell.variable }), 0)
+    if (level.isActive) level.mark = reader.mark()
+    else reader.rewind(level.mark)
+    if (name === 'endif') this.#levels.pop()
+    else this.#branch(level, name, rest)
+    return 'done'
+  }
+
+  #open(rest: string, reader: ScriptReader): void {
+    const isOuterActive = this.isActive
+    const isActive = isOuterActive && this.#isTrue(rest, '\\if expression')
+    this.#levels.push({ isActive, isTaken: isActive, hasElse: false, isOuterActive, mark: reader.mark() })
+  }
+
+  #branch(level: Level, name: string, rest: string): void {
+    const mayCount = level.isOuterActive && !level.isTaken
+    level.hasElse = name === 'else'
+    level.isActive = mayCount && (level.hasElse || this.#isTrue(rest, '\\elif expression'))
+    level.isTaken ||= level.isActive
+  }
+
+  #isTrue(rest: string, name: string): boolean {
+    const value = readArguments(rest, { variable: this.#shell.variable }).join(' ')
+    try {
+      // An option may be set to nothing, a condition may not be nothing.
+      if (value === '') throw new ShellError(`unrecognized value "" for "${name}": Boolean expected`)
+      return readSwitch(value, name)
+    } catch (failure) {
+      this.#shell.fail(failure)
+      return false
     }
   }
-}
 
-function isTrue(rest: string, shell: Shell): boolean {
-  const value = readArguments(rest, { variable: shell.variable }).join(' ')
-  try {
-    return readSwitch(value, '\\if expression')
-  } catch (failure) {
-    shell.fail(failure)
-    return false
+  #fail(text: string): 'failed' {
+    this.#shell.fail(new ShellError(text))
+    return 'failed'
   }
-}
-
-function complain(shell: Shell, text: string): true {
-  shell.fail(new ShellError(text))
-  return true
 }

@@ -1,9 +1,9 @@
 /** `\c` and `\conninfo`. */
-import { type ConnectOptions, DbError } from '../index.ts'
+import { type Connection, type ConnectOptions, DbError } from '../index.ts'
 import { ShellError, connectFailureText } from './complaint.ts'
+import { isAboutPassword, targetOf, userOf } from './connection-target.ts'
 import { EXIT, type Shell } from './shell.ts'
-
-const CONNECTION_STRING = /^(?:postgres(?:ql)?:\/\/|pglite:)|=/
+import { askPassword } from './terminal.ts'
 
 /** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. @returns false when it failed. */
 export function connectAnew(shell: Shell, words: readonly string[]): boolean {
@@ -26,20 +26,24 @@ export function connectAnew(shell: Shell, words: readonly string[]): boolean {
 }
 
 function reconnect(shell: Shell, words: readonly string[]): void {
-  const [target, ...more] = words.map((word) => (word === '-' ? undefined : word))
-  if (target !== undefined && CONNECTION_STRING.test(target)) {
-    if (more.length > 0) throw new ShellError('a connection string says everything; give nothing else')
-    shell.reconnect(target, {})
-  } else {
-    const [user, host, port] = more
-    const options: ConnectOptions = {
-      ...shell.options,
-      ...(target === undefined ? {} : { database: target }),
-      ...(user === undefined ? {} : { user }),
-      ...(host === undefined ? {} : { host }),
-      ...(port === undefined ? {} : { port }),
-    }
-    shell.reconnect(shell.dsn, options)
+  const { user, host, port } = shell.connection.info
+  const { dsn, options } = targetOf(words, { dsn: shell.dsn, options: shell.options, user, host, port })
+  connectAsking(shell, dsn, options)
+  // The new connection speaks UTF-8 as the one before did, whatever a script has said of its lines.
+  shell.variables.set('ENCODING', 'UTF8')
+  shell.onEncoding?.('UTF8')
+}
+
+/** Asks for a password where the server wants one and somebody is there to give it. */
+function connectAsking(shell: Shell, dsn: string | undefined, options: ConnectOptions): void {
+  try {
+    shell.reconnect(dsn, options)
+  } catch (failure) {
+    const canAsk = shell.isInteractive && shell.canAskPassword && options.password === undefined
+    if (!(failure instanceof DbError) || !canAsk || !isAboutPassword(failure)) throw failure
+    const password = askPassword(`Password for user ${userOf(dsn, options)}: `)
+    if (password === null) throw failure
+    shell.reconnect(dsn, { ...options, password })
   }
 }
 
@@ -56,5 +60,11 @@ export function describeConnection({ connection, dsn }: Shell): string {
       : host.startsWith('/')
         ? ` via socket in "${host}" at port "${port}"`
         : ` on host "${host}" at port "${port}"`
-  return `You are connected to database "${database}" as user "${user}"${where}.\nPostgreSQL ${serverVersion}, backend ${backendPid}.\n`
+  return `You are connected to database "${database}" as user "${user}"${where}.\n${tlsText(connection)}PostgreSQL ${serverVersion}, backend ${backendPid}.\n`
+}
+
+/** A line that says how the connection is encrypted; nothing where it is not. */
+export function tlsText({ info }: Connection): string {
+  const { tls } = info
+  return tls === null ? '' : `SSL connection (protocol: ${tls.protocol}, cipher: ${tls.cipher}, compression: off)\n`
 }

@@ -1,15 +1,17 @@
 /** `\copy`: COPY whose file is on this side. */
-import { spawnSync } from 'node:child_process'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { SQL_TOKEN, SqlLexer } from '../index.ts'
+import { ChildPipe, describeExit } from './child-pipe.ts'
 import type { Call } from './command-call.ts'
+import { atHome } from './command-text.ts'
 import { ShellError } from './complaint.ts'
+import { NO_COPY_DATA, copySourceOf, standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
 import { bytesOf } from './input.ts'
 
 const PLACE = /^\s+(stdin|stdout|pstdin|pstdout|program\s+'(?:[^']|'')*'|'(?:[^']|'')*'|\S+)([^]*)$/i
 
-export function copyCommand({ shell, rest, copyData }: Call): boolean {
+export function copyCommand({ shell, rest, copySource }: Call): boolean {
   const text = rest.replace(/;\s*$/, '')
   const direction = directionOf(text)
   const [, place = '', options = ''] = PLACE.exec(text.slice(direction?.end)) ?? []
@@ -20,17 +22,17 @@ export function copyCommand({ shell, rest, copyData }: Call): boolean {
   const { isLoading } = direction
   const sql = `COPY ${what} ${isLoading ? 'FROM STDIN' : 'TO STDOUT'}${options}`
   const word = place.toLowerCase()
-  if (word === 'stdin' || word === 'stdout') return executeSql(shell, { sql, copyData })
-  if (word === 'pstdin') return executeSql(shell, { sql, copyData: () => bytesOf(0) })
-  if (word === 'pstdout') return executeSql(shell, { sql, copyData })
+  if (word === 'stdin' || word === 'stdout') return executeSql(shell, { sql, copySource })
+  if (word === 'pstdin') return executeSql(shell, { sql, copySource: standardInputSource() })
+  if (word === 'pstdout') return executeSql(shell, { sql, copySource })
   const program = /^program\s+('[^]*)$/i.exec(place)?.[1]
   if (program !== undefined) return copyProgram({ shell, sql, command: unquote(program), isLoading })
-  const path = unquote(place)
-  if (!isLoading) return executeSql(shell, { sql, copyData, use: { target: path } })
+  const path = atHome(unquote(place))
+  if (!isLoading) return executeSql(shell, { sql, copySource: NO_COPY_DATA, use: { target: path } })
   const file = openSync(path, 'r')
   try {
     const { size } = fstatSync(file)
-    return executeSql(shell, { sql, copyData: () => bytesOf(file), ...(size > 0 ? { copySize: size } : {}) })
+    return executeSql(shell, { sql, copySource: copySourceOf(file), ...(size > 0 ? { copySize: size } : {}) })
   } finally {
     closeSync(file)
   }
@@ -58,15 +60,21 @@ interface ProgramCopy {
   readonly isLoading: boolean
 }
 
+/** The program runs beside the COPY. One that fails has not given all its data, so what it gave is not loaded. */
 function copyProgram({ shell, sql, command, isLoading }: ProgramCopy): boolean {
-  if (!isLoading) return executeSql(shell, { sql, copyData: () => [], use: { target: `|${command}` } })
-  const { stdout, status } = spawnSync(command, {
-    shell: true,
-    stdio: ['inherit', 'pipe', 'inherit'],
-    maxBuffer: 2 ** 30,
-  })
-  if (status !== 0) throw new ShellError(`${command}: child process exited with exit code ${status}`)
-  return executeSql(shell, { sql, copyData: () => [stdout] })
+  if (!isLoading)
+    return executeSql(shell, { sql, copySource: NO_COPY_DATA, use: { target: `|${command}`, mustSucceed: true } })
+  const child = ChildPipe.readingFrom(command)
+  function* read(): Generator<Uint8Array, void, undefined> {
+    yield* bytesOf(child.file)
+    const status = child.close()
+    if (status !== 0) throw new ShellError(`${command}: ${describeExit(status)}`)
+  }
+  try {
+    return executeSql(shell, { sql, copySource: { read, skip() {} } })
+  } finally {
+    child.close()
+  }
 }
 
 function unquote(text: string): string {

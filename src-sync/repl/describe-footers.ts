@@ -30,7 +30,13 @@ export function relationFooters(shell: Shell, relation: Relation): string[] {
   const { kind } = relation
   if (kind === 'i' || kind === 'I') {
     const above = relation.isPartition ? partitionOf(ask, relation) : []
-    return [...above, ...indexFooter(ask, relation), ...children(ask, relation), ...space(relation)]
+    return [
+      ...above,
+      ...indexFooter(ask, relation),
+      ...children(ask, relation),
+      ...space(relation),
+      ...options(ask, relation),
+    ]
   }
   if (kind === 'c') return []
   const footers: string[] = []
@@ -51,7 +57,7 @@ export function relationFooters(shell: Shell, relation: Relation): string[] {
   if ('rpf'.includes(kind))
     footers.push(...foreignServer(ask, relation), ...parents(ask, relation), ...children(ask, relation))
   if (relation.ofType !== null) footers.push(`Typed table of type: ${relation.ofType}`)
-  footers.push(...endings(relation))
+  footers.push(...endings(relation), ...options(ask, relation))
   return footers
 }
 
@@ -371,6 +377,16 @@ function endings(relation: Relation): string[] {
   footers.push(...space(relation))
   if (isVerbose && method !== null && 'rmp'.includes(kind)) footers.push(`Access method: ${method}`)
   return footers
+}
+
+/** What `with (…)` has set, of the relation and of its TOAST table. */
+function options(ask: Ask, relation: Relation): string[] {
+  if (!relation.isVerbose) return []
+  const found = first(
+    ask(`select pg_catalog.array_to_string(c.reloptions || array(select 'toast.' || x from pg_catalog.unnest(tc.reloptions) x), ', ')
+from pg_catalog.pg_class c left join pg_catalog.pg_class tc on tc.oid = c.reltoastrelid where c.oid = ${id(relation)}`),
+  )
+  return found.filter((text) => text !== '').map((text) => `Options: ${text}`)
 }
 
 function space({ tablespace }: Relation): string[] {

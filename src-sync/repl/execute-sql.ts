@@ -1,55 +1,99 @@
 /** Runs statements and prints what they give, as psql does: tables, command tags, COPY data, times, notifications. */
+import { StringDecoder } from 'node:string_decoder'
 import { type Cursor, DbError } from '../index.ts'
-import { executeBound } from './bound-parameters.ts'
+import { executeBound, executeNamed } from './bound-parameters.ts'
+import { describeExit } from './child-pipe.ts'
 import { ShellError } from './complaint.ts'
-import { copyDirection } from './copy-statement.ts'
+import type { CopySource } from './copy-source.ts'
+import { type CopyPart, copyDirection, partsWithCopy } from './copy-statement.ts'
+import { ImplicitBlock } from './implicit-block.ts'
 import { noteFailure, noteSuccess } from './outcome.ts'
 import { Output } from './output.ts'
 import { LoadProgress } from './progress.ts'
 import type { ResultUse, Shell } from './shell.ts'
 import type { Cell, PrintOptions, Table } from './table.ts'
 
-/** What a COPY reads: pieces of its data. */
-export type CopyData = () => Iterable<Uint8Array | string>
-
 export interface SqlRequest {
   readonly sql: string
   /** Data for `COPY … FROM STDIN`. */
-  readonly copyData: CopyData
+  readonly copySource: CopySource
   /** Bytes of that data, where it is known. */
   readonly copySize?: number
   readonly use?: ResultUse
 }
 
 /** @returns whether all of it succeeded; failures have been told. */
-export function executeSql(shell: Shell, { sql, copyData, copySize, use = {} }: SqlRequest): boolean {
-  if (shell.variables.get('ECHO') === 'queries') shell.output.write(`${sql}\n`)
+export function executeSql(shell: Shell, request: SqlRequest): boolean {
+  const { sql, use = {} } = request
+  if (shell.variables.choice('ECHO') === 'queries') shell.word(`${sql}\n`)
+  shell.log?.write(`********* QUERY **********\n${sql}\n**************************\n\n`)
+  if (shell.variables.isOn('SINGLESTEP') && !isWanted(shell, sql)) return false
   const startedMs = performance.now()
   let isDone = true
   const savepoint = beginSavepoint(shell)
   try {
     beginWhereWanted(shell, sql)
-    withTarget(shell, use, (output) => {
-      const direction = copyDirection(sql)
-      let rowCount: number
-      if (direction === 'in') rowCount = copyIn(shell, sql, copyData, copySize ?? null)
-      else if (direction === 'out') rowCount = copyOut(shell, sql, output)
-      else rowCount = runAndPrint(shell, sql, use, output)
-      noteSuccess(shell.variables, rowCount)
-    })
+    withTarget(shell, use, (output) => noteSuccess(shell.variables, runRequest(shell, request, output)))
   } catch (failure) {
     isDone = false
     if (!(failure instanceof DbError) && !(failure instanceof ShellError) && !isFileError(failure)) throw failure
-    noteFailure(shell.variables, failure)
+    // What the client refuses, a \gset of no rows for example, is no word on the statement.
+    if (failure instanceof DbError) noteFailure(shell.variables, failure)
     shell.fail(failure)
-    if (shell.variables.get('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
+    if (shell.variables.choice('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
   }
   if (savepoint) endSavepoint(shell, isDone)
-  if (shell.hasTiming) shell.output.write(`${timeText(performance.now() - startedMs)}\n`)
+  if (shell.hasTiming) shell.word(`${timeText(performance.now() - startedMs)}\n`)
   shell.showNotifications()
   // Whoever reads may wait for it before the next statement is written, or while the next one runs.
   shell.output.flush()
   return isDone
+}
+
+/** `-s`: a statement is shown before it is sent, and an x takes it back. */
+function isWanted(shell: Shell, sql: string): boolean {
+  shell.standard.write(
+    `***(Single step mode: verify command)*******************************************\n${sql}\n***(press return to proceed or enter x and return to cancel)********************\n`,
+  )
+  shell.standard.flush()
+  return shell.readAnswer()?.startsWith('x') !== true
+}
+
+/** @returns the rows of the last result. */
+function runRequest(shell: Shell, request: SqlRequest, output: Output): number {
+  const { sql } = request
+  const parts = partsWithCopy(sql, shell.standardConformingStrings)
+  if (parts !== null) return runParts(shell, request, parts, output)
+  return runPart(shell, request, { sql, direction: copyDirection(sql) }, output)
+}
+
+/**
+ * Several statements with a COPY among them. The driver moves the data of one COPY at a time, so they go one by one, in the
+ * transaction that the server would have made of them. The data of those that were not reached is passed over.
+ */
+function runParts(shell: Shell, request: SqlRequest, parts: readonly CopyPart[], output: Output): number {
+  const block = new ImplicitBlock(shell)
+  let rowCount = 0
+  let reached = 0
+  try {
+    for (const part of parts) {
+      block.before(part.sql)
+      reached += 1
+      rowCount = runPart(shell, request, part, output)
+    }
+    block.end()
+  } catch (failure) {
+    for (const { direction } of parts.slice(reached)) if (direction === 'in') request.copySource.skip()
+    block.undo()
+    throw failure
+  }
+  return rowCount
+}
+
+function runPart(shell: Shell, request: SqlRequest, { sql, direction }: CopyPart, output: Output): number {
+  if (direction === 'in') return copyIn(shell, sql, request)
+  if (direction === 'out') return copyOut(shell, sql, output)
+  return runAndPrint(shell, sql, request.use ?? {}, output)
 }
 
 /** @returns the rows of the last result. */
@@ -62,7 +106,8 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
   }
   if (bound !== null) {
     shell.bound = null
-    executeBound(shell.connection, sql, bound, print)
+    if (bound.name === null) executeBound(shell.connection, sql, bound.values, print)
+    else executeNamed(shell.connection, bound.name, bound.values, print)
     return rowCount
   }
   const cursor = shell.connection.cursor()
@@ -84,10 +129,14 @@ function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Outpu
   if (cursor.description !== null) {
     const options: PrintOptions = use.expanded === undefined ? shell.print : { ...shell.print, expanded: use.expanded }
     const table = resultTable(cursor)
-    shell.show(options.title === '' ? table : { ...table, title: options.title }, options, output)
+    const titled = options.title === '' ? table : { ...table, title: options.title }
+    shell.show(titled, options, output)
+    if (shell.log !== null) shell.show(titled, options, shell.log)
+    if (output.isBroken) throw new ShellError('could not print result table: Broken pipe')
   }
   if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
-  if (!shell.variables.isOn('QUIET')) output.write(`${tag}\n`)
+  if (!shell.variables.isOn('QUIET')) shell.word(`${tag}\n`, output)
+  shell.log?.write(`${tag}\n`)
 }
 
 /** A result as a table that can be read more than once. */
@@ -103,25 +152,37 @@ export function resultTable(cursor: Cursor): Table {
   return { columns, rows, rowCount }
 }
 
-/** The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing. */
+/**
+ * The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing, and for those
+ * that a rule answers: an UPDATE of no rows may return some.
+ */
 function countRows(cursor: Cursor): number {
-  if (cursor.rowcount >= 0) return cursor.rowcount
+  if (cursor.rowcount >= 0 && /^(?:SELECT|FETCH)\b/.test(cursor.statusmessage ?? '')) return cursor.rowcount
   let count = 0
   while (cursor.fetchmany(1000).length > 0) count = cursor.rownumber ?? count
   return count
 }
 
-function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | null): number {
+/**
+ * Sends the data. Whatever becomes of the COPY, its data is taken to the end: what was left of it would be the next statement.
+ */
+function copyIn(shell: Shell, sql: string, { copySource, copySize }: SqlRequest): number {
   const cursor = shell.connection.cursor()
-  const { script } = shell
-  const progress = new LoadProgress(script, size)
+  const progress = new LoadProgress(shell.script, copySize ?? null)
+  let data: ReturnType<CopySource['read']> | null = null
   try {
     cursor.copy(sql, (copy) => {
-      for (const chunk of copyData()) {
+      data = copySource.read()
+      for (const chunk of data) {
         copy.write(chunk)
         progress.add(chunk.length)
       }
     })
+  } catch (failure) {
+    // A connection that is gone, and Ctrl-C, end the script, and what follows in it.
+    const endsScript = shell.connection.closed || (failure instanceof DbError && failure.interrupted === true)
+    if (!endsScript) passOver(copySource, data)
+    throw failure
   } finally {
     progress.hide()
   }
@@ -129,11 +190,21 @@ function copyIn(shell: Shell, sql: string, copyData: CopyData, size: number | nu
   return cursor.rowcount
 }
 
+function passOver(source: CopySource, data: ReturnType<CopySource['read']> | null): void {
+  if (data === null) source.skip()
+  else data.skip?.()
+}
+
 function copyOut(shell: Shell, sql: string, output: Output): number {
   const cursor = shell.connection.cursor()
+  const decoder = new StringDecoder('utf8')
   cursor.copy(sql, (copy) => {
-    for (const chunk of copy) output.writeBytes(chunk)
+    for (const chunk of copy) {
+      if (output.isTerminal) shell.writeText(decoder.write(chunk), output)
+      else output.writeBytes(chunk)
+    }
   })
+  if (output.isBroken) throw new ShellError('could not write COPY data: Broken pipe')
   // Where the data went there is no place for words.
   if (output !== shell.output) shell.say(cursor.statusmessage ?? '')
   return cursor.rowcount
@@ -141,11 +212,17 @@ function copyOut(shell: Shell, sql: string, output: Output): number {
 
 function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void): void {
   if (use.target === undefined) return body(shell.output)
+  // The program may write where this one has written, so what has been printed goes first.
+  shell.output.flush()
   const output = Output.open(use.target)
+  let status = 0
   try {
     body(output)
   } finally {
-    output.close()
+    status = output.close()
+  }
+  if (status !== 0 && use.mustSucceed === true) {
+    throw new ShellError(`${use.target.slice(1)}: ${describeExit(status)}`)
   }
 }
 
@@ -165,8 +242,8 @@ function beginWhereWanted(shell: Shell, sql: string): void {
 const SAVEPOINT = 'syncpg_statement'
 
 function beginSavepoint(shell: Shell): boolean {
-  const mode = shell.variables.get('ON_ERROR_ROLLBACK')
-  const isWanted = mode === 'on' || (mode === 'interactive' && shell.isInteractive)
+  const mode = shell.variables.choice('ON_ERROR_ROLLBACK')
+  const isWanted = mode === 'on' || (mode === 'interactive' && shell.isInteractive && shell.script === null)
   if (!isWanted || shell.connection.info.status !== 'in-transaction') return false
   shell.connection.execute(`savepoint ${SAVEPOINT}`, null, { text: true })
   return true

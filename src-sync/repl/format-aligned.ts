@@ -123,6 +123,7 @@ function padded(line: Line | undefined, width: number, where: 'left' | 'right' |
 }
 
 function centred(title: string, width: number): string {
-  const lines = linesOf(title)
-  return lines.map((line) => `${' '.repeat(Math.max(0, (width - line.width) >> 1))}${line.text}\n`).join('')
+  // psql sets the whole text in by what its widest line leaves, and only its first line feels that.
+  const widest = Math.max(...linesOf(title).map((line) => line.width))
+  return `${' '.repeat(Math.max(0, Math.floor((width - widest) / 2)))}${title}\n`
 }

@@ -59,11 +59,16 @@ function csvField(text: string, separator: string): string {
   return isPlain ? text : `"${text.replaceAll('"', '""')}"`
 }
 
+/**
+ * A result is a line, an array of its rows: one result is one document, and several are NDJSON. Who reads them on a terminal
+ * gets a line for each row.
+ */
 export function writeJson(table: Table, options: PrintOptions, write: Write): void {
   const record = recordWriter(table)
+  const between = options.columns > 0 ? ',\n ' : ', '
   let isFirst = true
   for (const row of rowsToShow(table, options)) {
-    write(isFirst ? '[' : ',\n ')
+    write(isFirst ? '[' : between)
     isFirst = false
     write(record(row))
   }

@@ -8,7 +8,9 @@ General
   \\gexec                send it, then run each value of its result
   \\watch [seconds]      send it again and again; \\watch i=1 c=5
   \\gdesc                what it would give, without running it
+  \\crosstabview [columns]  send it, one column's values across the top
   \\bind value …         the values of $1, $2 … for the next statement
+  \\parse name           prepare it; \\bind_named name value … and \\g execute it, \\close_prepared name forgets it
   \\errverbose           the last error with everything the server said
   \\timing [on|off]      show how long statements take
 
@@ -30,6 +32,8 @@ Objects (S adds the system's, + adds detail; patterns: a*, schema.name)
   \\du roles     \\dp privileges  \\db tablespaces  \\dL languages   \\l databases
   \\dconfig settings   \\do operators   \\dC casts   \\dd comments   \\dP[tin] what is partitioned
   \\dX statistics   \\dy event triggers   \\dA access methods   \\dc conversions   \\dF[dpt] text search
+  \\dA[cfop] operator classes and families, what is in them   \\dO collations   \\drg grants of roles
+  \\dl large objects   \\lo_import file [comment]   \\lo_export number file   \\lo_unlink number
   \\ddp default privileges   \\drds settings of roles   \\dRp publications   \\dRs subscriptions
   \\dew \\des \\det \\deu   foreign-data wrappers, servers, tables, user mappings
   \\sf function  \\sv view        their source

@@ -1,10 +1,14 @@
-/** The lines typed before, a file for each database, readable by nobody else. Lines with secrets are not kept. */
+/**
+ * What was typed before, by whole statements, a file for each database, readable by nobody else. What holds a secret is not kept.
+ * A statement is a line of the file; its own line ends are written as psql writes them.
+ */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Shell } from './shell.ts'
 
 const MOST_LINES = 2000
+const LINE_END_IN_HISTORY = '\u0001'
 
 const SECRETS = [
   /\bpassword\b\s*(?:=\s*)?(?:to\s+)?[eu]?&?'/i,
@@ -22,7 +26,6 @@ export function hasSecret(line: string): boolean {
 }
 
 export class History {
-  readonly size = MOST_LINES
   readonly #shell: Shell
   #isBroken = false
 
@@ -30,7 +33,7 @@ export class History {
     this.#shell = shell
   }
 
-  /** The latest line first, as readline wants it. */
+  /** The oldest first. */
   load(): string[] {
     const path = this.#path()
     if (path === null) return []
@@ -41,27 +44,22 @@ export class History {
       if (lines.length > 2 * MOST_LINES) {
         writeFileSync(path, `${lines.slice(-MOST_LINES).join('\n')}\n`, { mode: 0o600 })
       }
-      return lines.slice(-MOST_LINES).reverse()
+      return lines.slice(-MOST_LINES).map((line) => line.replaceAll(LINE_END_IN_HISTORY, '\n'))
     } catch {
       return []
     }
   }
 
-  append(line: string): void {
+  append(statement: string): void {
     const path = this.#path()
-    if (path === null || this.#isBroken || line.trim() === '' || hasSecret(line)) return
+    if (path === null || this.#isBroken) return
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      appendFileSync(path, `${line}\n`, { mode: 0o600 })
+      appendFileSync(path, `${statement.replaceAll('\n', LINE_END_IN_HISTORY)}\n`, { mode: 0o600 })
     } catch {
       // A home that cannot be written to is no reason to disturb anybody.
       this.#isBroken = true
     }
-  }
-
-  /** Takes lines with secrets out of readline's own memory. */
-  redact(history: string[]): void {
-    if (history[0] !== undefined && hasSecret(history[0])) history.shift()
   }
 
   /** null where none is wanted: `SYNCPG_HISTORY` set to nothing. */

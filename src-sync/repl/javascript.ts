@@ -1,9 +1,11 @@
 /**
  * JavaScript at the prompt, with the connection in scope: `con`, `cur`, `sql`, `db`, the variables of `\set` and `\gset`
- * as `vars`, and the last result as `_`. Calls block, so there is nothing to await.
+ * as `vars`, the last result as `_`, and Node's `require`. Calls of the connection block; what a library promises can be awaited.
  */
+import nodeModule from 'node:module'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { Script } from 'node:vm'
+import vm, { Script } from 'node:vm'
 import * as db from '../index.ts'
 import { resultTable } from './execute-sql.ts'
 import type { Shell } from './shell.ts'
@@ -21,7 +23,9 @@ export class JavaScript {
     const scope = globalThis as Record<string, unknown>
     Object.defineProperty(globalThis, 'con', { get: () => shell.connection, configurable: true })
     Object.defineProperty(globalThis, 'cur', { get: () => this.#cursor(), configurable: true })
-    Object.assign(scope, { db, sql: db.sql, vars: variablesOf(shell), _: undefined })
+    const require = nodeModule.createRequire(join(process.cwd(), 'prompt'))
+    Object.assign(scope, { db, sql: db.sql, vars: variablesOf(shell), require, _: undefined })
+    showValuesAsText()
   }
 
   /** One cursor for as long as its connection lives. */
@@ -42,12 +46,12 @@ export class JavaScript {
     this.#text = ''
   }
 
-  /** Takes a line, and runs what is whole. */
-  take(line: string): void {
+  /** Takes a line, and runs what is whole; waits where it awaits something, until Ctrl-C. */
+  async take(line: string): Promise<void> {
     this.#text += this.#text === '' ? line : `\n${line}`
-    let script: Script
+    let code: Code
     try {
-      script = compile(this.#text)
+      code = compile(this.#text)
     } catch (error) {
       if (error instanceof SyntaxError && UNFINISHED.test(error.message) && line !== '') return
       this.#text = ''
@@ -56,11 +60,31 @@ export class JavaScript {
     }
     this.#text = ''
     try {
-      const value: unknown = script.runInThisContext({ breakOnSigint: true })
+      const result: unknown = code.script.runInThisContext({ breakOnSigint: true })
+      const value = code.isAwaited ? await this.#settled(result) : result
       ;(globalThis as Record<string, unknown>)['_'] = value
       this.#show(value)
     } catch (error) {
       this.#fail(error)
+    }
+  }
+
+  /** @throws what it is rejected with, or that Ctrl-C has ended the wait: the work itself cannot be stopped. */
+  async #settled(promise: unknown): Promise<unknown> {
+    let interrupt = (): void => {}
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      // A call that blocks in between may take the listener away for its own time.
+      const listener = (): void => reject(new Error('the wait was interrupted'))
+      interrupt = Object.assign(listener, { [Symbol.for('syncpg.removableListener')]: true })
+    })
+    process.on('SIGINT', interrupt)
+    // An event loop with nothing else to do would end the program before the promise is settled.
+    const alive = setInterval(() => {}, 1 << 30)
+    try {
+      return await Promise.race([promise, interrupted])
+    } finally {
+      clearInterval(alive)
+      process.off('SIGINT', interrupt)
     }
   }
 
@@ -75,7 +99,7 @@ export class JavaScript {
     }
     const isPromise = value instanceof Promise
     const text = isPromise
-      ? 'a Promise, which is not waited for: use the calls that block'
+      ? 'a Promise, which is not waited for: write await before it, or use the calls that block'
       : inspect(value, { colors: process.stdout.isTTY === true })
     shell.output.write(`${text}\n`)
   }
@@ -83,21 +107,71 @@ export class JavaScript {
   #fail(error: unknown): void {
     if (error instanceof db.DbError && error.severity !== undefined) return this.#shell.fail(error)
     const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
-    this.#shell.tell(`Uncaught ${text}\n`)
+    this.#shell.tellServerText(`Uncaught ${text}\n`)
   }
 }
 
+interface Code {
+  readonly script: Script
+  /** Whether it gives a promise of what it says. */
+  readonly isAwaited: boolean
+}
+
+/** `import()` finds what is installed where the program was started. */
+const SCRIPT_OPTIONS = {
+  filename: 'prompt',
+  importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+} as const
+
+const DECLARATION = /^\s*(?:const|let|var)\s+([\p{L}_$][\p{L}\p{N}_$]*|\{[^=]*\}|\[[^=]*\])\s*=(?!=)([^]*?);?\s*$/u
+
+/** @throws SyntaxError of the text as it was written. */
+function compile(text: string): Code {
+  try {
+    return { script: compileScript(text), isAwaited: false }
+  } catch (error) {
+    if (!/\bawait\b/.test(text)) throw error
+    for (const body of awaitedBodies(text)) {
+      try {
+        return { script: new Script(`(async () => { ${body}\n})()`, SCRIPT_OPTIONS), isAwaited: true }
+      } catch {
+        // The next way of reading it, or none.
+      }
+    }
+    throw error
+  }
+}
+
+/** Ways to put a text with `await` into a function: names that it declares have to live on after it. */
+function awaitedBodies(text: string): string[] {
+  const [, pattern = '', value = ''] = DECLARATION.exec(text) ?? []
+  const assigned = pattern === '' ? [] : [`void (${pattern} = (${value}\n))`]
+  return [...assigned, `return (${text.replace(/;\s*$/, '')}\n)`, text]
+}
+
 /** An object literal is meant where a block would do: `{ a: 1 }`. */
-function compile(text: string): Script {
-  const options = { filename: 'prompt' }
+function compileScript(text: string): Script {
   if (/^\s*\{[^]*\}\s*$/.test(text)) {
     try {
-      return new Script(`(${text})`, options)
+      return new Script(`(${text})`, SCRIPT_OPTIONS)
     } catch {
       // It was a block.
     }
   }
-  return new Script(text, options)
+  return new Script(text, SCRIPT_OPTIONS)
+}
+
+/** Dates and their kin say themselves what they are, instead of what they are made of. */
+function showValuesAsText(): void {
+  const { PgDate, PgTime, PgTimeTz, PgTimestamp, PgInterval } = db
+  for (const { prototype } of [PgDate, PgTime, PgTimeTz, PgTimestamp, PgInterval]) {
+    Object.defineProperty(prototype, inspect.custom, {
+      configurable: true,
+      value(this: object, _depth: number, options: { stylize: (text: string, style: string) => string }) {
+        return options.stylize(String(this), 'date')
+      },
+    })
+  }
 }
 
 /** A cursor whose values are JavaScript's: printed as the inspector prints them. */

@@ -1,4 +1,5 @@
 /** The lists of `\d` and its family that are a query each: what they ask the catalog, and under which headings. */
+import { filterByArguments } from './argument-types.ts'
 import type { How } from './ask-catalog.ts'
 import type { PatternColumns } from './pattern.ts'
 
@@ -151,7 +152,12 @@ export const AGGREGATES: List = {
   order: '1, 2, 4',
 }
 
-export function functionList(letters: string, version: number): List {
+/** @param types patterns of the arguments' types */
+export function functionList(letters: string, version: number, types: readonly string[] = []): List {
+  const { joins, conditions } = filterByArguments(
+    types,
+    types.map((_type, index) => `p.proargtypes[${index}]`),
+  )
   const kinds = [...letters].map((letter) => ({ a: 'a', n: 'f', p: 'p', w: 'w' })[letter]).filter(Boolean)
   const where: string[] = []
   const ofTrigger = "p.prorettype = 'pg_catalog.trigger'::pg_catalog.regtype"
@@ -181,8 +187,8 @@ export function functionList(letters: string, version: number): List {
       `pg_catalog.obj_description(p.oid, 'pg_proc') as "Description"`,
     ],
     from: `pg_catalog.pg_proc p left join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-  left join pg_catalog.pg_language l on l.oid = p.prolang`,
-    where,
+  left join pg_catalog.pg_language l on l.oid = p.prolang${joins}`,
+    where: [...where, ...conditions],
     ordinary: NO_SYSTEM,
     pattern: { schema: 'n.nspname', name: 'p.proname', visible: 'pg_catalog.pg_function_is_visible(p.oid)' },
     order: '1, 2, 4',

@@ -22,6 +22,7 @@ import {
 } from './object-lists.ts'
 import { orOf, patternConditions } from './pattern.ts'
 import { partitionedList } from './partitioned-list.ts'
+import { showConfigurations, showParsers } from './text-search.ts'
 import { showPublications } from './publications.ts'
 import { RARER_COMMANDS, rarerList } from './rarer-lists.ts'
 import type { Shell } from './shell.ts'
@@ -72,12 +73,15 @@ export function describeObjects(call: Call): boolean {
     hasSystem: flags.includes('S'),
     pattern: words[0],
     second: words[1],
+    more: words.slice(1),
   }
   if (kind === 'd' && how.pattern !== undefined) return describeRelations(shell, how.pattern, how)
   if (kind === 'sf' || kind === 'sv') return showSource(call, kind === 'sf' ? 'function' : 'view', how.isVerbose)
   if (kind === 'd' || /^d[tvmisE]+$/.test(kind)) return listRelations(shell, kind.slice(1), how)
   if (kind === 'dx' && how.isVerbose) return showExtensions(shell, how)
   if (kind === 'dRp' && how.isVerbose) return showPublications(shell, how)
+  if (kind === 'dF' && how.isVerbose) return showConfigurations(shell, how)
+  if (kind === 'dFp' && how.isVerbose) return showParsers(shell, how)
   const list = listOf(shell, kind, how)
   if (list === null) throw new ShellError(`invalid command \\${name}`)
   showList(shell, list, how)
@@ -177,7 +181,7 @@ function listOf(shell: Shell, kind: string, how: How): List | null {
     case 'da':
       return AGGREGATES
     default:
-      if (/^df[anptw]*$/.test(kind)) return functionList(kind.slice(2), serverVersion(shell))
+      if (/^df[anptw]*$/.test(kind)) return functionList(kind.slice(2), serverVersion(shell), how.more)
       return kind.startsWith('dP') ? partitionedList(kind.slice(2), how) : rarerList(kind, how, serverVersion(shell))
   }
 }

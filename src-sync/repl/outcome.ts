@@ -1,5 +1,5 @@
 /** The variables a statement leaves behind: ERROR, SQLSTATE, ROW_COUNT, LAST_ERROR_MESSAGE, LAST_ERROR_SQLSTATE. */
-import { DbError } from '../index.ts'
+import type { DbError } from '../index.ts'
 import type { Variables } from './variables.ts'
 
 export function noteSuccess(variables: Variables, rowCount: number): void {
@@ -8,12 +8,11 @@ export function noteSuccess(variables: Variables, rowCount: number): void {
   variables.set('ROW_COUNT', String(Math.max(0, rowCount)))
 }
 
-export function noteFailure(variables: Variables, failure: unknown): void {
-  const isServers = failure instanceof DbError
-  const sqlstate = isServers ? (failure.sqlstate ?? '') : ''
+export function noteFailure(variables: Variables, failure: DbError): void {
+  const sqlstate = failure.sqlstate ?? ''
   variables.set('ERROR', 'true')
   variables.set('SQLSTATE', sqlstate)
   variables.set('ROW_COUNT', '0')
   variables.set('LAST_ERROR_SQLSTATE', sqlstate)
-  variables.set('LAST_ERROR_MESSAGE', isServers ? failure.primaryMessage : String((failure as Error).message))
+  variables.set('LAST_ERROR_MESSAGE', failure.primaryMessage)
 }

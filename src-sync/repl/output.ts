@@ -1,10 +1,12 @@
 /**
  * Where results go: a file descriptor, a file or a command's input, written by blocking and in large pieces. A reader
- * that has gone away (`| head`) ends the program without a word, as it ends psql.
+ * that has gone away (`| head`) ends the program without a word, as it ends psql; a command of the user's that has gone away
+ * does not: what is left for it is dropped, and whoever prints says so.
  */
-import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
+import { isatty } from 'node:tty'
+import { ChildPipe } from './child-pipe.ts'
 
 const PIECE_CHARACTERS = 64 * 1024
 /** What a shell reports of a program that SIGPIPE has ended. */
@@ -13,15 +15,17 @@ const pause = new Int32Array(new SharedArrayBuffer(4))
 
 export class Output {
   readonly #file: number
-  readonly #command: string | null
+  readonly #child: ChildPipe | null
   readonly #isOwn: boolean
+  readonly #isTerminal: boolean
   #waiting = ''
-  readonly #collected: Buffer[] = []
+  #hasReader = true
 
-  private constructor(file: number, command: string | null, isOwn: boolean) {
+  private constructor(file: number, child: ChildPipe | null, isOwn: boolean) {
     this.#file = file
-    this.#command = command
+    this.#child = child
     this.#isOwn = isOwn
+    this.#isTerminal = !isOwn && isatty(file)
   }
 
   /** The standard output. */
@@ -31,12 +35,23 @@ export class Output {
 
   /** A file by its path, or `|command`. @throws the file system's error. */
   static open(target: string): Output {
-    if (target.startsWith('|')) return new Output(-1, target.slice(1), true)
-    return new Output(openSync(target, 'w'), null, true)
+    if (!target.startsWith('|')) return new Output(openSync(target, 'w'), null, true)
+    const child = ChildPipe.writingTo(target.slice(1))
+    return new Output(child.file, child, true)
+  }
+
+  /** A file that keeps what is in it. @throws the file system's error. */
+  static append(path: string): Output {
+    return new Output(openSync(path, 'a'), null, true)
   }
 
   get isStandard(): boolean {
     return !this.#isOwn
+  }
+
+  /** Whether somebody looks at it: what the server sends must not steer the screen. */
+  get isTerminal(): boolean {
+    return this.#isTerminal
   }
 
   readonly write = (text: string): void => {
@@ -56,39 +71,47 @@ export class Output {
     this.#put(bytes)
   }
 
-  close(): void {
-    this.flush()
-    if (this.#command !== null) {
-      const input = Buffer.concat(this.#collected)
-      spawnSync(this.#command, { shell: true, input, stdio: ['pipe', 'inherit', 'inherit'] })
-    } else if (this.#isOwn) {
-      closeSync(this.#file)
+  /** Whether the command has stopped reading, so that something of what was for it is lost. */
+  get isBroken(): boolean {
+    if (this.#child !== null) this.flush()
+    return !this.#hasReader
+  }
+
+  /** @returns the exit status of the command, 0 of what is none. */
+  close(): number {
+    try {
+      this.flush()
+    } finally {
+      if (this.#isOwn && this.#child === null) closeSync(this.#file)
     }
+    return this.#child?.close() ?? 0
   }
 
   #put(bytes: Uint8Array): void {
-    if (this.#command === null) writeAll(this.#file, bytes)
-    else this.#collected.push(Buffer.from(bytes))
+    if (this.#child === null) return writeAll(this.#file, bytes)
+    if (this.#hasReader) this.#hasReader = writePlainly(this.#file, bytes)
   }
 }
 
 /** Writes all of it, waiting where the other end is slow. */
 export function writeAll(file: number, bytes: Uint8Array): void {
   hideStatus()
-  writePlainly(file, bytes)
+  if (!writePlainly(file, bytes)) process.exit(BROKEN_PIPE_STATUS)
 }
 
-function writePlainly(file: number, bytes: Uint8Array): void {
+/** @returns false when nobody reads it. */
+function writePlainly(file: number, bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(file, bytes, at)
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
-      if (code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS)
+      if (code === 'EPIPE') return false
       if (code !== 'EAGAIN') throw error
       Atomics.wait(pause, 0, 0, 5)
     }
   }
+  return true
 }
 
 let isStatusShown = false
@@ -99,7 +122,7 @@ export function showStatus(text: string): void {
   isStatusShown = true
   // A line that wraps could not be taken away.
   const room = Math.max(1, (process.stderr.columns ?? 80) - 1)
-  writePlainly(2, Buffer.from(`${CLEAR_LINE}${text.slice(0, room)}`))
+  writeStatus(`${CLEAR_LINE}${text.slice(0, room)}`)
 }
 
 export function hasStatus(): boolean {
@@ -109,7 +132,11 @@ export function hasStatus(): boolean {
 export function hideStatus(): void {
   if (!isStatusShown) return
   isStatusShown = false
-  writePlainly(2, Buffer.from(CLEAR_LINE))
+  writeStatus(CLEAR_LINE)
+}
+
+function writeStatus(text: string): void {
+  if (!writePlainly(2, Buffer.from(text))) process.exit(BROKEN_PIPE_STATUS)
 }
 
 /** Writes to the standard error output at once. */

@@ -11,6 +11,8 @@ export interface PatternColumns {
   readonly name: string
   /** Another name of the same thing, as good as the first. */
   readonly otherName?: string
+  /** Whether the name may be made of what regular expressions are made of, as those of operators are. */
+  readonly isSymbol?: boolean
   /** True for what the search path shows; asked for when no schema is named. */
   readonly visible?: string
 }
@@ -18,7 +20,7 @@ export interface PatternColumns {
 /** @returns conditions to be joined with AND, none for no pattern and nothing to hide. */
 export function patternConditions(pattern: string | undefined, columns: PatternColumns): string[] {
   if (pattern === undefined) return columns.visible === undefined ? [] : [columns.visible]
-  const parts = readPattern(pattern)
+  const parts = readPattern(pattern, columns.isSymbol)
   if (parts.length > (columns.schema === null ? 1 : 3)) {
     throw new ShellError(`improper qualified name (too many dotted names): ${pattern}`)
   }
@@ -43,8 +45,11 @@ function matches(column: string, regex: string): string {
   return `${column} operator(pg_catalog.~) ${quoteLiteral(`^(${regex})$`)} collate pg_catalog.default`
 }
 
-/** The parts of a pattern as regular expressions. */
-export function readPattern(pattern: string): string[] {
+/** What regular expressions are made of. */
+const SPECIAL = /[|*+?()[\]{}.^$\\]/
+
+/** The parts of a pattern as regular expressions. @param isLiteral whether only `*` and `?` are special */
+export function readPattern(pattern: string, isLiteral = false): string[] {
   const parts: string[] = []
   let part = ''
   let isQuoted = false
@@ -55,13 +60,14 @@ export function readPattern(pattern: string): string[] {
         part += '"'
         at += 1
       } else isQuoted = !isQuoted
-    } else if (isQuoted) part += /[|*+?()[\]{}.^$\\]/.test(unit) ? `\\${unit}` : unit
+    } else if (isQuoted) part += SPECIAL.test(unit) ? `\\${unit}` : unit
     else if (unit === '.') {
       parts.push(part)
       part = ''
     } else if (unit === '*') part += '.*'
     else if (unit === '?') part += '.'
-    else if (unit === '$') part += '\\$'
+    else if (unit === '$' || (isLiteral && SPECIAL.test(unit))) part += `\\${unit}`
+    else if (unit === '[' && pattern[at + 1] === ']') part += '\\['
     else part += unit.toLowerCase()
   }
   parts.push(part)

@@ -5,7 +5,10 @@
 import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
 import { runBatch } from './batch.ts'
+import { atHome } from './command-text.ts'
+import { isAboutPassword, userOf } from './connection-target.ts'
 import { ShellError, connectFailureText, describeFailure, failureText } from './complaint.ts'
+import { withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { setPrintQuietly } from './print-settings.ts'
 import { EXIT, Shell } from './shell.ts'
@@ -38,10 +41,16 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-async function password(): Promise<{ password?: string }> {
+/** @param user whom the server wants it of; null where nobody has named one */
+async function password(user: string | null): Promise<{ password?: string }> {
   const { askPassword } = await import('./terminal.ts')
-  const given = askPassword('Password: ')
+  const given = askPassword(user === null ? 'Password: ' : `Password for user ${user}: `)
   return given === null ? {} : { password: given }
+}
+
+/** A server says before it lets anybody in what it likes. */
+function complainOfServer(text: string): void {
+  complain(process.stderr.isTTY === true ? withoutControls(text) : text)
 }
 
 /** Whether the environment names a server. */
@@ -53,27 +62,34 @@ interface Opening {
   readonly isInteractive: boolean
   /** Nothing names a server. */
   readonly isUnnamed: boolean
+  /** The server has asked for a password. */
+  readonly isRefused?: boolean
 }
 
 /** @returns null when there is no connection; it has been said why. */
-async function open(line: CommandLine, { isInteractive, isUnnamed }: Opening): Promise<Shell | null> {
+async function open(
+  line: CommandLine,
+  { isInteractive, isUnnamed, isRefused = false }: Opening,
+): Promise<Shell | null> {
   const { dsn } = line
   let options = connectOptions(line)
   const isStarting = isInteractive && dsn?.startsWith(EMBEDDED) === true
   if (isStarting) complain('Starting the embedded PostgreSQL …')
-  if (line.asksPassword) options = { ...options, ...(await password()) }
+  if (line.asksPassword) {
+    const user = isRefused ? userOf(dsn, options) : (options.user ?? null)
+    options = { ...options, ...(await password(typeof user === 'string' ? user : null)) }
+  }
   try {
     return new Shell({ dsn, options, isInteractive })
   } catch (failure) {
     if (isStarting) complain('\n')
     if (!(failure instanceof DbError)) throw failure
-    const isRefused = failure.sqlstate === '28P01' || /password/.test(failure.message)
     const canAsk = !line.neverAsksPassword && process.stdin.isTTY === true && process.stderr.isTTY === true
-    if (isRefused && canAsk && options.password === undefined) {
+    if (isAboutPassword(failure) && canAsk && options.password === undefined) {
       line.asksPassword = true
-      return open(line, { isInteractive, isUnnamed })
+      return open(line, { isInteractive, isUnnamed, isRefused: true })
     }
-    complain(
+    complainOfServer(
       describeFailure(new ShellError(connectFailureText(failure)), {
         verbosity: 'default',
         showContext: 'never',
@@ -94,7 +110,12 @@ function configure(shell: Shell, line: CommandLine): void {
   if (line.isQuiet) shell.variables.set('QUIET', 'on')
   Object.assign(shell.print, line.print)
   for (const [name, value] of line.settings) setPrintQuietly(shell, name, value)
-  for (const [name, value] of line.variables) shell.variables.set(name, value)
+  for (const [name, value] of line.variables) {
+    if (value === undefined) shell.variables.unset(name)
+    else shell.variables.set(name, value)
+  }
+  if (line.log !== null) shell.log = Output.append(atHome(line.log))
+  shell.canAskPassword = !line.neverAsksPassword
   if (line.output !== null) shell.output = Output.open(line.output)
 }
 

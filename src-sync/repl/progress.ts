@@ -45,6 +45,8 @@ class Progress {
 export interface ScriptPlace {
   readonly name: string
   readonly line: number
+  /** Where a line of the current statement stands. */
+  readonly lineOf: (statementLine: number) => number
   /** From 0 to 1; null where nobody knows how long it is. */
   readonly share: number | null
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
 import type { Call } from './command-call.ts'
+import { atHome } from './command-text.ts'
 import { defineCommand } from './commands.ts'
 import { ShellError } from './complaint.ts'
 import type { History } from './history.ts'
@@ -24,20 +25,18 @@ export interface PromptParts {
 }
 
 export function definePromptCommands({ shell, javascript, history, edited }: PromptParts): void {
-  defineCommand('js', ({ rest }) => javascript.take(rest.trim()))
+  defineCommand('js', ({ rest }) => void javascript.take(rest.trim()))
   defineCommand('e edit', (call) => edit(call, edited))
   defineCommand('ef', (call) => editSource(call, 'function', edited))
   defineCommand('ev', (call) => editSource(call, 'view', edited))
-  defineCommand('s', () => {
-    shell.show({
-      columns: [{ name: 'History', typeOid: 0 }],
-      rows: history
-        .load()
-        .reverse()
-        .map((line) => [line]),
-      rowCount: history.load().length,
-      footers: [],
-    })
+  defineCommand('s', ({ words: [path] }) => {
+    const text = history
+      .load()
+      .map((statement) => `${statement}\n`)
+      .join('')
+    if (path === undefined) return shell.pageText(text)
+    writeFileSync(atHome(path), text, { mode: 0o600 })
+    shell.say(`Wrote history to file "${path}".`)
   })
   defineCommand('password', ({ words: [user] }) => {
     const name = user ?? shell.connection.info.user
@@ -64,8 +63,8 @@ function edit(call: Call, edited: PromptParts['edited']): boolean {
     const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
     return editText(call, `${text}\n`, edited)
   }
-  runEditor(path)
-  return take(call, readFileSync(path, 'utf8'), edited)
+  runEditor(atHome(path))
+  return take(call, readFileSync(atHome(path), 'utf8'), edited)
 }
 
 /** `\ef` and `\ev`: what comes back waits in the buffer for its semicolon. */

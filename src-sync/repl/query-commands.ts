@@ -2,7 +2,9 @@
 import { type Cursor, DbError, quoteLiteral } from '../index.ts'
 import { askTable } from './ask-catalog.ts'
 import type { Call } from './command-call.ts'
+import { readArguments, targetOf } from './command-text.ts'
 import { ShellError } from './complaint.ts'
+import { crosstabOf } from './crosstab.ts'
 import { executeSql, resultTable } from './execute-sql.ts'
 import { noteFailure, noteSuccess } from './outcome.ts'
 import { setPrintQuietly } from './print-settings.ts'
@@ -25,9 +27,10 @@ export function noteStatement(shell: Shell, sql: string): void {
   lastStatements.set(shell, sql)
 }
 
-export function runBuffer({ shell, reader, rest, words, copyData }: Call, how: BufferUse): boolean {
+export function runBuffer(call: Call, how: BufferUse): boolean {
+  const { shell, reader, rest, words, copySource } = call
+  const { options, target } = how.isSetting || how.isExecuting ? { options: [], target: '' } : readTarget(call, rest)
   const sql = takeBuffer(shell, reader)
-  const { options, target } = how.isSetting === true ? { options: [], target: '' } : readTarget(rest)
   const before = { ...shell.print }
   try {
     for (const [name, value] of options) setPrintQuietly(shell, name, value)
@@ -36,42 +39,50 @@ export function runBuffer({ shell, reader, rest, words, copyData }: Call, how: B
       ...(target === '' ? {} : { target }),
       ...(how.isSetting === true ? { consume: (cursor) => setVariables(shell, cursor, words[0] ?? '') } : {}),
     }
-    if (how.isExecuting !== true) return executeSql(shell, { sql, copyData, use })
-    const statements: string[] = []
-    const consume = (cursor: Cursor): void => {
-      for (const row of resultTable(cursor).rows) for (const value of row) if (value !== null) statements.push(value)
-    }
-    if (!executeSql(shell, { sql, copyData, use: { consume } })) return false
-    let isDone = true
-    for (const statement of statements) {
-      isDone = executeSql(shell, { sql: statement, copyData })
-      if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
-    }
-    return isDone
+    if (how.isExecuting === true) return executeValues(call, sql)
+    return executeSql(shell, { sql, copySource, use })
   } finally {
     Object.assign(shell.print, before)
   }
 }
 
-function takeBuffer(shell: Shell, reader: Call['reader']): string {
+/** `\crosstabview`: the result as a table of two headers. */
+export function showCrosstab({ shell, reader, words, copySource }: Call): boolean {
+  const consume = (cursor: Cursor): void => shell.show(crosstabOf(cursor, words, shell.print.nullText))
+  return executeSql(shell, { sql: takeBuffer(shell, reader), copySource, use: { consume } })
+}
+
+/** `\gexec`: each value of the result is a statement. */
+function executeValues({ shell, copySource }: Call, sql: string): boolean {
+  const statements: string[] = []
+  const consume = (cursor: Cursor): void => {
+    for (const row of resultTable(cursor).rows) for (const value of row) if (value !== null) statements.push(value)
+  }
+  if (!executeSql(shell, { sql, copySource, use: { consume } })) return false
+  let isDone = true
+  for (const statement of statements) {
+    isDone = executeSql(shell, { sql: statement, copySource })
+    if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
+  }
+  return isDone
+}
+
+export function takeBuffer(shell: Shell, reader: Call['reader']): string {
   const sql = reader.buffer === '' ? (lastStatements.get(shell) ?? '') : reader.buffer
   reader.setBuffer('')
-  if (sql === '') throw new ShellError('there is no statement to send')
+  if (sql === '' && (shell.bound?.name ?? null) === null) throw new ShellError('there is no statement to send')
   noteStatement(shell, sql)
   return sql
 }
 
 /** `(format=csv title=…) file`, `|command`, or nothing. */
-function readTarget(rest: string): { options: [string, string][]; target: string } {
-  const match = /^\s*(?:\(([^)]*)\))?\s*([^]*?)\s*$/.exec(rest)
-  const options = (match?.[1] ?? '').split(/\s+/).filter((each) => each !== '')
-  return {
-    options: options.map((each) => {
-      const at = each.indexOf('=')
-      return at < 0 ? [each, 'on'] : [each.slice(0, at), each.slice(at + 1).replace(/^'([^]*)'$/, '$1')]
-    }),
-    target: match?.[2] ?? '',
-  }
+function readTarget({ shell }: Call, rest: string): { options: [string, string][]; target: string } {
+  const [, list = '', after = ''] = /^\s*(?:\(([^)]*)\))?\s*([^]*)$/.exec(rest) ?? []
+  const options = readArguments(list, { variable: shell.variable }).map((each): [string, string] => {
+    const at = each.indexOf('=')
+    return at < 0 ? [each, 'on'] : [each.slice(0, at), each.slice(at + 1)]
+  })
+  return { options, target: targetOf(after, shell.variable) ?? '' }
 }
 
 function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
@@ -81,7 +92,10 @@ function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
   for (const row of rows) {
     row.forEach((value, index) => {
       const name = prefix + columns[index]!.name
-      if (value === null) shell.variables.unset(name)
+      if (shell.variables.isSteering(name)) {
+        // The server would decide whether the script stops at its errors.
+        shell.warn(`attempt to \\gset into specially treated variable "${name}" ignored`)
+      } else if (value === null) shell.variables.unset(name)
       else shell.variables.set(name, value)
     })
   }
@@ -113,7 +127,7 @@ export function describeBuffer({ shell, reader }: Call): boolean {
 }
 
 /** `\watch [seconds]`, or `\watch i=seconds c=times`; until an error, Ctrl-C, or as often as was asked for. */
-export function watchBuffer({ shell, reader, words, copyData }: Call): boolean {
+export function watchBuffer({ shell, reader, words, copySource }: Call): boolean {
   const sql = takeBuffer(shell, reader)
   let seconds = 2
   let times = Infinity
@@ -126,8 +140,8 @@ export function watchBuffer({ shell, reader, words, copyData }: Call): boolean {
   }
   for (let count = 0; count < times; count++) {
     if (count > 0 && !shell.sleep(seconds * 1000)) break
-    shell.output.write(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
-    if (!executeSql(shell, { sql, copyData })) return false
+    shell.word(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
+    if (!executeSql(shell, { sql, copySource })) return false
     shell.output.flush()
   }
   return true

@@ -1,4 +1,6 @@
 /** Lists of `\d`'s family that are asked for now and then, by the letters behind `\d`. */
+import { OPERATOR_LISTS } from './operator-lists.ts'
+import { filterByArguments } from './argument-types.ts'
 import type { How } from './ask-catalog.ts'
 import { ACL, type List, NO_SYSTEM, OWNER } from './object-lists.ts'
 
@@ -204,6 +206,57 @@ const RARER: Readonly<Record<string, ListMaker>> = {
       order: '1, 2',
     }
   },
+  ...OPERATOR_LISTS,
+  l: ({ isVerbose }) => ({
+    title: 'Large objects',
+    columns: [
+      'oid as "ID"',
+      'pg_catalog.pg_get_userbyid(lomowner) as "Owner"',
+      ...(isVerbose ? [ACL('lomacl')] : []),
+      described('oid', 'pg_largeobject'),
+    ],
+    more: [],
+    from: 'pg_catalog.pg_largeobject_metadata',
+    pattern: { schema: null, name: 'oid::pg_catalog.text' },
+    order: 'oid',
+  }),
+  O: (_how, version) => ({
+    title: 'List of collations',
+    columns: [
+      'n.nspname as "Schema"',
+      'c.collname as "Name"',
+      `case c.collprovider when 'd' then 'default' when 'b' then 'builtin' when 'c' then 'libc' when 'i' then 'icu' end as "Provider"`,
+      'c.collcollate as "Collate"',
+      'c.collctype as "Ctype"',
+      `${version >= 17_00_00 ? 'c.colllocale' : version >= 15_00_00 ? 'c.colliculocale' : 'c.collcollate'} as "Locale"`,
+      `${version >= 16_00_00 ? 'c.collicurules' : 'null'} as "ICU Rules"`,
+      `case when c.collisdeterministic then 'yes' else 'no' end as "Deterministic?"`,
+    ],
+    more: [described('c.oid', 'pg_collation')],
+    from: 'pg_catalog.pg_collation c join pg_catalog.pg_namespace n on n.oid = c.collnamespace',
+    where: ['c.collencoding in (-1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))'],
+    ordinary: NO_SYSTEM,
+    pattern: { schema: 'n.nspname', name: 'c.collname', visible: 'pg_catalog.pg_collation_is_visible(c.oid)' },
+    order: '1, 2',
+  }),
+  rg: (_how, version) => ({
+    title: 'List of role grants',
+    columns: [
+      'm.rolname as "Role name"',
+      'r.rolname as "Member of"',
+      version >= 16_00_00
+        ? `pg_catalog.concat_ws(', ', case when pam.admin_option then 'ADMIN' end, case when pam.inherit_option then 'INHERIT' end,
+    case when pam.set_option then 'SET' end) as "Options"`
+        : `pg_catalog.concat_ws(', ', case when pam.admin_option then 'ADMIN' end, case when m.rolinherit then 'INHERIT' end, 'SET') as "Options"`,
+      'g.rolname as "Grantor"',
+    ],
+    more: [],
+    from: `pg_catalog.pg_roles m join pg_catalog.pg_auth_members pam on pam.member = m.oid
+  left join pg_catalog.pg_roles r on pam.roleid = r.oid left join pg_catalog.pg_roles g on pam.grantor = g.oid`,
+    ordinary: ["m.rolname !~ '^pg_'"],
+    pattern: { schema: null, name: 'm.rolname' },
+    order: '1, 2, 4',
+  }),
   F: () => textSearchList('configurations', 'pg_ts_config', 'cfg', []),
   Fd: () =>
     textSearchList('dictionaries', 'pg_ts_dict', 'dict', [
@@ -229,23 +282,34 @@ const RARER: Readonly<Record<string, ListMaker>> = {
     pattern: { schema: null, name: 'e.evtname' },
     order: '1',
   }),
-  o: ({ isVerbose }) => ({
-    title: 'List of operators',
-    columns: [
-      'n.nspname as "Schema"',
-      'o.oprname as "Name"',
-      `case when o.oprkind = 'l' then null else pg_catalog.format_type(o.oprleft, null) end as "Left arg type"`,
-      `case when o.oprkind = 'r' then null else pg_catalog.format_type(o.oprright, null) end as "Right arg type"`,
-      'pg_catalog.format_type(o.oprresult, null) as "Result type"',
-      ...(isVerbose ? ['o.oprcode as "Function"'] : []),
-      `coalesce(pg_catalog.obj_description(o.oid, 'pg_operator'), pg_catalog.obj_description(o.oprcode, 'pg_proc')) as "Description"`,
-    ],
-    more: [],
-    from: 'pg_catalog.pg_operator o left join pg_catalog.pg_namespace n on n.oid = o.oprnamespace',
-    ordinary: NO_SYSTEM,
-    pattern: { schema: 'n.nspname', name: 'o.oprname', visible: 'pg_catalog.pg_operator_is_visible(o.oid)' },
-    order: '1, 2, 3, 4',
-  }),
+  o: ({ isVerbose, more = [] }) => {
+    const sides = more.length === 1 ? ['o.oprright'] : ['o.oprleft', 'o.oprright']
+    const { joins, conditions } = filterByArguments(more, sides)
+    return {
+      title: 'List of operators',
+      columns: [
+        'n.nspname as "Schema"',
+        'o.oprname as "Name"',
+        `case when o.oprkind = 'l' then null else pg_catalog.format_type(o.oprleft, null) end as "Left arg type"`,
+        `case when o.oprkind = 'r' then null else pg_catalog.format_type(o.oprright, null) end as "Right arg type"`,
+        'pg_catalog.format_type(o.oprresult, null) as "Result type"',
+        ...(isVerbose ? ['o.oprcode as "Function"'] : []),
+        `coalesce(pg_catalog.obj_description(o.oid, 'pg_operator'), pg_catalog.obj_description(o.oprcode, 'pg_proc')) as "Description"`,
+      ],
+      more: [],
+      from: `pg_catalog.pg_operator o left join pg_catalog.pg_namespace n on n.oid = o.oprnamespace${joins}`,
+      // One type is that of an operator before its only argument.
+      where: [...(more.length === 1 ? ['o.oprleft = 0'] : []), ...conditions],
+      ordinary: NO_SYSTEM,
+      pattern: {
+        schema: 'n.nspname',
+        name: 'o.oprname',
+        isSymbol: true,
+        visible: 'pg_catalog.pg_operator_is_visible(o.oid)',
+      },
+      order: '1, 2, 3, 4',
+    }
+  },
   ew: () => ({
     title: 'List of foreign-data wrappers',
     columns: [

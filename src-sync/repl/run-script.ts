@@ -2,13 +2,13 @@
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
 import { ShellError } from './complaint.ts'
-import { Conditions } from './conditions.ts'
 import { executeSql } from './execute-sql.ts'
 import { LineSource } from './input.ts'
 import { type ScriptPlace, ScriptProgress } from './progress.ts'
 import { noteStatement } from './query-commands.ts'
 import { encodingSetBy } from './script-encoding.ts'
-import { ScriptReader } from './script-reader.ts'
+import { type InputItem, ScriptInput } from './script-input.ts'
+import type { ScriptItem } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
 
 export interface ScriptInit {
@@ -20,7 +20,7 @@ export interface ScriptInit {
 
 /** @returns how it ended. @throws the file system's error when it cannot be opened. */
 export function runScript(shell: Shell, { path, name }: ScriptInit): number {
-  const source = new LineSource(path)
+  const source = LineSource.open(path)
   const before = shell.script
   try {
     return new ScriptRun(shell, source, name).run()
@@ -34,8 +34,7 @@ class ScriptRun {
   readonly #shell: Shell
   readonly #source: LineSource
   readonly #name: string
-  readonly #reader: ScriptReader
-  readonly #conditions = new Conditions()
+  readonly #input: ScriptInput
   readonly #progress = new ScriptProgress()
   #hasEnded = false
   #encoding = 'UTF-8'
@@ -44,14 +43,24 @@ class ScriptRun {
     this.#shell = shell
     this.#source = source
     this.#name = name
-    const { variable, standardConformingStrings } = shell
-    this.#reader = new ScriptReader({ variable, standardConformingStrings })
+    this.#input = new ScriptInput({
+      shell,
+      source,
+      onItem: (item) => {
+        shell.script = this.#place(item)
+      },
+    })
   }
 
   run(): number {
+    const shell = this.#shell
+    const before = shell.onEncoding
+    // An encoding that was not set by a statement: `\encoding`, or a new connection.
+    shell.onEncoding = (encoding) => this.#readIn(encoding)
     try {
       return this.#run()
     } finally {
+      shell.onEncoding = before
       this.#progress.hide()
     }
   }
@@ -59,38 +68,44 @@ class ScriptRun {
   #run(): number {
     const shell = this.#shell
     for (;;) {
-      const item = this.#reader.next()
+      const item = this.#input.next()
       if (item === null) {
         if (!this.#feed()) break
         continue
       }
-      shell.script = this.#place(item.line)
-      let isDone = true
-      if (item.kind === 'command') {
-        // It may give the terminal to another program.
-        this.#progress.hide()
-        if (this.#conditions.take(item, shell)) continue
-        isDone = runCommand(item, this.#context())
-      } else if (this.#conditions.isActive) {
-        isDone = this.#execute(item.text)
-      }
+      const outcome = this.#obey(item)
       if (shell.exitStatus !== null) return shell.exitStatus
       if (shell.connection.closed) return EXIT.lost
+      if (outcome === 'quit') return EXIT.success
+      if (outcome === 'done') continue
       // What follows was meant for another database.
-      if (!isDone && item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
-      if (!isDone && (shell.variables.isOn('ON_ERROR_STOP') || shell.lastFailure?.interrupted === true))
-        return EXIT.script
+      if (item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
+      if (this.#endsOnError()) return EXIT.script
     }
-    if (this.#conditions.isOpen) shell.fail(new ShellError('reached EOF without finding closing \\endif(s)'))
-    return EXIT.success
+    return this.#input.failWhereOpen() && shell.variables.isOn('ON_ERROR_STOP') ? EXIT.script : EXIT.success
   }
 
-  #place(line: number): ScriptPlace {
+  #obey(item: InputItem): 'done' | 'failed' | 'quit' {
+    if (item.kind === 'failed') return 'failed'
+    if (item.kind === 'statement') return this.#execute(item.text) ? 'done' : 'failed'
+    // It may give the terminal to another program.
+    this.#progress.hide()
+    return runCommand(item, this.#context())
+  }
+
+  #endsOnError(): boolean {
+    const { variables, lastFailure } = this.#shell
+    return variables.isOn('ON_ERROR_STOP') || lastFailure?.interrupted === true
+  }
+
+  #place(item: ScriptItem): ScriptPlace {
+    const { line } = item
     const source = this.#source
-    const reader = this.#reader
+    const { reader } = this.#input
     return {
       name: this.#name,
       line,
+      lineOf: item.kind === 'statement' ? item.lineOf : () => line,
       get share() {
         return source.share(reader.waiting)
       },
@@ -99,6 +114,7 @@ class ScriptRun {
 
   #feed(): boolean {
     if (this.#hasEnded) return false
+    const { reader } = this.#input
     let text: string | null
     this.#shell.output.flush()
     try {
@@ -106,32 +122,31 @@ class ScriptRun {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
       throw new ShellError(
-        `${this.#name}: not ${this.#encoding} after line ${this.#reader.line}; convert it, with iconv for example`,
+        `${this.#name}: not ${this.#encoding} after line ${reader.line}; convert it, with iconv for example`,
       )
     }
     if (text !== null) {
       // Echoed lines must come before what they give: then one by one.
-      if (this.#shell.variables.get('ECHO') === 'all') {
+      if (this.#shell.variables.choice('ECHO') === 'all') {
         const lineEnd = text.indexOf('\n') + 1 || text.length
         this.#source.unread(text.slice(lineEnd))
         text = text.slice(0, lineEnd)
-        this.#shell.output.write(text.endsWith('\n') ? text : `${text}\n`)
+        this.#shell.word(text.endsWith('\n') ? text : `${text}\n`)
       }
-      this.#reader.feed(text)
+      reader.feed(text)
     } else {
       this.#hasEnded = true
-      this.#reader.end()
+      reader.end()
     }
     return true
   }
 
   #execute(sql: string): boolean {
     const shell = this.#shell
-    const copyData = (): Iterable<string> => this.#copyData()
     shell.lastFailure = null
     noteStatement(shell, sql)
     if (shell.script !== null) this.#progress.next(shell.script)
-    const isDone = executeSql(shell, { sql, copyData })
+    const isDone = executeSql(shell, { sql, copySource: this.#input.copySource })
     const encoding = isDone ? encodingSetBy(sql) : null
     if (encoding !== null) this.#readIn(encoding)
     return isDone
@@ -142,38 +157,18 @@ class ScriptRun {
     if (!this.#source.setEncoding(encoding)) {
       throw new ShellError(`${this.#name}: the encoding ${encoding} is not known here; convert it to UTF-8`)
     }
-    this.#encoding = /^(?:default|unicode|utf-?8)$/i.test(encoding) ? 'UTF-8' : encoding
+    // Lines that were read ahead in the encoding before stay as they are: the source stops at lines that may set one.
+    this.#encoding = /^(?:default|unicode|utf-?8|sql_ascii)$/i.test(encoding) ? 'UTF-8' : encoding
   }
 
   #context(): CommandContext {
     return {
       shell: this.#shell,
-      reader: this.#reader,
-      copyData: () => this.#copyData(),
+      reader: this.#input.reader,
+      copySource: this.#input.copySource,
+      readLine: this.#name === '<stdin>' ? () => this.#input.readLine() : () => LineSource.standard().readLine(),
       include: (path, name) => runScript(this.#shell, { path, name }),
       folder: this.#name.startsWith('<') ? null : this.#name,
-    }
-  }
-
-  /** The data of a COPY that stands in the script, up to `\.` on a line of its own. */
-  *#copyData(): Generator<string, void, undefined> {
-    let text = this.#reader.takeFollowing()
-    for (;;) {
-      if (text !== '') {
-        const end = /(?:^|\n)\\\.\r?(?:\n|$)/.exec(text)
-        const data = end === null ? text : text.slice(0, end.index + (text[end.index] === '\n' ? 1 : 0))
-        this.#reader.skipLines(data.split('\n').length - 1)
-        if (end !== null) {
-          this.#reader.skipLines(1)
-          this.#source.unread(text.slice(end.index + end[0].length))
-          if (data !== '') yield data
-          return
-        }
-        yield data
-      }
-      const more = this.#source.read()
-      if (more === null) return
-      text = more
     }
   }
 }

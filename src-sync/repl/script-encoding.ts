@@ -1,59 +1,87 @@
 /**
  * The encoding of a script's bytes: UTF-8, until the script itself says another with `SET client_encoding`, as the first
  * lines of a dump do. Only the bytes are read in it: what goes to the server is UTF-8.
- * Names: PostgreSQL manual, "Character Set Support"; https://encoding.spec.whatwg.org/#names-and-labels
+ * Names: PostgreSQL manual, "Character Set Support". Not the decoders of the web's standard, which Node has: its tables of the
+ * same names have other characters, and Node 20 reads windows-1252 as if it were ISO 8859-1.
  */
+import { createRequire } from 'node:module'
 
 /** Turns the bytes of whole lines into text. @throws TypeError for bytes that are no text in the encoding. */
 export type DecodeLines = (bytes: Uint8Array) => string
 
 const SET = /^\s*set\s+(?:session\s+|local\s+)?(?:client_encoding\s*(?:=|\bto\b)|names)\s*'?([\w-]+)'?\s*;?\s*$/i
 
-/** Labels of the encodings whose names do not say it. */
-const LABELS: Readonly<{ [name: string]: string }> = {
-  utf8: 'utf-8',
-  unicode: 'utf-8',
-  default: 'utf-8',
-  // The server takes such bytes as they are.
-  sqlascii: 'utf-8',
-  latin2: 'iso-8859-2',
-  latin3: 'iso-8859-3',
-  latin4: 'iso-8859-4',
-  latin5: 'windows-1254',
-  latin6: 'iso-8859-10',
-  latin7: 'iso-8859-13',
-  latin8: 'iso-8859-14',
-  latin9: 'iso-8859-15',
-  latin10: 'iso-8859-16',
-  iso88595: 'iso-8859-5',
-  iso88596: 'iso-8859-6',
-  iso88597: 'iso-8859-7',
-  iso88598: 'iso-8859-8',
-  koi8: 'koi8-r',
-  koi8r: 'koi8-r',
-  koi8u: 'koi8-u',
-  alt: 'ibm866',
-  win866: 'ibm866',
-  win874: 'windows-874',
-  win: 'windows-1251',
-  eucjp: 'euc-jp',
-  sjis: 'shift_jis',
-  shiftjis: 'shift_jis',
-  mskanji: 'shift_jis',
-  win932: 'shift_jis',
-  windows932: 'shift_jis',
-  euckr: 'euc-kr',
-  uhc: 'euc-kr',
-  win949: 'euc-kr',
-  windows949: 'euc-kr',
-  euccn: 'gbk',
+/**
+ * iconv-lite's names of the server's encodings. Each was compared with the server's `convert_from`, character by character.
+ * What is missing (JOHAB, EUC_TW, the JIS of 2004) iconv-lite does not have.
+ */
+const CODECS: Readonly<{ [name: string]: string }> = {
+  latin1: 'iso88591',
+  iso88591: 'iso88591',
+  latin2: 'iso88592',
+  latin3: 'iso88593',
+  latin4: 'iso88594',
+  latin5: 'iso88599',
+  latin6: 'iso885910',
+  latin7: 'iso885913',
+  latin8: 'iso885914',
+  latin9: 'iso885915',
+  latin10: 'iso885916',
+  iso88595: 'iso88595',
+  iso88596: 'iso88596',
+  iso88597: 'iso88597',
+  iso88598: 'iso88598',
+  koi8: 'koi8r',
+  koi8r: 'koi8r',
+  koi8u: 'koi8u',
+  alt: 'cp866',
+  win866: 'cp866',
+  win874: 'cp874',
+  win: 'win1251',
+  eucjp: 'eucjp',
+  sjis: 'shiftjis',
+  shiftjis: 'shiftjis',
+  mskanji: 'shiftjis',
+  win932: 'shiftjis',
+  windows932: 'shiftjis',
+  euckr: 'euckr',
+  uhc: 'cp949',
+  win949: 'cp949',
+  windows949: 'cp949',
+  euccn: 'gb2312',
   gbk: 'gbk',
   win936: 'gbk',
   windows936: 'gbk',
   gb18030: 'gb18030',
-  big5: 'big5',
-  win950: 'big5',
-  windows950: 'big5',
+  big5: 'cp950',
+  win950: 'cp950',
+  windows950: 'cp950',
+}
+
+/** The server takes SQL_ASCII as it is. */
+const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'unicode', 'default', 'sqlascii'])
+
+/** Where the server's tables have another character. */
+const CORRECTIONS: Readonly<{ [codec: string]: Readonly<{ [character: string]: string }> }> = {
+  gb2312: { '\u00b7': '\u30fb', '\u2014': '\u2015' },
+  cp950: {
+    '\u2027': '\u2022',
+    '\ufe51': '\uff64',
+    '\u00af': '\u203e',
+    '\uff5e': '\u223c',
+    '\u2295': '\u2641',
+    '\u2299': '\u2609',
+    '\u2215': '\uff0f',
+    '\ufe68': '\uff3c',
+    '\uffe5': '\u00a5',
+    '\uffe0': '\u00a2',
+    '\uffe1': '\u00a3',
+  },
+}
+
+/** What of iconv-lite is used. It is loaded when a script asks for an encoding. */
+interface Iconv {
+  decode(bytes: Uint8Array, codec: string): string
 }
 
 /** The encoding that a statement sets for what follows; null for any other statement. */
@@ -63,11 +91,29 @@ export function encodingSetBy(sql: string): string | null {
 
 /** How to read an encoding of the server's; null for one that is not known here. */
 export function decoderOf(encoding: string): DecodeLines | null {
-  const name = encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
-  // What the web calls iso-8859-1 has other characters from 128 to 159.
-  if (name === 'latin1' || name === 'iso88591') return (bytes) => Buffer.from(bytes).toString('latin1')
-  const label = LABELS[name] ?? (/^win(?:dows)?125\d$/.test(name) ? `windows-${name.slice(-4)}` : null)
-  if (label === null) return null
-  const decoder = new TextDecoder(label, { fatal: true, ignoreBOM: true })
-  return (bytes) => decoder.decode(bytes)
+  const name = plainName(encoding)
+  if (isUtf8(encoding)) {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return (bytes) => decoder.decode(bytes)
+  }
+  const codec = CODECS[name] ?? (/^win(?:dows)?125\d$/.test(name) ? `win${name.slice(-4)}` : null)
+  if (codec === null) return null
+  const iconv = createRequire(import.meta.url)('iconv-lite') as Iconv
+  const corrections = CORRECTIONS[codec] ?? {}
+  const wrong = new RegExp(`[${Object.keys(corrections).join('')}]`, 'g')
+  return (bytes) => {
+    const text = iconv.decode(bytes, codec)
+    // It has no strict mode: this is its word for bytes that are no text.
+    if (text.includes('\ufffd')) throw new TypeError(`the bytes are no text in ${encoding}`)
+    return text.replace(wrong, (character) => corrections[character]!)
+  }
+}
+
+/** Whether bytes in an encoding are sent as they are. */
+export function isUtf8(encoding: string): boolean {
+  return UTF8_NAMES.has(plainName(encoding))
+}
+
+function plainName(encoding: string): string {
+  return encoding.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }

@@ -4,18 +4,46 @@
  * pipes and a prompt. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
  */
 import { SQL_TOKEN, SqlLexer, quoteIdentifier, quoteLiteral } from '../index.ts'
-import { endOfCommand, isWholeLine } from './command-text.ts'
+import { endOfArguments } from './command-text.ts'
 
 export type ScriptItem =
-  | { readonly kind: 'statement'; readonly text: string; readonly line: number }
+  | {
+      readonly kind: 'statement'
+      readonly text: string
+      /** Where it begins in the script. */
+      readonly line: number
+      /** Where a line of it, counted from 1, stands in the script: commands and branches within it are no part of it. */
+      readonly lineOf: (statementLine: number) => number
+    }
   | { readonly kind: 'command'; readonly name: string; readonly rest: string; readonly line: number }
 
 export interface ReaderOptions {
   /** A variable's value, undefined where it is not set. */
   readonly variable: (name: string) => string | undefined
   readonly standardConformingStrings: () => boolean
+  /** Whether a statement ends with its line too. Left out, it does not. */
+  readonly isSingleLine?: () => boolean
+  /** Whether the text counts: false in a branch of `\if` that is not taken. Left out, all of it does. */
+  readonly isActive?: () => boolean
   /** The number of the first line. */
   readonly line?: number
+}
+
+/** A statement as far as it has been read: what `\if` goes back to when a branch was not taken. */
+export interface ReaderMark {
+  readonly before: string
+  readonly parentheses: number
+  readonly bodies: number
+  readonly words: string
+  readonly wordCount: number
+  readonly statementLine: number
+  readonly resumes: readonly Resume[]
+}
+
+/** Where a statement goes on after a command: from which character of it, on which line of the script. */
+interface Resume {
+  readonly at: number
+  readonly line: number
 }
 
 const DASH = 0x2d
@@ -38,6 +66,7 @@ export class ScriptReader {
   #at = 0
   /** What of the statement lies before a backslash command. */
   #before = ''
+  #resumes: readonly Resume[] = []
   #parentheses = 0
   #bodies = 0
   #words = ''
@@ -87,6 +116,35 @@ export class ScriptReader {
     this.open = text === '' ? '' : '-'
   }
 
+  /** The statement at a backslash command. */
+  mark(): ReaderMark {
+    return {
+      before: this.#before + this.#text.slice(this.#start, this.#at),
+      parentheses: this.#parentheses,
+      bodies: this.#bodies,
+      words: this.#words,
+      wordCount: this.#wordCount,
+      statementLine: this.#statementLine,
+      resumes: this.#resumes,
+    }
+  }
+
+  /** Forgets what has been read of the statement since the mark. */
+  rewind(mark: ReaderMark): void {
+    this.#before = mark.before
+    this.#parentheses = mark.parentheses
+    this.#bodies = mark.bodies
+    this.#words = mark.words
+    this.#wordCount = mark.wordCount
+    this.#statementLine = mark.statementLine
+    this.#start = this.#at
+    this.#resumes = [...mark.resumes, { at: this.#before.length, line: this.#lineAt(this.#at) }]
+  }
+
+  get #isActive(): boolean {
+    return this.#options.isActive?.() ?? true
+  }
+
   /** Characters that have been fed and not been read. */
   get waiting(): number {
     return this.#text.length - this.#at
@@ -130,13 +188,16 @@ export class ScriptReader {
           return this.#atEnd(continuable)
         case SQL_TOKEN.SPACE:
         case SQL_TOKEN.COMMENT:
+          if (this.#endsWithLine(start, end)) return this.#statement(start, end)
           if (token !== SQL_TOKEN.COMMENT || code === DASH) break
           this.#begin(start)
           if (!lexer.isTerminated && !this.#isEnded) return this.#awaitEnd(lexer)
           break
         case SQL_TOKEN.SEMICOLON:
           if (this.#parentheses > 0 || this.#bodies > 0) break
-          return this.#statement(end, end)
+          if (this.#isActive) return this.#statement(end, end)
+          this.#drop(end)
+          break
         case SQL_TOKEN.STRING:
         case SQL_TOKEN.QUOTED_IDENTIFIER:
         case SQL_TOKEN.DOLLAR_STRING:
@@ -181,6 +242,13 @@ export class ScriptReader {
     }
   }
 
+  /** With SINGLELINE a line's end is a semicolon, where one would be. */
+  #endsWithLine(start: number, end: number): boolean {
+    if (this.#options.isSingleLine?.() !== true || !this.#isActive) return false
+    const isOpen = this.#parentheses > 0 || this.#bodies > 0 || this.#statementLine === 0
+    return !isOpen && this.#text.slice(start, end).includes('\n')
+  }
+
   #lexer(at: number): SqlLexer {
     const lexer = new SqlLexer(this.#text, this.#options.standardConformingStrings())
     lexer.end = at
@@ -194,7 +262,7 @@ export class ScriptReader {
   #atEnd(continuable: number): ScriptItem | null {
     const { length } = this.#text
     if (this.#isEnded) {
-      if (this.buffer === '' || this.#statementLine === 0) return null
+      if (this.buffer === '' || this.#statementLine === 0 || !this.#isActive) return null
       return this.#statement(length, length)
     }
     // A string may go on with its next part on a line to come.
@@ -218,20 +286,31 @@ export class ScriptReader {
   #statement(textEnd: number, end: number): ScriptItem {
     const raw = this.#before + this.#text.slice(this.#start, textEnd)
     const line = this.#statementLine === 0 ? this.#lineAt(textEnd) : this.#statementLine
-    const text = raw.trim()
+    const resumes = this.#resumes
+    const text = withoutLeadingLines(raw.trim())
+    const lineOf = (statementLine: number): number => {
+      const lines = text.split('\n').slice(0, statementLine - 1)
+      const at = raw.trimEnd().length - text.length + lines.reduce((sum, each) => sum + each.length + 1, 0)
+      const resume = resumes.findLast((each) => each.at <= at)
+      return resume === undefined ? line + statementLine - 1 : resume.line + countLines(raw, resume.at, at)
+    }
     this.#reset()
     this.#start = end
     this.#at = end
-    return { kind: 'statement', text: this.#withoutLeadingLines(text), line }
+    return { kind: 'statement', text, line, lineOf }
   }
 
-  /** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
-  #withoutLeadingLines(text: string): string {
-    return text.replace(/^(?:--[^\n]*\n\s*)+/, '')
+  /** Forgets text of a branch that is not taken, so that a long one needs no memory. */
+  #drop(end: number): void {
+    this.#lineAt(end)
+    this.#words = ''
+    this.#wordCount = 0
+    this.#start = end
   }
 
   #reset(): void {
     this.#before = ''
+    this.#resumes = []
     this.#parentheses = 0
     this.#bodies = 0
     this.#words = ''
@@ -252,21 +331,23 @@ export class ScriptReader {
     }
     const name = /^(?:[!?]|[^\s\\|!]+)/.exec(lineText)?.[0] ?? ''
     const rest = lineText.slice(name.length)
-    const length = isWholeLine(name) ? rest.length : endOfCommand(rest)
+    const length = endOfArguments(name, rest)
     this.#cut(start, start + 1 + name.length + length)
     return { kind: 'command', name, rest: rest.slice(0, length), line }
   }
 
-  /** Takes a piece out of the statement. */
+  /** Takes a piece out of the statement, and with it the line that a command has to itself. */
   #cut(start: number, end: number): void {
-    this.#before += this.#text.slice(this.#start, start)
-    this.#lineAt(start)
+    const before = this.#before + this.#text.slice(this.#start, start)
+    this.#before = before.endsWith('\n') ? before.slice(0, -1) : before
     this.#start = end
     this.#at = end
+    this.#resumes = [...this.#resumes, { at: this.#before.length, line: this.#lineAt(end) }]
   }
 
   /** @returns where to read on, null when there is no variable. */
   #variable(start: number): number | null {
+    if (!this.#isActive) return null
     VARIABLE.lastIndex = start
     const match = VARIABLE.exec(this.#text)
     if (match === null) return null
@@ -308,6 +389,11 @@ export class ScriptReader {
     }
     return this.#line
   }
+}
+
+/** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
+function withoutLeadingLines(text: string): string {
+  return text.replace(/^(?:--[^\n]*\n\s*)+/, '')
 }
 
 function countLines(text: string, start = 0, end = text.length): number {

@@ -2,6 +2,7 @@
  * What all of the command line shares: the connection, the variables, how tables are printed and where they go. Batches
  * and the prompt are two ways to drive it.
  */
+import { isatty } from 'node:tty'
 import {
   type Connection,
   type ConnectOptions,
@@ -12,10 +13,12 @@ import {
   connect,
 } from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
+import { LineSource } from './input.ts'
+import { jsonWithoutControls, tableWithoutControls, withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
 import type { ScriptPlace } from './progress.ts'
-import { type PrintOptions, type Table, defaultPrintOptions } from './table.ts'
+import { type PrintOptions, type Table, type Write, defaultPrintOptions } from './table.ts'
 import { Variables } from './variables.ts'
 
 /** How a program ends: psql's codes. */
@@ -27,12 +30,20 @@ export interface ShellInit {
   readonly isInteractive: boolean
 }
 
+/** Values for a statement: the next one, or one that `\parse` has named. */
+export interface BoundValues {
+  readonly name: string | null
+  readonly values: readonly string[]
+}
+
 /** How the next result alone is printed, or what becomes of it. */
 export interface ResultUse {
   readonly expanded?: 'on'
   readonly target?: string
   /** Takes the result instead of a printer. */
   readonly consume?: (cursor: Cursor) => void
+  /** Whether the program that is the target has to end well. */
+  readonly mustSucceed?: boolean
 }
 
 export class Shell {
@@ -41,6 +52,12 @@ export class Shell {
   readonly isInteractive: boolean
   readonly standard = Output.standard()
   output: Output = this.standard
+  /** Where everything is written too: `-L`. */
+  log: Output | null = null
+  /** False with `-w`. */
+  canAskPassword = true
+  /** A line of an answer; null where nobody gives one. */
+  readAnswer: () => string | null = () => LineSource.standard().readLine()
   hasTiming = false
   /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
   sleep: (milliseconds: number) => boolean = sleepPlainly
@@ -50,10 +67,12 @@ export class Shell {
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
   /** What `\bind` has given for the next statement. */
-  bound: readonly string[] | null = null
+  bound: BoundValues | null = null
   /** Whether somebody listens, so that notifications are looked for. */
   isListening = false
-  /** Set by `\q`, and by what ends everything. */
+  /** Told the encoding of what follows in the script that runs; null at the prompt. */
+  onEncoding: ((encoding: string) => void) | null = null
+  /** Set by what ends everything, with all that was still to run. */
   exitStatus: number | null = null
   /** Set by `\restrict`: only `\unrestrict` with this key is obeyed. */
   restrictKey: string | null = null
@@ -111,28 +130,65 @@ export class Shell {
     this.tell(place === null ? text : `syncpg:${place}: ${text}`)
   }
 
+  /** Tells of something that is not done, and is no error. */
+  readonly warn = (text: string): void => {
+    const { place } = this.#manner()
+    this.tellServerText(`syncpg${place === null ? '' : `:${place}`}: warning: ${text}\n`)
+  }
+
   /** Tells what is missing, or asked for: plainly at the prompt, as an error in a script. */
   remark(text: string): void {
     const { place } = this.#manner()
-    this.tell(place === null ? text : `syncpg:${place}: error: ${text}`)
+    this.tellServerText(place === null ? text : `syncpg:${place}: error: ${text}`)
   }
 
   fail(failure: unknown): void {
     if (failure instanceof DbError && failure.sqlstate !== null) this.lastFailure = failure
     // The server says where in the statement, the script where the statement is.
-    const offset = failure instanceof DbError ? (failure.line ?? 1) - 1 : 0
-    this.tell(describeFailure(failure, { ...this.#manner(offset), hasSqlstate: this.isInteractive }))
+    const line = failure instanceof DbError ? (failure.line ?? 1) : 1
+    this.tellServerText(describeFailure(failure, { ...this.#manner(line), isInteractive: this.isInteractive }))
   }
 
-  /** Prints a table where tables go now. */
-  show(table: Table, options: PrintOptions = this.print, output: Output = this.output): void {
-    if (output.isStandard && this.page !== null) this.page((write) => printTable(table, options, write))
-    else printTable(table, options, output.write)
+  /**
+   * Prints a table where tables go now. The limit of rows is for tables that somebody looks at, and is always told: what goes
+   * to a file or a program is whole.
+   */
+  show(given: Table, options: PrintOptions = this.print, output: Output = this.output): void {
+    const isLimited = output.isTerminal && options.rowLimit > 0 && given.rowCount > options.rowLimit
+    const used = isLimited ? options : { ...options, rowLimit: 0 }
+    const print = (write: Write): void =>
+      output.isTerminal ? printOnTerminal(given, used, write) : printTable(given, used, write)
+    if (output.isStandard && this.page !== null) this.page(print)
+    else print(output.write)
+    if (!isLimited || saysLimit(given, used)) return
+    output.flush()
+    this.tell(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
+  }
+
+  /** Writes a long text where tables go now. */
+  pageText(text: string): void {
+    if (this.output.isStandard && this.page !== null) this.page((write) => write(text))
+    else this.output.write(text)
+  }
+
+  /** Writes text of the server's that is no table. */
+  writeText(text: string, output: Output = this.output): void {
+    output.write(output.isTerminal ? withoutControls(text) : text)
   }
 
   /** Says something that is no result, unless it shall be quiet. */
   say(text: string): void {
-    if (!this.variables.isOn('QUIET')) this.output.write(`${text}\n`)
+    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`)
+  }
+
+  /**
+   * Writes what is no result: command tags, times, what commands say. Where results are JSON for a program it goes to the
+   * standard error, because it would be no JSON.
+   */
+  word(text: string, output: Output = this.output): void {
+    const isJson = this.print.format === 'json' || this.print.format === 'ndjson'
+    if (isJson && !(this.isInteractive && output.isStandard)) this.tellServerText(text)
+    else this.writeText(text, output)
   }
 
   /** Prints what other sessions have said. */
@@ -144,15 +200,14 @@ export class Shell {
   showNotices(notices: readonly Notice[]): void {
     for (const { channel, payload, pid } of notices) {
       const withPayload = payload === '' ? '' : ` with payload "${payload}"`
-      this.output.write(
-        `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`,
-      )
+      this.word(`Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`)
     }
   }
 
   close(): void {
     if (this.output !== this.standard) this.output.close()
     this.standard.flush()
+    this.log?.close()
     this.#connection[Symbol.dispose]()
   }
 
@@ -165,13 +220,18 @@ export class Shell {
   }
 
   #notice(notice: Warning): void {
-    this.tell(describeMessage(notice, this.#manner()))
+    this.tellServerText(describeMessage(notice, this.#manner()))
   }
 
-  #manner(offset = 0): { verbosity: Verbosity; showContext: 'never' | 'errors' | 'always'; place: string | null } {
-    const verbosity = this.variables.get('VERBOSITY') as Verbosity
-    const showContext = this.variables.get('SHOW_CONTEXT') as 'never' | 'errors' | 'always'
-    const place = this.script === null ? null : `${this.script.name}:${this.script.line + offset}`
+  /** What a notice or an error says may hold anything. */
+  tellServerText(text: string): void {
+    this.tell(isatty(2) ? withoutControls(text) : text)
+  }
+
+  #manner(line = 1): { verbosity: Verbosity; showContext: 'never' | 'errors' | 'always'; place: string | null } {
+    const verbosity = this.variables.choice('VERBOSITY') as Verbosity
+    const showContext = this.variables.choice('SHOW_CONTEXT') as 'never' | 'errors' | 'always'
+    const place = this.script === null ? null : `${this.script.name}:${this.script.lineOf(line)}`
     return { verbosity, showContext, place }
   }
 
@@ -184,6 +244,23 @@ export class Shell {
     this.variables.set('SERVER_VERSION_NAME', serverVersion)
     this.variables.set('SERVER_VERSION_NUM', String(versionNumber(serverVersion)))
   }
+}
+
+/** Prints a table in which nothing steers the screen. Aligned formats write control characters of cells out by themselves. */
+function printOnTerminal(table: Table, options: PrintOptions, write: Write): void {
+  const { format } = options
+  if (format === 'json' || format === 'ndjson') {
+    return printTable(table, options, (text) => write(jsonWithoutControls(text)))
+  }
+  const safe = tableWithoutControls(table)
+  const isAligned = format === 'aligned' || format === 'wrapped'
+  printTable(isAligned ? { ...safe, rows: table.rows, columns: table.columns } : safe, options, write)
+}
+
+/** Whether the format itself says below the rows that there are more. */
+function saysLimit(table: Table, { format, tuplesOnly, footer, expanded }: PrintOptions): boolean {
+  if (tuplesOnly || !footer || table.footers !== undefined || expanded !== 'off') return false
+  return format === 'aligned' || format === 'wrapped' || format === 'unaligned'
 }
 
 /** 180001 for 18.1. */

@@ -30,7 +30,7 @@ export function showSource({ shell, rest }: Call, kind: SourceKind, isNumbered: 
   if (name === '') throw new ShellError(`${kind} name is required`)
   const source = sourceOf(shell, kind, name)
   if (source === null) return false
-  shell.output.write(isNumbered ? numbered(source, kind) : source)
+  shell.writeText(isNumbered ? numbered(source, kind) : source)
   return true
 }
 

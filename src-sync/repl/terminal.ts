@@ -1,6 +1,7 @@
 /** Blocking conversations with the terminal: lines of data, passwords, and waits that Ctrl-C ends. */
 import { readSync } from 'node:fs'
 import { Script } from 'node:vm'
+import { type DataPiece, type DataSource, pieceOf } from './input.ts'
 import { complain } from './output.ts'
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -20,13 +21,72 @@ export function sleepInterruptibly(milliseconds: number): boolean {
   }
 }
 
-/** Lines typed at the terminal, up to `\.` or the end of the input. */
-export function* readTerminalLines(prompt: string): Generator<string, void, undefined> {
-  for (;;) {
-    complain(prompt)
-    const line = readTerminalLine()
-    if (line === null || line === '\\.') return
-    yield `${line}\n`
+/**
+ * What is typed as the data of a COPY, or as an answer. What was pasted, or typed ahead, with the statement comes first. After
+ * a COPY that has failed it goes on to `\.` all the same: what is typed until then is no statement.
+ */
+export class TerminalSource implements DataSource {
+  /** Text that came before it was asked for, and was not read by the line editor. */
+  readonly #typedAhead: () => string
+  #waiting = ''
+  #isAnnounced = false
+
+  constructor(typedAhead: () => string) {
+    this.#typedAhead = typedAhead
+  }
+
+  /** Reads only what is there: nobody is asked for the data of a COPY that was refused. */
+  readonly quiet: DataSource = {
+    readData: (isAtLineStart) => this.#takeWaiting(isAtLineStart),
+    readLine: () => null,
+    unread: (text) => this.unread(text),
+  }
+
+  readData(isAtLineStart: boolean): DataPiece | null {
+    const waiting = this.#takeWaiting(isAtLineStart)
+    if (waiting !== null) return waiting
+    if (!this.#isAnnounced) {
+      complain(
+        'Enter data to be copied followed by a newline.\nEnd with a backslash and a period on a line by itself, or an EOF signal.\n',
+      )
+    }
+    complain('>> ')
+    const line = this.readLine()
+    const piece = line === null ? null : pieceOf(`${line}\n`, isAtLineStart).piece
+    this.#isAnnounced = piece !== null && !piece.isLast
+    return piece
+  }
+
+  readLine(): string | null {
+    this.#waiting += this.#typedAhead()
+    const lineEnd = this.#waiting.indexOf('\n')
+    const line = lineEnd < 0 ? this.#waiting : this.#waiting.slice(0, lineEnd)
+    this.#waiting = lineEnd < 0 ? '' : this.#waiting.slice(lineEnd + 1)
+    // It was typed while nothing showed it.
+    complain(line)
+    if (lineEnd >= 0) complain('\n')
+    if (lineEnd >= 0) return line
+    const rest = readTerminalLine()
+    return rest === null ? (line === '' ? null : line) : line + rest
+  }
+
+  unread(text: string): void {
+    this.#waiting = text + this.#waiting
+  }
+
+  /** What nobody has read: it is typed text again. */
+  takeRest(): string {
+    const rest = this.#waiting
+    this.#waiting = ''
+    this.#isAnnounced = false
+    return rest
+  }
+
+  #takeWaiting(isAtLineStart: boolean): DataPiece | null {
+    if (this.#waiting === '') return null
+    const { piece, rest } = pieceOf(this.#waiting, isAtLineStart)
+    this.#waiting = rest
+    return piece
   }
 }
 

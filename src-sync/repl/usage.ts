@@ -24,6 +24,8 @@ How to print:
   -P, --pset=NAME=VALUE     set a print setting, as \\pset does
   -q, --quiet               only results: no command tags, no other words
   -o, --output=PATH         write results to a file, or to |command
+  -L, --log-file=PATH       write statements and results to a file too
+  -s, --single-step         ask before each statement;  -S, --single-line  a line's end ends a statement
   -a, -b, -e, -E            echo the script, the statements that fail, all statements, the catalog's queries
 
 Connection:

@@ -1,27 +1,57 @@
-/** psql's variables: those scripts set, and those that steer the program, which refuse what they cannot mean. */
+/**
+ * psql's variables: those scripts set, and those that steer the program. A steering one keeps what was written (`\echo` shows
+ * it), means the same in any case and in any spelling of on and off, and refuses what it cannot mean. Source of truth:
+ * PostgreSQL, src/bin/psql/startup.c, the hooks.
+ */
 import { version } from '../index.ts'
 import { ShellError } from './complaint.ts'
 
-const BOOLEANS = new Set(['AUTOCOMMIT', 'ON_ERROR_STOP', 'QUIET', 'SINGLELINE', 'HIDE_TABLEAM', 'SHOW_ALL_RESULTS'])
-const CHOICES = new Map<string, readonly string[]>([
-  ['VERBOSITY', ['default', 'verbose', 'terse', 'sqlstate']],
-  ['SHOW_CONTEXT', ['never', 'errors', 'always']],
-  ['ECHO_HIDDEN', ['off', 'on']],
-  ['ECHO', ['none', 'errors', 'queries', 'all']],
-  ['ON_ERROR_ROLLBACK', ['off', 'on', 'interactive']],
+interface Steering {
+  /** What it is when nothing was set, and after `\unset`; left out where it is nothing then. */
+  readonly standard?: string
+  /** The words it takes, each an answer of `choice`; left out where any text will do. */
+  readonly words?: readonly string[]
+  /** Whether it is on or off as well, and takes their spellings. */
+  readonly isSwitch?: boolean
+  readonly isCount?: boolean
+}
+
+const ON: Steering = { standard: 'on', words: [], isSwitch: true }
+const OFF: Steering = { standard: 'off', words: [], isSwitch: true }
+
+/** Variables that steer: `\gset` leaves them alone, because the server would say how the program goes on. */
+const STEERING: ReadonlyMap<string, Steering> = new Map<string, Steering>([
+  ['AUTOCOMMIT', ON],
+  ['COMP_KEYWORD_CASE', { standard: 'preserve-upper', words: ['lower', 'upper', 'preserve-lower', 'preserve-upper'] }],
+  ['ECHO', { standard: 'none', words: ['none', 'errors', 'queries', 'all'] }],
+  ['ECHO_HIDDEN', { standard: 'off', words: ['noexec'], isSwitch: true }],
+  ['FETCH_COUNT', { standard: '0', isCount: true }],
+  ['HIDE_TABLEAM', OFF],
+  ['HIDE_TOAST_COMPRESSION', OFF],
+  ['HISTCONTROL', { standard: 'none', words: ['none', 'ignorespace', 'ignoredups', 'ignoreboth'] }],
+  ['HISTFILE', {}],
+  ['HISTSIZE', { standard: '500', isCount: true }],
+  ['IGNOREEOF', { standard: '0', isCount: true }],
+  ['ON_ERROR_ROLLBACK', { standard: 'off', words: ['interactive'], isSwitch: true }],
+  ['ON_ERROR_STOP', OFF],
+  ['PROMPT1', {}],
+  ['PROMPT2', {}],
+  ['PROMPT3', {}],
+  ['QUIET', OFF],
+  ['SHOW_ALL_RESULTS', ON],
+  ['SHOW_CONTEXT', { standard: 'errors', words: ['never', 'errors', 'always'] }],
+  ['SINGLELINE', OFF],
+  ['SINGLESTEP', OFF],
+  ['VERBOSITY', { standard: 'default', words: ['default', 'verbose', 'terse', 'sqlstate'] }],
+  ['WATCH_INTERVAL', { standard: '2' }],
 ])
+/** Scripts ask by `VERSION_NUM` whether psql knows a command, so it is that of the psql whose commands are here. */
+const PSQL_VERSION_NUM = '150020'
 const NAME = /^[\p{L}\p{N}_]+$/u
+const COUNT = /^\s*[+-]?\d+\s*$/
 
 export class Variables {
   readonly #values = new Map<string, string>([
-    ['AUTOCOMMIT', 'on'],
-    ['ON_ERROR_STOP', 'off'],
-    ['ON_ERROR_ROLLBACK', 'off'],
-    ['QUIET', 'off'],
-    ['VERBOSITY', 'default'],
-    ['SHOW_CONTEXT', 'errors'],
-    ['ECHO', 'none'],
-    ['ECHO_HIDDEN', 'off'],
     ['ENCODING', 'UTF8'],
     ['ERROR', 'false'],
     ['LAST_ERROR_MESSAGE', ''],
@@ -33,39 +63,79 @@ export class Variables {
     ['SQLSTATE', '00000'],
     ['VERSION', `syncpg ${version}`],
     ['VERSION_NAME', version],
+    ['VERSION_NUM', PSQL_VERSION_NUM],
   ])
+
+  constructor() {
+    for (const [name, { standard }] of STEERING) if (standard !== undefined) this.#values.set(name, standard)
+  }
 
   get(name: string): string | undefined {
     return this.#values.get(name)
   }
 
+  /** Whether it steers the program. */
+  isSteering(name: string): boolean {
+    return STEERING.has(name)
+  }
+
   /** @throws ShellError for a name or a value that cannot be. */
   set(name: string, value: string): void {
     if (!NAME.test(name)) throw new ShellError(`invalid variable name: "${name}"`)
-    if (BOOLEANS.has(name)) {
-      this.#values.set(name, readSwitch(value, name) ? 'on' : 'off')
-      return
-    }
-    const choices = CHOICES.get(name)
-    if (choices !== undefined && !choices.includes(value)) {
-      const list = choices.join(', ')
-      throw new ShellError(`unrecognized value "${value}" for "${name}"\nAvailable values are: ${list}.`)
-    }
-    this.#values.set(name, value)
+    const steering = STEERING.get(name)
+    // Without a value a switch is turned on.
+    let given = steering?.isSwitch === true && value === '' ? 'on' : value
+    if (name === 'IGNOREEOF' && !COUNT.test(value)) given = '10'
+    if (steering !== undefined) requireMeaning(name, given, steering)
+    this.#values.set(name, given)
   }
 
   unset(name: string): void {
-    if (BOOLEANS.has(name)) this.#values.set(name, name === 'AUTOCOMMIT' ? 'on' : 'off')
-    else this.#values.delete(name)
+    const steering = STEERING.get(name)
+    const standard = steering?.isSwitch === true ? 'off' : steering?.standard
+    if (standard === undefined) this.#values.delete(name)
+    else this.#values.set(name, standard)
   }
 
+  /** Whether a switch is on. One of three words is, unless it says off. */
   isOn(name: string): boolean {
+    const choice = this.choice(name)
+    return choice !== '' && choice !== 'off'
+  }
+
+  /** What a steering variable means: one of its words, on or off; empty where it is not set. */
+  choice(name: string): string {
     const value = this.#values.get(name)
-    return value !== undefined && value !== 'off'
+    if (value === undefined) return ''
+    const lower = value.toLowerCase()
+    const { words = [], isSwitch = false } = STEERING.get(name) ?? {}
+    if (words.includes(lower) || !isSwitch) return lower
+    return readSwitch(lower, name) ? 'on' : 'off'
   }
 
   *entries(): Generator<readonly [string, string]> {
     for (const name of [...this.#values.keys()].sort()) yield [name, this.#values.get(name)!]
+  }
+}
+
+function requireMeaning(name: string, value: string, { words, isSwitch = false, isCount = false }: Steering): void {
+  if (isCount && !COUNT.test(value)) throw new ShellError(`invalid value "${value}" for "${name}": integer expected`)
+  if (words === undefined || words.includes(value.toLowerCase())) return
+  if (isSwitch && words.length === 0) {
+    readSwitch(value, name)
+    return
+  }
+  if (isSwitch && isSpelledSwitch(value)) return
+  const list = [...(isSwitch ? ['on', 'off'] : []), ...words].join(', ')
+  throw new ShellError(`unrecognized value "${value}" for "${name}"\nAvailable values are: ${list}.`)
+}
+
+function isSpelledSwitch(value: string): boolean {
+  try {
+    readSwitch(value, '')
+    return true
+  } catch {
+    return false
   }
 }
 

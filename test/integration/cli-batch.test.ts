@@ -233,6 +233,48 @@ describe('formats for programs', () => {
     expect(nothing).toBe('[]\n')
   })
 
+  test('--json prints a line for each result and nothing else; words go to standard error', async () => {
+    script(`create temp table t (a int);
+insert into t values (1), (2) returning a;
+copy t from stdin;
+3
+\\.
+\\timing on
+\\x on
+table t;
+\\conninfo
+listen zebra;
+notify zebra;
+select 1 as one, 2 as two \\; select 'b' as b;
+`)
+    const { stdout, stderr } = await cli(['--json', '-a', '-f', 'script.sql'])
+    const results = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+    expect(results).toEqual([[{ a: 1 }, { a: 2 }], [{ a: 1 }, { a: 2 }, { a: 3 }], [{ one: 1, two: 2 }], [{ b: 'b' }]])
+    for (const word of [
+      'CREATE TABLE',
+      'INSERT 0 2',
+      'COPY 1',
+      'Timing is on.',
+      'Time: ',
+      'You are connected',
+      'notification "zebra"',
+    ])
+      expect(stderr).toContain(word)
+  })
+
+  test('--json of one statement is one document, of a statement without rows none', async () => {
+    const statement = 'select g from generate_series(1, 3) g'
+    const [rows, none] = await Promise.all([
+      cli(['--json', '-c', statement]),
+      cli(['--json', '-c', 'create temp table t ()']),
+    ])
+    expect([JSON.parse(rows.stdout), rows.stderr]).toEqual([[{ g: 1 }, { g: 2 }, { g: 3 }], ''])
+    expect([none.stdout, none.stderr]).toEqual(['', 'CREATE TABLE\n'])
+  })
+
   test('--ndjson is a line for each row', async () => {
     const { stdout } = await cli([
       '--ndjson',

@@ -207,6 +207,215 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows('(3000 rows, the first 1000 shown)')
   })
 
+  test('what goes to a file or a program has all rows, and the screen says where it has not, in every format', async () => {
+    const it = await open()
+    const rows = 'select generate_series(1, 3000) as n'
+    it.enter(`${rows} \\g '${join(folder, 'g')}'`)
+    it.enter(`${rows} \\g (format=csv) '${join(folder, 'csv')}'`)
+    it.enter(`${rows} \\g (format=json) | wc -l >'${join(folder, 'piped')}'`)
+    it.enter(`\\o '${join(folder, 'o')}'`)
+    it.enter(`${rows};`)
+    it.enter('\\o')
+    for (const settings of ['format=csv', 'format=json', 'tuples_only=on', 'footer=off']) {
+      it.enter('\\! clear')
+      it.enter(`${rows} \\g (${settings})`)
+      await it.shows(/^\(3000 rows, the first 1000 shown; \\pset row_limit 0 shows all\)$/m)
+    }
+    const lines = (name: string): string[] => readFileSync(join(folder, name), 'utf8').trim().split('\n')
+    expect(lines('g').slice(-2)).toEqual([' 3000', '(3000 rows)'])
+    expect(lines('csv')).toHaveLength(3001)
+    expect(lines('piped')).toEqual(['3000'])
+    expect(lines('o')).toHaveLength(3003)
+  })
+
+  test('no text of the server steers the screen: values, names, notices, errors, data, notifications', async () => {
+    const database = await freshDatabase()
+    await askServer(sharedServer(), 'create table "odd\u001b[2J" ("c\u001b]0;x\u0007" int)', [], database)
+    const it = await open({ database, columns: 120 })
+    it.enter("do $$ begin raise notice '%', E'n\\x1b[2J\\u009b2J'; end $$;")
+    it.enter("do $$ begin raise exception '%', E'e\\x1b[2J' using detail = E'd\\x07\\x1b[2J'; end $$;")
+    for (const format of ['aligned', 'unaligned', 'csv', 'json', 'html'])
+      it.enter(`select E'${format[0]}\\x1b[2J' as v \\g (format=${format})`)
+    it.enter("copy (select E'copied\\x1b[2J') to stdout;")
+    it.enter('\\d odd*')
+    it.enter('listen zebra;')
+    await it.shows('LISTEN')
+    await askServer(sharedServer(), "select pg_notify('zebra', E'p\\x1b[2J')", [], database)
+    const screen = await it.shows('received')
+    for (const text of [
+      'NOTICE:  n\\x1B[2J\\u009B2J',
+      'ERROR:  e\\x1B[2J',
+      'DETAIL:  d\\x07\\x1B[2J',
+      ...['a', 'u', 'c', 'h'].map((letter) => `${letter}\\x1B[2J`),
+      '"j\\u001b[2J"',
+      'copied\\x1B[2J',
+      'Table "public.odd\\x1B[2J"',
+      'c\\x1B]0;x\\x07',
+      'payload "p\\x1B[2J"',
+    ])
+      expect(it.everything()).toContain(text)
+    expect(screen).toContain('received from server process')
+  })
+
+  test('history recalls whole statements, of several lines too, and keeps them for the next session', async () => {
+    const it = await open()
+    it.enter('select 1 as a,')
+    it.enter("  'two' as b;")
+    await it.shows('(1 row)')
+    it.enter('select 3 as c;')
+    await it.shows(/ 3\n\(1 row\)/)
+    it.press('Up', 'Up')
+    await it.shows(/# select 1 as a,\n {2}'two' as b;$/)
+    it.press('BSpace')
+    it.enter(", 'three' as c;")
+    await it.shows(' 1 | two | three')
+    it.press('C-d')
+    await it.ends()
+    it.close()
+    const again = await open()
+    again.press('Up', 'Up', 'Up')
+    await again.shows(/# select 1 as a,\n {2}'two' as b;$/)
+  })
+
+  test('Ctrl-R searches the history while the text to look for is typed', async () => {
+    const it = await open()
+    for (const word of ['giraffe', 'zebra', 'lion']) it.enter(`select '${word}' as animal;`)
+    await it.shows(/ lion\n\(1 row\)/)
+    it.enter('\\! clear')
+    it.press('C-r')
+    it.type('raff')
+    await it.shows(/^\(reverse-i-search\)`raff': select 'giraffe' as animal;$/m)
+    it.press('Enter')
+    await it.shows(/ giraffe\n\(1 row\)/)
+    it.press('C-r')
+    it.type('animal')
+    it.press('C-r')
+    await it.shows(/`animal': select 'lion'/)
+    it.press('C-g')
+    await it.shows(/=#$/)
+  })
+
+  test('what is pasted waits for Enter, then runs as it was written', async () => {
+    const it = await open()
+    it.paste("select 1 as one;\nselect\t'two'\n  as two;\n")
+    await it.shows('  as two;')
+    expect(it.screen()).not.toContain('(1 row)')
+    it.press('Enter')
+    await it.shows(/ one\n-+\n {3}1\n\(1 row\)\n+ two\n-+\n two\n\(1 row\)/)
+  })
+
+  test.each([true, false])(
+    'pasted data of a COPY is data, also of one that is refused (in brackets: %s)',
+    async (brackets) => {
+      const it = await open()
+      it.enter('create temp table victim (a int);')
+      await it.shows('CREATE TABLE')
+      it.paste(
+        'copy victim from stdin;\n1\n2\n\\.\nselect sum(a) as total from victim;\n' +
+          'copy missing from stdin;\ndrop table victim;\n\\.\nselect count(*) as kept from victim;\n',
+        { brackets },
+      )
+      if (brackets) it.press('Enter')
+      await it.shows(/ kept\n-+\n {4}2\n\(1 row\)/)
+      expect(it.everything()).toMatch(/ total\n-+\n {5}3\n/)
+      expect(it.everything()).not.toContain('DROP TABLE')
+    },
+  )
+
+  test('exit, quit and help are what psql makes of them', async () => {
+    const it = await open()
+    it.enter('help')
+    await it.shows('\\? for help')
+    it.enter('select')
+    it.enter('quit')
+    await it.shows('Use \\q to quit.')
+    it.enter("'")
+    it.enter('exit')
+    await it.shows('Use control-D to quit.')
+    it.press('C-c')
+    it.enter('exit')
+    expect(await it.ends()).toBe(0)
+  })
+
+  test('a text that is longer than a row is edited on the rows it takes, also when the screen changes', async () => {
+    const it = await open({ columns: 40 })
+    const long = `select '${'0123456789'.repeat(5)}' as x`
+    it.type(long)
+    await it.shows(/456789' as x$/)
+    it.press('C-a')
+    it.type('/**/')
+    it.resize(60, 30)
+    it.press('C-e')
+    it.type(';')
+    await it.shows(/as x;$/)
+    it.resize(30, 30)
+    it.press('C-a', 'Delete', 'Delete', 'Delete', 'Delete', 'Enter')
+    await it.shows('(1 row)')
+    expect(it.screen().replaceAll('\n', '')).toContain(`=# ${long};`)
+  })
+
+  test('Tab on an empty word names what fits there, and asks before it shows many', async () => {
+    const database = await freshDatabase()
+    const many = Array.from({ length: 120 }, (_, index) => `create table zoo_${index} ();`).join('')
+    await askServer(
+      sharedServer(),
+      `create table giraffe (neck int, spots text); create schema kept; create table kept.away (a int);${many}`,
+      [],
+      database,
+    )
+    const it = await open({ database, rows: 50 })
+    for (const [typed, names] of [
+      ['select * from giraffe where ', 'neck   spots'],
+      ['update giraffe set ', 'neck   spots'],
+      ['select * from giraffe order by ', 'neck   spots'],
+      ['select * from giraffe ', 'WHERE'],
+      ['set enable_seqscan to ', 'on       off      default'],
+    ] as const) {
+      it.type(typed)
+      it.press('Tab', 'Tab')
+      await it.shows(names)
+      it.press('C-c')
+      it.enter('\\! clear')
+      await it.shows(/^\S*=#$/)
+    }
+    it.type('select * from kept.')
+    it.press('Tab')
+    await it.shows('from kept.away')
+    it.press('C-c')
+    it.type('\\c templ')
+    it.press('Tab')
+    await it.shows('\\c template1')
+    it.press('C-c')
+    it.type('set work')
+    it.press('Tab')
+    await it.shows('set work_mem')
+    it.press('C-c')
+    it.type('select * from zoo_')
+    it.press('Tab', 'Tab')
+    await it.shows('Display all 120 possibilities? (y or n)')
+    it.type('n')
+    await it.shows(/from zoo_$/)
+  })
+
+  test('JavaScript requires, awaits and imports, and shows dates as dates', async () => {
+    const it = await open()
+    it.enter("> require('node:path').sep")
+    await it.shows("'/'")
+    it.enter("> const { basename } = await import('node:path')")
+    it.enter("> basename('/a/bc')")
+    await it.shows("'bc'")
+    it.enter("> await new Promise((resolve) => setTimeout(resolve, 5, 'settled'))")
+    await it.shows("'settled'")
+    it.enter("> await Promise.reject(new TypeError('refused'))")
+    await it.shows('Uncaught TypeError: refused')
+    it.enter('> [con.fetchval("select date \'2026-03-04\'")]')
+    await it.shows('[ 2026-03-04 ]')
+    it.enter('> await new Promise(() => {})')
+    await it.shows(/\{\}\)\n*$/)
+    it.press('C-c')
+    await it.shows('the wait was interrupted')
+  })
+
   test('COPY takes typed lines', async () => {
     const it = await open()
     it.enter('create temp table t (a int, b text); copy t from stdin;')
@@ -271,6 +480,33 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(await askServer({ ...server, user: role, password: 'hunter 2' }, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
+  test('a password is asked for whoever connects, at the start and by \\c', async () => {
+    const server = sharedServer()
+    const role = `doorkeeper_${process.pid}`
+    await askServer(server, `create role ${role} login password 'let me in'`)
+    onTestFinished(() => askServer(server, `drop role ${role}`).then(() => {}))
+    const { host, port, user, password } = server
+    const env = {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGDATABASE: 'postgres',
+      SYNCPG_HISTORY: '',
+      HOME: folder,
+      PAGER: '',
+    }
+    const it = (terminal = new Terminal(['env', '-u', 'PGPASSWORD', process.execPath, cli, '-X', '-U', user], {
+      env,
+      columns: 90,
+    }))
+    await it.shows(`Password for user ${user}:`)
+    it.enter(password)
+    await it.shows(/=#\s*$/)
+    it.enter(`\\c - ${role}`)
+    await it.shows(`Password for user ${role}:`)
+    it.enter('let me in')
+    await it.shows(`as user "${role}"`)
+  })
+
   test('Ctrl-C ends \\watch', async () => {
     const it = await open()
     it.enter('select 1 as beat \\watch 0.2')
@@ -278,6 +514,68 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.press('C-c')
     it.enter("select 'over' as it;")
     await it.shows(/ over\n\(1 row\)/)
+  })
+})
+
+describe.skipIf(!hasTerminal)('in a shell with jobs', () => {
+  let terminal: Terminal | null = null
+  afterEach(() => {
+    terminal?.close()
+    terminal = null
+  })
+
+  /** A shell, and in it the prompt, started by another program as npx starts it. */
+  async function start(): Promise<Terminal> {
+    const { host, port, user, password, database } = sharedServer()
+    const env = {
+      PGHOST: host,
+      PGPORT: String(port),
+      PGUSER: user,
+      PGPASSWORD: password,
+      PGDATABASE: database,
+      SYNCPG_HISTORY: '',
+      PAGER: '',
+      PS1: 'shell> ',
+      LC_ALL: 'C.UTF-8',
+      SYNCPG: `${process.execPath} ${cli} -X`,
+    }
+    terminal = new Terminal(['bash', '--norc', '-i'], { env, columns: 90, rows: 30 })
+    await terminal.shows('shell>')
+    terminal.enter("sh -c '$SYNCPG; true'")
+    await terminal.shows(/=#$/m)
+    return terminal
+  }
+
+  test('Ctrl-Z stops it and fg goes on, in the same transaction and in the text that was being typed', async () => {
+    const it = await start()
+    it.enter('begin;')
+    it.enter('create temp table kept (a int) on commit drop;')
+    await it.shows('CREATE TABLE')
+    it.type("select 'half")
+    it.press('C-z')
+    await it.shows(/Stopped[^]*shell>$/)
+    it.enter('echo in the "shell"')
+    await it.shows('in the shell')
+    it.enter('fg')
+    await it.shows(/postgres=\*# select 'half$/)
+    it.enter("' as it, count(*) from kept;")
+    await it.shows(/ half \| +0\n\(1 row\)/)
+  })
+
+  test('Ctrl-Z stops it while a statement runs, and fg shows what it gave', async () => {
+    const it = await start()
+    it.enter("select pg_sleep(1), 'awake' as it;")
+    await expect
+      .poll(() => askServer(sharedServer(), "select from pg_stat_activity where query like 'select pg_sleep(1), %'"), {
+        timeout: 10_000,
+      })
+      .toHaveLength(1)
+    it.press('C-z')
+    await it.shows(/Stopped[^]*shell>$/)
+    it.enter('fg')
+    await it.shows(/ awake\n\(1 row\)/)
+    it.enter("select 'alive' as it;")
+    await it.shows(/ alive\n\(1 row\)/)
   })
 })
 

@@ -22,9 +22,16 @@ function blocks(page: string, language: string): string {
     .join('')
 }
 
-const PAGES = ['first-hour', 'values', 'transactions', 'bulk-data', 'waiting', 'tools', 'prepared-statements'].map(
-  (name) => `docs/guides/${name}.md`,
-)
+const PAGES = [
+  'first-hour',
+  'values',
+  'transactions',
+  'bulk-data',
+  'waiting',
+  'tools',
+  'prepared-statements',
+  'query-builders',
+].map((name) => `docs/guides/${name}.md`)
 
 test.each([...PAGES, 'README.md'])(
   '%s prints what it says it prints',

@@ -181,6 +181,9 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
   })
 })
 
+/** Forms that are read from text, next to forms that are read from binary. */
+const FORMS = { date: 'string', timestamptz: 'string', int8: 'number' } as const
+
 /** What query builders compile: each string is the server's text, for every type. */
 const COMPILED: readonly Case[] = [
   ['select $1 as v', 42],
@@ -193,6 +196,11 @@ const COMPILED: readonly Case[] = [
   ['select $1::int as v', 'x'],
   ['select $1::bytea as v, $2::timestamptz as t', Buffer.from('a'), new Date(0)],
   ['select 1 / $1::int as v', '0'],
+  [
+    'select $1::date as d, array[$1::date] as l, 5::int8 as n, now() > $2::timestamptz as later',
+    '2024-01-02',
+    '2020-01-01',
+  ],
 ]
 
 describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
@@ -201,9 +209,9 @@ describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
     const dsn = sharedServer().dsn()
     const con = face === 'async' ? await connect(dsn) : db.connect(dsn, { autocommit: true })
     const outcomes: unknown[] = []
-    for (const types of ['text', undefined, 'text', undefined, 'text'] as const) {
+    for (const types of ['text', FORMS, 'text', FORMS, 'text'] as const) {
       const call = async (): Promise<unknown> => {
-        const options = { types: types ?? {} }
+        const options = { types }
         const statement = { sql, parameters }
         const { rows, columns, tag } =
           con instanceof db.Connection

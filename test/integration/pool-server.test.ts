@@ -111,6 +111,34 @@ async function sessions(database: string): Promise<number> {
   return row?.count ?? -1
 }
 
+const FUNCTIONS = `
+  create function leave_all() returns text language plpgsql as $$ begin
+    perform set_config('search_path', 'nowhere', false), set_config('statement_timeout', '12345', false);
+    perform pg_catalog.pg_advisory_lock(7);
+    execute 'listen news';
+    execute 'declare c cursor with hold for select 1';
+    perform set_config('role', 'pg_monitor', false);
+    return 'left';
+  end $$;
+  create function forget_statements() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$`
+
+const STATE = `select current_setting('search_path') as path, current_setting('statement_timeout') as timeout,
+  (select count(*)::int from pg_listening_channels()) as channels,
+  (select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks,
+  (select count(*)::int from pg_cursors where name = 'c') as cursors,
+  current_user::text = session_user::text as own`
+const CLEAN = { path: '"$user", public', timeout: '0', channels: 0, locks: 0, cursors: 0, own: true }
+
+/** A pool whose connection has been reset before, on a database with functions that change their session. */
+async function openWithFunctions(options: PoolOptions): Promise<Pool> {
+  const pool = await open(options, server.dsn({ database: await freshDatabase() }))
+  await pool.execute(FUNCTIONS)
+  // The first reset is waited for; the second one prepares its commands.
+  await pool.fetchval('select 1')
+  await pool.fetchval('select 2')
+  return pool
+}
+
 describe('what a lease leaves behind', () => {
   test('is gone for the next one: transaction, settings, locks, cursors, subscriptions, roles', async () => {
     const database = await freshDatabase()
@@ -130,6 +158,89 @@ describe('what a lease leaves behind', () => {
         current_user::text = session_user::text as own, (select count(*)::int from public.t) as rows`)
     expect(Object.values({ ...(row as object) })).toEqual(['"$user", public', '0', 0, 0, 0, true, 0])
     await pool.close()
+  })
+
+  test('is gone for the next one where a function has done it, which no command tag tells', async () => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    for (let round = 0; round < 5; round++) {
+      // The second waits for the only connection, and is sent behind the reset.
+      const [, state] = await Promise.all([pool.fetchval('select leave_all()'), pool.fetchrow(STATE)])
+      expect({ ...(state as object) }).toEqual(CLEAN)
+    }
+    await pool.close()
+  })
+
+  test('and is undone when the connection is given back, not when it is used again', async () => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    const pid = await pool.fetchval('select pg_backend_pid()')
+    await pool.fetchval('select leave_all()')
+    const locks = "select count(*)::int as locks from pg_locks where locktype = 'advisory' and pid = $1"
+    await expect.poll(() => askServer(server, locks, [Number(pid)])).toEqual([{ locks: 0 }])
+    const con = await pool.acquire()
+    await con.fetchval('select leave_all()')
+    await pool.release(con)
+    expect(await askServer(server, locks, [Number(pid)])).toEqual([{ locks: 0 }])
+    await pool.close()
+  })
+
+  test('never meets the next one, however many wait for a pool of one', async () => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    const sql = `select $1::int as number, current_setting('search_path') as path, leave_all() is null as left`
+    const rows = await Promise.all(
+      Array.from({ length: 300 }, (_, number) =>
+        number % 7 === 0
+          ? pool.withConnection(async (con) => {
+              if (number % 2 === 0)
+                await con.execute("set search_path = 'mine'; reset search_path; prepare p as select 1; deallocate all")
+              return con.fetchrow(sql, [number])
+            })
+          : pool.fetchrow(sql, [number]),
+      ),
+    )
+    expect(rows).toEqual(Array.from({ length: 300 }, (_, number) => ({ number, path: '"$user", public', left: false })))
+    await pool.close()
+  })
+
+  test('closes the session before the next one sees an answer, when it cannot be undone', async () => {
+    const reports: unknown[] = []
+    const onError = (error: unknown, during: string): void => void reports.push(during, (error as Error).message)
+    const pool = await openWithFunctions({ maxSize: 1, onError })
+    const former = await pool.fetchval('select pg_backend_pid()')
+    const con = await pool.acquire()
+    await con.fetchval('select forget_statements()')
+    const released = pool.release(con)
+    const next = pool.fetchval('select 1')
+    await expect(next).rejects.toThrow('the session could not be cleaned up after its last use and was closed')
+    await released
+    expect(reports).toEqual(['reset', expect.stringContaining('does not exist')])
+    expect(await pool.fetchval('select pg_backend_pid()')).not.toBe(former)
+    await pool.close()
+  })
+
+  test('does not take the time limit, or the cancel, of the statement that is sent behind its reset', async () => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    const former = await pool.fetchval('select pg_backend_pid()')
+    for (const options of [{ timeout: 50 }, { signal: AbortSignal.timeout(50) }]) {
+      const [, outcome] = await Promise.allSettled([
+        pool.fetchval('select leave_all()'),
+        pool.execute('select pg_sleep(60)', [], options),
+      ])
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { name: expect.stringMatching(/Timeout/) } })
+      expect({ ...((await pool.fetchrow(STATE)) as object) }).toEqual(CLEAN)
+    }
+    expect(await pool.fetchval('select pg_backend_pid()')).toBe(former)
+    await pool.close()
+  })
+
+  test.each(['close', 'terminate'] as const)('does not keep %s() from ending', async (end) => {
+    const pool = await openWithFunctions({ maxSize: 1 })
+    const con = await pool.acquire()
+    await con.fetchval('select leave_all()')
+    const released = pool.release(con)
+    await pool[end]()
+    await released
+    const sql = 'select count(*)::int as count from pg_stat_activity where pid = $1'
+    await expect.poll(() => askServer(server, sql, [con.backendPid])).toEqual([{ count: 0 }])
   })
 
   test('goes back to the role and the settings the session began with', async () => {
@@ -279,6 +390,27 @@ describe('a network that falls silent', () => {
     await expect(pool.close({ timeout: 200 })).rejects.toBeInstanceOf(PoolTimeoutError)
     await expect(held.execute('select 1')).rejects.toThrow('terminated')
   })
+})
+
+test('a reset that nobody waits for has its time limit, and so has the statement behind it', async () => {
+  const proxy = await startProxy(server)
+  onTestFinished(() => proxy.close())
+  const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)
+  const reports: unknown[] = []
+  const onError = (error: unknown, during: string): void => void reports.push(during, (error as Error).message)
+  const pool = await open({ maxSize: 1, resetTimeout: 100, onError }, dsn)
+  await pool.fetchval('select 1')
+  await pool.fetchval('select 2')
+  const con = await pool.acquire()
+  await con.execute('select 3')
+  proxy.setFaults('both', { isBlackHole: true })
+  const released = pool.release(con)
+  await expect(pool.fetchval('select 4')).rejects.toThrow("a connection's reset did not end within its time limit")
+  await released
+  expect(reports).toEqual(['reset', expect.stringContaining('did not end within')])
+  proxy.setFaults('both', {})
+  expect(await pool.fetchval('select 5')).toBe(5)
+  await pool.close()
 })
 
 test('an embedded PostgreSQL is a pool of one, kept', async () => {

@@ -227,6 +227,23 @@ describe('transaction pooling', () => {
     })
   })
 
+  test.each([
+    ['kept', {}],
+    ['not kept', UNPREPARED],
+  ])('no reset of a pool of ours before the pooler fails, where statements are %s', async (_name, options) => {
+    const reports: unknown[] = []
+    const onError = (error: unknown): void => void reports.push(error)
+    const pool = await createPool(pooler.dsn(), { minSize: 6, maxSize: 6, onError, ...options })
+    // Scripts, because a kept statement may be lost by the pooler.
+    const work = (n: number): Promise<unknown> =>
+      n % 3 === 0
+        ? pool.withConnection((con) => con.transaction(() => con.execute('select 1')))
+        : pool.execute('select 1')
+    await Promise.all(Array.from({ length: 200 }, (_, n) => work(n)))
+    expect(reports).toEqual([])
+    await pool.close()
+  })
+
   test('without prepared statements a pool of ours may stand before the pooler', async () => {
     const pool = await createPool(pooler.dsn(), { maxSize: 6, ...UNPREPARED })
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => pool.fetchval('select $1::int', [n])))

@@ -13,7 +13,8 @@ const VERSIONS = ['5.0', '5.2', '5.4', '5.6', '5.8', '5.9', '6.0', '7.0']
 const versions = words.length > 0 ? words : VERSIONS
 const NODE_TYPES = ['20', '22', '24']
 const { exports: entries } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-const doors = Object.keys(entries).filter((entry) => entry !== './package.json')
+// Drizzle's own declarations need skipLibCheck, and a minute of the compiler's time: they have a program of their own.
+const doors = Object.keys(entries).filter((entry) => !['./package.json', './drizzle'].includes(entry))
 
 /** How a program is compiled; `until` is the first TypeScript without it. */
 const WAYS = [
@@ -22,6 +23,14 @@ const WAYS = [
   { name: 'nodenext, ES', file: 'program.mts', module: 'nodenext', moduleResolution: 'nodenext' },
   { name: 'nodenext, CommonJS', file: 'program.cts', module: 'nodenext', moduleResolution: 'nodenext' },
   { name: 'nodenext, both', file: 'both.mts', module: 'nodenext', moduleResolution: 'nodenext' },
+  { name: 'Drizzle, ES', file: 'drizzle.mts', module: 'nodenext', moduleResolution: 'nodenext', skipLibCheck: true },
+  {
+    name: 'Drizzle, CommonJS',
+    file: 'drizzle.cts',
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    skipLibCheck: true,
+  },
   { name: 'bundler', file: 'program.ts', module: 'esnext', moduleResolution: 'bundler' },
   { name: 'node', file: 'program.ts', module: 'commonjs', moduleResolution: 'node10', until: 7 },
 ]
@@ -30,6 +39,8 @@ const PROGRAM = `import { connect, Connection, DataError, sql } from 'syncpg'
 import * as everything from 'syncpg'
 import { connect as connectAsync, type Pool } from 'syncpg/async'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
+import { Kysely } from 'kysely'
+import { SyncpgDialect, executeSync } from 'syncpg/kysely'
 ${doors.map((door, index) => `import * as door${index} from 'syncpg${door.slice(1)}'`).join('\n')}
 export const doors = [${doors.map((_, index) => `door${index}`).join(', ')}]
 const con: Connection = connect('postgres://localhost/x')
@@ -37,8 +48,20 @@ const count: number | undefined = con.execute<{ id: number }>(sql\`select \${1} 
 con.close()
 export const error: DataError = new everything.DataError(String(count))
 export const closed: Promise<void> = connectAsync('postgres://localhost/x').then((other) => other.close())
+export const builder = (pool: Pool): Kysely<{ t: { id: number } }> => new Kysely({ dialect: new SyncpgDialect({ pool }) })
+export const ids = (db: Kysely<{ t: { id: number } }>): number[] =>
+  executeSync(con, db.selectFrom('t').select('id')).map(({ id }) => id)
 export const end = (pool: Pool): Promise<void> => pool.close()
 export const shape = (): DatabaseSync => new DatabaseSync('postgres://localhost/x')
+`
+
+const DRIZZLE = `import { connect } from 'syncpg'
+import type { Pool } from 'syncpg/async'
+import { integer, pgTable } from 'drizzle-orm/pg-core'
+import { drizzle, drizzleSync, executeSync } from 'syncpg/drizzle'
+const table = pgTable('t', { id: integer().notNull() })
+export const ids: number[] = executeSync(drizzleSync(connect()).select().from(table)).map(({ id }) => id)
+export const later = (pool: Pool): Promise<{ id: number }[]> => drizzle(pool).select().from(table).execute()
 `
 
 /** A part that imports gives what it has to a part that requires: their classes are one for the compiler too. */
@@ -72,10 +95,12 @@ function install() {
     join(folder, packed.filename),
     ...versions.map((version) => `ts-${version}@npm:typescript@~${version}`),
   ]
+  packages.push('kysely@0.28', 'drizzle-orm@0.45')
   packages.push(...NODE_TYPES.map((major) => `node-types-${major}@npm:@types/node@${major}`))
   const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--silent']
   npm(['install', ...flags, ...packages], folder)
   for (const name of ['program.mts', 'program.cts', 'program.ts']) writeFileSync(join(folder, name), PROGRAM)
+  for (const name of ['drizzle.mts', 'drizzle.cts']) writeFileSync(join(folder, name), DRIZZLE)
   writeFileSync(join(folder, 'both.mts'), BOTH)
   writeFileSync(join(folder, 'required.cts'), REQUIRED)
   for (const major of NODE_TYPES) {
@@ -84,12 +109,12 @@ function install() {
   }
 }
 
-function verdict({ name, file, module, moduleResolution, until }, version) {
+function verdict({ name, file, module, moduleResolution, until, skipLibCheck = false }, version) {
   const major = Number(version.split('.')[0])
   if (major >= until) return '-'
   // The newer types of Node in one way, for each is a compilation of all of them.
   for (const types of name === 'nodenext, ES' ? NODE_TYPES : NODE_TYPES.slice(0, 1)) {
-    const options = { module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false }
+    const options = { module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck }
     // The last compiler that has it wants to be told that this is known.
     if (moduleResolution === 'node10' && major >= 6) options.ignoreDeprecations = '6.0'
     const compilerOptions = { ...options, typeRoots: [`./types-${types}`], types: ['node'] }

@@ -72,10 +72,10 @@ export class Terminal {
     this.#tmux('send-keys', ...keys)
   }
 
-  /** Pastes text as terminals do, in one piece. */
-  paste(text: string): void {
+  /** Pastes text as terminals do, in one piece, in brackets where the program has asked for them. */
+  paste(text: string, { brackets = true } = {}): void {
     this.#tmux('set-buffer', '--', text)
-    this.#tmux('paste-buffer', '-r')
+    this.#tmux('paste-buffer', '-r', ...(brackets ? ['-p'] : []))
   }
 
   resize(columns: number, rows: number): void {

@@ -155,6 +155,8 @@ describe('acquire', () => {
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ maxSize: 1 })
       const con = await pool.acquire()
+      // So that there is something to undo: the hand-over then comes later than the release.
+      await con.execute('select 1')
       const controller = new AbortController()
       const first = pool.acquire({ signal: controller.signal })
       const second = pool.acquire()

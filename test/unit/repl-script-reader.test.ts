@@ -143,3 +143,24 @@ test('where the text is cut into pieces makes no difference', () => {
     { numRuns: 500 },
   )
 })
+
+describe('the line of the script that a line of a statement stands on', () => {
+  const linesOfStatements = (text: string): number[][] => {
+    const reader = new ScriptReader({ variable: () => undefined, standardConformingStrings: () => true })
+    reader.feed(text)
+    reader.end()
+    const found: number[][] = []
+    for (let item = reader.next(); item !== null; item = reader.next()) {
+      if (item.kind === 'statement') found.push(item.text.split('\n').map((_line, index) => item.lineOf(index + 1)))
+    }
+    return found
+  }
+
+  test.each([
+    ['counts from where it begins', '\n-- why\n\nselect 1,\n 2;\n\nselect 3;', [[4, 5], [7]]],
+    ['goes on after commands, which are no part of it', 'select 1\n\\x\n\\a\n, 2\n;', [[1, 4, 5]]],
+    ['goes on within a line after a command', 'select 1 \\x \\\\ , 2\n, 3;', [[1, 2]]],
+  ])('%s', (_claim, text, lines) => {
+    expect(linesOfStatements(text)).toEqual(lines)
+  })
+})

@@ -25,6 +25,8 @@ import {
 /** More than any server says from its last token to its first ReadyForQuery. */
 const MOST_EARLY = 1000
 
+const ignore = (): void => {}
+
 interface Pending {
   readonly exchange: Exchange<unknown>
   /** True when it writes again later: whatever is started meanwhile waits, so that requests do not mix. */
@@ -131,10 +133,13 @@ export class Conversation implements FrameHandler {
     return this.#enqueue({ exchange, holdsLine, firstRows, isAside: false, resolve: done, reject })
   }
 
-  /** Queues a request of the driver's own, which the server answers at once; its outcome is of no concern. */
-  aside(exchange: Exchange<unknown>): void {
-    const ignore = (): void => {}
-    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isAside: true, resolve: ignore, reject: ignore })
+  /**
+   * Queues a request of the driver's own, which the server answers at once.
+   * @param ended called at its end with null or its error, before anything asked behind it is answered
+   */
+  aside(exchange: Exchange<unknown>, ended: (error: unknown) => void = ignore): void {
+    const resolve = (): void => ended(null)
+    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isAside: true, resolve, reject: ended })
   }
 
   #enqueue(pending: Pending): Pending {

@@ -92,6 +92,11 @@ export class SocketTransport implements Transport {
     return this.#secured !== null
   }
 
+  /** Protocol and cipher, `TLSv1.3 TLS_AES_256_GCM_SHA384`; null without TLS. */
+  get tlsWords(): string | null {
+    return this.#secured === null ? null : `${this.#secured.getProtocol()} ${this.#secured.getCipher().name}`
+  }
+
   /** The server's, as DER; null without TLS. */
   get serverCertificate(): Uint8Array | null {
     return this.#secured?.getPeerX509Certificate()?.raw ?? null
@@ -128,6 +133,11 @@ export class SocketTransport implements Transport {
 
   end(): void {
     this.#stream.end()
+  }
+
+  keepAlive(isWanted: boolean): void {
+    if (isWanted) this.#stream.ref()
+    else this.#stream.unref()
   }
 
   destroy(): void {

@@ -1,6 +1,6 @@
 // `npm run test:bundlers [-- nft main.cjs …]`: the packed package in the hands of tools that copy or bundle a program. @vercel/nft (Next's
-// standalone output, Nitro, Vercel) must find all that runs: the copy runs in an empty folder. A bundle of esbuild or webpack
-// without the package beside it must say what to do. Not part of `npm test`: it downloads the tools.
+// standalone output, Nitro, Vercel) must find all that runs: the copy runs in an empty folder. A bundle of esbuild, webpack, Rollup
+// or Vite without the package beside it must say what to do, and holds one instance for those who import and who require. Not part of `npm test`: it downloads the tools.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,10 +13,13 @@ import { startServer } from '../../support/postgres-server.mjs'
 const words = process.argv.slice(2)
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const USE = "const con = db.connect(process.env.DSN)\nconsole.log('answer', con.fetchval('select %s::int', [42]))\n"
+const ONE = "if (part.connect !== db.connect || part.DataError !== db.DataError) throw new Error('two instances')\n"
 const PROGRAMS = {
-  'main.mjs': `import * as db from 'syncpg'\n${USE}`,
-  'main.cjs': `const db = require('syncpg')\n${USE}`,
+  'main.mjs': `import * as db from 'syncpg'\nimport * as part from './part.cjs'\n${ONE}${USE}`,
+  'main.cjs': `const db = require('syncpg')\nconst part = require('./part.cjs')\n${ONE}${USE}`,
 }
+const PART =
+  "const { connect } = require('syncpg')\nconst { DataError } = require('syncpg/async')\nmodule.exports = { connect, DataError }\n"
 const NEEDED = [
   'node_modules/syncpg/dist/worker.cjs',
   'node_modules/synckit/lib/index.cjs',
@@ -24,6 +27,8 @@ const NEEDED = [
   'node_modules/synckit/shared.cjs',
   'node_modules/@pkgr/core/lib/index.cjs',
 ]
+
+const EXTERNAL = ['kerberos', '@electric-sql/pglite', 'synckit']
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'syncpg-bundlers-')))
 const project = join(folder, 'project')
@@ -35,6 +40,8 @@ try {
     await attempt(`@vercel/nft, ${name}`, () => trace(name))
     await attempt(`esbuild, ${name}`, () => bundleByEsbuild(name))
     await attempt(`webpack, ${name}`, () => bundleByWebpack(name))
+    await attempt(`Rollup, ${name}`, () => bundleByRollup(name))
+    await attempt(`Vite, ${name}`, () => bundleByVite(name))
   }
 } finally {
   await server?.dispose()
@@ -45,6 +52,7 @@ function install() {
   mkdirSync(project)
   cpSync(fileURLToPath(new URL('package.json', import.meta.url)), join(project, 'package.json'))
   for (const [name, text] of Object.entries(PROGRAMS)) writeFileSync(join(project, name), text)
+  writeFileSync(join(project, 'part.cjs'), PART)
   const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   const listing = npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root)
   const [packed] = Object.values(JSON.parse(listing))
@@ -126,6 +134,32 @@ async function bundleByWebpack(name) {
   })
   demand(!stats.hasErrors(), stats.toString({ all: false, errors: true }))
   claimsOfABundle(place, 'main.cjs')
+}
+
+async function bundleByRollup(name) {
+  const load = async (tool) => await import(createRequire(join(project, 'x.js')).resolve(tool))
+  const [{ rollup }, { default: commonjs }, { default: resolve }] = [
+    await load('rollup'),
+    await load('@rollup/plugin-commonjs'),
+    await load('@rollup/plugin-node-resolve'),
+  ]
+  const place = freshFolder()
+  const plugins = [resolve({ preferBuiltins: true }), commonjs()]
+  const bundle = await rollup({ input: join(project, name), external: EXTERNAL, plugins, onwarn: () => {} })
+  await bundle.write({ file: join(place, 'main.mjs'), format: 'es', inlineDynamicImports: true })
+  claimsOfABundle(place, 'main.mjs')
+}
+
+async function bundleByVite(name) {
+  const { build } = await import(createRequire(join(project, 'x.js')).resolve('vite'))
+  const place = freshFolder()
+  await build({
+    root: project,
+    logLevel: 'silent',
+    ssr: { noExternal: true, external: EXTERNAL },
+    build: { ssr: name, outDir: place, target: 'node20', rollupOptions: { output: { entryFileNames: 'main.mjs' } } },
+  })
+  claimsOfABundle(place, 'main.mjs')
 }
 
 /** A bundle has left the worker behind: it says what to do, and runs when that is done. */

@@ -1,0 +1,152 @@
+/** Drizzle's databases over syncpg: one whose queries are awaited, one whose queries give values. */
+import {
+  type DrizzleConfig,
+  DefaultLogger,
+  type ExtractTablesWithRelations,
+  type Logger,
+  type TablesRelationalConfig,
+  createTableRelationsHelpers,
+  entityKind,
+  extractTablesRelationalConfig,
+  sql,
+} from 'drizzle-orm'
+import { type MigrationConfig, readMigrationFiles } from 'drizzle-orm/migrator'
+import { PgDatabase, PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-core'
+import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import { ProgrammingError } from '../../index.ts'
+import { type DrizzleClient, type RelationalSchema, SyncpgSession, type SyncpgQueryResultHKT } from './session.ts'
+import { SyncSession } from './sync-session.ts'
+
+type Schema = Record<string, unknown>
+
+/** A Drizzle database over `syncpg/async`. */
+export class SyncpgDatabase<TSchema extends Schema = Record<string, never>> extends PgDatabase<
+  SyncpgQueryResultHKT,
+  TSchema
+> {
+  static override readonly [entityKind]: string = 'SyncpgDatabase'
+}
+
+/**
+ * A Drizzle database over a blocking connection. Its builders are Drizzle's own; `executeSync` gives their results at once, and
+ * `transaction` takes a function that gives a value.
+ */
+export interface SyncpgSyncDatabase<TSchema extends Schema = Record<string, never>> extends Omit<
+  PgDatabase<SyncpgQueryResultHKT, TSchema>,
+  'transaction'
+> {
+  /**
+   * Runs a function in a transaction, an inner one in a savepoint: what it throws undoes what it did.
+   * @throws what the function throws
+   */
+  transaction<T>(run: (tx: SyncpgSyncDatabase<TSchema>) => T, config?: PgTransactionConfig): T
+}
+
+/**
+ * A Drizzle database over a pool or a connection of `syncpg/async`.
+ * @example
+ *   const db = drizzle(await createPool(dsn), { schema })
+ *   const users = await db.query.users.findMany({ with: { posts: true } })
+ */
+export function drizzle<TSchema extends Schema = Record<string, never>>(
+  client: DrizzleClient,
+  config: DrizzleConfig<TSchema> = {},
+): SyncpgDatabase<TSchema> & { $client: DrizzleClient } {
+  const { dialect, schema, logger } = partsOf(config)
+  const { cache } = config
+  const session = new SyncpgSession<TSchema, TablesRelationalConfig>(client, dialect, schema, { logger, cache })
+  const db = new SyncpgDatabase<TSchema>(dialect, session as never, schema as never)
+  if (cache !== undefined)
+    Object.assign(db, { $cache: Object.assign(cache, { invalidate: cache.onMutate.bind(cache) }) })
+  return Object.assign(db, { $client: client })
+}
+
+/**
+ * A Drizzle database over a blocking connection.
+ * @example
+ *   const db = drizzleSync(connect(dsn), { schema })
+ *   const users = executeSync(db.select().from(schema.users))
+ */
+export function drizzleSync<TSchema extends Schema = Record<string, never>>(
+  connection: BlockingConnection,
+  config: Omit<DrizzleConfig<TSchema>, 'cache'> = {},
+): SyncpgSyncDatabase<TSchema> & { $client: BlockingConnection } {
+  const { dialect, schema, logger } = partsOf(config)
+  const session = new SyncSession<TSchema, TablesRelationalConfig>(connection, dialect, schema, logger)
+  const db = new PgDatabase<SyncpgQueryResultHKT, TSchema>(dialect, session as never, schema as never)
+  return Object.assign(db as unknown as SyncpgSyncDatabase<TSchema>, { $client: connection })
+}
+
+/** A query that Drizzle's builders have made, or what its `prepare()` gave. */
+export interface DrizzleQuery<T> {
+  execute(placeholderValues?: Record<string, unknown>): Promise<T>
+}
+
+/**
+ * Runs a query of a database that `drizzleSync` made, or of its transaction, and gives its result.
+ * @param placeholderValues values of `sql.placeholder(…)`
+ * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
+ */
+export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Record<string, unknown>): T {
+  const result: unknown = query.execute(placeholderValues)
+  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
+    // It runs all the same, and nobody waits for it.
+    void Promise.resolve(result).catch(() => {})
+    throw new ProgrammingError(
+      'executeSync: the query is one of an asynchronous database; build it on one of drizzleSync',
+    )
+  }
+  return result as T
+}
+
+/** Runs the migrations that drizzle-kit has written and that the database has not had, in one transaction. */
+export async function migrate<TSchema extends Schema>(
+  db: SyncpgDatabase<TSchema>,
+  config: MigrationConfig,
+): Promise<void> {
+  const { dialect, session } = db as unknown as { dialect: PgDialect; session: never }
+  await dialect.migrate(readMigrationFiles(config), session, config)
+}
+
+/**
+ * `migrate` for a database that `drizzleSync` made. It keeps the same record, so either may go on where the other was.
+ * @throws the server's error; the migrations of this run are rolled back then
+ */
+export function migrateSync<TSchema extends Schema>(db: SyncpgSyncDatabase<TSchema>, config: MigrationConfig): void {
+  const { migrationsSchema = 'drizzle', migrationsTable = '__drizzle_migrations' } = config
+  const schema = sql.identifier(migrationsSchema)
+  const table = sql`${schema}.${sql.identifier(migrationsTable)}`
+  const migrations = readMigrationFiles(config)
+  executeSync(db.execute(sql`create schema if not exists ${schema}`))
+  executeSync(
+    db.execute(sql`create table if not exists ${table} (id serial primary key, hash text not null, created_at bigint)`),
+  )
+  db.transaction((tx) => {
+    // Two programs that migrate at once take turns.
+    executeSync(tx.execute(sql`lock table ${table} in exclusive mode`))
+    const { rows } = executeSync(tx.execute<{ last: string | null }>(sql`select max(created_at) as last from ${table}`))
+    const last = Number(rows[0]?.last ?? -1)
+    for (const { folderMillis, hash, sql: statements } of migrations) {
+      if (folderMillis <= last) continue
+      for (const statement of statements) executeSync(tx.execute(sql.raw(statement)))
+      executeSync(tx.execute(sql`insert into ${table} (hash, created_at) values (${hash}, ${folderMillis})`))
+    }
+  })
+}
+
+interface Parts {
+  readonly dialect: PgDialect
+  readonly schema: RelationalSchema<TablesRelationalConfig> | undefined
+  readonly logger: Logger | undefined
+}
+
+function partsOf<TSchema extends Schema>({ schema, logger, casing }: DrizzleConfig<TSchema>): Parts {
+  const dialect = new PgDialect(casing === undefined ? {} : { casing })
+  const log = logger === true ? new DefaultLogger() : logger === false ? undefined : logger
+  if (schema === undefined) return { dialect, schema: undefined, logger: log }
+  const { tables, tableNamesMap } = extractTablesRelationalConfig<ExtractTablesWithRelations<TSchema>>(
+    schema,
+    createTableRelationsHelpers,
+  )
+  return { dialect, schema: { fullSchema: schema, schema: tables, tableNamesMap }, logger: log }
+}

@@ -1,0 +1,125 @@
+/**
+ * Drizzle's session over a blocking connection. Drizzle's builders for PostgreSQL hand on what the session gives without
+ * awaiting it, so a session that gives values makes them synchronous; only their declarations say Promise.
+ */
+import {
+  DrizzleQueryError,
+  type Logger,
+  NoopLogger,
+  type Query,
+  type SQL,
+  type TablesRelationalConfig,
+  entityKind,
+} from 'drizzle-orm'
+import type { PgDialect } from 'drizzle-orm/pg-core'
+import {
+  PgPreparedQuery,
+  PgSession,
+  PgTransaction,
+  type PgTransactionConfig,
+  type PreparedQueryConfig,
+} from 'drizzle-orm/pg-core/session'
+import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
+import type { Connection, QueryResult } from '../../../src-sync/index.ts'
+import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
+import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
+
+/** The declarations of Drizzle's base classes say Promise where a value is given. */
+type Claimed<T> = Promise<T>
+
+class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T> {
+  static override readonly [entityKind]: string = 'SyncpgSyncPreparedQuery'
+  readonly #connection: Connection
+  readonly #plan: QueryPlan
+  readonly #logger: Logger
+
+  constructor(connection: Connection, plan: QueryPlan, logger: Logger) {
+    super(plan.query, undefined, undefined)
+    this.#connection = connection
+    this.#plan = plan
+    this.#logger = logger
+  }
+
+  override execute(placeholderValues?: Record<string, unknown>): Claimed<T['execute']> {
+    const plan = this.#plan
+    const answer = this.#ask(placeholderValues, isMapped(plan) ? POSITIONS : OBJECTS)
+    const { joinsNotNullableMap } = this as { joinsNotNullableMap?: Record<string, boolean> }
+    return resultOf(plan, answer, joinsNotNullableMap) as Claimed<T['execute']>
+  }
+
+  all(placeholderValues?: Record<string, unknown>): Claimed<T['all']> {
+    return this.#ask(placeholderValues, OBJECTS).rows as unknown as Claimed<T['all']>
+  }
+
+  #ask(values: Record<string, unknown> | undefined, rows: typeof POSITIONS | typeof OBJECTS): QueryResult<unknown> {
+    const statement = statementOf(this.#plan, values)
+    this.#logger.logQuery(statement.sql, statement.params)
+    try {
+      return this.#connection.query(statement, null, rows)
+    } catch (error) {
+      throw new DrizzleQueryError(statement.sql, statement.params, error as Error)
+    }
+  }
+}
+
+export class SyncSession<
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig,
+> extends PgSession<SyncpgQueryResultHKT, TFullSchema, TSchema> {
+  static override readonly [entityKind]: string = 'SyncpgSyncSession'
+  readonly #connection: Connection
+  readonly #schema: RelationalSchema<TSchema> | undefined
+  readonly #logger: Logger
+
+  constructor(
+    connection: Connection,
+    dialect: PgDialect,
+    schema: RelationalSchema<TSchema> | undefined,
+    logger: Logger = new NoopLogger(),
+  ) {
+    super(dialect)
+    this.#connection = connection
+    this.#schema = schema
+    this.#logger = logger
+  }
+
+  override prepareQuery<T extends PreparedQueryConfig = PreparedQueryConfig>(
+    query: Query,
+    fields: SelectedFieldsOrdered | undefined,
+    _name: string | undefined,
+    _isResponseInArrayMode: boolean,
+    mapper?: ResultMapper,
+  ): PgPreparedQuery<T> {
+    return new SyncPreparedQuery<T>(this.#connection, { query, fields, mapper }, this.#logger)
+  }
+
+  /** Runs a function in a transaction, or in a savepoint of the one that is open. */
+  override transaction<T>(
+    run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>,
+    config?: PgTransactionConfig,
+  ): Claimed<T> {
+    const tx = new SyncTransaction<TFullSchema, TSchema>(this.dialect, this, this.#schema)
+    const result: unknown = this.#connection.transaction(() => {
+      if (config !== undefined && Object.keys(config).length > 0) void tx.setTransaction(config)
+      return run(tx) as unknown
+    })
+    return result as Claimed<T>
+  }
+
+  override count(query: SQL): Claimed<number> {
+    const { rows } = this.execute<QueryResult<{ count: unknown }>>(query) as unknown as QueryResult<{ count: unknown }>
+    return Number(rows[0]?.count) as unknown as Claimed<number>
+  }
+}
+
+export class SyncTransaction<
+  TFullSchema extends Record<string, unknown>,
+  TSchema extends TablesRelationalConfig,
+> extends PgTransaction<SyncpgQueryResultHKT, TFullSchema, TSchema> {
+  static override readonly [entityKind]: string = 'SyncpgSyncTransaction'
+
+  override transaction<T>(run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>): Claimed<T> {
+    const { session } = this as unknown as { session: SyncSession<TFullSchema, TSchema> }
+    return session.transaction(run)
+  }
+}

@@ -1,0 +1,79 @@
+/** Kysely's dialect over syncpg: the SQL is Kysely's own for PostgreSQL, the connections are ours. */
+import {
+  type DatabaseIntrospector,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  type Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryCompiler,
+} from 'kysely'
+import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import type { Connection, Pool } from '../../index.ts'
+import { type ConnectionHook, SyncpgDriver } from './driver.ts'
+import { poolSource, singleSource } from './sources.ts'
+
+/** What `SyncpgDialect` takes beside its connections. */
+export interface SyncpgDialectHooks {
+  /**
+   * Called each time a connection is taken for a query or a transaction. What has to be done once for each new connection is
+   * the business of `createPool({ init })`.
+   */
+  readonly onReserveConnection?: ConnectionHook | undefined
+}
+
+/** Where `SyncpgDialect` gets its connections from: a pool, or one connection. */
+export type SyncpgDialectConfig = SyncpgDialectHooks &
+  (
+    | {
+        /** A pool of `syncpg/async`, or a function that gives one at the first query. `db.destroy()` closes it. */
+        readonly pool: Pool | (() => Pool | Promise<Pool>)
+        readonly connection?: undefined
+      }
+    | {
+        /**
+         * One connection of either API, for scripts and migrations: queries take turns. A blocking one has to be in autocommit,
+         * because Kysely begins transactions itself. `db.destroy()` leaves it open.
+         */
+        readonly connection: Connection | BlockingConnection
+        readonly pool?: undefined
+      }
+  )
+
+/**
+ * A dialect for Kysely.
+ * @example
+ *   import { createPool } from 'syncpg/async'
+ *   import { SyncpgDialect } from 'syncpg/kysely'
+ *
+ *   const db = new Kysely<Database>({ dialect: new SyncpgDialect({ pool: await createPool(dsn) }) })
+ */
+export class SyncpgDialect implements Dialect {
+  readonly #config: SyncpgDialectConfig
+
+  constructor(config: SyncpgDialectConfig) {
+    this.#config = config
+  }
+
+  createDriver(): Driver {
+    const { pool, connection } = this.#config
+    const source = pool === undefined ? singleSource(connection) : poolSource(pool)
+    return new SyncpgDriver(source, this.#config)
+  }
+
+  createQueryCompiler(): QueryCompiler {
+    return new PostgresQueryCompiler()
+  }
+
+  createAdapter(): DialectAdapter {
+    return new PostgresAdapter()
+  }
+
+  // Kysely's own signature: an introspector takes a database of any tables.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  createIntrospector(db: Kysely<any>): DatabaseIntrospector {
+    return new PostgresIntrospector(db)
+  }
+}

@@ -1,0 +1,188 @@
+/** Kysely's driver: lends connections, begins and ends transactions, runs compiled queries and streams. */
+import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult, type TransactionSettings } from 'kysely'
+import { InFailedSQLTransactionError, ProgrammingError, quoteIdentifier } from '../../index.ts'
+import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import type { AnyConnection, ConnectionSource } from './sources.ts'
+
+export type ConnectionHook = (connection: DatabaseConnection) => Promise<void> | void
+
+interface Hooks {
+  readonly onReserveConnection?: ConnectionHook | undefined
+}
+
+/** Rows are plain objects, as Kysely's plugins expect them. */
+const OBJECTS = { rowFactory: 'object' } as const
+const COUNTED = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
+/** By this Kysely knows that the transaction is over and gives its connection back. It does not export its own class. */
+const ABORTED_TRANSACTION = Symbol.for('kysely.AbortedTransactionError')
+const DEFAULT_CHUNK = 100
+
+export class SyncpgDriver implements Driver {
+  readonly #source: ConnectionSource
+  readonly #hooks: Hooks
+
+  constructor(source: ConnectionSource, hooks: Hooks) {
+    this.#source = source
+    this.#hooks = hooks
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = new SyncpgConnection(await this.#source.acquire())
+    try {
+      await this.#hooks.onReserveConnection?.(connection)
+      return connection
+    } catch (error) {
+      await this.#source.release(connection.lent, false)
+      throw error
+    }
+  }
+
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const { isolationLevel, accessMode } = settings
+    const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
+    const mode = accessMode === undefined ? '' : ` ${accessMode}`
+    await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
+  }
+
+  /** @throws InFailedSQLTransactionError when the server has rolled back, because a statement of the transaction had failed. */
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    if ((await command(connection, 'commit')) !== 'ROLLBACK') return
+    const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
+      sqlstate: '25P02',
+    })
+    Object.defineProperty(error, ABORTED_TRANSACTION, { value: true })
+    throw error
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await command(connection, 'rollback')
+    } catch (error) {
+      ;(connection as SyncpgConnection).isBroken = true
+      throw error
+    }
+  }
+
+  async savepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await command(connection, `savepoint ${quoteIdentifier(name)}`)
+  }
+
+  async rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await command(connection, `rollback to ${quoteIdentifier(name)}`)
+  }
+
+  async releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await command(connection, `release ${quoteIdentifier(name)}`)
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const { lent, isBroken } = connection as SyncpgConnection
+    await this.#source.release(lent, isBroken)
+  }
+
+  async destroy(): Promise<void> {
+    await this.#source.close()
+  }
+}
+
+/** One connection as Kysely sees it. */
+class SyncpgConnection implements DatabaseConnection {
+  /** The connection of ours. */
+  readonly lent: AnyConnection
+  /** Nobody should get it again. */
+  isBroken = false
+
+  constructor(lent: AnyConnection) {
+    this.lent = lent
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<Result<R>> {
+    const { rows, tag, rowCount } = await ask<R>(this.lent, query)
+    if (rowCount === null || !COUNTED.test(tag)) return { rows, tag }
+    return { rows, tag, numAffectedRows: BigInt(rowCount) }
+  }
+
+  /** Rows in pieces. Outside of a transaction the stream is one of its own, because a cursor ends with its transaction. */
+  async *streamQuery<R>(query: CompiledQuery, chunkSize = DEFAULT_CHUNK): AsyncIterableIterator<QueryResult<R>> {
+    if (!Number.isInteger(chunkSize) || chunkSize <= 0) {
+      throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
+    }
+    const isOwn = !isInTransaction(this.lent)
+    if (isOwn) await command(this, 'begin')
+    // Where the caller leaves the loop, what has run stands, as it does without a transaction.
+    let end = 'commit'
+    try {
+      let rows: R[] = []
+      for await (const row of rowsOf<R>(this.lent, query, chunkSize)) {
+        rows.push(row)
+        if (rows.length < chunkSize) continue
+        yield { rows }
+        rows = []
+      }
+      if (rows.length > 0) yield { rows }
+    } catch (error) {
+      end = 'rollback'
+      throw error
+    } finally {
+      if (isOwn && !isClosed(this.lent)) await command(this, end)
+    }
+  }
+
+  /** For Kysely 0.29: ends what runs on the server. */
+  async cancelQuery(): Promise<void> {
+    await (this.lent as { cancel?(): Promise<void> | void }).cancel?.()
+  }
+
+  /** For Kysely 0.29: ends the session. */
+  async killSession(): Promise<void> {
+    this.isBroken = true
+    const { lent } = this
+    if (isBlocking(lent)) lent.close()
+    else lent.terminate()
+  }
+}
+
+/** Kysely's result, and the command tag. */
+interface Result<R> extends QueryResult<R> {
+  readonly tag: string
+}
+
+interface Answer<R> {
+  readonly rows: R[]
+  readonly tag: string
+  readonly rowCount: number | null
+}
+
+async function ask<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery): Promise<Answer<R>> {
+  const statement = { sql, parameters }
+  const answer = isBlocking(lent) ? lent.query(statement, null, OBJECTS) : lent.query(statement, undefined, OBJECTS)
+  return (await answer) as unknown as Answer<R>
+}
+
+function rowsOf<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery, size: number): AsyncIterable<R> {
+  const statement = { sql, parameters }
+  const rows: unknown = isBlocking(lent)
+    ? lent.cursor().stream(statement, null, { ...OBJECTS, size })
+    : lent.cursor(statement, undefined, { ...OBJECTS, prefetch: size })
+  return rows as AsyncIterable<R>
+}
+
+function isBlocking(lent: AnyConnection): lent is BlockingConnection {
+  return 'autocommit' in lent
+}
+
+function isInTransaction(lent: AnyConnection): boolean {
+  return isBlocking(lent) ? lent.info.status !== 'idle' : lent.isInTransaction
+}
+
+function isClosed(lent: AnyConnection): boolean {
+  return isBlocking(lent) ? lent.closed : lent.isClosed
+}
+
+/** Runs a command as a query of Kysely's, so that its loggers hear of it. @returns the command tag. */
+async function command(connection: DatabaseConnection, sql: string): Promise<string> {
+  const result = (await connection.executeQuery(CompiledQuery.raw(sql))) as Result<unknown>
+  return result.tag
+}

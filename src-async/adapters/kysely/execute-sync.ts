@@ -1,0 +1,117 @@
+/**
+ * Runs what Kysely builds on a blocking connection, with the row types that Kysely infers. Kysely's own `execute` returns a
+ * promise on every dialect; here the builder is compiled and the result read at once. Plugins transform queries as usual, but
+ * their `transformResult` is asynchronous and is not called: `mapRow` is its place.
+ */
+import {
+  type Compilable,
+  type CompiledQuery,
+  DeleteResult,
+  InsertResult,
+  MergeResult,
+  NoResultError,
+  type QueryNode,
+  type RootOperationNode,
+  UpdateResult,
+} from 'kysely'
+import type { Connection } from '../../../src-sync/index.ts'
+
+/** A query of Kysely's whose rows are `O`: a builder, or what its `compile()` gave. */
+export type SyncQuery<O> = Compilable<O> | CompiledQuery<O>
+
+export interface SyncQueryOptions {
+  /** Makes of each row, a plain object, what the caller gets. In place of plugins that transform results. */
+  readonly mapRow?: ((row: Record<string, unknown>) => Record<string, unknown>) | undefined
+  /** Milliseconds after which the statement is cancelled. */
+  readonly timeout?: number | undefined
+}
+
+export interface SyncStreamOptions extends SyncQueryOptions {
+  /** Rows of a trip; 1000 at first. */
+  readonly size?: number | undefined
+}
+
+/**
+ * Runs a query and gives all its rows; of an INSERT, UPDATE, DELETE or MERGE without RETURNING Kysely's result object in a list
+ * of one, as Kysely's `execute` does.
+ * @example
+ *   const adults = executeSync(con, db.selectFrom('person').select(['id', 'name']).where('age', '>=', 18))
+ *   adults[0]?.name
+ * @throws what `Connection.query` throws.
+ */
+export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = {}): O[] {
+  const compiled = compiledOf(query)
+  const { mapRow, timeout } = options
+  const statement = { sql: compiled.sql, parameters: compiled.parameters }
+  const { rows, rowCount } = connection.query(statement, null, {
+    rowFactory: 'object',
+    ...(timeout === undefined ? {} : { timeout }),
+  })
+  const result = resultOf(compiled.query, rowCount)
+  if (result !== null) return [result as O]
+  const objects = rows as unknown as Record<string, unknown>[]
+  return (mapRow === undefined ? objects : objects.map((row) => mapRow(row))) as O[]
+}
+
+/** The first row; undefined without one. @throws as `executeSync`. */
+export function executeTakeFirstSync<O>(
+  connection: Connection,
+  query: SyncQuery<O>,
+  options?: SyncQueryOptions,
+): O | undefined {
+  return executeSync(connection, query, options)[0]
+}
+
+/** The first row. @throws Kysely's NoResultError without one, or what `makeError` makes; as `executeSync`. */
+export function executeTakeFirstOrThrowSync<O>(
+  connection: Connection,
+  query: SyncQuery<O>,
+  options: SyncQueryOptions & { readonly makeError?: (node: QueryNode) => Error } = {},
+): O {
+  const compiled = compiledOf(query)
+  const { makeError = (node) => new NoResultError(node), ...others } = options
+  const row = executeTakeFirstSync(connection, compiled, others)
+  if (row === undefined) throw makeError(compiled.query as QueryNode)
+  return row
+}
+
+/**
+ * Rows one after another, fetched in pieces. Inside a transaction only, as `Connection.stream`.
+ * @throws as `Connection.stream`.
+ */
+export function* streamSync<O>(
+  connection: Connection,
+  query: SyncQuery<O>,
+  options: SyncStreamOptions = {},
+): Generator<O, void, undefined> {
+  const { sql, parameters } = compiledOf(query)
+  const { mapRow, size, timeout } = options
+  const rows = connection.cursor().stream({ sql, parameters }, null, {
+    rowFactory: 'object',
+    ...(size === undefined ? {} : { size }),
+    ...(timeout === undefined ? {} : { timeout }),
+  }) as unknown as Iterable<Record<string, unknown>>
+  for (const row of rows) yield (mapRow === undefined ? row : mapRow(row)) as O
+}
+
+function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
+  return 'compile' in query ? query.compile() : query
+}
+
+/** What Kysely gives of a statement that writes and returns no rows; null where the rows are the result. */
+function resultOf(node: RootOperationNode, rowCount: number | null): unknown {
+  if ('returning' in node && node.returning !== undefined) return null
+  const count = BigInt(rowCount ?? 0)
+  switch (node.kind) {
+    case 'InsertQueryNode':
+      return node.explain === undefined ? new InsertResult(undefined, count) : null
+    case 'UpdateQueryNode':
+      return node.explain === undefined ? new UpdateResult(count, undefined) : null
+    case 'DeleteQueryNode':
+      return node.explain === undefined ? new DeleteResult(count) : null
+    case 'MergeQueryNode':
+      return new MergeResult(count)
+    default:
+      return null
+  }
+}

@@ -1,0 +1,63 @@
+/** Where Kysely's driver gets connections: out of a pool, or one connection that queries take in turns. */
+import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
+
+/** A connection of either API. */
+export type AnyConnection = Connection | BlockingConnection
+
+export interface ConnectionSource {
+  acquire(): Promise<AnyConnection>
+  /** @param isBroken whether nobody should get the connection again */
+  release(connection: AnyConnection, isBroken: boolean): Promise<void>
+  close(): Promise<void>
+}
+
+/** Lends a pool's connections. */
+export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): ConnectionSource {
+  let opening: Promise<Pool> | null = null
+  const open = (): Promise<Pool> => (opening ??= Promise.resolve(typeof given === 'function' ? given() : given))
+  return {
+    async acquire() {
+      const pool = await open()
+      return pool.acquire()
+    },
+    async release(lent, isBroken) {
+      const connection = lent as Connection
+      if (isBroken) connection.terminate()
+      const pool = await open()
+      await pool.release(connection)
+    },
+    async close() {
+      if (opening === null && typeof given === 'function') return
+      const pool = await open()
+      await pool.close()
+    },
+  }
+}
+
+/** Lends one connection to one query or transaction at a time. @throws ProgrammingError for a blocking one without autocommit. */
+export function singleSource(connection: AnyConnection): ConnectionSource {
+  if ('autocommit' in connection && !connection.autocommit) {
+    throw new ProgrammingError(
+      'SyncpgDialect: a blocking connection has to be in autocommit, because Kysely begins transactions itself: connect(dsn, { autocommit: true })',
+    )
+  }
+  let last: Promise<void> = Promise.resolve()
+  let free: () => void = () => {}
+  return {
+    async acquire() {
+      const before = last
+      let end: () => void = () => {}
+      last = new Promise((resolve) => {
+        end = resolve
+      })
+      await before
+      free = end
+      return connection
+    },
+    async release() {
+      free()
+    },
+    async close() {},
+  }
+}

@@ -1,0 +1,292 @@
+/** `syncpg/drizzle`, beside Drizzle over `pg`: awaited over a pool, a connection and `pglite:`, and synchronously. */
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DrizzleQueryError, count, eq, gt, relations, sql } from 'drizzle-orm'
+import { type NodePgDatabase, drizzle as overPg } from 'drizzle-orm/node-postgres'
+import * as pg from 'drizzle-orm/pg-core'
+import { Client } from 'pg'
+import * as db from 'syncpg'
+import { connect, createPool } from 'syncpg/async'
+import { type SyncpgDatabase, drizzle, drizzleSync, executeSync, migrate, migrateSync } from 'syncpg/drizzle'
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
+
+import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
+
+const users = pg.pgTable('users', {
+  id: pg.serial().primaryKey(),
+  name: pg.text().notNull(),
+  born: pg.timestamp({ withTimezone: true }),
+})
+const posts = pg.pgTable('posts', {
+  id: pg.serial().primaryKey(),
+  authorId: pg.integer('author_id').notNull(),
+  title: pg.text().notNull(),
+})
+const schema = {
+  users,
+  posts,
+  usersRelations: relations(users, ({ many }) => ({ posts: many(posts) })),
+  postsRelations: relations(posts, ({ one }) => ({
+    author: one(users, { fields: [posts.authorId], references: [users.id] }),
+  })),
+}
+const TABLES = `create table users (id serial primary key, name text not null, born timestamptz);
+  create table posts (id serial primary key, author_id int not null, title text not null)`
+const INSTANT = new Date('2024-02-29T12:00:00.123Z')
+
+const mood = pg.pgEnum('mood', ['sad', 'glad'])
+/** Column types, and a value of each. */
+const COLUMNS = {
+  id: [pg.integer(), 1],
+  small: [pg.smallint(), -2],
+  big: [pg.bigint({ mode: 'bigint' }), 9007199254740993n],
+  bigNumber: [pg.bigint({ mode: 'number' }), 5],
+  flag: [pg.boolean(), true],
+  flags: [pg.boolean().array(), [true, false]],
+  label: [pg.text(), "a 'b'"],
+  code: [pg.varchar({ length: 9 }), 'x'],
+  fixed: [pg.char({ length: 3 }), 'x  '],
+  price: [pg.numeric(), '1.50'],
+  priceNumber: [pg.numeric({ mode: 'number' }), 1.5],
+  ratio: [pg.real(), 0.5],
+  exact: [pg.doublePrecision(), 1e21],
+  data: [pg.jsonb(), { a: ['b'], n: null }],
+  dataText: [pg.jsonb(), 'text'],
+  dataNumber: [pg.json(), 5],
+  dataList: [pg.jsonb(), [1, 'x']],
+  at: [pg.timestamp({ withTimezone: true }), INSTANT],
+  atText: [pg.timestamp({ mode: 'string', withTimezone: true }), '2024-02-29 13:00+01'],
+  wall: [pg.timestamp(), INSTANT],
+  wallText: [pg.timestamp({ mode: 'string', precision: 6 }), '2024-02-29 13:00:00.123456'],
+  day: [pg.date(), '2024-02-29'],
+  dayDate: [pg.date({ mode: 'date' }), INSTANT],
+  clock: [pg.time(), '04:05:06'],
+  span: [pg.interval(), '1 mon 2 days'],
+  key: [pg.uuid(), 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  address: [pg.inet(), '10.1.2.3'],
+  net: [pg.cidr(), '10.1.0.0/16'],
+  card: [pg.macaddr(), '08:00:2b:01:02:03'],
+  place: [pg.point(), [1, 2]],
+  placeXy: [pg.point({ mode: 'xy' }), { x: 1, y: 2 }],
+  rule: [pg.line(), [1, 2, 3]],
+  tags: [pg.text().array(), ['a', 'b"c', '']],
+  numbers: [
+    pg.integer().array().array(),
+    [
+      [1, 2],
+      [3, 4],
+    ],
+  ],
+  moments: [pg.timestamp({ withTimezone: true }).array(), [INSTANT]],
+  documents: [pg.jsonb().array(), [{ a: 1 }]],
+  feeling: [mood(), 'glad'],
+} as const
+
+const columns = Object.fromEntries(Object.entries(COLUMNS).map(([name, [column]]) => [name, column]))
+const many = pg.pgTable('many', columns as unknown as Record<string, pg.PgIntegerBuilderInitial<''>>)
+const row = Object.fromEntries(Object.entries(COLUMNS).map(([name, [, value]]) => [name, value])) as never
+const DDL = `create type mood as enum ('sad', 'glad'); create table many (${pg
+  .getTableConfig(many)
+  .columns.map((column) => `"${column.name}" ${column.getSQLType()}`)
+  .join(', ')})`
+
+const database = databaseOfFile()
+
+/** What Drizzle over `pg` gives. */
+async function controlOf<T>(run: (other: NodePgDatabase) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: sharedServer().dsn({ database, transport: 'tcp' }) })
+  await client.connect()
+  try {
+    return await run(overPg(client))
+  } finally {
+    await client.end()
+  }
+}
+
+test('every column type is written and read as over pg, on both faces', async () => {
+  using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
+  con.execute(DDL)
+  const wanted = await controlOf(async (other) => {
+    const inserted = await other.insert(many).values(row).returning()
+    return [inserted, await other.select().from(many), (await other.execute(sql`select * from many`)).rows]
+  })
+  con.execute('truncate many')
+  const awaited = await connect(sharedServer().dsn({ database }))
+  const async = drizzle(awaited)
+  // Three times: new, with its statement kept, and out of the cache.
+  for (let run = 0; run < 3; run += 1) {
+    const inserted = await async.insert(many).values(row).returning()
+    const raw = (await async.execute(sql`select * from many`)).rows
+    expect([inserted, await async.select().from(many)]).toEqual([wanted[0], wanted[1]])
+    expect(Object.keys(raw[0]!)).toEqual(Object.keys((wanted[2] as object[])[0]!))
+    await async.delete(many)
+  }
+  await awaited.close()
+  const blocking = drizzleSync(con)
+  for (let run = 0; run < 3; run += 1) {
+    const inserted = executeSync(blocking.insert(many).values(row).returning())
+    expect([inserted, executeSync(blocking.select().from(many))]).toEqual([wanted[0], wanted[1]])
+    executeSync(blocking.delete(many))
+  }
+})
+
+describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
+  let client: { close(): Promise<void> }
+  let orm: SyncpgDatabase<typeof schema>
+
+  beforeEach(async () => {
+    const dsn = sharedServer().dsn({ database })
+    if (way === 'a pool') {
+      const pool = await createPool(dsn, { minSize: 1, maxSize: 2 })
+      client = pool
+      orm = drizzle(pool, { schema })
+    } else {
+      const connection = await connect(way === 'pglite' ? 'pglite:' : dsn)
+      client = connection
+      orm = drizzle(connection, { schema })
+    }
+    await orm.execute(sql.raw(TABLES))
+  })
+  afterEach(() => client.close())
+
+  test('builders, relations, prepared queries and counts', async () => {
+    const [ada] = await orm.insert(users).values({ name: 'Ada', born: INSTANT }).returning()
+    await orm.insert(posts).values([
+      { authorId: ada!.id, title: 'one' },
+      { authorId: ada!.id, title: 'two' },
+    ])
+    const found = await orm.query.users.findMany({ with: { posts: { columns: { title: true } } } })
+    expect(found).toEqual([{ id: 1, name: 'Ada', born: INSTANT, posts: [{ title: 'one' }, { title: 'two' }] }])
+    const byTitle = orm
+      .select({ id: posts.id, author: users.name })
+      .from(posts)
+      .leftJoin(users, eq(users.id, posts.authorId))
+      .where(eq(posts.title, sql.placeholder('title')))
+      .prepare('by_title')
+    expect(await byTitle.execute({ title: 'two' })).toEqual([{ id: 2, author: 'Ada' }])
+    expect(await orm.$count(posts, gt(posts.id, 1))).toBe(1)
+    expect(await orm.select({ n: count() }).from(posts)).toEqual([{ n: 2 }])
+    const { rows, rowCount } = await orm.execute<{ title: string }>(sql`select title from posts order by id`)
+    expect([rows, rowCount]).toEqual([[{ title: 'one' }, { title: 'two' }], 2])
+  })
+
+  test('transactions roll back with what they throw, inner ones to their savepoint', async () => {
+    await orm.transaction(
+      async (tx) => {
+        await tx.insert(users).values({ name: 'kept' })
+        const inner = tx.transaction(async (nested) => {
+          await nested.insert(users).values({ name: 'undone' })
+          nested.rollback()
+        })
+        await expect(inner).rejects.toThrow('Rollback')
+      },
+      { isolationLevel: 'repeatable read' },
+    )
+    const failing = orm.transaction(async (tx) => {
+      await tx.insert(users).values({ name: 'lost' })
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect(await orm.select({ name: users.name }).from(users)).toEqual([{ name: 'kept' }])
+  })
+
+  test("errors are Drizzle's, with ours as the cause", async () => {
+    const failing = orm.execute(sql`select 1 / 0`)
+    const error = await failing.then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    expect(error).toBeInstanceOf(DrizzleQueryError)
+    expect((error as Error).cause).toMatchObject({ sqlstate: '22012', query: 'select 1 / 0' })
+  })
+})
+
+describe('synchronously', () => {
+  let con: db.Connection
+  beforeEach(() => {
+    con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
+    con.execute(TABLES)
+  })
+  afterEach(() => con.close())
+
+  test('results have the types that Drizzle infers', () => {
+    const orm = drizzleSync(con, { schema })
+    const [ada] = executeSync(orm.insert(users).values({ name: 'Ada' }).returning({ id: users.id }))
+    executeSync(orm.insert(posts).values({ authorId: ada!.id, title: 'one' }))
+    const rows = executeSync(orm.select({ id: users.id, name: users.name }).from(users))
+    expectTypeOf(rows).toEqualTypeOf<{ id: number; name: string }[]>()
+    expect(rows).toEqual([{ id: 1, name: 'Ada' }])
+    const found = executeSync(orm.query.posts.findFirst({ with: { author: true } }))
+    expect(found?.author.name).toBe('Ada')
+    const named = orm
+      .select()
+      .from(users)
+      .where(eq(users.name, sql.placeholder('name')))
+      .prepare('named')
+    expect(executeSync(named, { name: 'Ada' })).toHaveLength(1)
+    expect(executeSync(orm.execute<{ n: number }>(sql`select 5 as n`)).rows).toEqual([{ n: 5 }])
+  })
+
+  test('transactions give their value, nest, and roll back', () => {
+    const orm = drizzleSync(con)
+    const names = orm.transaction((tx) => {
+      executeSync(tx.insert(users).values({ name: 'kept' }))
+      expect(() =>
+        tx.transaction((nested) => {
+          executeSync(nested.insert(users).values({ name: 'undone' }))
+          throw new RangeError('inner')
+        }),
+      ).toThrow('inner')
+      return executeSync(tx.select({ name: users.name }).from(users))
+    })
+    expect(names).toEqual([{ name: 'kept' }])
+    const failing = (): unknown =>
+      orm.transaction((tx) => {
+        executeSync(tx.insert(users).values({ name: 'lost' }))
+        executeSync(tx.execute(sql`select 1 / 0`))
+      })
+    expect(failing).toThrow(DrizzleQueryError)
+    expect(executeSync(orm.select().from(users))).toHaveLength(1)
+  })
+
+  test('a query of an asynchronous database is refused', async () => {
+    const connection = await connect(sharedServer().dsn({ database }))
+    expect(() => executeSync(drizzle(connection).select().from(users))).toThrow('drizzleSync')
+    await connection.close()
+  })
+})
+
+test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'syncpg-drizzle-'))
+  try {
+    mkdirSync(join(folder, 'meta'))
+    const entries = ['first', 'second'].map((tag, idx) => ({
+      idx,
+      version: '7',
+      when: 1000 + idx,
+      tag,
+      breakpoints: true,
+    }))
+    writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ version: '7', dialect: 'postgresql', entries }))
+    writeFileSync(
+      join(folder, 'first.sql'),
+      'create table a (id int);\n--> statement-breakpoint\ncreate table b (id int);',
+    )
+    writeFileSync(join(folder, 'second.sql'), 'alter table a add name text;')
+    using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
+    migrateSync(drizzleSync(con), { migrationsFolder: folder })
+    migrateSync(drizzleSync(con), { migrationsFolder: folder })
+    const connection = await connect(sharedServer().dsn({ database }))
+    await migrate(drizzle(connection), { migrationsFolder: folder })
+    await connection.close()
+    await controlOf(async (other) => {
+      const { migrate: migrateOverPg } = await import('drizzle-orm/node-postgres/migrator')
+      await migrateOverPg(other, { migrationsFolder: folder })
+    })
+    expect(con.fetchval('select count(*)::int from drizzle.__drizzle_migrations')).toBe(2)
+    con.fetch('select id, name from a, (select 1 from b) x')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -1,0 +1,211 @@
+/** `syncpg/kysely`: the dialect over a pool, over a connection of either API, and the synchronous executor. */
+import { type Generated, Kysely, Migrator, type Migration, NoResultError, sql } from 'kysely'
+import * as db from 'syncpg'
+import { type Pool, connect, createPool } from 'syncpg/async'
+import {
+  SyncpgDialect,
+  executeSync,
+  executeTakeFirstOrThrowSync,
+  executeTakeFirstSync,
+  streamSync,
+} from 'syncpg/kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
+
+import { databaseOfFile, serverOfMajor, sharedServer } from '../support/shared-server.ts'
+
+interface Database {
+  person: { id: Generated<number>; name: string; age: number | null; tags: unknown }
+  pet: { id: Generated<number>; owner_id: number; name: string }
+}
+
+const TABLES = `create table person (id serial primary key, name text not null, age int, tags jsonb);
+  create table pet (id serial primary key, owner_id int not null references person, name text not null)`
+
+const database = databaseOfFile()
+const WAYS = ['a pool', 'one connection', 'a blocking connection', 'pglite'] as const
+
+describe.each(WAYS)('the dialect over %s', (way) => {
+  let kysely: Kysely<Database>
+  let close: () => unknown = () => {}
+
+  beforeEach(async () => {
+    const dsn = sharedServer().dsn({ database })
+    if (way === 'a pool') {
+      const pool = await createPool(dsn, { minSize: 1, maxSize: 3 })
+      kysely = new Kysely({ dialect: new SyncpgDialect({ pool }) })
+      close = () => kysely.destroy()
+    } else {
+      const connection =
+        way === 'a blocking connection'
+          ? db.connect(dsn, { autocommit: true })
+          : await connect(way === 'pglite' ? 'pglite:' : dsn)
+      kysely = new Kysely({ dialect: new SyncpgDialect({ connection }) })
+      close = () => connection.close()
+    }
+    await sql.raw(TABLES).execute(kysely)
+  })
+  afterEach(() => close())
+
+  test('rows are plain objects with the values of their types', async () => {
+    const inserted = await kysely
+      .insertInto('person')
+      .values({ name: 'Ada', age: 36, tags: JSON.stringify(['x']) })
+      .returningAll()
+      .executeTakeFirstOrThrow()
+    expect(inserted).toEqual({ id: 1, name: 'Ada', age: 36, tags: ['x'] })
+    expect(Object.getPrototypeOf(inserted)).toBe(Object.prototype)
+    const found = await kysely.selectFrom('person').select(['name']).where('age', '>=', 18).execute()
+    expect(found).toEqual([{ name: 'Ada' }])
+  })
+
+  test('counts what a statement wrote', async () => {
+    const values = ['a', 'b', 'c'].map((name) => ({ name, age: null, tags: null }))
+    const [inserted] = await kysely.insertInto('person').values(values).execute()
+    expect(inserted?.numInsertedOrUpdatedRows).toBe(3n)
+    const updated = await kysely.updateTable('person').set({ age: 1 }).where('name', '<', 'c').executeTakeFirst()
+    expect(updated.numUpdatedRows).toBe(2n)
+    const deleted = await kysely.deleteFrom('person').executeTakeFirst()
+    expect(deleted.numDeletedRows).toBe(3n)
+  })
+
+  test('a transaction that throws leaves nothing, and savepoints undo a part', async () => {
+    const insert = (trx: Kysely<Database>, name: string): Promise<unknown> =>
+      trx.insertInto('person').values({ name, age: null, tags: null }).execute()
+    await expect(
+      kysely.transaction().execute(async (trx) => {
+        await insert(trx, 'lost')
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
+    const trx = await kysely.startTransaction().execute()
+    await insert(trx, 'kept')
+    const after = await trx.savepoint('after').execute()
+    await insert(after, 'undone')
+    await after.rollbackToSavepoint('after').execute()
+    await trx.commit().execute()
+    expect(await kysely.selectFrom('person').select('name').execute()).toEqual([{ name: 'kept' }])
+  })
+
+  test('a commit that the server turns into a rollback is told', async () => {
+    const trx = await kysely.startTransaction().execute()
+    await expect(sql`select 1 / 0`.execute(trx)).rejects.toMatchObject({ sqlstate: '22012' })
+    await expect(trx.commit().execute()).rejects.toMatchObject({ sqlstate: '25P02' })
+  })
+
+  test('streams, outside and inside of a transaction, left early or not', async () => {
+    const query = (from: Kysely<Database>): AsyncIterable<{ n: number }> =>
+      from
+        .selectFrom(sql<{ n: number }>`generate_series(1, 250)`.as<'g'>(sql`g(n)`))
+        .select('n')
+        .stream(100)
+    const all: number[] = []
+    for await (const { n } of query(kysely)) all.push(n)
+    expect(all).toEqual(Array.from({ length: 250 }, (_, i) => i + 1))
+    for await (const { n } of query(kysely)) if (n === 120) break
+    await kysely.transaction().execute(async (trx) => {
+      for await (const { n } of query(trx)) if (n === 5) break
+    })
+    expect(await sql<{ one: number }>`select 1 as one`.execute(kysely)).toMatchObject({ rows: [{ one: 1 }] })
+  })
+
+  test('many queries at once each get their own rows', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => sql<{ i: number }>`select ${i}::int as i`.execute(kysely)),
+    )
+    expect(answers.map(({ rows }) => rows[0]?.i)).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  })
+
+  test('introspects and migrates', async () => {
+    const tables = await kysely.introspection.getTables()
+    expect(tables.map(({ name }) => name).toSorted()).toEqual(['person', 'pet'])
+    const migrations: Record<string, Migration> = {
+      a: { up: (schema) => schema.schema.createTable('made').addColumn('id', 'integer').execute() },
+      b: { up: (schema) => schema.schema.alterTable('made').addColumn('name', 'text').execute() },
+    }
+    const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } })
+    const { error, results } = await migrator.migrateToLatest()
+    expect([error, results?.map(({ status }) => status)]).toEqual([undefined, ['Success', 'Success']])
+  })
+})
+
+test('hooks hear of connections, and destroy() closes the pool', async () => {
+  const heard: string[] = []
+  let pool: Pool | undefined
+  const kysely = new Kysely<Database>({
+    dialect: new SyncpgDialect({
+      pool: async () => (pool = await createPool(sharedServer().dsn(), { minSize: 0, maxSize: 1 })),
+      onReserveConnection: () => void heard.push('reserved'),
+    }),
+  })
+  await sql`select 1`.execute(kysely)
+  await sql`select 1`.execute(kysely)
+  await kysely.destroy()
+  expect(heard).toEqual(['reserved', 'reserved'])
+  await expect(pool!.acquire()).rejects.toThrow(/clos/)
+})
+
+test('a blocking connection without autocommit is refused', () => {
+  using connection = db.connect(sharedServer().dsn())
+  expect(() => new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })).toThrow('autocommit: true')
+})
+
+describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
+  let con: db.Connection
+  // It builds queries and never runs one itself.
+  const kysely = new Kysely<Database>({
+    dialect: new SyncpgDialect({ pool: () => Promise.reject(new Error('unused')) }),
+  })
+
+  beforeAll(async () => {
+    const server = await serverOfMajor(major)
+    con = db.connect(server.dsn())
+  })
+  beforeEach(() => {
+    con.execute('create schema sync_kysely; set local search_path to sync_kysely')
+    con.execute(TABLES)
+  })
+  afterEach(() => con.rollback())
+  afterAll(() => con.close())
+
+  test('rows have the types that Kysely infers', () => {
+    executeSync(con, kysely.insertInto('person').values({ name: 'Ada', age: 36, tags: '{"a":1}' }))
+    const rows = executeSync(con, kysely.selectFrom('person').select(['id', 'name', 'tags']))
+    expectTypeOf(rows).toEqualTypeOf<{ id: number; name: string; tags: unknown }[]>()
+    expect(rows).toEqual([{ id: 1, name: 'Ada', tags: { a: 1 } }])
+  })
+
+  test('results of statements that write, as Kysely has them', () => {
+    const [inserted] = executeSync(con, kysely.insertInto('person').values({ name: 'Ada', age: 1, tags: null }))
+    expect(inserted?.numInsertedOrUpdatedRows).toBe(1n)
+    const updated = executeTakeFirstSync(con, kysely.updateTable('person').set({ age: 2 }))
+    expect(updated?.numUpdatedRows).toBe(1n)
+    expect(executeTakeFirstSync(con, kysely.deleteFrom('person').returning('age'))).toEqual({ age: 2 })
+    expect(executeTakeFirstSync(con, kysely.deleteFrom('person'))?.numDeletedRows).toBe(0n)
+  })
+
+  test('no row is undefined, or an error', () => {
+    const query = kysely.selectFrom('person').selectAll()
+    expect(executeTakeFirstSync(con, query)).toBeUndefined()
+    expect(() => executeTakeFirstOrThrowSync(con, query)).toThrow(NoResultError)
+    expect(() => executeTakeFirstOrThrowSync(con, query, { makeError: () => new RangeError('none') })).toThrow(
+      RangeError,
+    )
+  })
+
+  test('streams, maps rows and rolls back with the connection', () => {
+    con.transaction(() => {
+      for (const name of ['a', 'b', 'c']) {
+        executeSync(con, kysely.insertInto('person').values({ name, age: null, tags: null }))
+      }
+      const names: string[] = []
+      for (const { name } of streamSync(con, kysely.selectFrom('person').select('name').orderBy('id'), { size: 2 })) {
+        names.push(name)
+      }
+      expect(names).toEqual(['a', 'b', 'c'])
+      const mapped = executeSync(con, kysely.selectFrom('person').select('name').orderBy('id'), {
+        mapRow: ({ name }) => ({ name: String(name).toUpperCase() }),
+      })
+      expect(mapped.map(({ name }) => name)).toEqual(['A', 'B', 'C'])
+    })
+  })
+})
