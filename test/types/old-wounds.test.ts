@@ -189,6 +189,24 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await world.con.fetchval('select $1::jsonb', [seen])).toEqual([{}, {}, 1, 'x', 'http://a/b'])
   })
 
+  test('objects and typed arrays tell their type where the server has none, and cost no transaction', async () => {
+    const { con } = world
+    await con.execute('begin')
+    await con.fetchval('select 1')
+    const object = { b: [1, 'x'] }
+    expect(await con.fetchval("select jsonb_build_object('a', $1)", [object])).toEqual({ a: object })
+    expect(await con.fetchval('select to_jsonb($1)', [object])).toEqual(object)
+    for (const list of [[1, -2], new Int16Array([1, -2]), new Int32Array([1, -2]), new Float64Array([1, -2])]) {
+      expect(await con.fetchval('select sum(x)::int from unnest($1) x', [list])).toBe(-1)
+    }
+    expect(await con.fetchval('select sum(x)::text from unnest($1) x', [new BigInt64Array([2n ** 60n])])).toBe(
+      String(2n ** 60n),
+    )
+    await con.execute('commit')
+    expect(await failureOf(() => con.fetchval('select $1::text', [object]))).toBeInstanceOf(DataError)
+    expect(await failureOf(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
+  })
+
   test('blanks and digits of a number are those of the server', async () => {
     const { con } = world
     expect(await failureOf(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
