@@ -132,3 +132,11 @@ export function requireOptions(options: unknown, key: string, method: string): v
     `${method}: expected options with { ${key} }, got ${options === null ? 'null' : typeof options}`,
   )
 }
+
+/** @throws ProgrammingError for what is no AbortSignal, of this realm or another. */
+export function requireSignal(signal: unknown): void {
+  if (signal === undefined) return
+  const { throwIfAborted, addEventListener } = Object(signal) as Partial<AbortSignal>
+  if (typeof throwIfAborted === 'function' && typeof addEventListener === 'function') return
+  throw new ProgrammingError(`signal: expected an AbortSignal, got ${describeValue(signal)}`)
+}

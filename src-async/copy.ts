@@ -2,6 +2,7 @@
  * Where COPY's bytes come from and go to on the event loop: paths, streams, iterables, buffers and functions. Back-pressure
  * both ways: a source is asked when the server wants more, the server waits while a sink works.
  */
+import { fileError } from './errors/file-error.ts'
 import { isBytes, ownBytes } from './values/any-realm.ts'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
@@ -147,7 +148,7 @@ function requireBytes(chunk: unknown): Uint8Array {
 
 async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | AsyncIterable<CopyChunk>> {
   if (typeof source === 'string' || source instanceof URL) {
-    const file = await open(source, 'r')
+    const file = await openFile(source, 'r', 'COPY: source')
     return file.createReadStream({ highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>
   }
   if (isBytes(source)) return [source]
@@ -158,6 +159,15 @@ async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | Asy
   throw new ProgrammingError('COPY: source: expected a path, a Uint8Array, a stream or an iterable of chunks')
 }
 
+/** @throws OperationalError when the system refuses it; ProgrammingError for what names no file. */
+async function openFile(path: string | URL, mode: 'r' | 'w', argument: string): Promise<FileHandle> {
+  try {
+    return await open(path, mode)
+  } catch (error) {
+    throw fileError(argument, path, error)
+  }
+}
+
 interface Sink {
   write(chunk: Buffer): Promise<void>
   close(): Promise<void>
@@ -165,7 +175,7 @@ interface Sink {
 }
 
 async function openSink(output: CopyOutput): Promise<Sink> {
-  if (typeof output === 'string' || output instanceof URL) return fileSink(await open(output, 'w'))
+  if (typeof output === 'string' || output instanceof URL) return fileSink(await openFile(output, 'w', 'COPY: output'))
   if (typeof output === 'function') {
     return { write: async (chunk) => output(chunk), close: async () => {}, fail: async () => {} }
   }

@@ -68,7 +68,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
       for (;;) {
         const rows = (await this.#engine.run(kind.fetch(size, true), this.#limits)) as T[]
         yield* rows
-        if (rows.length < size) return
+        if (rows.length < size && kind.isAtEnd) return
       }
     } finally {
       if (!this.#engine.isClosed) await this.#engine.run(kind.close())
@@ -159,6 +159,8 @@ interface CursorKind {
   readonly tag: string | null
   open(): Flow<void>
   fetch(count: number, isIterated?: boolean): Flow<Row[]>
+  /** Whether a fetch that gave fewer rows than were wanted has given the last. */
+  readonly isAtEnd: boolean
   move(count: number): Flow<number>
   close(): Flow<void>
 }
@@ -202,6 +204,11 @@ class PortalCursor implements CursorKind {
     return yield* collector.rows()
   }
 
+  /** Not while a failure waits for its turn. */
+  get isAtEnd(): boolean {
+    return this.#portal?.tag !== null
+  }
+
   *move(count: number): Flow<number> {
     const portal = this.#portal
     if (portal === null || portal.tag !== null) return 0
@@ -225,6 +232,7 @@ class ScrollableCursor implements CursorKind {
   readonly #rows: RowShapeOptions
   /** A FETCH from it, as the server describes it; null before the first. */
   #described: Statement | null = null
+  readonly isAtEnd = true
 
   constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
     this.#context = context

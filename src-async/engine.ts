@@ -10,7 +10,7 @@ import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { hasOtherEncoding, restoreEncoding } from './flows/restore-encoding.ts'
 import { runCommand } from './flows/run-script.ts'
-import { type CallOptions, NO_OPTIONS, requireTimeout } from './call-options.ts'
+import { type CallOptions, NO_OPTIONS, requireSignal, requireTimeout } from './call-options.ts'
 import { runFlow } from './run-flow.ts'
 import { tracing } from './tracing.ts'
 import { Listeners } from './listeners.ts'
@@ -73,6 +73,7 @@ export class Engine {
   async exclusively<T>(operation: () => Promise<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     const { signal } = options
     const timeoutMs = this.limitOf(options)
+    requireSignal(signal)
     this.requireReady()
     signal?.throwIfAborted()
     const { context } = this

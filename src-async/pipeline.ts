@@ -11,6 +11,7 @@ import {
   type Given,
   NO_OPTIONS,
   type StatementText,
+  requireSignal,
   requireStatement,
 } from './call-options.ts'
 import type { Engine } from './engine.ts'
@@ -44,6 +45,7 @@ export async function runPipeline<T>(
 ): Promise<T> {
   const limitMs = engine.limitOf(options) || Infinity
   const { signal } = options
+  requireSignal(signal)
   signal?.throwIfAborted()
   const { context, session } = engine
   const work = async (): Promise<T> => {

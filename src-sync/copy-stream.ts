@@ -68,8 +68,8 @@ export class CopyStream implements Iterable<Buffer> {
     this.#columns = types.map((type, index) => {
       const typeOid = typeOidOf(this.#engine, type)
       if (typeOid === 0) {
-        throw new ProgrammingError(`copy: setTypes(): ${String(type)} is no built-in type`, {
-          hint: 'pass oid(n) for a type of the database',
+        throw new ProgrammingError(`copy: setTypes(): ${String(type)} is not known here`, {
+          hint: 'nothing can be looked up while a COPY runs: pass oid(n), or name the type in a statement before the COPY',
         })
       }
       return { name: `column${index + 1}`, tableOid: 0, tableColumn: 0, typeOid, typeSize: -1, typeModifier: -1 }

@@ -2,6 +2,7 @@
  * COPY of bytes by blocking: the two directions as objects that a caller drives chunk by chunk, and the sources and sinks
  * that drive them. While a COPY is open nothing else may use its connection.
  */
+import { fileError } from '../src-async/errors/file-error.ts'
 import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
@@ -172,8 +173,8 @@ interface Source extends Iterable<CopyChunk> {
 
 function openSource(source: CopySource): Source {
   if (typeof source === 'string' || source instanceof URL) {
-    const file = openSync(source, 'r')
-    return { [Symbol.iterator]: () => fileChunks(file), close: () => closeSync(file) }
+    const file = openFile(source, 'r', 'COPY: source')
+    return { [Symbol.iterator]: () => fileChunks(file, source), close: () => closeSync(file) }
   }
   if (isDescriptor(source)) return { [Symbol.iterator]: () => fileChunks(source), close() {} }
   if (isBytes(source)) return { [Symbol.iterator]: () => [source][Symbol.iterator](), close() {} }
@@ -184,13 +185,30 @@ function openSource(source: CopySource): Source {
   throw new ProgrammingError('COPY: source: expected a path, a file descriptor, a Uint8Array or an iterable of chunks')
 }
 
-function* fileChunks(file: number): Generator<Uint8Array> {
+/** @throws OperationalError when the system refuses it; ProgrammingError for what names no file. */
+function openFile(path: string | URL, mode: 'r' | 'w', argument: string): number {
+  try {
+    return openSync(path, mode)
+  } catch (error) {
+    throw fileError(argument, path, error)
+  }
+}
+
+function* fileChunks(file: number, path: string | URL = `descriptor ${file}`): Generator<Uint8Array> {
   // One buffer serves all chunks: a chunk is sent before the next is asked for.
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for (;;) {
-    const length = readSync(file, buffer)
+    const length = readPart(file, buffer, path)
     if (length === 0) return
     yield buffer.subarray(0, length)
+  }
+}
+
+function readPart(file: number, buffer: Buffer, path: string | URL): number {
+  try {
+    return readSync(file, buffer)
+  } catch (error) {
+    throw fileError('COPY: source', path, error)
   }
 }
 
@@ -208,7 +226,7 @@ function openSink(output: CopyOutput): Sink {
   if (typeof output === 'function') return { write: output, close() {} }
   if (isDescriptor(output)) return { write: (chunk) => writeAll(output, chunk), close() {} }
   if (typeof output === 'string' || output instanceof URL) {
-    const file = openSync(output, 'w')
+    const file = openFile(output, 'w', 'COPY: output')
     return { write: (chunk) => writeAll(file, chunk), close: () => closeSync(file) }
   }
   throw new ProgrammingError('COPY: output: expected a path, a file descriptor or a function')

@@ -12,7 +12,19 @@ import type { FlowContext } from './flow-context.ts'
 const TEXT_ARRAY = 1009
 const OID_ARRAY = 1028
 /** What the query's columns are, so that it need not be described first. */
-const COLUMN_TYPES = [OID_OID, TEXT_OID, TEXT_OID, OID_OID, TEXT_OID, OID_OID, OID_OID, TEXT_ARRAY, OID_ARRAY, TEXT_OID]
+const COLUMN_TYPES = [
+  OID_OID,
+  TEXT_OID,
+  TEXT_OID,
+  OID_OID,
+  TEXT_OID,
+  OID_OID,
+  OID_OID,
+  TEXT_ARRAY,
+  OID_ARRAY,
+  TEXT_OID,
+  TEXT_OID,
+]
 
 /** Makes the registry know these types; asks the server only about those it does not. */
 export function* learnTypes(context: FlowContext, oids: Iterable<number>): Flow<void> {

@@ -2,7 +2,7 @@
  * A statement read in pieces through a named portal: bounded memory for results of any size. A portal lives in a
  * transaction; its first piece travels with its opening.
  */
-import { InterfaceError } from '../errors/tree.ts'
+import { DbError, InterfaceError } from '../errors/tree.ts'
 import { requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
@@ -25,6 +25,8 @@ export interface Portal {
   isOpen: boolean
   /** The command tag once the last row has come. */
   tag: string | null
+  /** What failed after the rows that were given last; null while nothing has. */
+  failure: unknown
 }
 
 export interface PortalOptions {
@@ -35,6 +37,7 @@ export interface PortalOptions {
 }
 
 const NOTHING_CLOSED: readonly string[] = []
+const QUERY_CANCELED = '57014'
 
 let portals = 0
 
@@ -56,7 +59,15 @@ export function* preparePortal(
     out.clear()
     encodeArguments(out, statement.formFor(rows), values)
     portals += 1
-    return { name: `syncpg_portal_${portals}`, sql, statement, bind: out.take(), isOpen: false, tag: null }
+    return {
+      name: `syncpg_portal_${portals}`,
+      sql,
+      statement,
+      bind: out.take(),
+      isOpen: false,
+      tag: null,
+      failure: null,
+    }
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
@@ -74,7 +85,8 @@ function* describedNow(
 
 /**
  * The next rows, at most `rowLimit` (0 for all that are left).
- * @param isIterated whether the next ones will be asked for in the same way
+ * @param isIterated whether the next ones will be asked for in the same way. Then rows that came before one that failed are
+ *   given, and the call after that fails
  * @throws InterfaceError outside a transaction, where a portal cannot live.
  */
 export function* fetchPortal(
@@ -85,26 +97,51 @@ export function* fetchPortal(
   isIterated = false,
 ): Flow<void> {
   if (portal.tag !== null) return
+  if (portal.failure !== null) throw portal.failure
   const { name, statement, bind, sql } = portal
   if (!portal.isOpen) requireTransaction(context)
   const parse = statement.name === '' ? statement : null
+  const sink = isIterated ? new CountingSink(rows) : rows
   const open = portal.isOpen ? null : { name: statement.name, parse, bind }
   try {
     const timeoutMs = dueTimeout(context)
     const begin = dueBegin(context)
     // A trip that was made ahead brings nothing along.
     const closing = portal.isOpen && isIterated ? NOTHING_CLOSED : context.statements.takeClosing()
-    const request = { portal: name, open, rowLimit, rows, isIterated, begin, closing, timeoutMs }
+    const request = { portal: name, open, rowLimit, rows: sink, isIterated, begin, closing, timeoutMs }
     const reply = yield* ask('fetchPortal', request)
     portal.isOpen = true
     portal.tag = reply.tag
     context.statements.heed('', statement)
     requireUtf8Rows(context, statement, null)
   } catch (error) {
-    throw noteFailure(context, error, sql)
+    const noted = noteFailure(context, error, sql)
+    if (!(sink instanceof CountingSink) || !sink.hasRows || !isOfRow(context, error)) throw noted
+    portal.isOpen = true
+    portal.failure = noted
   }
   // A finished portal still holds its table; asyncpg closes it at once, so that the table can be dropped.
   if (portal.tag !== null) yield* closePortal(context, portal)
+}
+
+/** Whether the server could not make a row. An end of the call or of the session is heard at once. */
+function isOfRow({ state }: FlowContext, error: unknown): boolean {
+  if (state.isClosed || !(error instanceof DbError) || error.interrupted === true) return false
+  return error.severity === 'ERROR' && error.sqlstate !== QUERY_CANCELED
+}
+
+class CountingSink implements RowSink {
+  readonly #sink: RowSink
+  hasRows = false
+
+  constructor(sink: RowSink) {
+    this.#sink = sink
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    this.hasRows = true
+    this.#sink.take(bytes, start, end)
+  }
 }
 
 /** Gives the portal back to the server; nothing when it is closed, or gone with its transaction. */

@@ -9,7 +9,7 @@ import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
 import { traitsOf } from '../values/text-traits.ts'
-import { suggestedType } from '../values/suggested-type.ts'
+import { toldType } from '../values/suggested-type.ts'
 import { converted } from '../values/to-postgres.ts'
 import { ask, type Flow } from './ask.ts'
 import { DescribeAttempts } from './describe-attempts.ts'
@@ -104,13 +104,16 @@ function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
   let derived = derivedTypes(asking, inferred.statement)
   if (derived !== null && inferred.isRemembered && isNew(asking, inferred.statement, derived)) {
     // What is declared now must not come from what the server inferred at another time.
-    const { parameterTypes } = inferred.statement
+    const { parameterTypes, refusedTypes } = inferred.statement
     statements.forget(keyOf(sql, inferred.keyTypes))
     statements.texts.forgetTold(sql)
     inferred = yield* describeDetermined(asking)
     if (String(parameterTypes) !== String(inferred.statement.parameterTypes)) {
       statements.forgetText(sql)
       inferred = yield* describeDetermined(asking)
+    } else {
+      // Values of two types in turn must not ask for both of them again and again.
+      for (const types of refusedTypes) inferred.statement.refusedTypes.add(types)
     }
     derived = derivedTypes(asking, inferred.statement)
   }
@@ -218,7 +221,7 @@ function rememberedTypes({ context, sql, values, hints, isOneOff }: Asking): rea
   const types = Array.from(values, (_, index) => hints[index] ?? 0)
   for (const index of told) {
     if (index < types.length && types[index] === 0) {
-      types[index] = suggestedType(values[index]) ?? textOrNothing(values[index])
+      types[index] = toldType(values[index]) ?? textOrNothing(values[index])
     }
   }
   return types
@@ -235,10 +238,10 @@ function determined(error: unknown, types: readonly number[], values: readonly u
   if (asked > 0) {
     const index = asked - 1
     if (index >= values.length || more[index] !== 0) return null
-    more[index] = suggestedType(values[index]) ?? textOrNothing(values[index])
+    more[index] = toldType(values[index]) ?? textOrNothing(values[index])
     return more[index] === 0 ? null : more
   }
-  for (const suggest of [suggestedType, textOrNothing]) {
+  for (const suggest of [toldType, textOrNothing]) {
     let hasMore = false
     values.forEach((value, index) => {
       if (more[index] !== 0) return

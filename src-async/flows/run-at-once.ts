@@ -40,12 +40,13 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 /** Whether a text may be run without having been described. Its arguments are looked at when it is run. */
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
-  const { state, statements, isPipelining } = context
+  const { state, statements, registry, isPipelining } = context
   if (wantsTextRows(request.rows?.types) === null) return false
   if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
   // In a pipeline nothing can be run once more: those behind it are on their way.
   if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
+  if (registry.hasEncoders && values.length > 0) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
   return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
 }

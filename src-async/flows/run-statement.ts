@@ -6,6 +6,7 @@
 import { EncodingGuard, requireNoEncoding, requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import type { BindForm, Statement } from '../values/statement.ts'
+import { isHarmlessSetting } from '../values/text-traits.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
@@ -70,6 +71,14 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   }
 }
 
+const HARMLESS = { changesMeaning: false, callsUnknown: true }
+
+/** Whether the only settings that it sets are named by values, and decide nothing about what texts mean. */
+function changesNothing({ traits }: Statement, values: readonly unknown[]): boolean {
+  const { settingParameters } = traits
+  return settingParameters.length > 0 && settingParameters.every((number) => isHarmlessSetting(values[number - 1]))
+}
+
 /** What was lost was most likely lost with all others. */
 function forgetStale({ statements }: FlowContext, sql: string, error: unknown): void {
   if (isLost(error)) statements.clear()
@@ -110,7 +119,10 @@ function* execute(
     const { tag } = yield* ask('execute', execution)
     statement.provenIn = statements.proof
     // A statement that the row limit ended has no tag.
-    statements.heed(tag ?? '', statement)
+    statements.heed(
+      tag ?? '',
+      changesNothing(statement, request.values) ? { columns: statement.columns, traits: HARMLESS } : statement,
+    )
     if (guard === null) requireUtf8Rows(context, statement, tag)
     else if (otherEncoding(context) !== null) guard.end()
     return { statement, tag }

@@ -25,7 +25,7 @@ export function* setTypeCodec(context: FlowContext, typeName: string, options: T
   const kind = registry.recordOf(oid)?.kind ?? 'b'
   // What is wrong with the choice shows now, not at the next statement.
   customCodec(registry.defaultCodecFor(oid), kind, options)
-  registry.choose(oid, (base) => customCodec(base, kind, options))
+  registry.choose(oid, (base) => customCodec(base, kind, options), options.encoder !== undefined)
   context.statements.clear()
 }
 

@@ -23,6 +23,12 @@ import type { TypeRecord } from './type-records.ts'
 
 const RECORD_ARRAY_OID = builtInArrayOf(RECORD_OID)?.oid
 
+/** What was chosen for a type, and for what kind of one. */
+interface Choice {
+  readonly kind: string
+  readonly make: (base: Codec) => Codec
+}
+
 export class CodecRegistry {
   /** Of a view: the connection's own, which knows what was learned, and what was chosen for all calls. */
   readonly #origin: CodecRegistry | null
@@ -32,7 +38,11 @@ export class CodecRegistry {
   #seenChanges = 0
   /** Counts what may change a codec, so that views notice. */
   #changes = 0
+  /** Whether a codec was chosen that may write values in a way of its own: then a value says nothing before its type is known. */
+  hasEncoders = false
   #chosen: Map<number, (base: Codec) => Codec> | null = null
+  /** The choices for types that are not built in, by full name: a type that is made anew has another OID. */
+  #chosenByName: Map<string, Choice> | null = null
   #learned: Map<number, TypeRecord> | null = null
   /** Learned since the transaction began that is open: gone with it if it is rolled back. */
   #tentative: Set<number> | null = null
@@ -125,10 +135,17 @@ export class CodecRegistry {
   /**
    * Chooses a codec for a type, and so for every array, range, composite and domain made of it.
    * @param make gives it from the codec the type has by itself, anew whenever what that is made of has changed.
+   * @param encodes whether it may write values in another way
    */
-  choose(oid: number, make: (base: Codec) => Codec): void {
+  choose(oid: number, make: (base: Codec) => Codec, encodes = true): void {
+    this.hasEncoders ||= encodes
     this.#chosen ??= new Map()
     this.#chosen.set(oid, make)
+    const record = this.#learned?.get(oid)
+    if (record !== undefined && record.fullName !== '') {
+      this.#chosenByName ??= new Map()
+      this.#chosenByName.set(record.fullName, { kind: record.kind, make })
+    }
     this.#changed()
   }
 
@@ -140,6 +157,8 @@ export class CodecRegistry {
   /** Back to the codec the type has by itself. */
   delete(oid: number): void {
     this.#chosen?.delete(oid)
+    const record = this.#learned?.get(oid)
+    if (record !== undefined) this.#chosenByName?.delete(record.fullName)
     if (this.#chosen?.size === 0) this.#chosen = null
     this.#changed()
   }
@@ -150,6 +169,8 @@ export class CodecRegistry {
     for (const record of records) {
       if (BUILT_IN_CODECS.has(record.oid) || this.#learned.has(record.oid)) continue
       this.#learned.set(record.oid, record)
+      const choice = this.#chosenByName?.get(record.fullName)
+      if (choice?.kind === record.kind) (this.#chosen ??= new Map()).set(record.oid, choice.make)
       if (isTentative) (this.#tentative ??= new Set()).add(record.oid)
     }
     this.#changed()

@@ -25,6 +25,11 @@ const OPAQUE: ReadonlySet<string> = new Set(
   ].map((name) => `[object ${name}]`),
 )
 
+/** What `Object.prototype.toString` says of objects that JSON prints whole. */
+const PRINTED: ReadonlySet<string> = new Set(
+  ['Object', 'Array', 'Arguments', 'Boolean', 'Number', 'String', 'Date', 'Error'].map((name) => `[object ${name}]`),
+)
+
 /**
  * @param value something that `JSON.stringify` takes, so it has no cycles
  * @returns what is wrong and where, `the number NaN at .a[2]`; null when all of it is JSON. A property that is undefined is
@@ -87,7 +92,11 @@ function faultOfArray(list: readonly unknown[]): Fault | null {
 function isOpaque(object: object): boolean {
   if (ArrayBuffer.isView(object)) return true
   if (isDate(object)) return Number.isNaN(object.getTime())
-  if (OPAQUE.has(Object.prototype.toString.call(object))) return true
+  const kind = Object.prototype.toString.call(object)
+  if (OPAQUE.has(kind)) return true
+  if (kind === '[object Number]') return !Number.isFinite(Number(object))
+  // A Blob, a FormData, Headers and their like keep what they hold where JSON does not look.
+  if (!PRINTED.has(kind) && !('toJSON' in object) && Object.keys(object).length === 0) return true
   // An error that does not say how it is written has its message in a property that JSON leaves out.
   return object instanceof Error && !('toJSON' in object) && Object.keys(object).length === 0
 }

@@ -6,10 +6,13 @@ import {
   BOOL_OID,
   BYTEA_OID,
   DATE_OID,
+  FLOAT4_OID,
   FLOAT8_OID,
+  INT2_OID,
   INT4_OID,
   INT8_OID,
   INTERVAL_OID,
+  JSONB_OID,
   NUMERIC_OID,
   TEXT_OID,
   TIMESTAMPTZ_OID,
@@ -21,6 +24,7 @@ import { asBytes } from './codecs/bytea.ts'
 import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime, PgTimeTz } from './pg-time.ts'
+import { TO_POSTGRES } from './to-postgres.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -39,6 +43,27 @@ export function suggestedType(value: unknown): number | null {
     default:
       return null
   }
+}
+
+/** Of typed arrays whose elements are numbers, not bytes. */
+const TYPED_ARRAYS: ReadonlyMap<string, number> = new Map([
+  ['Int16Array', INT2_OID],
+  ['Int32Array', INT4_OID],
+  ['BigInt64Array', INT8_OID],
+  ['Float32Array', FLOAT4_OID],
+  ['Float64Array', FLOAT8_OID],
+])
+
+/**
+ * The type to tell where the server has none for a parameter, as in `jsonb_build_object('a', $1)` and `unnest($1)`: there a plain
+ * object can only be JSON, and a typed array of numbers a list of them.
+ */
+export function toldType(value: unknown): number | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return suggestedType(value)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if ((prototype === Object.prototype || prototype === null) && !(TO_POSTGRES in value)) return JSONB_OID
+  const element = TYPED_ARRAYS.get(Object.prototype.toString.call(value).slice('[object '.length, -1))
+  return element === undefined ? suggestedType(value) : (builtInArrayOf(element)?.oid ?? null)
 }
 
 function typeOfNumber(value: number): number {

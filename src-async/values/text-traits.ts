@@ -12,6 +12,11 @@ export interface TextTraits {
   readonly isKeepable: boolean
   /** Whether running it may change what names and literals mean, though its command tag does not say so. */
   readonly changesMeaning: boolean
+  /**
+   * The numbers of the parameters that name settings, where that is all by which it may change meanings:
+   * `set_config($1, $2, false)`. See `isHarmlessSetting`.
+   */
+  readonly settingParameters: readonly number[]
   /** Whether a savepoint may go around its Bind. Commands about transactions are not so, only queries are. */
   readonly isGuardable: boolean
   /** Whether it calls functions of somebody's, which hold no locks and may do anything. */
@@ -28,6 +33,7 @@ export interface TextTraits {
 export const PLAIN_TEXT: TextTraits = {
   isKeepable: true,
   changesMeaning: false,
+  settingParameters: [],
   isGuardable: false,
   callsUnknown: false,
   onlyReads: false,
@@ -69,6 +75,7 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
   return {
     isKeepable: !FLEETING_WORDS.has(word) && !hasFrozenLiteral(sql, isStandard),
     changesMeaning: setsSetting(sql.slice(start), word) || (word === 'explain' && EXPLAINED_CREATION.test(sql)),
+    settingParameters: word === 'set' ? [] : settingParameters(sql.slice(start)),
     isGuardable: QUERY_WORDS.has(word),
     callsUnknown: hasUnknownCalls,
     onlyReads: QUERY_WORDS.has(word) && !hasUnknownCalls && !NOT_ONLY_READING.test(sql),
@@ -99,7 +106,7 @@ export function changesMeaning(script: string, isStandard: boolean): boolean {
   }
 }
 
-const MEANINGFUL_WORDS = /\bset\b|set_config|\bexplain\b/i
+const MEANINGFUL_WORDS = /\bset\b|pg_settings|set_config|\bexplain\b/i
 
 /**
  * Whether a string in the text may be `'now'`, `'today'` and the like, which Parse turns into a moment: kept, the
@@ -134,6 +141,9 @@ const HARMLESS =
 
 const SET_COMMAND = /^set\s+(?:(?:session|local)\s+)?"?([\w.]+)/i
 const SET_CONFIG = /set_config/i
+const SET_CONFIG_BY = /set_config\s*\(\s*\$(\d+)\s*,/gi
+const UPDATED_SETTINGS = /\bupdate\s[^]*\bpg_settings\b/i
+const NO_PARAMETERS: readonly number[] = []
 const SET_CONFIG_OF = /set_config\s*\(\s*'([^']*)'/gi
 
 /** EXPLAIN ANALYZE runs what it explains, and its tag does not say what that was. */
@@ -144,8 +154,26 @@ function setsSetting(sql: string, word: string): boolean {
     const name = SET_COMMAND.exec(sql)?.[1]
     return name === undefined || !HARMLESS.test(name.toLowerCase())
   }
+  // A rule of the server's makes `set_config()` of it.
+  if (UPDATED_SETTINGS.test(sql)) return true
   if (!SET_CONFIG.test(sql)) return false
   const named = [...sql.matchAll(SET_CONFIG_OF)]
-  const count = sql.toLowerCase().split('set_config').length - 1
-  return named.length !== count || named.some(([, name]) => !HARMLESS.test((name ?? '').toLowerCase()))
+  return named.length !== callsOf(sql) || named.some(([, name]) => !isHarmlessSetting(name))
+}
+
+function callsOf(sql: string): number {
+  return sql.toLowerCase().split('set_config').length - 1
+}
+
+function settingParameters(sql: string): readonly number[] {
+  if (!SET_CONFIG.test(sql)) return NO_PARAMETERS
+  const named = [...sql.matchAll(SET_CONFIG_OF)]
+  const given = [...sql.matchAll(SET_CONFIG_BY)]
+  const areAll = named.length + given.length === callsOf(sql) && named.every(([, name]) => isHarmlessSetting(name))
+  return areAll ? given.map(([, number]) => Number(number)) : NO_PARAMETERS
+}
+
+/** Whether a setting decides nothing about the meaning of a text. False for what is no name. */
+export function isHarmlessSetting(name: unknown): boolean {
+  return typeof name === 'string' && HARMLESS.test(name.toLowerCase())
 }

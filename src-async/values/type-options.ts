@@ -52,11 +52,12 @@ function applyForm(registry: CodecRegistry, typeName: string, form: unknown, tem
   }
   if (typeof form === 'function') {
     const decoder = form as (text: unknown) => unknown
-    registry.choose(oid, (base) => textExchange(base, undefined, decoder))
+    registry.choose(oid, (base) => textExchange(base, undefined, decoder), false)
   } else if (form === 'string' && !FORMS.has(`${codec.name} string`)) {
-    registry.choose(oid, (base) => (base.isText === true ? base : textExchange(base, undefined, printed)))
+    registry.choose(oid, (base) => (base.isText === true ? base : textExchange(base, undefined, printed)), false)
   } else {
-    registry.set(oid, chosenCodec(codec, form, temporal))
+    const chosen = chosenCodec(codec, form, temporal)
+    registry.choose(oid, () => chosen, form === 'temporal')
   }
 }
 

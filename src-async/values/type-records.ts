@@ -23,6 +23,8 @@ export interface TypeRecord {
    * functions, and those of extensions that come with it.
    */
   readonly sends: string
+  /** Its name with its schema, whatever the search path; `''` where nobody has asked for it. */
+  readonly fullName: string
 }
 
 /**
@@ -65,25 +67,27 @@ select t.oid, pg_catalog.format_type(t.oid, null), t.typtype::pg_catalog.text,
   case when t.typcategory = 'A' and t.typlen = -1 then t.typelem else 0::pg_catalog.oid end,
   t.typdelim::pg_catalog.text, t.typbasetype,
   coalesce((select ${subtype} from pg_catalog.pg_range r where ${rangesOf}), 0)::pg_catalog.oid,
-  coalesce(f.names, '{}'), coalesce(f.oids, '{}'), coalesce(s.prosrc, '')
+  coalesce(f.names, '{}'), coalesce(f.oids, '{}'), coalesce(s.prosrc, ''),
+  t.typnamespace::pg_catalog.regnamespace::pg_catalog.text || '.' || pg_catalog.quote_ident(t.typname)
 from types t left join fields f on f.attrelid = t.typrelid and t.typrelid <> 0 left join senders s on s.oid = t.typsend`
 }
 
 /** What a row of the query says, from its values in order. */
 export function typeRecordOf(values: readonly unknown[]): TypeRecord {
-  const [oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends = ''] = values as [
-    number,
-    string,
-    string,
-    number,
-    string,
-    number,
-    number,
-    string[],
-    number[],
-    string?,
-  ]
-  return { oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends }
+  const [
+    oid,
+    name,
+    kind,
+    elementOid,
+    delimiter,
+    baseOid,
+    subtypeOid,
+    fieldNames,
+    fieldOids,
+    sends = '',
+    fullName = '',
+  ] = values as [number, string, string, number, string, number, number, string[], number[], string?, string?]
+  return { oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends, fullName }
 }
 
 /** Those of the types that nothing is known of, each once. */

@@ -5,14 +5,17 @@
  *
  * Reading ahead has no effect of its own. A savepoint travels before each trip that nobody has asked for yet. Where the
  * loop is left, everything since the savepoint is rolled back; where another statement comes in between, a trip that
- * failed is rolled back, and its error waits until somebody asks for its rows.
+ * failed is rolled back, and its error waits until somebody asks for its rows. The rows before the one that failed are given
+ * first; a loop that is left among them has not failed its transaction.
  */
+import { DbError } from '../errors/tree.ts'
 import type { ExecuteReply, FetchPortalRequest } from './operations.ts'
 import type { RowSink } from './row-sink.ts'
 
 const NAME = 'syncpg_read_ahead'
 export const AHEAD_SAVEPOINT = `SAVEPOINT ${NAME}`
 export const AHEAD_RELEASE = `RELEASE SAVEPOINT ${NAME}`
+const QUERY_CANCELED = '57014'
 const UNDO = `ROLLBACK TO SAVEPOINT ${NAME}; ${AHEAD_RELEASE}`
 
 /** Memory for the rows of a trip that is kept for the next one. */
@@ -105,7 +108,7 @@ export class ReadAhead {
     const trip = this.#trips.get(portal)
     this.#portal = portal
     const reply = trip === undefined ? await this.#site.fetch(request) : await this.#hand(portal, trip, rows)
-    if (isSteady && reply.tag === null && this.#portal === portal) this.#start(request)
+    if (isSteady && reply.tag === null && this.#portal === portal && !this.#trips.has(portal)) this.#start(request)
     this.#isInterrupted = false
     return reply
   }
@@ -113,10 +116,20 @@ export class ReadAhead {
   async #hand(portal: string, trip: Trip, sink: RowSink): Promise<ExecuteReply> {
     this.#trips.delete(portal)
     trip.isAsked = true
-    const ended = await trip.reply
-    trip.rows.giveTo(sink)
-    this.#spare = trip.rows
-    return ended
+    try {
+      const ended = await trip.reply
+      trip.rows.giveTo(sink)
+      this.#spare = trip.rows
+      return ended
+    } catch (error) {
+      // The rows before the one that failed are given. Nobody has heard of the failure yet.
+      if (trip.rows.isEmpty || !isOfRow(error)) throw error
+      trip.rows.giveTo(sink)
+      trip.rows.clear()
+      trip.isAsked = false
+      this.#trips.set(portal, trip)
+      return { tag: null }
+    }
   }
 
   #start({ portal, rowLimit }: FetchPortalRequest): void {
@@ -138,6 +151,11 @@ export class ReadAhead {
     this.#trips.set(portal, trip)
     this.#guarded = trip
   }
+}
+
+/** Whether the server could not make a row, and is ready for more. */
+function isOfRow(error: unknown): boolean {
+  return error instanceof DbError && error.severity === 'ERROR' && error.sqlstate !== QUERY_CANCELED
 }
 
 interface Trip {
@@ -166,6 +184,10 @@ class RowStore implements RowSink {
     }
     this.#bytes.set(bytes.subarray(start, end), this.#length)
     this.#length = length
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === 0
   }
 
   giveTo(sink: RowSink): void {

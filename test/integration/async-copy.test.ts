@@ -82,8 +82,17 @@ describe('copyToTable', () => {
 
   test('of a file that is not there begins nothing', async () => {
     await expect(con.copyToTable('loaded', { source: join(folder, 'missing') })).rejects.toMatchObject({
+      name: 'OperationalError',
+      message: expect.stringContaining('COPY: source'),
       code: 'ENOENT',
     })
+    const output = join(folder, 'missing', 'file')
+    await expect(con.copyFromTable('loaded', { output })).rejects.toMatchObject({
+      name: 'OperationalError',
+      message: expect.stringContaining('COPY: output'),
+      code: 'ENOENT',
+    })
+    await expect(con.copyFromTable('loaded', { output: new URL('http://x/') })).rejects.toThrow(ProgrammingError)
     expect(con.isInTransaction).toBe(false)
     expect(await loaded()).toEqual([])
   })

@@ -59,17 +59,44 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('fails after the rows of the trips before, and names its own failure', () => {
+    test('fails after all rows before the one that fails, and names its own failure', () => {
       con.execute('begin')
       const seen: unknown[] = []
       const run = (): void => {
         for (const [i] of stream(FAILING)) seen.push(i)
       }
       expect(run).toThrow('division by zero')
-      expect(seen).toHaveLength(50)
+      expect(seen).toHaveLength(54)
       expect(con.info.status).toBe('failed')
       con.rollback()
       expect(con.fetchval('select 42')).toBe(42)
+    })
+
+    test.each([45, 51, 54])('left at row %s, before the one that fails, it leaves the transaction whole', (leftAt) => {
+      con.execute('create temporary table seen (i int)')
+      con.execute('begin; insert into seen values (1)')
+      for (const [i] of stream(FAILING)) if (i === leftAt) break
+      expect(con.info.status).toBe('in-transaction')
+      con.commit()
+      expect(con.fetchval('select count(*)::int from seen')).toBe(1)
+    })
+
+    test('gives the rows before one that fails in the first trip too, and where it is not ahead', () => {
+      for (const [at, options] of [
+        [5, {}],
+        [15, {}],
+        [55, { timeout: 10_000 }],
+      ] as const) {
+        con.execute('begin')
+        const seen: unknown[] = []
+        const run = (): void => {
+          for (const [i] of stream(`select i, 1 / (${at} - i) from generate_series(1, ${ROWS}) i`, options))
+            seen.push(i)
+        }
+        expect(run).toThrow('division by zero')
+        expect(seen).toHaveLength(at - 1)
+        con.rollback()
+      }
     })
 
     test('left while rows are on their way, it leaves the connection ready', () => {
@@ -117,7 +144,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
         }
       }
       expect(run).toThrow('division by zero')
-      expect(seen).toHaveLength(50)
+      expect(seen).toHaveLength(54)
       con.rollback()
     })
 
@@ -183,6 +210,26 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
+    test.each([45, 51, 54])(
+      'left at row %s, before the one that fails, it leaves the transaction whole',
+      async (leftAt) => {
+        await con.transaction(async () => {
+          for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) if (i === leftAt) break
+          expect(await con.fetchval('select 7')).toBe(7)
+        })
+      },
+    )
+
+    test('gives the rows before one that fails in the first trip too', async () => {
+      const seen: unknown[] = []
+      const run = con.transaction(async () => {
+        const sql = `select i, 1 / (5 - i) from generate_series(1, ${ROWS}) i`
+        for await (const { i } of con.cursor(sql, [], { prefetch: SIZE })) seen.push(i)
+      })
+      await expect(run).rejects.toThrow('division by zero')
+      expect(seen).toHaveLength(4)
+    })
+
     test('has at most one trip more than was looked at, and is left ready', async () => {
       await con.transaction(async () => {
         for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) if (i === 45) break
@@ -207,13 +254,13 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
-    test('fails after the rows of the trips before, and names its own failure', async () => {
+    test('fails after all rows before the one that fails, and names its own failure', async () => {
       const seen: unknown[] = []
       const run = con.transaction(async () => {
         for await (const { i } of con.cursor(FAILING, [], { prefetch: SIZE })) seen.push(i)
       })
       await expect(run).rejects.toThrow('division by zero')
-      expect(seen).toHaveLength(50)
+      expect(seen).toHaveLength(54)
       expect(await con.fetchval('select 42')).toBe(42)
     })
 

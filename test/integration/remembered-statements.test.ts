@@ -368,6 +368,21 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
   })
 
   describe('what is kept', () => {
+    test.each([
+      ['values of two types in turn', 'select v from t where v = $1 limit 1', [[1], [1.5], [true]]],
+      ['a setting of the program’s own', 'select set_config($1, $2, false)', [['app.tenant', '1']]],
+    ])('a statement with %s', async (_, sql, calls) => {
+      await con.execute('create table t (v text unique)')
+      const prepared = 'select name from pg_prepared_statements where statement = $1 order by prepare_time limit 1'
+      const names = new Set<unknown>()
+      for (let i = 0; i < 6; i += 1) {
+        for (const values of calls) await con.rows(sql, values)
+        if (i > 2) names.add(await con.fetchval(prepared, [sql]))
+      }
+      expect(names.size).toBe(1)
+      expect(names).not.toContain(null)
+    })
+
     const named = "select count(*)::int from pg_prepared_statements where statement like 'select 7%'"
 
     test('the search path that fetchval sets is known, though a row limit leaves no tag', async () => {

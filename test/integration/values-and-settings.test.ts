@@ -4,6 +4,7 @@
  */
 import * as db from 'syncpg'
 import * as async from 'syncpg/async'
+import { tmpdir } from 'node:os'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -156,6 +157,34 @@ describe('values in the query of a COPY', () => {
     expect(failure).toBeInstanceOf(db.DataError)
     expect(failure.message).toContain('query argument $1')
     con.close()
+  })
+})
+
+describe('what a program gives and nobody can use has an error of ours', () => {
+  test('a file of a COPY', () => {
+    const con = db.connect(dsn(), { autocommit: true })
+    con.execute('create temp table t (v text)')
+    const operational = { name: 'OperationalError', code: 'ENOENT' }
+    expect(failureOf(() => con.copyFromTable('t', { output: '/not/there' }))).toMatchObject(operational)
+    expect(failureOf(() => con.copyToTable('t', { source: '/not/there' }))).toMatchObject(operational)
+    expect(failureOf(() => con.copyToTable('t', { source: tmpdir() }))).toMatchObject({
+      ...operational,
+      code: 'EISDIR',
+    })
+    const misuse = { name: 'ProgrammingError' }
+    expect(failureOf(() => con.copyFromTable('t', { output: new URL('http://x/') }))).toMatchObject(misuse)
+    expect(con.fetchval('select 1')).toBe(1)
+    con.close()
+  })
+
+  test.each([[5], [{}], ['x'], [null]])('a signal that is %j', async (signal) => {
+    const con = await async.connect(dsn())
+    const refused = { name: 'ProgrammingError', message: expect.stringContaining('expected an AbortSignal') }
+    const options = { signal: signal as never }
+    await expect(con.fetch('select 1', [], options)).rejects.toMatchObject(refused)
+    await expect(con.pipeline(async () => {}, options)).rejects.toMatchObject(refused)
+    expect(await con.fetchval('select 1')).toBe(1)
+    await con.close()
   })
 })
 

@@ -121,6 +121,26 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval("select array[row(1, '2024-01-02')::pair]")).toEqual(['(1,2024-01-02)'])
   })
 
+  test('the codec of a type holds for the type that is made anew under its name, and for no other', async () => {
+    const { con } = world
+    await con.execute("create schema elsewhere; create type hue as enum ('a'); create type elsewhere.hue as enum ('a')")
+    const codec = { encoder: (value: { hue: string }) => value.hue, decoder: (hue: string) => ({ hue }) }
+    await con.setTypeCodec('hue', codec)
+    const value = { hue: 'a' }
+    for (let i = 0; i < 3; i += 1) {
+      expect(await con.fetchval('select $1::hue', [value])).toEqual(value)
+      expect(await con.fetchval('select array[$1::hue]', [value])).toEqual([value])
+      expect(await con.fetchval("select 'a'::elsewhere.hue")).toBe('a')
+      await con.execute("drop type hue; create type hue as enum ('a', 'b')")
+    }
+    await con.execute('drop type hue; create type hue as (a int)')
+    expect(await con.fetchval('select row(1)::hue')).toMatchObject({ a: 1 })
+    await con.execute("drop type hue; create type hue as enum ('a')")
+    await con.resetTypeCodec('hue')
+    await con.execute("drop type hue; create type hue as enum ('a')")
+    expect(await con.fetchval("select 'a'::hue")).toBe('a')
+  })
+
   test('SQL’s own names are as good as pg_type’s', async () => {
     const { con } = world
     await con.setTypeCodec('Double  Precision', { decoder: (text: string) => `<${text}>` })

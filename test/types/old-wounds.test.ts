@@ -153,7 +153,7 @@ eachFace('old wounds', SETUP, (world) => {
         ['select $1::timestamp[]::text', [beyond]],
         ['select $1::tsrange::text', new Range<unknown>({ lower: beyond })],
       ] as const) {
-        expect(await failureOf(() => con.fetchval(sql, [value])), `${sql} ${beyond}`).toBeInstanceOf(DataError)
+        expect(await failureOf(() => con.fetchval(sql, [value]))).toBeInstanceOf(DataError)
       }
     }
   })
@@ -167,13 +167,53 @@ eachFace('old wounds', SETUP, (world) => {
     await con.execute('insert into printed select $1::text', [at])
     expect(await con.fetchval('select count(*)::int from printed where t = $1::text and t = $2', [at, at])).toBe(2)
     for (const sql of ['select $1::text', 'select cast($1 as text)', 'select $1::varchar', 'select upper($1)']) {
-      expect(await con.fetchval(sql, [at]), sql).toBe(text)
+      expect([sql, await con.fetchval(sql, [at])]).toEqual([sql, text])
     }
     expect(await con.fetchval("select 'at ' || $1", [at])).toBe(`at ${text}`)
     expect(await con.fetchval("select $1 || '!'", [at])).toBe(`${text}!`)
     // Alone it stays an instant.
     expect(await con.fetchval('select $1', [at])).toEqual(at)
     await con.execute('drop table printed; reset timezone')
+  })
+
+  test('an object whose content JSON does not see is refused', async () => {
+    const hidden = [new Blob(['x']), new FormData(), new Headers({ a: '1' }), new URLSearchParams('a=1')]
+    for (const value of [...hidden, new AbortController(), new Intl.NumberFormat(), Object(NaN), Object(-Infinity)]) {
+      expect(await failureOf(() => world.con.fetchval('select $1::jsonb', [value]))).toBeInstanceOf(DataError)
+      expect(await failureOf(() => world.con.fetchval('select $1::json', [{ a: [value] }]))).toBeInstanceOf(DataError)
+    }
+    class Empty {
+      readonly nothing = undefined
+    }
+    const seen = [new Empty(), Object.create(null), Object(1), Object('x'), new URL('http://a/b')]
+    expect(await world.con.fetchval('select $1::jsonb', [seen])).toEqual([{}, {}, 1, 'x', 'http://a/b'])
+  })
+
+  test('objects and typed arrays tell their type where the server has none, and cost no transaction', async () => {
+    const { con } = world
+    await con.execute('begin')
+    await con.fetchval('select 1')
+    const object = { b: [1, 'x'] }
+    expect(await con.fetchval("select jsonb_build_object('a', $1)", [object])).toEqual({ a: object })
+    expect(await con.fetchval('select to_jsonb($1)', [object])).toEqual(object)
+    for (const list of [[1, -2], new Int16Array([1, -2]), new Int32Array([1, -2]), new Float64Array([1, -2])]) {
+      expect(await con.fetchval('select sum(x)::int from unnest($1) x', [list])).toBe(-1)
+    }
+    expect(await con.fetchval('select sum(x)::text from unnest($1) x', [new BigInt64Array([2n ** 60n])])).toBe(
+      String(2n ** 60n),
+    )
+    await con.execute('commit')
+    expect(await failureOf(() => con.fetchval('select $1::text', [object]))).toBeInstanceOf(DataError)
+    expect(await failureOf(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
+  })
+
+  test('blanks and digits of a number are those of the server', async () => {
+    const { con } = world
+    expect(await failureOf(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
+    expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
+    expect(await con.fetchval('select $1::numeric::text', ['1e1_0'])).toBe('10000000000')
+    expect(await con.fetchval('select $1::float4::text', ['3.4028235677973366e38'])).toBe('3.4028235e+38')
+    expect(await failureOf(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
   })
 
   test('a month is a month and a day a day, not so many seconds', async () => {

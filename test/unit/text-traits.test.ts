@@ -45,6 +45,7 @@ describe('a text changes what others mean', () => {
     ["select set_config('search_path', $1, true)"],
     ['select set_config($1, $2, true)'],
     ["select set_config('app.a', '1', true), set_config('search_path', 'a', true)"],
+    ["update pg_catalog.pg_settings set setting = 'off' where name = 'array_nulls'"],
     ['explain (analyze) create table t as select 1'],
     ['explain analyse select 1 into t'],
   ])('%s', (sql) => {

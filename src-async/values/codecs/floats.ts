@@ -10,6 +10,7 @@ import type { Codec } from '../codec.ts'
 
 /** Below it every integer is a float32. */
 const EXACT_INTEGERS = 16777216
+const FLOAT4_LIMIT = 3.4028235677973366e38
 const FLOAT4_SMALLEST_NORMAL = 1.1754943508222875e-38
 const DECIMAL = new RegExp(`^${BLANKS}[+]?(-?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?)${BLANKS}$`, 'i')
 const INFINITE = new RegExp(`^${BLANKS}([+-]?)inf(?:inity)?${BLANKS}$`, 'i')
@@ -31,6 +32,8 @@ function writtenNumber(text: string, typeName: string): number {
     const number = typeName === 'float4' ? parseFloat32(decimal) : Number(decimal)
     const isLost = number === 0 && /[1-9]/.test(decimal.replace(/e.*/i, ''))
     if (Number.isFinite(number) && !isLost) return number
+    // As a double it lies in the middle between the last float32 and what is none; the server looks at all its digits.
+    if (typeName === 'float4' && Math.abs(Number(decimal)) === FLOAT4_LIMIT) leaveToServer(text, typeName)
     throw new DataError(`${describeValue(text)} is out of range for ${typeName}`)
   }
   const infinite = INFINITE.exec(text)

@@ -6,7 +6,7 @@
 import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected, unreadable } from '../describe-value.ts'
-import { leaveToServer } from '../text-for-server.ts'
+import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
@@ -17,10 +17,15 @@ const POSITIVE_INFINITY = 0xd000
 const NEGATIVE_INFINITY = 0xf000
 const MOST_INTEGER_DIGITS = 131072
 const MOST_DECIMALS = 16383
-const DECIMAL = /^\s*([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:e([+-]?\d{1,9}))?\s*$/i
-/** What servers from version 16 on read as well: `0x1F`, `1_000`. */
-const OTHER_DIGITS = /^\s*[+-]?(?:0[xob]|\d+_)[\w.+-]*\s*$/i
-const SPECIAL = /^\s*([+-]?)(nan|inf(?:inity)?)\s*$/i
+const DECIMAL = withBlanks('([+-]?)(?:(\\d+)(?:\\.(\\d*))?|\\.(\\d+))(?:e([+-]?\\d{1,9}))?')
+/** What servers from version 16 on read as well: `0x1F`, `1_000`, `1e1_0`. */
+const OTHER_DIGITS = withBlanks('[+-]?(?:0[xob]\\w*|[\\d.](?:[\\d.]|e[+-]?)*_[\\d._e+-]*)')
+const SPECIAL = withBlanks('([+-]?)(nan|inf(?:inity)?)')
+
+/** What the server takes for blanks around a number, and nothing else. */
+function withBlanks(pattern: string): RegExp {
+  return new RegExp(`^${BLANKS}${pattern}${BLANKS}$`, 'i')
+}
 
 export const numeric: Codec<string> = {
   name: 'numeric',

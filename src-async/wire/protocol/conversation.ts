@@ -4,7 +4,7 @@
  * ErrorResponse is handled here and nowhere else: noted, frames dropped to ReadyForQuery, then thrown into the exchange.
  */
 import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
-import { OperationalError, ProtocolError, type DbError } from '../../errors/tree.ts'
+import { DbError, OperationalError, ProtocolError } from '../../errors/tree.ts'
 import { withHint } from '../../errors/hints.ts'
 import { errorFromServer } from '../../errors/server-error.ts'
 import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
@@ -421,5 +421,8 @@ function asProtocolError(error: unknown): DbError {
   if (error instanceof TruncatedBytesError) {
     return new ProtocolError('the server sent a message that ends before its content does', { cause: error })
   }
-  return error as DbError
+  if (error instanceof DbError) return error
+  // A text of more than 512 MB is no string of JavaScript's.
+  const reason = error instanceof Error ? error.message : String(error)
+  return new ProtocolError(`the server sent a message that cannot be read: ${reason}`, { cause: error })
 }

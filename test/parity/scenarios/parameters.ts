@@ -96,7 +96,7 @@ export function parameterScenarios(db: () => Driver): void {
     })
 
     test('where the value suggests none either, it gets a hint', async () => {
-      const failure = await failureOf(() => db().fetch('select $1 is null', [{}]))
+      const failure = await failureOf(() => db().fetch('select $1 is null', [[]]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure).toMatchObject({ sqlstate: '42P18', hint: expect.stringContaining('::text') })
     })
