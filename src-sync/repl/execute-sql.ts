@@ -91,6 +91,7 @@ function runParts(shell: Shell, request: SqlRequest, parts: readonly CopyPart[],
 }
 
 function runPart(shell: Shell, request: SqlRequest, { sql, direction }: CopyPart, output: Output): number {
+  shell.statement = sql
   if (direction === 'in') return copyIn(shell, sql, request)
   if (direction === 'out') return copyOut(shell, sql, output)
   return runAndPrint(shell, sql, request.use ?? {}, output)

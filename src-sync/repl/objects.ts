@@ -116,7 +116,7 @@ function listRelations(shell: Shell, letters: string, how: How): boolean {
   let kinds = [...wanted].map((letter) => KIND_LETTERS[letter]).join('')
   if (wanted.includes('t') && (how.hasSystem || how.pattern !== undefined)) kinds += 't'
   const withIndexes = wanted.includes('i')
-  const withMethods = /[tmi]/.test(wanted)
+  const withMethods = /[tmi]/.test(wanted) && !shell.variables.isOn('HIDE_TABLEAM')
   const list: List = {
     title: RELATIONS,
     columns: [

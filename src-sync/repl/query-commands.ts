@@ -61,6 +61,7 @@ function executeValues({ shell, copySource }: Call, sql: string): boolean {
   if (!executeSql(shell, { sql, copySource, use: { consume } })) return false
   let isDone = true
   for (const statement of statements) {
+    if (shell.variables.choice('ECHO') === 'all') shell.word(`${statement}\n`, shell.standard)
     isDone = executeSql(shell, { sql: statement, copySource })
     if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
   }
@@ -107,7 +108,7 @@ export function describeBuffer({ shell, reader }: Call): boolean {
   try {
     // As a compiled statement, so that nothing but `$1` is a marker.
     const { columns } = shell.connection.describe({ sql, parameters: [] }, { prepare: false })
-    if (columns.length === 0) shell.say('The command has no result, or the result has no columns.')
+    if (columns.length === 0) shell.word('The command has no result, or the result has no columns.\n')
     else {
       const list = columns.map(({ name, typeCode, typmod }) => `(${quoteLiteral(name)}, '${typeCode}'::oid, ${typmod})`)
       const described = askTable(

@@ -106,7 +106,8 @@ export class ScriptReader {
 
   /** The statement as far as it has been read: what `\g` sends. */
   get buffer(): string {
-    return (this.#before + this.#text.slice(this.#start, this.#at)).trim()
+    const text = withoutLeadingLines((this.#before + this.#text.slice(this.#start, this.#at)).trimStart())
+    return text.endsWith('\n') ? text.slice(0, -1) : text
   }
 
   /** Replaces the statement as far as it has been read. */

@@ -543,8 +543,65 @@ const NAMED_STATEMENTS = `select $1::int + $2::int as sum \\parse added
 \\startpipeline
 `
 
+const ECHOED = `select 1;
+\\set ECHO all
+select 2,
+
+ '
+
+x' as q;
+\\set ECHO none
+select 3;
+create table ht (a text);
+\\d+ ht
+\\dt+ ht
+\\set HIDE_TABLEAM on
+\\set HIDE_TOAST_COMPRESSION on
+\\d+ ht
+\\dt+ ht
+\\unset HIDE_TABLEAM
+create view hv as select * from ht;
+create rule updlog as on update to hv do also insert into ht values ('x');
+\\d+ hv
+\\pset format wrapped
+\\pset expanded on
+\\pset columns 20
+prepare q as select array_to_string(array_agg(repeat('x',2*n)),E'\\n') as "ab
+
+c", array_to_string(array_agg(repeat('y',20-2*n)),E'\\n') as "a
+bc" from generate_series(1,10) as n(n) group by n>1 order by n>1;
+execute q;
+\\pset border 0
+execute q;
+\\pset border 2
+execute q;
+\\pset linestyle unicode
+execute q;
+\\pset format aligned
+execute q;
+\\pset border 1
+execute q;
+\\pset format wrapped
+select repeat('x', 50) as long, 1 as short;
+\\pset columns 0
+execute q;
+drop table ht cascade;
+`
+const WARNED = `set standard_conforming_strings = off;
+set escape_string_warning = on;
+select 'a\\\\b' as f1,
+  'c\\\\d' as f2;
+select 1 + \\gdesc
+select \\gdesc
+-- a remark before it
+select nowhere \\gdesc
+prepare p as select $1;
+`
+
 describe.skipIf(!isPsqlComparable)('commands that are rarely needed', () => {
   test('\\crosstabview', () => expectSame(CROSSTABS))
+  test('ECHO in the middle, hidden methods, wrapped records', () => expectSame(ECHOED))
+  test('where in a statement a notice is, and an error of \\gdesc', () => expectSameButLines(WARNED))
   test('operator classes and families, text search', () => expectSame(OPERATOR_LISTS))
   test('large objects', async () => {
     const { ours, theirs } = await compare(LARGE_OBJECTS)
