@@ -59,7 +59,9 @@ order by 2, 3`
       isVerbose: how.isVerbose,
     }
     const table = relation.kind === 'S' ? describeSequence(shell, relation) : describeColumns(shell, relation)
-    shell.show(table, { ...shell.print, rowLimit: 0, expanded: 'off' })
+    // Columns beside each other would be hard to read; a sequence is one record.
+    const expanded = relation.kind === 'S' ? shell.print.expanded : 'off'
+    shell.show(table, { ...shell.print, rowLimit: 0, expanded })
   }
   return true
 }

@@ -53,7 +53,9 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
     }
   }
   if (options.border === 2) write(rule(nameWidth, valueWidth, options, 'bottom'))
-  if (!options.tuplesOnly) for (const footer of expandedFooters(table, options)) write(`${footer}\n`)
+  const footers = options.tuplesOnly ? [] : expandedFooters(table, options)
+  if (footers.length > 0 && options.border < 2) write('\n')
+  for (const footer of footers) write(`${footer}\n`)
   write('\n')
 }
 

@@ -394,7 +394,7 @@ export class ScriptReader {
 
 /** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
 function withoutLeadingLines(text: string): string {
-  return text.replace(/^(?:--[^\n]*\n\s*)+/, '')
+  return text.replace(/^(?:--[^\n]*(?:\n\s*|$))+/, '')
 }
 
 function countLines(text: string, start = 0, end = text.length): number {

@@ -66,6 +66,8 @@ export class Shell {
   lastFailure: DbError | null = null
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
+  /** Whether the statement has ended the savepoint that ON_ERROR_ROLLBACK made before it, or made one above it. */
+  isSavepointGone = false
   /** The text that runs: a notice says where in it. */
   statement: string | null = null
   /** What `\bind` has given for the next statement. */
