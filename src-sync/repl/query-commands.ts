@@ -130,7 +130,8 @@ export function describeBuffer({ shell, reader }: Call): boolean {
 /** `\watch [seconds]`, or `\watch i=seconds c=times`; until an error, Ctrl-C, or as often as was asked for. */
 export function watchBuffer({ shell, reader, words, copySource }: Call): boolean {
   const sql = takeBuffer(shell, reader)
-  let seconds = 2
+  let seconds = Number(shell.variables.get('WATCH_INTERVAL') ?? 2)
+  if (!Number.isFinite(seconds) || seconds < 0) seconds = 2
   let times = Infinity
   for (const word of words) {
     const [, name = 'i', value = ''] = /^(?:(i|interval|c|count)=)?(.*)$/.exec(word) ?? []
