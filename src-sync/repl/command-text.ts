@@ -64,6 +64,8 @@ export interface ArgumentOptions {
   readonly variable: (name: string) => string | undefined
   /** Keep double quotes as they are: for names and patterns, which read them by themselves. */
   readonly keepsQuotes?: boolean
+  /** How many the command takes: those behind them are read, and no program is run for them. */
+  readonly most?: number | undefined
 }
 
 /** The arguments of a command. @throws Error for a quote that is not closed. */
@@ -73,13 +75,19 @@ export function readArguments(rest: string, options: ArgumentOptions): string[] 
   for (;;) {
     while (at < rest.length && /\s/.test(rest[at]!)) at += 1
     if (at >= rest.length) return found
-    const argument = readArgument(rest, at, options)
+    const isWanted = options.most === undefined || found.length < options.most
+    const argument = readArgument(rest, at, options, isWanted)
     found.push(argument.text)
     at = argument.end
   }
 }
 
-function readArgument(rest: string, start: number, options: ArgumentOptions): { text: string; end: number } {
+function readArgument(
+  rest: string,
+  start: number,
+  options: ArgumentOptions,
+  isWanted: boolean,
+): { text: string; end: number } {
   let text = ''
   let at = start
   while (at < rest.length && !/\s/.test(rest[at]!)) {
@@ -94,11 +102,13 @@ function readArgument(rest: string, start: number, options: ArgumentOptions): { 
       at = end
     } else if (unit === '`') {
       const end = endOfQuote(rest, at, '`')
-      text += outputOf(rest.slice(at + 1, end - 1))
+      const command = rest.slice(at + 1, end - 1)
+      text += isWanted ? outputOf(command) : command
       at = end
     } else if (unit === ':') {
       const match = VARIABLE.exec(rest.slice(at))
-      text += match === null ? ':' : variableText(match, options.variable)
+      if (match === null) text += ':'
+      else text += isWanted ? variableText(match, options.variable) : match[0]
       at += match?.[0].length ?? 1
     } else {
       text += unit

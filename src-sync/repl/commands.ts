@@ -34,9 +34,9 @@ function define(names: string, action: Action): void {
 }
 
 define('q quit', () => 'quit')
-define('echo', ({ shell, words }) => echo(words, shell.standard.write))
-define('qecho', ({ shell, words }) => echo(words, shell.output.write))
-define('warn', ({ shell, words }) => echo(words, (text) => shell.tell(text)))
+define('echo', (call) => echo(call, call.shell.standard.write))
+define('qecho', (call) => echo(call, call.shell.output.write))
+define('warn', (call) => echo(call, (text) => call.shell.tell(text)))
 define('set', ({ shell, words: [name, ...values] }) => {
   if (name !== undefined) return shell.variables.set(name, values.join(''))
   for (const [key, value] of shell.variables.entries()) shell.output.write(`${key} = '${value}'\n`)
@@ -227,7 +227,9 @@ export function runCommand({ name: typed, rest: given }: Command, context: Comma
     if (found === undefined) throw new ShellError(`invalid command \\${name}`)
     const { variable } = shell
     const keepsQuotes = !DROPS_QUOTES.test(name)
-    const words = KEEPS_REST.test(name) ? [] : readArguments(rest, { variable, keepsQuotes })
+    const words = KEEPS_REST.test(name)
+      ? []
+      : readArguments(rest, { variable, keepsQuotes, most: MOST_WORDS.get(name) })
     const outcome = found({ ...context, name, rest, words })
     const most = MOST_WORDS.get(name)
     if (most !== undefined && outcome !== false) warnOfWords(shell, name, words, most)
@@ -256,7 +258,8 @@ function required(value: string | undefined, name: string): string {
   return value
 }
 
-function echo(words: readonly string[], write: (text: string) => void): void {
-  const isBare = words[0] === '-n'
+/** `-n` leaves the line open; in quotes it is a word like any other. */
+function echo({ rest, words }: Call, write: (text: string) => void): void {
+  const isBare = /^\s*-n(?:\s|$)/.test(rest)
   write((isBare ? words.slice(1) : words).join(' ') + (isBare ? '' : '\n'))
 }

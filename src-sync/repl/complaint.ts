@@ -9,6 +9,8 @@ export interface ComplaintOptions {
   readonly showContext: 'never' | 'errors' | 'always'
   /** `file:line`, null at a prompt. */
   readonly place: string | null
+  /** What ran when a notice came, which says a place in it and not what it is. */
+  readonly statement?: string | null
   /** Somebody reads it at a prompt, where the SQLSTATE and what failed first help; a script's log is as psql writes it. */
   readonly isInteractive?: boolean
 }
@@ -62,7 +64,9 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   if (verbosity === 'terse') return position === undefined ? `${text}\n` : `${text} at character ${position}\n`
   text += '\n'
   const rest =
-    isError && message.sqlstate === IN_FAILED_TRANSACTION && options.isInteractive !== true ? '' : placeAndMore(message)
+    isError && message.sqlstate === IN_FAILED_TRANSACTION && options.isInteractive !== true
+      ? ''
+      : placeAndMore(message, options.statement ?? undefined)
   if (rest !== '') text += `${rest}\n`
   const { internalQuery, context } = message
   if (internalQuery !== undefined && internalQuery !== '') text += `QUERY:  ${internalQuery}\n`
@@ -78,14 +82,26 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
 const IN_FAILED_TRANSACTION = '25P02'
 
 /** The line of the statement with a caret, DETAIL and HINT. */
-function placeAndMore(message: DbError | Warning): string {
-  const { query, position, internalQuery, internalPosition, detail, hint } = message as Placed
+function placeAndMore(message: DbError | Warning, statement: string | undefined): string {
+  const { query = statement, position, internalQuery, internalPosition, detail } = message as Placed
+  const hint = serversHint(message.hint)
   let place = ''
   if (query !== undefined && position !== undefined) place = describePlace(query, position)
   else if (internalQuery !== undefined && internalPosition !== undefined)
     place = describePlace(internalQuery, internalPosition)
   const lines = [place, detail === undefined ? '' : `DETAIL:  ${detail}`, hint === undefined ? '' : `HINT:  ${hint}`]
   return lines.filter((line) => line !== '').join('\n')
+}
+
+/**
+ * What the driver adds is for programs that pass parameters and prepare statements: "cast it: $1::text" helps nobody here.
+ */
+const DRIVERS_HINT =
+  /^(?:the server cannot infer the type|a prepared statement was not where|this statement cannot run in a transaction, and|I[NS](?: NOT)? takes no parameter)/
+
+function serversHint(hint: string | undefined): string | undefined {
+  const lines = hint?.split('\n').filter((line) => !DRIVERS_HINT.test(line))
+  return lines === undefined || lines.length === 0 ? undefined : lines.join('\n')
 }
 
 /** What an error and a notice may say of where it is. */
@@ -95,7 +111,6 @@ interface Placed {
   readonly internalQuery?: string
   readonly internalPosition?: number
   readonly detail?: string
-  readonly hint?: string
 }
 
 const OBJECTS = [

@@ -247,9 +247,10 @@ from pg_catalog.pg_policy where polrelid = ${id(relation)} order by 1`
 function statistics(ask: Ask, relation: Relation): string[] {
   if (relation.version < 140_000) return []
   const sql = `select e.stxnamespace::pg_catalog.regnamespace, e.stxname, pg_catalog.pg_get_statisticsobjdef_columns(e.oid),
-  'd' = any (stxkind), 'f' = any (stxkind), 'm' = any (stxkind), e.stxrelid::pg_catalog.regclass
+  'd' = any (stxkind), 'f' = any (stxkind), 'm' = any (stxkind), e.stxrelid::pg_catalog.regclass,
+  nullif(e.stxstattarget, -1)
 from pg_catalog.pg_statistic_ext e where stxrelid = ${id(relation)} order by e.stxname`
-  const lines = ask(sql).map(([schema, name, columns, hasDistinct, hasDependencies, hasMcv, table]) => {
+  const lines = ask(sql).map(([schema, name, columns, hasDistinct, hasDependencies, hasMcv, table, target]) => {
     const kinds = [
       hasDistinct === 't' && 'ndistinct',
       hasDependencies === 't' && 'dependencies',
@@ -257,7 +258,8 @@ from pg_catalog.pg_statistic_ext e where stxrelid = ${id(relation)} order by e.s
     ]
     const some = kinds.filter(Boolean)
     const shown = some.length === 3 || some.length === 0 ? '' : ` (${some.join(', ')})`
-    return `"${schema}.${name}"${shown} ON ${columns} FROM ${table}`
+    const aim = target === null || target === undefined ? '' : `; STATISTICS ${target}`
+    return `"${schema}.${name}"${shown} ON ${columns} FROM ${table}${aim}`
   })
   return list('Statistics objects', lines)
 }
@@ -266,11 +268,13 @@ function rules(ask: Ask, relation: Relation): string[] {
   const sql = `select pg_catalog.pg_get_ruledef(oid, true), ev_enabled from pg_catalog.pg_rewrite
 where ev_class = ${id(relation)} and rulename <> '_RETURN' order by rulename`
   const rows = ask(sql)
+  // As psql has it.
+  const indent = relation.kind === 'v' ? ' ' : '    '
   const some = (heading: string, states: string): string[] => {
     const lines = rows
       .filter(([, state]) => states.includes(state ?? ''))
       .map(([rule]) => (rule ?? '').slice('CREATE RULE '.length).replace(/;$/, ''))
-    return lines.length === 0 ? [] : [heading, ...lines.flatMap((line) => `    ${line}`.split('\n'))]
+    return lines.length === 0 ? [] : [heading, ...lines.flatMap((line) => `${indent}${line}`.split('\n'))]
   }
   if (relation.kind === 'v') return some('Rules:', 'OARD')
   return [

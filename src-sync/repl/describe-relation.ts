@@ -49,7 +49,7 @@ order by 2, 3`
       kind: kind!,
       isUnlogged: persistence === 'u',
       isPartition: isPartition === 't',
-      method: method ?? null,
+      method: shell.variables.isOn('HIDE_TABLEAM') ? null : (method ?? null),
       hasPolicies: hasPolicies === 't',
       forcesPolicies: forcesPolicies === 't',
       replicaIdentity: identity!,
@@ -59,7 +59,9 @@ order by 2, 3`
       isVerbose: how.isVerbose,
     }
     const table = relation.kind === 'S' ? describeSequence(shell, relation) : describeColumns(shell, relation)
-    shell.show(table, { ...shell.print, rowLimit: 0, expanded: 'off' })
+    // Columns beside each other would be hard to read; a sequence is one record.
+    const expanded = relation.kind === 'S' ? shell.print.expanded : 'off'
+    shell.show(table, { ...shell.print, rowLimit: 0, expanded })
   }
   return true
 }
@@ -119,7 +121,8 @@ function describeColumns(shell: Shell, relation: Relation): Table {
   }
   if (isVerbose) {
     columns.push(STORAGE)
-    if ('rpm'.includes(kind) && version >= 140_000) columns.push(COMPRESSION)
+    const hides = shell.variables.isOn('HIDE_TOAST_COMPRESSION')
+    if ('rpm'.includes(kind) && version >= 140_000 && !hides) columns.push(COMPRESSION)
     if ('riImfp'.includes(kind)) columns.push(TARGET(version))
     if ('rvmfpc'.includes(kind)) columns.push(DESCRIPTION)
   }

@@ -79,7 +79,8 @@ function runParts(shell: Shell, request: SqlRequest, parts: readonly CopyPart[],
     for (const part of parts) {
       block.before(part.sql)
       reached += 1
-      rowCount = runPart(shell, request, part, output)
+      const { consume: _consume, ...printed } = request.use ?? {}
+      rowCount = runPart(shell, reached === parts.length ? request : { ...request, use: printed }, part, output)
     }
     block.end()
   } catch (failure) {
@@ -91,6 +92,7 @@ function runParts(shell: Shell, request: SqlRequest, parts: readonly CopyPart[],
 }
 
 function runPart(shell: Shell, request: SqlRequest, { sql, direction }: CopyPart, output: Output): number {
+  shell.statement = sql
   if (direction === 'in') return copyIn(shell, sql, request)
   if (direction === 'out') return copyOut(shell, sql, output)
   return runAndPrint(shell, sql, request.use ?? {}, output)
@@ -100,9 +102,12 @@ function runPart(shell: Shell, request: SqlRequest, { sql, direction }: CopyPart
 function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output): number {
   const { bound } = shell
   let rowCount = 0
-  const print = (result: Cursor): void => {
+  const print = (result: Cursor, isLast = true): void => {
     rowCount = result.rowcount
-    printResult(shell, result, use, output)
+    if (!isLast && !shell.variables.isOn('SHOW_ALL_RESULTS')) return
+    // What takes the result instead of a printer takes the last one.
+    const { consume, ...printed } = use
+    printResult(shell, result, isLast && consume !== undefined ? use : printed, output)
   }
   if (bound !== null) {
     shell.bound = null
@@ -111,11 +116,14 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
     return rowCount
   }
   const cursor = shell.connection.cursor()
+  let isDone = false
   try {
     cursor.execute(sql, null, { text: true })
+    isDone = true
   } finally {
     // What came before a failure is shown before it is told.
-    if (cursor.statusmessage !== null) for (const result of cursor.results()) print(result)
+    const results = cursor.statusmessage === null ? [] : [...cursor.results()]
+    for (const [index, result] of results.entries()) print(result, isDone && index === results.length - 1)
     cursor.close()
   }
   return rowCount
@@ -124,6 +132,7 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
 function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Output): void {
   const tag = cursor.statusmessage ?? ''
   if (tag === 'LISTEN') shell.isListening = true
+  if (/^(?:COMMIT|SAVEPOINT|RELEASE|ROLLBACK)$/.test(tag)) shell.isSavepointGone = true
   if (/^(?:CREATE|ALTER|DROP|SET|ROLLBACK|DISCARD)\b/.test(tag)) shell.generation += 1
   if (cursor.description !== null && use.consume !== undefined) return use.consume(cursor)
   if (cursor.description !== null) {
@@ -245,6 +254,7 @@ function beginSavepoint(shell: Shell): boolean {
   const mode = shell.variables.choice('ON_ERROR_ROLLBACK')
   const isWanted = mode === 'on' || (mode === 'interactive' && shell.isInteractive && shell.script === null)
   if (!isWanted || shell.connection.info.status !== 'in-transaction') return false
+  shell.isSavepointGone = false
   shell.connection.execute(`savepoint ${SAVEPOINT}`, null, { text: true })
   return true
 }
@@ -252,6 +262,8 @@ function beginSavepoint(shell: Shell): boolean {
 function endSavepoint(shell: Shell, isDone: boolean): void {
   const { connection } = shell
   if (connection.closed || connection.info.status === 'idle') return
+  // What moves savepoints itself has taken ours away, or hidden it; releasing it would fail, or take the user's.
+  if (isDone && shell.isSavepointGone) return
   try {
     connection.execute(`${isDone ? 'release' : 'rollback to'} ${SAVEPOINT}`, null, { text: true })
   } catch (failure) {

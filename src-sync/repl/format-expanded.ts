@@ -1,6 +1,7 @@
 /** psql's expanded format: a record below the other, each value on a line of its own beside its column's name. */
 import { rulesOf } from './format-aligned.ts'
 import { type Line, linesOf } from './display-width.ts'
+import { wrapped } from './wrapping.ts'
 import { type PrintOptions, type Table, type Write, footersOf, rowsToShow, shownRows } from './table.ts'
 
 export function writeExpanded(table: Table, options: PrintOptions, write: Write): void {
@@ -11,11 +12,15 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
     write('\n')
     return
   }
-  const { vertical, goesOn } = rulesOf(options)
+  const { vertical, goesOn, wraps } = rulesOf(options)
   const names = table.columns.map(({ name }) => linesOf(name))
   const nameWidth = widest(names)
   const isNameTall = names.some((lines) => lines.length > 1)
-  const valueWidth = Math.max(widestValue(table, options), leastWidth(table, options, isNameTall) - nameWidth)
+  const widths = { nameWidth, isNameTall }
+  const isWrapped = options.format === 'wrapped'
+  const valueWidth = isWrapped
+    ? wrappedWidth(table, options, widths)
+    : Math.max(widestValue(table, options).width, leastWidth(table, options, isNameTall) - nameWidth)
   let record = 0
   for (const row of rowsToShow(table, options)) {
     record += 1
@@ -23,7 +28,8 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
     else if (record > 1 || options.border === 2) write(head(0, nameWidth, valueWidth, options))
     for (let index = 0; index < row.length; index++) {
       const name = names[index]!
-      const value = linesOf(row[index] ?? options.nullText)
+      const lines = linesOf(row[index] ?? options.nullText)
+      const value = isWrapped ? wrapped(lines, valueWidth) : lines
       const height = Math.max(name.length, value.length)
       for (let at = 0; at < height; at++) {
         const nameGoesOn = name[at + 1] !== undefined
@@ -32,11 +38,14 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
         text += padded(name[at], nameWidth)
         if (nameGoesOn) text += goesOn
         else if (options.border !== 0 || isNameTall) text += ' '
-        if (options.border !== 0) text += `${vertical} `
-        else text += ' '
+        if (options.border !== 0) text += vertical
+        const line = value[at]
+        // Below the last line of a value there is nothing, not even the blank before it.
+        if (line !== undefined || options.border === 2) text += line?.isContinued === true ? wraps : ' '
         const isPadded = options.border === 2 || valueGoesOn
-        text += isPadded ? padded(value[at], valueWidth) : (value[at]?.text ?? '')
-        if (valueGoesOn) text += goesOn
+        text += isPadded ? padded(line, valueWidth) : (line?.text ?? '')
+        if (line?.wraps === true) text += wraps
+        else if (valueGoesOn) text += goesOn
         else if (options.border === 2) text += ' '
         if (options.border === 2) text += vertical
         write(`${text}\n`)
@@ -44,7 +53,9 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
     }
   }
   if (options.border === 2) write(rule(nameWidth, valueWidth, options, 'bottom'))
-  if (!options.tuplesOnly) for (const footer of expandedFooters(table, options)) write(`${footer}\n`)
+  const footers = options.tuplesOnly ? [] : expandedFooters(table, options)
+  if (footers.length > 0 && options.border < 2) write('\n')
+  for (const footer of footers) write(`${footer}\n`)
   write('\n')
 }
 
@@ -101,16 +112,44 @@ function leastWidth(table: Table, options: PrintOptions, isNameTall: boolean): n
   return `+-[ RECORD ${last} ]-+`.length - '|  |  |'.length
 }
 
+/** How wide values may be in the wrapped format. Source of truth: PostgreSQL, src/fe_utils/print.c, print_aligned_vertical. */
+function wrappedWidth(
+  table: Table,
+  options: PrintOptions,
+  { nameWidth, isNameTall }: { readonly nameWidth: number; readonly isNameTall: boolean },
+): number {
+  const { border, columns, tuplesOnly } = options
+  const { width: natural, isTall } = widestValue(table, options)
+  const digits = String(shownRows(table, options)).length
+  const headWidth = tuplesOnly ? 0 : digits + (border === 0 ? 9 : border === 1 ? 12 : 15)
+  const frame = border === 0 ? (isNameTall ? 2 : 1) : border === 1 ? 3 : 7
+  const room = (marks: number): number => {
+    const around = nameWidth + frame + marks
+    const whole = Math.max(around + natural, headWidth)
+    const least = Math.max(around + LEAST_VALUE_WIDTH, headWidth)
+    const used = columns === 0 || columns >= whole ? whole : Math.max(columns, least)
+    return used - around
+  }
+  const markWidth = border < 2 ? 1 : 0
+  const found = room(isTall ? markWidth : 0)
+  return found < natural && !isTall ? room(markWidth) : found
+}
+
+const LEAST_VALUE_WIDTH = 3
+
 function widest(cells: readonly (readonly Line[])[]): number {
   return cells.reduce((most, lines) => lines.reduce((wide, { width }) => Math.max(wide, width), most), 0)
 }
 
-function widestValue(table: Table, options: PrintOptions): number {
-  let most = 0
+function widestValue(table: Table, options: PrintOptions): { width: number; isTall: boolean } {
+  let width = 0
+  let isTall = false
   for (const row of rowsToShow(table, options)) {
     for (const value of row) {
-      for (const { width } of linesOf(value ?? options.nullText)) if (width > most) most = width
+      const lines = linesOf(value ?? options.nullText)
+      isTall ||= lines.length > 1
+      for (const line of lines) if (line.width > width) width = line.width
     }
   }
-  return most
+  return { width, isTall }
 }

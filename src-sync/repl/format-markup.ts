@@ -5,7 +5,10 @@ export function writeHtml(table: Table, options: PrintOptions, write: Write): vo
   const { columns, title } = table
   const { tuplesOnly } = options
   const alignments = columns.map((column) => (isRightAligned(column) ? 'right' : 'left'))
-  const cell = (value: Cell): string => htmlText(value ?? options.nullText) || '&nbsp; '
+  const cell = (value: Cell): string => {
+    const text = value ?? options.nullText
+    return /^[ \t]*$/.test(text) ? '&nbsp; ' : htmlText(text)
+  }
   const attributes = options.tableAttributes === '' ? '' : ` ${options.tableAttributes}`
   write(`<table border="${options.border}"${attributes}>\n`)
   if (title !== undefined && !tuplesOnly) write(`  <caption>${htmlText(title)}</caption>\n`)
@@ -71,7 +74,7 @@ export function writeAsciidoc(table: Table, options: PrintOptions, write: Write)
       write(tuplesOnly ? '2+|\n' : `2+^|Record ${record}\n`)
       for (const [index, value] of row.entries()) {
         const side = isRightAligned(columns[index]!) ? '>l' : '<l'
-        write(`<l|${asciidocText(columns[index]!.name)} ${side}|${asciidocText(value ?? nullText) || ' '}\n`)
+        write(`<l|${asciidocText(columns[index]!.name)} ${side}|${asciidocCell(value ?? nullText) || ' '}\n`)
       }
     }
   } else {
@@ -79,13 +82,18 @@ export function writeAsciidoc(table: Table, options: PrintOptions, write: Write)
     for (const row of rowsToShow(table, options)) {
       const last = row.length - 1
       // An empty cell between others would join two separators.
-      const texts = row.map((value, index) => asciidocText(value ?? nullText) || (index === last ? '' : ' '))
+      const texts = row.map((value, index) => asciidocCell(value ?? nullText) || (index === last ? '' : ' '))
       write(`${texts.map((text) => `|${text}`).join(' ')}\n`)
     }
   }
   write('|====\n')
   const footers = isExpanded ? (tuplesOnly ? [] : (table.footers ?? [])) : footersOf(table, options)
   if (footers.length > 0) write(`\n....\n${footers.map((footer) => `${footer}\n`).join('')}....\n`)
+}
+
+/** Blanks alone would be kept, and mean nothing. */
+function asciidocCell(text: string): string {
+  return /^[ \t]*$/.test(text) ? '' : asciidocText(text)
 }
 
 function asciidocText(text: string): string {

@@ -30,6 +30,7 @@ export function writeUnalignedExpanded(table: Table, options: PrintOptions, writ
     write(lines.join(recordSeparator))
   }
   if (!tuplesOnly && (table.footers !== undefined || table.rowCount === 0)) {
+    if (!isFirst && table.rowCount > 0 && footersOf(table, options).length > 0) write(recordSeparator)
     for (const footer of footersOf(table, options)) {
       write(isFirst ? footer : `${recordSeparator}${footer}`)
       isFirst = false
@@ -55,7 +56,9 @@ export function writeCsv(table: Table, options: PrintOptions, write: Write): voi
 
 /** As psql quotes: what holds a separator, a quote or a line end, and `\.`, which would end COPY's data. */
 function csvField(text: string, separator: string): string {
-  const isPlain = !/["\r\n]/.test(text) && !text.includes(separator) && text !== '\\.'
+  // With one of its characters as the separator, `\.` could come of two fields.
+  const mayEnd = separator === '.' || separator === '\\'
+  const isPlain = !mayEnd && !/["\r\n]/.test(text) && !text.includes(separator) && text !== '\\.'
   return isPlain ? text : `"${text.replaceAll('"', '""')}"`
 }
 

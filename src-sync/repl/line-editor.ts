@@ -22,6 +22,8 @@ export interface EditorInit {
   readonly write: (text: string) => void
   readonly columns: () => number
   readonly rows: () => number
+  /** Whether more keys wait: then the screen waits for the last of them. */
+  readonly hasMore?: () => boolean
   /** Enter: the text as it is. */
   readonly onText: (text: string) => void
   /** Ctrl-C. */
@@ -57,6 +59,8 @@ export class LineEditor {
   /** What is to be listed when the answer is yes. */
   #offered: readonly string[] | null = null
   #lastKey = ''
+  /** Whether the screen does not show the text as it is. */
+  #isStale = false
   /** Rows of the screen from the first one shown to the cursor. */
   #rowsAbove = 0
   #shown: {
@@ -94,6 +98,11 @@ export class LineEditor {
   show(): void {
     this.#rowsAbove = 0
     this.#draw()
+  }
+
+  /** Draws what was put off while more keys were waiting. */
+  settle(): void {
+    if (this.#isStale) this.#draw()
   }
 
   /** Takes it off the screen, so that something can be written in its place. */
@@ -289,7 +298,8 @@ export class LineEditor {
     this.#undo.push({ text: this.#text, cursor: this.#cursor })
     if (this.#undo.length > MOST_UNDO) this.#undo.shift()
     this.#set(text, cursor)
-    this.#draw()
+    this.#isStale = this.#init.hasMore?.() === true
+    if (!this.#isStale) this.#draw()
   }
 
   #set(text: string, cursor: number): void {
@@ -325,6 +335,7 @@ export class LineEditor {
   }
 
   #draw(): void {
+    this.#isStale = false
     const search = this.#search
     const prompt = search === null ? this.#prompt : search.prompt
     const { text, cursor } = search === null ? { text: this.#text, cursor: this.#cursor } : search.found

@@ -41,7 +41,7 @@ export const SCHEMAS: List = {
   more: [ACL('n.nspacl'), `pg_catalog.obj_description(n.oid, 'pg_namespace') as "Description"`],
   from: 'pg_catalog.pg_namespace n',
   ordinary: ["n.nspname !~ '^pg_'", "n.nspname <> 'information_schema'"],
-  pattern: { schema: null, name: 'n.nspname' },
+  pattern: { schema: null, name: 'n.nspname', mostParts: 2 },
   order: '1',
 }
 
@@ -84,7 +84,7 @@ export const LANGUAGES: List = {
   more: [],
   from: 'pg_catalog.pg_language l',
   ordinary: ['l.lanplcallfoid <> 0'],
-  pattern: { schema: null, name: 'l.lanname' },
+  pattern: { schema: null, name: 'l.lanname', mostParts: 2 },
   order: '1',
 }
 

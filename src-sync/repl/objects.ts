@@ -20,7 +20,7 @@ import {
   roleList,
   typeList,
 } from './object-lists.ts'
-import { orOf, patternConditions } from './pattern.ts'
+import { orOf, patternConditions, readPattern } from './pattern.ts'
 import { partitionedList } from './partitioned-list.ts'
 import { showConfigurations, showParsers } from './text-search.ts'
 import { showPublications } from './publications.ts'
@@ -75,6 +75,9 @@ export function describeObjects(call: Call): boolean {
     second: words[1],
     more: words.slice(1),
   }
+  for (const pattern of [how.pattern, ...(RARER_COMMANDS.includes(kind) ? [how.second] : [])]) {
+    requireThisDatabase(shell, pattern, kind === 'dn' || kind === 'dL' ? 2 : 3)
+  }
   if (kind === 'd' && how.pattern !== undefined) return describeRelations(shell, how.pattern, how)
   if (kind === 'sf' || kind === 'sv') return showSource(call, kind === 'sf' ? 'function' : 'view', how.isVerbose)
   if (kind === 'd' || /^d[tvmisE]+$/.test(kind)) return listRelations(shell, kind.slice(1), how)
@@ -88,6 +91,15 @@ export function describeObjects(call: Call): boolean {
   return true
 }
 
+/** A pattern of as many parts as can be names a database, which can only be this one. */
+function requireThisDatabase(shell: Shell, pattern: string | undefined, most: number): void {
+  if (pattern === undefined) return
+  const parts = readPattern(pattern)
+  const { database } = shell.connection.info
+  if (parts.length !== most || parts[0]!.replace(/\\(.)/g, '$1') === database) return
+  throw new ShellError(`cross-database references are not implemented: ${pattern}`)
+}
+
 function showList(shell: Shell, list: List, how: How): number {
   const last = list.last === undefined ? [] : [list.last]
   const columns = how.isVerbose ? [...list.columns, ...list.more, ...last] : [...list.columns, ...last]
@@ -97,8 +109,9 @@ function showList(shell: Shell, list: List, how: How): number {
   const sql = `select ${columns.join(',\n  ')}\nfrom ${list.from}${condition}\norder by ${list.order}`
   const table = askTable(shell, sql, list.title)
   const shown = list.hasNoFooter === true ? { ...table, footers: [] } : table
-  if (table.rowCount === 0 && list.whenEmpty !== undefined) shell.remark(`${list.whenEmpty}\n`)
-  else if (table.rowCount > 0 || list.title !== RELATIONS) shell.show(shown, { ...shell.print, rowLimit: 0 })
+  const isQuiet = shell.variables.isOn('QUIET')
+  if (table.rowCount === 0 && list.whenEmpty !== undefined && !isQuiet) shell.remark(`${list.whenEmpty}\n`)
+  else if (table.rowCount > 0 || list.title !== RELATIONS || isQuiet) shell.show(shown, { ...shell.print, rowLimit: 0 })
   return table.rowCount
 }
 
@@ -116,7 +129,7 @@ function listRelations(shell: Shell, letters: string, how: How): boolean {
   let kinds = [...wanted].map((letter) => KIND_LETTERS[letter]).join('')
   if (wanted.includes('t') && (how.hasSystem || how.pattern !== undefined)) kinds += 't'
   const withIndexes = wanted.includes('i')
-  const withMethods = /[tmi]/.test(wanted)
+  const withMethods = /[tmi]/.test(wanted) && !shell.variables.isOn('HIDE_TABLEAM')
   const list: List = {
     title: RELATIONS,
     columns: [
@@ -148,7 +161,7 @@ function listRelations(shell: Shell, letters: string, how: How): boolean {
   }
   if (showList(shell, list, how) > 0) return true
   const named = how.pattern === undefined ? '' : ` named "${how.pattern}"`
-  if (how.pattern !== undefined || !shell.variables.isOn('QUIET')) {
+  if (!shell.variables.isOn('QUIET')) {
     shell.remark(`Did not find any ${how.pattern === undefined ? 'relations' : 'relation'}${named}.\n`)
   }
   return true

@@ -9,6 +9,8 @@ export interface PatternColumns {
   /** The SQL of the schema's name; null for objects that are in none. */
   readonly schema: string | null
   readonly name: string
+  /** How many parts a pattern may have, the database's name among them. Left out, three with a schema and one without. */
+  readonly mostParts?: number
   /** Another name of the same thing, as good as the first. */
   readonly otherName?: string
   /** Whether the name may be made of what regular expressions are made of, as those of operators are. */
@@ -21,7 +23,7 @@ export interface PatternColumns {
 export function patternConditions(pattern: string | undefined, columns: PatternColumns): string[] {
   if (pattern === undefined) return columns.visible === undefined ? [] : [columns.visible]
   const parts = readPattern(pattern, columns.isSymbol)
-  if (parts.length > (columns.schema === null ? 1 : 3)) {
+  if (parts.length > (columns.mostParts ?? (columns.schema === null ? 1 : 3))) {
     throw new ShellError(`improper qualified name (too many dotted names): ${pattern}`)
   }
   const name = parts.at(-1)!

@@ -33,8 +33,11 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   csv_fieldsep: {
     set(print, value) {
       if (value === undefined) return
-      if ([...value].length !== 1 || /["\r\n]/.test(value)) {
-        throw new ShellError('\\pset: csv_fieldsep must be a single character, no quote and no line end')
+      if (value.length !== 1 || value === '\0' || value > '\u007f') {
+        throw new ShellError('\\pset: csv_fieldsep must be a single one-byte character')
+      }
+      if (/["\r\n]/.test(value)) {
+        throw new ShellError('\\pset: csv_fieldsep cannot be a double quote, a newline, or a carriage return')
       }
       print.csvSeparator = value
     },
@@ -77,7 +80,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     set(print, value) {
       if (value === undefined) return
       const found = FORMATS.includes(value as Format) ? [value] : FORMATS.filter((format) => format.startsWith(value))
-      if (found.length !== 1) throw new ShellError(`\\pset: allowed formats are ${FORMATS.join(', ')}`)
+      if (found.length > 1) {
+        throw new ShellError(`\\pset: ambiguous abbreviation "${value}" matches both "${found[0]}" and "${found[1]}"`)
+      }
+      if (found.length === 0) throw new ShellError(`\\pset: allowed formats are ${FORMATS.join(', ')}`)
       print.format = found[0] as Format
     },
     show: ({ format }) => format,

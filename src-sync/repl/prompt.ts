@@ -57,6 +57,8 @@ export function runPrompt(shell: Shell, options: PromptOptions): Promise<number>
 /** Terminals bracket what is pasted when they are asked to, so that no line of it runs before Enter. */
 const PASTE_ON = '\u001b[?2004h'
 const PASTE_OFF = '\u001b[?2004l'
+/** A key that was pressed, and the text it gives. */
+type Press = readonly [text: string | undefined, key: Key]
 /** Long enough for the signal that stops the program to arrive. */
 const STOPPED_AFTER_MS = 50
 
@@ -67,7 +69,9 @@ class Prompt {
   readonly #javascript: JavaScript
   readonly #editor: LineEditor
   /** Keys that have come and not been looked at: the rest of what was pasted or typed ahead. */
-  #keys: (readonly [text: string | undefined, key: Key])[] = []
+  #keys: Press[] = []
+  /** The first of them that has not been looked at: taking keys off the front would cost as much as all of them. */
+  #nextKey = 0
   readonly #source = new TerminalSource(() => this.#takeTyped())
   #input: ScriptInput
   /** What has been typed of the statement that is open. */
@@ -92,6 +96,7 @@ class Prompt {
       write: (text) => writeAll(1, Buffer.from(text)),
       columns: () => screenSize()[0],
       rows: () => screenSize()[1],
+      hasMore: () => this.#nextKey < this.#keys.length,
       onText: (text) => void this.#accept(text),
       onInterrupt: () => this.#interrupt(),
       onEnd: () => this.#end(EXIT.success),
@@ -136,16 +141,28 @@ class Prompt {
 
   #work(): void {
     while (this.#isEditing && !this.#isOver) {
-      const [text, key] = this.#keys.shift() ?? []
-      if (key === undefined) return
+      const [text, key] = this.#keys[this.#nextKey] ?? []
+      if (key === undefined) {
+        this.#keys = []
+        this.#nextKey = 0
+        return this.#editor.settle()
+      }
+      this.#nextKey += 1
       this.#editor.key(text, key)
     }
   }
 
+  #waitingKeys(): Press[] {
+    return this.#keys.slice(this.#nextKey)
+  }
+
   /** What has been typed ahead, as text. */
   #takeTyped(): string {
-    const typed = this.#keys.map(([text]) => text ?? '').join('')
+    const typed = this.#waitingKeys()
+      .map(([text]) => text ?? '')
+      .join('')
     this.#keys = []
+    this.#nextKey = 0
     return typed.replace(/\r\n?/g, '\n')
   }
 
@@ -159,7 +176,11 @@ class Prompt {
     this.#shell.standard.flush()
     if (this.#input.reader.open === '' && !this.#javascript.isOpen) this.#remember()
     const rest = this.#source.takeRest()
-    this.#keys = [...[...rest].map((character) => [character, keyOf(character)] as const), ...this.#keys]
+    if (rest !== '') {
+      const typed = [...rest].map((character): Press => [character, keyOf(character)])
+      this.#keys = [...typed, ...this.#waitingKeys()]
+      this.#nextKey = 0
+    }
     if (this.#shell.exitStatus !== null) return this.#end(this.#shell.exitStatus)
     this.#prompt()
   }
@@ -280,7 +301,7 @@ class Prompt {
     const { reader, isActive } = this.#input
     this.#enterEditor()
     this.#editor.start(promptText(this.#shell, this.#javascript.isOpen ? 'js' : reader.open, isActive))
-    if (this.#keys.length > 0) setImmediate(() => this.#work())
+    if (this.#nextKey < this.#keys.length) setImmediate(() => this.#work())
   }
 
   #enterEditor(): void {

@@ -61,6 +61,7 @@ function executeValues({ shell, copySource }: Call, sql: string): boolean {
   if (!executeSql(shell, { sql, copySource, use: { consume } })) return false
   let isDone = true
   for (const statement of statements) {
+    if (shell.variables.choice('ECHO') === 'all') shell.word(`${statement}\n`, shell.standard)
     isDone = executeSql(shell, { sql: statement, copySource })
     if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
   }
@@ -107,7 +108,7 @@ export function describeBuffer({ shell, reader }: Call): boolean {
   try {
     // As a compiled statement, so that nothing but `$1` is a marker.
     const { columns } = shell.connection.describe({ sql, parameters: [] }, { prepare: false })
-    if (columns.length === 0) shell.say('The command has no result, or the result has no columns.')
+    if (columns.length === 0) shell.word('The command has no result, or the result has no columns.\n')
     else {
       const list = columns.map(({ name, typeCode, typmod }) => `(${quoteLiteral(name)}, '${typeCode}'::oid, ${typmod})`)
       const described = askTable(
@@ -129,7 +130,8 @@ export function describeBuffer({ shell, reader }: Call): boolean {
 /** `\watch [seconds]`, or `\watch i=seconds c=times`; until an error, Ctrl-C, or as often as was asked for. */
 export function watchBuffer({ shell, reader, words, copySource }: Call): boolean {
   const sql = takeBuffer(shell, reader)
-  let seconds = 2
+  let seconds = Number(shell.variables.get('WATCH_INTERVAL') ?? 2)
+  if (!Number.isFinite(seconds) || seconds < 0) seconds = 2
   let times = Infinity
   for (const word of words) {
     const [, name = 'i', value = ''] = /^(?:(i|interval|c|count)=)?(.*)$/.exec(word) ?? []

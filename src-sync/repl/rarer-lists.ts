@@ -129,8 +129,8 @@ const RARER: Readonly<Record<string, ListMaker>> = {
     more: [],
     from: `pg_catalog.pg_default_acl d ${schemaOf('d.defaclnamespace')}`,
     pattern: [
-      { schema: null, name: 'n.nspname' },
-      { schema: null, name: 'pg_catalog.pg_get_userbyid(d.defaclrole)' },
+      { schema: null, name: 'n.nspname', mostParts: 3 },
+      { schema: null, name: 'pg_catalog.pg_get_userbyid(d.defaclrole)', mostParts: 3 },
     ],
     order: '1, 2, 3',
   }),

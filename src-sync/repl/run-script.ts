@@ -77,6 +77,7 @@ class ScriptRun {
       if (shell.exitStatus !== null) return shell.exitStatus
       if (shell.connection.closed) return EXIT.lost
       if (outcome === 'quit') return EXIT.success
+      this.#readByLinesWhereEchoed()
       if (outcome === 'done') continue
       // What follows was meant for another database.
       if (item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
@@ -131,7 +132,7 @@ class ScriptRun {
         const lineEnd = text.indexOf('\n') + 1 || text.length
         this.#source.unread(text.slice(lineEnd))
         text = text.slice(0, lineEnd)
-        this.#shell.word(text.endsWith('\n') ? text : `${text}\n`)
+        this.#echo(text)
       }
       reader.feed(text)
     } else {
@@ -139,6 +140,20 @@ class ScriptRun {
       reader.end()
     }
     return true
+  }
+
+  /** What was read ahead before `\set ECHO all` has to be echoed too. */
+  #readByLinesWhereEchoed(): void {
+    if (this.#shell.variables.choice('ECHO') === 'all') this.#source.unread(this.#input.reader.takeFollowing())
+  }
+
+  /** Empty lines are echoed within quotes only, as psql does. */
+  #echo(line: string): void {
+    const isInQuote = ["'", '"', '$', '*'].includes(this.#input.reader.open)
+    if (line.trim() === '' && !isInQuote) return
+    const { standard } = this.#shell
+    this.#shell.word(line.endsWith('\n') ? line : `${line}\n`, standard)
+    standard.flush()
   }
 
   #execute(sql: string): boolean {

@@ -106,7 +106,8 @@ export class ScriptReader {
 
   /** The statement as far as it has been read: what `\g` sends. */
   get buffer(): string {
-    return (this.#before + this.#text.slice(this.#start, this.#at)).trim()
+    const text = withoutLeadingLines((this.#before + this.#text.slice(this.#start, this.#at)).trimStart())
+    return text.endsWith('\n') ? text.slice(0, -1) : text
   }
 
   /** Replaces the statement as far as it has been read. */
@@ -393,7 +394,7 @@ export class ScriptReader {
 
 /** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
 function withoutLeadingLines(text: string): string {
-  return text.replace(/^(?:--[^\n]*\n\s*)+/, '')
+  return text.replace(/^(?:--[^\n]*(?:\n\s*|$))+/, '')
 }
 
 function countLines(text: string, start = 0, end = text.length): number {

@@ -66,6 +66,10 @@ export class Shell {
   lastFailure: DbError | null = null
   /** The script that runs, and the line where its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
+  /** Whether the statement has ended the savepoint that ON_ERROR_ROLLBACK made before it, or made one above it. */
+  isSavepointGone = false
+  /** The text that runs: a notice says where in it. */
+  statement: string | null = null
   /** What `\bind` has given for the next statement. */
   bound: BoundValues | null = null
   /** Whether somebody listens, so that notifications are looked for. */
@@ -220,7 +224,7 @@ export class Shell {
   }
 
   #notice(notice: Warning): void {
-    this.tellServerText(describeMessage(notice, this.#manner()))
+    this.tellServerText(describeMessage(notice, { ...this.#manner(), statement: this.statement }))
   }
 
   /** What a notice or an error says may hold anything. */

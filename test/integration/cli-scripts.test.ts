@@ -543,8 +543,127 @@ const NAMED_STATEMENTS = `select $1::int + $2::int as sum \\parse added
 \\startpipeline
 `
 
+const ECHOED = `select 1;
+\\set ECHO all
+select 2,
+
+ '
+
+x' as q;
+\\set ECHO none
+select 3;
+create table ht (a text);
+\\d+ ht
+\\dt+ ht
+\\set HIDE_TABLEAM on
+\\set HIDE_TOAST_COMPRESSION on
+\\d+ ht
+\\dt+ ht
+\\unset HIDE_TABLEAM
+create view hv as select * from ht;
+create rule updlog as on update to hv do also insert into ht values ('x');
+\\d+ hv
+\\pset format wrapped
+\\pset expanded on
+\\pset columns 20
+prepare q as select array_to_string(array_agg(repeat('x',2*n)),E'\\n') as "ab
+
+c", array_to_string(array_agg(repeat('y',20-2*n)),E'\\n') as "a
+bc" from generate_series(1,10) as n(n) group by n>1 order by n>1;
+execute q;
+\\pset border 0
+execute q;
+\\pset border 2
+execute q;
+\\pset linestyle unicode
+execute q;
+\\pset format aligned
+execute q;
+\\pset border 1
+execute q;
+\\pset format wrapped
+select repeat('x', 50) as long, 1 as short;
+\\pset columns 0
+execute q;
+drop table ht cascade;
+`
+const WARNED = `set standard_conforming_strings = off;
+set escape_string_warning = on;
+select 'a\\\\b' as f1,
+  'c\\\\d' as f2;
+select 1 + \\gdesc
+select \\gdesc
+-- a remark before it
+select nowhere \\gdesc
+prepare p as select $1;
+`
+
+/** What PostgreSQL's own regression scripts found (test/longer/regress.mjs). */
+const REGRESSED = `\\set ON_ERROR_ROLLBACK on
+create table oer (a int);
+begin;
+insert into oer values (5);
+commit and chain;
+insert into oer values (6);
+savepoint mine;
+insert into oer values (7);
+rollback to mine;
+release mine;
+commit;
+table oer;
+\\set ON_ERROR_ROLLBACK off
+select 3 as three \\; select 'x' as x \\; select 4 as four \\gset
+\\echo :three :four
+\\set SHOW_ALL_RESULTS off
+select 1 as one \\; select 2 as two;
+select 1 as one \\; select 2 as two \\g (format=csv)
+\\set SHOW_ALL_RESULTS on
+\\pset fieldsep | \`touch obeyed\` :three :'four'
+\\echo '-n' with newline
+\\echo -n without
+\\echo
+select 'last' as last;
+\\if false
+ not okay;
+\\endif
+-- the last statement still is
+\\g
+create table with_serial (id serial);
+\\x
+\\d with_serial_id_seq
+\\pset format unaligned
+\\d with_serial_id_seq
+\\pset format csv
+\\pset csv_fieldsep '.'
+select '\\' as d1, '' as d2;
+\\pset csv_fieldsep ''
+\\pset csv_fieldsep '\\n'
+\\pset csv_fieldsep ',,'
+\\pset format asciidoc
+select '   ' as blank, 1 as a;
+\\x
+select '   ' as blank, 1 as a;
+\\pset format html
+select '   ' as blank, 1 as a;
+\\pset format a
+\\pset format aligned
+\\dt nowhere.public.oer
+\\dn nowhere.public
+\\dn a.b.c
+\\df nowhere.pg_catalog.lower
+\\set QUIET on
+\\dt nosuch
+\\drds nosuch
+\\set QUIET off
+\\dt nosuch
+`
+
 describe.skipIf(!isPsqlComparable)('commands that are rarely needed', () => {
   test('\\crosstabview', () => expectSame(CROSSTABS))
+  test('savepoints of ON_ERROR_ROLLBACK, the last of several results, words too many, blank values', () =>
+    expectSame(REGRESSED))
+  test('ECHO in the middle, hidden methods, wrapped records', () => expectSame(ECHOED))
+  test('where in a statement a notice is, and an error of \\gdesc', () => expectSameButLines(WARNED))
   test('operator classes and families, text search', () => expectSame(OPERATOR_LISTS))
   test('large objects', async () => {
     const { ours, theirs } = await compare(LARGE_OBJECTS)

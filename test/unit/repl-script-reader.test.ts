@@ -73,7 +73,7 @@ describe('commands', () => {
     const reader = new ScriptReader({ variable: () => undefined, standardConformingStrings: () => true })
     reader.feed('select 1\n  + 1 \\gx\n')
     expect(reader.next()).toMatchObject({ kind: 'command', name: 'gx' })
-    expect(reader.buffer).toBe('select 1\n  + 1')
+    expect(reader.buffer).toBe('select 1\n  + 1 ')
   })
 
   test('let \\; stand for a semicolon that does not end it', () => {
