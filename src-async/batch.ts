@@ -84,7 +84,7 @@ function meantElement(element: Values): Values {
 }
 
 function batchOf(engine: Engine, request: Request, elements: Elements, { signal }: CallOptions): Promise<BatchResult> {
-  if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), signal)
+  if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), engine.waitSignal(signal))
   const { sql, prepared, rows, sinkFor } = request
   return runFlow(executeMany(engine.context, { sql, prepared, rows, sinkFor, elements }), engine.session)
 }
@@ -93,7 +93,7 @@ async function batchFrom(
   { context, session }: Engine,
   request: BatchRequest,
   source: AsyncIterator<Values, unknown>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<BatchResult> {
   const run = <T>(flow: Flow<T>): Promise<T> => runFlow(flow, session)
   const patience = new Patience(context.deadlineMs, signal)

@@ -18,6 +18,8 @@ import { openSession } from './wire/open-session.ts'
 export interface ConnectOptions extends CoreOptions, ValueOptions {
   /** A class of one's own for the connection, and for those a pool lends out. */
   readonly connectionClass?: ConnectionClass | undefined
+  /** Gives connecting up, whatever it waits for; the call fails with the signal's reason. Not for pools. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The keys of these options that are not `options/`'s. */
@@ -40,25 +42,44 @@ export async function connect<C extends Connection>(
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection>
 export async function connect(dsn?: string | ConnectOptions, options?: ConnectOptions): Promise<Connection> {
   const asked = connectArguments(dsn, options)
-  const given: ConnectOptions = await awaitPassword(asked.options)
+  const { signal } = asked.options as ConnectOptions
+  signal?.throwIfAborted()
+  const given: ConnectOptions = await abortable(awaitPassword(asked.options), signal)
   const resolved = resolveOptions({
     options: given,
-    extraKeys: FACE_OPTION_KEYS,
+    extraKeys: [...FACE_OPTION_KEYS, 'signal'],
     ...(asked.dsn === undefined ? {} : { dsn: asked.dsn }),
   })
   const values = connectionValues(given)
   const ConnectionClass = requireConnectionClass(given.connectionClass)
   const listeners = new Listeners<unknown>()
   try {
-    const session = await openSession(resolved.session, listeners)
+    const session = await openSession(resolved.session, listeners, signal)
+    listeners.lossOf = () => session.loss
     const context = createFlowContext(session, resolved.statementCache, null, values)
     listeners.onParameter = (name) => context.statements.heedParameter(name)
-    const connection = new ConnectionClass(new Engine(session, context, resolved.commandTimeoutMs, listeners))
+    const keepAlive = (isWanted: boolean): void => session.keepAlive(isWanted)
+    const connection = new ConnectionClass(
+      new Engine(session, context, resolved.commandTimeoutMs, listeners, keepAlive),
+    )
     listeners.connection = connection
     return connection
   } catch (error) {
+    if (signal?.aborted === true) throw signal.reason
     throw errorFromFailure(failureFromError(error))
   }
+}
+
+/** Waits for what may take its time, such as a password from a vault, until the signal says otherwise. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error)
+    // The work may have aborted it itself.
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
 }
 
 /** @throws ProgrammingError for what is no class of connections. */

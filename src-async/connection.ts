@@ -11,6 +11,7 @@ import {
   requireElements,
   requireStatement,
   requireStatementText,
+  requireText,
   requireOptions,
 } from './call-options.ts'
 import { type BatchTarget, type Elements, fetchMany, runMany } from './batch.ts'
@@ -63,6 +64,7 @@ export interface CloseOptions {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
+const TRANSACTION_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 
 let readEngine: (connection: Connection) => Engine
 
@@ -86,6 +88,14 @@ export class Connection {
   /** Whether a transaction is open on the server, failed ones included. */
   get isInTransaction(): boolean {
     return !this.isClosed && this.#engine.session.transactionStatus !== 'I'
+  }
+
+  /**
+   * What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback.
+   * A `transaction(fn)` in which nothing has run yet is none.
+   */
+  get transactionStatus(): 'idle' | 'in-transaction' | 'failed' | 'closed' {
+    return this.isClosed ? 'closed' : TRANSACTION_WORDS[this.#engine.session.transactionStatus]
   }
 
   /** Process id of the server's backend. */
@@ -300,6 +310,31 @@ export class Connection {
   }
 
   /**
+   * Runs a COPY that is written in SQL.
+   * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
+   * @returns the command tag.
+   * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
+   * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   */
+  async copy(
+    sql: string,
+    options: CallOptions &
+      (
+        | { readonly source: CopySource; readonly output?: undefined }
+        | { readonly output: CopyOutput; readonly source?: undefined }
+      ),
+  ): Promise<string> {
+    requireText(sql, 'copy')
+    requireOptions(options, 'source or output', 'copy')
+    const { source, output } = options
+    if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
+    return this.#engine.exclusively(() => {
+      if (output !== undefined) return copyOut(this.#engine, sql, output, options)
+      return copyIn(this.#engine, sql, source as CopySource, options)
+    }, options)
+  }
+
+  /**
    * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
    * One added in a transaction hears from the transaction's end on, however it ends.
    * @throws ProgrammingError for a channel name of more than 63 bytes, and for a listener that is no function.
@@ -329,6 +364,18 @@ export class Connection {
     await this.#engine.run(runCommand(this.#engine.context, `UNLISTEN ${name}`))
   }
 
+  /**
+   * Calls the listener for each notification on whatever channel: those of `addListener`, and those that a `LISTEN` in SQL
+   * has asked for. Sends nothing itself.
+   */
+  addNotificationListener(listener: NotificationListener<Connection>): void {
+    this.#listeners.notifications.add(requireListener(listener, 'addNotificationListener'))
+  }
+
+  removeNotificationListener(listener: NotificationListener<Connection>): void {
+    this.#listeners.notifications.delete(listener)
+  }
+
   /** Calls the listener with every notice, in order with the results. */
   addLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.add(requireListener(listener, 'addLogListener'))
@@ -338,7 +385,7 @@ export class Connection {
     this.#listeners.notices.delete(listener)
   }
 
-  /** Calls the listener once, when the connection is closed or lost. */
+  /** Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it. */
   addTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.add(requireListener(listener, 'addTerminationListener'))
   }
@@ -401,6 +448,28 @@ export class Connection {
   /** What `reset` runs after the rollback; to be overridden by those who need another. */
   getResetQuery(): string {
     return resetQueryFor(this.#engine.session.parameters)
+  }
+
+  /**
+   * Cancels the call that runs on this connection, of a pipeline the statement; it fails with QueryCanceledError, unless it
+   * was done before. Resolves when the server has taken the request; does nothing where nothing runs.
+   * @throws NotSupportedError where the server cannot be asked: an embedded PostgreSQL, some poolers.
+   */
+  async cancel(): Promise<void> {
+    await this.#engine.cancel()
+  }
+
+  /**
+   * Lets the process end while the connection is open, idle or not; `ref` takes it back. Not for connections of a pool,
+   * nor for an embedded PostgreSQL, which keeps no process alive.
+   */
+  unref(): void {
+    this.#engine.keepAlive?.(false)
+  }
+
+  /** Keeps the process alive as long as the connection is open, as it does from the start. */
+  ref(): void {
+    this.#engine.keepAlive?.(true)
   }
 
   /** Cuts the connection at once; what runs on it fails. */

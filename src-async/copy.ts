@@ -56,7 +56,7 @@ export async function copyIn(
   const { context, session } = engine
   // The source is opened first: a file that is not there must not have begun anything.
   const chunks = iterate(await openSource(source))
-  const patience = new Patience(context.deadlineMs, signal)
+  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
   let isOurs = false
   let isDrained = false
   try {
@@ -96,7 +96,7 @@ export async function copyOut(
 ): Promise<string> {
   const { context, session } = engine
   const sink = await openSink(output)
-  const patience = new Patience(context.deadlineMs, signal)
+  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
   let isOurs = false
   try {
     await runFlow(startCopyOut(context, sql), session)

@@ -9,6 +9,7 @@ import type { Flow } from './flows/ask.ts'
 import { fetchRows } from './flows/fetch-rows.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './flows/portal.ts'
 import { resolveStatement } from './flows/resolve-statement.ts'
+import type { ResultColumn } from './flows/query.ts'
 import { runCommand } from './flows/run-script.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { RowCollector } from './flows/row-collector.ts'
@@ -103,6 +104,16 @@ export class Cursor<T = Row> {
     this.#limits = limits
   }
 
+  /** The columns of its rows. */
+  get columns(): readonly ResultColumn[] {
+    return this.#kind.columns
+  }
+
+  /** The command tag, `SELECT 5`, when the last row has been fetched; null before, and always of a scrollable cursor. */
+  get tag(): string | null {
+    return this.#kind.tag
+  }
+
   /** The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward. */
   async fetch(count: number, options: CallOptions = this.#limits): Promise<T[]> {
     this.#require('fetch', count)
@@ -144,6 +155,8 @@ export class Cursor<T = Row> {
 
 /** The two ways a cursor can be kept on the server. */
 interface CursorKind {
+  readonly columns: readonly ResultColumn[]
+  readonly tag: string | null
   open(): Flow<void>
   fetch(count: number, isIterated?: boolean): Flow<Row[]>
   move(count: number): Flow<number>
@@ -162,6 +175,15 @@ class PortalCursor implements CursorKind {
     this.#context = context
     this.#source = source
     this.#rows = rows
+  }
+
+  get columns(): readonly ResultColumn[] {
+    return this.#portal?.statement.columns ?? []
+  }
+
+  get tag(): string | null {
+    const tag = this.#portal?.tag ?? null
+    return tag === '' ? null : tag
   }
 
   *open(): Flow<void> {
@@ -212,19 +234,28 @@ class ScrollableCursor implements CursorKind {
     this.#name = quoteIdentifier(`syncpg_cursor_${scrollables}`)
   }
 
+  get columns(): readonly ResultColumn[] {
+    return this.#described?.columns ?? []
+  }
+
+  get tag(): null {
+    return null
+  }
+
   *open(): Flow<void> {
     requireTransaction(this.#context)
     const { sql, values } = this.#source
     const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
     yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
+    // With another count it has the same columns.
+    const fetched = this.#go('FETCH', 1)
+    this.#described = (yield* resolveStatement(this.#context, fetched, [], { isOneOff: true })).statement
   }
 
   *fetch(count: number): Flow<Row[]> {
     const context = this.#context
     const sql = this.#go('FETCH', count)
-    // Described once: with another count it has the same columns.
-    this.#described ??= (yield* resolveStatement(context, sql, [], { isOneOff: true })).statement
-    const { columns } = this.#described
+    const columns = this.#described?.columns ?? null
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#rows, prepared })).rows
   }

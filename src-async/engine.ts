@@ -4,6 +4,7 @@
  * loggers. Not exported by the door.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
+import { QueryCanceledError } from './errors/sqlstates.ts'
 import { InterfaceError, OperationalError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
@@ -23,19 +24,25 @@ export class Engine {
   /** Limit of each call that names none, 0 for none. */
   readonly commandTimeoutMs: number
   #isBusy = false
+  /** Aborted when the operation that runs is cancelled; made where something waits for it. */
+  #cancelling: AbortController | null = null
   /** Set by `close`: after it every use is refused, whatever the session says. */
   isShut = false
+  /** Says whether the process stays alive for the connection. A lease of a pool has no say in it. */
+  readonly keepAlive: ((isWanted: boolean) => void) | null
 
   constructor(
     session: Operations,
     context: FlowContext,
     commandTimeoutMs: number,
     listeners = new Listeners<unknown>(),
+    keepAlive: ((isWanted: boolean) => void) | null = null,
   ) {
     this.session = session
     this.listeners = listeners
     this.context = context
     this.commandTimeoutMs = commandTimeoutMs
+    this.keepAlive = keepAlive
   }
 
   get isClosed(): boolean {
@@ -81,11 +88,34 @@ export class Engine {
       throw new OperationalError(`${error.primaryMessage}; ${primaryMessage}`, { cause: error })
     } finally {
       context.signal = null
+      context.cancelled = null
+      this.#cancelling = null
       if (hasOtherEncoding(context)) await runFlow(restoreEncoding(context), this.session)
       if (this.listeners.unsettled.size > 0) await this.#listenAgain()
       context.deadlineMs = Infinity
       this.#isBusy = false
     }
+  }
+
+  /**
+   * Cancels the operation that runs, wherever it stands: at the server, between two trips, or waiting for a source. Of a
+   * pipeline the statement that runs. Resolves when the server has taken the request.
+   */
+  async cancel(): Promise<void> {
+    if (this.isShut) throw new InterfaceError('connection is closed')
+    const { context, session } = this
+    if (this.#isBusy && !context.isPipelining && session.canCancel) {
+      context.cancelled = new QueryCanceledError('the call was cancelled by cancel()')
+      this.#cancelling?.abort(context.cancelled)
+    }
+    await session.cancel({})
+  }
+
+  /** What ends a wait of the operation for something that is not the server: the call's own signal, and `cancel`. */
+  waitSignal(signal: AbortSignal | undefined): AbortSignal {
+    this.#cancelling ??= new AbortController()
+    const cancelled = this.#cancelling.signal
+    return signal === undefined ? cancelled : AbortSignal.any([signal, cancelled])
   }
 
   /** The limit of a call in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */

@@ -3,7 +3,7 @@
  * listener that throws harms nobody else: its error is raised outside, as an uncaught one.
  */
 import { warningFromServer } from './errors/server-error.ts'
-import type { Warning } from './errors/tree.ts'
+import type { DbError, Warning } from './errors/tree.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from './wire/operations.ts'
 
 /** What a query logger is told, after the fact. Passwords are not among it. */
@@ -18,12 +18,15 @@ export interface LoggedQuery {
 
 export type NotificationListener<C> = (connection: C, notification: Notification) => void
 export type NoticeListener<C> = (connection: C, notice: Warning) => void
-export type TerminationListener<C> = (connection: C) => void
+/** @param reason what ended the session; null where the program closed it. */
+export type TerminationListener<C> = (connection: C, reason: DbError | null) => void
 export type QueryLogger = (query: LoggedQuery) => void
 
 /** One per session; `C` is the connection its listeners are handed. */
 export class Listeners<C> implements SessionEvents {
   readonly #channels = new Map<string, Set<NotificationListener<C>>>()
+  /** Those who hear of every channel. */
+  readonly #notifications = new Set<NotificationListener<C>>()
   readonly #notices = new Set<NoticeListener<C>>()
   readonly #terminations = new Set<TerminationListener<C>>()
   readonly #loggers = new Set<QueryLogger>()
@@ -36,6 +39,8 @@ export class Listeners<C> implements SessionEvents {
   deputy: Listeners<unknown> | null = null
   /** Told of each parameter that has another value now. */
   onParameter: ((name: string) => void) | null = null
+  /** Gives the reason of the session's end, null where it was closed; set once the session is there. */
+  lossOf: (() => DbError | null) | null = null
 
   /** @returns whether it is the channel's first, so that LISTEN is due. */
   add(channel: string, listener: NotificationListener<C>): boolean {
@@ -54,6 +59,10 @@ export class Listeners<C> implements SessionEvents {
     if (listeners === undefined || !listeners.delete(listener) || listeners.size > 0) return false
     this.unsettled.delete(channel)
     return this.#channels.delete(channel)
+  }
+
+  get notifications(): Set<NotificationListener<C>> {
+    return this.#notifications
   }
 
   get notices(): Set<NoticeListener<C>> {
@@ -76,6 +85,7 @@ export class Listeners<C> implements SessionEvents {
   /** Forgets all but those who wait for the end: what a reset does. */
   clear(): void {
     this.#channels.clear()
+    this.#notifications.clear()
     this.unsettled.clear()
     this.#notices.clear()
     this.#loggers.clear()
@@ -102,9 +112,11 @@ export class Listeners<C> implements SessionEvents {
   notification(notification: Notification): void {
     if (this.deputy !== null) return this.deputy.notification(notification)
     const { connection } = this
+    if (connection === null) return
     const listeners = this.#channels.get(notification.channel)
-    if (connection === null || listeners === undefined) return
-    for (const listener of [...listeners]) call(() => listener(connection, notification))
+    for (const listener of [...(listeners ?? []), ...this.#notifications]) {
+      call(() => listener(connection, notification))
+    }
   }
 
   parameter(name: string): void {
@@ -112,12 +124,12 @@ export class Listeners<C> implements SessionEvents {
   }
 
   /** The session is over, by whatever cause. Told once. */
-  closed(): void {
+  closed(reason: DbError | null = this.lossOf?.() ?? null): void {
     const { connection } = this
     if (connection === null || this.#hasEnded) return
     this.#hasEnded = true
-    this.deputy?.closed()
-    for (const listener of [...this.#terminations]) call(() => listener(connection))
+    this.deputy?.closed(reason)
+    for (const listener of [...this.#terminations]) call(() => listener(connection, reason))
   }
 
   log(query: LoggedQuery): void {

@@ -29,14 +29,14 @@ export function loadRecords(engine: Engine, table: string, options: CopyRecordsO
   const { records, columns, schema, where } = requireRecords(options)
   const target: CopyTarget = { table, columns, schema, where }
   if (Symbol.iterator in records) return engine.run(copyRecords(engine.context, target, records), options)
-  return engine.exclusively(() => loadAwaited(engine, target, records, options.signal), options)
+  return engine.exclusively(() => loadAwaited(engine, target, records, engine.waitSignal(options.signal)), options)
 }
 
 async function loadAwaited(
   { context, session }: Engine,
   target: CopyTarget,
   records: AsyncIterable<Values>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<string> {
   const patience = new Patience(context.deadlineMs, signal)
   const source = iterate(records)

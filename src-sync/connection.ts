@@ -42,7 +42,7 @@ import {
 import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
 import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
 import { handled } from './error-handler.ts'
-import type { ConnectionInfo } from './info.ts'
+import type { ConnectionInfo, ConnectionStatus } from './info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
@@ -98,6 +98,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#settings = settings
     this.#twoPhase = new TwoPhase(engine)
     this.#inbox = new Inbox(engine)
+  }
+
+  /** What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback. */
+  get transactionStatus(): ConnectionStatus {
+    return this.info.status
   }
 
   /**

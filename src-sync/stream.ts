@@ -4,6 +4,7 @@
  */
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
+import type { ResultColumn } from '../src-async/flows/query.ts'
 import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
@@ -68,6 +69,11 @@ export class RowStream<T> implements IterableIterator<T> {
     const decoder = this.#portal.statement.decoderFor(shape)
     if (decoder === null) throw new ProgrammingError('stream: the statement returns no rows')
     this.#decoder = decoder
+  }
+
+  /** The columns of its rows. */
+  get columns(): readonly ResultColumn[] {
+    return this.#portal.statement.columns ?? []
   }
 
   next(): IteratorResult<T, undefined> {

@@ -5,6 +5,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { Kept } from '../bytes/keep-class.ts'
 import { QueryTimeoutError } from '../errors/client-errors.ts'
+import type { DbError } from '../errors/tree.ts'
 import type { CodecRegistry } from '../values/registry.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { ValueMeaning } from '../values/text-values.ts'
@@ -50,6 +51,8 @@ export interface FlowContext {
   deadlineMs: number
   /** What calls off the call that runs; null where nothing can. */
   signal: AbortSignal | null
+  /** What the call that runs fails with at its next trip, because it has been cancelled; null where it has not. */
+  cancelled: DbError | null
   /** What held the last result, emptied or small, for the sake of its hidden class. */
   readonly kept: Kept
   /** The `client_encoding` that was looked at last. */
@@ -80,6 +83,7 @@ export function createFlowContext(
     isPipelining: false,
     deadlineMs: Infinity,
     signal: null,
+    cancelled: null,
     kept: new Kept(),
     encoding: 'UTF8',
     firstFailure: null,
@@ -110,11 +114,12 @@ export function pendingBegin(context: FlowContext): string | null {
 
 /**
  * What is left of the call's time, for the operation about to be asked; 0 means no limit.
- * @throws QueryTimeoutError when nothing is left; the signal's reason when the call was called off: the cancel it sent
+ * @throws QueryTimeoutError when nothing is left; the signal's reason, or QueryCanceledError, when the call was called off: the cancel it sent
  *   may have found nothing to cancel, between two operations of the call.
  */
 export function dueTimeout(context: FlowContext): number {
   context.signal?.throwIfAborted()
+  if (context.cancelled !== null) throw context.cancelled
   if (context.deadlineMs === Infinity) return 0
   const leftMs = Math.ceil(context.deadlineMs - performance.now())
   if (leftMs > 0) return leftMs

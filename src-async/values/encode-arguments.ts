@@ -11,7 +11,7 @@ import { TEXT_OID } from './oids.ts'
 import { suggestedType } from './suggested-type.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import { converted } from './to-postgres.ts'
-import { isTextual } from './codecs/text.ts'
+import { isTextual, requireText } from './codecs/text.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
 import { TextValues } from './text-values.ts'
@@ -45,7 +45,7 @@ export function encodeArguments(
 ): void {
   const count = statement.parameterCodecs.length
   if (values.length !== count) throw wrongCount(count, values.length, context)
-  if (values instanceof TextValues) encodeWithText(out, textForm(statement), values, context)
+  if (values instanceof TextValues) encodeWithText(out, textForm(statement), values, context, true)
   else encodeTyped(out, statement, values, context)
 }
 
@@ -76,6 +76,7 @@ function encodeTyped(
 
 /**
  * `encodeArguments` for values of which some travel as text: each parameter has a format of its own.
+ * @param isText whether every string does, by what the values mean; they are told from others without a throw
  * @returns whether one did; if none, they are written in the usual way after all.
  */
 function encodeWithText(
@@ -83,6 +84,7 @@ function encodeWithText(
   statement: ParameterList,
   values: readonly unknown[],
   context: EncodeContext | undefined,
+  isText = false,
 ): boolean {
   const { parameterCodecs } = statement
   const start = out.length
@@ -95,13 +97,23 @@ function encodeWithText(
     out.int16(parameterCodecs.length)
     for (; i < parameterCodecs.length; i += 1) {
       const valueAt = out.length
+      const value = values[i]
+      if (isText && typeof value === 'string') {
+        out.patchInt16(formatsAt + i * 2, TEXT_FORMAT)
+        requireText(value, parameterCodecs[i]!.name)
+        const lengthAt = out.reserveInt32()
+        out.utf8(value)
+        out.patchLength(lengthAt)
+        hasText = true
+        continue
+      }
       try {
-        writeArgument(out, statement, i, values[i], context)
+        writeArgument(out, statement, i, value, context)
       } catch (error) {
         if (error !== TEXT_FOR_SERVER) throw error
         out.truncate(valueAt)
         out.patchInt16(formatsAt + i * 2, TEXT_FORMAT)
-        writeAsText(out, statement, i, values[i])
+        writeAsText(out, statement, i, value)
         hasText = true
       }
     }

@@ -372,6 +372,11 @@ export class Session implements Operations, TransportEvents {
     if (this.#lifecycle.isOpen) this.#transport.write(bytes)
   }
 
+  /** Whether the process stays alive for this session; at first it does. An embedded server keeps none. */
+  keepAlive(isWanted: boolean): void {
+    this.#transport.keepAlive?.(isWanted)
+  }
+
   /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
   pauseReading(): void {
     if (this.#canceller.isChasing && this.#canceller.dropUnread()) return

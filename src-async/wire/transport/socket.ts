@@ -130,6 +130,11 @@ export class SocketTransport implements Transport {
     this.#stream.end()
   }
 
+  keepAlive(isWanted: boolean): void {
+    if (isWanted) this.#stream.ref()
+    else this.#stream.unref()
+  }
+
   destroy(): void {
     this.#stream.destroy()
   }

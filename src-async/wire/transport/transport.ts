@@ -26,6 +26,8 @@ export interface Transport {
   end(): void
   /** Closes now. */
   destroy(): void
+  /** Whether the process stays alive for it; at first it does. Missing where there is nothing that keeps a process. */
+  keepAlive?(isWanted: boolean): void
   /** True while nothing is queued: what another writer sends now comes after everything written before. */
   readonly isDrained?: boolean
   /** The descriptor of a plain socket that is open; -1 where there is none. */
