@@ -10,6 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { serverOfMajor } from '../support/shared-server.ts'
 
+// oxlint-disable-next-line typescript/no-explicit-any
+type Any = any
+
 const SERVERS = ['PostgreSQL 18', 'PostgreSQL 13', 'pglite'] as const
 const SERIES = 'select i, i::int8 as big from generate_series(1, $1::int) i'
 
@@ -163,6 +166,65 @@ describe.each(SERVERS)('over %s', (server) => {
     ).rejects.toThrow('division by zero')
     expect(await answers()).toEqual(FREE)
   })
+})
+
+/** As the npm package pg-cursor asks for a portal; its own suite runs in test/longer/ecosystem. */
+class MessageReader {
+  readonly told: unknown[] = []
+  connection: Any = null
+  readonly #text: string
+  constructor(text: string) {
+    this.#text = text
+  }
+  submit(connection: Any): void {
+    this.connection = connection
+    connection.parse({ text: this.#text }, true)
+    connection.bind({ portal: 'C_1', values: [5] }, true)
+    connection.describe({ type: 'P', name: 'C_1' }, true)
+    this.#more()
+  }
+  #more(): void {
+    this.connection.execute({ portal: 'C_1', rows: 2 }, true)
+    this.connection.flush()
+  }
+  handleRowDescription({ fields }: Any): void {
+    this.told.push(fields.map(({ name }: Any) => name))
+  }
+  handleDataRow({ fields }: Any): void {
+    this.told.push(fields[1])
+  }
+  handlePortalSuspended(): void {
+    this.told.push('more')
+    this.#more()
+  }
+  handleCommandComplete({ text }: Any): void {
+    this.told.push(text)
+    this.connection.close({ type: 'P', name: 'C_1' })
+    this.connection.sync()
+  }
+  handleReadyForQuery(): void {
+    this.told.push('ready')
+  }
+  handleEmptyQuery(): void {}
+  handleError({ code }: Any): void {
+    this.told.push(code)
+    this.connection.sync()
+  }
+}
+
+test('those who ask for a portal by messages get it', async () => {
+  const client = new Client(await configOf('PostgreSQL 18'))
+  await client.connect()
+  for (let i = 0; i < 12; i++) {
+    const { told } = client.query(new MessageReader(SERIES))
+    await client.query('select 1')
+    expect(told).toEqual([['i', 'big'], '1', '2', 'more', '3', '4', 'more', '5', 'SELECT 1', 'ready'])
+  }
+  const failing = client.query(new MessageReader('select 1 / (3 - i), i from generate_series(1, $1::int) i'))
+  expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
+  expect(failing.told.at(-1)).toBe('22012')
+  expect([client.connection.listenerCount('end'), client.getTransactionStatus()]).toEqual([1, 'I'])
+  await client.end()
 })
 
 test('a client of a pool streams, and is given back', async () => {

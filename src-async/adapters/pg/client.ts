@@ -4,6 +4,7 @@ import type { ConnectOptions } from '../../index.ts'
 import { type ClientConfig, ConnectionParameters, type PgSslConfig, hide } from './connection-parameters.ts'
 import { Connection, type Runnable, type StatusLetter } from './connection.ts'
 import { UNEXPECTED_END } from './database-error.ts'
+import { ForeignPortal, isPortalReader } from './foreign-portal.ts'
 import { escapeIdentifier, escapeLiteral } from './escape.ts'
 import { type CustomTypes, type TypeFormat, TypeOverrides, type TypeParser } from './pg-types.ts'
 import { Query, type QueryCallback, type QueryConfig } from './query.ts'
@@ -419,7 +420,10 @@ export class Client extends EventEmitter {
 
 function submit(query: Submitted, connection: Connection, isBehind: boolean): Error | null {
   try {
-    return (query instanceof Query ? query.submit(connection, isBehind) : query.submit(connection)) ?? null
+    if (query instanceof Query) return query.submit(connection, isBehind)
+    // Those of the npm packages pg-cursor and pg-query-stream; ours are handed their rows otherwise.
+    const site = isPortalReader(query) ? new ForeignPortal(connection, query) : connection
+    return query.submit(site as Connection) ?? null
   } catch (error) {
     return error as Error
   }

@@ -276,14 +276,14 @@ export class Connection extends EventEmitter {
   }
 }
 
-// What speaks the protocol by itself, such as pg-copy-streams and the npm package pg-cursor, is told that it cannot.
+// What speaks the protocol by itself, such as pg-copy-streams, is told that it cannot.
 for (const name of ['parse', 'bind', 'describe', 'execute', 'query', 'sync', 'flush', 'close', 'sendCopyFail']) {
   Object.defineProperty(Connection.prototype, name, {
     configurable: true,
     value: () => {
       throw new Error(
-        `connection.${name}: syncpg/pg does not hand out the protocol. In place of pg-cursor and pg-query-stream there are ` +
-          'syncpg/pg/cursor and syncpg/pg/query-stream; in place of pg-copy-streams copyFrom and copyTo of syncpg/pg',
+        `connection.${name}: syncpg/pg does not hand out the protocol. In place of pg-copy-streams there are copyFrom and ` +
+          'copyTo of syncpg/pg',
       )
     },
   })

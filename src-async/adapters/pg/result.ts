@@ -56,6 +56,13 @@ export class Result<R = any> {
     this._parsers = fields.map((field) => table.getTypeParser(field.dataTypeID, 'text'))
   }
 
+  /** One row of the server's text. @throws what a parser throws */
+  parseRow(values: readonly (string | null)[]): R {
+    const names = this.fields.map(({ name }) => name)
+    const row = this.rowAsArray ? [...values] : Object.fromEntries(names.map((name, index) => [name, values[index]]))
+    return this.parseRows([row])[0]!
+  }
+
   /**
    * Parses rows of the server's text where they are: arrays, or objects by name, as `rowAsArray` says.
    * @throws what a parser throws
