@@ -37,6 +37,11 @@ export async function run({ checkout, folder, dsn, only, install }) {
   const wants = (name) => only === '' || name.includes(only)
   rows.push(await runFiles(folder, env, wants))
   for (const name of ['pg-pool', 'pg-cursor', 'pg-query-stream']) rows.push(await runMocha(folder, name, env, wants))
+  // The same suites over the packages themselves, which ask our connection for portals.
+  for (const name of ['pg-cursor', 'pg-query-stream']) restore(checkout, folder, name)
+  for (const name of ['pg-cursor', 'pg-query-stream']) {
+    rows.push({ ...(await runMocha(folder, name, env, wants)), suite: `${name}, its own sources` })
+  }
   return rows.filter(({ total }) => total > 0)
 }
 
@@ -64,6 +69,13 @@ function prepare(checkout, folder, install) {
     rmSync(join(folder, 'node_modules', name), { recursive: true, force: true })
     symlinkSync(join(packages, name), join(folder, 'node_modules', name))
   }
+}
+
+function restore(checkout, folder, name) {
+  const sources = name === 'pg-cursor' ? 'index.js' : 'src'
+  const target = join(folder, 'packages', name, sources)
+  rmSync(target, { recursive: true })
+  cpSync(join(checkout, 'packages', name, sources), target, { recursive: true })
 }
 
 function environment(dsn) {
