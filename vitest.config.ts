@@ -43,6 +43,9 @@ export default defineConfig({
             { find: /^syncpg\/sqlite-shape$/, replacement: built('sqlite-shape.js') },
             { find: /^syncpg\/drizzle$/, replacement: built('drizzle.js') },
             { find: /^syncpg\/kysely$/, replacement: built('kysely.js') },
+            { find: /^syncpg\/pg$/, replacement: built('pg.js') },
+            { find: /^syncpg\/pg\/cursor$/, replacement: built('pg-cursor.js') },
+            { find: /^syncpg\/pg\/query-stream$/, replacement: built('pg-query-stream.js') },
           ],
         },
         test: {

@@ -49,6 +49,7 @@ import { runFlow } from './run-flow.ts'
 import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
+import { requireColumn } from './values/require-column.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
@@ -175,6 +176,7 @@ export class Connection {
     column: number | string = 0,
     options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
   ): Promise<T | null> {
+    requireColumn(column, 'fetchval')
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }

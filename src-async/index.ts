@@ -19,7 +19,7 @@ export {
   type NotificationStreamOptions,
   listen,
 } from './notification-stream.ts'
-export { Pipeline, type PipelineOptions } from './pipeline.ts'
+export { Pipeline, type PipelineOptions, type PipelineQueryOptions } from './pipeline.ts'
 export type { Notification } from './wire/operations.ts'
 export type { CallOptions, ExecuteOptions, FetchOptions, StatementText } from './call-options.ts'
 export type { QueryResult, ResultColumn } from './flows/query.ts'

@@ -16,23 +16,37 @@ import {
 } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { QueryTimeoutError } from './errors/client-errors.ts'
-import { DbError, InterfaceError } from './errors/tree.ts'
+import { DbError, InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
-import { type QueryResult, queryOne } from './flows/query.ts'
+import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
 import { knownStatement } from './flows/resolve-statement.ts'
+import { queryAsSent } from './flows/query-as-sent.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
 import { Turn, type TurnSite } from './pipeline-turn.ts'
 import { runFlow } from './run-flow.ts'
 import { withLimit } from './pool/time-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
+import { requireColumn } from './values/require-column.ts'
+import { holdsSeveral } from './values/several-statements.ts'
 import { type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
 
 type ValueOption = Pick<ExecuteOptions, 'values'>
 /** What a statement of a pipeline takes; limits are the pipeline's. */
 export interface PipelineOptions extends ValueOption, RowOptions {}
+
+/** What `Pipeline.query` takes. */
+export interface PipelineQueryOptions extends PipelineOptions {
+  /**
+   * Sends the statement in one flight, unprepared, so that it runs after what was asked for before it and before what is asked
+   * for after it. Otherwise a statement that the server has to describe first may be overtaken by one that is known. Only
+   * with `types: 'text'`, or a function of an OID that is total, and with values that mean text; bytes go in binary.
+   */
+  readonly inOrder?: boolean
+}
 
 const QUERY_CANCELED = '57014'
 const BEGINNING = /\b(?:begin|start)\b/i
@@ -104,10 +118,23 @@ export class Pipeline {
   }
 
   /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
-  async query<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<QueryResult<RowOf<T>>> {
+  async query<T = Row>(
+    sql: StatementText,
+    values?: Values,
+    options?: PipelineQueryOptions,
+  ): Promise<QueryResult<RowOf<T>>> {
     const { context } = this.#engine
     const given = this.#require('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
+    if (options?.inOrder === true) {
+      requireTextRows(rows)
+      const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+      if (values === undefined && holdsSeveral(given.sql, isStandard)) {
+        return (await this.#run(given, () => queryScript(context, given.sql, rows))) as QueryResult<RowOf<T>>
+      }
+      const asSent = await this.#run(given, () => queryAsSent(context, given.sql, given.values, rows))
+      return asSent as QueryResult<RowOf<T>>
+    }
     const result = await this.#run(given, () => queryOne(context, { sql: given.sql, values: given.values, rows }))
     return result as QueryResult<RowOf<T>>
   }
@@ -124,6 +151,7 @@ export class Pipeline {
     column: number | string = 0,
     options?: PipelineOptions,
   ): Promise<T | null> {
+    requireColumn(column, 'fetchval')
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
@@ -227,4 +255,10 @@ export class Pipeline {
       throw isCancelled ? this.#stopped?.reason : error
     }
   }
+}
+
+/** @throws ProgrammingError where rows could not be read as text before their types are known. */
+function requireTextRows({ types }: RowShapeOptions): void {
+  if (types === 'text' || (typeof types === 'function' && types.isTotal === true)) return
+  throw new ProgrammingError("Pipeline.query(): inOrder: needs { types: 'text' }, or a total function of an OID")
 }

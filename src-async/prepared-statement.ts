@@ -14,6 +14,7 @@ import { type QueryResult, queryOne } from './flows/query.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { openScope, rollbackScope } from './flows/transaction.ts'
 import { type Row, type Values, pick } from './values/record.ts'
+import { requireColumn } from './values/require-column.ts'
 import { type OtherRows, RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
@@ -110,6 +111,7 @@ export class PreparedStatement {
     column: number | string = 0,
     options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
   ): Promise<T | null> {
+    requireColumn(column, 'fetchval')
     const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }

@@ -14,6 +14,7 @@ import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
+import { requireColumn } from '../src-async/values/require-column.ts'
 import {
   type OtherRows,
   ROW_OPTION_KEYS,
@@ -211,6 +212,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     options?: ExecuteOptions,
   ): V | null {
     return this.#guard(this.fetchval, null, () => {
+      requireColumn(column, 'fetchval')
       const [row] = this.#fetch('fetchval', sql, parameters, options, { ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
     })

@@ -8,6 +8,7 @@ import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
+import { requireColumn } from '../src-async/values/require-column.ts'
 import { VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
@@ -85,6 +86,7 @@ export class PreparedStatement<T = Row> {
   /** A value of its first row; null without a row. */
   fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ExecuteOptions = {}): V | null {
     return call(this.fetchval, () => {
+      requireColumn(column, 'fetchval')
       const [row] = this.#fetch(values, 1, { ...options, ...VALUE_ROWS }, 'fetchval')
       return row === undefined ? null : (pick(row, column) as V)
     })

@@ -56,7 +56,11 @@ function writeDeclarations() {
   writeFileSync(`${fresh}/types/package.json`, '{ "type": "commonjs" }\n')
   for (const [name, source] of Object.entries(DOORS)) {
     const types = Object.hasOwn(USERS_OF_PEERS, name) ? copyForImport(name, source) : `./types/${source}`
-    writeFileSync(`${fresh}/${name}.d.ts`, `export * from '${types.replace(/\.ts$/, '.js')}'\n`)
+    const from = `from '${types.replace(/\.ts$/, '.js')}'\n`
+    // The default of CommonJS is all of it for some resolvers: it goes by its other name.
+    const [, main] = /^export \{ ?(?:.*, )?(\w+) as default\b/m.exec(readFileSync(source, 'utf8')) ?? []
+    const named = main === undefined ? '' : `export { ${main} as default } ${from}`
+    writeFileSync(`${fresh}/${name}.d.ts`, `export * ${from}${named}`)
   }
 }
 

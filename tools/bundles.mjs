@@ -1,7 +1,7 @@
 /** How esbuild bundles the driver, and those that use its doors. */
 import { build } from 'esbuild'
 
-import { builtDoors, builtinModules, sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
+import { builtDoors, builtinModules, inlinedPackages, sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
 import { nameWorkerForTracers, writeCommonJs } from './module-formats.mjs'
 
 export const optionsOfAll = {
@@ -42,7 +42,7 @@ export async function buildDriver(doors, outdir) {
  */
 export async function buildUsers(users, outdir, doors, { inBothForms = false, ...more } = {}) {
   if (Object.keys(users).length === 0) return
-  const plugins = [builtDoors(doors, users), builtinModules, withoutComments]
+  const plugins = [builtDoors(doors, users), inlinedPackages, builtinModules, withoutComments]
   const options = { ...modules, ...more, outdir, entryPoints: users, chunkNames: 'user-[hash]', plugins }
   const { outputFiles } = await build({ ...options, write: false })
   writeCommonJs(outputFiles, users)

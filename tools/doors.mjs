@@ -8,7 +8,12 @@
 export const DRIVER = { index: 'src-sync/index.ts', async: 'src-async/index.ts' }
 
 /** Users of the driver's doors, as a program is one: they load the built doors, and hold no copy of the driver. */
-export const USERS = { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }
+export const USERS = {
+  'sqlite-shape': 'src-sync/sqlite-shape/index.ts',
+  pg: 'src-async/adapters/pg/index.ts',
+  'pg-cursor': 'src-async/adapters/pg-cursor/index.ts',
+  'pg-query-stream': 'src-async/adapters/pg-query-stream/index.ts',
+}
 
 /**
  * Users that load a package when they run, a query builder for instance, which the program loads too and which may have one

@@ -1,5 +1,6 @@
 /** Plugins of esbuild, most of them for what a script pays when it starts. docs/decisions/start-up.md has the figures. */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
 import { transform } from 'esbuild'
@@ -49,6 +50,33 @@ export function builtDoors(doors, users) {
         return { errors: [{ text: `${path} is no door: a second copy of the driver would be built` }] }
       }),
   }
+}
+
+/** Packages that are built into the adapter that uses them: they keep no state that the program would share. */
+const INLINED = ['pg-pool', 'pg-connection-string']
+
+/**
+ * Builds small packages in, with their licences. pg-pool as a dependency would bring the package `pg` along, which it names as
+ * its peer.
+ */
+export const inlinedPackages = {
+  name: 'inlined-packages',
+  setup({ onResolve, onLoad }) {
+    const require = createRequire(import.meta.url)
+    onResolve({ filter: /^[a-z]/ }, ({ path }) => {
+      return INLINED.includes(path) ? { path: require.resolve(path), namespace: 'inlined' } : undefined
+    })
+    onLoad({ filter: /.*/, namespace: 'inlined' }, ({ path }) => {
+      const folder = dirname(path)
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      const text = readFileSync(join(folder, 'LICENSE'), 'utf8').trim()
+      return {
+        contents: `/*! ${name} ${version}, ${license}\n${text} */\n${readFileSync(path, 'utf8')}`,
+        loader: 'js',
+        resolveDir: folder,
+      }
+    })
+  },
 }
 
 /**

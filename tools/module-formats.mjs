@@ -29,9 +29,9 @@ export function writeCommonJs(files, doors) {
       continue
     }
     const name = basename(path, '.js')
-    const { code, names } = toCommonJs(text, name)
+    const { code, names, defaultName } = toCommonJs(text, name)
     writeFileSync(path.replace(/\.js$/, '.cjs'), code)
-    if (Object.hasOwn(doors, name)) writeNames(path, name, names)
+    if (Object.hasOwn(doors, name)) writeNames(path, name, names, defaultName)
   }
 }
 
@@ -39,20 +39,31 @@ export function writeCommonJs(files, doors) {
  * Node finds the names of a CommonJS module by reading its source, which takes 50 ms for that of a door. So for `import` a
  * short file between them names them, in a statement that is never run.
  */
-function writeNames(path, name, names) {
-  const list = names.map((each) => `  ${each}`).join(',\n')
+function writeNames(path, name, names, defaultName) {
+  // For Node the default of CommonJS is all of it, so the default goes by its other name.
+  const listed = names.filter((each) => each !== 'default')
+  const list = listed.map((each) => `  ${each}`).join(',\n')
+  const renamed = defaultName === null ? '' : `,\n  ${defaultName} as default`
   const told = `const door = require("./${name}.cjs");\nmodule.exports = door;\n0 && (module.exports = {\n${list}\n});\n`
   writeFileSync(path.replace(/\.js$/, '-names.cjs'), `"use strict";\n${told}`)
-  writeFileSync(path, `export {\n${list}\n} from "./${name}-names.cjs";\n`)
+  writeFileSync(path, `export {\n${list}${renamed}\n} from "./${name}-names.cjs";\n`)
 }
 
-/** @returns the module in CommonJS, and the names of its exports. */
+/**
+ * @returns the module in CommonJS, the names of its exports, and what its default export is called beside `default`; null without
+ *   a default
+ */
 export function toCommonJs(source, name) {
   const names = []
+  const locals = []
   const code = source
     .replace(IMPORT, (_all, main, whole, list, from) => importInCommonJs({ main, whole, list, from }))
     .replace(EXPORT, (_all, list) => {
-      for (const each of list.split(',')) names.push(each.trim().split(' as ').at(-1))
+      for (const each of list.split(',')) {
+        const words = each.trim().split(' as ')
+        locals.push(words[0])
+        names.push(words.at(-1))
+      }
       const exported = `module.exports = {${list.replace(RENAMED, '$2: $1')}}`
       return `${exported}; Object.defineProperty(module.exports, "__esModule", { value: true });`
     })
@@ -62,7 +73,16 @@ export function toCommonJs(source, name) {
     .replace(/^(\/\/# sourceMappingURL=.*)\.js\.map$/m, '$1.cjs.map')
   const [left] = LEFT_OVER.exec(code) ?? []
   if (left !== undefined) throw new Error(`${name}: not known in CommonJS: ${left.slice(0, 80)}`)
-  return { code: `"use strict"; ${code.includes('defaultOf(require(') ? DEFAULT_OF : ''}${code}`, names }
+  const defaultName = otherName(names, locals, name)
+  return { code: `"use strict"; ${code.includes('defaultOf(require(') ? DEFAULT_OF : ''}${code}`, names, defaultName }
+}
+
+function otherName(names, locals, door) {
+  const at = names.indexOf('default')
+  if (at < 0) return null
+  const other = names.find((each, index) => index !== at && locals[index] === locals[at])
+  if (other === undefined) throw new Error(`${door}: the default export has to be exported by a name too`)
+  return other
 }
 
 function importInCommonJs({ main, whole, list, from }) {

@@ -34,6 +34,14 @@ const NO_TYPES: readonly number[] = []
  */
 const ARGUMENT_REFUSALS: ReadonlySet<string> = new Set(['08P01', '42P02', '42P05', '26000'])
 const UNDEFINED_FUNCTION = '42883'
+/** Enough for a server that answers; a result of any size is printed in pieces, each with its own trip. */
+const AFTERWARDS_MS = 60_000
+/**
+ * Functions of PostgreSQL's own whose effect a rollback does not take back. A text that was refused for the form of its rows
+ * runs again, so these are described first.
+ */
+const LASTING_EFFECTS =
+  /\b(?:nextval|setval|pg_(?:try_)?advisory\w*|pg_notify|pg_(?:terminate|cancel)_backend|dblink\w*|set_config)\b/i
 /** The server's functions that give a value in binary: `array_send` for the elements of an array. */
 const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 
@@ -45,7 +53,7 @@ export function mayRunAtOnce(context: FlowContext, request: StatementRequest): b
   if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
   // In a pipeline nothing can be run once more: those behind it are on their way.
   if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
-  if (state.transactionStatus === 'E' || !hasSavepoints(context)) return false
+  if (state.transactionStatus === 'E' || !hasSavepoints(context) || LASTING_EFFECTS.test(sql)) return false
   if (registry.hasEncoders && values.length > 0) return false
   if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
   return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
@@ -99,7 +107,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
     return null
   }
   statements.heed(tag ?? '', { columns: rows.columns, traits })
-  const statement = yield* rows.finish()
+  const statement = yield* afterwards(context, rows)
   if (statement === null) {
     statements.texts.rememberRun(sql, 'described')
     if (traits.onlyReads) return null
@@ -111,6 +119,22 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   statement.provenIn = statements.proof
   remember(context, request, statement)
   return { statement, tag }
+}
+
+/**
+ * Makes rows of what has come, which may take trips of the driver's own. The statement has run: an error that says it had been
+ * cancelled, or had not been sent, would have its caller run it twice. So these trips have time of their own.
+ */
+function* afterwards(context: FlowContext, rows: UndescribedRows): Flow<Statement | null> {
+  const { deadlineMs, signal } = context
+  context.deadlineMs = Math.max(deadlineMs, performance.now() + AFTERWARDS_MS)
+  context.signal = null
+  try {
+    return yield* rows.finish()
+  } finally {
+    context.deadlineMs = deadlineMs
+    context.signal = signal
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import { changesMeaning } from '../values/text-traits.ts'
 import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
+import { markExecution } from './executions.ts'
 import { isUntold, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueTimeout, flight, lastLimits, otherEncoding } from './flow-context.ts'
 
@@ -48,11 +49,9 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     },
   }
   try {
-    yield* ask('simpleQuery', {
-      sql,
-      results: heeding,
-      ...(begin ? flight(context) : settlingFlight(context)),
-    })
+    const request = { sql, results: heeding, ...(begin ? flight(context) : settlingFlight(context)) }
+    if (context.isPipelining) markExecution(request)
+    yield* ask('simpleQuery', request)
     const encoding = hasRows ? otherEncoding(context) : null
     if (guard !== null && (encoding !== null || use === 'last')) guard.end()
     else if (encoding !== null) throw unseenEncoding(encoding, 'its results are not given')

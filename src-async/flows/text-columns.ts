@@ -61,14 +61,18 @@ export function* withTextOf(
     if (typeOid === PG_NODE_TREE) continue
     const values = rows.flatMap((row) => row[column] ?? [])
     const isVector = typeOid === INT2VECTOR || typeOid === OIDVECTOR
+    // Columns of names and kinds have few values, many times.
+    const different = new Map(values.map((value) => [keyOf(value), value]))
+    const list = [...different.values()]
     const texts = isVector
-      ? values.map((value) => vectorText(statement.columnCodecs[column]!, value))
-      : yield* printed(context, typeOid, values)
+      ? list.map((value) => vectorText(statement.columnCodecs[column]!, value))
+      : yield* printed(context, typeOid, list)
     if (texts === null) return null
-    let next = 0
-    rows.forEach((row) => {
-      if (row[column] !== null) row[column] = texts[next++]!
-    })
+    const textOf = new Map([...different.keys()].map((key, index) => [key, texts[index]!]))
+    for (const row of rows) {
+      const value = row[column]
+      if (value !== null && value !== undefined) row[column] = textOf.get(keyOf(value))!
+    }
   }
   return [dataRows(rows)]
 }
@@ -104,6 +108,10 @@ function dataRows(rows: readonly Row[]): Uint8Array {
     out.patchInt32(lengthAt, out.length - lengthAt)
   }
   return out.take()
+}
+
+function keyOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).latin1Slice(0, byteLength)
 }
 
 /** An empty vector has a binary form that the server does not take back. */

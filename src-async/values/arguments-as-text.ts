@@ -4,6 +4,7 @@
  * of the value once it knows the type must not differ. For all others the statement is described first.
  */
 import type { ByteWriter } from '../bytes/byte-writer.ts'
+import { numberText } from './codecs/text.ts'
 import { TextValues } from './text-values.ts'
 import { areTypedPlaces } from './typed-places.ts'
 
@@ -68,7 +69,7 @@ function textOf(value: unknown): string | undefined {
     case 'string':
       return isSafe(value) ? value : undefined
     case 'number':
-      return Number.isFinite(value) && isExact(value) ? String(value) : undefined
+      return Number.isFinite(value) && isExact(value) ? numberText(value) : undefined
     case 'bigint':
     case 'boolean':
       return String(value)
@@ -77,10 +78,23 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** Integers beyond 2^53 have more digits than they know; minus zero is a float only. */
+/**
+ * Integers beyond 2^53 have more digits than they know; minus zero is a float only. Of a fraction the server may make a `real`,
+ * which is rounded once from its text and twice as a double: that differs halfway between two reals, and near zero.
+ */
 function isExact(value: number): boolean {
-  return !Object.is(value, -0) && (Number.isSafeInteger(value) || !Number.isInteger(value))
+  if (Number.isInteger(value)) return Number.isSafeInteger(value) && !Object.is(value, -0)
+  DOUBLE[0] = value
+  return Math.abs(value) > LEAST_NORMAL_REAL && (BITS[0]! & REAL_REST) !== REAL_HALF
 }
+
+const DOUBLE = new Float64Array(1)
+/** Its lower half. All that Node runs on is little-endian. */
+const BITS = new Uint32Array(DOUBLE.buffer, 0, 1)
+/** The 29 bits of a double that a real has not, and half of what they can say. */
+const REAL_REST = 0x1fffffff
+const REAL_HALF = 0x10000000
+const LEAST_NORMAL_REAL = 1.2e-38
 
 const JSON_NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 const JSON_WORDS: ReadonlySet<string> = new Set(['true', 'false', 'null'])

@@ -206,6 +206,52 @@ describe('a pipeline', () => {
     expect(results[3]).toMatchObject({ status: 'fulfilled', value: { a: 'x' } })
   })
 
+  test('keeps the order with inOrder, known and new texts mixed, in one flight each', async () => {
+    await con.execute('create temp table ordered (n int)')
+    const count = 'select count(*) as n from ordered'
+    const form = { types: 'text', values: 'text', inOrder: true } as const
+    // Known: by itself it would overtake what the server has to describe first.
+    for (let i = 0; i < 3; i++) await con.query(count, [], { types: 'text' })
+    const results = await con.pipeline((pipeline) =>
+      Promise.allSettled([
+        pipeline.query('insert into ordered values ($1)', [1], form),
+        pipeline.query<{ n: string }>(count, [], form),
+        pipeline.query('insert into ordered values ($1)', [Buffer.from([0, 0, 0, 7])], form),
+        pipeline.query('insert into ordered values ($1)', ['no number'], form),
+        pipeline.query<{ n: string }>(`${count} where n = 7`, [], form),
+        pipeline.query('', [], form),
+        pipeline.query('select $1 as a, $2 as b', ['x', null], form),
+      ]),
+    )
+    const told = results.map((each) =>
+      each.status === 'fulfilled'
+        ? [each.value.tag, ...each.value.rows.map((row) => ({ ...row }))]
+        : each.reason.sqlstate,
+    )
+    expect(told).toEqual([
+      ['INSERT 0 1'],
+      ['SELECT 1', { n: '1' }],
+      ['INSERT 0 1'],
+      '22P02',
+      ['SELECT 1', { n: '1' }],
+      [''],
+      ['SELECT 1', { a: 'x', b: null }],
+    ])
+    await con.execute('drop table ordered')
+  })
+
+  test('with inOrder takes text and bytes only, and gives text', async () => {
+    await con.pipeline(async (pipeline) => {
+      const refused = [
+        pipeline.query('select $1', ['x'], { types: 'text', inOrder: true }),
+        pipeline.query('select $1', [new Date()], { types: 'text', values: 'text', inOrder: true }),
+      ]
+      for (const each of refused) await expect(each).rejects.toThrow('expected text, bytes or null')
+      await expect(pipeline.query('select 1', [], { inOrder: true })).rejects.toThrow("types: 'text'")
+    })
+    expect(await con.fetchval('select 1')).toBe(1)
+  })
+
   test('of a thousand statements gives each its own answer', async () => {
     const answers = await con.pipeline((pipeline) =>
       Promise.all(Array.from({ length: 1000 }, (_, i) => pipeline.fetchval('select $1::int', [i]))),

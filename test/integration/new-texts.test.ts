@@ -68,6 +68,11 @@ const CASES: readonly Case[] = [
   ['select id from t where flag = $1', 1],
   ['update t set flag = $1, name = $2 where id = $3 returning flag, name', 1, 5, 1],
   ['update t set price = $1, part = $2 where id = 1 returning price, part', 0.1, 0.2],
+  ['update t set name = $1 where id = 1 returning name', 0.00001],
+  ['update t set name = $1 where id = 1 returning name', 2.5e-9],
+  // Halfway between two reals: rounded once or twice, it is another one.
+  ['update t set part = $1 where id = 1 returning part', 1 + 2 ** -24],
+  ['select id from t where part = $1', 1 + 2 ** -24],
   ['update t set id = $1 where id = 1 returning id', 'x'],
   ['select id from t where $1 is null', null],
   ['select nowhere from t'],
@@ -225,4 +230,36 @@ describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
     const [first, second, third, fourth, fifth] = outcomes.map(show)
     expect([third, fifth, fourth]).toEqual([first, first, second])
   })
+})
+
+// The values are given back to the server, which prints them: the limit is the statement's, and that has ended.
+test('a limit that passes after the statement has ended does not say that it was not run', async () => {
+  const con = await connect(sharedServer().dsn())
+  await con.execute('create temp table slow (id int)')
+  const outcomes = new Set<string>()
+  for (let round = 0; round < 12; round += 1) {
+    await con.execute('truncate slow')
+    const sql = `insert into slow select g from generate_series(1, 2000) g returning id, md5(id::text)::tsvector as v${' '.repeat(round)}`
+    const rows = await con.fetch(sql, [], { timeout: 5 + round * 4 }).catch((error: unknown) => error)
+    const stored = await con.fetchval<bigint>('select count(*) from slow')
+    outcomes.add(Array.isArray(rows) ? `rows ${stored}` : `${(rows as Error).name} ${stored}`)
+  }
+  await con.close()
+  expect([...outcomes].filter((outcome) => !['rows 2000', 'QueryTimeoutError 0'].includes(outcome))).toEqual([])
+})
+
+test('a function whose effect stays runs once, though the form of the rows is refused', async () => {
+  const con = await connect(sharedServer().dsn())
+  await con.execute('create temp sequence counted')
+  await con.fetch("select nextval('counted'), relacl from pg_class where relname = 'pg_class'")
+  expect(await con.fetchval("select nextval('counted')")).toBe(2n)
+  await con.close()
+})
+
+test('fetchval refuses options in the place of the column, before anything runs', async () => {
+  const con = await connect(sharedServer().dsn())
+  await con.execute('create temp sequence counted')
+  await expect(con.fetchval("select nextval('counted')", [], { timeout: 50 } as never)).rejects.toThrow('the column is')
+  expect(await con.fetchval("select nextval('counted')")).toBe(1n)
+  await con.close()
 })

@@ -41,6 +41,9 @@ import { connect as connectAsync, type Pool } from 'syncpg/async'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
 import { Kysely } from 'kysely'
 import { SyncpgDialect, executeSync } from 'syncpg/kysely'
+import pg, { Client, type PoolClient } from 'syncpg/pg'
+import Cursor from 'syncpg/pg/cursor'
+import QueryStream from 'syncpg/pg/query-stream'
 ${doors.map((door, index) => `import * as door${index} from 'syncpg${door.slice(1)}'`).join('\n')}
 export const doors = [${doors.map((_, index) => `door${index}`).join(', ')}]
 const con: Connection = connect('postgres://localhost/x')
@@ -52,6 +55,14 @@ export const builder = (pool: Pool): Kysely<{ t: { id: number } }> => new Kysely
 export const ids = (db: Kysely<{ t: { id: number } }>): number[] =>
   executeSync(con, db.selectFrom('t').select('id')).map(({ id }) => id)
 export const end = (pool: Pool): Promise<void> => pool.close()
+export const shaped: pg.Pool = new pg.Pool({ max: 2, types: pg.types })
+export const lent = (): Promise<PoolClient> => shaped.connect()
+export const named = async (client: pg.Client): Promise<string[]> =>
+  (await client.query<{ name: string }>('select name from t', [1])).rows.map(({ name }) => name)
+export const pieces = (client: Client): [Cursor, QueryStream] => [
+  client.query(new Cursor('select 1')),
+  client.query(new QueryStream('select 1', [], { batchSize: 10 })),
+]
 export const shape = (): DatabaseSync => new DatabaseSync('postgres://localhost/x')
 `
 

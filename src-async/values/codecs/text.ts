@@ -40,7 +40,7 @@ export function isTextual(value: unknown): boolean {
 }
 
 /** As the server prints a float8 or an integer: beyond 15 digits, and below 0.0001, with an exponent of two digits. */
-function numberText(value: number): string {
+export function numberText(value: number): string {
   if (Object.is(value, -0)) return '-0'
   const size = Math.abs(value)
   if (Number.isSafeInteger(value) || !Number.isFinite(value) || (size >= 1e-4 && size < 1e15)) return String(value)

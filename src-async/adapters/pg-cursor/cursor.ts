@@ -1,0 +1,200 @@
+/** `pg-cursor`: the rows of a query in pieces. It has the connection for itself until it is read to its end or closed. */
+import { EventEmitter } from 'node:events'
+import { type Connection, type CustomTypes, Result, utils } from '../pg/index.ts'
+import type { Runnable } from '../pg/connection.ts'
+import { outside } from '../pg/outside.ts'
+import { fieldOf } from '../pg/result.ts'
+import type { TextCursor } from '../pg/text-cursor.ts'
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
+type Any = any
+type RowsCallback = (error: Error | null, rows: Any[], result?: Result) => void
+
+export interface CursorConfig {
+  /** `'array'`: rows are arrays. */
+  readonly rowMode?: string | undefined
+  readonly types?: CustomTypes | undefined
+  readonly Promise?: PromiseConstructorLike | undefined
+}
+
+/**
+ * @example
+ *   const cursor = client.query(new Cursor('select * from big where id > $1', [10]))
+ *   for (let rows = await cursor.read(100); rows.length > 0; rows = await cursor.read(100)) use(rows)
+ *   await cursor.close()
+ */
+export class Cursor extends EventEmitter implements Runnable {
+  readonly text: string
+  readonly values: readonly Any[] | null
+  connection: Connection | null = null
+  state: 'initialized' | 'submitted' | 'idle' | 'busy' | 'error' | 'done' = 'initialized'
+  readonly _result: Result
+  readonly _conf: CursorConfig
+  readonly #queue: [count: number, callback: RowsCallback][] = []
+  readonly #promise: PromiseConstructor
+  #rows: TextCursor | null = null
+  /** What is asked of the server; the next thing waits for it. */
+  #last: Promise<unknown> = Promise.resolve()
+  #callback: RowsCallback | null = null
+  #error: Error | null = null
+  #isGivenBack = false
+
+  constructor(text: string, values?: readonly Any[] | null, config: CursorConfig = {}) {
+    super()
+    this.text = text
+    this.values = values ? values.map((value) => utils.prepareValue(value)) : null
+    this._conf = config
+    this._result = new Result(config.rowMode, config.types)
+    this.#promise = (config.Promise as PromiseConstructor | undefined) ?? Promise
+  }
+
+  /** Called by the client. */
+  submit(connection: Connection): void {
+    this.connection = connection
+    this.state = 'submitted'
+    this.#last = connection.openCursor(this.text, this.values ?? [], this._result.rowAsArray).then(
+      (rows) => {
+        this.#rows = rows
+        if (rows.columns.length > 0) this._result.addFields(rows.columns.map((column) => fieldOf(column)))
+        if (this.state !== 'submitted') return
+        this.state = 'idle'
+        this.#next()
+      },
+      (error: unknown) => this.#failed(error),
+    )
+  }
+
+  /** The next rows, at most `count`; none at the end. */
+  read(count: number): Promise<Any[]>
+  read(count: number, callback: RowsCallback): void
+  read(count: number, callback?: RowsCallback): Promise<Any[]> | void {
+    if (callback === undefined) {
+      return new this.#promise((resolve, reject) => {
+        this.read(count, (error, rows) => (error ? reject(error) : resolve(rows)))
+      })
+    }
+    if (this.state === 'error') return void setImmediate(() => callback(this.#error, []))
+    if (this.state === 'done') return void setImmediate(() => callback(null, []))
+    if (this.state === 'idle' || this.state === 'submitted') this.#fetch(count, callback)
+    else this.#queue.push([count, callback])
+  }
+
+  /** Ends it, and lets the client go on with other queries. */
+  close(): Promise<void>
+  close(callback: (error?: Error) => void): void
+  close(callback?: (error?: Error) => void): Promise<void> | void {
+    if (callback === undefined) {
+      return new this.#promise((resolve, reject) => {
+        this.close((error) => (error ? reject(error) : resolve()))
+      })
+    }
+    if (this.connection === null || this.state === 'done' || this.state === 'error') return void setImmediate(callback)
+    this.state = 'done'
+    this.#last = this.#closeAfter(this.#last, callback)
+  }
+
+  /** Called by the client, for errors that are not of the cursor's own doing. */
+  handleError(error: Error): void {
+    if (this.state === 'error') return
+    const isClosed = this.state === 'done'
+    if (!isClosed) this.state = 'error'
+    this.#error = error
+    const callback = this.#callback
+    this.#callback = null
+    if (callback !== null) outside(() => callback(error, []))
+    this.#dropQueue(error)
+    if (!isClosed && this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  /** Called by the client when the connection is free again. */
+  handleReadyForQuery(): void {
+    this.emit('end', this._result)
+  }
+
+  #next(): void {
+    const [count, callback] = this.#queue.shift() ?? []
+    if (count !== undefined && callback !== undefined) this.#fetch(count, callback)
+  }
+
+  #fetch(count: number, callback: RowsCallback): void {
+    this.state = 'busy'
+    this.#callback = callback
+    this.#last = this.#last.then(async () => {
+      // Where it could not be opened, the callback has been told.
+      if (this.#rows === null) return
+      try {
+        const { rows, tag } = await this.#rows.fetch(count)
+        await this.#take(rows, tag, callback)
+      } catch (error) {
+        await this.#failed(error)
+      }
+    })
+  }
+
+  /** @throws what a parser throws */
+  async #take(given: unknown[], tag: string | null, callback: RowsCallback): Promise<void> {
+    const rows = this._result.parseRows(given)
+    outside(() => {
+      for (const row of rows) this.emit('row', row, this._result)
+    })
+    // A listener may have added rows to the result of its own accord: these are other ones.
+    this._result.rows = rows
+    const give = (): void => {
+      this.#callback = null
+      callback(null, rows, this._result)
+    }
+    if (tag !== null) return this.#takeLast(tag, give)
+    if (this.state === 'busy') this.state = 'idle'
+    outside(give)
+    // The callback may have asked for more, or closed it.
+    if (this.state === 'idle') this.#next()
+  }
+
+  /** The end of the rows is the end of the cursor. Its own transaction may yet fail, by a deferred constraint. */
+  async #takeLast(tag: string, give: () => void): Promise<void> {
+    this._result.addCommandComplete({ text: tag })
+    // Who closes it gives the connection back.
+    if (this.state === 'done') return outside(give)
+    const failure = await this.#ended()
+    if (failure === null) {
+      this.state = 'done'
+      outside(give)
+    }
+    this.#giveBack(failure)
+  }
+
+  /** @returns what its own transaction has failed with; null when all is well */
+  async #ended(): Promise<Error | null> {
+    try {
+      await this.#rows?.close()
+      return null
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  async #closeAfter(last: Promise<unknown>, callback: (error?: Error) => void): Promise<void> {
+    await last
+    const failure = await this.#ended()
+    this.#giveBack(failure)
+    outside(() => (failure === null ? callback() : callback(failure)))
+  }
+
+  /** Once: what comes after has the connection then. */
+  #giveBack(failure: unknown): void {
+    if (this.#isGivenBack) return
+    this.#isGivenBack = true
+    if (failure !== null) return this.connection?.fail(failure)
+    this.#dropQueue(null)
+    this.connection?.finish()
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    await this.#ended()
+    this.#giveBack(error)
+  }
+
+  #dropQueue(error: Error | null): void {
+    for (const [, callback] of this.#queue.splice(0)) outside(() => callback(error, []))
+  }
+}

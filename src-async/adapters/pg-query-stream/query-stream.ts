@@ -1,0 +1,64 @@
+/** `pg-query-stream`: the rows of a query as a stream, read as fast as they are taken. */
+import { Readable } from 'node:stream'
+import { Cursor, type CursorConfig } from '../pg-cursor/index.ts'
+import type { Connection, Result } from '../pg/index.ts'
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
+type Any = any
+
+export interface QueryStreamConfig extends CursorConfig {
+  /** Rows of a trip; the stream's high water mark, 100, unless given. */
+  readonly batchSize?: number | undefined
+  readonly highWaterMark?: number | undefined
+}
+
+/**
+ * @example
+ *   const stream = client.query(new QueryStream('select * from big'))
+ *   for await (const row of stream) use(row)
+ */
+export class QueryStream extends Readable {
+  readonly cursor: Cursor
+  /** The client sets the parsers of its types here. */
+  readonly _result: Result
+  /** Set by the client or a pool, which wants to hear of the end. */
+  callback: ((error: Error | null, result?: Result) => void) | undefined
+  readonly text: string
+  readonly values: readonly Any[] | null
+
+  constructor(text: string, values?: readonly Any[] | null, config: QueryStreamConfig = {}) {
+    const { batchSize, highWaterMark = 100 } = config
+    super({ objectMode: true, autoDestroy: true, highWaterMark: batchSize || highWaterMark })
+    this.cursor = new Cursor(text, values, config)
+    this.text = text
+    this.values = this.cursor.values
+    this._result = this.cursor._result
+    this.cursor.on('end', (result: Result) => this.callback?.(null, result))
+    this.cursor.on('error', (error: Error) => this.callback?.(error))
+  }
+
+  /** Called by the client. */
+  submit(connection: Connection): void {
+    this.cursor.submit(connection)
+  }
+
+  handleError(error: Error): void {
+    this.cursor.handleError(error)
+  }
+
+  handleReadyForQuery(): void {
+    this.cursor.handleReadyForQuery()
+  }
+
+  override _read(size: number): void {
+    this.cursor.read(size, (error, rows) => {
+      if (error) return void this.destroy(error)
+      for (const row of rows) this.push(row)
+      if (rows.length < size) this.push(null)
+    })
+  }
+
+  override _destroy(reason: Error | null, callback: (error?: Error | null) => void): void {
+    this.cursor.close((error) => callback(error ?? reason))
+  }
+}

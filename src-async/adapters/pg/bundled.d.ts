@@ -1,0 +1,5 @@
+/** Packages that come without declarations. */
+declare module 'pg-pool' {
+  const Pool: unknown
+  export default Pool
+}

@@ -1,0 +1,430 @@
+/** `pg.Client`: pg's queue of queries, its events and its callbacks, over a connection of the driver. */
+import { EventEmitter } from 'node:events'
+import type { ConnectOptions } from '../../index.ts'
+import { type ClientConfig, ConnectionParameters, type PgSslConfig, hide } from './connection-parameters.ts'
+import { Connection, type Runnable, type StatusLetter } from './connection.ts'
+import { UNEXPECTED_END } from './database-error.ts'
+import { ForeignPortal, isPortalReader } from './foreign-portal.ts'
+import { escapeIdentifier, escapeLiteral } from './escape.ts'
+import { type CustomTypes, type TypeFormat, TypeOverrides, type TypeParser } from './pg-types.ts'
+import { Query, type QueryCallback, type QueryConfig } from './query.ts'
+import type { Result } from './result.ts'
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
+type Any = any
+type ConnectCallback = (error: Error | null, client?: Any) => void
+
+/** What uses the connection by itself and is no `Query`: `Cursor` and `QueryStream`. */
+export interface Submittable {
+  // oxlint-disable-next-line typescript/no-explicit-any -- those of others take pg's connection.
+  submit(connection: any): unknown
+}
+
+type Submitted = Runnable & {
+  name?: string | undefined
+  rows?: number | undefined
+  binary?: unknown
+  callback?: QueryCallback | undefined
+  _result?: { _types?: CustomTypes | undefined }
+}
+
+export class Client extends EventEmitter {
+  static Query: typeof Query = Query
+
+  readonly connectionParameters: ConnectionParameters
+  readonly connection: Connection
+  readonly user: string | undefined
+  readonly database: string | undefined
+  readonly port: number
+  readonly host: string
+  declare password: string | null | (() => string | Promise<string>)
+  readonly replication: string | undefined
+  readonly ssl: boolean | PgSslConfig
+  readonly pipeline: boolean
+  readonly binary: boolean
+  /** The process of the server; null before the connection is made. */
+  processID: number | null = null
+  /** The driver does not hand it out. */
+  readonly secretKey: null = null
+  readyForQuery = false
+  hasExecuted = false
+  _ending = false
+  _ended = false
+  _connecting = false
+  _connected = false
+  _connectionError = false
+  _queryable = true
+  readonly _types: TypeOverrides
+  readonly _Promise: PromiseConstructor
+  _queryQueue: Submitted[] = []
+  readonly _sentQueryQueue: Submitted[] = []
+  _activeQuery: Submitted | null = null
+  _txStatus: StatusLetter | null = null
+  readonly _connectionTimeoutMillis: number
+  readonly #options: ConnectOptions
+  #connectCallback: ConnectCallback | null = null
+  #ignoreConnecting = (): void => {}
+  #connectTimer: NodeJS.Timeout | undefined
+
+  /**
+   * @param config a connection string, or pg's options; the server is looked for when `connect` is called
+   * @throws Error for options that cannot be
+   * @example
+   *   const client = new Client({ connectionString: 'postgres://localhost/shop' })
+   *   await client.connect()
+   *   const { rows } = await client.query('select * from item where price < $1', [10])
+   *   await client.end()
+   */
+  constructor(config?: string | ClientConfig) {
+    super()
+    const given: ClientConfig = typeof config === 'object' && config !== null ? config : {}
+    const parameters = new ConnectionParameters(config)
+    this.connectionParameters = parameters
+    this.user = parameters.user
+    this.database = parameters.database
+    this.port = parameters.port
+    this.host = parameters.host
+    hide(this, 'password', parameters.password)
+    this.replication = parameters.replication
+    this.ssl = parameters.ssl || false
+    this.pipeline = Boolean(given.pipeline)
+    this.binary = Boolean(given.binary ?? parameters.binary)
+    this._types = new TypeOverrides(given.types)
+    this._Promise = (given.Promise as PromiseConstructor | undefined) ?? Promise
+    this._connectionTimeoutMillis = given.connectionTimeoutMillis ?? 0
+    this.#options = given.syncpg ?? {}
+    this.connection = new Connection()
+    this.#attach()
+  }
+
+  /**
+   * Connects. A client connects once.
+   * @throws the server's refusal as DatabaseError, or what Node says of the socket, with its `code`.
+   */
+  connect(): Promise<this>
+  connect(callback: ConnectCallback): void
+  connect(callback?: ConnectCallback): Promise<this> | void {
+    if (callback) return this.#connect(callback)
+    const connected = new this._Promise<this>((resolve, reject) => {
+      this.#connect((error) => (error ? reject(error) : resolve(this)))
+    })
+    // Who ends the client meanwhile need not look at this any more.
+    this.#ignoreConnecting = () => void connected.catch(() => {})
+    return connected
+  }
+
+  /**
+   * Runs a query when those before it are done; at once with `pipeline: true`.
+   * @returns a promise of the result, nothing where a callback was given, and a `Query` or another submittable itself
+   * @throws TypeError for null and for a callback that is none; the promise is rejected with what the server says
+   */
+  query<T extends Submittable>(submittable: T): T
+  query<T extends Submittable>(submittable: T, callback: QueryCallback): T
+  query<R = Any>(text: string | QueryConfig, values?: readonly Any[]): Promise<Result<R>>
+  query<R = Any>(text: string | QueryConfig, callback: (error: Error, result: Result<R>) => void): void
+  query<R = Any>(
+    text: string | QueryConfig,
+    values: readonly Any[] | undefined,
+    callback: (error: Error, result: Result<R>) => void,
+  ): void
+  query(config: string | QueryConfig | Submittable, values?: unknown, callback?: unknown): unknown {
+    if (config === null || config === undefined) throw new TypeError('Client was passed a null or undefined query')
+    const isOwn = typeof (config as Submittable).submit === 'function'
+    const { query, result } = isOwn
+      ? this.#submitted(config as Submitted, values, callback)
+      : this.#made(config as QueryConfig, values, callback)
+    this.#limit(query, (config as QueryConfig).query_timeout || this.connectionParameters.query_timeout)
+    if (query._result && !query._result._types) query._result._types = this._types
+    const refusal = this.#refusalOf(query)
+    if (refusal !== null) {
+      process.nextTick(() => query.handleError(new Error(refusal), this.connection))
+      return result
+    }
+    this._queryQueue.push(query)
+    this._pulseQueryQueue()
+    return result
+  }
+
+  /**
+   * Ends the connection. A query that runs is given up, unless the client is a pipeline: then it is waited for.
+   */
+  end(): Promise<void>
+  end(callback: (error?: Error) => void): void
+  end(callback?: (error?: Error) => void): Promise<void> | void {
+    this._ending = true
+    this.#ignoreConnecting()
+    const isIdle = !this.connection._connecting || this._ended
+    if (isIdle) return callback ? callback() : this._Promise.resolve()
+    this.#goodbye()
+    if (callback) return void this.connection.once('end', callback)
+    return new this._Promise<void>((resolve) => void this.connection.once('end', () => resolve()))
+  }
+
+  /** Whether the process stays alive for the connection; at first it does. */
+  ref(): void {
+    this.connection.ref()
+  }
+
+  unref(): void {
+    this.connection.unref()
+  }
+
+  /** `'I'` idle, `'T'` in a transaction, `'E'` in one that has failed; null before the connection is made. */
+  getTransactionStatus(): StatusLetter | null {
+    return this._txStatus
+  }
+
+  setTypeParser(oid: number, parse: TypeParser): void
+  setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
+  setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
+    this._types.setTypeParser(oid, format as TypeFormat, parse as TypeParser)
+  }
+
+  getTypeParser(oid: number, format?: TypeFormat): TypeParser {
+    return this._types.getTypeParser(oid, format)
+  }
+
+  escapeIdentifier(name: string): string {
+    return escapeIdentifier(name)
+  }
+
+  escapeLiteral(text: string): string {
+    return escapeLiteral(text)
+  }
+
+  /** Takes a query of another client back: cancels it where it runs, forgets it where it waits. */
+  cancel(client: Client, query: Any): void {
+    const at = client._queryQueue.indexOf(query)
+    if (client._activeQuery === query) client.connection.cancel()
+    else if (at >= 0) client._queryQueue.splice(at, 1)
+    else if (client._sentQueryQueue.includes(query)) query.callback = () => {}
+  }
+
+  get activeQuery(): Any {
+    return this._activeQuery
+  }
+
+  get queryQueue(): Any[] {
+    return this._queryQueue
+  }
+
+  #connect(callback: ConnectCallback): void {
+    if (this._connecting || this._connected) {
+      const error = new Error('Client has already been connected. You cannot reuse a client.')
+      return process.nextTick(() => callback(error))
+    }
+    this._connecting = true
+    this._ending = false
+    this.#connectCallback = callback
+    const limitMs = this._connectionTimeoutMillis
+    if (limitMs > 0) {
+      this.#connectTimer = setTimeout(() => this.connection.giveUp(new Error('timeout expired')), limitMs)
+      this.#connectTimer.unref()
+    }
+    void this.connection.open(async () => {
+      await this.#askPassword()
+      return { ...this.connectionParameters.toOptions(), ...this.#options }
+    })
+  }
+
+  /** A function is asked once, and gets pg's parameters. */
+  async #askPassword(): Promise<void> {
+    if (typeof this.password !== 'function') return
+    const ask = this.password as (parameters: ConnectionParameters) => unknown
+    const password = await ask(this.connectionParameters)
+    if (password !== undefined && typeof password !== 'string') throw new TypeError('Password must be a string')
+    this.password = password ?? null
+    this.connectionParameters.password = this.password
+  }
+
+  #attach(): void {
+    const { connection } = this
+    connection.on('error', (error: Error) => this.#handleError(error))
+    connection.on('errorMessage', (error: Error) => this.#handleErrorMessage(error))
+    connection.on('readyForQuery', ({ status }: { status: StatusLetter | null }) => this.#handleReady(status))
+    connection.on('backendKeyData', ({ processID }: { processID: number }) => {
+      this.processID = processID
+    })
+    connection.on('notice', (notice: unknown) => this.emit('notice', notice))
+    connection.on('notification', (notification: unknown) => this.emit('notification', notification))
+    connection.once('end', () => this.#handleEnd())
+  }
+
+  #handleReady(status: StatusLetter | null): void {
+    if (this._connecting) this.#connected()
+    const query = this._activeQuery
+    this._activeQuery = null
+    this._txStatus = status
+    this.readyForQuery = true
+    try {
+      query?.handleReadyForQuery(this.connection)
+    } finally {
+      this._pulseQueryQueue()
+    }
+  }
+
+  #connected(): void {
+    this._connecting = false
+    this._connected = true
+    clearTimeout(this.#connectTimer)
+    this.#connectCallback?.(null, this)
+    this.#connectCallback = null
+    this.emit('connect')
+  }
+
+  #handleErrorMessage(error: Error): void {
+    if (this._connecting) return this.#handleConnectError(error)
+    const query = this._activeQuery
+    if (query === null) return this.#handleError(error)
+    this._activeQuery = null
+    query.handleError(error, this.connection)
+  }
+
+  #handleConnectError(error: Error): void {
+    if (this._connectionError) return
+    this._connectionError = true
+    clearTimeout(this.#connectTimer)
+    if (this.#connectCallback !== null) this.#connectCallback(error)
+    else if (!this._ending) this.emit('error', error)
+  }
+
+  /** The connection is not to be used any more. */
+  #handleError(error: Error): void {
+    if (this._connecting) return this.#handleConnectError(error)
+    this._queryable = false
+    this.#failAll(error)
+    this.emit('error', error)
+  }
+
+  #handleEnd(): void {
+    const error = new Error(this._ending ? 'Connection terminated' : UNEXPECTED_END)
+    clearTimeout(this.#connectTimer)
+    this.#failAll(error)
+    this._ended = true
+    process.nextTick(() => this.emit('end'))
+    if (!this._ending && !this._connectionError) this.#handleError(error)
+  }
+
+  #failAll(error: Error): void {
+    const active = this._activeQuery === null ? [] : [this._activeQuery]
+    this._activeQuery = null
+    const queries = [...active, ...this._sentQueryQueue.splice(0), ...this._queryQueue.splice(0)]
+    for (const query of queries) process.nextTick(() => query.handleError(error, this.connection))
+  }
+
+  #goodbye(): void {
+    const { connection } = this
+    const isUnderWay = this._activeQuery !== null
+    if (!this._queryable) return connection.destroy()
+    if (!this.pipeline) return isUnderWay ? connection.destroy() : connection.end()
+    const waits = isUnderWay || this._sentQueryQueue.length > 0 || this._queryQueue.length > 0
+    if (waits) this.once('drain', () => connection.end())
+    else connection.end()
+  }
+
+  #submitted(query: Submitted, values: unknown, callback: unknown): { query: Submitted; result: unknown } {
+    const given = typeof values === 'function' ? values : callback
+    if (!query.callback && given) query.callback = given as QueryCallback
+    return { query, result: query }
+  }
+
+  #made(config: string | QueryConfig, values: unknown, callback: unknown): { query: Query; result: unknown } {
+    const query = new Query(config, values, callback)
+    if (query.callback) {
+      if (typeof query.callback !== 'function') throw new TypeError('callback is not a function')
+      return { query, result: undefined }
+    }
+    const result = new this._Promise((resolve, reject) => {
+      query.callback = (error, answer) => (error ? reject(error) : resolve(answer))
+    }).catch((error: Error) => {
+      // The stack leads to the program, and not to what came from the socket.
+      Error.captureStackTrace(error)
+      throw error
+    })
+    return { query, result }
+  }
+
+  /** After `limitMs` the query fails here, and the server is asked to end it. */
+  #limit(query: Submitted, limitMs: number | false | undefined): void {
+    if (!limitMs) return
+    const told = query.callback ?? (() => {})
+    const timer = setTimeout(() => {
+      const error = new Error('Query read timeout')
+      process.nextTick(() => query.handleError(error, this.connection))
+      told(error, undefined)
+      query.callback = () => {}
+      const at = this._queryQueue.indexOf(query)
+      if (at >= 0) this._queryQueue.splice(at, 1)
+      else if (this.pipeline) return this.connection.destroy()
+      else if (this._activeQuery === query) this.connection.cancel()
+      this._pulseQueryQueue()
+    }, limitMs)
+    query.callback = (error, answer) => {
+      clearTimeout(timer)
+      told(error, answer)
+    }
+  }
+
+  #refusalOf(query: Submitted): string | null {
+    if (this.pipeline) {
+      const isOther = !(query instanceof Query)
+      const what = isOther ? 'Custom query classes such as pg-cursor and pg-query-stream are' : 'The `rows` option is'
+      if (isOther || query.rows) return `${what} not supported in pipeline mode`
+    }
+    if (!this._queryable) return 'Client has encountered a connection error and is not queryable'
+    return this._ending ? 'Client was closed and is not queryable' : null
+  }
+
+  /** Starts what can be started. */
+  _pulseQueryQueue(): void {
+    if (this.pipeline) return this.#pulsePipeline()
+    if (!this.readyForQuery) return
+    const query = this._queryQueue.shift() ?? null
+    this._activeQuery = query
+    if (query === null) {
+      if (this.hasExecuted) this.emit('drain')
+      return
+    }
+    this.readyForQuery = false
+    this.hasExecuted = true
+    const error = submit(query, this.connection, false)
+    if (error === null) return
+    process.nextTick(() => {
+      this._activeQuery = null
+      query.handleError(error, this.connection)
+      this.readyForQuery = true
+      this._pulseQueryQueue()
+    })
+  }
+
+  #pulsePipeline(): void {
+    if (!this._connected || !this._queryable) return
+    for (let query = this._queryQueue.shift(); query !== undefined; query = this._queryQueue.shift()) {
+      this.hasExecuted = true
+      // The connection may answer before `submit` returns only where it has failed.
+      this._sentQueryQueue.push(query)
+      const error = submit(query, this.connection, true)
+      if (error === null) continue
+      this._sentQueryQueue.pop()
+      const refused = query
+      process.nextTick(() => refused.handleError(error, this.connection))
+    }
+    if (this.readyForQuery && this._activeQuery === null && this._sentQueryQueue.length > 0) {
+      this._activeQuery = this._sentQueryQueue.shift() ?? null
+      this.readyForQuery = false
+    }
+    const isDrained = this._activeQuery === null && this._sentQueryQueue.length === 0
+    if (isDrained && this.hasExecuted) this.emit('drain')
+  }
+}
+
+function submit(query: Submitted, connection: Connection, isBehind: boolean): Error | null {
+  try {
+    if (query instanceof Query) return query.submit(connection, isBehind)
+    // Those of the npm packages pg-cursor and pg-query-stream; ours are handed their rows otherwise.
+    const site = isPortalReader(query) ? new ForeignPortal(connection, query) : connection
+    return query.submit(site as Connection) ?? null
+  } catch (error) {
+    return error as Error
+  }
+}

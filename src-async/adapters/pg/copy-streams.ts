@@ -1,0 +1,182 @@
+/**
+ * COPY as streams, for clients of `syncpg/pg`: what `from` and `to` of the npm package `pg-copy-streams` are, which itself speaks
+ * the protocol and so cannot be used here.
+ */
+import { Readable, Writable } from 'node:stream'
+import type { Connection, Runnable } from './connection.ts'
+
+type Done = (error?: Error | null) => void
+
+/** A stream into `COPY … FROM STDIN`. */
+export class CopyFromStream extends Writable implements Runnable {
+  readonly text: string
+  /** Rows that were loaded; null before the end. */
+  rowCount: number | null = null
+  /** Set by the client or a pool, which wants to hear of the end. */
+  callback: ((error: Error | null, result?: unknown) => void) | undefined
+  readonly #chunks = new Chunks()
+  #finish: Done | null = null
+  #error: Error | null = null
+
+  constructor(text: string, options: { readonly highWaterMark?: number } = {}) {
+    super(options)
+    this.text = text
+  }
+
+  /** Called by the client. */
+  submit(connection: Connection): void {
+    connection.copy(this.text, { source: this.#chunks }, (rowCount) => {
+      this.rowCount = rowCount
+    })
+  }
+
+  handleError(error: Error): void {
+    this.#error = error
+    this.#chunks.stop()
+    if (this.#finish === null) this.destroy(error)
+    else this.#end(error)
+    this.callback?.(error)
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#error !== null) return
+    this.#end(null)
+    this.callback?.(null, this)
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#chunks.push(chunk, done)
+  }
+
+  /** `finish` comes when the server has said that all is loaded. */
+  override _final(done: Done): void {
+    this.#finish = done
+    if (this.#error !== null) return this.#end(this.#error)
+    this.#chunks.end()
+  }
+
+  /** A stream that is destroyed before its end loads nothing. */
+  override _destroy(error: Error | null, done: Done): void {
+    if (this.#finish === null) this.#chunks.fail(error ?? new Error('the stream was destroyed'))
+    done(error)
+  }
+
+  #end(error: Error | null): void {
+    const finish = this.#finish
+    this.#finish = null
+    finish?.(error)
+  }
+}
+
+/** A stream out of `COPY … TO STDOUT`. */
+export class CopyToStream extends Readable implements Runnable {
+  readonly text: string
+  /** Rows that were written; null before the end. */
+  rowCount: number | null = null
+  callback: ((error: Error | null, result?: unknown) => void) | undefined
+  #wanted: (() => void) | null = null
+
+  constructor(text: string, options: { readonly highWaterMark?: number } = {}) {
+    super(options)
+    this.text = text
+  }
+
+  /** Called by the client. */
+  submit(connection: Connection): void {
+    const output = async (chunk: Buffer): Promise<void> => {
+      // A reader that has gone wants no more; the server is told to stop.
+      if (this.destroyed) throw new Error('the stream was destroyed')
+      if (this.push(chunk)) return
+      await new Promise<void>((resolve) => {
+        this.#wanted = resolve
+      })
+    }
+    connection.copy(this.text, { output }, (rowCount) => {
+      this.rowCount = rowCount
+    })
+  }
+
+  handleError(error: Error): void {
+    this.destroy(error)
+    this.callback?.(error)
+  }
+
+  handleReadyForQuery(): void {
+    this.push(null)
+    this.callback?.(null, this)
+  }
+
+  override _read(): void {
+    this.#wanted?.()
+    this.#wanted = null
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    this._read()
+    done(error)
+  }
+}
+
+/** A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`. */
+export function copyFrom(text: string, options?: { readonly highWaterMark?: number }): CopyFromStream {
+  return new CopyFromStream(text, options)
+}
+
+/** A stream out of a table: `client.query(copyTo('copy item to stdout'))`. */
+export function copyTo(text: string, options?: { readonly highWaterMark?: number }): CopyToStream {
+  return new CopyToStream(text, options)
+}
+
+interface Chunk {
+  readonly bytes: Buffer
+  /** Called when the chunk is taken, so that the next one comes. */
+  readonly taken: Done
+}
+
+/** What a stream is given, as the driver takes it: one chunk after the other, when the server wants it. */
+class Chunks implements AsyncIterable<Buffer> {
+  readonly #waiting: Chunk[] = []
+  #isOver = false
+  #isStopped = false
+  #failure: Error | null = null
+  #wake: (() => void) | null = null
+
+  push(bytes: Buffer, taken: Done): void {
+    if (this.#isStopped) return taken()
+    this.#waiting.push({ bytes, taken })
+    this.#wake?.()
+  }
+
+  end(): void {
+    this.#isOver = true
+    this.#wake?.()
+  }
+
+  fail(error: Error): void {
+    this.#failure = error
+    this.#wake?.()
+  }
+
+  /** Nobody takes chunks any more. */
+  stop(): void {
+    this.#isStopped = true
+    for (const { taken } of this.#waiting.splice(0)) taken()
+    this.#wake?.()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure
+      const chunk = this.#waiting.shift()
+      if (chunk !== undefined) {
+        yield chunk.bytes
+        chunk.taken()
+      } else if (this.#isOver || this.#isStopped) return
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+      }
+    }
+  }
+}

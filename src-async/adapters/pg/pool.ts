@@ -1,0 +1,76 @@
+/** `pg.Pool`: pg-pool itself, with our clients. */
+import type { EventEmitter } from 'node:events'
+import PgPool from 'pg-pool'
+import { Client } from './client.ts'
+import type { ClientConfig } from './connection-parameters.ts'
+import type { QueryCallback, QueryConfig } from './query.ts'
+import type { Result } from './result.ts'
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
+type Any = any
+
+/** What `new Pool()` takes beside what a client takes. */
+export interface PoolConfig extends ClientConfig {
+  /** Most clients; 10 at first. */
+  readonly max?: number | undefined
+  /** Clients that are kept though nobody uses them. */
+  readonly min?: number | undefined
+  /** Milliseconds after which an idle client is closed; 10,000 at first. */
+  readonly idleTimeoutMillis?: number | undefined
+  readonly log?: ((...messages: Any[]) => void) | undefined
+  readonly allowExitOnIdle?: boolean | undefined
+  readonly maxUses?: number | undefined
+  readonly maxLifetimeSeconds?: number | undefined
+  readonly Client?: (new (config?: string | ClientConfig) => Client) | undefined
+  /** Called with each new client, before anybody else gets it. */
+  readonly onConnect?: ((client: Client) => void | Promise<void>) | undefined
+  readonly verify?: ((client: Client, callback: (error?: Error) => void) => void) | undefined
+}
+
+/** A client that a pool has lent. */
+export interface PoolClient extends Client {
+  /** Gives it back; with an error or true it is closed. */
+  release(error?: Error | boolean): void
+}
+
+/** The class as programs see it. */
+interface PoolBase extends EventEmitter {
+  readonly options: PoolConfig
+  readonly Client: typeof Client
+  readonly totalCount: number
+  readonly idleCount: number
+  readonly waitingCount: number
+  readonly expiredCount: number
+  readonly ending: boolean
+  readonly ended: boolean
+  connect(): Promise<PoolClient>
+  connect(
+    callback: (error: Error | undefined, client: PoolClient | undefined, done: (release?: Any) => void) => void,
+  ): void
+  query<R = Any>(text: string | QueryConfig, values?: readonly Any[]): Promise<Result<R>>
+  query<R = Any>(text: string | QueryConfig, callback: (error: Error, result: Result<R>) => void): void
+  query<R = Any>(
+    text: string | QueryConfig,
+    values: readonly Any[] | undefined,
+    callback: (error: Error, result: Result<R>) => void,
+  ): void
+  query(text: Any, values?: Any, callback?: QueryCallback): Any
+  end(): Promise<void>
+  end(callback: () => void): void
+}
+
+type PoolConstructor = new (options: PoolConfig | undefined, client: typeof Client) => PoolBase
+
+const Base = PgPool as unknown as PoolConstructor
+
+/**
+ * A pool of clients. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which has to be listened to.
+ * @example
+ *   const pool = new Pool({ connectionString: 'postgres://localhost/shop' })
+ *   const { rows } = await pool.query('select * from item where price < $1', [10])
+ */
+export class Pool extends Base {
+  constructor(options?: PoolConfig) {
+    super(options, Client)
+  }
+}

@@ -1,0 +1,146 @@
+/** `pg.Query`: one query with what it becomes, told by a callback or by events. */
+import { EventEmitter } from 'node:events'
+import type { Connection, Runnable } from './connection.ts'
+import type { TextResult } from './sending.ts'
+import { outside } from './outside.ts'
+import type { CustomTypes } from './pg-types.ts'
+import { type Prepared, prepareValue } from './prepare-value.ts'
+import { Result, fieldOf } from './result.ts'
+
+/** What `client.query()` takes in place of a text. */
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg.
+export interface QueryConfig<I = any[]> {
+  readonly text?: string | undefined
+  readonly values?: I | undefined
+  /** A name that stands for the text: the next query of this name may leave the text out. */
+  readonly name?: string | undefined
+  /** `'array'`: rows are arrays. */
+  readonly rowMode?: string | undefined
+  readonly types?: CustomTypes | undefined
+  /** `'extended'`: the text has one statement, with or without values. */
+  readonly queryMode?: string | undefined
+  /** Milliseconds. */
+  readonly query_timeout?: number | undefined
+  /** Not used: rows come as text, and parsers give the same values. */
+  readonly binary?: boolean | undefined
+  /** Not used: all rows come at once. */
+  readonly rows?: number | undefined
+  readonly callback?: QueryCallback | undefined
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: a list of results where the text had several statements.
+export type QueryCallback = (error: Error | null, result: any) => void
+
+export class Query extends EventEmitter implements Runnable {
+  text: string | undefined
+  values: unknown
+  rows: number | undefined
+  types: CustomTypes | undefined
+  name: string | undefined
+  queryMode: string | undefined
+  binary: boolean | undefined
+  callback: QueryCallback | undefined
+  readonly _rowMode: string | undefined
+  _result: Result
+  _results: Result | Result[]
+  _canceledDueToError: Error | null = null
+
+  constructor(config: string | QueryConfig, values?: unknown, callback?: unknown) {
+    super()
+    const given: QueryConfig = typeof config === 'string' ? { text: config } : config
+    this.text = given.text
+    this.values = typeof values === 'function' || !values ? given.values : values
+    this.rows = given.rows
+    this.types = given.types
+    this.name = given.name
+    this.queryMode = given.queryMode
+    this.binary = given.binary
+    const own = typeof values === 'function' ? values : given.callback
+    this.callback = bound((callback || own) as QueryCallback | undefined)
+    this._rowMode = given.rowMode
+    this._result = new Result(this._rowMode, this.types)
+    this._results = this._result
+  }
+
+  /** Starts it, alone on the connection or behind others. @returns what is wrong with it */
+  submit(connection: Connection, isBehind = false): Error | null {
+    const { name } = this
+    const known = name ? (connection.parsedStatements[name] ?? connection.submittedNamedStatements[name]) : undefined
+    const text = this.text || known
+    if (typeof this.text !== 'string' && typeof name !== 'string') {
+      return new Error('A query must have either text or a name. Supplying neither is unsupported.')
+    }
+    if (this.text && known !== undefined && this.text !== known) {
+      return new Error(`Prepared statements must be unique - '${name}' was used for a different statement`)
+    }
+    if (this.values && !Array.isArray(this.values)) return new Error('Query values must be an array')
+    let values: Prepared[] | null
+    try {
+      values = ((this.values as unknown[] | undefined) ?? []).map((value) => prepareValue(value))
+    } catch (error) {
+      return error as Error
+    }
+    if (name && text !== undefined) connection.submittedNamedStatements[name] = text
+    const isExtended = values.length > 0 || Boolean(name) || this.queryMode === 'extended' || Boolean(this.rows)
+    const sending = { text: text ?? '', values, rowsAsArrays: this._rowMode === 'array', isExtended }
+    const take = (result: TextResult): void => this.#take(result, connection)
+    if (isBehind) connection.sendBehind(sending, take)
+    else connection.send(sending, take)
+    return null
+  }
+
+  handleError(given: Error, connection?: Connection): void {
+    const error = this._canceledDueToError ?? given
+    this._canceledDueToError = null
+    if (this.name && connection !== undefined) delete connection.submittedNamedStatements[this.name]
+    if (this.callback) this.callback(error, undefined)
+    else this.emit('error', error)
+  }
+
+  handleReadyForQuery(connection?: Connection): void {
+    if (this._canceledDueToError !== null) return this.handleError(this._canceledDueToError, connection)
+    if (this.callback) outside(() => this.callback?.(null, this._results))
+    this.emit('end', this._results)
+  }
+
+  /** Makes pg's results of the driver's. What a parser throws is what the query fails with. */
+  #take(answer: TextResult, connection: Connection): void {
+    const { name } = this
+    if (name) {
+      connection.parsedStatements[name] = connection.submittedNamedStatements[name] ?? this.text ?? ''
+      delete connection.submittedNamedStatements[name]
+    }
+    try {
+      const { results } = answer
+      results.forEach((each, index) => {
+        if (index > 0) this._result = new Result(this._rowMode, this._result._types)
+        this.#takeOne(each)
+        if (index === 1) this._results = [this._results as Result]
+        if (index > 0) (this._results as Result[]).push(this._result)
+      })
+    } catch (error) {
+      this._canceledDueToError = error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  #takeOne({ rows, columns, tag }: TextResult): void {
+    const result = this._result
+    // Nobody keeps rows that are heard one by one.
+    const isHeard = this.listenerCount('row') > 0
+    if (columns.length > 0) result.addFields(columns.map((column) => fieldOf(column)))
+    const parsed = result.parseRows(rows)
+    if (isHeard) for (const row of parsed) outside(() => this.emit('row', row, result))
+    if (this.callback || !isHeard) result.rows = parsed
+    result.addCommandComplete({ text: tag })
+  }
+}
+
+interface Domain {
+  bind<F>(call: F): F
+}
+
+/** In a domain of Node's the callback stays in it. */
+function bound(callback: QueryCallback | undefined): QueryCallback | undefined {
+  const { domain } = process as { domain?: Domain | null }
+  return callback !== undefined && domain ? domain.bind(callback) : callback
+}

@@ -1,0 +1,107 @@
+/** `pg.Result`: rows, their fields and the command, in pg's words. */
+import type { ResultColumn } from '../../index.ts'
+import { AS_TEXT, type CustomTypes, type TypeParser, types as pgTypes } from './pg-types.ts'
+
+/** A column of a result. */
+export interface FieldDef {
+  readonly name: string
+  readonly tableID: number
+  readonly columnID: number
+  readonly dataTypeID: number
+  readonly dataTypeSize: number
+  readonly dataTypeModifier: number
+  readonly format: 'text'
+}
+
+const COMMAND = /^([A-Za-z]+)(?: (\d+))?(?: (\d+))?/
+
+/** What a program gets of a statement. */
+// oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
+export class Result<R = any> {
+  /** The first word of the command tag: `SELECT`, `INSERT` … */
+  command: string | null = null
+  /** Rows given or affected; null where the command counts nothing. */
+  rowCount: number | null = null
+  oid: number | null = null
+  rows: R[] = []
+  fields: FieldDef[] = []
+  _parsers: TypeParser[] | undefined = undefined
+  _types: CustomTypes | undefined
+  readonly RowCtor: null = null
+  readonly rowAsArray: boolean
+
+  constructor(rowMode?: string, types?: CustomTypes) {
+    this._types = types
+    this.rowAsArray = rowMode === 'array'
+  }
+
+  /** Takes the command tag, `INSERT 0 2`. */
+  addCommandComplete({ text }: { readonly text: string }): void {
+    const [, command, first, second] = COMMAND.exec(text) ?? []
+    if (command === undefined) return
+    this.command = command
+    if (second !== undefined) {
+      this.oid = Number(first)
+      this.rowCount = Number(second)
+    } else if (first !== undefined) this.rowCount = Number(first)
+  }
+
+  addRow(row: R): void {
+    this.rows.push(row)
+  }
+
+  addFields(fields: readonly FieldDef[]): void {
+    this.fields = [...fields]
+    const table = this._types ?? pgTypes
+    this._parsers = fields.map((field) => table.getTypeParser(field.dataTypeID, 'text'))
+  }
+
+  /** One row of the server's text. @throws what a parser throws */
+  parseRow(values: readonly (string | null)[]): R {
+    const names = this.fields.map(({ name }) => name)
+    const row = this.rowAsArray ? [...values] : Object.fromEntries(names.map((name, index) => [name, values[index]]))
+    return this.parseRows([row])[0]!
+  }
+
+  /**
+   * Parses rows of the server's text where they are: arrays, or objects by name, as `rowAsArray` says.
+   * @throws what a parser throws
+   */
+  parseRows(rows: unknown[]): R[] {
+    const parsers = this._parsers ?? []
+    // Of columns with one name the last one's value is in the row.
+    const keys: (string | number)[] = this.fields.map(({ name }, index) => (this.rowAsArray ? index : name))
+    const steps = parsers
+      .map((parse, index) => ({ key: keys[index] as number, parse, isLast: !keys.includes(keys[index]!, index + 1) }))
+      .filter(({ parse, isLast }) => parse !== AS_TEXT && isLast)
+    if (steps.length > 0) for (const row of rows as unknown[][]) parseRow(row, steps)
+    return rows as R[]
+  }
+}
+
+function parseRow(row: unknown[], steps: readonly { readonly key: number; readonly parse: TypeParser }[]): void {
+  for (const { key, parse } of steps) {
+    const text = row[key]
+    if (text !== null) row[key] = parse(text)
+  }
+}
+
+/** What `query` gives; pg's declarations have this name for it. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type QueryResult<R = any> = Result<R>
+/** A row, as pg's declarations have it. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type QueryResultRow = Record<string, any>
+
+/** A column in pg's words. */
+export function fieldOf(column: ResultColumn): FieldDef {
+  return {
+    name: column.name,
+    tableID: column.tableOid,
+    columnID: column.tableColumn,
+    dataTypeID: column.typeOid,
+    dataTypeSize: column.typeSize,
+    dataTypeModifier: column.typeModifier,
+    format: 'text',
+  }
+}

@@ -1,0 +1,84 @@
+// The suites of other projects against the packed package, with ours in the place of their driver:
+//
+//   npm run test:ecosystem -- pg=/path/of/node-postgres [--only=part of a suite's or file's name]
+//
+// Each argument names a suite of `suites/` and the folder of a checkout, which is copied and left as it is. Prints a table and each
+// failure. Starts PostgreSQL 18 unless SYNCPG_ECOSYSTEM_DSN names a server by a URL with a user and a password. Not part of
+// `npm test`: it downloads what the suites need.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const words = process.argv.slice(2)
+const only = words.find((word) => word.startsWith('--only='))?.slice('--only='.length) ?? ''
+const asked = words.filter((word) => !word.startsWith('--')).map((word) => word.split('='))
+const known = readdirSync(new URL('suites', import.meta.url)).map((name) => name.replace(/\.mjs$/, ''))
+const unknown = asked.find(([name, folder]) => !known.includes(name) || !folder)
+if (asked.length === 0 || unknown !== undefined) {
+  console.error(`usage: npm run test:ecosystem -- suite=folder …; suites: ${known.join(', ')}`)
+  process.exit(2)
+}
+
+const workshop = mkdtempSync(join(tmpdir(), 'syncpg-ecosystem-'))
+const { dsn, stop } = await server()
+try {
+  const tarball = pack()
+  const rows = []
+  for (const [name, checkout] of asked) {
+    const { run } = await import(new URL(`suites/${name}.mjs`, import.meta.url).href)
+    const folder = join(workshop, name)
+    rows.push(
+      ...(await run({
+        checkout,
+        folder,
+        dsn,
+        only,
+        install: (into, packages) => install(into, [tarball, ...packages]),
+      })),
+    )
+  }
+  print(rows)
+} finally {
+  await stop()
+  if (process.env.SYNCPG_ECOSYSTEM_KEEP === undefined) rmSync(workshop, { recursive: true, force: true })
+  else console.log(workshop)
+}
+
+async function server() {
+  if (process.env.SYNCPG_ECOSYSTEM_DSN) return { dsn: process.env.SYNCPG_ECOSYSTEM_DSN, stop: async () => {} }
+  const { startServer, serverDsn } = await import('../../support/postgres-server.mjs')
+  const started = await startServer({ major: 18, tls: true })
+  return { dsn: serverDsn(started), stop: () => started.stop() }
+}
+
+function pack() {
+  const options = ['--json', '--ignore-scripts', '--pack-destination', workshop]
+  const listing = execFileSync('npm', ['pack', ...options], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [packed] = Object.values(JSON.parse(listing))
+  return join(workshop, packed.filename)
+}
+
+/** Installs the package and others into a folder, as their users do. */
+function install(folder, packages) {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+  const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--silent', '--legacy-peer-deps']
+  execFileSync('npm', ['install', ...flags, ...packages], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+/** @param rows one of each suite: `{ suite, total, passed, failures: [{ name, output }] }` */
+function print(rows) {
+  for (const { suite, failures } of rows) {
+    for (const { name, output } of failures) console.log(`\n--- ${suite}: ${name}\n${output}`)
+  }
+  console.log('\n| suite | tests | passed | failed |\n| --- | --- | --- | --- |')
+  for (const { suite, total, passed, failures } of rows) {
+    console.log(`| ${suite} | ${total} | ${passed} | ${failures.map(({ name }) => name).join('; ')} |`)
+  }
+}
