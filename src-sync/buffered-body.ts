@@ -7,7 +7,7 @@ import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
-import { learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import { inItsFormats, learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
@@ -243,7 +243,10 @@ export class BufferedBody implements CursorBody {
       const described = this.#described
       if (described === null) throw error
       const renewed = this.#engine.run(learnAltered(this.#engine.context, described, error))
-      const again = { ...result, decoderFor: decoderOf(renewed) as DecoderFor }
+      const rows = this.#engine.run(
+        inItsFormats(this.#engine.context, { before: described, now: renewed }, result.rows),
+      )
+      const again = { ...result, rows, decoderFor: decoderOf(renewed) as DecoderFor }
       again.rows.scrollTo(position)
       this.#current = again
       this.#described = null

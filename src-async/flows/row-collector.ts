@@ -3,6 +3,7 @@
  * must be learned between two attempts. That is where a column is an anonymous record, which may hold anything, or a
  * composite, which another session may have altered since it was learned.
  */
+import { DataError } from '../errors/tree.ts'
 import { UnknownTypeError } from '../values/codecs/composite.ts'
 import { DecodingSink } from '../values/decoding-sink.ts'
 import type { Row } from '../values/record.ts'
@@ -15,6 +16,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 import type { Flow } from './ask.ts'
 import type { FlowContext } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
+import { withTextOf } from './text-columns.ts'
 
 const NOTHING: RowSink = { take() {} }
 
@@ -51,9 +53,31 @@ export class RowCollector {
       return yield* decodeLearning(this.#context, sink, this.#decoder)
     } catch (error) {
       const renewed = yield* learnAltered(this.#context, this.#statement, error)
-      return yield* decodeLearning(this.#context, sink, renewed.decoderFor(this.#options) as RowReader)
+      const rows = yield* inItsFormats(this.#context, { before: this.#statement, now: renewed }, sink)
+      return yield* decodeLearning(this.#context, rows, renewed.decoderFor(this.#options) as RowReader)
     }
   }
+}
+
+/**
+ * The rows in the formats that a renewed statement reads: a type that got a part which is read as text is read as text as a
+ * whole, and its values came in binary.
+ * @throws DataError where the server does not print them
+ */
+export function* inItsFormats(
+  context: FlowContext,
+  { before, now }: { readonly before: Statement; readonly now: Statement },
+  rows: RowBuffer,
+): Flow<RowBuffer> {
+  const columns = now.columnCodecs.flatMap(({ format }, index) => {
+    return format === 0 && before.columnCodecs[index]?.format === 1 ? [index] : []
+  })
+  if (columns.length === 0) return rows
+  const runs = yield* withTextOf(context, now, columns, rows.runs())
+  if (runs === null) throw new DataError('the statement has run, and a type of its rows was altered meanwhile')
+  const printed = new RowBuffer()
+  for (const run of runs) printed.take(run, 0, run.length)
+  return printed
 }
 
 /**

@@ -77,6 +77,11 @@ export class RowBuffer implements RowSink {
     }
   }
 
+  /** The rows as they came, in runs of whole messages. The bytes are the buffer's. */
+  runs(): Uint8Array[] {
+    return this.#chunks.map(({ bytes, length }) => bytes.subarray(0, length))
+  }
+
   /** The next row, or null at the end. When it cannot be decoded the position stays, so that `scrollTo` can skip it. */
   next(decoder: RowReader): Row | null {
     if (this.#position >= this.#rowCount) return null

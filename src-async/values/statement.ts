@@ -28,6 +28,8 @@ export interface StatementInit {
   readonly unused?: readonly number[] | undefined
   /** How rows are made where a call says nothing of it; Records unless given. */
   readonly rows?: RowShapeOptions | undefined
+  /** By column: whether the rows that are to be read came as text, whatever the codec would ask for. */
+  readonly cameAsText?: readonly boolean[] | undefined
   /** What its text says of itself; nothing of note unless given. */
   readonly traits?: TextTraits | undefined
 }
@@ -109,7 +111,11 @@ export class Statement implements BindForm {
     this.#unused = unused
     this.parameterCodecs = this.#parameterCodecsOf(registry)
     this.hasTextParameters = unused === undefined && init.parameterTypes.some(isText) && !storesValues(init.sql)
-    this.columnCodecs = (columns ?? []).map((column) => registry.codecFor(column.typeOid))
+    const { cameAsText } = init
+    this.columnCodecs = (columns ?? []).map(({ typeOid }, index) => {
+      const codec = registry.codecFor(typeOid)
+      return cameAsText?.[index] === true && codec.format === 1 ? readsText(codec) : codec
+    })
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
     this.holdsLocks = !this.traits.callsUnknown && ![...this.types()].some((oid) => oid >= FIRST_OWN_OID)
@@ -132,11 +138,15 @@ export class Statement implements BindForm {
     if (this.columns !== null) for (const column of this.columns) yield column.typeOid
   }
 
-  /** The same statement, with codecs for what its types are known to be by now. */
+  /**
+   * The same statement, with codecs for what its types are known to be by now. Its rows have come already: a column that came
+   * as text is read as text.
+   */
   renewed(): Statement {
     const { name, sql, parameterTypes, columns, traits } = this
     const [registry, rows, unused] = [this.#registry, this.#rows, this.#unused]
-    return new Statement({ name, sql, parameterTypes, columns, traits, registry, rows, unused })
+    const cameAsText = this.columnCodecs.map(({ format }) => format === 0)
+    return new Statement({ name, sql, parameterTypes, columns, traits, registry, rows, unused, cameAsText })
   }
 
   get textCodecs(): readonly Codec[] {
@@ -211,6 +221,11 @@ export class Statement implements BindForm {
     const unused = this.#unused
     return this.parameterTypes.map((oid, i) => (unused?.includes(i) === true ? UNUSED : registry.codecFor(oid)))
   }
+}
+
+/** The codec as a reader of the server's text. */
+function readsText(codec: Codec): Codec {
+  return { ...codec, format: 0, decode: (input, length) => codec.decodeText(input.utf8(length)) }
 }
 
 /** Whether a text writes into a table: there the server knows the types of parameters by the columns. */

@@ -263,3 +263,30 @@ test('fetchval refuses options in the place of the column, before anything runs'
   expect(await con.fetchval("select nextval('counted')")).toBe(1n)
   await con.close()
 })
+
+describe.each(['async', 'blocking'] as const)('a row type that another session alters, %s', (face) => {
+  test.each(['tsvector', 'money', 'regclass', 'int'])(
+    'reads the rows that a statement has given already: %s',
+    async (type) => {
+      const con = await openDriver(face, sharedServer().dsn())
+      const dba = await connect(sharedServer().dsn())
+      const table = `altered_${face}_${type}_${process.pid}`
+      await dba.execute(`create table ${table} (a int)`)
+      const sql = `insert into ${table} values (1) returning ${table}`
+      const fields: number[] = []
+      const run = async (): Promise<void> => {
+        const [[row]] = (await con.rows(sql)) as [[object]]
+        fields.push(Object.keys(row).length)
+      }
+      for (let i = 0; i < 3; i += 1) await run()
+      await dba.execute(`alter table ${table} add b ${type}`)
+      for (let i = 0; i < 3; i += 1) await run()
+      await dba.execute(`alter table ${table} drop b`)
+      await run()
+      expect([fields, await con.rows(`select count(*)::int from ${table}`)]).toEqual([[1, 1, 1, 2, 2, 2, 1], [[7]]])
+      await dba.execute(`drop table ${table}`)
+      await con.close()
+      await dba.close()
+    },
+  )
+})
