@@ -8,7 +8,7 @@ import nodeModule from 'node:module'
 const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: () => unknown }
 enableCompileCache?.()
 const [, , command, ...words] = process.argv
-if (command === 'sqlite-check') {
+if (command === 'sqlite-check' || command === 'sqlite-import') {
   const { runMoveCommand } = await import('../sqlite-move/command.ts')
   process.exitCode = await runMoveCommand(command, words)
 } else {

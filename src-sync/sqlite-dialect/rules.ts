@@ -208,7 +208,7 @@ const QUOTING_RULES: readonly DialectRule[] = [
   },
   {
     name: 'blob-literal',
-    effect: 'differs',
+    effect: 'fails',
     says: String.raw`x'41' is a string of bits: write '\x41'::bytea`,
     find: (statement) => statement.tokens.filter(({ kind }) => kind === 'blob').map(({ start }) => start),
     states: ['42804', '22P02', '42883', '42601'],
