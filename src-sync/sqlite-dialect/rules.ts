@@ -431,8 +431,8 @@ const PLACE_RULES: readonly DialectRule[] = [
   },
   {
     name: 'begin-mode',
-    effect: 'fails',
-    says: 'BEGIN IMMEDIATE is understood by DatabaseSync, as a statement of its own; elsewhere it is BEGIN, with LOCK TABLE where needed',
+    effect: 'differs',
+    says: 'BEGIN IMMEDIATE, alone in its text, takes an advisory lock in DatabaseSync; elsewhere it is an error: BEGIN, with LOCK TABLE where needed',
     find: /^\s*begin\s+(?:immediate|exclusive|deferred)\b/g,
     states: SYNTAX,
   },
