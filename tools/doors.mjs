@@ -24,4 +24,7 @@ export const USERS_OF_PEERS = {
   drizzle: 'src-async/adapters/drizzle/index.ts',
 }
 
+/** Rooms of theirs that several share and that hold nothing of the driver: each has its own copy. */
+export const ROOMS_OF_USERS = ['src-sync/sqlite-dialect', 'src-sync/sqlite-move']
+
 export const DOORS = { ...DRIVER, ...USERS, ...USERS_OF_PEERS }

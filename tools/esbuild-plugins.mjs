@@ -5,6 +5,8 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 
 import { transform } from 'esbuild'
 
+import { ROOMS_OF_USERS } from './doors.mjs'
+
 const DOC_COMMENT = /^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm
 
 /**
@@ -37,7 +39,8 @@ export const builtinModules = {
  */
 export function builtDoors(doors, users) {
   const names = new Map(Object.entries(doors).map(([name, source]) => [resolve(source), name]))
-  const rooms = Object.values(users).map((source) => dirname(resolve(source)) + sep)
+  const folders = [...Object.values(users).map((source) => dirname(source)), ...ROOMS_OF_USERS]
+  const rooms = folders.map((folder) => resolve(folder) + sep)
   return {
     name: 'built-doors',
     setup: ({ onResolve }) =>

@@ -7,4 +7,10 @@ import nodeModule from 'node:module'
 
 const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: () => unknown }
 enableCompileCache?.()
-await import('./program.ts')
+const [, , command, ...words] = process.argv
+if (command === 'sqlite-check' || command === 'sqlite-import') {
+  const { runMoveCommand } = await import('../sqlite-move/command.ts')
+  process.exitCode = await runMoveCommand(command, words)
+} else {
+  await import('./program.ts')
+}

@@ -3,6 +3,8 @@ export const USAGE = `syncpg is a terminal and a batch client for PostgreSQL.
 
 Usage:
   syncpg [option]... [database or connection string [user]]
+  syncpg sqlite-check file...           what becomes of SQL that was written for SQLite
+  syncpg sqlite-import file.db [dsn]    move a database of SQLite's into PostgreSQL
 
 With no connection string, no connection option and no PG* variable it runs the embedded
 PostgreSQL in memory; "syncpg pglite:./data" keeps its data.

@@ -6,6 +6,7 @@
 import { type Connection, DbError, InterfaceError, type IsolationLevel, ProgrammingError, connect } from '../index.ts'
 import { type DatabaseSyncOptions, connectionOptions } from './database-options.ts'
 import { InsertedRows, isOfAddition } from './inserted-row.ts'
+import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 import { pragmaRefusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type TransactionMode, WriteLock } from './write-lock.ts'
@@ -90,7 +91,13 @@ export class Access {
     return `syncpg_iterate_${++this.#cursorCount}`
   }
 
-  exec(sql: string): void {
+  /** The text as it is sent: with its names of mixed case quoted, where the options ask for it. */
+  sent(sql: string): string {
+    return this.options.names === 'as-written' ? quoteWrittenNames(sql) : sql
+  }
+
+  exec(written: string): void {
+    const sql = this.sent(written)
     const shape = readSql(sql, this.standardConformingStrings)
     if (this.control(shape, sql)) return
     try {

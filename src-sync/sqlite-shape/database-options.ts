@@ -20,6 +20,13 @@ export interface DatabaseSyncOptions {
   readonly checkOnPrepare?: boolean
   /** A savepoint around each statement in a transaction, so that an error that is caught does not end it. */
   readonly statementSavepoints?: boolean
+  /**
+   * Names of mixed case that the SQL has without quotes. `'folded'`, as PostgreSQL reads them: `createdAt` is the column
+   * createdat, and `row.createdAt` is undefined. `'as-written'`: they are quoted before they are sent, so the tables must have
+   * these names too; `sqlite-import` makes them so. `'checked'`: folded, and reading `row.createdAt` where the row has
+   * createdat throws. At first `'folded'`.
+   */
+  readonly names?: 'folded' | 'as-written' | 'checked'
   /** What `connect` of syncpg takes: TLS, password, server settings … */
   readonly connection?: Omit<ConnectOptions, 'autocommit' | 'paramstyle' | 'rowFactory' | 'recordClass' | 'duplicates'>
   /** Foreign keys are always enforced: true, or nothing. */
@@ -67,10 +74,12 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
   isolationLevel: 'string',
   checkOnPrepare: 'boolean',
   statementSavepoints: 'boolean',
+  names: 'string',
   connection: 'object',
   enableForeignKeyConstraints: 'boolean',
 }
 const LEVELS: readonly IsolationLevel[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
+const NAMES: readonly unknown[] = ['folded', 'as-written', 'checked', undefined]
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['readonly', 'it is readOnly here, as in node:sqlite'],
   ['fileMustExist', 'leave it out: databases are made by CREATE DATABASE'],
@@ -99,6 +108,9 @@ export function checkOptions(options: DatabaseSyncOptions): DatabaseSyncOptions 
   }
   if (options.isolationLevel !== undefined && !LEVELS.includes(options.isolationLevel)) {
     throw new ProgrammingError(`DatabaseSync: isolationLevel: expected one of ${LEVELS.join(', ')}`)
+  }
+  if (!NAMES.includes(options.names)) {
+    throw new ProgrammingError("DatabaseSync: names: expected 'folded', 'as-written' or 'checked'")
   }
   if (options.timeout !== undefined && !(Number.isSafeInteger(options.timeout) && options.timeout >= 0)) {
     throw new ProgrammingError('DatabaseSync: timeout: expected milliseconds, a whole number from 0')

@@ -34,6 +34,8 @@ const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 
 export class StatementSync {
   readonly #access: Access
+  readonly #source: string
+  /** What is sent. */
   readonly #sql: string
   readonly #shape: SqlShape
   readonly #rewritten: RewrittenStatement
@@ -48,10 +50,12 @@ export class StatementSync {
   #isClosed = false
 
   /** Made by `DatabaseSync.prepare`. */
-  constructor(access: Access, sql: string, given: StatementOptions = {}) {
+  constructor(access: Access, source: string, given: StatementOptions = {}) {
+    const sql = access.sent(source)
     const { standardConformingStrings } = access
     const options: StatementOptions = { ...access.options, ...given }
     this.#access = access
+    this.#source = source
     this.#sql = sql
     this.#shape = readSql(sql, standardConformingStrings)
     this.#rewritten = rewriteMarkers(sql, 'sqlite', { standardConformingStrings, hasParameters: true })
@@ -169,12 +173,12 @@ export class StatementSync {
   }
 
   get sourceSQL(): string {
-    return this.#sql
+    return this.#source
   }
 
   /** better-sqlite3's name for `sourceSQL`. */
   get source(): string {
-    return this.#sql
+    return this.#source
   }
 
   /** Whether it returns rows, as far as its words tell. */
@@ -228,8 +232,9 @@ export class StatementSync {
   }
 
   #rowMaker(): ReturnType<typeof rowMaker> {
+    const isChecked = this.#access.options.names === 'checked'
     const shape: Reading['shape'] = this.#rowShape === 'tables' ? 'array' : this.#rowShape
-    return (this.#maker ??= rowMaker({ shape, asBigInts: this.#asBigInts }))
+    return (this.#maker ??= rowMaker({ shape, asBigInts: this.#asBigInts, isChecked }))
   }
 
   #values(given: BindArguments): readonly unknown[] {

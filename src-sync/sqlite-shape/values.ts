@@ -2,7 +2,7 @@
  * The values a SQLite program knows: null, numbers, strings and bytes. PostgreSQL's are brought to these on the way out:
  * by the types the connection is opened with, as far as the type decides, and here, as far as the statement does.
  */
-import type { ConnectOptions } from '../index.ts'
+import { type ConnectOptions, ProgrammingError } from '../index.ts'
 
 /** What comes out; bigint only where `setReadBigInts` asks for it, arrays only where a column is one. */
 export type SqliteValue = null | number | bigint | string | Uint8Array | readonly SqliteValue[]
@@ -28,6 +28,8 @@ export interface Reading {
   readonly shape: 'object' | 'array' | 'first'
   /** Integers as bigint, all of them, instead of as numbers. */
   readonly asBigInts: boolean
+  /** Objects that refuse a property whose name differs from a column's in case only. */
+  readonly isChecked?: boolean
 }
 
 interface ResultColumn {
@@ -81,7 +83,15 @@ function fraction(digits = ''): string {
 export function rowMaker({
   shape,
   asBigInts,
+  isChecked = false,
 }: Reading): (columns: readonly ResultColumn[]) => (values: unknown[]) => unknown {
+  if (isChecked && shape === 'object') {
+    const plain = rowMaker({ shape, asBigInts })
+    return (columns) => {
+      const make = plain(columns)
+      return (values) => new Proxy(make(values) as object, CASE_GUARD)
+    }
+  }
   return (columns) => {
     const read = asBigInts ? columns.map(bigIntReader) : columns.map(() => readValue)
     if (shape === 'first') return (values) => read[0]?.(values[0])
@@ -99,6 +109,22 @@ export function rowMaker({
       return row
     }
   }
+}
+
+/** The row of `names: 'checked'`. */
+const CASE_GUARD: ProxyHandler<object> = {
+  get(row, property) {
+    if (typeof property === 'string' && !(property in row)) {
+      const lower = property.toLowerCase()
+      const column = Object.keys(row).find((name) => name.toLowerCase() === lower)
+      if (column !== undefined) {
+        throw new ProgrammingError(`the row has no ${property.slice(0, 63)}; its column is ${column}`, {
+          hint: `write "${property.slice(0, 63)}" with quotes in the SQL, or open the database with names: 'as-written'`,
+        })
+      }
+    }
+    return Reflect.get(row, property) as unknown
+  },
 }
 
 /** @throws RangeError with code ERR_OUT_OF_RANGE for an integer that no number can hold. */

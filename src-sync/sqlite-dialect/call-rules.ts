@@ -1,0 +1,170 @@
+/** SQLite's functions that PostgreSQL has not, has under another name, or has with another meaning. */
+import { type DialectRule, type StatementText, matchesOf } from './dialect-rule.ts'
+
+/** A function that is not there, or not with such arguments. */
+function missing(names: string, says: string, states: readonly string[] = ['42883']): DialectRule {
+  const alternatives = names.split(' ').join('|')
+  // Not the name of a table's column list, and not a part of a longer name.
+  const find = new RegExp(`(?<![\\w."])(?<!\\b(?:into|table|references)\\s+)(?:${alternatives})\\s*\\(`, 'g')
+  return { name: names.split(' ')[0]!.replaceAll('_', '-'), effect: 'fails', says, find, states }
+}
+
+/** The arguments of the call that begins at an offset, as masked and as written; null where its parenthesis never closes. */
+function argumentsOf({ masked, sql }: StatementText, offset: number): { masked: string; sql: string }[] | null {
+  const opening = masked.indexOf('(', offset)
+  let depth = 0
+  let start = opening + 1
+  const found: { masked: string; sql: string }[] = []
+  for (let at = opening; at >= 0 && at < masked.length; at++) {
+    const unit = masked[at]
+    if (unit === '(') depth++
+    else if (unit === ')') depth--
+    if (depth > 1 || (unit !== ',' && depth > 0)) continue
+    const argument = { masked: masked.slice(start, at).trim(), sql: sql.slice(start, at).trim() }
+    if (argument.masked !== '') found.push(argument)
+    start = at + 1
+    if (depth === 0) return found
+  }
+  return null
+}
+
+/** A call whose arguments decide. */
+function calls(
+  name: string,
+  isMeant: (given: readonly { readonly masked: string; readonly sql: string }[]) => boolean,
+): (statement: StatementText) => readonly number[] {
+  const pattern = new RegExp(`(?<![\\w."])(?:${name})\\s*\\(`, 'g')
+  return (statement) =>
+    matchesOf(pattern, statement).filter((offset) => {
+      const given = argumentsOf(statement, offset)
+      return given !== null && isMeant(given)
+    })
+}
+
+const TIME_WORDS = "the time is now(), and now() at time zone 'utc' where the column is a timestamp"
+
+export const CALL_RULES: readonly DialectRule[] = [
+  {
+    name: 'now',
+    effect: 'fails',
+    says: `datetime('now') and its kin: ${TIME_WORDS}; current_date for date('now')`,
+    find: calls(
+      'datetime|time|julianday|unixepoch',
+      (given) => given.length === 0 || (given.length === 1 && /^'now'$/i.test(given[0]!.sql)),
+    ),
+    states: ['42883', '42601'],
+  },
+  {
+    name: 'date-modifier',
+    effect: 'fails',
+    says: "date(x, '+1 day') is x + interval '1 day'; 'start of month' is date_trunc('month', x)",
+    find: calls('date|time|datetime|julianday|unixepoch', (given) => given.length > 1),
+    states: ['42883', '42601'],
+  },
+  {
+    name: 'date-now',
+    effect: 'differs',
+    says: "date('now') is the day of the session's time zone; in SQLite it is UTC's. DatabaseSync sets UTC; else (now() at time zone 'utc')::date",
+    find: calls('date', (given) => given.length === 0 || (given.length === 1 && /^'now'$/i.test(given[0]!.sql))),
+    states: ['42883'],
+  },
+  {
+    ...missing('datetime', 'datetime(x) is x::timestamp, to_timestamp(x) for seconds', ['42883', '42601']),
+    name: 'datetime-call',
+  },
+  missing('strftime', "strftime('%Y-%m', x) is to_char(x, 'YYYY-MM'); '%s' is extract(epoch from x)::bigint"),
+  missing('julianday', 'a difference of days is extract(epoch from a - b) / 86400'),
+  missing('unixepoch', 'unixepoch(x) is extract(epoch from x)::bigint'),
+  missing('timediff', 'timediff(a, b) is age(a, b), or a - b'),
+  missing('ifnull', 'ifnull() is coalesce()'),
+  missing('iif if', 'iif(a, b, c) is case when a then b else c end', ['42883', '42601']),
+  missing('instr', 'instr(text, part) is strpos(text, part)'),
+  missing('printf', "printf() is format() with %s alone; numbers with to_char(x, 'FM00.00')"),
+  {
+    name: 'format',
+    effect: 'fails',
+    says: "format() knows %s, %I and %L only; numbers are to_char(x, 'FM00.00')",
+    find: calls('format', (given) => /%[-+ 0#,]*\d*(?:\.\d+)?[difgexXucq]/.test(given[0]?.sql ?? '')),
+    states: ['22023'],
+  },
+  missing('total', 'total(x) is coalesce(sum(x), 0)'),
+  missing('hex', "hex(x) is upper(encode(x, 'hex'))"),
+  missing('unhex', "unhex(x) is decode(x, 'hex')"),
+  missing('typeof', 'typeof(x) is pg_typeof(x)'),
+  missing('quote', 'quote(x) is quote_nullable(x)'),
+  {
+    name: 'char',
+    effect: 'fails',
+    says: 'char(65) is chr(65)',
+    find: calls('char', (given) => given.length > 0),
+    states: ['42601', '42883'],
+    isCertain: ({ masked }, offset) =>
+      !/(?:["\w]|\bas)\s+$/.test(masked.slice(0, offset)) || /\bselect\s+$/.test(masked.slice(0, offset)),
+  },
+  missing('unicode', 'unicode(x) is ascii(x)'),
+  missing(
+    'randomblob zeroblob',
+    'randomblob(16) is gen_random_uuid(), or gen_random_bytes(16) of the extension pgcrypto',
+  ),
+  missing('changes total_changes', 'changes() is the changes of run(), or the count of a command'),
+  missing('last_insert_rowid', 'last_insert_rowid() is INSERT … RETURNING id, or lastInsertRowid of run()'),
+  missing('sqlite_version sqlite_source_id', 'sqlite_version() is version()'),
+  missing('likely unlikely likelihood', 'leave likely(x) and unlikely(x) out: x'),
+  missing('group_concat', "group_concat(x) is string_agg(x, ','), with x::text for numbers"),
+  {
+    name: 'least-greatest',
+    effect: 'fails',
+    says: 'min(a, b) and max(a, b) are least(a, b) and greatest(a, b), which pass over NULLs',
+    find: calls('min|max', (given) => given.length > 1),
+    states: ['42883'],
+  },
+  {
+    name: 'substr-negative',
+    effect: 'differs',
+    says: 'substr(s, -2) counts from the end in SQLite only: right(s, 2)',
+    find: calls('substr|substring', (given) => given[1]?.masked.startsWith('-') === true),
+  },
+  {
+    name: 'random',
+    effect: 'differs',
+    says: 'random() is a number from 0 to 1: floor(random() * 100)::int',
+    find: /(?<!\border\s+by\s+)\brandom\s*\(\s*\)/g,
+    states: ['42883'],
+  },
+  {
+    name: 'round-double',
+    effect: 'fails',
+    says: 'round(x, 2) is for numeric: round(x::numeric, 2)',
+    find: calls('round', (given) => given.length > 1),
+    states: ['42883'],
+    // It depends on the type, which the text does not tell.
+    isCertain: () => false,
+  },
+  missing('json_extract', "json_extract(j, '$.a') is j ->> 'a', with j a jsonb; deeper j #>> '{a,b}'"),
+  missing('json_set json_insert json_replace', "json_set(j, '$.a', x) is jsonb_set(j, '{a}', to_jsonb(x))"),
+  missing('json_remove', "json_remove(j, '$.a') is j - 'a', deeper j #- '{a,b}'"),
+  missing('json_patch', 'json_patch(a, b) is a || b'),
+  missing('json_group_array', 'json_group_array(x) is json_agg(x)'),
+  missing('json_group_object', 'json_group_object(k, v) is json_object_agg(k, v)'),
+  missing('json_tree', "json_tree(j) is jsonb_path_query(j, '$.**')"),
+  missing('json_type', 'json_type(j) is jsonb_typeof(j)'),
+  missing('json_valid', 'json_valid(x) is x is json (PostgreSQL 16 and later)'),
+  missing('json_quote', 'json_quote(x) is to_jsonb(x)'),
+  missing(
+    'json_each',
+    'json_each(j) is jsonb_array_elements(j) for an array, jsonb_each(j) for an object, with j a jsonb',
+    ['42883', '42703'],
+  ),
+  missing(
+    'json_array_length',
+    "json_array_length(j) is jsonb_array_length(j), with j a jsonb; of a part: jsonb_array_length(j -> 'a')",
+  ),
+  {
+    name: 'json-object',
+    effect: 'differs',
+    says: "json_object('a', x) is json_build_object('a', x), and json_array(x) is json_build_array(x)",
+    find: calls('json_object|json_array', () => true),
+    states: ['42883', '22023', '22P02', '22030'],
+  },
+  missing('json', 'json(x) is x::jsonb'),
+]

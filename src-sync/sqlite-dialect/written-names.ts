@@ -1,0 +1,78 @@
+/**
+ * Names as a program wrote them. SQLite keeps the case of a name and compares without it; PostgreSQL folds a name without
+ * quotes to lower case. Quoting the names of mixed case keeps what the program reads: `row.createdAt`. Names all in capitals are
+ * left alone, because nothing tells them from keywords and types.
+ */
+import { type SqliteToken, lowerOf, nameOf, tokensOf } from './sqlite-text.ts'
+
+/** Words that are no names without quotes, in SQLite or in PostgreSQL, however they are written. */
+const RESERVED = new Set(
+  `add all alter analyse and any array as asc autoincrement begin between by cascade case cast check collate column commit
+  constraint create cross current_date current_time current_timestamp current_user default deferrable deferred delete desc distinct do
+  drop each else end escape except exclude exists explain fetch for foreign from full glob grant group having ignore ilike
+  immediate in indexed initially inner insert intersect into is isnull join lateral leading left like limit localtime
+  localtimestamp match natural not notnull null offset on only or order outer over partition placing pragma primary
+  recursive references regexp release replace returning returns right rollback savepoint select session_user similar some symmetric table
+  then to trailing transaction trigger truncate union unique update using vacuum values variadic virtual when where window
+  with without`.split(/\s+/),
+)
+/** Types, which are names as well: in a column's definition and in a cast they are types. */
+const TYPES = new Set(
+  `bigint bigserial bit blob bool boolean bytea char character clob date datetime decimal double float float4 float8 int int2 int4
+  int8 integer interval json jsonb long mediumint money nchar numeric nvarchar precision real serial smallint smallserial text time
+  timestamp timestamptz tinyint unsigned uuid varchar varying`.split(/\s+/),
+)
+/** Before a name with a parenthesis behind it that is no function: `insert into Note (`, `create table Note (`. */
+const BEFORE_TABLE = new Set(['into', 'table', 'exists', 'references', 'on', 'with', 'recursive', 'unique', 'index'])
+const MIXED = /[a-z].*[A-Z]|[A-Z].*[a-z]/
+
+/** Whether a name is quoted: it has small letters and capitals. */
+export function isMixedCase(name: string): boolean {
+  return MIXED.test(name)
+}
+
+/** The tokens of a text that are names of mixed case without quotes. */
+export function mixedNames(sql: string, tokens: readonly SqliteToken[]): SqliteToken[] {
+  /** For each open parenthesis: whether a cast opened it. */
+  const casts: boolean[] = []
+  return tokens.filter((token, place) => {
+    const text = sql.slice(token.start, token.end)
+    const previous = tokens[place - 1]
+    const before = previous === undefined ? '' : lowerOf(sql, previous)
+    if (text === '(') casts.push(before === 'cast')
+    else if (text === ')') casts.pop()
+    if (token.kind !== 'word' || !isMixedCase(text)) return false
+    const word = text.toLowerCase()
+    if (before === '.') return !isCall(sql, tokens, place)
+    if (RESERVED.has(word)) return false
+    if (before === '::' || (before === 'as' && casts.at(-1) === true)) return false
+    const followsName = previous !== undefined && isName(previous, before)
+    if (TYPES.has(word) && followsName) return false
+    return BEFORE_TABLE.has(before) || !isCall(sql, tokens, place)
+  })
+}
+
+/** A text with its names of mixed case quoted, and SQLite's other quotes for names made PostgreSQL's. */
+export function quoteWrittenNames(sql: string, { isForeign = false }: { readonly isForeign?: boolean } = {}): string {
+  const tokens = tokensOf(sql)
+  const quoted = new Set(mixedNames(sql, tokens))
+  if (quoted.size === 0 && !isForeign) return sql
+  const parts: string[] = []
+  let at = 0
+  for (const token of tokens) {
+    const isOther = isForeign && (token.kind === 'bracketed' || token.kind === 'backticked')
+    if (!quoted.has(token) && !isOther) continue
+    parts.push(sql.slice(at, token.start), `"${nameOf(sql, token).replaceAll('"', '""')}"`)
+    at = token.end
+  }
+  return parts.join('') + sql.slice(at)
+}
+
+function isName(token: SqliteToken, word: string): boolean {
+  return token.kind === 'word' ? !RESERVED.has(word) : token.kind !== 'other' && token.kind !== 'semicolon'
+}
+
+function isCall(sql: string, tokens: readonly SqliteToken[], place: number): boolean {
+  const next = tokens[place + 1]
+  return next !== undefined && sql[next.start] === '('
+}

@@ -1,0 +1,337 @@
+/**
+ * Moves a SQLite database into PostgreSQL, in one transaction: tables, rows, sequences, then all that depends on rows. What is not a
+ * table is tried in a savepoint: where PostgreSQL refuses it, the report says so and the rest goes on.
+ */
+import { type Connection, DbError, quoteIdentifier } from '../index.ts'
+import { findDialect } from '../sqlite-dialect/read-dialect.ts'
+import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
+import { type ColumnPlan, planColumns } from './column-types.ts'
+import { type CopyTally, copyText } from './copy-rows.ts'
+import { type Naming, checkNames } from './import-names.ts'
+import type { SqliteFile } from './open-sqlite.ts'
+import { type SourceForeignKey, type SourceIndex, type SourceSchema, type SourceTable, quoted } from './read-schema.ts'
+import { translateDefault } from './translate-default.ts'
+import { MoveError } from './usage-error.ts'
+
+export interface ImportOptions {
+  readonly naming: Naming
+  /** Null for the first schema of the search path. */
+  readonly schema: string | null
+  readonly types: ReadonlyMap<string, string>
+  readonly stripsZeros: boolean
+  readonly onRows: (table: string, count: number, total: number) => void
+}
+
+export interface ImportReport {
+  readonly tables: { readonly name: string; readonly rows: number }[]
+  /** What is not as it was. */
+  readonly changed: string[]
+  /** What could not be made. */
+  readonly missing: string[]
+  /** All statements but COPY, in order. */
+  readonly statements: string[]
+}
+
+/** A table on its way. */
+interface PlannedTable {
+  readonly source: SourceTable
+  readonly columns: ReadonlyMap<string, ColumnPlan>
+}
+
+/** Everything that is done on the server. The caller opens the transaction around it. */
+export class ImportRun {
+  readonly report: ImportReport = { tables: [], changed: [], missing: [], statements: [] }
+  readonly #file: SqliteFile
+  readonly #connection: Connection
+  readonly #options: ImportOptions
+
+  constructor(file: SqliteFile, connection: Connection, options: ImportOptions) {
+    this.#file = file
+    this.#connection = connection
+    this.#options = options
+  }
+
+  /** @throws MoveError before anything is changed where it cannot be done. */
+  run(schema: SourceSchema): void {
+    const { naming } = this.#options
+    checkNames(
+      schema.tables.map(({ name }) => name),
+      naming,
+      'the tables',
+    )
+    for (const { name, columns } of schema.tables) {
+      checkNames(
+        columns.map((column) => column.name),
+        naming,
+        `the columns of ${name}`,
+      )
+    }
+    const tables = schema.tables.map((source) => this.#plan(source))
+    this.#adoptParents(tables)
+    this.#useSchema()
+    this.#refuseExisting(tables)
+    for (const table of tables) this.#create(table)
+    for (const table of tables) this.#load(table)
+    for (const table of tables) this.#afterRows(table)
+    for (const table of tables) for (const key of table.source.foreignKeys) this.#foreignKey(table.source, key, tables)
+    for (const { name, sql } of schema.views) this.#try(`view ${name}`, this.#translated(sql))
+    for (const { name, sql } of schema.triggers)
+      this.#missing(`trigger ${name}`, 'a trigger calls a function here: write it by hand', sql)
+    for (const name of schema.virtualTables) {
+      this.#missing(`virtual table ${name}`, 'there are none; full-text search is a tsvector column with a GIN index')
+    }
+    // The planner knows nothing of tables that have just been filled.
+    if (tables.length > 0) this.#execute(`analyze ${this.#names(tables.map(({ source }) => source.name))}`)
+  }
+
+  #plan(source: SourceTable): PlannedTable {
+    const columns = planColumns(this.#file, source, this.#options.types)
+    for (const [column, { note, type, zeros }] of columns) {
+      if (note !== null) this.report.changed.push(`${source.name}.${column}: ${note}`)
+      if (zeros === 0 || type === 'bytea') continue
+      const words = `${source.name}.${column}: ${zeros} texts with the character U+0000, which text cannot hold`
+      if (!this.#options.stripsZeros)
+        throw new MoveError(`${words}: --strip-zeros leaves it out, --type ${source.name}.${column}=bytea keeps it`)
+      this.report.changed.push(`${words}: it was left out`)
+    }
+    return { source, columns }
+  }
+
+  /** A column without values takes the type of the column that it refers to. */
+  #adoptParents(tables: readonly PlannedTable[]): void {
+    for (const { source, columns } of tables) {
+      for (const { table, columns: own, references } of source.foreignKeys) {
+        const parent = tables.find((other) => sameName(other.source.name, table))
+        if (parent === undefined) continue
+        for (const [place, name] of own.entries()) {
+          const other = (references ?? parent.source.primaryKey)[place]
+          const type = [...parent.columns].find(([column]) => sameName(column, other ?? ''))?.[1].type
+          const plan = columns.get(name)
+          if (type === undefined || plan === undefined || plan.type === type || !this.#isEmpty(source.name, name))
+            continue
+          ;(columns as Map<string, ColumnPlan>).set(name, { ...plan, type })
+        }
+      }
+    }
+  }
+
+  #isEmpty(table: string, column: string): boolean {
+    return this.#file.all(`select 1 from ${quoted(table)} where ${quoted(column)} is not null limit 1`).length === 0
+  }
+
+  #useSchema(): void {
+    const { schema } = this.#options
+    if (schema === null) return
+    this.#execute(`create schema if not exists ${quoteIdentifier(schema)}`)
+    this.#execute(`set local search_path to ${quoteIdentifier(schema)}`)
+  }
+
+  #refuseExisting(tables: readonly PlannedTable[]): void {
+    const names = tables.map(({ source }) => this.#options.naming(source.name))
+    const there = this.#connection.fetch(
+      'select relname::text as name from pg_class where relnamespace = to_regnamespace(quote_ident(current_schema())) and relname = any($1::text[]) order by 1',
+      [names],
+    )
+    if (there.length === 0) return
+    const found = there.map((row) => String(row[0])).join(', ')
+    throw new MoveError(
+      `the database already has ${found}: import into an empty one, or into a schema of its own with --schema NAME`,
+    )
+  }
+
+  #create({ source, columns }: PlannedTable): void {
+    const parts = source.columns
+      .filter(({ computed }) => computed === null)
+      .map(({ name, isNotNull }) => {
+        const isIdentity = name === source.rowidColumn
+        const identity = isIdentity ? ' generated by default as identity' : ''
+        return `${this.#name(name)} ${isIdentity ? 'bigint' : columns.get(name)!.type}${identity}${isNotNull ? ' not null' : ''}`
+      })
+    if (source.primaryKey.length > 0) {
+      if (this.#hasNullKey(source)) {
+        parts.push(`unique (${this.#names(source.primaryKey)})`)
+        this.report.changed.push(`${source.name}: its primary key holds NULL, so it became a unique constraint`)
+      } else {
+        parts.push(`primary key (${this.#names(source.primaryKey)})`)
+      }
+    } else {
+      this.report.changed.push(`${source.name} has no primary key, and its rowid is not kept`)
+    }
+    const table = this.#name(source.name)
+    this.#execute(`create table ${table} (\n  ${parts.join(',\n  ')}\n)`)
+    if (this.#options.naming(source.name) !== source.name)
+      this.report.changed.push(`${source.name} is called ${this.#options.naming(source.name)}`)
+  }
+
+  #hasNullKey({ name, primaryKey, rowidColumn }: SourceTable): boolean {
+    if (rowidColumn !== null) return false
+    const isNull = primaryKey.map((column) => `${quoted(column)} is null`).join(' or ')
+    return this.#file.all(`select 1 from ${quoted(name)} where ${isNull} limit 1`).length > 0
+  }
+
+  /** Computed columns first: where the expression is not PostgreSQL's, what was computed is loaded like the rest. */
+  #load({ source, columns }: PlannedTable): void {
+    const table = this.#name(source.name)
+    const loaded = source.columns.filter(({ name, computed }) => {
+      if (computed === null) return true
+      const column = `alter table ${table} add column ${this.#name(name)} ${columns.get(name)!.type}`
+      if (computed !== '' && this.#try(null, `${column} generated always as (${this.#translated(computed)}) stored`))
+        return false
+      this.#execute(column)
+      this.report.changed.push(
+        `${source.name}.${name} is computed no more: ${computed} is not PostgreSQL's; it holds what was computed`,
+      )
+      return true
+    })
+    const total = Number(this.#file.all(`select count(*) as n from ${quoted(source.name)}`)[0]!['n'])
+    const reads = loaded.map(({ name }, place) => `${columns.get(name)!.reads} as c${place}`)
+    const rows = this.#file.rows(`select ${reads.join(', ')} from ${quoted(source.name)}`)
+    const tally: CopyTally = { rows: 0, replaced: [] }
+    const onRows = (count: number): void => this.#options.onRows(source.name, count, total)
+    const types = loaded.map(({ name }) => columns.get(name)!.type)
+    const count = this.#connection.copyToTable(this.#options.naming(source.name), {
+      columns: loaded.map(({ name }) => this.#options.naming(name)),
+      source: copyText(rows, { types, stripsZeros: this.#options.stripsZeros, onRows }, tally),
+    })
+    if (count !== tally.rows || count !== total) {
+      throw new MoveError(`${source.name}: SQLite has ${total} rows, ${tally.rows} were read and ${count} arrived`)
+    }
+    for (const [place, replaced] of tally.replaced.entries()) {
+      if (!(replaced > 0)) continue
+      this.report.changed.push(
+        `${source.name}.${loaded[place]!.name}: ${replaced} texts hold U+FFFD, which stands for bytes that were no UTF-8`,
+      )
+    }
+    this.report.tables.push({ name: this.#options.naming(source.name), rows: count })
+    this.#setSequence(source, table)
+  }
+
+  #setSequence({ name, rowidColumn, lastNumber }: SourceTable, table: string): void {
+    if (rowidColumn === null) return
+    const highest = this.#file.all(`select max(${quoted(rowidColumn)}) as n from ${quoted(name)}`)[0]!['n']
+    const last = typeof highest === 'bigint' && highest > lastNumber ? highest : lastNumber
+    if (last < 1n) return
+    const column = this.#options.naming(rowidColumn).replaceAll("'", "''")
+    this.#execute(`select setval(pg_get_serial_sequence('${table.replaceAll("'", "''")}', '${column}'), ${last})`)
+  }
+
+  #afterRows({ source, columns }: PlannedTable): void {
+    const table = this.#name(source.name)
+    for (const column of source.columns) {
+      if (column.default === null || column.computed !== null || column.name === source.rowidColumn) continue
+      const value = translateDefault(column.default, columns.get(column.name)!.type)
+      if (value === null) continue
+      this.#try(
+        `default of ${source.name}.${column.name}`,
+        `alter table ${table} alter column ${this.#name(column.name)} set default ${value}`,
+      )
+    }
+    for (const index of source.indexes) this.#index(source, index)
+    for (const check of source.checks) {
+      this.#try(`CHECK of ${source.name}`, `alter table ${table} add check (${this.#translated(check)})`)
+    }
+    if (source.ignoresCase) {
+      this.report.changed.push(
+        `${source.name} has COLLATE NOCASE: here A and a are different; compare lower(column), or make it citext`,
+      )
+    }
+  }
+
+  #index(source: SourceTable, { name, isUnique, isConstraint, sql, columns }: SourceIndex): void {
+    const table = this.#name(source.name)
+    if (columns === null) {
+      this.#try(`index ${name}`, this.#translated(sql!))
+      return
+    }
+    const ignoresCase = columns.some((column) => column.ignoresCase)
+    if (isConstraint && !ignoresCase) {
+      this.#try(
+        `UNIQUE of ${source.name}`,
+        `alter table ${table} add unique (${this.#names(columns.map((column) => column.name))})`,
+      )
+      return
+    }
+    const keys = columns.map((column) => {
+      const key = column.ignoresCase ? `lower(${this.#name(column.name)})` : this.#name(column.name)
+      return column.isDescending ? `${key} desc` : key
+    })
+    const called = isConstraint ? '' : ` ${this.#name(name)}`
+    this.#try(`index ${name}`, `create ${isUnique ? 'unique ' : ''}index${called} on ${table} (${keys.join(', ')})`)
+  }
+
+  #foreignKey(source: SourceTable, key: SourceForeignKey, tables: readonly PlannedTable[]): void {
+    // SQLite tells both as the constraint has them, in whatever case.
+    const parent = tables.find((other) => sameName(other.source.name, key.table))?.source
+    const referenced = key.references?.map(
+      (name) => parent?.columns.find((column) => sameName(column.name, name))?.name ?? name,
+    )
+    const actions = [
+      key.onUpdate === 'NO ACTION' ? '' : ` on update ${key.onUpdate.toLowerCase()}`,
+      key.onDelete === 'NO ACTION' ? '' : ` on delete ${key.onDelete.toLowerCase()}`,
+      source.isDeferred ? ' deferrable initially deferred' : '',
+      key.orphanCount > 0 ? ' not valid' : '',
+    ]
+    const references = referenced === undefined ? '' : ` (${this.#names(referenced)})`
+    const what = `foreign key (${key.columns.join(', ')}) of ${source.name}`
+    const isMade = this.#try(
+      what,
+      `alter table ${this.#name(source.name)} add foreign key (${this.#names(key.columns)}) references ${this.#name(parent?.name ?? key.table)}${references}${actions.join('')}`,
+    )
+    if (!isMade || key.orphanCount === 0) return
+    this.report.changed.push(
+      `${what}: ${key.orphanCount} rows refer to none that is there; it holds for new rows (NOT VALID): mend them, then alter table … validate constraint`,
+    )
+  }
+
+  /** In a savepoint. @param what for the report; null where the caller has another way */
+  #try(what: string | null, sql: string): boolean {
+    try {
+      this.#connection.transaction(() => this.#connection.execute(sql, null, { prepare: false }))
+      this.report.statements.push(sql)
+      return true
+    } catch (error) {
+      if (!(error instanceof DbError) || error.sqlstate === null || !/^(?:42|0A|22|23)/.test(error.sqlstate))
+        throw error
+      if (what !== null) this.#missing(what, error.primaryMessage, sql)
+      return false
+    }
+  }
+
+  #missing(what: string, reason: string, sql?: string): void {
+    const advice = new Set(
+      sql === undefined
+        ? []
+        : findDialect(sql)
+            .filter(({ rule }) => rule.effect === 'fails')
+            .map(({ rule }) => rule.says),
+    )
+    const lines = [
+      `${what}: ${reason}`,
+      ...(sql === undefined ? [] : [sql]),
+      ...[...advice].map((says) => `hint: ${says}`),
+    ]
+    this.report.missing.push(lines.join('\n').replaceAll('\n', '\n    '))
+  }
+
+  #execute(sql: string): void {
+    this.#connection.execute(sql, null, { prepare: false })
+    this.report.statements.push(sql)
+  }
+
+  #translated(sql: string): string {
+    return quoteWrittenNames(sql, { isForeign: true })
+  }
+
+  #name(name: string): string {
+    return `"${this.#options.naming(name).replaceAll('"', '""')}"`
+  }
+
+  #names(names: readonly string[]): string {
+    return names.map((name) => this.#name(name)).join(', ')
+  }
+}
+
+/** SQLite's names are the same in any case. */
+function sameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase()
+}

@@ -1,0 +1,42 @@
+/** A Node that has node:sqlite: the one that runs, or one of npm's, kept for the next run. And files of SQLite made by it. */
+import { execFileSync } from 'node:child_process'
+import { builtinModules } from 'node:module'
+
+const { installNode } = (await import(new URL('../longer/install-node.mjs', import.meta.url).href)) as {
+  installNode: (major: string) => { readonly path: string } | null
+}
+
+/** The path of the program; null where none can be had. */
+export const sqliteNode: string | null = hasSqlite() ? process.execPath : (installNode('24')?.path ?? null)
+
+function hasSqlite(): boolean {
+  return builtinModules.includes('node:sqlite') || Number(process.versions.node.split('.')[0]) >= 24
+}
+
+function runSqlite(script: string, ...words: string[]): string {
+  const options = { encoding: 'utf8' as const, maxBuffer: 2 ** 26, env: { ...process.env, NODE_OPTIONS: '' } }
+  return execFileSync(sqliteNode!, ['--no-warnings', '--input-type=module', '-e', script, ...words], options)
+}
+
+/** Runs SQL in a file of SQLite, which is made where it is not there. */
+export function writeSqlite(path: string, sql: string): void {
+  const script = `import { DatabaseSync } from 'node:sqlite'; new DatabaseSync(process.argv[1], { enableForeignKeyConstraints: false }).exec(process.argv[2])`
+  runSqlite(script, path, sql)
+}
+
+/** All rows of all tables by table, in the order of their first columns. Blobs are hexadecimal, integers beyond 2⁵³ end in n. */
+export function readSqlite(path: string): Record<string, Record<string, unknown>[]> {
+  const script = `
+    import { DatabaseSync } from 'node:sqlite'
+    const db = new DatabaseSync(process.argv[1], { readOnly: true })
+    const plain = (value) => typeof value === 'bigint' ? (Number.isSafeInteger(Number(value)) ? Number(value) : value + 'n')
+      : value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
+    const found = {}
+    for (const { name } of db.prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'").all()) {
+      const statement = db.prepare('select * from "' + name + '" order by 1, 2')
+      statement.setReadBigInts(true)
+      found[name] = statement.all().map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, plain(value)])))
+    }
+    process.stdout.write(JSON.stringify(found))`
+  return JSON.parse(runSqlite(script, path)) as Record<string, Record<string, unknown>[]>
+}
