@@ -290,7 +290,7 @@ export class ImportRun {
       this.report.statements.push(sql)
       return true
     } catch (error) {
-      if (!(error instanceof DbError) || error.sqlstate === null || !/^(?:42|0A|22|23)/.test(error.sqlstate))
+      if (!(error instanceof DbError) || error.sqlstate === null || !/^(?:42|0A|22|23|54)/.test(error.sqlstate))
         throw error
       if (what !== null) this.#missing(what, error.primaryMessage, sql)
       return false

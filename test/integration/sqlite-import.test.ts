@@ -274,6 +274,14 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     expect(hasTables(schema)).toBe(2)
   })
 
+  test('an index that PostgreSQL cannot hold is told, and the rows are moved', async () => {
+    const { schema, stdout, status } = await move(
+      'create table t (v text); create index t_v on t (v); insert into t values (hex(randomblob(9000)))',
+    )
+    expect([status, stdout]).toEqual([1, expect.stringMatching(/index t_v: index row /)])
+    expect(con.fetchval(`select count(*)::int from ${schema}.t`)).toBe(1)
+  })
+
   test('names: those in capitals are lower, all with --lower-case, and two that become one are refused', async () => {
     const sql = 'create table ITEM (ID integer primary key, itemName text)'
     expect(Object.keys(typesOf((await move(sql)).schema))).toEqual(['item.id', 'item.itemName'])
