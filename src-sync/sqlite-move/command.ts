@@ -25,8 +25,13 @@ export async function runMoveCommand(command: MoveCommand, words: readonly strin
     const { runCheck } = await import('./check-command.ts')
     return runCheck(words, output)
   } catch (error) {
-    if (!(error instanceof MoveError) && !(error instanceof DbError)) throw error
+    if (!(error instanceof MoveError || error instanceof DbError || isOfSqlite(error))) throw error
     process.stderr.write(`syncpg ${command}: error: ${error.message}\n`)
     return 2
   }
+}
+
+/** A damaged file, a lock: node:sqlite's errors and better-sqlite3's. */
+function isOfSqlite(error: unknown): error is Error {
+  return error instanceof Error && /^(?:ERR_)?SQLITE_/.test((error as NodeJS.ErrnoException).code ?? '')
 }

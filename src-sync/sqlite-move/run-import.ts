@@ -179,7 +179,7 @@ export class ImportRun {
         return false
       this.#execute(column)
       this.report.changed.push(
-        `${source.name}.${name} is computed no more: ${computed} is not PostgreSQL's; it holds what was computed`,
+        `${source.name}.${name} is computed no more, because PostgreSQL refuses ${computed}: it holds what was computed`,
       )
       return true
     })
