@@ -59,6 +59,14 @@ export function addedUp({ masked }: StatementText): readonly number[] {
   })
 }
 
+/** NULL as the first value of the first row: a dump may have a million of them, so only that one is looked for. */
+export function nullKey({ masked }: StatementText): readonly number[] {
+  const before = /\binsert\s+into\b[^;]*?\bvalues\s*\(\s*/.exec(masked)
+  if (before === null) return []
+  const offset = before.index + before[0].length
+  return /^null\b/.test(masked.slice(offset, offset + 5)) ? [offset] : []
+}
+
 /** Aliases of the select list in HAVING or WHERE of the same SELECT. */
 export function having({ masked }: StatementText): readonly number[] {
   return matchesOf(/\b(?:having|where)\b/g, { masked } as StatementText).flatMap((offset) => {

@@ -6,7 +6,7 @@
  */
 import { CALL_RULES } from './call-rules.ts'
 import { type DialectRule, type StatementText, matchesOf } from './dialect-rule.ts'
-import { addedUp, bareColumns, having, recursiveWith, untypedColumns, writtenNames } from './finders.ts'
+import { addedUp, bareColumns, having, nullKey, recursiveWith, untypedColumns, writtenNames } from './finders.ts'
 
 const SYNTAX = ['42601']
 const COLUMN = ['42703']
@@ -262,7 +262,7 @@ const CHANGE_RULES: readonly DialectRule[] = [
     name: 'null-key',
     effect: 'fails',
     says: 'NULL for a key that numbers itself is DEFAULT, or leave the column out',
-    find: /(?<=\binsert\s+into\b[^;]*?\bvalues\s*\(\s*)null\b/g,
+    find: nullKey,
     states: ['23502'],
   },
   {

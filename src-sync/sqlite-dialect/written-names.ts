@@ -9,11 +9,11 @@ import { type SqliteToken, lowerOf, nameOf, tokensOf } from './sqlite-text.ts'
 const RESERVED = new Set(
   `add all alter analyse and any array as asc autoincrement begin between by cascade case cast check collate column commit
   constraint create cross current_date current_time current_timestamp current_user default deferrable deferred delete desc distinct do
-  drop each else end escape except exclude exists explain fetch for foreign from full glob grant group having ignore ilike
+  drop each else end escape except exclude exists explain fetch for foreign from false full glob grant group having if ignore ilike
   immediate in indexed initially inner insert intersect into is isnull join lateral leading left like limit localtime
   localtimestamp match natural not notnull null offset on only or order outer over partition placing pragma primary
-  recursive references regexp release replace returning returns right rollback savepoint select session_user similar some symmetric table
-  then to trailing transaction trigger truncate union unique update using vacuum values variadic virtual when where window
+  recursive references regexp release replace returning returns right rollback savepoint select session_user set similar some symmetric table
+  then to trailing transaction trigger true truncate union unique update using vacuum values variadic virtual when where window
   with without`.split(/\s+/),
 )
 /** Types, which are names as well: in a column's definition and in a cast they are types. */
@@ -22,6 +22,24 @@ const TYPES = new Set(
   int8 integer interval json jsonb long mediumint money nchar numeric nvarchar precision real serial smallint smallserial text time
   timestamp timestamptz tinyint unsigned uuid varchar varying`.split(/\s+/),
 )
+/** Words that are keywords behind one of those named, and names elsewhere: `Primary Key`, but `SELECT Key`. */
+const KEYWORDS_BEHIND: ReadonlyMap<string, string> = new Map([
+  ['key', 'primary foreign'],
+  ['view', 'create drop temp temporary replace'],
+  ['index', 'create drop unique'],
+  ['temp', 'create'],
+  ['temporary', 'create'],
+  ['column', 'add drop rename'],
+  ['conflict', 'on'],
+  ['nothing', 'do'],
+  ['action', 'no'],
+  ['no', 'delete update'],
+  ['nulls', 'asc desc'],
+  ['first', 'nulls'],
+  ['last', 'nulls'],
+  ['rename', 'table'],
+  ['work', 'begin commit rollback'],
+])
 /** Before a name with a parenthesis behind it that is no function: `insert into Note (`, `create table Note (`. */
 const BEFORE_TABLE = new Set(['into', 'table', 'exists', 'references', 'on', 'with', 'recursive', 'unique', 'index'])
 const MIXED = /[a-z].*[A-Z]|[A-Z].*[a-z]/
@@ -46,6 +64,9 @@ export function mixedNames(sql: string, tokens: readonly SqliteToken[]): SqliteT
     if (before === '.') return !isCall(sql, tokens, place)
     if (RESERVED.has(word)) return false
     if (before === '::' || (before === 'as' && casts.at(-1) === true)) return false
+    if (KEYWORDS_BEHIND.get(word)?.split(' ').includes(before) === true) return false
+    // A literal with its type before it: date '2024-01-02'.
+    if (TYPES.has(word) && tokens[place + 1]?.kind === 'string') return false
     const followsName = previous !== undefined && isName(previous, before)
     if (TYPES.has(word) && followsName) return false
     return BEFORE_TABLE.has(before) || !isCall(sql, tokens, place)

@@ -90,11 +90,11 @@ function readContents(file: SqliteFile, table: string, columns: readonly SourceC
       uuids: texts(`${name} glob '${[8, 4, 4, 4, 12].map((count) => HEX.repeat(count)).join('-')}'`),
       jsons: isJson ? texts(`json_valid(${name})`) : '0',
       zeros: texts(`instr(${name}, char(0)) > 0`),
-      infinities: `sum(typeof(${name}) = 'real' and abs(${name}) > 1.7976931348623157e308)`,
+      infinities: `sum(typeof(${name}) = 'real' and ${name} in (9e999, -9e999))`,
       beyondScale:
         precision === 0
           ? '0'
-          : `sum(typeof(${name}) in ('integer', 'real') and (abs(${name}) >= 1e${precision - scale} or round(${name}, ${scale}) <> ${name}))`,
+          : `sum(typeof(${name}) in ('integer', 'real') and (${name} >= 1e${precision - scale} or ${name} <= -1e${precision - scale} or round(${name}, ${scale}) <> ${name}))`,
     }
     return Object.entries(figures)
       .map(([figure, sql]) => `${sql} as ${figure}_${place}`)

@@ -113,7 +113,9 @@ function readTable(
     name: String(column['name']),
     declared: String(column['type'] ?? '')
       .toUpperCase()
-      .replace(/\s*GENERATED ALWAYS$/, ''),
+      .replace(/\s*GENERATED ALWAYS$/, '')
+      // STRICT tables call it so where there is no type.
+      .replace(/^ANY$/, ''),
     isNotNull: column['notnull'] === 1n,
     default: column['dflt_value'] === null ? null : String(column['dflt_value']),
     computed: column['hidden'] === 0n ? null : computedOf(sql, String(column['name'])),

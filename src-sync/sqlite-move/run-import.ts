@@ -179,7 +179,7 @@ export class ImportRun {
         return false
       this.#execute(column)
       this.report.changed.push(
-        `${source.name}.${name} is computed no more: ${computed} is not PostgreSQL's; it holds what was computed`,
+        `${source.name}.${name} is computed no more, because PostgreSQL refuses ${computed}: it holds what was computed`,
       )
       return true
     })
@@ -290,7 +290,7 @@ export class ImportRun {
       this.report.statements.push(sql)
       return true
     } catch (error) {
-      if (!(error instanceof DbError) || error.sqlstate === null || !/^(?:42|0A|22|23)/.test(error.sqlstate))
+      if (!(error instanceof DbError) || error.sqlstate === null || !/^(?:42|0A|22|23|54)/.test(error.sqlstate))
         throw error
       if (what !== null) this.#missing(what, error.primaryMessage, sql)
       return false

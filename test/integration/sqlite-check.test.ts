@@ -168,6 +168,14 @@ describe('the report', () => {
     expect((await check('--all chinook.sql')).stdout).not.toContain('(--all)')
   })
 
+  test('ends without a word when its reader has gone away', async () => {
+    const { stdout, stderr } = await runShell(
+      `yes "select [a] from t;" | head -20000 | \${SYNCPG% -X} sqlite-check --all - | head -1; echo "\${PIPESTATUS[2]}"`,
+      environment,
+    )
+    expect([stdout, stderr]).toEqual(['fails: [name] is "name" [bracketed-name]\n141\n', ''])
+  })
+
   test('leaves out what it is told to', async () => {
     const { status, stdout } = await check(
       '--fails --ignore glob --ignore=bracketed-name - <<< "select [a] from t where a glob 1 order by 1"',

@@ -1,6 +1,6 @@
 /** `syncpg sqlite-import`: files that SQLite made, moved into a server, and read back through `DatabaseSync`. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -198,6 +198,17 @@ describe.skipIf(sqliteNode === null)('types', () => {
     )
   })
 
+  test('the ends of the range, dates that are none, texts that are no UTF-8, names with quotes', async () => {
+    const { schema, stdout } = await move(`
+      create table "weird ""name" ("a b" integer primary key, n int, d date, t time, v text, dec decimal(4, 1));
+      insert into "weird ""name" values (-9223372036854775808, 9223372036854775807, '2024-02-30', '25:00:00', cast(x'e9' as text), -9223372036854775808);`)
+    const row = con.fetchrow(`select "a b"::text, n::text, d, t, v, dec::text from ${schema}."weird ""name"`)!
+    const [lowest, highest] = ['-9223372036854775808', '9223372036854775807']
+    expect([...row]).toEqual([lowest, highest, '2024-02-30', '25:00:00', '\uFFFD', lowest])
+    expect(stdout).toContain('weird "name.v: 1 texts hold U+FFFD')
+    expect(stdout).toContain('weird "name.d: DATE holds other values: it became text')
+  })
+
   test('a type is what --type says, and one that does not fit leaves nothing behind', async () => {
     const sql = "create table t (id integer primary key, at integer, note text); insert into t values (1, 5, 'x')"
     expect(typesOf((await move(sql, '--type=t.at=smallint', '--type', 't.note=varchar(10)')).schema)).toEqual({
@@ -248,7 +259,7 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     const { schema, stdout } = await move(`
       create table t (a text, up text generated always as (upper(a)) virtual, part text as (iif(a = 'x', 'one', 'two')) stored);
       insert into t (a) values ('x');`)
-    expect(stdout).toContain("t.part is computed no more: iif(a = 'x', 'one', 'two')")
+    expect(stdout).toContain("t.part is computed no more, because PostgreSQL refuses iif(a = 'x', 'one', 'two')")
     con.execute(`update ${schema}.t set a = 'y'`)
     expect([...con.fetchrow(`select a, up, part from ${schema}.t`)!]).toEqual(['y', 'Y', 'one'])
   })
@@ -272,6 +283,14 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     expect(stdout).toContain('lone has no primary key')
     expect(stdout).toContain('virtual table words: ')
     expect(hasTables(schema)).toBe(2)
+  })
+
+  test('an index that PostgreSQL cannot hold is told, and the rows are moved', async () => {
+    const { schema, stdout, status } = await move(
+      'create table t (v text); create index t_v on t (v); insert into t values (hex(randomblob(9000)))',
+    )
+    expect([status, stdout]).toEqual([1, expect.stringMatching(/index t_v: index row /)])
+    expect(con.fetchval(`select count(*)::int from ${schema}.t`)).toBe(1)
   })
 
   test('names: those in capitals are lower, all with --lower-case, and two that become one are refused', async () => {
@@ -347,6 +366,17 @@ describe('what is refused', () => {
   test.skipIf(sqliteNode === null)('what is no database', async () => {
     const { status, stderr } = await run(sqliteNode!, [cli, dsn])
     expect([status, stderr]).toEqual([2, expect.stringContaining('cannot be read: file is not a database')])
+  })
+
+  test.skipIf(sqliteNode === null)('a damaged file: nothing was done', async () => {
+    const path = join(folder, 'damaged.db')
+    writeSqlite(path, 'create table t (v text); insert into t values (hex(zeroblob(20000))); create index i on t (v)')
+    const bytes = readFileSync(path)
+    bytes.fill(0xff, 4096)
+    writeFileSync(path, bytes)
+    const { status, stderr } = await run(sqliteNode!, ['--schema=damaged', path, dsn])
+    expect([status, stderr, hasTables('damaged')]).toEqual([2, expect.stringContaining('malformed'), 0])
+    expect(stderr.split('\n')).toHaveLength(2)
   })
 
   test.skipIf(sqliteNode === process.execPath)('a Node that cannot read such files says what to do', async () => {

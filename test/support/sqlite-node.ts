@@ -1,13 +1,29 @@
 /** A Node that has node:sqlite: the one that runs, or one of npm's, kept for the next run. And files of SQLite made by it. */
 import { execFileSync } from 'node:child_process'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const { installNode } = (await import(new URL('../longer/install-node.mjs', import.meta.url).href)) as {
-  installNode: (major: string) => { readonly path: string } | null
-}
+const cache = fileURLToPath(new URL('../../node_modules/.cache/sqlite-node', import.meta.url))
 
 /** The path of the program; null where none can be had. */
-export const sqliteNode: string | null = hasSqlite() ? process.execPath : (installNode('24')?.path ?? null)
+export const sqliteNode: string | null = hasSqlite() ? process.execPath : installedNode()
+
+/** Two files of tests may come here at once: each installs into a folder of its own, and the first gives the folder its name. */
+function installedNode(): string | null {
+  const path = join(cache, 'node_modules', 'node', 'bin', 'node')
+  if (existsSync(path)) return path
+  const fresh = `${cache}-${process.pid}`
+  try {
+    execFileSync('npm', ['install', '--no-save', '--prefix', fresh, 'node@24'], { stdio: 'pipe' })
+    if (!existsSync(cache)) renameSync(fresh, cache)
+  } catch (error) {
+    process.stdout.write(`Node 24 cannot be installed here: ${(error as Error).message.split('\n')[0]}\n`)
+  }
+  rmSync(fresh, { recursive: true, force: true })
+  return existsSync(path) ? path : null
+}
 
 function hasSqlite(): boolean {
   return builtinModules.includes('node:sqlite') || Number(process.versions.node.split('.')[0]) >= 24
