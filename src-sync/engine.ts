@@ -194,6 +194,10 @@ export function requireTimeout(timeout: unknown, method: string): number | undef
 function tellSource(error: DbError, source: StatementSource): void {
   const { sql, rewritten } = source
   if (error.query !== rewritten.text || sql === rewritten.text) return
-  const { position } = error
-  amend(error, { query: sql, ...(position === undefined ? {} : { position: mapPosition(rewritten, position) }) })
+  const { position, statementPosition } = error
+  amend(error, {
+    query: sql,
+    ...(position === undefined ? {} : { position: mapPosition(rewritten, position) }),
+    ...(statementPosition === undefined ? {} : { statementPosition: mapPosition(rewritten, statementPosition) }),
+  })
 }

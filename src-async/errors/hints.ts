@@ -11,6 +11,8 @@ export interface HintCircumstances {
   readonly implicitTransaction?: boolean
   /** The client prepared the statement under a name of its own. */
   readonly cachedStatement?: boolean
+  /** The statement came in a text with others, of which the server made one transaction. */
+  readonly severalStatements?: boolean
 }
 
 /** Characters looked at before a parameter. */
@@ -21,8 +23,7 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
   switch (error.sqlstate) {
     case '25001':
     case '2D000':
-      if (circumstances.implicitTransaction !== true) return null
-      return 'this statement cannot run in a transaction, and one was begun for it: set autocommit to true first'
+      return hintForTransaction(circumstances)
     case '42601':
       return hintForMarker(error)
     case '42P18':
@@ -39,6 +40,19 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     default:
       return null
   }
+}
+
+const ONE_BY_ONE = 'run them one by one, splitStatements(sql) gives them'
+
+/** A statement that cannot run in a transaction, as `create index concurrently`. */
+function hintForTransaction({ implicitTransaction, severalStatements }: HintCircumstances): string | null {
+  if (implicitTransaction === true) {
+    const further =
+      severalStatements === true ? `; the statements of one text are one transaction too: ${ONE_BY_ONE}` : ''
+    return `this statement cannot run in a transaction, and one was begun for it: set autocommit to true first${further}`
+  }
+  if (severalStatements !== true) return null
+  return `the statements of one text are one transaction, in autocommit too: ${ONE_BY_ONE}`
 }
 
 /** A syntax error at a parameter: words of SQL that look as if they took one. Null for any other. */

@@ -66,6 +66,15 @@ describe('the migration tool', () => {
     ])
   })
 
+  test('says the place of a statement whose error has none', async () => {
+    file(
+      '1-twice.sql',
+      'create table pet (id int primary key);\n\n  insert into pet values (1);\n  insert into pet values (1);\n',
+    )
+    const it = await program('migrate.mjs', folder, dsn)
+    expect(it.stderr).toContain(`${join(folder, '1-twice.sql')}:4:3: duplicate key value`)
+  })
+
   test('gives way to another that is running', async () => {
     using con = db.connect(dsn)
     con.execute('select pg_advisory_lock(7431)')

@@ -10,6 +10,8 @@ describe('hints', () => {
   test.each([
     ['25001', { implicitTransaction: true }, 'autocommit'],
     ['2D000', { implicitTransaction: true }, 'autocommit'],
+    ['25001', { severalStatements: true }, 'splitStatements'],
+    ['25001', { implicitTransaction: true, severalStatements: true }, 'splitStatements'],
     ['42P18', {}, 'cast'],
     ['42P05', { cachedStatement: true }, 'statementCacheSize: 0'],
     ['26000', { cachedStatement: true }, 'PgBouncer'],
