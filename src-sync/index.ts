@@ -57,6 +57,8 @@ export type { NamedRow, PositionalRow, RecordBase, RowOf } from '../src-async/va
 export { Sql, type SqlTag, format, sql } from '../src-async/values/sql-template.ts'
 export { TO_POSTGRES } from '../src-async/values/to-postgres.ts'
 export type { ValueOptions } from '../src-async/values/value-options.ts'
+export { type SplitOptions, type SplitStatement, splitStatements } from '../src-async/values/split-statements.ts'
+export { SqlNesting, type SqlNestingMark } from '../src-async/values/sql-nesting.ts'
 export { Lexer as SqlLexer, TOKEN as SQL_TOKEN, type Token as SqlToken } from '../src-async/values/sql-lexer.ts'
 export {
   ClientConfigurationError,
