@@ -6,13 +6,9 @@ export { type CloseOptions, Connection, type ConnectionClass, type PrepareOption
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyRecordsOptions } from './load-records.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
-export type {
-  LoggedQuery,
-  NoticeListener,
-  NotificationListener,
-  QueryLogger,
-  TerminationListener,
-} from './listeners.ts'
+export type { NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
+export type { Progress, ProgressOption } from './flows/progress.ts'
+export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
 export {
   type NotificationGap,
   NotificationStream,

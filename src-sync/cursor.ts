@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -59,7 +60,7 @@ export interface ExecuteOptions extends RowOptions, ValueOption {
   readonly text?: boolean
 }
 
-export interface ExecutemanyOptions extends RowOptions, ValueOption {
+export interface ExecutemanyOptions extends ProgressOption, RowOptions, ValueOption {
   readonly timeout?: number
   /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
   readonly returning?: boolean
@@ -244,7 +245,8 @@ export class Cursor<T = Row> {
     return this.#guard(this.executemany, this, () => {
       const common = this.#begin(sql, elements, options, 'executemany')
       const isReturning = options.returning === true
-      this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning })
+      const progress = progressTeller(options, 'executemany')
+      this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning, progress })
       return this
     })
   }

@@ -21,6 +21,7 @@ import type { Flow } from './ask.ts'
 import { abandonCopyIn, finishCopyIn, sendCopyIn, startCopyIn } from './copy-bytes.ts'
 import { noteFailure } from './failed-transaction.ts'
 import type { FlowContext } from './flow-context.ts'
+import type { ProgressTeller } from './progress.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 export interface CopyTarget {
@@ -65,13 +66,13 @@ function codecsOf({ registry }: FlowContext, columns: readonly Column[]): Codec[
 /**
  * The whole of it for records that are at hand. A source that throws, or a record that does not fit, undoes the COPY and
  * is thrown on.
- * @param onOpen called before the COPY is opened: from then on somebody has to end it
+ * @param steps.onOpen called before the COPY is opened: from then on somebody has to end it
  */
 export function* copyRecords(
   context: FlowContext,
   target: CopyTarget,
   records: Iterable<unknown>,
-  onOpen: () => void = () => {},
+  { onOpen = () => {}, progress = null }: { onOpen?: () => void; progress?: ProgressTeller | null } = {},
 ): Flow<string> {
   const encoder = yield* startCopy(context, target)
   const source = records[Symbol.iterator]()
@@ -79,13 +80,14 @@ export function* copyRecords(
   try {
     for (;;) {
       try {
+        progress?.add(encoder.sentCount, encoder.takeSentBytes())
         isDrained = fill(encoder, source)
       } catch (error) {
         if (encoder.isOpen) yield* abandonCopyIn(context, error)
         throw error
       }
       if (!encoder.isOpen) onOpen()
-      if (isDrained) return yield* endCopy(context, encoder)
+      if (isDrained) return yield* endCopy(context, encoder, progress)
       yield* sendCopyChunk(context, encoder)
     }
   } finally {
@@ -110,9 +112,20 @@ export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Fl
 }
 
 /** Sends what is left and finishes. @returns the command tag, `COPY 42`. */
-export function* endCopy(context: FlowContext, encoder: RecordEncoder): Flow<string> {
+export function* endCopy(
+  context: FlowContext,
+  encoder: RecordEncoder,
+  progress: ProgressTeller | null = null,
+): Flow<string> {
   encoder.finish()
   yield* sendCopyChunk(context, encoder)
+  try {
+    progress?.add(encoder.count, encoder.takeSentBytes())
+    progress?.end(encoder.count)
+  } catch (error) {
+    yield* abandonCopyIn(context, error)
+    throw error
+  }
   return yield* finishCopyIn(context)
 }
 
@@ -175,6 +188,9 @@ export class RecordEncoder implements SlowWay {
   isOpen = false
   /** Records encoded so far. */
   count = 0
+  /** Those of them that were sent. */
+  sentCount = 0
+  #sentBytes = 0
 
   constructor(out: ByteWriter, columns: readonly Column[], codecs: readonly Codec[], format: RecordFormat = BINARY) {
     this.#out = out
@@ -234,7 +250,16 @@ export class RecordEncoder implements SlowWay {
   }
 
   clear(): void {
+    this.#sentBytes += this.#out.length
+    this.sentCount = this.count
     this.#out.clear()
+  }
+
+  /** Bytes sent since this was asked last. */
+  takeSentBytes(): number {
+    const bytes = this.#sentBytes
+    this.#sentBytes = 0
+    return bytes
   }
 
   finish(): void {

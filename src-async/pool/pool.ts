@@ -8,6 +8,7 @@ import type { Connection } from '../connection.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import type { ProgressOption } from '../flows/progress.ts'
 import type { Row } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
@@ -127,7 +128,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /** As the method of a connection, on any. */
-  async executemany(sql: string, elements: Elements, options?: CallOptions): Promise<void> {
+  async executemany(sql: string, elements: Elements, options?: CallOptions & ProgressOption): Promise<void> {
     return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
   }
 

@@ -90,7 +90,13 @@ export class Access {
     return `syncpg_iterate_${++this.#cursorCount}`
   }
 
+  /** Tells the option `verbose` of a statement that is about to run. */
+  tell(sql: string): void {
+    this.options.verbose?.(sql)
+  }
+
   exec(sql: string): void {
+    this.tell(sql)
     const shape = readSql(sql, this.standardConformingStrings)
     if (this.control(shape, sql)) return
     try {
