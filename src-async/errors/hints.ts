@@ -69,6 +69,16 @@ function hintForMarker({ query, position }: DbError): string | null {
   return null
 }
 
+/** The hint for a refusal at the start of a session, null for others. */
+export function hintForStart({ message }: { readonly message: string }): string | null {
+  // PgBouncer's words; it sends no SQLSTATE that only this has.
+  if (!message.startsWith('unsupported startup parameter')) return null
+  return (
+    'a pooler refuses it: connect past the pooler, as migrations should, or name the setting in its ' +
+    "ignore_startup_parameters, or set it for the role: alter role … set statement_timeout = '5s'"
+  )
+}
+
 /** The error with a hint added after the server's own, if any: a new error of the same class, with the same stack. */
 export function withHint(error: DbError, hint: string | null): DbError {
   if (hint === null || error.hint?.includes(hint) === true) return error
