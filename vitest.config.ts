@@ -43,6 +43,7 @@ export default defineConfig({
             { find: /^syncpg\/sqlite-shape$/, replacement: built('sqlite-shape.js') },
             { find: /^syncpg\/drizzle$/, replacement: built('drizzle.js') },
             { find: /^syncpg\/kysely$/, replacement: built('kysely.js') },
+            { find: /^syncpg\/umzug$/, replacement: built('umzug.js') },
           ],
         },
         test: {

@@ -8,7 +8,11 @@
 export const DRIVER = { index: 'src-sync/index.ts', async: 'src-async/index.ts' }
 
 /** Users of the driver's doors, as a program is one: they load the built doors, and hold no copy of the driver. */
-export const USERS = { 'sqlite-shape': 'src-sync/sqlite-shape/index.ts' }
+export const USERS = {
+  'sqlite-shape': 'src-sync/sqlite-shape/index.ts',
+  // It needs nothing of umzug itself.
+  umzug: 'src-async/adapters/umzug/index.ts',
+}
 
 /**
  * Users that load a package when they run, a query builder for instance, which the program loads too and which may have one
