@@ -31,6 +31,7 @@ import {
 } from './flows/copy-bytes.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import type { QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
+import { sealInstances } from './options/sealed.ts'
 import type { ProgressOption } from './flows/progress.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
@@ -72,6 +73,7 @@ let readEngine: (connection: Connection) => Engine
 
 export class Connection {
   static {
+    sealInstances(this)
     readEngine = (connection) => connection.#engine
   }
 

@@ -15,6 +15,7 @@ import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import type { QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import {
   type OtherRows,
@@ -50,7 +51,7 @@ import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
-import { type BlockingTransactionOptions, runInScope, transact } from './scope.ts'
+import { type BlockingTransactionOptions, type NotAsync, runInScope, transact } from './scope.ts'
 import {
   type BoundStatement,
   type StatementText,
@@ -61,6 +62,7 @@ import {
   textOf,
   valuesOf,
 } from './statement.ts'
+import { ExceptionBearer } from './exceptions.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
@@ -85,6 +87,10 @@ const PREPARE_KEYS = [...FETCH_KEYS, 'name']
 const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
 export class Connection extends SettableConnection implements CursorConnection {
+  static {
+    sealInstances(ExceptionBearer, this)
+  }
+
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #twoPhase: TwoPhase
@@ -379,8 +385,8 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @throws what `fn` throws; ProgrammingError when `fn` is async: it would run after the commit.
    * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => transfer(con, 100))
    */
-  transaction<T>(fn: () => T): T
-  transaction<T>(options: BlockingTransactionOptions, fn: () => T): T
+  transaction<T>(fn: (() => T) & NotAsync<T>): T
+  transaction<T>(options: BlockingTransactionOptions, fn: (() => T) & NotAsync<T>): T
   transaction<T>(first: BlockingTransactionOptions | (() => T), second?: () => T): T {
     // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
     const inherited = this.#settings.isInside ? {} : this.#settings.options

@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
@@ -86,6 +87,9 @@ const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [
 export class Cursor<T = Row> {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'Cursor'
+  static {
+    sealInstances(this)
+  }
 
   readonly #connection: CursorConnection
   readonly #engine: Engine

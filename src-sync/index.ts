@@ -40,7 +40,7 @@ export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampF
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
 export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 export type { Progress, ProgressOption } from '../src-async/flows/progress.ts'
-export type { BlockingTransactionOptions } from './scope.ts'
+export type { BlockingTransactionOptions, NotAsync } from './scope.ts'
 export type { IsolationLevel, TransactionOptions } from '../src-async/flows/transaction.ts'
 export { Record, type Row } from '../src-async/values/record.ts'
 export { BitString } from '../src-async/values/bit-string.ts'

@@ -17,6 +17,16 @@ export interface BlockingTransactionOptions extends TransactionOptions {
   readonly retries?: number
 }
 
+/**
+ * Does not compile for a function that gives a promise: what it does later would be outside of the transaction. A function of yours
+ * that hands on a `() => T` of any type says `fn as (() => T) & NotAsync<T>`.
+ */
+export type NotAsync<T> = [T] extends [never]
+  ? unknown
+  : T extends PromiseLike<unknown>
+    ? 'transaction: the function may not be async'
+    : unknown
+
 /** Runs `fn` in a transaction, again where it lost against others and may. @throws as `runInScope`. */
 export function transact<T>(
   engine: Engine,

@@ -8,6 +8,7 @@ import type { Connection } from '../connection.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { sealInstances } from '../options/sealed.ts'
 import type { ProgressOption } from '../flows/progress.ts'
 import type { Row } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
@@ -56,6 +57,10 @@ const DEFAULT_CLOSE_LIMIT_MS = 10_000
 
 /** `C` is the class of its connections, `connectionClass`. */
 export class Pool<C extends Connection = Connection> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #settings: PoolSettings
   readonly #keeper: Keeper
   readonly #upkeep: Upkeep

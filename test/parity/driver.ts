@@ -14,7 +14,7 @@ import {
   type StatementText,
   type ValueMeaning,
 } from 'syncpg/async'
-import { connect as connectBlocking, type Connection as BlockingConnection } from 'syncpg'
+import { connect as connectBlocking, type Connection as BlockingConnection, type NotAsync } from 'syncpg'
 
 export type Maybe<T> = T | Promise<T>
 
@@ -155,7 +155,8 @@ function blockingDriver(connection: BlockingConnection): Driver {
     removeQueryLogger: (logger) => connection.removeQueryLogger(logger),
     fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: (table, options) => connection.copyRecordsToTable(table, options),
-    transaction: (body, options = {}) => connection.transaction(options, () => stepBlocking(body)),
+    transaction: <T>(body: Body<T>, options = {}) =>
+      connection.transaction<T>(options, (() => stepBlocking(body)) as (() => T) & NotAsync<T>),
     close: () => connection.close(),
   }
 }
