@@ -3,6 +3,7 @@
  * what is refused here costs nothing and aborts no transaction. The hot loop allocates nothing.
  * Source of truth: PostgreSQL manual, "Message Formats", Bind.
  */
+import { printShort } from '../errors/failure.ts'
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
 import { isDate } from './any-realm.ts'
 import { expected } from './describe-value.ts'
@@ -257,7 +258,11 @@ function named(
   if (error instanceof ProgrammingError || error === TEXT_FOR_SERVER) return error
   const prefix = `${where(context)}query argument $${index + 1}: `
   const details = { ...detailsOf(context), cause: error }
-  if (error instanceof DataError) return new DataError(prefix + error.message, details)
+  if (error instanceof DataError) {
+    // The new error has all its words; its frames are ours.
+    printShort(error)
+    return new DataError(prefix + error.message, details)
+  }
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error
   const reason = error instanceof Error ? error.message : String(error)
