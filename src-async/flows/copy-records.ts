@@ -7,6 +7,7 @@
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
+import { schemaHint, withHint } from '../errors/hints.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
 import { describeValue } from '../values/describe-value.ts'
@@ -55,7 +56,10 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
     const sql = (format: string): string => `COPY ${table}${list} FROM STDIN (FORMAT ${format})${where}`
     return new RecordEncoder(context.out, columns, codecsOf(context, columns), { format: 'either', sql })
   } catch (error) {
-    throw noteFailure(context, error)
+    const [schema, table, ...more] = target.table.split('.')
+    const isDotted = schema !== undefined && table !== undefined && more.length === 0 && target.schema === undefined
+    const isMissing = error instanceof DbError && error.sqlstate === '42P01'
+    throw noteFailure(context, isDotted && isMissing ? withHint(error, schemaHint(schema, table)) : error)
   }
 }
 

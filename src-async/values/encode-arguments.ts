@@ -247,6 +247,8 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
   return new ProgrammingError(`${where(context)}parameter ${index + 1} is undefined; use null`, detailsOf(context))
 }
 
+const LIST_HINT = 'one value is expected here: for x in (…) write x = any(…), and pass the array'
+
 /** Adds which argument it was. Errors of a user's own conversion or codec pass unchanged, being the user's. */
 function named(
   error: unknown,
@@ -261,7 +263,8 @@ function named(
   if (error instanceof DataError) {
     // The new error has all its words; its frames are ours.
     printShort(error)
-    return new DataError(prefix + error.message, details)
+    const isList = /^expected .* got an array\b/.test(error.primaryMessage)
+    return new DataError(prefix + error.message, isList ? { ...details, hint: LIST_HINT } : details)
   }
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error

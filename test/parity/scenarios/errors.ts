@@ -166,6 +166,23 @@ export function errorScenarios(db: () => Driver): void {
       expect([inside['sqlstate'], inside['hint']]).toEqual(['25001', undefined])
     })
 
+    test('a table named with its schema in one string says how it is named', async () => {
+      const call = (): unknown => db().copy('parity.t', { records: [[1]] })
+      expect(await failureOf(call as () => Promise<unknown>)).toMatchObject({
+        sqlstate: '42P01',
+        hint: expect.stringContaining("name the table 't' and give { schema: 'parity' }"),
+      })
+      const source = Buffer.from('1\n')
+      const load = (): unknown => db().load('parity.t', { source } as never)
+      expect((await failureOf(load as () => Promise<unknown>))['hint']).toContain("{ schema: 'parity' }")
+    })
+
+    test('a list for one value says that it wants = any', async () => {
+      const failure = await failureOf(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
+      expect(failure['hint']).toContain('write x = any(…)')
+      expect(await db().fetchval('select 1 where 1 = any($1)', [[1, 2]])).toBe(1)
+    })
+
     test('the first line of the stack that is a file’s is the caller’s', async () => {
       const failure = await failureOf(async () => {
         await db().fetch('select * from nowhere')
