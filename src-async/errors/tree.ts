@@ -74,7 +74,7 @@ export type WarningClass = (new (message: string, details?: ErrorDetails) => War
 /** The message in the form of psql: what happened, the line of the statement, DETAIL and HINT. */
 function composeMessage(primary: string, details: ErrorDetails): string {
   let message = primary
-  const { query, position, internalQuery, internalPosition, detail, hint } = details
+  const { query, position, internalQuery, internalPosition, detail, hint, context } = details
   const place =
     query !== undefined && position !== undefined
       ? showPlace(query, position)
@@ -84,7 +84,17 @@ function composeMessage(primary: string, details: ErrorDetails): string {
   if (place !== '') message += `\n${place}`
   if (detail !== undefined && detail !== '') message += `\nDETAIL:  ${detail}`
   if (hint !== undefined && hint !== '') message += `\nHINT:  ${hint}`
+  // Which line of the data it was is nowhere else. The words are the server's in any language; the data of the line may be long.
+  if (context?.startsWith('COPY ') === true) message += `\nCONTEXT:  ${firstLine(context)}`
   return message
+}
+
+/** Most characters of a line of CONTEXT to show. */
+const SHOWN_CONTEXT = 200
+
+function firstLine(context: string): string {
+  const [line = ''] = context.split('\n', 1)
+  return line.length <= SHOWN_CONTEXT ? line : `${line.slice(0, SHOWN_CONTEXT)}...`
 }
 
 /** Kept out of logs: not enumerable on an error. */

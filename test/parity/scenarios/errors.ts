@@ -177,6 +177,14 @@ export function errorScenarios(db: () => Driver): void {
       expect((await failureOf(load as () => Promise<unknown>))['hint']).toContain("{ schema: 'parity' }")
     })
 
+    test('a line of COPY that does not fit is told in the message', async () => {
+      await db().execute('create table t (a int)')
+      const source = Buffer.from('1\n2\nx\n')
+      const failure = await failureOf(() => db().load('t', { schema: 'parity', source }))
+      expect(failure.message).toContain('\nCONTEXT:  COPY t, line 3, column a: "x"')
+      expect(failure['primaryMessage']).not.toContain('CONTEXT')
+    })
+
     test('a list for one value says that it wants = any', async () => {
       const failure = await failureOf(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
       expect(failure['hint']).toContain('write x = any(…)')
