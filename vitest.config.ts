@@ -46,6 +46,7 @@ export default defineConfig({
             { find: /^syncpg\/pg$/, replacement: built('pg.js') },
             { find: /^syncpg\/pg\/cursor$/, replacement: built('pg-cursor.js') },
             { find: /^syncpg\/pg\/query-stream$/, replacement: built('pg-query-stream.js') },
+            { find: /^syncpg\/umzug$/, replacement: built('umzug.js') },
           ],
         },
         test: {

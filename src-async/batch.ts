@@ -18,6 +18,7 @@ import {
 } from './flows/execute-many.ts'
 import { BatchRows } from './flows/fetch-many.ts'
 import { DROP_ROWS } from './flows/fetch-rows.ts'
+import { type ProgressOption, progressTeller } from './flows/progress.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
 import { type Row, type Values, listed } from './values/record.ts'
@@ -32,16 +33,17 @@ export interface BatchTarget extends Pick<BatchRequest, 'sql' | 'prepared'> {
   readonly meaning: ValueMeaning
 }
 
-type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'rows' | 'sinkFor'>
+type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'rows' | 'sinkFor' | 'progress'>
 
 /** Runs it and drops the rows. */
 export function runMany(
   engine: Engine,
   target: BatchTarget,
   elements: Elements,
-  options: CallOptions = {},
+  options: CallOptions & ProgressOption = {},
 ): Promise<BatchResult> {
-  const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS }
+  const progress = progressTeller(options, 'executemany')
+  const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS, progress }
   const meant = meantElements(elements, target.meaning)
   return engine.query(() => batchOf(engine, request, meant, options), target.sql, elements, options)
 }
@@ -85,8 +87,8 @@ function meantElement(element: Values): Values {
 
 function batchOf(engine: Engine, request: Request, elements: Elements, { signal }: CallOptions): Promise<BatchResult> {
   if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), engine.waitSignal(signal))
-  const { sql, prepared, rows, sinkFor } = request
-  return runFlow(executeMany(engine.context, { sql, prepared, rows, sinkFor, elements }), engine.session)
+  const { sql, prepared, rows, sinkFor, progress } = request
+  return runFlow(executeMany(engine.context, { sql, prepared, rows, sinkFor, progress, elements }), engine.session)
 }
 
 async function batchFrom(

@@ -10,6 +10,7 @@ import {
   connectArguments,
   resolveOptions,
 } from './options/options.ts'
+import { tellMissingDsn } from './options/missing-dsn.ts'
 import { Listeners } from './listeners.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
 import { openSession } from './wire/open-session.ts'
@@ -66,7 +67,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
     return connection
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
-    throw errorFromFailure(failureFromError(error))
+    throw tellMissingDsn(errorFromFailure(failureFromError(error)), asked.dsn, given)
   }
 }
 

@@ -31,7 +31,10 @@ import {
   copyToTableSql,
 } from './flows/copy-bytes.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
-import type { Listeners, NoticeListener, NotificationListener, QueryLogger, TerminationListener } from './listeners.ts'
+import type { QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
+import { sealInstances } from './options/sealed.ts'
+import type { ProgressOption } from './flows/progress.ts'
+import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteChannel } from './values/sql.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
@@ -70,6 +73,7 @@ let readEngine: (connection: Connection) => Engine
 
 export class Connection {
   static {
+    sealInstances(this)
     readEngine = (connection) => connection.#engine
   }
 
@@ -187,7 +191,11 @@ export class Connection {
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
    */
-  async executemany(sql: string | CompiledStatement, elements: Elements, options?: ExecuteOptions): Promise<void> {
+  async executemany(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options?: ExecuteOptions & ProgressOption,
+  ): Promise<void> {
     const target = this.#target('executemany', sql, options)
     await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
   }
@@ -281,7 +289,7 @@ export class Connection {
    */
   async copyToTable(
     table: string,
-    options: CopyToTableOptions & { readonly source: CopySource } & CallOptions,
+    options: CopyToTableOptions & { readonly source: CopySource } & CallOptions & ProgressOption,
   ): Promise<string> {
     requireOptions(options, 'source', 'copyToTable')
     const sql = copyToTableSql(table, options)
@@ -291,7 +299,7 @@ export class Connection {
   /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
   async copyFromTable(
     table: string,
-    options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions,
+    options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions & ProgressOption,
   ): Promise<string> {
     requireOptions(options, 'output', 'copyFromTable')
     const sql = copyFromTableSql(table, options)
@@ -398,9 +406,9 @@ export class Connection {
     this.#listeners.terminations.delete(listener)
   }
 
-  /** Tells the logger of each of the caller's queries when it has ended. */
-  addQueryLogger(logger: QueryLogger): void {
-    this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'))
+  /** Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too. */
+  addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
+    this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
   removeQueryLogger(logger: QueryLogger): void {
@@ -411,8 +419,8 @@ export class Connection {
    * The same for a scope.
    * @example using logging = con.queryLogger((query) => console.log(query.query, query.elapsed))
    */
-  queryLogger(logger: QueryLogger): Disposable {
-    this.addQueryLogger(logger)
+  queryLogger(logger: QueryLogger, options?: QueryLoggerOptions): Disposable {
+    this.addQueryLogger(logger, options)
     return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 

@@ -20,6 +20,8 @@ import {
   startCopyIn,
   startCopyOut,
 } from './flows/copy-bytes.ts'
+import { type ProgressOption, progressTeller } from './flows/progress.ts'
+import { countOf } from './flows/query.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
 
@@ -52,12 +54,13 @@ export async function copyIn(
   engine: Engine,
   sql: string,
   source: CopySource,
-  { signal }: CallOptions = NO_OPTIONS,
+  options: CallOptions & ProgressOption = NO_OPTIONS,
 ): Promise<string> {
   const { context, session } = engine
+  const progress = progressTeller(options, 'COPY')
   // The source is opened first: a file that is not there must not have begun anything.
   const chunks = iterate(await openSource(source))
-  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
+  const patience = new Patience(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   let isDrained = false
   try {
@@ -73,10 +76,13 @@ export async function copyIn(
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
       for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
         isOurs = false
-        await runFlow(sendCopyIn(context, bytes.subarray(start, start + CHUNK_BYTES)), session)
+        const piece = bytes.subarray(start, start + CHUNK_BYTES)
+        await runFlow(sendCopyIn(context, piece), session)
         isOurs = true
+        progress?.add(null, piece.length)
       }
     }
+    progress?.end(null)
     isOurs = false
     return await runFlow(finishCopyIn(context), session)
   } catch (error) {
@@ -93,11 +99,12 @@ export async function copyOut(
   engine: Engine,
   sql: string,
   output: CopyOutput,
-  { signal }: CallOptions = NO_OPTIONS,
+  options: CallOptions & ProgressOption = NO_OPTIONS,
 ): Promise<string> {
   const { context, session } = engine
+  const progress = progressTeller(options, 'COPY')
   const sink = await openSink(output)
-  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
+  const patience = new Patience(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   try {
     await runFlow(startCopyOut(context, sql), session)
@@ -106,9 +113,13 @@ export async function copyOut(
       isOurs = false
       const tag = await runFlow(readCopyOut(context, data), session)
       isOurs = true
-      for (const chunk of data.chunks) await patience.wait(sink.write(chunk))
+      for (const chunk of data.chunks) {
+        await patience.wait(sink.write(chunk))
+        progress?.add(null, chunk.length)
+      }
       if (tag === null) continue
       isOurs = false
+      progress?.end(countOf(tag))
       await patience.wait(sink.close())
       return tag
     }

@@ -8,6 +8,7 @@ import { QueryCanceledError } from './errors/sqlstates.ts'
 import { InterfaceError, OperationalError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
+import { rowsOf } from './flows/query-log.ts'
 import { hasOtherEncoding, restoreEncoding } from './flows/restore-encoding.ts'
 import { runCommand } from './flows/run-script.ts'
 import { type CallOptions, NO_OPTIONS, requireSignal, requireTimeout } from './call-options.ts'
@@ -152,15 +153,18 @@ export class Engine {
   async #told<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
     const startedMs = performance.now()
     let error: unknown = null
+    let rowCount: number | null = null
     try {
-      return await tracing.trace({ query, backendPid: this.session.backendPid }, () =>
+      const result = await tracing.trace({ query, backendPid: this.session.backendPid }, () =>
         this.exclusively(operation, options),
       )
+      rowCount = rowsOf(result)
+      return result
     } catch (caught) {
       error = caught
       throw caught
     } finally {
-      this.listeners.log({ query, args, elapsed: performance.now() - startedMs, error })
+      this.listeners.log({ query, args, elapsed: performance.now() - startedMs, rowCount, error })
     }
   }
 

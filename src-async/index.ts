@@ -6,13 +6,9 @@ export { type CloseOptions, Connection, type ConnectionClass, type PrepareOption
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyRecordsOptions } from './load-records.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
-export type {
-  LoggedQuery,
-  NoticeListener,
-  NotificationListener,
-  QueryLogger,
-  TerminationListener,
-} from './listeners.ts'
+export type { NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
+export type { Progress, ProgressOption } from './flows/progress.ts'
+export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
 export {
   type NotificationGap,
   NotificationStream,
@@ -50,6 +46,7 @@ export type { RowOptions } from './values/row-options.ts'
 export type { RecordClass, RowFactory } from './values/row-shapes.ts'
 export type { NamedRow, PositionalRow, RecordBase, RowOf } from './values/row-types.ts'
 export { Sql, type SqlTag, format, sql } from './values/sql-template.ts'
+export { type SplitOptions, type SplitStatement, splitStatements } from './values/split-statements.ts'
 export { TO_POSTGRES } from './values/to-postgres.ts'
 export type { TypeInfo, TypeKind } from './values/type-info.ts'
 export type { ValueOptions } from './values/value-options.ts'

@@ -4,23 +4,13 @@
  */
 import { warningFromServer } from './errors/server-error.ts'
 import type { DbError, Warning } from './errors/tree.ts'
+import { type LoggedQuery, QueryLoggers } from './flows/query-log.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from './wire/operations.ts'
-
-/** What a query logger is told, after the fact. Passwords are not among it. */
-export interface LoggedQuery {
-  readonly query: string
-  /** The arguments, or the iterable an `executemany` was given. */
-  readonly args: unknown
-  /** Milliseconds. */
-  readonly elapsed: number
-  readonly error: unknown
-}
 
 export type NotificationListener<C> = (connection: C, notification: Notification) => void
 export type NoticeListener<C> = (connection: C, notice: Warning) => void
 /** @param reason what ended the session; null where the program closed it. */
 export type TerminationListener<C> = (connection: C, reason: DbError | null) => void
-export type QueryLogger = (query: LoggedQuery) => void
 
 /** One per session; `C` is the connection its listeners are handed. */
 export class Listeners<C> implements SessionEvents {
@@ -29,7 +19,7 @@ export class Listeners<C> implements SessionEvents {
   readonly #notifications = new Set<NotificationListener<C>>()
   readonly #notices = new Set<NoticeListener<C>>()
   readonly #terminations = new Set<TerminationListener<C>>()
-  readonly #loggers = new Set<QueryLogger>()
+  readonly #loggers = new QueryLoggers()
   #hasEnded = false
   /** Channels whose LISTEN was sent in a transaction that is still open. */
   readonly unsettled = new Set<string>()
@@ -73,7 +63,7 @@ export class Listeners<C> implements SessionEvents {
     return this.#terminations
   }
 
-  get loggers(): Set<QueryLogger> {
+  get loggers(): QueryLoggers {
     return this.#loggers
   }
 
@@ -96,7 +86,7 @@ export class Listeners<C> implements SessionEvents {
     const deputy = new Listeners<unknown>()
     deputy.connection = connection
     for (const listener of this.#notices) deputy.notices.add(listener as NoticeListener<unknown>)
-    for (const logger of this.#loggers) deputy.loggers.add(logger)
+    this.#loggers.addTo(deputy.loggers)
     this.deputy = deputy
     return deputy
   }
@@ -133,7 +123,7 @@ export class Listeners<C> implements SessionEvents {
   }
 
   log(query: LoggedQuery): void {
-    for (const logger of [...this.#loggers]) call(() => logger(query))
+    this.#loggers.log(query, call)
   }
 }
 

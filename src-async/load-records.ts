@@ -12,12 +12,13 @@ import {
   sendCopyChunk,
   startCopy,
 } from './flows/copy-records.ts'
+import { type ProgressOption, type ProgressTeller, progressTeller } from './flows/progress.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
 import type { Values } from './values/record.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
-export interface CopyRecordsOptions extends CallOptions {
+export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   readonly records: Iterable<Values> | AsyncIterable<Values>
   readonly columns?: readonly string[]
   readonly schema?: string
@@ -28,17 +29,22 @@ export interface CopyRecordsOptions extends CallOptions {
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {
   const { records, columns, schema, where } = requireRecords(options)
   const target: CopyTarget = { table, columns, schema, where }
-  if (Symbol.iterator in records) return engine.run(copyRecords(engine.context, target, records), options)
-  return engine.exclusively(() => loadAwaited(engine, target, records, engine.waitSignal(options.signal)), options)
+  const progress = progressTeller(options, 'copyRecordsToTable')
+  if (Symbol.iterator in records) {
+    return engine.run(copyRecords(engine.context, target, records, { progress }), options)
+  }
+  const { signal } = options
+  return engine.exclusively(() => loadAwaited(engine, target, records, { signal, progress }), options)
 }
 
 async function loadAwaited(
-  { context, session }: Engine,
+  engine: Engine,
   target: CopyTarget,
   records: AsyncIterable<Values>,
-  signal: AbortSignal,
+  { signal, progress }: { signal: AbortSignal | undefined; progress: ProgressTeller | null },
 ): Promise<string> {
-  const patience = new Patience(context.deadlineMs, signal)
+  const { context, session } = engine
+  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
   const source = iterate(records)
   let encoder: RecordEncoder | null = null
   /** Whether no flow of the COPY is under way, which would end it by itself when it fails. */
@@ -55,10 +61,11 @@ async function loadAwaited(
       isOurs = false
       await runFlow(sendCopyChunk(context, encoder), session)
       isOurs = true
+      progress?.add(encoder.sentCount, encoder.takeSentBytes())
     }
     isDrained = true
     isOurs = false
-    return await runFlow(endCopy(context, encoder), session)
+    return await runFlow(endCopy(context, encoder, progress), session)
   } catch (error) {
     if (isOurs && encoder?.isOpen === true) await runFlow(abandonCopyIn(context, error), session)
     throw error

@@ -10,6 +10,7 @@ import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
+import type { ProgressOption } from './flows/progress.ts'
 import { type QueryResult, queryOne } from './flows/query.ts'
 import { runStatement } from './flows/run-statement.ts'
 import { openScope, rollbackScope } from './flows/transaction.ts'
@@ -117,7 +118,7 @@ export class PreparedStatement {
   }
 
   /** Runs it once for each element, all or nothing. */
-  async executemany(elements: Elements, options?: ExecuteOptions): Promise<void> {
+  async executemany(elements: Elements, options?: ExecuteOptions & ProgressOption): Promise<void> {
     const target = this.#target('executemany', options)
     this.#statusmsg = null
     const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)

@@ -5,10 +5,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 import { Rollback } from './errors/client-errors.ts'
-import { DeadlockDetectedError, SerializationError } from './errors/sqlstates.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext, Scope } from './flows/flow-context.ts'
+import { isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
 import {
   type TransactionOptions,
   beginStatement,
@@ -26,9 +26,6 @@ export interface AsyncTransactionOptions extends TransactionOptions {
    */
   readonly retries?: number
 }
-
-/** The first retry waits at most this long, each further one twice as long. */
-const RETRY_DELAY_MS = 20
 
 /** What became of a transaction. */
 type Phase = 'new' | 'started' | 'committed' | 'rolled back' | 'failed'
@@ -151,7 +148,8 @@ export async function transact<T>(
   asked: AsyncTransactionOptions,
   fn: () => Promise<T>,
 ): Promise<T> {
-  const { retries = 0, ...options } = asked
+  const { retries: askedRetries, ...options } = asked
+  const retries = requireRetries(askedRetries)
   const { session, context } = site.engine
   const mayRetry = context.scopes.length === 0 && session.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
@@ -159,8 +157,7 @@ export async function transact<T>(
       return await transactOnce(site, options, fn)
     } catch (error) {
       if (!mayRetry || attempt >= retries || !isWorthRetrying(error) || site.engine.isClosed) throw error
-      // Those who lost against each other would meet again if they came back together.
-      await delay(Math.random() * RETRY_DELAY_MS * 2 ** attempt)
+      await delay(retryDelayMs(attempt))
     }
   }
 }
@@ -199,10 +196,6 @@ async function transactOnce<T>(site: TransactionSite, options: TransactionOption
 /** Another function's transaction was opened inside this one and goes on: after a rollback it would run outside of any. */
 function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
   return openInside(context, scope).some(({ isFunctions }) => isFunctions)
-}
-
-function isWorthRetrying(error: unknown): boolean {
-  return error instanceof SerializationError || error instanceof DeadlockDetectedError
 }
 
 /** The arguments of `Connection.transaction`, told apart. @throws ProgrammingError for others. */

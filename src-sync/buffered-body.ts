@@ -8,6 +8,7 @@ import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
 import { inItsFormats, learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
@@ -102,13 +103,14 @@ export class BufferedBody implements CursorBody {
       elements,
       rows: request.rows,
       marksElements: isReturning,
+      progress: request.progress,
       sinkFor: (statement: Statement) => results?.of(statement) ?? DROP_ROWS,
     }
     const { affectedRows, tag } = this.#engine.run(
       withHints(this.#engine, request, rewritten, rewritten.order.length, (hints) =>
         executeMany(context, { ...batch, hints }),
       ),
-      runOptions(request, bound),
+      { ...runOptions(request, bound), query: { sql: bound.sql, values: request.elements } },
     )
     if (results?.failure) throw results.failure
     this.#hasExecuted = true
@@ -196,7 +198,7 @@ export class BufferedBody implements CursorBody {
     const flow = withHints(this.#engine, request, statement.rewritten, values.length, (hints) =>
       runStatement(context, { sql, values, hints, firstPlaces, isOneOff, takesAnyRows, rows: request.rows, sinkFor }),
     )
-    const { statement: described, tag } = this.#engine.run(flow, runOptions(request, statement))
+    const { statement: described, tag } = this.#engine.run(flow, queryOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
     this.#hasExecuted = true
     if (described.hasRecords) this.#engine.run(learnRecordTypes(context, described, rows, request.rows))
@@ -207,7 +209,7 @@ export class BufferedBody implements CursorBody {
   #runScript(statement: BoundStatement, request: ExecuteRequest): void {
     const { context } = this.#engine
     const sink = new ScriptResults()
-    this.#engine.run(runScript(context, statement.rewritten.text, sink), runOptions(request, statement))
+    this.#engine.run(counted(context, statement.rewritten.text, sink), queryOptions(request, statement))
     // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
     if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
     const results = sink.results(context.registry)
@@ -223,7 +225,7 @@ export class BufferedBody implements CursorBody {
     if (statement.values !== null) throw new ProgrammingError('execute: { text: true } goes without parameters')
     const sink = new ScriptResults()
     try {
-      this.#engine.run(runScript(this.#engine.context, statement.rewritten.text, sink), runOptions(request, statement))
+      this.#engine.run(counted(this.#engine.context, statement.rewritten.text, sink), queryOptions(request, statement))
     } finally {
       this.#hasExecuted = true
       this.#results = sink.textResults()
@@ -286,6 +288,17 @@ function withHints<T>(
 
 function* hinted<T>(resolving: Flow<number[]>, flow: (hints: readonly number[]) => Flow<T>): Flow<T> {
   return yield* flow(yield* resolving)
+}
+
+/** Runs a text. @returns the last command tag, for loggers. */
+function* counted(context: FlowContext, sql: string, sink: ScriptResults): Flow<string> {
+  yield* runScript(context, sql, sink)
+  return sink.lastTag
+}
+
+function queryOptions(request: RequestOptions, source: BoundStatement): RunOptions {
+  const { timeoutMs, messages } = request
+  return { source, timeoutMs, messages, query: source }
 }
 
 function runOptions({ timeoutMs, messages }: RequestOptions, source: StatementSource): RunOptions {

@@ -6,7 +6,7 @@ export const NO_OPTIONS = Object.freeze({})
 export const FETCH_KEYS: readonly string[] = [...ROW_OPTION_KEYS, 'values', 'timeout', 'prepare']
 export const EXECUTE_KEYS: readonly string[] = [...FETCH_KEYS, 'text']
 export const COPY_KEYS: readonly string[] = ['timeout']
-export const EXECUTEMANY_KEYS: readonly string[] = [...ROW_OPTION_KEYS, 'values', 'timeout', 'returning']
+export const EXECUTEMANY_KEYS: readonly string[] = [...ROW_OPTION_KEYS, 'values', 'timeout', 'returning', 'onProgress']
 
 /** @throws ProgrammingError for what is no object, and for a key that is not among these. */
 export function requireOptions(options: object, keys: readonly string[], method: string): void {

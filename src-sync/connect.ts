@@ -3,6 +3,7 @@ import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
+import { tellMissingDsn } from '../src-async/options/missing-dsn.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/caller/blocking-session.ts'
@@ -70,11 +71,13 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     const paramstyle = given.paramstyle === undefined ? 'pyformat' : requireStyle(given.paramstyle)
     const ringBytes = requireRingBytes(given.ringBytes)
     const events = new Events()
-    const session = new BlockingSession(resolved.session, events, {
-      ringBytes,
-      isInterruptible: requireInterrupt(given.interrupt) === 'cancel',
-      openedAt: placeOfCall(),
-    })
+    const isInterruptible = requireInterrupt(given.interrupt) === 'cancel'
+    let session: BlockingSession
+    try {
+      session = new BlockingSession(resolved.session, events, { ringBytes, isInterruptible, openedAt: placeOfCall() })
+    } catch (error) {
+      throw tellMissingDsn(error, asked.dsn, given)
+    }
     const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values)
     const { commandTimeoutMs } = resolved
     events.onParameter = (name) => context.statements.heedParameter(name)

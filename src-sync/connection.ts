@@ -10,9 +10,12 @@ import { copyRecords } from '../src-async/flows/copy-records.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
+import { type ProgressTeller, progressTeller } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
+import type { QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
 import {
@@ -49,7 +52,7 @@ import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
-import { runInScope } from './scope.ts'
+import { type BlockingTransactionOptions, type NotAsync, runInScope, transact } from './scope.ts'
 import {
   type BoundStatement,
   type StatementText,
@@ -60,6 +63,7 @@ import {
   textOf,
   valuesOf,
 } from './statement.ts'
+import { ExceptionBearer } from './exceptions.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
@@ -77,12 +81,17 @@ export interface CursorOptions extends RowOptions {
 const CLOSE_TIMEOUT_MS = 5000
 /** What `query` gives where an error handler has taken its error. */
 const NO_RESULT = new QueryResult<unknown>(Object.freeze([]) as unknown as unknown[], null, '')
+const LOGGER_KEYS = ['args']
 const MOST_MESSAGES = 1000
 const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
 const PREPARE_KEYS = [...FETCH_KEYS, 'name']
 const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
 export class Connection extends SettableConnection implements CursorConnection {
+  static {
+    sealInstances(ExceptionBearer, this)
+  }
+
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #twoPhase: TwoPhase
@@ -169,7 +178,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const flow = isScript
         ? queryScript(context, text, rows)
         : queryOne(context, { sql: text, values: valuesOf(bound), firstPlaces, isOneOff, rows })
-      return this.#engine.run(flow, { source: bound, ...this.#limits(options, 'query') })
+      return this.#engine.run(flow, { source: bound, query: bound, ...this.#limits(options, 'query') })
     })
   }
 
@@ -246,7 +255,8 @@ export class Connection extends SettableConnection implements CursorConnection {
         elements: bound.elements,
         rows: rowOptions(options, context.rows, 'fetchmany'),
       })
-      return this.#engine.run(flow, { source: bound, ...this.#limits(options, 'fetchmany') })
+      const query = { sql: bound.sql, values: elements }
+      return this.#engine.run(flow, { source: bound, query, ...this.#limits(options, 'fetchmany') })
     })
   }
 
@@ -311,7 +321,8 @@ export class Connection extends SettableConnection implements CursorConnection {
       const onOpen = (): void => {
         isOpen = true
       }
-      const flow = copyRecords(context, { table, columns, schema, where }, records, onOpen)
+      const progress = progressTeller(options, 'copyRecordsToTable')
+      const flow = copyRecords(context, { table, columns, schema, where }, records, { onOpen, progress })
       return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
   }
@@ -320,7 +331,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
       requireCopyOptions(options, 'source', 'copyToTable')
-      const limits = this.#limits(options, 'copyToTable')
+      const limits = this.#copying(options, 'copyToTable')
       return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
     })
   }
@@ -329,7 +340,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
       requireCopyOptions(options, 'output', 'copyFromTable')
-      const limits = this.#limits(options, 'copyFromTable')
+      const limits = this.#copying(options, 'copyFromTable')
       return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
     })
   }
@@ -338,7 +349,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
     return call(this.copyFromQuery, () => {
       requireCopyOptions(options, 'output', 'copyFromQuery')
-      const limits = this.#limits(options, 'copyFromQuery')
+      const limits = this.#copying(options, 'copyFromQuery')
       const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
@@ -371,16 +382,18 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * Runs `fn` in a transaction: committed when it returns, rolled back when it throws. Inside an open transaction it is
-   * a savepoint. Throwing `new Rollback(value)` rolls back and returns `value`.
+   * a savepoint. Throwing `new Rollback(value)` rolls back and returns `value`. With `{ retries }` the function runs again
+   * where the transaction lost against others.
    * @throws what `fn` throws; ProgrammingError when `fn` is async: it would run after the commit.
+   * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => transfer(con, 100))
    */
-  transaction<T>(fn: () => T): T
-  transaction<T>(options: TransactionOptions, fn: () => T): T
-  transaction<T>(first: TransactionOptions | (() => T), second?: () => T): T {
+  transaction<T>(fn: (() => T) & NotAsync<T>): T
+  transaction<T>(options: BlockingTransactionOptions, fn: (() => T) & NotAsync<T>): T
+  transaction<T>(first: BlockingTransactionOptions | (() => T), second?: () => T): T {
     // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
     if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
-    return runInScope(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
+    return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
   }
 
   /** A transaction id for the methods below. */
@@ -472,6 +485,33 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#listeners.delete(listener)
   }
 
+  /**
+   * Tells the logger of each query of the program when it has ended: text, milliseconds, rows, error; with `{ args: true }` the
+   * arguments too. Queries that the logger makes itself are not told.
+   * @throws ProgrammingError for what is no function.
+   * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
+   */
+  addQueryLogger(logger: QueryLogger, options: QueryLoggerOptions = {}): void {
+    call(this.addQueryLogger, () => {
+      requireFunction(logger, 'addQueryLogger')
+      requireOptions(options, LOGGER_KEYS, 'addQueryLogger')
+      this.#engine.queryLog.loggers.add(logger, options)
+    })
+  }
+
+  removeQueryLogger(logger: QueryLogger): void {
+    this.#engine.queryLog.loggers.delete(logger)
+  }
+
+  /**
+   * The same for a scope.
+   * @example using logging = con.queryLogger(({ query, elapsed }) => console.error(query, elapsed))
+   */
+  queryLogger(logger: QueryLogger, options: QueryLoggerOptions = {}): Disposable {
+    call(this.queryLogger, () => this.addQueryLogger(logger, options), this.addQueryLogger)
+    return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
+  }
+
   /** Takes a notice. Called by the session. */
   notice(notice: Warning): void {
     const message: ServerMessage = [notice.constructor as ServerMessage[0], notice]
@@ -560,7 +600,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     const { text, firstPlaces } = bound.rewritten
     const request = { sql: text, values: valuesOf(bound), firstPlaces, rowLimit, isOneOff: prepare === false, rows }
     const flow = fetchRows(context, request)
-    return this.#engine.run(flow, { source: bound, ...this.#limits(options, method) }).rows
+    return this.#engine.run(flow, { source: bound, query: bound, ...this.#limits(options, method) }).rows
   }
 
   #bind(
@@ -574,6 +614,13 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   #limits({ timeout }: { readonly timeout?: number }, method: string): { timeoutMs: number | undefined } {
     return { timeoutMs: requireTimeout(timeout, method) }
+  }
+
+  #copying(
+    options: CopyTo | CopyFrom,
+    method: string,
+  ): { timeoutMs: number | undefined; progress: ProgressTeller | null } {
+    return { ...this.#limits(options, method), progress: progressTeller(options, method) }
   }
 
   #forbid(method: string): void {

@@ -16,6 +16,8 @@ import {
   startCopyIn,
   startCopyOut,
 } from '../src-async/flows/copy-bytes.ts'
+import type { ProgressTeller } from '../src-async/flows/progress.ts'
+import { countOf } from '../src-async/flows/query.ts'
 import type { Engine, RunOptions } from './engine.ts'
 
 /** Bytes, or text that is sent as UTF-8. */
@@ -41,10 +43,12 @@ export class CopyIn {
     engine.holdForCopy(ifTorn)
   }
 
-  write(chunk: CopyChunk): void {
+  write(chunk: CopyChunk, progress: ProgressTeller | null = null): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
     for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
-      this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, bytes.subarray(start, start + CHUNK_BYTES))))
+      const piece = bytes.subarray(start, start + CHUNK_BYTES)
+      this.#step(() => this.#engine.step(sendCopyIn(this.#engine.context, piece)))
+      progress?.add(null, piece.length)
     }
   }
 
@@ -127,14 +131,19 @@ export class CopyOut {
   }
 }
 
+interface Told {
+  readonly progress?: ProgressTeller | null
+}
+
 /** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */
-export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions): string {
+export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions & Told): string {
   // The source is opened first: a file that is not there must not have begun anything.
   const chunks = openSource(source)
   try {
     const copy = new CopyIn(engine, sql, options)
     try {
-      for (const chunk of chunks) copy.write(chunk)
+      for (const chunk of chunks) copy.write(chunk, options.progress)
+      options.progress?.end(null)
     } catch (error) {
       copy.abandon(error)
       throw error
@@ -146,12 +155,16 @@ export function copyIn(engine: Engine, sql: string, source: CopySource, options:
 }
 
 /** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the output's own error; the connection stays usable. */
-export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions): string {
+export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions & Told): string {
   const sink = openSink(output)
   try {
     const copy = new CopyOut(engine, sql, options)
     try {
-      for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) sink.write(chunk)
+      for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) {
+        sink.write(chunk)
+        options.progress?.add(null, chunk.length)
+      }
+      options.progress?.end(countOf(copy.tag ?? ''))
     } finally {
       copy.abandon()
     }

@@ -4,6 +4,8 @@
  */
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
+import { sealInstances } from '../src-async/options/sealed.ts'
+import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -59,7 +61,7 @@ export interface ExecuteOptions extends RowOptions, ValueOption {
   readonly text?: boolean
 }
 
-export interface ExecutemanyOptions extends RowOptions, ValueOption {
+export interface ExecutemanyOptions extends ProgressOption, RowOptions, ValueOption {
   readonly timeout?: number
   /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
   readonly returning?: boolean
@@ -85,6 +87,9 @@ const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [
 export class Cursor<T = Row> {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'Cursor'
+  static {
+    sealInstances(this)
+  }
 
   readonly #connection: CursorConnection
   readonly #engine: Engine
@@ -244,7 +249,8 @@ export class Cursor<T = Row> {
     return this.#guard(this.executemany, this, () => {
       const common = this.#begin(sql, elements, options, 'executemany')
       const isReturning = options.returning === true
-      this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning })
+      const progress = progressTeller(options, 'executemany')
+      this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning, progress })
       return this
     })
   }

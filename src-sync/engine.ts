@@ -9,6 +9,7 @@ import { hasOtherEncoding, restoreEncoding } from '../src-async/flows/restore-en
 import type { BlockingSession } from '../worker/caller/blocking-session.ts'
 import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
+import { type LoggableQuery, QueryLog } from './query-log.ts'
 import { type PublicMethod, onCallersStack, runFlow } from './run-flow.ts'
 
 /** A message of the server's that is no error, with its class. */
@@ -23,6 +24,8 @@ export interface StatementSource {
 export interface RunOptions {
   /** The statement a flow is about: positions in its errors are mapped back to the text the user wrote. */
   readonly source?: StatementSource | null | undefined
+  /** A query of the user's, which loggers and tracing channels are told of. */
+  readonly query?: LoggableQuery | undefined
   /** Limit of the whole flow, 0 for none; the connection's `commandTimeout` unless given. */
   readonly timeoutMs?: number | undefined
   /** Ends what a flow leaves open on the server when its stack is torn off: a COPY. */
@@ -54,6 +57,7 @@ export class Engine {
   messages: ServerMessage[] | null = null
   /** OIDs of types by the names `setinputsizes` was given, for the statement they were given for. */
   readonly typeOids = new Map<string, number>()
+  readonly queryLog = new QueryLog()
   #isRunning = false
   #isWatched = false
   /** A COPY that is open between calls of the user's: what ends it. */
@@ -97,7 +101,9 @@ export class Engine {
       this.#tornCopy = null
       end()
     }
-    return this.step(flow, options)
+    const { query } = options
+    if (query === undefined || !this.queryLog.isWatched) return this.step(flow, options)
+    return this.queryLog.tell(query, this.session.backendPid, () => this.step(flow, options))
   }
 
   /** Runs a flow of the COPY that is open. */
@@ -194,6 +200,10 @@ export function requireTimeout(timeout: unknown, method: string): number | undef
 function tellSource(error: DbError, source: StatementSource): void {
   const { sql, rewritten } = source
   if (error.query !== rewritten.text || sql === rewritten.text) return
-  const { position } = error
-  amend(error, { query: sql, ...(position === undefined ? {} : { position: mapPosition(rewritten, position) }) })
+  const { position, statementPosition } = error
+  amend(error, {
+    query: sql,
+    ...(position === undefined ? {} : { position: mapPosition(rewritten, position) }),
+    ...(statementPosition === undefined ? {} : { statementPosition: mapPosition(rewritten, statementPosition) }),
+  })
 }

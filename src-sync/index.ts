@@ -38,6 +38,9 @@ export { rewrite as rewriteMarkers, type RewriteOptions, type RewrittenStatement
 export { BINARY, DATETIME, NUMBER, ROWID, STRING, TypeObject } from './type-objects.ts'
 export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampFromTicks } from './constructors.ts'
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
+export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
+export type { Progress, ProgressOption } from '../src-async/flows/progress.ts'
+export type { BlockingTransactionOptions, NotAsync } from './scope.ts'
 export type { IsolationLevel, TransactionOptions } from '../src-async/flows/transaction.ts'
 export { Record, type Row } from '../src-async/values/record.ts'
 export { BitString } from '../src-async/values/bit-string.ts'
@@ -57,6 +60,8 @@ export type { NamedRow, PositionalRow, RecordBase, RowOf } from '../src-async/va
 export { Sql, type SqlTag, format, sql } from '../src-async/values/sql-template.ts'
 export { TO_POSTGRES } from '../src-async/values/to-postgres.ts'
 export type { ValueOptions } from '../src-async/values/value-options.ts'
+export { type SplitOptions, type SplitStatement, splitStatements } from '../src-async/values/split-statements.ts'
+export { SqlNesting, type SqlNestingMark } from '../src-async/values/sql-nesting.ts'
 export { Lexer as SqlLexer, TOKEN as SQL_TOKEN, type Token as SqlToken } from '../src-async/values/sql-lexer.ts'
 export {
   ClientConfigurationError,

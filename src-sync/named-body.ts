@@ -121,7 +121,7 @@ export class NamedBody implements CursorBody {
       sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, order, values.length), limits)
     const statement = { sql: declared.text, values, hints, firstPlaces, isOneOff: true, sinkFor: () => DROP_ROWS }
     try {
-      const { tag } = engine.run(runStatement(context, statement), { ...limits, source })
+      const { tag } = engine.run(runStatement(context, statement), { ...limits, source, query: bound })
       this.#tag = tag
     } catch (error) {
       throw withAdvice(error)

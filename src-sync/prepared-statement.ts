@@ -6,6 +6,7 @@ import { InterfaceError } from '../src-async/errors/tree.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
+import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
 import { runStatement } from '../src-async/flows/run-statement.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
@@ -69,7 +70,8 @@ export class PreparedStatement<T = Row> {
     return call(this.execute, () => {
       const { sql, values, prepared } = this.#request(given, options, 'execute')
       const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
-      return this.#engine.run(runStatement(this.#engine.context, request), limits(options)).tag ?? ''
+      const query = { sql, values: given }
+      return this.#engine.run(runStatement(this.#engine.context, request), { ...limits(options), query }).tag ?? ''
     })
   }
 
@@ -93,12 +95,14 @@ export class PreparedStatement<T = Row> {
   }
 
   /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
-  executemany(elements: Iterable<Values>, options: ExecuteOptions = {}): number {
+  executemany(elements: Iterable<Values>, options: ExecuteOptions & ProgressOption = {}): number {
     return call(this.executemany, () => {
       const { sql, prepared } = this.#request([], options, 'executemany')
       const source = this.#elements(elements, options, 'executemany')
-      const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS }
-      return this.#engine.run(executeMany(this.#engine.context, request), limits(options)).affectedRows
+      const progress = progressTeller(options, 'executemany')
+      const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
+      const query = { sql, values: elements }
+      return this.#engine.run(executeMany(this.#engine.context, request), { ...limits(options), query }).affectedRows
     })
   }
 
@@ -109,7 +113,7 @@ export class PreparedStatement<T = Row> {
       const { context } = this.#engine
       const rows = rowOptions(options, context.rows, 'fetchmany')
       const batch = { sql, prepared, elements: this.#elements(elements, options, 'fetchmany'), rows }
-      return this.#engine.run(fetchMany(context, batch), limits(options))
+      return this.#engine.run(fetchMany(context, batch), { ...limits(options), query: { sql, values: elements } })
     }) as T[]
   }
 
@@ -130,7 +134,7 @@ export class PreparedStatement<T = Row> {
     const { context } = this.#engine
     const { sql, values, prepared } = this.#request(given, options, method)
     const request = { sql, values, prepared, rowLimit, rows: rowOptions(options, context.rows, method) }
-    return this.#engine.run(fetchRows(context, request), limits(options)).rows
+    return this.#engine.run(fetchRows(context, request), { ...limits(options), query: { sql, values: given } }).rows
   }
 
   #request(

@@ -34,6 +34,11 @@ export class ScriptResults implements ResultSink {
     this.#rows = new RowBuffer()
   }
 
+  /** Of the last statement; `''` for a text without one. */
+  get lastTag(): string {
+    return this.#collected.at(-1)?.tag ?? ''
+  }
+
   /** The types of all columns: what the registry must know before `results`. */
   *types(): Generator<number> {
     for (const { columns } of this.#collected) {

@@ -58,7 +58,7 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#shape = shape
     requireTransaction(context)
     const { rewritten } = statement
-    const run = { source: statement, timeoutMs: this.#timeoutMs }
+    const run = { source: statement, timeoutMs: this.#timeoutMs, query: statement }
     this.#portal = engine.run(
       preparePortal(context, rewritten.text, valuesOf(statement), null, {
         firstPlaces: rewritten.firstPlaces,

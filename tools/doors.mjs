@@ -13,6 +13,8 @@ export const USERS = {
   pg: 'src-async/adapters/pg/index.ts',
   'pg-cursor': 'src-async/adapters/pg-cursor/index.ts',
   'pg-query-stream': 'src-async/adapters/pg-query-stream/index.ts',
+  // It needs nothing of umzug itself.
+  umzug: 'src-async/adapters/umzug/index.ts',
 }
 
 /**

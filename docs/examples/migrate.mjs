@@ -9,11 +9,16 @@ import * as db from 'syncpg'
 
 const LOCK = 7431n
 const folder = process.argv[2] ?? 'migrations'
+// Go past a pooler: PgBouncer refuses `lock_timeout` here, and `create index concurrently` has no business in its transactions.
 const con = db.connect(process.argv[3], { applicationName: 'migrate', serverSettings: { lock_timeout: '5s' } })
 con.addNoticeListener((notice) => console.log(`${notice.severity}: ${notice.primaryMessage}`))
 con.setautocommit(true)
 
-if (!con.fetchval('select pg_try_advisory_lock(%s)', [LOCK])) {
+// A transaction of its own holds the lock: it ends with this connection at the latest, and no pooler can leak it.
+const guard = db.connect(process.argv[3], { applicationName: 'migrate: lock' })
+// One text: of a statement by itself the server keeps a snapshot, and `create index concurrently` waits for those.
+const lock = guard.query(`set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock(${LOCK})`)
+if (!lock.rows[0][0]) {
   console.error('another migration is running')
   process.exit(3)
 }
@@ -38,19 +43,27 @@ for (const id of readdirSync(folder)
     if (done.get(id) !== sum) console.error(`${path}: was edited after it had been run`)
     continue
   }
+  // Without a transaction each statement is a text of its own: the server makes one transaction of a text.
+  const hasTransaction = !sql.startsWith('-- no transaction')
+  const statements = hasTransaction ? [{ sql, line: 1 }] : db.splitStatements(sql)
+  let line = 1
   const step = () => {
-    con.execute(sql)
+    for (const statement of statements) {
+      line = statement.line
+      con.execute(statement.sql)
+    }
     con.execute('insert into schema_migration (id, sum) values (%s, %s)', [id, sum])
   }
   try {
-    if (sql.startsWith('-- no transaction')) step()
-    else con.transaction(step)
+    if (hasTransaction) con.transaction(step)
+    else step()
     console.log(`ran ${id}`)
   } catch (error) {
     if (!(error instanceof db.DatabaseError)) throw error
-    console.error(`${path}:${error.line ?? 1}:${error.column ?? 1}: ${error.message}`)
+    console.error(`${path}:${line + (error.line ?? 1) - 1}:${error.column ?? 1}: ${error.message}`)
     process.exitCode = 1
     break
   }
 }
 con.close()
+guard.close()

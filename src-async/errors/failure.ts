@@ -166,6 +166,7 @@ function build(failure: Failure): globalThis.Error {
   for (const [key, value] of Object.entries(failure.system ?? {})) {
     Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
   }
+  if (errors !== undefined || failure.system !== undefined) printShort(error)
   return error
 }
 
@@ -196,6 +197,19 @@ function buildWithStack(failure: Failure): globalThis.Error {
   const stack = isKnown ? `${error.name}: ${error.message}` : failure.stack
   if (stack !== undefined) hide(error, 'stack', stack)
   return error
+}
+
+/**
+ * Makes an error short to print: it is the cause of an error that says all of it in words, and an uncaught error would fill the screen
+ * with our frames and with attempts. Programs find all its properties. (Node does not ask for a custom inspection there.)
+ */
+export function printShort(error: globalThis.Error): void {
+  hide(error, 'stack', `${error.name}: ${error.message}`)
+  for (const [key, value] of Object.entries(error)) if (key !== 'code' && key !== 'batchIndex') hide(error, key, value)
+  if (!(error instanceof AggregateError)) return
+  const { errors } = error
+  // Node shows an accessor as such, and a list of errors whole.
+  Object.defineProperty(error, 'errors', { get: (): unknown => errors, enumerable: false, configurable: true })
 }
 
 function hide(target: object, key: string, value: unknown): void {

@@ -11,6 +11,8 @@ export interface HintCircumstances {
   readonly implicitTransaction?: boolean
   /** The client prepared the statement under a name of its own. */
   readonly cachedStatement?: boolean
+  /** The statement came in a text with others, of which the server made one transaction. */
+  readonly severalStatements?: boolean
 }
 
 /** Characters looked at before a parameter. */
@@ -21,15 +23,20 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
   switch (error.sqlstate) {
     case '25001':
     case '2D000':
-      if (circumstances.implicitTransaction !== true) return null
-      return 'this statement cannot run in a transaction, and one was begun for it: set autocommit to true first'
+      return hintForTransaction(circumstances)
     case '42601':
       return hintForMarker(error)
+    case '25P02':
+      return 'roll back first: nothing of the transaction can be kept'
+    case '42P01':
+      return hintForDottedName(error)
     case '42P18':
+      // An empty array has the server's own hint, and no parameter.
+      if (error.serverSourceFunction === 'transformArrayExpr') return null
       return 'the server cannot infer the type of a parameter: cast it, for example $1::text or cast($1 as int)'
     case '42P05':
     case '26000':
-      if (circumstances.cachedStatement !== true) return null
+      if (circumstances.cachedStatement !== true || isOwnPrepared(error)) return null
       return (
         'a prepared statement was not where this session left it: a pooler such as PgBouncer in transaction or ' +
         'statement mode does that before its version 1.21 (or with max_prepared_statements = 0), and so does ' +
@@ -39,6 +46,35 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     default:
       return null
   }
+}
+
+/** Whether the program prepares and executes in SQL: the name that is missing, or there already, is its own. */
+function isOwnPrepared({ query = '' }: DbError): boolean {
+  return /^\s*(?:prepare|execute|deallocate)\b/i.test(query)
+}
+
+/** `copyToTable('shop.item')`: the name is taken as it is written, dot included. */
+function hintForDottedName({ query = '' }: DbError): string | null {
+  const [, schema, table] = /^COPY "([^".]+)\.([^".]+)"/.exec(query) ?? []
+  return schema === undefined || table === undefined ? null : schemaHint(schema, table)
+}
+
+/** What to do about a table that was named with its schema in one string. */
+export function schemaHint(schema: string, table: string): string {
+  return `the name is taken as it is written: name the table '${table}' and give { schema: '${schema}' }`
+}
+
+const ONE_BY_ONE = 'run them one by one, splitStatements(sql) gives them'
+
+/** A statement that cannot run in a transaction, as `create index concurrently`. */
+function hintForTransaction({ implicitTransaction, severalStatements }: HintCircumstances): string | null {
+  if (implicitTransaction === true) {
+    const further =
+      severalStatements === true ? `; the statements of one text are one transaction too: ${ONE_BY_ONE}` : ''
+    return `this statement cannot run in a transaction, and one was begun for it: set autocommit to true first${further}`
+  }
+  if (severalStatements !== true) return null
+  return `the statements of one text are one transaction, in autocommit too: ${ONE_BY_ONE}`
 }
 
 /** A syntax error at a parameter: words of SQL that look as if they took one. Null for any other. */
@@ -52,7 +88,26 @@ function hintForMarker({ query, position }: DbError): string | null {
   if (/\bin\s*$/i.test(before)) return 'IN takes no parameter for its list: write = any(…), and pass an array'
   if (/\bis\s+not\s*$/i.test(before)) return 'IS NOT takes no parameter: write is distinct from …'
   if (/\bis\s*$/i.test(before)) return 'IS takes no parameter: write is not distinct from …'
+  const typed = /\b(interval|date|time|timestamp|timestamptz)\s*$/i.exec(before)?.[1]
+  if (typed !== undefined) return `a constant with its type takes no parameter: write cast(… as ${typed.toLowerCase()})`
+  if (/^\s*set\s/i.test(query) && /(?:=|\bto)\s*$/i.test(before)) {
+    return "SET takes no parameter: write select set_config('name', …, false)"
+  }
+  if (NAMED_NEXT.test(before)) return 'a name takes no parameter: put it into the text with quoteIdentifier(name)'
   return null
+}
+
+/** What stands before a name of a table or another object. */
+const NAMED_NEXT = /\b(?:from|join|into|update|table|only|exists|view|index|schema|role|user|database|truncate)\s*$/i
+
+/** The hint for a refusal at the start of a session, null for others. */
+export function hintForStart({ message }: { readonly message: string }): string | null {
+  // PgBouncer's words; it sends no SQLSTATE that only this has.
+  if (!message.startsWith('unsupported startup parameter')) return null
+  return (
+    'a pooler refuses it: connect past the pooler, as migrations should, or name the setting in its ' +
+    "ignore_startup_parameters, or set it for the role: alter role … set statement_timeout = '5s'"
+  )
 }
 
 /** The error with a hint added after the server's own, if any: a new error of the same class, with the same stack. */

@@ -17,7 +17,10 @@ import {
 } from './tree.ts'
 
 /** The fields of a server message, as the wire reads them. */
-export interface ServerFields extends Omit<ErrorDetails, 'cause' | 'query' | 'batchIndex' | 'interrupted'> {
+export interface ServerFields extends Omit<
+  ErrorDetails,
+  'cause' | 'query' | 'batchIndex' | 'interrupted' | 'statementIndex' | 'statementPosition'
+> {
   readonly severity: string
   readonly sqlstate: string
   readonly message: string

@@ -3,7 +3,7 @@
  * generated into `sqlstates.ts`. Both APIs throw these classes; there is no other vocabulary, and no bare `Error`.
  * Each class states its name as a static property, so that a bundler's renaming does not change what users read.
  */
-import { locate, showPlace } from './position.ts'
+import { type TextPlace, locate, showPlace } from './position.ts'
 
 /** Everything an error may carry beside its message. Names are asyncpg's; positions are numbers. */
 export interface ErrorDetails {
@@ -26,6 +26,10 @@ export interface ErrorDetails {
   readonly serverSourceFunction?: string
   /** The element of `executemany` that failed, from 0. */
   readonly batchIndex?: number
+  /** Which statement of the text failed, from 0. Not enumerable, as `line` and `column` are not. */
+  readonly statementIndex?: number
+  /** Where that statement begins: 1-based, in characters of the text the user wrote. Not enumerable. */
+  readonly statementPosition?: number
   /** Ctrl-C ended the statement. */
   readonly interrupted?: boolean
   /** The server refused the statement before it began: nothing of it has run. Not enumerable. */
@@ -54,6 +58,8 @@ export const DETAIL_NAMES = [
   'serverSourceLine',
   'serverSourceFunction',
   'batchIndex',
+  'statementIndex',
+  'statementPosition',
   'interrupted',
   'notStarted',
   'query',
@@ -68,7 +74,7 @@ export type WarningClass = (new (message: string, details?: ErrorDetails) => War
 /** The message in the form of psql: what happened, the line of the statement, DETAIL and HINT. */
 function composeMessage(primary: string, details: ErrorDetails): string {
   let message = primary
-  const { query, position, internalQuery, internalPosition, detail, hint } = details
+  const { query, position, internalQuery, internalPosition, detail, hint, context } = details
   const place =
     query !== undefined && position !== undefined
       ? showPlace(query, position)
@@ -78,11 +84,21 @@ function composeMessage(primary: string, details: ErrorDetails): string {
   if (place !== '') message += `\n${place}`
   if (detail !== undefined && detail !== '') message += `\nDETAIL:  ${detail}`
   if (hint !== undefined && hint !== '') message += `\nHINT:  ${hint}`
+  // Which line of the data it was is nowhere else. The words are the server's in any language; the data of the line may be long.
+  if (context?.startsWith('COPY ') === true) message += `\nCONTEXT:  ${firstLine(context)}`
   return message
 }
 
+/** Most characters of a line of CONTEXT to show. */
+const SHOWN_CONTEXT = 200
+
+function firstLine(context: string): string {
+  const [line = ''] = context.split('\n', 1)
+  return line.length <= SHOWN_CONTEXT ? line : `${line.slice(0, SHOWN_CONTEXT)}...`
+}
+
 /** Kept out of logs: not enumerable on an error. */
-const QUIET_NAMES: ReadonlySet<string> = new Set(['query', 'notStarted'])
+const QUIET_NAMES: ReadonlySet<string> = new Set(['query', 'notStarted', 'statementIndex', 'statementPosition'])
 
 /** Puts the details on an error as properties. `query` and the bare message stay out of logs. */
 function assignDetails(target: object, primary: string, details: ErrorDetails): void {
@@ -134,17 +150,23 @@ export class DbError extends globalThis.Error {
     return this.sqlstate
   }
 
-  /** The line of `position` in `query`, from 1; undefined where either is unknown. */
+  /**
+   * The line of the text, from 1: of `position`, and of the failed statement's beginning where the server gave no position, as for
+   * a unique violation. Undefined where neither is known.
+   */
   get line(): number | undefined {
-    if (this.query === undefined || this.position === undefined) return undefined
-    return locate(this.query, this.position)?.line
+    return placeOf(this)?.line
   }
 
-  /** The column of `position` in its line, in characters from 1; undefined where it is unknown. */
+  /** The column in that line, in characters from 1; undefined where it is unknown. */
   get column(): number | undefined {
-    if (this.query === undefined || this.position === undefined) return undefined
-    return locate(this.query, this.position)?.column
+    return placeOf(this)?.column
   }
+}
+
+function placeOf({ query, position, statementPosition }: DbError): TextPlace | null {
+  const at = position ?? statementPosition
+  return query === undefined || at === undefined ? null : locate(query, at)
 }
 
 /**
@@ -224,7 +246,7 @@ export class ClientConfigurationError extends ProgrammingError {
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
 export interface Warning extends Omit<
   ErrorDetails,
-  'sqlstate' | 'cause' | 'batchIndex' | 'interrupted' | 'notStarted'
+  'sqlstate' | 'cause' | 'batchIndex' | 'statementIndex' | 'statementPosition' | 'interrupted' | 'notStarted'
 > {}
 
 /** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */

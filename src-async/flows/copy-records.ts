@@ -7,6 +7,7 @@
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
+import { schemaHint, withHint } from '../errors/hints.ts'
 import { DataError, DbError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
 import { describeValue } from '../values/describe-value.ts'
@@ -21,6 +22,7 @@ import type { Flow } from './ask.ts'
 import { abandonCopyIn, finishCopyIn, sendCopyIn, startCopyIn } from './copy-bytes.ts'
 import { noteFailure } from './failed-transaction.ts'
 import type { FlowContext } from './flow-context.ts'
+import type { ProgressTeller } from './progress.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 export interface CopyTarget {
@@ -54,7 +56,10 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
     const sql = (format: string): string => `COPY ${table}${list} FROM STDIN (FORMAT ${format})${where}`
     return new RecordEncoder(context.out, columns, codecsOf(context, columns), { format: 'either', sql })
   } catch (error) {
-    throw noteFailure(context, error)
+    const [schema, table, ...more] = target.table.split('.')
+    const isDotted = schema !== undefined && table !== undefined && more.length === 0 && target.schema === undefined
+    const isMissing = error instanceof DbError && error.sqlstate === '42P01'
+    throw noteFailure(context, isDotted && isMissing ? withHint(error, schemaHint(schema, table)) : error)
   }
 }
 
@@ -65,13 +70,13 @@ function codecsOf({ registry }: FlowContext, columns: readonly Column[]): Codec[
 /**
  * The whole of it for records that are at hand. A source that throws, or a record that does not fit, undoes the COPY and
  * is thrown on.
- * @param onOpen called before the COPY is opened: from then on somebody has to end it
+ * @param steps.onOpen called before the COPY is opened: from then on somebody has to end it
  */
 export function* copyRecords(
   context: FlowContext,
   target: CopyTarget,
   records: Iterable<unknown>,
-  onOpen: () => void = () => {},
+  { onOpen = () => {}, progress = null }: { onOpen?: () => void; progress?: ProgressTeller | null } = {},
 ): Flow<string> {
   const encoder = yield* startCopy(context, target)
   const source = records[Symbol.iterator]()
@@ -79,13 +84,14 @@ export function* copyRecords(
   try {
     for (;;) {
       try {
+        progress?.add(encoder.sentCount, encoder.takeSentBytes())
         isDrained = fill(encoder, source)
       } catch (error) {
         if (encoder.isOpen) yield* abandonCopyIn(context, error)
         throw error
       }
       if (!encoder.isOpen) onOpen()
-      if (isDrained) return yield* endCopy(context, encoder)
+      if (isDrained) return yield* endCopy(context, encoder, progress)
       yield* sendCopyChunk(context, encoder)
     }
   } finally {
@@ -110,9 +116,20 @@ export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Fl
 }
 
 /** Sends what is left and finishes. @returns the command tag, `COPY 42`. */
-export function* endCopy(context: FlowContext, encoder: RecordEncoder): Flow<string> {
+export function* endCopy(
+  context: FlowContext,
+  encoder: RecordEncoder,
+  progress: ProgressTeller | null = null,
+): Flow<string> {
   encoder.finish()
   yield* sendCopyChunk(context, encoder)
+  try {
+    progress?.add(encoder.count, encoder.takeSentBytes())
+    progress?.end(encoder.count)
+  } catch (error) {
+    yield* abandonCopyIn(context, error)
+    throw error
+  }
   return yield* finishCopyIn(context)
 }
 
@@ -175,6 +192,9 @@ export class RecordEncoder implements SlowWay {
   isOpen = false
   /** Records encoded so far. */
   count = 0
+  /** Those of them that were sent. */
+  sentCount = 0
+  #sentBytes = 0
 
   constructor(out: ByteWriter, columns: readonly Column[], codecs: readonly Codec[], format: RecordFormat = BINARY) {
     this.#out = out
@@ -234,7 +254,16 @@ export class RecordEncoder implements SlowWay {
   }
 
   clear(): void {
+    this.#sentBytes += this.#out.length
+    this.sentCount = this.count
     this.#out.clear()
+  }
+
+  /** Bytes sent since this was asked last. */
+  takeSentBytes(): number {
+    const bytes = this.#sentBytes
+    this.#sentBytes = 0
+    return bytes
   }
 
   finish(): void {

@@ -16,6 +16,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding, pendingBegin } from './flow-context.ts'
+import type { ProgressTeller } from './progress.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { isSame } from './run-statement.ts'
 import { undoBegin } from './undo-begin.ts'
@@ -34,6 +35,7 @@ export interface BatchRequest {
   readonly prepared?: Statement | undefined
   /** What rows the sink is for: their formats are asked for accordingly. */
   readonly rows?: RowShapeOptions | undefined
+  readonly progress?: ProgressTeller | null | undefined
   sinkFor(statement: Statement): RowSink
 }
 
@@ -221,7 +223,9 @@ export class Batch {
     this.#unsure = null
     this.#done += this.#count
     this.#count = 0
+    const bytes = context.out.length
     context.out.clear()
+    this.#request.progress?.add(this.#done, bytes)
   }
 
   *#sendChunk(): Flow<void> {
@@ -250,6 +254,7 @@ export class Batch {
   }
 
   *finish(): Flow<BatchResult> {
+    this.#request.progress?.end(this.#done)
     if (this.#guard !== null) yield* closeGuard(this.#context, this.#guard)
     this.#context.kept.keep(this.#emptied())
     return { statement: this.#statement, affectedRows: this.#affectedRows, tag: this.#tag }

@@ -5,6 +5,8 @@
  */
 import { hintFor, withHint } from '../errors/hints.ts'
 import { DbError, amend } from '../errors/tree.ts'
+import { failedStatement } from '../values/failed-statement.ts'
+import { holdsSeveral } from '../values/several-statements.ts'
 import type { FlowContext } from './flow-context.ts'
 
 const IN_FAILED_SQL_TRANSACTION = '25P02'
@@ -12,10 +14,11 @@ const IN_FAILED_SQL_TRANSACTION = '25P02'
 /**
  * Records a failure.
  * @param sql the text the server saw.
+ * @param done how many of its statements the server had completed.
  * @returns the error to throw.
  */
-export function noteFailure(context: FlowContext, error: unknown, sql?: string): unknown {
-  const told = error instanceof DbError ? explained(context, error, sql) : error
+export function noteFailure(context: FlowContext, error: unknown, sql?: string, done = 0): unknown {
+  const told = error instanceof DbError ? explained(context, error, sql, done) : error
   if (context.state.transactionStatus !== 'E') {
     context.firstFailure = null
     // Neither sent nor begun: what follows in the same `transaction(…)` must not run outside of one.
@@ -48,9 +51,22 @@ function isServers(error: unknown): boolean {
   return error instanceof DbError && error.severity !== undefined
 }
 
-function explained(context: FlowContext, error: DbError, sql: string | undefined): DbError {
+function explained(context: FlowContext, error: DbError, sql: string | undefined, done: number): DbError {
   if (!isServers(error)) return error
   if (sql !== undefined && error.query === undefined) amend(error, { query: sql })
-  const circumstances = { implicitTransaction: context.begin !== null, cachedStatement: true }
+  const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+  if (sql !== undefined && error.query === sql && error.statementIndex === undefined) {
+    amend(error, failedStatement(sql, isStandard, done, error.position))
+  }
+  const circumstances = {
+    implicitTransaction: context.begin !== null,
+    cachedStatement: true,
+    // In a transaction of the program's own, splitting the text would not help.
+    severalStatements:
+      error.sqlstate === '25001' &&
+      sql !== undefined &&
+      (context.begin !== null || context.state.transactionStatus === 'I') &&
+      holdsSeveral(sql, isStandard),
+  }
   return withHint(error, hintFor(error, circumstances))
 }

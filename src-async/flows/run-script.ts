@@ -38,6 +38,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
   const guard = use === 'none' ? null : new EncodingGuard(results)
   const taking = guard ?? results
   let hasRows = false
+  let done = 0
   const heeding: ResultSink = {
     take(bytes, start, end) {
       hasRows = true
@@ -45,6 +46,8 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     },
     complete(columns, tag) {
       statements.heed(tag, { columns, traits })
+      // The server's own tag has a count: the wire gives this one for a result of a rule, whose statement goes on.
+      if (tag !== 'SELECT') done += 1
       taking.complete(columns, tag)
     },
   }
@@ -57,7 +60,7 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
     else if (encoding !== null) throw unseenEncoding(encoding, 'its results are not given')
   } catch (error) {
     if (isUntold(error)) statements.doubt()
-    throw noteFailure(context, error, sql)
+    throw noteFailure(context, error, sql, done)
   }
 }
 

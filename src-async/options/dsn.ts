@@ -142,10 +142,21 @@ function parseQuery(query: string): Map<string, string> {
   return values
 }
 
+/** Keywords of other libraries' connection strings, and what does it here. */
+const HABITS: ReadonlyMap<string, string> = new Map([
+  [
+    'pgbouncer',
+    'leave it out: prepared statements work behind PgBouncer 1.21 and later; before that, the option statementCacheSize: 0 of connect',
+  ],
+  ['schema', "leave it out and say options=-c search_path=…, or serverSettings: { search_path: '…' }"],
+])
+
 /** The keyword for a name, or an error that says what to write instead. */
 function requireKeyword(name: string, quotable = true): string {
   const keyword = keywordOf(name)
   if (keyword !== undefined) return keyword
+  const habit = HABITS.get(name)
+  if (habit !== undefined) throw new ClientConfigurationError(`invalid DSN: unknown keyword "${name}"`, { hint: habit })
   const meant = nearest(name, KEYWORDS.keys())
   const suggestion = meant === null ? '' : `did you mean ${meant}? `
   const found = quotable && /^[\w.-]+$/.test(name) ? ` ${JSON.stringify(clip(name))}` : ''

@@ -310,6 +310,6 @@ export class Lease {
   /** Leaves the listeners for notices and queries to the connection, for all leases to come. */
   bequeathListeners(): void {
     for (const listener of this.#deputy.notices) this.#listeners.notices.add(listener)
-    for (const logger of this.#deputy.loggers) this.#listeners.loggers.add(logger)
+    this.#deputy.loggers.addTo(this.#listeners.loggers)
   }
 }

@@ -8,6 +8,8 @@ import type { Connection } from '../connection.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { sealInstances } from '../options/sealed.ts'
+import type { ProgressOption } from '../flows/progress.ts'
 import type { Row } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
@@ -55,6 +57,10 @@ const DEFAULT_CLOSE_LIMIT_MS = 10_000
 
 /** `C` is the class of its connections, `connectionClass`. */
 export class Pool<C extends Connection = Connection> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #settings: PoolSettings
   readonly #keeper: Keeper
   readonly #upkeep: Upkeep
@@ -127,7 +133,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /** As the method of a connection, on any. */
-  async executemany(sql: string, elements: Elements, options?: CallOptions): Promise<void> {
+  async executemany(sql: string, elements: Elements, options?: CallOptions & ProgressOption): Promise<void> {
     return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
   }
 

@@ -1,11 +1,34 @@
 /** What a program may say about the JavaScript forms of values: for a connection, and for one call. */
 import type { TemporalNamespace } from './calendar.ts'
 
-/** By type name: a form, or a function of the server's text. Beside the types' names there is `temporal`. */
+type Parser = (text: string) => unknown
+type TextForm = 'string' | Parser
+type TimeForm = 'string' | 'temporal' | Parser
+
+/**
+ * By type name: a form, or a function of the server's text. Beside the types' names there is `temporal`. Any built-in type has the
+ * form `'string'`; those that are named here are the usual ones.
+ */
 export interface TypeOptions {
   /** All types that have a form in Temporal: true for the global `Temporal`, or a polyfill's namespace. */
   readonly temporal?: boolean | TemporalNamespace
-  readonly [typeName: string]: string | boolean | TemporalNamespace | ((text: string) => unknown) | undefined
+  /** `'auto'`: a number where it is exact, else a bigint. */
+  readonly int8?: 'bigint' | 'number' | 'auto' | TextForm
+  readonly numeric?: TextForm
+  readonly float8?: TextForm
+  readonly money?: TextForm
+  readonly bool?: TextForm
+  readonly bytea?: TextForm
+  readonly json?: TextForm
+  readonly jsonb?: TextForm
+  readonly uuid?: TextForm
+  readonly inet?: TextForm
+  readonly date?: TimeForm
+  readonly time?: TimeForm
+  readonly timestamp?: TimeForm
+  readonly timestamptz?: TimeForm
+  readonly interval?: TimeForm
+  readonly [typeName: string]: 'bigint' | 'number' | 'auto' | TimeForm | boolean | TemporalNamespace | undefined
 }
 
 /**

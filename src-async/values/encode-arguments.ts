@@ -3,6 +3,7 @@
  * what is refused here costs nothing and aborts no transaction. The hot loop allocates nothing.
  * Source of truth: PostgreSQL manual, "Message Formats", Bind.
  */
+import { printShort } from '../errors/failure.ts'
 import { DataError, ProgrammingError, type ErrorDetails } from '../errors/tree.ts'
 import { isDate } from './any-realm.ts'
 import { expected } from './describe-value.ts'
@@ -247,6 +248,8 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
   return new ProgrammingError(`${where(context)}parameter ${index + 1} is undefined; use null`, detailsOf(context))
 }
 
+const LIST_HINT = 'one value is expected here: for x in (…) write x = any(…), and pass the array'
+
 /** Adds which argument it was. Errors of a user's own conversion or codec pass unchanged, being the user's. */
 function named(
   error: unknown,
@@ -258,7 +261,12 @@ function named(
   if (error instanceof ProgrammingError || error === TEXT_FOR_SERVER) return error
   const prefix = `${where(context)}query argument $${index + 1}: `
   const details = { ...detailsOf(context), cause: error }
-  if (error instanceof DataError) return new DataError(prefix + error.message, details)
+  if (error instanceof DataError) {
+    // The new error has all its words; its frames are ours.
+    printShort(error)
+    const isList = /^expected .* got an array\b/.test(error.primaryMessage)
+    return new DataError(prefix + error.message, isList ? { ...details, hint: LIST_HINT } : details)
+  }
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error
   const reason = error instanceof Error ? error.message : String(error)

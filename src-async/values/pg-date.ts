@@ -12,8 +12,13 @@ import {
   requireTemporal,
   type TemporalNamespace,
 } from './calendar.ts'
+import { printAsText } from './print-as-text.ts'
 
 export class PgDate {
+  static {
+    printAsText(this)
+  }
+
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'PgDate'
 

@@ -4,6 +4,7 @@
  */
 import { DataError } from '../errors/tree.ts'
 import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, twoDigits } from './calendar.ts'
+import { printAsText } from './print-as-text.ts'
 
 const MICROSECONDS: Readonly<Record<string, bigint>> = {
   hour: 3_600_000_000n,
@@ -57,6 +58,10 @@ const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
 const ISO_PART = /([+-]?)(\d*)(?:[.,](\d*))?([YMWDHS])/giy
 
 export class PgInterval {
+  static {
+    printAsText(this)
+  }
+
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'PgInterval'
 

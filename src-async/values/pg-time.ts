@@ -3,6 +3,7 @@
  */
 import { DataError } from '../errors/tree.ts'
 import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, timeText, twoDigits } from './calendar.ts'
+import { printAsText } from './print-as-text.ts'
 
 /** Microseconds of a day. */
 export const DAY_MICROSECONDS = 86_400_000_000
@@ -50,6 +51,10 @@ function isField(value: number, most: number): boolean {
 
 /** A time of day without a zone. */
 export class PgTime {
+  static {
+    printAsText(this)
+  }
+
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'PgTime'
 

@@ -4,8 +4,13 @@
  */
 import { DataError } from '../errors/tree.ts'
 import { requireTemporal, type TemporalNamespace } from './calendar.ts'
+import { printAsText } from './print-as-text.ts'
 
 export class PgTimestamp extends Date {
+  static {
+    printAsText(this)
+  }
+
   /** 0 to 999: what comes after the milliseconds. */
   readonly microseconds: number
 

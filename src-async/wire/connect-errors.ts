@@ -2,6 +2,7 @@
  * Words for what goes wrong on the way to a server. One line each, with the address as libpq writes it.
  */
 import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
+import { printShort } from '../errors/failure.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
 import type { HostAddress } from '../options/session-options.ts'
 import type { SocketTarget } from './transport/socket.ts'
@@ -70,5 +71,7 @@ export function unreachable(failures: readonly Error[]): Error {
     : `${words.at(-1)} (and ${words.length - 1} other places: see cause.errors)`
   const wasReached = failures.some((failure) => failure instanceof TargetServerAttributeNotMatched)
   const errorClass = wasReached ? TargetServerAttributeNotMatched : OperationalError
-  return new errorClass(message, { cause: new AggregateError(failures, message) })
+  const cause = new AggregateError(failures, message)
+  printShort(cause)
+  return new errorClass(message, { cause })
 }

@@ -6,6 +6,7 @@
 import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { clip, describeValue } from '../../src-async/values/describe-value.ts'
+import { EXECUTE_KEYS } from '../call-options.ts'
 import { explainMarkers } from './explain-markers.ts'
 import { Record } from '../../src-async/values/record.ts'
 import type { RewrittenStatement } from './rewrite.ts'
@@ -55,6 +56,7 @@ export function bindParameters(
   }
   if (kind === 'named') return namedValues(rewritten, parameters, batchIndex)
   refuseLostNames(rewritten, parameters, batchIndex)
+  if (kind === 'none') refuseOptions(parameters, batchIndex)
   return NO_VALUES
 }
 
@@ -71,6 +73,19 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
     values[index] = value
   }
   return values
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_KEYS)
+
+/** An object that goes with no marker does no harm, but options would be without effect: `execute(sql, { timeout: 50 })`. */
+function refuseOptions(parameters: object, batchIndex: number | undefined): void {
+  const names = isMap(parameters) ? [] : Object.keys(parameters)
+  if (names.length === 0 || !names.every((name) => OPTION_NAMES.has(name))) return
+  const shown = clip(names.join(', '))
+  throw new ProgrammingError(
+    `${element(batchIndex)}the statement has no markers, and got { ${shown} } in the place of its parameters`,
+    { hint: `options come after the parameters: execute(sql, null, { ${shown} })` },
+  )
 }
 
 /** SQLite's markers have a prefix, which names in the object may have too. */

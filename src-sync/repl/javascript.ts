@@ -25,7 +25,6 @@ export class JavaScript {
     Object.defineProperty(globalThis, 'cur', { get: () => this.#cursor(), configurable: true })
     const require = nodeModule.createRequire(join(process.cwd(), 'prompt'))
     Object.assign(scope, { db, sql: db.sql, vars: variablesOf(shell), require, _: undefined })
-    showValuesAsText()
   }
 
   /** One cursor for as long as its connection lives. */
@@ -159,19 +158,6 @@ function compileScript(text: string): Script {
     }
   }
   return new Script(text, SCRIPT_OPTIONS)
-}
-
-/** Dates and their kin say themselves what they are, instead of what they are made of. */
-function showValuesAsText(): void {
-  const { PgDate, PgTime, PgTimeTz, PgTimestamp, PgInterval } = db
-  for (const { prototype } of [PgDate, PgTime, PgTimeTz, PgTimestamp, PgInterval]) {
-    Object.defineProperty(prototype, inspect.custom, {
-      configurable: true,
-      value(this: object, _depth: number, options: { stylize: (text: string, style: string) => string }) {
-        return options.stylize(String(this), 'date')
-      },
-    })
-  }
 }
 
 /** A cursor whose values are JavaScript's: printed as the inspector prints them. */

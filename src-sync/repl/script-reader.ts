@@ -3,7 +3,7 @@
  * backslash commands; puts variables in on the way. Text comes in by whole lines, so that the same reader serves files,
  * pipes and a prompt. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
  */
-import { SQL_TOKEN, SqlLexer, quoteIdentifier, quoteLiteral } from '../index.ts'
+import { SQL_TOKEN, SqlLexer, SqlNesting, type SqlNestingMark, quoteIdentifier, quoteLiteral } from '../index.ts'
 import { endOfArguments } from './command-text.ts'
 
 export type ScriptItem =
@@ -32,10 +32,7 @@ export interface ReaderOptions {
 /** A statement as far as it has been read: what `\if` goes back to when a branch was not taken. */
 export interface ReaderMark {
   readonly before: string
-  readonly parentheses: number
-  readonly bodies: number
-  readonly words: string
-  readonly wordCount: number
+  readonly nesting: SqlNestingMark
   readonly statementLine: number
   readonly resumes: readonly Resume[]
 }
@@ -49,13 +46,8 @@ interface Resume {
 const DASH = 0x2d
 const BACKSLASH = 0x5c
 const COLON = 0x3a
-const OPEN = 0x28
-const CLOSE = 0x29
 
 const VARIABLE = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/uy
-/** What decides whether a statement has a body of statements. */
-const BODY_WORDS = /^(?:create|function|procedure|or|replace)$/i
-const BODY_HEAD = /^c(?:[fp]|or[fp])/
 
 export class ScriptReader {
   readonly #options: ReaderOptions
@@ -67,10 +59,7 @@ export class ScriptReader {
   /** What of the statement lies before a backslash command. */
   #before = ''
   #resumes: readonly Resume[] = []
-  #parentheses = 0
-  #bodies = 0
-  #words = ''
-  #wordCount = 0
+  readonly #nesting = new SqlNesting()
   #line: number
   #lineOf = 0
   #statementLine = 0
@@ -121,10 +110,7 @@ export class ScriptReader {
   mark(): ReaderMark {
     return {
       before: this.#before + this.#text.slice(this.#start, this.#at),
-      parentheses: this.#parentheses,
-      bodies: this.#bodies,
-      words: this.#words,
-      wordCount: this.#wordCount,
+      nesting: this.#nesting.mark(),
       statementLine: this.#statementLine,
       resumes: this.#resumes,
     }
@@ -133,10 +119,7 @@ export class ScriptReader {
   /** Forgets what has been read of the statement since the mark. */
   rewind(mark: ReaderMark): void {
     this.#before = mark.before
-    this.#parentheses = mark.parentheses
-    this.#bodies = mark.bodies
-    this.#words = mark.words
-    this.#wordCount = mark.wordCount
+    this.#nesting.restore(mark.nesting)
     this.#statementLine = mark.statementLine
     this.#start = this.#at
     this.#resumes = [...mark.resumes, { at: this.#before.length, line: this.#lineAt(this.#at) }]
@@ -195,7 +178,7 @@ export class ScriptReader {
           if (!lexer.isTerminated && !this.#isEnded) return this.#awaitEnd(lexer)
           break
         case SQL_TOKEN.SEMICOLON:
-          if (this.#parentheses > 0 || this.#bodies > 0) break
+          if (this.#nesting.isOpen) break
           if (this.#isActive) return this.#statement(end, end)
           this.#drop(end)
           break
@@ -209,7 +192,7 @@ export class ScriptReader {
           continue
         case SQL_TOKEN.IDENTIFIER:
           this.#begin(start)
-          this.#word(this.#text.slice(start, end))
+          this.#nesting.take(token, code, this.#text, start, end)
           break
         default:
           if (code === BACKSLASH) {
@@ -226,9 +209,8 @@ export class ScriptReader {
             return this.#command(start)
           }
           this.#begin(start)
-          if (code === OPEN) this.#parentheses += 1
-          else if (code === CLOSE && this.#parentheses > 0) this.#parentheses -= 1
-          else if (code === COLON && token === SQL_TOKEN.OTHER) {
+          this.#nesting.take(token, code, this.#text, start, end)
+          if (code === COLON && token === SQL_TOKEN.OTHER) {
             const after = this.#variable(start)
             if (after !== null) {
               continuable = -1
@@ -246,7 +228,7 @@ export class ScriptReader {
   /** With SINGLELINE a line's end is a semicolon, where one would be. */
   #endsWithLine(start: number, end: number): boolean {
     if (this.#options.isSingleLine?.() !== true || !this.#isActive) return false
-    const isOpen = this.#parentheses > 0 || this.#bodies > 0 || this.#statementLine === 0
+    const isOpen = this.#nesting.isOpen || this.#statementLine === 0
     return !isOpen && this.#text.slice(start, end).includes('\n')
   }
 
@@ -268,7 +250,7 @@ export class ScriptReader {
     }
     // A string may go on with its next part on a line to come.
     if (continuable >= 0) this.#at = continuable
-    this.open = this.#statementLine === 0 ? '' : this.#parentheses > 0 ? '(' : '-'
+    this.open = this.#statementLine === 0 ? '' : this.#nesting.hasOpenParenthesis ? '(' : '-'
     return null
   }
 
@@ -304,18 +286,14 @@ export class ScriptReader {
   /** Forgets text of a branch that is not taken, so that a long one needs no memory. */
   #drop(end: number): void {
     this.#lineAt(end)
-    this.#words = ''
-    this.#wordCount = 0
+    this.#nesting.forgetWords()
     this.#start = end
   }
 
   #reset(): void {
     this.#before = ''
     this.#resumes = []
-    this.#parentheses = 0
-    this.#bodies = 0
-    this.#words = ''
-    this.#wordCount = 0
+    this.#nesting.reset()
     this.#statementLine = 0
     this.#start = this.#at
     this.open = ''
@@ -370,17 +348,6 @@ export class ScriptReader {
     this.#text = this.#text.slice(0, start) + value + this.#text.slice(end)
     this.#line -= countLines(value)
     return start + value.length
-  }
-
-  #word(word: string): void {
-    if (this.#parentheses === 0 && BODY_HEAD.test(this.#words)) {
-      const lower = word.toLowerCase()
-      if (lower === 'begin') this.#bodies += 1
-      else if (lower === 'case' && this.#bodies > 0) this.#bodies += 1
-      else if (lower === 'end' && this.#bodies > 0) this.#bodies -= 1
-    }
-    if (this.#wordCount < 4 && BODY_WORDS.test(word)) this.#words += word[0]!.toLowerCase()
-    this.#wordCount += 1
   }
 
   #lineAt(position: number): number {

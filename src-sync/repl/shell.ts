@@ -149,7 +149,7 @@ export class Shell {
   fail(failure: unknown): void {
     if (failure instanceof DbError && failure.sqlstate !== null) this.lastFailure = failure
     // The server says where in the statement, the script where the statement is.
-    const line = failure instanceof DbError ? (failure.line ?? 1) : 1
+    const line = failure instanceof DbError && failure.position !== undefined ? (failure.line ?? 1) : 1
     this.tellServerText(describeFailure(failure, { ...this.#manner(line), isInteractive: this.isInteractive }))
   }
 

@@ -3,7 +3,15 @@
  * SQLite's words for them are not all PostgreSQL's and some of PostgreSQL's answers would be believed by mistake: a COMMIT
  * that rolled back, a BEGIN inside a transaction.
  */
-import { type Connection, DbError, InterfaceError, type IsolationLevel, ProgrammingError, connect } from '../index.ts'
+import {
+  type Connection,
+  DbError,
+  InterfaceError,
+  type IsolationLevel,
+  type NotAsync,
+  ProgrammingError,
+  connect,
+} from '../index.ts'
 import { type DatabaseSyncOptions, connectionOptions } from './database-options.ts'
 import { InsertedRows, isOfAddition } from './inserted-row.ts'
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
@@ -96,7 +104,13 @@ export class Access {
     return this.options.names === 'as-written' ? quoteWrittenNames(sql) : sql
   }
 
+  /** Tells the option `verbose` of a statement that is about to run. */
+  tell(sql: string): void {
+    this.options.verbose?.(sql)
+  }
+
   exec(written: string): void {
+    this.tell(written)
     const sql = this.sent(written)
     const shape = readSql(sql, this.standardConformingStrings)
     if (this.control(shape, sql)) return
@@ -171,7 +185,9 @@ export class Access {
       }
     }
     try {
-      return this.isTransaction ? connection.transaction(body) : this.#outermost(mode, body)
+      return this.isTransaction
+        ? connection.transaction<T>(body as (() => T) & NotAsync<T>)
+        : this.#outermost(mode, body)
     } catch (error) {
       // What was learned of tables may have been undone.
       this.#forgetSchema()
@@ -183,7 +199,7 @@ export class Access {
     const { connection } = this
     if (mode !== 'deferred') this.#lock.take(connection)
     try {
-      return connection.transaction({ isolation: this.#isolation }, body)
+      return connection.transaction<T>({ isolation: this.#isolation }, body as (() => T) & NotAsync<T>)
     } finally {
       this.#lock.settle(connection)
     }

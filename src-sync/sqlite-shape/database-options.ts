@@ -27,6 +27,8 @@ export interface DatabaseSyncOptions {
    * createdat throws. At first `'folded'`.
    */
   readonly names?: 'folded' | 'as-written' | 'checked'
+  /** Called with each statement that the program runs, as it wrote it, before it runs: better-sqlite3's. */
+  readonly verbose?: ((sql: string) => void) | null
   /** What `connect` of syncpg takes: TLS, password, server settings … */
   readonly connection?: Omit<ConnectOptions, 'autocommit' | 'paramstyle' | 'rowFactory' | 'recordClass' | 'duplicates'>
   /** Foreign keys are always enforced: true, or nothing. */
@@ -63,7 +65,7 @@ export function checkStatementOptions(options: StatementOptions | undefined): St
   return options
 }
 
-const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 'string' | 'object'>> = {
+const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 'string' | 'object' | 'function'>> = {
   open: 'boolean',
   readOnly: 'boolean',
   readBigInts: 'boolean',
@@ -75,6 +77,7 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
   checkOnPrepare: 'boolean',
   statementSavepoints: 'boolean',
   names: 'string',
+  verbose: 'function',
   connection: 'object',
   enableForeignKeyConstraints: 'boolean',
 }
@@ -83,7 +86,6 @@ const NAMES: readonly unknown[] = ['folded', 'as-written', 'checked', undefined]
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['readonly', 'it is readOnly here, as in node:sqlite'],
   ['fileMustExist', 'leave it out: databases are made by CREATE DATABASE'],
-  ['verbose', 'ask the server: log_statement, or pg_stat_statements'],
   ['nativeBinding', 'leave it out: there is no native code'],
   ['allowExtension', 'extensions of PostgreSQL are made by CREATE EXTENSION'],
   ['enableDoubleQuotedStringLiterals', "PostgreSQL's strings have single quotes, names double ones"],
@@ -99,6 +101,7 @@ export function checkOptions(options: DatabaseSyncOptions): DatabaseSyncOptions 
       const hint = OTHER_NAMES.get(key) ?? "the connection's own options go into { connection: { … } }"
       throw new ProgrammingError(`DatabaseSync: there is no option ${key.slice(0, 40)}`, { hint })
     }
+    if (key === 'verbose' && value === null) continue
     if (value !== undefined && typeof value !== type) {
       throw new ProgrammingError(`DatabaseSync: ${key}: expected a ${type}, got ${typeof value}`)
     }

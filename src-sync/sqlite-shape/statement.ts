@@ -239,9 +239,12 @@ export class StatementSync {
 
   #values(given: BindArguments): readonly unknown[] {
     this.#requireUsable()
-    if (this.#bound === null) return this.#bindNow(given)
-    if (given.length > 0) throw new ProgrammingError('the statement already has bound parameters')
-    return this.#bound
+    if (this.#bound !== null && given.length > 0) {
+      throw new ProgrammingError('the statement already has bound parameters')
+    }
+    const values = this.#bound ?? this.#bindNow(given)
+    this.#access.tell(this.#sql)
+    return values
   }
 
   #bindNow(given: BindArguments): readonly unknown[] {

@@ -133,6 +133,27 @@ describe('queryLogger', () => {
   })
 })
 
+describe('a property that is none', () => {
+  test('is refused on a connection and a pool, with the near one', async () => {
+    await using pool = await createPool(sharedServer().dsn(), { minSize: 0 })
+    expect(() => Object.assign(con, { autocommit: true })).toThrow(
+      'Connection: there is no property "autocommit" to set',
+    )
+    expect(() => Object.assign(pool, { max_size: 3 })).toThrow('Pool: there is no property "max_size" to set')
+    expect(Object.keys(con)).toEqual([])
+  })
+
+  test('is the own affair of a class that extends Connection', async () => {
+    class Tagged extends Connection {
+      declare tag: string
+      readonly made = 1
+    }
+    await using tagged = await connect(sharedServer().dsn(), { connectionClass: Tagged })
+    tagged.tag = 'mine'
+    expect([tagged.tag, tagged.made, await tagged.fetchval('select 1')]).toEqual(['mine', 1, 1])
+  })
+})
+
 describe('connectionClass', () => {
   class Shop extends Connection {
     items(): Promise<unknown[]> {

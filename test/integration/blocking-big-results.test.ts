@@ -209,7 +209,7 @@ describe('a stream', () => {
     const failure = failureOf(() => {
       for (const [i] of stream) seen.push(i)
     })
-    expect([failure, seen.length]).toEqual([expect.any(db.DivisionByZeroError), 10])
+    expect([failure, seen.length]).toEqual([expect.any(db.DivisionByZeroError), 15])
     con.rollback()
     expect(con.fetchval('select 1')).toBe(1)
   })

@@ -272,10 +272,10 @@ describe('copy of a text', () => {
 describe('setinputsizes', () => {
   test('cures a parameter the server can tell no type of, by position and by name', () => {
     const cursor = con.cursor()
-    expect(failureOf(() => cursor.execute('select %s is null', [{}])).sqlstate).toBe('42P18')
+    expect(failureOf(() => cursor.execute('select %s is null', [[]])).sqlstate).toBe('42P18')
     con.rollback()
     cursor.setinputsizes(['jsonb'])
-    expect(cursor.execute('select %s is null', [{}]).fetchval()).toBe(false)
+    expect(cursor.execute('select %s is null', [[]]).fetchval()).toBe(false)
     cursor.setinputsizes({ a: 'numeric' })
     expect(cursor.execute('select pg_typeof(%(a)s)::text', { a: '1.50' }).fetchval()).toBe('numeric')
     cursor.setinputsizes([db.oid(23)])

@@ -1,4 +1,6 @@
 /** Daily use: schemas that change under cached statements, column names nobody would choose, large values, places of errors. */
+import { tracingChannel } from 'node:diagnostics_channel'
+
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -184,5 +186,56 @@ describe('the place of an error', () => {
     expect(caret.indexOf('^')).toBe(shown.indexOf('nonsense'))
     expect(failure.query).toBe(sql)
     expect(Object.keys(failure)).not.toContain('query')
+  })
+})
+
+describe('who watches queries', () => {
+  test('hears of them on the tracing channels, with result or error and without arguments', () => {
+    const seen: string[] = []
+    const note = (event: string) => (message: unknown) => {
+      const { query, backendPid, error } = message as { query: string; backendPid: number; error?: db.Error }
+      seen.push(`${event} ${query} ${backendPid === con.info.backendPid} ${error?.sqlstate}`)
+      expect('args' in (message as object)).toBe(false)
+    }
+    const handlers = { start: note('start'), end: note('end'), error: note('error') } as never
+    const channel = tracingChannel('syncpg:query')
+    channel.subscribe(handlers)
+    try {
+      con.fetchval('select %s::text', ['a secret'])
+      expect(() => con.execute('select 1/0')).toThrow('division')
+    } finally {
+      channel.unsubscribe(handlers)
+    }
+    expect(seen).toEqual([
+      'start select %s::text true undefined',
+      'end select %s::text true undefined',
+      'start select 1/0 true undefined',
+      'error select 1/0 true 22012',
+      'end select 1/0 true 22012',
+    ])
+  })
+
+  test('may ask the database itself: a logger is not told of its own queries', () => {
+    const told: string[] = []
+    con.addQueryLogger(({ query, rowCount }) => {
+      told.push(query)
+      con.execute(`select '${query.length} ${rowCount}'`)
+    })
+    con.cursor('named').execute('select 1').fetchall()
+    for (const _row of con.cursor().stream('select generate_series(1, 3)')) continue
+    con.execute('select 1; select 2')
+    expect(told).toEqual(['select 1', 'select generate_series(1, 3)', 'select 1; select 2'])
+  })
+
+  test('in a scope is forgotten where it is left', () => {
+    const told: string[] = []
+    {
+      using _logging = con.queryLogger(({ query }) => void told.push(query))
+      con.execute('select 1')
+    }
+    con.execute('select 2')
+    expect(told).toEqual(['select 1'])
+    expect(() => con.addQueryLogger('no function' as never)).toThrow('addQueryLogger: expected a function, got string')
+    expect(() => con.addQueryLogger(() => {}, { arg: true } as never)).toThrow('unknown option "arg"')
   })
 })

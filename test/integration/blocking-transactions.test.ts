@@ -325,6 +325,7 @@ describe('transaction(fn)', () => {
   test('refuses an async function, and has rolled back', async () => {
     let later: Promise<void> | undefined
     const failure = failureOf(() =>
+      // @ts-expect-error it does not compile either
       con.transaction(() => {
         con.execute('insert into t values (1)')
         later = Promise.resolve()

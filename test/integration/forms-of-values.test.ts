@@ -43,7 +43,7 @@ test('named cursors and batches of an ordinary connection take forms by call', (
   const batch = con.executemany('select %s::int8', [[1], [2]], { returning: true, types: { int8: 'number' } })
   expect([...batch.results()].map((each) => each.fetchval())).toEqual([1, 2])
   expect(con.fetchval('select 7::int8', null, 0, { types: { int8: 'number' } })).toBe(7)
-  expect(() => con.fetch('select 1', null, { types: { int8: 'words' } })).toThrow('int8 has no form')
+  expect(() => con.fetch('select 1', null, { types: { int8: 'words' as never } })).toThrow('int8 has no form')
   expect(() => con.fetch('select 1', null, { values: 'json' as 'text' })).toThrow("values: expected 'typed' or 'text'")
   expect(() => db.connect(sharedServer().dsn(), { values: 'json' as 'text' })).toThrow("values: expected 'typed'")
 })

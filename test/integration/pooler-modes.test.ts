@@ -126,6 +126,7 @@ test('a startup parameter the pooler does not know is asked for by the program a
     const refused = connect(strict.dsn(), { serverSettings: { statement_timeout: '1000' } })
     await expect(refused).rejects.toThrow(OperationalError)
     await expect(refused).rejects.toThrow(/unsupported startup parameter.*statement_timeout/)
+    await expect(refused).rejects.toThrow('connect past the pooler')
   } finally {
     await strict.dispose()
   }

@@ -36,6 +36,26 @@ beforeEach(() => {
 })
 
 describe('opening and closing', () => {
+  test('verbose hears each statement of the program as it is written, and none of our own', () => {
+    const told: string[] = []
+    const database = open({ verbose: (sql) => void told.push(sql) })
+    database.exec('begin')
+    const insert = database.prepare('insert into note (title) values (?)')
+    insert.run('a')
+    insert.run('b')
+    expect(database.prepare('select title from note').all()).toHaveLength(2)
+    for (const _row of database.prepare('select 1').iterate()) continue
+    database.exec('rollback')
+    expect(told).toEqual([
+      'begin',
+      ...Array(2).fill('insert into note (title) values (?)'),
+      'select title from note',
+      'select 1',
+      'rollback',
+    ])
+    expect(() => new DatabaseSync(dsn, { verbose: true as never })).toThrow('verbose: expected a function, got boolean')
+  })
+
   test('a database is open from the beginning, once, until it is closed', () => {
     expect(main.isOpen).toBe(true)
     expect(() => main.open()).toThrow('database is already open')

@@ -6,12 +6,15 @@ import {
   connect as connectAsync,
   type CompiledStatement,
   type Connection as AsyncConnection,
+  type ProgressOption,
+  type QueryLogger,
+  type QueryLoggerOptions,
   type QueryResult,
   type RowOptions,
   type StatementText,
   type ValueMeaning,
 } from 'syncpg/async'
-import { connect as connectBlocking, type Connection as BlockingConnection } from 'syncpg'
+import { connect as connectBlocking, type Connection as BlockingConnection, type NotAsync } from 'syncpg'
 
 export type Maybe<T> = T | Promise<T>
 
@@ -21,9 +24,10 @@ export type Body<T> = () => Generator<Maybe<unknown>, T, unknown>
 export interface TransactionOptions {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable'
   readonly readOnly?: boolean
+  readonly retries?: number
 }
 
-export interface CopyOptions {
+export interface CopyOptions extends ProgressOption {
   readonly records: Iterable<readonly unknown[]>
   readonly columns?: readonly string[]
   readonly schema?: string
@@ -50,10 +54,15 @@ export interface Driver {
   prepared(sql: string | CompiledStatement, values: Values, forms?: Forms): Maybe<unknown[][]>
   /** Reads in pieces, in a transaction of its own; rows as arrays of values. */
   pieces(sql: StatementText, values: Values, forms?: Forms): Maybe<unknown[][]>
-  executemany(sql: string | CompiledStatement, elements: Iterable<Values>): Maybe<unknown>
+  executemany(sql: string | CompiledStatement, elements: Iterable<Values>, options?: ProgressOption): Maybe<unknown>
   fetchmany(sql: string, elements: Iterable<Values>): Maybe<Iterable<unknown>[]>
   /** Gives the number of records loaded. */
   copy(table: string, options: CopyOptions): Maybe<number>
+  /** COPY of bytes, both ways. */
+  load(table: string, options: ProgressOption & { schema: string; source: Uint8Array }): Maybe<unknown>
+  unload(table: string, options: ProgressOption & { schema: string; output: (chunk: Buffer) => void }): Maybe<unknown>
+  addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void
+  removeQueryLogger(logger: QueryLogger): void
   transaction<T>(body: Body<T>, options?: TransactionOptions): Maybe<T>
   close(): Maybe<void>
 }
@@ -99,7 +108,11 @@ function asyncDriver(connection: AsyncConnection): Driver {
         for await (const row of cursor) rows.push(row)
         return rows
       }),
-    executemany: (sql, elements) => connection.executemany(sql, elements),
+    executemany: (sql, elements, options) => connection.executemany(sql, elements, options),
+    load: (table, options) => connection.copyToTable(table, options),
+    unload: (table, options) => connection.copyFromTable(table, options),
+    addQueryLogger: (logger, options) => connection.addQueryLogger(logger, options),
+    removeQueryLogger: (logger) => connection.removeQueryLogger(logger),
     fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: async (table, options) => Number((await connection.copyRecordsToTable(table, options)).split(' ')[1]),
     transaction: (body, options = {}) => connection.transaction(options, () => stepAsync(body)),
@@ -135,10 +148,15 @@ function blockingDriver(connection: BlockingConnection): Driver {
         const given = values.length === 0 && typeof sql !== 'string' ? null : values
         return [...connection.cursor().stream<unknown[]>(sql, given, options)]
       }),
-    executemany: (sql, elements) => connection.executemany(sql, elements),
+    executemany: (sql, elements, options) => connection.executemany(sql, elements, options),
+    load: (table, options) => connection.copyToTable(table, options),
+    unload: (table, options) => connection.copyFromTable(table, options),
+    addQueryLogger: (logger, options) => connection.addQueryLogger(logger, options),
+    removeQueryLogger: (logger) => connection.removeQueryLogger(logger),
     fetchmany: (sql, elements) => connection.fetchmany<Iterable<unknown>>(sql, elements),
     copy: (table, options) => connection.copyRecordsToTable(table, options),
-    transaction: (body, options = {}) => connection.transaction(options, () => stepBlocking(body)),
+    transaction: <T>(body: Body<T>, options = {}) =>
+      connection.transaction<T>(options, (() => stepBlocking(body)) as (() => T) & NotAsync<T>),
     close: () => connection.close(),
   }
 }

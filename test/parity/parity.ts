@@ -18,6 +18,7 @@ import { statementScenarios } from './scenarios/statements.ts'
 import { stringScenarios } from './scenarios/strings.ts'
 import { transactionScenarios } from './scenarios/transactions.ts'
 import { valueScenarios } from './scenarios/values.ts'
+import { watchingScenarios } from './scenarios/watching.ts'
 
 /** Declares the tests of a face over a way to the shared server, in a database of their own. */
 export function parityOverServer(face: World['face'], transport: 'tcp' | 'unix' | 'tls'): void {
@@ -71,6 +72,7 @@ function allScenarios(world: World): void {
   copyScenarios(current)
   transactionScenarios(current)
   errorScenarios(current)
+  watchingScenarios(current)
   // The last one closes the connection.
   lifeScenarios(current)
 }

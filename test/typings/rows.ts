@@ -75,6 +75,33 @@ export async function asynchronous(con: Connection): Promise<void> {
   await con.fetch('select 1', [], { recordClass: Map })
 }
 
+export function options(con: db.Connection): void {
+  db.connect('', { types: { int8: 'number', date: 'temporal', point: 'string', numeric: (text) => Number(text) } })
+  // @ts-expect-error a form that is none
+  db.connect('', { types: { int8: 'numbr' } })
+  // @ts-expect-error a form that numeric does not have
+  con.fetch('select 1', null, { types: { numeric: 'number' } })
+  // @ts-expect-error a form that is none, of a type that is not listed
+  con.fetch('select 1', null, { types: { point: 'numbr' } })
+
+  same<number, ReturnType<typeof returned>>()
+  function returned(): number {
+    return con.transaction(() => con.transaction({ retries: 1 }, () => 1))
+  }
+  con.transaction((): never => {
+    throw new Error('undone')
+  })
+  con.transaction(() => JSON.parse('1'))
+  // @ts-expect-error what an async function does comes too late
+  con.transaction(async () => {
+    con.execute('select 1')
+  })
+  // @ts-expect-error the same with options
+  con.transaction({ retries: 2 }, () => Promise.resolve(1))
+  const value = con.fetchval('select count(*) from t')
+  same<typeof value, unknown>()
+}
+
 export function blocking(con: db.Connection): void {
   const row = con.execute('select 1').fetchone()
   same<typeof row, Row | null>()

@@ -285,6 +285,13 @@ describe('what cannot be understood', () => {
     expect(error.stack).not.toContain(SECRET)
   })
 
+  test.each([
+    ['pgbouncer=true', 'statementCacheSize: 0'],
+    ['schema=shop', 'search_path'],
+  ])('%s of another library says what does it here', (pair, words) => {
+    expect(failure(() => resolveSession(`postgres://h/x?${pair}`)).hint).toContain(words)
+  })
+
   test('an unknown keyword comes with the one that was meant, and with the place for settings', () => {
     const error = failure(() => resolveSession('postgres://h?aplication_name=x'))
     expect(error).toBeInstanceOf(ClientConfigurationError)

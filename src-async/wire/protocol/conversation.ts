@@ -5,7 +5,7 @@
  */
 import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
 import { DbError, OperationalError, ProtocolError } from '../../errors/tree.ts'
-import { withHint } from '../../errors/hints.ts'
+import { hintForStart, withHint } from '../../errors/hints.ts'
 import { errorFromServer } from '../../errors/server-error.ts'
 import type { ServerMessageFields, SessionEvents, TransactionStatus } from '../operations.ts'
 import type { RowSink } from '../row-sink.ts'
@@ -394,7 +394,8 @@ export class Conversation implements FrameHandler {
   }
 
   #noteServerError(fields: ServerMessageFields): void {
-    const error = withHint(errorFromServer(fields), this.#link.refusalHint)
+    const hint = this.#link.refusalHint ?? (this.#wasReady ? null : hintForStart(fields))
+    const error = withHint(errorFromServer(fields), hint)
     const isFinal = !this.#wasReady || fields.severity === 'FATAL' || fields.severity === 'PANIC'
     if (isFinal) {
       this.breakOff(error)

@@ -95,6 +95,104 @@ export function errorScenarios(db: () => Driver): void {
       }
     })
 
+    describe('the failed statement of a text', () => {
+      const script = `-- a line of comment;
+        create table t (a int primary key);
+        /* 😀 ; */ create rule r as on update to t do also (select 1; select 2);
+        insert into t values (1); update t set a = 2;
+        do $$ begin perform 1; end $$;
+        /* 😀 */ insert into t
+          values (2);
+        select 3`
+
+      test('is told where the server gives no position', async () => {
+        const failure = await failureOf(() => db().execute(script))
+        expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 5, line: 6, column: 17, query: script })
+        expect(failure.propertyIsEnumerable('statementIndex')).toBe(false)
+      })
+
+      test('is told inside a transaction too', async () => {
+        const failure = await failureOf(() =>
+          db().transaction(function* () {
+            yield db().execute('create table t (a int); select 1')
+            yield db().execute('select 1;\n select 2;\n create table t (a int); select 3')
+          }),
+        )
+        expect(failure).toMatchObject({ name: 'DuplicateTableError', statementIndex: 2, line: 3, column: 2 })
+      })
+
+      test.each([
+        ['select 1;\nselect 2; selec 3', { statementIndex: 2, line: 2, column: 11 }],
+        ['select 1; select nothing; select 2', { statementIndex: 1, line: 1, column: 18 }],
+        ['select 1;\n\nselect (', { statementIndex: 1, line: 3, column: 9 }],
+      ])('is that of the position where there is one: %j', async (sql, place) => {
+        expect(await failureOf(() => db().execute(sql))).toMatchObject(place)
+      })
+
+      test('is the first where there is one, in either protocol', async () => {
+        await db().execute('create table t (a int primary key)')
+        for (const values of [undefined, []]) {
+          const failure = await failureOf(() => db().execute('-- why\n\n  insert into t values (1), (1)', values))
+          expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 0, line: 3, column: 3 })
+        }
+        const sql = '/* $1 */ insert into t values ($1), ($1)'
+        const failure = await failureOf(() => db().execute(sql, [1]))
+        expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 0, line: 1, column: 10 })
+      })
+
+      test('is the last where the end of the text fails', async () => {
+        await db().execute('create table t (a int unique deferrable initially deferred)')
+        const failure = await failureOf(() => db().execute('insert into t values (1);\ninsert into t values (1)'))
+        expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 1, line: 2, column: 1 })
+      })
+    })
+
+    test('what cannot run beside another statement says why, and runs alone', async () => {
+      const sql = 'vacuum pg_catalog.pg_class; vacuum pg_catalog.pg_type'
+      const hint =
+        'the statements of one text are one transaction, in autocommit too: run them one by one, splitStatements(sql)'
+      expect(await failureOf(() => db().execute(sql))).toMatchObject({
+        sqlstate: '25001',
+        statementIndex: 0,
+        hint: expect.stringContaining(hint),
+      })
+      for (const { sql: one } of api.splitStatements(sql)) expect(await db().execute(one)).toBe('VACUUM')
+      const inside = await failureOf(() =>
+        db().transaction(function* () {
+          yield db().execute('select 1')
+          yield db().execute(sql)
+        }),
+      )
+      expect([inside['sqlstate'], inside['hint']]).toEqual(['25001', undefined])
+    })
+
+    test('a table named with its schema in one string says how it is named', async () => {
+      const call = (): unknown => db().copy('parity.t', { records: [[1]] })
+      expect(await failureOf(call as () => Promise<unknown>)).toMatchObject({
+        sqlstate: '42P01',
+        hint: expect.stringContaining("name the table 't' and give { schema: 'parity' }"),
+      })
+      const source = Buffer.from('1\n')
+      const load = (): unknown => db().load('parity.t', { source } as never)
+      const { hint, query } = await failureOf(load as () => Promise<unknown>)
+      // PGlite gets a COPY with its data and refuses it at the end, where nobody knows the text any more.
+      expect(query === undefined ? "{ schema: 'parity' }" : hint).toContain("{ schema: 'parity' }")
+    })
+
+    test('a line of COPY that does not fit is told in the message', async () => {
+      await db().execute('create table t (a int)')
+      const source = Buffer.from('1\n2\nx\n')
+      const failure = await failureOf(() => db().load('t', { schema: 'parity', source }))
+      expect(failure.message).toContain('\nCONTEXT:  COPY t, line 3, column a: "x"')
+      expect(failure['primaryMessage']).not.toContain('CONTEXT')
+    })
+
+    test('a list for one value says that it wants = any', async () => {
+      const failure = await failureOf(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
+      expect(failure['hint']).toContain('write x = any(…)')
+      expect(await db().fetchval('select 1 where 1 = any($1)', [[1, 2]])).toBe(1)
+    })
+
     test('the first line of the stack that is a file’s is the caller’s', async () => {
       const failure = await failureOf(async () => {
         await db().fetch('select * from nowhere')

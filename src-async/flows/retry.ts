@@ -1,0 +1,27 @@
+/** When a transaction that lost against others is run again, and how long after: what both faces' `retries` share. */
+import { DeadlockDetectedError, SerializationError } from '../errors/sqlstates.ts'
+import { ProgrammingError } from '../errors/tree.ts'
+
+/** The first retry waits at most this long, each further one twice as long, up to the longest. */
+const FIRST_DELAY_MS = 20
+const LONGEST_DELAY_MS = 1000
+
+/** Whether running the transaction again may help: 40001 and 40P01. */
+export function isWorthRetrying(error: unknown): boolean {
+  return error instanceof SerializationError || error instanceof DeadlockDetectedError
+}
+
+/** Milliseconds to wait. Those who lost against each other would meet again if they came back together. */
+export function retryDelayMs(attempt: number): number {
+  return Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt)
+}
+
+/** @throws ProgrammingError for what is no number of retries. */
+export function requireRetries(retries: unknown): number {
+  if (retries === undefined) return 0
+  const isCount = typeof retries === 'number' && retries >= 0 && (Number.isInteger(retries) || retries === Infinity)
+  if (isCount) return retries
+  throw new ProgrammingError(
+    `transaction: retries: expected a whole number from 0, got ${String(retries).slice(0, 40)}`,
+  )
+}

@@ -1,0 +1,74 @@
+/** Where the statements of a text begin and end, as the server divides it: at semicolons that are within nothing. */
+import { Lexer, TOKEN } from './sql-lexer.ts'
+import { SqlNesting } from './sql-nesting.ts'
+
+const MINUS = 0x2d
+const BACKSLASH = 0x5c
+
+/** One statement; offsets in UTF-16 units. */
+export interface StatementSpan {
+  /** Its first unit. A comment in block form belongs to it, since it may be a hint for the planner; `--` lines before it do not. */
+  readonly start: number
+  /** Its first word. */
+  readonly head: number
+  /** After its semicolon, or after its last word. */
+  readonly end: number
+}
+
+/** Gives the statements of a text one by one. Linear, never refuses; empty statements are none. */
+export class StatementSpans {
+  readonly #lexer: Lexer
+  readonly #nesting = new SqlNesting()
+  readonly #onBackslash: ((offset: number) => number) | null
+
+  /**
+   * @param isStandard the server's `standard_conforming_strings`
+   * @param onBackslash called at a backslash outside of quotes; gives the offset to go on from. Left out, it is like any
+   *   other character.
+   */
+  constructor(text: string, isStandard: boolean, onBackslash: ((offset: number) => number) | null = null) {
+    this.#lexer = new Lexer(text, isStandard)
+    this.#onBackslash = onBackslash
+  }
+
+  /** Goes on from there: what lies between is no SQL. */
+  moveTo(offset: number): void {
+    this.#lexer.end = offset
+  }
+
+  /** The next statement, null where there is none. */
+  next(): StatementSpan | null {
+    const lexer = this.#lexer
+    this.#nesting.reset()
+    let start = -1
+    let head = -1
+    let end = 0
+    for (;;) {
+      const token = lexer.next()
+      switch (token) {
+        case TOKEN.END:
+          return head < 0 ? null : { start, head, end }
+        case TOKEN.SPACE:
+          break
+        case TOKEN.COMMENT:
+          if (start < 0 && lexer.code !== MINUS) start = lexer.start
+          break
+        case TOKEN.SEMICOLON:
+          end = lexer.end
+          if (this.#nesting.isOpen) break
+          if (head >= 0) return { start, head, end }
+          start = -1
+          break
+        default:
+          if (lexer.code === BACKSLASH && this.#onBackslash !== null) {
+            lexer.end = this.#onBackslash(lexer.start)
+            break
+          }
+          if (start < 0) start = lexer.start
+          if (head < 0) head = lexer.start
+          end = lexer.end
+          this.#nesting.take(token, lexer.code, lexer.text, lexer.start, end)
+      }
+    }
+  }
+}

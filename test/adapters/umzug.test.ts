@@ -1,0 +1,141 @@
+/** `syncpg/umzug`: storage, lock and files of SQL, over connections of either API and a pool. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import * as db from 'syncpg'
+import { connect, createPool } from 'syncpg/async'
+import { type MigrationConnection, SyncpgStorage, oneAtATime, sqlMigration } from 'syncpg/umzug'
+import { MigrationError, Umzug } from 'umzug'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+
+let folder: string
+let dsn: string
+let watcher: db.Connection
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'syncpg-umzug-'))
+  dsn = sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' })
+  watcher = db.connect(dsn, { autocommit: true })
+})
+afterEach(() => {
+  watcher.close()
+  rmSync(folder, { recursive: true })
+})
+
+const file = (name: string, sql: string): void => writeFileSync(join(folder, name), sql)
+
+function umzugOver(context: MigrationConnection): Umzug<MigrationConnection> {
+  return new Umzug({
+    migrations: { glob: ['*.sql', { cwd: folder, ignore: '*.down.sql' }], resolve: sqlMigration },
+    context,
+    storage: new SyncpgStorage(context, { schema: 'public', table: 'Done migrations' }),
+    logger: undefined,
+  })
+}
+
+const WAYS = {
+  'a blocking connection': async () => db.connect(dsn, { autocommit: true }),
+  'an async connection': () => connect(dsn),
+  'a pool': () => createPool(dsn, { maxSize: 2 }),
+}
+
+describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
+  let context: MigrationConnection
+  let umzug: Umzug<MigrationConnection>
+  beforeEach(async () => {
+    context = await open()
+    umzug = umzugOver(context)
+  })
+  afterEach(() => void context.close())
+
+  const names = (list: { name: string }[]): string[] => list.map(({ name }) => name)
+
+  test('runs files once and takes them back', async () => {
+    file('1-person.up.sql', 'create table person (id int primary key);\ninsert into person values (1), (2)')
+    file('1-person.down.sql', 'drop table person')
+    file(
+      '2-data.sql',
+      'create table pet (a int, b text);\ncopy pet from stdin;\n1\tx;\n\\.\ninsert into pet values (2);\n',
+    )
+    expect(names(await umzug.up())).toEqual(['1-person.up.sql', '2-data.sql'])
+    expect(names(await umzug.executed())).toEqual(['1-person.up.sql', '2-data.sql'])
+    expect(watcher.fetch('select b from pet order by a').map(([b]) => b)).toEqual(['x;', null])
+    expect(await umzug.up()).toEqual([])
+    file('2-data.down.sql', 'drop table pet')
+    expect(names(await umzug.down({ to: 0 }))).toEqual(['2-data.sql', '1-person.up.sql'])
+    expect(watcher.fetchval("select count(*) from pg_tables where schemaname = 'public'")).toBe(1n)
+  })
+
+  test('runs a file without a transaction statement by statement', async () => {
+    file('1-person.sql', 'create table person (id int)')
+    file(
+      '2-index.sql',
+      '-- no transaction\ncreate index concurrently one on person (id);\n\ncreate index concurrently two on person (id);\n' +
+        '  create index concurrently one on person (id);',
+    )
+    const failure = await umzug.up().catch((error: unknown) => error)
+    expect((failure as Error).message).toContain(`${join(folder, '2-index.sql')}:5:3: relation "one" already exists`)
+    expect(watcher.fetchval("select count(*) from pg_indexes where tablename = 'person'")).toBe(2n)
+    expect(names(await umzug.executed())).toEqual(['1-person.sql'])
+  })
+
+  test.each([
+    [
+      'the server names',
+      'create table pet (id int);\nalter table pet\n  add column x nonsense;\n',
+      '3:16',
+      'type "nonsense"',
+    ],
+    [
+      'of the statement',
+      'create table pet (id int);\n\n create table pet (id int)',
+      '3:2',
+      'relation "pet" already exists',
+    ],
+    ['after data', 'create table pet (a int);\ncopy pet from stdin;\n1\n\\.\n  selec', '5:3', 'syntax error'],
+  ])('leaves a failing file undone and says the place %s', async (_which, sql, place, words) => {
+    file('1-pet.sql', sql)
+    const failure = await umzug.up().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(MigrationError)
+    expect((failure as Error).message).toContain(`Original error: ${join(folder, '1-pet.sql')}:${place}: ${words}`)
+    expect((failure as Error).cause).toBeInstanceOf(db.ProgrammingError)
+    expect(watcher.fetchval("select to_regclass('pet')::text")).toBeNull()
+    expect(await umzug.executed()).toEqual([])
+  })
+})
+
+describe('oneAtATime', () => {
+  test.each(['blocking', 'async'])('lets a second run wait for the first, with a %s guard', async (kind) => {
+    file('1-person.sql', '-- no transaction\ncreate table person (id int);\ncreate index concurrently on person (id);')
+    const guard = () => (kind === 'async' ? connect(dsn) : db.connect(dsn))
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    const waited = new Promise<void>((resolve) => oneAtATime(umzug, guard, { onWait: resolve }))
+    watcher.execute('select pg_advisory_lock(7431)')
+    const running = umzug.up()
+    await waited
+    expect(watcher.fetchval("select to_regclass('person')::text")).toBeNull()
+    watcher.execute('select pg_advisory_unlock(7431)')
+    expect(await running).toHaveLength(1)
+    expect(watcher.fetchval('select pg_try_advisory_lock(7431)')).toBe(true)
+  })
+
+  test('gives the lock up where a migration fails', async () => {
+    file('1-wrong.sql', 'selec')
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => connect(dsn))
+    await expect(umzug.up()).rejects.toThrow('syntax error')
+    expect(watcher.fetchval('select pg_try_advisory_lock(7431)')).toBe(true)
+  })
+})
+
+test('a blocking connection that is not in autocommit is refused', () => {
+  using con = db.connect(dsn)
+  expect(() => new SyncpgStorage(con)).toThrow('connect(dsn, { autocommit: true })')
+  expect(() => sqlMigration({ name: 'x', path: 'x.sql', context: con })).toThrow('autocommit')
+  expect(() => sqlMigration({ name: 'x', context: watcher })).toThrow('x has no path')
+})
