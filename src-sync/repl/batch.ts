@@ -3,7 +3,7 @@ import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
-import { endOfArguments } from './command-text.ts'
+import { commandName, endOfArguments } from './command-text.ts'
 import { ShellError, failureText } from './complaint.ts'
 import { standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
@@ -68,7 +68,8 @@ function runText(shell: Shell, text: string): number {
   const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)
   const copySource = standardInputSource()
   if (command === null) return executeSql(shell, { sql: text, copySource }) ? EXIT.success : EXIT.failure
-  const [, name = '', rest = ''] = command
+  const [, typed = '', rest = ''] = command
+  const name = commandName(typed)
   const { variable, standardConformingStrings } = shell
   const context: CommandContext = {
     shell,

@@ -12,6 +12,11 @@ const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', '
 const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
 const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
 
+/** The name that a command goes by: of `\copy` alone the case does not count, as in psql. */
+export function commandName(typed: string): string {
+  return /^copy$/i.test(typed) ? 'copy' : typed
+}
+
 /** Where the arguments of a command end, in the text after its name. */
 export function endOfArguments(name: string, rest: string): number {
   const isWhole = WHOLE_LINE.has(name) || (TAKES_PIPE.test(name) && PIPE.test(rest))

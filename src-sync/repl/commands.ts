@@ -215,8 +215,20 @@ const KEEPS_REST = /^(?:!|js|g|gx|o|out|w|write|copy)$/
 /** Commands whose last word may have a semicolon behind it, from habit. */
 const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
 
-/** @returns how it ended; failures have been told. */
-export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
+/** Commands that end a statement: one that the server refuses leaves the rest of the line as it is. */
+const SENDS = /^(?:g|gx|gset|gexec|gdesc|crosstabview);*$/
+
+/**
+ * What follows a command that fails, or that nobody knows, on its line is not obeyed: it may have been meant as its arguments.
+ * @returns how it ended; failures have been told.
+ */
+export function runCommand(command: Command, context: CommandContext): CommandOutcome {
+  const outcome = obey(command, context)
+  if (outcome === 'failed' && !SENDS.test(command.name)) context.reader.dropLine()
+  return outcome
+}
+
+function obey({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
   const { shell } = context
   const name = typed.replace(/;+$/, '')
   const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given

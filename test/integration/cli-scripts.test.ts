@@ -135,6 +135,42 @@ test.skipIf(!isPsqlComparable)('the embedded PostgreSQL is as safe from the data
   expect([ours.stdout, errors(ours.stderr)]).toEqual([theirs.stdout, errors(theirs.stderr)])
 })
 
+/** What is in capitals, and what nobody knows. */
+const CAPITALS = `create table t (a text, b text);
+create table victim (a int);
+\\COPY t from stdin
+1\tx; drop table victim; --
+\\! touch obeyed
+\\.
+\\Copy t (a) FROM STDIN
+\\! touch obeyed
+\\.
+\\COPY t to stdout
+\\COPY missing from stdin
+drop table victim;
+\\.
+\\COPYX t \\! touch obeyed
+\\ECHO one \\echo two
+\\pset nonsense \\echo three
+\\d nosuch \\echo four
+\\elif \\! touch obeyed
+select 1 \\nonsense \\g
+;
+select 1/0 \\g \\echo five
+\\echo six \\ECHO seven
+table victim;
+`
+
+describe.skipIf(!isPsqlComparable)('names of commands', () => {
+  test('count with their case but for \\copy, and a line whose command fails is not obeyed further', () =>
+    expectSameButLines(CAPITALS))
+  test('count so in a text of -c', () =>
+    expectSame('', {
+      options: ['-c', 'create table t (a text)', '-c', '\\COPY t from stdin', '-c', '\\COPY t to stdout'],
+      input: 'x\n\\.\n',
+    }))
+})
+
 const BRANCHES = `\\set x 1
 \\if :x
 select 'a
