@@ -7,7 +7,6 @@ import { commandName, endOfArguments } from './command-text.ts'
 import { ShellError, failureText } from './complaint.ts'
 import { standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
-import { LineSource } from './input.ts'
 import { runScript } from './run-script.ts'
 import { ScriptReader } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
@@ -75,7 +74,7 @@ function runText(shell: Shell, text: string): number {
     shell,
     reader: new ScriptReader({ variable, standardConformingStrings }),
     copySource,
-    readLine: () => LineSource.standard().readLine(),
+    readLine: () => shell.standardInput.readLine(),
     include: (path, called) => runScript(shell, { path, name: called }),
     folder: null,
   }

@@ -335,7 +335,9 @@ class Prompt {
   }
 
   #newInput(): ScriptInput {
-    return new ScriptInput({ shell: this.#shell, source: this.#source, refusedSource: this.#source.quiet })
+    const input = new ScriptInput({ shell: this.#shell, source: this.#source, refusedSource: this.#source.quiet })
+    this.#shell.standardInput = input
+    return input
   }
 }
 

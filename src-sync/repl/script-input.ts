@@ -81,7 +81,7 @@ export class ScriptInput {
   }
 
   /** A line of the source that is an answer to a question; null at its end. */
-  readLine(): string | null {
+  readonly readLine = (): string | null => {
     this.#source.unread(this.reader.takeFollowing())
     const line = this.#source.readLine()
     if (line !== null) this.reader.skipLines(1)

@@ -13,7 +13,7 @@ import {
   connect,
 } from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
-import { LineSource } from './input.ts'
+import { type StandardInput, plainStandardInput } from './copy-source.ts'
 import { jsonWithoutControls, tableWithoutControls, withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
@@ -56,8 +56,10 @@ export class Shell {
   log: Output | null = null
   /** False with `-w`. */
   canAskPassword = true
+  /** What `pstdin` is, and where answers come from in a script. */
+  standardInput: StandardInput = plainStandardInput()
   /** A line of an answer; null where nobody gives one. */
-  readAnswer: () => string | null = () => LineSource.standard().readLine()
+  readAnswer: () => string | null = () => this.standardInput.readLine()
   hasTiming = false
   /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
   sleep: (milliseconds: number) => boolean = sleepPlainly

@@ -171,6 +171,40 @@ describe.skipIf(!isPsqlComparable)('names of commands', () => {
     }))
 })
 
+/** The file reads the same stream as the script that includes it. */
+const PSTDIN = `create table t (a text, b text);
+create table victim (a int);
+\\copy t from pstdin
+1\tx
+2\ty; drop table victim; --
+\\.
+\\COPY missing from PSTDIN
+drop table victim;
+\\! touch obeyed
+\\.
+\\copy t from pstdin
+too\tmany\tcolumns
+drop table victim;
+\\.
+\\i loads.sql
+3\tfor the file
+drop table victim;
+\\.
+an answer
+\\echo :answer
+table t;
+table victim;
+`
+const LOADS = "\\copy t from pstdin\n\\copy t (a) from stdin\nof the file\n\\.\n\\prompt '' answer\n"
+
+describe.skipIf(!isPsqlComparable)('\\copy from pstdin', () => {
+  test('reads what follows in a script that comes by the standard input', async () => {
+    const { ours, theirs } = await compare('', { input: PSTDIN, files: { 'loads.sql': LOADS } })
+    const plain = (text: string): string => text.replace(/^syncpg:(?:<stdin>|loads\.sql):\d+: /gm, '')
+    expect({ ...ours, stderr: plain(ours.stderr) }).toEqual({ ...theirs, stderr: plain(theirs.stderr) })
+  })
+})
+
 const BRANCHES = `\\set x 1
 \\if :x
 select 'a
