@@ -205,6 +205,38 @@ describe.skipIf(!isPsqlComparable)('\\copy from pstdin', () => {
   })
 })
 
+const BACKQUOTES = `\\set num 5
+\\set quoted 'it''s; touch obeyed'
+\\set file 'my file.txt'
+\\set empty ''
+\\set path a/b.c
+\\if \`test :num -gt 3 && echo true || echo false\`
+\\echo big
+\\else
+\\echo small
+\\endif
+\\set lines \`printf 'a\\nb\\n' > :'file'; wc -l < :'file'\`
+\\echo :lines
+\\echo \`echo :'quoted' :'empty'. :'path' "::num" :num:num\`
+\\echo \`echo :unset :'unset'\`
+\\echo \`echo :"num" ':{?num}'\`
+\\pset null \`echo :'quoted'\`
+select null as it;
+`
+
+describe.skipIf(!isPsqlComparable)('variables in backquotes', () => {
+  test('are put in, as words of the shell where they are quoted', () => expectSame(BACKQUOTES))
+  test('are refused as words where they have several lines', async () => {
+    const script = `\\set lines 'a\\nb'\n\\echo \`touch :'lines'\`\n\\if \`echo :'lines'\`\n\\echo yes\n\\endif\n\\echo after\n`
+    const { ours, theirs } = await compare(script)
+    const refusal = 'error: shell command argument contains a newline or carriage return: "a\nb"\n'
+    expect(ours.stderr).toBe(`syncpg:script.sql:2: ${refusal}syncpg:script.sql:3: ${refusal}`)
+    expect(theirs.stderr).toContain(refusal)
+    // psql goes on with the command as it was written, and the shell obeys that.
+    expect([ours.stdout, Object.keys(ours.files)]).toEqual(['after\n', ['script.sql']])
+  })
+})
+
 const BRANCHES = `\\set x 1
 \\if :x
 select 'a
