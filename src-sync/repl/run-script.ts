@@ -122,6 +122,7 @@ class ScriptRun {
     const { reader } = this.input
     let text: string | null
     this.#shell.output.flush()
+    this.#shell.standard.flush()
     try {
       text = this.#source.read()
     } catch (error) {

@@ -171,10 +171,10 @@ export class Shell {
     this.tell(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
   }
 
-  /** Writes a long text where tables go now. */
+  /** Writes a long text that is no result to the standard output. */
   pageText(text: string): void {
-    if (this.output.isStandard && this.page !== null) this.page((write) => write(text))
-    else this.output.write(text)
+    if (this.page !== null) this.page((write) => write(text))
+    else this.standard.write(text)
   }
 
   /** Writes text of the server's that is no table. */
@@ -182,9 +182,12 @@ export class Shell {
     output.write(output.isTerminal ? withoutControls(text) : text)
   }
 
-  /** Says something that is no result, unless it shall be quiet. */
-  say(text: string): void {
-    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`)
+  /**
+   * Says something that is no result, unless it shall be quiet: on the standard output, wherever tables go now.
+   * @param output where tables go, for what a statement says
+   */
+  say(text: string, output: Output = this.standard): void {
+    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`, output)
   }
 
   /**

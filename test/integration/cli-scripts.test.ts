@@ -237,6 +237,56 @@ describe.skipIf(!isPsqlComparable)('variables in backquotes', () => {
   })
 })
 
+const TOLD = `\\o results.txt
+\\pset format csv
+\\t on
+\\x
+\\x
+\\pset format aligned
+\\t
+select 1 as a, 2 as b;
+\\p
+\\errverbose
+\\encoding
+create table t (a int);
+copy t from stdin;
+1
+\\.
+\\copy t to copied.txt
+\\copy t to stdout
+\\qecho in the file
+\\echo not in the file
+\\set ECHO queries
+select 3 as queried;
+\\set ECHO none
+\\d t
+select 4 as four \\gdesc
+select 1 as x
+\\p
+\\r
+\\timing on
+\\timing off
+\\o |cat >piped.txt
+\\pset border 2
+select 5;
+\\p
+\\o
+\\pset border 1
+`
+const TIMED = '\\timing on\nselect 1 as a;\n\\conninfo\n'
+
+describe.skipIf(!isPsqlComparable)('the file of \\o', () => {
+  test('takes results, not what the program says', () => expectSame(TOLD))
+  test.each([
+    ['\\o results.txt', [], `\\o results.txt\n${TIMED}`],
+    ['-o results.txt', ['-o', 'results.txt'], TIMED],
+  ])('takes no times (%s)', async (_, options, script) => {
+    const { ours, theirs } = await compare(script, { options: [...options, '-f', 'script.sql'], input: '' })
+    expect(ours.files).toEqual(theirs.files)
+    for (const { stdout } of [ours, theirs]) expect(stdout).toMatch(/^Timing is on\.\nTime: .*\nYou are connected to/)
+  })
+})
+
 const BRANCHES = `\\set x 1
 \\if :x
 select 'a
