@@ -3,7 +3,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { type Cursor, DbError } from '../index.ts'
 import { executeBound, executeNamed } from './bound-parameters.ts'
 import { describeExit } from './child-pipe.ts'
-import { ShellError } from './complaint.ts'
+import { Interruption, ShellError } from './complaint.ts'
 import type { CopySource } from './copy-source.ts'
 import { type CopyPart, copyDirection, partsWithCopy } from './copy-statement.ts'
 import { ImplicitBlock } from './implicit-block.ts'
@@ -190,8 +190,10 @@ function copyIn(shell: Shell, sql: string, { copySource, copySize }: SqlRequest)
     })
   } catch (failure) {
     // A connection that is gone, and Ctrl-C, end the script, and what follows in it.
-    const endsScript = shell.connection.closed || (failure instanceof DbError && failure.interrupted === true)
-    if (!endsScript) passOver(copySource, data)
+    const isInterrupted =
+      failure instanceof Interruption || (failure instanceof DbError && failure.interrupted === true)
+    if (!shell.connection.closed && !isInterrupted) passOver(copySource, data)
+    if (failure instanceof Interruption) throw new ShellError(`COPY from stdin failed: ${failure.message}`)
     throw failure
   } finally {
     progress.hide()
