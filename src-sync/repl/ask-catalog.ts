@@ -34,5 +34,5 @@ export function serverVersion({ connection }: Shell): number {
 function echoHidden(shell: Shell, sql: string): void {
   if (!shell.variables.isOn('ECHO_HIDDEN')) return
   const rule = '*'.repeat(26)
-  shell.word(`********* QUERY **********\n${sql}\n${rule}\n\n`)
+  shell.word(`********* QUERY **********\n${sql}\n${rule}\n\n`, shell.standard)
 }

@@ -3,11 +3,10 @@ import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
 import type { CommandContext } from './command-call.ts'
 import { runCommand } from './commands.ts'
-import { endOfArguments } from './command-text.ts'
+import { commandName, endOfArguments } from './command-text.ts'
 import { ShellError, failureText } from './complaint.ts'
 import { standardInputSource } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
-import { LineSource } from './input.ts'
 import { runScript } from './run-script.ts'
 import { ScriptReader } from './script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
@@ -68,13 +67,14 @@ function runText(shell: Shell, text: string): number {
   const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)
   const copySource = standardInputSource()
   if (command === null) return executeSql(shell, { sql: text, copySource }) ? EXIT.success : EXIT.failure
-  const [, name = '', rest = ''] = command
+  const [, typed = '', rest = ''] = command
+  const name = commandName(typed)
   const { variable, standardConformingStrings } = shell
   const context: CommandContext = {
     shell,
     reader: new ScriptReader({ variable, standardConformingStrings }),
     copySource,
-    readLine: () => LineSource.standard().readLine(),
+    readLine: () => shell.standardInput.readLine(),
     include: (path, called) => runScript(shell, { path, name: called }),
     folder: null,
   }

@@ -5,12 +5,18 @@
 import { spawnSync } from 'node:child_process'
 import { homedir } from 'node:os'
 import { quoteIdentifier, quoteLiteral } from '../index.ts'
+import { ShellError } from './complaint.ts'
 
 /** Commands whose argument is the rest of the line, whatever is in it. */
 const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev'])
 /** Commands that may be given `|command`, which is the rest of the line; `\g` and `\gx` have options before it. */
 const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
 const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
+
+/** The name that a command goes by: of `\copy` alone the case does not count, as in psql. */
+export function commandName(typed: string): string {
+  return /^copy$/i.test(typed) ? 'copy' : typed
+}
 
 /** Where the arguments of a command end, in the text after its name. */
 export function endOfArguments(name: string, rest: string): number {
@@ -103,7 +109,7 @@ function readArgument(
     } else if (unit === '`') {
       const end = endOfQuote(rest, at, '`')
       const command = rest.slice(at + 1, end - 1)
-      text += isWanted ? outputOf(command) : command
+      text += isWanted ? outputOf(withVariables(command, options.variable)) : command
       at = end
     } else if (unit === ':') {
       const match = VARIABLE.exec(rest.slice(at))
@@ -163,6 +169,26 @@ function endOfQuote(rest: string, start: number, quote: string): number {
     if (quote !== '"' || rest[closing + 1] !== quote) return closing + 1
     at = closing + 2
   }
+}
+
+const IN_BACKQUOTES = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)')/gu
+/** What means nothing to a shell. */
+const PLAIN_WORD = /^[A-Za-z0-9_./:-]+$/
+
+/** A command for the shell: `:name` is put in as it is, `:'name'` as one word of the shell's. What is not set stays as it stands. */
+function withVariables(command: string, lookUp: ArgumentOptions['variable']): string {
+  return command.replace(IN_BACKQUOTES, (whole, plain?: string, quoted?: string) => {
+    const value = lookUp(plain ?? quoted ?? '')
+    if (value === undefined || plain !== undefined) return value ?? whole
+    return shellWord(value)
+  })
+}
+
+function shellWord(value: string): string {
+  if (/[\n\r]/.test(value)) {
+    throw new ShellError(`shell command argument contains a newline or carriage return: "${value}"`)
+  }
+  return PLAIN_WORD.test(value) ? value : `'${value.replaceAll("'", `'"'"'`)}'`
 }
 
 /** What it has printed, however it ended; the shell says by itself what went wrong. */

@@ -39,7 +39,7 @@ define('qecho', (call) => echo(call, call.shell.output.write))
 define('warn', (call) => echo(call, (text) => call.shell.tell(text)))
 define('set', ({ shell, words: [name, ...values] }) => {
   if (name !== undefined) return shell.variables.set(name, values.join(''))
-  for (const [key, value] of shell.variables.entries()) shell.output.write(`${key} = '${value}'\n`)
+  for (const [key, value] of shell.variables.entries()) shell.standard.write(`${key} = '${value}'\n`)
 })
 define('unset', ({ shell, words: [name] }) => shell.variables.unset(required(name, 'unset')))
 define('pset', ({ shell, words: [name, value] }) =>
@@ -99,7 +99,7 @@ define('close close_prepared', ({ shell, name, words: [statement] }) => {
 define('watch', watchBuffer)
 define('p print', ({ shell, reader }) => {
   const text = reader.buffer === '' ? lastStatement(shell) : reader.buffer
-  shell.output.write(text === '' ? 'Query buffer is empty.\n' : `${text}\n`)
+  shell.standard.write(text === '' ? 'Query buffer is empty.\n' : `${text}\n`)
 })
 define('r reset', ({ shell, reader }) => {
   reader.setBuffer('')
@@ -113,9 +113,9 @@ define('w write', ({ shell, reader, rest }) => {
   output.close()
 })
 define('c connect', ({ shell, words }) => connectAnew(shell, words))
-define('conninfo', ({ shell }) => shell.word(describeConnection(shell)))
+define('conninfo', ({ shell }) => shell.word(describeConnection(shell), shell.standard))
 define('encoding', ({ shell, words: [name] }) => {
-  if (name === undefined) return shell.output.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
+  if (name === undefined) return shell.standard.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
   if (decoderOf(name) === null) {
     throw new ShellError(`${name}: invalid encoding name or conversion procedure not found`)
   }
@@ -124,7 +124,7 @@ define('encoding', ({ shell, words: [name] }) => {
   shell.onEncoding?.(name)
 })
 define('errverbose', ({ shell }) => {
-  if (shell.lastFailure === null) return shell.word('There is no previous error.\n')
+  if (shell.lastFailure === null) return shell.word('There is no previous error.\n', shell.standard)
   const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
   shell.remark(describeMessage(shell.lastFailure, options))
 })
@@ -172,14 +172,14 @@ define('lo_import', importLargeObject)
 define('lo_export', exportLargeObject)
 define('lo_unlink', unlinkLargeObject)
 define('lo_list lo_list+', (call) => describeObjects({ ...call, name: call.name.replace('lo_list', 'dl') }))
-define('copyright', ({ shell }) => shell.output.write(COPYRIGHT))
+define('copyright', ({ shell }) => shell.standard.write(COPYRIGHT))
 define('startpipeline sendpipeline syncpipeline endpipeline flush flushrequest getresults', ({ name }) => {
   throw new ShellError(`\\${name}: there are no pipelines here; statements parted by \\; go in one trip`)
 })
-define('?', ({ shell }) => shell.output.write(HELP))
+define('?', ({ shell }) => shell.standard.write(HELP))
 define('h help', ({ shell, rest }) => {
   const major = Math.trunc(serverVersion(shell) / 10_000)
-  shell.output.write(describeSqlHelp(rest, major))
+  shell.standard.write(describeSqlHelp(rest, major))
 })
 
 const COPYRIGHT = `syncpg is under the MIT License: see the file LICENSE of the package.
@@ -215,8 +215,20 @@ const KEEPS_REST = /^(?:!|js|g|gx|o|out|w|write|copy)$/
 /** Commands whose last word may have a semicolon behind it, from habit. */
 const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
 
-/** @returns how it ended; failures have been told. */
-export function runCommand({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
+/** Commands that end a statement: one that the server refuses leaves the rest of the line as it is. */
+const SENDS = /^(?:g|gx|gset|gexec|gdesc|crosstabview);*$/
+
+/**
+ * What follows a command that fails, or that nobody knows, on its line is not obeyed: it may have been meant as its arguments.
+ * @returns how it ended; failures have been told.
+ */
+export function runCommand(command: Command, context: CommandContext): CommandOutcome {
+  const outcome = obey(command, context)
+  if (outcome === 'failed' && !SENDS.test(command.name)) context.reader.dropLine()
+  return outcome
+}
+
+function obey({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
   const { shell } = context
   const name = typed.replace(/;+$/, '')
   const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given
@@ -241,7 +253,8 @@ export function runCommand({ name: typed, rest: given }: Command, context: Comma
     )
     return 'failed'
   } finally {
-    if (shell.hasTiming && /^d|^l/.test(name)) shell.word(`${timeText(performance.now() - startedMs)}\n`)
+    if (shell.hasTiming && /^d|^l/.test(name))
+      shell.word(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
   }
 }
 

@@ -18,6 +18,9 @@ export interface ComplaintOptions {
 /** An error the program itself has to tell. */
 export class ShellError extends Error {}
 
+/** Ctrl-C while something was read from the terminal. */
+export class Interruption extends ShellError {}
+
 export function describeFailure(failure: unknown, options: ComplaintOptions): string {
   if (failure instanceof DbError && failure.severity !== undefined) return describeMessage(failure, options)
   const text = failure instanceof Error ? failureText(failure) : String(failure)

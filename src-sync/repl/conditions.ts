@@ -69,8 +69,8 @@ export class Conditions {
   }
 
   #isTrue(rest: string, name: string): boolean {
-    const value = readArguments(rest, { variable: this.#shell.variable }).join(' ')
     try {
+      const value = readArguments(rest, { variable: this.#shell.variable }).join(' ')
       // An option may be set to nothing, a condition may not be nothing.
       if (value === '') throw new ShellError(`unrecognized value "" for "${name}": Boolean expected`)
       return readSwitch(value, name)

@@ -5,7 +5,7 @@ import { ChildPipe, describeExit } from './child-pipe.ts'
 import type { Call } from './command-call.ts'
 import { atHome } from './command-text.ts'
 import { ShellError } from './complaint.ts'
-import { NO_COPY_DATA, copySourceOf, standardInputSource } from './copy-source.ts'
+import { NO_COPY_DATA, copySourceOf } from './copy-source.ts'
 import { executeSql } from './execute-sql.ts'
 import { bytesOf } from './input.ts'
 
@@ -23,7 +23,7 @@ export function copyCommand({ shell, rest, copySource }: Call): boolean {
   const sql = `COPY ${what} ${isLoading ? 'FROM STDIN' : 'TO STDOUT'}${options}`
   const word = place.toLowerCase()
   if (word === 'stdin' || word === 'stdout') return executeSql(shell, { sql, copySource })
-  if (word === 'pstdin') return executeSql(shell, { sql, copySource: standardInputSource() })
+  if (word === 'pstdin') return executeSql(shell, { sql, copySource: shell.standardInput.copySource })
   if (word === 'pstdout') return executeSql(shell, { sql, copySource })
   const program = /^program\s+('[^]*)$/i.exec(place)?.[1]
   if (program !== undefined) return copyProgram({ shell, sql, command: unquote(program), isLoading })

@@ -16,6 +16,18 @@ export function copySourceOf(file: number): CopySource {
 /** For statements that take no data. */
 export const NO_COPY_DATA: CopySource = { read: () => [], skip() {} }
 
+/** The standard input: a source of its own, or what has not been read of the script that comes by it. */
+export interface StandardInput {
+  readonly copySource: CopySource
+  /** A line, null at the end. */
+  readonly readLine: () => string | null
+}
+
+/** The standard input where no script comes by it. */
+export function plainStandardInput(): StandardInput {
+  return { copySource: standardInputSource(), readLine: () => LineSource.standard().readLine() }
+}
+
 /** The standard input, each COPY up to a line `\.`: for texts of `-c`, which hold no data themselves. */
 export function standardInputSource(): CopySource {
   return { read: () => new DataBlock(LineSource.standard()), skip: () => LineSource.standard().skipData() }

@@ -3,7 +3,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { type Cursor, DbError } from '../index.ts'
 import { executeBound, executeNamed } from './bound-parameters.ts'
 import { describeExit } from './child-pipe.ts'
-import { ShellError } from './complaint.ts'
+import { Interruption, ShellError } from './complaint.ts'
 import type { CopySource } from './copy-source.ts'
 import { type CopyPart, copyDirection, partsWithCopy } from './copy-statement.ts'
 import { ImplicitBlock } from './implicit-block.ts'
@@ -25,7 +25,7 @@ export interface SqlRequest {
 /** @returns whether all of it succeeded; failures have been told. */
 export function executeSql(shell: Shell, request: SqlRequest): boolean {
   const { sql, use = {} } = request
-  if (shell.variables.choice('ECHO') === 'queries') shell.word(`${sql}\n`)
+  if (shell.variables.choice('ECHO') === 'queries') shell.word(`${sql}\n`, shell.standard)
   shell.log?.write(`********* QUERY **********\n${sql}\n**************************\n\n`)
   if (shell.variables.isOn('SINGLESTEP') && !isWanted(shell, sql)) return false
   const startedMs = performance.now()
@@ -43,10 +43,11 @@ export function executeSql(shell: Shell, request: SqlRequest): boolean {
     if (shell.variables.choice('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
   }
   if (savepoint) endSavepoint(shell, isDone)
-  if (shell.hasTiming) shell.word(`${timeText(performance.now() - startedMs)}\n`)
+  if (shell.hasTiming) shell.word(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
   shell.showNotifications()
   // Whoever reads may wait for it before the next statement is written, or while the next one runs.
   shell.output.flush()
+  shell.standard.flush()
   return isDone
 }
 
@@ -189,13 +190,15 @@ function copyIn(shell: Shell, sql: string, { copySource, copySize }: SqlRequest)
     })
   } catch (failure) {
     // A connection that is gone, and Ctrl-C, end the script, and what follows in it.
-    const endsScript = shell.connection.closed || (failure instanceof DbError && failure.interrupted === true)
-    if (!endsScript) passOver(copySource, data)
+    const isInterrupted =
+      failure instanceof Interruption || (failure instanceof DbError && failure.interrupted === true)
+    if (!shell.connection.closed && !isInterrupted) passOver(copySource, data)
+    if (failure instanceof Interruption) throw new ShellError(`COPY from stdin failed: ${failure.message}`)
     throw failure
   } finally {
     progress.hide()
   }
-  shell.say(cursor.statusmessage ?? '')
+  shell.say(cursor.statusmessage ?? '', shell.output)
   return cursor.rowcount
 }
 
@@ -215,7 +218,7 @@ function copyOut(shell: Shell, sql: string, output: Output): number {
   })
   if (output.isBroken) throw new ShellError('could not write COPY data: Broken pipe')
   // Where the data went there is no place for words.
-  if (output !== shell.output) shell.say(cursor.statusmessage ?? '')
+  if (output !== shell.output) shell.say(cursor.statusmessage ?? '', shell.output)
   return cursor.rowcount
 }
 

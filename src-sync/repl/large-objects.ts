@@ -37,7 +37,7 @@ export function importLargeObject({ shell, words: [given, comment] }: Call): boo
       return made
     })
     shell.variables.set('LASTOID', oid)
-    shell.say(`lo_import ${oid}`)
+    shell.say(`lo_import ${oid}`, shell.output)
     return true
   } finally {
     closeSync(file)
@@ -62,14 +62,14 @@ export function exportLargeObject({ shell, words: [number, path] }: Call): void 
       closeSync(file)
     }
   })
-  shell.say('lo_export')
+  shell.say('lo_export', shell.output)
 }
 
 /** `\lo_unlink number`. */
 export function unlinkLargeObject({ shell, words: [number] }: Call): void {
   const oid = numberOf(number, 'lo_unlink')
   inTransaction(shell, 'lo_unlink', () => ask(shell, 'select pg_catalog.lo_unlink($1::pg_catalog.oid)', [oid]))
-  shell.say(`lo_unlink ${oid}`)
+  shell.say(`lo_unlink ${oid}`, shell.output)
 }
 
 function ask(shell: Shell, sql: string, parameters: readonly unknown[]): unknown {

@@ -216,8 +216,8 @@ export function setPrintQuietly(shell: Shell, given: string, value: string | und
   return setting
 }
 
-export function showPrint({ print, output }: Shell): void {
-  for (const [name, setting] of Object.entries(SETTINGS)) output.write(`${name.padEnd(24)} ${setting.show(print)}\n`)
+export function showPrint({ print, standard }: Shell): void {
+  for (const [name, setting] of Object.entries(SETTINGS)) standard.write(`${name.padEnd(24)} ${setting.show(print)}\n`)
 }
 
 /** @param third the word that is a third choice beside on and off */

@@ -93,8 +93,8 @@ function runEditor(file: string): void {
 
 function take({ shell, reader }: Call, text: string, edited: PromptParts['edited']): boolean {
   reader.setBuffer('')
-  shell.output.write(text)
-  shell.output.flush()
+  shell.standard.write(text)
+  shell.standard.flush()
   edited(text)
   return true
 }

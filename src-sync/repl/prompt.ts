@@ -199,12 +199,12 @@ class Prompt {
     const word = /^(exit|quit|help)\s*;?\s*$/i.exec(text)?.[1]?.toLowerCase()
     if (word === undefined) return false
     const { open } = this.#input.reader
-    if (isIdle && word === 'help') this.#shell.output.write(FIRST_HELP)
+    if (isIdle && word === 'help') this.#shell.standard.write(FIRST_HELP)
     else if (isIdle) this.#shell.exitStatus = EXIT.success
     else if (word === 'help') {
-      this.#shell.output.write('Use \\? for help or press control-C to clear the input buffer.\n')
-    } else this.#shell.output.write(open === '-' || open === '(' ? 'Use \\q to quit.\n' : 'Use control-D to quit.\n')
-    this.#shell.output.flush()
+      this.#shell.standard.write('Use \\? for help or press control-C to clear the input buffer.\n')
+    } else this.#shell.standard.write(open === '-' || open === '(' ? 'Use \\q to quit.\n' : 'Use control-D to quit.\n')
+    this.#shell.standard.flush()
     return isIdle
   }
 
@@ -335,7 +335,9 @@ class Prompt {
   }
 
   #newInput(): ScriptInput {
-    return new ScriptInput({ shell: this.#shell, source: this.#source, refusedSource: this.#source.quiet })
+    const input = new ScriptInput({ shell: this.#shell, source: this.#source, refusedSource: this.#source.quiet })
+    this.#shell.standardInput = input
+    return input
   }
 }
 

@@ -21,11 +21,15 @@ export interface ScriptInit {
 /** @returns how it ended. @throws the file system's error when it cannot be opened. */
 export function runScript(shell: Shell, { path, name }: ScriptInit): number {
   const source = LineSource.open(path)
-  const before = shell.script
+  const { script, standardInput } = shell
   try {
-    return new ScriptRun(shell, source, name).run()
+    const run = new ScriptRun(shell, source, name)
+    // Whoever reads the standard input while it runs goes on where it is, in scripts that it includes too.
+    if (path === '-') shell.standardInput = run.input
+    return run.run()
   } finally {
-    shell.script = before
+    shell.script = script
+    shell.standardInput = standardInput
     source.close()
   }
 }
@@ -34,7 +38,7 @@ class ScriptRun {
   readonly #shell: Shell
   readonly #source: LineSource
   readonly #name: string
-  readonly #input: ScriptInput
+  readonly input: ScriptInput
   readonly #progress = new ScriptProgress()
   #hasEnded = false
   #encoding = 'UTF-8'
@@ -43,7 +47,7 @@ class ScriptRun {
     this.#shell = shell
     this.#source = source
     this.#name = name
-    this.#input = new ScriptInput({
+    this.input = new ScriptInput({
       shell,
       source,
       onItem: (item) => {
@@ -68,7 +72,7 @@ class ScriptRun {
   #run(): number {
     const shell = this.#shell
     for (;;) {
-      const item = this.#input.next()
+      const item = this.input.next()
       if (item === null) {
         if (!this.#feed()) break
         continue
@@ -83,7 +87,7 @@ class ScriptRun {
       if (item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
       if (this.#endsOnError()) return EXIT.script
     }
-    return this.#input.failWhereOpen() && shell.variables.isOn('ON_ERROR_STOP') ? EXIT.script : EXIT.success
+    return this.input.failWhereOpen() && shell.variables.isOn('ON_ERROR_STOP') ? EXIT.script : EXIT.success
   }
 
   #obey(item: InputItem): 'done' | 'failed' | 'quit' {
@@ -102,7 +106,7 @@ class ScriptRun {
   #place(item: ScriptItem): ScriptPlace {
     const { line } = item
     const source = this.#source
-    const { reader } = this.#input
+    const { reader } = this.input
     return {
       name: this.#name,
       line,
@@ -115,9 +119,10 @@ class ScriptRun {
 
   #feed(): boolean {
     if (this.#hasEnded) return false
-    const { reader } = this.#input
+    const { reader } = this.input
     let text: string | null
     this.#shell.output.flush()
+    this.#shell.standard.flush()
     try {
       text = this.#source.read()
     } catch (error) {
@@ -144,12 +149,12 @@ class ScriptRun {
 
   /** What was read ahead before `\set ECHO all` has to be echoed too. */
   #readByLinesWhereEchoed(): void {
-    if (this.#shell.variables.choice('ECHO') === 'all') this.#source.unread(this.#input.reader.takeFollowing())
+    if (this.#shell.variables.choice('ECHO') === 'all') this.#source.unread(this.input.reader.takeFollowing())
   }
 
   /** Empty lines are echoed within quotes only, as psql does. */
   #echo(line: string): void {
-    const isInQuote = ["'", '"', '$', '*'].includes(this.#input.reader.open)
+    const isInQuote = ["'", '"', '$', '*'].includes(this.input.reader.open)
     if (line.trim() === '' && !isInQuote) return
     const { standard } = this.#shell
     this.#shell.word(line.endsWith('\n') ? line : `${line}\n`, standard)
@@ -161,7 +166,7 @@ class ScriptRun {
     shell.lastFailure = null
     noteStatement(shell, sql)
     if (shell.script !== null) this.#progress.next(shell.script)
-    const isDone = executeSql(shell, { sql, copySource: this.#input.copySource })
+    const isDone = executeSql(shell, { sql, copySource: this.input.copySource })
     const encoding = isDone ? encodingSetBy(sql) : null
     if (encoding !== null) this.#readIn(encoding)
     return isDone
@@ -179,9 +184,9 @@ class ScriptRun {
   #context(): CommandContext {
     return {
       shell: this.#shell,
-      reader: this.#input.reader,
-      copySource: this.#input.copySource,
-      readLine: this.#name === '<stdin>' ? () => this.#input.readLine() : () => LineSource.standard().readLine(),
+      reader: this.input.reader,
+      copySource: this.input.copySource,
+      readLine: () => this.#shell.standardInput.readLine(),
       include: (path, name) => runScript(this.#shell, { path, name }),
       folder: this.#name.startsWith('<') ? null : this.#name,
     }

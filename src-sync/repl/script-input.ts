@@ -52,7 +52,10 @@ export class ScriptInput {
       // A restricted script may not even ask: an expression of `\if` can run a program.
       if (item.kind === 'statement' || (this.#shell.restrictKey !== null && this.isActive)) return item
       const outcome = this.#conditions.take(item, this.reader)
-      if (outcome === 'failed') return { kind: 'failed', line: item.line }
+      if (outcome === 'failed') {
+        this.reader.dropLine()
+        return { kind: 'failed', line: item.line }
+      }
       if (outcome === 'other' && this.isActive) return item
       if (outcome === 'other') this.#ignore(`\\${item.name} command`)
     }
@@ -78,7 +81,7 @@ export class ScriptInput {
   }
 
   /** A line of the source that is an answer to a question; null at its end. */
-  readLine(): string | null {
+  readonly readLine = (): string | null => {
     this.#source.unread(this.reader.takeFollowing())
     const line = this.#source.readLine()
     if (line !== null) this.reader.skipLines(1)

@@ -4,7 +4,7 @@
  * pipes and a prompt. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
  */
 import { SQL_TOKEN, SqlLexer, SqlNesting, type SqlNestingMark, quoteIdentifier, quoteLiteral } from '../index.ts'
-import { endOfArguments } from './command-text.ts'
+import { commandName, endOfArguments } from './command-text.ts'
 
 export type ScriptItem =
   | {
@@ -146,6 +146,13 @@ export class ScriptReader {
     const following = this.#text.slice(lineEnd + 1)
     this.#text = this.#text.slice(0, lineEnd + 1)
     return following
+  }
+
+  /** Leaves out what is left of the current line: it may belong to the command before it, which has failed. */
+  dropLine(): void {
+    const lineEnd = this.#text.indexOf('\n', this.#at)
+    this.#at = lineEnd < 0 ? this.#text.length : lineEnd
+    this.#start = this.#at
   }
 
   /** Counts lines that were read elsewhere. */
@@ -308,8 +315,9 @@ export class ScriptReader {
       this.#cut(start, start + 2)
       return this.next()
     }
-    const name = /^(?:[!?]|[^\s\\|!]+)/.exec(lineText)?.[0] ?? ''
-    const rest = lineText.slice(name.length)
+    const typed = /^(?:[!?]|[^\s\\|!]+)/.exec(lineText)?.[0] ?? ''
+    const name = commandName(typed)
+    const rest = lineText.slice(typed.length)
     const length = endOfArguments(name, rest)
     this.#cut(start, start + 1 + name.length + length)
     return { kind: 'command', name, rest: rest.slice(0, length), line }

@@ -13,7 +13,7 @@ import {
   connect,
 } from '../index.ts'
 import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
-import { LineSource } from './input.ts'
+import { type StandardInput, plainStandardInput } from './copy-source.ts'
 import { jsonWithoutControls, tableWithoutControls, withoutControls } from './control-text.ts'
 import { Output, complain } from './output.ts'
 import { printTable } from './print-table.ts'
@@ -56,8 +56,10 @@ export class Shell {
   log: Output | null = null
   /** False with `-w`. */
   canAskPassword = true
+  /** What `pstdin` is, and where answers come from in a script. */
+  standardInput: StandardInput = plainStandardInput()
   /** A line of an answer; null where nobody gives one. */
-  readAnswer: () => string | null = () => LineSource.standard().readLine()
+  readAnswer: () => string | null = () => this.standardInput.readLine()
   hasTiming = false
   /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
   sleep: (milliseconds: number) => boolean = sleepPlainly
@@ -169,10 +171,10 @@ export class Shell {
     this.tell(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
   }
 
-  /** Writes a long text where tables go now. */
+  /** Writes a long text that is no result to the standard output. */
   pageText(text: string): void {
-    if (this.output.isStandard && this.page !== null) this.page((write) => write(text))
-    else this.output.write(text)
+    if (this.page !== null) this.page((write) => write(text))
+    else this.standard.write(text)
   }
 
   /** Writes text of the server's that is no table. */
@@ -180,9 +182,12 @@ export class Shell {
     output.write(output.isTerminal ? withoutControls(text) : text)
   }
 
-  /** Says something that is no result, unless it shall be quiet. */
-  say(text: string): void {
-    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`)
+  /**
+   * Says something that is no result, unless it shall be quiet: on the standard output, wherever tables go now.
+   * @param output where tables go, for what a statement says
+   */
+  say(text: string, output: Output = this.standard): void {
+    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`, output)
   }
 
   /**

@@ -1,6 +1,7 @@
 /** Blocking conversations with the terminal: lines of data, passwords, and waits that Ctrl-C ends. */
-import { readSync } from 'node:fs'
+import { constants, openSync, readSync } from 'node:fs'
 import { Script } from 'node:vm'
+import { Interruption } from './complaint.ts'
 import { type DataPiece, type DataSource, pieceOf } from './input.ts'
 import { complain } from './output.ts'
 
@@ -10,13 +11,18 @@ let script: Script | null = null
 
 /** Waits. @returns false when Ctrl-C has ended it. */
 export function sleepInterruptibly(milliseconds: number): boolean {
+  return runInterruptibly(() => void Atomics.wait(pause, 0, 0, milliseconds))
+}
+
+/** @returns false when Ctrl-C has ended it. */
+function runInterruptibly(value: () => void): boolean {
   script ??= new Script(`globalThis[Symbol.for('syncpg.sleep')]()`, { filename: 'syncpg:sleep' })
-  const value = (): void => void Atomics.wait(pause, 0, 0, milliseconds)
   Object.defineProperty(globalThis, SLEEP, { value, configurable: true, enumerable: false })
   try {
     script.runInThisContext({ breakOnSigint: true })
     return true
-  } catch {
+  } catch (failure) {
+    if ((failure as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw failure
     return false
   }
 }
@@ -90,8 +96,20 @@ export class TerminalSource implements DataSource {
   }
 }
 
-/** A line from the terminal, cooked, without its end; null at the end of the input. */
+/**
+ * A line from the terminal, cooked, without its end; null at the end of the input.
+ * @throws Interruption for Ctrl-C: what has been typed of the line is forgotten.
+ */
 export function readTerminalLine(): string | null {
+  let line: string | null = null
+  const isDone = runInterruptibly(() => {
+    line = readLineOfTerminal()
+  })
+  if (!isDone) throw new Interruption('canceled by user')
+  return line
+}
+
+function readLineOfTerminal(): string | null {
   const bytes: number[] = []
   for (;;) {
     const byte = readByte()
@@ -121,16 +139,31 @@ export function askPassword(question: string): string | null {
   }
 }
 
+/**
+ * The terminal, opened anew so that a read never waits: Ctrl-C could not end a read that does. Programs that were started with
+ * the standard input leave that one waiting.
+ */
+function openTerminal(): number {
+  try {
+    return openSync('/dev/tty', constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch {
+    return 0
+  }
+}
+
+let terminal: number | null = null
+
 function readByte(): number | null {
   const buffer = Buffer.alloc(1)
+  terminal ??= openTerminal()
   for (;;) {
     try {
-      return readSync(0, buffer) === 0 ? null : buffer[0]!
+      return readSync(terminal, buffer) === 0 ? null : buffer[0]!
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
       if (code === 'EOF') return null
       if (code !== 'EAGAIN') throw error
-      if (!sleepInterruptibly(20)) throw new Error('interrupted', { cause: error })
+      Atomics.wait(pause, 0, 0, 20)
     }
   }
 }

@@ -135,6 +135,158 @@ test.skipIf(!isPsqlComparable)('the embedded PostgreSQL is as safe from the data
   expect([ours.stdout, errors(ours.stderr)]).toEqual([theirs.stdout, errors(theirs.stderr)])
 })
 
+/** What is in capitals, and what nobody knows. */
+const CAPITALS = `create table t (a text, b text);
+create table victim (a int);
+\\COPY t from stdin
+1\tx; drop table victim; --
+\\! touch obeyed
+\\.
+\\Copy t (a) FROM STDIN
+\\! touch obeyed
+\\.
+\\COPY t to stdout
+\\COPY missing from stdin
+drop table victim;
+\\.
+\\COPYX t \\! touch obeyed
+\\ECHO one \\echo two
+\\pset nonsense \\echo three
+\\d nosuch \\echo four
+\\elif \\! touch obeyed
+select 1 \\nonsense \\g
+;
+select 1/0 \\g \\echo five
+\\echo six \\ECHO seven
+table victim;
+`
+
+describe.skipIf(!isPsqlComparable)('names of commands', () => {
+  test('count with their case but for \\copy, and a line whose command fails is not obeyed further', () =>
+    expectSameButLines(CAPITALS))
+  test('count so in a text of -c', () =>
+    expectSame('', {
+      options: ['-c', 'create table t (a text)', '-c', '\\COPY t from stdin', '-c', '\\COPY t to stdout'],
+      input: 'x\n\\.\n',
+    }))
+})
+
+/** The file reads the same stream as the script that includes it. */
+const PSTDIN = `create table t (a text, b text);
+create table victim (a int);
+\\copy t from pstdin
+1\tx
+2\ty; drop table victim; --
+\\.
+\\COPY missing from PSTDIN
+drop table victim;
+\\! touch obeyed
+\\.
+\\copy t from pstdin
+too\tmany\tcolumns
+drop table victim;
+\\.
+\\i loads.sql
+3\tfor the file
+drop table victim;
+\\.
+an answer
+\\echo :answer
+table t;
+table victim;
+`
+const LOADS = "\\copy t from pstdin\n\\copy t (a) from stdin\nof the file\n\\.\n\\prompt '' answer\n"
+
+describe.skipIf(!isPsqlComparable)('\\copy from pstdin', () => {
+  test('reads what follows in a script that comes by the standard input', async () => {
+    const { ours, theirs } = await compare('', { input: PSTDIN, files: { 'loads.sql': LOADS } })
+    const plain = (text: string): string => text.replace(/^syncpg:(?:<stdin>|loads\.sql):\d+: /gm, '')
+    expect({ ...ours, stderr: plain(ours.stderr) }).toEqual({ ...theirs, stderr: plain(theirs.stderr) })
+  })
+})
+
+const BACKQUOTES = `\\set num 5
+\\set quoted 'it''s; touch obeyed'
+\\set file 'my file.txt'
+\\set empty ''
+\\set path a/b.c
+\\if \`test :num -gt 3 && echo true || echo false\`
+\\echo big
+\\else
+\\echo small
+\\endif
+\\set lines \`printf 'a\\nb\\n' > :'file'; wc -l < :'file'\`
+\\echo :lines
+\\echo \`echo :'quoted' :'empty'. :'path' "::num" :num:num\`
+\\echo \`echo :unset :'unset'\`
+\\echo \`echo :"num" ':{?num}'\`
+\\pset null \`echo :'quoted'\`
+select null as it;
+`
+
+describe.skipIf(!isPsqlComparable)('variables in backquotes', () => {
+  test('are put in, as words of the shell where they are quoted', () => expectSame(BACKQUOTES))
+  test('are refused as words where they have several lines', async () => {
+    const script = `\\set lines 'a\\nb'\n\\echo \`touch :'lines'\`\n\\if \`echo :'lines'\`\n\\echo yes\n\\endif\n\\echo after\n`
+    const { ours, theirs } = await compare(script)
+    const refusal = 'error: shell command argument contains a newline or carriage return: "a\nb"\n'
+    expect(ours.stderr).toBe(`syncpg:script.sql:2: ${refusal}syncpg:script.sql:3: ${refusal}`)
+    expect(theirs.stderr).toContain(refusal)
+    // psql goes on with the command as it was written, and the shell obeys that.
+    expect([ours.stdout, Object.keys(ours.files)]).toEqual(['after\n', ['script.sql']])
+  })
+})
+
+const TOLD = `\\o results.txt
+\\pset format csv
+\\t on
+\\x
+\\x
+\\pset format aligned
+\\t
+select 1 as a, 2 as b;
+\\p
+\\errverbose
+\\encoding
+create table t (a int);
+copy t from stdin;
+1
+\\.
+\\copy t to copied.txt
+\\copy t to stdout
+\\qecho in the file
+\\echo not in the file
+\\set ECHO queries
+select 3 as queried;
+\\set ECHO none
+\\d t
+select 4 as four \\gdesc
+select 1 as x
+\\p
+\\r
+\\timing on
+\\timing off
+\\o |cat >piped.txt
+\\pset border 2
+select 5;
+\\p
+\\o
+\\pset border 1
+`
+const TIMED = '\\timing on\nselect 1 as a;\n\\conninfo\n'
+
+describe.skipIf(!isPsqlComparable)('the file of \\o', () => {
+  test('takes results, not what the program says', () => expectSame(TOLD))
+  test.each([
+    ['\\o results.txt', [], `\\o results.txt\n${TIMED}`],
+    ['-o results.txt', ['-o', 'results.txt'], TIMED],
+  ])('takes no times (%s)', async (_, options, script) => {
+    const { ours, theirs } = await compare(script, { options: [...options, '-f', 'script.sql'], input: '' })
+    expect(ours.files).toEqual(theirs.files)
+    for (const { stdout } of [ours, theirs]) expect(stdout).toMatch(/^Timing is on\.\nTime: .*\nYou are connected to/)
+  })
+})
+
 const BRANCHES = `\\set x 1
 \\if :x
 select 'a

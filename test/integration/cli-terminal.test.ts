@@ -431,6 +431,30 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(' 1 | one')
   })
 
+  test.each(['', '\\! true', '\\! cat /dev/null'])(
+    'Ctrl-C ends a COPY that is typed, and nothing of it is kept (%s)',
+    async (before) => {
+      const it = await open()
+      it.enter('create temp table t (a int);')
+      await it.shows('CREATE TABLE')
+      if (before !== '') it.enter(before)
+      it.enter('copy t from stdin;')
+      await it.shows('>>')
+      it.enter('1')
+      await it.shows(/>> 1\n>>/)
+      it.type('2')
+      it.press('C-c')
+      await it.shows(/COPY from stdin failed: canceled by user\n+postgres=#/)
+      it.enter("select 'kept', count(*) from t;")
+      await it.shows(/ kept +\| +0\n/)
+      it.enter('copy t from stdin;')
+      await it.shows(/copy t from stdin;\n(?:[^\n]*\n)+>> *$/)
+      it.enter('7')
+      it.enter('\\.')
+      await it.shows('COPY 1')
+    },
+  )
+
   test('a connection that is lost is made anew', async () => {
     const it = await open()
     it.enter('select pg_backend_pid() as pid \\gset')
