@@ -44,7 +44,9 @@ function runActions(shell: Shell, actions: readonly BatchAction[]): number {
     status = action.kind === 'command' ? runText(shell, action.text) : runFile(shell, action.path)
     if (shell.exitStatus !== null) return shell.exitStatus
     if (shell.connection.closed) return EXIT.lost
-    if (status !== EXIT.success && shell.variables.isOn('ON_ERROR_STOP')) return status
+    // Ctrl-C ends all of it, not what runs alone.
+    const isInterrupted = shell.lastFailure?.interrupted === true
+    if (status !== EXIT.success && (isInterrupted || shell.variables.isOn('ON_ERROR_STOP'))) return status
   }
   return status
 }

@@ -12,11 +12,11 @@ export interface CopyPart {
 }
 
 /** Most statements are something else: no token of them is read. */
-const MENTIONS_COPY = /\bcopy\b[^]*\bstd(?:in|out)\b/i
+const mentionsCopy = (sql: string): boolean => /\bcopy\b/i.test(sql) && /\bstd(?:in|out)\b/i.test(sql)
 
 /** The direction of a text that is one COPY. */
 export function copyDirection(sql: string): CopyDirection | null {
-  if (!MENTIONS_COPY.test(sql)) return null
+  if (!mentionsCopy(sql)) return null
   const lexer = new SqlLexer(sql, true)
   let depth = 0
   let before = ''
@@ -38,7 +38,7 @@ export function copyDirection(sql: string): CopyDirection | null {
 
 /** Cuts a text of several statements, where a COPY is among them; null where there is nothing to cut. */
 export function partsWithCopy(sql: string, standardConformingStrings: () => boolean): readonly CopyPart[] | null {
-  if (!MENTIONS_COPY.test(sql)) return null
+  if (!mentionsCopy(sql)) return null
   const reader = new ScriptReader({ variable: () => undefined, standardConformingStrings })
   reader.feed(sql)
   reader.end()

@@ -98,7 +98,7 @@ export class LineSource implements DataSource {
     for (;;) {
       const end = this.#isOver ? this.#rest.length : this.#rest.lastIndexOf(NEWLINE) + 1
       if (end > 0) return this.#lines(end)
-      if (!this.#readMore()) return null
+      if (!this.#readLineEnd()) return null
     }
   }
 
@@ -194,6 +194,23 @@ export class LineSource implements DataSource {
     this.#bytes += value.length
     this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value])
     return true
+  }
+
+  /** Reads until a line ends. A long one is put together once. @returns false at the end, when nothing more is left. */
+  #readLineEnd(): boolean {
+    if (this.#isOver) return false
+    const pieces = [this.#rest]
+    for (;;) {
+      const { value } = this.#chunks.next()
+      if (value === undefined) this.#isOver = true
+      else {
+        this.#bytes += value.length
+        pieces.push(value)
+      }
+      if (value === undefined || value.includes(NEWLINE)) break
+    }
+    this.#rest = Buffer.concat(pieces)
+    return this.#rest.length > 0
   }
 
   #takeUnread(): string {

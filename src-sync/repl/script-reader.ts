@@ -49,6 +49,17 @@ const COLON = 0x3a
 
 const VARIABLE = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/uy
 
+/** Quotes within a literal that do not end it. Lines come whole, so no pair of characters is torn. */
+const DOUBLED_QUOTES = /''/g
+const DOUBLED_NAME_QUOTES = /""/g
+const ESCAPED_QUOTES = /''|\\[^]/g
+
+/** Whether a text that goes on with a literal may end it. @param awaited what ends it, or what of it does not */
+function mayEnd(text: string, awaited: RegExp | string): boolean {
+  if (typeof awaited === 'string') return text.includes(awaited)
+  return text.replace(awaited, '').includes(awaited === DOUBLED_NAME_QUOTES ? '"' : "'")
+}
+
 export class ScriptReader {
   readonly #options: ReaderOptions
   #text = ''
@@ -67,7 +78,7 @@ export class ScriptReader {
   /** What is open at the end of the text: a quote, a comment, a parenthesis; empty between statements. */
   open = ''
   /** What ends the token that is open, to look for before everything is read again. */
-  #awaited: string | null = null
+  #awaited: RegExp | string | null = null
 
   constructor(options: ReaderOptions) {
     this.#options = options
@@ -76,15 +87,19 @@ export class ScriptReader {
 
   /** Adds whole lines. */
   feed(text: string): void {
-    this.#lineAt(this.#start)
-    const added = this.#text.length - this.#start
-    this.#text = this.#text.slice(this.#start) + text
-    this.#at -= this.#start
-    this.#lineOf -= this.#start
-    this.#start = 0
-    // A long literal is read again only when what ends it may have come.
-    if (this.#awaited !== null && !this.#text.includes(this.#awaited, Math.max(0, added - 1))) return
+    // A long literal is read again only when what ends it has come, and is not put together before.
+    if (this.#awaited !== null && !mayEnd(text, this.#awaited)) {
+      this.#text += text
+      return
+    }
     this.#awaited = null
+    // What has been read of a long statement is not copied with every piece that comes.
+    this.#lineAt(this.#at)
+    if (this.#isActive) this.#before += this.#text.slice(this.#start, this.#at)
+    this.#text = this.#text.slice(this.#at) + text
+    this.#lineOf -= this.#at
+    this.#start = 0
+    this.#at = 0
   }
 
   /** No more text comes: what is left is a statement. */
@@ -266,10 +281,13 @@ export class ScriptReader {
     this.#at = start
     const opening = this.#text.slice(start, start + 66)
     const dollar = /^\$[^$]*\$/.exec(opening)?.[0]
+    const quote = /^[^'"]*"/.test(opening) ? '"' : "'"
     if (opening.startsWith('/*')) this.#awaited = '*/'
-    else if (dollar !== undefined) this.#awaited = dollar.slice(0, -1)
-    else this.#awaited = /^[^'"]*"/.test(opening) ? '"' : "'"
-    this.open = opening.startsWith('/*') ? '*' : dollar === undefined ? this.#awaited : '$'
+    else if (dollar !== undefined) this.#awaited = dollar
+    else if (quote === '"') this.#awaited = DOUBLED_NAME_QUOTES
+    else if (/^e/i.test(opening)) this.#awaited = ESCAPED_QUOTES
+    else this.#awaited = this.#options.standardConformingStrings() ? DOUBLED_QUOTES : quote
+    this.open = opening.startsWith('/*') ? '*' : dollar === undefined ? quote : '$'
     return null
   }
 

@@ -325,17 +325,23 @@ describe('as a part of a pipeline', () => {
     expect(stdout).toBe('got 42\n')
   })
 
-  test('Ctrl-C ends it, and cancels what runs', async () => {
-    const statement = `select pg_sleep(60) /* ${process.pid} */`
-    const { child, ended } = startCli(['-c', statement], { server: sharedServer() })
+  test.each([
+    ['-c', 1],
+    ['-f', 3],
+  ])('Ctrl-C ends it with all that was to follow, and cancels what runs (%s)', async (option, expected) => {
+    const statement = `select pg_sleep(60) /* ${process.pid} */${option === '-f' ? ';' : ''}`
+    const first = option === '-c' ? ['-c', statement] : ['-f', '-']
+    const words = [...first, '-c', "select 'not reached'"]
+    const { child, ended } = startCli(words, { server: sharedServer(), input: statement })
     const running = (): Promise<object[]> =>
       askServer(sharedServer(), 'select 1 from pg_stat_activity where query = $1', [statement])
     await expect.poll(running, { timeout: 10_000 }).toHaveLength(1)
     // A wait is plain in its first moments; it is armed soon after.
     await new Promise((resolve) => setTimeout(resolve, 300))
     child.kill('SIGINT')
-    const { status, stderr } = await ended
-    expect([status, stderr]).toEqual([1, 'ERROR:  canceling statement due to user request\n'])
+    const { status, stdout, stderr } = await ended
+    expect([status, stdout]).toEqual([expected, ''])
+    expect(stderr).toContain('ERROR:  canceling statement due to user request\n')
     expect(await running()).toHaveLength(0)
   })
 })

@@ -164,3 +164,18 @@ describe('the line of the script that a line of a statement stands on', () => {
     expect(linesOfStatements(text)).toEqual(lines)
   })
 })
+
+describe('what is long is read once, by lines as it comes', () => {
+  const LINES = 40_000
+  test.each([
+    ['a list', 'values (0)\n', ", (1, 'it''s', 2)\n", ';'],
+    ['a literal', "select '", `it''s a line of text${' '.repeat(80)}\n`, "';"],
+    ['a literal with escapes', "select E'", `it\\'s a line\\\\'' of text${' '.repeat(80)}\n`, "';"],
+    ['a name', 'select "', `a ""line"" of text's${' '.repeat(80)}\n`, '";'],
+    ['a dollar literal', 'select $a$', `$1 $$ $b$ '${' '.repeat(90)}\n`, '$a$;'],
+  ])('%s', (_, head, line, tail) => {
+    const text = head + line.repeat(LINES) + tail
+    // What is scanned again with each line takes minutes.
+    expect(readByLines(`${text}\n`, () => undefined)).toEqual([`1: ${text}`])
+  })
+})
