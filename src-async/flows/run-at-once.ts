@@ -4,12 +4,14 @@
  * arguments need their types first, or that the server refused before it began, is described before it runs, as
  * `run-statement.ts` does. See docs/decisions/new-texts.md.
  */
+import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import type { ResultTypes } from '../values/call-types.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Statement, storesValues } from '../values/statement.ts'
 import { type TextTraits, mayGiveRows, traitsOf } from '../values/text-traits.ts'
+import { CANCEL_GRACE_MS } from '../wire/grace.ts'
 import { type GuardKind, UNDO_GUARD } from '../wire/guard.ts'
 import type { ExecuteRequest } from '../wire/operations.ts'
 import type { Description, RowSink } from '../wire/row-sink.ts'
@@ -34,8 +36,6 @@ const NO_TYPES: readonly number[] = []
  */
 const ARGUMENT_REFUSALS: ReadonlySet<string> = new Set(['08P01', '42P02', '42P05', '26000'])
 const UNDEFINED_FUNCTION = '42883'
-/** Enough for a server that answers; a result of any size is printed in pieces, each with its own trip. */
-const AFTERWARDS_MS = 60_000
 /**
  * Functions of PostgreSQL's own whose effect a rollback does not take back. A text that was refused for the form of its rows
  * runs again, so these are described first.
@@ -123,14 +123,21 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
 
 /**
  * Makes rows of what has come, which may take trips of the driver's own. The statement has run: an error that says it had been
- * cancelled, or had not been sent, would have its caller run it twice. So these trips have time of their own.
+ * cancelled, or had not been sent, would have its caller run it twice. So these trips have the grace of a time limit to end in.
  */
 function* afterwards(context: FlowContext, rows: UndescribedRows): Flow<Statement | null> {
   const { deadlineMs, signal } = context
-  context.deadlineMs = Math.max(deadlineMs, performance.now() + AFTERWARDS_MS)
+  context.deadlineMs = Math.max(deadlineMs, performance.now() + CANCEL_GRACE_MS)
   context.signal = null
   try {
     return yield* rows.finish()
+  } catch (error) {
+    if (!(error instanceof QueryTimeoutError)) throw error
+    const { sqlstate } = error
+    throw new QueryTimeoutError('the statement has run, and its rows could not be read within the time limit', {
+      cause: error,
+      ...(sqlstate === null ? {} : { sqlstate }),
+    })
   } finally {
     context.deadlineMs = deadlineMs
     context.signal = signal

@@ -35,8 +35,8 @@ export function literalText(codec: Codec, value: unknown): string {
 
 const PRINTED = [PgDate, PgTime, BitString, Point, Line, LineSegment, Box, Path, Polygon, Circle]
 
-/** The text of what a built-in codec decodes, in a form the server reads whatever its DateStyle and IntervalStyle. */
-export function plainText(value: unknown, typeName: string): string {
+/** The text of a string, a number, a bigint or a boolean; null for every other value. */
+export function scalarText(value: unknown): string | null {
   switch (typeof value) {
     case 'string':
       return value
@@ -45,6 +45,16 @@ export function plainText(value: unknown, typeName: string): string {
     case 'bigint':
     case 'boolean':
       return String(value)
+    default:
+      return null
+  }
+}
+
+/** The text of what a built-in codec decodes, in a form the server reads whatever its DateStyle and IntervalStyle. */
+export function plainText(value: unknown, typeName: string): string {
+  const scalar = scalarText(value)
+  if (scalar !== null) return scalar
+  switch (typeof value) {
     case 'object':
       if (value === null) return ''
       if (isDate(value)) return instantText(value)

@@ -7,7 +7,7 @@
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
-import { literalText } from './literal-text.ts'
+import { literalText, scalarText } from './literal-text.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { requireText } from './codecs/text.ts'
@@ -46,21 +46,6 @@ export function meant(values: readonly unknown[], meaning: ValueMeaning): readon
 export function requireMeaning(given: unknown, method: string): ValueMeaning | undefined {
   if (given === undefined || given === 'typed' || given === 'text') return given
   throw new ProgrammingError(`${method}: values: expected 'typed' or 'text', got ${describeValue(given)}`)
-}
-
-/** The text of a string, a number, a bigint or a boolean; null for every other value. */
-function scalarText(value: unknown): string | null {
-  switch (typeof value) {
-    case 'string':
-      return value
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value)
-    case 'bigint':
-    case 'boolean':
-      return String(value)
-    default:
-      return null
-  }
 }
 
 /** A codec as it writes values that mean text. It reads as before. */
