@@ -144,6 +144,19 @@ test('hooks hear of connections, and destroy() closes the pool', async () => {
   await expect(pool!.acquire()).rejects.toThrow(/clos/)
 })
 
+test('a pool that could not be opened is opened at the next query', async () => {
+  let calls = 0
+  const pool = async (): Promise<Pool> => {
+    calls += 1
+    if (calls === 1) throw new RangeError('not yet')
+    return createPool(sharedServer().dsn(), { minSize: 0, maxSize: 1 })
+  }
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ pool }) })
+  await expect(sql`select 1`.execute(kysely)).rejects.toThrow('not yet')
+  expect((await sql`select 1 as one`.execute(kysely)).rows).toEqual([{ one: 1 }])
+  await kysely.destroy()
+})
+
 test('a blocking connection without autocommit is refused', () => {
   using connection = db.connect(sharedServer().dsn())
   expect(() => new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })).toThrow('autocommit: true')

@@ -15,7 +15,16 @@ export interface ConnectionSource {
 /** Lends a pool's connections. */
 export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): ConnectionSource {
   let opening: Promise<Pool> | null = null
-  const open = (): Promise<Pool> => (opening ??= Promise.resolve(typeof given === 'function' ? given() : given))
+  const open = (): Promise<Pool> => {
+    if (opening !== null) return opening
+    const opened = Promise.resolve(typeof given === 'function' ? given() : given)
+    opening = opened
+    // A server that was not there yet may be there at the next query.
+    opened.catch(() => {
+      if (opening === opened) opening = null
+    })
+    return opened
+  }
   return {
     async acquire() {
       const pool = await open()
