@@ -250,6 +250,10 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
+  test.each(['select 1', null, {}])('what Drizzle has not built is refused: %o', (query) => {
+    expect(() => executeSync(query as never)).toThrow(db.ProgrammingError)
+  })
+
   test('a query of an asynchronous database is refused', async () => {
     const connection = await connect(sharedServer().dsn({ database }))
     expect(() => executeSync(drizzle(connection).select().from(users))).toThrow('drizzleSync')

@@ -196,6 +196,10 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
     expect(executeTakeFirstSync(con, kysely.deleteFrom('person'))?.numDeletedRows).toBe(0n)
   })
 
+  test.each(['select 1', null, {}])('what Kysely has not built is refused: %o', (query) => {
+    expect(() => executeSync(con, query as never)).toThrow(db.ProgrammingError)
+  })
+
   test('no row is undefined, or an error', () => {
     const query = kysely.selectFrom('person').selectAll()
     expect(executeTakeFirstSync(con, query)).toBeUndefined()

@@ -88,6 +88,9 @@ export interface DrizzleQuery<T> {
  * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
  */
 export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Record<string, unknown>): T {
+  if (typeof (query as Partial<DrizzleQuery<T>> | null)?.execute !== 'function') {
+    throw new ProgrammingError('executeSync: expected a query that Drizzle has built')
+  }
   const result: unknown = query.execute(placeholderValues)
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
     // It runs all the same, and nobody waits for it.

@@ -15,6 +15,7 @@ import {
   UpdateResult,
 } from 'kysely'
 import type { Connection } from '../../../src-sync/index.ts'
+import { ProgrammingError } from '../../index.ts'
 
 /** A query of Kysely's whose rows are `O`: a builder, or what its `compile()` gave. */
 export type SyncQuery<O> = Compilable<O> | CompiledQuery<O>
@@ -95,6 +96,9 @@ export function* streamSync<O>(
 }
 
 function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
+  if (typeof query !== 'object' || query === null || !('compile' in query || 'sql' in query)) {
+    throw new ProgrammingError('expected a query that Kysely has built, or what its compile() gave')
+  }
   return 'compile' in query ? query.compile() : query
 }
 
