@@ -3,17 +3,17 @@
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
 import type { Elements } from '../batch.ts'
-import type { CallOptions, FetchOptions } from '../call-options.ts'
+import type { CallOptions, FetchOptions, StatementText } from '../call-options.ts'
 import type { Connection } from '../connection.ts'
+import type { QueryResult } from '../flows/query.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
 import { sealInstances } from '../options/sealed.ts'
 import type { ProgressOption } from '../flows/progress.ts'
-import type { Row } from '../values/record.ts'
+import type { Row, Values } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
-import type { Sql } from '../values/sql-template.ts'
 import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
 import { Keeper } from './keeper.ts'
 import type { Lease } from './lease.ts'
@@ -128,7 +128,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /** As the method of a connection, on any. */
-  async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
+  async execute(sql: StatementText, values?: Values, options?: CallOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
@@ -145,35 +145,38 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /** As the method of a connection, on any. */
-  async fetch<T>(
-    sql: string | Sql,
-    values: readonly unknown[] | undefined,
+  async query<T>(
+    sql: StatementText,
+    values: Values | undefined,
     options: FetchOptions & OtherRows<T>,
-  ): Promise<T[]>
-  async fetch<T = Row>(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetch(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown[]> {
+  ): Promise<QueryResult<T>>
+  async query<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
+  async query(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<unknown>> {
+    return this.#once((connection) => connection.query(sql, values, options), this.query)
+  }
+
+  /** As the method of a connection, on any. */
+  async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
+  async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
+  async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
   /** As the method of a connection, on any. */
   async fetchrow<T>(
-    sql: string | Sql,
-    values: readonly unknown[] | undefined,
+    sql: StatementText,
+    values: Values | undefined,
     options: FetchOptions & OtherRows<T>,
   ): Promise<T | null>
-  async fetchrow<T = Row>(
-    sql: string | Sql,
-    values?: readonly unknown[],
-    options?: FetchOptions,
-  ): Promise<RowOf<T> | null>
-  async fetchrow(sql: string | Sql, values?: readonly unknown[], options?: FetchOptions): Promise<unknown> {
+  async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
+  async fetchrow(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown> {
     return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
   /** As the method of a connection, on any. */
   async fetchval<T = unknown>(
-    sql: string | Sql,
-    values?: readonly unknown[],
+    sql: StatementText,
+    values?: Values,
     column?: number | string,
     options?: CallOptions,
   ): Promise<T | null> {

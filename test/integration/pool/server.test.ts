@@ -56,6 +56,9 @@ describe('traffic', () => {
       [2, 'y'],
     ])
     await pool.copyRecordsToTable('t', { records: [[3, 'z']] })
+    const { rows, tag, rowCount } = await pool.query('select a from t where a = $1', [3])
+    expect([rows.map((row) => row['a']), tag, rowCount]).toEqual([[3], 'SELECT 1', 1])
+    expect(await pool.fetchval({ sql: 'select count(*)::int from t where a < $1', parameters: [3] })).toBe(2)
     const chunks: Uint8Array[] = []
     await pool.copyFromQuery('select a from t order by a', [], {
       output: (chunk: Uint8Array) => void chunks.push(chunk),
