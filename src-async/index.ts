@@ -26,7 +26,13 @@ export { Cursor, CursorFactory, type CursorOptions } from './cursor.ts'
 export { type Attribute, PreparedStatement } from './prepared-statement.ts'
 export type { ServerVersion } from './server-version.ts'
 export { createPool } from './pool/create-pool.ts'
-export { type AcquireOptions, Pool, type PoolCloseOptions, type ReleaseOptions } from './pool/pool.ts'
+export {
+  type AcquireOptions,
+  Pool,
+  type PoolCloseOptions,
+  type ReleaseOptions,
+  type ResetOptions,
+} from './pool/pool.ts'
 export type { PoolActivity, PoolHooks, PoolOptions } from './pool/pool-options.ts'
 export { type AsyncTransactionOptions, Transaction } from './transaction.ts'
 export type { IsolationLevel, TransactionOptions } from './flows/transaction.ts'

@@ -41,7 +41,15 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal
 }
 
-export interface ReleaseOptions {
+export interface ResetOptions {
+  /**
+   * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
+   * is undone all the same, behind the caller's back: what fails goes to `onError`.
+   */
+  readonly awaitReset?: boolean
+}
+
+export interface ReleaseOptions extends ResetOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
   readonly timeout?: number | null
 }
@@ -104,7 +112,9 @@ export class Pool<C extends Connection = Connection> {
     const { lease, slot } = lent
     if (lease.isOver) return
     lease.end()
-    await this.#takeBack(slot, lease, limitMs)
+    const reset = this.#takeBack(slot, lease, limitMs)
+    if (options.awaitReset === false) reset?.catch((error: unknown) => this.#report(error, 'reset'))
+    else await reset
   }
 
   /**
@@ -112,7 +122,7 @@ export class Pool<C extends Connection = Connection> {
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
    */
-  async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
+  async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
@@ -123,7 +133,8 @@ export class Pool<C extends Connection = Connection> {
       await this.#releaseQuietly(connection)
       throw error
     }
-    await this.release(connection)
+    const { awaitReset } = options
+    await this.release(connection, awaitReset === undefined ? {} : { awaitReset })
     return result
   }
 

@@ -25,6 +25,36 @@ async function kill(backendPid: number): Promise<void> {
 }
 
 describe('traffic', () => {
+  test('a release that does not wait undoes what was left behind all the same', async () => {
+    const pool = await open({ maxSize: 1 })
+    await pool.fetchval('select 1')
+    const con = await pool.acquire()
+    await con.fetchval('select pg_advisory_lock(77)')
+    await pool.release(con, { awaitReset: false })
+    await pool.withConnection((next) => next.fetchval(`select set_config('search_path', 'nowhere', false)`), {
+      awaitReset: false,
+    })
+    const locks = `select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`
+    expect([await pool.fetchval(locks), await pool.fetchval('show search_path')]).toEqual([0, '"$user", public'])
+  })
+
+  test('a reset hook that fails after a release that does not wait is reported', async () => {
+    const reported: unknown[] = []
+    const failure = new Error('the hook failed')
+    const told = new Promise<void>((resolve) => {
+      void open({
+        maxSize: 1,
+        reset: () => Promise.reject(failure),
+        onError: (error) => {
+          reported.push(error)
+          resolve()
+        },
+      }).then((pool) => pool.withConnection((con) => con.execute('select 1'), { awaitReset: false }))
+    })
+    await told
+    expect(reported).toEqual([failure])
+  })
+
   test('a hundred tasks share ten connections', async () => {
     const pool = await open({ maxSize: 10 })
     const backends = new Set<number>()
