@@ -251,7 +251,7 @@ describe('autocommit', () => {
       failureOf(() => (con.paramstyle = 'odd' as 'qmark')),
     ]
     for (const { stack = '' } of refusals) {
-      expect(stack.split('\n').find((line) => /^ +at /.test(line))).toContain('blocking-transactions.test.ts')
+      expect(stack.split('\n').find((line) => /^ +at /.test(line))).toContain('transactions.test.ts')
     }
   })
 
