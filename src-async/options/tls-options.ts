@@ -164,14 +164,14 @@ function readRoots(
   environment: Environment,
 ): string | null {
   if (path === 'system') return readSystemRoots(environment)
-  if (path !== undefined) return requireCertificate(readFile(path, 'sslrootcert'), path)
+  if (path !== undefined) return requireCertificate(readFile(path, 'sslrootcert'), path, mode)
   // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
   if (trustsNode) return null
   const defaultPath = defaultTlsFile(environment, 'root.crt')
   // With roots at hand, require verifies against them.
   const roots = readDefault(defaultPath, mode === 'require')
-  if (roots !== null) return ['allow', 'prefer'].includes(mode) ? roots : requireCertificate(roots, String(defaultPath))
-  if (!mode.startsWith('verify')) return roots
+  if (roots !== null) return requireCertificate(roots, String(defaultPath), mode)
+  if (!mode.startsWith('verify')) return null
   const where =
     defaultPath === null
       ? 'no home directory is known'
@@ -188,9 +188,9 @@ function requireRoot(text: string): string {
   throw new ClientConfigurationError('option ssl.ca: it holds no certificate in PEM form')
 }
 
-/** A file with other things in it (a key, a request, nothing) would verify nobody. */
-function requireCertificate(text: string, path: string): string {
-  if (CERTIFICATE_MARK.test(text)) return text
+/** A file with other things in it (a key, a request, nothing) verifies nobody. As in libpq, allow and prefer go without TLS then. */
+function requireCertificate(text: string, path: string, mode: SslMode): string {
+  if (CERTIFICATE_MARK.test(text) || mode === 'allow' || mode === 'prefer') return text
   throw new ClientConfigurationError(`root certificate file ${JSON.stringify(path)} holds no certificate in PEM form`)
 }
 

@@ -57,7 +57,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
   }
 
   test.each(STATEMENTS)('%s', async (sql, values, words) => {
-    for (const said of await messages((con) => con.query(sql, values as unknown[]))) {
+    for (const said of await messages((con) => (con as syncpg.Connection).query(sql, values as unknown[]))) {
       expect(said).not.toBe('')
       if (words === null) expect(said).not.toContain('HINT')
       else expect(said).toContain(words)
