@@ -17,6 +17,7 @@ const CONNECTION: Habits = {
   rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
   preparethreshold: PREPARING,
   preparedmax: PREPARING,
+  timeout: 'it is commandTimeout, or timeout in the options of a call',
   querytimeout: 'it is commandTimeout, or timeout in the options of a call',
   statementtimeout: 'it is commandTimeout, or timeout in the options of a call',
   setclientencoding: 'text goes as UTF-8, always',
@@ -80,6 +81,7 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     copyfrom: 'it is con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
     copyto: 'it is con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
     copyexpert: 'it is cursor.copy(sql, fn)',
+    0: 'fetchall() gives an array of rows, fetchone() one of them',
     rows: 'fetchall() gives them; con.query(sql) gives { rows, rowCount }',
     read: 'it is fetch(count), or a loop: for await (const row of con.cursor(sql))',
   },
@@ -102,6 +104,7 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
   QueryResult: {
     fields: 'they are columns',
     command: "it is the first word of tag, 'INSERT 0 1'",
+    0: 'the rows are in rows',
     map: 'the rows are in rows',
   },
   CopyStream: { end: 'the COPY ends when the function returns', setformat: 'the format is in the text of the COPY' },

@@ -181,6 +181,11 @@ const HABITS: readonly Habit[] = [
     "const [, second] = await Promise.allSettled([client.query('select 1'), client.query('select 2')]); throw second.reason",
     refused('InterfaceError', 'use a second one'),
   ],
+  [
+    '(await query(text))[0]',
+    "return (await client.query('select 1'))[0]",
+    refused('ProgrammingError', 'the rows are in rows'),
+  ],
   // Values
   ['int8', "return (await client.query('select count(*) from item')).rows[0].count", gives(2n)],
   [

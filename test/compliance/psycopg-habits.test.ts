@@ -188,6 +188,7 @@ const HABITS: readonly Habit[] = [
     "return conn.cursor({ rowFactory: 'object' }).execute('select 1 as a').fetchone()",
     gives({ a: 1 }),
   ],
+  ['conn.execute(sql)[0]', "return conn.execute('select 1')[0]", refused('ProgrammingError', 'fetchone() one of them')],
   // Many
   [
     'cur.executemany(sql, rows)',
