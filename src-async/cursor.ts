@@ -2,6 +2,7 @@
  * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
  * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
  */
+import { sealInstances } from './options/sealed.ts'
 import type { CallOptions, ExecuteOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
@@ -39,6 +40,10 @@ const DEFAULT_PREFETCH = 50
 
 /** Iterate it, as often as you like (each time the statement runs anew), or `open` it to fetch by hand. */
 export class CursorFactory<T = Row> implements AsyncIterable<T> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #source: CursorSource
   readonly #options: CursorOptions
@@ -92,6 +97,10 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
 
 /** An open cursor. */
 export class Cursor<T = Row> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #kind: CursorKind
   readonly #limits: CallOptions

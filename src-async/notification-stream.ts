@@ -3,6 +3,7 @@
  * is lost, the stream opens another one and LISTENs again. PostgreSQL does not deliver what was sent in between; `onGap`
  * tells the program that there was a gap, so that it can look at its tables.
  */
+import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './connect.ts'
 import type { Connection } from './connection.ts'
@@ -67,6 +68,10 @@ export async function listen(
 
 /** Iterate it. Made by `listen`. */
 export class NotificationStream implements AsyncIterable<Notification> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #open: () => Promise<Connection>
   readonly #maxQueued: number
   readonly #onGap: ((gap: NotificationGap) => void) | null

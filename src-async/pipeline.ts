@@ -5,6 +5,7 @@
  * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
  * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
  */
+import { sealInstances } from './options/sealed.ts'
 import {
   type CallOptions,
   type ExecuteOptions,
@@ -87,6 +88,10 @@ export async function runPipeline<T>(
 }
 
 export class Pipeline {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #running = new Set<Promise<unknown>>()
   #isOver = false

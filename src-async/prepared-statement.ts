@@ -2,6 +2,7 @@
  * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
+import { sealInstances } from './options/sealed.ts'
 import { type Elements, fetchMany, runMany } from './batch.ts'
 import { type ExecuteOptions, type FetchOptions, type Given, requireElements, requireValues } from './call-options.ts'
 import { CursorFactory, type CursorOptions } from './cursor.ts'
@@ -29,6 +30,10 @@ export interface Attribute {
 }
 
 export class PreparedStatement {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning

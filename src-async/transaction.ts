@@ -2,6 +2,7 @@
  * Transactions of the async API, in two forms: a function that runs in one, and an object that is started and ended by
  * hand. Both are scopes of `flows/transaction.ts`, where it is known what is inside what; here is who may end which, and when.
  */
+import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 import { Rollback } from './errors/client-errors.ts'
@@ -47,6 +48,10 @@ const REFUSALS: Readonly<Record<Phase, string>> = {
  *   await transaction.commit()
  */
 export class Transaction {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #options: TransactionOptions
   #scope: Scope | null = null

@@ -52,7 +52,13 @@ import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
-import { type BlockingTransactionOptions, type NotAsync, runInScope, transact } from './scope.ts'
+import {
+  type BlockingTransactionOptions,
+  type NotAsync,
+  requireTransactionOptions,
+  runInScope,
+  transact,
+} from './scope.ts'
 import {
   type BoundStatement,
   type StatementText,
@@ -133,6 +139,11 @@ export class Connection extends SettableConnection implements CursorConnection {
         )
       }
       const options: NamedCursorOptions & CursorOptions = (typeof first === 'string' ? second : first) ?? {}
+      if (name === null && 'name' in options) {
+        throw new ProgrammingError('cursor: the name of a server-side cursor comes first', {
+          hint: "cursor('name', { itersize, scroll, hold })",
+        })
+      }
       requireOptions(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS, 'cursor')
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
       const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
@@ -393,6 +404,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
     if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
+    call(this.transaction, () => requireTransactionOptions(first))
     return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
   }
 

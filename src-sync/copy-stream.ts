@@ -2,6 +2,7 @@
  * The object `Cursor.copy` hands to its function: bytes and, in binary format, records, in the direction the statement
  * says. Lives as long as the function runs.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { RecordEncoder, binaryCodec } from '../src-async/flows/copy-records.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
@@ -19,6 +20,10 @@ import { LineCutter } from './line-cutter.ts'
 import { TupleCutter } from './tuple-cutter.ts'
 
 export class CopyStream implements Iterable<Buffer> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #in: CopyIn | null
   readonly #out: CopyOut | null

@@ -79,6 +79,13 @@ export interface CursorInit {
   readonly rows: RowShapeOptions
 }
 
+/** `execute(sql, 1, 2)`, as other drivers take it. */
+function spreadParameters(found: unknown): ProgrammingError {
+  return new ProgrammingError(`execute: expected an object of options, got ${typeof found}`, {
+    hint: 'the parameters come in one array: execute(sql, [first, second])',
+  })
+}
+
 /** The rows a cursor goes on to give: as before, unless an execute says what they are. */
 type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 
@@ -224,6 +231,7 @@ export class Cursor<T = Row> {
   execute<R = never>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<Kept<T, R>>
   execute<R>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
+      if (typeof options !== 'object') throw spreadParameters(options)
       // Spelled out: V8 gives what is spread a new hidden class each time, and this is every statement.
       const { style, sizes, timeoutMs, rows, messages } = this.#begin(sql, parameters, options, 'execute')
       const isOneOff = options.prepare === false

@@ -2,6 +2,7 @@
  * What is known of a connection: read from what the server has said and from what was asked for. Costs no trip, unless a call
  * was torn off before: the status waits for the end of that one.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { inspect } from 'node:util'
 import type { SessionOptions } from '../src-async/options/session-options.ts'
 import type { Engine } from './engine.ts'
@@ -11,6 +12,10 @@ export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 
 export class ConnectionInfo {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly user: string
   readonly database: string

@@ -2,6 +2,7 @@
  * A statement prepared on request, in blocking form. Lives until it is closed or its connection is; never prepared again
  * behind the caller's back: when its plan goes stale the call fails.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError } from '../src-async/errors/tree.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
@@ -29,6 +30,10 @@ export interface StatementDescription {
 }
 
 export class PreparedStatement<T = Row> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning

@@ -48,6 +48,17 @@ export function transact<T>(
   }
 }
 
+/** @throws ProgrammingError for what is no object of options, such as a savepoint's name. */
+export function requireTransactionOptions(options: unknown): void {
+  if (options === undefined || (typeof options === 'object' && options !== null)) return
+  throw new ProgrammingError(
+    `transaction: expected options or a function, got ${options === null ? 'null' : typeof options}`,
+    {
+      hint: 'a transaction inside another is a savepoint, and has a name of its own',
+    },
+  )
+}
+
 const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4))
 
 function sleep(ms: number): void {

@@ -2,6 +2,7 @@
  * A statement's rows in pieces, through a portal of the protocol: bounded memory for any statement that returns rows. The
  * portal lives in a transaction, and no longer.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
 import type { ResultColumn } from '../src-async/flows/query.ts'
@@ -28,6 +29,10 @@ const ROWS_AT_ONCE = 16
 
 /** Iterate it once; leaving the loop, or `using`, ends it on the server. */
 export class RowStream<T> implements IterableIterator<T> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #statement: BoundStatement
   readonly #portal: Portal

@@ -150,6 +150,21 @@ export class DbError extends globalThis.Error {
     return this.sqlstate
   }
 
+  /** The constraint under the name `pg` gives it. */
+  get constraint(): string | undefined {
+    return this.constraintName
+  }
+
+  /** The table under the name `pg` gives it. */
+  get table(): string | undefined {
+    return this.tableName
+  }
+
+  /** The schema under the name `pg` gives it. */
+  get schema(): string | undefined {
+    return this.schemaName
+  }
+
   /**
    * The line of the text, from 1: of `position`, and of the failed statement's beginning where the server gave no position, as for
    * a unique violation. Undefined where neither is known.
@@ -187,6 +202,18 @@ export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'
   // A brand, here and below: without it classes of one shape are one to TypeScript, and `instanceof` narrows to never.
   declare protected readonly isInterfaceError: true
+}
+
+/** What psycopg's users ask an error for. Undefined would be worse: `error.diag.constraint_name` hides the error itself. */
+for (const [name, hint] of Object.entries({
+  diag: 'the fields are properties of the error: error.constraintName, error.detail, error.hint',
+  pgerror: 'it is error.message',
+})) {
+  Object.defineProperty(DbError.prototype, name, {
+    get(this: DbError): never {
+      throw new ProgrammingError(`${this.name}: there is no property "${name}"`, { hint, cause: this })
+    },
+  })
 }
 
 /** What the database, or the way to it, has to say. */

@@ -79,6 +79,11 @@ export class Pool<C extends Connection = Connection> {
 
   /** Made by `createPool`. */
   constructor(settings: PoolSettings, connect: ConnectArguments) {
+    if (connect === undefined) {
+      throw new ProgrammingError('a pool is made by createPool', {
+        hint: 'const pool = await createPool(dsn, options)',
+      })
+    }
     this.#settings = settings
     this.#isEmbedded = connect.isEmbedded
     const report = (error: unknown, during: PoolActivity): void => this.#report(error, during)

@@ -38,6 +38,7 @@ export function compiledParts(statement: unknown, method: string): CompiledParts
   if (typeof sql !== 'string') return null
   const values = candidate.parameters ?? candidate.params ?? candidate.bindings ?? candidate.values ?? null
   if (values !== null && !Array.isArray(values)) return null
+  requireNoRowMode(statement, method)
   if (sql.includes('$slonik_')) throw notRunnable(method, "slonik's markers are $slonik_1", SLONIK)
   return { sql, values: values as unknown[] | null }
 }
@@ -53,6 +54,21 @@ function requireCompiled({ sql, toNative, toQuery, toSQL, compile }: Candidate, 
   }
   if (typeof compile === 'function') {
     throw notRunnable(method, 'a query builder is no statement yet', 'query.compile()')
+  }
+}
+
+/** What pg's query objects say of rows would be dropped in silence, and the rows be others. */
+function requireNoRowMode(statement: object, method: string): void {
+  const { rowMode, types } = statement as { readonly rowMode?: unknown; readonly types?: unknown }
+  if (rowMode === 'array') {
+    throw new ProgrammingError(`${method}: the statement has a rowMode, which is not known here`, {
+      hint: "the options of the call take { rowFactory: 'array' }; the usual rows have positions too: row[0]",
+    })
+  }
+  if (types !== null && typeof types === 'object' && 'getTypeParser' in types) {
+    throw new ProgrammingError(`${method}: the statement has types, which are not known here`, {
+      hint: "the options of the call take types: { int8: 'number' }, or a function that gives parsers by OID",
+    })
   }
 }
 

@@ -237,10 +237,13 @@ function wrongCount(wanted: number, passed: number, context: EncodeContext | und
       detailsOf(context),
     )
   }
+  // What creates, alters or drops something takes no parameters, and the server does not say so.
+  const hint =
+    wanted === 0 ? { hint: "create, alter and their like take none: format('… %L', value) makes the text" } : {}
   const expects = wanted === 1 ? '1 argument' : `${wanted} arguments`
   return new ProgrammingError(
     `${where(context)}the server expects ${expects} for this query, ${passed} ${passed === 1 ? 'was' : 'were'} passed`,
-    detailsOf(context),
+    { ...detailsOf(context), ...hint },
   )
 }
 
@@ -248,7 +251,16 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
   return new ProgrammingError(`${where(context)}parameter ${index + 1} is undefined; use null`, detailsOf(context))
 }
 
+const OBJECT_HINT = 'the server takes it for text: for JSON write $1::jsonb, or JSON.stringify it'
 const LIST_HINT = 'one value is expected here: for x in (…) write x = any(…), and pass the array'
+
+/** For an array or an object where one value is expected. */
+function containerHint(message: string): { readonly hint?: string } {
+  if (/^expected .* got an array\b/.test(message)) return { hint: LIST_HINT }
+  if (/^expected a string for text, got (?:a plain object|an object of class PgJson)\b/.test(message))
+    return { hint: OBJECT_HINT }
+  return {}
+}
 
 /** Adds which argument it was. Errors of a user's own conversion or codec pass unchanged, being the user's. */
 function named(
@@ -264,8 +276,7 @@ function named(
   if (error instanceof DataError) {
     // The new error has all its words; its frames are ours.
     printShort(error)
-    const isList = /^expected .* got an array\b/.test(error.primaryMessage)
-    return new DataError(prefix + error.message, isList ? { ...details, hint: LIST_HINT } : details)
+    return new DataError(prefix + error.message, { ...details, ...containerHint(error.primaryMessage) })
   }
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error

@@ -51,7 +51,10 @@ export function connectFailureText(failure: Error): string {
   const { cause } = failure
   if (cause instanceof AggregateError) return cause.errors.map(connectFailureText).join('\n')
   const severity = failure instanceof DbError ? failure.severity : undefined
-  return severity === undefined ? failure.message : `${severity}:  ${failure.message}`
+  // The server's own words come after the address, as psql has them.
+  return severity === undefined
+    ? failure.message
+    : failure.message.replace(/^(connection to .*? failed: )?/, `$1${severity}:  `)
 }
 
 /** @param message an error or notice of the server's. */

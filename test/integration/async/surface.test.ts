@@ -145,6 +145,38 @@ describe('a property that is none', () => {
     expect(Object.keys(con)).toEqual([])
   })
 
+  test('is refused on what a connection makes', async () => {
+    const result = await con.query('select 1 as a')
+    const statement = await con.prepare('select 1')
+    const made = { result, statement, transaction: con.transaction(), cursor: con.cursor('select 1') }
+    for (const each of Object.values(made)) {
+      expect(() => Object.assign(each, { timeOut: 3 })).toThrow('there is no property "timeOut" to set')
+    }
+    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('they are columns')
+  })
+
+  test('is undefined where nobody is known to mean another, as libraries ask for many', async () => {
+    const asked = con as unknown as Record<string, unknown>
+    for (const name of ['then', 'toJSON', 'length', 'nodeType', 'asymmetricMatch', 'inspect', 'whatever']) {
+      expect(asked[name]).toBeUndefined()
+    }
+    expect([await con, JSON.stringify(await con.query('select 1 as a'))]).toEqual([
+      con,
+      expect.stringContaining('"rows"'),
+    ])
+  })
+
+  test('may be had by a class of the program', async () => {
+    class Shop extends Connection {
+      rowCount = 5
+      declare end: unknown
+    }
+    await using pool = await createPool(sharedServer().dsn(), { minSize: 0, connectionClass: Shop })
+    const shop = await pool.acquire()
+    expect([shop.rowCount, shop.end]).toEqual([5, undefined])
+    await pool.release(shop)
+  })
+
   test('is the own affair of a class that extends Connection', async () => {
     class Tagged extends Connection {
       declare tag: string

@@ -151,7 +151,6 @@ describe('an unknown option', () => {
     ['dbname', 'database'],
     ['username', 'user'],
     ['connectionString', 'dsn'],
-    ['connectionTimeoutMillis', 'timeout'],
     ['server_settings', 'serverSettings'],
     ['autocomit', 'autocommit'],
   ])('%s is refused with the advice to write %s', (name, meant) => {
