@@ -4,8 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { serverIdentityError } from '../../src-async/wire/transport/server-identity.ts'
-import { createAuthority, createLeaf } from '../support/certificates.ts'
+import { serverIdentityError } from '../../../src-async/wire/transport/server-identity.ts'
+import { createAuthority, createLeaf } from '../../support/certificates.ts'
 
 const authority = createAuthority('identities')
 const HOSTS = ['localhost', '127.0.0.1', 'localhost.', 'a.example.com', 'a.b.example.com', '::1', 'example.com']

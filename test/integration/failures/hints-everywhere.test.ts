@@ -2,7 +2,7 @@
 import * as db from 'syncpg'
 import * as syncpg from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askServer, sharedServer } from '../support/shared-server.ts'
+import { askServer, sharedServer } from '../../support/shared-server.ts'
 
 const database = `hints_${process.pid}`
 
