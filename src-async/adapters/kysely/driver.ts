@@ -16,6 +16,8 @@ const COUNTED = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 /** By this Kysely knows that the transaction is over and gives its connection back. It does not export its own class. */
 const ABORTED_TRANSACTION = Symbol.for('kysely.AbortedTransactionError')
 const DEFAULT_CHUNK = 100
+/** The savepoint that a transaction of Kysely's is inside of another one. */
+const INNER = 'syncpg_kysely'
 
 export class SyncpgDriver implements Driver {
   readonly #source: ConnectionSource
@@ -39,26 +41,42 @@ export class SyncpgDriver implements Driver {
     }
   }
 
+  /**
+   * Begins a transaction. In one that the connection's owner has begun it is a savepoint, as `transaction(fn)` is: a BEGIN would
+   * change nothing there, and the COMMIT after it would commit what the owner has not finished.
+   * @throws ProgrammingError for an isolation level or access mode in such a transaction, which has its own
+   */
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const ours = connection as SyncpgConnection
     const { isolationLevel, accessMode } = settings
     const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
     const mode = accessMode === undefined ? '' : ` ${accessMode}`
-    await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
+    ours.isInner = isInTransaction(ours.lent)
+    if (!ours.isInner) {
+      await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
+      return
+    }
+    if (level + mode !== '') {
+      throw new ProgrammingError(
+        `the connection is in a transaction already, so Kysely's is a savepoint and cannot have${level}${mode}`,
+      )
+    }
+    await command(connection, `savepoint ${INNER}`)
   }
 
   /** @throws InFailedSQLTransactionError when the server has rolled back, because a statement of the transaction had failed. */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    if ((await command(connection, 'commit')) !== 'ROLLBACK') return
-    const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
-      sqlstate: '25P02',
-    })
-    Object.defineProperty(error, ABORTED_TRANSACTION, { value: true })
-    throw error
+    if ((connection as SyncpgConnection).isInner) {
+      await releaseInner(connection)
+      return
+    }
+    if ((await command(connection, 'commit')) === 'ROLLBACK') throw failedBeforeCommit()
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
-      await command(connection, 'rollback')
+      if ((connection as SyncpgConnection).isInner) await undoInner(connection)
+      else await command(connection, 'rollback')
     } catch (error) {
       ;(connection as SyncpgConnection).isBroken = true
       throw error
@@ -93,6 +111,8 @@ class SyncpgConnection implements DatabaseConnection {
   readonly lent: AnyConnection
   /** Nobody should get it again. */
   isBroken = false
+  /** Its transaction is a savepoint. */
+  isInner = false
 
   constructor(lent: AnyConnection) {
     this.lent = lent
@@ -185,4 +205,27 @@ function isClosed(lent: AnyConnection): boolean {
 async function command(connection: DatabaseConnection, sql: string): Promise<string> {
   const result = (await connection.executeQuery(CompiledQuery.raw(sql))) as Result<unknown>
   return result.tag
+}
+
+/** Commits what is a savepoint. @throws InFailedSQLTransactionError when a statement had failed: it is undone then. */
+async function releaseInner(connection: DatabaseConnection): Promise<void> {
+  try {
+    await command(connection, `release ${INNER}`)
+  } catch (error) {
+    if (!(error instanceof InFailedSQLTransactionError)) throw error
+    await undoInner(connection)
+    throw failedBeforeCommit()
+  }
+}
+
+async function undoInner(connection: DatabaseConnection): Promise<void> {
+  await command(connection, `rollback to ${INNER}`)
+  await command(connection, `release ${INNER}`)
+}
+
+function failedBeforeCommit(): Error {
+  const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
+    sqlstate: '25P02',
+  })
+  return Object.defineProperty(error, ABORTED_TRANSACTION, { value: true })
 }
