@@ -1,8 +1,8 @@
 // The suites of other projects against the packed package, with ours in the place of their driver:
 //
-//   npm run test:ecosystem -- pg=/path/of/node-postgres kysely=/path/of/kysely [--majors=18,15] [--only=part of a file's name]
+//   npm run test:ecosystem -- tools pg=/path/of/node-postgres kysely=/path/of/kysely [--majors=18,15] [--only=part of a file's name]
 //
-// Each argument names a suite of `suites/` and the folder of a checkout, which is copied and left as it is. Prints a table and each
+// Each argument names a suite of `suites/` and the folder of a checkout, which is copied and left as it is; `tools` needs none. Prints a table and each
 // failure. Starts PostgreSQL 18, or the majors that are named, unless SYNCPG_ECOSYSTEM_DSN names a server by a URL with a user and
 // a password. Not part of `npm test`: it downloads what the suites need.
 import { execFileSync } from 'node:child_process'
@@ -16,8 +16,12 @@ const words = process.argv.slice(2)
 const only = words.find((word) => word.startsWith('--only='))?.slice('--only='.length) ?? ''
 const asked = words.filter((word) => !word.startsWith('--')).map((word) => word.split('='))
 const known = readdirSync(new URL('suites', import.meta.url)).map((name) => name.replace(/\.mjs$/, ''))
-const unknown = asked.find(([name, folder]) => !known.includes(name) || !folder)
-if (asked.length === 0 || unknown !== undefined) {
+const suites = new Map()
+for (const [name, checkout] of asked) {
+  const suite = known.includes(name) ? await import(new URL(`suites/${name}.mjs`, import.meta.url).href) : null
+  if (suite !== null && (checkout !== undefined || suite.needsCheckout === false)) suites.set(name, suite)
+}
+if (asked.length === 0 || suites.size < asked.length) {
   console.error(`usage: npm run test:ecosystem -- suite=folder …; suites: ${known.join(', ')}`)
   process.exit(2)
 }
@@ -41,13 +45,13 @@ async function runOn(major, tarball) {
   try {
     const rows = []
     for (const [name, checkout] of asked) {
-      const { run } = await import(new URL(`suites/${name}.mjs`, import.meta.url).href)
       const folder = join(workshop, `${name}-${major}`)
-      const found = await run({
+      const found = await suites.get(name).run({
         checkout,
         folder,
         dsn,
         only,
+        tarball,
         install: (into, packages) => install(into, [tarball, ...packages]),
       })
       rows.push(
