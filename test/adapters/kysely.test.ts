@@ -301,6 +301,11 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
     expect(() => executeSync(con, query as never)).toThrow(db.ProgrammingError)
   })
 
+  test('raw SQL is compiled by a database object, and the error says so', () => {
+    expect(executeSync(con, sql<{ one: number }>`select 1 as one`.compile(kysely))).toEqual([{ one: 1 }])
+    expect(() => executeSync(con, sql`select 1` as never)).toThrow('.compile(db)')
+  })
+
   test('no row is undefined, or an error', () => {
     const query = kysely.selectFrom('person').selectAll()
     expect(executeTakeFirstSync(con, query)).toBeUndefined()

@@ -46,7 +46,7 @@ function prepare(home, tarball, isOurs, node) {
     manifest.overrides = { pg: '$pg' }
   }
   writeFileSync(join(home, 'package.json'), JSON.stringify(manifest, null, 2))
-  const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--silent', '--ignore-scripts']
+  const flags = ['--no-audit', '--no-fund', '--prefer-offline', '--silent', '--ignore-scripts', '--legacy-peer-deps']
   execFileSync('npm', ['install', ...flags], {
     cwd: home,
     stdio: ['ignore', 'ignore', 'inherit'],
