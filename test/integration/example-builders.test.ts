@@ -92,8 +92,10 @@ test.each(PRINTED)('%s', async (name, stdout) => {
 test('kysely-migrate.mjs goes up and down, and two of it take turns', async () => {
   const dsn = await database()
   const up = await Promise.all([run('kysely-migrate.mjs', 'up', dsn), run('kysely-migrate.mjs', 'up', dsn)])
+  // Kysely makes its two tables before it takes the lock, so either program may meet those of the other.
+  const met = /NOTICE: relation "kysely_migration\w*" already exists, skipping\n/g
   // The one that came second found nothing left to do.
-  expect(up.map(({ stdout }) => stdout).toSorted()).toEqual([
+  expect(up.map(({ stdout }) => stdout.replaceAll(met, '')).toSorted()).toEqual([
     '',
     'NOTICE: Ada is there\n1-person: Success\n2-first-person: Success\n',
   ])
