@@ -209,6 +209,27 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
   })
 })
 
+test('a transaction or stream of Kysely that comes first in transaction(fn) is undone with it', async () => {
+  await using connection = await connect(sharedServer().dsn({ database }))
+  await connection.execute(TABLES)
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
+  const insert = (to: Kysely<Database>): Promise<unknown> =>
+    to.insertInto('person').values({ name: 'lost', age: null, tags: null }).execute()
+  const undone = connection.transaction(async () => {
+    await kysely.transaction().execute(insert)
+    throw new RangeError('no')
+  })
+  await expect(undone).rejects.toThrow(RangeError)
+  const streamed = connection.transaction(async () => {
+    const query = kysely.selectFrom(sql<{ n: number }>`generate_series(1, 3)`.as<'g'>(sql`g(n)`)).select('n')
+    for await (const _ of query.stream()) await Promise.resolve()
+    await insert(kysely)
+    throw new RangeError('no')
+  })
+  await expect(streamed).rejects.toThrow(RangeError)
+  expect(await kysely.selectFrom('person').select('name').execute()).toEqual([])
+})
+
 test('a call on an async connection while a query of Kysely runs is told', async () => {
   await using connection = await connect(sharedServer().dsn())
   const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })

@@ -31,7 +31,7 @@ export class SyncpgDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const connection = new SyncpgConnection(await this.#source.acquire())
+    const connection = new SyncpgConnection(await this.#source.acquire(), this.#source.isShared)
     try {
       await this.#hooks.onReserveConnection?.(connection)
       return connection
@@ -51,7 +51,7 @@ export class SyncpgDriver implements Driver {
     const { isolationLevel, accessMode } = settings
     const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
     const mode = accessMode === undefined ? '' : ` ${accessMode}`
-    ours.isInner = isInTransaction(ours.lent)
+    ours.isInner = await ours.isInTransaction()
     if (!ours.isInner) {
       await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
       return
@@ -114,8 +114,21 @@ class SyncpgConnection implements DatabaseConnection {
   /** Its transaction is a savepoint. */
   isInner = false
 
-  constructor(lent: AnyConnection) {
+  readonly #isShared: boolean
+
+  constructor(lent: AnyConnection, isShared: boolean) {
     this.lent = lent
+    this.#isShared = isShared
+  }
+
+  /**
+   * Whether a transaction is open. The driver sends the BEGIN of a `transaction(fn)` with its first statement, and before that says that
+   * there is none, so one statement goes ahead here where the connection is not Kysely's alone.
+   */
+  async isInTransaction(): Promise<boolean> {
+    const { lent } = this
+    if (this.#isShared && !isBlocking(lent) && !lent.isInTransaction) await lent.query('select 1')
+    return isInTransaction(lent)
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<Result<R>> {
@@ -129,7 +142,7 @@ class SyncpgConnection implements DatabaseConnection {
     if (!Number.isInteger(chunkSize) || chunkSize <= 0) {
       throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
     }
-    const isOwn = !isInTransaction(this.lent)
+    const isOwn = !(await this.isInTransaction())
     if (isOwn) await command(this, 'begin')
     // Where the caller leaves the loop, what has run stands, as it does without a transaction.
     let end = 'commit'

@@ -6,6 +6,8 @@ import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
 export type AnyConnection = Connection | BlockingConnection
 
 export interface ConnectionSource {
+  /** Whether somebody else may use the connection beside Kysely, and have begun a transaction. */
+  readonly isShared: boolean
   acquire(): Promise<AnyConnection>
   /** @param isBroken whether nobody should get the connection again */
   release(connection: AnyConnection, isBroken: boolean): Promise<void>
@@ -26,6 +28,7 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
     return opened
   }
   return {
+    isShared: false,
     async acquire() {
       const pool = await open()
       return pool.acquire()
@@ -55,6 +58,7 @@ export function singleSource(connection: AnyConnection): ConnectionSource {
   requireAutocommit(connection)
   let end: () => void = () => {}
   return {
+    isShared: true,
     async acquire() {
       const before = turns.get(connection)
       let endOfTurn: () => void = () => {}
