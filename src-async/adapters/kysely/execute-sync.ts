@@ -99,6 +99,9 @@ function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
   if (typeof query !== 'object' || query === null || !('compile' in query || 'sql' in query)) {
     throw new ProgrammingError('expected a query that Kysely has built, or what its compile() gave')
   }
+  if ('isRawBuilder' in query) {
+    throw new ProgrammingError('raw SQL of Kysely is compiled by a database object: sql`…`.compile(db)')
+  }
   return 'compile' in query ? query.compile() : query
 }
 
