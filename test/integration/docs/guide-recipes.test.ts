@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 import * as db from 'syncpg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 const RECIPES = new Map(
   ['tools', 'query-builders'].flatMap((page) => {
     const text = readFileSync(join(root, `docs/guides/${page}.md`), 'utf8')

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { transformSync } from 'esbuild'
 import { expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 
-const examples = fileURLToPath(new URL('../../docs/examples/', import.meta.url))
+const examples = fileURLToPath(new URL('../../../docs/examples/', import.meta.url))
 
 interface Run {
   readonly stdout: string
