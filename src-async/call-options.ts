@@ -1,9 +1,11 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
+import type { ProgressOption } from './flows/progress.ts'
+import { type OptionNames, knownOptions } from './options/known-options.ts'
 import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
 import { describeValue } from './values/describe-value.ts'
 import { Record, type Values } from './values/record.ts'
-import type { RowOptions } from './values/row-options.ts'
+import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
@@ -11,14 +13,14 @@ export interface CallOptions {
   /**
    * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
    * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
-   * fails with OperationalError. The connection's `commandTimeout` unless given; 0 for no limit.
+   * fails with OperationalError. The connection's `commandTimeout` unless given; null or 0 for no limit.
    */
-  readonly timeout?: number
+  readonly timeout?: number | null | undefined
   /**
    * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the
    * server has not stopped 5 seconds later, the connection is closed.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a call takes that has values. */
@@ -34,10 +36,22 @@ export interface ExecuteOptions extends CallOptions {
 /** What a call that gives rows takes. */
 export interface FetchOptions extends ExecuteOptions, RowOptions {}
 
+/** What `executemany` takes beside its statement and its elements. */
+export interface BatchOptions extends ExecuteOptions, ProgressOption {}
+
 /** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
 export type StatementText = string | Sql | CompiledStatement
 
 export const NO_OPTIONS: CallOptions = {}
+
+/** The names of the options, for the lists of methods that take more. */
+export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: true, signal: true }
+export const EXECUTE_NAMES: OptionNames<Required<ExecuteOptions>> = { ...CALL_NAMES, values: true }
+
+export const CALL_OPTIONS = knownOptions<CallOptions>(CALL_NAMES)
+export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>(EXECUTE_NAMES)
+export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...EXECUTE_NAMES, ...ROW_OPTION_NAMES })
+export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...EXECUTE_NAMES, onProgress: true })
 
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
@@ -117,20 +131,6 @@ export function requireElements<T extends object>(elements: T, method: string): 
     if (Symbol.iterator in candidate || Symbol.asyncIterator in candidate) return elements
   }
   throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
-}
-
-/** @returns the limit in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
-export function requireTimeout(timeout: unknown): number {
-  if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
-  throw new ProgrammingError(`timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
-}
-
-/** @throws ProgrammingError for what is no object of options. */
-export function requireOptions(options: unknown, key: string, method: string): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new ProgrammingError(
-    `${method}: expected options with { ${key} }, got ${options === null ? 'null' : typeof options}`,
-  )
 }
 
 /** @throws ProgrammingError for what is no AbortSignal, of this realm or another. */

@@ -3,8 +3,14 @@
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
 import {
+  BATCH_OPTIONS,
+  type BatchOptions,
+  CALL_OPTIONS,
   type CallOptions,
+  EXECUTE_NAMES,
+  EXECUTE_OPTIONS,
   type ExecuteOptions,
+  FETCH_OPTIONS,
   type FetchOptions,
   type Given,
   type StatementText,
@@ -13,60 +19,67 @@ import {
   requireStatement,
   requireStatementText,
   requireText,
-  requireOptions,
 } from './call-options.ts'
 import { type BatchTarget, type Elements, fetchMany, runMany } from './batch.ts'
-import { CursorFactory, type CursorOptions } from './cursor.ts'
+import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
-import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
-import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
+import { executeOne } from './flows/execute-one.ts'
+import { type CopySource, copyIn, copyOut } from './copy.ts'
 import {
-  type CopyFormatOptions,
-  type CopyTableOptions,
-  type CopyToTableOptions,
-  copyFromQuerySql,
-  copyFromTableSql,
-  copyToTableSql,
-} from './flows/copy-bytes.ts'
+  COPY_FROM,
+  COPY_FROM_QUERY,
+  COPY_OPTIONS,
+  COPY_TO,
+  type CopyFrom,
+  type CopyFromQuery,
+  type CopyOptions,
+  type CopyTo,
+} from './copy-options.ts'
+import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
+import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
-import type { QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
+import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
+import { knownOptions, requireKnown, requireKnownAlways } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
-import type { ProgressOption } from './flows/progress.ts'
+import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteChannel } from './values/sql.ts'
-import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
-import type { FlowContext } from './flows/flow-context.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
 import { prepareStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne, queryText } from './flows/query.ts'
 import { runCommand } from './flows/run-script.ts'
-import { runStatement } from './flows/run-statement.ts'
-import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
-import { type TransactionOptions, rollback } from './flows/transaction.ts'
-import { resetQueryFor } from './pool/reset-query.ts'
+import { type ResetTypeCodecOptions, resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
+import type { RetriedTransactionOptions } from './flows/retry.ts'
+import type { TransactionOptions } from './flows/transaction.ts'
+import { resetQueryFor } from './flows/reset-query.ts'
+import { resetSession } from './flows/reset-session.ts'
 import { PreparedStatement } from './prepared-statement.ts'
 import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
-import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
+import { Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
-import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import { type OtherRows, ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
-export interface PrepareOptions extends ExecuteOptions {
-  readonly name?: string
+/** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
+export interface PrepareOptions extends ExecuteOptions, RowOptions {
+  /** Its name on the server; one of the driver's unless given. */
+  readonly name?: string | undefined
 }
 
 export interface CloseOptions {
-  /** Milliseconds to wait for the server's goodbye before the connection is cut. */
-  readonly timeout?: number
+  /** Milliseconds to wait for the server's goodbye before the connection is cut: 5000 unless given; null or 0 for no limit. */
+  readonly timeout?: number | null | undefined
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
+const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...EXECUTE_NAMES, ...ROW_OPTION_NAMES, name: true })
+const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
 const TRANSACTION_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 
 let readEngine: (connection: Connection) => Engine
@@ -123,10 +136,13 @@ export class Connection {
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
+    requireKnown(options, EXECUTE_OPTIONS, 'execute')
     const { context } = this.#engine
     const given = this.#given('execute', sql, values, options)
     const isScript = values === undefined && given.values.length === 0
-    const flow = isScript ? runCommand(context, given.sql) : executeOne(context, given.sql, given.values)
+    const flow = isScript
+      ? runCommand(context, given.sql)
+      : executeOne(context, { sql: given.sql, values: given.values, takesAnyRows: true })
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
@@ -145,6 +161,7 @@ export class Connection {
   ): Promise<QueryResult<T>>
   async query<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
   async query(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<unknown>> {
+    requireKnown(options, FETCH_OPTIONS, 'query')
     const { context } = this.#engine
     const given = this.#given('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
@@ -158,6 +175,7 @@ export class Connection {
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
+    requireKnown(options, FETCH_OPTIONS, 'fetch')
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
@@ -169,6 +187,7 @@ export class Connection {
   ): Promise<T | null>
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
   async fetchrow(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown> {
+    requireKnown(options, FETCH_OPTIONS, 'fetchrow')
     const rows = await this.#fetch('fetchrow', sql, values, 1, options)
     return rows[0] ?? null
   }
@@ -178,9 +197,10 @@ export class Connection {
     sql: StatementText,
     values?: Values,
     column: number | string = 0,
-    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
+    options?: FetchOptions,
   ): Promise<T | null> {
     requireColumn(column, 'fetchval')
+    requireKnown(options, FETCH_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
@@ -191,11 +211,8 @@ export class Connection {
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
    */
-  async executemany(
-    sql: string | CompiledStatement,
-    elements: Elements,
-    options?: ExecuteOptions & ProgressOption,
-  ): Promise<void> {
+  async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
+    requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', sql, options)
     await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
   }
@@ -215,6 +232,7 @@ export class Connection {
     options?: FetchOptions,
   ): Promise<RowOf<T>[]>
   async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+    requireKnown(options, FETCH_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', sql, options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
     return (await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
@@ -234,11 +252,21 @@ export class Connection {
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
    */
-  async prepare(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement> {
+  async prepare<T>(
+    sql: string | CompiledStatement,
+    options: PrepareOptions & OtherRows<T>,
+  ): Promise<PreparedStatement<T>>
+  async prepare<T = Row>(
+    sql: string | CompiledStatement,
+    options?: PrepareOptions,
+  ): Promise<PreparedStatement<RowOf<T>>>
+  async prepare<T>(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement<T>> {
+    requireKnown(options, PREPARE_OPTIONS, 'prepare')
     const { context } = this.#engine
     const { text, meaning } = requireStatementText(sql, { method: 'prepare', meaning: context.meaning, options })
+    const rows = rowOptions(options, context.rows, 'prepare')
     const statement = await this.#engine.run(prepareStatement(context, text, options.name ?? null), options)
-    return new PreparedStatement(this.#engine, statement, meaning)
+    return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
   }
 
   /**
@@ -248,8 +276,10 @@ export class Connection {
   cursor<T>(sql: StatementText, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
   cursor<T = Row>(sql: StatementText, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
   cursor<T>(sql: StatementText, values?: Values, options: CursorOptions = {}): CursorFactory<T> {
+    requireKnown(options, CURSOR_OPTIONS, 'cursor')
     const given = this.#given('cursor', sql, values, options)
-    return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null }, options)
+    const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
+    return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null, rows }, options)
   }
 
   /**
@@ -267,8 +297,8 @@ export class Connection {
   }
 
   /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
-  async resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): Promise<void> {
-    await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema))
+  async resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): Promise<void> {
+    await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options))
   }
 
   /**
@@ -279,6 +309,7 @@ export class Connection {
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
+    requireKnown(options, CALL_OPTIONS, 'pipeline')
     return runPipeline(this.#engine, fn, options)
   }
 
@@ -287,32 +318,22 @@ export class Connection {
    * @returns the command tag.
    * @throws the source's own error; nothing is loaded then, and the connection stays usable.
    */
-  async copyToTable(
-    table: string,
-    options: CopyToTableOptions & { readonly source: CopySource } & CallOptions & ProgressOption,
-  ): Promise<string> {
-    requireOptions(options, 'source', 'copyToTable')
+  async copyToTable(table: string, options: CopyTo): Promise<string> {
+    requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
 
   /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
-  async copyFromTable(
-    table: string,
-    options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions & ProgressOption,
-  ): Promise<string> {
-    requireOptions(options, 'output', 'copyFromTable')
+  async copyFromTable(table: string, options: CopyFrom): Promise<string> {
+    requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
 
   /** Writes a query's rows out in one of COPY's formats. */
-  async copyFromQuery(
-    query: StatementText,
-    values: Values | undefined,
-    options: CopyFormatOptions & { readonly output: CopyOutput } & ExecuteOptions,
-  ): Promise<string> {
-    requireOptions(options, 'output', 'copyFromQuery')
+  async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
+    requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
     const given = this.#given('copyFromQuery', query, values, options)
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
@@ -328,16 +349,9 @@ export class Connection {
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
    * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
    */
-  async copy(
-    sql: string,
-    options: CallOptions &
-      (
-        | { readonly source: CopySource; readonly output?: undefined }
-        | { readonly output: CopyOutput; readonly source?: undefined }
-      ),
-  ): Promise<string> {
+  async copy(sql: string, options: CopyOptions): Promise<string> {
     requireText(sql, 'copy')
-    requireOptions(options, 'source or output', 'copy')
+    requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
     if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
     return this.#engine.exclusively(() => {
@@ -408,6 +422,7 @@ export class Connection {
 
   /** Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too. */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
+    requireKnown(options, QUERY_LOGGER_OPTIONS, 'addQueryLogger')
     this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
@@ -438,7 +453,7 @@ export class Connection {
    * @throws ProgrammingError for options that are none.
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
-  transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
+  transaction<T>(options: RetriedTransactionOptions, fn: () => Promise<T>): Promise<T>
   transaction(): Transaction
   transaction(options: TransactionOptions): Transaction
   transaction<T>(...args: readonly unknown[]): Transaction | Promise<T> {
@@ -452,6 +467,7 @@ export class Connection {
    * and prepared statements stay.
    */
   async reset(options?: CallOptions): Promise<void> {
+    requireKnown(options, CALL_OPTIONS, 'reset')
     const { context } = this.#engine
     this.#listeners.clear()
     await this.#engine.run(resetSession(context, this.getResetQuery()), options)
@@ -494,12 +510,17 @@ export class Connection {
     void session.close({ timeoutMs: 0 })
   }
 
-  /** Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. */
+  /**
+   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. `terminate` does not
+   * wait.
+   */
   async close(options: CloseOptions = {}): Promise<void> {
+    requireKnown(options, CLOSE_OPTIONS, 'close')
+    const limitMs = readTimeLimit(options.timeout, 'close: timeout') ?? DEFAULT_CLOSE_TIMEOUT_MS
     if (this.#engine.isShut) return
     this.#engine.isShut = true
     if (this.#engine.isBusy) this.#engine.session.cancel({}).catch(() => {})
-    await this.#engine.session.close({ timeoutMs: options.timeout ?? DEFAULT_CLOSE_TIMEOUT_MS })
+    await this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -548,19 +569,7 @@ export function engineOf(connection: Connection): Engine {
   return readEngine(connection)
 }
 
-function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {
-  const { tag } = yield* runStatement(context, { sql, values, takesAnyRows: true, sinkFor: () => DROP_ROWS })
-  return tag ?? ''
-}
-
 function requireListener<F>(listener: F, method: string): F {
   if (typeof listener === 'function') return listener
   throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
-}
-
-function* resetSession(context: FlowContext, sql: string): Flow<void> {
-  context.scopes.length = 0
-  yield* rollback(context)
-  if (sql !== '') yield* runCommand(context, sql)
-  if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }

@@ -3,158 +3,225 @@
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
 import { type Elements, fetchMany, runMany } from './batch.ts'
-import { type ExecuteOptions, type FetchOptions, type Given, requireElements, requireValues } from './call-options.ts'
-import { CursorFactory, type CursorOptions } from './cursor.ts'
+import {
+  BATCH_OPTIONS,
+  type BatchOptions,
+  EXECUTE_NAMES,
+  EXECUTE_OPTIONS,
+  type ExecuteOptions,
+  FETCH_OPTIONS,
+  type FetchOptions,
+  type Given,
+  requireElements,
+  requireValues,
+} from './call-options.ts'
+import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
-import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
+import { type ExplainOption, explain } from './flows/explain.ts'
+import { executeOne } from './flows/execute-one.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
-import type { ProgressOption } from './flows/progress.ts'
 import { type QueryResult, queryOne } from './flows/query.ts'
-import { runStatement } from './flows/run-statement.ts'
-import { openScope, rollbackScope } from './flows/transaction.ts'
+import { knownOptions, requireKnown } from './options/known-options.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
-import { type OtherRows, RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
-import type { RowOf } from './values/row-types.ts'
+import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
+import type { Kept } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
-import { type TypeInfo, typeInfo } from './values/type-info.ts'
+import { type Attribute, type TypeInfo, attributes, typeInfo } from './values/type-info.ts'
 
-/** A column of a statement's rows. */
-export interface Attribute {
-  readonly name: string
-  readonly type: TypeInfo
+/** What `explain` takes. */
+export interface ExplainOptions extends ExecuteOptions, ExplainOption {}
+
+const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...EXECUTE_NAMES, analyze: true })
+
+/** What `prepare` was told for all calls of the statement that do not say it themselves. */
+export interface StatementDefaults {
+  readonly meaning: ValueMeaning
+  readonly rows: RowShapeOptions
 }
 
-export class PreparedStatement {
+/** `T` is the type of its rows. */
+export class PreparedStatement<T = Row> {
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
-  #statusmsg: string | null = null
+  /** How rows are made where a call does not say it. */
+  readonly #rows: RowShapeOptions
+  #statusmessage: string | null = null
   #isClosed = false
 
   /** Made by `Connection.prepare`. */
-  constructor(engine: Engine, statement: Statement, meaning: ValueMeaning) {
+  constructor(engine: Engine, statement: Statement, defaults: StatementDefaults) {
     this.#engine = engine
     this.#statement = statement
-    this.#meaning = meaning
+    this.#meaning = defaults.meaning
+    this.#rows = defaults.rows
   }
 
   /** Its name on the server, for `EXECUTE name` in SQL. */
-  getName(): string {
+  get name(): string {
     return this.#statement.name
   }
 
-  getQuery(): string {
+  /** Its text. */
+  get sql(): string {
     return this.#statement.sql
   }
 
   /** The types of its parameters, in order. */
-  getParameters(): TypeInfo[] {
+  get parameters(): TypeInfo[] {
     return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
   }
 
   /** Its columns; none for a statement without rows. */
-  getAttributes(): Attribute[] {
-    const columns = this.#statement.columns ?? []
-    return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
+  get columns(): Attribute[] {
+    return attributes(this.#engine.context.registry, this.#statement.columns)
   }
 
   /** The command tag of the last run, null before the first and after one that stopped early. */
-  getStatusmsg(): string | null {
-    return this.#statusmsg
+  get statusmessage(): string | null {
+    return this.#statusmessage
   }
 
-  get isClosed(): boolean {
+  /** True after `close`, and when its connection is closed. */
+  get closed(): boolean {
     return this.#isClosed || this.#engine.isClosed
+  }
+
+  /** asyncpg's name for `name`. */
+  getName(): string {
+    return this.name
+  }
+
+  /** asyncpg's name for `sql`. */
+  getQuery(): string {
+    return this.sql
+  }
+
+  /** asyncpg's name for `parameters`. */
+  getParameters(): TypeInfo[] {
+    return this.parameters
+  }
+
+  /** asyncpg's name for `columns`. */
+  getAttributes(): Attribute[] {
+    return this.columns
+  }
+
+  /** asyncpg's name for `statusmessage`. */
+  getStatusmsg(): string | null {
+    return this.statusmessage
+  }
+
+  /** asyncpg's name for `closed`. */
+  get isClosed(): boolean {
+    return this.closed
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
   async execute(given: Values = [], options?: ExecuteOptions): Promise<string> {
+    requireKnown(options, EXECUTE_OPTIONS, 'execute')
     const { sql, values, args, prepared } = this.#request('execute', given, options)
-    const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
-    this.#statusmsg = null
-    const flow = runStatement(this.#engine.context, request)
-    const { tag } = await this.#engine.query(flow, sql, args, options)
-    this.#statusmsg = tag
-    return tag ?? ''
+    this.#statusmessage = null
+    const flow = executeOne(this.#engine.context, { sql, values, prepared })
+    this.#statusmessage = await this.#engine.query(flow, sql, args, options)
+    return this.#statusmessage
   }
 
   /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
-  async query<T>(values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<QueryResult<T>>
-  async query<T = Row>(values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
+  async query<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<QueryResult<R>>
+  async query<R = never>(values?: Values, options?: FetchOptions): Promise<QueryResult<Kept<T, R>>>
   async query(given: Values = [], options?: FetchOptions): Promise<QueryResult<unknown>> {
-    const rows = rowOptions(options, this.#engine.context.rows, 'query')
+    requireKnown(options, FETCH_OPTIONS, 'query')
+    const rows = rowOptions(options, this.#rows, 'query')
     const { sql, values, args, prepared } = this.#request('query', given, options)
-    this.#statusmsg = null
+    this.#statusmessage = null
     const flow = queryOne(this.#engine.context, { sql, values, prepared, rows })
     const result = await this.#engine.query(flow, sql, args, options)
-    this.#statusmsg = result.tag
+    this.#statusmessage = result.tag
     return result
   }
 
   /** All its rows. */
-  async fetch<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T>[]> {
-    return (await this.#fetch('fetch', values, 0, options)) as RowOf<T>[]
+  async fetch<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<R[]>
+  async fetch<R = never>(values?: Values, options?: FetchOptions): Promise<Kept<T, R>[]>
+  async fetch(values: Values = [], options?: FetchOptions): Promise<unknown[]> {
+    requireKnown(options, FETCH_OPTIONS, 'fetch')
+    return this.#fetch('fetch', values, 0, options)
   }
 
   /** Its first row, null when there is none. */
-  async fetchrow<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T> | null> {
+  async fetchrow<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<R | null>
+  async fetchrow<R = never>(values?: Values, options?: FetchOptions): Promise<Kept<T, R> | null>
+  async fetchrow(values: Values = [], options?: FetchOptions): Promise<unknown> {
+    requireKnown(options, FETCH_OPTIONS, 'fetchrow')
     const [row] = await this.#fetch('fetchrow', values, 1, options)
-    return (row ?? null) as RowOf<T> | null
+    return row ?? null
   }
 
   /** A value of its first row; null without a row. */
-  async fetchval<T = unknown>(
+  async fetchval<V = unknown>(
     values: Values = [],
     column: number | string = 0,
-    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
-  ): Promise<T | null> {
+    options?: FetchOptions,
+  ): Promise<V | null> {
     requireColumn(column, 'fetchval')
+    requireKnown(options, FETCH_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
-    return row === undefined ? null : (pick(row, column) as T)
+    return row === undefined ? null : (pick(row, column) as V)
   }
 
   /** Runs it once for each element, all or nothing. */
-  async executemany(elements: Elements, options?: ExecuteOptions & ProgressOption): Promise<void> {
+  async executemany(elements: Elements, options?: BatchOptions): Promise<void> {
+    requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', options)
-    this.#statusmsg = null
+    this.#statusmessage = null
     const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
-    this.#statusmsg = tag
+    this.#statusmessage = tag
   }
 
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
-  async fetchmany<T = Row>(elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]> {
+  async fetchmany<R>(elements: Elements, options: FetchOptions & OtherRows<R>): Promise<R[]>
+  async fetchmany<R = never>(elements: Elements, options?: FetchOptions): Promise<Kept<T, R>[]>
+  async fetchmany(elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+    requireKnown(options, FETCH_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', options)
-    const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
-    this.#statusmsg = null
+    const rows = rowOptions(options, this.#rows, 'fetchmany')
+    this.#statusmessage = null
     const result = await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })
-    this.#statusmsg = result.tag
-    return result.rows as RowOf<T>[]
+    this.#statusmessage = result.tag
+    return result.rows
   }
 
   /** Its rows in pieces; see `Connection.cursor`. */
-  cursor<T = Row>(given: Values = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
+  cursor<R>(values: Values | undefined, options: CursorOptions & OtherRows<R>): CursorFactory<R>
+  cursor<R = never>(values?: Values, options?: CursorOptions): CursorFactory<Kept<T, R>>
+  cursor<R>(given: Values = [], options: CursorOptions = {}): CursorFactory<R> {
+    requireKnown(options, CURSOR_OPTIONS, 'cursor')
     const { sql, values, prepared } = this.#request('cursor', given, options)
     if (options.scrollable === true) {
       throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
     }
-    return new CursorFactory<RowOf<T>>(this.#engine, { sql, values, prepared }, options)
+    return new CursorFactory<R>(
+      this.#engine,
+      { sql, values, prepared, rows: rowOptions(options, this.#rows, 'cursor') },
+      options,
+    )
   }
 
   /**
-   * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
-   * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   * Asks for its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement runs as well, in a
+   * transaction that is rolled back.
+   * @example const [{ Plan }] = await statement.explain([42], { analyze: true })
    */
-  async explain(given: Values = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
-    const { sql, values } = this.#request('explain', given)
-    const analyze = options.analyze === true
-    const text = `EXPLAIN (FORMAT JSON, VERBOSE${analyze ? ', ANALYZE' : ''}) ${sql}`
-    const rows = await this.#engine.run(explained(this.#engine, text, values, analyze))
-    const [row] = rows
-    return row === undefined ? null : pick(row, 0)
+  async explain(given: Values = [], options: ExplainOptions = {}): Promise<unknown> {
+    requireKnown(options, EXPLAIN_OPTIONS, 'explain')
+    const { sql, values } = this.#request('explain', given, options)
+    return this.#engine.run(explain(this.#engine.context, sql, values, options.analyze === true), options)
   }
 
   /** Gives it back to the server. A second call does nothing. */
@@ -169,12 +236,12 @@ export class PreparedStatement {
   }
 
   async #fetch(method: string, given: Values, rowLimit: number, options: FetchOptions | undefined): Promise<Row[]> {
-    const rows = rowOptions(options, this.#engine.context.rows, method)
+    const rows = rowOptions(options, this.#rows, method)
     const { sql, values, args, prepared } = this.#request(method, given, options)
     const request = { sql, values, prepared, rowLimit, rows }
-    this.#statusmsg = null
+    this.#statusmessage = null
     const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, args, options)
-    this.#statusmsg = result.tag
+    this.#statusmessage = result.tag
     return result.rows
   }
 
@@ -191,20 +258,5 @@ export class PreparedStatement {
     if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     const meaning = requireMeaning(options?.values, method) ?? this.#meaning
     return { sql: this.#statement.sql, prepared: this.#statement, meaning }
-  }
-}
-
-function* explained(engine: Engine, sql: string, values: readonly unknown[], undo: boolean): Flow<Row[]> {
-  const { context } = engine
-  const request = { sql, values, rowLimit: 0, rows: RECORD_ROWS }
-  if (!undo) return (yield* fetchRows(context, request)).rows
-  const scope = yield* openScope(context, {})
-  try {
-    const { rows } = yield* fetchRows(context, request)
-    yield* rollbackScope(context, scope)
-    return rows
-  } catch (error) {
-    yield* rollbackScope(context, scope)
-    throw error
   }
 }

@@ -3,26 +3,39 @@
  * names `Error` and `Date` would shadow the globals.
  */
 export { connect, type ConnectOptions, withConnection } from './connect.ts'
-export { Connection, type CursorOptions, type NoticeListener } from './connection.ts'
-export type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
+export { Connection, type NoticeListener } from './connection.ts'
+export type {
+  BatchOptions,
+  CopyFrom,
+  CopyFromQuery,
+  CopyRecordsOptions,
+  CopyTo,
+  CursorOptions,
+  ExplainOptions,
+  PrepareOptions,
+} from './connection-options.ts'
+export type {
+  CallOptions,
+  ExecuteOptions,
+  ExecuteStatementOptions,
+  ExecutemanyOptions,
+  FetchOptions,
+  ResultOptions,
+  ValueOption,
+} from './call-options.ts'
 export type { ConnectionInfo, ConnectionStatus } from './info.ts'
-export {
-  Cursor,
-  type CursorConnection,
-  type ExecuteOptions,
-  type ExecutemanyOptions,
-  type Parameters,
-  type ValueOption,
-  type ScrollMode,
-} from './cursor.ts'
+export { Cursor, type CursorConnection, type Parameters, type ScrollMode } from './cursor.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyStream } from './copy-stream.ts'
 export type { ServerMessage } from './engine.ts'
 export type { ErrorHandler } from './error-handler.ts'
 export { type InputSize, type InputSizes, oid, type TypeOid } from './input-sizes.ts'
 export type { NamedCursorOptions } from './named-body.ts'
-export type { Notice, NotifiesOptions } from './notifications.ts'
-export type { TypeInfo, TypeKind } from '../src-async/values/type-info.ts'
+export type { NotifiesOptions } from './notifications.ts'
+export type { Notification } from '../src-async/wire/operations.ts'
+export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+export type { ResetTypeCodecOptions } from '../src-async/flows/type-codecs.ts'
+export type { Attribute, TypeInfo, TypeKind } from '../src-async/values/type-info.ts'
 export type { PreparedStatement, StatementDescription } from './prepared-statement.ts'
 export type { StatementText } from './statement.ts'
 export type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -40,7 +53,8 @@ export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampF
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
 export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 export type { Progress, ProgressOption } from '../src-async/flows/progress.ts'
-export type { BlockingTransactionOptions, NotAsync } from './scope.ts'
+export type { NotAsync } from './scope.ts'
+export type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 export type { IsolationLevel, TransactionOptions } from '../src-async/flows/transaction.ts'
 export { Record, type Row } from '../src-async/values/record.ts'
 export { BitString } from '../src-async/values/bit-string.ts'
