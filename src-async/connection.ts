@@ -38,6 +38,7 @@ import {
 } from './copy-options.ts'
 import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
 import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
+import { ConnectionInfo, type ConnectionStatus } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
 import { knownOptions, requireKnown, requireKnownAlways } from './options/known-options.ts'
@@ -47,20 +48,21 @@ import type { Listeners, NoticeListener, NotificationListener, TerminationListen
 import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteChannel } from './values/sql.ts'
 import { fetchRows } from './flows/fetch-rows.ts'
-import { prepareStatement } from './flows/prepare.ts'
+import { describeText, prepareStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne, queryText } from './flows/query.ts'
-import { runCommand } from './flows/run-script.ts'
+import { ping, runCommand } from './flows/run-script.ts'
 import { type ResetTypeCodecOptions, resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
 import type { RetriedTransactionOptions } from './flows/retry.ts'
 import type { TransactionOptions } from './flows/transaction.ts'
 import { resetQueryFor } from './flows/reset-query.ts'
 import { resetSession } from './flows/reset-session.ts'
-import { PreparedStatement } from './prepared-statement.ts'
+import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
 import { Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
+import { attributes, typeInfo } from './values/type-info.ts'
 import { requireColumn } from './values/require-column.ts'
 import { type OtherRows, ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
@@ -80,7 +82,6 @@ export interface CloseOptions {
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
 const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...EXECUTE_NAMES, ...ROW_OPTION_NAMES, name: true })
 const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
-const TRANSACTION_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 
 let readEngine: (connection: Connection) => Engine
 
@@ -91,18 +92,26 @@ export class Connection {
   }
 
   readonly #engine: Engine
+  /** What is known of the connection; costs no trip. */
+  readonly info: ConnectionInfo
 
   /** Made by `connect`. */
   constructor(engine: Engine) {
     this.#engine = engine
+    this.info = new ConnectionInfo(engine.context, () => engine.isClosed)
   }
 
   /** True after `close`, `terminate` or the loss of the server. */
-  get isClosed(): boolean {
+  get closed(): boolean {
     return this.#engine.isClosed
   }
 
-  /** Whether a transaction is open on the server, failed ones included. */
+  /** asyncpg's name for `closed`. */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  /** Whether a transaction is open on the server, failed ones included: asyncpg's question; see `transactionStatus`. */
   get isInTransaction(): boolean {
     return !this.isClosed && this.#engine.session.transactionStatus !== 'I'
   }
@@ -111,8 +120,8 @@ export class Connection {
    * What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback.
    * A `transaction(fn)` in which nothing has run yet is none.
    */
-  get transactionStatus(): 'idle' | 'in-transaction' | 'failed' | 'closed' {
-    return this.isClosed ? 'closed' : TRANSACTION_WORDS[this.#engine.session.transactionStatus]
+  get transactionStatus(): ConnectionStatus {
+    return this.info.status
   }
 
   /** Process id of the server's backend. */
@@ -120,7 +129,7 @@ export class Connection {
     return this.#engine.session.backendPid
   }
 
-  /** The server's version, taken apart. */
+  /** The server's version, taken apart: asyncpg's name; `info.serverVersion` is the text. */
   getServerVersion(): ServerVersion {
     return parseServerVersion(this.parameter('server_version') ?? '')
   }
@@ -267,6 +276,24 @@ export class Connection {
     const rows = rowOptions(options, context.rows, 'prepare')
     const statement = await this.#engine.run(prepareStatement(context, text, options.name ?? null), options)
     return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
+  }
+
+  /**
+   * Asks the server what a statement takes and gives, without running it. It is kept prepared, so that running it costs no
+   * trip more.
+   * @param sql a text, or a compiled statement, whose own values are not looked at
+   * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * @example const { parameters, columns } = await con.describe('select id, name from item where price < $1')
+   */
+  async describe(sql: StatementText, options?: ExecuteOptions): Promise<StatementDescription> {
+    requireKnown(options, EXECUTE_OPTIONS, 'describe')
+    const { context } = this.#engine
+    const { text } = requireStatementText(sql, { method: 'describe', meaning: context.meaning, options })
+    const { parameterTypes, columns } = await this.#engine.run(describeText(context, text), options)
+    return {
+      parameters: parameterTypes.map((oid) => typeInfo(context.registry, oid)),
+      columns: attributes(context.registry, columns),
+    }
   }
 
   /**
@@ -460,6 +487,17 @@ export class Connection {
     const { options, fn } = transactionArguments<T>(args)
     if (fn === null) return new Transaction(this.#engine, options)
     return transact({ engine: this.#engine, terminate: () => this.terminate() }, options, fn)
+  }
+
+  /**
+   * Makes one round trip to the server.
+   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
+   *   limit passes, the connection is closed at once.
+   * @throws OperationalError when the connection is lost, or when the limit has passed.
+   */
+  async ping(options?: CallOptions): Promise<void> {
+    requireKnown(options, CALL_OPTIONS, 'ping')
+    await this.#engine.run(ping(this.#engine.context), options)
   }
 
   /**

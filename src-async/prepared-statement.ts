@@ -38,6 +38,14 @@ export interface ExplainOptions extends ExecuteOptions, ExplainOption {}
 
 const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...EXECUTE_NAMES, analyze: true })
 
+/** What `Connection.describe` gives. */
+export interface StatementDescription {
+  /** The types of its parameters, in order. */
+  readonly parameters: readonly TypeInfo[]
+  /** Its columns; none for a statement without rows. */
+  readonly columns: readonly Attribute[]
+}
+
 /** What `prepare` was told for all calls of the statement that do not say it themselves. */
 export interface StatementDefaults {
   readonly meaning: ValueMeaning

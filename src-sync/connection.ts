@@ -60,7 +60,7 @@ import {
 } from './call-options.ts'
 import { type Engine, type ServerMessage, call } from './engine.ts'
 import { handled } from './error-handler.ts'
-import type { ConnectionInfo, ConnectionStatus } from './info.ts'
+import type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
@@ -117,6 +117,11 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback. */
   get transactionStatus(): ConnectionStatus {
     return this.info.status
+  }
+
+  /** The process id of the server's backend. */
+  get backendPid(): number {
+    return this.info.backendPid
   }
 
   /**

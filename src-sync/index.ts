@@ -23,7 +23,7 @@ export type {
   ResultOptions,
   ValueOption,
 } from './call-options.ts'
-export type { ConnectionInfo, ConnectionStatus } from './info.ts'
+export type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
 export { Cursor, type CursorConnection, type Parameters, type ScrollMode } from './cursor.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyStream } from './copy-stream.ts'

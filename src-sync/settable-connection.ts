@@ -14,7 +14,7 @@ import { readTimeLimit } from '../src-async/options/time-limit.ts'
 import { type Engine, call } from './engine.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { ExceptionBearer } from './exceptions.ts'
-import type { ConnectionInfo } from './info.ts'
+import type { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import type { Settings } from './settings.ts'
 
