@@ -55,7 +55,7 @@ import { type ResetTypeCodecOptions, resetTypeCodec, setBuiltinTypeCodec, setTyp
 import type { RetriedTransactionOptions } from './flows/retry.ts'
 import type { TransactionOptions } from './flows/transaction.ts'
 import { resetQueryFor } from './flows/reset-query.ts'
-import { resetSession } from './flows/reset-session.ts'
+import { forgetSchema, resetSession } from './flows/reset-session.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
@@ -285,10 +285,10 @@ export class Connection {
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
    * @example const { parameters, columns } = await con.describe('select id, name from item where price < $1')
    */
-  async describe(sql: StatementText, options?: ExecuteOptions): Promise<StatementDescription> {
-    requireKnown(options, EXECUTE_OPTIONS, 'describe')
+  async describe(sql: StatementText, options?: CallOptions): Promise<StatementDescription> {
+    requireKnown(options, CALL_OPTIONS, 'describe')
     const { context } = this.#engine
-    const { text } = requireStatementText(sql, { method: 'describe', meaning: context.meaning, options })
+    const { text } = requireStatementText(sql, { method: 'describe', meaning: context.meaning })
     const { parameterTypes, columns } = await this.#engine.run(describeText(context, text), options)
     return {
       parameters: parameterTypes.map((oid) => typeInfo(context.registry, oid)),
@@ -468,8 +468,7 @@ export class Connection {
 
   /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
   reloadSchemaState(): void {
-    this.#engine.context.statements.clear()
-    this.#engine.context.registry.forget()
+    forgetSchema(this.#engine.context)
   }
 
   /**

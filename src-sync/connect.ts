@@ -79,7 +79,13 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     } catch (error) {
       throw tellMissingDsn(error, asked.dsn, given)
     }
-    const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values, placeOf(resolved.session))
+    const context = createFlowContext(
+      session,
+      resolved.statementCache,
+      isAutocommit ? null : begin,
+      values,
+      placeOf(resolved.session),
+    )
     const { commandTimeoutMs } = resolved
     events.onParameter = (name) => context.statements.heedParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })

@@ -27,6 +27,18 @@ export interface PrepareOptions extends ResultOptions {
   readonly name?: string | undefined
 }
 
+/** What `describe` takes. */
+export interface DescribeOptions extends CallOptions {
+  /** False asks the server anew and keeps nothing. */
+  readonly prepare?: boolean | undefined
+}
+
+/** What `close` takes. */
+export interface CloseOptions {
+  /** Milliseconds to wait for the server's goodbye before the connection is cut: 5000 unless given; null or 0 for no limit. */
+  readonly timeout?: number | null | undefined
+}
+
 /** What `explain` takes. */
 export interface ExplainOptions extends CallOptions, ValueOption, ExplainOption {}
 
@@ -57,6 +69,14 @@ export interface CopyFromQuery extends CopyFormatOptions, CallOptions, ValueOpti
   readonly output: CopyOutput
 }
 
+/** What `copy` takes beside its statement: a source for `FROM STDIN`, an output for `TO STDOUT`. */
+export type CopyOptions = CallOptions &
+  ProgressOption &
+  (
+    | { readonly source: CopySource; readonly output?: undefined }
+    | { readonly output: CopyOutput; readonly source?: undefined }
+  )
+
 const COPY_NAMES = { timeout: true, onProgress: true } as const
 const TABLE_NAMES = { ...COPY_FORMAT_NAMES, columns: true, schema: true } as const
 
@@ -69,6 +89,9 @@ export const NAMED_CURSOR_OPTIONS = knownOptions<CursorOptions & NamedCursorOpti
   itersize: true,
 })
 export const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...RESULT_NAMES, name: true })
+export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ timeout: true, prepare: true })
+export const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
+export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_NAMES, source: true, output: true })
 export const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ timeout: true, values: true, analyze: true })
 export const BATCH_OPTIONS = knownOptions<BatchOptions>({ timeout: true, values: true, onProgress: true })
 export const COPY_RECORDS = knownOptions<CopyRecordsOptions>({

@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
 import { copyRecords, copyTarget } from '../src-async/flows/copy-records.ts'
+import { forgetSchema } from '../src-async/flows/reset-session.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
@@ -19,6 +20,7 @@ import type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
 import { requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
+import { timerLimit } from '../src-async/options/time-limit.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
 import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
@@ -31,21 +33,27 @@ import type { CancelToken } from '../worker/caller/blocking-session.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
 import {
+  CLOSE_OPTIONS,
   COPY_FROM,
   COPY_FROM_QUERY,
+  COPY_OPTIONS,
   COPY_RECORDS,
   COPY_TO,
   CURSOR_OPTIONS,
+  type CloseOptions,
   type CopyFrom,
   type CopyFromQuery,
+  type CopyOptions,
   type CopyRecordsOptions,
   type CopyTo,
   type CursorOptions,
+  DESCRIBE_OPTIONS,
+  type DescribeOptions,
   NAMED_CURSOR_OPTIONS,
   PREPARE_OPTIONS,
   type PrepareOptions,
 } from './connection-options.ts'
-import { copyIn, copyOut } from './copy.ts'
+import { type CopySource, copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection } from './cursor.ts'
 import {
   CALL_OPTIONS,
@@ -74,6 +82,7 @@ import {
   bindStatement,
   meaningOf,
   requireSingle,
+  requireText,
   textOf,
   valuesOf,
 } from './statement.ts'
@@ -293,9 +302,9 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
    */
-  describe(sql: StatementText, options: FetchOptions = {}): StatementDescription {
+  describe(sql: StatementText, options: DescribeOptions = {}): StatementDescription {
     return call(this.describe, () => {
-      requireKnown(options, FETCH_OPTIONS, 'describe')
+      requireKnown(options, DESCRIBE_OPTIONS, 'describe')
       const { context } = this.#engine
       const { text } = textOf(sql, 'describe')
       const isPlain = typeof sql === 'string'
@@ -364,6 +373,27 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { text: asked, firstPlaces } = bound.rewritten
       const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
       return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
+    })
+  }
+
+  /**
+   * Runs a COPY that is written in SQL.
+   * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
+   * @returns how many rows.
+   * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
+   * @example con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   */
+  copy(sql: string, options: CopyOptions): number {
+    return call(this.copy, () => {
+      const text = requireText(sql, 'copy')
+      requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
+      const { source, output } = options
+      if (source !== undefined && output !== undefined) {
+        throw new ProgrammingError('copy: a source and an output at once')
+      }
+      const limits = this.#copying(options, 'copy')
+      if (output !== undefined) return countOf(copyOut(this.#engine, text, output, limits))
+      return countOf(copyIn(this.#engine, text, source as CopySource, limits))
     })
   }
 
@@ -560,6 +590,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
+  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
+  reloadSchemaState(): void {
+    forgetSchema(this.#engine.context)
+  }
+
   /** Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`. */
   reset(options: CallOptions = {}): void {
     call(this.reset, () => {
@@ -574,17 +609,19 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Ends the session; what is not committed is rolled back by the server.
    * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
    */
-  close(): void {
+  close(options: CloseOptions = {}): void {
     this.#guard(this.close, undefined, () => {
+      requireKnown(options, CLOSE_OPTIONS, 'close')
+      const limitMs = timeLimitOf(options, 'close') ?? CLOSE_TIMEOUT_MS
       if (this.#engine.isClosed) throw new InterfaceError('connection is closed')
       this.messages.length = 0
-      this.#shut()
+      this.#shut(limitMs)
     })
   }
 
   /** Closes the connection if it is open. */
   [Symbol.dispose](): void {
-    this.#shut()
+    this.#shut(CLOSE_TIMEOUT_MS)
   }
 
   [inspect.custom](): string {
@@ -654,10 +691,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     }
   }
 
-  #shut(): void {
+  #shut(limitMs: number): void {
     if (this.#engine.isClosed) return
     this.#engine.session.requireNoCallback()
-    this.#engine.session.close({ timeoutMs: CLOSE_TIMEOUT_MS })
+    this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
     // Last, so that a close() that was torn off can be called again.
     this.#engine.isClosed = true
   }

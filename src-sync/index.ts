@@ -6,11 +6,14 @@ export { connect, type ConnectOptions, withConnection } from './connect.ts'
 export { Connection, type NoticeListener } from './connection.ts'
 export type {
   BatchOptions,
+  CloseOptions,
   CopyFrom,
   CopyFromQuery,
+  CopyOptions,
   CopyRecordsOptions,
   CopyTo,
   CursorOptions,
+  DescribeOptions,
   ExplainOptions,
   PrepareOptions,
 } from './connection-options.ts'
@@ -47,7 +50,7 @@ export { makeXid as xid, type Xid } from './xid.ts'
 export { type CancelToken, cancel } from './cancel.ts'
 export { Column } from './column.ts'
 export type { ParamStyle } from './paramstyle/style.ts'
-export { rewrite as rewriteMarkers, type RewriteOptions, type RewrittenStatement } from './paramstyle/rewrite.ts'
+export { rewriteMarkers, type RewriteOptions, type RewrittenStatement } from './paramstyle/rewrite.ts'
 export { BINARY, DATETIME, NUMBER, ROWID, STRING, TypeObject } from './type-objects.ts'
 export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampFromTicks } from './constructors.ts'
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
@@ -59,7 +62,7 @@ export type { IsolationLevel, TransactionOptions } from '../src-async/flows/tran
 export { Record, type Row } from '../src-async/values/record.ts'
 export { BitString } from '../src-async/values/bit-string.ts'
 export { Box, Circle, Line, LineSegment, Path, Point, Polygon } from '../src-async/values/geometry.ts'
-export { Json, PgJson } from '../src-async/values/json.ts'
+export { Json, type JsonOptions, PgJson } from '../src-async/values/json.ts'
 export { PgDate } from '../src-async/values/pg-date.ts'
 export { PgInterval } from '../src-async/values/pg-interval.ts'
 export { PgTime, PgTimeTz } from '../src-async/values/pg-time.ts'

@@ -15,3 +15,9 @@ export function* resetSession(context: FlowContext, sql: string): Flow<void> {
   if (sql !== '') yield* runCommand(context, sql, pendingBegin(context) === null)
   if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }
+
+/** Forgets the prepared statements that the driver keeps, and the types that the connection has learned. */
+export function forgetSchema(context: FlowContext): void {
+  context.statements.clear()
+  context.registry.forget()
+}
