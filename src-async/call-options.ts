@@ -24,7 +24,7 @@ export interface CallOptions {
 }
 
 /** What a call takes that has values. */
-export interface ExecuteOptions extends CallOptions {
+export interface ExecuteStatementOptions extends CallOptions {
   /**
    * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
    * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
@@ -33,11 +33,26 @@ export interface ExecuteOptions extends CallOptions {
   readonly values?: ValueMeaning | undefined
 }
 
-/** What a call that gives rows takes. */
-export interface FetchOptions extends ExecuteOptions, RowOptions {}
+/** What a call takes that runs a text. */
+export interface PrepareOption {
+  /** False for a text that will not come again: it is not kept as a prepared statement. */
+  readonly prepare?: boolean | undefined
+}
+
+/** What `execute` takes. */
+export interface ExecuteOptions extends ExecuteStatementOptions, PrepareOption {}
+
+/** What a call takes that gives rows. */
+export interface ResultOptions extends ExecuteStatementOptions, RowOptions {}
+
+/** What a call takes that gives the rows of a text. */
+export interface FetchOptions extends ResultOptions, PrepareOption {}
+
+/** What `describe` takes. With `prepare: false` the connection asks the server anew and keeps nothing. */
+export interface DescribeOptions extends CallOptions, PrepareOption {}
 
 /** What `executemany` takes beside its statement and its elements. */
-export interface BatchOptions extends ExecuteOptions, ProgressOption {}
+export interface BatchOptions extends ExecuteStatementOptions, ProgressOption {}
 
 /** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
 export type StatementText = string | Sql | CompiledStatement
@@ -46,12 +61,15 @@ export const NO_OPTIONS: CallOptions = {}
 
 /** The names of the options, for the lists of methods that take more. */
 export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: true, signal: true }
-export const EXECUTE_NAMES: OptionNames<Required<ExecuteOptions>> = { ...CALL_NAMES, values: true }
+export const VALUE_NAMES: OptionNames<Required<ExecuteStatementOptions>> = { ...CALL_NAMES, values: true }
 
 export const CALL_OPTIONS = knownOptions<CallOptions>(CALL_NAMES)
-export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>(EXECUTE_NAMES)
-export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...EXECUTE_NAMES, ...ROW_OPTION_NAMES })
-export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...EXECUTE_NAMES, onProgress: true })
+export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ ...CALL_NAMES, prepare: true })
+export const EXECUTE_STATEMENT = knownOptions<ExecuteStatementOptions>(VALUE_NAMES)
+export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...VALUE_NAMES, prepare: true })
+export const RESULT_OPTIONS = knownOptions<ResultOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES })
+export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: true })
+export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: true })
 
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
@@ -72,7 +90,7 @@ export interface Asking {
   readonly method: string
   /** The connection's. */
   readonly meaning: ValueMeaning
-  readonly options?: ExecuteOptions | undefined
+  readonly options?: ExecuteStatementOptions | undefined
 }
 
 /**

@@ -7,13 +7,18 @@ import {
   type BatchOptions,
   CALL_OPTIONS,
   type CallOptions,
-  EXECUTE_NAMES,
+  DESCRIBE_OPTIONS,
+  type DescribeOptions,
   EXECUTE_OPTIONS,
   type ExecuteOptions,
+  type ExecuteStatementOptions,
   FETCH_OPTIONS,
   type FetchOptions,
   type Given,
+  RESULT_OPTIONS,
+  type ResultOptions,
   type StatementText,
+  VALUE_NAMES,
   mayHoldSeveral,
   requireElements,
   requireStatement,
@@ -64,12 +69,12 @@ import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-
 import { type Row, type Values, pick } from './values/record.ts'
 import { attributes, typeInfo } from './values/type-info.ts'
 import { requireColumn } from './values/require-column.ts'
-import { type OtherRows, ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import { type OtherRows, ROW_OPTION_NAMES, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
 /** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
-export interface PrepareOptions extends ExecuteOptions, RowOptions {
+export interface PrepareOptions extends ResultOptions {
   /** Its name on the server; one of the driver's unless given. */
   readonly name?: string | undefined
 }
@@ -80,7 +85,7 @@ export interface CloseOptions {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
-const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...EXECUTE_NAMES, ...ROW_OPTION_NAMES, name: true })
+const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, name: true })
 const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
 
 let readEngine: (connection: Connection) => Engine
@@ -151,7 +156,12 @@ export class Connection {
     const isScript = values === undefined && given.values.length === 0
     const flow = isScript
       ? runCommand(context, given.sql)
-      : executeOne(context, { sql: given.sql, values: given.values, takesAnyRows: true })
+      : executeOne(context, {
+          sql: given.sql,
+          values: given.values,
+          isOneOff: options?.prepare === false,
+          takesAnyRows: true,
+        })
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
@@ -176,7 +186,7 @@ export class Connection {
     const rows = rowOptions(options, context.rows, 'query')
     const flow = mayHoldSeveral(sql, values, given)
       ? queryText(context, given.sql, rows)
-      : queryOne(context, { sql: given.sql, values: given.values, rows })
+      : queryOne(context, { sql: given.sql, values: given.values, isOneOff: options?.prepare === false, rows })
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
@@ -233,15 +243,15 @@ export class Connection {
   async fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options: FetchOptions & OtherRows<T>,
+    options: ResultOptions & OtherRows<T>,
   ): Promise<T[]>
   async fetchmany<T = Row>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options?: FetchOptions,
+    options?: ResultOptions,
   ): Promise<RowOf<T>[]>
-  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
-    requireKnown(options, FETCH_OPTIONS, 'fetchmany')
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', sql, options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
     return (await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
@@ -285,11 +295,14 @@ export class Connection {
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
    * @example const { parameters, columns } = await con.describe('select id, name from item where price < $1')
    */
-  async describe(sql: StatementText, options?: CallOptions): Promise<StatementDescription> {
-    requireKnown(options, CALL_OPTIONS, 'describe')
+  async describe(sql: StatementText, options?: DescribeOptions): Promise<StatementDescription> {
+    requireKnown(options, DESCRIBE_OPTIONS, 'describe')
     const { context } = this.#engine
     const { text } = requireStatementText(sql, { method: 'describe', meaning: context.meaning })
-    const { parameterTypes, columns } = await this.#engine.run(describeText(context, text), options)
+    const { parameterTypes, columns } = await this.#engine.run(
+      describeText(context, text, options?.prepare === false),
+      options,
+    )
     return {
       parameters: parameterTypes.map((oid) => typeInfo(context.registry, oid)),
       columns: attributes(context.registry, columns),
@@ -581,16 +594,17 @@ export class Connection {
       sql: given.sql,
       values: given.values,
       rowLimit,
+      isOneOff: options?.prepare === false,
       rows: rowOptions(options, context.rows, method),
     })
     return (await this.#engine.query(flow, given.sql, given.args, options)).rows
   }
 
-  #given(method: string, sql: StatementText, values: Values | undefined, options?: ExecuteOptions): Given {
+  #given(method: string, sql: StatementText, values: Values | undefined, options?: ExecuteStatementOptions): Given {
     return requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
   }
 
-  #target(method: string, sql: string | CompiledStatement, options: ExecuteOptions | undefined): BatchTarget {
+  #target(method: string, sql: string | CompiledStatement, options: ExecuteStatementOptions | undefined): BatchTarget {
     const { text, meaning } = requireStatementText(sql, { method, meaning: this.#engine.context.meaning, options })
     return { sql: text, meaning }
   }

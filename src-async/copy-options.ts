@@ -1,5 +1,5 @@
 /** What the COPY methods of a connection take beside their first argument. */
-import { CALL_NAMES, type CallOptions, EXECUTE_NAMES, type ExecuteOptions } from './call-options.ts'
+import { CALL_NAMES, type CallOptions, VALUE_NAMES, type ExecuteStatementOptions } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 import {
   COPY_FORMAT_NAMES,
@@ -21,7 +21,7 @@ export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption 
 }
 
 /** What `copyFromQuery` takes beside the query and its values. */
-export interface CopyFromQuery extends CopyFormatOptions, ExecuteOptions, ProgressOption {
+export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOptions, ProgressOption {
   readonly output: CopyOutput
 }
 
@@ -40,7 +40,7 @@ export const COPY_TO = knownOptions<CopyTo>({ ...TABLE_NAMES, ...COPY_NAMES, whe
 export const COPY_FROM = knownOptions<CopyFrom>({ ...TABLE_NAMES, ...COPY_NAMES, output: true })
 export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({
   ...COPY_FORMAT_NAMES,
-  ...EXECUTE_NAMES,
+  ...VALUE_NAMES,
   onProgress: true,
   output: true,
 })

@@ -2,7 +2,7 @@
  * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
  * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
  */
-import { CALL_OPTIONS, type CallOptions, type ExecuteOptions } from './call-options.ts'
+import { CALL_OPTIONS, type CallOptions, type ExecuteStatementOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import { type CursorKind, type CursorSource, PortalCursor, ScrollableCursor } from './flows/cursors.ts'
@@ -11,7 +11,7 @@ import { knownOptions, requireKnown } from './options/known-options.ts'
 import type { Row } from './values/record.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 
-export interface CursorOptions extends RowOptions, Pick<ExecuteOptions, 'values'> {
+export interface CursorOptions extends RowOptions, Pick<ExecuteStatementOptions, 'values'> {
   /** Rows per trip while iterating; 50 at first. */
   readonly prefetch?: number | undefined
   /** Milliseconds for each trip; the connection's `commandTimeout` unless given; null or 0 for no limit. */

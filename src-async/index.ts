@@ -17,7 +17,16 @@ export {
 } from './notification-stream.ts'
 export { Pipeline, type PipelineOptions, type PipelineQueryOptions } from './pipeline.ts'
 export type { Notification } from './wire/operations.ts'
-export type { BatchOptions, CallOptions, ExecuteOptions, FetchOptions, StatementText } from './call-options.ts'
+export type {
+  BatchOptions,
+  CallOptions,
+  DescribeOptions,
+  ExecuteOptions,
+  ExecuteStatementOptions,
+  FetchOptions,
+  ResultOptions,
+  StatementText,
+} from './call-options.ts'
 export type { QueryResult, ResultColumn } from './flows/query.ts'
 export type { CompiledStatement } from './values/compiled-statement.ts'
 export type { CallTypes, TypeOptions, TypeParsers } from './values/call-types.ts'

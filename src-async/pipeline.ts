@@ -7,7 +7,7 @@
  */
 import {
   type CallOptions,
-  type ExecuteOptions,
+  type ExecuteStatementOptions,
   type Given,
   NO_OPTIONS,
   type StatementText,
@@ -35,7 +35,7 @@ import { ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './val
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
 
-type ValueOption = Pick<ExecuteOptions, 'values'>
+type ValueOption = Pick<ExecuteStatementOptions, 'values'>
 
 /** What a statement of a pipeline takes; limits are the pipeline's. */
 export interface PipelineOptions extends ValueOption, RowOptions {}

@@ -6,11 +6,11 @@ import { type Elements, fetchMany, runMany } from './batch.ts'
 import {
   BATCH_OPTIONS,
   type BatchOptions,
-  EXECUTE_NAMES,
-  EXECUTE_OPTIONS,
-  type ExecuteOptions,
-  FETCH_OPTIONS,
-  type FetchOptions,
+  VALUE_NAMES,
+  EXECUTE_STATEMENT,
+  type ExecuteStatementOptions,
+  RESULT_OPTIONS,
+  type ResultOptions,
   type Given,
   requireElements,
   requireValues,
@@ -34,9 +34,9 @@ import { type ValueMeaning, meant, requireMeaning } from './values/text-values.t
 import { type Attribute, type TypeInfo, attributes, typeInfo } from './values/type-info.ts'
 
 /** What `explain` takes. */
-export interface ExplainOptions extends ExecuteOptions, ExplainOption {}
+export interface ExplainOptions extends ExecuteStatementOptions, ExplainOption {}
 
-const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...EXECUTE_NAMES, analyze: true })
+const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: true })
 
 /** What `Connection.describe` gives. */
 export interface StatementDescription {
@@ -131,8 +131,8 @@ export class PreparedStatement<T = Row> {
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
-  async execute(given: Values = [], options?: ExecuteOptions): Promise<string> {
-    requireKnown(options, EXECUTE_OPTIONS, 'execute')
+  async execute(given: Values = [], options?: ExecuteStatementOptions): Promise<string> {
+    requireKnown(options, EXECUTE_STATEMENT, 'execute')
     const { sql, values, args, prepared } = this.#request('execute', given, options)
     this.#statusmessage = null
     const flow = executeOne(this.#engine.context, { sql, values, prepared })
@@ -141,10 +141,10 @@ export class PreparedStatement<T = Row> {
   }
 
   /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
-  async query<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<QueryResult<R>>
-  async query<R = never>(values?: Values, options?: FetchOptions): Promise<QueryResult<Kept<T, R>>>
-  async query(given: Values = [], options?: FetchOptions): Promise<QueryResult<unknown>> {
-    requireKnown(options, FETCH_OPTIONS, 'query')
+  async query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<QueryResult<R>>
+  async query<R = never>(values?: Values, options?: ResultOptions): Promise<QueryResult<Kept<T, R>>>
+  async query(given: Values = [], options?: ResultOptions): Promise<QueryResult<unknown>> {
+    requireKnown(options, RESULT_OPTIONS, 'query')
     const rows = rowOptions(options, this.#rows, 'query')
     const { sql, values, args, prepared } = this.#request('query', given, options)
     this.#statusmessage = null
@@ -155,18 +155,18 @@ export class PreparedStatement<T = Row> {
   }
 
   /** All its rows. */
-  async fetch<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<R[]>
-  async fetch<R = never>(values?: Values, options?: FetchOptions): Promise<Kept<T, R>[]>
-  async fetch(values: Values = [], options?: FetchOptions): Promise<unknown[]> {
-    requireKnown(options, FETCH_OPTIONS, 'fetch')
+  async fetch<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R[]>
+  async fetch<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R>[]>
+  async fetch(values: Values = [], options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetch')
     return this.#fetch('fetch', values, 0, options)
   }
 
   /** Its first row, null when there is none. */
-  async fetchrow<R>(values: Values | undefined, options: FetchOptions & OtherRows<R>): Promise<R | null>
-  async fetchrow<R = never>(values?: Values, options?: FetchOptions): Promise<Kept<T, R> | null>
-  async fetchrow(values: Values = [], options?: FetchOptions): Promise<unknown> {
-    requireKnown(options, FETCH_OPTIONS, 'fetchrow')
+  async fetchrow<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R | null>
+  async fetchrow<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R> | null>
+  async fetchrow(values: Values = [], options?: ResultOptions): Promise<unknown> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchrow')
     const [row] = await this.#fetch('fetchrow', values, 1, options)
     return row ?? null
   }
@@ -175,10 +175,10 @@ export class PreparedStatement<T = Row> {
   async fetchval<V = unknown>(
     values: Values = [],
     column: number | string = 0,
-    options?: FetchOptions,
+    options?: ResultOptions,
   ): Promise<V | null> {
     requireColumn(column, 'fetchval')
-    requireKnown(options, FETCH_OPTIONS, 'fetchval')
+    requireKnown(options, RESULT_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as V)
   }
@@ -193,10 +193,10 @@ export class PreparedStatement<T = Row> {
   }
 
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
-  async fetchmany<R>(elements: Elements, options: FetchOptions & OtherRows<R>): Promise<R[]>
-  async fetchmany<R = never>(elements: Elements, options?: FetchOptions): Promise<Kept<T, R>[]>
-  async fetchmany(elements: Elements, options?: FetchOptions): Promise<unknown[]> {
-    requireKnown(options, FETCH_OPTIONS, 'fetchmany')
+  async fetchmany<R>(elements: Elements, options: ResultOptions & OtherRows<R>): Promise<R[]>
+  async fetchmany<R = never>(elements: Elements, options?: ResultOptions): Promise<Kept<T, R>[]>
+  async fetchmany(elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', options)
     const rows = rowOptions(options, this.#rows, 'fetchmany')
     this.#statusmessage = null
@@ -243,7 +243,7 @@ export class PreparedStatement<T = Row> {
     await this.close()
   }
 
-  async #fetch(method: string, given: Values, rowLimit: number, options: FetchOptions | undefined): Promise<Row[]> {
+  async #fetch(method: string, given: Values, rowLimit: number, options: ResultOptions | undefined): Promise<Row[]> {
     const rows = rowOptions(options, this.#rows, method)
     const { sql, values, args, prepared } = this.#request(method, given, options)
     const request = { sql, values, prepared, rowLimit, rows }
@@ -253,7 +253,11 @@ export class PreparedStatement<T = Row> {
     return result.rows
   }
 
-  #request(method: string, given: Values, options?: Pick<ExecuteOptions, 'values'>): Given & { prepared: Statement } {
+  #request(
+    method: string,
+    given: Values,
+    options?: Pick<ExecuteStatementOptions, 'values'>,
+  ): Given & { prepared: Statement } {
     const { sql, prepared, meaning } = this.#target(method, options)
     const args = requireValues(given, method)
     return { sql, values: meant(args, meaning), args, prepared }
@@ -261,7 +265,7 @@ export class PreparedStatement<T = Row> {
 
   #target(
     method: string,
-    options: Pick<ExecuteOptions, 'values'> | undefined,
+    options: Pick<ExecuteStatementOptions, 'values'> | undefined,
   ): { sql: string; prepared: Statement; meaning: ValueMeaning } {
     if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     const meaning = requireMeaning(options?.values, method) ?? this.#meaning

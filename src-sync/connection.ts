@@ -62,6 +62,8 @@ import {
   type ExecutemanyOptions,
   FETCH_OPTIONS,
   type FetchOptions,
+  RESULT_OPTIONS,
+  type ResultOptions,
   type ValueOption,
   requireFunction,
   timeLimitOf,
@@ -254,16 +256,16 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
-    options: FetchOptions & OtherRows<T>,
+    options: ResultOptions & OtherRows<T>,
   ): T[]
   fetchmany<T = Row>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
-    options?: FetchOptions,
+    options?: ResultOptions,
   ): RowOf<T>[]
-  fetchmany(sql: string | CompiledStatement, elements: Iterable<Parameters>, options: FetchOptions = {}): unknown[] {
+  fetchmany(sql: string | CompiledStatement, elements: Iterable<Parameters>, options: ResultOptions = {}): unknown[] {
     return this.#guard(this.fetchmany, [], () => {
-      requireKnown(options, FETCH_OPTIONS, 'fetchmany')
+      requireKnown(options, RESULT_OPTIONS, 'fetchmany')
       const asking = { method: 'fetchmany', style: this.paramstyle, meaning: options.values }
       const bound = bindBatch(this.#engine, sql, elements, asking)
       const { context } = this.#engine

@@ -50,10 +50,10 @@ export function* describeStatement(
  * Describes a text with PostgreSQL's own markers, `$1`; as `describeStatement`.
  * @throws what the server says of the text.
  */
-export function* describeText(context: FlowContext, sql: string): Flow<Statement> {
+export function* describeText(context: FlowContext, sql: string, isOneOff: boolean): Flow<Statement> {
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
   const nulls = new Array<null>(countParameters(sql, isStandard)).fill(null)
-  return yield* describeStatement(context, sql, nulls, {})
+  return yield* describeStatement(context, sql, nulls, { isOneOff })
 }
 
 /** Gives the statement back to the server. */

@@ -3,7 +3,7 @@
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
 import type { Elements } from '../batch.ts'
-import type { BatchOptions, ExecuteOptions, FetchOptions, StatementText } from '../call-options.ts'
+import type { BatchOptions, ExecuteOptions, FetchOptions, ResultOptions, StatementText } from '../call-options.ts'
 import type { Connection } from '../connection.ts'
 import type { CopyFrom, CopyFromQuery, CopyTo } from '../copy-options.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
@@ -167,14 +167,14 @@ export class Pool<C extends Connection = Connection> {
   async fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options: FetchOptions & OtherRows<T>,
+    options: ResultOptions & OtherRows<T>,
   ): Promise<T[]>
   async fetchmany<T = Row>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options?: FetchOptions,
+    options?: ResultOptions,
   ): Promise<RowOf<T>[]>
-  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
   }
 
