@@ -37,7 +37,14 @@ export type { ConnectionInfo, ConnectionStatus } from './flows/connection-info.t
 export { type ExplainOptions, PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 export type { ServerVersion } from './server-version.ts'
 export { createPool } from './pool/create-pool.ts'
-export { type AcquireOptions, Pool, type PoolCloseOptions, type PoolSizes, type ReleaseOptions } from './pool/pool.ts'
+export {
+  type AcquireOptions,
+  Pool,
+  type PoolCloseOptions,
+  type PoolSizes,
+  type ReleaseOptions,
+  type ResetOptions,
+} from './pool/pool.ts'
 export type { PoolActivity, PoolHooks, PoolOptions } from './pool/pool-options.ts'
 export { Transaction } from './transaction.ts'
 export type { RetriedTransactionOptions } from './flows/retry.ts'

@@ -1,7 +1,7 @@
 /**
  * The doors of the package by the name of their files, and what the build makes of each: `dist/<name>.cjs`, the code;
  * `dist/<name>.js`, its names for `import`; `dist/<name>.d.ts`, its types for `import`. All lie in one folder:
- * `syncpg/pg/cursor` would be `pg-cursor`. package.json says which entry point is which (test/unit/doors.test.ts compares).
+ * `syncpg/pg/cursor` would be `pg-cursor`. package.json says which entry point is which (test/unit/project/doors.test.ts compares).
  */
 
 /** The driver. What both doors need is in chunks that they share. */

@@ -1,4 +1,4 @@
-// Writes test/unit/values-samples.json: for every built-in type some values as a real server sends them, in binary and
+// Writes test/unit/values/samples.json: for every built-in type some values as a real server sends them, in binary and
 // in text. The unit tests of the codecs take their truth from there and need no server.
 // Usage: node tools/record-values.mjs <dsn>            (runs psql)
 import { execFileSync } from 'node:child_process'
@@ -262,5 +262,5 @@ const samples = output
   .trim()
   .split('\n')
   .map((line) => JSON.stringify(JSON.parse(line)))
-writeFileSync(new URL('../test/unit/values-samples.json', import.meta.url), `[\n${samples.join(',\n')}\n]\n`)
+writeFileSync(new URL('../test/unit/values/samples.json', import.meta.url), `[\n${samples.join(',\n')}\n]\n`)
 console.log(`${samples.length} samples`)

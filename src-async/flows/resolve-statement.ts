@@ -113,7 +113,7 @@ function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
       inferred = yield* describeDetermined(asking)
     } else {
       // Values of two types in turn must not ask for both of them again and again.
-      for (const types of refusedTypes) inferred.statement.refusedTypes.add(types)
+      for (const types of refusedTypes) inferred.statement.refuseTypes(types)
     }
     derived = derivedTypes(asking, inferred.statement)
   }
@@ -164,7 +164,7 @@ function* describeGuess(asking: Asking, inferred: Statement, types: number[]): F
   } catch (error) {
     if (!isRefusalOfGuess(error) || !asking.attempts.mayGoOn) throw error
   }
-  inferred.refusedTypes.add(key)
+  inferred.refuseTypes(key)
   return null
 }
 

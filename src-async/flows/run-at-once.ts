@@ -275,13 +275,17 @@ class UndescribedRows implements RowSink {
     const { registry, rows } = this.#context
     const { parameterTypes, columns } = this.#description
     const { sql } = this.#request
+    const { name, traits } = this.#init
     const statement = new Statement({
-      ...this.#init,
+      name,
       sql,
       parameterTypes: parameterTypes ?? [],
       columns,
       registry,
       rows,
+      traits,
+      unused: undefined,
+      cameAsText: undefined,
     })
     this.#statement = statement
     return statement

@@ -42,7 +42,15 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface ReleaseOptions {
+export interface ResetOptions {
+  /**
+   * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
+   * is undone all the same, behind the caller's back: what fails goes to `onError`.
+   */
+  readonly awaitReset?: boolean | undefined
+}
+
+export interface ReleaseOptions extends ResetOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
   readonly timeout?: number | null | undefined
 }
@@ -59,7 +67,8 @@ export interface PoolSizes {
 }
 
 const ACQUIRE_OPTIONS = knownOptions<AcquireOptions>({ timeout: true, signal: true })
-const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: true })
+const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: true, awaitReset: true })
+const LEND_OPTIONS = knownOptions<AcquireOptions & ResetOptions>({ timeout: true, signal: true, awaitReset: true })
 const CLOSE_OPTIONS = knownOptions<PoolCloseOptions>({ timeout: true })
 const SIZES = knownOptions<PoolSizes>({ minSize: true, maxSize: true })
 
@@ -118,7 +127,9 @@ export class Pool<C extends Connection = Connection> {
     const { lease, slot } = lent
     if (lease.isOver) return
     lease.end()
-    await this.#takeBack(slot, lease, limitMs)
+    const reset = this.#takeBack(slot, lease, limitMs)
+    if (options.awaitReset === false) reset?.catch((error: unknown) => this.#report(error, 'reset'))
+    else await reset
   }
 
   /**
@@ -126,9 +137,9 @@ export class Pool<C extends Connection = Connection> {
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
    */
-  async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
+  async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
-    requireKnown(options, ACQUIRE_OPTIONS, 'pool.withConnection')
+    requireKnown(options, LEND_OPTIONS, 'pool.withConnection')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
     try {
@@ -138,7 +149,8 @@ export class Pool<C extends Connection = Connection> {
       await this.#releaseQuietly(connection)
       throw error
     }
-    await this.release(connection)
+    const { awaitReset } = options
+    await this.release(connection, awaitReset === undefined ? {} : { awaitReset })
     return result
   }
 

@@ -40,6 +40,7 @@ const FIRST_OWN_OID = 16384
 const TEXT_ARRAY_OID = 1009
 /** Statements that store values; a locking clause, `for update`, is none. */
 const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
+const NONE_REFUSED: ReadonlySet<string> = new Set()
 const UNUSED: Codec = { ...text, name: 'a parameter that is not used', encode() {} }
 /** What `encodeArguments` writes a Bind by. */
 export interface BindForm {
@@ -76,13 +77,11 @@ export class Statement implements BindForm {
    */
   readonly hasTextParameters: boolean
   /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
-  readonly refusedTypes = new Set<string>()
+  refusedTypes: ReadonlySet<string> = NONE_REFUSED
   /** Whether a column holds anonymous records, inside which types occur that no description names. */
   readonly hasRecords: boolean
   /** Whether a column holds composites, whose fields were learned at another time. */
   readonly hasFields: boolean
-  readonly bindHead: Uint8Array
-  readonly bindTail: Uint8Array
   readonly traits: TextTraits
   /**
    * Whether all that it names is kept as it is by the locks of a transaction in which it was accepted. Functions and types
@@ -94,6 +93,9 @@ export class Statement implements BindForm {
   readonly #rows: RowShapeOptions
   readonly #registry: CodecRegistry
   readonly #unused: readonly number[] | undefined
+  /** Made when the statement is bound in binary for the first time: a text that runs once never is. */
+  #bindHead: Uint8Array | null = null
+  #bindTail: Uint8Array | null = null
   #textCodecs: readonly Codec[] | null = null
   #outputs: ReadonlySet<number> | null = null
   /** The newest first. */
@@ -118,12 +120,23 @@ export class Statement implements BindForm {
     })
     this.hasRecords = (columns ?? []).some(({ typeOid }) => typeOid === RECORD_OID || typeOid === RECORD_ARRAY_OID)
     this.traits = init.traits ?? PLAIN_TEXT
-    this.holdsLocks = !this.traits.callsUnknown && ![...this.types()].some((oid) => oid >= FIRST_OWN_OID)
+    this.holdsLocks = !this.traits.callsUnknown && !this.#hasOwnTypes()
     this.hasFields = (columns ?? []).some(({ typeOid }) => registry.holdsFields(typeOid))
     this.#rows = init.rows ?? RECORD_ROWS
     this.#registry = registry
-    this.bindHead = bindHead(this.parameterCodecs)
-    this.bindTail = formatBlock(this.columnCodecs)
+  }
+
+  get bindHead(): Uint8Array {
+    return (this.#bindHead ??= bindHead(this.parameterCodecs))
+  }
+
+  get bindTail(): Uint8Array {
+    return (this.#bindTail ??= formatBlock(this.columnCodecs))
+  }
+
+  /** Notes types, as the cache's key has them, that the server refused. */
+  refuseTypes(types: string): void {
+    this.refusedTypes = new Set(this.refusedTypes).add(types)
   }
 
   /** Whether the bytes of a column are text. */
@@ -215,6 +228,12 @@ export class Statement implements BindForm {
     this.#forms.unshift(form)
     if (this.#forms.length > MOST_DECODERS) this.#forms.pop()
     return form
+  }
+
+  /** Whether it has a type that the database made, which somebody may alter. */
+  #hasOwnTypes(): boolean {
+    if (this.parameterTypes.some((oid) => oid >= FIRST_OWN_OID)) return true
+    return this.columns !== null && this.columns.some(({ typeOid }) => typeOid >= FIRST_OWN_OID)
   }
 
   #parameterCodecsOf(registry: CodecRegistry): Codec[] {

@@ -1,7 +1,7 @@
 /** The command line: psql's options, and those of the formats it lacks. Reads words, decides nothing else. */
 import type { ConnectOptions } from '../index.ts'
-import { ShellError } from './complaint.ts'
-import { FORMATS, type Format, type PrintOptions, defaultPrintOptions } from './table.ts'
+import { ShellError } from './print/complaint.ts'
+import { FORMATS, type Format, type PrintOptions, defaultPrintOptions } from './print/table.ts'
 
 export type BatchAction =
   | { readonly kind: 'command'; readonly text: string }

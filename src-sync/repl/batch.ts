@@ -1,14 +1,14 @@
 /** Runs what the command line or the standard input says, without a prompt, and says how it ended. */
 import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
-import type { CommandContext } from './command-call.ts'
-import { runCommand } from './commands.ts'
-import { commandName, endOfArguments } from './command-text.ts'
-import { ShellError, failureText } from './complaint.ts'
-import { standardInputSource } from './copy-source.ts'
-import { executeSql } from './execute-sql.ts'
-import { runScript } from './run-script.ts'
-import { ScriptReader } from './script-reader.ts'
+import type { CommandContext } from './commands/command-call.ts'
+import { runCommand } from './commands/commands.ts'
+import { commandName, endOfArguments } from './commands/command-text.ts'
+import { ShellError, failureText } from './print/complaint.ts'
+import { standardInputSource } from './statements/copy-source.ts'
+import { executeSql } from './statements/execute-sql.ts'
+import { runScript } from './scripts/run-script.ts'
+import { ScriptReader } from './scripts/script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
 
 /** @returns the exit status: psql's. */

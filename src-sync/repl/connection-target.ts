@@ -4,7 +4,7 @@
  */
 import { userInfo } from 'node:os'
 import type { ConnectOptions, DbError } from '../index.ts'
-import { ShellError } from './complaint.ts'
+import { ShellError } from './print/complaint.ts'
 import { readSwitch } from './variables.ts'
 
 /** What `connect` is called with. */

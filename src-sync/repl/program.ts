@@ -5,12 +5,12 @@
 import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
 import { runBatch } from './batch.ts'
-import { atHome } from './command-text.ts'
+import { atHome } from './commands/command-text.ts'
 import { isAboutPassword, userOf } from './connection-target.ts'
-import { ShellError, connectFailureText, describeFailure, failureText } from './complaint.ts'
-import { withoutControls } from './control-text.ts'
-import { Output, complain } from './output.ts'
-import { setPrintQuietly } from './print-settings.ts'
+import { ShellError, connectFailureText, describeFailure, failureText } from './print/complaint.ts'
+import { withoutControls } from './print/control-text.ts'
+import { Output, complain } from './io/output.ts'
+import { setPrintQuietly } from './print/print-settings.ts'
 import { EXIT, Shell } from './shell.ts'
 import { USAGE } from './usage.ts'
 
@@ -34,7 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     configure(shell, line)
     if (isBatch) return runBatch(shell, line)
-    const { runPrompt } = await import('./prompt.ts')
+    const { runPrompt } = await import('./prompt/prompt.ts')
     return await runPrompt(shell, { readsStartFile: line.readsStartFile, isEmbedded })
   } finally {
     shell.close()
@@ -43,7 +43,7 @@ async function main(words: readonly string[]): Promise<number> {
 
 /** @param user whom the server wants it of; null where nobody has named one */
 async function password(user: string | null): Promise<{ password?: string }> {
-  const { askPassword } = await import('./terminal.ts')
+  const { askPassword } = await import('./io/terminal.ts')
   const given = askPassword(user === null ? 'Password: ' : `Password for user ${user}: `)
   return given === null ? {} : { password: given }
 }

@@ -12,13 +12,13 @@ import {
   type Warning,
   connect,
 } from '../index.ts'
-import { type Verbosity, describeFailure, describeMessage } from './complaint.ts'
-import { type StandardInput, plainStandardInput } from './copy-source.ts'
-import { jsonWithoutControls, tableWithoutControls, withoutControls } from './control-text.ts'
-import { Output, complain } from './output.ts'
-import { printTable } from './print-table.ts'
-import type { ScriptPlace } from './progress.ts'
-import { type PrintOptions, type Table, type Write, defaultPrintOptions } from './table.ts'
+import { type Verbosity, describeFailure, describeMessage } from './print/complaint.ts'
+import { type StandardInput, plainStandardInput } from './statements/copy-source.ts'
+import { jsonWithoutControls, tableWithoutControls, withoutControls } from './print/control-text.ts'
+import { Output, complain } from './io/output.ts'
+import { printTable } from './print/print-table.ts'
+import type { ScriptPlace } from './io/progress.ts'
+import { type PrintOptions, type Table, type Write, defaultPrintOptions } from './print/table.ts'
 import { Variables } from './variables.ts'
 
 /** How a program ends: psql's codes. */

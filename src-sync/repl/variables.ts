@@ -4,7 +4,7 @@
  * PostgreSQL, src/bin/psql/startup.c, the hooks.
  */
 import { version } from '../index.ts'
-import { ShellError } from './complaint.ts'
+import { ShellError } from './print/complaint.ts'
 
 interface Steering {
   /** What it is when nothing was set, and after `\unset`; left out where it is nothing then. */

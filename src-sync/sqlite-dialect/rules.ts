@@ -2,7 +2,7 @@
  * What SQLite's SQL becomes in PostgreSQL, as one table: the check of files reads it, and so do the hints on errors of
  * `DatabaseSync`. A rule that `fails` makes an error; one that `differs` makes none, and another answer. Patterns are looked for
  * in the masked text of one statement (sqlite-text.ts): words in lower case, comments blank, the insides of quotes underlines.
- * test/integration/sqlite-dialect.test.ts runs every rule against a server.
+ * test/integration/sqlite/dialect.test.ts runs every rule against a server.
  */
 import { CALL_RULES } from './call-rules.ts'
 import { type DialectRule, type StatementText, matchesOf } from './dialect-rule.ts'

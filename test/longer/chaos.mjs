@@ -10,10 +10,10 @@ const { status } = spawnSync(
   [
     'vitest',
     'run',
-    'test/integration/chaos-async.test.ts',
-    'test/integration/chaos-blocking.test.ts',
-    'test/integration/cancel-race.test.ts',
-    'test/unit/pool-model.test.ts',
+    'test/integration/failures/chaos-async.test.ts',
+    'test/integration/failures/chaos-blocking.test.ts',
+    'test/integration/failures/cancel-race.test.ts',
+    'test/unit/pool/model.test.ts',
   ],
   {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),

@@ -13,7 +13,7 @@ for (const major of majors) {
   const node = installNode(major)
   if (node === null) continue
   process.stdout.write(`Node ${node.version}\n`)
-  const args = ['vitest', 'run', '--project', 'server', 'test/integration/blocking-terminal.test.ts']
+  const args = ['vitest', 'run', '--project', 'server', 'test/integration/blocking/terminal.test.ts']
   const { status } = spawnSync('npx', args, {
     cwd: root,
     stdio: 'inherit',

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const steps = Number(process.argv[2] ?? 1_000_000)
-const { status } = spawnSync('npx', ['vitest', 'run', 'test/integration/remembered-random.test.ts'], {
+const { status } = spawnSync('npx', ['vitest', 'run', 'test/integration/statements/remembered-random.test.ts'], {
   cwd: fileURLToPath(new URL('../..', import.meta.url)),
   stdio: 'inherit',
   env: { ...process.env, REMEMBERED_STEPS: String(steps) },

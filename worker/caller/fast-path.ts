@@ -13,13 +13,14 @@ import { ANSWER_MAX_BYTES, type SessionBlock, WORD } from '../channel/layout.ts'
 import type { SocketAccess } from '../channel/lent-socket.ts'
 import type { Steps } from '../turn/steps.ts'
 import { MOVES, tryMove } from '../turn/turn.ts'
-import { type Spinner, WATCH_MS } from './spin.ts'
+import { Spinner, WATCH_MS } from './spin.ts'
 
 /** A look that finds nothing costs some 8 µs, so the first is made when most answers are there: by so much it is moved. */
 const LATER_MS = 0.002
 const SOONER_MS = 0.0005
 const FIRST_LOOK_MS = 0.02
-const LAST_LOOK_MS = WATCH_MS / 2
+/** The server parses and plans a new text before it runs it, which takes longer than a small statement itself does. */
+const NEW_TEXT_WATCH_MS = 0.3
 /** For a clock that stands still: so many readings of it, and so many looks, are more than the watch lasts. */
 const MOST_TURNS = 20_000
 const MOST_LOOKS = 1000
@@ -55,15 +56,32 @@ export type Torn =
   /** A part of the request was sent, or nobody knows how much of the answer was read: the connection cannot go on. */
   | 'lost'
 
+/** What experience says about one kind of statement: whether its answers come within the watch, and after how long. */
+class Watch {
+  readonly spinner = new Spinner()
+  readonly limitMs: number
+  /** When to look for the first time. */
+  lookMs = FIRST_LOOK_MS
+
+  constructor(limitMs: number) {
+    this.limitMs = limitMs
+  }
+
+  noteFirstLook(isThere: boolean): void {
+    if (isThere) this.lookMs = Math.max(this.lookMs - SOONER_MS, 0)
+    else this.lookMs = Math.min(this.lookMs + LATER_MS, this.limitMs / 2)
+  }
+}
+
 export class FastPath {
   readonly #block: SessionBlock
   readonly #socket: SocketAccess
-  readonly #spinner: Spinner
+  readonly #known = new Watch(WATCH_MS)
+  readonly #new = new Watch(NEW_TEXT_WATCH_MS)
   readonly #now: () => number
   readonly #answer = new WholeAnswer()
   /** Bytes of the answer area that may not be zero. */
   #used = 0
-  #lookMs = FIRST_LOOK_MS
   #at: number = AT.start
   #flightBytes = 0
   #question: Question | null = null
@@ -71,10 +89,9 @@ export class FastPath {
   sent = 0
   received = 0
 
-  constructor(block: SessionBlock, socket: SocketAccess, spinner: Spinner, now: () => number) {
+  constructor(block: SessionBlock, socket: SocketAccess, now: () => number) {
     this.#block = block
     this.#socket = socket
-    this.#spinner = spinner
     this.#now = now
   }
 
@@ -93,7 +110,8 @@ export class FastPath {
    */
   *ask(flight: Uint8Array, question: Question): Steps<WholeAnswer | null> {
     const { answer: bytes, words } = this.#block
-    const watches = this.#spinner.shouldWatch()
+    const watch = question.parse ? this.#new : this.#known
+    const watches = watch.spinner.shouldWatch()
     bytes.fill(0, 0, this.#used)
     this.#used = watches ? ANSWER_MAX_BYTES : 0
     this.#flightBytes = flight.length
@@ -102,7 +120,7 @@ export class FastPath {
     this.#at = AT.writing
     this.sent = this.#socket.write(flight)
     this.#at = AT.written
-    if (!watches || this.sent < flight.length || !(yield* this.#look(bytes))) return null
+    if (!watches || this.sent < flight.length || !(yield* this.#look(bytes, watch))) return null
     // Part of an answer means that there is much of it, or that it takes its time.
     if (this.#answer.read(bytes, this.received, question) !== ANSWER.whole) return null
     yield 'note the status'
@@ -130,25 +148,24 @@ export class FastPath {
   }
 
   /** Looks until something is there, or time is up. @returns whether something came. */
-  *#look(bytes: Uint8Array): Steps<boolean> {
+  *#look(bytes: Uint8Array, watch: Watch): Steps<boolean> {
     const socket = this.#socket
     const now = this.#now
     const startedMs = now()
-    for (let i = 0; i < MOST_TURNS && now() - startedMs < this.#lookMs; i++);
+    for (let i = 0; i < MOST_TURNS && now() - startedMs < watch.lookMs; i++);
     yield 'read'
     this.#at = AT.reading
     let count = socket.read(bytes)
-    if (count !== 0) this.#lookMs = Math.max(this.#lookMs - SOONER_MS, 0)
-    else this.#lookMs = Math.min(this.#lookMs + LATER_MS, LAST_LOOK_MS)
-    for (let i = 0; i < MOST_LOOKS && count === 0 && now() - startedMs < WATCH_MS; i++) {
+    watch.noteFirstLook(count !== 0)
+    for (let i = 0; i < MOST_LOOKS && count === 0 && now() - startedMs < watch.limitMs; i++) {
       yield 'read again'
       count = socket.read(bytes)
     }
     this.received = count > 0 ? count : 0
     this.#at = AT.read
     this.#used = this.received
-    if (count > 0) this.#spinner.succeed()
-    else this.#spinner.fail()
+    if (count > 0) watch.spinner.succeed()
+    else watch.spinner.fail()
     return count > 0
   }
 }

@@ -76,7 +76,7 @@ export class SessionCalls {
     this.#reader = reader
     this.#desk = desk
     this.#sleeper = new Sleeper({ block, reader, due, desk, life, spinner, now, isInterruptible })
-    this.#fastPath = new FastPath(block, machine.socket, new Spinner(), now)
+    this.#fastPath = new FastPath(block, machine.socket, now)
   }
 
   /** Whether nothing can be asked any more. */

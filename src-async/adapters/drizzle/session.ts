@@ -77,10 +77,7 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
   ): Promise<QueryResult<unknown>> {
     const statement = statementOf(this.#plan, values)
     this.#logger.logQuery(statement.sql, statement.params)
-    const ask = (connection: Connection): Promise<QueryResult<unknown>> => connection.query(statement, undefined, rows)
-    const client = this.#client
-    const run = (): Promise<QueryResult<unknown>> => (isPool(client) ? client.withConnection(ask) : ask(client))
-    return this.#cached(statement, run)
+    return this.#cached(statement, () => this.#client.query(statement, undefined, rows))
   }
 
   /** Drizzle's cache, and its error class. Its declarations leave the method out. */
@@ -133,7 +130,8 @@ export class SyncpgSession<
     config?: PgTransactionConfig,
   ): Promise<T> {
     const client = this.#client
-    if (isPool(client)) return client.withConnection((connection) => this.#transaction(connection, run, config))
+    if (isPool(client))
+      return client.withConnection((connection) => this.#transaction(connection, run, config), { awaitReset: false })
     return this.#transaction(client, run, config)
   }
 

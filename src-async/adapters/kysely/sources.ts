@@ -5,6 +5,8 @@ import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
 /** A connection of either API. */
 export type AnyConnection = Connection | BlockingConnection
 
+const IN_BACKGROUND = { awaitReset: false } as const
+
 export interface ConnectionSource {
   acquire(): Promise<AnyConnection>
   /** @param isBroken whether nobody should get the connection again */
@@ -34,7 +36,8 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
       const connection = lent as Connection
       if (isBroken) connection.terminate()
       const pool = await open()
-      await pool.release(connection)
+      // Kysely waits for the release before it gives the query's result.
+      await pool.release(connection, IN_BACKGROUND)
     },
     async close() {
       if (opening === null && typeof given === 'function') return

@@ -23,7 +23,18 @@ export const PEERS = [
   { name: 'psycopg', adapter: 'psycopg_peer.py', host: 'python' },
   { name: 'asyncpg', adapter: 'asyncpg_peer.py', host: 'python' },
   { name: 'pgbench', host: 'pgbench' },
+  ...['kysely', 'drizzle'].flatMap((builder) => [
+    { ...builderPeer(builder), name: `syncpg/${builder}`, dist: DIST },
+    { ...builderPeer(builder), name: `syncpg/${builder}, blocking`, dist: DIST, isBlocking: true },
+    { ...builderPeer(builder), name: `${builder} over pg` },
+  ]),
 ]
+
+/** Query builders have workloads of their own. */
+function builderPeer(builder) {
+  const adapter = `${builder}.mjs`
+  return { adapter, group: 'builders', packages: [builder === 'drizzle' ? 'drizzle-orm' : builder, 'pg'] }
+}
 
 /**
  * @param wanted names; undefined for all.

@@ -9,6 +9,16 @@ const BLOCKING = 'syncpg'
 const ASYNC = 'syncpg/async'
 const MAGICSTACK = 'MagicStack’s seven, 1 and 10 connections, geometric mean'
 
+const BUILDERS = ['kysely', 'drizzle']
+/** Each: workload, what it is called, the least ratio to the same builder over pg. */
+const BUILDER_WORKLOADS = [
+  ['builders-one-row', 'query builders, a row by its key', 1.2],
+  ['builders-thousand-rows', 'query builders, 1,000 rows × 8', 2],
+  ['builders-new-text', 'query builders, always a new text', 1],
+  ['builders-transaction', 'query builders, a transaction of three', 1],
+  ['builders-parallel', 'query builders, ten at once', 1.2],
+]
+
 /** Each: workload, what it is called, face, client, the least ratio. */
 const RATIOS = [
   ...['unix', 'tcp'].flatMap((transport) => {
@@ -36,6 +46,17 @@ const RATIOS = [
   ['copy-records', 'COPY, 1M records', BLOCKING, 'asyncpg', 1],
   ['copy-records', 'COPY, 1M records', BLOCKING, 'psycopg', 1],
   ['copy-records', 'COPY, 1M records', ASYNC, 'asyncpg', 1],
+  ...BUILDERS.flatMap((builder) =>
+    BUILDER_WORKLOADS.flatMap(([workload, what, least]) =>
+      [`syncpg/${builder}`, `syncpg/${builder}, blocking`].map((face) => [
+        workload,
+        what,
+        face,
+        `${builder} over pg`,
+        least,
+      ]),
+    ).filter(([workload, , face]) => workload !== 'builders-parallel' || !face.endsWith('blocking')),
+  ),
 ]
 
 /** Each: face, at most so many times pg's time. */

@@ -1,4 +1,5 @@
 /** The workloads, in the order they run. */
+import { workloads as builders } from '../workloads/builders.mjs'
 import { workloads as commandLine } from '../workloads/command-line.mjs'
 import { workload as copyRecords } from '../workloads/copy-records.mjs'
 import { workload as firstRow } from '../workloads/embedded-first-row.mjs'
@@ -20,6 +21,7 @@ export const WORKLOADS = [
   insertMany,
   copyRecords,
   ...magicStack,
+  ...builders,
   wholeProcess,
   firstRow,
   ...commandLine,

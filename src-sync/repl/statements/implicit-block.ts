@@ -1,0 +1,59 @@
+/**
+ * The transaction the server makes of several statements in one text: all of them count or none, but for those that begin and
+ * end transactions themselves.
+ */
+import { DbError } from '../../index.ts'
+import type { Shell } from '../shell.ts'
+
+const BEGINS = /^\s*(?:begin|start\s+transaction)\b/i
+const ENDS = /^\s*(?:commit|end|rollback|abort|prepare\s+transaction)\b/i
+const ROLLS_BACK_TO = /^\s*rollback\s+(?:work\s+|transaction\s+)?to\b/i
+
+export class ImplicitBlock {
+  readonly #shell: Shell
+  /** Whether the transaction that is open was begun here. */
+  #isOurs = false
+
+  constructor(shell: Shell) {
+    this.#shell = shell
+  }
+
+  /** Begins it where nothing is open, before a statement that does not do so itself. */
+  before(sql: string): void {
+    if (BEGINS.test(sql)) {
+      // It would be a transaction in a transaction: the server makes one of both.
+      if (this.#isOurs) this.end()
+      return
+    }
+    if (ENDS.test(sql) && !ROLLS_BACK_TO.test(sql)) {
+      this.#isOurs = false
+      return
+    }
+    if (this.#shell.connection.info.status !== 'idle') return
+    this.#send('begin')
+    this.#isOurs = true
+  }
+
+  /** @throws what the commit is refused with. */
+  end(): void {
+    if (!this.#isOurs) return
+    this.#isOurs = false
+    if (this.#shell.connection.info.status !== 'idle') this.#send('commit')
+  }
+
+  undo(): void {
+    const { connection } = this.#shell
+    if (!this.#isOurs || connection.closed || connection.info.status === 'idle') return
+    this.#isOurs = false
+    try {
+      this.#send('rollback')
+    } catch (failure) {
+      // The failure that led here is the one to tell.
+      if (!(failure instanceof DbError)) throw failure
+    }
+  }
+
+  #send(sql: string): void {
+    this.#shell.connection.execute(sql, null, { text: true })
+  }
+}

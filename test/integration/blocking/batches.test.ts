@@ -1,0 +1,53 @@
+/** `executemany` of the blocking face: what an iterable of the caller's may do to the connection that works for it. */
+import { connect, type Connection, InterfaceError } from 'syncpg'
+import { beforeEach, afterEach, expect, test } from 'vitest'
+
+import { failureOf } from '../../parity/driver.ts'
+import { sharedServer } from '../../support/shared-server.ts'
+
+const INSERT = 'insert into t values ($1, $2)'
+/** Some 100 bytes each: 10,000 of them are several chunks. */
+const PADDING = 'x'.repeat(80)
+const COUNT = 10_000
+
+let con: Connection
+beforeEach(() => {
+  con = connect(sharedServer().dsn(), { autocommit: true })
+  con.execute('create temporary table t (a int unique, b text)')
+})
+afterEach(() => con[Symbol.dispose]())
+
+/** Elements, among which something else is done: long after the first chunk is on its way. */
+function* elements(act: () => void): Generator<[number, string]> {
+  for (let index = 0; index < COUNT; index++) {
+    if (index === COUNT - 100) act()
+    yield [index, PADDING]
+  }
+}
+
+const rowCount = (): unknown => con.execute('select count(*) from t').fetchone()?.[0]
+
+test('elements that run a statement on the connection are told that it is in use; nothing of the batch stays', async () => {
+  const cursor = con.cursor()
+  const failure = await failureOf(() =>
+    cursor.executemany(
+      INSERT,
+      elements(() => void con.fetchval('select 1')),
+    ),
+  )
+  expect(failure).toBeInstanceOf(InterfaceError)
+  expect(failure).toMatchObject({ message: expect.stringContaining('in use') })
+  expect([rowCount(), con.info.status]).toEqual([0n, 'idle'])
+})
+
+test('elements that close the connection end the call', async () => {
+  const failure = await failureOf(() =>
+    con.executemany(
+      INSERT,
+      elements(() => con.close()),
+    ),
+  )
+  expect(failure).toBeInstanceOf(InterfaceError)
+  expect(failure).toMatchObject({ message: 'connection is closed' })
+  expect(await failureOf(() => con.execute('select 1'))).toBeInstanceOf(InterfaceError)
+})

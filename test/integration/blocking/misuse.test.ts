@@ -1,0 +1,89 @@
+/** Arguments that are none, as somebody in a hurry passes them: refused by name before anything is sent. */
+import * as db from 'syncpg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+import { sharedServer } from '../../support/shared-server.ts'
+
+let con: db.Connection
+
+beforeEach(() => {
+  con = db.connect(sharedServer().dsn({ transport: 'unix' }))
+})
+afterEach(() => con[Symbol.dispose]())
+
+// oxlint-disable-next-line no-explicit-any -- what compiles nowhere else.
+const no = (value: unknown): any => value
+
+test.each<[string, () => unknown, string]>([
+  ['a misspelled limit', () => con.execute('select 1', [], no({ timeOut: 5 })), 'execute: unknown option "timeOut"'],
+  [
+    'a number for options',
+    () => con.execute('select 1', [], no(5)),
+    'execute: expected an object of options, got number',
+  ],
+  ['null for options', () => con.execute('select 1', [], no(null)), 'execute: expected an object of options, got null'],
+  [
+    'an option of executemany',
+    () => con.execute('select 1', [], no({ returning: true })),
+    'unknown option "returning"',
+  ],
+  ['an option of execute', () => con.executemany('select 1', [], no({ prepare: false })), 'unknown option "prepare"'],
+  ['fetch with one more', () => con.fetch('select 1', [], no({ limit: 5 })), 'fetch: unknown option "limit"'],
+  [
+    'fetchval with one more',
+    () => con.fetchval('select 1', [], 0, no({ limit: 5 })),
+    'fetchval: unknown option "limit"',
+  ],
+  ['prepare with one more', () => con.prepare('select 1', no({ names: 'x' })), 'prepare: unknown option "names"'],
+  [
+    'a COPY with one more',
+    () => con.cursor().copy('copy t from stdin', () => 1, no({ time: 1 })),
+    'unknown option "time"',
+  ],
+  ['a number for a cursor', () => con.cursor(no(5)), 'cursor: expected a name or an object of options, got number'],
+  ['options in place of parameters', () => con.execute('select 1', { timeout: 50 }), 'execute(sql, null, { timeout })'],
+  ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, and got { rowFactory }'],
+  ['a property in snakes', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
+  ['a property in camels', () => (no(con).autoCommit = true), 'did you mean autocommit?'],
+  ['a property of another driver', () => (no(con).row_factory = 1), 'rows are made by the option rowFactory'],
+  ['a property of nobody', () => (no(con).whatever = 1), 'Connection: there is no property "whatever" to set'],
+  ['a property of a cursor', () => (no(con.cursor()).arraySize = 1), 'did you mean arraysize?'],
+  [
+    'a name for columns',
+    () => con.copyRecordsToTable('t', no({ records: [], columns: 'a' })),
+    'expected an array of names',
+  ],
+  ['a number for a listener', () => con.addNoticeListener(no(5)), 'addNoticeListener: expected a function, got number'],
+  ['a number for a handler', () => (con.errorhandler = no(5)), 'errorhandler: expected a function, got number'],
+  ['and for a cursor’s', () => (con.cursor().errorhandler = no(5)), 'errorhandler: expected a function, got number'],
+])('%s is a ProgrammingError, and the connection is of use', (_what, call, message) => {
+  const error = caught(call)
+  expect(error).toBeInstanceOf(db.ProgrammingError)
+  expect(error.message).toContain(message)
+  expect(con.info.status).toBe('idle')
+  expect(con.fetchval('select 42')).toBe(42)
+})
+
+test('a generator given to transaction(fn), withConnection or copy has run nothing, and is refused', () => {
+  const generator = function* (): Generator {
+    yield con.execute('create temporary table lost ()')
+  }
+  expect(() => con.transaction(generator)).toThrow('transaction: the function is a generator')
+  expect(con.info.status).toBe('idle')
+  expect(() => db.withConnection(sharedServer().dsn(), generator)).toThrow('the function is a generator')
+  con.execute('create temporary table t (a int)')
+  expect(() => con.cursor().copy('copy t from stdin', generator)).toThrow('copy: the function is a generator')
+})
+
+function caught(call: () => unknown): Error {
+  try {
+    call()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('nothing was thrown')
+}
+
+test('an object that goes with no marker is nobody’s options, and does no harm', () => {
+  expect(con.execute('select 1', { name: 'x' }).fetchone()?.toArray()).toEqual([1])
+})

@@ -1,0 +1,250 @@
+/** How the embedded server starts: from an image of a new cluster, which the first start on a machine leaves. */
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+import { afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+
+import { OperationalError, connect } from 'syncpg/async'
+
+import { imagePath } from '../../../src-async/wire/embedded/cache.ts'
+import { ClusterImage, storeImage } from '../../../src-async/wire/embedded/image.ts'
+import { runScript } from '../../support/run-script.ts'
+
+const { version } = JSON.parse(readFileSync('node_modules/@electric-sql/pglite/package.json', 'utf8')) as {
+  version: string
+}
+const NAME = `pglite-${version}.image`
+/** Left by the first start, in a home of its own, for the tests that follow. */
+let image: string
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+/** A session of its own in a cache folder of its own. */
+async function answers(cache: string, dsn = 'pglite:'): Promise<unknown> {
+  vi.stubEnv('SYNCPG_CACHE_DIR', cache)
+  const session = await connect(dsn)
+  try {
+    return await session.fetchval(`select current_setting('shared_buffers') || count(*) from pg_database`)
+  } finally {
+    await session.close()
+  }
+}
+
+beforeAll(async () => {
+  const home = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
+  const script = `import { connect } from 'syncpg'
+    connect('pglite:${join(home, 'data')}').close()`
+  const env = { HOME: home, XDG_CACHE_HOME: '', LOCALAPPDATA: home, SYNCPG_CACHE_DIR: undefined as unknown as string }
+  const { status, stderr } = await runScript(script, { env, timeoutMs: 60_000 })
+  if (status !== 0) throw new Error(`the first start failed: ${stderr}`)
+  const found = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith(NAME))
+  image = join(home, found[0]!)
+  return () => rmSync(home, { recursive: true, force: true })
+}, 90_000)
+afterEach(() => vi.unstubAllEnvs())
+
+/** A cache folder with the image, as the change leaves it. */
+function cacheWith(change: (path: string) => void): string {
+  const cache = folder()
+  copyFileSync(image, join(cache, NAME))
+  change(join(cache, NAME))
+  return cache
+}
+
+describe('the image', () => {
+  test('is left by the first start where the system keeps such things, for its user alone, and is small', () => {
+    expect(readdirSync(dirname(image))).toEqual([NAME])
+    expect(statSync(image).mode & 0o777).toBe(0o600)
+    expect(statSync(image).size).toBeLessThan(20_000_000)
+  })
+
+  test('is used by the next, which leaves it as it is', async () => {
+    const cache = cacheWith(() => {})
+    const before = statSync(join(cache, NAME))
+    expect(await answers(cache)).toBe('16MB3')
+    expect(statSync(join(cache, NAME)).ino).toBe(before.ino)
+  })
+
+  test.each<[string, (path: string) => void]>([
+    ['missing', (path) => rmSync(path)],
+    ['cut short', (path) => truncateSync(path, 1_000_000)],
+    ['empty', (path) => truncateSync(path, 0)],
+    ['of another format', (path) => writeFileSync(path, `something else ${' '.repeat(1000)}`)],
+    ['with a spoilt index', (path) => writeFileSync(path, spoilt(path, 200))],
+    ['others may write', (path) => chmodSync(path, 0o666)],
+  ])('that is %s is none', (_what, change) => {
+    expect(ClusterImage.open(image)).not.toBeNull()
+    expect(ClusterImage.open(join(cacheWith(change), NAME))).toBeNull()
+  })
+
+  test('that is none gives way to a new one', () => {
+    const cache = cacheWith((path) => chmodSync(path, 0o666))
+    storeImage(join(cache, NAME), readFileSync(image))
+    expect(ClusterImage.open(join(cache, NAME))).not.toBeNull()
+    expect(readdirSync(cache)).toEqual([NAME])
+  })
+
+  test('with spoilt contents costs a slow start, once, in memory', { timeout: 90_000 }, async () => {
+    const cache = cacheWith(spoilContents)
+    expect(await answers(cache)).toBe('16MB3')
+    expect(existsSync(join(cache, NAME))).toBe(false)
+  })
+
+  test('with spoilt contents is not whole, which is asked before a folder is made of it', () => {
+    const of = (path: string): boolean => {
+      const opened = ClusterImage.open(path)!
+      onTestFinished(() => opened.close())
+      return opened.isWhole()
+    }
+    expect([of(image), of(join(cacheWith(spoilContents), NAME))]).toEqual([true, false])
+  })
+
+  test('is kept nowhere when its folder is named empty', () => {
+    vi.stubEnv('SYNCPG_CACHE_DIR', '')
+    expect(imagePath('1.2.3')).toBeNull()
+  })
+})
+
+describe('a user without a place for the image', () => {
+  /** Asks both faces, one in memory and one in a folder. Prints the answers and the names of what the folder holds. */
+  const BOTH_FACES = `
+    const { chdir, setuid, env } = await import('node:process')
+    const { mkdtempSync, readdirSync, rmSync } = await import('node:fs')
+    const { join } = await import('node:path')
+    const { tmpdir, homedir } = await import('node:os')
+    const [uid] = process.argv.slice(1)
+    const [db, { connect }] = await Promise.all([import('syncpg'), import('syncpg/async')])
+    if (uid !== undefined) setuid(Number(uid))
+    const folder = mkdtempSync(join(tmpdir(), 'syncpg-homeless-'))
+    chdir(folder)
+    const con = db.connect('pglite:')
+    console.log(con.execute('select 1').fetchone()[0])
+    con.close()
+    const session = await connect('pglite:' + join(folder, 'data'))
+    console.log(await session.fetchval('select 2'))
+    await session.close()
+    console.log(readdirSync(folder).join())
+    rmSync(folder, { recursive: true })`
+  const unset = undefined as unknown as string
+  const bare = { SYNCPG_CACHE_DIR: unset, XDG_CACHE_HOME: unset, LOCALAPPDATA: unset, HOME: unset }
+
+  async function expectAnswers(env: Record<string, string>, args: string[]): Promise<void> {
+    const { stdout, stderr } = await runScript(BOTH_FACES, { env, args, timeoutMs: 100_000 })
+    expect([stdout, stderr]).toEqual(['1\n2\ndata\n', ''])
+  }
+
+  test('whose home cannot be written to waits for initdb, and that is all', { timeout: 120_000 }, async () => {
+    await expectAnswers({ ...bare, HOME: '/proc/no/home' }, [])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'who has no home at all waits for initdb, and that is all',
+    { timeout: 120_000 },
+    async () => {
+      await expectAnswers(bare, ['54321'])
+    },
+  )
+
+  test.skipIf(process.platform === 'win32').each(['', 'somewhere'])(
+    'whose home is named %j has none in the current directory',
+    (home) => {
+      for (const name of ['SYNCPG_CACHE_DIR', 'XDG_CACHE_HOME']) vi.stubEnv(name, undefined)
+      vi.stubEnv('HOME', home)
+      expect(imagePath('1.2.3')).toBeNull()
+    },
+  )
+
+  test.each<[string, (path: string) => void]>([
+    ['a folder', (path) => mkdirSync(path)],
+    ['a pipe that nobody writes to', (path) => void spawnSync('mkfifo', [path])],
+  ])('with %s in its place opens none', (_what, make) => {
+    const path = join(folder(), NAME)
+    make(path)
+    expect(ClusterImage.open(path)).toBeNull()
+  })
+})
+
+function spoilContents(path: string): void {
+  const bytes = readFileSync(path)
+  bytes.fill(0x5a, 1_000_000)
+  writeFileSync(path, bytes)
+}
+
+function spoilt(path: string, at: number): Buffer {
+  const bytes = readFileSync(path)
+  bytes[at]! ^= 1
+  return bytes
+}
+
+describe('a data directory', () => {
+  test('is laid out from the image, for its user alone, and keeps what is written', async () => {
+    const cache = cacheWith(() => {})
+    const directory = join(folder(), 'data')
+    expect(await answers(cache, `pglite:${directory}`)).toBe('16MB3')
+    expect(statSync(directory).mode & 0o777).toBe(0o700)
+    expect(statSync(join(directory, 'PG_VERSION')).mode & 0o777).toBe(0o600)
+    const session = await connect(`pglite:${directory}`)
+    await session.execute('create table t as select 1 as a')
+    await session.close()
+    const again = await connect(`pglite:${directory}`)
+    expect(await again.fetchval('select a from t')).toBe(1)
+    await again.close()
+  })
+
+  test('with something else in it is refused, and left alone', async () => {
+    const directory = folder()
+    writeFileSync(join(directory, 'novel.txt'), 'Call me')
+    const failure = await answers(dirname(image), `pglite:${directory}`).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(OperationalError)
+    expect((failure as Error).message).toContain('holds no database and is not empty')
+    expect(readdirSync(directory)).toEqual(['novel.txt'])
+  })
+
+  test('that was left half laid out is laid out again', async () => {
+    const directory = folder()
+    mkdirSync(join(directory, 'base'))
+    writeFileSync(join(directory, 'syncpg-unfinished'), '')
+    writeFileSync(join(directory, 'PG_VERSION'), '')
+    expect(await answers(dirname(image), `pglite:${directory}`)).toBe('16MB3')
+    expect(readdirSync(directory)).not.toContain('syncpg-unfinished')
+  })
+})
+
+test('tables grow, shrink and are read in memory as on a disk', async () => {
+  const session = await connect('pglite:')
+  const run = async (...statements: string[]) => {
+    for (const statement of statements) await session.execute(statement)
+  }
+  const sums = async () =>
+    session.fetchrow(`select count(*)::int, md5(string_agg(id || v, ',' order by id)) from t`).then((row) => [...row!])
+  await session.execute(`create table t as select g as id, repeat(g::text, 40) as v from generate_series(1, 20000) g`)
+  const first = await sums()
+  expect(first[0]).toBe(20_000)
+  await run('create index on t (id)', 'update t set v = v where id % 3 = 0', 'vacuum full t', 'checkpoint')
+  expect(await sums()).toEqual(first)
+  await run('delete from t where id > 50', 'vacuum t')
+  expect((await sums())[0]).toBe(50)
+  await session.execute('truncate t')
+  await session.execute(`insert into t select g, repeat(g::text, 40) from generate_series(1, 20000) g`)
+  expect(await sums()).toEqual(first)
+  await session.execute('create database other')
+  await session.close()
+})

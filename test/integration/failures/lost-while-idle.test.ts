@@ -1,0 +1,123 @@
+/**
+ * A connection that the server ended while nobody used it: the first call is told why, by the server's class and SQLSTATE, all
+ * of them OperationalErrors; later calls are told that it is closed, with the reason as the cause. The same on both faces.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import * as db from 'syncpg'
+import * as async from 'syncpg/async'
+import { describe, expect, test } from 'vitest'
+
+import { type FaultProxy, startProxy } from '../../support/proxy.ts'
+import { runScript } from '../../support/run-script.ts'
+import { askServer, sharedServer } from '../../support/shared-server.ts'
+
+const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
+const terminate = (pid: number): Promise<unknown> => askServer(sharedServer(), 'select pg_terminate_backend($1)', [pid])
+
+const CASES = [
+  { sqlstate: '57P01', settings: {}, isInTransaction: false },
+  { sqlstate: '25P03', settings: { idle_in_transaction_session_timeout: '50ms' }, isInTransaction: true },
+  { sqlstate: '57P05', settings: { idle_session_timeout: '50ms' }, isInTransaction: false },
+] as const
+
+describe.each(CASES)('$sqlstate', ({ sqlstate, settings, isInTransaction }) => {
+  test.each([0, 5, 300])('on the blocking face, %i ms later', async (pauseMs) => {
+    const con = db.connect(dsn(), { serverSettings: settings })
+    con.execute('select 1')
+    if (!isInTransaction) con.commit()
+    if (sqlstate === '57P01') await terminate(con.info.backendPid)
+    else await pause(60)
+    await pause(pauseMs)
+    expect(firstFailure(() => con.execute('select 2'))).toMatchObject({ sqlstate, isOperational: true })
+    const later = failureOf(() => con.execute('select 3'))
+    expect(later).toBeInstanceOf(db.InterfaceError)
+    expect(later).toMatchObject({ cause: { sqlstate } })
+    expect(con.closed).toBe(true)
+    con[Symbol.dispose]()
+  })
+
+  test.each([0, 300])('on the async face, %i ms later', async (pauseMs) => {
+    const con = await async.connect(dsn(), { serverSettings: settings })
+    if (isInTransaction) await con.transaction().start()
+    await con.fetchval('select 1')
+    if (sqlstate === '57P01') await terminate(con.backendPid)
+    else await pause(60)
+    await pause(pauseMs)
+    const first = await con.execute('select 2').catch((error: unknown) => error)
+    expect(first).toBeInstanceOf(async.OperationalError)
+    expect(first).toMatchObject({ sqlstate })
+    const later = await con.execute('select 3').catch((error: unknown) => error)
+    expect(later).toBeInstanceOf(async.InterfaceError)
+    expect(later).toMatchObject({ cause: { sqlstate } })
+    await con.close()
+  })
+})
+
+describe('a network that breaks while nobody uses it is 08006', () => {
+  async function behindProxy(use: (dsn: string, proxy: FaultProxy) => Promise<void>): Promise<void> {
+    const proxy = await startProxy(sharedServer())
+    const server = sharedServer()
+    const given = server.dsn({ parameters: { sslmode: 'disable' } })
+    try {
+      await use(given.replace(`:${server.port}/`, `:${proxy.port}/`), proxy)
+    } finally {
+      await proxy.close()
+    }
+  }
+
+  test('on the blocking face', () =>
+    // The proxy lives in this thread, so the program that blocks is another process.
+    behindProxy(async (given, proxy) => {
+      const program = `import { setTimeout as pause } from 'node:timers/promises'
+        import * as db from 'syncpg'
+        const con = db.connect(process.env.DSN, { autocommit: true })
+        con.fetchval('select 1')
+        console.log('ready')
+        while (!con.closed) await pause(5)
+        for (let i = 0; i < 2; i++) {
+          try { con.execute('select 2') } catch (error) {
+            console.log(error instanceof db.OperationalError, error instanceof db.InterfaceError, error.sqlstate)
+          }
+        }`
+      const onLine = (line: string): void => {
+        if (line === 'ready') void proxy.close()
+      }
+      const { stdout, stderr } = await runScript(program, { env: { DSN: given }, onLine })
+      expect([stdout, stderr]).toEqual(['ready\ntrue false 08006\nfalse true null\n', ''])
+    }))
+
+  test('on the async face', () =>
+    behindProxy(async (given, proxy) => {
+      const con = await async.connect(given)
+      await con.fetchval('select 1')
+      await proxy.close()
+      await expect.poll(() => con.isClosed).toBe(true)
+      const first = await con.execute('select 2').catch((error: unknown) => error)
+      expect(first).toBeInstanceOf(async.OperationalError)
+      expect(first).toMatchObject({ sqlstate: '08006' })
+      await expect(con.execute('select 3')).rejects.toBeInstanceOf(async.InterfaceError)
+    }))
+})
+
+test('a call in flight that is told of the loss is the first: the next one is told that it is closed', () => {
+  const con = db.connect(dsn(), { autocommit: true })
+  const pid = con.info.backendPid
+  const first = failureOf(() => con.execute('select pg_terminate_backend(%s)', [pid]))
+  expect(first).toMatchObject({ sqlstate: '57P01' })
+  expect(failureOf(() => con.execute('select 3'))).toBeInstanceOf(db.InterfaceError)
+  con[Symbol.dispose]()
+})
+
+function failureOf(run: () => unknown): Error {
+  try {
+    run()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('nothing was thrown')
+}
+
+function firstFailure(run: () => unknown): { readonly sqlstate: unknown; readonly isOperational: boolean } {
+  const error = failureOf(run)
+  return { sqlstate: (error as db.DbError).sqlstate, isOperational: error instanceof db.OperationalError }
+}

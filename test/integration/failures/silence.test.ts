@@ -1,0 +1,123 @@
+/**
+ * A network that goes silent, or slow, where a connection has more in flight than the statement that is waited for: what the
+ * driver asks of its own accord must not keep a time limit or a cancel from what it is meant for.
+ */
+import { type ConnectOptions, type Connection, OperationalError, connect } from 'syncpg/async'
+import { type TestContext, expect, test } from 'vitest'
+
+import { type FaultProxy, startProxy } from '../../support/proxy.ts'
+import { runScript } from '../../support/run-script.ts'
+import { sharedServer } from '../../support/shared-server.ts'
+
+const server = sharedServer()
+
+/**
+ * A connection that has the server look after its client, which is asked ahead of the first statement. It is given up with
+ * the test that asks for it, which tests that run side by side have to say.
+ */
+async function connectThroughProxy(
+  { onTestFinished }: TestContext,
+  options: ConnectOptions = {},
+): Promise<{ con: Connection; proxy: FaultProxy }> {
+  const proxy = await startProxy(server)
+  const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)
+  const con = await connect(dsn, { clientConnectionCheckInterval: 5000, ...options })
+  onTestFinished(async () => {
+    con.terminate()
+    await proxy.close()
+  })
+  return { con, proxy }
+}
+
+// Each takes the five seconds of silence after which a session is given up; what begins or ends a transaction has five more.
+test.concurrent.for<[string, (con: Connection, fallSilent: () => void) => Promise<unknown>]>([
+  [
+    'the first statement of a connection',
+    (con, fallSilent) => {
+      fallSilent()
+      return con.fetchval('select 1')
+    },
+  ],
+  [
+    'the closing of a prepared statement',
+    async (con, fallSilent) => {
+      const statement = await con.prepare('select 1')
+      fallSilent()
+      await statement.close()
+    },
+  ],
+  [
+    'the closing of a cursor',
+    (con, fallSilent) =>
+      con.transaction(async () => {
+        const cursor = await con.cursor('select generate_series(1, 9)').open()
+        await cursor.fetch(2)
+        fallSilent()
+        await cursor.close()
+      }),
+  ],
+  ['a pipeline', (con, fallSilent) => con.pipeline((pipeline) => (fallSilent(), pipeline.fetchval('select 1')))],
+  [
+    'a pipeline that has to begin a transaction',
+    (con, fallSilent) =>
+      con.transaction(() => {
+        fallSilent()
+        return con.pipeline((pipeline) => pipeline.fetchval('select 1'))
+      }),
+  ],
+])('%s ends in time when the network falls silent', async ([, work], context) => {
+  const { con, proxy } = await connectThroughProxy(context, { commandTimeout: 200 })
+  const answer = work(con, () => proxy.setFaults('both', { isBlackHole: true }))
+  await expect(answer).rejects.toBeInstanceOf(OperationalError)
+  expect(con.isClosed).toBe(true)
+})
+
+test.concurrent.for<[string, (con: Connection, signal: AbortSignal) => Promise<unknown>]>([
+  ['a script', (con, signal) => con.execute('select pg_sleep(60)', undefined, { signal })],
+  [
+    'a statement that is being prepared',
+    (con, signal) => con.fetchval('select 1 from pg_sleep(60)', [], 0, { signal }),
+  ],
+])(
+  '%s, the first of a connection, is called off by a signal whose cancel request overtakes it',
+  async ([, work], context) => {
+    const { con, proxy } = await connectThroughProxy(context)
+    const controller = new AbortController()
+    proxy.setFaults('toServer', { latencyMs: 400 })
+    const answer = work(con, controller.signal)
+    setTimeout(() => {
+      proxy.setFaults('toServer', {})
+      controller.abort(new RangeError('enough'))
+    }, 50)
+    await expect(answer).rejects.toThrow('enough')
+    expect(await con.fetchval('select 2')).toBe(2)
+  },
+)
+
+const BLOCKED = `
+import * as db from 'syncpg'
+const con = db.connect(process.env.DSN)
+con.fetchval('select 1')
+console.log('READY')
+try {
+  for (;;) con.fetchval('select 1')
+} catch (error) {
+  console.log(error instanceof db.OperationalError, con.closed)
+}
+`
+
+test.concurrent('a blocked call whose request is the last that the network carries hears that the connection is lost', async ({
+  onTestFinished,
+}) => {
+  const proxy = await startProxy(server)
+  onTestFinished(() => proxy.close())
+  const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${proxy.port}/`)
+  const run = await runScript(BLOCKED, {
+    env: { DSN: `${dsn}?sslmode=disable` },
+    timeoutMs: 15_000,
+    onLine(line) {
+      if (line === 'READY') proxy.setFaults('toServer', { cutAfterBytes: proxy.forwardedBytes.toServer + 20_000 })
+    },
+  })
+  expect([run.status, run.stdout]).toEqual([0, 'READY\ntrue true\n'])
+})

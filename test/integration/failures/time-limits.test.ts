@@ -1,0 +1,52 @@
+/** A time limit that strikes in the middle of what takes several trips: it must not leave half of it, nor a transaction. */
+import { type Connection, QueryTimeoutError, connect } from 'syncpg/async'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { sharedServer } from '../../support/shared-server.ts'
+
+// Enough for the early chunks on a machine with other work; the last element sleeps far past it.
+const LIMIT_MS = 1500
+const INSERT = 'insert into t select $1::int, $2::text where pg_sleep($3) is not null'
+
+/** Several chunks of quick elements and one that is too slow. */
+function* elements(): Generator<readonly unknown[]> {
+  for (let index = 0; index < 1000; index++) yield [index, 'x'.repeat(1000), 0]
+  yield [-1, 'slow', 30]
+}
+
+describe('a batch that is too slow', () => {
+  let con: Connection
+
+  beforeEach(async () => {
+    con = await connect(sharedServer().dsn(), { commandTimeout: LIMIT_MS })
+    await con.execute('create temporary table t (a int, b text)')
+  })
+  afterEach(() => con.close())
+
+  test('is cancelled and wholly undone, and leaves no transaction', async () => {
+    const failure: unknown = await con.executemany(INSERT, elements()).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(QueryTimeoutError)
+    expect((failure as Error).message).not.toContain('before the statement was sent')
+    expect(con.isInTransaction).toBe(false)
+    expect(await con.fetchval('select count(*) from t')).toBe(0n)
+  })
+
+  test('inside a transaction fails it, and the whole is rolled back', async () => {
+    const work = con.transaction(async () => {
+      await con.execute("insert into t values (-2, 'before')")
+      await con.executemany(INSERT, elements())
+    })
+    expect(await work.catch((error: unknown) => error)).toBeInstanceOf(QueryTimeoutError)
+    expect([con.isInTransaction, await con.fetchval('select count(*) from t')]).toEqual([false, 0n])
+  })
+
+  test('with a source that is too slow for its own limit is undone as well', async () => {
+    function* dawdling(): Generator<readonly unknown[]> {
+      for (let index = 0; index < 600; index++) yield [index, 'x'.repeat(1000), 0]
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LIMIT_MS)
+      yield [-1, 'late', 0]
+    }
+    expect(await con.executemany(INSERT, dawdling()).catch((error: unknown) => error)).toBeInstanceOf(QueryTimeoutError)
+    expect([con.isInTransaction, await con.fetchval('select count(*) from t')]).toEqual([false, 0n])
+  })
+})

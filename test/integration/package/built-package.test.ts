@@ -1,0 +1,50 @@
+/** What the build changes without the sources showing it (tools/esbuild-plugins.mjs) changes nothing else. */
+import { readdirSync, readFileSync } from 'node:fs'
+import * as built from 'syncpg/async'
+import { expect, test } from 'vitest'
+
+import * as sqlstates from '../../../src-async/errors/sqlstates.ts'
+
+const dist = new URL('../../../dist/', import.meta.url)
+const files = readdirSync(dist).filter((name) => /\.c?js$/.test(name))
+
+interface Traits {
+  readonly name: string
+  readonly sqlstate: string
+  readonly parents: readonly string[]
+  readonly own: readonly PropertyKey[]
+}
+
+function traitsOf(errorClass: { readonly name: string; readonly sqlstate: string }): Traits {
+  const parents: string[] = []
+  for (let at = Object.getPrototypeOf(errorClass); at !== Function.prototype; at = Object.getPrototypeOf(at)) {
+    parents.push(at.name)
+  }
+  const own = Reflect.ownKeys(errorClass).toSorted()
+  return { name: errorClass.name, sqlstate: errorClass.sqlstate, parents, own }
+}
+
+test.each(Object.entries(sqlstates))('%s is as in the sources', (name, errorClass) => {
+  const found = (built as unknown as Record<string, typeof errorClass>)[name]!
+  expect(traitsOf(found)).toEqual(traitsOf(errorClass))
+  const error = new found('it failed')
+  expect([error.message, error.name, error.sqlstate]).toEqual(['it failed', name, errorClass.sqlstate])
+})
+
+test.each(files)('%s has no import of a builtin, no letter outside ASCII and no doc comment', (name) => {
+  const code = readFileSync(new URL(name, dist), 'utf8')
+  // The worker's thread is of the package alone: no bundler meets it, and `require` costs it nothing more.
+  if (name !== 'worker.cjs') expect(code).not.toMatch(/^import .* from "node:|require\("node:/m)
+  // oxlint-disable-next-line no-control-regex -- all of ASCII is meant.
+  expect(code).not.toMatch(/[^\0-\x7f]/)
+  expect(code).not.toMatch(/^\s*\/\*\*/m)
+})
+
+test('one file names the worker as @vercel/nft, and other tools that copy what a program needs, can read it', () => {
+  const naming = files.filter((name) =>
+    /import\([^()]*"\.\/worker\.cjs"\)/.test(readFileSync(new URL(name, dist), 'utf8')),
+  )
+  expect(naming).toEqual(['index.cjs'])
+  // They follow `require` with a literal from there.
+  expect(readFileSync(new URL('worker.cjs', dist), 'utf8')).toMatch(/require\("synckit"\)/)
+})

@@ -1,0 +1,84 @@
+/** What `createPool` accepts, and that its numbers cannot contradict its defaults. */
+import { describe, expect, test } from 'vitest'
+import { ProgrammingError } from '../../../src-async/errors/tree.ts'
+import { createPool } from '../../../src-async/pool/create-pool.ts'
+import { readConnectArguments, readPoolOptions, type PoolOptions } from '../../../src-async/pool/pool-options.ts'
+
+describe('sizes', () => {
+  test.each([
+    [{}, 1, 10],
+    [{ maxSize: 3 }, 1, 3],
+    [{ maxSize: 1 }, 1, 1],
+    [{ minSize: 0 }, 0, 10],
+    [{ minSize: 4 }, 4, 10],
+    [{ minSize: 25 }, 25, 25],
+    [{ minSize: 2, maxSize: 2 }, 2, 2],
+  ])('%j means %i to %i connections', (options, minSize, maxSize) => {
+    expect(readPoolOptions(options, false)).toMatchObject({ minSize, maxSize })
+  })
+
+  test('of an embedded database are one, whatever the defaults are, and it is never replaced', () => {
+    expect(readPoolOptions({}, true)).toMatchObject({
+      minSize: 1,
+      maxSize: 1,
+      maxQueries: Infinity,
+      maxInactiveMs: Infinity,
+      maxLifetimeMs: Infinity,
+    })
+    expect(readPoolOptions({ minSize: 0 }, true)).toMatchObject({ minSize: 0, maxSize: 1 })
+    expect(() => readPoolOptions({ maxSize: 2 }, true)).toThrow('has one connection')
+  })
+})
+
+test.each(['maxQueries', 'maxInactiveLifetime', 'maxLifetime', 'acquireTimeout', 'resetTimeout', 'healthCheckAfter'])(
+  '%s takes null and 0 for no limit',
+  (name) => {
+    expect(readPoolOptions({ [name]: null }, false)).toEqual(readPoolOptions({ [name]: 0 }, false))
+    expect(Object.values(readPoolOptions({ [name]: null }, false))).toContain(Infinity)
+  },
+)
+
+test.each<[object, string]>([
+  [{ maxSize: 0 }, 'option maxSize: expected 1 or more, found 0'],
+  [{ minSize: 3, maxSize: 2 }, 'option minSize: expected at most maxSize, which is 2, found 3'],
+  [{ maxSize: 2.5 }, 'option maxSize: expected an integer'],
+  [{ minSize: -1 }, 'option minSize: expected an integer, 0 or more, found -1'],
+  [{ maxLifetime: '1h' }, 'option maxLifetime: expected milliseconds, 0 or more, or null, found string'],
+  [{ acquireTimeout: Number.NaN }, 'option acquireTimeout: expected milliseconds'],
+  [{ trackLeases: 1 }, 'option trackLeases: expected true or false'],
+  [{ init: 'select 1' }, 'option init: expected a function, found string'],
+  [{ maxsize: 5 }, 'did you mean maxSize?'],
+  [{ types: { int8: 'nummer' } }, 'nummer'],
+  [{ port: 'x', prot: 1 }, 'unknown option "prot"'],
+])('createPool(%j) is refused before anything is opened', async (options, words) => {
+  const connect = (): never => {
+    throw new Error('must not be called')
+  }
+  const failure = createPool({ connect, ...options } as PoolOptions)
+  await expect(failure).rejects.toThrow(words)
+  await expect(failure).rejects.toBeInstanceOf(ProgrammingError)
+})
+
+test('connections get all options but the pool’s own', () => {
+  const given = { maxSize: 3, init: () => {}, user: 'u', timeout: 5, types: { int8: 'number' as const } }
+  const { dsn, options } = readConnectArguments('postgres://h/d', given, false)
+  expect([dsn, options]).toEqual(['postgres://h/d', { user: 'u', timeout: 5, types: { int8: 'number' } }])
+})
+
+test('a DSN nothing could be opened with is refused even where no connection is to be opened at first', async () => {
+  await expect(createPool('postgres://h:port/d', { minSize: 0 })).rejects.toBeInstanceOf(ProgrammingError)
+})
+
+test('a password that is asked for is not asked for before it is needed', async () => {
+  let asked = 0
+  const password = async (): Promise<string> => `${(asked += 1)}`
+  const pool = await createPool('postgres://u@h/d', { minSize: 0, password })
+  await pool.close()
+  expect(asked).toBe(0)
+})
+
+test('an embedded database is known by its DSN', () => {
+  expect(readConnectArguments('pglite:', undefined, false).isEmbedded).toBe(true)
+  expect(readConnectArguments({ dsn: 'pglite:' }, undefined, false).isEmbedded).toBe(true)
+  expect(readConnectArguments('postgres://h/d', undefined, false).isEmbedded).toBe(false)
+})
