@@ -1,5 +1,6 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
+import type { PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'
 import type { ProgressOption } from './flows/progress.ts'
 import { type OptionNames, knownOptions } from './options/known-options.ts'
 import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
@@ -9,13 +10,7 @@ import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
-export interface CallOptions {
-  /**
-   * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
-   * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
-   * fails with OperationalError. The connection's `commandTimeout` unless given; null or 0 for no limit.
-   */
-  readonly timeout?: number | null | undefined
+export interface CallOptions extends TimeoutOption {
   /**
    * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the
    * server has not stopped 5 seconds later, the connection is closed.
@@ -24,20 +19,7 @@ export interface CallOptions {
 }
 
 /** What a call takes that has values. */
-export interface ExecuteStatementOptions extends CallOptions {
-  /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
-   */
-  readonly values?: ValueMeaning | undefined
-}
-
-/** What a call takes that runs a text. */
-export interface PrepareOption {
-  /** False for a text that will not come again: it is not kept as a prepared statement. */
-  readonly prepare?: boolean | undefined
-}
+export interface ExecuteStatementOptions extends CallOptions, ValueOption {}
 
 /** What `execute` takes. */
 export interface ExecuteOptions extends ExecuteStatementOptions, PrepareOption {}

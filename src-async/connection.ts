@@ -43,6 +43,7 @@ import {
 } from './copy-options.ts'
 import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
 import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
+import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
 import { ConnectionInfo, type ConnectionStatus } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
@@ -79,14 +80,9 @@ export interface PrepareOptions extends ResultOptions {
   readonly name?: string | undefined
 }
 
-export interface CloseOptions {
-  /** Milliseconds to wait for the server's goodbye before the connection is cut: 5000 unless given; null or 0 for no limit. */
-  readonly timeout?: number | null | undefined
-}
-
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
 const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, name: true })
-const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
+const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 
 let readEngine: (connection: Connection) => Engine
 
@@ -97,13 +93,17 @@ export class Connection {
   }
 
   readonly #engine: Engine
-  /** What is known of the connection; costs no trip. */
-  readonly info: ConnectionInfo
+  readonly #info: ConnectionInfo
 
   /** Made by `connect`. */
   constructor(engine: Engine) {
     this.#engine = engine
-    this.info = new ConnectionInfo(engine.context, () => engine.isClosed)
+    this.#info = new ConnectionInfo(engine.context, () => engine.isClosed)
+  }
+
+  /** What is known of the connection; costs no trip. */
+  get info(): ConnectionInfo {
+    return this.#info
   }
 
   /** True after `close`, `terminate` or the loss of the server. */

@@ -1,12 +1,8 @@
 /** What the COPY methods of a connection take beside their first argument. */
-import { CALL_NAMES, type CallOptions, VALUE_NAMES, type ExecuteStatementOptions } from './call-options.ts'
+import type { CallOptions, ExecuteStatementOptions } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
-import {
-  COPY_FORMAT_NAMES,
-  type CopyFormatOptions,
-  type CopyTableOptions,
-  type CopyToTableOptions,
-} from './flows/copy-bytes.ts'
+import { COPY_FROM_NAMES, COPY_FROM_QUERY_NAMES, COPY_SQL_NAMES, COPY_TO_NAMES } from './flows/call-options.ts'
+import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
 import type { ProgressOption } from './flows/progress.ts'
 import { knownOptions } from './options/known-options.ts'
 
@@ -33,15 +29,7 @@ export type CopyOptions = CallOptions &
     | { readonly output: CopyOutput; readonly source?: undefined }
   )
 
-const COPY_NAMES = { ...CALL_NAMES, onProgress: true } as const
-const TABLE_NAMES = { ...COPY_FORMAT_NAMES, columns: true, schema: true } as const
-
-export const COPY_TO = knownOptions<CopyTo>({ ...TABLE_NAMES, ...COPY_NAMES, where: true, source: true })
-export const COPY_FROM = knownOptions<CopyFrom>({ ...TABLE_NAMES, ...COPY_NAMES, output: true })
-export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({
-  ...COPY_FORMAT_NAMES,
-  ...VALUE_NAMES,
-  onProgress: true,
-  output: true,
-})
-export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_NAMES, source: true, output: true })
+export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: true })
+export const COPY_FROM = knownOptions<CopyFrom>({ ...COPY_FROM_NAMES, signal: true })
+export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({ ...COPY_FROM_QUERY_NAMES, signal: true })
+export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_SQL_NAMES, signal: true })

@@ -2,7 +2,8 @@
  * DOOR of `syncpg/async`: the asyncpg-shaped driver.
  */
 export { connect, type ConnectOptions } from './connect.ts'
-export { type CloseOptions, Connection, type ConnectionClass, type PrepareOptions } from './connection.ts'
+export type { CloseOptions, PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'
+export { Connection, type ConnectionClass, type PrepareOptions } from './connection.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyRecordsOptions } from './load-records.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'

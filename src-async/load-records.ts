@@ -1,5 +1,6 @@
 /** `copyRecordsToTable` on the event loop: records that are at hand, or that are waited for one by one. */
-import { CALL_NAMES, type CallOptions } from './call-options.ts'
+import type { CallOptions } from './call-options.ts'
+import { COPY_RECORDS_NAMES } from './flows/call-options.ts'
 import { iterate, leave } from './copy.ts'
 import type { Engine } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
@@ -28,14 +29,7 @@ export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   readonly where?: string | undefined
 }
 
-const COPY_RECORDS = knownOptions<CopyRecordsOptions>({
-  ...CALL_NAMES,
-  records: true,
-  columns: true,
-  schema: true,
-  where: true,
-  onProgress: true,
-})
+const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
 
 /** @returns the command tag. @throws the source's own error; nothing is loaded then. */
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {

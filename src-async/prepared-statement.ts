@@ -19,6 +19,7 @@ import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import { type ExplainOption, explain } from './flows/explain.ts'
+import { DescribedStatement, type StatementDefaults, StatementLife } from './flows/described-statement.ts'
 import { executeOne } from './flows/execute-one.ts'
 import { fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
@@ -31,7 +32,7 @@ import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { Kept } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
-import { type Attribute, type TypeInfo, attributes, typeInfo } from './values/type-info.ts'
+import type { Attribute, TypeInfo } from './values/type-info.ts'
 
 /** What `explain` takes. */
 export interface ExplainOptions extends ExecuteStatementOptions, ExplainOption {}
@@ -46,58 +47,29 @@ export interface StatementDescription {
   readonly columns: readonly Attribute[]
 }
 
-/** What `prepare` was told for all calls of the statement that do not say it themselves. */
-export interface StatementDefaults {
-  readonly meaning: ValueMeaning
-  readonly rows: RowShapeOptions
-}
-
 /** `T` is the type of its rows. */
-export class PreparedStatement<T = Row> {
+export class PreparedStatement<T = Row> extends DescribedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
   /** How rows are made where a call does not say it. */
   readonly #rows: RowShapeOptions
-  #statusmessage: string | null = null
-  #isClosed = false
+  readonly #life: StatementLife
 
   /** Made by `Connection.prepare`. */
   constructor(engine: Engine, statement: Statement, defaults: StatementDefaults) {
+    const life = new StatementLife()
+    super(engine.context, statement, life)
     this.#engine = engine
     this.#statement = statement
     this.#meaning = defaults.meaning
     this.#rows = defaults.rows
-  }
-
-  /** Its name on the server, for `EXECUTE name` in SQL. */
-  get name(): string {
-    return this.#statement.name
-  }
-
-  /** Its text. */
-  get sql(): string {
-    return this.#statement.sql
-  }
-
-  /** The types of its parameters, in order. */
-  get parameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
-  }
-
-  /** Its columns; none for a statement without rows. */
-  get columns(): Attribute[] {
-    return attributes(this.#engine.context.registry, this.#statement.columns)
-  }
-
-  /** The command tag of the last run, null before the first and after one that stopped early. */
-  get statusmessage(): string | null {
-    return this.#statusmessage
+    this.#life = life
   }
 
   /** True after `close`, and when its connection is closed. */
   get closed(): boolean {
-    return this.#isClosed || this.#engine.isClosed
+    return this.#life.isClosed || this.#engine.isClosed
   }
 
   /** asyncpg's name for `name`. */
@@ -134,10 +106,10 @@ export class PreparedStatement<T = Row> {
   async execute(given: Values = [], options?: ExecuteStatementOptions): Promise<string> {
     requireKnown(options, EXECUTE_STATEMENT, 'execute')
     const { sql, values, args, prepared } = this.#request('execute', given, options)
-    this.#statusmessage = null
+    this.#life.tag = null
     const flow = executeOne(this.#engine.context, { sql, values, prepared })
-    this.#statusmessage = await this.#engine.query(flow, sql, args, options)
-    return this.#statusmessage
+    this.#life.tag = await this.#engine.query(flow, sql, args, options)
+    return this.#life.tag
   }
 
   /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
@@ -147,10 +119,10 @@ export class PreparedStatement<T = Row> {
     requireKnown(options, RESULT_OPTIONS, 'query')
     const rows = rowOptions(options, this.#rows, 'query')
     const { sql, values, args, prepared } = this.#request('query', given, options)
-    this.#statusmessage = null
+    this.#life.tag = null
     const flow = queryOne(this.#engine.context, { sql, values, prepared, rows })
     const result = await this.#engine.query(flow, sql, args, options)
-    this.#statusmessage = result.tag
+    this.#life.tag = result.tag
     return result
   }
 
@@ -187,9 +159,9 @@ export class PreparedStatement<T = Row> {
   async executemany(elements: Elements, options?: BatchOptions): Promise<void> {
     requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', options)
-    this.#statusmessage = null
+    this.#life.tag = null
     const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
-    this.#statusmessage = tag
+    this.#life.tag = tag
   }
 
   /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
@@ -199,9 +171,9 @@ export class PreparedStatement<T = Row> {
     requireKnown(options, RESULT_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', options)
     const rows = rowOptions(options, this.#rows, 'fetchmany')
-    this.#statusmessage = null
+    this.#life.tag = null
     const result = await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })
-    this.#statusmessage = result.tag
+    this.#life.tag = result.tag
     return result.rows
   }
 
@@ -234,8 +206,8 @@ export class PreparedStatement<T = Row> {
 
   /** Gives it back to the server. A second call does nothing. */
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#life.isClosed) return
+    this.#life.isClosed = true
     if (!this.#engine.isClosed) await this.#engine.run(closeStatement(this.#engine.context, this.#statement))
   }
 
@@ -247,9 +219,9 @@ export class PreparedStatement<T = Row> {
     const rows = rowOptions(options, this.#rows, method)
     const { sql, values, args, prepared } = this.#request(method, given, options)
     const request = { sql, values, prepared, rowLimit, rows }
-    this.#statusmessage = null
+    this.#life.tag = null
     const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, args, options)
-    this.#statusmessage = result.tag
+    this.#life.tag = result.tag
     return result.rows
   }
 
@@ -267,7 +239,7 @@ export class PreparedStatement<T = Row> {
     method: string,
     options: Pick<ExecuteStatementOptions, 'values'> | undefined,
   ): { sql: string; prepared: Statement; meaning: ValueMeaning } {
-    if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
+    if (this.#life.isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     const meaning = requireMeaning(options?.values, method) ?? this.#meaning
     return { sql: this.#statement.sql, prepared: this.#statement, meaning }
   }

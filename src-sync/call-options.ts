@@ -1,39 +1,19 @@
 /** What calls of the blocking API take beside their own arguments, and the checks of common arguments. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
+import type { PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
 import { type OptionNames, knownOptions } from '../src-async/options/known-options.ts'
 import { readTimeLimit } from '../src-async/options/time-limit.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from '../src-async/values/row-options.ts'
-import type { ValueMeaning } from '../src-async/values/text-values.ts'
 
 /** What a call takes that has a time limit. */
-export interface CallOptions {
-  /**
-   * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
-   * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
-   * fails with OperationalError. The connection's `commandTimeout` unless given; null or 0 for no limit.
-   */
-  readonly timeout?: number | null | undefined
-}
-
-/** What a call takes that has values. */
-export interface ValueOption {
-  /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
-   */
-  readonly values?: ValueMeaning | undefined
-}
+export interface CallOptions extends TimeoutOption {}
 
 /** What a call takes that gives rows. */
 export interface ResultOptions extends CallOptions, RowOptions, ValueOption {}
 
 /** What a call takes that gives the rows of a text. */
-export interface FetchOptions extends ResultOptions {
-  /** False for a text that will not come again: it is not kept as a prepared statement. */
-  readonly prepare?: boolean | undefined
-}
+export interface FetchOptions extends ResultOptions, PrepareOption {}
 
 /** What `execute` of a prepared statement takes: it drops the rows. */
 export interface ExecuteStatementOptions extends CallOptions, ValueOption {}

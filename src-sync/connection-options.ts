@@ -1,16 +1,22 @@
 /** What the methods of a connection take beside their first argument. */
 import {
-  COPY_FORMAT_NAMES,
-  type CopyFormatOptions,
-  type CopyTableOptions,
-  type CopyToTableOptions,
-} from '../src-async/flows/copy-bytes.ts'
+  CLOSE_NAMES,
+  COPY_FROM_NAMES,
+  COPY_FROM_QUERY_NAMES,
+  COPY_RECORDS_NAMES,
+  COPY_SQL_NAMES,
+  COPY_TO_NAMES,
+  type CloseOptions,
+  type PrepareOption,
+  type ValueOption,
+} from '../src-async/flows/call-options.ts'
+import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
 import type { ExplainOption } from '../src-async/flows/explain.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
 import { knownOptions } from '../src-async/options/known-options.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from '../src-async/values/row-options.ts'
 import type { Values } from '../src-async/values/record.ts'
-import { type CallOptions, RESULT_NAMES, type ResultOptions, type ValueOption } from './call-options.ts'
+import { type CallOptions, RESULT_NAMES, type ResultOptions } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 import type { NamedCursorOptions } from './named-body.ts'
 import type { ParamStyle } from './paramstyle/style.ts'
@@ -27,17 +33,8 @@ export interface PrepareOptions extends ResultOptions {
   readonly name?: string | undefined
 }
 
-/** What `describe` takes. */
-export interface DescribeOptions extends CallOptions {
-  /** False asks the server anew and keeps nothing. */
-  readonly prepare?: boolean | undefined
-}
-
-/** What `close` takes. */
-export interface CloseOptions {
-  /** Milliseconds to wait for the server's goodbye before the connection is cut: 5000 unless given; null or 0 for no limit. */
-  readonly timeout?: number | null | undefined
-}
+/** What `describe` takes. With `prepare: false` the connection asks the server anew and keeps nothing. */
+export interface DescribeOptions extends CallOptions, PrepareOption {}
 
 /** What `explain` takes. */
 export interface ExplainOptions extends CallOptions, ValueOption, ExplainOption {}
@@ -77,9 +74,6 @@ export type CopyOptions = CallOptions &
     | { readonly output: CopyOutput; readonly source?: undefined }
   )
 
-const COPY_NAMES = { timeout: true, onProgress: true } as const
-const TABLE_NAMES = { ...COPY_FORMAT_NAMES, columns: true, schema: true } as const
-
 export const CURSOR_OPTIONS = knownOptions<CursorOptions>({ ...ROW_OPTION_NAMES, paramstyle: true })
 export const NAMED_CURSOR_OPTIONS = knownOptions<CursorOptions & NamedCursorOptions>({
   ...ROW_OPTION_NAMES,
@@ -90,22 +84,11 @@ export const NAMED_CURSOR_OPTIONS = knownOptions<CursorOptions & NamedCursorOpti
 })
 export const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...RESULT_NAMES, name: true })
 export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ timeout: true, prepare: true })
-export const CLOSE_OPTIONS = knownOptions<CloseOptions>({ timeout: true })
-export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_NAMES, source: true, output: true })
+export const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
+export const COPY_OPTIONS = knownOptions<CopyOptions>(COPY_SQL_NAMES)
 export const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ timeout: true, values: true, analyze: true })
 export const BATCH_OPTIONS = knownOptions<BatchOptions>({ timeout: true, values: true, onProgress: true })
-export const COPY_RECORDS = knownOptions<CopyRecordsOptions>({
-  ...COPY_NAMES,
-  records: true,
-  columns: true,
-  schema: true,
-  where: true,
-})
-export const COPY_TO = knownOptions<CopyTo>({ ...TABLE_NAMES, ...COPY_NAMES, where: true, source: true })
-export const COPY_FROM = knownOptions<CopyFrom>({ ...TABLE_NAMES, ...COPY_NAMES, output: true })
-export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({
-  ...COPY_FORMAT_NAMES,
-  ...COPY_NAMES,
-  values: true,
-  output: true,
-})
+export const COPY_RECORDS = knownOptions<CopyRecordsOptions>(COPY_RECORDS_NAMES)
+export const COPY_TO = knownOptions<CopyTo>(COPY_TO_NAMES)
+export const COPY_FROM = knownOptions<CopyFrom>(COPY_FROM_NAMES)
+export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>(COPY_FROM_QUERY_NAMES)

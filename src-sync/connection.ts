@@ -3,6 +3,7 @@
  * byte is the only truth, BEGIN travels with the first statement, and every COMMIT's answer is looked at. Methods are
  * thin; each thing a connection can do is a file of its own.
  */
+import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.ts'
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
@@ -40,7 +41,6 @@ import {
   COPY_RECORDS,
   COPY_TO,
   CURSOR_OPTIONS,
-  type CloseOptions,
   type CopyFrom,
   type CopyFromQuery,
   type CopyOptions,
@@ -64,7 +64,6 @@ import {
   type FetchOptions,
   RESULT_OPTIONS,
   type ResultOptions,
-  type ValueOption,
   requireFunction,
   timeLimitOf,
 } from './call-options.ts'

@@ -6,7 +6,6 @@ export { connect, type ConnectOptions, withConnection } from './connect.ts'
 export { Connection, type NoticeListener } from './connection.ts'
 export type {
   BatchOptions,
-  CloseOptions,
   CopyFrom,
   CopyFromQuery,
   CopyOptions,
@@ -24,7 +23,6 @@ export type {
   ExecutemanyOptions,
   FetchOptions,
   ResultOptions,
-  ValueOption,
 } from './call-options.ts'
 export type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
 export { Cursor, type CursorConnection, type Parameters, type ScrollMode } from './cursor.ts'
@@ -34,6 +32,7 @@ export type { ServerMessage } from './engine.ts'
 export type { ErrorHandler } from './error-handler.ts'
 export { type InputSize, type InputSizes, oid, type TypeOid } from './input-sizes.ts'
 export type { NamedCursorOptions } from './named-body.ts'
+export type { CloseOptions, PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 export type { NotifiesOptions } from './notifications.ts'
 export type { Notification } from '../src-async/wire/operations.ts'
 export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'

@@ -2,7 +2,9 @@
  * A statement prepared on request, in blocking form. Lives until it is closed or its connection is; never prepared again
  * behind the caller's back: when its plan goes stale the call fails.
  */
+import type { ValueOption } from '../src-async/flows/call-options.ts'
 import { InterfaceError } from '../src-async/errors/tree.ts'
+import { DescribedStatement, type StatementDefaults, StatementLife } from '../src-async/flows/described-statement.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
 import { executeOne } from '../src-async/flows/execute-one.ts'
 import { explain } from '../src-async/flows/explain.ts'
@@ -19,7 +21,7 @@ import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Kept } from '../src-async/values/row-types.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
-import { type Attribute, type TypeInfo, attributes, typeInfo } from '../src-async/values/type-info.ts'
+import type { TypeInfo } from '../src-async/values/type-info.ts'
 import { requireIterable } from './batch.ts'
 import {
   type CallOptions,
@@ -27,7 +29,6 @@ import {
   type ExecuteStatementOptions,
   RESULT_OPTIONS,
   type ResultOptions,
-  type ValueOption,
   timeLimitOf,
 } from './call-options.ts'
 import type { Column } from './column.ts'
@@ -43,66 +44,37 @@ export interface StatementDescription {
   readonly columns: readonly Column[]
 }
 
-/** What `prepare` was told for all calls of the statement that do not say it themselves. */
-export interface StatementDefaults {
-  readonly meaning: ValueMeaning
-  readonly rows: RowShapeOptions
-}
-
 /** `T` is the type of its rows. */
-export class PreparedStatement<T = Row> {
+export class PreparedStatement<T = Row> extends DescribedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
   /** How rows are made where a call does not say it. */
   readonly #rows: RowShapeOptions
-  #statusmessage: string | null = null
-  #isClosed = false
+  readonly #life: StatementLife
 
   /** Made by `Connection.prepare`. */
   constructor(engine: Engine, statement: Statement, defaults: StatementDefaults) {
+    const life = new StatementLife()
+    super(engine.context, statement, life)
     this.#engine = engine
     this.#statement = statement
     this.#meaning = defaults.meaning
     this.#rows = defaults.rows
-  }
-
-  /** Its name on the server, for `EXECUTE name` in SQL. */
-  get name(): string {
-    return this.#statement.name
-  }
-
-  /** Its text. */
-  get sql(): string {
-    return this.#statement.sql
-  }
-
-  /** The types of its parameters, in order. */
-  get parameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
-  }
-
-  /** Its columns; none for a statement without rows. */
-  get columns(): Attribute[] {
-    return attributes(this.#engine.context.registry, this.#statement.columns)
-  }
-
-  /** The command tag of the last run, null before the first and after one that stopped early. */
-  get statusmessage(): string | null {
-    return this.#statusmessage
+    this.#life = life
   }
 
   /** True after `close`, and when its connection is closed. */
   get closed(): boolean {
-    return this.#isClosed || this.#engine.isClosed || this.#engine.session.isClosed
+    return this.#life.isClosed || this.#engine.isClosed || this.#engine.session.isClosed
   }
 
   /** Runs it and drops its rows. @returns the command tag. */
   execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
       const { sql, values, prepared, run } = this.#begin('execute', given, options, EXECUTE_STATEMENT)
-      this.#statusmessage = this.#engine.run(executeOne(this.#engine.context, { sql, values, prepared }), run)
-      return this.#statusmessage
+      this.#life.tag = this.#engine.run(executeOne(this.#engine.context, { sql, values, prepared }), run)
+      return this.#life.tag
     })
   }
 
@@ -114,7 +86,7 @@ export class PreparedStatement<T = Row> {
       const { sql, values, prepared, run } = this.#begin('query', given, options, RESULT_OPTIONS)
       const rows = this.#shape(options, 'query')
       const result = this.#engine.run(queryOne(this.#engine.context, { sql, values, prepared, rows }), run)
-      this.#statusmessage = result.tag
+      this.#life.tag = result.tag
       return result
     })
   }
@@ -150,7 +122,7 @@ export class PreparedStatement<T = Row> {
       const { sql, prepared, source, run } = batch
       const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
       const { affectedRows, tag } = this.#engine.run(executeMany(this.#engine.context, request), run)
-      this.#statusmessage = tag
+      this.#life.tag = tag
       return affectedRows
     })
   }
@@ -163,7 +135,7 @@ export class PreparedStatement<T = Row> {
       const { sql, prepared, source, run } = this.#beginMany('fetchmany', elements, options, RESULT_OPTIONS)
       const rows = this.#shape(options, 'fetchmany')
       const result = this.#engine.run(fetchMany(this.#engine.context, { sql, prepared, elements: source, rows }), run)
-      this.#statusmessage = result.tag
+      this.#life.tag = result.tag
       return result.rows
     })
   }
@@ -183,8 +155,8 @@ export class PreparedStatement<T = Row> {
 
   /** Gives it back to the server. A second call does nothing. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#life.isClosed) return
+    this.#life.isClosed = true
     const { isClosed, session, context } = this.#engine
     if (isClosed || session.isClosed) return
     call(this.close, () => this.#engine.run(closeStatement(context, this.#statement)))
@@ -204,7 +176,7 @@ export class PreparedStatement<T = Row> {
     const rows = this.#shape({ ...options, ...own }, method)
     const request = { sql, values, prepared, rowLimit: own.rowLimit, rows }
     const result = this.#engine.run(fetchRows(this.#engine.context, request), run)
-    this.#statusmessage = result.tag
+    this.#life.tag = result.tag
     return result.rows
   }
 
@@ -237,8 +209,8 @@ export class PreparedStatement<T = Row> {
   /** @returns what the values of this call mean. */
   #require(method: string, options: ValueOption, known: KnownOptions): ValueMeaning {
     requireKnown(options, known, method)
-    if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
-    this.#statusmessage = null
+    if (this.#life.isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
+    this.#life.tag = null
     return requireMeaning(options.values, method) ?? this.#meaning
   }
 
