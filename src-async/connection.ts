@@ -3,71 +3,86 @@
  * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
  */
 import {
+  BATCH_OPTIONS,
+  type BatchOptions,
+  CALL_OPTIONS,
   type CallOptions,
+  DESCRIBE_OPTIONS,
+  type DescribeOptions,
+  EXECUTE_OPTIONS,
   type ExecuteOptions,
+  type ExecuteStatementOptions,
+  FETCH_OPTIONS,
   type FetchOptions,
   type Given,
+  RESULT_OPTIONS,
+  type ResultOptions,
   type StatementText,
+  VALUE_NAMES,
   mayHoldSeveral,
   requireElements,
   requireStatement,
   requireStatementText,
   requireText,
-  requireOptions,
 } from './call-options.ts'
 import { type BatchTarget, type Elements, fetchMany, runMany } from './batch.ts'
-import { CursorFactory, type CursorOptions } from './cursor.ts'
+import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
-import { type CopyOutput, type CopySource, copyIn, copyOut } from './copy.ts'
-import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
+import { executeOne } from './flows/execute-one.ts'
+import { type CopySource, copyIn, copyOut } from './copy.ts'
 import {
-  type CopyFormatOptions,
-  type CopyTableOptions,
-  type CopyToTableOptions,
-  copyFromQuerySql,
-  copyFromTableSql,
-  copyToTableSql,
-} from './flows/copy-bytes.ts'
+  COPY_FROM,
+  COPY_FROM_QUERY,
+  COPY_OPTIONS,
+  COPY_TO,
+  type CopyFrom,
+  type CopyFromQuery,
+  type CopyOptions,
+  type CopyTo,
+} from './copy-options.ts'
+import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
+import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
+import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
+import { ConnectionInfo, type ConnectionStatus } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
-import type { QueryLogger, QueryLoggerOptions } from './flows/query-log.ts'
+import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
+import { knownOptions, requireKnown, requireKnownAlways } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
-import type { ProgressOption } from './flows/progress.ts'
+import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteChannel } from './values/sql.ts'
-import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
-import type { FlowContext } from './flows/flow-context.ts'
-import { prepareStatement } from './flows/prepare.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
+import { describeText, prepareStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne, queryText } from './flows/query.ts'
-import { runCommand } from './flows/run-script.ts'
-import { runStatement } from './flows/run-statement.ts'
-import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
-import { type TransactionOptions, rollback } from './flows/transaction.ts'
-import { resetQueryFor } from './pool/reset-query.ts'
-import { PreparedStatement } from './prepared-statement.ts'
+import { ping, runCommand } from './flows/run-script.ts'
+import { type ResetTypeCodecOptions, resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from './flows/type-codecs.ts'
+import type { RetriedTransactionOptions } from './flows/retry.ts'
+import type { TransactionOptions } from './flows/transaction.ts'
+import { resetQueryFor } from './flows/reset-query.ts'
+import { forgetSchema, resetSession } from './flows/reset-session.ts'
+import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { type ServerVersion, parseServerVersion } from './server-version.ts'
 import { runFlow } from './run-flow.ts'
-import { type AsyncTransactionOptions, Transaction, transact, transactionArguments } from './transaction.ts'
+import { Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
+import { attributes, typeInfo } from './values/type-info.ts'
 import { requireColumn } from './values/require-column.ts'
-import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import { type OtherRows, ROW_OPTION_NAMES, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
-export interface PrepareOptions extends ExecuteOptions {
-  readonly name?: string
-}
-
-export interface CloseOptions {
-  /** Milliseconds to wait for the server's goodbye before the connection is cut. */
-  readonly timeout?: number
+/** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
+export interface PrepareOptions extends ResultOptions {
+  /** Its name on the server; one of the driver's unless given. */
+  readonly name?: string | undefined
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
-const TRANSACTION_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
+const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, name: true })
+const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 
 let readEngine: (connection: Connection) => Engine
 
@@ -78,18 +93,30 @@ export class Connection {
   }
 
   readonly #engine: Engine
+  readonly #info: ConnectionInfo
 
   /** Made by `connect`. */
   constructor(engine: Engine) {
     this.#engine = engine
+    this.#info = new ConnectionInfo(engine.context, () => engine.isClosed)
+  }
+
+  /** What is known of the connection; costs no trip. */
+  get info(): ConnectionInfo {
+    return this.#info
   }
 
   /** True after `close`, `terminate` or the loss of the server. */
-  get isClosed(): boolean {
+  get closed(): boolean {
     return this.#engine.isClosed
   }
 
-  /** Whether a transaction is open on the server, failed ones included. */
+  /** asyncpg's name for `closed`. */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
+  /** Whether a transaction is open on the server, failed ones included: asyncpg's question; see `transactionStatus`. */
   get isInTransaction(): boolean {
     return !this.isClosed && this.#engine.session.transactionStatus !== 'I'
   }
@@ -98,8 +125,8 @@ export class Connection {
    * What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback.
    * A `transaction(fn)` in which nothing has run yet is none.
    */
-  get transactionStatus(): 'idle' | 'in-transaction' | 'failed' | 'closed' {
-    return this.isClosed ? 'closed' : TRANSACTION_WORDS[this.#engine.session.transactionStatus]
+  get transactionStatus(): ConnectionStatus {
+    return this.info.status
   }
 
   /** Process id of the server's backend. */
@@ -107,7 +134,7 @@ export class Connection {
     return this.#engine.session.backendPid
   }
 
-  /** The server's version, taken apart. */
+  /** The server's version, taken apart: asyncpg's name; `info.serverVersion` is the text. */
   getServerVersion(): ServerVersion {
     return parseServerVersion(this.parameter('server_version') ?? '')
   }
@@ -123,10 +150,18 @@ export class Connection {
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
+    requireKnown(options, EXECUTE_OPTIONS, 'execute')
     const { context } = this.#engine
     const given = this.#given('execute', sql, values, options)
     const isScript = values === undefined && given.values.length === 0
-    const flow = isScript ? runCommand(context, given.sql) : executeOne(context, given.sql, given.values)
+    const flow = isScript
+      ? runCommand(context, given.sql)
+      : executeOne(context, {
+          sql: given.sql,
+          values: given.values,
+          isOneOff: options?.prepare === false,
+          takesAnyRows: true,
+        })
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
@@ -145,12 +180,13 @@ export class Connection {
   ): Promise<QueryResult<T>>
   async query<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
   async query(sql: StatementText, values?: Values, options?: FetchOptions): Promise<QueryResult<unknown>> {
+    requireKnown(options, FETCH_OPTIONS, 'query')
     const { context } = this.#engine
     const given = this.#given('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
     const flow = mayHoldSeveral(sql, values, given)
       ? queryText(context, given.sql, rows)
-      : queryOne(context, { sql: given.sql, values: given.values, rows })
+      : queryOne(context, { sql: given.sql, values: given.values, isOneOff: options?.prepare === false, rows })
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
@@ -158,6 +194,7 @@ export class Connection {
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
+    requireKnown(options, FETCH_OPTIONS, 'fetch')
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
@@ -169,6 +206,7 @@ export class Connection {
   ): Promise<T | null>
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T> | null>
   async fetchrow(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown> {
+    requireKnown(options, FETCH_OPTIONS, 'fetchrow')
     const rows = await this.#fetch('fetchrow', sql, values, 1, options)
     return rows[0] ?? null
   }
@@ -178,9 +216,10 @@ export class Connection {
     sql: StatementText,
     values?: Values,
     column: number | string = 0,
-    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
+    options?: FetchOptions,
   ): Promise<T | null> {
     requireColumn(column, 'fetchval')
+    requireKnown(options, FETCH_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
@@ -191,11 +230,8 @@ export class Connection {
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
    */
-  async executemany(
-    sql: string | CompiledStatement,
-    elements: Elements,
-    options?: ExecuteOptions & ProgressOption,
-  ): Promise<void> {
+  async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
+    requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', sql, options)
     await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
   }
@@ -207,14 +243,15 @@ export class Connection {
   async fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options: FetchOptions & OtherRows<T>,
+    options: ResultOptions & OtherRows<T>,
   ): Promise<T[]>
   async fetchmany<T = Row>(
     sql: string | CompiledStatement,
     elements: Elements,
-    options?: FetchOptions,
+    options?: ResultOptions,
   ): Promise<RowOf<T>[]>
-  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', sql, options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
     return (await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })).rows
@@ -234,11 +271,42 @@ export class Connection {
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
    */
-  async prepare(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement> {
+  async prepare<T>(
+    sql: string | CompiledStatement,
+    options: PrepareOptions & OtherRows<T>,
+  ): Promise<PreparedStatement<T>>
+  async prepare<T = Row>(
+    sql: string | CompiledStatement,
+    options?: PrepareOptions,
+  ): Promise<PreparedStatement<RowOf<T>>>
+  async prepare<T>(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement<T>> {
+    requireKnown(options, PREPARE_OPTIONS, 'prepare')
     const { context } = this.#engine
     const { text, meaning } = requireStatementText(sql, { method: 'prepare', meaning: context.meaning, options })
+    const rows = rowOptions(options, context.rows, 'prepare')
     const statement = await this.#engine.run(prepareStatement(context, text, options.name ?? null), options)
-    return new PreparedStatement(this.#engine, statement, meaning)
+    return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
+  }
+
+  /**
+   * Asks the server what a statement takes and gives, without running it. It is kept prepared, so that running it costs no
+   * trip more.
+   * @param sql a text, or a compiled statement, whose own values are not looked at
+   * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * @example const { parameters, columns } = await con.describe('select id, name from item where price < $1')
+   */
+  async describe(sql: StatementText, options?: DescribeOptions): Promise<StatementDescription> {
+    requireKnown(options, DESCRIBE_OPTIONS, 'describe')
+    const { context } = this.#engine
+    const { text } = requireStatementText(sql, { method: 'describe', meaning: context.meaning })
+    const { parameterTypes, columns } = await this.#engine.run(
+      describeText(context, text, options?.prepare === false),
+      options,
+    )
+    return {
+      parameters: parameterTypes.map((oid) => typeInfo(context.registry, oid)),
+      columns: attributes(context.registry, columns),
+    }
   }
 
   /**
@@ -248,8 +316,10 @@ export class Connection {
   cursor<T>(sql: StatementText, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
   cursor<T = Row>(sql: StatementText, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
   cursor<T>(sql: StatementText, values?: Values, options: CursorOptions = {}): CursorFactory<T> {
+    requireKnown(options, CURSOR_OPTIONS, 'cursor')
     const given = this.#given('cursor', sql, values, options)
-    return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null }, options)
+    const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
+    return new CursorFactory<T>(this.#engine, { sql: given.sql, values: given.values, prepared: null, rows }, options)
   }
 
   /**
@@ -267,8 +337,8 @@ export class Connection {
   }
 
   /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
-  async resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): Promise<void> {
-    await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema))
+  async resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): Promise<void> {
+    await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options))
   }
 
   /**
@@ -279,6 +349,7 @@ export class Connection {
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
+    requireKnown(options, CALL_OPTIONS, 'pipeline')
     return runPipeline(this.#engine, fn, options)
   }
 
@@ -287,32 +358,22 @@ export class Connection {
    * @returns the command tag.
    * @throws the source's own error; nothing is loaded then, and the connection stays usable.
    */
-  async copyToTable(
-    table: string,
-    options: CopyToTableOptions & { readonly source: CopySource } & CallOptions & ProgressOption,
-  ): Promise<string> {
-    requireOptions(options, 'source', 'copyToTable')
+  async copyToTable(table: string, options: CopyTo): Promise<string> {
+    requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
 
   /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
-  async copyFromTable(
-    table: string,
-    options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions & ProgressOption,
-  ): Promise<string> {
-    requireOptions(options, 'output', 'copyFromTable')
+  async copyFromTable(table: string, options: CopyFrom): Promise<string> {
+    requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
 
   /** Writes a query's rows out in one of COPY's formats. */
-  async copyFromQuery(
-    query: StatementText,
-    values: Values | undefined,
-    options: CopyFormatOptions & { readonly output: CopyOutput } & ExecuteOptions,
-  ): Promise<string> {
-    requireOptions(options, 'output', 'copyFromQuery')
+  async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
+    requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
     const given = this.#given('copyFromQuery', query, values, options)
     const { context, session } = this.#engine
     return this.#engine.exclusively(async () => {
@@ -328,16 +389,9 @@ export class Connection {
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
    * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
    */
-  async copy(
-    sql: string,
-    options: CallOptions &
-      (
-        | { readonly source: CopySource; readonly output?: undefined }
-        | { readonly output: CopyOutput; readonly source?: undefined }
-      ),
-  ): Promise<string> {
+  async copy(sql: string, options: CopyOptions): Promise<string> {
     requireText(sql, 'copy')
-    requireOptions(options, 'source or output', 'copy')
+    requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
     if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
     return this.#engine.exclusively(() => {
@@ -408,6 +462,7 @@ export class Connection {
 
   /** Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too. */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
+    requireKnown(options, QUERY_LOGGER_OPTIONS, 'addQueryLogger')
     this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
@@ -426,8 +481,7 @@ export class Connection {
 
   /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
   reloadSchemaState(): void {
-    this.#engine.context.statements.clear()
-    this.#engine.context.registry.forget()
+    forgetSchema(this.#engine.context)
   }
 
   /**
@@ -438,7 +492,7 @@ export class Connection {
    * @throws ProgrammingError for options that are none.
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
-  transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
+  transaction<T>(options: RetriedTransactionOptions, fn: () => Promise<T>): Promise<T>
   transaction(): Transaction
   transaction(options: TransactionOptions): Transaction
   transaction<T>(...args: readonly unknown[]): Transaction | Promise<T> {
@@ -448,10 +502,22 @@ export class Connection {
   }
 
   /**
+   * Makes one round trip to the server.
+   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
+   *   limit passes, the connection is closed at once.
+   * @throws OperationalError when the connection is lost, or when the limit has passed.
+   */
+  async ping(options?: CallOptions): Promise<void> {
+    requireKnown(options, CALL_OPTIONS, 'ping')
+    await this.#engine.run(ping(this.#engine.context), options)
+  }
+
+  /**
    * Takes back what was done to the session: rolls back, unlocks, closes cursors, resets settings, forgets listeners. Codecs
    * and prepared statements stay.
    */
   async reset(options?: CallOptions): Promise<void> {
+    requireKnown(options, CALL_OPTIONS, 'reset')
     const { context } = this.#engine
     this.#listeners.clear()
     await this.#engine.run(resetSession(context, this.getResetQuery()), options)
@@ -494,12 +560,17 @@ export class Connection {
     void session.close({ timeoutMs: 0 })
   }
 
-  /** Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. */
+  /**
+   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. `terminate` does not
+   * wait.
+   */
   async close(options: CloseOptions = {}): Promise<void> {
+    requireKnown(options, CLOSE_OPTIONS, 'close')
+    const limitMs = readTimeLimit(options.timeout, 'close: timeout') ?? DEFAULT_CLOSE_TIMEOUT_MS
     if (this.#engine.isShut) return
     this.#engine.isShut = true
     if (this.#engine.isBusy) this.#engine.session.cancel({}).catch(() => {})
-    await this.#engine.session.close({ timeoutMs: options.timeout ?? DEFAULT_CLOSE_TIMEOUT_MS })
+    await this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -523,16 +594,17 @@ export class Connection {
       sql: given.sql,
       values: given.values,
       rowLimit,
+      isOneOff: options?.prepare === false,
       rows: rowOptions(options, context.rows, method),
     })
     return (await this.#engine.query(flow, given.sql, given.args, options)).rows
   }
 
-  #given(method: string, sql: StatementText, values: Values | undefined, options?: ExecuteOptions): Given {
+  #given(method: string, sql: StatementText, values: Values | undefined, options?: ExecuteStatementOptions): Given {
     return requireStatement(sql, values ?? null, { method, meaning: this.#engine.context.meaning, options })
   }
 
-  #target(method: string, sql: string | CompiledStatement, options: ExecuteOptions | undefined): BatchTarget {
+  #target(method: string, sql: string | CompiledStatement, options: ExecuteStatementOptions | undefined): BatchTarget {
     const { text, meaning } = requireStatementText(sql, { method, meaning: this.#engine.context.meaning, options })
     return { sql: text, meaning }
   }
@@ -548,19 +620,7 @@ export function engineOf(connection: Connection): Engine {
   return readEngine(connection)
 }
 
-function* executeOne(context: FlowContext, sql: string, values: readonly unknown[]): Flow<string> {
-  const { tag } = yield* runStatement(context, { sql, values, takesAnyRows: true, sinkFor: () => DROP_ROWS })
-  return tag ?? ''
-}
-
 function requireListener<F>(listener: F, method: string): F {
   if (typeof listener === 'function') return listener
   throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
-}
-
-function* resetSession(context: FlowContext, sql: string): Flow<void> {
-  context.scopes.length = 0
-  yield* rollback(context)
-  if (sql !== '') yield* runCommand(context, sql)
-  if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }

@@ -9,7 +9,7 @@ import { Rollback } from './errors/client-errors.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext, Scope } from './flows/flow-context.ts'
-import { isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
+import { type RetriedTransactionOptions, isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
 import {
   type TransactionOptions,
   beginStatement,
@@ -19,14 +19,6 @@ import {
   openScope,
   rollbackScope,
 } from './flows/transaction.ts'
-
-export interface AsyncTransactionOptions extends TransactionOptions {
-  /**
-   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
-   * deadlock); 0 at first. Only for a transaction that is not within another.
-   */
-  readonly retries?: number
-}
 
 /** What became of a transaction. */
 type Phase = 'new' | 'started' | 'committed' | 'rolled back' | 'failed'
@@ -150,11 +142,11 @@ export interface TransactionSite {
  */
 export async function transact<T>(
   site: TransactionSite,
-  asked: AsyncTransactionOptions,
+  asked: RetriedTransactionOptions,
   fn: () => Promise<T>,
 ): Promise<T> {
-  const { retries: askedRetries, ...options } = asked
-  const retries = requireRetries(askedRetries)
+  const retries = requireRetries(asked)
+  const { retries: _, ...options } = asked
   const { session, context } = site.engine
   const mayRetry = context.scopes.length === 0 && session.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
@@ -205,7 +197,7 @@ function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
 
 /** The arguments of `Connection.transaction`, told apart. @throws ProgrammingError for others. */
 export function transactionArguments<T>(args: readonly unknown[]): {
-  readonly options: AsyncTransactionOptions
+  readonly options: RetriedTransactionOptions
   readonly fn: (() => Promise<T>) | null
 } {
   const [first, second] = args

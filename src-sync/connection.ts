@@ -3,62 +3,79 @@
  * byte is the only truth, BEGIN travels with the first statement, and every COMMIT's answer is looked at. Methods are
  * thin; each thing a connection can do is a file of its own.
  */
+import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.ts'
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
-import { copyRecords } from '../src-async/flows/copy-records.ts'
+import { copyRecords, copyTarget } from '../src-async/flows/copy-records.ts'
+import { forgetSchema } from '../src-async/flows/reset-session.ts'
+import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressTeller, progressTeller } from '../src-async/flows/progress.ts'
+import { type ProgressOption, type ProgressTeller, progressTeller } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
-import type { QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
+import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
+import type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
+import { requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
+import { timerLimit } from '../src-async/options/time-limit.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
-import {
-  type OtherRows,
-  ROW_OPTION_KEYS,
-  type RowOptions,
-  VALUE_ROWS,
-  rowOptions,
-} from '../src-async/values/row-options.ts'
+import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowOf } from '../src-async/values/row-types.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
 import { quoteChannel } from '../src-async/values/sql.ts'
 import { typeInfo } from '../src-async/values/type-info.ts'
 import type { Notification } from '../src-async/wire/operations.ts'
 import type { CancelToken } from '../worker/caller/blocking-session.ts'
-import { fetchMany } from './batch.ts'
 import { BufferedBody } from './buffered-body.ts'
 import { Column } from './column.ts'
-import { type CopyFrom, type CopyRecordsOptions, type CopyTo, requireCopyOptions } from './connection-options.ts'
-import { copyIn, copyOut } from './copy.ts'
 import {
-  Cursor,
-  type CursorConnection,
+  CLOSE_OPTIONS,
+  COPY_FROM,
+  COPY_FROM_QUERY,
+  COPY_OPTIONS,
+  COPY_RECORDS,
+  COPY_TO,
+  CURSOR_OPTIONS,
+  type CopyFrom,
+  type CopyFromQuery,
+  type CopyOptions,
+  type CopyRecordsOptions,
+  type CopyTo,
+  type CursorOptions,
+  DESCRIBE_OPTIONS,
+  type DescribeOptions,
+  NAMED_CURSOR_OPTIONS,
+  PREPARE_OPTIONS,
+  type PrepareOptions,
+} from './connection-options.ts'
+import { type CopySource, copyIn, copyOut } from './copy.ts'
+import { Cursor, type CursorConnection } from './cursor.ts'
+import {
+  CALL_OPTIONS,
+  type CallOptions,
   type ExecuteOptions,
   type ExecutemanyOptions,
-  type ValueOption,
-} from './cursor.ts'
-import { FETCH_KEYS, requireFunction, requireOptions } from './call-options.ts'
-import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
+  FETCH_OPTIONS,
+  type FetchOptions,
+  RESULT_OPTIONS,
+  type ResultOptions,
+  requireFunction,
+  timeLimitOf,
+} from './call-options.ts'
+import { type Engine, type ServerMessage, call } from './engine.ts'
 import { handled } from './error-handler.ts'
-import type { ConnectionInfo, ConnectionStatus } from './info.ts'
+import type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
-import { Inbox, type NotifiesOptions, type Notice } from './notifications.ts'
+import { Inbox, type NotifiesOptions } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
-import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
+import { requireStyle } from './paramstyle/style.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
-import {
-  type BlockingTransactionOptions,
-  type NotAsync,
-  requireTransactionOptions,
-  runInScope,
-  transact,
-} from './scope.ts'
+import { type NotAsync, requireTransactionOptions, runInScope, transact } from './scope.ts'
 import {
   type BoundStatement,
   type StatementText,
@@ -66,6 +83,7 @@ import {
   bindStatement,
   meaningOf,
   requireSingle,
+  requireText,
   textOf,
   valuesOf,
 } from './statement.ts'
@@ -78,20 +96,10 @@ import { type Xid, makeXid } from './xid.ts'
 
 export type NoticeListener = (notice: Warning) => void
 
-/** What an ordinary cursor can be told. */
-export interface CursorOptions extends RowOptions {
-  /** Markers this cursor reads beside `$1`. */
-  readonly paramstyle?: ParamStyle
-}
-
 const CLOSE_TIMEOUT_MS = 5000
 /** What `query` gives where an error handler has taken its error. */
 const NO_RESULT = new QueryResult<unknown>(Object.freeze([]) as unknown as unknown[], null, '')
-const LOGGER_KEYS = ['args']
 const MOST_MESSAGES = 1000
-const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
-const PREPARE_KEYS = [...FETCH_KEYS, 'name']
-const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
 export class Connection extends SettableConnection implements CursorConnection {
   static {
@@ -121,6 +129,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     return this.info.status
   }
 
+  /** The process id of the server's backend. */
+  get backendPid(): number {
+    return this.info.backendPid
+  }
+
   /**
    * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
    * @throws ProgrammingError for an unknown option.
@@ -144,7 +157,7 @@ export class Connection extends SettableConnection implements CursorConnection {
           hint: "cursor('name', { itersize, scroll, hold })",
         })
       }
-      requireOptions(options, name === null ? CURSOR_KEYS : NAMED_CURSOR_KEYS, 'cursor')
+      requireKnown(options, name === null ? CURSOR_OPTIONS : NAMED_CURSOR_OPTIONS, 'cursor')
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
       const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
       const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
@@ -174,12 +187,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   query<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
-    options: ExecuteOptions & OtherRows<T>,
+    options: FetchOptions & OtherRows<T>,
   ): QueryResult<T>
-  query<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): QueryResult<RowOf<T>>
-  query(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = {}): QueryResult<unknown> {
+  query<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): QueryResult<RowOf<T>>
+  query(sql: StatementText, parameters?: Parameters | null, options: FetchOptions = {}): QueryResult<unknown> {
     return this.#guard(this.query, NO_RESULT, () => {
-      requireOptions(options, FETCH_KEYS, 'query')
+      requireKnown(options, FETCH_OPTIONS, 'query')
       const { context } = this.#engine
       const rows = rowOptions(options, context.rows, 'query')
       const bound = this.#bind('query', sql, parameters, options)
@@ -204,9 +217,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /** All rows of a statement. */
-  fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: ExecuteOptions & OtherRows<T>): T[]
-  fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T>[]
-  fetch(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown[] {
+  fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: FetchOptions & OtherRows<T>): T[]
+  fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): RowOf<T>[]
+  fetch(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): unknown[] {
     return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, options, { rowLimit: 0 }))
   }
 
@@ -214,10 +227,10 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetchrow<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
-    options: ExecuteOptions & OtherRows<T>,
+    options: FetchOptions & OtherRows<T>,
   ): T | null
-  fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T> | null
-  fetchrow(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown {
+  fetchrow<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): RowOf<T> | null
+  fetchrow(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): unknown {
     return this.#guard(this.fetchrow, null, () => {
       const [row] = this.#fetch('fetchrow', sql, parameters, options, { rowLimit: 1 })
       return row ?? null
@@ -229,7 +242,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     sql: StatementText,
     parameters?: Parameters | null,
     column: number | string = 0,
-    options?: ExecuteOptions,
+    options?: FetchOptions,
   ): V | null {
     return this.#guard(this.fetchval, null, () => {
       requireColumn(column, 'fetchval')
@@ -247,16 +260,16 @@ export class Connection extends SettableConnection implements CursorConnection {
   fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
-    options: ExecuteOptions & OtherRows<T>,
+    options: ResultOptions & OtherRows<T>,
   ): T[]
   fetchmany<T = Row>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
-    options?: ExecuteOptions,
+    options?: ResultOptions,
   ): RowOf<T>[]
-  fetchmany(sql: string | CompiledStatement, elements: Iterable<Parameters>, options: ExecuteOptions = {}): unknown[] {
+  fetchmany(sql: string | CompiledStatement, elements: Iterable<Parameters>, options: ResultOptions = {}): unknown[] {
     return this.#guard(this.fetchmany, [], () => {
-      requireOptions(options, FETCH_KEYS, 'fetchmany')
+      requireKnown(options, RESULT_OPTIONS, 'fetchmany')
       const asking = { method: 'fetchmany', style: this.paramstyle, meaning: options.values }
       const bound = bindBatch(this.#engine, sql, elements, asking)
       const { context } = this.#engine
@@ -267,7 +280,7 @@ export class Connection extends SettableConnection implements CursorConnection {
         rows: rowOptions(options, context.rows, 'fetchmany'),
       })
       const query = { sql: bound.sql, values: elements }
-      return this.#engine.run(flow, { source: bound, query, ...this.#limits(options, 'fetchmany') })
+      return this.#engine.run(flow, { source: bound, query, ...this.#limits(options, 'fetchmany') }).rows
     })
   }
 
@@ -275,17 +288,17 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    */
-  prepare<T = Row>(
-    sql: string | CompiledStatement,
-    options: ExecuteOptions & { readonly name?: string } = {},
-  ): PreparedStatement<RowOf<T>> {
+  prepare<T>(sql: string | CompiledStatement, options: PrepareOptions & OtherRows<T>): PreparedStatement<T>
+  prepare<T = Row>(sql: string | CompiledStatement, options?: PrepareOptions): PreparedStatement<RowOf<T>>
+  prepare<T>(sql: string | CompiledStatement, options: PrepareOptions = {}): PreparedStatement<T> {
     return call(this.prepare, () => {
-      requireOptions(options, PREPARE_KEYS, 'prepare')
+      requireKnown(options, PREPARE_OPTIONS, 'prepare')
       const { text, isCompiled } = textOf(sql, 'prepare')
       const meaning = meaningOf(this.#engine, isCompiled, { method: 'prepare', meaning: options.values })
       const flow = prepareStatement(this.#engine.context, text, options.name ?? null)
-      const statement = this.#engine.run(flow, { timeoutMs: requireTimeout(options.timeout, 'prepare') })
-      return new PreparedStatement<RowOf<T>>(this.#engine, statement, meaning)
+      const rows = rowOptions(options, this.#engine.context.rows, 'prepare')
+      const statement = this.#engine.run(flow, this.#limits(options, 'prepare'))
+      return new PreparedStatement<T>(this.#engine, statement, { meaning, rows })
     })
   }
 
@@ -295,9 +308,9 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
    */
-  describe(sql: StatementText, options: ExecuteOptions = {}): StatementDescription {
+  describe(sql: StatementText, options: DescribeOptions = {}): StatementDescription {
     return call(this.describe, () => {
-      requireOptions(options, FETCH_KEYS, 'describe')
+      requireKnown(options, DESCRIBE_OPTIONS, 'describe')
       const { context } = this.#engine
       const { text } = textOf(sql, 'describe')
       const isPlain = typeof sql === 'string'
@@ -323,7 +336,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
-      const { records, columns, schema, where } = requireRecords(options)
+      const { records } = requireRecords(options)
       const { context } = this.#engine
       let isOpen = false
       const ifTorn = (): void => {
@@ -333,7 +346,7 @@ export class Connection extends SettableConnection implements CursorConnection {
         isOpen = true
       }
       const progress = progressTeller(options, 'copyRecordsToTable')
-      const flow = copyRecords(context, { table, columns, schema, where }, records, { onOpen, progress })
+      const flow = copyRecords(context, copyTarget(table, options), records, { onOpen, progress })
       return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
   }
@@ -341,7 +354,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
-      requireCopyOptions(options, 'source', 'copyToTable')
+      requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
       const limits = this.#copying(options, 'copyToTable')
       return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
     })
@@ -350,22 +363,43 @@ export class Connection extends SettableConnection implements CursorConnection {
   /** Writes a table out in one of COPY's formats. @returns how many rows. */
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
-      requireCopyOptions(options, 'output', 'copyFromTable')
+      requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
       const limits = this.#copying(options, 'copyFromTable')
       return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
     })
   }
 
   /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
-  copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
+  copyFromQuery(sql: StatementText, parameters: Parameters | null | undefined, options: CopyFromQuery): number {
     return call(this.copyFromQuery, () => {
-      requireCopyOptions(options, 'output', 'copyFromQuery')
+      requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
       const limits = this.#copying(options, 'copyFromQuery')
       const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
       const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
       return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
+    })
+  }
+
+  /**
+   * Runs a COPY that is written in SQL.
+   * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
+   * @returns how many rows.
+   * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
+   * @example con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   */
+  copy(sql: string, options: CopyOptions): number {
+    return call(this.copy, () => {
+      const text = requireText(sql, 'copy')
+      requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
+      const { source, output } = options
+      if (source !== undefined && output !== undefined) {
+        throw new ProgrammingError('copy: a source and an output at once')
+      }
+      const limits = this.#copying(options, 'copy')
+      if (output !== undefined) return countOf(copyOut(this.#engine, text, output, limits))
+      return countOf(copyIn(this.#engine, text, source as CopySource, limits))
     })
   }
 
@@ -399,8 +433,8 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => transfer(con, 100))
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
-  transaction<T>(options: BlockingTransactionOptions, fn: (() => T) & NotAsync<T>): T
-  transaction<T>(first: BlockingTransactionOptions | (() => T), second?: () => T): T {
+  transaction<T>(options: RetriedTransactionOptions, fn: (() => T) & NotAsync<T>): T
+  transaction<T>(first: RetriedTransactionOptions | (() => T), second?: () => T): T {
     // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
     if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
@@ -459,12 +493,12 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
    *   100,000 notifications behind another loop of this connection, and when the connection is lost.
    */
-  notifies(options: NotifiesOptions = {}): Generator<Notice, void, undefined> {
+  notifies(options: NotifiesOptions = {}): Generator<Notification, void, undefined> {
     return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
   }
 
   /** Notifications that have arrived and nobody has read yet; waits for none. */
-  poll(): Notice[] {
+  poll(): Notification[] {
     return call(this.poll, () => this.#inbox.takeAll())
   }
 
@@ -486,8 +520,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 
-  /** Calls the listener with every notice as it arrives, while the statement that raised it runs. */
-  /** @throws ProgrammingError for what is no function. */
+  /**
+   * Calls the listener with every notice as it arrives, while the statement that raised it runs.
+   * @throws ProgrammingError for what is no function.
+   */
   addNoticeListener(listener: NoticeListener): void {
     call(this.addNoticeListener, () => requireFunction(listener, 'addNoticeListener'))
     this.#listeners.add(listener)
@@ -506,7 +542,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   addQueryLogger(logger: QueryLogger, options: QueryLoggerOptions = {}): void {
     call(this.addQueryLogger, () => {
       requireFunction(logger, 'addQueryLogger')
-      requireOptions(options, LOGGER_KEYS, 'addQueryLogger')
+      requireKnown(options, QUERY_LOGGER_OPTIONS, 'addQueryLogger')
       this.#engine.queryLog.loggers.add(logger, options)
     })
   }
@@ -550,22 +586,29 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * One round trip.
-   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, 0 for no limit. When the limit
-   *   passes, the connection is closed at once.
+   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
+   *   limit passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
    */
-  ping(options: { readonly timeout?: number } = {}): void {
+  ping(options: CallOptions = {}): void {
     call(this.ping, () => {
+      requireKnown(options, CALL_OPTIONS, 'ping')
       this.#engine.run(ping(this.#engine.context), this.#limits(options, 'ping'))
     })
   }
 
+  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
+  reloadSchemaState(): void {
+    forgetSchema(this.#engine.context)
+  }
+
   /** Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`. */
-  reset(): void {
+  reset(options: CallOptions = {}): void {
     call(this.reset, () => {
+      requireKnown(options, CALL_OPTIONS, 'reset')
       this.#begin()
       this.#forbid('reset')
-      this.#settings.reset()
+      this.#settings.reset(this.#limits(options, 'reset'))
     })
   }
 
@@ -573,17 +616,19 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Ends the session; what is not committed is rolled back by the server.
    * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
    */
-  close(): void {
+  close(options: CloseOptions = {}): void {
     this.#guard(this.close, undefined, () => {
+      requireKnown(options, CLOSE_OPTIONS, 'close')
+      const limitMs = timeLimitOf(options, 'close') ?? CLOSE_TIMEOUT_MS
       if (this.#engine.isClosed) throw new InterfaceError('connection is closed')
       this.messages.length = 0
-      this.#shut()
+      this.#shut(limitMs)
     })
   }
 
   /** Closes the connection if it is open. */
   [Symbol.dispose](): void {
-    this.#shut()
+    this.#shut(CLOSE_TIMEOUT_MS)
   }
 
   [inspect.custom](): string {
@@ -600,10 +645,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     method: string,
     sql: StatementText,
     parameters: Parameters | null | undefined,
-    given: ExecuteOptions | undefined,
+    given: FetchOptions | undefined,
     own: RowOptions & { readonly rowLimit: number },
   ): Row[] {
-    if (given !== undefined) requireOptions(given, FETCH_KEYS, method)
+    requireKnown(given, FETCH_OPTIONS, method)
     const options = { ...given, ...own }
     const { rowLimit, prepare } = options
     const bound = this.#bind(method, sql, parameters, options)
@@ -624,12 +669,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     return bindStatement(this.#engine, sql, parameters, { method, style: this.paramstyle, meaning: values })
   }
 
-  #limits({ timeout }: { readonly timeout?: number }, method: string): { timeoutMs: number | undefined } {
-    return { timeoutMs: requireTimeout(timeout, method) }
+  #limits(options: CallOptions, method: string): { timeoutMs: number | undefined } {
+    return { timeoutMs: timeLimitOf(options, method) }
   }
 
   #copying(
-    options: CopyTo | CopyFrom,
+    options: CallOptions & ProgressOption,
     method: string,
   ): { timeoutMs: number | undefined; progress: ProgressTeller | null } {
     return { ...this.#limits(options, method), progress: progressTeller(options, method) }
@@ -653,10 +698,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     }
   }
 
-  #shut(): void {
+  #shut(limitMs: number): void {
     if (this.#engine.isClosed) return
     this.#engine.session.requireNoCallback()
-    this.#engine.session.close({ timeoutMs: CLOSE_TIMEOUT_MS })
+    this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
     // Last, so that a close() that was torn off can be called again.
     this.#engine.isClosed = true
   }
@@ -672,10 +717,8 @@ function countOf(tag: string): number {
 }
 
 function requireRecords(options: CopyRecordsOptions): CopyRecordsOptions {
-  const records: unknown = (options as Partial<CopyRecordsOptions> | undefined)?.records
-  if (records !== null && typeof records === 'object' && Symbol.iterator in records) {
-    if (options.columns === undefined || Array.isArray(options.columns)) return options
-    throw new ProgrammingError(`copyRecordsToTable: columns: expected an array of names, got ${typeof options.columns}`)
-  }
+  requireKnownAlways(options, COPY_RECORDS, 'copyRecordsToTable', 'records')
+  const records: unknown = options.records
+  if (records !== null && typeof records === 'object' && Symbol.iterator in records) return options
   throw new ProgrammingError('copyRecordsToTable: expected { records }, an iterable of arrays')
 }

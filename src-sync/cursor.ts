@@ -5,26 +5,35 @@
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
-import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
+import { progressTeller } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
-import type { RowOf } from '../src-async/values/row-types.ts'
-import type { ValueMeaning } from '../src-async/values/text-values.ts'
+import type { Kept } from '../src-async/values/row-types.ts'
 import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
 import { type CopyStream, runCopy } from './copy-stream.ts'
 import type { CursorBody, RequestOptions, ScrollMode } from './cursor-body.ts'
-import { COPY_KEYS, EXECUTE_KEYS, EXECUTEMANY_KEYS, NO_OPTIONS, requireOptions } from './call-options.ts'
-import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  EXECUTEMANY_OPTIONS,
+  EXECUTE_OPTIONS,
+  type ExecuteOptions,
+  type ExecutemanyOptions,
+  NO_OPTIONS,
+  timeLimitOf,
+} from './call-options.ts'
+import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
+import { type Engine, type ServerMessage, call } from './engine.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import type { PublicMethod } from './run-flow.ts'
 import { type StatementText, bindStatement, requireText } from './statement.ts'
-import { RowStream, type StreamOptions } from './stream.ts'
+import { RowStream, STREAM_OPTIONS, type StreamOptions } from './stream.ts'
 
 export type { Parameters } from './paramstyle/bind-parameters.ts'
 export type { ScrollMode } from './cursor-body.ts'
@@ -37,34 +46,6 @@ export interface CursorConnection {
   commit(): void
   rollback(): void
   close(): void
-}
-
-/** What a call takes that has values. */
-export interface ValueOption {
-  /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
-   */
-  readonly values?: ValueMeaning | undefined
-}
-
-export interface ExecuteOptions extends RowOptions, ValueOption {
-  /** Milliseconds; then the statement is cancelled and QueryTimeoutError thrown. `commandTimeout` unless given, 0: none. */
-  readonly timeout?: number
-  /** False for a text that will not come again: it is not kept as a prepared statement. */
-  readonly prepare?: boolean
-  /**
-   * True gives each value as the server prints it: rows are arrays of strings and nulls. For texts without parameters, of
-   * any number of statements; the results before one that fails are kept, and can be fetched from a cursor that threw.
-   */
-  readonly text?: boolean
-}
-
-export interface ExecutemanyOptions extends ProgressOption, RowOptions, ValueOption {
-  readonly timeout?: number
-  /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
-  readonly returning?: boolean
 }
 
 export interface CursorInit {
@@ -86,10 +67,12 @@ function spreadParameters(found: unknown): ProgrammingError {
   })
 }
 
-/** The rows a cursor goes on to give: as before, unless an execute says what they are. */
-type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
-
-const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
+const KNOWN: { readonly [method in 'execute' | 'executemany' | 'callproc' | 'copy']: KnownOptions } = {
+  execute: EXECUTE_OPTIONS,
+  executemany: EXECUTEMANY_OPTIONS,
+  callproc: new Set(),
+  copy: CALL_OPTIONS,
+}
 
 export class Cursor<T = Row> {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
@@ -383,6 +366,7 @@ export class Cursor<T = Row> {
   stream<R = never>(sql: StatementText, parameters?: Parameters | null, options?: StreamOptions): RowStream<Kept<T, R>>
   stream<R>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
     return call(this.stream, () => {
+      requireKnown(options, STREAM_OPTIONS, 'stream')
       this.#clear()
       const statement = bindStatement(this.#engine, sql, parameters, {
         method: 'stream',
@@ -398,7 +382,7 @@ export class Cursor<T = Row> {
    * The time limit is for the whole COPY; it strikes at the next call on `copy`, or when `fn` returns.
    * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
    */
-  copy<R>(sql: string, fn: (copy: CopyStream) => R, options: { readonly timeout?: number } = {}): R {
+  copy<R>(sql: string, fn: (copy: CopyStream) => R, options: CallOptions = NO_OPTIONS): R {
     return call(this.copy, () => {
       const { messages, timeoutMs } = this.#begin(sql, null, options, 'copy')
       const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages, timeoutMs })
@@ -448,18 +432,18 @@ export class Cursor<T = Row> {
   #begin(
     sql: StatementText,
     parameters: unknown,
-    options: RowOptions & { readonly timeout?: number },
-    method: keyof typeof KEYS,
+    options: RowOptions & CallOptions,
+    method: keyof typeof KNOWN,
   ): RequestOptions {
     this.#clear()
-    requireOptions(options, KEYS[method], method)
+    if (options !== NO_OPTIONS) requireKnown(options, KNOWN[method], method)
     const rows = rowOptions(options, this.#shape, method)
     this.#body.reset()
     const sizes = this.#sizes
     this.#sizes = null
     this.#query = typeof sql === 'string' ? sql : null
     this.#params = parameters ?? null
-    const timeoutMs = requireTimeout(options.timeout, method)
+    const timeoutMs = timeLimitOf(options, method)
     return { style: this.paramstyle, sizes, timeoutMs, rows, messages: this.#messages }
   }
 

@@ -2,13 +2,19 @@
  * The part of a connection that can be set: how it begins transactions, which markers it reads, how long calls may take,
  * how values of a type are made. `Connection` adds what it does.
  */
-import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/flows/type-codecs.ts'
+import {
+  type ResetTypeCodecOptions,
+  resetTypeCodec,
+  setBuiltinTypeCodec,
+  setTypeCodec,
+} from '../src-async/flows/type-codecs.ts'
 import type { TransactionOptions } from '../src-async/flows/transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from '../src-async/values/custom-codec.ts'
-import { type Engine, call, requireTimeout } from './engine.ts'
+import { readTimeLimit } from '../src-async/options/time-limit.ts'
+import { type Engine, call } from './engine.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { ExceptionBearer } from './exceptions.ts'
-import type { ConnectionInfo } from './info.ts'
+import type { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import type { Settings } from './settings.ts'
 
@@ -110,14 +116,14 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** Milliseconds for each call that names no `timeout`; 0 for no limit. */
+  /** Milliseconds for each call that names no `timeout`; 0 for no limit. Set null or 0 for no limit. */
   get commandTimeout(): number {
     return this.#engine.commandTimeoutMs
   }
 
-  set commandTimeout(value: number) {
+  set commandTimeout(value: number | null) {
     call(setterOf('commandTimeout'), () => {
-      this.#engine.commandTimeoutMs = requireTimeout(value, 'commandTimeout') ?? 0
+      this.#engine.commandTimeoutMs = readTimeLimit(value, 'commandTimeout') ?? 0
     })
   }
 
@@ -136,8 +142,8 @@ export class SettableConnection extends ExceptionBearer {
   }
 
   /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
-  resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): void {
-    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema)))
+  resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): void {
+    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options)))
   }
 }
 

@@ -3,6 +3,7 @@
  * here from names and options, so that both faces build the same.
  */
 import { DbError, ProgrammingError } from '../errors/tree.ts'
+import type { OptionNames } from '../options/known-options.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
 import type { ByteSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -39,21 +40,23 @@ export interface CopyToTableOptions extends CopyTableOptions {
   readonly where?: string | undefined
 }
 
-const OPTION_NAMES: readonly (keyof CopyFormatOptions)[] = [
-  'format',
-  'delimiter',
-  'null',
-  'header',
-  'quote',
-  'escape',
-  'encoding',
-  'forceQuote',
-  'forceNotNull',
-  'forceNull',
-  'freeze',
-  'default',
-  'onError',
-]
+/** The names of these options, for the lists of the methods that take them. */
+export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
+  format: true,
+  delimiter: true,
+  null: true,
+  header: true,
+  quote: true,
+  escape: true,
+  encoding: true,
+  forceQuote: true,
+  forceNotNull: true,
+  forceNull: true,
+  freeze: true,
+  default: true,
+  onError: true,
+}
+const OPTION_NAMES = Object.keys(COPY_FORMAT_NAMES) as (keyof CopyFormatOptions)[]
 /** Options whose value is a word of SQL, not a text. */
 const WORDS: ReadonlySet<string> = new Set(['format', 'onError'])
 

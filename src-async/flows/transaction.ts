@@ -5,6 +5,7 @@
  */
 import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
+import { type OptionNames, knownOptions, requireKnown } from '../options/known-options.ts'
 import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
@@ -15,6 +16,7 @@ import { runCommand } from './run-script.ts'
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
 
 export interface TransactionOptions {
+  /** The session's own unless given: usually `read committed`. */
   readonly isolation?: IsolationLevel | undefined
   /** true READ ONLY, false READ WRITE, undefined the session's default. */
   readonly readOnly?: boolean | undefined
@@ -22,15 +24,19 @@ export interface TransactionOptions {
 }
 
 const ISOLATION_LEVELS: readonly string[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
-const OPTION_KEYS: readonly string[] = ['isolation', 'readOnly', 'deferrable']
+
+/** The names of these options, for the lists of the methods that take them. */
+export const TRANSACTION_NAMES: OptionNames<Required<TransactionOptions>> = {
+  isolation: true,
+  readOnly: true,
+  deferrable: true,
+}
+const TRANSACTION_OPTIONS = knownOptions<TransactionOptions>(TRANSACTION_NAMES)
 
 /** @throws ProgrammingError for an isolation level PostgreSQL does not have, and for options that are none. */
 export function beginStatement(options: TransactionOptions): string {
+  requireKnown(options, TRANSACTION_OPTIONS, 'transaction')
   const { isolation, readOnly, deferrable } = options
-  for (const key of Object.keys(options)) {
-    if (OPTION_KEYS.includes(key)) continue
-    throw new ProgrammingError(`transaction: unknown option ${JSON.stringify(key)}; it takes ${OPTION_KEYS.join(', ')}`)
-  }
   requireFlag(readOnly, 'readOnly')
   requireFlag(deferrable, 'deferrable')
   let sql = 'BEGIN'

@@ -269,7 +269,7 @@ function portList(value: unknown, name: string): unknown {
 }
 
 function milliseconds(value: unknown, name: string): unknown {
-  if (value === null) return 0
+  if (value === null || value === Infinity) return 0
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   throw wrong(name, 'milliseconds, 0 or more', value)
 }

@@ -11,9 +11,20 @@ import { nearest } from './nearest.ts'
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any class, whatever its parameters.
 type AnyClass = Function
 
-/** Guards a class, whose constructor sets its own properties by declaring them. Subclasses of the user's may have more. */
+/** The prototypes of the classes that share a base. */
+const guarded = new WeakMap<AnyClass, Set<unknown>>()
+
+/**
+ * Guards a class, whose constructor sets its own properties by declaring them. Subclasses of the user's may have more.
+ * @param base the class that extends no other
+ * @param concrete the classes of ours that extend it. They may be named in calls of their own
+ */
 export function sealInstances(base: AnyClass, ...concrete: readonly AnyClass[]): void {
-  const ours = new Set([base, ...concrete].map((each): unknown => each.prototype))
+  const known = guarded.get(base)
+  const ours = known ?? new Set<unknown>([base.prototype])
+  for (const each of concrete) ours.add(each.prototype)
+  if (known !== undefined) return
+  guarded.set(base, ours)
   const isOurs = (receiver: object): boolean => ours.has(Object.getPrototypeOf(receiver))
   const guard = new Proxy(Object.prototype, {
     get(target, key, receiver: object) {

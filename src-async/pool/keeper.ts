@@ -11,7 +11,7 @@ import type { Occupancy } from './holders.ts'
 import type { Lease } from './lease.ts'
 import type { ConnectArguments, PoolActivity, PoolSettings } from './pool-options.ts'
 import { Slot, type SlotPhase } from './slot.ts'
-import { type Limit, withLimit } from './time-limit.ts'
+import { type Limit, withLimit } from '../with-limit.ts'
 import { WaitQueue } from './wait-queue.ts'
 
 /** A server that says goodbye does so at once; a connection that takes longer is cut. */

@@ -7,6 +7,7 @@ import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { checkOptions } from '../options/connect-options.ts'
 import { resolveOptions } from '../options/options.ts'
+import { timerLimit } from '../options/time-limit.ts'
 import { connectionValues } from '../values/value-options.ts'
 
 /** What the pool was doing by itself when something failed. */
@@ -41,7 +42,7 @@ export interface PoolOptions extends ConnectOptions, PoolHooks {
   /** Time unused after which a connection is asked whether it still lives, before it is handed out. Default 30,000. */
   readonly healthCheckAfter?: number | null
   /** Limit of that question. Default 2,000. */
-  readonly healthCheckTimeout?: number
+  readonly healthCheckTimeout?: number | null
   /** Limit of `acquire`, all in all. Default 30,000. */
   readonly acquireTimeout?: number | null
   /** Limit of what `release` does on the server; a connection that takes longer is dropped. Default 10,000. */
@@ -195,7 +196,7 @@ function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
 /** A limit as the program gives it, as a number that can be compared; null and 0 are none. */
 export function limit(value: number | null | undefined, preset: number): number {
   if (value === undefined) return preset
-  return value === null || value === 0 ? Infinity : value
+  return value === null ? Infinity : timerLimit(value)
 }
 
 /** @throws ProgrammingError for what is no time limit. */

@@ -3,14 +3,17 @@
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
 import type { Elements } from '../batch.ts'
-import type { CallOptions, FetchOptions, StatementText } from '../call-options.ts'
+import type { BatchOptions, ExecuteOptions, FetchOptions, ResultOptions, StatementText } from '../call-options.ts'
 import type { Connection } from '../connection.ts'
-import type { QueryResult } from '../flows/query.ts'
+import type { CopyFrom, CopyFromQuery, CopyTo } from '../copy-options.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { sealInstances } from '../options/sealed.ts'
-import type { ProgressOption } from '../flows/progress.ts'
+import { readTimeLimit, timerLimit } from '../options/time-limit.ts'
+import type { QueryResult } from '../flows/query.ts'
+import type { CompiledStatement } from '../values/compiled-statement.ts'
 import type { Row, Values } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
@@ -18,17 +21,15 @@ import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
 import { Keeper } from './keeper.ts'
 import type { Lease } from './lease.ts'
 import {
-  checkLimit,
   checkSizes,
   type ConnectArguments,
-  limit,
   type PoolActivity,
   type PoolOptions,
   type PoolSettings,
   readConnectArguments,
 } from './pool-options.ts'
 import type { Slot } from './slot.ts'
-import { withLimit } from './time-limit.ts'
+import { withLimit } from '../with-limit.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface AcquireOptions {
@@ -36,9 +37,9 @@ export interface AcquireOptions {
    * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
    * `acquireTimeout` unless given.
    */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
   /** Gives up waiting; the call fails with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface ResetOptions {
@@ -46,18 +47,30 @@ export interface ResetOptions {
    * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
    * is undone all the same, behind the caller's back: what fails goes to `onError`.
    */
-  readonly awaitReset?: boolean
+  readonly awaitReset?: boolean | undefined
 }
 
 export interface ReleaseOptions extends ResetOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
 }
 
 export interface PoolCloseOptions {
   /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
 }
+
+/** What `resize` takes; a size that is left out stays as it is. */
+export interface PoolSizes {
+  readonly minSize?: number | undefined
+  readonly maxSize?: number | undefined
+}
+
+const ACQUIRE_OPTIONS = knownOptions<AcquireOptions>({ timeout: true, signal: true })
+const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: true, awaitReset: true })
+const LEND_OPTIONS = knownOptions<AcquireOptions & ResetOptions>({ timeout: true, signal: true, awaitReset: true })
+const CLOSE_OPTIONS = knownOptions<PoolCloseOptions>({ timeout: true })
+const SIZES = knownOptions<PoolSizes>({ minSize: true, maxSize: true })
 
 type Phase = 'open' | 'closing' | 'closed'
 
@@ -98,6 +111,7 @@ export class Pool<C extends Connection = Connection> {
    *   what kept a connection from being opened; InterfaceError when the pool is closed.
    */
   async acquire(options: AcquireOptions = {}): Promise<C> {
+    requireKnown(options, ACQUIRE_OPTIONS, 'pool.acquire')
     return this.#acquire(options, this.acquire)
   }
 
@@ -109,11 +123,12 @@ export class Pool<C extends Connection = Connection> {
    * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
    */
   async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
+    requireKnown(options, RELEASE_OPTIONS, 'pool.release')
     const lent = this.#leases.get(connection)
     if (lent === undefined) {
       throw new InterfaceError('pool.release: the connection is not a member of this pool')
     }
-    const limitMs = limitOf(options.timeout, this.#settings.resetLimitMs)
+    const limitMs = limitOf(options.timeout, this.#settings.resetLimitMs, 'pool.release')
     const { lease, slot } = lent
     if (lease.isOver) return
     lease.end()
@@ -129,6 +144,7 @@ export class Pool<C extends Connection = Connection> {
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
+    requireKnown(options, LEND_OPTIONS, 'pool.withConnection')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
     try {
@@ -143,24 +159,12 @@ export class Pool<C extends Connection = Connection> {
     return result
   }
 
-  /** As the method of a connection, on any. */
-  async execute(sql: StatementText, values?: Values, options?: CallOptions): Promise<string> {
+  /** Runs a statement on a connection of the pool and drops its rows; see `Connection.execute`. */
+  async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
-  /** As the method of a connection, on any. */
-  async executemany(sql: string, elements: Elements, options?: CallOptions & ProgressOption): Promise<void> {
-    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
-  }
-
-  /** As the method of a connection, on any. */
-  async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
-  async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
-    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
-  }
-
-  /** As the method of a connection, on any. */
+  /** Runs a statement on a connection of the pool and gives all that comes of it; see `Connection.query`. */
   async query<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -171,14 +175,34 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.query(sql, values, options), this.query)
   }
 
-  /** As the method of a connection, on any. */
+  /** Runs a statement once for each element on a connection of the pool; see `Connection.executemany`. */
+  async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
+    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
+  }
+
+  /** Runs a statement that gives rows once for each element; see `Connection.fetchmany`. */
+  async fetchmany<T>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options: ResultOptions & OtherRows<T>,
+  ): Promise<T[]>
+  async fetchmany<T = Row>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options?: ResultOptions,
+  ): Promise<RowOf<T>[]>
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
+  }
+
+  /** Gives all rows of a statement, run on a connection of the pool; see `Connection.fetch`. */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
-  /** As the method of a connection, on any. */
+  /** Gives the first row of a statement, null when there is none; see `Connection.fetchrow`. */
   async fetchrow<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -189,37 +213,33 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
-  /** As the method of a connection, on any. */
+  /** Gives a value of the first row of a statement; see `Connection.fetchval`. */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
     column?: number | string,
-    options?: CallOptions,
+    options?: FetchOptions,
   ): Promise<T | null> {
     return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
   }
 
-  /** As the method of a connection, on any. */
+  /** Loads records into a table on a connection of the pool; see `Connection.copyRecordsToTable`. */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyToTable(table: string, options: Parameters<Connection['copyToTable']>[1]): Promise<string> {
+  /** Loads COPY's own formats into a table; see `Connection.copyToTable`. */
+  async copyToTable(table: string, options: CopyTo): Promise<string> {
     return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyFromTable(table: string, options: Parameters<Connection['copyFromTable']>[1]): Promise<string> {
+  /** Writes a table out in one of COPY's formats; see `Connection.copyFromTable`. */
+  async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyFromQuery(
-    query: string,
-    values: readonly unknown[],
-    options: Parameters<Connection['copyFromQuery']>[2],
-  ): Promise<string> {
+  /** Writes a query's rows out in one of COPY's formats; see `Connection.copyFromQuery`. */
+  async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
     return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
   }
 
@@ -255,9 +275,13 @@ export class Pool<C extends Connection = Connection> {
    * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
    * @throws ProgrammingError for sizes that contradict each other.
    */
-  resize(sizes: { readonly minSize?: number; readonly maxSize?: number }): void {
+  resize(sizes: PoolSizes): void {
+    requireKnown(sizes, SIZES, 'pool.resize')
     this.#requireOpen()
-    const { minSize, maxSize } = checkSizes({ minSize: this.getMinSize(), maxSize: this.getMaxSize(), ...sizes })
+    const { minSize, maxSize } = checkSizes({
+      minSize: sizes.minSize ?? this.getMinSize(),
+      maxSize: sizes.maxSize ?? this.getMaxSize(),
+    })
     if (this.#isEmbedded && maxSize > 1)
       throw new ProgrammingError('pool.resize: an embedded PostgreSQL has one connection')
     this.#keeper.resize(minSize, maxSize)
@@ -294,8 +318,10 @@ export class Pool<C extends Connection = Connection> {
    * Closes the pool: who waits is refused at once, who has a connection may finish.
    * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
    */
-  close(options: PoolCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options)
+  async close(options: PoolCloseOptions = {}): Promise<void> {
+    requireKnown(options, CLOSE_OPTIONS, 'pool.close')
+    const limitMs = limitOf(options.timeout, DEFAULT_CLOSE_LIMIT_MS, 'pool.close')
+    this.#closing ??= this.#close(limitMs)
     return this.#closing
   }
 
@@ -334,7 +360,7 @@ export class Pool<C extends Connection = Connection> {
   async #acquire(options: AcquireOptions, caller: (...args: never[]) => unknown): Promise<C> {
     this.#requireOpen()
     const { signal } = options
-    const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs)
+    const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs, 'pool.acquire')
     signal?.throwIfAborted()
     const { trackLeases, hooks } = this.#settings
     const place = trackLeases ? callersStack(caller) : null
@@ -424,8 +450,7 @@ export class Pool<C extends Connection = Connection> {
     }
   }
 
-  async #close({ timeout }: PoolCloseOptions): Promise<void> {
-    const limitMs = limitOf(timeout, DEFAULT_CLOSE_LIMIT_MS)
+  async #close(limitMs: number): Promise<void> {
     if (this.#phase === 'closed') return
     this.#phase = 'closing'
     this.#upkeep.stop()
@@ -459,9 +484,9 @@ async function callHook(hook: (connection: Connection) => unknown, connection: C
   await hook(connection)
 }
 
-function limitOf(timeout: number | null | undefined, preset: number): number {
-  if (timeout !== undefined) checkLimit(timeout, 'timeout')
-  return limit(timeout, preset)
+function limitOf(timeout: unknown, presetMs: number, method: string): number {
+  const limitMs = readTimeLimit(timeout, `${method}: timeout`)
+  return limitMs === undefined ? presetMs : timerLimit(limitMs)
 }
 
 /** What is left of a limit, for a call that reads 0 as none. */

@@ -5,7 +5,7 @@
 import { OperationalError } from '../errors/tree.ts'
 import { PreparedCommands } from '../wire/protocol/prepared-commands.ts'
 import type { Session } from '../wire/session.ts'
-import { startTimer } from './time-limit.ts'
+import { startTimer } from '../with-limit.ts'
 
 const HINT = 'see the option resetTimeout; a statement that was sent behind the reset may have been executed'
 

@@ -13,7 +13,7 @@ import { Session } from '../wire/session.ts'
 import { Lease } from './lease.ts'
 import type { ConnectArguments, PoolHooks } from './pool-options.ts'
 import { ResetWatch } from './reset-watch.ts'
-import { withLimit } from './time-limit.ts'
+import { withLimit } from '../with-limit.ts'
 
 export type SlotPhase = 'connecting' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing'
 

@@ -2,7 +2,7 @@
  * Those who wait for a connection, first come first served. A waiter leaves the queue in the same instant in which its
  * promise is settled, whoever settles it, so a connection is never handed to one who has gone.
  */
-import { startTimer, type Limit } from './time-limit.ts'
+import { startTimer, type Limit } from '../with-limit.ts'
 
 /** One who waits. */
 interface Waiter<T> {

@@ -5,6 +5,7 @@
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DataError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnownAlways } from '../options/known-options.ts'
 import { BUILT_IN_CODECS } from './built-in-codecs.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
@@ -40,12 +41,15 @@ export interface BuiltinTypeCodecOptions {
   readonly format?: 'text' | 'binary'
 }
 
+const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: true, format: true, encoder: true, decoder: true })
+const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: true, codecName: true, format: true })
+
 type Exchange = (data: unknown) => unknown
 
-/** @throws ProgrammingError for options that are none. */
+/** @throws ProgrammingError for an unknown option, and for a wrong value. */
 export function requireTypeCodec(options: TypeCodecOptions, typeName: string): void {
-  const given = options as Partial<TypeCodecOptions> | null | undefined
-  const { format, encoder, decoder } = given ?? {}
+  requireKnownAlways(options, TYPE_CODEC, 'setTypeCodec', 'encoder or decoder')
+  const { format, encoder, decoder } = options
   if (format !== undefined && !['text', 'binary', 'tuple'].includes(format)) {
     throw new ProgrammingError(
       `setTypeCodec: format: expected 'text', 'binary' or 'tuple', got ${describeValue(format)}`,
@@ -239,6 +243,11 @@ function compositeExchange(base: Codec, encoder: Exchange | undefined, decoder: 
       ? {}
       : { decodeBinary: (input, length) => made(base.decodeBinary?.(input, length)) }),
   }
+}
+
+/** @throws ProgrammingError for an unknown option. */
+export function requireBuiltinTypeCodec(options: BuiltinTypeCodecOptions): void {
+  requireKnownAlways(options, BUILTIN_TYPE_CODEC, 'setBuiltinTypeCodec', 'codecName')
 }
 
 /** The codec of a built-in type, or of hstore, for a type of another name. @throws ProgrammingError */

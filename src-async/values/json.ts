@@ -2,6 +2,16 @@
  * JSON values that need saying so: the JSON `null`, an array inside a `json[]`, and text that is JSON already.
  */
 
+import { knownOptions, requireKnown } from '../options/known-options.ts'
+
+/** What `Json` takes beside its value. */
+export interface JsonOptions {
+  /** True for text that is JSON already. */
+  readonly raw?: boolean | undefined
+}
+
+const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
+
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
   readonly value: unknown
@@ -21,7 +31,9 @@ export class PgJson {
 /**
  * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
  * text without quoting it once more.
+ * @throws ProgrammingError for an unknown option.
  */
-export function Json(value: unknown, options: { readonly raw?: boolean } = {}): PgJson {
+export function Json(value: unknown, options: JsonOptions = {}): PgJson {
+  requireKnown(options, JSON_OPTIONS, 'Json')
   return new PgJson(value, options.raw === true)
 }

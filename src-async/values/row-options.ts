@@ -3,6 +3,7 @@
  * where it is said, before anything is sent.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import type { OptionNames } from '../options/known-options.ts'
 import { describeValue } from './describe-value.ts'
 import { Record } from './record.ts'
 import type { CallTypes } from './call-types.ts'
@@ -32,8 +33,13 @@ export interface OtherRows<R> {
   readonly rowFactory: Exclude<RowFactory<R>, 'record'>
 }
 
-/** The keys of these options, for those who check all keys. */
-export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates', 'types'] as const
+/** The names of these options, for the lists of the methods that take them. */
+export const ROW_OPTION_NAMES: OptionNames<Required<RowOptions>> = {
+  rowFactory: true,
+  recordClass: true,
+  duplicates: true,
+  types: true,
+}
 
 /** The default: Records. One object, because decoders are kept by the options they were made for. */
 export const RECORD_ROWS: RowShapeOptions = Object.freeze({})

@@ -44,3 +44,6 @@ export type RowOf<T> = T extends Record
     : T extends object
       ? NamedRow<T>
       : T
+
+/** The rows of an object that has a row type of its own, unless the call says another one. */
+export type Kept<T, R> = [R] extends [never] ? T : RowOf<R>

@@ -3,13 +3,16 @@
  * `create index concurrently`), and for dumps with the data of COPY in them. Knows where statements end, not what they mean.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { StatementSpans } from './statement-spans.ts'
 
 export interface SplitOptions {
   /** The server's setting of that name; true at first. False: a backslash escapes in plain strings. */
-  readonly standardConformingStrings?: boolean
+  readonly standardConformingStrings?: boolean | undefined
 }
+
+const SPLIT_OPTIONS = knownOptions<SplitOptions>({ standardConformingStrings: true })
 
 /** A statement of a text. */
 export interface SplitStatement {
@@ -37,6 +40,7 @@ const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
  */
 export function splitStatements(text: string, options: SplitOptions = {}): SplitStatement[] {
   if (typeof text !== 'string') throw new ProgrammingError(`splitStatements: expected a text, got ${typeof text}`)
+  requireKnown(options, SPLIT_OPTIONS, 'splitStatements')
   const isStandard = options.standardConformingStrings ?? true
   const lines = new LineCounter(text)
   const spans = new StatementSpans(text, isStandard, (offset) => afterCommand(text, offset, lines))

@@ -22,6 +22,20 @@ const KINDS: Readonly<Record<string, TypeKind>> = {
   r: 'range',
 }
 
+/** A column of a statement's rows. */
+export interface Attribute {
+  readonly name: string
+  readonly type: TypeInfo
+}
+
+/** The columns of a described statement; none for one without rows. */
+export function attributes(
+  registry: CodecRegistry,
+  columns: readonly { readonly name: string; readonly typeOid: number }[] | null,
+): Attribute[] {
+  return (columns ?? []).map(({ name, typeOid }) => ({ name, type: typeInfo(registry, typeOid) }))
+}
+
 /** Of a type the connection knows: of a described statement it knows them all. */
 export function typeInfo(registry: CodecRegistry, oid: number): TypeInfo {
   return { oid, name: registry.typeName(oid), kind: kindOf(registry, oid) }

@@ -1,6 +1,6 @@
 /** What `connect` takes about values and rows: the same for both faces, because values are made on the user's thread. */
 import { CodecRegistry } from './registry.ts'
-import { RECORD_ROWS, ROW_OPTION_KEYS, type RowOptions, rowOptions } from './row-options.ts'
+import { RECORD_ROWS, ROW_OPTION_NAMES, type RowOptions, rowOptions } from './row-options.ts'
 import type { RowShapeOptions } from './row-shapes.ts'
 import type { CallTypes } from './call-types.ts'
 import { type ValueMeaning, requireMeaning } from './text-values.ts'
@@ -22,7 +22,7 @@ export interface ValueOptions extends RowOptions {
 }
 
 /** The keys of these options, for those who check all keys. */
-export const VALUE_OPTION_KEYS = ['values', ...ROW_OPTION_KEYS] as const
+export const VALUE_OPTION_KEYS: readonly string[] = ['values', ...Object.keys(ROW_OPTION_NAMES)]
 
 /** What a connection begins with. */
 export interface ConnectionValues {

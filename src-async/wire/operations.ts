@@ -10,7 +10,6 @@ import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
 export type TransactionStatus = 'I' | 'T' | 'E'
 
 export const TEXT_FORMAT = 0
-export const BINARY_FORMAT = 1
 
 /** What every request that starts a statement may bring along in the same flight. */
 export interface Flight {

@@ -6,7 +6,7 @@
 import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { clip, describeValue } from '../../src-async/values/describe-value.ts'
-import { EXECUTE_KEYS } from '../call-options.ts'
+import { EXECUTE_OPTIONS } from '../call-options.ts'
 import { explainMarkers } from './explain-markers.ts'
 import { Record } from '../../src-async/values/record.ts'
 import type { RewrittenStatement } from './rewrite.ts'
@@ -75,7 +75,7 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
   return values
 }
 
-const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_KEYS)
+const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_OPTIONS)
 
 /** An object that goes with no marker does no harm, but options would be without effect: `execute(sql, { timeout: 50 })`. */
 function refuseOptions(parameters: object, batchIndex: number | undefined): void {

@@ -2,6 +2,7 @@
  * The user's statement in PostgreSQL's own markers. What was found is remembered per text, so that a statement executed
  * in a loop is read once; reading costs far less than a round trip, so the memory is small and optional.
  */
+import { knownOptions, requireKnown } from '../../src-async/options/known-options.ts'
 import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './marker-scan.ts'
 
 export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
@@ -40,6 +41,18 @@ const MOST_PARAMETERS_REMEMBERED = 100
 
 /** One map per way of reading, each from the text, oldest first. */
 const remembered = new Map<string, Map<string, RewrittenStatement>>()
+
+const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings: true, hasParameters: true })
+
+/**
+ * Rewrites a statement for the server, for programs that read statements.
+ * @throws ProgrammingError as `rewrite`, and for an unknown option.
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ */
+export function rewriteMarkers(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
+  requireKnown(options, REWRITE_OPTIONS, 'rewriteMarkers')
+  return rewrite(sql, style, options)
+}
 
 /**
  * Rewrites a statement for the server.

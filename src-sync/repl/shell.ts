@@ -8,7 +8,7 @@ import {
   type ConnectOptions,
   type Cursor,
   DbError,
-  type Notice,
+  type Notification,
   type Warning,
   connect,
 } from '../index.ts'
@@ -206,10 +206,12 @@ export class Shell {
     this.showNotices(this.#connection.poll())
   }
 
-  showNotices(notices: readonly Notice[]): void {
-    for (const { channel, payload, pid } of notices) {
+  showNotices(notices: readonly Notification[]): void {
+    for (const { channel, payload, backendPid } of notices) {
       const withPayload = payload === '' ? '' : ` with payload "${payload}"`
-      this.word(`Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`)
+      this.word(
+        `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${backendPid}.\n`,
+      )
     }
   }
 

@@ -44,12 +44,8 @@ export function oneAtATime(
   })
   umzug.on('afterCommand', async () => {
     const guard = guards.pop()
-    if (guard !== undefined && !isClosed(guard)) await guard.close()
+    if (guard !== undefined && !guard.closed) await guard.close()
   })
-}
-
-function isClosed(guard: Guard): boolean {
-  return 'closed' in guard ? guard.closed : guard.isClosed
 }
 
 /**

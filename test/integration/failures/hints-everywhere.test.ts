@@ -65,7 +65,9 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
   })
 
   test('a parameter whose type nobody can tell', async () => {
-    for (const said of await messages((con) => con.prepare('select $1 is null or $1 is not null'))) {
+    for (const said of await messages((con) =>
+      (con as syncpg.Connection).prepare('select $1 is null or $1 is not null'),
+    )) {
       expect(said).toContain('cast it, for example $1::text')
     }
   })
