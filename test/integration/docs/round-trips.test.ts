@@ -7,7 +7,7 @@ import { sharedServer } from '../../support/shared-server.ts'
 
 const root = new URL('../../../', import.meta.url)
 const page = readFileSync(new URL('docs/guides/round-trips.md', root), 'utf8')
-const script = fileURLToPath(new URL('test/support/fixtures/round-trips.mjs', root))
+const script = fileURLToPath(new URL('test/support/round-trips.mjs', root))
 
 /** The page's words, and what the script calls them. */
 const NAMES = new Map([
