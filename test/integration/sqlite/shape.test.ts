@@ -78,7 +78,7 @@ describe('opening and closing', () => {
   })
 
   test.each([':memory:', 'app.db', './data/app.sqlite', 'file:app.db?mode=ro'])('%s is no DSN', (name) => {
-    expect(() => new DatabaseSync(name)).toThrow("is a database of SQLite's")
+    expect(() => new DatabaseSync(name)).toThrow('is a SQLite database')
   })
 
   test('a read-only database refuses what writes', () => {
