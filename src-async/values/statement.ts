@@ -181,7 +181,7 @@ export class Statement implements BindForm {
     return types === undefined ? this : this.#formOf(types)
   }
 
-  /** Decodes rows with the connection's options; null when there are none. @throws the errors of `decoderFor`. */
+  /** Decodes rows with the connection's options; null when the statement returns no rows. @throws the errors of `decoderFor`. */
   get rowDecoder(): RowDecoder | null {
     return this.decoderFor(this.#rows)
   }

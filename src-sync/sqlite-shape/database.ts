@@ -93,7 +93,7 @@ export class DatabaseSync {
   }
 
   /**
-   * As in better-sqlite3: returns a function that runs `fn` in a transaction. It commits when `fn` returns and rolls back when
+   * Returns a function that runs `fn` in a transaction, like better-sqlite3. It commits when `fn` returns and rolls back when
    * `fn` throws. Inside a transaction it uses a savepoint. `.immediate` and `.exclusive` wait for each other before they begin.
    */
   transaction<A extends unknown[], R>(fn: (...args: A) => R): TransactionFunction<A, R> {

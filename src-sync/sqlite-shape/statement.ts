@@ -124,7 +124,7 @@ export class StatementSync {
     })
   }
 
-  /** As in better-sqlite3: binds the parameters permanently. */
+  /** Binds the parameters permanently, like better-sqlite3. */
   bind(...parameters: BindArguments): this {
     return guarded(this.bind, () => {
       if (this.#bound !== null) throw new ProgrammingError('bind: the statement already has bound parameters')
@@ -133,17 +133,17 @@ export class StatementSync {
     })
   }
 
-  /** As in better-sqlite3: returns the first column instead of rows. */
+  /** Returns the first column instead of rows, like better-sqlite3. */
   pluck(isOn = true): this {
     return this.#shapeRows('first', isOn)
   }
 
-  /** As in better-sqlite3: returns rows as arrays instead of objects. */
+  /** Returns rows as arrays instead of objects, like better-sqlite3. */
   raw(isOn = true): this {
     return this.#shapeRows('array', isOn)
   }
 
-  /** As in better-sqlite3: returns an object for each table, and `$` for columns that come from no table. */
+  /** Returns an object for each table, and `$` for columns that come from no table, like better-sqlite3. */
   expand(isOn = true): this {
     return this.#shapeRows('tables', isOn)
   }
@@ -193,7 +193,7 @@ export class StatementSync {
     })
   }
 
-  /** As in Node 26: makes the statement unusable. The connection keeps its text prepared for the next statement with it. */
+  /** Makes the statement unusable, like Node 26. The connection keeps its text prepared for the next statement with it. */
   close(): void {
     guarded(this.close, () => {
       this.#requireUsable()

@@ -82,7 +82,7 @@ export interface FieldCodecs {
   has(oid: number): boolean
 }
 
-/** A record has a field of a type that must be learned before the record can be read. */
+/** Thrown when a record has a field of an unknown type, which must be learned before the record can be read. */
 export class UnknownTypeError extends DataError {
   readonly typeOid: number
 
