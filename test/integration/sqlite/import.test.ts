@@ -311,7 +311,7 @@ describe.skipIf(sqliteNode === null)('nothing half done', () => {
   test('a dry run does all of it and takes it back', async () => {
     const { schema, status, stdout } = await move(sql, '--dry-run', '--sql')
     expect([status, hasTables(schema)]).toEqual([0, 0])
-    expect(stdout).toMatch(/create table "t" \([^]*t {2}1 row\n\nA dry run: all of it was taken back\.\n$/)
+    expect(stdout).toMatch(/create table "t" \([^]*t {2}1 row\n\nThis was a dry run: all changes were rolled back\.\n$/)
   })
 
   test('tables that are there are not touched', async () => {

@@ -87,7 +87,7 @@ describe('opening and closing', () => {
   })
 
   test('options that are none are refused by name', () => {
-    expect(() => open({ readonly: true } as DatabaseSyncOptions)).toThrow('it is readOnly here')
+    expect(() => open({ readonly: true } as DatabaseSyncOptions)).toThrow('write readOnly')
     expect(() => open({ isolationLevel: 'chaos' } as never)).toThrow('isolationLevel')
     expect(() => open({ enableForeignKeyConstraints: false } as never)).toThrow('always enforced')
   })
