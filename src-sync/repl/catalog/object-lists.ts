@@ -21,7 +21,7 @@ export interface List {
   /** The columns that a second pattern is compared with. */
   readonly secondPattern?: PatternColumns
   readonly order: string
-  /** Printed instead of a table without rows. */
+  /** The text to print in place of a table without rows. */
   readonly whenEmpty?: string
   /** Whether the count of rows below the table is left out. */
   readonly hasNoFooter?: boolean
