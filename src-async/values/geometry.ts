@@ -1,8 +1,8 @@
 /**
- * The geometric values: points and what is made of them. Plain fields; printed as the server prints them.
+ * The geometric values: points, and shapes made of them. Plain fields; `toString` prints as the server does.
  */
 
-/** A sign of zero is part of a coordinate. */
+/** A coordinate's text. The sign of zero matters. */
 function digits(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
@@ -21,7 +21,7 @@ export class Point {
   }
 }
 
-/** The line ax + by + c = 0. */
+/** The line with the equation ax + by + c = 0. */
 export class Line {
   readonly a: number
   readonly b: number
@@ -52,7 +52,7 @@ export class LineSegment {
   }
 }
 
-/** A rectangle by its upper right and lower left corners; the server puts them in this order. */
+/** A rectangle, given by its upper right and lower left corners. The server sorts the corners in this way. */
 export class Box {
   readonly high: Point
   readonly low: Point
@@ -69,7 +69,7 @@ export class Box {
 
 export class Path {
   readonly points: readonly Point[]
-  /** Whether the last point is joined to the first. */
+  /** Whether the last point is connected to the first. */
   readonly isClosed: boolean
 
   constructor(points: readonly Point[], isClosed: boolean) {

@@ -1,5 +1,5 @@
 /**
- * JSON values that need saying so: the JSON `null`, an array inside a `json[]`, and text that is JSON already.
+ * JSON values that must be marked as such: the JSON `null`, an array inside a `json[]`, and text that is already JSON.
  */
 
 import { knownOptions, requireKnown } from '../options/known-options.ts'
@@ -15,7 +15,7 @@ const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
   readonly value: unknown
-  /** True when `value` is the text to be sent as it is. */
+  /** True when `value` is JSON text that is sent unchanged. */
   readonly isRaw: boolean
 
   constructor(value: unknown, isRaw: boolean) {
@@ -29,8 +29,8 @@ export class PgJson {
 }
 
 /**
- * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
- * text without quoting it once more.
+ * Marks a value as JSON. `Json(null)` is the JSON null, not the SQL NULL. `Json(text, { raw: true })` sends JSON text as it
+ * is, without quoting it again.
  * @throws ProgrammingError for an unknown option.
  */
 export function Json(value: unknown, options: JsonOptions = {}): PgJson {

@@ -1,13 +1,13 @@
 /**
- * A range of values, as all range types hold: two bounds, each in or out, null where there is none.
+ * A value of a range type: two bounds, each inclusive or exclusive; null when there is no bound.
  */
 import { DataError } from '../errors/tree.ts'
 
 export interface RangeInit<T> {
-  /** null: unbounded below. */
+  /** null: no lower bound. */
   readonly lower?: T | null
   readonly upper?: T | null
-  /** Whether the bound belongs to the range: by default the lower does and the upper does not. */
+  /** Whether the bound itself belongs to the range. By default the lower bound does and the upper does not. */
   readonly lowerInc?: boolean
   readonly upperInc?: boolean
   readonly empty?: boolean
@@ -26,13 +26,13 @@ export class Range<T = unknown> {
     if (empty && (lower !== null || upper !== null)) throw new DataError('an empty range has no bounds')
     this.lower = lower
     this.upper = upper
-    // A bound that is not there cannot belong to the range.
+    // A missing bound cannot belong to the range.
     this.lowerInc = lower !== null && (init.lowerInc ?? true)
     this.upperInc = upper !== null && (init.upperInc ?? false)
     this.empty = empty
   }
 
-  /** `[1,5)`, `empty`: for reading, not for the server, because bounds are not quoted. */
+  /** `[1,5)`, `empty`: for people. The server may not read it, because bounds are not quoted. */
   toString(): string {
     if (this.empty) return 'empty'
     const lower = this.lower === null ? '' : String(this.lower)

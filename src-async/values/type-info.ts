@@ -1,4 +1,4 @@
-/** What is told of a type to those who ask a statement for its parameters and columns. */
+/** The description of a type that a statement gives for its parameters and columns. */
 import { builtInElementOf, builtInRangeOf, builtInVectorOf } from './built-in-codecs.ts'
 import { RECORD_OID } from './oids.ts'
 import type { CodecRegistry } from './registry.ts'
@@ -8,12 +8,12 @@ export type TypeKind = 'scalar' | 'array' | 'composite' | 'range' | 'multirange'
 /** A parameter's or a column's type. */
 export interface TypeInfo {
   readonly oid: number
-  /** As SQL spells it: quoted, and with its schema where the search path does not lead there. */
+  /** The name as SQL spells it: quoted, and with its schema when the search path does not find it. */
   readonly name: string
   readonly kind: TypeKind
 }
 
-/** pg_type.typtype of the kinds that it tells. */
+/** The kind for each pg_type.typtype that decides it. */
 const KINDS: Readonly<Record<string, TypeKind>> = {
   c: 'composite',
   d: 'domain',
@@ -36,7 +36,7 @@ export function attributes(
   return (columns ?? []).map(({ name, typeOid }) => ({ name, type: typeInfo(registry, typeOid) }))
 }
 
-/** Of a type the connection knows: of a described statement it knows them all. */
+/** The description of a type that the connection knows; it knows all types of a described statement. */
 export function typeInfo(registry: CodecRegistry, oid: number): TypeInfo {
   return { oid, name: registry.typeName(oid), kind: kindOf(registry, oid) }
 }

@@ -1,6 +1,6 @@
 /**
- * The user's statement in PostgreSQL's own markers. What was found is remembered per text, so that a statement executed
- * in a loop is read once; reading costs far less than a round trip, so the memory is small and optional.
+ * Rewrites the user's statement to PostgreSQL's own markers. Results are cached by text, so that a statement in a loop is
+ * scanned once. Scanning costs far less than a round trip, so the cache is small and skips long statements.
  */
 import { knownOptions, requireKnown } from '../../src-async/options/known-options.ts'
 import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './marker-scan.ts'
@@ -10,7 +10,7 @@ export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
 export interface RewriteOptions {
   /** The server's setting of that name: when off, a backslash escapes a quote in plain strings. */
   readonly standardConformingStrings: boolean
-  /** False: the text is left as it is, markers and doubled `%%` included, and may hold several statements. */
+  /** False: the text stays as it is, with markers and doubled `%%`, and may contain several statements. */
   readonly hasParameters: boolean
 }
 
@@ -22,24 +22,24 @@ export interface RewrittenStatement {
   readonly style: ParamStyle
   readonly standardConformingStrings: boolean
   readonly kind: MarkerKind
-  /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
+  /** For each server parameter, `$1` first: the array index or the object key of its value. */
   readonly order: readonly (number | string)[]
-  /** For each server parameter the index of the first one of its name; undefined when no name has two places. */
+  /** For each server parameter, the index of the first one with its name; undefined when every name is used once. */
   readonly firstPlaces: readonly number[] | undefined
-  /** How `source` became `text`. */
+  /** The edits that turned `source` into `text`. */
   readonly edits: readonly Edit[]
-  /** Statements in the text, empty ones not counted; a SQL function's body may count for more, never for less. */
+  /** Number of statements that are not empty. The body of a SQL function may raise it; it is never too low. */
   readonly statementCount: number
   /** Offset in `source` of a quote that is never closed; null when all are. */
   readonly unterminatedAt: number | null
 }
 
-/** What is remembered: that many statements, none longer or with more parameters than this. */
+/** Limits of the cache: number of statements, length of one, parameters of one. */
 const MOST_REMEMBERED = 500
 const LONGEST_REMEMBERED = 16_384
 const MOST_PARAMETERS_REMEMBERED = 100
 
-/** One map per way of reading, each from the text, oldest first. */
+/** One cache per combination of style and options; each maps the text to its result, the oldest first. */
 const remembered = new Map<string, Map<string, RewrittenStatement>>()
 
 const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings: true, hasParameters: true })
@@ -64,7 +64,7 @@ export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions)
   const memory = memoryFor(style, options)
   const known = memory.get(sql)
   if (known !== undefined) {
-    // Only a full memory forgets, so only then does it matter which was used last.
+    // The order of use matters only when the cache is full and drops entries.
     if (memory.size >= MOST_REMEMBERED) {
       memory.delete(sql)
       memory.set(sql, known)

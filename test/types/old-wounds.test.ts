@@ -89,7 +89,7 @@ eachFace('old wounds', SETUP, (world) => {
   test.each([
     [[[1], [2, 3]], /a PostgreSQL array is a rectangle/],
     [[[1], 2], /expected an array beside arrays/],
-    [[1, [2]], /is an array beside elements that are none/],
+    [[1, [2]], /is an array, but other elements are not/],
     [[1, undefined], /array element \[1\] is undefined; use null/],
     [[[[[[[[1]]]]]]], /more than 6 dimensions/],
   ])('ragged nesting is refused: %j', async (value, message) => {
