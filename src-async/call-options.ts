@@ -7,6 +7,7 @@ import type { RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
+/** What every call that asks the server takes. */
 export interface CallOptions {
   /**
    * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call

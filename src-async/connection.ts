@@ -61,6 +61,7 @@ export interface PrepareOptions extends ExecuteOptions {
   readonly name?: string
 }
 
+/** How long `close` waits. */
 export interface CloseOptions {
   /** Milliseconds to wait for the server's goodbye before the connection is cut. */
   readonly timeout?: number
@@ -71,6 +72,7 @@ const TRANSACTION_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as con
 
 let readEngine: (connection: Connection) => Engine
 
+/** One connection: it does one thing at a time, and a call that comes meanwhile is refused. A pool has several. */
 export class Connection {
   static {
     sealInstances(this)
@@ -266,7 +268,10 @@ export class Connection {
     await this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options))
   }
 
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  /**
+   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
+   * @param options.schema the type's schema; the search path finds it without one
+   */
   async resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): Promise<void> {
     await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema))
   }
@@ -284,6 +289,8 @@ export class Connection {
 
   /**
    * Loads COPY's own formats into a table: text, CSV, binary.
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
    * @returns the command tag.
    * @throws the source's own error; nothing is loaded then, and the connection stays usable.
    */
@@ -296,7 +303,13 @@ export class Connection {
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
 
-  /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
+  /**
+   * Writes a table out in one of COPY's formats.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @returns the command tag.
+   * @throws the output's own error.
+   */
   async copyFromTable(
     table: string,
     options: CopyTableOptions & { readonly output: CopyOutput } & CallOptions & ProgressOption,
@@ -306,7 +319,11 @@ export class Connection {
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
 
-  /** Writes a query's rows out in one of COPY's formats. */
+  /**
+   * Writes a query's rows out in one of COPY's formats.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   */
   async copyFromQuery(
     query: StatementText,
     values: Values | undefined,
@@ -324,6 +341,10 @@ export class Connection {
   /**
    * Runs a COPY that is written in SQL.
    * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
    * @returns the command tag.
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
    * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
@@ -384,6 +405,7 @@ export class Connection {
     this.#listeners.notifications.add(requireListener(listener, 'addNotificationListener'))
   }
 
+  /** Takes a listener away again; nothing happens for a function that is none. */
   removeNotificationListener(listener: NotificationListener<Connection>): void {
     this.#listeners.notifications.delete(listener)
   }
@@ -393,6 +415,7 @@ export class Connection {
     this.#listeners.notices.add(requireListener(listener, 'addLogListener'))
   }
 
+  /** Takes a listener away again; nothing happens for a function that is none. */
   removeLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.delete(listener)
   }
@@ -402,6 +425,7 @@ export class Connection {
     this.#listeners.terminations.add(requireListener(listener, 'addTerminationListener'))
   }
 
+  /** Takes a listener away again; nothing happens for a function that is none. */
   removeTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.delete(listener)
   }
@@ -411,6 +435,7 @@ export class Connection {
     this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
+  /** Takes a logger away again; nothing happens for a function that is none. */
   removeQueryLogger(logger: QueryLogger): void {
     this.#listeners.loggers.delete(logger)
   }

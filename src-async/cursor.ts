@@ -19,6 +19,7 @@ import type { RowShapeOptions } from './values/row-shapes.ts'
 import { quoteIdentifier } from './values/sql.ts'
 import { Statement } from './values/statement.ts'
 
+/** What a cursor can be told. */
 export interface CursorOptions extends RowOptions, Pick<ExecuteOptions, 'values'> {
   /** Rows per trip while iterating; 50 at first. */
   readonly prefetch?: number

@@ -86,6 +86,10 @@ export async function runPipeline<T>(
   return engine.exclusively(work, { timeout: 0 })
 }
 
+/**
+ * What `Connection.pipeline` hands to its function: calls that are sent at once, without waiting for the answers of
+ * those before them.
+ */
 export class Pipeline {
   readonly #engine: Engine
   readonly #running = new Set<Promise<unknown>>()
@@ -156,7 +160,10 @@ export class Pipeline {
     return row === undefined ? null : (pick(row, column) as T)
   }
 
-  /** Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`. */
+  /**
+   * Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`.
+   * @internal
+   */
   async finish(): Promise<void> {
     this.#isOver = true
     while (this.#running.size > 0) await Promise.all(this.#running)

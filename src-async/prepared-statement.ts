@@ -25,9 +25,11 @@ import { type TypeInfo, typeInfo } from './values/type-info.ts'
 /** A column of a statement's rows. */
 export interface Attribute {
   readonly name: string
+  /** The column's type. */
   readonly type: TypeInfo
 }
 
+/** A statement that the server keeps until it is closed. Running it costs no analysis of the text. */
 export class PreparedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
@@ -47,6 +49,7 @@ export class PreparedStatement {
     return this.#statement.name
   }
 
+  /** The text it was prepared from. */
   getQuery(): string {
     return this.#statement.sql
   }
@@ -67,6 +70,7 @@ export class PreparedStatement {
     return this.#statusmsg
   }
 
+  /** True after `close`, and when the connection is closed. */
   get isClosed(): boolean {
     return this.#isClosed || this.#engine.isClosed
   }

@@ -19,6 +19,7 @@ import {
   rollbackScope,
 } from './flows/transaction.ts'
 
+/** What `Connection.transaction` takes. */
 export interface AsyncTransactionOptions extends TransactionOptions {
   /**
    * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01

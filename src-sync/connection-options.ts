@@ -9,8 +9,11 @@ import type { CopyOutput, CopySource } from './copy.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions extends ProgressOption {
+  /** The records: arrays with a value for each column. */
   readonly records: Iterable<Values>
+  /** The columns of the records, in their order; all of the table's without it. */
   readonly columns?: readonly string[] | undefined
+  /** The table's schema; the search path finds it without one. */
   readonly schema?: string | undefined
   /** A condition on the incoming rows, verbatim SQL. */
   readonly where?: string | undefined
@@ -20,15 +23,19 @@ export interface CopyRecordsOptions extends ProgressOption {
 
 /** What `copyToTable` takes beside the table's name. */
 export interface CopyTo extends CopyToTableOptions, ProgressOption {
+  /** Where the bytes come from: a path, a `file:` URL, a file descriptor, bytes, or an iterable of chunks. */
   readonly source: CopySource
+  /** Milliseconds for the whole COPY, 0 for no limit. The connection's `commandTimeout` unless given. */
   readonly timeout?: number
 }
 
 /** What `copyFromTable` and `copyFromQuery` take; a query has no `columns` and no `schema` of its own. */
 export interface CopyFrom extends CopyTableOptions, ProgressOption {
+  /** Where the bytes go: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
   readonly output: CopyOutput
   /** What values of a query mean, as for `execute`. */
   readonly values?: ValueMeaning | undefined
+  /** Milliseconds for the whole COPY, 0 for no limit. The connection's `commandTimeout` unless given. */
   readonly timeout?: number
 }
 

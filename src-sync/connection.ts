@@ -70,6 +70,7 @@ import { TwoPhase } from './two-phase.ts'
 import type { PublicMethod } from './run-flow.ts'
 import { type Xid, makeXid } from './xid.ts'
 
+/** Called with each notice of the server: what `RAISE NOTICE` and warnings of commands say. */
 export type NoticeListener = (notice: Warning) => void
 
 /** What an ordinary cursor can be told. */
@@ -87,6 +88,7 @@ const CURSOR_KEYS = ['paramstyle', ...ROW_OPTION_KEYS]
 const PREPARE_KEYS = [...FETCH_KEYS, 'name']
 const NAMED_CURSOR_KEYS = [...CURSOR_KEYS, 'scroll', 'hold', 'itersize']
 
+/** A blocking connection. One thread uses it, and each call waits until the server has answered. */
 export class Connection extends SettableConnection implements CursorConnection {
   static {
     sealInstances(ExceptionBearer, this)
@@ -263,6 +265,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
+   * @param options.name the name on the server, for `EXECUTE name` in SQL
    */
   prepare<T = Row>(
     sql: string | CompiledStatement,
@@ -426,6 +429,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
+  /** Undoes a prepared transaction, or the one that `tpc_begin` has begun. */
   tpc_rollback(xid?: Xid | string | null): void {
     this.#guard(this.tpc_rollback, undefined, () => {
       this.#begin()
@@ -474,13 +478,17 @@ export class Connection extends SettableConnection implements CursorConnection {
     call(this.unlisten, () => void this.#engine.run(runCommand(this.#engine.context, sql())))
   }
 
-  /** Calls the listener with every notice as it arrives, while the statement that raised it runs. */
-  /** @throws ProgrammingError for what is no function. */
+  /**
+   * Calls the listener with every notice as it arrives, while the statement that raised it runs.
+   * @throws ProgrammingError for what is no function.
+   * @example con.addNoticeListener((notice) => console.error(notice.message))
+   */
   addNoticeListener(listener: NoticeListener): void {
     call(this.addNoticeListener, () => requireFunction(listener, 'addNoticeListener'))
     this.#listeners.add(listener)
   }
 
+  /** Takes a listener away again; nothing happens for a function that is none. */
   removeNoticeListener(listener: NoticeListener): void {
     this.#listeners.delete(listener)
   }
@@ -499,6 +507,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
+  /** Takes a logger away again; nothing happens for a function that is none. */
   removeQueryLogger(logger: QueryLogger): void {
     this.#engine.queryLog.loggers.delete(logger)
   }
@@ -512,7 +521,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 
-  /** Takes a notice. Called by the session. */
+  /**
+   * Takes a notice. Called by the session.
+   * @internal
+   */
   notice(notice: Warning): void {
     const message: ServerMessage = [notice.constructor as ServerMessage[0], notice]
     note(this.messages, message)
@@ -521,7 +533,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     for (const listener of this.#listeners) listener(notice)
   }
 
-  /** Takes a notification. Called by the session. */
+  /**
+   * Takes a notification. Called by the session.
+   * @internal
+   */
   notification(notification: Notification): void {
     this.#inbox.add(notification)
   }

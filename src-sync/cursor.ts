@@ -31,11 +31,17 @@ export type { ScrollMode } from './cursor-body.ts'
 
 /** What a cursor shows of the connection it was made by; the object is the `Connection` itself. */
 export interface CursorConnection {
+  /** True after `close` or the loss of the server. */
   readonly closed: boolean
+  /** Whether each statement is a transaction of its own. */
   readonly autocommit: boolean
+  /** Called instead of throwing, where set. */
   errorhandler: ErrorHandler | null
+  /** Makes what was done last. */
   commit(): void
+  /** Undoes the open transaction. */
   rollback(): void
+  /** Ends the session. */
   close(): void
 }
 
@@ -62,6 +68,7 @@ export interface ExecuteOptions extends RowOptions, ValueOption {
 }
 
 export interface ExecutemanyOptions extends ProgressOption, RowOptions, ValueOption {
+  /** Milliseconds for the whole call, 0 for no limit. The connection's `commandTimeout` unless given. */
   readonly timeout?: number
   /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
   readonly returning?: boolean
@@ -84,6 +91,7 @@ type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
 
 const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
 
+/** PEP 249's cursor: it runs statements and keeps the result of the last one, as bytes, until its rows are fetched. */
 export class Cursor<T = Row> {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'Cursor'
@@ -136,6 +144,7 @@ export class Cursor<T = Row> {
     return this.#name
   }
 
+  /** True after `close`, and when the connection is closed. */
   get closed(): boolean {
     return this.#isClosed || this.#connection.closed
   }
@@ -388,6 +397,8 @@ export class Cursor<T = Row> {
   /**
    * Runs a COPY and lets `fn` write to it, or read from it. When `fn` returns the COPY is finished; when it throws, undone.
    * The time limit is for the whole COPY; it strikes at the next call on `copy`, or when `fn` returns.
+   * @param options.timeout milliseconds for the whole COPY, 0 for no limit; the connection's `commandTimeout` unless
+   *   given
    * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
    */
   copy<R>(sql: string, fn: (copy: CopyStream) => R, options: { readonly timeout?: number } = {}): R {

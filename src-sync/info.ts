@@ -6,13 +6,17 @@ import { inspect } from 'node:util'
 import type { SessionOptions } from '../src-async/options/session-options.ts'
 import type { Engine } from './engine.ts'
 
+/** Whether a transaction is open; `'failed'` takes nothing but a rollback. */
 export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 
+/** What is known of a connection, as psycopg's `info` has it. */
 export class ConnectionInfo {
   readonly #engine: Engine
+  /** The role of the session. */
   readonly user: string
+  /** The database of the session. */
   readonly database: string
   readonly #host: string | null
   readonly #port: number | null
@@ -32,6 +36,7 @@ export class ConnectionInfo {
     return this.#host ?? this.parameter('syncpg host') ?? null
   }
 
+  /** The port of the server that answered; null for an embedded one. */
   get port(): number | null {
     if (this.#port !== null) return this.#port
     const found = this.parameter('syncpg port')
@@ -46,6 +51,7 @@ export class ConnectionInfo {
     return { protocol, cipher }
   }
 
+  /** Whether a transaction is open. */
   get status(): ConnectionStatus {
     const { isClosed, session } = this.#engine
     if (isClosed || session.isClosed) return 'closed'
@@ -57,6 +63,7 @@ export class ConnectionInfo {
     }
   }
 
+  /** The process id of the server's backend. */
   get backendPid(): number {
     return this.#engine.session.backendPid
   }

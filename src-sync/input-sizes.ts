@@ -16,6 +16,7 @@ import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
 
 /** A type by its OID, for `setinputsizes`; made by `oid()`. */
 export class TypeOid {
+  /** The OID. */
   readonly oid: number
 
   constructor(oid: number) {

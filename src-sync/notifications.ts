@@ -10,13 +10,17 @@ import type { AwaitNotificationReply, Notification } from '../src-async/wire/ope
 import { type Engine, call, requireTimeout } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
+/** A notification, as `notifies` and `poll` give it. */
 export interface Notice {
+  /** The channel it came on. */
   readonly channel: string
+  /** Its text, empty where none was sent. */
   readonly payload: string
   /** The process id of the backend that sent it. */
   readonly pid: number
 }
 
+/** How long `notifies` waits. */
 export interface NotifiesOptions {
   /** Milliseconds from the first step on, after which the loop ends; without it, it waits for ever. */
   readonly timeout?: number

@@ -28,6 +28,7 @@ export interface StatementDescription {
   readonly columns: readonly Column[]
 }
 
+/** A statement that the server keeps until it is closed. Running it costs no analysis of the text. */
 export class PreparedStatement<T = Row> {
   readonly #engine: Engine
   readonly #statement: Statement
@@ -46,6 +47,7 @@ export class PreparedStatement<T = Row> {
     return this.#statement.name
   }
 
+  /** The text it was prepared from. */
   get query(): string {
     return this.#statement.sql
   }
@@ -61,6 +63,7 @@ export class PreparedStatement<T = Row> {
     return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
   }
 
+  /** True after `close`, and when the connection is closed. */
   get closed(): boolean {
     return this.#isClosed || this.#engine.isClosed
   }

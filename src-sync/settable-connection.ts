@@ -135,7 +135,10 @@ export class SettableConnection extends ExceptionBearer {
     call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
   }
 
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  /**
+   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
+   * @param options.schema the type's schema; the search path finds it without one
+   */
   resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): void {
     call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema)))
   }

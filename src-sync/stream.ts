@@ -14,6 +14,7 @@ import type { ValueMeaning } from '../src-async/values/text-values.ts'
 import { type Engine, call, requireTimeout } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
+/** What `Cursor.stream` takes. */
 export interface StreamOptions extends RowOptions {
   /** Rows of a trip; 1000 at first. */
   readonly size?: number

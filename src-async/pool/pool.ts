@@ -31,6 +31,7 @@ import type { Slot } from './slot.ts'
 import { withLimit } from './time-limit.ts'
 import { Upkeep } from './upkeep.ts'
 
+/** How long `acquire` waits for a connection. */
 export interface AcquireOptions {
   /**
    * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
@@ -41,11 +42,13 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal
 }
 
+/** How long `release` may take. */
 export interface ReleaseOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
   readonly timeout?: number | null
 }
 
+/** How long `close` waits. */
 export interface PoolCloseOptions {
   /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
   readonly timeout?: number | null
@@ -185,17 +188,29 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
+   */
   async copyToTable(table: string, options: Parameters<Connection['copyToTable']>[1]): Promise<string> {
     return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   */
   async copyFromTable(table: string, options: Parameters<Connection['copyFromTable']>[1]): Promise<string> {
     return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   */
   async copyFromQuery(
     query: string,
     values: readonly unknown[],
@@ -214,10 +229,12 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.idleSize
   }
 
+  /** How many connections the pool keeps open at least. */
   getMinSize(): number {
     return this.#keeper.minSize
   }
 
+  /** How many connections the pool has at most. */
   getMaxSize(): number {
     return this.#keeper.maxSize
   }

@@ -4,6 +4,7 @@
 import { DataError } from '../errors/tree.ts'
 import { clip } from './describe-value.ts'
 
+/** A `bit` or `varbit`: bits, the first of which is the leftmost. */
 export class BitString {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'BitString'

@@ -4,6 +4,7 @@
 
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
+  /** What was passed to `Json`. */
   readonly value: unknown
   /** True when `value` is the text to be sent as it is. */
   readonly isRaw: boolean
@@ -21,6 +22,7 @@ export class PgJson {
 /**
  * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
  * text without quoting it once more.
+ * @param options.raw the value is JSON text already
  */
 export function Json(value: unknown, options: { readonly raw?: boolean } = {}): PgJson {
   return new PgJson(value, options.raw === true)

@@ -6,6 +6,7 @@ import { ProgrammingError } from '../errors/tree.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { StatementSpans } from './statement-spans.ts'
 
+/** How `splitStatements` reads the text. */
 export interface SplitOptions {
   /** The server's setting of that name; true at first. False: a backslash escapes in plain strings. */
   readonly standardConformingStrings?: boolean

@@ -6,14 +6,18 @@ import { type MigrationConnection, isBlocking, requireAutocommit } from './stora
 /** What umzug gives to `resolve`. */
 export interface SqlMigrationParameters {
   readonly name: string
+  /** The path of the file. */
   readonly path?: string | undefined
+  /** The connection, as umzug's `context`. */
   readonly context: MigrationConnection
 }
 
 /** What umzug runs. */
 export interface SqlMigration {
   readonly name: string
+  /** Runs the file. */
   readonly up: () => Promise<void>
+  /** Runs the file beside it whose name ends in `.down.sql`. */
   readonly down: () => Promise<void>
 }
 
