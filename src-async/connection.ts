@@ -109,12 +109,18 @@ export class Connection {
     return this.#engine.session.backendPid
   }
 
-  /** The server's version, taken apart. */
+  /**
+   * The server's version, taken apart.
+   * @example const { major } = con.getServerVersion()
+   */
   getServerVersion(): ServerVersion {
     return parseServerVersion(this.parameter('server_version') ?? '')
   }
 
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
+  /**
+   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * @example console.log(con.parameter('TimeZone'))
+   */
   parameter(name: string): string | undefined {
     return this.#engine.session.parameters.get(name)
   }
@@ -123,6 +129,7 @@ export class Connection {
    * Runs a statement and drops its rows. Without arguments the text may hold several statements.
    * @returns the last command tag, `INSERT 0 2`.
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
+   * @example const tag = await con.execute('update item set price = price + 1 where id = $1', [1]) // 'UPDATE 1'
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     const { context } = this.#engine
@@ -156,14 +163,20 @@ export class Connection {
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
-  /** Runs a statement and returns all its rows. */
+  /**
+   * Runs a statement and returns all its rows.
+   * @example const rows = await con.fetch('select * from item where price < $1', [5])
+   */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
+  /**
+   * Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed.
+   * @example const item = await con.fetchrow('select * from item where id = $1', [1])
+   */
   async fetchrow<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -175,7 +188,10 @@ export class Connection {
     return rows[0] ?? null
   }
 
-  /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
+  /**
+   * A value of the first row: its first column, or the one named or counted by `column`; null without a row.
+   * @example const count = await con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
@@ -192,6 +208,7 @@ export class Connection {
    * @param sql a text, or a compiled statement, whose own values are not looked at
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
+   * @example await con.executemany('insert into item (name, price) values ($1, $2)', [['milk', 1], ['bread', 2]])
    */
   async executemany(
     sql: string | CompiledStatement,
@@ -205,6 +222,7 @@ export class Connection {
   /**
    * The same for a statement that gives rows: `insert … returning`.
    * @returns the rows of all elements, in their order.
+   * @example const ids = await con.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
    */
   async fetchmany<T>(
     sql: string | CompiledStatement,
@@ -226,6 +244,7 @@ export class Connection {
    * Loads records into a table with COPY in binary format.
    * @returns the command tag, `COPY 1000`.
    * @throws DataError naming the record and the column; QueryTimeoutError; nothing is loaded then.
+   * @example await con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return loadRecords(this.#engine, table, options)
@@ -235,6 +254,10 @@ export class Connection {
    * Prepares a statement under a name of its own, until it is closed.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
+   * @example
+   *   const byId = await con.prepare('select name from item where id = $1')
+   *   console.log(await byId.fetchval([1]), await byId.fetchval([2]))
+   *   await byId.close()
    */
   async prepare(sql: string | CompiledStatement, options: PrepareOptions = {}): Promise<PreparedStatement> {
     const { context } = this.#engine
@@ -245,7 +268,10 @@ export class Connection {
 
   /**
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
-   * @example for await (const row of con.cursor('select * from big')) console.log(row)
+   * @example
+   *   await con.transaction(async () => {
+   *     for await (const row of con.cursor('select * from item')) console.log(row.name)
+   *   })
    */
   cursor<T>(sql: StatementText, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
   cursor<T = Row>(sql: StatementText, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
@@ -256,14 +282,19 @@ export class Connection {
 
   /**
    * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
-   * @example await con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @example await con.setTypeCodec('jsonb', { decoder: (text) => text })
    * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
    */
   async setTypeCodec(typeName: string, options: TypeCodecOptions): Promise<void> {
     await this.#engine.run(setTypeCodec(this.#engine.context, typeName, options))
   }
 
-  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  /**
+   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * @example
+   *   await con.execute('create extension if not exists hstore')
+   *   await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
+   */
   async setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): Promise<void> {
     await this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options))
   }
@@ -271,6 +302,7 @@ export class Connection {
   /**
    * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
    * @param options.schema the type's schema; the search path finds it without one
+   * @example await con.resetTypeCodec('jsonb')
    */
   async resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): Promise<void> {
     await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema))
@@ -280,7 +312,7 @@ export class Connection {
    * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
    * succeeds or fails by itself. `timeout` and `signal` are for the whole: when they strike, what is in flight is
    * cancelled, and the call fails.
-   * @example const [users, orders] = await con.pipeline((p) => Promise.all([p.fetch(a), p.fetch(b)]))
+   * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
@@ -293,6 +325,7 @@ export class Connection {
    *   be a stream
    * @returns the command tag.
    * @throws the source's own error; nothing is loaded then, and the connection stays usable.
+   * @example await con.copyToTable('item', { source: ['milk,1\n', 'bread,2\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(
     table: string,
@@ -309,6 +342,7 @@ export class Connection {
    *   chunk
    * @returns the command tag.
    * @throws the output's own error.
+   * @example await con.copyFromTable('item', { output: (chunk) => console.log(String(chunk)), format: 'csv', header: true })
    */
   async copyFromTable(
     table: string,
@@ -323,6 +357,9 @@ export class Connection {
    * Writes a query's rows out in one of COPY's formats.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
+   * @example
+   *   const output = (chunk) => console.log(String(chunk))
+   *   await con.copyFromQuery('select * from item where price < $1', [5], { output })
    */
   async copyFromQuery(
     query: StatementText,
@@ -347,7 +384,7 @@ export class Connection {
    *   chunk
    * @returns the command tag.
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
-   * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   * @example await con.copy('copy item (name) from stdin (format csv)', { source: ['milk\n', 'bread\n'] })
    */
   async copy(
     sql: string,
@@ -371,6 +408,7 @@ export class Connection {
    * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
    * One added in a transaction hears from the transaction's end on, however it ends.
    * @throws ProgrammingError for a channel name of more than 63 bytes, and for a listener that is no function.
+   * @example await con.addListener('job', (con, pid, channel, payload) => console.log(channel, payload))
    */
   async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     requireListener(listener, 'addListener')
@@ -390,6 +428,10 @@ export class Connection {
   /**
    * Ends what `addListener` began; does nothing if the listener was not added.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example
+   *   const listener = () => {}
+   *   await con.addListener('job', listener)
+   *   await con.removeListener('job', listener)
    */
   async removeListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     const name = quoteChannel(channel, 'removeListener')
@@ -400,42 +442,78 @@ export class Connection {
   /**
    * Calls the listener for each notification on whatever channel: those of `addListener`, and those that a `LISTEN` in SQL
    * has asked for. Sends nothing itself.
+   * @example
+   *   con.addNotificationListener((con, { channel, payload }) => console.log(channel, payload))
+   *   await con.execute('listen job')
    */
   addNotificationListener(listener: NotificationListener<Connection>): void {
     this.#listeners.notifications.add(requireListener(listener, 'addNotificationListener'))
   }
 
-  /** Takes a listener away again; nothing happens for a function that is none. */
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addNotificationListener(listener)
+   *   con.removeNotificationListener(listener)
+   */
   removeNotificationListener(listener: NotificationListener<Connection>): void {
     this.#listeners.notifications.delete(listener)
   }
 
-  /** Calls the listener with every notice, in order with the results. */
+  /**
+   * Calls the listener with every notice, in order with the results.
+   * @example con.addLogListener((con, notice) => console.error(notice.message))
+   */
   addLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.add(requireListener(listener, 'addLogListener'))
   }
 
-  /** Takes a listener away again; nothing happens for a function that is none. */
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addLogListener(listener)
+   *   con.removeLogListener(listener)
+   */
   removeLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.delete(listener)
   }
 
-  /** Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it. */
+  /**
+   * Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it.
+   * @example con.addTerminationListener((con, reason) => console.error('the connection has ended', reason))
+   */
   addTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.add(requireListener(listener, 'addTerminationListener'))
   }
 
-  /** Takes a listener away again; nothing happens for a function that is none. */
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addTerminationListener(listener)
+   *   con.removeTerminationListener(listener)
+   */
   removeTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.delete(listener)
   }
 
-  /** Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too. */
+  /**
+   * Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too.
+   * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
+   */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
     this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
-  /** Takes a logger away again; nothing happens for a function that is none. */
+  /**
+   * Takes a logger away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addQueryLogger(listener)
+   *   con.removeQueryLogger(listener)
+   */
   removeQueryLogger(logger: QueryLogger): void {
     this.#listeners.loggers.delete(logger)
   }
@@ -449,7 +527,10 @@ export class Connection {
     return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 
-  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
+  /**
+   * Forgets prepared statements of its own and the types it has learned: after a change it could not notice.
+   * @example con.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     this.#engine.context.statements.clear()
     this.#engine.context.registry.forget()
@@ -461,6 +542,11 @@ export class Connection {
    *
    * Without a function it gives a `Transaction`, to be started and ended by hand.
    * @throws ProgrammingError for options that are none.
+   * @example
+   *   await con.transaction(async () => {
+   *     await con.execute('update item set price = price - 1 where id = $1', [1])
+   *     await con.execute('update item set price = price + 1 where id = $1', [2])
+   *   })
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
   transaction<T>(options: AsyncTransactionOptions, fn: () => Promise<T>): Promise<T>
@@ -475,6 +561,7 @@ export class Connection {
   /**
    * Takes back what was done to the session: rolls back, unlocks, closes cursors, resets settings, forgets listeners. Codecs
    * and prepared statements stay.
+   * @example await con.reset()
    */
   async reset(options?: CallOptions): Promise<void> {
     const { context } = this.#engine
@@ -482,7 +569,10 @@ export class Connection {
     await this.#engine.run(resetSession(context, this.getResetQuery()), options)
   }
 
-  /** What `reset` runs after the rollback; to be overridden by those who need another. */
+  /**
+   * What `reset` runs after the rollback; to be overridden by those who need another.
+   * @example console.log(con.getResetQuery())
+   */
   getResetQuery(): string {
     return resetQueryFor(this.#engine.session.parameters)
   }
@@ -491,6 +581,9 @@ export class Connection {
    * Cancels the call that runs on this connection, of a pipeline the statement; it fails with QueryCanceledError, unless it
    * was done before. Resolves when the server has taken the request; does nothing where nothing runs.
    * @throws NotSupportedError where the server cannot be asked: an embedded PostgreSQL, some poolers.
+   * @example
+   *   const slow = con.fetch('select pg_sleep(60)').catch((error) => error.name) // 'QueryCanceledError'
+   *   await con.cancel()
    */
   async cancel(): Promise<void> {
     await this.#engine.cancel()
@@ -499,17 +592,24 @@ export class Connection {
   /**
    * Lets the process end while the connection is open, idle or not; `ref` takes it back. Not for connections of a pool,
    * nor for an embedded PostgreSQL, which keeps no process alive.
+   * @example con.unref()
    */
   unref(): void {
     this.#engine.keepAlive?.(false)
   }
 
-  /** Keeps the process alive as long as the connection is open, as it does from the start. */
+  /**
+   * Keeps the process alive as long as the connection is open, as it does from the start.
+   * @example con.ref()
+   */
   ref(): void {
     this.#engine.keepAlive?.(true)
   }
 
-  /** Cuts the connection at once; what runs on it fails. */
+  /**
+   * Cuts the connection at once; what runs on it fails.
+   * @example con.terminate()
+   */
   terminate(): void {
     if (this.#engine.isShut) return
     this.#engine.isShut = true
@@ -519,7 +619,10 @@ export class Connection {
     void session.close({ timeoutMs: 0 })
   }
 
-  /** Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. */
+  /**
+   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing.
+   * @example await con.close({ timeout: 1000 })
+   */
   async close(options: CloseOptions = {}): Promise<void> {
     if (this.#engine.isShut) return
     this.#engine.isShut = true

@@ -108,7 +108,14 @@ export class Pipeline {
     this.#site = this.#makeSite()
   }
 
-  /** Runs a statement and drops its rows. @returns the command tag. */
+  /**
+   * Runs a statement and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     await Promise.all([1, 2, 3].map((id) => p.execute('update item set price = 1 where id = $1', [id])))
+   *   })
+   */
   async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
     const given = this.#require('execute', sql, values, options)
     const request = { sql: given.sql, values: given.values, sinkFor: () => DROP_ROWS }
@@ -116,12 +123,24 @@ export class Pipeline {
     return tag ?? ''
   }
 
-  /** All rows of a statement. */
+  /**
+   * All rows of a statement.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const [items, names] = await Promise.all([p.fetch('select * from item'), p.fetch('select name from item')])
+   *   })
+   */
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T>[]> {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
+  /**
+   * A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const { rows } = await p.query('select * from item')
+   *   })
+   */
   async query<T = Row>(
     sql: StatementText,
     values?: Values,
@@ -143,12 +162,24 @@ export class Pipeline {
     return result as QueryResult<RowOf<T>>
   }
 
-  /** The first row, null when there is none. */
+  /**
+   * The first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const item = await p.fetchrow('select * from item where id = $1', [1])
+   *   })
+   */
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T> | null> {
     return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1, options))[0] ?? null
   }
 
-  /** A value of the first row, null when there is none. */
+  /**
+   * A value of the first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const count = await p.fetchval('select count(*) from item')
+   *   })
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,

@@ -54,12 +54,22 @@ export class PreparedStatement {
     return this.#statement.sql
   }
 
-  /** The types of its parameters, in order. */
+  /**
+   * The types of its parameters, in order.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
+   */
   getParameters(): TypeInfo[] {
     return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
   }
 
-  /** Its columns; none for a statement without rows. */
+  /**
+   * Its columns; none for a statement without rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getAttributes().map(({ name }) => name)) // [ 'name' ]
+   */
   getAttributes(): Attribute[] {
     const columns = this.#statement.columns ?? []
     return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
@@ -75,7 +85,13 @@ export class PreparedStatement {
     return this.#isClosed || this.#engine.isClosed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   const tag = await insert.execute(['milk'])
+   */
   async execute(given: Values = [], options?: ExecuteOptions): Promise<string> {
     const { sql, values, args, prepared } = this.#request('execute', given, options)
     const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
@@ -86,7 +102,12 @@ export class PreparedStatement {
     return tag ?? ''
   }
 
-  /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
+  /**
+   * Its rows, their columns, the command tag and the count; see `Connection.query`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const { rows, columns } = await byPrice.query([5])
+   */
   async query<T>(values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<QueryResult<T>>
   async query<T = Row>(values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
   async query(given: Values = [], options?: FetchOptions): Promise<QueryResult<unknown>> {
@@ -99,18 +120,33 @@ export class PreparedStatement {
     return result
   }
 
-  /** All its rows. */
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const rows = await byPrice.fetch([5])
+   */
   async fetch<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T>[]> {
     return (await this.#fetch('fetch', values, 0, options)) as RowOf<T>[]
   }
 
-  /** Its first row, null when there is none. */
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const row = await byPrice.fetchrow([5])
+   */
   async fetchrow<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T> | null> {
     const [row] = await this.#fetch('fetchrow', values, 1, options)
     return (row ?? null) as RowOf<T> | null
   }
 
-  /** A value of its first row; null without a row. */
+  /**
+   * A value of its first row; null without a row.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const name = await byPrice.fetchval([5])
+   */
   async fetchval<T = unknown>(
     values: Values = [],
     column: number | string = 0,
@@ -121,7 +157,12 @@ export class PreparedStatement {
     return row === undefined ? null : (pick(row, column) as T)
   }
 
-  /** Runs it once for each element, all or nothing. */
+  /**
+   * Runs it once for each element, all or nothing.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   await insert.executemany([['milk'], ['bread']])
+   */
   async executemany(elements: Elements, options?: ExecuteOptions & ProgressOption): Promise<void> {
     const target = this.#target('executemany', options)
     this.#statusmsg = null
@@ -129,7 +170,13 @@ export class PreparedStatement {
     this.#statusmsg = tag
   }
 
-  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
+  /**
+   * The same for a statement that gives rows.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = await insert.fetchmany([['milk'], ['bread']])
+   */
   async fetchmany<T = Row>(elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]> {
     const target = this.#target('fetchmany', options)
     const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
@@ -139,7 +186,14 @@ export class PreparedStatement {
     return result.rows as RowOf<T>[]
   }
 
-  /** Its rows in pieces; see `Connection.cursor`. */
+  /**
+   * Its rows in pieces; see `Connection.cursor`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await con.transaction(async () => {
+   *     for await (const row of byPrice.cursor([5])) console.log(row.name)
+   *   })
+   */
   cursor<T = Row>(given: Values = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
     const { sql, values, prepared } = this.#request('cursor', given, options)
     if (options.scrollable === true) {
@@ -151,6 +205,9 @@ export class PreparedStatement {
   /**
    * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
    * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const plan = await byPrice.explain([5], { analyze: true })
    */
   async explain(given: Values = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
     const { sql, values } = this.#request('explain', given)
@@ -161,7 +218,12 @@ export class PreparedStatement {
     return row === undefined ? null : pick(row, 0)
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await byPrice.close()
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true

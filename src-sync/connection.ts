@@ -120,6 +120,10 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
    * @throws ProgrammingError for an unknown option.
+   * @example
+   *   const cur = con.cursor()
+   *   cur.execute('select name, price from item where price < %s', [5])
+   *   for (const { name, price } of cur) console.log(name, price)
    */
   cursor<T>(options: CursorOptions & OtherRows<T>): Cursor<T>
   cursor<T>(name: string, options: NamedCursorOptions & CursorOptions & OtherRows<T>): Cursor<T>
@@ -143,7 +147,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`. */
+  /**
+   * Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`.
+   * @example for (const item of con.execute('select * from item order by id')) console.log(item.name)
+   */
   execute<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
@@ -184,7 +191,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
+  /**
+   * Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`.
+   * @example con.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
+   */
   executemany<T = Row>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
@@ -194,14 +204,20 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.executemany, () => cursor.executemany(sql, elements, options), cursor.executemany)
   }
 
-  /** All rows of a statement. */
+  /**
+   * All rows of a statement.
+   * @example const names = con.fetch('select name from item where price < %s', [5]).map((row) => row.name)
+   */
   fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: ExecuteOptions & OtherRows<T>): T[]
   fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): RowOf<T>[]
   fetch(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): unknown[] {
     return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, options, { rowLimit: 0 }))
   }
 
-  /** The first row of a statement, null when there is none. */
+  /**
+   * The first row of a statement, null when there is none.
+   * @example const item = con.fetchrow('select * from item where id = %s', [1])
+   */
   fetchrow<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
@@ -215,7 +231,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** A value of the first row: its first column, or the one counted or named; null when there is no row. */
+  /**
+   * A value of the first row: its first column, or the one counted or named; null when there is no row.
+   * @example const count = con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   */
   fetchval<V = unknown>(
     sql: StatementText,
     parameters?: Parameters | null,
@@ -234,6 +253,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * confused with a cursor's `fetchmany(size)`.
    * @returns the rows of all elements, in their order.
    * @throws as `executemany`.
+   * @example const ids = con.fetchmany('insert into item (name) values (%s) returning id', [['milk'], ['bread']])
    */
   fetchmany<T>(
     sql: string | CompiledStatement,
@@ -266,6 +286,10 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL
+   * @example
+   *   const byId = con.prepare('select name from item where id = $1')
+   *   console.log(byId.fetchval([1]), byId.fetchval([2]))
+   *   byId.close()
    */
   prepare<T = Row>(
     sql: string | CompiledStatement,
@@ -286,6 +310,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * prepared, so that running it, with the same markers, costs no trip more. `prepare: false` asks anew and keeps nothing.
    * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * @example const { parameters, columns } = con.describe('select name, price from item where id = %s')
    */
   describe(sql: StatementText, options: ExecuteOptions = {}): StatementDescription {
     return call(this.describe, () => {
@@ -312,6 +337,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Loads records into a table with COPY in binary format.
    * @returns how many were loaded.
    * @throws DataError naming the record and the column; the source's own error; nothing is loaded then.
+   * @example const count = con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
@@ -330,7 +356,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
+  /**
+   * Loads COPY's own formats into a table.
+   * @returns how many rows.
+   * @throws the source's own error; nothing is loaded.
+   * @example con.copyToTable('item', { source: Buffer.from('milk,1\nbread,2\n'), columns: ['name', 'price'], format: 'csv' })
+   */
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
       requireCopyOptions(options, 'source', 'copyToTable')
@@ -339,7 +370,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Writes a table out in one of COPY's formats. @returns how many rows. */
+  /**
+   * Writes a table out in one of COPY's formats.
+   * @returns how many rows.
+   * @example con.copyFromTable('item', { output: (chunk) => process.stdout.write(chunk), format: 'csv', header: true })
+   */
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
       requireCopyOptions(options, 'output', 'copyFromTable')
@@ -348,7 +383,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
+  /**
+   * Writes a query's rows out in one of COPY's formats.
+   * @returns how many rows.
+   * @example con.copyFromQuery('select * from item where price < %s', [5], { output: (chunk) => process.stdout.write(chunk) })
+   */
   copyFromQuery(sql: StatementText, parameters: Parameters | null, options: CopyFrom): number {
     return call(this.copyFromQuery, () => {
       requireCopyOptions(options, 'output', 'copyFromQuery')
@@ -365,6 +404,9 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Commits what is open; nothing is sent when nothing is.
    * @throws InFailedSQLTransactionError when the transaction had failed: it has been rolled back instead.
    * @throws TransactionResolutionUnknownError when the connection was lost before the answer came.
+   * @example
+   *   con.execute('update item set price = price + 1')
+   *   con.commit()
    */
   commit(): void {
     this.#guard(this.commit, undefined, () => {
@@ -374,7 +416,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Rolls back what is open; nothing is sent when nothing is. */
+  /**
+   * Rolls back what is open; nothing is sent when nothing is.
+   * @example
+   *   con.execute('delete from item')
+   *   con.rollback() // all of them are there again
+   */
   rollback(): void {
     this.#guard(this.rollback, undefined, () => {
       this.#begin()
@@ -388,7 +435,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * a savepoint. Throwing `new Rollback(value)` rolls back and returns `value`. With `{ retries }` the function runs again
    * where the transaction lost against others.
    * @throws what `fn` throws; ProgrammingError when `fn` is async: it would run after the commit.
-   * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => transfer(con, 100))
+   * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => con.execute('delete from item'))
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
   transaction<T>(options: BlockingTransactionOptions, fn: (() => T) & NotAsync<T>): T
@@ -399,12 +446,23 @@ export class Connection extends SettableConnection implements CursorConnection {
     return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
   }
 
-  /** A transaction id for the methods below. */
+  /**
+   * A transaction id for the methods below.
+   * @example const xid = con.xid(1, 'order 7', 'stock')
+   */
   xid(formatId: number, gtrid: string, bqual: string): Xid {
     return call(this.xid, () => makeXid(formatId, gtrid, bqual))
   }
 
-  /** Begins a transaction of two phases. @throws NotSupportedError where the server keeps no prepared transactions. */
+  /**
+   * Begins a transaction of two phases.
+   * @throws NotSupportedError where the server keeps no prepared transactions.
+   * @example
+   *   con.tpc_begin(con.xid(1, 'order 7', 'stock'))
+   *   con.execute('update item set price = price + 1')
+   *   con.tpc_prepare()
+   *   con.tpc_commit()
+   */
   tpc_begin(xid: Xid | string): void {
     this.#guard(this.tpc_begin, undefined, () => {
       this.#begin()
@@ -413,7 +471,14 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** The first phase: from here on the server keeps the transaction, whatever becomes of the connection. */
+  /**
+   * The first phase: from here on the server keeps the transaction, whatever becomes of the connection.
+   * @example
+   *   con.tpc_begin('order 7')
+   *   con.execute('update item set price = price + 1')
+   *   con.tpc_prepare() // the server keeps it, even when this program ends
+   *   con.tpc_rollback()
+   */
   tpc_prepare(): void {
     this.#guard(this.tpc_prepare, undefined, () => {
       this.#begin()
@@ -421,7 +486,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever. */
+  /**
+   * The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever.
+   * @example for (const xid of con.tpc_recover()) con.tpc_commit(xid)
+   */
   tpc_commit(xid?: Xid | string | null): void {
     this.#guard(this.tpc_commit, undefined, () => {
       this.#begin()
@@ -429,7 +497,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Undoes a prepared transaction, or the one that `tpc_begin` has begun. */
+  /**
+   * Undoes a prepared transaction, or the one that `tpc_begin` has begun.
+   * @example for (const xid of con.tpc_recover()) con.tpc_rollback(xid)
+   */
   tpc_rollback(xid?: Xid | string | null): void {
     this.#guard(this.tpc_rollback, undefined, () => {
       this.#begin()
@@ -437,7 +508,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Transactions of this database that are prepared and wait for their second phase. */
+  /**
+   * Transactions of this database that are prepared and wait for their second phase.
+   * @example for (const { gtrid, prepared } of con.tpc_recover()) console.log(gtrid, prepared)
+   */
   tpc_recover(): Xid[] {
     return this.#guard(this.tpc_recover, [], () => {
       this.#begin()
@@ -450,12 +524,24 @@ export class Connection extends SettableConnection implements CursorConnection {
    * and first those that nobody has read yet. It ends with its `timeout` or `stopAfter`, and when the connection is closed.
    * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
    *   100,000 notifications behind another loop of this connection, and when the connection is lost.
+   * @example
+   *   con.autocommit = true
+   *   con.listen('job')
+   *   con.execute("notify job, 'first'")
+   *   for (const { channel, payload } of con.notifies({ timeout: 5000, stopAfter: 1 })) console.log(channel, payload)
    */
   notifies(options: NotifiesOptions = {}): Generator<Notice, void, undefined> {
     return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
   }
 
-  /** Notifications that have arrived and nobody has read yet; waits for none. */
+  /**
+   * Notifications that have arrived and nobody has read yet; waits for none.
+   * @example
+   *   con.autocommit = true
+   *   con.listen('job')
+   *   con.execute("notify job, 'first'")
+   *   console.log(con.poll())
+   */
   poll(): Notice[] {
     return call(this.poll, () => this.#inbox.takeAll())
   }
@@ -463,6 +549,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Listens to a channel: `notifies` and `poll` give what is sent there.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example con.listen('job')
    */
   listen(channel: string): void {
     const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
@@ -472,6 +559,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Stops listening to a channel.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example con.unlisten('job')
    */
   unlisten(channel: string): void {
     const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
@@ -488,7 +576,13 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#listeners.add(listener)
   }
 
-  /** Takes a listener away again; nothing happens for a function that is none. */
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const print = (notice) => console.error(notice.message)
+   *   con.addNoticeListener(print)
+   *   con.removeNoticeListener(print)
+   */
   removeNoticeListener(listener: NoticeListener): void {
     this.#listeners.delete(listener)
   }
@@ -507,7 +601,13 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Takes a logger away again; nothing happens for a function that is none. */
+  /**
+   * Takes a logger away again; nothing happens for a function that is none.
+   * @example
+   *   const log = ({ query, elapsed }) => console.error(query, elapsed)
+   *   con.addQueryLogger(log)
+   *   con.removeQueryLogger(log)
+   */
   removeQueryLogger(logger: QueryLogger): void {
     this.#engine.queryLog.loggers.delete(logger)
   }
@@ -541,12 +641,18 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#inbox.add(notification)
   }
 
-  /** Asks the server to cancel what runs on this connection: for listeners, which run while a statement does. */
+  /**
+   * Asks the server to cancel what runs on this connection: for listeners, which run while a statement does.
+   * @example con.addNoticeListener((notice) => { if (notice.message === 'enough') con.cancel() })
+   */
   cancel(): void {
     this.#engine.session.requestCancel()
   }
 
-  /** What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there. */
+  /**
+   * What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there.
+   * @example const token = con.cancelToken() // send it to another thread, which calls cancel(token)
+   */
   cancelToken(): CancelToken {
     return this.#engine.session.cancelToken()
   }
@@ -556,6 +662,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, 0 for no limit. When the limit
    *   passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
+   * @example con.ping({ timeout: 1000 })
    */
   ping(options: { readonly timeout?: number } = {}): void {
     call(this.ping, () => {
@@ -563,7 +670,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`. */
+  /**
+   * Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`.
+   * @example con.reset()
+   */
   reset(): void {
     call(this.reset, () => {
       this.#begin()
@@ -575,6 +685,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Ends the session; what is not committed is rolled back by the server.
    * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
+   * @example con.close()
    */
   close(): void {
     this.#guard(this.close, undefined, () => {

@@ -68,7 +68,13 @@ export class PreparedStatement<T = Row> {
     return this.#isClosed || this.#engine.isClosed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   for (const { name } of byPrice.execute([5])) console.log(name)
+   */
   execute(given: Values = [], options: ExecuteOptions = {}): string {
     return call(this.execute, () => {
       const { sql, values, prepared } = this.#request(given, options, 'execute')
@@ -78,17 +84,32 @@ export class PreparedStatement<T = Row> {
     })
   }
 
-  /** All its rows. */
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const rows = byPrice.fetch([5])
+   */
   fetch(values: Values = [], options: ExecuteOptions = {}): T[] {
     return call(this.fetch, () => this.#fetch(values, 0, options, 'fetch')) as T[]
   }
 
-  /** Its first row, null when there is none. */
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const row = byPrice.fetchrow([5])
+   */
   fetchrow(values: Values = [], options: ExecuteOptions = {}): T | null {
     return call(this.fetchrow, () => this.#fetch(values, 1, options, 'fetchrow')[0] ?? null) as T | null
   }
 
-  /** A value of its first row; null without a row. */
+  /**
+   * A value of its first row; null without a row.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const name = byPrice.fetchval([5])
+   */
   fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ExecuteOptions = {}): V | null {
     return call(this.fetchval, () => {
       requireColumn(column, 'fetchval')
@@ -97,7 +118,13 @@ export class PreparedStatement<T = Row> {
     })
   }
 
-  /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
+  /**
+   * Runs it once for each element, all or nothing.
+   * @returns how many rows were affected, -1 where it does not count.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1)')
+   *   insert.executemany([['milk'], ['bread']])
+   */
   executemany(elements: Iterable<Values>, options: ExecuteOptions & ProgressOption = {}): number {
     return call(this.executemany, () => {
       const { sql, prepared } = this.#request([], options, 'executemany')
@@ -109,7 +136,13 @@ export class PreparedStatement<T = Row> {
     })
   }
 
-  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
+  /**
+   * The same for a statement that gives rows.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = insert.fetchmany([['milk'], ['bread']])
+   */
   fetchmany(elements: Iterable<Values>, options: ExecuteOptions = {}): T[] {
     return call(this.fetchmany, () => {
       const { sql, prepared } = this.#request([], options, 'fetchmany')
@@ -120,7 +153,12 @@ export class PreparedStatement<T = Row> {
     }) as T[]
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   byPrice.close()
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true

@@ -83,6 +83,7 @@ for (let index = 0; index < 3; index++) {
  * @param gtrid of the global transaction, at most 64 bytes
  * @param bqual of the branch, at most 64 bytes
  * @throws DataError for parts beyond these limits.
+ * @example const id = xid(1, 'order 7', 'stock')
  */
 export function makeXid(formatId: number, gtrid: string, bqual: string): Xid {
   if (!Number.isInteger(formatId) || formatId < 0 || formatId > MOST_FORMAT_ID) {

@@ -86,6 +86,13 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection out. Give it back with `release`, or take it with `await using`.
    * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
    *   what kept a connection from being opened; InterfaceError when the pool is closed.
+   * @example
+   *   const con = await pool.acquire({ timeout: 1000 })
+   *   try {
+   *     await con.fetch('select 1')
+   *   } finally {
+   *     await pool.release(con)
+   *   }
    */
   async acquire(options: AcquireOptions = {}): Promise<C> {
     return this.#acquire(options, this.acquire)
@@ -97,6 +104,9 @@ export class Pool<C extends Connection = Connection> {
    * next holder asked was sent behind it. The connection, and all that was made with it, refuses to be used from the moment
    * of the call. A connection that was released or closed already is no mistake.
    * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
+   * @example
+   *   const con = await pool.acquire()
+   *   await pool.release(con)
    */
   async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
     const lent = this.#leases.get(connection)
@@ -114,6 +124,7 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection to a function for as long as its promise is pending.
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
+   * @example await pool.withConnection((con) => con.transaction(() => con.execute('update item set price = 3')))
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
@@ -130,24 +141,36 @@ export class Pool<C extends Connection = Connection> {
     return result
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example await pool.execute('update item set price = price + 1 where id = $1', [1])
+   */
   async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example await pool.executemany('insert into item (name) values ($1)', [['milk'], ['bread']])
+   */
   async executemany(sql: string, elements: Elements, options?: CallOptions & ProgressOption): Promise<void> {
     return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example const ids = await pool.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
+   */
   async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example const rows = await pool.fetch('select * from item where price < $1', [5])
+   */
   async fetch<T>(
     sql: string | Sql,
     values: readonly unknown[] | undefined,
@@ -158,7 +181,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
+   */
   async fetchrow<T>(
     sql: string | Sql,
     values: readonly unknown[] | undefined,
@@ -173,7 +199,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example const count = await pool.fetchval('select count(*) from item')
+   */
   async fetchval<T = unknown>(
     sql: string | Sql,
     values?: readonly unknown[],
@@ -183,7 +212,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example await pool.copyRecordsToTable('item', { records: [['milk', 1]], columns: ['name', 'price'] })
+   */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
   }
@@ -192,6 +224,7 @@ export class Pool<C extends Connection = Connection> {
    * As the method of a connection, on any.
    * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
    *   be a stream
+   * @example await pool.copyToTable('item', { source: ['milk,1\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(table: string, options: Parameters<Connection['copyToTable']>[1]): Promise<string> {
     return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
@@ -201,6 +234,7 @@ export class Pool<C extends Connection = Connection> {
    * As the method of a connection, on any.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
+   * @example await pool.copyFromTable('item', { output: (chunk) => console.log(String(chunk)) })
    */
   async copyFromTable(table: string, options: Parameters<Connection['copyFromTable']>[1]): Promise<string> {
     return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
@@ -210,6 +244,7 @@ export class Pool<C extends Connection = Connection> {
    * As the method of a connection, on any.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
+   * @example await pool.copyFromQuery('select * from item', [], { output: (chunk) => console.log(String(chunk)) })
    */
   async copyFromQuery(
     query: string,
@@ -219,7 +254,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
   }
 
-  /** Connections that are open. */
+  /**
+   * Connections that are open.
+   * @example console.log(pool.getSize(), pool.getIdleSize(), pool.getWaitingCount())
+   */
   getSize(): number {
     return this.#keeper.size
   }
@@ -252,6 +290,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
    * @throws ProgrammingError for sizes that contradict each other.
+   * @example pool.resize({ minSize: 2, maxSize: 20 })
    */
   resize(sizes: { readonly minSize?: number; readonly maxSize?: number }): void {
     this.#requireOpen()
@@ -274,6 +313,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Replaces all connections: the free ones now, those in use when they are released.
    * @throws NotSupportedError for an embedded PostgreSQL: what replaced it would be another database.
+   * @example await pool.expireConnections()
    */
   async expireConnections(): Promise<void> {
     this.#requireOpen()
@@ -283,7 +323,10 @@ export class Pool<C extends Connection = Connection> {
     await this.#keeper.expire()
   }
 
-  /** Has all connections forget statements and types they know: after a change of the schema they could not notice. */
+  /**
+   * Has all connections forget statements and types they know: after a change of the schema they could not notice.
+   * @example await pool.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     this.#keeper.forgetSchema()
   }
@@ -291,13 +334,17 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Closes the pool: who waits is refused at once, who has a connection may finish.
    * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
+   * @example await pool.close({ timeout: 5000 })
    */
   close(options: PoolCloseOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options)
     return this.#closing
   }
 
-  /** Closes the pool at once: connections in use are cut. */
+  /**
+   * Closes the pool at once: connections in use are cut.
+   * @example await pool.terminate()
+   */
   terminate(): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'

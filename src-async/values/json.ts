@@ -23,6 +23,7 @@ export class PgJson {
  * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
  * text without quoting it once more.
  * @param options.raw the value is JSON text already
+ * @example con.execute('select %s::jsonb', [Json('a string of JSON')])
  */
 export function Json(value: unknown, options: { readonly raw?: boolean } = {}): PgJson {
   return new PgJson(value, options.raw === true)

@@ -34,7 +34,7 @@ const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
  * server then says so.
  * @throws ProgrammingError for a command of psql (`\connect`), which is no SQL, and for SQL on the line of a COPY's data.
  * @example
- *   for (const { sql, line } of splitStatements(readFileSync('indexes.sql', 'utf8'))) con.execute(sql)
+ *   for (const { sql, line } of splitStatements('create table a (); create table b ()')) con.execute(sql)
  */
 export function splitStatements(text: string, options: SplitOptions = {}): SplitStatement[] {
   if (typeof text !== 'string') throw new ProgrammingError(`splitStatements: expected a text, got ${typeof text}`)

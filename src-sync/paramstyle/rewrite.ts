@@ -49,7 +49,7 @@ const remembered = new Map<string, Map<string, RewrittenStatement>>()
 /**
  * Rewrites a statement for the server.
  * @throws ProgrammingError when markers are mixed, malformed or too many, or a comment is never closed.
- * @example rewrite('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
  */
 export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
   if (sql.length > LONGEST_REMEMBERED) return read(sql, style, options)

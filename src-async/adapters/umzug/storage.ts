@@ -15,7 +15,7 @@ export interface SyncpgStorageOptions {
 
 /**
  * umzug's storage. The table is made where it is first needed.
- * @example new Umzug({ storage: new SyncpgStorage(con), context: con, migrations: …, logger: console })
+ * @example new Umzug({ storage: new SyncpgStorage(con), context: con, migrations: [], logger: console })
  */
 export class SyncpgStorage {
   readonly #connection: MigrationConnection
