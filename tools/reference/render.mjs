@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { DOORS, PAGES } from './doors.mjs'
 import { commentOf, fileOf, isSymbol, membersOf, optionParameters, optionsIn, textOf } from './model.mjs'
 import { ReflectionKind } from './read-doors.mjs'
+import { slug } from './slug.mjs'
 import {
   eachReference,
   eachReferenceOfSignature,
@@ -16,16 +17,9 @@ import {
 /** An options object of more names than this is described only where its type is. */
 const MOST_INLINE_OPTIONS = 14
 
+/** What fits the width of a page of the site. */
+const LINE_LENGTH = 72
 const NOTE = '<!-- Written by npm run reference: change the docstrings, not this page. -->'
-
-/** GitHub's way from a heading to its anchor; the site has the same (docs/.vitepress/slug.mjs). */
-export function slug(heading) {
-  return heading
-    .trim()
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
-    .replaceAll(' ', '-')
-}
 
 /** @returns the Markdown of each page by its name */
 export function renderPages(model) {
@@ -133,7 +127,8 @@ class Page {
   }
 
   #heading(method, declaration) {
-    if (isSymbol(method)) return `${method.name}()`
+    // In backticks, because brackets and parentheses would be a link.
+    if (isSymbol(method)) return `\`${nameOf(method)}()\``
     if (method.flags.isStatic) return `${declaration.name}.${method.name}()`
     if (this.#isOfOne) return `${method.name}()`
     return `${lowerFirst(declaration.name)}.${method.name}()`
@@ -146,8 +141,10 @@ class Page {
   /** A function, a method or a constructor. */
   #callable(declaration, heading, depth, owner) {
     const { signatures } = declaration
-    const name = declaration.kind === ReflectionKind.Constructor ? `new ${owner.name}` : declaration.name
-    const written = signatures.map((signature) => {
+    const name = declaration.kind === ReflectionKind.Constructor ? `new ${owner.name}` : nameOf(declaration)
+    // What most calls look like comes first.
+    const ordered = signatures.toSorted((one, other) => requiredCount(one) - requiredCount(other))
+    const written = ordered.map((signature) => {
       this.#noteUnexported(signature)
       const result = declaration.kind === ReflectionKind.Constructor ? '' : `: ${typeText(signature.type)}`
       const generic = declaration.kind === ReflectionKind.Constructor ? '' : typeParametersText(signature)
@@ -488,6 +485,15 @@ function code(text) {
   return `\`${text.replaceAll('|', '\\|')}\``
 }
 
+function requiredCount({ parameters = [] }) {
+  return parameters.filter(({ flags, defaultValue }) => !flags.isOptional && defaultValue === undefined).length
+}
+
+/** TypeDoc writes `[iterator]` for a method of that symbol. */
+function nameOf({ name }) {
+  return name.replace(/^\[(\w+)\]$/, '[Symbol.$1]')
+}
+
 /** Up to the first full stop or semicolon that is not within code. */
 function firstSentence(text) {
   const [sentence] = /^(?:`[^`]*`|\[[^\]]*\]\([^)]*\)|[^`.;]|[.;](?!\s|$))*/.exec(text)
@@ -501,7 +507,7 @@ function lowerFirst(name) {
 /** One line when it fits, else a line for each parameter. */
 function wrapped(before, inner, after) {
   const line = before + inner + after
-  if (line.length <= 100 || !before.endsWith('(')) return line
+  if (line.length <= LINE_LENGTH || !before.endsWith('(')) return line
   return `${before}\n  ${splitTop(inner).join(',\n  ')},\n${after}`
 }
 

@@ -1,4 +1,5 @@
 /** What the driver takes from Node's globals, for browsers. esbuild puts these names in where they are used. */
+// oxlint-disable-next-line unicorn/prefer-node-protocol -- the package of that name, for browsers.
 import { Buffer } from 'buffer'
 
 // Node's Buffer has a reader for each encoding; the package has them under another name.

@@ -6,7 +6,9 @@ const PGLITE = new URL('./pglite/index.js', import.meta.url).href
 
 export async function startPglite(dataDirectory) {
   if (dataDirectory !== null) {
-    throw new OperationalError('a browser has no directories', { hint: "connect('pglite:') keeps everything in memory" })
+    throw new OperationalError('a browser has no directories', {
+      hint: "connect('pglite:') keeps everything in memory",
+    })
   }
   const { PGlite } = await import(PGLITE)
   const database = await PGlite.create({ initDbStartParams: ['--set', 'shared_buffers=16MB'] })

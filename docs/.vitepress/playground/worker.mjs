@@ -5,8 +5,10 @@
 import * as syncpg from '../../../src-async/index.ts'
 import { asText, asTable } from './show.mjs'
 
+/** What the door exports, under names that the reader's code finds. */
+const door = { ...syncpg }
 const AsyncFunction = (async () => {}).constructor
-const NAMES = Object.keys(syncpg).filter((name) => name !== 'Error' && name !== 'default')
+const NAMES = Object.keys(door).filter((name) => name !== 'Error' && name !== 'default')
 
 let opened = null
 
@@ -29,13 +31,14 @@ async function run(code) {
   const startedAtMs = performance.now()
   try {
     const con = await connection()
-    if (con.isInTransaction) await con.execute('rollback')
+    // What the last run has left open or listens to ends here; its tables stay.
+    await con.reset()
     const body = code.replaceAll(/^import .*$/gm, '')
     const result = await new AsyncFunction('con', 'console', 'syncpg', ...NAMES, `{ ${body}\n }`)(
       con,
       console,
-      syncpg,
-      ...NAMES.map((name) => syncpg[name]),
+      door,
+      ...NAMES.map((name) => door[name]),
     )
     if (result !== undefined) print(result)
   } catch (error) {
