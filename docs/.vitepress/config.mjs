@@ -42,6 +42,9 @@ export default defineConfig({
   lastUpdated: false,
   markdown: { anchor: { slugify: slug }, config: (md) => md.core.ruler.push('links-out-of-docs', dropLinksOutOfDocs) },
   vite: { publicDir: `${cache}/public`, build: { chunkSizeWarningLimit: 4000 } },
+  // The stylesheet shows tables of options in another way on phones.
+  transformPageData: ({ relativePath }) =>
+    relativePath.startsWith('reference/') ? { frontmatter: { pageClass: 'reference' } } : {},
   themeConfig: {
     search: { provider: 'local' },
     outline: { level: [2, 3] },
