@@ -165,6 +165,8 @@ export class Connection {
 
   /**
    * Runs a statement and returns all its rows.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const rows = await con.fetch('select * from item where price < $1', [5])
    */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
@@ -175,6 +177,8 @@ export class Connection {
 
   /**
    * Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const item = await con.fetchrow('select * from item where id = $1', [1])
    */
   async fetchrow<T>(
@@ -190,6 +194,8 @@ export class Connection {
 
   /**
    * A value of the first row: its first column, or the one named or counted by `column`; null without a row.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const count = await con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
    */
   async fetchval<T = unknown>(
@@ -222,6 +228,8 @@ export class Connection {
   /**
    * The same for a statement that gives rows: `insert … returning`.
    * @returns the rows of all elements, in their order.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
+   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
    * @example const ids = await con.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
    */
   async fetchmany<T>(
@@ -254,6 +262,7 @@ export class Connection {
    * Prepares a statement under a name of its own, until it is closed.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
+   * @throws the server's error: a text with a mistake is refused here, not when it runs
    * @example
    *   const byId = await con.prepare('select name from item where id = $1')
    *   console.log(await byId.fetchval([1]), await byId.fetchval([2]))
@@ -268,6 +277,8 @@ export class Connection {
 
   /**
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
+   * @throws ProgrammingError at once for what is no statement; the server's error when rows are asked for,
+   *   InterfaceError outside a transaction
    * @example
    *   await con.transaction(async () => {
    *     for await (const row of con.cursor('select * from item')) console.log(row.name)
@@ -312,6 +323,7 @@ export class Connection {
    * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
    * succeeds or fails by itself. `timeout` and `signal` are for the whole: when they strike, what is in flight is
    * cancelled, and the call fails.
+   * @throws what `fn` throws; QueryTimeoutError after `timeout`
    * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
@@ -357,6 +369,7 @@ export class Connection {
    * Writes a query's rows out in one of COPY's formats.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
+   * @throws the server's error, or the output's own
    * @example
    *   const output = (chunk) => console.log(String(chunk))
    *   await con.copyFromQuery('select * from item where price < $1', [5], { output })

@@ -149,6 +149,8 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example for (const item of con.execute('select * from item order by id')) console.log(item.name)
    */
   execute<T>(
@@ -193,6 +195,8 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
+   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
    * @example con.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
    */
   executemany<T = Row>(
@@ -206,6 +210,8 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * All rows of a statement.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const names = con.fetch('select name from item where price < %s', [5]).map((row) => row.name)
    */
   fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: ExecuteOptions & OtherRows<T>): T[]
@@ -216,6 +222,8 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * The first row of a statement, null when there is none.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const item = con.fetchrow('select * from item where id = %s', [1])
    */
   fetchrow<T>(
@@ -233,6 +241,8 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * A value of the first row: its first column, or the one counted or named; null when there is no row.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const count = con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
    */
   fetchval<V = unknown>(
@@ -286,6 +296,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL
+   * @throws the server's error: a text with a mistake is refused here, not when it runs
    * @example
    *   const byId = con.prepare('select name from item where id = $1')
    *   console.log(byId.fetchval([1]), byId.fetchval([2]))

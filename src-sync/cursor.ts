@@ -295,6 +295,7 @@ export class Cursor<T = Row> {
 
   /**
    * The next `size` rows, fewer at the end, none after it.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
    * @example
    *   cur.execute('select name from item order by id')
    *   const firstTwo = cur.fetchmany(2)
@@ -310,6 +311,7 @@ export class Cursor<T = Row> {
 
   /**
    * All rows from the current position on.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
    * @example const rows = cur.execute('select * from item').fetchall()
    */
   fetchall(): T[] {
@@ -318,6 +320,7 @@ export class Cursor<T = Row> {
 
   /**
    * All rows from the current position on as plain objects; of columns with one name the last.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
    * @example console.table(cur.execute('select * from item').fetchobjects())
    */
   fetchobjects(): { [column: string]: unknown }[] {
@@ -330,6 +333,7 @@ export class Cursor<T = Row> {
 
   /**
    * A value of the next row: its first column, or the one counted or named; null at the end.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
    * @example const count = cur.execute('select count(*) from item').fetchval()
    */
   fetchval<V = unknown>(column: number | string = 0): V | null {

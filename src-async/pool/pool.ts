@@ -143,6 +143,8 @@ export class Pool<C extends Connection = Connection> {
 
   /**
    * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example await pool.execute('update item set price = price + 1 where id = $1', [1])
    */
   async execute(sql: string | Sql, values?: readonly unknown[], options?: CallOptions): Promise<string> {
@@ -169,6 +171,8 @@ export class Pool<C extends Connection = Connection> {
 
   /**
    * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const rows = await pool.fetch('select * from item where price < $1', [5])
    */
   async fetch<T>(
@@ -183,6 +187,8 @@ export class Pool<C extends Connection = Connection> {
 
   /**
    * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
    */
   async fetchrow<T>(
@@ -201,6 +207,8 @@ export class Pool<C extends Connection = Connection> {
 
   /**
    * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const count = await pool.fetchval('select count(*) from item')
    */
   async fetchval<T = unknown>(
