@@ -10,6 +10,7 @@ import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
+/** What every call that asks the server takes. */
 export interface CallOptions extends TimeoutOption {
   /**
    * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the

@@ -86,6 +86,7 @@ const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 
 let readEngine: (connection: Connection) => Engine
 
+/** One connection: it does one thing at a time, and a call that comes meanwhile is refused. A pool has several. */
 export class Connection {
   static {
     sealInstances(this)
@@ -134,12 +135,18 @@ export class Connection {
     return this.#engine.session.backendPid
   }
 
-  /** The server's version, taken apart: asyncpg's name; `info.serverVersion` is the text. */
+  /**
+   * The server's version, taken apart.
+   * @example const { major } = con.getServerVersion()
+   */
   getServerVersion(): ServerVersion {
     return parseServerVersion(this.parameter('server_version') ?? '')
   }
 
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
+  /**
+   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * @example console.log(con.parameter('TimeZone'))
+   */
   parameter(name: string): string | undefined {
     return this.#engine.session.parameters.get(name)
   }
@@ -148,6 +155,7 @@ export class Connection {
    * Runs a statement and drops its rows. Without arguments the text may hold several statements.
    * @returns the last command tag, `INSERT 0 2`.
    * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
+   * @example const tag = await con.execute('update item set price = price + 1 where id = $1', [1]) // 'UPDATE 1'
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     requireKnown(options, EXECUTE_OPTIONS, 'execute')
@@ -190,7 +198,12 @@ export class Connection {
     return this.#engine.query(flow, given.sql, given.args, options)
   }
 
-  /** Runs a statement and returns all its rows. */
+  /**
+   * Runs a statement and returns all its rows.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const rows = await con.fetch('select * from item where price < $1', [5])
+   */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
@@ -198,7 +211,12 @@ export class Connection {
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed. */
+  /**
+   * Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const item = await con.fetchrow('select * from item where id = $1', [1])
+   */
   async fetchrow<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -211,7 +229,12 @@ export class Connection {
     return rows[0] ?? null
   }
 
-  /** A value of the first row: its first column, or the one named or counted by `column`; null without a row. */
+  /**
+   * A value of the first row: its first column, or the one named or counted by `column`; null without a row.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const count = await con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
@@ -229,6 +252,7 @@ export class Connection {
    * @param sql a text, or a compiled statement, whose own values are not looked at
    * @param elements an iterable of either kind
    * @throws with `batchIndex`, the number of the element that failed.
+   * @example await con.executemany('insert into item (name, price) values ($1, $2)', [['milk', 1], ['bread', 2]])
    */
   async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
     requireKnown(options, BATCH_OPTIONS, 'executemany')
@@ -239,6 +263,9 @@ export class Connection {
   /**
    * The same for a statement that gives rows: `insert … returning`.
    * @returns the rows of all elements, in their order.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
+   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
+   * @example const ids = await con.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
    */
   async fetchmany<T>(
     sql: string | CompiledStatement,
@@ -261,6 +288,7 @@ export class Connection {
    * Loads records into a table with COPY in binary format.
    * @returns the command tag, `COPY 1000`.
    * @throws DataError naming the record and the column; QueryTimeoutError; nothing is loaded then.
+   * @example await con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return loadRecords(this.#engine, table, options)
@@ -270,6 +298,11 @@ export class Connection {
    * Prepares a statement under a name of its own, until it is closed.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
    * @param options.name the name on the server, for `EXECUTE name` in SQL.
+   * @throws the server's error: a text with a mistake is refused here, not when it runs
+   * @example
+   *   const byId = await con.prepare('select name from item where id = $1')
+   *   console.log(await byId.fetchval([1]), await byId.fetchval([2]))
+   *   await byId.close()
    */
   async prepare<T>(
     sql: string | CompiledStatement,
@@ -311,7 +344,12 @@ export class Connection {
 
   /**
    * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
-   * @example for await (const row of con.cursor('select * from big')) console.log(row)
+   * @throws ProgrammingError at once for what is no statement; the server's error when rows are asked for,
+   *   InterfaceError outside a transaction
+   * @example
+   *   await con.transaction(async () => {
+   *     for await (const row of con.cursor('select * from item')) console.log(row.name)
+   *   })
    */
   cursor<T>(sql: StatementText, values: Values | undefined, options: CursorOptions & OtherRows<T>): CursorFactory<T>
   cursor<T = Row>(sql: StatementText, values?: Values, options?: CursorOptions): CursorFactory<RowOf<T>>
@@ -324,19 +362,28 @@ export class Connection {
 
   /**
    * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
-   * @example await con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @example await con.setTypeCodec('jsonb', { decoder: (text) => text })
    * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
    */
   async setTypeCodec(typeName: string, options: TypeCodecOptions): Promise<void> {
     await this.#engine.run(setTypeCodec(this.#engine.context, typeName, options))
   }
 
-  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  /**
+   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * @example
+   *   await con.execute('create extension if not exists hstore')
+   *   await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
+   */
   async setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): Promise<void> {
     await this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options))
   }
 
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  /**
+   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
+   * @param options.schema the type's schema; the search path finds it without one
+   * @example await con.resetTypeCodec('jsonb')
+   */
   async resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): Promise<void> {
     await this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options))
   }
@@ -345,7 +392,8 @@ export class Connection {
    * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
    * succeeds or fails by itself. `timeout` and `signal` are for the whole: when they strike, what is in flight is
    * cancelled, and the call fails.
-   * @example const [users, orders] = await con.pipeline((p) => Promise.all([p.fetch(a), p.fetch(b)]))
+   * @throws what `fn` throws; QueryTimeoutError after `timeout`
+   * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
@@ -355,8 +403,11 @@ export class Connection {
 
   /**
    * Loads COPY's own formats into a table: text, CSV, binary.
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
    * @returns the command tag.
    * @throws the source's own error; nothing is loaded then, and the connection stays usable.
+   * @example await con.copyToTable('item', { source: ['milk,1\n', 'bread,2\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
@@ -364,14 +415,29 @@ export class Connection {
     return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
   }
 
-  /** Writes a table out in one of COPY's formats. @returns the command tag. @throws the output's own error. */
+  /**
+   * Writes a table out in one of COPY's formats.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @returns the command tag.
+   * @throws the output's own error.
+   * @example await con.copyFromTable('item', { output: (chunk) => console.log(String(chunk)), format: 'csv', header: true })
+   */
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
     return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
   }
 
-  /** Writes a query's rows out in one of COPY's formats. */
+  /**
+   * Writes a query's rows out in one of COPY's formats.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @throws the server's error, or the output's own
+   * @example
+   *   const output = (chunk) => console.log(String(chunk))
+   *   await con.copyFromQuery('select * from item where price < $1', [5], { output })
+   */
   async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
     requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
     const given = this.#given('copyFromQuery', query, values, options)
@@ -385,9 +451,13 @@ export class Connection {
   /**
    * Runs a COPY that is written in SQL.
    * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
    * @returns the command tag.
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
-   * @example await con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   * @example await con.copy('copy item (name) from stdin (format csv)', { source: ['milk\n', 'bread\n'] })
    */
   async copy(sql: string, options: CopyOptions): Promise<string> {
     requireText(sql, 'copy')
@@ -404,6 +474,7 @@ export class Connection {
    * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
    * One added in a transaction hears from the transaction's end on, however it ends.
    * @throws ProgrammingError for a channel name of more than 63 bytes, and for a listener that is no function.
+   * @example await con.addListener('job', (con, pid, channel, payload) => console.log(channel, payload))
    */
   async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     requireListener(listener, 'addListener')
@@ -423,6 +494,10 @@ export class Connection {
   /**
    * Ends what `addListener` began; does nothing if the listener was not added.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example
+   *   const listener = () => {}
+   *   await con.addListener('job', listener)
+   *   await con.removeListener('job', listener)
    */
   async removeListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
     const name = quoteChannel(channel, 'removeListener')
@@ -433,39 +508,79 @@ export class Connection {
   /**
    * Calls the listener for each notification on whatever channel: those of `addListener`, and those that a `LISTEN` in SQL
    * has asked for. Sends nothing itself.
+   * @example
+   *   con.addNotificationListener((con, { channel, payload }) => console.log(channel, payload))
+   *   await con.execute('listen job')
    */
   addNotificationListener(listener: NotificationListener<Connection>): void {
     this.#listeners.notifications.add(requireListener(listener, 'addNotificationListener'))
   }
 
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addNotificationListener(listener)
+   *   con.removeNotificationListener(listener)
+   */
   removeNotificationListener(listener: NotificationListener<Connection>): void {
     this.#listeners.notifications.delete(listener)
   }
 
-  /** Calls the listener with every notice, in order with the results. */
+  /**
+   * Calls the listener with every notice, in order with the results.
+   * @example con.addLogListener((con, notice) => console.error(notice.message))
+   */
   addLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.add(requireListener(listener, 'addLogListener'))
   }
 
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addLogListener(listener)
+   *   con.removeLogListener(listener)
+   */
   removeLogListener(listener: NoticeListener<Connection>): void {
     this.#listeners.notices.delete(listener)
   }
 
-  /** Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it. */
+  /**
+   * Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it.
+   * @example con.addTerminationListener((con, reason) => console.error('the connection has ended', reason))
+   */
   addTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.add(requireListener(listener, 'addTerminationListener'))
   }
 
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addTerminationListener(listener)
+   *   con.removeTerminationListener(listener)
+   */
   removeTerminationListener(listener: TerminationListener<Connection>): void {
     this.#listeners.terminations.delete(listener)
   }
 
-  /** Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too. */
+  /**
+   * Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too.
+   * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
+   */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
     requireKnown(options, QUERY_LOGGER_OPTIONS, 'addQueryLogger')
     this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
   }
 
+  /**
+   * Takes a logger away again; nothing happens for a function that is none.
+   * @example
+   *   const listener = () => {}
+   *   con.addQueryLogger(listener)
+   *   con.removeQueryLogger(listener)
+   */
   removeQueryLogger(logger: QueryLogger): void {
     this.#listeners.loggers.delete(logger)
   }
@@ -479,7 +594,10 @@ export class Connection {
     return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 
-  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
+  /**
+   * Forgets prepared statements of its own and the types it has learned: after a change it could not notice.
+   * @example con.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     forgetSchema(this.#engine.context)
   }
@@ -490,6 +608,11 @@ export class Connection {
    *
    * Without a function it gives a `Transaction`, to be started and ended by hand.
    * @throws ProgrammingError for options that are none.
+   * @example
+   *   await con.transaction(async () => {
+   *     await con.execute('update item set price = price - 1 where id = $1', [1])
+   *     await con.execute('update item set price = price + 1 where id = $1', [2])
+   *   })
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
   transaction<T>(options: RetriedTransactionOptions, fn: () => Promise<T>): Promise<T>
@@ -515,6 +638,7 @@ export class Connection {
   /**
    * Takes back what was done to the session: rolls back, unlocks, closes cursors, resets settings, forgets listeners. Codecs
    * and prepared statements stay.
+   * @example await con.reset()
    */
   async reset(options?: CallOptions): Promise<void> {
     requireKnown(options, CALL_OPTIONS, 'reset')
@@ -523,7 +647,10 @@ export class Connection {
     await this.#engine.run(resetSession(context, this.getResetQuery()), options)
   }
 
-  /** What `reset` runs after the rollback; to be overridden by those who need another. */
+  /**
+   * What `reset` runs after the rollback; to be overridden by those who need another.
+   * @example console.log(con.getResetQuery())
+   */
   getResetQuery(): string {
     return resetQueryFor(this.#engine.session.parameters)
   }
@@ -532,6 +659,9 @@ export class Connection {
    * Cancels the call that runs on this connection, of a pipeline the statement; it fails with QueryCanceledError, unless it
    * was done before. Resolves when the server has taken the request; does nothing where nothing runs.
    * @throws NotSupportedError where the server cannot be asked: an embedded PostgreSQL, some poolers.
+   * @example
+   *   const slow = con.fetch('select pg_sleep(60)').catch((error) => error.name) // 'QueryCanceledError'
+   *   await con.cancel()
    */
   async cancel(): Promise<void> {
     await this.#engine.cancel()
@@ -540,17 +670,24 @@ export class Connection {
   /**
    * Lets the process end while the connection is open, idle or not; `ref` takes it back. Not for connections of a pool,
    * nor for an embedded PostgreSQL, which keeps no process alive.
+   * @example con.unref()
    */
   unref(): void {
     this.#engine.keepAlive?.(false)
   }
 
-  /** Keeps the process alive as long as the connection is open, as it does from the start. */
+  /**
+   * Keeps the process alive as long as the connection is open, as it does from the start.
+   * @example con.ref()
+   */
   ref(): void {
     this.#engine.keepAlive?.(true)
   }
 
-  /** Cuts the connection at once; what runs on it fails. */
+  /**
+   * Cuts the connection at once; what runs on it fails.
+   * @example con.terminate()
+   */
   terminate(): void {
     if (this.#engine.isShut) return
     this.#engine.isShut = true
@@ -561,8 +698,8 @@ export class Connection {
   }
 
   /**
-   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing. `terminate` does not
-   * wait.
+   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing.
+   * @example await con.close({ timeout: 1000 })
    */
   async close(options: CloseOptions = {}): Promise<void> {
     requireKnown(options, CLOSE_OPTIONS, 'close')

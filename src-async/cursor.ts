@@ -12,6 +12,7 @@ import { sealInstances } from './options/sealed.ts'
 import type { Row } from './values/record.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 
+/** What a cursor can be told. */
 export interface CursorOptions extends RowOptions, Pick<ExecuteStatementOptions, 'values'> {
   /** Rows per trip while iterating; 50 at first. */
   readonly prefetch?: number | undefined
@@ -51,7 +52,15 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     this.#options = options
   }
 
-  /** Opens the cursor. @throws InterfaceError outside a transaction. */
+  /**
+   * Opens the cursor.
+   * @throws InterfaceError outside a transaction.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const rows = await cursor.fetch(2)
+   *   })
+   */
   async open(): Promise<Cursor<T>> {
     return new Cursor<T>(this.#engine, await this.#open(), this.#limits)
   }
@@ -114,28 +123,58 @@ export class Cursor<T = Row> {
     return this.#kind.tag
   }
 
-  /** The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward. */
+  /**
+   * The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const rows = await cursor.fetch(2)
+   *   })
+   */
   async fetch(count: number, options: CallOptions = this.#limits): Promise<T[]> {
     requireKnown(options, CALL_OPTIONS, 'Cursor.fetch')
     this.#require('fetch', count)
     return (await this.#engine.run(this.#kind.fetch(count), options)) as T[]
   }
 
-  /** The next row, null at the end. */
+  /**
+   * The next row, null at the end.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const first = await cursor.fetchrow()
+   *   })
+   */
   async fetchrow(options: CallOptions = this.#limits): Promise<T | null> {
     requireKnown(options, CALL_OPTIONS, 'Cursor.fetchrow')
     const [row] = await this.fetch(1, options)
     return row ?? null
   }
 
-  /** Skips rows; backward when negative, of a scrollable cursor. @returns how many were skipped. */
+  /**
+   * Skips rows; backward when negative, of a scrollable cursor.
+   * @returns how many were skipped.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     await cursor.forward(2) // over two rows
+   *     const third = await cursor.fetchrow()
+   *   })
+   */
   async forward(count: number, options: CallOptions = this.#limits): Promise<number> {
     requireKnown(options, CALL_OPTIONS, 'Cursor.forward')
     this.#require('forward', count)
     return this.#engine.run(this.#kind.move(count), options)
   }
 
-  /** Gives the cursor back to the server. A second call does nothing. */
+  /**
+   * Gives the cursor back to the server. A second call does nothing.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     await cursor.close()
+   *   })
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true

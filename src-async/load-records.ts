@@ -22,8 +22,11 @@ import type { Values } from './values/record.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
+  /** The records, an iterable or an async one: arrays with a value for each column. */
   readonly records: Iterable<Values> | AsyncIterable<Values>
+  /** The columns of the records, in their order; all of the table's without it. */
   readonly columns?: readonly string[] | undefined
+  /** The table's schema; the search path finds it without one. */
   readonly schema?: string | undefined
   /** A condition on the incoming rows, verbatim SQL. */
   readonly where?: string | undefined

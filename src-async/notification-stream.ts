@@ -26,6 +26,7 @@ export interface NotificationStreamOptions extends ConnectOptions {
   readonly maxQueued?: number
 }
 
+/** What `onGap` is told: for how long there was no connection, and why. Notifications of that time are lost. */
 export interface NotificationGap {
   /** Milliseconds without a connection. */
   readonly elapsed: number
@@ -94,6 +95,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
     return [...this.#channels]
   }
 
+  /** True after `close`. */
   get isClosed(): boolean {
     return this.#stopped.signal.aborted
   }

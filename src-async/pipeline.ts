@@ -93,6 +93,10 @@ export async function runPipeline<T>(
   return engine.exclusively(work, { timeout: 0 })
 }
 
+/**
+ * What `Connection.pipeline` hands to its function: calls that are sent at once, without waiting for the answers of
+ * those before them.
+ */
 export class Pipeline {
   static {
     sealInstances(this)
@@ -115,7 +119,14 @@ export class Pipeline {
     this.#site = this.#makeSite()
   }
 
-  /** Runs a statement and drops its rows. @returns the command tag. */
+  /**
+   * Runs a statement and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     await Promise.all([1, 2, 3].map((id) => p.execute('update item set price = 1 where id = $1', [id])))
+   *   })
+   */
   async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
     requireKnown(options, VALUE_OPTION, 'execute')
     const given = this.#require('execute', sql, values, options)
@@ -123,13 +134,25 @@ export class Pipeline {
     return this.#run(given, () => executeOne(this.#engine.context, { sql: text, values: listed }))
   }
 
-  /** All rows of a statement. */
+  /**
+   * All rows of a statement.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const [items, names] = await Promise.all([p.fetch('select * from item'), p.fetch('select name from item')])
+   *   })
+   */
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T>[]> {
     requireKnown(options, PIPELINE_OPTIONS, 'fetch')
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
+  /**
+   * A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const { rows } = await p.query('select * from item')
+   *   })
+   */
   async query<T = Row>(
     sql: StatementText,
     values?: Values,
@@ -152,13 +175,25 @@ export class Pipeline {
     return result as QueryResult<RowOf<T>>
   }
 
-  /** The first row, null when there is none. */
+  /**
+   * The first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const item = await p.fetchrow('select * from item where id = $1', [1])
+   *   })
+   */
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T> | null> {
     requireKnown(options, PIPELINE_OPTIONS, 'fetchrow')
     return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1, options))[0] ?? null
   }
 
-  /** A value of the first row, null when there is none. */
+  /**
+   * A value of the first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const count = await p.fetchval('select count(*) from item')
+   *   })
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
@@ -171,7 +206,10 @@ export class Pipeline {
     return row === undefined ? null : (pick(row, column) as T)
   }
 
-  /** Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`. */
+  /**
+   * Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`.
+   * @internal
+   */
   async finish(): Promise<void> {
     this.#isOver = true
     while (this.#running.size > 0) await Promise.all(this.#running)

@@ -53,7 +53,6 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   static {
     sealInstances(DescribedStatement, this)
   }
-
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
@@ -82,17 +81,27 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.name
   }
 
-  /** asyncpg's name for `sql`. */
+  /** The text it was prepared from. */
   getQuery(): string {
     return this.sql
   }
 
-  /** asyncpg's name for `parameters`. */
+  /**
+   * The types of its parameters, in order.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
+   */
   getParameters(): TypeInfo[] {
     return this.parameters
   }
 
-  /** asyncpg's name for `columns`. */
+  /**
+   * Its columns; none for a statement without rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getAttributes().map(({ name }) => name)) // [ 'name' ]
+   */
   getAttributes(): Attribute[] {
     return this.columns
   }
@@ -102,12 +111,18 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.statusmessage
   }
 
-  /** asyncpg's name for `closed`. */
+  /** True after `close`, and when the connection is closed. */
   get isClosed(): boolean {
     return this.closed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   const tag = await insert.execute(['milk'])
+   */
   async execute(given: Values = [], options?: ExecuteStatementOptions): Promise<string> {
     requireKnown(options, EXECUTE_STATEMENT, 'execute')
     const { sql, values, args, prepared } = this.#request('execute', given, options)
@@ -117,7 +132,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.#life.tag
   }
 
-  /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
+  /**
+   * Its rows, their columns, the command tag and the count; see `Connection.query`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const { rows, columns } = await byPrice.query([5])
+   */
   async query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<QueryResult<R>>
   async query<R = never>(values?: Values, options?: ResultOptions): Promise<QueryResult<Kept<T, R>>>
   async query(given: Values = [], options?: ResultOptions): Promise<QueryResult<unknown>> {
@@ -131,7 +151,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return result
   }
 
-  /** All its rows. */
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const rows = await byPrice.fetch([5])
+   */
   async fetch<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R[]>
   async fetch<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R>[]>
   async fetch(values: Values = [], options?: ResultOptions): Promise<unknown[]> {
@@ -139,7 +164,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.#fetch('fetch', values, 0, options)
   }
 
-  /** Its first row, null when there is none. */
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const row = await byPrice.fetchrow([5])
+   */
   async fetchrow<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R | null>
   async fetchrow<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R> | null>
   async fetchrow(values: Values = [], options?: ResultOptions): Promise<unknown> {
@@ -148,7 +178,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return row ?? null
   }
 
-  /** A value of its first row; null without a row. */
+  /**
+   * A value of its first row; null without a row.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const name = await byPrice.fetchval([5])
+   */
   async fetchval<V = unknown>(
     values: Values = [],
     column: number | string = 0,
@@ -160,7 +195,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return row === undefined ? null : (pick(row, column) as V)
   }
 
-  /** Runs it once for each element, all or nothing. */
+  /**
+   * Runs it once for each element, all or nothing.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   await insert.executemany([['milk'], ['bread']])
+   */
   async executemany(elements: Elements, options?: BatchOptions): Promise<void> {
     requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', options)
@@ -169,7 +209,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     this.#life.tag = tag
   }
 
-  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
+  /**
+   * The same for a statement that gives rows.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = await insert.fetchmany([['milk'], ['bread']])
+   */
   async fetchmany<R>(elements: Elements, options: ResultOptions & OtherRows<R>): Promise<R[]>
   async fetchmany<R = never>(elements: Elements, options?: ResultOptions): Promise<Kept<T, R>[]>
   async fetchmany(elements: Elements, options?: ResultOptions): Promise<unknown[]> {
@@ -182,7 +228,14 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return result.rows
   }
 
-  /** Its rows in pieces; see `Connection.cursor`. */
+  /**
+   * Its rows in pieces; see `Connection.cursor`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await con.transaction(async () => {
+   *     for await (const row of byPrice.cursor([5])) console.log(row.name)
+   *   })
+   */
   cursor<R>(values: Values | undefined, options: CursorOptions & OtherRows<R>): CursorFactory<R>
   cursor<R = never>(values?: Values, options?: CursorOptions): CursorFactory<Kept<T, R>>
   cursor<R>(given: Values = [], options: CursorOptions = {}): CursorFactory<R> {
@@ -199,9 +252,11 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Asks for its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement runs as well, in a
-   * transaction that is rolled back.
-   * @example const [{ Plan }] = await statement.explain([42], { analyze: true })
+   * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
+   * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const plan = await byPrice.explain([5], { analyze: true })
    */
   async explain(given: Values = [], options: ExplainOptions = {}): Promise<unknown> {
     requireKnown(options, EXPLAIN_OPTIONS, 'explain')
@@ -209,7 +264,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.#engine.run(explain(this.#engine.context, sql, values, options.analyze === true), options)
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await byPrice.close()
+   */
   async close(): Promise<void> {
     if (this.#life.isClosed) return
     this.#life.isClosed = true

@@ -36,7 +36,7 @@ const REFUSALS: Readonly<Record<Phase, string>> = {
  * scope rolls back what was not committed.
  * @example
  *   await using transaction = await con.transaction({ isolation: 'serializable' }).start()
- *   await con.execute('insert into item values ($1)', [1])
+ *   await con.execute('insert into item (name) values ($1)', ['milk'])
  *   await transaction.commit()
  */
 export class Transaction {
@@ -61,6 +61,10 @@ export class Transaction {
    * @returns the transaction itself.
    * @throws InterfaceError when it was started before; ProgrammingError for options of an inner one that are not those
    *   of the transaction around it.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.commit()
    */
   async start(): Promise<this> {
     this.#require('start', 'new')
@@ -73,6 +77,10 @@ export class Transaction {
    * Keeps what was done.
    * @throws InterfaceError when it is not open, or one inside it still is; InFailedSQLTransactionError when a statement
    *   had failed: it has been rolled back then; the server's error where the commit itself fails.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.commit()
    */
   async commit(): Promise<void> {
     const scope = this.#requireStarted('commit')
@@ -87,6 +95,10 @@ export class Transaction {
    * Undoes what was done, that of transactions inside it too. One whose `commit` failed is rolled back already: then this
    * does nothing, so that a `catch` may call it in either case.
    * @throws InterfaceError when it is not open, or a `transaction(fn)` inside it runs.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.rollback()
    */
   async rollback(): Promise<void> {
     if (this.#phase === 'failed') return

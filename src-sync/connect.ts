@@ -23,7 +23,12 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {
   readonly paramstyle?: ParamStyle
   /** Of the transactions the connection begins by itself. */
   readonly isolationLevel?: IsolationLevel
+  /** The transactions that the connection begins only read. */
   readonly readOnly?: boolean
+  /**
+   * The transactions that the connection begins wait for a snapshot that cannot fail: for `serializable` and `readOnly`
+   * ones.
+   */
   readonly deferrable?: boolean
   /** Bytes of shared memory for replies on their way, a power of two from 4096; 1 MiB at first. */
   readonly ringBytes?: number

@@ -44,8 +44,11 @@ export interface BatchOptions extends CallOptions, ValueOption, ProgressOption {
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
+  /** The records: arrays with a value for each column. */
   readonly records: Iterable<Values>
+  /** The columns of the records, in their order; all of the table's without it. */
   readonly columns?: readonly string[] | undefined
+  /** The table's schema; the search path finds it without one. */
   readonly schema?: string | undefined
   /** A condition on the incoming rows, verbatim SQL. */
   readonly where?: string | undefined
@@ -53,11 +56,13 @@ export interface CopyRecordsOptions extends CallOptions, ProgressOption {
 
 /** What `copyToTable` takes beside the table's name. */
 export interface CopyTo extends CopyToTableOptions, CallOptions, ProgressOption {
+  /** Where the bytes come from: a path, a `file:` URL, a file descriptor, bytes, or an iterable of chunks. */
   readonly source: CopySource
 }
 
 /** What `copyFromTable` takes beside the table's name. */
 export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption {
+  /** Where the bytes go: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 

@@ -94,6 +94,7 @@ import { TwoPhase } from './two-phase.ts'
 import type { PublicMethod } from './run-flow.ts'
 import { type Xid, makeXid } from './xid.ts'
 
+/** Called with each notice of the server: what `RAISE NOTICE` and warnings of commands say. */
 export type NoticeListener = (notice: Warning) => void
 
 const CLOSE_TIMEOUT_MS = 5000
@@ -101,6 +102,7 @@ const CLOSE_TIMEOUT_MS = 5000
 const NO_RESULT = new QueryResult<unknown>(Object.freeze([]) as unknown as unknown[], null, '')
 const MOST_MESSAGES = 1000
 
+/** A blocking connection. One thread uses it, and each call waits until the server has answered. */
 export class Connection extends SettableConnection implements CursorConnection {
   static {
     sealInstances(ExceptionBearer, this)
@@ -137,6 +139,10 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
    * @throws ProgrammingError for an unknown option.
+   * @example
+   *   const cur = con.cursor()
+   *   cur.execute('select name, price from item where price < %s', [5])
+   *   for (const { name, price } of cur) console.log(name, price)
    */
   cursor<T>(options: CursorOptions & OtherRows<T>): Cursor<T>
   cursor<T>(name: string, options: NamedCursorOptions & CursorOptions & OtherRows<T>): Cursor<T>
@@ -165,7 +171,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`. */
+  /**
+   * Runs a statement on a new cursor and returns the cursor. See `Cursor.execute`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example for (const item of con.execute('select * from item order by id')) console.log(item.name)
+   */
   execute<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
@@ -206,7 +217,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`. */
+  /**
+   * Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
+   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
+   * @example con.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
+   */
   executemany<T = Row>(
     sql: string | CompiledStatement,
     elements: Iterable<Parameters>,
@@ -216,14 +232,24 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.executemany, () => cursor.executemany(sql, elements, options), cursor.executemany)
   }
 
-  /** All rows of a statement. */
+  /**
+   * All rows of a statement.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const names = con.fetch('select name from item where price < %s', [5]).map((row) => row.name)
+   */
   fetch<T>(sql: StatementText, parameters: Parameters | null | undefined, options: FetchOptions & OtherRows<T>): T[]
   fetch<T = Row>(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): RowOf<T>[]
   fetch(sql: StatementText, parameters?: Parameters | null, options?: FetchOptions): unknown[] {
     return this.#guard(this.fetch, [], () => this.#fetch('fetch', sql, parameters, options, { rowLimit: 0 }))
   }
 
-  /** The first row of a statement, null when there is none. */
+  /**
+   * The first row of a statement, null when there is none.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const item = con.fetchrow('select * from item where id = %s', [1])
+   */
   fetchrow<T>(
     sql: StatementText,
     parameters: Parameters | null | undefined,
@@ -237,7 +263,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** A value of the first row: its first column, or the one counted or named; null when there is no row. */
+  /**
+   * A value of the first row: its first column, or the one counted or named; null when there is no row.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const count = con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   */
   fetchval<V = unknown>(
     sql: StatementText,
     parameters?: Parameters | null,
@@ -256,6 +287,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * confused with a cursor's `fetchmany(size)`.
    * @returns the rows of all elements, in their order.
    * @throws as `executemany`.
+   * @example const ids = con.fetchmany('insert into item (name) values (%s) returning id', [['milk'], ['bread']])
    */
   fetchmany<T>(
     sql: string | CompiledStatement,
@@ -287,6 +319,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
    * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
+   * @param options.name the name on the server, for `EXECUTE name` in SQL
+   * @throws the server's error: a text with a mistake is refused here, not when it runs
+   * @example
+   *   const byId = con.prepare('select name from item where id = $1')
+   *   console.log(byId.fetchval([1]), byId.fetchval([2]))
+   *   byId.close()
    */
   prepare<T>(sql: string | CompiledStatement, options: PrepareOptions & OtherRows<T>): PreparedStatement<T>
   prepare<T = Row>(sql: string | CompiledStatement, options?: PrepareOptions): PreparedStatement<RowOf<T>>
@@ -307,6 +345,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * prepared, so that running it, with the same markers, costs no trip more. `prepare: false` asks anew and keeps nothing.
    * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
    * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * @example const { parameters, columns } = con.describe('select name, price from item where id = %s')
    */
   describe(sql: StatementText, options: DescribeOptions = {}): StatementDescription {
     return call(this.describe, () => {
@@ -333,6 +372,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Loads records into a table with COPY in binary format.
    * @returns how many were loaded.
    * @throws DataError naming the record and the column; the source's own error; nothing is loaded then.
+   * @example const count = con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
     return call(this.copyRecordsToTable, () => {
@@ -351,7 +391,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Loads COPY's own formats into a table. @returns how many rows. @throws the source's own error; nothing is loaded. */
+  /**
+   * Loads COPY's own formats into a table.
+   * @returns how many rows.
+   * @throws the source's own error; nothing is loaded.
+   * @example con.copyToTable('item', { source: Buffer.from('milk,1\nbread,2\n'), columns: ['name', 'price'], format: 'csv' })
+   */
   copyToTable(table: string, options: CopyTo): number {
     return call(this.copyToTable, () => {
       requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
@@ -360,7 +405,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Writes a table out in one of COPY's formats. @returns how many rows. */
+  /**
+   * Writes a table out in one of COPY's formats.
+   * @returns how many rows.
+   * @example con.copyFromTable('item', { output: (chunk) => process.stdout.write(chunk), format: 'csv', header: true })
+   */
   copyFromTable(table: string, options: CopyFrom): number {
     return call(this.copyFromTable, () => {
       requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
@@ -369,7 +418,11 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Writes a query's rows out in one of COPY's formats. @returns how many rows. */
+  /**
+   * Writes a query's rows out in one of COPY's formats.
+   * @returns how many rows.
+   * @example con.copyFromQuery('select * from item where price < %s', [5], { output: (chunk) => process.stdout.write(chunk) })
+   */
   copyFromQuery(sql: StatementText, parameters: Parameters | null | undefined, options: CopyFromQuery): number {
     return call(this.copyFromQuery, () => {
       requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
@@ -407,6 +460,9 @@ export class Connection extends SettableConnection implements CursorConnection {
    * Commits what is open; nothing is sent when nothing is.
    * @throws InFailedSQLTransactionError when the transaction had failed: it has been rolled back instead.
    * @throws TransactionResolutionUnknownError when the connection was lost before the answer came.
+   * @example
+   *   con.execute('update item set price = price + 1')
+   *   con.commit()
    */
   commit(): void {
     this.#guard(this.commit, undefined, () => {
@@ -416,7 +472,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Rolls back what is open; nothing is sent when nothing is. */
+  /**
+   * Rolls back what is open; nothing is sent when nothing is.
+   * @example
+   *   con.execute('delete from item')
+   *   con.rollback() // all of them are there again
+   */
   rollback(): void {
     this.#guard(this.rollback, undefined, () => {
       this.#begin()
@@ -430,7 +491,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * a savepoint. Throwing `new Rollback(value)` rolls back and returns `value`. With `{ retries }` the function runs again
    * where the transaction lost against others.
    * @throws what `fn` throws; ProgrammingError when `fn` is async: it would run after the commit.
-   * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => transfer(con, 100))
+   * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => con.execute('delete from item'))
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
   transaction<T>(options: RetriedTransactionOptions, fn: (() => T) & NotAsync<T>): T
@@ -442,12 +503,23 @@ export class Connection extends SettableConnection implements CursorConnection {
     return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
   }
 
-  /** A transaction id for the methods below. */
+  /**
+   * A transaction id for the methods below.
+   * @example const xid = con.xid(1, 'order 7', 'stock')
+   */
   xid(formatId: number, gtrid: string, bqual: string): Xid {
     return call(this.xid, () => makeXid(formatId, gtrid, bqual))
   }
 
-  /** Begins a transaction of two phases. @throws NotSupportedError where the server keeps no prepared transactions. */
+  /**
+   * Begins a transaction of two phases.
+   * @throws NotSupportedError where the server keeps no prepared transactions.
+   * @example
+   *   con.tpc_begin(con.xid(1, 'order 7', 'stock'))
+   *   con.execute('update item set price = price + 1')
+   *   con.tpc_prepare()
+   *   con.tpc_commit()
+   */
   tpc_begin(xid: Xid | string): void {
     this.#guard(this.tpc_begin, undefined, () => {
       this.#begin()
@@ -456,7 +528,14 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** The first phase: from here on the server keeps the transaction, whatever becomes of the connection. */
+  /**
+   * The first phase: from here on the server keeps the transaction, whatever becomes of the connection.
+   * @example
+   *   con.tpc_begin('order 7')
+   *   con.execute('update item set price = price + 1')
+   *   con.tpc_prepare() // the server keeps it, even when this program ends
+   *   con.tpc_rollback()
+   */
   tpc_prepare(): void {
     this.#guard(this.tpc_prepare, undefined, () => {
       this.#begin()
@@ -464,7 +543,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever. */
+  /**
+   * The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever.
+   * @example for (const xid of con.tpc_recover()) con.tpc_commit(xid)
+   */
   tpc_commit(xid?: Xid | string | null): void {
     this.#guard(this.tpc_commit, undefined, () => {
       this.#begin()
@@ -472,6 +554,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
+  /**
+   * Undoes a prepared transaction, or the one that `tpc_begin` has begun.
+   * @example for (const xid of con.tpc_recover()) con.tpc_rollback(xid)
+   */
   tpc_rollback(xid?: Xid | string | null): void {
     this.#guard(this.tpc_rollback, undefined, () => {
       this.#begin()
@@ -479,7 +565,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Transactions of this database that are prepared and wait for their second phase. */
+  /**
+   * Transactions of this database that are prepared and wait for their second phase.
+   * @example for (const { gtrid, prepared } of con.tpc_recover()) console.log(gtrid, prepared)
+   */
   tpc_recover(): Xid[] {
     return this.#guard(this.tpc_recover, [], () => {
       this.#begin()
@@ -492,12 +581,24 @@ export class Connection extends SettableConnection implements CursorConnection {
    * and first those that nobody has read yet. It ends with its `timeout` or `stopAfter`, and when the connection is closed.
    * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
    *   100,000 notifications behind another loop of this connection, and when the connection is lost.
+   * @example
+   *   con.autocommit = true
+   *   con.listen('job')
+   *   con.execute("notify job, 'first'")
+   *   for (const { channel, payload } of con.notifies({ timeout: 5000, stopAfter: 1 })) console.log(channel, payload)
    */
   notifies(options: NotifiesOptions = {}): Generator<Notification, void, undefined> {
     return call(this.notifies, () => this.#inbox.stream(options, this.notifies))
   }
 
-  /** Notifications that have arrived and nobody has read yet; waits for none. */
+  /**
+   * Notifications that have arrived and nobody has read yet; waits for none.
+   * @example
+   *   con.autocommit = true
+   *   con.listen('job')
+   *   con.execute("notify job, 'first'")
+   *   console.log(con.poll())
+   */
   poll(): Notification[] {
     return call(this.poll, () => this.#inbox.takeAll())
   }
@@ -505,6 +606,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Listens to a channel: `notifies` and `poll` give what is sent there.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example con.listen('job')
    */
   listen(channel: string): void {
     const sql = (): string => `LISTEN ${quoteChannel(channel, 'listen')}`
@@ -514,6 +616,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Stops listening to a channel.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example con.unlisten('job')
    */
   unlisten(channel: string): void {
     const sql = (): string => `UNLISTEN ${quoteChannel(channel, 'unlisten')}`
@@ -523,12 +626,20 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Calls the listener with every notice as it arrives, while the statement that raised it runs.
    * @throws ProgrammingError for what is no function.
+   * @example con.addNoticeListener((notice) => console.error(notice.message))
    */
   addNoticeListener(listener: NoticeListener): void {
     call(this.addNoticeListener, () => requireFunction(listener, 'addNoticeListener'))
     this.#listeners.add(listener)
   }
 
+  /**
+   * Takes a listener away again; nothing happens for a function that is none.
+   * @example
+   *   const print = (notice) => console.error(notice.message)
+   *   con.addNoticeListener(print)
+   *   con.removeNoticeListener(print)
+   */
   removeNoticeListener(listener: NoticeListener): void {
     this.#listeners.delete(listener)
   }
@@ -547,6 +658,13 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
+  /**
+   * Takes a logger away again; nothing happens for a function that is none.
+   * @example
+   *   const log = ({ query, elapsed }) => console.error(query, elapsed)
+   *   con.addQueryLogger(log)
+   *   con.removeQueryLogger(log)
+   */
   removeQueryLogger(logger: QueryLogger): void {
     this.#engine.queryLog.loggers.delete(logger)
   }
@@ -560,7 +678,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     return { [Symbol.dispose]: () => this.removeQueryLogger(logger) }
   }
 
-  /** Takes a notice. Called by the session. */
+  /**
+   * Takes a notice. Called by the session.
+   * @internal
+   */
   notice(notice: Warning): void {
     const message: ServerMessage = [notice.constructor as ServerMessage[0], notice]
     note(this.messages, message)
@@ -569,17 +690,26 @@ export class Connection extends SettableConnection implements CursorConnection {
     for (const listener of this.#listeners) listener(notice)
   }
 
-  /** Takes a notification. Called by the session. */
+  /**
+   * Takes a notification. Called by the session.
+   * @internal
+   */
   notification(notification: Notification): void {
     this.#inbox.add(notification)
   }
 
-  /** Asks the server to cancel what runs on this connection: for listeners, which run while a statement does. */
+  /**
+   * Asks the server to cancel what runs on this connection: for listeners, which run while a statement does.
+   * @example con.addNoticeListener((notice) => { if (notice.message === 'enough') con.cancel() })
+   */
   cancel(): void {
     this.#engine.session.requestCancel()
   }
 
-  /** What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there. */
+  /**
+   * What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there.
+   * @example const token = con.cancelToken() // send it to another thread, which calls cancel(token)
+   */
   cancelToken(): CancelToken {
     return this.#engine.session.cancelToken()
   }
@@ -589,6 +719,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
    *   limit passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
+   * @example con.ping({ timeout: 1000 })
    */
   ping(options: CallOptions = {}): void {
     call(this.ping, () => {
@@ -602,7 +733,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     forgetSchema(this.#engine.context)
   }
 
-  /** Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`. */
+  /**
+   * Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`.
+   * @example con.reset()
+   */
   reset(options: CallOptions = {}): void {
     call(this.reset, () => {
       requireKnown(options, CALL_OPTIONS, 'reset')
@@ -615,6 +749,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Ends the session; what is not committed is rolled back by the server.
    * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
+   * @example con.close()
    */
   close(options: CloseOptions = {}): void {
     this.#guard(this.close, undefined, () => {

@@ -19,6 +19,7 @@ import { type InputSize, typeOidOf } from './input-sizes.ts'
 import { LineCutter } from './line-cutter.ts'
 import { TupleCutter } from './tuple-cutter.ts'
 
+/** What `Cursor.copy` hands to its function: bytes or records, in the direction that the statement says. */
 export class CopyStream implements Iterable<Buffer> {
   static {
     sealInstances(this)
@@ -102,7 +103,10 @@ export class CopyStream implements Iterable<Buffer> {
     cutter.end()
   }
 
-  /** Ends it well. Called when the function has returned. @returns the command tag. */
+  /**
+   * Ends it well. Called when the function has returned. @returns the command tag.
+   * @internal
+   */
   finish(): string {
     this.#isOver = true
     if (this.#out !== null) {
@@ -117,7 +121,10 @@ export class CopyStream implements Iterable<Buffer> {
     return copy.finish()
   }
 
-  /** Undoes it. Called when the function has thrown. */
+  /**
+   * Undoes it. Called when the function has thrown.
+   * @internal
+   */
   abandon(reason: unknown): void {
     this.#isOver = true
     this.#in?.abandon(reason)

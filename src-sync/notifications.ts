@@ -12,6 +12,7 @@ import { readTimeLimit, timerLimit } from '../src-async/options/time-limit.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
+/** How long `notifies` waits. */
 export interface NotifiesOptions {
   /**
    * Milliseconds from the first step on, after which the loop ends; null, and no limit given, waits for ever. This is how long

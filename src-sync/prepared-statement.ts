@@ -50,7 +50,6 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   static {
     sealInstances(DescribedStatement, this)
   }
-
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
@@ -74,7 +73,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.#life.isClosed || this.#engine.isClosed || this.#engine.session.isClosed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   for (const { name } of byPrice.execute([5])) console.log(name)
+   */
   execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
       const { sql, values, prepared, run } = this.#begin('execute', given, options, EXECUTE_STATEMENT)
@@ -96,21 +101,36 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     })
   }
 
-  /** All its rows. */
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const rows = byPrice.fetch([5])
+   */
   fetch<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): R[]
   fetch<R = never>(values?: Values, options?: ResultOptions): Kept<T, R>[]
   fetch(values: Values = [], options: ResultOptions = {}): unknown[] {
     return call(this.fetch, () => this.#fetch('fetch', values, options, { rowLimit: 0 }))
   }
 
-  /** Its first row, null when there is none. */
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const row = byPrice.fetchrow([5])
+   */
   fetchrow<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): R | null
   fetchrow<R = never>(values?: Values, options?: ResultOptions): Kept<T, R> | null
   fetchrow(values: Values = [], options: ResultOptions = {}): unknown {
     return call(this.fetchrow, () => this.#fetch('fetchrow', values, options, { rowLimit: 1 })[0] ?? null)
   }
 
-  /** A value of its first row: its first column, or the one counted or named; null without a row. */
+  /**
+   * A value of its first row: its first column, or the one counted or named; null without a row.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const name = byPrice.fetchval([5])
+   */
   fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ResultOptions = {}): V | null {
     return call(this.fetchval, () => {
       requireColumn(column, 'fetchval')
@@ -119,7 +139,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     })
   }
 
-  /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
+  /**
+   * Runs it once for each element, all or nothing.
+   * @returns how many rows were affected, -1 where it does not count.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1)')
+   *   insert.executemany([['milk'], ['bread']])
+   */
   executemany(elements: Iterable<Values>, options: BatchOptions = {}): number {
     return call(this.executemany, () => {
       const batch = this.#beginMany('executemany', elements, options, BATCH_OPTIONS)
@@ -132,7 +158,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     })
   }
 
-  /** Runs it, as a statement that gives rows, once for each element. @returns the rows of all elements, in their order. */
+  /**
+   * Runs it, as a statement that gives rows, once for each element.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = insert.fetchmany([['milk'], ['bread']])
+   */
   fetchmany<R>(elements: Iterable<Values>, options: ResultOptions & OtherRows<R>): R[]
   fetchmany<R = never>(elements: Iterable<Values>, options?: ResultOptions): Kept<T, R>[]
   fetchmany(elements: Iterable<Values>, options: ResultOptions = {}): unknown[] {
@@ -158,7 +190,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     })
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   byPrice.close()
+   */
   close(): void {
     if (this.#life.isClosed) return
     this.#life.isClosed = true

@@ -48,7 +48,10 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
+  /**
+   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * @example console.log(con.parameter('TimeZone'))
+   */
   parameter(name: string): string | undefined {
     return this.info.parameter(name)
   }
@@ -64,7 +67,11 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** The same as setting `autocommit`. @throws ProgrammingError inside a transaction. */
+  /**
+   * The same as setting `autocommit`.
+   * @throws ProgrammingError inside a transaction.
+   * @example con.setautocommit(true)
+   */
   setautocommit(value: boolean): void {
     try {
       this.#settings.autocommit = value
@@ -129,19 +136,28 @@ export class SettableConnection extends ExceptionBearer {
 
   /**
    * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
-   * @example con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @example con.setTypeCodec('jsonb', { decoder: (text) => text })
    * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
    */
   setTypeCodec(typeName: string, options: TypeCodecOptions): void {
     call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
   }
 
-  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  /**
+   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * @example
+   *   con.execute('create extension if not exists hstore')
+   *   con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
+   */
   setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): void {
     call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
   }
 
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
+  /**
+   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
+   * @param options.schema the type's schema; the search path finds it without one
+   * @example con.resetTypeCodec('jsonb')
+   */
   resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): void {
     call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options)))
   }

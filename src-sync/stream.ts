@@ -18,6 +18,7 @@ import { RESULT_NAMES } from './call-options.ts'
 import { type Engine, call } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
+/** What `Cursor.stream` takes. */
 export interface StreamOptions extends RowOptions, ValueOption {
   /** Rows of a trip; 1000 at first. */
   readonly size?: number | undefined

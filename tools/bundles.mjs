@@ -10,7 +10,8 @@ export const optionsOfAll = {
   target: 'node20.19',
   packages: 'external',
   sourcemap: true,
-  sourcesContent: false,
+  // A package without its sources still leads from a stack to the line: docs/decisions/source-maps.md.
+  sourcesContent: true,
   logLevel: 'warning',
 }
 

@@ -5,17 +5,20 @@
 import { sealInstances } from '../options/sealed.ts'
 import type { FlowContext, Place } from './flow-context.ts'
 
+/** Whether a transaction is open; `'failed'` takes nothing but a rollback. */
 export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
 
+/** What is known of a connection, as psycopg's `info` has it. */
 export class ConnectionInfo {
   static {
     sealInstances(this)
   }
-
+  /** The role of the session. */
   readonly user: string
+  /** The database of the session. */
   readonly database: string
   readonly #place: Place
   readonly #state: FlowContext['state']
@@ -35,7 +38,7 @@ export class ConnectionInfo {
     return this.#place.host ?? this.parameter('syncpg host') ?? null
   }
 
-  /** Of the one that answered, where several were named; null when embedded. */
+  /** The port of the server that answered; null for an embedded one. */
   get port(): number | null {
     const { port } = this.#place
     if (port !== null) return port
@@ -51,7 +54,7 @@ export class ConnectionInfo {
     return { protocol, cipher }
   }
 
-  /** What the server says of its transaction; `closed` for a connection that is closed or lost. */
+  /** Whether a transaction is open. */
   get status(): ConnectionStatus {
     if (this.#isClosed() || this.#state.isClosed) return 'closed'
     try {

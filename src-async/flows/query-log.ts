@@ -16,8 +16,10 @@ export interface LoggedQuery {
   readonly error: unknown
 }
 
+/** Called after each query of the program. */
 export type QueryLogger = (query: LoggedQuery) => void
 
+/** What a query logger is told beside the text and the time. */
 export interface QueryLoggerOptions {
   /** True: the logger is told the arguments too. Logs are kept and read by many: at first it is not. */
   readonly args?: boolean

@@ -13,13 +13,16 @@ import { fetchRows } from './fetch-rows.ts'
 import { type FlowContext, type Scope, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 
+/** How much a transaction sees of others that run at the same time. PostgreSQL's own default is `read_committed`. */
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
 
+/** What a transaction can be told when it begins. */
 export interface TransactionOptions {
-  /** The session's own unless given: usually `read committed`. */
+  /** The isolation level; the server's `default_transaction_isolation` unless given. */
   readonly isolation?: IsolationLevel | undefined
   /** true READ ONLY, false READ WRITE, undefined the session's default. */
   readonly readOnly?: boolean | undefined
+  /** Waits for a snapshot that cannot fail: for transactions that are `serializable` and `readOnly`. */
   readonly deferrable?: boolean | undefined
 }
 

@@ -13,7 +13,7 @@ import { type PoolOptions, readConnectArguments, readPoolOptions } from './pool-
  * @example
  *   await using pool = await createPool('postgres://localhost/shop', { maxSize: 20 })
  *   const items = await pool.fetch('select * from item where price < $1', [10])
- *   await pool.withConnection((con) => con.transaction(async () => { … }))
+ *   await pool.withConnection((con) => con.transaction(() => con.execute('delete from item')))
  */
 export async function createPool<C extends Connection>(
   dsn: string | undefined,

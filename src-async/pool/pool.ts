@@ -32,6 +32,7 @@ import type { Slot } from './slot.ts'
 import { withLimit } from '../with-limit.ts'
 import { Upkeep } from './upkeep.ts'
 
+/** How long `acquire` waits for a connection. */
 export interface AcquireOptions {
   /**
    * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
@@ -50,11 +51,13 @@ export interface ResetOptions {
   readonly awaitReset?: boolean | undefined
 }
 
+/** How long `release` may take. */
 export interface ReleaseOptions extends ResetOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
   readonly timeout?: number | null | undefined
 }
 
+/** How long `close` waits. */
 export interface PoolCloseOptions {
   /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
   readonly timeout?: number | null | undefined
@@ -109,6 +112,13 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection out. Give it back with `release`, or take it with `await using`.
    * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
    *   what kept a connection from being opened; InterfaceError when the pool is closed.
+   * @example
+   *   const con = await pool.acquire({ timeout: 1000 })
+   *   try {
+   *     await con.fetch('select 1')
+   *   } finally {
+   *     await pool.release(con)
+   *   }
    */
   async acquire(options: AcquireOptions = {}): Promise<C> {
     requireKnown(options, ACQUIRE_OPTIONS, 'pool.acquire')
@@ -121,6 +131,9 @@ export class Pool<C extends Connection = Connection> {
    * next holder asked was sent behind it. The connection, and all that was made with it, refuses to be used from the moment
    * of the call. A connection that was released or closed already is no mistake.
    * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
+   * @example
+   *   const con = await pool.acquire()
+   *   await pool.release(con)
    */
   async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
     requireKnown(options, RELEASE_OPTIONS, 'pool.release')
@@ -141,6 +154,7 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection to a function for as long as its promise is pending.
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
+   * @example await pool.withConnection((con) => con.transaction(() => con.execute('update item set price = 3')))
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
@@ -159,7 +173,12 @@ export class Pool<C extends Connection = Connection> {
     return result
   }
 
-  /** Runs a statement on a connection of the pool and drops its rows; see `Connection.execute`. */
+  /**
+   * Runs a statement on a connection of the pool and drops its rows; see `Connection.execute`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example await pool.execute('update item set price = price + 1 where id = $1', [1])
+   */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
@@ -175,12 +194,18 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.query(sql, values, options), this.query)
   }
 
-  /** Runs a statement once for each element on a connection of the pool; see `Connection.executemany`. */
+  /**
+   * Runs a statement once for each element on a connection of the pool; see `Connection.executemany`.
+   * @example await pool.executemany('insert into item (name) values ($1)', [['milk'], ['bread']])
+   */
   async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
     return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
   }
 
-  /** Runs a statement that gives rows once for each element; see `Connection.fetchmany`. */
+  /**
+   * Runs a statement that gives rows once for each element; see `Connection.fetchmany`.
+   * @example const ids = await pool.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
+   */
   async fetchmany<T>(
     sql: string | CompiledStatement,
     elements: Elements,
@@ -195,14 +220,24 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
   }
 
-  /** Gives all rows of a statement, run on a connection of the pool; see `Connection.fetch`. */
+  /**
+   * Gives all rows of a statement, run on a connection of the pool; see `Connection.fetch`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const rows = await pool.fetch('select * from item where price < $1', [5])
+   */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
-  /** Gives the first row of a statement, null when there is none; see `Connection.fetchrow`. */
+  /**
+   * Gives the first row of a statement, null when there is none; see `Connection.fetchrow`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
+   */
   async fetchrow<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -213,7 +248,12 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
-  /** Gives a value of the first row of a statement; see `Connection.fetchval`. */
+  /**
+   * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const count = await pool.fetchval('select count(*) from item')
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
@@ -223,27 +263,48 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
   }
 
-  /** Loads records into a table on a connection of the pool; see `Connection.copyRecordsToTable`. */
+  /**
+   * As the method of a connection, on any.
+   * @example await pool.copyRecordsToTable('item', { records: [['milk', 1]], columns: ['name', 'price'] })
+   */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
   }
 
-  /** Loads COPY's own formats into a table; see `Connection.copyToTable`. */
+  /**
+   * Loads COPY's own formats into a table; see `Connection.copyToTable`.
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
+   * @example await pool.copyToTable('item', { source: ['milk,1\n'], columns: ['name', 'price'], format: 'csv' })
+   */
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
   }
 
-  /** Writes a table out in one of COPY's formats; see `Connection.copyFromTable`. */
+  /**
+   * Writes a table out in one of COPY's formats; see `Connection.copyFromTable`.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @example await pool.copyFromTable('item', { output: (chunk) => console.log(String(chunk)) })
+   */
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
   }
 
-  /** Writes a query's rows out in one of COPY's formats; see `Connection.copyFromQuery`. */
+  /**
+   * Writes a query's rows out in one of COPY's formats; see `Connection.copyFromQuery`.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @example await pool.copyFromQuery('select * from item', [], { output: (chunk) => console.log(String(chunk)) })
+   */
   async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
     return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
   }
 
-  /** Connections that are open. */
+  /**
+   * Connections that are open.
+   * @example console.log(pool.getSize(), pool.getIdleSize(), pool.getWaitingCount())
+   */
   getSize(): number {
     return this.#keeper.size
   }
@@ -253,10 +314,12 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.idleSize
   }
 
+  /** How many connections the pool keeps open at least. */
   getMinSize(): number {
     return this.#keeper.minSize
   }
 
+  /** How many connections the pool has at most. */
   getMaxSize(): number {
     return this.#keeper.maxSize
   }
@@ -274,6 +337,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
    * @throws ProgrammingError for sizes that contradict each other.
+   * @example pool.resize({ minSize: 2, maxSize: 20 })
    */
   resize(sizes: PoolSizes): void {
     requireKnown(sizes, SIZES, 'pool.resize')
@@ -300,6 +364,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Replaces all connections: the free ones now, those in use when they are released.
    * @throws NotSupportedError for an embedded PostgreSQL: what replaced it would be another database.
+   * @example await pool.expireConnections()
    */
   async expireConnections(): Promise<void> {
     this.#requireOpen()
@@ -309,7 +374,10 @@ export class Pool<C extends Connection = Connection> {
     await this.#keeper.expire()
   }
 
-  /** Has all connections forget statements and types they know: after a change of the schema they could not notice. */
+  /**
+   * Has all connections forget statements and types they know: after a change of the schema they could not notice.
+   * @example await pool.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     this.#keeper.forgetSchema()
   }
@@ -317,6 +385,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Closes the pool: who waits is refused at once, who has a connection may finish.
    * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
+   * @example await pool.close({ timeout: 5000 })
    */
   async close(options: PoolCloseOptions = {}): Promise<void> {
     requireKnown(options, CLOSE_OPTIONS, 'pool.close')
@@ -325,7 +394,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#closing
   }
 
-  /** Closes the pool at once: connections in use are cut. */
+  /**
+   * Closes the pool at once: connections in use are cut.
+   * @example await pool.terminate()
+   */
   terminate(): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'

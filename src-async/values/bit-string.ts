@@ -4,6 +4,7 @@
 import { DataError } from '../errors/tree.ts'
 import { clip } from './describe-value.ts'
 
+/** A `bit` or `varbit`: bits, the first of which is the leftmost. */
 export class BitString {
   // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'BitString'

@@ -14,19 +14,33 @@ export interface TypeOptions {
   readonly temporal?: boolean | TemporalNamespace
   /** `'auto'`: a number when it is exact, otherwise a bigint. */
   readonly int8?: 'bigint' | 'number' | 'auto' | TextForm
+  /** `'string'` at first, in which no digit is lost. */
   readonly numeric?: TextForm
+  /** A number at first. */
   readonly float8?: TextForm
+  /** A string at first, as the server prints it. */
   readonly money?: TextForm
+  /** A boolean at first. */
   readonly bool?: TextForm
+  /** A `Buffer` at first. */
   readonly bytea?: TextForm
+  /** What `JSON.parse` gives at first. */
   readonly json?: TextForm
+  /** What `JSON.parse` gives at first. */
   readonly jsonb?: TextForm
+  /** A string at first. */
   readonly uuid?: TextForm
+  /** A string at first. */
   readonly inet?: TextForm
+  /** A `PgDate` at first. */
   readonly date?: TimeForm
+  /** A `PgTime` at first. */
   readonly time?: TimeForm
+  /** A `Date` at first, with the fields in UTC. */
   readonly timestamp?: TimeForm
+  /** A `Date` at first. */
   readonly timestamptz?: TimeForm
+  /** A `PgInterval` at first. */
   readonly interval?: TimeForm
   readonly [typeName: string]: 'bigint' | 'number' | 'auto' | TimeForm | boolean | TemporalNamespace | undefined
 }

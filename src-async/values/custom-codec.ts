@@ -19,6 +19,7 @@ import { Record } from './record.ts'
 import { builtInOidBySpelling } from './type-names.ts'
 import type { Codec } from './codec.ts'
 
+/** How values of a type are read and written. */
 export interface TypeCodecOptions {
   /** The type's schema. Without it, the search path decides. */
   readonly schema?: string
@@ -33,7 +34,9 @@ export interface TypeCodecOptions {
   readonly decoder?: (data: never) => unknown
 }
 
+/** Which built-in codec a type gets. */
 export interface BuiltinTypeCodecOptions {
+  /** The type's schema; the search path finds it without one. */
   readonly schema?: string
   /** The built-in type whose codec is used, or `hstore`. */
   readonly codecName: string

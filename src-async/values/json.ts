@@ -14,6 +14,7 @@ const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
 
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
+  /** What was passed to `Json`. */
   readonly value: unknown
   /** True when `value` is JSON text that is sent unchanged. */
   readonly isRaw: boolean
@@ -29,9 +30,10 @@ export class PgJson {
 }
 
 /**
- * Marks a value as JSON. `Json(null)` is the JSON null, not the SQL NULL. `Json(text, { raw: true })` sends JSON text as it
- * is, without quoting it again.
- * @throws ProgrammingError for an unknown option.
+ * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
+ * text without quoting it once more.
+ * @param options.raw the value is JSON text already
+ * @example con.execute('select %s::jsonb', [Json('a string of JSON')])
  */
 export function Json(value: unknown, options: JsonOptions = {}): PgJson {
   requireKnown(options, JSON_OPTIONS, 'Json')

@@ -14,6 +14,7 @@ import {
 } from './calendar.ts'
 import { printAsText } from './print-as-text.ts'
 
+/** A `date`: a day of the calendar, without a time and without a time zone. */
 export class PgDate {
   static {
     printAsText(this)
@@ -26,6 +27,7 @@ export class PgDate {
   readonly year: number
   /** 1 to 12. */
   readonly month: number
+  /** From 1. */
   readonly day: number
 
   /** @throws DataError when the date does not exist. */

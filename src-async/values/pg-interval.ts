@@ -57,6 +57,7 @@ const TOKEN = /\s*(?:([+-]?)(\d+):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(?=\s|$)|([+-]
 const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
 const ISO_PART = /([+-]?)(\d*)(?:[.,](\d*))?([YMWDHS])/giy
 
+/** An interval as PostgreSQL keeps it: months, days and microseconds, none of which becomes another. */
 export class PgInterval {
   static {
     printAsText(this)
@@ -65,8 +66,11 @@ export class PgInterval {
   // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'PgInterval'
 
+  /** Months, years among them. */
   readonly months: number
+  /** Days. */
   readonly days: number
+  /** The rest, as a bigint. */
   readonly microseconds: bigint
 
   /** @throws DataError when a part is not an integer, or does not fit the server's 32, 32 and 64 bits. */

@@ -60,7 +60,9 @@ export class PgTime {
 
   /** 0 to 24; 24 only as 24:00:00. */
   readonly hour: number
+  /** From 0 to 59. */
   readonly minute: number
+  /** From 0 to 59. */
   readonly second: number
   /** 0 to 999,999. */
   readonly microsecond: number

@@ -6,6 +6,7 @@ import { DataError } from '../errors/tree.ts'
 import { requireTemporal, type TemporalNamespace } from './calendar.ts'
 import { printAsText } from './print-as-text.ts'
 
+/** A `Date` that knows its microseconds too: for `timestamp` and `timestamptz` where a `Date` would lose some. */
 export class PgTimestamp extends Date {
   static {
     printAsText(this)

@@ -3,21 +3,31 @@
  */
 import { DataError } from '../errors/tree.ts'
 
+/** What a range is made from. */
 export interface RangeInit<T> {
   /** null: no lower bound. */
   readonly lower?: T | null
+  /** null: unbounded above. */
   readonly upper?: T | null
   /** Whether the bound itself belongs to the range. By default the lower bound does and the upper does not. */
   readonly lowerInc?: boolean
+  /** Whether the upper bound belongs to the range; it does not unless this says so. */
   readonly upperInc?: boolean
+  /** The empty range, which has no bounds. */
   readonly empty?: boolean
 }
 
+/** A range of any range type; a multirange is an array of them. */
 export class Range<T = unknown> {
+  /** The lower bound, null where there is none. */
   readonly lower: T | null
+  /** The upper bound, null where there is none. */
   readonly upper: T | null
+  /** Whether the lower bound belongs to the range. */
   readonly lowerInc: boolean
+  /** Whether the upper bound belongs to the range. */
   readonly upperInc: boolean
+  /** True for the range that holds nothing. */
   readonly empty: boolean
 
   /** @throws DataError for an empty range with bounds. */

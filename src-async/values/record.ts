@@ -45,6 +45,10 @@ function positionOf(layout: RowLayout, key: string | number): number {
   return Number.isInteger(position) && position >= 0 && position < layout.names.length ? position : -1
 }
 
+/**
+ * A row: columns by name as properties, and by position as with an array. A column wins over a method of its name; the
+ * static functions work whatever the columns are called.
+ */
 export class Record {
   // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'Record'
@@ -74,10 +78,12 @@ export class Record {
     return Record.keys(this)
   }
 
+  /** The values in order. */
   values(): IterableIterator<unknown> {
     return Record.values(this)
   }
 
+  /** Pairs of name and value in order. */
   entries(): IterableIterator<[string, unknown]> {
     return Record.entries(this)
   }
@@ -106,40 +112,48 @@ export class Record {
     return hint === 'number' ? Number.NaN : Record.stringify(this)
   }
 
+  /** The value at a position, counted from the end when negative; undefined outside. */
   static at(row: Record, position: number): unknown {
     const layout = layoutOf(row)
     const found = positionOf(layout, Math.trunc(position))
     return found < 0 ? undefined : valueIn(row as unknown as Inner, layout, found)
   }
 
+  /** How many columns a row has. */
   static size(row: Record): number {
     return layoutOf(row).names.length
   }
 
+  /** A value by name or position; `missing` when there is no such column. */
   static get(row: Record, key: string | number, missing?: unknown): unknown {
     const layout = layoutOf(row)
     const position = positionOf(layout, key)
     return position < 0 ? missing : valueIn(row as unknown as Inner, layout, position)
   }
 
+  /** Whether a row has a column of that name or position. */
   static has(row: Record, key: string | number): boolean {
     return positionOf(layoutOf(row), key) >= 0
   }
 
+  /** A row's column names in order, duplicates included. */
   static keys(row: Record): IterableIterator<string> {
     return layoutOf(row).names[Symbol.iterator]() as IterableIterator<string>
   }
 
+  /** A row's values in order. */
   static values(row: Record): IterableIterator<unknown> {
     return Record.toArray(row)[Symbol.iterator]()
   }
 
+  /** Pairs of name and value in order. */
   static entries(row: Record): IterableIterator<[string, unknown]> {
     const { names } = layoutOf(row)
     const entries = Record.toArray(row).map((value, i): [string, unknown] => [names[i] ?? '', value])
     return entries.values()
   }
 
+  /** A row's values as an array. */
   static toArray(row: Record): unknown[] {
     const layout = layoutOf(row)
     const values: unknown[] = []
@@ -147,6 +161,7 @@ export class Record {
     return values
   }
 
+  /** A row as a plain object; of columns with one name the last wins. */
   static toObject(row: Record): { [column: string]: unknown } {
     const layout = layoutOf(row)
     const object: { [column: string]: unknown } = {}

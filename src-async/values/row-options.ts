@@ -10,6 +10,7 @@ import type { CallTypes } from './call-types.ts'
 import { resultTypes } from './result-types.ts'
 import type { RecordClass, RowFactory, RowShapeOptions } from './row-shapes.ts'
 
+/** How the rows of a call, a cursor or a connection are made. */
 export interface RowOptions<T = unknown> {
   /**
    * How rows are made: `'record'` (default), `'array'`, `'object'`, or a function that takes the columns and returns a

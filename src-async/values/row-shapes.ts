@@ -16,6 +16,7 @@ export type RowFactory<T = unknown> =
   | 'object'
   | ((columns: readonly Column[]) => (values: unknown[]) => T)
 
+/** A class of rows that extends `Record`; a query with the option `recordClass` gives instances of it. */
 export type RecordClass = new () => Record
 
 export interface RowShapeOptions {

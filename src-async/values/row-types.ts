@@ -7,13 +7,21 @@ import type { Record } from './record.ts'
 /** Members that every row has beside its columns. A column with the same name wins. */
 export interface RecordBase<V = unknown> {
   readonly length: number
+  /** The value at a position, counted from the end when negative; undefined outside. */
   at(position: number): V | undefined
+  /** A value by name or position; `missing` when there is no such column. */
   get(key: string | number, missing?: unknown): V | undefined
+  /** Whether there is a column of that name or position. */
   has(key: string | number): boolean
+  /** Column names in order, duplicates included. */
   keys(): IterableIterator<string>
+  /** The values in order. */
   values(): IterableIterator<V>
+  /** Pairs of name and value in order. */
   entries(): IterableIterator<[string, V]>
+  /** A plain object; of columns with one name the last wins. */
   toObject(): { [column: string]: V }
+  /** The values as an array. */
   toArray(): V[]
   toJSON(): unknown
   [Symbol.iterator](): IterableIterator<V>

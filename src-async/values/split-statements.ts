@@ -7,6 +7,7 @@ import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { StatementSpans } from './statement-spans.ts'
 
+/** How `splitStatements` reads the text. */
 export interface SplitOptions {
   /** The server's setting of that name; default true. When false, a backslash escapes in plain strings. */
   readonly standardConformingStrings?: boolean | undefined
@@ -36,7 +37,7 @@ const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
  * of the text, and the server will report it.
  * @throws ProgrammingError for a command of psql (`\connect`), which is not SQL, and for SQL on the same line as COPY's data.
  * @example
- *   for (const { sql, line } of splitStatements(readFileSync('indexes.sql', 'utf8'))) con.execute(sql)
+ *   for (const { sql, line } of splitStatements('create table a (); create table b ()')) con.execute(sql)
  */
 export function splitStatements(text: string, options: SplitOptions = {}): SplitStatement[] {
   if (typeof text !== 'string') throw new ProgrammingError(`splitStatements: expected a text, got ${typeof text}`)

@@ -26,6 +26,7 @@ export const TOKEN = {
   OTHER: 11,
 } as const
 
+/** A kind of token: one of the numbers in `SQL_TOKEN`. */
 export type Token = (typeof TOKEN)[keyof typeof TOKEN]
 
 const NEWLINE = 0x0a
@@ -90,11 +91,15 @@ export function endOfDigits(text: string, start: number): number {
   return at
 }
 
+/** Cuts SQL into tokens as the server does: each call of `next` reads one. */
 export class Lexer {
+  /** The text that is read. */
   readonly text: string
-  /** The current token: its start, its end, and its first unit. */
+  /** Where the current token begins. */
   start = 0
+  /** Where the current token ends: the offset behind it. */
   end = 0
+  /** The first UTF-16 unit of the current token. */
   code = 0
   /** False when the text ends inside the current token: a quote or a comment that is never closed. */
   isTerminated = true

@@ -15,6 +15,9 @@ const BODY_HEAD = /^c(?:[fp]|or[fp])/
 /** A copy of the state, to return to. */
 export type SqlNestingMark = readonly [parentheses: number, bodies: number, words: string, wordCount: number]
 
+/**
+ * Counts parentheses and the blocks of functions in SQL, so that a reader knows whether a semicolon ends a statement.
+ */
 export class SqlNesting {
   #parentheses = 0
   #bodies = 0
@@ -27,6 +30,7 @@ export class SqlNesting {
     return this.#parentheses > 0 || this.#bodies > 0
   }
 
+  /** Whether a parenthesis is open. */
   get hasOpenParenthesis(): boolean {
     return this.#parentheses > 0
   }
@@ -51,10 +55,12 @@ export class SqlNesting {
     this.#wordCount = 0
   }
 
+  /** Where the count stands, to go back to. */
   mark(): SqlNestingMark {
     return [this.#parentheses, this.#bodies, this.#words, this.#wordCount]
   }
 
+  /** Goes back to a mark. */
   restore([parentheses, bodies, words, wordCount]: SqlNestingMark): void {
     this.#parentheses = parentheses
     this.#bodies = bodies

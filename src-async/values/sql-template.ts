@@ -149,10 +149,10 @@ export const sql: SqlTag = Object.freeze(
 const FORMAT = /%(?:(\d+)\$)?(.?)/gsu
 
 /**
- * Inserts values into a text, as the server's `format()` does: `%I` a quoted name, `%L` a literal, `%s` text as it is, `%%` a
- * percent sign, `%2$L` the second value. For statements that take no parameters.
- * @throws ProgrammingError for an unknown specifier, or one without a value.
- * @example con.execute(format('alter role %I password %L', name, password))
+ * Puts values into a text, as the server's `format()` does: `%I` a name, quoted; `%L` a literal; `%s` text as it is; `%%`
+ * a percent sign; `%2$L` the second value. For statements that take no parameters.
+ * @throws ProgrammingError for a template that asks for more, or something else.
+ * @example con.execute(format('comment on table %I is %L', 'item', "what's for sale"))
  */
 export function format(template: string, ...values: readonly unknown[]): string {
   if (typeof template !== 'string') {

@@ -11,7 +11,11 @@ import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime, PgTimeTz } from './pg-time.ts'
 
-/** Quotes an identifier, or several joined by dots: `quoteIdentifier('public', 'My table')`. @throws ProgrammingError */
+/**
+ * Quotes an identifier, or several that a dot joins: `quoteIdentifier('public', 'My table')`.
+ * @throws ProgrammingError
+ * @example quoteIdentifier('public', 'My table') // '"public"."My table"'
+ */
 export function quoteIdentifier(...parts: string[]): string {
   if (parts.length === 0) throw new ProgrammingError('quoteIdentifier(): no name was passed')
   return parts
@@ -44,8 +48,9 @@ export function quoteChannel(channel: string, method: string): string {
 }
 
 /**
- * A value as an SQL literal: for defaults in DDL, SET, NOTIFY, and other places that take no parameters.
- * @throws DataError for values without an unambiguous literal: objects of unknown classes, functions, symbols.
+ * A value as a literal of SQL: for DDL defaults, SET, NOTIFY, and other places that take no parameter.
+ * @throws DataError for values without an unmistakable literal: objects of unknown classes, functions, symbols.
+ * @example quoteLiteral("it's") // "'it''s'"
  */
 export function quoteLiteral(value: unknown): string {
   switch (typeof value) {

@@ -3,13 +3,16 @@ import { builtInElementOf, builtInRangeOf, builtInVectorOf } from './built-in-co
 import { RECORD_OID } from './oids.ts'
 import type { CodecRegistry } from './registry.ts'
 
+/** What kind of type it is. */
 export type TypeKind = 'scalar' | 'array' | 'composite' | 'range' | 'multirange' | 'enum' | 'domain'
 
 /** A parameter's or a column's type. */
 export interface TypeInfo {
+  /** The type's OID in this database. */
   readonly oid: number
   /** The name as SQL spells it: quoted, and with its schema when the search path does not find it. */
   readonly name: string
+  /** What kind of type it is. */
   readonly kind: TypeKind
 }
 

@@ -6,6 +6,7 @@ import type { CallTypes } from './call-types.ts'
 import { type ValueMeaning, requireMeaning } from './text-values.ts'
 import { applyTypeOptions } from './type-options.ts'
 
+/** How the values and the rows of a connection look. */
 export interface ValueOptions extends RowOptions {
   /**
    * Other JavaScript forms for built-in types: `{ int8: 'number', date: 'string', numeric: (text) => new Decimal(text) }`.

@@ -278,9 +278,13 @@ export interface ServerMessageFields {
   readonly serverSourceFunction?: string
 }
 
+/** A notification of the server. */
 export interface Notification {
+  /** The process id of the session that sent it. */
   readonly backendPid: number
+  /** The channel it came on. */
   readonly channel: string
+  /** Its text, empty where none was sent. */
   readonly payload: string
 }
 

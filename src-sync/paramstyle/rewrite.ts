@@ -7,6 +7,7 @@ import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './mark
 
 export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
 
+/** What `rewriteMarkers` must know to read a text as the server does. */
 export interface RewriteOptions {
   /** The server's setting of that name: when off, a backslash escapes a quote in plain strings. */
   readonly standardConformingStrings: boolean
@@ -14,13 +15,17 @@ export interface RewriteOptions {
   readonly hasParameters: boolean
 }
 
+/** A statement with its markers as the server's `$1`, `$2`, and what is needed to find the parameters again. */
 export interface RewrittenStatement {
   /** The text as the user wrote it. */
   readonly source: string
   /** The text for the server. */
   readonly text: string
+  /** The parameter style that the text was read in. */
   readonly style: ParamStyle
+  /** The setting of the server that the text was read for. */
   readonly standardConformingStrings: boolean
+  /** Which markers the text has: none, `$1`, positional ones or named ones. */
   readonly kind: MarkerKind
   /** For each server parameter, `$1` first: the array index or the object key of its value. */
   readonly order: readonly (number | string)[]
@@ -57,7 +62,7 @@ export function rewriteMarkers(sql: string, style: ParamStyle, options: RewriteO
 /**
  * Rewrites a statement for the server.
  * @throws ProgrammingError when markers are mixed, malformed or too many, or a comment is never closed.
- * @example rewrite('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
  */
 export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
   if (sql.length > LONGEST_REMEMBERED) return read(sql, style, options)

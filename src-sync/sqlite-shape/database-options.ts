@@ -2,6 +2,7 @@
 import { type ConnectOptions, type IsolationLevel, ProgrammingError } from '../index.ts'
 import { SQLITE_TYPES } from './values.ts'
 
+/** node:sqlite's options of a database, and what connecting takes. */
 export interface DatabaseSyncOptions {
   /** False: the database is opened only when `open()` is called. Default true. */
   readonly open?: boolean
@@ -9,8 +10,11 @@ export interface DatabaseSyncOptions {
   readonly readOnly?: boolean
   /** Returns integers as bigint in every statement; see `StatementSync.setReadBigInts`. Default false. */
   readonly readBigInts?: boolean
+  /** Rows are arrays instead of objects. */
   readonly returnArrays?: boolean
+  /** Names of parameters may be given without their `:`, `@` or `$`. */
   readonly allowBareNamedParameters?: boolean
+  /** Names that the statement does not have are ignored instead of refused. */
   readonly allowUnknownNamedParameters?: boolean
   /** Milliseconds to wait for a lock; 0 waits for ever. Default: the server's setting. */
   readonly timeout?: number
@@ -69,8 +73,11 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
   open: 'boolean',
   readOnly: 'boolean',
   readBigInts: 'boolean',
+  /** Rows are arrays instead of objects. */
   returnArrays: 'boolean',
+  /** Names of parameters may be given without their `:`, `@` or `$`. */
   allowBareNamedParameters: 'boolean',
+  /** Names that the statement does not have are ignored instead of refused. */
   allowUnknownNamedParameters: 'boolean',
   timeout: 'number',
   isolationLevel: 'string',

@@ -20,13 +20,19 @@ import type { TransactionMode } from './write-lock.ts'
 /** The function that `transaction(fn)` returns: it runs `fn` in a transaction, or in a savepoint when one is open. */
 export interface TransactionFunction<A extends unknown[], R> {
   (...args: A): R
+  /** A transaction that waits for nobody before it begins. */
   readonly default: TransactionFunction<A, R>
+  /** The same as `default`. */
   readonly deferred: TransactionFunction<A, R>
+  /** A transaction that first waits for all others that are `immediate` or `exclusive`. */
   readonly immediate: TransactionFunction<A, R>
+  /** The same as `immediate`. */
   readonly exclusive: TransactionFunction<A, R>
+  /** The database it was made by. */
   readonly database: DatabaseSync
 }
 
+/** node:sqlite's database, over a connection to PostgreSQL, with better-sqlite3's `transaction`. */
 export class DatabaseSync {
   readonly #access: Access
 
@@ -46,7 +52,10 @@ export class DatabaseSync {
     })
   }
 
-  /** Connects. @throws InterfaceError when the database is already open. */
+  /**
+   * Connects a database that was made with `open: false`, or that was closed.
+   * @throws InterfaceError when it is open.
+   */
   open(): void {
     guarded(this.open, () => this.#access.open())
   }
@@ -60,6 +69,7 @@ export class DatabaseSync {
     if (this.#access.isOpen) this.#access.close()
   }
 
+  /** Whether it is connected. */
   get isOpen(): boolean {
     return this.#access.isOpen
   }
@@ -119,14 +129,20 @@ export class DatabaseSync {
     return deferred
   }
 
-  /** @throws NotSupportedError whose hint says what to do instead. */
+  /**
+   * Refused: PostgreSQL has settings and catalogs instead.
+   * @throws NotSupportedError with what to do instead of this pragma.
+   */
   pragma(text: string, _options?: unknown): never {
     return guarded(this.pragma, () => {
       throw pragmaRefusal(text)
     })
   }
 
-  /** @throws NotSupportedError: the limits of PostgreSQL's statements are server settings. */
+  /**
+   * Refused: the limits of a server are its settings.
+   * @throws NotSupportedError
+   */
   get limits(): never {
     throw refusal('limits')
   }
@@ -135,20 +151,35 @@ export class DatabaseSync {
     return this.isOpen ? `<DatabaseSync ${inspect(this.#access.connection.info)}>` : '<DatabaseSync closed>'
   }
 
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly function: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly aggregate: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly table: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly loadExtension: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly enableLoadExtension: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly backup: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly serialize: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly deserialize: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly createSession: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly applyChangeset: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly createTagStore: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly setAuthorizer: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly enableDefensive: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly unsafeMode: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly location: Refused
 }
 

@@ -4,7 +4,9 @@ import type { Column, Connection } from '../index.ts'
 /** node:sqlite's description of a column. `column`, `table` and `database` are null when it comes from no table. */
 export interface ColumnInfo {
   readonly name: string
+  /** The name of the table's column; null for an expression. */
   readonly column: string | null
+  /** The name of the table; null for an expression. */
   readonly table: string | null
   /** The table's schema. */
   readonly database: string | null

@@ -32,6 +32,7 @@ export interface RunResult {
 const ROWS_OF_A_TRIP = 1000
 const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 
+/** node:sqlite's prepared statement, over PostgreSQL. `prepare` of a database gives it. */
 export class StatementSync {
   readonly #access: Access
   readonly #source: string
@@ -160,18 +161,22 @@ export class StatementSync {
     this.#maker = null
   }
 
+  /** Rows are arrays from now on, or objects again. */
   setReturnArrays(isOn: boolean): void {
     this.#shapeRows('array', isOn)
   }
 
+  /** Whether names of parameters may be given without their `:`, `@` or `$`. */
   setAllowBareNamedParameters(isOn: boolean): void {
     this.#allowsBare = isOn
   }
 
+  /** Whether names that the statement does not have are ignored. */
   setAllowUnknownNamedParameters(isOn: boolean): void {
     this.#allowsUnknown = isOn
   }
 
+  /** The text as it was given. */
   get sourceSQL(): string {
     return this.#source
   }
@@ -186,7 +191,10 @@ export class StatementSync {
     return this.#shape.isReader
   }
 
-  /** @throws NotSupportedError: values are sent apart from the SQL, so there is no such text. */
+  /**
+   * Refused: values never become part of the SQL here.
+   * @throws NotSupportedError
+   */
   get expandedSQL(): string {
     throw new NotSupportedError('expandedSQL: values are sent apart from the SQL, so there is no such text', {
       hint: 'log sourceSQL and the values; the server logs both with log_parameter_max_length',
@@ -205,14 +213,20 @@ export class StatementSync {
     this.#isClosed = true
   }
 
-  /** @throws NotSupportedError whose hint says what to do instead. */
+  /**
+   * Refused: PostgreSQL counts nothing for a single statement.
+   * @throws NotSupportedError with what to do instead.
+   */
   stat(): never {
     return guarded(this.stat, () => {
       throw refusal('stat')
     })
   }
 
-  /** @throws NotSupportedError whose hint says what to do instead. */
+  /**
+   * Refused, because `stat` is.
+   * @throws NotSupportedError with what to do instead.
+   */
   resetStats(): never {
     return guarded(this.resetStats, () => {
       throw refusal('resetStats')

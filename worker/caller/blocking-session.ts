@@ -299,7 +299,9 @@ function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken
 
 /** What another thread needs to cancel what runs on a session: shared memory, which `postMessage` hands over. */
 export interface CancelToken {
+  /** Memory that the connection shares. */
   readonly session: SharedArrayBuffer
+  /** Memory that the worker of the driver shares. */
   readonly host: SharedArrayBuffer
   /** The session: its memory may serve another one later. */
   readonly number: number

@@ -20,6 +20,7 @@ export type DrizzleClient = Pool | Connection
 
 /** What `db.execute(sql)` gives. */
 export interface SyncpgQueryResultHKT extends PgQueryResultHKT {
+  /** What a query without a type of its own gives. */
   readonly type: QueryResult<this['row']>
 }
 

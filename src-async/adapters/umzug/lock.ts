@@ -5,6 +5,7 @@ import type { Connection } from '../../index.ts'
 
 /** What of umzug is needed here. */
 export interface LockedUmzug {
+  /** Umzug's events, of which the lock needs those before and after all migrations. */
   on(event: 'beforeCommand' | 'afterCommand', listener: () => Promise<void>): unknown
 }
 
