@@ -629,6 +629,7 @@ export class Connection {
    * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
    *   limit passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
+   * @example await con.ping({ timeout: 1000 })
    */
   async ping(options?: CallOptions): Promise<void> {
     requireKnown(options, CALL_OPTIONS, 'ping')

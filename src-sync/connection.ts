@@ -440,7 +440,7 @@ export class Connection extends SettableConnection implements CursorConnection {
    * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
    * @returns how many rows.
    * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
-   * @example con.copy('copy item from stdin (format csv)', { source: 'items.csv' })
+   * @example con.copy('copy item (name) from stdin (format csv)', { source: ['milk\n', 'bread\n'] })
    */
   copy(sql: string, options: CopyOptions): number {
     return call(this.copy, () => {
@@ -728,7 +728,10 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Forgets prepared statements of its own and the types it has learned: after a change it could not notice. */
+  /**
+   * Forgets its prepared statements and the types it has learned: after a change of the schema that it could not notice.
+   * @example con.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     forgetSchema(this.#engine.context)
   }

@@ -180,7 +180,9 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   /**
    * Asks for its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement runs as well, in a
    * transaction that is rolled back.
-   * @example const [{ Plan }] = statement.explain([42], { analyze: true })
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const [{ Plan }] = byPrice.explain([5], { analyze: true })
    */
   explain(given: Values = [], options: ExplainOptions = {}): unknown {
     return call(this.explain, () => {

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 
 const COUNT = 0
 const PORT = 1
+const LATENCY_MS = 10
 
 const RELAY = `
   const { workerData: { counted, host, port } } = require('node:worker_threads')
@@ -20,10 +21,13 @@ const RELAY = `
       isAnswered = false
       upstream.write(chunk)
     })
-    upstream.on('data', (chunk) => {
-      isAnswered = true
-      client.write(chunk)
-    })
+    // The answer takes its time, so that all that a client sends without waiting is sent before it.
+    upstream.on('data', (chunk) =>
+      setTimeout(() => {
+        isAnswered = true
+        client.write(chunk)
+      }, ${LATENCY_MS}),
+    )
     // Either end may go first. The other end has nothing to say after that.
     client.on('error', () => {}).on('close', () => upstream.destroy())
     upstream.on('error', () => {}).on('close', () => client.destroy())

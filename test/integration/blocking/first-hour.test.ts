@@ -41,7 +41,9 @@ describe('connecting', () => {
     const { stderr, status } = await runScript(program)
     const lines = stderr.split('\n')
     const at = lines.findIndex((line) => line.startsWith('InvalidPasswordError'))
-    expect(lines[at]).toBe('InvalidPasswordError: password authentication failed for user "postgres"')
+    expect(lines[at]).toBe(
+      `InvalidPasswordError: connection to server at "${host}", port ${port} failed: password authentication failed for user "postgres"`,
+    )
     expect(lines[at + 1]).toMatch(/^ {4}at start \(.*\[eval1\]:3:10\)$/)
     expect(status).toBe(1)
   })
