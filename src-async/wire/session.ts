@@ -100,7 +100,7 @@ export class Session implements Operations, TransportEvents {
   /** What is asked for next has been written to the server by another thread. */
   #isWritten = false
   #closing: Promise<Nothing> | null = null
-  #isLossTold = false
+  #isLossReported = false
   /** The loss ended a COPY between two of its calls: the exchange has failed, and no call has. */
   #isLossOwed = false
   #whenClosed: (() => void) | null = null
@@ -149,8 +149,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   /** Whether a call has failed by the loss, or `closedError` has given it. */
-  get isLossTold(): boolean {
-    return this.#isLossTold || (this.#conversation.isBreakTold && !this.#isLossOwed)
+  get isLossReported(): boolean {
+    return this.#isLossReported || (this.#conversation.isBreakReported && !this.#isLossOwed)
   }
 
   /** What a call on the ended session fails with. The first one is told the loss itself, later ones that it is closed. */
@@ -158,8 +158,8 @@ export class Session implements Operations, TransportEvents {
     const { loss } = this
     if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
     if (loss === null) return new InterfaceError('connection is closed')
-    if (!this.isLossTold) {
-      this.#isLossTold = true
+    if (!this.isLossReported) {
+      this.#isLossReported = true
       return loss
     }
     return new InterfaceError(`connection is closed: ${loss.primaryMessage}`, { cause: loss })
@@ -299,7 +299,7 @@ export class Session implements Operations, TransportEvents {
     const reply = this.#copyOut.read(request)
     if (this.#isLossOwed) {
       reply.catch(() => {
-        this.#isLossTold = true
+        this.#isLossReported = true
       })
     }
     return reply
@@ -636,7 +636,7 @@ export class Session implements Operations, TransportEvents {
     this.#copy.drain()
     this.#canceller.stop()
     if (this.#news.isAwaited) {
-      this.#isLossTold = true
+      this.#isLossReported = true
       this.#news.fail(this.#closing === null ? error : this.closedError())
     }
     if (this.#lifecycle.isEnded) return

@@ -55,7 +55,7 @@ export class Conversation implements FrameHandler {
   #dropped: DbError | null = null
   /** Why nothing goes any more. */
   #broken: DbError | null = null
-  #isBreakTold = false
+  #isBreakReported = false
   #wasReady = false
   #holds = 0
   /** The server's word at the last ReadyForQuery. */
@@ -76,8 +76,8 @@ export class Conversation implements FrameHandler {
   }
 
   /** Whether somebody's exchange has failed by `broken`. */
-  get isBreakTold(): boolean {
-    return this.#isBreakTold
+  get isBreakReported(): boolean {
+    return this.#isBreakReported
   }
 
   /**
@@ -144,7 +144,7 @@ export class Conversation implements FrameHandler {
 
   #enqueue(pending: Pending): Pending {
     if (this.#broken !== null) {
-      this.#isBreakTold ||= !pending.isAside
+      this.#isBreakReported ||= !pending.isAside
       pending.reject(this.#broken)
     } else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
@@ -238,7 +238,7 @@ export class Conversation implements FrameHandler {
     this.#link.out.clear()
     const pending = [...this.#started.splice(0), ...this.#waiting.splice(0)]
     const [current, ...others] = pending
-    this.#isBreakTold = pending.some((each) => !each.isAside && (each !== current || noted === null))
+    this.#isBreakReported = pending.some((each) => !each.isAside && (each !== current || noted === null))
     // What the server said about the statement before the end is truer than the end.
     current?.reject(noted ?? error)
     // Nobody waits for a request of the driver's own, so the one behind it is told the reason.

@@ -100,13 +100,13 @@ export const FAULTS: readonly Fault[] = [
     name: 'the status is read though a call was torn off',
     scenario: 'a call that begins a transaction torn off, then a look at the status',
     says: /has status I, its server T/,
-    put: () => mislead(SessionCalls.prototype, 'isTorn', false),
+    put: () => mislead(SessionCalls.prototype, 'hasInterruptedCall', false),
   },
   {
     name: 'the caller is not told that a call has failed by the loss',
     scenario: 'a server that goes away at any time',
     says: /was told twice/,
-    put: () => mislead(Session.prototype, 'isLossTold', false),
+    put: () => mislead(Session.prototype, 'isLossReported', false),
   },
   {
     name: 'the worker takes a socket back and does not look for the request that came with it',

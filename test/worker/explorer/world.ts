@@ -375,8 +375,8 @@ export class World {
         isDead: false,
         watch() {},
         examine() {},
-        distrust() {},
-        obituary: () => {
+        noteTimeout() {},
+        deathError: () => {
           throw new Violation('nobody has died')
         },
       },
@@ -401,7 +401,7 @@ export class World {
       return calls.perform('awaitNotification', { timeoutMs: 0 }, sink, Infinity)
     }
     if ('leave' in call) return calls.leave(DEPARTURE.abandoned)
-    if ('status' in call) return calls.isTorn ? calls.settle() : nothing()
+    if ('status' in call) return calls.hasInterruptedCall ? calls.endInterruptedCall() : nothing()
     const rows: RowSink = { take: (bytes, start, end) => this.#takeRows(bytes, start, end) }
     const request: ExecuteRequest = {
       name: '',
