@@ -121,7 +121,7 @@ export class BlockingSession implements BlockingOperations {
     return this.#calls.closedError()
   }
 
-  /** Notes that the program has received the session. If the call that connects is interrupted before, the session is closed. */
+  /** Notes that the program has the session. If the call that connects is interrupted before, the session is closed. */
   handOut(): void {
     this.#membership.isHandedOut = true
   }
@@ -283,7 +283,7 @@ export class BlockingSession implements BlockingOperations {
   }
 }
 
-/** The worker ends a wait for notifications itself. The caller waits this much longer, and gives up only if the worker hangs. */
+/** The worker ends a wait for notifications itself. The caller waits this much longer, in case the worker hangs. */
 const NOTIFICATION_GRACE_MS = 10_000
 
 function run<T>(steps: Steps<T>): T {
@@ -296,7 +296,7 @@ function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken
     : Atomics.wait(words, index, seen, timeoutMs)
 }
 
-/** With this another thread can cancel the running statement of a session. `postMessage` can send it, since it is shared memory. */
+/** With this another thread can cancel a session's running statement. `postMessage` can send it. */
 export interface CancelToken {
   readonly session: SharedArrayBuffer
   readonly host: SharedArrayBuffer

@@ -28,7 +28,7 @@ const NEW_TEXT_WATCH_MS = 0.3
 const MOST_TURNS = 20_000
 const MOST_LOOKS = 1000
 
-/** The kernel takes a write of this size whole or not at all. So after an interrupted write the server has all of it or nothing. */
+/** The kernel takes a write of this size whole or not at all. So an interrupted write was not cut. */
 const UNCUT_BYTES = 4096
 
 /** A message other than DataRow ends with at most two zeros: one ends a string, one ends a list of strings. */

@@ -60,7 +60,7 @@ export class RequestSender {
     yield* this.#post(name, sink)
   }
 
-  /** Hands over a request that this thread has begun to write, together with the socket and the bytes of the answer read so far. */
+  /** Hands over a request that this thread began to write, with the socket and the part of the answer read so far. */
   *handOver<N extends OperationName>(
     name: N,
     request: RequestOf<N>,

@@ -26,7 +26,7 @@ import { Spinner } from './spin.ts'
 
 /** The kernel takes a write of this size whole if the socket's buffer is empty. The worker sends longer requests. */
 const FLIGHT_MAX_BYTES = 16 * 1024
-/** The caller waits this much longer than the worker's own time limit for connecting, so the worker normally reports the error. */
+/** The caller waits this much longer than the worker's time limit for connecting, which normally ends the wait. */
 const OPEN_GRACE_MS = 5000
 /**
  * The caller waits this much longer than the time limit of a call and its grace. The worker ends a late call, or closes its
@@ -353,7 +353,7 @@ function detailsFor(woken: Ended): { interrupted?: true } {
   return woken === 'interrupted' ? { interrupted: true } : {}
 }
 
-/** The error for a call that Ctrl-C ended: the server's 57014, or one of the same class when the statement had already completed. */
+/** The error for a call that Ctrl-C ended: the server's 57014, or our own if the statement had just completed. */
 function interruption(outcome: Outcome, name: RequestName): globalThis.Error {
   if (!('failure' in outcome)) {
     const when = name === 'awaitNotification' ? '' : ', when the statement had just completed'

@@ -74,7 +74,10 @@ export class Sleeper {
     return this.#sleep(limitMs, false)
   }
 
-  /** Sleeps until an interrupted call, which has been cancelled, has ended. Its time limits are `CANCEL_SILENCE_MS` and `MOST_CANCEL_MS`. */
+  /**
+   * Sleeps until an interrupted call, which has been cancelled, has ended. Its time limits are `CANCEL_SILENCE_MS` and
+   * `MOST_CANCEL_MS`.
+   */
   sleepUntilCancelled(): Steps<Ended> {
     return this.#sleep(CANCEL_SILENCE_MS, true)
   }

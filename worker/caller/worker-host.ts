@@ -184,13 +184,13 @@ export class WorkerHost {
     throw this.deathError()
   }
 
-  /** Called when a call was not answered within its time limit. If the worker's event loop stands still, it gets no new sessions. */
+  /** Called when a call got no answer in time. If the worker's event loop stands still, it gets no new sessions. */
   noteTimeout(): void {
     const isSilent = Atomics.load(this.#words, HOST.heartbeat) === this.#lastBeat
     if (isSilent && now() - this.#lastBeatAtMs > SUSPICION_MS) this.#isStuck = true
   }
 
-  /** Whether the worker hangs, for example in an endless statement of an embedded server. Its sessions stay open and may recover. */
+  /** Whether the worker hangs, for example in an endless statement of PGlite. Its sessions stay open and may recover. */
   get isStuck(): boolean {
     return this.#isStuck
   }

@@ -82,7 +82,7 @@ function nameOf(word: string): string {
   return name.startsWith('--') ? name.replaceAll('_', '-') : name
 }
 
-/** Splits `NODE_OPTIONS` at spaces, with Node's rules: double quotes protect spaces, and inside them `\` protects the next letter. */
+/** Splits `NODE_OPTIONS` by Node's rules: at spaces outside of double quotes, in which `\` protects the next letter. */
 function splitNodeOptions(text: string): string[] {
   const words = text.match(/(?:"(?:\\[^]|[^"\\])*"|[^ "])+/g) ?? []
   return words.map((word) =>

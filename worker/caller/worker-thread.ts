@@ -11,10 +11,14 @@ import { accessDenied, isAccessDenied } from '../../src-async/errors/node-permis
 import { OperationalError } from '../../src-async/errors/tree.ts'
 import { workerOptions } from './worker-options.ts'
 
-/** How long one wait for an answer lasts. After each wait the caller checks whether the thread still exists, and asks again. */
+/**
+ * How long one wait for an answer lasts. After each wait the caller checks whether the thread still exists, and asks again.
+ */
 export const ANSWER_SLICE_MS = 250
 
-/** Reports what happens to the thread. The event loop of this thread calls it, so it is not called while this thread blocks. */
+/**
+ * Reports what happens to the thread. The event loop of this thread calls it, so it is not called while this thread blocks.
+ */
 export interface ThreadWatcher {
   /** Whether the thread is still needed. Called once, soon after the start; on false the thread is ended. */
   isWanted(): boolean
@@ -25,7 +29,9 @@ export interface ThreadWatcher {
 export interface WorkerThread {
   /** Asks the worker and blocks, for `ANSWER_SLICE_MS` at most. */
   readonly call: (call: unknown) => unknown
-  /** Kernel ids of all threads that began during the start; one of them is the worker. Empty where the kernel does not tell. */
+  /**
+   * Kernel ids of all threads that began during the start; one of them is the worker. Empty where the kernel does not tell.
+   */
   readonly taskIds: readonly number[]
 }
 
@@ -57,7 +63,7 @@ export function startWorkerThread(path: string, hint: string, watcher: ThreadWat
   }
 }
 
-/** Whether one of these threads still exists; null where the kernel does not tell, or Node's permission model forbids to look. */
+/** Whether one of these threads still exists; null where the kernel does not tell, or Node may not look. */
 export function isAnyTaskAlive(ids: readonly number[]): boolean | null {
   if (ids.length === 0) return null
   try {
@@ -67,7 +73,7 @@ export function isAnyTaskAlive(ids: readonly number[]): boolean | null {
   }
 }
 
-/** The error for a thread that ended before it answered. Node's reason comes as an event, which a blocked thread cannot receive. */
+/** The error for a thread that ended before it answered. A blocked thread cannot receive the event with Node's reason. */
 export function silentEndError(path: string): OperationalError {
   const action = 'the worker thread ended before it could answer'
   if (isShortOfDescriptors()) return tooManyFiles(action)

@@ -76,7 +76,7 @@ export const WORD = {
   restOffset: 19,
   /** Bytes in the answer area that the caller has read from the server and hands over; 0 for none. */
   answerBytes: 20,
-  /** Number of the session that uses the block. A cancel token holds it too, because the block may serve another session by then. */
+  /** Number of the session that uses the block. A cancel token has it too, since the block may serve another session. */
   sessionId: 21,
 } as const
 
@@ -86,9 +86,13 @@ export const REQUEST = {
   here: 0,
   /** The request is in an array that was handed over for it. The worker writes it to the server. */
   elsewhere: 1,
-  /** The request is in this block. The caller has written all or the first part of it to the server, so an answer will come. */
+  /**
+   * The request is in this block. The caller has written all or the first part of it to the server, so an answer will come.
+   */
   written: 2,
-  /** A call was interrupted while it wrote or read. The worker finds out what the server has received, and drops the answer. */
+  /**
+   * A call was interrupted while it wrote or read. The worker finds out what the server has received, and drops the answer.
+   */
   uncertain: 3,
 } as const
 
@@ -121,7 +125,7 @@ export const RECORD = {
 
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD]
 
-/** The header of a record is four Int32: kind, request number, bytes of this piece, bytes from here to the end of the message. */
+/** A record's header is four Int32: kind, request number, bytes of this piece, bytes from it to the message's end. */
 export const RECORD_HEADER_BYTES = 16
 /** Records begin at multiples of this. */
 export const RECORD_ALIGNMENT = 8

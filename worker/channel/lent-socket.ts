@@ -12,7 +12,10 @@ export interface SocketAccess {
   isSame(): boolean
   /** @returns how many bytes the kernel took; 0 also when the write failed. */
   write(bytes: Uint8Array): number
-  /** Reads without waiting. @returns how many bytes were read; 0 when none have come or the read failed; -1 at the end of the connection. */
+  /**
+   * Reads without waiting.
+   * @returns how many bytes were read; 0 when none have come or the read failed; -1 at the end of the connection.
+   */
   read(into: Uint8Array): number
 }
 
@@ -39,7 +42,7 @@ export class LentSocket implements SocketAccess {
     try {
       return writeSync(this.#fd, bytes)
     } catch {
-      // The socket's buffer is full, or the connection is broken. The worker writes again, and reports an error if there is one.
+      // The socket's buffer is full, or the connection is broken. The worker writes again and reports an error.
       return 0
     }
   }

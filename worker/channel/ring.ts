@@ -14,7 +14,10 @@ import {
   WORD,
 } from './layout.ts'
 
-/** How long the writer sleeps for room. Then it queues the record, so that its event loop can run. A reader normally needs microseconds. */
+/**
+ * How long the writer sleeps for room. Then it queues the record, so that its event loop can run. A reader normally needs
+ * microseconds.
+ */
 const ROOM_WAIT_MS = 20
 
 interface Queued {
@@ -146,7 +149,9 @@ export class RingReader {
   readonly #mask: number
   readonly #onRoom: () => void
   #position = 0
-  /** The pieces, so far, of a message that comes in pieces. A piece says how much is still missing, and so where it belongs. */
+  /**
+   * The pieces, so far, of a message that comes in pieces. A piece says how much is still missing, and so where it belongs.
+   */
   #assembly: Buffer | null = null
 
   /** Calls `onRoom` when the writer waits for room and the reader has made some. */

@@ -297,7 +297,9 @@ export class HostedSession {
     this.#context.run(this.#finish(RECORD.failure, id, Buffer.from(JSON.stringify(failureFromError(error)))))
   }
 
-  /** Ends a request. The order matters: first the transaction status, then the owner, then the record that wakes the caller. */
+  /**
+   * Ends a request. The order matters: first the transaction status, then the owner, then the record that wakes the caller.
+   */
   *#finish(kind: RecordKind, id: number, bytes: Uint8Array): Steps<void> {
     if (this.#isLeaving) return
     const { words } = this.#block
@@ -392,7 +394,7 @@ export class HostedSession {
     Atomics.store(this.#block.words, WORD.isClosed, 1)
   }
 
-  /** Called when bytes have come from the server. Closes the connection if the worker does not own the socket: see law 1 of turn.ts. */
+  /** Called when bytes have come. Closes the connection if the worker does not own the socket: see law 1 of turn.ts. */
   #requireOwner(): void {
     if (this.#session === null || ownerOf(this.#block.words) === OWNER.worker) return
     const error = new InternalError('bug: the worker read from a socket that it had lent: the connection is closed')
