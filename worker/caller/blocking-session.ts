@@ -57,7 +57,7 @@ export class BlockingSession implements BlockingOperations {
   readonly #block: SessionBlock
   readonly #events: SessionEvents
   readonly #calls: SessionCalls
-  /** How many operations have begun, and how many had when the last rows of a portal came. */
+  /** How many operations have begun so far, and how many had begun when the last rows of a portal came. */
   #askedCount = 0
   #fetchedAt = 0
   #isClosed = false
@@ -226,7 +226,7 @@ export class BlockingSession implements BlockingOperations {
     return { session: shared, host: this.#host.shared, number: sessionId }
   }
 
-  /** @throws InterfaceError inside a listener, because the statement that the listener interrupts would never end. */
+  /** @throws InterfaceError inside a listener, because the statement during which it was called would never end. */
   close(request: RequestOf<'close'>): ReplyOf<'close'> {
     if (this.#isClosed) return {}
     this.#calls.requireNoCallback()

@@ -51,7 +51,8 @@ export function startWorkerThread(path: string, hint: string, watcher: ThreadWat
     worker.on('exit', () => watcher.ended(null))
     if (!watcher.isWanted()) void worker.terminate()
   }
-  // synckit does not hand out its Worker. Node emits the `worker` event in a tick that comes between these two.
+  // synckit does not hand out its Worker, so it is taken from Node's event `worker`. Node emits that event in a tick between the
+  // two `nextTick` callbacks below.
   nodeProcess.nextTick(() => nodeProcess.on('worker', listen))
   try {
     const call = startClean(synckit, path)

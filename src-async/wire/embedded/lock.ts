@@ -131,7 +131,7 @@ async function take(path: string, candidate: Candidate, depth: number): Promise<
   return last
 }
 
-/** Writes a file under a draft name and then names it, so that no process ever reads half of it. */
+/** Writes and syncs a file under a draft name, then names it, so that no process ever reads half of it. */
 function publish({ directory, content, token }: Candidate, name: (draft: string) => void): boolean {
   const draft = join(directory, `syncpg-${token}.new`)
   try {
