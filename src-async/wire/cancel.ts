@@ -5,7 +5,7 @@
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { OperationalError } from '../errors/tree.ts'
 import type { TlsOptions } from '../options/session-options.ts'
-import { afterLook } from './grace.ts'
+import { afterPoll } from './grace.ts'
 import { writeCancelRequest } from './protocol/frontend.ts'
 import type { BackendKey } from './protocol/startup.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
@@ -29,7 +29,7 @@ export class UncertainCancelError extends OperationalError {}
 export async function requestCancel(route: CancelRoute, key: BackendKey, timeoutMs: number): Promise<void> {
   const controller = new AbortController()
   const giveUp = (): void => controller.abort(new OperationalError(`no answer within ${Math.round(timeoutMs)} ms`))
-  const timer = setTimeout(() => afterLook(giveUp), timeoutMs)
+  const timer = setTimeout(() => afterPoll(giveUp), timeoutMs)
   try {
     await deliver(route, key, controller.signal)
   } catch (cause) {

@@ -7,7 +7,7 @@
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
 import { requestCancel, UncertainCancelError, type CancelRoute } from './cancel.ts'
-import { CANCEL_GRACE_MS, afterLook } from './grace.ts'
+import { CANCEL_GRACE_MS, afterPoll } from './grace.ts'
 import type { Conversation } from './protocol/conversation.ts'
 import type { BackendKey } from './protocol/startup.ts'
 
@@ -115,7 +115,7 @@ export class Canceller {
       const end = (): void => {
         if (this.#abandoned === abandoned) this.#closeForAbandoned()
       }
-      const timer = setTimeout(() => afterLook(end), CANCEL_GRACE_MS)
+      const timer = setTimeout(() => afterPoll(end), CANCEL_GRACE_MS)
       const abandoned: Abandoned = { last, givenUpAtMs: performance.now() + CANCEL_GRACE_MS, timer }
       this.#abandoned = abandoned
     } else {
@@ -192,9 +192,9 @@ export class Canceller {
     if (this.#route === null) return
     if (!this.isWaitingForStop) this.#beginStop()
     this.#overdue.add(limit)
-    if (graceMs === 0) return afterLook(() => this.#endGrace(limit))
+    if (graceMs === 0) return afterPoll(() => this.#endGrace(limit))
     limit.givenUpAtMs = performance.now() + graceMs
-    limit.timer = setTimeout(() => afterLook(() => this.#endGrace(limit)), graceMs)
+    limit.timer = setTimeout(() => afterPoll(() => this.#endGrace(limit)), graceMs)
     this.#cancelOverdue(limit)
   }
 

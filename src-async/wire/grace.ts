@@ -8,6 +8,6 @@ export const CANCEL_GRACE_MS = 5000
  * Calls back after the event loop has read the sockets. Timers use it before they act: if the process was stopped or the loop
  * was busy, the timer is late, and the answer that it waits for may already have arrived.
  */
-export function afterLook(call: () => void): void {
+export function afterPoll(call: () => void): void {
   setImmediate(() => setImmediate(call))
 }

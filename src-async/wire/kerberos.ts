@@ -50,7 +50,7 @@ async function loadPackage(): Promise<KerberosModule> {
     const { code, message } = cause as NodeJS.ErrnoException
     const reason = code === 'ERR_MODULE_NOT_FOUND' ? 'is not installed' : `could not be loaded: ${message}`
     throw new AuthRefusedError(
-      `the server asks for GSSAPI authentication (Kerberos), and the package ${PACKAGE} that does it ${reason}`,
+      `the server asks for GSSAPI authentication (Kerberos), and the package ${PACKAGE}, which it needs, ${reason}`,
       { hint: `npm install ${PACKAGE}`, cause },
     )
   }

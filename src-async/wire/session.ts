@@ -322,7 +322,7 @@ export class Session implements Operations, TransportEvents {
     this.#messageWaiters.wake(false)
     if (isGivenUp) this.#conversation.withdrawAll(unsentError)
     if (!this.#canceller.hasRoute) {
-      throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
+      throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread of the caller')
     }
     if (isGivenUp) {
       await this.#canceller.abandon()
@@ -676,17 +676,17 @@ function resetError(cause: unknown): DbError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new OperationalError(`the session could not be cleaned up after its last use and was closed: ${why}`, {
     cause,
-    hint: 'a statement that was sent behind may have been executed; its result was not read',
+    hint: 'a statement that was sent after it may have run; its result was not read',
   })
 }
 
 function unsentError(): DbError {
-  return new QueryCanceledError('given up before it was sent to the server')
+  return new QueryCanceledError('cancelled before it was sent to the server')
 }
 
 function stuckError(timeoutMs: number): DbError {
   return new OperationalError(
-    `the time limit of ${timeoutMs} ms passed while the server made rows ahead, and it did not stop: the connection is closed`,
+    `the time limit of ${timeoutMs} ms passed while rows were fetched ahead, and the server did not stop: the connection is closed`,
   )
 }
 

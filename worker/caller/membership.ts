@@ -34,7 +34,7 @@ const lost = new FinalizationRegistry<Membership>((membership) => {
   membership.retire()
   const where = membership.openedAt === '' ? '' : `\n    opened ${membership.openedAt}`
   process.emitWarning(
-    `a connection was lost by the program without close(): it has been closed, and what was not committed is rolled back${where}`,
+    `a connection was lost by the program without close(): it has been closed, and uncommitted changes are rolled back${where}`,
     'SyncpgWarning',
   )
 })

@@ -345,7 +345,7 @@ function limitOf({ timeoutMs = 0, graceMs = CANCEL_GRACE_MS }: Partial<Limits>):
 function reasonFor(woken: Ended, limitMs: number): string {
   return woken === 'interrupted'
     ? 'interrupted, and the server did not confirm in time that the statement was cancelled: the connection is closed'
-    : `no answer within ${limitMs} ms, which is the time limit and a grace: the connection is closed, and whether the ` +
+    : `no answer within ${limitMs} ms, the time limit plus a grace time: the connection is closed, and whether the ` +
         'statement took effect is unknown'
 }
 

@@ -309,7 +309,7 @@ interface WorkerFile {
 }
 
 const BUNDLED =
-  'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
+  'a bundler did not copy it: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
   'in the environment variable SYNCPG_WORKER'
 
 const NAMED =

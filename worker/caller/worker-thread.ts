@@ -129,7 +129,7 @@ function loadSynckit(path: string): typeof import('synckit') {
 }
 
 const NOT_INSTALLED =
-  'npm install; where a bundler or a copy has left it behind, keep syncpg external, or name the installed file, ' +
+  'npm install; if a bundler did not copy it, keep syncpg external, or name the installed file, ' +
   'node_modules/syncpg/dist/worker.cjs, in the environment variable SYNCPG_WORKER'
 
 const REINSTALL = 'install the dependencies of syncpg again: npm install'

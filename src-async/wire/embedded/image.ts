@@ -229,7 +229,7 @@ export class ClusterImage {
   #readWhole(into: Uint8Array, position: number): void {
     for (let done = 0; done < into.length;) {
       const count = this.#bytes.read(into.subarray(done), position + done)
-      if (count === 0) throw new Error('the image of the embedded database has been cut short')
+      if (count === 0) throw new Error('the image of the embedded database is incomplete')
       done += count
     }
   }

@@ -205,7 +205,7 @@ function refused({ path, owner, state }: Refusal, { directory, here }: Candidate
     })
   }
   return new OperationalError(
-    `the data directory "${directory}" was in use by ${who}, and from here it cannot be seen whether that process has ended`,
+    `the data directory "${directory}" was in use by ${who}, and this process cannot find out whether that one has ended`,
     { hint: `if no other program uses the directory, remove "${path}"` },
   )
 }

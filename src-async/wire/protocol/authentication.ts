@@ -98,11 +98,11 @@ export function* authenticate(
         yield* authenticateByTicket(link, credentials, channel, policy, 'sspi', services.openGss)
         break
       case AUTH_SASL_CONTINUE:
-        if (!isTokenSent) throw new ProtocolError('authentication: the server continues what has not begun')
+        if (!isTokenSent) throw new ProtocolError('authentication: the server continues a method that has not begun')
         yield* acknowledgeRefusal(link, credentials.oauthToken ?? '')
         break
       case AUTH_GSS_CONTINUE:
-        throw new ProtocolError('authentication: the server continues what has not begun')
+        throw new ProtocolError('authentication: the server continues a method that has not begun')
       default:
         throw new NotSupportedError(
           `the server asks user "${credentials.user}" to authenticate by ${UNSUPPORTED[method] ?? `method ${method}`}, ` +
