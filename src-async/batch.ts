@@ -16,7 +16,7 @@ import {
   needsMore,
   sampleOf,
 } from './flows/execute-many.ts'
-import { BatchRows } from './flows/fetch-many.ts'
+import { BatchRows, fetchMany as fetchManyAtHand } from './flows/fetch-many.ts'
 import { DROP_ROWS } from './flows/fetch-rows.ts'
 import { type ProgressOption, progressTeller } from './flows/progress.ts'
 import { Patience } from './patience.ts'
@@ -55,14 +55,19 @@ export function fetchMany(
   elements: Elements,
   { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
 ): Promise<{ readonly rows: Row[]; readonly tag: string }> {
-  const collected = new BatchRows(engine.context, rows)
-  const request = { sql: target.sql, prepared: target.prepared, rows, sinkFor: collected.sinkFor }
+  const { sql, prepared } = target
   const meant = meantElements(elements, target.meaning)
+  if (!(Symbol.asyncIterator in meant)) {
+    const flow = fetchManyAtHand(engine.context, { sql, prepared, elements: meant, rows })
+    return engine.query(flow, sql, elements, options)
+  }
+  const collected = new BatchRows(engine.context, rows)
+  const request = { sql, prepared, rows, sinkFor: collected.sinkFor }
   const work = async (): Promise<{ rows: Row[]; tag: string }> => {
     const { tag } = await batchOf(engine, request, meant, options)
     return { rows: await runFlow(collected.all(), engine.session), tag }
   }
-  return engine.query(work, target.sql, elements, options)
+  return engine.query(work, sql, elements, options)
 }
 
 /** The elements, each with the meaning that is asked for. */

@@ -1,43 +1,58 @@
 /** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
 import { ProgrammingError } from './errors/tree.ts'
+import type { PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'
+import type { ProgressOption } from './flows/progress.ts'
+import { type OptionNames, knownOptions } from './options/known-options.ts'
 import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
 import { describeValue } from './values/describe-value.ts'
 import { Record, type Values } from './values/record.ts'
-import type { RowOptions } from './values/row-options.ts'
+import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
-export interface CallOptions {
-  /**
-   * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
-   * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
-   * fails with OperationalError. The connection's `commandTimeout` unless given; 0 for no limit.
-   */
-  readonly timeout?: number
+/** What every call that asks the server takes. */
+export interface CallOptions extends TimeoutOption {
   /**
    * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the
    * server has not stopped 5 seconds later, the connection is closed.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a call takes that has values. */
-export interface ExecuteOptions extends CallOptions {
-  /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
-   */
-  readonly values?: ValueMeaning | undefined
-}
+export interface ExecuteStatementOptions extends CallOptions, ValueOption {}
 
-/** What a call that gives rows takes. */
-export interface FetchOptions extends ExecuteOptions, RowOptions {}
+/** What `execute` takes. */
+export interface ExecuteOptions extends ExecuteStatementOptions, PrepareOption {}
+
+/** What a call takes that gives rows. */
+export interface ResultOptions extends ExecuteStatementOptions, RowOptions {}
+
+/** What a call takes that gives the rows of a text. */
+export interface FetchOptions extends ResultOptions, PrepareOption {}
+
+/** What `describe` takes. With `prepare: false` the connection asks the server anew and keeps nothing. */
+export interface DescribeOptions extends CallOptions, PrepareOption {}
+
+/** What `executemany` takes beside its statement and its elements. */
+export interface BatchOptions extends ExecuteStatementOptions, ProgressOption {}
 
 /** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
 export type StatementText = string | Sql | CompiledStatement
 
 export const NO_OPTIONS: CallOptions = {}
+
+/** The names of the options, for the lists of methods that take more. */
+export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: true, signal: true }
+export const VALUE_NAMES: OptionNames<Required<ExecuteStatementOptions>> = { ...CALL_NAMES, values: true }
+
+export const CALL_OPTIONS = knownOptions<CallOptions>(CALL_NAMES)
+export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ ...CALL_NAMES, prepare: true })
+export const EXECUTE_STATEMENT = knownOptions<ExecuteStatementOptions>(VALUE_NAMES)
+export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...VALUE_NAMES, prepare: true })
+export const RESULT_OPTIONS = knownOptions<ResultOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES })
+export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: true })
+export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: true })
 
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
@@ -58,7 +73,7 @@ export interface Asking {
   readonly method: string
   /** The connection's. */
   readonly meaning: ValueMeaning
-  readonly options?: ExecuteOptions | undefined
+  readonly options?: ExecuteStatementOptions | undefined
 }
 
 /**
@@ -117,20 +132,6 @@ export function requireElements<T extends object>(elements: T, method: string): 
     if (Symbol.iterator in candidate || Symbol.asyncIterator in candidate) return elements
   }
   throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
-}
-
-/** @returns the limit in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
-export function requireTimeout(timeout: unknown): number {
-  if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
-  throw new ProgrammingError(`timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
-}
-
-/** @throws ProgrammingError for what is no object of options. */
-export function requireOptions(options: unknown, key: string, method: string): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new ProgrammingError(
-    `${method}: expected options with { ${key} }, got ${options === null ? 'null' : typeof options}`,
-  )
 }
 
 /** @throws ProgrammingError for what is no AbortSignal, of this realm or another. */

@@ -10,6 +10,7 @@ import {
   connectArguments,
   resolveOptions,
 } from './options/options.ts'
+import { placeOf } from './options/place.ts'
 import { tellMissingDsn } from './options/missing-dsn.ts'
 import { Listeners } from './listeners.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
@@ -57,7 +58,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
   try {
     const session = await openSession(resolved.session, listeners, signal)
     listeners.lossOf = () => session.loss
-    const context = createFlowContext(session, resolved.statementCache, null, values)
+    const context = createFlowContext(session, resolved.statementCache, null, values, placeOf(resolved.session))
     listeners.onParameter = (name) => context.statements.heedParameter(name)
     const keepAlive = (isWanted: boolean): void => session.keepAlive(isWanted)
     const connection = new ConnectionClass(

@@ -2,47 +2,45 @@
  * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
  * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
  */
-import type { CallOptions, ExecuteOptions } from './call-options.ts'
+import { CALL_OPTIONS, type CallOptions, type ExecuteStatementOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
-import { fetchRows } from './flows/fetch-rows.ts'
-import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './flows/portal.ts'
-import { resolveStatement } from './flows/resolve-statement.ts'
+import { type CursorKind, type CursorSource, PortalCursor, ScrollableCursor } from './flows/cursors.ts'
 import type { ResultColumn } from './flows/query.ts'
-import { runCommand } from './flows/run-script.ts'
-import { runStatement } from './flows/run-statement.ts'
-import { RowCollector } from './flows/row-collector.ts'
+import { knownOptions, requireKnown } from './options/known-options.ts'
+import { sealInstances } from './options/sealed.ts'
 import type { Row } from './values/record.ts'
-import { type RowOptions, rowOptions } from './values/row-options.ts'
-import type { RowShapeOptions } from './values/row-shapes.ts'
-import { quoteIdentifier } from './values/sql.ts'
-import { Statement } from './values/statement.ts'
+import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 
-export interface CursorOptions extends RowOptions, Pick<ExecuteOptions, 'values'> {
+/** What a cursor can be told. */
+export interface CursorOptions extends RowOptions, Pick<ExecuteStatementOptions, 'values'> {
   /** Rows per trip while iterating; 50 at first. */
-  readonly prefetch?: number
-  /** Milliseconds for each trip. */
-  readonly timeout?: number
-  /** Lets `fetch` and `move` go backward. */
-  readonly scrollable?: boolean
+  readonly prefetch?: number | undefined
+  /** Milliseconds for each trip; the connection's `commandTimeout` unless given; null or 0 for no limit. */
+  readonly timeout?: number | null | undefined
+  /** Lets `fetch` and `forward` go backward. */
+  readonly scrollable?: boolean | undefined
 }
 
-/** What a cursor runs. */
-export interface CursorSource {
-  readonly sql: string
-  readonly values: readonly unknown[]
-  readonly prepared: Statement | null
-}
+export const CURSOR_OPTIONS = knownOptions<CursorOptions>({
+  ...ROW_OPTION_NAMES,
+  values: true,
+  prefetch: true,
+  timeout: true,
+  scrollable: true,
+})
 
 const DEFAULT_PREFETCH = 50
 
 /** Iterate it, as often as you like (each time the statement runs anew), or `open` it to fetch by hand. */
 export class CursorFactory<T = Row> implements AsyncIterable<T> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #source: CursorSource
   readonly #options: CursorOptions
-  readonly #rows: RowShapeOptions
 
   constructor(engine: Engine, source: CursorSource, options: CursorOptions) {
     const { prefetch = DEFAULT_PREFETCH } = options
@@ -52,10 +50,17 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     this.#engine = engine
     this.#source = source
     this.#options = options
-    this.#rows = rowOptions(options, engine.context.rows, 'cursor')
   }
 
-  /** Opens the cursor. @throws InterfaceError outside a transaction. */
+  /**
+   * Opens the cursor.
+   * @throws InterfaceError outside a transaction.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const rows = await cursor.fetch(2)
+   *   })
+   */
   async open(): Promise<Cursor<T>> {
     return new Cursor<T>(this.#engine, await this.#open(), this.#limits)
   }
@@ -83,8 +88,8 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
   async #open(): Promise<CursorKind> {
     const kind =
       this.#options.scrollable === true
-        ? new ScrollableCursor(this.#engine.context, this.#source, this.#rows)
-        : new PortalCursor(this.#engine.context, this.#source, this.#rows)
+        ? new ScrollableCursor(this.#engine.context, this.#source)
+        : new PortalCursor(this.#engine.context, this.#source)
     await this.#engine.run(kind.open(), this.#limits)
     return kind
   }
@@ -92,6 +97,10 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
 
 /** An open cursor. */
 export class Cursor<T = Row> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #kind: CursorKind
   readonly #limits: CallOptions
@@ -114,25 +123,58 @@ export class Cursor<T = Row> {
     return this.#kind.tag
   }
 
-  /** The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward. */
+  /**
+   * The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const rows = await cursor.fetch(2)
+   *   })
+   */
   async fetch(count: number, options: CallOptions = this.#limits): Promise<T[]> {
+    requireKnown(options, CALL_OPTIONS, 'Cursor.fetch')
     this.#require('fetch', count)
     return (await this.#engine.run(this.#kind.fetch(count), options)) as T[]
   }
 
-  /** The next row, null at the end. */
+  /**
+   * The next row, null at the end.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     const first = await cursor.fetchrow()
+   *   })
+   */
   async fetchrow(options: CallOptions = this.#limits): Promise<T | null> {
+    requireKnown(options, CALL_OPTIONS, 'Cursor.fetchrow')
     const [row] = await this.fetch(1, options)
     return row ?? null
   }
 
-  /** Skips rows; backward when negative, of a scrollable cursor. @returns how many were skipped. */
+  /**
+   * Skips rows; backward when negative, of a scrollable cursor.
+   * @returns how many were skipped.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     await cursor.forward(2) // over two rows
+   *     const third = await cursor.fetchrow()
+   *   })
+   */
   async forward(count: number, options: CallOptions = this.#limits): Promise<number> {
+    requireKnown(options, CALL_OPTIONS, 'Cursor.forward')
     this.#require('forward', count)
     return this.#engine.run(this.#kind.move(count), options)
   }
 
-  /** Gives the cursor back to the server. A second call does nothing. */
+  /**
+   * Gives the cursor back to the server. A second call does nothing.
+   * @example
+   *   await con.transaction(async () => {
+   *     const cursor = await con.cursor('select * from item order by id').open()
+   *     await cursor.close()
+   *   })
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -150,134 +192,5 @@ export class Cursor<T = Row> {
       const wanted = isForward ? 'a positive integer' : 'an integer other than 0'
       throw new ProgrammingError(`Cursor.${method}(): expected ${wanted}, got ${String(count).slice(0, 40)}`)
     }
-  }
-}
-
-/** The two ways a cursor can be kept on the server. */
-interface CursorKind {
-  readonly columns: readonly ResultColumn[]
-  readonly tag: string | null
-  open(): Flow<void>
-  fetch(count: number, isIterated?: boolean): Flow<Row[]>
-  /** Whether a fetch that gave fewer rows than were wanted has given the last. */
-  readonly isAtEnd: boolean
-  move(count: number): Flow<number>
-  close(): Flow<void>
-}
-
-type Context = Engine['context']
-
-class PortalCursor implements CursorKind {
-  readonly #context: Context
-  readonly #source: CursorSource
-  readonly #rows: RowShapeOptions
-  #portal: Portal | null = null
-
-  constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
-    this.#context = context
-    this.#source = source
-    this.#rows = rows
-  }
-
-  get columns(): readonly ResultColumn[] {
-    return this.#portal?.statement.columns ?? []
-  }
-
-  get tag(): string | null {
-    const tag = this.#portal?.tag ?? null
-    return tag === '' ? null : tag
-  }
-
-  *open(): Flow<void> {
-    const { sql, values, prepared } = this.#source
-    requireTransaction(this.#context)
-    this.#portal = yield* preparePortal(this.#context, sql, values, prepared, { rows: this.#rows })
-  }
-
-  *fetch(count: number, isIterated = false): Flow<Row[]> {
-    const portal = this.#portal
-    if (portal === null || portal.statement.columns === null) {
-      throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
-    }
-    const collector = new RowCollector(this.#context, portal.statement, this.#rows)
-    yield* fetchPortal(this.#context, portal, count, collector.sink, isIterated)
-    return yield* collector.rows()
-  }
-
-  /** Not while a failure waits for its turn. */
-  get isAtEnd(): boolean {
-    return this.#portal?.tag !== null
-  }
-
-  *move(count: number): Flow<number> {
-    const portal = this.#portal
-    if (portal === null || portal.tag !== null) return 0
-    // Before the first fetch there is nothing on the server to move: the portal is opened by fetching.
-    if (!portal.isOpen) return (yield* this.fetch(count)).length
-    const tag = yield* runCommand(this.#context, `MOVE FORWARD ${count} IN ${quoteIdentifier(portal.name)}`)
-    return Number(tag.split(' ').at(-1))
-  }
-
-  *close(): Flow<void> {
-    if (this.#portal !== null) yield* closePortal(this.#context, this.#portal)
-  }
-}
-
-let scrollables = 0
-
-class ScrollableCursor implements CursorKind {
-  readonly #context: Context
-  readonly #source: CursorSource
-  readonly #name: string
-  readonly #rows: RowShapeOptions
-  /** A FETCH from it, as the server describes it; null before the first. */
-  #described: Statement | null = null
-  readonly isAtEnd = true
-
-  constructor(context: Context, source: CursorSource, rows: RowShapeOptions) {
-    this.#context = context
-    this.#source = source
-    this.#rows = rows
-    scrollables += 1
-    this.#name = quoteIdentifier(`syncpg_cursor_${scrollables}`)
-  }
-
-  get columns(): readonly ResultColumn[] {
-    return this.#described?.columns ?? []
-  }
-
-  get tag(): null {
-    return null
-  }
-
-  *open(): Flow<void> {
-    requireTransaction(this.#context)
-    const { sql, values } = this.#source
-    const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
-    yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
-    // With another count it has the same columns.
-    const fetched = this.#go('FETCH', 1)
-    this.#described = (yield* resolveStatement(this.#context, fetched, [], { isOneOff: true })).statement
-  }
-
-  *fetch(count: number): Flow<Row[]> {
-    const context = this.#context
-    const sql = this.#go('FETCH', count)
-    const columns = this.#described?.columns ?? null
-    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
-    return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#rows, prepared })).rows
-  }
-
-  *move(count: number): Flow<number> {
-    const tag = yield* runCommand(this.#context, this.#go('MOVE', count))
-    return Number(tag.split(' ').at(-1))
-  }
-
-  *close(): Flow<void> {
-    if (this.#context.state.transactionStatus === 'T') yield* runCommand(this.#context, `CLOSE ${this.#name}`, false)
-  }
-
-  #go(verb: 'FETCH' | 'MOVE', count: number): string {
-    return `${verb} ${count < 0 ? 'BACKWARD' : 'FORWARD'} ${Math.abs(count)} FROM ${this.#name}`
   }
 }

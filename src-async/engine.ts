@@ -11,7 +11,8 @@ import type { FlowContext } from './flows/flow-context.ts'
 import { rowsOf } from './flows/query-log.ts'
 import { hasOtherEncoding, restoreEncoding } from './flows/restore-encoding.ts'
 import { runCommand } from './flows/run-script.ts'
-import { type CallOptions, NO_OPTIONS, requireSignal, requireTimeout } from './call-options.ts'
+import { type CallOptions, NO_OPTIONS, requireSignal } from './call-options.ts'
+import { readTimeLimit } from './options/time-limit.ts'
 import { runFlow } from './run-flow.ts'
 import { tracing } from './tracing.ts'
 import { Listeners } from './listeners.ts'
@@ -122,7 +123,7 @@ export class Engine {
 
   /** The limit of a call in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
   limitOf({ timeout }: CallOptions): number {
-    return timeout === undefined ? this.commandTimeoutMs : requireTimeout(timeout)
+    return readTimeLimit(timeout, 'timeout') ?? this.commandTimeoutMs
   }
 
   get isBusy(): boolean {

@@ -7,9 +7,14 @@ import type { DbError, Warning } from './errors/tree.ts'
 import { type LoggedQuery, QueryLoggers } from './flows/query-log.ts'
 import type { Notification, ServerMessageFields, SessionEvents } from './wire/operations.ts'
 
+/** Called with each notification of a channel. */
 export type NotificationListener<C> = (connection: C, notification: Notification) => void
+/** Called with each notice of the server. */
 export type NoticeListener<C> = (connection: C, notice: Warning) => void
-/** @param reason what ended the session; null where the program closed it. */
+/**
+ * Called once, when the connection has ended.
+ * @param reason what ended the session; null where the program closed it.
+ */
 export type TerminationListener<C> = (connection: C, reason: DbError | null) => void
 
 /** One per session; `C` is the connection its listeners are handed. */

@@ -1,5 +1,6 @@
 /** `copyRecordsToTable` on the event loop: records that are at hand, or that are waited for one by one. */
 import type { CallOptions } from './call-options.ts'
+import { COPY_RECORDS_NAMES } from './flows/call-options.ts'
 import { iterate, leave } from './copy.ts'
 import type { Engine } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
@@ -8,6 +9,7 @@ import {
   type CopyTarget,
   type RecordEncoder,
   copyRecords,
+  copyTarget,
   endCopy,
   sendCopyChunk,
   startCopy,
@@ -15,20 +17,27 @@ import {
 import { type ProgressOption, type ProgressTeller, progressTeller } from './flows/progress.ts'
 import { Patience } from './patience.ts'
 import { runFlow } from './run-flow.ts'
+import { knownOptions, requireKnownAlways } from './options/known-options.ts'
 import type { Values } from './values/record.ts'
 
 /** What `copyRecordsToTable` takes beside the table's name. */
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
+  /** The records, an iterable or an async one: arrays with a value for each column. */
   readonly records: Iterable<Values> | AsyncIterable<Values>
-  readonly columns?: readonly string[]
-  readonly schema?: string
-  readonly where?: string
+  /** The columns of the records, in their order; all of the table's without it. */
+  readonly columns?: readonly string[] | undefined
+  /** The table's schema; the search path finds it without one. */
+  readonly schema?: string | undefined
+  /** A condition on the incoming rows, verbatim SQL. */
+  readonly where?: string | undefined
 }
+
+const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
 
 /** @returns the command tag. @throws the source's own error; nothing is loaded then. */
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {
-  const { records, columns, schema, where } = requireRecords(options)
-  const target: CopyTarget = { table, columns, schema, where }
+  const { records } = requireRecords(options)
+  const target = copyTarget(table, options)
   const progress = progressTeller(options, 'copyRecordsToTable')
   if (Symbol.iterator in records) {
     return engine.run(copyRecords(engine.context, target, records, { progress }), options)
@@ -76,7 +85,8 @@ async function loadAwaited(
 }
 
 function requireRecords(options: CopyRecordsOptions): CopyRecordsOptions {
-  const records: unknown = (options as CopyRecordsOptions | undefined)?.records
+  requireKnownAlways(options, COPY_RECORDS, 'copyRecordsToTable', 'records')
+  const records: unknown = options.records
   if (records !== null && typeof records === 'object') {
     if (Symbol.iterator in records || Symbol.asyncIterator in records) return options
   }

@@ -3,6 +3,7 @@
  * is lost, the stream opens another one and LISTENs again. PostgreSQL does not deliver what was sent in between; `onGap`
  * tells the program that there was a gap, so that it can look at its tables.
  */
+import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from './connect.ts'
 import type { Connection } from './connection.ts'
@@ -25,6 +26,7 @@ export interface NotificationStreamOptions extends ConnectOptions {
   readonly maxQueued?: number
 }
 
+/** What `onGap` is told: for how long there was no connection, and why. Notifications of that time are lost. */
 export interface NotificationGap {
   /** Milliseconds without a connection. */
   readonly elapsed: number
@@ -67,6 +69,10 @@ export async function listen(
 
 /** Iterate it. Made by `listen`. */
 export class NotificationStream implements AsyncIterable<Notification> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #open: () => Promise<Connection>
   readonly #maxQueued: number
   readonly #onGap: ((gap: NotificationGap) => void) | null
@@ -89,6 +95,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
     return [...this.#channels]
   }
 
+  /** True after `close`. */
   get isClosed(): boolean {
     return this.#stopped.signal.aborted
   }

@@ -5,9 +5,10 @@
  * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
  * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
  */
+import { sealInstances } from './options/sealed.ts'
 import {
   type CallOptions,
-  type ExecuteOptions,
+  type ExecuteStatementOptions,
   type Given,
   NO_OPTIONS,
   type StatementText,
@@ -18,23 +19,25 @@ import type { Engine } from './engine.ts'
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
+import { executeOne } from './flows/execute-one.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
 import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
 import { knownStatement } from './flows/resolve-statement.ts'
 import { queryAsSent } from './flows/query-as-sent.ts'
-import { runStatement } from './flows/run-statement.ts'
 import { beginNow } from './flows/transaction.ts'
 import { Turn, type TurnSite } from './pipeline-turn.ts'
 import { runFlow } from './run-flow.ts'
-import { withLimit } from './pool/time-limit.ts'
+import { withLimit } from './with-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
 import { holdsSeveral } from './values/several-statements.ts'
-import { type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import { knownOptions, requireKnown } from './options/known-options.ts'
+import { ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
 
-type ValueOption = Pick<ExecuteOptions, 'values'>
+type ValueOption = Pick<ExecuteStatementOptions, 'values'>
+
 /** What a statement of a pipeline takes; limits are the pipeline's. */
 export interface PipelineOptions extends ValueOption, RowOptions {}
 
@@ -45,8 +48,12 @@ export interface PipelineQueryOptions extends PipelineOptions {
    * for after it. Otherwise a statement that the server has to describe first may be overtaken by one that is known. Only
    * with `types: 'text'`, or a function of an OID that is total, and with values that mean text; bytes go in binary.
    */
-  readonly inOrder?: boolean
+  readonly inOrder?: boolean | undefined
 }
+
+const VALUE_OPTION = knownOptions<ValueOption>({ values: true })
+const PIPELINE_OPTIONS = knownOptions<PipelineOptions>({ ...ROW_OPTION_NAMES, values: true })
+const PIPELINE_QUERY_OPTIONS = knownOptions<PipelineQueryOptions>({ ...ROW_OPTION_NAMES, values: true, inOrder: true })
 
 const QUERY_CANCELED = '57014'
 const BEGINNING = /\b(?:begin|start)\b/i
@@ -86,7 +93,15 @@ export async function runPipeline<T>(
   return engine.exclusively(work, { timeout: 0 })
 }
 
+/**
+ * What `Connection.pipeline` hands to its function: calls that are sent at once, without waiting for the answers of
+ * those before them.
+ */
 export class Pipeline {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #running = new Set<Promise<unknown>>()
   #isOver = false
@@ -104,25 +119,46 @@ export class Pipeline {
     this.#site = this.#makeSite()
   }
 
-  /** Runs a statement and drops its rows. @returns the command tag. */
+  /**
+   * Runs a statement and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     await Promise.all([1, 2, 3].map((id) => p.execute('update item set price = 1 where id = $1', [id])))
+   *   })
+   */
   async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
+    requireKnown(options, VALUE_OPTION, 'execute')
     const given = this.#require('execute', sql, values, options)
-    const request = { sql: given.sql, values: given.values, sinkFor: () => DROP_ROWS }
-    const { tag } = await this.#run(request, () => runStatement(this.#engine.context, request))
-    return tag ?? ''
+    const { sql: text, values: listed } = given
+    return this.#run(given, () => executeOne(this.#engine.context, { sql: text, values: listed }))
   }
 
-  /** All rows of a statement. */
+  /**
+   * All rows of a statement.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const [items, names] = await Promise.all([p.fetch('select * from item'), p.fetch('select name from item')])
+   *   })
+   */
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T>[]> {
+    requireKnown(options, PIPELINE_OPTIONS, 'fetch')
     return this.#fetch('fetch', sql, values, 0, options)
   }
 
-  /** A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time. */
+  /**
+   * A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const { rows } = await p.query('select * from item')
+   *   })
+   */
   async query<T = Row>(
     sql: StatementText,
     values?: Values,
     options?: PipelineQueryOptions,
   ): Promise<QueryResult<RowOf<T>>> {
+    requireKnown(options, PIPELINE_QUERY_OPTIONS, 'query')
     const { context } = this.#engine
     const given = this.#require('query', sql, values, options)
     const rows = rowOptions(options, context.rows, 'query')
@@ -139,12 +175,25 @@ export class Pipeline {
     return result as QueryResult<RowOf<T>>
   }
 
-  /** The first row, null when there is none. */
+  /**
+   * The first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const item = await p.fetchrow('select * from item where id = $1', [1])
+   *   })
+   */
   async fetchrow<T = Row>(sql: StatementText, values?: Values, options?: PipelineOptions): Promise<RowOf<T> | null> {
+    requireKnown(options, PIPELINE_OPTIONS, 'fetchrow')
     return (await this.#fetch<RowOf<T>>('fetchrow', sql, values, 1, options))[0] ?? null
   }
 
-  /** A value of the first row, null when there is none. */
+  /**
+   * A value of the first row, null when there is none.
+   * @example
+   *   await con.pipeline(async (p) => {
+   *     const count = await p.fetchval('select count(*) from item')
+   *   })
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
@@ -152,11 +201,15 @@ export class Pipeline {
     options?: PipelineOptions,
   ): Promise<T | null> {
     requireColumn(column, 'fetchval')
+    requireKnown(options, PIPELINE_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', sql, values, 1, { ...options, ...VALUE_ROWS })
     return row === undefined ? null : (pick(row, column) as T)
   }
 
-  /** Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`. */
+  /**
+   * Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`.
+   * @internal
+   */
   async finish(): Promise<void> {
     this.#isOver = true
     while (this.#running.size > 0) await Promise.all(this.#running)

@@ -2,165 +2,277 @@
  * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
  * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
  */
+import { sealInstances } from './options/sealed.ts'
 import { type Elements, fetchMany, runMany } from './batch.ts'
-import { type ExecuteOptions, type FetchOptions, type Given, requireElements, requireValues } from './call-options.ts'
-import { CursorFactory, type CursorOptions } from './cursor.ts'
+import {
+  BATCH_OPTIONS,
+  type BatchOptions,
+  VALUE_NAMES,
+  EXECUTE_STATEMENT,
+  type ExecuteStatementOptions,
+  RESULT_OPTIONS,
+  type ResultOptions,
+  type Given,
+  requireElements,
+  requireValues,
+} from './call-options.ts'
+import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
-import { DROP_ROWS, fetchRows } from './flows/fetch-rows.ts'
+import { type ExplainOption, explain } from './flows/explain.ts'
+import { DescribedStatement, type StatementDefaults, StatementLife } from './flows/described-statement.ts'
+import { executeOne } from './flows/execute-one.ts'
+import { fetchRows } from './flows/fetch-rows.ts'
 import { closeStatement } from './flows/prepare.ts'
-import type { ProgressOption } from './flows/progress.ts'
 import { type QueryResult, queryOne } from './flows/query.ts'
-import { runStatement } from './flows/run-statement.ts'
-import { openScope, rollbackScope } from './flows/transaction.ts'
+import { knownOptions, requireKnown } from './options/known-options.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
-import { type OtherRows, RECORD_ROWS, VALUE_ROWS, rowOptions } from './values/row-options.ts'
-import type { RowOf } from './values/row-types.ts'
+import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
+import type { RowShapeOptions } from './values/row-shapes.ts'
+import type { Kept } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
-import { type TypeInfo, typeInfo } from './values/type-info.ts'
+import type { Attribute, TypeInfo } from './values/type-info.ts'
 
-/** A column of a statement's rows. */
-export interface Attribute {
-  readonly name: string
-  readonly type: TypeInfo
+/** What `explain` takes. */
+export interface ExplainOptions extends ExecuteStatementOptions, ExplainOption {}
+
+const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: true })
+
+/** What `Connection.describe` gives. */
+export interface StatementDescription {
+  /** The types of its parameters, in order. */
+  readonly parameters: readonly TypeInfo[]
+  /** Its columns; none for a statement without rows. */
+  readonly columns: readonly Attribute[]
 }
 
-export class PreparedStatement {
+/** `T` is the type of its rows. */
+export class PreparedStatement<T = Row> extends DescribedStatement {
+  static {
+    sealInstances(DescribedStatement, this)
+  }
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
-  #statusmsg: string | null = null
-  #isClosed = false
+  /** How rows are made where a call does not say it. */
+  readonly #rows: RowShapeOptions
+  readonly #life: StatementLife
 
   /** Made by `Connection.prepare`. */
-  constructor(engine: Engine, statement: Statement, meaning: ValueMeaning) {
+  constructor(engine: Engine, statement: Statement, defaults: StatementDefaults) {
+    const life = new StatementLife()
+    super(engine.context, statement, life)
     this.#engine = engine
     this.#statement = statement
-    this.#meaning = meaning
+    this.#meaning = defaults.meaning
+    this.#rows = defaults.rows
+    this.#life = life
   }
 
-  /** Its name on the server, for `EXECUTE name` in SQL. */
+  /** True after `close`, and when its connection is closed. */
+  get closed(): boolean {
+    return this.#life.isClosed || this.#engine.isClosed
+  }
+
+  /** asyncpg's name for `name`. */
   getName(): string {
-    return this.#statement.name
+    return this.name
   }
 
+  /** The text it was prepared from. */
   getQuery(): string {
-    return this.#statement.sql
+    return this.sql
   }
 
-  /** The types of its parameters, in order. */
+  /**
+   * The types of its parameters, in order.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
+   */
   getParameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
+    return this.parameters
   }
 
-  /** Its columns; none for a statement without rows. */
+  /**
+   * Its columns; none for a statement without rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getAttributes().map(({ name }) => name)) // [ 'name' ]
+   */
   getAttributes(): Attribute[] {
-    const columns = this.#statement.columns ?? []
-    return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
+    return this.columns
   }
 
-  /** The command tag of the last run, null before the first and after one that stopped early. */
+  /** asyncpg's name for `statusmessage`. */
   getStatusmsg(): string | null {
-    return this.#statusmsg
+    return this.statusmessage
   }
 
+  /** True after `close`, and when the connection is closed. */
   get isClosed(): boolean {
-    return this.#isClosed || this.#engine.isClosed
+    return this.closed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
-  async execute(given: Values = [], options?: ExecuteOptions): Promise<string> {
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   const tag = await insert.execute(['milk'])
+   */
+  async execute(given: Values = [], options?: ExecuteStatementOptions): Promise<string> {
+    requireKnown(options, EXECUTE_STATEMENT, 'execute')
     const { sql, values, args, prepared } = this.#request('execute', given, options)
-    const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
-    this.#statusmsg = null
-    const flow = runStatement(this.#engine.context, request)
-    const { tag } = await this.#engine.query(flow, sql, args, options)
-    this.#statusmsg = tag
-    return tag ?? ''
+    this.#life.tag = null
+    const flow = executeOne(this.#engine.context, { sql, values, prepared })
+    this.#life.tag = await this.#engine.query(flow, sql, args, options)
+    return this.#life.tag
   }
 
-  /** Its rows, their columns, the command tag and the count; see `Connection.query`. */
-  async query<T>(values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<QueryResult<T>>
-  async query<T = Row>(values?: Values, options?: FetchOptions): Promise<QueryResult<RowOf<T>>>
-  async query(given: Values = [], options?: FetchOptions): Promise<QueryResult<unknown>> {
-    const rows = rowOptions(options, this.#engine.context.rows, 'query')
+  /**
+   * Its rows, their columns, the command tag and the count; see `Connection.query`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const { rows, columns } = await byPrice.query([5])
+   */
+  async query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<QueryResult<R>>
+  async query<R = never>(values?: Values, options?: ResultOptions): Promise<QueryResult<Kept<T, R>>>
+  async query(given: Values = [], options?: ResultOptions): Promise<QueryResult<unknown>> {
+    requireKnown(options, RESULT_OPTIONS, 'query')
+    const rows = rowOptions(options, this.#rows, 'query')
     const { sql, values, args, prepared } = this.#request('query', given, options)
-    this.#statusmsg = null
+    this.#life.tag = null
     const flow = queryOne(this.#engine.context, { sql, values, prepared, rows })
     const result = await this.#engine.query(flow, sql, args, options)
-    this.#statusmsg = result.tag
+    this.#life.tag = result.tag
     return result
   }
 
-  /** All its rows. */
-  async fetch<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T>[]> {
-    return (await this.#fetch('fetch', values, 0, options)) as RowOf<T>[]
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const rows = await byPrice.fetch([5])
+   */
+  async fetch<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R[]>
+  async fetch<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R>[]>
+  async fetch(values: Values = [], options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetch')
+    return this.#fetch('fetch', values, 0, options)
   }
 
-  /** Its first row, null when there is none. */
-  async fetchrow<T = Row>(values: Values = [], options?: FetchOptions): Promise<RowOf<T> | null> {
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const row = await byPrice.fetchrow([5])
+   */
+  async fetchrow<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): Promise<R | null>
+  async fetchrow<R = never>(values?: Values, options?: ResultOptions): Promise<Kept<T, R> | null>
+  async fetchrow(values: Values = [], options?: ResultOptions): Promise<unknown> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchrow')
     const [row] = await this.#fetch('fetchrow', values, 1, options)
-    return (row ?? null) as RowOf<T> | null
+    return row ?? null
   }
 
-  /** A value of its first row; null without a row. */
-  async fetchval<T = unknown>(
+  /**
+   * A value of its first row; null without a row.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const name = await byPrice.fetchval([5])
+   */
+  async fetchval<V = unknown>(
     values: Values = [],
     column: number | string = 0,
-    options?: ExecuteOptions & Pick<FetchOptions, 'types'>,
-  ): Promise<T | null> {
+    options?: ResultOptions,
+  ): Promise<V | null> {
     requireColumn(column, 'fetchval')
+    requireKnown(options, RESULT_OPTIONS, 'fetchval')
     const [row] = await this.#fetch('fetchval', values, 1, { ...options, ...VALUE_ROWS })
-    return row === undefined ? null : (pick(row, column) as T)
+    return row === undefined ? null : (pick(row, column) as V)
   }
 
-  /** Runs it once for each element, all or nothing. */
-  async executemany(elements: Elements, options?: ExecuteOptions & ProgressOption): Promise<void> {
+  /**
+   * Runs it once for each element, all or nothing.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1)')
+   *   await insert.executemany([['milk'], ['bread']])
+   */
+  async executemany(elements: Elements, options?: BatchOptions): Promise<void> {
+    requireKnown(options, BATCH_OPTIONS, 'executemany')
     const target = this.#target('executemany', options)
-    this.#statusmsg = null
+    this.#life.tag = null
     const { tag } = await runMany(this.#engine, target, requireElements(elements, 'executemany'), options)
-    this.#statusmsg = tag
+    this.#life.tag = tag
   }
 
-  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
-  async fetchmany<T = Row>(elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]> {
+  /**
+   * The same for a statement that gives rows.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = await con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = await insert.fetchmany([['milk'], ['bread']])
+   */
+  async fetchmany<R>(elements: Elements, options: ResultOptions & OtherRows<R>): Promise<R[]>
+  async fetchmany<R = never>(elements: Elements, options?: ResultOptions): Promise<Kept<T, R>[]>
+  async fetchmany(elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    requireKnown(options, RESULT_OPTIONS, 'fetchmany')
     const target = this.#target('fetchmany', options)
-    const rows = rowOptions(options, this.#engine.context.rows, 'fetchmany')
-    this.#statusmsg = null
+    const rows = rowOptions(options, this.#rows, 'fetchmany')
+    this.#life.tag = null
     const result = await fetchMany(this.#engine, target, requireElements(elements, 'fetchmany'), { ...options, rows })
-    this.#statusmsg = result.tag
-    return result.rows as RowOf<T>[]
+    this.#life.tag = result.tag
+    return result.rows
   }
 
-  /** Its rows in pieces; see `Connection.cursor`. */
-  cursor<T = Row>(given: Values = [], options: CursorOptions = {}): CursorFactory<RowOf<T>> {
+  /**
+   * Its rows in pieces; see `Connection.cursor`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await con.transaction(async () => {
+   *     for await (const row of byPrice.cursor([5])) console.log(row.name)
+   *   })
+   */
+  cursor<R>(values: Values | undefined, options: CursorOptions & OtherRows<R>): CursorFactory<R>
+  cursor<R = never>(values?: Values, options?: CursorOptions): CursorFactory<Kept<T, R>>
+  cursor<R>(given: Values = [], options: CursorOptions = {}): CursorFactory<R> {
+    requireKnown(options, CURSOR_OPTIONS, 'cursor')
     const { sql, values, prepared } = this.#request('cursor', given, options)
     if (options.scrollable === true) {
       throw new ProgrammingError('cursor: one over a prepared statement goes forward only; use Connection.cursor')
     }
-    return new CursorFactory<RowOf<T>>(this.#engine, { sql, values, prepared }, options)
+    return new CursorFactory<R>(
+      this.#engine,
+      { sql, values, prepared, rows: rowOptions(options, this.#rows, 'cursor') },
+      options,
+    )
   }
 
   /**
    * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
    * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   const plan = await byPrice.explain([5], { analyze: true })
    */
-  async explain(given: Values = [], options: { readonly analyze?: boolean } = {}): Promise<unknown> {
-    const { sql, values } = this.#request('explain', given)
-    const analyze = options.analyze === true
-    const text = `EXPLAIN (FORMAT JSON, VERBOSE${analyze ? ', ANALYZE' : ''}) ${sql}`
-    const rows = await this.#engine.run(explained(this.#engine, text, values, analyze))
-    const [row] = rows
-    return row === undefined ? null : pick(row, 0)
+  async explain(given: Values = [], options: ExplainOptions = {}): Promise<unknown> {
+    requireKnown(options, EXPLAIN_OPTIONS, 'explain')
+    const { sql, values } = this.#request('explain', given, options)
+    return this.#engine.run(explain(this.#engine.context, sql, values, options.analyze === true), options)
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await byPrice.close()
+   */
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#life.isClosed) return
+    this.#life.isClosed = true
     if (!this.#engine.isClosed) await this.#engine.run(closeStatement(this.#engine.context, this.#statement))
   }
 
@@ -168,17 +280,21 @@ export class PreparedStatement {
     await this.close()
   }
 
-  async #fetch(method: string, given: Values, rowLimit: number, options: FetchOptions | undefined): Promise<Row[]> {
-    const rows = rowOptions(options, this.#engine.context.rows, method)
+  async #fetch(method: string, given: Values, rowLimit: number, options: ResultOptions | undefined): Promise<Row[]> {
+    const rows = rowOptions(options, this.#rows, method)
     const { sql, values, args, prepared } = this.#request(method, given, options)
     const request = { sql, values, prepared, rowLimit, rows }
-    this.#statusmsg = null
+    this.#life.tag = null
     const result = await this.#engine.query(fetchRows(this.#engine.context, request), request.sql, args, options)
-    this.#statusmsg = result.tag
+    this.#life.tag = result.tag
     return result.rows
   }
 
-  #request(method: string, given: Values, options?: Pick<ExecuteOptions, 'values'>): Given & { prepared: Statement } {
+  #request(
+    method: string,
+    given: Values,
+    options?: Pick<ExecuteStatementOptions, 'values'>,
+  ): Given & { prepared: Statement } {
     const { sql, prepared, meaning } = this.#target(method, options)
     const args = requireValues(given, method)
     return { sql, values: meant(args, meaning), args, prepared }
@@ -186,25 +302,10 @@ export class PreparedStatement {
 
   #target(
     method: string,
-    options: Pick<ExecuteOptions, 'values'> | undefined,
+    options: Pick<ExecuteStatementOptions, 'values'> | undefined,
   ): { sql: string; prepared: Statement; meaning: ValueMeaning } {
-    if (this.#isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
+    if (this.#life.isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
     const meaning = requireMeaning(options?.values, method) ?? this.#meaning
     return { sql: this.#statement.sql, prepared: this.#statement, meaning }
-  }
-}
-
-function* explained(engine: Engine, sql: string, values: readonly unknown[], undo: boolean): Flow<Row[]> {
-  const { context } = engine
-  const request = { sql, values, rowLimit: 0, rows: RECORD_ROWS }
-  if (!undo) return (yield* fetchRows(context, request)).rows
-  const scope = yield* openScope(context, {})
-  try {
-    const { rows } = yield* fetchRows(context, request)
-    yield* rollbackScope(context, scope)
-    return rows
-  } catch (error) {
-    yield* rollbackScope(context, scope)
-    throw error
   }
 }

@@ -1,6 +1,7 @@
 /** The server's version as it reports it, taken apart: PostgreSQL's, and those of its relatives that keep its numbering. */
 import { InterfaceError } from './errors/tree.ts'
 
+/** The version of a server, taken apart. */
 export interface ServerVersion {
   /** 17 of `17.2`, 9 of `9.6.24`. */
   readonly major: number

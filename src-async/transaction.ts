@@ -2,13 +2,14 @@
  * Transactions of the async API, in two forms: a function that runs in one, and an object that is started and ended by
  * hand. Both are scopes of `flows/transaction.ts`, where it is known what is inside what; here is who may end which, and when.
  */
+import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from './engine.ts'
 import { Rollback } from './errors/client-errors.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext, Scope } from './flows/flow-context.ts'
-import { isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
+import { type RetriedTransactionOptions, isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
 import {
   type TransactionOptions,
   beginStatement,
@@ -18,14 +19,6 @@ import {
   openScope,
   rollbackScope,
 } from './flows/transaction.ts'
-
-export interface AsyncTransactionOptions extends TransactionOptions {
-  /**
-   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
-   * deadlock); 0 at first. Only for a transaction that is not within another.
-   */
-  readonly retries?: number
-}
 
 /** What became of a transaction. */
 type Phase = 'new' | 'started' | 'committed' | 'rolled back' | 'failed'
@@ -43,10 +36,14 @@ const REFUSALS: Readonly<Record<Phase, string>> = {
  * scope rolls back what was not committed.
  * @example
  *   await using transaction = await con.transaction({ isolation: 'serializable' }).start()
- *   await con.execute('insert into item values ($1)', [1])
+ *   await con.execute('insert into item (name) values ($1)', ['milk'])
  *   await transaction.commit()
  */
 export class Transaction {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #options: TransactionOptions
   #scope: Scope | null = null
@@ -64,6 +61,10 @@ export class Transaction {
    * @returns the transaction itself.
    * @throws InterfaceError when it was started before; ProgrammingError for options of an inner one that are not those
    *   of the transaction around it.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.commit()
    */
   async start(): Promise<this> {
     this.#require('start', 'new')
@@ -76,6 +77,10 @@ export class Transaction {
    * Keeps what was done.
    * @throws InterfaceError when it is not open, or one inside it still is; InFailedSQLTransactionError when a statement
    *   had failed: it has been rolled back then; the server's error where the commit itself fails.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.commit()
    */
   async commit(): Promise<void> {
     const scope = this.#requireStarted('commit')
@@ -90,6 +95,10 @@ export class Transaction {
    * Undoes what was done, that of transactions inside it too. One whose `commit` failed is rolled back already: then this
    * does nothing, so that a `catch` may call it in either case.
    * @throws InterfaceError when it is not open, or a `transaction(fn)` inside it runs.
+   * @example
+   *   const transaction = await con.transaction().start()
+   *   await con.execute('update item set price = 1')
+   *   await transaction.rollback()
    */
   async rollback(): Promise<void> {
     if (this.#phase === 'failed') return
@@ -145,11 +154,11 @@ export interface TransactionSite {
  */
 export async function transact<T>(
   site: TransactionSite,
-  asked: AsyncTransactionOptions,
+  asked: RetriedTransactionOptions,
   fn: () => Promise<T>,
 ): Promise<T> {
-  const { retries: askedRetries, ...options } = asked
-  const retries = requireRetries(askedRetries)
+  const retries = requireRetries(asked)
+  const { retries: _, ...options } = asked
   const { session, context } = site.engine
   const mayRetry = context.scopes.length === 0 && session.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
@@ -200,7 +209,7 @@ function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
 
 /** The arguments of `Connection.transaction`, told apart. @throws ProgrammingError for others. */
 export function transactionArguments<T>(args: readonly unknown[]): {
-  readonly options: AsyncTransactionOptions
+  readonly options: RetriedTransactionOptions
   readonly fn: (() => Promise<T>) | null
 } {
   const [first, second] = args

@@ -9,6 +9,7 @@ export type { CancelToken } from '../worker/caller/blocking-session.ts'
  * Asks the server to cancel what runs now on the connection the token is of; returns at once. The call that waits there
  * throws QueryCanceledError; a statement that comes later is not meant.
  * @param token from `Connection.cancelToken`, handed over by `postMessage` or `workerData`
+ * @example cancel(con.cancelToken()) // usually in another thread than the one that waits
  */
 export function cancel(token: CancelToken): void {
   call(cancel, () => {

@@ -34,6 +34,7 @@ type ColumnItems = [
   nullOk: null,
 ]
 
+/** A column of a result: PEP 249's sequence of seven, with names for its parts and more of what the server says. */
 export class Column {
   readonly name: string
   /** The type's OID; compare it with `db.NUMBER.equals(column.typeCode)` or `column.is(db.NUMBER)`. */

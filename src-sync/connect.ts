@@ -1,8 +1,10 @@
 /** Opens a connection of the blocking API: resolves the options here, opens the session in the worker. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
+import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
+import { placeOf } from '../src-async/options/place.ts'
 import { tellMissingDsn } from '../src-async/options/missing-dsn.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
@@ -11,7 +13,6 @@ import type { Notification, ServerMessageFields, SessionEvents } from '../src-as
 import { Connection } from './connection.ts'
 import { isLater } from './call-options.ts'
 import { Engine, call } from './engine.ts'
-import { ConnectionInfo } from './info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 
 /** What `connect` takes beside what every connection takes. */
@@ -22,7 +23,12 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {
   readonly paramstyle?: ParamStyle
   /** Of the transactions the connection begins by itself. */
   readonly isolationLevel?: IsolationLevel
+  /** The transactions that the connection begins only read. */
   readonly readOnly?: boolean
+  /**
+   * The transactions that the connection begins wait for a snapshot that cannot fail: for `serializable` and `readOnly`
+   * ones.
+   */
   readonly deferrable?: boolean
   /** Bytes of shared memory for replies on their way, a power of two from 4096; 1 MiB at first. */
   readonly ringBytes?: number
@@ -78,11 +84,17 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     } catch (error) {
       throw tellMissingDsn(error, asked.dsn, given)
     }
-    const context = createFlowContext(session, resolved.statementCache, isAutocommit ? null : begin, values)
+    const context = createFlowContext(
+      session,
+      resolved.statementCache,
+      isAutocommit ? null : begin,
+      values,
+      placeOf(resolved.session),
+    )
     const { commandTimeoutMs } = resolved
     events.onParameter = (name) => context.statements.heedParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
-    events.connection = new Connection(engine, transaction, new ConnectionInfo(engine, resolved.session))
+    events.connection = new Connection(engine, transaction, new ConnectionInfo(context, () => engine.isClosed))
     session.handOut()
     return events.connection
   })

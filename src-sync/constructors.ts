@@ -21,6 +21,7 @@ export function Date(year: number, month: number, day: number): PgDate {
 /**
  * A time of day, for `time` columns.
  * @throws DataError when there is no such time.
+ * @example db.Time(10, 30)
  */
 export function Time(hour: number, minute: number, second = 0, microsecond = 0): PgTime {
   return new PgTime(hour, minute, second, microsecond)
@@ -30,6 +31,7 @@ export function Time(hour: number, minute: number, second = 0, microsecond = 0):
  * Date and time of day, for `timestamp` columns: a `Date` with these fields in UTC, whatever the zone of this machine. A
  * `timestamptz` column takes it as that instant.
  * @throws DataError when there is no such day or time.
+ * @example db.Timestamp(2002, 12, 25, 10, 30)
  */
 export function Timestamp(
   year: number,
@@ -49,19 +51,31 @@ export function Timestamp(
   return withMicroseconds(result.getTime(), microsecond % 1000)
 }
 
-/** The local calendar date at a number of seconds since 1970. @throws DataError when it is no instant. */
+/**
+ * The local calendar date at a number of seconds since 1970.
+ * @throws DataError when it is no instant.
+ * @example db.DateFromTicks(1040775300)
+ */
 export function DateFromTicks(ticks: number): PgDate {
   const local = instant(ticks, 'DateFromTicks')
   return new PgDate(local.getFullYear(), local.getMonth() + 1, local.getDate())
 }
 
-/** The local time of day, in whole seconds, at a number of seconds since 1970. @throws DataError when it is no instant. */
+/**
+ * The local time of day, in whole seconds, at a number of seconds since 1970.
+ * @throws DataError when it is no instant.
+ * @example db.TimeFromTicks(1040775300)
+ */
 export function TimeFromTicks(ticks: number): PgTime {
   const local = instant(ticks, 'TimeFromTicks')
   return new PgTime(local.getHours(), local.getMinutes(), local.getSeconds())
 }
 
-/** The instant a number of seconds after 1970, to the microsecond. @throws DataError when it is no instant. */
+/**
+ * The instant a number of seconds after 1970, to the microsecond.
+ * @throws DataError when it is no instant.
+ * @example db.TimestampFromTicks(1040775300.5)
+ */
 export function TimestampFromTicks(ticks: number): globalThis.Date {
   instant(ticks, 'TimestampFromTicks')
   const microseconds = Math.round(ticks * 1e6)
@@ -72,6 +86,7 @@ export function TimestampFromTicks(ticks: number): globalThis.Date {
 /**
  * Bytes, for `bytea` columns. Views and buffers are shared, not copied; a string gives its UTF-8.
  * @throws DataError for anything else, and for a string with half of a surrogate pair, which has no UTF-8.
+ * @example con.execute('select %s::bytea', [db.Binary('some text')])
  */
 export function Binary(value: string | ArrayBufferView | ArrayBufferLike): Buffer {
   if (typeof value === 'string') {

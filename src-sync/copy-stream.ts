@@ -2,6 +2,7 @@
  * The object `Cursor.copy` hands to its function: bytes and, in binary format, records, in the direction the statement
  * says. Lives as long as the function runs.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { RecordEncoder, binaryCodec } from '../src-async/flows/copy-records.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
@@ -18,7 +19,12 @@ import { type InputSize, typeOidOf } from './input-sizes.ts'
 import { LineCutter } from './line-cutter.ts'
 import { TupleCutter } from './tuple-cutter.ts'
 
+/** What `Cursor.copy` hands to its function: bytes or records, in the direction that the statement says. */
 export class CopyStream implements Iterable<Buffer> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #in: CopyIn | null
   readonly #out: CopyOut | null
@@ -97,7 +103,10 @@ export class CopyStream implements Iterable<Buffer> {
     cutter.end()
   }
 
-  /** Ends it well. Called when the function has returned. @returns the command tag. */
+  /**
+   * Ends it well. Called when the function has returned. @returns the command tag.
+   * @internal
+   */
   finish(): string {
     this.#isOver = true
     if (this.#out !== null) {
@@ -112,7 +121,10 @@ export class CopyStream implements Iterable<Buffer> {
     return copy.finish()
   }
 
-  /** Undoes it. Called when the function has thrown. */
+  /**
+   * Undoes it. Called when the function has thrown.
+   * @internal
+   */
   abandon(reason: unknown): void {
     this.#isOver = true
     this.#in?.abandon(reason)

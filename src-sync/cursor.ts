@@ -5,66 +5,53 @@
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
-import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
+import { progressTeller } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
-import type { RowOf } from '../src-async/values/row-types.ts'
-import type { ValueMeaning } from '../src-async/values/text-values.ts'
+import type { Kept } from '../src-async/values/row-types.ts'
 import { callProcedure } from './callproc.ts'
 import { Column } from './column.ts'
 import { type CopyStream, runCopy } from './copy-stream.ts'
 import type { CursorBody, RequestOptions, ScrollMode } from './cursor-body.ts'
-import { COPY_KEYS, EXECUTE_KEYS, EXECUTEMANY_KEYS, NO_OPTIONS, requireOptions } from './call-options.ts'
-import { type Engine, type ServerMessage, call, requireTimeout } from './engine.ts'
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  EXECUTEMANY_OPTIONS,
+  EXECUTE_OPTIONS,
+  type ExecuteOptions,
+  type ExecutemanyOptions,
+  NO_OPTIONS,
+  timeLimitOf,
+} from './call-options.ts'
+import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
+import { type Engine, type ServerMessage, call } from './engine.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import type { PublicMethod } from './run-flow.ts'
 import { type StatementText, bindStatement, requireText } from './statement.ts'
-import { RowStream, type StreamOptions } from './stream.ts'
+import { RowStream, STREAM_OPTIONS, type StreamOptions } from './stream.ts'
 
 export type { Parameters } from './paramstyle/bind-parameters.ts'
 export type { ScrollMode } from './cursor-body.ts'
 
 /** What a cursor shows of the connection it was made by; the object is the `Connection` itself. */
 export interface CursorConnection {
+  /** True after `close` or the loss of the server. */
   readonly closed: boolean
+  /** Whether each statement is a transaction of its own. */
   readonly autocommit: boolean
+  /** Called instead of throwing, where set. */
   errorhandler: ErrorHandler | null
+  /** Makes what was done last. */
   commit(): void
+  /** Undoes the open transaction. */
   rollback(): void
+  /** Ends the session. */
   close(): void
-}
-
-/** What a call takes that has values. */
-export interface ValueOption {
-  /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
-   */
-  readonly values?: ValueMeaning | undefined
-}
-
-export interface ExecuteOptions extends RowOptions, ValueOption {
-  /** Milliseconds; then the statement is cancelled and QueryTimeoutError thrown. `commandTimeout` unless given, 0: none. */
-  readonly timeout?: number
-  /** False for a text that will not come again: it is not kept as a prepared statement. */
-  readonly prepare?: boolean
-  /**
-   * True gives each value as the server prints it: rows are arrays of strings and nulls. For texts without parameters, of
-   * any number of statements; the results before one that fails are kept, and can be fetched from a cursor that threw.
-   */
-  readonly text?: boolean
-}
-
-export interface ExecutemanyOptions extends ProgressOption, RowOptions, ValueOption {
-  readonly timeout?: number
-  /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
-  readonly returning?: boolean
 }
 
 export interface CursorInit {
@@ -79,11 +66,21 @@ export interface CursorInit {
   readonly rows: RowShapeOptions
 }
 
-/** The rows a cursor goes on to give: as before, unless an execute says what they are. */
-type Kept<T, R> = [R] extends [never] ? T : RowOf<R>
+/** `execute(sql, 1, 2)`, as other drivers take it. */
+function spreadParameters(found: unknown): ProgrammingError {
+  return new ProgrammingError(`execute: expected an object of options, got ${typeof found}`, {
+    hint: 'the parameters come in one array: execute(sql, [first, second])',
+  })
+}
 
-const KEYS = { execute: EXECUTE_KEYS, executemany: EXECUTEMANY_KEYS, callproc: [], copy: COPY_KEYS } as const
+const KNOWN: { readonly [method in 'execute' | 'executemany' | 'callproc' | 'copy']: KnownOptions } = {
+  execute: EXECUTE_OPTIONS,
+  executemany: EXECUTEMANY_OPTIONS,
+  callproc: new Set(),
+  copy: CALL_OPTIONS,
+}
 
+/** PEP 249's cursor: it runs statements and keeps the result of the last one, as bytes, until its rows are fetched. */
 export class Cursor<T = Row> {
   // A class that mentions itself is renamed by bundlers, and the name is what users see.
   static readonly name: string = 'Cursor'
@@ -136,6 +133,7 @@ export class Cursor<T = Row> {
     return this.#name
   }
 
+  /** True after `close`, and when the connection is closed. */
   get closed(): boolean {
     return this.#isClosed || this.#connection.closed
   }
@@ -215,6 +213,7 @@ export class Cursor<T = Row> {
    * @param parameters an array for positional markers, an object or Map for named ones.
    * @returns the cursor itself.
    * @throws the server's errors by their SQLSTATE; ProgrammingError and DataError for parameters that do not fit.
+   * @example cur.execute('select * from item where name = %(name)s', { name: 'tea' })
    */
   execute<R>(
     sql: StatementText,
@@ -224,6 +223,7 @@ export class Cursor<T = Row> {
   execute<R = never>(sql: StatementText, parameters?: Parameters | null, options?: ExecuteOptions): Cursor<Kept<T, R>>
   execute<R>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
+      if (typeof options !== 'object') throw spreadParameters(options)
       // Spelled out: V8 gives what is spread a new hidden class each time, and this is every statement.
       const { style, sizes, timeoutMs, rows, messages } = this.#begin(sql, parameters, options, 'execute')
       const isOneOff = options.prepare === false
@@ -240,6 +240,7 @@ export class Cursor<T = Row> {
    * Runs a statement once for each element, all or nothing, pipelined.
    * @param sql a text with markers, or a compiled statement, whose own values are not looked at
    * @throws as `execute`, with `batchIndex`, the number of the element that failed.
+   * @example cur.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
    */
   executemany(
     sql: string | CompiledStatement,
@@ -260,6 +261,7 @@ export class Cursor<T = Row> {
    * fills its OUT and INOUT parameters in what is returned.
    * @param parameters an array; an object calls by name.
    * @returns a copy of the parameters.
+   * @example const [text] = cur.callproc('upper', ['tea'])
    */
   callproc<P extends Parameters = unknown[]>(name: string, parameters?: P): P {
     const given = (parameters ?? []) as P
@@ -270,12 +272,24 @@ export class Cursor<T = Row> {
     })
   }
 
-  /** The next row, null at the end. @throws ProgrammingError when there is no result. */
+  /**
+   * The next row, null at the end.
+   * @throws ProgrammingError when there is no result.
+   * @example
+   *   cur.execute('select name from item order by id')
+   *   for (let row = cur.fetchone(); row !== null; row = cur.fetchone()) console.log(row.name)
+   */
   fetchone(): T | null {
     return this.#guard(this.fetchone, null, () => this.#rows().next() as T | null)
   }
 
-  /** The next `size` rows, fewer at the end, none after it. */
+  /**
+   * The next `size` rows, fewer at the end, none after it.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * @example
+   *   cur.execute('select name from item order by id')
+   *   const firstTwo = cur.fetchmany(2)
+   */
   fetchmany(size: number = this.#arraysize): T[] {
     return this.#guard(this.fetchmany, [], () => {
       if (!Number.isSafeInteger(size) || size < 0) {
@@ -285,12 +299,20 @@ export class Cursor<T = Row> {
     })
   }
 
-  /** All rows from the current position on. */
+  /**
+   * All rows from the current position on.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * @example const rows = cur.execute('select * from item').fetchall()
+   */
   fetchall(): T[] {
     return this.#guard(this.fetchall, [], () => this.#rows().rest() as T[])
   }
 
-  /** All rows from the current position on as plain objects; of columns with one name the last. */
+  /**
+   * All rows from the current position on as plain objects; of columns with one name the last.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * @example console.table(cur.execute('select * from item').fetchobjects())
+   */
   fetchobjects(): { [column: string]: unknown }[] {
     return this.#guard(this.fetchobjects, [], () =>
       this.#rows()
@@ -299,7 +321,11 @@ export class Cursor<T = Row> {
     )
   }
 
-  /** A value of the next row: its first column, or the one counted or named; null at the end. */
+  /**
+   * A value of the next row: its first column, or the one counted or named; null at the end.
+   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * @example const count = cur.execute('select count(*) from item').fetchval()
+   */
   fetchval<V = unknown>(column: number | string = 0): V | null {
     return this.#guard(this.fetchval, null, () => {
       const row = this.#rows().next('record')
@@ -310,6 +336,9 @@ export class Cursor<T = Row> {
   /**
    * Moves within the result, without giving a row.
    * @throws RangeError when the target is outside; nothing has moved then.
+   * @example
+   *   cur.execute('select name from item order by id').fetchall()
+   *   cur.scroll(0, 'absolute') // to the first row again
    */
   scroll(value: number, mode: ScrollMode = 'relative'): void {
     this.#guard(this.scroll, undefined, () => {
@@ -324,7 +353,14 @@ export class Cursor<T = Row> {
     })
   }
 
-  /** Goes on to the next result of a multi-statement string. @returns null when there is none. */
+  /**
+   * Goes on to the next result of a multi-statement string.
+   * @returns null when there is none.
+   * @example
+   *   cur.execute('select 1; select 2')
+   *   console.log(cur.fetchone())
+   *   if (cur.nextset()) console.log(cur.fetchone())
+   */
   nextset(): true | null {
     return this.#guard(this.nextset, null, () => {
       this.#clear()
@@ -336,6 +372,7 @@ export class Cursor<T = Row> {
   /**
    * The current result and those after it, one by one, while the cursor itself goes on to them; none where the last call
    * gave none. Each is a cursor of its own that keeps its result, so that `[...cursor.results()]` has all of them.
+   * @example for (const result of cur.execute('select 1 as a; select 2 as b').results()) console.log(result.fetchobjects())
    */
   *results(): Generator<Cursor<T>, void, undefined> {
     do {
@@ -366,6 +403,7 @@ export class Cursor<T = Row> {
   /**
    * A statement's rows, `size` at a time, in bounded memory. Lives in the transaction that is open when it is begun, or
    * that it opens; leaving the loop ends it. The cursor's own result stays what it was.
+   * @example for (const row of cur.stream('select * from item', [], { size: 1000 })) console.log(row.name)
    */
   stream<R>(
     sql: StatementText,
@@ -375,6 +413,7 @@ export class Cursor<T = Row> {
   stream<R = never>(sql: StatementText, parameters?: Parameters | null, options?: StreamOptions): RowStream<Kept<T, R>>
   stream<R>(sql: StatementText, parameters?: Parameters | null, options: StreamOptions = {}): RowStream<R> {
     return call(this.stream, () => {
+      requireKnown(options, STREAM_OPTIONS, 'stream')
       this.#clear()
       const statement = bindStatement(this.#engine, sql, parameters, {
         method: 'stream',
@@ -388,9 +427,15 @@ export class Cursor<T = Row> {
   /**
    * Runs a COPY and lets `fn` write to it, or read from it. When `fn` returns the COPY is finished; when it throws, undone.
    * The time limit is for the whole COPY; it strikes at the next call on `copy`, or when `fn` returns.
+   * @param options.timeout milliseconds for the whole COPY, 0 for no limit; the connection's `commandTimeout` unless
+   *   given
    * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
+   * @example
+   *   cur.copy('copy item (name, price) from stdin (format binary)', (copy) => {
+   *     for (let price = 1; price <= 3; price++) copy.writeRow([`item ${price}`, price])
+   *   })
    */
-  copy<R>(sql: string, fn: (copy: CopyStream) => R, options: { readonly timeout?: number } = {}): R {
+  copy<R>(sql: string, fn: (copy: CopyStream) => R, options: CallOptions = NO_OPTIONS): R {
     return call(this.copy, () => {
       const { messages, timeoutMs } = this.#begin(sql, null, options, 'copy')
       const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages, timeoutMs })
@@ -402,6 +447,9 @@ export class Cursor<T = Row> {
   /**
    * Types for the parameters of the next execute, by position or by name: `['numeric', null]`, `{ tags: 'text[]' }`. Sizes,
    * which PEP 249 means by numbers, are accepted and without effect.
+   * @example
+   *   cur.setinputsizes(['numeric'])
+   *   cur.execute('select %s + 1', ['0.1'])
    */
   setinputsizes(sizes: InputSizes | null): void {
     this.#guard(this.setinputsizes, undefined, () => {
@@ -410,12 +458,18 @@ export class Cursor<T = Row> {
     })
   }
 
-  /** Accepted and without effect, as PEP 249 allows. */
+  /**
+   * Accepted and without effect, as PEP 249 allows.
+   * @example cur.setoutputsize(1000)
+   */
   setoutputsize(_size: number, _column?: number): void {
     this.#guard(this.setoutputsize, undefined, () => this.#clear())
   }
 
-  /** Makes the cursor unusable. A second call does nothing. */
+  /**
+   * Makes the cursor unusable. A second call does nothing.
+   * @example cur.close()
+   */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -440,18 +494,18 @@ export class Cursor<T = Row> {
   #begin(
     sql: StatementText,
     parameters: unknown,
-    options: RowOptions & { readonly timeout?: number },
-    method: keyof typeof KEYS,
+    options: RowOptions & CallOptions,
+    method: keyof typeof KNOWN,
   ): RequestOptions {
     this.#clear()
-    requireOptions(options, KEYS[method], method)
+    if (options !== NO_OPTIONS) requireKnown(options, KNOWN[method], method)
     const rows = rowOptions(options, this.#shape, method)
     this.#body.reset()
     const sizes = this.#sizes
     this.#sizes = null
     this.#query = typeof sql === 'string' ? sql : null
     this.#params = parameters ?? null
-    const timeoutMs = requireTimeout(options.timeout, method)
+    const timeoutMs = timeLimitOf(options, method)
     return { style: this.paramstyle, sizes, timeoutMs, rows, messages: this.#messages }
   }
 

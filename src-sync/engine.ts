@@ -189,13 +189,6 @@ export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMetho
   }
 }
 
-/** @returns the limit in milliseconds, 0 for none; undefined for the connection's. */
-export function requireTimeout(timeout: unknown, method: string): number | undefined {
-  if (timeout === undefined || timeout === null) return undefined
-  if (typeof timeout === 'number' && timeout >= 0) return timeout === Infinity ? 0 : timeout
-  throw new ProgrammingError(`${method}: timeout: expected milliseconds from 0, got ${String(timeout).slice(0, 40)}`)
-}
-
 /** Makes an error speak of the text the user wrote instead of the one the server saw. */
 function tellSource(error: DbError, source: StatementSource): void {
   const { sql, rewritten } = source

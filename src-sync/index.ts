@@ -3,26 +3,41 @@
  * names `Error` and `Date` would shadow the globals.
  */
 export { connect, type ConnectOptions, withConnection } from './connect.ts'
-export { Connection, type CursorOptions, type NoticeListener } from './connection.ts'
-export type { CopyFrom, CopyRecordsOptions, CopyTo } from './connection-options.ts'
-export type { ConnectionInfo, ConnectionStatus } from './info.ts'
-export {
-  Cursor,
-  type CursorConnection,
-  type ExecuteOptions,
-  type ExecutemanyOptions,
-  type Parameters,
-  type ValueOption,
-  type ScrollMode,
-} from './cursor.ts'
+export { Connection, type NoticeListener } from './connection.ts'
+export type {
+  BatchOptions,
+  CopyFrom,
+  CopyFromQuery,
+  CopyOptions,
+  CopyRecordsOptions,
+  CopyTo,
+  CursorOptions,
+  DescribeOptions,
+  ExplainOptions,
+  PrepareOptions,
+} from './connection-options.ts'
+export type {
+  CallOptions,
+  ExecuteOptions,
+  ExecuteStatementOptions,
+  ExecutemanyOptions,
+  FetchOptions,
+  ResultOptions,
+} from './call-options.ts'
+export type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
+export { Cursor, type CursorConnection, type Parameters, type ScrollMode } from './cursor.ts'
 export type { CopyChunk, CopyOutput, CopySource } from './copy.ts'
 export type { CopyStream } from './copy-stream.ts'
 export type { ServerMessage } from './engine.ts'
 export type { ErrorHandler } from './error-handler.ts'
 export { type InputSize, type InputSizes, oid, type TypeOid } from './input-sizes.ts'
 export type { NamedCursorOptions } from './named-body.ts'
-export type { Notice, NotifiesOptions } from './notifications.ts'
-export type { TypeInfo, TypeKind } from '../src-async/values/type-info.ts'
+export type { CloseOptions, PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
+export type { NotifiesOptions } from './notifications.ts'
+export type { Notification } from '../src-async/wire/operations.ts'
+export type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
+export type { ResetTypeCodecOptions } from '../src-async/flows/type-codecs.ts'
+export type { Attribute, TypeInfo, TypeKind } from '../src-async/values/type-info.ts'
 export type { PreparedStatement, StatementDescription } from './prepared-statement.ts'
 export type { StatementText } from './statement.ts'
 export type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -34,18 +49,19 @@ export { makeXid as xid, type Xid } from './xid.ts'
 export { type CancelToken, cancel } from './cancel.ts'
 export { Column } from './column.ts'
 export type { ParamStyle } from './paramstyle/style.ts'
-export { rewrite as rewriteMarkers, type RewriteOptions, type RewrittenStatement } from './paramstyle/rewrite.ts'
+export { rewriteMarkers, type RewriteOptions, type RewrittenStatement } from './paramstyle/rewrite.ts'
 export { BINARY, DATETIME, NUMBER, ROWID, STRING, TypeObject } from './type-objects.ts'
 export { Binary, Date, DateFromTicks, Time, TimeFromTicks, Timestamp, TimestampFromTicks } from './constructors.ts'
 export { apilevel, libraryVersion, paramstyle, threadsafety, version } from './module-globals.ts'
 export type { LoggedQuery, QueryLogger, QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 export type { Progress, ProgressOption } from '../src-async/flows/progress.ts'
-export type { BlockingTransactionOptions, NotAsync } from './scope.ts'
+export type { NotAsync } from './scope.ts'
+export type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 export type { IsolationLevel, TransactionOptions } from '../src-async/flows/transaction.ts'
 export { Record, type Row } from '../src-async/values/record.ts'
 export { BitString } from '../src-async/values/bit-string.ts'
 export { Box, Circle, Line, LineSegment, Path, Point, Polygon } from '../src-async/values/geometry.ts'
-export { Json, PgJson } from '../src-async/values/json.ts'
+export { Json, type JsonOptions, PgJson } from '../src-async/values/json.ts'
 export { PgDate } from '../src-async/values/pg-date.ts'
 export { PgInterval } from '../src-async/values/pg-interval.ts'
 export { PgTime, PgTimeTz } from '../src-async/values/pg-time.ts'

@@ -16,6 +16,7 @@ import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
 
 /** A type by its OID, for `setinputsizes`; made by `oid()`. */
 export class TypeOid {
+  /** The OID. */
   readonly oid: number
 
   constructor(oid: number) {
@@ -23,7 +24,10 @@ export class TypeOid {
   }
 }
 
-/** A type by its OID, for `setinputsizes`: `cursor.setinputsizes([oid(23)])`. A bare number is a size to PEP 249. */
+/**
+ * A type by its OID, for `setinputsizes`: `cursor.setinputsizes([oid(23)])`. A bare number is a size to PEP 249.
+ * @example cur.setinputsizes([oid(1700)]) // numeric
+ */
 export function oid(value: number): TypeOid {
   if (Number.isInteger(value) && value > 0 && value < 2 ** 32) return new TypeOid(value)
   throw new ProgrammingError(`oid(): expected the OID of a type, got ${describeValue(value)}`)

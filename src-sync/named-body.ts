@@ -22,6 +22,7 @@ import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
 import { bindStatement, requireSingle, valuesOf } from './statement.ts'
 
+/** What a cursor with a name can be told. */
 export interface NamedCursorOptions {
   /** True to go backward too, false to promise not to; the server decides by the plan unless told. */
   readonly scroll?: boolean

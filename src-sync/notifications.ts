@@ -7,22 +7,23 @@ import { OperationalError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { ask, type Flow } from '../src-async/flows/ask.ts'
 import { type LogReader, NotificationLog } from '../src-async/flows/notification-log.ts'
 import type { AwaitNotificationReply, Notification } from '../src-async/wire/operations.ts'
-import { type Engine, call, requireTimeout } from './engine.ts'
+import { knownOptions, requireKnown } from '../src-async/options/known-options.ts'
+import { readTimeLimit, timerLimit } from '../src-async/options/time-limit.ts'
+import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
-export interface Notice {
-  readonly channel: string
-  readonly payload: string
-  /** The process id of the backend that sent it. */
-  readonly pid: number
+/** How long `notifies` waits. */
+export interface NotifiesOptions {
+  /**
+   * Milliseconds from the first step on, after which the loop ends; null, and no limit given, waits for ever. This is how long
+   * to listen and no limit of a call: 0 gives what has arrived and waits for nothing more.
+   */
+  readonly timeout?: number | null | undefined
+  /** Ends after as many. */
+  readonly stopAfter?: number | undefined
 }
 
-export interface NotifiesOptions {
-  /** Milliseconds from the first step on, after which the loop ends; without it, it waits for ever. */
-  readonly timeout?: number
-  /** Ends after as many. */
-  readonly stopAfter?: number
-}
+const NOTIFIES_OPTIONS = knownOptions<NotifiesOptions>({ timeout: true, stopAfter: true })
 
 /** One wait; a longer one is made of several. */
 const SLICE_MS = 60_000
@@ -32,26 +33,27 @@ const MOST_BEHIND = 100_000
 export class Inbox {
   readonly #engine: Engine
   // Notifications that nobody has read have no bound: they must not be lost, and the program chose its channels.
-  readonly #log = new NotificationLog<Notice>(MOST_BEHIND)
+  readonly #log = new NotificationLog<Notification>(MOST_BEHIND)
 
   constructor(engine: Engine) {
     this.#engine = engine
   }
 
   /** Keeps a notification. The session calls this. */
-  add({ channel, payload, backendPid }: Notification): void {
-    this.#log.add({ channel, payload, pid: backendPid })
+  add(notification: Notification): void {
+    this.#log.add(notification)
   }
 
   /** Gives what has arrived and no reader has taken; waits for nothing. */
-  takeAll(): Notice[] {
+  takeAll(): Notification[] {
     this.#await(0)
     return this.#log.takeRest()
   }
 
   /** @throws ProgrammingError in a transaction. */
-  stream(options: NotifiesOptions, method: PublicMethod): Generator<Notice, void, undefined> {
-    const timeoutMs = requireTimeout(options.timeout, 'notifies') ?? Infinity
+  stream(options: NotifiesOptions, method: PublicMethod): Generator<Notification, void, undefined> {
+    requireKnown(options, NOTIFIES_OPTIONS, 'notifies')
+    const timeoutMs = options.timeout === 0 ? 0 : timerLimit(readTimeLimit(options.timeout, 'notifies: timeout') ?? 0)
     const { stopAfter = Infinity } = options
     if (stopAfter !== Infinity && (!Number.isSafeInteger(stopAfter) || stopAfter < 1)) {
       throw new ProgrammingError(
@@ -60,13 +62,13 @@ export class Inbox {
     }
     this.#engine.requireOpen()
     this.#requireIdle()
-    const stream = this.#stream(options.timeout === Infinity ? Infinity : timeoutMs, stopAfter, method)
+    const stream = this.#stream(timeoutMs, stopAfter, method)
     // Opens the reader. A generator that has not begun would skip its `finally` when it is left.
     stream.next()
     return stream
   }
 
-  *#stream(timeoutMs: number, stopAfter: number, method: PublicMethod): Generator<Notice, void, undefined> {
+  *#stream(timeoutMs: number, stopAfter: number, method: PublicMethod): Generator<Notification, void, undefined> {
     const reader = this.#log.open()
     try {
       // `stream` drops this value; the next step is the program's first one.
@@ -83,7 +85,7 @@ export class Inbox {
   }
 
   /** Waits for a notification; null when the time is up or the program has closed the connection. */
-  #next(reader: LogReader<Notice>, deadlineMs: number): Notice | null {
+  #next(reader: LogReader<Notification>, deadlineMs: number): Notification | null {
     if (reader.isOverrun()) {
       throw new OperationalError(
         `notifies: this reader is more than ${MOST_BEHIND} notifications behind another one of its connection`,

@@ -2,22 +2,39 @@
  * A statement prepared on request, in blocking form. Lives until it is closed or its connection is; never prepared again
  * behind the caller's back: when its plan goes stale the call fails.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
+import type { ValueOption } from '../src-async/flows/call-options.ts'
 import { InterfaceError } from '../src-async/errors/tree.ts'
+import { DescribedStatement, type StatementDefaults, StatementLife } from '../src-async/flows/described-statement.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
+import { executeOne } from '../src-async/flows/execute-one.ts'
+import { explain } from '../src-async/flows/explain.ts'
+import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressOption, progressTeller } from '../src-async/flows/progress.ts'
-import { runStatement } from '../src-async/flows/run-statement.ts'
+import { progressTeller } from '../src-async/flows/progress.ts'
+import { type QueryResult, queryOne } from '../src-async/flows/query.ts'
+import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
-import { VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
+import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
+import type { Kept } from '../src-async/values/row-types.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
-import { type TypeInfo, typeInfo } from '../src-async/values/type-info.ts'
-import { fetchMany, requireIterable } from './batch.ts'
+import type { TypeInfo } from '../src-async/values/type-info.ts'
+import { requireIterable } from './batch.ts'
+import {
+  type CallOptions,
+  EXECUTE_STATEMENT,
+  type ExecuteStatementOptions,
+  RESULT_OPTIONS,
+  type ResultOptions,
+  timeLimitOf,
+} from './call-options.ts'
 import type { Column } from './column.ts'
-import { type Engine, type RunOptions, call, requireTimeout } from './engine.ts'
-import type { ExecuteOptions } from './cursor.ts'
+import { BATCH_OPTIONS, type BatchOptions, EXPLAIN_OPTIONS, type ExplainOptions } from './connection-options.ts'
+import { type Engine, type RunOptions, call } from './engine.ts'
 import { textElements } from './statement.ts'
 
 /** What `Connection.describe` gives. */
@@ -28,99 +45,160 @@ export interface StatementDescription {
   readonly columns: readonly Column[]
 }
 
-export class PreparedStatement<T = Row> {
+/** `T` is the type of its rows. */
+export class PreparedStatement<T = Row> extends DescribedStatement {
+  static {
+    sealInstances(DescribedStatement, this)
+  }
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
-  #isClosed = false
+  /** How rows are made where a call does not say it. */
+  readonly #rows: RowShapeOptions
+  readonly #life: StatementLife
 
   /** Made by `Connection.prepare`. */
-  constructor(engine: Engine, statement: Statement, meaning: ValueMeaning) {
+  constructor(engine: Engine, statement: Statement, defaults: StatementDefaults) {
+    const life = new StatementLife()
+    super(engine.context, statement, life)
     this.#engine = engine
     this.#statement = statement
-    this.#meaning = meaning
+    this.#meaning = defaults.meaning
+    this.#rows = defaults.rows
+    this.#life = life
   }
 
-  /** Its name on the server, for `EXECUTE name` in SQL. */
-  get name(): string {
-    return this.#statement.name
-  }
-
-  get query(): string {
-    return this.#statement.sql
-  }
-
-  /** The types of its parameters, in order. */
-  get parameters(): TypeInfo[] {
-    return this.#statement.parameterTypes.map((oid) => typeInfo(this.#engine.context.registry, oid))
-  }
-
-  /** Its columns; none for a statement without rows. */
-  get columns(): { readonly name: string; readonly type: TypeInfo }[] {
-    const columns = this.#statement.columns ?? []
-    return columns.map(({ name, typeOid }) => ({ name, type: typeInfo(this.#engine.context.registry, typeOid) }))
-  }
-
+  /** True after `close`, and when its connection is closed. */
   get closed(): boolean {
-    return this.#isClosed || this.#engine.isClosed
+    return this.#life.isClosed || this.#engine.isClosed || this.#engine.session.isClosed
   }
 
-  /** Runs it and drops its rows. @returns the command tag. */
-  execute(given: Values = [], options: ExecuteOptions = {}): string {
+  /**
+   * Runs it and drops its rows.
+   * @returns the command tag.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   for (const { name } of byPrice.execute([5])) console.log(name)
+   */
+  execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
-      const { sql, values, prepared } = this.#request(given, options, 'execute')
-      const request = { sql, values, prepared, sinkFor: () => DROP_ROWS }
-      const query = { sql, values: given }
-      return this.#engine.run(runStatement(this.#engine.context, request), { ...limits(options), query }).tag ?? ''
+      const { sql, values, prepared, run } = this.#begin('execute', given, options, EXECUTE_STATEMENT)
+      this.#life.tag = this.#engine.run(executeOne(this.#engine.context, { sql, values, prepared }), run)
+      return this.#life.tag
     })
   }
 
-  /** All its rows. */
-  fetch(values: Values = [], options: ExecuteOptions = {}): T[] {
-    return call(this.fetch, () => this.#fetch(values, 0, options, 'fetch')) as T[]
+  /** Runs it and gives its rows, their columns, the command tag and the count; see `Connection.query`. */
+  query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): QueryResult<R>
+  query<R = never>(values?: Values, options?: ResultOptions): QueryResult<Kept<T, R>>
+  query(given: Values = [], options: ResultOptions = {}): QueryResult<unknown> {
+    return call(this.query, () => {
+      const { sql, values, prepared, run } = this.#begin('query', given, options, RESULT_OPTIONS)
+      const rows = this.#shape(options, 'query')
+      const result = this.#engine.run(queryOne(this.#engine.context, { sql, values, prepared, rows }), run)
+      this.#life.tag = result.tag
+      return result
+    })
   }
 
-  /** Its first row, null when there is none. */
-  fetchrow(values: Values = [], options: ExecuteOptions = {}): T | null {
-    return call(this.fetchrow, () => this.#fetch(values, 1, options, 'fetchrow')[0] ?? null) as T | null
+  /**
+   * All its rows.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const rows = byPrice.fetch([5])
+   */
+  fetch<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): R[]
+  fetch<R = never>(values?: Values, options?: ResultOptions): Kept<T, R>[]
+  fetch(values: Values = [], options: ResultOptions = {}): unknown[] {
+    return call(this.fetch, () => this.#fetch('fetch', values, options, { rowLimit: 0 }))
   }
 
-  /** A value of its first row; null without a row. */
-  fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ExecuteOptions = {}): V | null {
+  /**
+   * Its first row, null when there is none.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const row = byPrice.fetchrow([5])
+   */
+  fetchrow<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): R | null
+  fetchrow<R = never>(values?: Values, options?: ResultOptions): Kept<T, R> | null
+  fetchrow(values: Values = [], options: ResultOptions = {}): unknown {
+    return call(this.fetchrow, () => this.#fetch('fetchrow', values, options, { rowLimit: 1 })[0] ?? null)
+  }
+
+  /**
+   * A value of its first row: its first column, or the one counted or named; null without a row.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const name = byPrice.fetchval([5])
+   */
+  fetchval<V = unknown>(values: Values = [], column: number | string = 0, options: ResultOptions = {}): V | null {
     return call(this.fetchval, () => {
       requireColumn(column, 'fetchval')
-      const [row] = this.#fetch(values, 1, { ...options, ...VALUE_ROWS }, 'fetchval')
+      const [row] = this.#fetch('fetchval', values, options, { ...VALUE_ROWS, rowLimit: 1 })
       return row === undefined ? null : (pick(row, column) as V)
     })
   }
 
-  /** Runs it once for each element, all or nothing. @returns how many rows were affected, -1 where it does not count. */
-  executemany(elements: Iterable<Values>, options: ExecuteOptions & ProgressOption = {}): number {
+  /**
+   * Runs it once for each element, all or nothing.
+   * @returns how many rows were affected, -1 where it does not count.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1)')
+   *   insert.executemany([['milk'], ['bread']])
+   */
+  executemany(elements: Iterable<Values>, options: BatchOptions = {}): number {
     return call(this.executemany, () => {
-      const { sql, prepared } = this.#request([], options, 'executemany')
-      const source = this.#elements(elements, options, 'executemany')
+      const batch = this.#beginMany('executemany', elements, options, BATCH_OPTIONS)
       const progress = progressTeller(options, 'executemany')
+      const { sql, prepared, source, run } = batch
       const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
-      const query = { sql, values: elements }
-      return this.#engine.run(executeMany(this.#engine.context, request), { ...limits(options), query }).affectedRows
+      const { affectedRows, tag } = this.#engine.run(executeMany(this.#engine.context, request), run)
+      this.#life.tag = tag
+      return affectedRows
     })
   }
 
-  /** The same for a statement that gives rows. @returns the rows of all elements, in their order. */
-  fetchmany(elements: Iterable<Values>, options: ExecuteOptions = {}): T[] {
+  /**
+   * Runs it, as a statement that gives rows, once for each element.
+   * @returns the rows of all elements, in their order.
+   * @example
+   *   const insert = con.prepare('insert into item (name) values ($1) returning id')
+   *   const ids = insert.fetchmany([['milk'], ['bread']])
+   */
+  fetchmany<R>(elements: Iterable<Values>, options: ResultOptions & OtherRows<R>): R[]
+  fetchmany<R = never>(elements: Iterable<Values>, options?: ResultOptions): Kept<T, R>[]
+  fetchmany(elements: Iterable<Values>, options: ResultOptions = {}): unknown[] {
     return call(this.fetchmany, () => {
-      const { sql, prepared } = this.#request([], options, 'fetchmany')
-      const { context } = this.#engine
-      const rows = rowOptions(options, context.rows, 'fetchmany')
-      const batch = { sql, prepared, elements: this.#elements(elements, options, 'fetchmany'), rows }
-      return this.#engine.run(fetchMany(context, batch), { ...limits(options), query: { sql, values: elements } })
-    }) as T[]
+      const { sql, prepared, source, run } = this.#beginMany('fetchmany', elements, options, RESULT_OPTIONS)
+      const rows = this.#shape(options, 'fetchmany')
+      const result = this.#engine.run(fetchMany(this.#engine.context, { sql, prepared, elements: source, rows }), run)
+      this.#life.tag = result.tag
+      return result.rows
+    })
   }
 
-  /** Gives it back to the server. A second call does nothing. */
+  /**
+   * Asks for its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement runs as well, in a
+   * transaction that is rolled back.
+   * @example const [{ Plan }] = statement.explain([42], { analyze: true })
+   */
+  explain(given: Values = [], options: ExplainOptions = {}): unknown {
+    return call(this.explain, () => {
+      const { sql, values, run } = this.#begin('explain', given, options, EXPLAIN_OPTIONS)
+      const flow = explain(this.#engine.context, sql, values, options.analyze === true)
+      return this.#engine.run(flow, { timeoutMs: run.timeoutMs })
+    })
+  }
+
+  /**
+   * Gives it back to the server. A second call does nothing.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   byPrice.close()
+   */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#life.isClosed) return
+    this.#life.isClosed = true
     const { isClosed, session, context } = this.#engine
     if (isClosed || session.isClosed) return
     call(this.close, () => this.#engine.run(closeStatement(context, this.#statement)))
@@ -130,33 +208,55 @@ export class PreparedStatement<T = Row> {
     this.close()
   }
 
-  #fetch(given: Values, rowLimit: number, options: ExecuteOptions, method: string): Row[] {
-    const { context } = this.#engine
-    const { sql, values, prepared } = this.#request(given, options, method)
-    const request = { sql, values, prepared, rowLimit, rows: rowOptions(options, context.rows, method) }
-    return this.#engine.run(fetchRows(context, request), { ...limits(options), query: { sql, values: given } }).rows
-  }
-
-  #request(
-    given: Values,
-    options: ExecuteOptions,
+  #fetch(
     method: string,
-  ): { sql: string; values: readonly unknown[]; prepared: Statement } {
-    if (this.#isClosed) throw new InterfaceError('the prepared statement is closed')
-    const values = meant(listed(given), this.#meaningOf(options, method))
-    return { sql: this.#statement.sql, values, prepared: this.#statement }
+    given: Values,
+    options: ResultOptions,
+    own: RowOptions & { readonly rowLimit: number },
+  ): Row[] {
+    const { sql, values, prepared, run } = this.#begin(method, given, options, RESULT_OPTIONS)
+    const rows = this.#shape({ ...options, ...own }, method)
+    const request = { sql, values, prepared, rowLimit: own.rowLimit, rows }
+    const result = this.#engine.run(fetchRows(this.#engine.context, request), run)
+    this.#life.tag = result.tag
+    return result.rows
   }
 
-  #elements(elements: Iterable<Values>, options: ExecuteOptions, method: string): Iterable<Values> {
-    const source = requireIterable(elements, method)
-    return this.#meaningOf(options, method) === 'text' ? textElements(source) : source
+  /** What every run of it has in common. */
+  #begin(
+    method: string,
+    given: Values,
+    options: CallOptions & ValueOption,
+    known: KnownOptions,
+  ): { sql: string; values: readonly unknown[]; prepared: Statement; run: RunOptions } {
+    const meaning = this.#require(method, options, known)
+    const { sql } = this.#statement
+    const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: given } }
+    return { sql, values: meant(listed(given), meaning), prepared: this.#statement, run }
   }
 
-  #meaningOf(options: ExecuteOptions, method: string): ValueMeaning {
+  #beginMany(
+    method: string,
+    elements: Iterable<Values>,
+    options: CallOptions & ValueOption,
+    known: KnownOptions,
+  ): { sql: string; prepared: Statement; source: Iterable<Values>; run: RunOptions } {
+    const meaning = this.#require(method, options, known)
+    const given = requireIterable(elements, method)
+    const { sql } = this.#statement
+    const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: elements } }
+    return { sql, prepared: this.#statement, source: meaning === 'text' ? textElements(given) : given, run }
+  }
+
+  /** @returns what the values of this call mean. */
+  #require(method: string, options: ValueOption, known: KnownOptions): ValueMeaning {
+    requireKnown(options, known, method)
+    if (this.#life.isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)
+    this.#life.tag = null
     return requireMeaning(options.values, method) ?? this.#meaning
   }
-}
 
-function limits({ timeout }: ExecuteOptions): RunOptions {
-  return { timeoutMs: requireTimeout(timeout, 'timeout') }
+  #shape(options: RowOptions, method: string): RowShapeOptions {
+    return rowOptions(options, this.#rows, method)
+  }
 }

@@ -3,19 +3,15 @@ import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Scope } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from '../src-async/flows/transaction.ts'
-import { isWorthRetrying, requireRetries, retryDelayMs } from '../src-async/flows/retry.ts'
+import {
+  type RetriedTransactionOptions,
+  isWorthRetrying,
+  requireRetries,
+  retryDelayMs,
+} from '../src-async/flows/retry.ts'
 import { isLater } from './call-options.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
-
-/** What `transaction` takes beside its function. */
-export interface BlockingTransactionOptions extends TransactionOptions {
-  /**
-   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
-   * deadlock); 0 at first. Only for a transaction that is not within another. The thread sleeps a moment before each.
-   */
-  readonly retries?: number
-}
 
 /**
  * Does not compile for a function that gives a promise: what it does later would be outside of the transaction. A function of yours
@@ -28,13 +24,9 @@ export type NotAsync<T> = [T] extends [never]
     : unknown
 
 /** Runs `fn` in a transaction, again where it lost against others and may. @throws as `runInScope`. */
-export function transact<T>(
-  engine: Engine,
-  { retries: asked, ...options }: BlockingTransactionOptions,
-  fn: () => T,
-  method: PublicMethod,
-): T {
+export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn: () => T, method: PublicMethod): T {
   const retries = call(method, () => requireRetries(asked))
+  const { retries: _, ...options } = asked
   const { context, session } = engine
   const mayRetry = retries > 0 && context.scopes.length === 0 && context.state.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
@@ -46,6 +38,17 @@ export function transact<T>(
       sleep(retryDelayMs(attempt))
     }
   }
+}
+
+/** @throws ProgrammingError for what is no object of options, such as a savepoint's name. */
+export function requireTransactionOptions(options: unknown): void {
+  if (options === undefined || (typeof options === 'object' && options !== null)) return
+  throw new ProgrammingError(
+    `transaction: expected options or a function, got ${options === null ? 'null' : typeof options}`,
+    {
+      hint: 'a transaction inside another is a savepoint, and has a name of its own',
+    },
+  )
 }
 
 const NEVER_NOTIFIED = new Int32Array(new SharedArrayBuffer(4))

@@ -2,13 +2,19 @@
  * The part of a connection that can be set: how it begins transactions, which markers it reads, how long calls may take,
  * how values of a type are made. `Connection` adds what it does.
  */
-import { resetTypeCodec, setBuiltinTypeCodec, setTypeCodec } from '../src-async/flows/type-codecs.ts'
+import {
+  type ResetTypeCodecOptions,
+  resetTypeCodec,
+  setBuiltinTypeCodec,
+  setTypeCodec,
+} from '../src-async/flows/type-codecs.ts'
 import type { TransactionOptions } from '../src-async/flows/transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from '../src-async/values/custom-codec.ts'
-import { type Engine, call, requireTimeout } from './engine.ts'
+import { readTimeLimit } from '../src-async/options/time-limit.ts'
+import { type Engine, call } from './engine.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { ExceptionBearer } from './exceptions.ts'
-import type { ConnectionInfo } from './info.ts'
+import type { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import type { Settings } from './settings.ts'
 
@@ -42,7 +48,10 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` … */
+  /**
+   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * @example console.log(con.parameter('TimeZone'))
+   */
   parameter(name: string): string | undefined {
     return this.info.parameter(name)
   }
@@ -58,7 +67,11 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** The same as setting `autocommit`. @throws ProgrammingError inside a transaction. */
+  /**
+   * The same as setting `autocommit`.
+   * @throws ProgrammingError inside a transaction.
+   * @example con.setautocommit(true)
+   */
   setautocommit(value: boolean): void {
     try {
       this.#settings.autocommit = value
@@ -110,34 +123,43 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** Milliseconds for each call that names no `timeout`; 0 for no limit. */
+  /** Milliseconds for each call that names no `timeout`; 0 for no limit. Set null or 0 for no limit. */
   get commandTimeout(): number {
     return this.#engine.commandTimeoutMs
   }
 
-  set commandTimeout(value: number) {
+  set commandTimeout(value: number | null) {
     call(setterOf('commandTimeout'), () => {
-      this.#engine.commandTimeoutMs = requireTimeout(value, 'commandTimeout') ?? 0
+      this.#engine.commandTimeoutMs = readTimeLimit(value, 'commandTimeout') ?? 0
     })
   }
 
   /**
    * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
-   * @example con.setTypeCodec('jsonb', { decoder: (text) => parseExactly(text) })
+   * @example con.setTypeCodec('jsonb', { decoder: (text) => text })
    * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
    */
   setTypeCodec(typeName: string, options: TypeCodecOptions): void {
     call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
   }
 
-  /** Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`. */
+  /**
+   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * @example
+   *   con.execute('create extension if not exists hstore')
+   *   con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
+   */
   setBuiltinTypeCodec(typeName: string, options: BuiltinTypeCodecOptions): void {
     call(this.setBuiltinTypeCodec, () => this.#engine.run(setBuiltinTypeCodec(this.#engine.context, typeName, options)))
   }
 
-  /** Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose. */
-  resetTypeCodec(typeName: string, options: { readonly schema?: string } = {}): void {
-    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options.schema)))
+  /**
+   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
+   * @param options.schema the type's schema; the search path finds it without one
+   * @example con.resetTypeCodec('jsonb')
+   */
+  resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): void {
+    call(this.resetTypeCodec, () => this.#engine.run(resetTypeCodec(this.#engine.context, typeName, options)))
   }
 }
 

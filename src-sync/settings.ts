@@ -1,12 +1,9 @@
 /** A connection's own settings: whether it begins transactions, and of which kind. They change between transactions only. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
-import { runCommand } from '../src-async/flows/run-script.ts'
-import { type TransactionOptions, beginStatement, rollback } from '../src-async/flows/transaction.ts'
-import type { Engine } from './engine.ts'
-
-/** What `reset` takes back. RESET ALL leaves the roles alone. In this order: the first goes back to the login. */
-const RESET =
-  'SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL'
+import { resetQueryFor } from '../src-async/flows/reset-query.ts'
+import { resetSession } from '../src-async/flows/reset-session.ts'
+import { type TransactionOptions, beginStatement } from '../src-async/flows/transaction.ts'
+import type { Engine, RunOptions } from './engine.ts'
 
 export class Settings {
   readonly #engine: Engine
@@ -54,11 +51,9 @@ export class Settings {
     if (!this.autocommit) this.#engine.context.begin = begin
   }
 
-  reset(): void {
-    const { context } = this.#engine
-    this.#engine.run(rollback(context))
-    this.#engine.run(runCommand(context, RESET, false))
-    context.statements.settingsWereReset()
+  reset(limits: RunOptions): void {
+    const { context, session } = this.#engine
+    this.#engine.run(resetSession(context, resetQueryFor(session.parameters)), limits)
   }
 
   #requireOutside(name: string): void {

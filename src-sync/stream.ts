@@ -2,32 +2,41 @@
  * A statement's rows in pieces, through a portal of the protocol: bounded memory for any statement that returns rows. The
  * portal lives in a transaction, and no longer.
  */
+import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from '../src-async/flows/portal.ts'
 import type { ResultColumn } from '../src-async/flows/query.ts'
 import { learnRecordTypes } from '../src-async/flows/row-collector.ts'
+import { knownOptions } from '../src-async/options/known-options.ts'
+import { readTimeLimit } from '../src-async/options/time-limit.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 import { type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
-import type { ValueMeaning } from '../src-async/values/text-values.ts'
-import { type Engine, call, requireTimeout } from './engine.ts'
+import type { ValueOption } from '../src-async/flows/call-options.ts'
+import { RESULT_NAMES } from './call-options.ts'
+import { type Engine, call } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
-export interface StreamOptions extends RowOptions {
+/** What `Cursor.stream` takes. */
+export interface StreamOptions extends RowOptions, ValueOption {
   /** Rows of a trip; 1000 at first. */
-  readonly size?: number
-  /** Milliseconds for each trip. */
-  readonly timeout?: number
-  /** What values mean, as for `execute`. */
-  readonly values?: ValueMeaning | undefined
+  readonly size?: number | undefined
+  /** Milliseconds for each trip; the connection's `commandTimeout` unless given; null or 0 for no limit. */
+  readonly timeout?: number | null | undefined
 }
+
+export const STREAM_OPTIONS = knownOptions<StreamOptions>({ ...RESULT_NAMES, size: true })
 
 const DEFAULT_SIZE = 1000
 const ROWS_AT_ONCE = 16
 
 /** Iterate it once; leaving the loop, or `using`, ends it on the server. */
 export class RowStream<T> implements IterableIterator<T> {
+  static {
+    sealInstances(this)
+  }
+
   readonly #engine: Engine
   readonly #statement: BoundStatement
   readonly #portal: Portal
@@ -52,7 +61,7 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#engine = engine
     this.#statement = statement
     this.#size = size
-    this.#timeoutMs = requireTimeout(options.timeout, 'stream')
+    this.#timeoutMs = readTimeLimit(options.timeout, 'stream: timeout')
     const { context } = engine
     const shape = rowOptions(options, rows, 'stream')
     this.#shape = shape

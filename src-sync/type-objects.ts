@@ -6,6 +6,7 @@
 import { builtInNameOf } from '../src-async/values/built-in-codecs.ts'
 import { BUILT_IN_TYPES } from '../src-async/values/oids.ts'
 
+/** PEP 249's type object: it is equal to the OIDs of several types. */
 export class TypeObject {
   /** `STRING`, `NUMBER` … */
   readonly name: string
@@ -74,8 +75,10 @@ export const STRING = new TypeObject('STRING', [
 /** `bytea`. */
 export const BINARY = new TypeObject('BINARY', ['bytea'])
 
+/** Integers, `numeric`, floats and `money`. */
 export const NUMBER = new TypeObject('NUMBER', ['int2', 'int4', 'int8', 'float4', 'float8', 'numeric'])
 
+/** Dates, times, timestamps and intervals. */
 export const DATETIME = new TypeObject('DATETIME', ['date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval'])
 
 /** `oid` and `tid`. */

@@ -17,12 +17,17 @@ export interface XidOrigin {
 
 /** A transaction id: three parts, by index or by name. Immutable. */
 export class Xid {
+  /** The number of the format, or null for a text that no such id has made. */
   readonly format_id: number | null
+  /** The id of the whole transaction. */
   readonly gtrid: string
+  /** The id of the branch, or null. */
   readonly bqual: string | null
   /** When it was prepared; null unless it comes from `tpc_recover`. */
   readonly prepared: globalThis.Date | null
+  /** The role that prepared it; null unless it comes from `tpc_recover`. */
   readonly owner: string | null
+  /** The database it is in; null unless it comes from `tpc_recover`. */
   readonly database: string | null
 
   declare readonly 0: number | null
@@ -78,6 +83,7 @@ for (let index = 0; index < 3; index++) {
  * @param gtrid of the global transaction, at most 64 bytes
  * @param bqual of the branch, at most 64 bytes
  * @throws DataError for parts beyond these limits.
+ * @example const id = xid(1, 'order 7', 'stock')
  */
 export function makeXid(formatId: number, gtrid: string, bqual: string): Xid {
   if (!Number.isInteger(formatId) || formatId < 0 || formatId > MOST_FORMAT_ID) {

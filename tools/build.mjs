@@ -1,6 +1,6 @@
-// Builds the package: declarations by tsc (which is also the type check), JavaScript by esbuild, bundled into one file
-// per door with what they share in chunks, because a script's start-up pays for every file. The code is CommonJS, one
-// instance for `require` and `import` (docs/decisions/modules.md). A build that fails leaves the last one as it was.
+// Builds the package: tsc checks the types and writes the declarations, esbuild bundles the JavaScript. Each door becomes one
+// file, with shared code in chunks, because every file costs time at start-up. The code is CommonJS, so `require` and
+// `import` get one instance (docs/decisions/modules.md). When the build fails, the previous result stays in place.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
@@ -38,7 +38,7 @@ try {
   }
   renameSync(fresh, 'dist')
 } catch (error) {
-  // The compiler and the bundler have said what is wrong.
+  // The compiler and the bundler have already printed their errors.
   process.exitCode = 1
   if (error.status === undefined && error.errors === undefined) throw error
 } finally {
@@ -47,8 +47,8 @@ try {
 }
 
 /**
- * The declarations are of CommonJS, as the code is. For `import` each door has a file that hands them on, so a program that
- * does both has one class `Connection` for the compiler too.
+ * Writes the declarations as CommonJS, like the code. Each door also has a small file for `import` that re-exports them, so
+ * that a program which uses both has only one class `Connection` for the compiler.
  */
 function writeDeclarations() {
   const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--outDir', `${fresh}/types`]
@@ -57,7 +57,7 @@ function writeDeclarations() {
   for (const [name, source] of Object.entries(DOORS)) {
     const types = Object.hasOwn(USERS_OF_PEERS, name) ? copyForImport(name, source) : `./types/${source}`
     const from = `from '${types.replace(/\.ts$/, '.js')}'\n`
-    // The default of CommonJS is all of it for some resolvers: it goes by its other name.
+    // Some resolvers take the whole CommonJS module as its default, so the default is re-exported by its other name.
     const [, main] = /^export \{ ?(?:.*, )?(\w+) as default\b/m.exec(readFileSync(source, 'utf8')) ?? []
     const named = main === undefined ? '' : `export { ${main} as default } ${from}`
     writeFileSync(`${fresh}/${name}.d.ts`, `export * ${from}${named}`)
@@ -65,8 +65,8 @@ function writeDeclarations() {
 }
 
 /**
- * A package with two builds has two trees of declarations, and a class of the one does not fit the other. So a user of such a
- * package has declarations for `import` of its own; those of the doors below stay one.
+ * Copies a door's declarations for `import`. Needed for a door that uses a package with two builds: that package has two
+ * trees of declarations, and a class from one does not fit the other. The declarations of the driver itself are not copied.
  * @returns the path of the door's declarations
  */
 function copyForImport(name, source) {

@@ -1,4 +1,4 @@
-/** How esbuild bundles the driver, and those that use its doors. */
+/** How esbuild bundles the driver, and the packages and programs that use its doors. */
 import { build } from 'esbuild'
 
 import { builtDoors, builtinModules, inlinedPackages, sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
@@ -10,14 +10,15 @@ export const optionsOfAll = {
   target: 'node20.19',
   packages: 'external',
   sourcemap: true,
-  sourcesContent: false,
+  // A package without its sources still leads from a stack to the line: docs/decisions/source-maps.md.
+  sourcesContent: true,
   logLevel: 'warning',
 }
 
 const modules = { ...optionsOfAll, format: 'esm', splitting: true }
 
 /**
- * @param doors sources by the names of their files
+ * @param doors the source of each door, by the name of its file
  * @param outdir where the files are written
  */
 export async function buildDriver(doors, outdir) {
@@ -34,11 +35,11 @@ export async function buildDriver(doors, outdir) {
 }
 
 /**
- * Builds users of doors: what they import from the source of a door they load from the built door beside them.
- * @param users sources by the names of their files, doors themselves
- * @param outdir where the files are written, the built doors among them
- * @param doors the sources of all doors by the names of their files
- * @param inBothForms write an ES module with code, not with names only, for `import`
+ * Builds users of doors. When a user imports from the source of a door, the result loads the built door beside it.
+ * @param users the source of each user, by the name of its file; users are doors themselves
+ * @param outdir where the files are written; the built doors are there too
+ * @param doors the source of each door, by the name of its file
+ * @param inBothForms for `import`, write an ES module with code instead of one that only lists names
  */
 export async function buildUsers(users, outdir, doors, { inBothForms = false, ...more } = {}) {
   if (Object.keys(users).length === 0) return
@@ -49,7 +50,7 @@ export async function buildUsers(users, outdir, doors, { inBothForms = false, ..
   if (inBothForms) await build(options)
 }
 
-/** Builds a program, a user of the doors that stays an ES module: it loads its parts when it needs them. */
+/** Builds a program that uses the doors. It stays an ES module, so that it can load its parts when it needs them. */
 export async function buildProgram(programs, outdir, doors) {
   const plugins = [builtDoors(doors, programs), builtinModules, withoutComments]
   await build({ ...modules, outdir, entryPoints: programs, chunkNames: 'program-[hash]', plugins })

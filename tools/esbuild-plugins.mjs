@@ -1,4 +1,4 @@
-/** Plugins of esbuild, most of them for what a script pays when it starts. docs/decisions/start-up.md has the figures. */
+/** Plugins for esbuild. Most of them make a script start faster; docs/decisions/start-up.md has the figures. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
@@ -10,20 +10,20 @@ import { ROOMS_OF_USERS } from './doors.mjs'
 const DOC_COMMENT = /^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm
 
 /**
- * Node's own modules are got by `process.getBuiltinModule`. An import statement of one makes Node read its every property
- * when it is linked, and some of these load more of Node (`fs.promises`, `crypto.webcrypto`).
+ * Loads Node's own modules by `process.getBuiltinModule`. With an import statement, Node reads every property of the module
+ * when it links it, and some of these properties load more of Node (`fs.promises`, `crypto.webcrypto`).
  */
 export const builtinModules = {
   name: 'builtin-modules',
   setup({ onResolve, onLoad }) {
-    // For each file that imports it a module of its own: one that two doors share would be a file more to load.
+    // Each importing file gets its own copy of this small module. A shared copy would become one more chunk file to load.
     onResolve({ filter: /^node:/ }, ({ path, importer }) => {
       return { path: `${path}#${relative(process.cwd(), importer)}`, namespace: 'builtin', sideEffects: false }
     })
     onLoad({ filter: /^node:/, namespace: 'builtin' }, async ({ path: named }) => {
       const [path] = named.split('#')
       const names = Object.keys(await import(path)).filter((name) => name !== 'default')
-      // What nobody imports is dropped with its reading: a call that is pure and unused.
+      // These calls are marked as pure, so esbuild drops the names that no file imports.
       const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
       const builtin = `const builtin = /* @__PURE__ */ process.getBuiltinModule(${JSON.stringify(path)})`
       return { contents: [builtin, 'export { builtin as default }', ...exported].join('\n') }
@@ -32,10 +32,10 @@ export const builtinModules = {
 }
 
 /**
- * For users of doors: what they import from a door's source is loaded from the built door, however the path is written.
- * The one instance of the driver is that of the program. Nothing but doors can be imported from outside their own rooms.
- * @param doors the sources of all doors by the names of their files
- * @param users the sources that are built
+ * For users of doors: an import from a door's source becomes a load of the built door, however the path is written. So the
+ * program has one instance of the driver. A user may import nothing but doors from outside its own rooms.
+ * @param doors the source of each door, by the name of its file
+ * @param users the sources that are being built
  */
 export function builtDoors(doors, users) {
   const names = new Map(Object.entries(doors).map(([name, source]) => [resolve(source), name]))
@@ -55,12 +55,12 @@ export function builtDoors(doors, users) {
   }
 }
 
-/** Packages that are built into the adapter that uses them: they keep no state that the program would share. */
+/** Packages that are built into the adapter that uses them. They keep no state that the program would share. */
 const INLINED = ['pg-pool', 'pg-connection-string']
 
 /**
- * Builds small packages in, with their licences. pg-pool as a dependency would bring the package `pg` along, which it names as
- * its peer.
+ * Builds small packages in, with their licences. As a dependency, pg-pool would also install the package `pg`, which it names
+ * as its peer.
  */
 export const inlinedPackages = {
   name: 'inlined-packages',
@@ -83,8 +83,8 @@ export const inlinedPackages = {
 }
 
 /**
- * Leaves doc comments out, which the declarations have, and their lines where they were, so that source maps still fit. Of
- * their letters outside ASCII one is enough, and V8 keeps the whole file in two bytes a character; esbuild escapes those in strings.
+ * Removes doc comments, because the declarations have them, but keeps their lines, so that source maps still fit. One letter
+ * outside ASCII would make V8 keep the whole file in two bytes a character. esbuild escapes such letters in strings.
  */
 export const withoutComments = {
   name: 'without-comments',
@@ -102,8 +102,8 @@ const SQLSTATE_CLASS = `function sqlstateClass(name, sqlstate, parent) {
 }`
 
 /**
- * The 261 classes of SQLSTATEs differ in their names only. Made by one function they are compiled once, not 261 times:
- * they were a fifth of what there is to compile. Comes before `withoutComments`.
+ * The 261 classes of SQLSTATEs differ only in their names. One function makes them all, so V8 compiles it once instead of 261
+ * classes, which were a fifth of the code to compile. This plugin must come before `withoutComments`.
  */
 export const sqlstateClasses = {
   name: 'sqlstate-classes',
@@ -112,7 +112,7 @@ export const sqlstateClasses = {
       const source = readFileSync(path, 'utf8').replace(DOC_COMMENT, '')
       const { code } = await transform(source, { loader: 'ts', target: 'esnext' })
       const made = code.replace(SQLSTATE_CLASS_SOURCE, 'const $1 = /* @__PURE__ */ sqlstateClass("$1", $3, $2);')
-      if (/^(export )?class /m.test(made)) throw new Error(`${path}: a class is not as the others are`)
+      if (/^(export )?class /m.test(made)) throw new Error(`${path}: a class has another form than the others`)
       return { contents: `${made}\n${SQLSTATE_CLASS}`, loader: 'js' }
     })
   },

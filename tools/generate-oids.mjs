@@ -1,4 +1,4 @@
-// Writes src-async/values/oids.ts from a server's own catalog, so that no OID is ever typed by hand.
+// Writes src-async/values/oids.ts from a server's catalog, so that OIDs are never typed by hand.
 // Usage: node tools/generate-oids.mjs <dsn>            (runs psql)
 //        psql -XAtq -F '|' -c "$(node tools/generate-oids.mjs --query)" | node tools/generate-oids.mjs
 import { execFileSync } from 'node:child_process'

@@ -1,7 +1,7 @@
-// Writes src-async/errors/sqlstates.ts, one class per SQLSTATE, out of PostgreSQL's own list of error codes:
+// Writes src-async/errors/sqlstates.ts, one class per SQLSTATE, from PostgreSQL's own list of error codes:
 //   node tools/generate-sqlstates.mjs <PostgreSQL share directory>/errcodes.txt
-// Class names are asyncpg's: the condition's name, shortened where RENAMES says so. A code that a newer list dropped but
-// a supported server still sends is kept in RETIRED.
+// Class names are asyncpg's: the name of the condition, shortened where RENAMES says so. RETIRED keeps codes that newer
+// lists no longer have but that a supported server still sends.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -12,10 +12,10 @@ if (listPath === undefined) {
   process.exit(2)
 }
 
-// Left out of PostgreSQL 17's list; servers up to 16 send it.
+// PostgreSQL 17's list no longer has it, but servers up to 16 send it.
 const RETIRED = [['72000', 'E', 'snapshot_too_old']]
 
-// Which class of PEP 249 a class of SQLSTATEs belongs to; a class not listed hangs under DatabaseError.
+// The class of PEP 249 for each class of SQLSTATEs; all others are subclasses of DatabaseError.
 const PEP_CLASSES = {
   DataError: '22',
   IntegrityError: '23',
@@ -25,7 +25,7 @@ const PEP_CLASSES = {
   NotSupportedError: '0A',
 }
 
-// Names that do not follow from the condition's name.
+// Names that differ from the condition's name.
 const RENAMES = {
   '01000': 'PostgresWarning',
   '08000': 'PostgresConnectionError',
@@ -70,7 +70,7 @@ function pepClassOf(sqlstate) {
   return Object.keys(PEP_CLASSES).find((name) => PEP_CLASSES[name].split(' ').includes(group)) ?? 'DatabaseError'
 }
 
-// They end the connection: programs that catch the loss of one by OperationalError must catch these as well.
+// These errors end the connection. Programs that catch OperationalError for a lost connection must catch these as well.
 const LOSSES = new Set(['25P03', '25P04'])
 
 function parentOf(sqlstate, codes, names) {
@@ -105,7 +105,7 @@ const names = new Map([...codes].map(([code, { kind, condition }]) => [code, cla
 const duplicates = [...names.values()].filter((name, index, all) => all.indexOf(name) !== index)
 if (duplicates.length > 0) throw new Error(`two codes for one class name, add to RENAMES: ${duplicates.join(', ')}`)
 
-// A parent stands before its children: the general code of a class first, the warnings' root before all.
+// Parents come before their children: the root of the warnings first, then the general code of each class.
 const order = [...codes.keys()].sort((left, right) => {
   const leftKey = `${left.slice(0, 2)}${left.endsWith('000') ? 0 : 1}${left}`
   const rightKey = `${right.slice(0, 2)}${right.endsWith('000') ? 0 : 1}${right}`

@@ -1,7 +1,8 @@
 /**
- * Makes CommonJS of the ES modules that esbuild writes, and the files for `import` beside it. esbuild cannot split CommonJS
- * into chunks, and reads each imported name through a getter; here it becomes a constant, as fast as within one file. Each
- * line stays on its line, so the source maps still fit. Reads what esbuild prints and nothing else: the rest is an error.
+ * Turns the ES modules that esbuild writes into CommonJS, and writes the files for `import` beside them. esbuild itself cannot
+ * split CommonJS into chunks, and it reads each imported name through a getter; here it becomes a constant, as fast as within
+ * one file. Lines stay where they are, so the source maps still fit. Understands only what esbuild prints; anything else is
+ * an error.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -11,15 +12,15 @@ const EXPORT = /^export \{([^}]*)\};$/gm
 const DYNAMIC_IMPORT = /\bimport\("(\.[^"]+)\.js"\)/g
 const RENAMED = /([\w$]+) as ([\w$]+)/g
 const LEFT_OVER = /^(?:import|export) .*|\bimport\.meta\b.*/m
-// A bundle in the form of an ES module has no such variables.
+// A bundler may have put this code into an ES module, where these variables do not exist.
 const FOLDER = '(typeof __dirname === "undefined" ? void 0 : __dirname)'
 const FILE = '(typeof __filename === "undefined" ? void 0 : __filename)'
 const DEFAULT_OF = 'const defaultOf = (loaded) => loaded.__esModule ? loaded.default : loaded; '
 
 /**
- * Writes CommonJS, and for doors the files for `import`.
- * @param files esbuild's output, ES modules and their maps
- * @param doors which of them are doors: an object with their names for keys
+ * Writes CommonJS, and the files for `import` for doors.
+ * @param files esbuild's output: ES modules and their source maps
+ * @param doors an object whose keys are the names of the doors among them
  */
 export function writeCommonJs(files, doors) {
   for (const { path, text } of files) {
@@ -36,22 +37,22 @@ export function writeCommonJs(files, doors) {
 }
 
 /**
- * Node finds the names of a CommonJS module by reading its source, which takes 50 ms for that of a door. So for `import` a
- * short file between them names them, in a statement that is never run.
+ * Node finds the names of a CommonJS module by scanning its source, which takes 50 ms for a door. So the file for `import`
+ * loads a short file that lists the names in a statement that never runs.
  */
 function writeNames(path, name, names, defaultName) {
-  // For Node the default of CommonJS is all of it, so the default goes by its other name.
+  // Node takes the whole CommonJS module as its default, so the default export is re-exported by its other name.
   const listed = names.filter((each) => each !== 'default')
   const list = listed.map((each) => `  ${each}`).join(',\n')
   const renamed = defaultName === null ? '' : `,\n  ${defaultName} as default`
-  const told = `const door = require("./${name}.cjs");\nmodule.exports = door;\n0 && (module.exports = {\n${list}\n});\n`
-  writeFileSync(path.replace(/\.js$/, '-names.cjs'), `"use strict";\n${told}`)
+  const listing = `const door = require("./${name}.cjs");\nmodule.exports = door;\n0 && (module.exports = {\n${list}\n});\n`
+  writeFileSync(path.replace(/\.js$/, '-names.cjs'), `"use strict";\n${listing}`)
   writeFileSync(path, `export {\n${list}${renamed}\n} from "./${name}-names.cjs";\n`)
 }
 
 /**
- * @returns the module in CommonJS, the names of its exports, and what its default export is called beside `default`; null without
- *   a default
+ * @returns the module in CommonJS, the names of its exports, and the other name of its default export; null when it has no
+ *   default
  */
 export function toCommonJs(source, name) {
   const names = []
@@ -95,9 +96,9 @@ function importInCommonJs({ main, whole, list, from }) {
 }
 
 /**
- * Adds a function that imports the worker and that nobody calls. @vercel/nft (Next's standalone output, Nitro, Vercel) copies
- * the files that it finds in the code: by its path it would copy the worker, but not the packages that the worker requires.
- * Bundlers obey the comments and leave the import alone.
+ * Adds a function that imports the worker and is never called. @vercel/nft (Next's standalone output, Nitro, Vercel) copies
+ * the files that the code refers to. From the worker's path alone it would copy the worker, but not the packages that the
+ * worker requires. The comments tell bundlers to leave the import alone.
  */
 export function nameWorkerForTracers(files) {
   const naming = files.filter(({ path, text }) => path.endsWith('.js') && text.includes('"worker.cjs"'))

@@ -1,10 +1,10 @@
-// Writes test/unit/values/samples.json: for every built-in type some values as a real server sends them, in binary and
-// in text. The unit tests of the codecs take their truth from there and need no server.
+// Writes test/unit/values/samples.json: sample values of every built-in type as a real server sends them, in binary and text
+// format. The unit tests of the codecs use it as their reference, so they need no server.
 // Usage: node tools/record-values.mjs <dsn>            (runs psql)
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 
-/** Type name to literals; the array type is added by itself. */
+/** Literals by type name; the array types are added automatically. */
 const LITERALS = {
   bool: ['t', 'f'],
   int2: ['0', '-1', '32767', '-32768'],
@@ -215,7 +215,7 @@ const LITERALS = {
   datemultirange: ['{[2024-01-01,2024-01-02),[2025-01-01,)}'],
   int8multirange: ['{[1,5),[7,9)}'],
 }
-/** Arrays of every type hold its values and a NULL; these are the special ones. */
+/** Special arrays. Each type also gets an array of all its values and a NULL. */
 const ARRAYS = {
   'int4[]': ['{}', '{{1,2},{3,4}}', '[0:1]={1,2}', '{{{1},{NULL}}}', '[2:3][4:4]={{1},{2}}'],
   'text[]': ['{}', '{"",NULL,"NULL"}', '{{"a b","c,d"},{"}{","\\\\\\""}}'],

@@ -82,8 +82,12 @@ function hintForMarker({ query, position }: DbError): string | null {
   if (query === undefined || position === undefined) return null
   // Positions count characters; a statement of this kind is short.
   const characters = [...query]
-  if (!/^\$\d/.test(characters.slice(position - 1, position + 1).join(''))) return null
   const before = characters.slice(Math.max(0, position - 1 - LONGEST_WORDS), position - 1).join('')
+  const at = characters.slice(position - 1, position + 1).join('')
+  if (/\$\d+\s*%\s*$/.test(before) || (/\$\d+\s*$/.test(before) && at.startsWith('%'))) {
+    return 'the percent sign of LIKE belongs into the value: like $1, and `${text}%`'
+  }
+  if (!/^\$\d/.test(at)) return hintForForeignMarker(query, before, at)
   if (/\bnot\s+in\s*$/i.test(before)) return 'IN takes no parameter for its list: write <> all(…), and pass an array'
   if (/\bin\s*$/i.test(before)) return 'IN takes no parameter for its list: write = any(…), and pass an array'
   if (/\bis\s+not\s*$/i.test(before)) return 'IS NOT takes no parameter: write is distinct from …'
@@ -93,8 +97,26 @@ function hintForMarker({ query, position }: DbError): string | null {
   if (/^\s*set\s/i.test(query) && /(?:=|\bto)\s*$/i.test(before)) {
     return "SET takes no parameter: write select set_config('name', …, false)"
   }
+  if (/\bvalues\s*$/i.test(before))
+    return 'VALUES takes no parameter for its rows: write values ($1, $2), with executemany for many rows'
+  if (/\bpassword\s*$/i.test(before)) return `this statement takes no parameters: ${INTO_TEXT}`
+  if (/^\s*notify\b/i.test(query)) return 'NOTIFY takes no parameters: write select pg_notify(channel, payload)'
+  if (/^\s*(?:create|alter|drop|comment|grant|revoke|copy|do)\b/i.test(query) && !NAMED_NEXT.test(before)) {
+    return `this statement takes no parameters: ${INTO_TEXT}`
+  }
   if (NAMED_NEXT.test(before)) return 'a name takes no parameter: put it into the text with quoteIdentifier(name)'
   return null
+}
+
+/** For values in statements that take no parameters. */
+export const INTO_TEXT = "put the value into the text: format('… %L', value)"
+
+/** Markers of other drivers, in a text that has none of PostgreSQL's. */
+function hintForForeignMarker(query: string, before: string, at: string): string | null {
+  if (/\$\d/.test(query)) return null
+  const isMarked =
+    /(?:^|[\s(,=<>])(?:\?|%s|%\(\w+\)s|:\w+|[@$]\w+)\s*$/.test(before) || /^(?:%[s(]|:\w|\?|[@$]\w)/.test(at)
+  return isMarked ? 'parameters are written $1, $2 …, and their values come in an array' : null
 }
 
 /** What stands before a name of a table or another object. */

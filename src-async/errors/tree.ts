@@ -8,21 +8,35 @@ import { type TextPlace, locate, showPlace } from './position.ts'
 /** Everything an error may carry beside its message. Names are asyncpg's; positions are numbers. */
 export interface ErrorDetails {
   readonly sqlstate?: string
+  /** `ERROR`, `FATAL` or `PANIC`; for warnings `WARNING`, `NOTICE` … */
   readonly severity?: string
+  /** What the server adds to its message. */
   readonly detail?: string
+  /** What to do about it. */
   readonly hint?: string
   /** 1-based, in characters of the text the user wrote. */
   readonly position?: number
+  /** Like `position`, in `internalQuery`. */
   readonly internalPosition?: number
+  /** The statement that a function ran, where that one failed. */
   readonly internalQuery?: string
+  /** Where in functions, triggers or a COPY it happened. */
   readonly context?: string
+  /** The schema that the error is about. */
   readonly schemaName?: string
+  /** The table that the error is about. */
   readonly tableName?: string
+  /** The column that the error is about. */
   readonly columnName?: string
+  /** The data type that the error is about. */
   readonly dataTypeName?: string
+  /** The constraint that was violated. */
   readonly constraintName?: string
+  /** The file of PostgreSQL's source. */
   readonly serverSourceFilename?: string
+  /** The line of that file. */
   readonly serverSourceLine?: number
+  /** The function there. */
   readonly serverSourceFunction?: string
   /** The element of `executemany` that failed, from 0. */
   readonly batchIndex?: number
@@ -150,6 +164,21 @@ export class DbError extends globalThis.Error {
     return this.sqlstate
   }
 
+  /** The constraint under the name `pg` gives it. */
+  get constraint(): string | undefined {
+    return this.constraintName
+  }
+
+  /** The table under the name `pg` gives it. */
+  get table(): string | undefined {
+    return this.tableName
+  }
+
+  /** The schema under the name `pg` gives it. */
+  get schema(): string | undefined {
+    return this.schemaName
+  }
+
   /**
    * The line of the text, from 1: of `position`, and of the failed statement's beginning where the server gave no position, as for
    * a unique violation. Undefined where neither is known.
@@ -187,6 +216,18 @@ export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'
   // A brand, here and below: without it classes of one shape are one to TypeScript, and `instanceof` narrows to never.
   declare protected readonly isInterfaceError: true
+}
+
+/** What psycopg's users ask an error for. Undefined would be worse: `error.diag.constraint_name` hides the error itself. */
+for (const [name, hint] of Object.entries({
+  diag: 'the fields are properties of the error: error.constraintName, error.detail, error.hint',
+  pgerror: 'it is error.message',
+})) {
+  Object.defineProperty(DbError.prototype, name, {
+    get(this: DbError): never {
+      throw new ProgrammingError(`${this.name}: there is no property "${name}"`, { hint, cause: this })
+    },
+  })
 }
 
 /** What the database, or the way to it, has to say. */
@@ -252,8 +293,10 @@ export interface Warning extends Omit<
 /** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */
 export class Warning extends globalThis.Error {
   static override readonly name: string = 'Warning'
+  /** The SQLSTATE an instance has when none is given. */
   static readonly sqlstate: string | null = null
 
+  /** Five characters, or null when the server says none. */
   declare readonly sqlstate: string | null
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string

@@ -3,6 +3,7 @@
  * here from names and options, so that both faces build the same.
  */
 import { DbError, ProgrammingError } from '../errors/tree.ts'
+import type { OptionNames } from '../options/known-options.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
 import type { ByteSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -11,17 +12,27 @@ import { type FlowContext, flight } from './flow-context.ts'
 
 /** COPY's own options, by asyncpg's names; what is undefined is left to the server. */
 export interface CopyFormatOptions {
+  /** The format; PostgreSQL's default is `'text'`. */
   readonly format?: 'text' | 'csv' | 'binary' | undefined
+  /** One character between the columns: a tab in text format, a comma in CSV, unless given. */
   readonly delimiter?: string | undefined
+  /** The text that stands for NULL: `\\N` in text format, nothing in CSV, unless given. */
   readonly null?: string | undefined
+  /** Whether the first line has the columns' names; `'match'` checks them against the table. */
   readonly header?: boolean | 'match' | undefined
+  /** The character around a value of CSV, `"` unless given. */
   readonly quote?: string | undefined
+  /** The character before a quote within a value of CSV; the quote itself unless given. */
   readonly escape?: string | undefined
+  /** The encoding of the bytes; the session's unless given. */
   readonly encoding?: string | undefined
   /** Columns always quoted on the way out, or true for all. */
   readonly forceQuote?: readonly string[] | true | undefined
+  /** Columns whose values are never read as NULL (CSV). */
   readonly forceNotNull?: readonly string[] | undefined
+  /** Columns whose quoted values may be NULL too (CSV). */
   readonly forceNull?: readonly string[] | undefined
+  /** Loads rows as if VACUUM had frozen them: into a table that this transaction has made or emptied. */
   readonly freeze?: boolean | undefined
   /** PostgreSQL 16 and later: the text that stands for a column's default. */
   readonly default?: string | undefined
@@ -29,31 +40,37 @@ export interface CopyFormatOptions {
   readonly onError?: 'stop' | 'ignore' | undefined
 }
 
+/** COPY's options, and which columns of the table. */
 export interface CopyTableOptions extends CopyFormatOptions {
+  /** The columns, in their order; all of the table's without it. */
   readonly columns?: readonly string[] | undefined
+  /** The table's schema; the search path finds it without one. */
   readonly schema?: string | undefined
 }
 
+/** COPY's options, which columns of the table, and which rows. */
 export interface CopyToTableOptions extends CopyTableOptions {
   /** A condition on the incoming rows, verbatim SQL. */
   readonly where?: string | undefined
 }
 
-const OPTION_NAMES: readonly (keyof CopyFormatOptions)[] = [
-  'format',
-  'delimiter',
-  'null',
-  'header',
-  'quote',
-  'escape',
-  'encoding',
-  'forceQuote',
-  'forceNotNull',
-  'forceNull',
-  'freeze',
-  'default',
-  'onError',
-]
+/** The names of these options, for the lists of the methods that take them. */
+export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
+  format: true,
+  delimiter: true,
+  null: true,
+  header: true,
+  quote: true,
+  escape: true,
+  encoding: true,
+  forceQuote: true,
+  forceNotNull: true,
+  forceNull: true,
+  freeze: true,
+  default: true,
+  onError: true,
+}
+const OPTION_NAMES = Object.keys(COPY_FORMAT_NAMES) as (keyof CopyFormatOptions)[]
 /** Options whose value is a word of SQL, not a text. */
 const WORDS: ReadonlySet<string> = new Set(['format', 'onError'])
 

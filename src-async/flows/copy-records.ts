@@ -34,6 +34,14 @@ export interface CopyTarget {
   readonly where?: string | undefined
 }
 
+/** Where the records of a call go. @throws ProgrammingError for columns that are no list. */
+export function copyTarget(table: string, { columns, schema, where }: Omit<CopyTarget, 'table'>): CopyTarget {
+  if (columns === undefined || Array.isArray(columns)) return { table, columns, schema, where }
+  throw new ProgrammingError(
+    `copyRecordsToTable: columns: expected an array of names, got ${columns === null ? 'null' : typeof columns}`,
+  )
+}
+
 /** Bytes to gather before a chunk is sent. */
 const CHUNK_BYTES = 256 * 1024
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')

@@ -26,8 +26,18 @@ export interface Scope {
   readonly isFunctions: boolean
 }
 
+/** Whom and what a connection was asked for. */
+export interface Place {
+  readonly user: string
+  readonly database: string
+  /** Null where several hosts were named, and for an embedded PostgreSQL. */
+  readonly host: string | null
+  readonly port: number | null
+}
+
 export interface FlowContext {
   readonly state: SessionState
+  readonly place: Place
   readonly registry: CodecRegistry
   /** How rows are made where a call says nothing of it. */
   readonly rows: RowShapeOptions
@@ -62,15 +72,19 @@ export interface FlowContext {
   firstFailure: unknown
 }
 
+const NOWHERE: Place = { user: '', database: '', host: null, port: null }
+
 /** A fresh connection's context; `begin` null means autocommit. */
 export function createFlowContext(
   state: SessionState,
   limits: StatementCacheLimits,
   begin: string | null,
   { registry, rows, meaning }: ConnectionValues = connectionValues({}),
+  place: Place = NOWHERE,
 ): FlowContext {
   return {
     state,
+    place,
     registry,
     rows,
     meaning,

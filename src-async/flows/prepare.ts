@@ -8,6 +8,7 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, closingLimits, flight } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
+import { countParameters } from './replace-parameters.ts'
 import { type ResolveOptions, resolveStatement } from './resolve-statement.ts'
 
 /** @param name null for one of our own making. @throws what the server says of the text, or of a name in use. */
@@ -43,6 +44,16 @@ export function* describeStatement(
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
+}
+
+/**
+ * Describes a text with PostgreSQL's own markers, `$1`; as `describeStatement`.
+ * @throws what the server says of the text.
+ */
+export function* describeText(context: FlowContext, sql: string, isOneOff: boolean): Flow<Statement> {
+  const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
+  const nulls = new Array<null>(countParameters(sql, isStandard)).fill(null)
+  return yield* describeStatement(context, sql, nulls, { isOneOff })
 }
 
 /** Gives the statement back to the server. */

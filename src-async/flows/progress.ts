@@ -9,6 +9,7 @@ export interface Progress {
   readonly bytes: number
 }
 
+/** The option of calls that take long: somebody is told how far they are. */
 export interface ProgressOption {
   /**
    * Told how far the call is: at most ten times a second, and once more when everything is sent or received. What it throws

@@ -1,4 +1,5 @@
 /** Query loggers of a connection, of either face: who is told of its queries, and what. */
+import { knownOptions } from '../options/known-options.ts'
 import { countOf } from './query.ts'
 
 /** What a query logger is told, after the fact. Passwords of the connection are not among it. */
@@ -15,12 +16,16 @@ export interface LoggedQuery {
   readonly error: unknown
 }
 
+/** Called after each query of the program. */
 export type QueryLogger = (query: LoggedQuery) => void
 
+/** What a query logger is told beside the text and the time. */
 export interface QueryLoggerOptions {
   /** True: the logger is told the arguments too. Logs are kept and read by many: at first it is not. */
   readonly args?: boolean
 }
+
+export const QUERY_LOGGER_OPTIONS = knownOptions<QueryLoggerOptions>({ args: true })
 
 export class QueryLoggers {
   readonly #loggers = new Map<QueryLogger, QueryLoggerOptions>()

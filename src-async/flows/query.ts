@@ -2,6 +2,7 @@
  * A text with all that comes of it: rows, columns and command tag, of one statement or of each of several. One trip for a
  * statement that is known, as for a fetch.
  */
+import { sealInstances } from '../options/sealed.ts'
 import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
 import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
@@ -26,6 +27,10 @@ export type ResultColumn = Column
  * each.
  */
 export class QueryResult<T = Row> {
+  static {
+    sealInstances(this)
+  }
+
   /** Empty where the statement gives none. */
   readonly rows: T[]
   /** Empty where the statement gives no rows. */

@@ -14,3 +14,13 @@ export function replaceParameters(text: string, isStandard: boolean, replacement
   }
   return replaced + text.slice(copied)
 }
+
+/** The number of the last parameter of a text, 0 for a text without parameters. */
+export function countParameters(text: string, isStandard: boolean): number {
+  let count = 0
+  replaceParameters(text, isStandard, (number) => {
+    count = Math.max(count, number)
+    return ''
+  })
+  return count
+}

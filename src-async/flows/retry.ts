@@ -1,6 +1,20 @@
 /** When a transaction that lost against others is run again, and how long after: what both faces' `retries` share. */
 import { DeadlockDetectedError, SerializationError } from '../errors/sqlstates.ts'
 import { ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
+import { TRANSACTION_NAMES, type TransactionOptions } from './transaction.ts'
+
+/** What `transaction` takes beside its function. */
+export interface RetriedTransactionOptions extends TransactionOptions {
+  /**
+   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
+   * deadlock); 0 at first. Only for a transaction that is not within another. A short random time passes before each run; the
+   * blocking API sleeps for that time.
+   */
+  readonly retries?: number | undefined
+}
+
+const RETRIED = knownOptions<RetriedTransactionOptions>({ ...TRANSACTION_NAMES, retries: true })
 
 /** The first retry waits at most this long, each further one twice as long, up to the longest. */
 const FIRST_DELAY_MS = 20
@@ -16,8 +30,10 @@ export function retryDelayMs(attempt: number): number {
   return Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt)
 }
 
-/** @throws ProgrammingError for what is no number of retries. */
-export function requireRetries(retries: unknown): number {
+/** @throws ProgrammingError for an unknown option, and for what is no number of retries. */
+export function requireRetries(options: RetriedTransactionOptions): number {
+  requireKnown(options, RETRIED, 'transaction')
+  const { retries } = options
   if (retries === undefined) return 0
   const isCount = typeof retries === 'number' && retries >= 0 && (Number.isInteger(retries) || retries === Infinity)
   if (isCount) return retries

@@ -5,6 +5,7 @@
  */
 import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
+import { type OptionNames, knownOptions, requireKnown } from '../options/known-options.ts'
 import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
@@ -12,25 +13,33 @@ import { fetchRows } from './fetch-rows.ts'
 import { type FlowContext, type Scope, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 
+/** How much a transaction sees of others that run at the same time. PostgreSQL's own default is `read_committed`. */
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
 
+/** What a transaction can be told when it begins. */
 export interface TransactionOptions {
+  /** The isolation level; the server's `default_transaction_isolation` unless given. */
   readonly isolation?: IsolationLevel | undefined
   /** true READ ONLY, false READ WRITE, undefined the session's default. */
   readonly readOnly?: boolean | undefined
+  /** Waits for a snapshot that cannot fail: for transactions that are `serializable` and `readOnly`. */
   readonly deferrable?: boolean | undefined
 }
 
 const ISOLATION_LEVELS: readonly string[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
-const OPTION_KEYS: readonly string[] = ['isolation', 'readOnly', 'deferrable']
+
+/** The names of these options, for the lists of the methods that take them. */
+export const TRANSACTION_NAMES: OptionNames<Required<TransactionOptions>> = {
+  isolation: true,
+  readOnly: true,
+  deferrable: true,
+}
+const TRANSACTION_OPTIONS = knownOptions<TransactionOptions>(TRANSACTION_NAMES)
 
 /** @throws ProgrammingError for an isolation level PostgreSQL does not have, and for options that are none. */
 export function beginStatement(options: TransactionOptions): string {
+  requireKnown(options, TRANSACTION_OPTIONS, 'transaction')
   const { isolation, readOnly, deferrable } = options
-  for (const key of Object.keys(options)) {
-    if (OPTION_KEYS.includes(key)) continue
-    throw new ProgrammingError(`transaction: unknown option ${JSON.stringify(key)}; it takes ${OPTION_KEYS.join(', ')}`)
-  }
   requireFlag(readOnly, 'readOnly')
   requireFlag(deferrable, 'deferrable')
   let sql = 'BEGIN'

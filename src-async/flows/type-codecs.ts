@@ -3,12 +3,14 @@
  * made of it. Statements prepared before are prepared anew, because their formats may differ.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { builtInOidBySpelling } from '../values/type-names.ts'
 import {
   type BuiltinTypeCodecOptions,
   type TypeCodecOptions,
   aliasCodec,
   customCodec,
+  requireBuiltinTypeCodec,
   requireTypeCodec,
 } from '../values/custom-codec.ts'
 import { OID_OID, TEXT_OID } from '../values/oids.ts'
@@ -35,6 +37,7 @@ export function* setBuiltinTypeCodec(
   typeName: string,
   options: BuiltinTypeCodecOptions,
 ): Flow<void> {
+  requireBuiltinTypeCodec(options)
   const oid = yield* findType(context, typeName, options.schema, 'setBuiltinTypeCodec')
   const { registry } = context
   const kind = registry.recordOf(oid)?.kind ?? 'b'
@@ -43,9 +46,18 @@ export function* setBuiltinTypeCodec(
   context.statements.clear()
 }
 
+/** What `resetTypeCodec` takes. */
+export interface ResetTypeCodecOptions {
+  /** The type's schema; without it the type is looked for where the search path leads. */
+  readonly schema?: string
+}
+
+const RESET_TYPE_CODEC = knownOptions<ResetTypeCodecOptions>({ schema: true })
+
 /** Back to the codec the type has by itself. @throws ProgrammingError for a type that does not exist. */
-export function* resetTypeCodec(context: FlowContext, typeName: string, schema: string | undefined): Flow<void> {
-  const oid = yield* findType(context, typeName, schema, 'resetTypeCodec')
+export function* resetTypeCodec(context: FlowContext, typeName: string, options: ResetTypeCodecOptions): Flow<void> {
+  requireKnown(options, RESET_TYPE_CODEC, 'resetTypeCodec')
+  const oid = yield* findType(context, typeName, options.schema, 'resetTypeCodec')
   context.registry.delete(oid)
   context.statements.clear()
 }

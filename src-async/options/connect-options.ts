@@ -3,7 +3,7 @@
  * option that is unknown or of the wrong type is refused, never ignored.
  */
 import { ProgrammingError } from '../errors/tree.ts'
-import { clip, type Layer } from './keywords.ts'
+import { clip, type Layer, refuseEmpty } from './keywords.ts'
 import { nearest } from './nearest.ts'
 import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
@@ -142,12 +142,38 @@ const OTHER_NAMES: Readonly<Record<string, keyof ConnectOptions>> = {
   hostname: 'host',
   connectionString: 'dsn',
   url: 'dsn',
-  connect_timeout: 'timeout',
-  connectionTimeoutMillis: 'timeout',
-  query_timeout: 'commandTimeout',
   server_settings: 'serverSettings',
-  options: 'serverSettings',
   prepare: 'statementCacheSize',
+}
+
+const SETTING = "a setting of the server's goes into serverSettings: { name: value }"
+
+/** Names of other clients that need more words than a name. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  connect_timeout: 'it is timeout, in milliseconds',
+  connectTimeout: 'it is timeout, in milliseconds',
+  connectionTimeoutMillis: 'it is timeout, in milliseconds; for a pool see acquireTimeout too',
+  query_timeout: 'it is commandTimeout, in milliseconds',
+  statement_timeout:
+    "it is serverSettings: { statement_timeout: '5s' }, or commandTimeout in milliseconds, which this client keeps",
+  lock_timeout: SETTING,
+  idle_in_transaction_session_timeout: SETTING,
+  idle_session_timeout: SETTING,
+  search_path: SETTING,
+  schema: "it is serverSettings: { search_path: '…' }",
+  timezone: SETTING,
+  client_encoding: 'text goes as UTF-8, always',
+  options: 'it is serverSettings: { name: value }, or options=-c name=value in the DSN',
+  max: 'of a pool it is maxSize',
+  min: 'of a pool it is minSize',
+  idleTimeoutMillis: 'of a pool it is maxInactiveLifetime, in milliseconds',
+  max_lifetime: 'of a pool it is maxLifetime, in milliseconds',
+  maxLifetimeSeconds: 'of a pool it is maxLifetime, in milliseconds',
+  maxUses: 'of a pool it is maxQueries',
+  allowExitOnIdle: 'it is con.unref()',
+  keepAlive: 'sockets are kept alive by themselves; keepalives_idle in the DSN says after how many seconds',
+  cursor_factory: "it is rowFactory: 'record', 'array', 'object' or a function",
+  isolation_level: 'it is isolationLevel, in lower case: serializable',
 }
 
 /** Null means the default; where it means "no limit" it is kept. */
@@ -178,6 +204,9 @@ export function checkOptions(options: ConnectOptions, extraKeys: readonly string
 
 function unknownOption(name: string, extraKeys: readonly string[]): ProgrammingError {
   const known = [...Object.keys(OPTIONS), ...extraKeys]
+  if (Object.hasOwn(OTHER_WORDS, name)) {
+    return new ProgrammingError(`connect(): unknown option ${JSON.stringify(name)}`, { hint: OTHER_WORDS[name] ?? '' })
+  }
   const meant = Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : nearest(name, known)
   const hint = meant === null || meant === undefined ? `known options: ${known.join(', ')}` : `did you mean ${meant}?`
   return new ProgrammingError(`connect(): unknown option ${JSON.stringify(clip(name))}`, { hint })
@@ -188,6 +217,7 @@ export function optionsLayer(options: ConnectOptions): Layer {
   const values = new Map<string, string>()
   for (const [name, [, keyword]] of Object.entries(OPTIONS)) {
     const value = options[name as keyof ConnectOptions]
+    if (value === '' && keyword !== undefined) refuseEmpty(keyword, `option ${name}`)
     if (keyword === undefined || value === undefined || value === '' || typeof value === 'function') continue
     values.set(keyword, String(value))
   }
@@ -239,7 +269,7 @@ function portList(value: unknown, name: string): unknown {
 }
 
 function milliseconds(value: unknown, name: string): unknown {
-  if (value === null) return 0
+  if (value === null || value === Infinity) return 0
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   throw wrong(name, 'milliseconds, 0 or more', value)
 }

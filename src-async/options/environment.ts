@@ -4,7 +4,7 @@
  */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { KEYWORDS, type Layer } from './keywords.ts'
+import { KEYWORDS, type Layer, refuseEmpty } from './keywords.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -18,11 +18,12 @@ export function currentEnvironment(variables: Variables = process.env): Environm
   return { variables, platform: process.platform }
 }
 
-/** The PG variables as keywords. An empty variable counts as unset. */
+/** The PG variables as keywords. An empty variable counts as unset, or is refused where libpq refuses it. */
 export function environmentLayer({ variables }: Environment): Layer {
   const values = new Map<string, string>()
   for (const [keyword, variable] of KEYWORDS) {
     const value = variable === null ? undefined : variables[variable]
+    if (value === '') refuseEmpty(keyword, variable as string)
     if (value !== undefined && value !== '') values.set(keyword, value)
   }
   return { source: 'the environment', values }

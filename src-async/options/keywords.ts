@@ -82,11 +82,39 @@ export function keywordOf(name: string): string | undefined {
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
 }
 
+/** Keywords that libpq takes no empty value for, as `?sslmode=$MODE` has where nobody set `MODE`: it would be a weaker mode. */
+const NEVER_EMPTY: ReadonlySet<string> = new Set([
+  'sslmode',
+  'sslnegotiation',
+  'sslcertmode',
+  'channel_binding',
+  'gssencmode',
+  'target_session_attrs',
+  'load_balance_hosts',
+  'connect_timeout',
+  'keepalives',
+  'keepalives_idle',
+  'keepalives_interval',
+  'keepalives_count',
+  'tcp_user_timeout',
+])
+
+/**
+ * @param source for the message: where the empty value stands
+ * @throws ClientConfigurationError for a keyword that must have a value.
+ */
+export function refuseEmpty(keyword: string, source: string): void {
+  if (!NEVER_EMPTY.has(keyword)) return
+  throw new ClientConfigurationError(`${source}: the value is empty`, { hint: 'give it a value, or leave it out' })
+}
+
 /**
  * Adds one pair of a DSN: the last of a repeated keyword wins, an alias never beats the name itself, and an empty value
  * is no value.
+ * @throws ClientConfigurationError for an empty value where libpq takes none.
  */
 export function addPair(values: Map<string, string>, name: string, keyword: string, value: string): void {
+  if (value === '') refuseEmpty(keyword, name)
   if (value === '' || (name !== keyword && values.has(keyword))) return
   values.set(keyword, value)
 }

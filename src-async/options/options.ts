@@ -22,7 +22,7 @@ import { checkChoices, clip, type Layer, type Lookup, refuseKeywords } from './k
 import { readPassword } from './passfile.ts'
 import { readService } from './service-file.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from './session-options.ts'
-import { NO_TLS, resolveTls } from './tls-options.ts'
+import { NO_TLS, requireTlsWords, resolveTls } from './tls-options.ts'
 
 export type { ConnectOptions } from './connect-options.ts'
 
@@ -142,6 +142,7 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
   }
   const database = lookup('dbname') ?? user
   const hasTcp = hosts.some((host) => host.kind === 'tcp')
+  if (!hasTcp) requireTlsWords(options.ssl ?? undefined, lookup)
   const session: SessionOptions = {
     hosts,
     isLoadBalanced: lookup('load_balance_hosts') === 'random',

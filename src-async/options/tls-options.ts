@@ -36,6 +36,9 @@ const MODES: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'ver
 const VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 const SETTINGS_KEYS = ['mode', 'ca', 'cert', 'key', 'passphrase', 'crl', 'minVersion', 'maxVersion']
 
+/** How each certificate in a PEM file begins, in the words that OpenSSL knows. */
+const CERTIFICATE_MARK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/
+
 /** How each list in a PEM file begins. */
 const LIST_MARK = '-----BEGIN X509 CRL'
 
@@ -77,7 +80,9 @@ export function resolveTls(
   // An `ssl` option other than a mode means: verify, with the roots that are known, Node's if no others.
   const trustsNode = ssl !== undefined && typeof ssl !== 'string'
   const rootCertificates =
-    settings.ca === undefined ? readRoots(rootKeyword, mode, trustsNode, environment) : joinPem(settings.ca, 'ssl.ca')
+    settings.ca === undefined
+      ? readRoots(rootKeyword, mode, trustsNode, environment)
+      : requireRoot(joinPem(settings.ca, 'ssl.ca'))
   const keyLogFile = lookup('sslkeylogfile')
   if (keyLogFile !== undefined) requireAppendable(keyLogFile)
   // As in libpq: with roots at hand, require verifies against them.
@@ -96,6 +101,12 @@ export function resolveTls(
     sendsServerName: lookup('sslsni') !== '0',
     keyLogFile: keyLogFile ?? null,
   }
+}
+
+/** Checks what is said of TLS where it is not used, on a Unix socket: the same program may go to another server tomorrow. */
+export function requireTlsWords(ssl: boolean | SslMode | SslSettings | undefined, lookup: Lookup): void {
+  settingsOf(ssl)
+  modeOf(lookup, false)
 }
 
 function settingsOf(ssl: boolean | SslMode | SslSettings | undefined): SslSettings {
@@ -153,13 +164,14 @@ function readRoots(
   environment: Environment,
 ): string | null {
   if (path === 'system') return readSystemRoots(environment)
-  if (path !== undefined) return readFile(path, 'sslrootcert')
+  if (path !== undefined) return requireCertificate(readFile(path, 'sslrootcert'), path, mode)
   // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
   if (trustsNode) return null
   const defaultPath = defaultTlsFile(environment, 'root.crt')
   // With roots at hand, require verifies against them.
   const roots = readDefault(defaultPath, mode === 'require')
-  if (roots !== null || !mode.startsWith('verify')) return roots
+  if (roots !== null) return requireCertificate(roots, String(defaultPath), mode)
+  if (!mode.startsWith('verify')) return null
   const where =
     defaultPath === null
       ? 'no home directory is known'
@@ -169,6 +181,17 @@ function readRoots(
       'provide the file, name another with sslrootcert, trust public authorities with sslrootcert=system, ' +
       'or set sslmode to require, which does not verify',
   })
+}
+
+function requireRoot(text: string): string {
+  if (CERTIFICATE_MARK.test(text)) return text
+  throw new ClientConfigurationError('option ssl.ca: it holds no certificate in PEM form')
+}
+
+/** A file with other things in it (a key, a request, nothing) verifies nobody. As in libpq, allow and prefer go without TLS then. */
+function requireCertificate(text: string, path: string, mode: SslMode): string {
+  if (CERTIFICATE_MARK.test(text) || mode === 'allow' || mode === 'prefer') return text
+  throw new ClientConfigurationError(`root certificate file ${JSON.stringify(path)} holds no certificate in PEM form`)
 }
 
 /** The roots OpenSSL's own variables name; null where they name none. */

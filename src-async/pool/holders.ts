@@ -1,23 +1,23 @@
-/** Tells who has a pool's connections: the words of the error of one who waited in vain. */
+/** Makes the timeout errors of a pool, which list the holders of its connections. */
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import type { Lease } from './lease.ts'
 
-/** How many holders are named, and how many lines of each one's stack. */
+/** The error lists at most so many holders, and so many lines of each one's stack. */
 const MOST_HOLDERS = 10
 const MOST_FRAMES = 6
 
-/** The state of a pool at a moment. */
+/** The state of a pool at the moment of the error. */
 export interface Occupancy {
   readonly leases: readonly Lease[]
   readonly maxSize: number
   readonly connecting: number
-  /** Of those who wait, the one whose time is over included. */
+  /** Callers that wait, including the one that the error goes to. */
   readonly waiting: number
-  /** Why no connection could be opened, the last time that failed; null when it did not. */
+  /** The error of the last attempt to connect, when that failed; otherwise null. */
   readonly lastFailure: unknown
 }
 
-/** The error of an `acquire` whose time is over. */
+/** The error of an `acquire` that reached its time limit. */
 export function acquireTimeout(limitMs: number, occupancy: Occupancy, isTracking: boolean): PoolTimeoutError {
   const { maxSize, connecting, waiting, lastFailure } = occupancy
   const leases = eldestFirst(occupancy.leases)
@@ -34,7 +34,7 @@ export function acquireTimeout(limitMs: number, occupancy: Occupancy, isTracking
   })
 }
 
-/** The error of a `close` that had to take connections away from their holders. */
+/** The error of a `close` that terminated connections which their holders had not released. */
 export function closeTimeout(limitMs: number, leases: readonly Lease[]): PoolTimeoutError {
   const all = eldestFirst(leases)
   const count = all.length === 1 ? '1 connection was' : `${all.length} connections were`
@@ -44,7 +44,7 @@ export function closeTimeout(limitMs: number, leases: readonly Lease[]): PoolTim
 }
 
 function hintFor(isTracking: boolean): string {
-  const advice = 'release what is acquired, sooner; do not acquire a second one while holding the first; raise maxSize'
+  const advice = 'release connections sooner; do not acquire a second one while holding the first; raise maxSize'
   return isTracking ? advice : `${advice}. createPool({ trackLeases: true }) tells where each was acquired`
 }
 
@@ -53,21 +53,21 @@ function eldestFirst(leases: readonly Lease[]): Lease[] {
 }
 
 function describeHolders(leases: readonly Lease[]): string {
-  const told = leases.slice(0, MOST_HOLDERS).map((lease) => {
+  const described = leases.slice(0, MOST_HOLDERS).map((lease) => {
     const activity = lease.session.isRunning ? 'running a statement' : 'idle'
     const line = `backend ${lease.session.backendPid}: in use for ${seconds(lease)}, ${activity}`
     return lease.place === null ? line : `${line}, acquired\n${lease.place}`
   })
-  const rest = leases.length - told.length
-  if (rest > 0) told.push(`and ${rest} more`)
-  return told.join('\n')
+  const rest = leases.length - described.length
+  if (rest > 0) described.push(`and ${rest} more`)
+  return described.join('\n')
 }
 
 function seconds({ sinceMs }: Lease): string {
   return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`
 }
 
-/** The stack of whoever called `callee`, without what lies above it. */
+/** The stack of the code that called `callee`, up to MOST_FRAMES lines. */
 export function callersStack(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {}
   Error.captureStackTrace(holder, callee)

@@ -1,36 +1,37 @@
 /**
- * Keeps the slots: which are free, who waits for one, when one is opened or given up. Everything that decides happens in
- * one synchronous step, so no connection is ever with two, and none with nobody. Knows no holder and no SQL.
+ * Owns the slots of a pool. Decides which slot is free, which waiter gets it, and when a connection is opened or closed.
+ * Each decision is one synchronous step, so a connection never has two holders and is never lost between two steps. Knows
+ * nothing about holders and SQL.
  *
- * A free connection goes to the one who waits longest; without waiters the one used last is used next, so that what a
- * quiet time does not need grows old and is closed. Connecting is not tied to a waiter: when the one for whom it was
- * begun has gone, the connection serves another, or lies ready.
+ * A free connection goes to the caller that has waited longest. Without waiters, the connection used last is used next, so
+ * that surplus connections stay unused, expire and are closed. A connection attempt does not belong to the waiter that
+ * started it: when that waiter has gone, the new connection serves another one or becomes idle.
  */
 import { OperationalError } from '../errors/tree.ts'
 import type { Occupancy } from './holders.ts'
 import type { Lease } from './lease.ts'
 import type { ConnectArguments, PoolActivity, PoolSettings } from './pool-options.ts'
 import { Slot, type SlotPhase } from './slot.ts'
-import { type Limit, withLimit } from './time-limit.ts'
+import { type Limit, withLimit } from '../with-limit.ts'
 import { WaitQueue } from './wait-queue.ts'
 
-/** A server that says goodbye does so at once; a connection that takes longer is cut. */
+/** A server closes a session at once when asked; a connection that takes longer is destroyed. */
 const RETIRE_LIMIT_MS = 1000
-/** After this long in a check or a reset a connection is not counted on. */
+/** When a check or a reset takes longer than this, waiters no longer rely on that connection. */
 const SLOW_MS = 250
-/** How much of its age a connection may be spared, so that those opened together do not end together. */
+/** Each connection's lifetime is shortened by a random part of up to a tenth, so that they do not all expire together. */
 const AGE_JITTER = 0.1
 
 export class Keeper {
   readonly #settings: PoolSettings
   readonly #report: (error: unknown, during: PoolActivity) => void
-  /** Called when there may be fewer connections than there should be. */
+  /** Called when there may be fewer connections than `minSize`. */
   readonly #onShort: () => void
   #connect: ConnectArguments
   #minSize: number
   #maxSize: number
   readonly #slots = new Set<Slot>()
-  /** The one used last at the end. */
+  /** Idle slots; the one used last is at the end. */
   readonly #idle: Slot[] = []
   readonly #queue = new WaitQueue<Slot>()
   #generation = 0
@@ -98,7 +99,7 @@ export class Keeper {
     this.#onShort()
   }
 
-  /** Gives a connection up that nobody may have any more; resolves when those that were free are closed. */
+  /** Marks all connections as outdated. Resolves when the idle ones are closed; the others are closed on release. */
   async expire(): Promise<void> {
     this.#generation += 1
     await Promise.all(this.#idle.splice(0).map((slot) => this.retire(slot)))
@@ -108,7 +109,7 @@ export class Keeper {
     for (const slot of this.#slots) slot.forgetSchema()
   }
 
-  /** A connection that can be had now; null when one would have to be waited for. */
+  /** Takes an idle connection; null when the caller would have to wait for one. */
   take(): Slot | null {
     if (this.#queue.size > 0) return null
     const slot = this.#takeFresh()
@@ -116,14 +117,14 @@ export class Keeper {
     return slot
   }
 
-  /** Waits for a connection, after all who wait already. */
+  /** Waits for a connection, behind all earlier waiters. */
   wait(limit: Limit): Promise<Slot> {
     const slot = this.#queue.wait(limit)
     this.#serve()
     return slot
   }
 
-  /** Hands on a connection that is in order: to the one who waits longest, or to those who lie ready. */
+  /** Hands on a connection that is in order: to the longest waiter, or back to the idle ones. */
   put(slot: Slot): void {
     if (!this.#slots.has(slot)) return
     if (slot.isClosed) return this.remove(slot)
@@ -137,7 +138,7 @@ export class Keeper {
     this.#idle.push(slot)
   }
 
-  /** Whether a connection is not to be used any more. Age is not asked of one that was never used. */
+  /** Whether a connection must not be used any more. Age and statements do not count before its first use. */
   isWorn(slot: Slot): boolean {
     if (!this.#isOpen || slot.life.generation !== this.#generation || this.#live > this.#maxSize) return true
     if (slot.phase === 'connecting') return false
@@ -145,9 +146,9 @@ export class Keeper {
   }
 
   /**
-   * Takes a lease's traces off a connection that then serves the next; one that cannot be cleaned is dropped.
-   * @returns a promise of the end of it, undefined when there was nothing to do. The connection may serve the next before
-   *   that: what the next asks is sent behind the reset, and nothing of it is answered if the reset fails.
+   * Resets a connection after a lease and hands it on; a connection whose reset fails is destroyed.
+   * @returns a promise of the end of the reset; undefined when there was nothing to do. The next holder may get the
+   *   connection before that: its requests are sent behind the reset, and none of them is answered if the reset fails.
    */
   cleanse(slot: Slot, limitMs: number): Promise<void> | undefined {
     const { lease } = slot
@@ -174,7 +175,7 @@ export class Keeper {
     this.put(slot)
   }
 
-  /** Closes a connection with good manners; its place is free when it is closed. Never fails. */
+  /** Closes a connection politely (Terminate message); its place is free once it is closed. Never fails. */
   async retire(slot: Slot): Promise<void> {
     if (!this.#slots.has(slot) || slot.phase === 'closing') return
     this.#closing += 1
@@ -183,20 +184,20 @@ export class Keeper {
     this.remove(slot)
   }
 
-  /** Cuts a connection; its place is free at once. */
+  /** Destroys a connection; its place is free at once. */
   destroy(slot: Slot): void {
     this.#forget(slot)
     void slot.close(0)
     this.#serve()
   }
 
-  /** Frees the place of a connection that is gone. */
+  /** Frees the place of a connection that was closed or lost. */
   remove(slot: Slot): void {
     this.#forget(slot)
     this.#serve()
   }
 
-  /** Opens one connection more and puts it where it is wanted. @throws what kept it from being opened. */
+  /** Opens one more connection and gives it to a waiter, or to the idle ones. @throws the error of connecting. */
   async dial(): Promise<void> {
     const { maxLifetimeMs, hooks } = this.#settings
     const life = {
@@ -217,7 +218,7 @@ export class Keeper {
     else void slot.close(0)
   }
 
-  /** The same for nobody in particular; those who counted on it and were disappointed get attempts of their own. */
+  /** Opens one more connection for `minSize`. When that fails, waiters that counted on it get attempts of their own. */
   async refill(): Promise<void> {
     try {
       await this.dial()
@@ -227,7 +228,7 @@ export class Keeper {
     }
   }
 
-  /** Looks the connections over: those lost, too old, or unused for too long are given up. */
+  /** Closes the connections that were lost, are too old, or have been unused for too long. */
   sweep(): void {
     const now = performance.now()
     for (const slot of [...this.#slots]) {
@@ -240,7 +241,7 @@ export class Keeper {
     }
   }
 
-  /** Takes no more work: who waits is refused, what is free is closed. Resolves when the last connection is closed. */
+  /** Refuses all waiters and closes the idle connections. Resolves when the last connection is closed. */
   async close(makeError: () => Error): Promise<void> {
     this.#isOpen = false
     this.#queue.refuseAll(makeError)
@@ -248,7 +249,7 @@ export class Keeper {
     if (this.#slots.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve))
   }
 
-  /** Cuts all connections, those in use too. */
+  /** Destroys all connections, also those in use. */
   terminate(makeError: () => Error, because: string): void {
     this.#isOpen = false
     this.#queue.refuseAll(makeError)
@@ -261,7 +262,7 @@ export class Keeper {
     }
   }
 
-  /** All but those being closed. */
+  /** The number of connections without those being closed. */
   get #live(): number {
     return this.#slots.size - this.#closing
   }
@@ -272,12 +273,12 @@ export class Keeper {
     return count
   }
 
-  /** Takes the one used last out of those that lie ready; null when there is none that can be used unasked. */
+  /** Takes the idle slot used last; null when there is none, or when it needs a health check first. */
   #takeFresh(): Slot | null {
     for (let slot = this.#idle.at(-1); slot !== undefined; slot = this.#idle.at(-1)) {
       const idleMs = performance.now() - slot.idleSinceMs
       const isUsable = !slot.isClosed && !this.isWorn(slot)
-      // Those below it have been idle for longer still.
+      // The slots before it have been idle for longer, so they need a check too.
       if (isUsable && idleMs >= this.#settings.healthCheckAfterMs) return null
       this.#idle.pop()
       if (isUsable) return slot
@@ -287,7 +288,7 @@ export class Keeper {
     return null
   }
 
-  /** Gives all who wait what there is, and sees to it that there will be enough for the rest, as far as may be. */
+  /** Serves the waiters with idle connections, then checks or opens as many connections as the remaining waiters need. */
   #serve(): void {
     while (this.#queue.size > 0 && this.#isOpen) {
       const slot = this.#takeFresh()
@@ -305,7 +306,7 @@ export class Keeper {
     }
   }
 
-  /** Connections that will be free without anybody's doing. */
+  /** Connections that will become free soon, without a release by a holder. */
   #coming(): number {
     let coming = 0
     for (const { phase, isSlow } of this.#slots) {
@@ -318,7 +319,7 @@ export class Keeper {
     try {
       await this.dial()
     } catch (error) {
-      // One failure is one waiter's: the others get attempts of their own.
+      // A failed attempt is reported to one waiter; the other waiters get attempts of their own.
       if (!this.#queue.refuse(error)) this.#report(error, 'connect')
       this.#serve()
     }
@@ -335,7 +336,7 @@ export class Keeper {
     this.put(slot)
   }
 
-  /** Waits for work on a connection; when it takes long, those who wait are not kept waiting for this one. */
+  /** Waits for a check or a reset of a connection. When that takes long, waiters are served by other connections. */
   async #patiently(slot: Slot, work: Promise<void>): Promise<void> {
     const timer = setTimeout(() => {
       slot.isSlow = true
@@ -348,7 +349,7 @@ export class Keeper {
     }
   }
 
-  /** A connection was closed or lost; those being opened, checked or closed find out by themselves. */
+  /** A connection was closed or lost. Code that opens, checks or closes a slot notices the loss itself. */
   #onClosed(slot: Slot): void {
     if (slot.phase === 'idle' || slot.phase === 'leased') this.remove(slot)
   }

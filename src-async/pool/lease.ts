@@ -1,7 +1,7 @@
 /**
- * A connection lent out. The holder gets a `Connection` of its own over a `LeasedSession`, which passes every operation on
- * until the lease ends and refuses all of them from then on, those of its statements, cursors and transactions too: they
- * all end here. It also knows what the pool must know of a lease: what still runs, how much was run.
+ * A connection lent out. The holder gets its own `Connection` over a `LeasedSession`. That passes every operation on until
+ * the lease ends, and refuses all of them from then on, also those of the holder's statements, cursors and transactions,
+ * because they all go through it. It also counts for the pool what still runs and how many statements were begun.
  */
 import { type DbError, InterfaceError } from '../errors/tree.ts'
 import { type Connection, type ConnectionClass, engineOf } from '../connection.ts'
@@ -56,13 +56,13 @@ export class LeasedSession implements Operations {
     this.#session = session
   }
 
-  /** Begins the lease anew, for a holder that nobody else knows. */
+  /** Starts the lease again, for the pool's own next call. No user has a reference to it. */
   renew(): void {
     this.#endedBecause = undefined
     this.#statements = 0
   }
 
-  /** Ends the lease: what runs runs on, nothing new is taken. */
+  /** Ends the lease: running operations finish, new ones are refused. */
   end(because: string): void {
     this.#endedBecause ??= because
   }
@@ -72,7 +72,7 @@ export class LeasedSession implements Operations {
     return this.#statements
   }
 
-  /** Whether a COPY was begun and not ended: the session can do nothing else then. */
+  /** Whether a COPY was begun and has not ended: the session cannot do anything else until then. */
   get isInCopy(): boolean {
     return this.#isInCopy
   }
@@ -100,7 +100,7 @@ export class LeasedSession implements Operations {
     return this.#endedBecause === undefined ? this.#session.closedError() : new InterfaceError(this.#endedBecause)
   }
 
-  /** Of a former lease nothing is told: the transaction may be another's. */
+  /** After the lease this reports no transaction: the session's may be that of the next holder. */
   get transactionStatus(): TransactionStatus {
     return this.#endedBecause === undefined ? this.#session.transactionStatus : 'I'
   }
@@ -184,13 +184,13 @@ export class LeasedSession implements Operations {
     return this.#pass('cancel', request)
   }
 
-  /** Closes the connection itself; the pool gets another. After the lease it is no longer the holder's to close. */
+  /** Closes the connection itself; the pool opens another. After the lease this does nothing. */
   async close(request: CloseRequest): Promise<Nothing> {
     return this.#endedBecause === undefined ? this.#session.close(request) : {}
   }
 
   async #endCopy<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ReplyOf<N>> {
-    // What is refused after the lease has ended ends no COPY.
+    // A call that was refused because the lease is over did not end the COPY.
     const isTaken = this.#endedBecause === undefined
     try {
       return await this.#pass(operation, request)
@@ -204,7 +204,7 @@ export class LeasedSession implements Operations {
     this.#running += 1
     this.#statements += statements
     const session = this.#session
-    // Called at once and not after an await: a request's bytes are only lent until this returns.
+    // There is no `await` before this call: the request's bytes are valid only until this function returns.
     const reply = (session[operation] as Performer<N>).call(session, request)
     reply.then(this.#settled, this.#failed)
     return reply
@@ -224,7 +224,7 @@ export class LeasedSession implements Operations {
   }
 }
 
-/** What a lease is made with. */
+/** The arguments of a new lease. */
 export interface LeaseTerms {
   /** The pool's own connection, which the holder does not see. */
   readonly connection: Connection
@@ -233,21 +233,21 @@ export interface LeaseTerms {
   readonly place: string | null
 }
 
-/** One lending of one connection. */
+/** One lease of one connection. */
 export class Lease {
   readonly connection: Connection
   readonly session: LeasedSession
   readonly place: string | null
   sinceMs = performance.now()
   readonly #listeners: Listeners<unknown>
-  readonly #deputy: Listeners<unknown>
+  readonly #override: Listeners<unknown>
   #isOver = false
 
   constructor({ connection, giveBack, place }: LeaseTerms) {
     const { session, context, commandTimeoutMs, listeners } = engineOf(connection)
     this.session = new LeasedSession(session)
-    // Statements and codecs are the connection's, transactions the lease's: a function given to `transaction()` that ends
-    // after the lease must find its own scope, not the next holder's.
+    // Prepared statements and codecs belong to the connection, transactions to the lease: a function given to
+    // `transaction()` that ends after the lease must find its own scope, not the next holder's.
     const own: FlowContext = {
       ...context,
       state: this.session,
@@ -260,14 +260,14 @@ export class Lease {
       firstFailure: null,
     }
     this.#listeners = listeners
-    this.#deputy = listeners.lend(null)
+    this.#override = listeners.lend(null)
     const leased = new (connection.constructor as ConnectionClass)(
-      new Engine(this.session, own, commandTimeoutMs, this.#deputy),
+      new Engine(this.session, own, commandTimeoutMs, this.#override),
     )
-    // Leaving an `await using` scope gives it back.
+    // `await using` releases the connection at the end of the scope.
     Object.defineProperty(leased, Symbol.asyncDispose, { value: () => giveBack(leased) })
     this.connection = leased
-    this.#deputy.connection = leased
+    this.#override.connection = leased
     this.place = place
   }
 
@@ -275,41 +275,41 @@ export class Lease {
     return this.#isOver
   }
 
-  /** Ends it: from now on the holder's connection, and all that was made with it, refuses, and its listeners are deaf. */
+  /** Ends the lease: the holder's connection and everything made with it refuse calls, and its listeners hear nothing. */
   end(because = 'the connection has been released back to the pool'): void {
     if (this.#isOver) return
     this.#isOver = true
     this.session.end(because)
-    this.#deputy.clear()
-    if (this.#listeners.deputy === this.#deputy) this.#listeners.deputy = null
+    this.#override.clear()
+    if (this.#listeners.deputy === this.#override) this.#listeners.deputy = null
   }
 
   /**
-   * Whether it can be renewed for the pool's own short calls, whose connection nobody keeps: nothing runs, nothing failed,
-   * and nobody has subscribed to anything, which a listener could, who is told the connection.
+   * Whether the pool can use this lease again for its own next short call: nothing runs, nothing failed, and no listener
+   * has subscribed to a channel (a listener gets the connection as an argument, so it could).
    */
   get isRenewable(): boolean {
     const { isRunning, isInCopy, hadTrouble } = this.session
-    return !isRunning && !isInCopy && !hadTrouble && this.#deputy.channels.length === 0
+    return !isRunning && !isInCopy && !hadTrouble && this.#override.channels.length === 0
   }
 
-  /** Ends it so that it can be renewed. */
+  /** Ends the lease in a way that allows `renew`. */
   rest(): void {
     this.#isOver = true
     this.session.end('the call of the pool has ended')
-    if (this.#listeners.deputy === this.#deputy) this.#listeners.deputy = null
+    if (this.#listeners.deputy === this.#override) this.#listeners.deputy = null
   }
 
   renew(): void {
     this.#isOver = false
     this.sinceMs = performance.now()
     this.session.renew()
-    this.#listeners.deputy = this.#deputy
+    this.#listeners.deputy = this.#override
   }
 
-  /** Leaves the listeners for notices and queries to the connection, for all leases to come. */
+  /** Moves the listeners for notices and queries to the connection itself, so that all later leases have them. */
   bequeathListeners(): void {
-    for (const listener of this.#deputy.notices) this.#listeners.notices.add(listener)
-    this.#deputy.loggers.addTo(this.#listeners.loggers)
+    for (const listener of this.#override.notices) this.#listeners.notices.add(listener)
+    this.#override.loggers.addTo(this.#listeners.loggers)
   }
 }

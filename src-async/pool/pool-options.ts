@@ -1,18 +1,19 @@
 /**
- * What `createPool` takes, checked: the pool's own options here, those of each connection by `options/`. A pool's
- * numbers have defaults that adapt to each other, so that no one option contradicts a default.
+ * Checks the options of `createPool`. The pool's own options are checked here, those of each connection by `options/`. The
+ * defaults of `minSize` and `maxSize` follow the other one, so that a single option never contradicts a default.
  */
 import { FACE_OPTION_KEYS, type ConnectOptions, requireConnectionClass } from '../connect.ts'
 import type { Connection } from '../connection.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { checkOptions } from '../options/connect-options.ts'
 import { resolveOptions } from '../options/options.ts'
+import { timerLimit } from '../options/time-limit.ts'
 import { connectionValues } from '../values/value-options.ts'
 
-/** What the pool was doing by itself when something failed. */
+/** The pool's own activity in which an error occurred. */
 export type PoolActivity = 'connect' | 'health check' | 'reset'
 
-/** Functions of the program the pool calls. */
+/** Functions of the program that the pool calls. */
 export interface PoolHooks {
   /** Opens a connection, in place of `connect`: for cloud connectors and short-lived credentials. */
   readonly connect?: (dsn: string | undefined, options: ConnectOptions) => Promise<Connection>
@@ -22,35 +23,35 @@ export interface PoolHooks {
   readonly setup?: (connection: Connection) => unknown
   /** Called at each release, after the ROLLBACK of an open transaction, in place of the reset query. */
   readonly reset?: (connection: Connection) => unknown
-  /** Told of failures that no call of the program sees: the pool has dealt with them. */
+  /** Called with failures that no call of the program reports; the pool has already dealt with them. */
   readonly onError?: (error: unknown, during: PoolActivity) => void
 }
 
-/** Options of `createPool`; the rest are those of each connection. Times are milliseconds; null or 0: no limit. */
+/** Options of `createPool`; all others are those of `connect`. Times are in milliseconds; null or 0 means no limit. */
 export interface PoolOptions extends ConnectOptions, PoolHooks {
-  /** Connections the pool opens at once and keeps. Default 1, or `maxSize` if that is less. */
+  /** Connections that the pool opens at the start and keeps open. Default 1, or `maxSize` if that is less. */
   readonly minSize?: number
   /** Most connections at a time. Default 10, or `minSize` if that is more. */
   readonly maxSize?: number
-  /** A connection is replaced after so many statements; null or 0: never. Default 50,000. */
+  /** A connection is replaced after this many statements; null or 0: never. Default 50,000. */
   readonly maxQueries?: number | null
   /** Time unused after which a connection above `minSize` is closed. Default 300,000. */
   readonly maxInactiveLifetime?: number | null
-  /** Age at which a connection is replaced, once it is free; up to a tenth less, by chance. Default 3,600,000. */
+  /** Age at which a connection is replaced, once it is free; a random part of up to a tenth is taken off. Default 3,600,000. */
   readonly maxLifetime?: number | null
-  /** Time unused after which a connection is asked whether it still lives, before it is handed out. Default 30,000. */
+  /** Time unused after which a connection gets a health check before it is handed out. Default 30,000. */
   readonly healthCheckAfter?: number | null
-  /** Limit of that question. Default 2,000. */
-  readonly healthCheckTimeout?: number
-  /** Limit of `acquire`, all in all. Default 30,000. */
+  /** Time limit of the health check. Default 2,000. */
+  readonly healthCheckTimeout?: number | null
+  /** Time limit of `acquire`: waiting, connecting and the `setup` hook together. Default 30,000. */
   readonly acquireTimeout?: number | null
-  /** Limit of what `release` does on the server; a connection that takes longer is dropped. Default 10,000. */
+  /** Time limit of the reset after `release`; a connection that takes longer is dropped. Default 10,000. */
   readonly resetTimeout?: number | null
-  /** Remembers where each connection was acquired, for the errors that tell who holds them. Default false. */
+  /** Remembers where each connection was acquired, so that timeout errors can list the holders. Default false. */
   readonly trackLeases?: boolean
 }
 
-/** The pool's options with all defaults; no limit is Infinity. */
+/** The pool's options with all defaults filled in; Infinity means no limit. */
 export interface PoolSettings {
   readonly minSize: number
   readonly maxSize: number
@@ -69,7 +70,7 @@ export interface PoolSettings {
 export interface ConnectArguments {
   readonly dsn: string | undefined
   readonly options: ConnectOptions
-  /** The server runs in this process and is the connection: there can be one only, and it must not be replaced. */
+  /** The server runs in this process and lives in its connection: there can be only one, and it must not be replaced. */
   readonly isEmbedded: boolean
 }
 
@@ -95,7 +96,7 @@ const CHECKS = {
 const POOL_KEYS = Object.keys(CHECKS)
 
 /**
- * Checks the pool's own options and fills in the rest.
+ * Checks the pool's own options and fills in the defaults.
  * @throws ProgrammingError naming the option.
  */
 export function readPoolOptions(options: PoolOptions, isEmbedded: boolean): PoolSettings {
@@ -121,7 +122,7 @@ export function readPoolOptions(options: PoolOptions, isEmbedded: boolean): Pool
   }
 }
 
-/** What decides how many connections there may be, and for how long. */
+/** Limits on the number and the lifetime of connections. */
 type Bounds = Pick<PoolSettings, 'minSize' | 'maxSize' | 'maxQueries' | 'maxInactiveMs' | 'maxLifetimeMs'>
 
 function readLifetimes(options: PoolOptions): Omit<Bounds, 'minSize' | 'maxSize'> {
@@ -132,7 +133,7 @@ function readLifetimes(options: PoolOptions): Omit<Bounds, 'minSize' | 'maxSize'
   }
 }
 
-/** An embedded database is its connection: a second one would be another database, a new one an empty one. */
+/** An embedded database lives in its connection: a second connection would open another database, a new one an empty one. */
 function embeddedSizes({ minSize = 1, maxSize = 1 }: PoolOptions): Bounds {
   if (minSize > 1 || maxSize !== 1) {
     throw new ProgrammingError('createPool: an embedded PostgreSQL (pglite:) has one connection: maxSize can be 1 only')
@@ -141,7 +142,7 @@ function embeddedSizes({ minSize = 1, maxSize = 1 }: PoolOptions): Bounds {
 }
 
 /**
- * Checks the sizes and gives the one that is missing.
+ * Checks the two sizes and fills in the missing one.
  * @throws ProgrammingError when the two contradict each other.
  */
 export function checkSizes(sizes: Pick<PoolOptions, 'minSize' | 'maxSize'>): { minSize: number; maxSize: number } {
@@ -158,7 +159,7 @@ export function checkSizes(sizes: Pick<PoolOptions, 'minSize' | 'maxSize'>): { m
 }
 
 /**
- * Takes apart what `createPool` and `setConnectArgs` are called with.
+ * Reads the arguments of `createPool` and `setConnectArgs` that concern the connections.
  * @throws ProgrammingError for options and DSNs that no connection could be opened with.
  */
 export function readConnectArguments(
@@ -177,7 +178,7 @@ export function readConnectArguments(
 }
 
 function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
-  // A password or token that has to be asked for is asked for when it is needed.
+  // A password or token that is given as a function is asked for only when a connection is opened.
   const { password, oauthToken } = options
   const known = {
     ...options,
@@ -192,13 +193,13 @@ function isEmbedded(dsn: string | undefined, options: ConnectOptions): boolean {
   return session.hosts.some(({ kind }) => kind === 'pglite')
 }
 
-/** A limit as the program gives it, as a number that can be compared; null and 0 are none. */
+/** An option's limit as a number that can be compared: null and 0 become Infinity. */
 export function limit(value: number | null | undefined, preset: number): number {
   if (value === undefined) return preset
-  return value === null || value === 0 ? Infinity : value
+  return value === null ? Infinity : timerLimit(value)
 }
 
-/** @throws ProgrammingError for what is no time limit. */
+/** @throws ProgrammingError when the value is not a time limit. */
 export function checkLimit(value: unknown, name: string): void {
   if (value === null || (typeof value === 'number' && value >= 0)) return
   throw wrong(name, 'milliseconds, 0 or more, or null', value)

@@ -3,14 +3,17 @@
  * in `keeper.ts`; what a holder may do with it in `lease.ts`.
  */
 import type { Elements } from '../batch.ts'
-import type { CallOptions, FetchOptions, StatementText } from '../call-options.ts'
+import type { BatchOptions, ExecuteOptions, FetchOptions, ResultOptions, StatementText } from '../call-options.ts'
 import type { Connection } from '../connection.ts'
-import type { QueryResult } from '../flows/query.ts'
+import type { CopyFrom, CopyFromQuery, CopyTo } from '../copy-options.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { sealInstances } from '../options/sealed.ts'
-import type { ProgressOption } from '../flows/progress.ts'
+import { readTimeLimit, timerLimit } from '../options/time-limit.ts'
+import type { QueryResult } from '../flows/query.ts'
+import type { CompiledStatement } from '../values/compiled-statement.ts'
 import type { Row, Values } from '../values/record.ts'
 import type { OtherRows } from '../values/row-options.ts'
 import type { RowOf } from '../values/row-types.ts'
@@ -18,27 +21,26 @@ import { acquireTimeout, callersStack, closeTimeout } from './holders.ts'
 import { Keeper } from './keeper.ts'
 import type { Lease } from './lease.ts'
 import {
-  checkLimit,
   checkSizes,
   type ConnectArguments,
-  limit,
   type PoolActivity,
   type PoolOptions,
   type PoolSettings,
   readConnectArguments,
 } from './pool-options.ts'
 import type { Slot } from './slot.ts'
-import { withLimit } from './time-limit.ts'
+import { withLimit } from '../with-limit.ts'
 import { Upkeep } from './upkeep.ts'
 
+/** How long `acquire` waits for a connection. */
 export interface AcquireOptions {
   /**
    * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
    * `acquireTimeout` unless given.
    */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
   /** Gives up waiting; the call fails with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface ResetOptions {
@@ -46,18 +48,32 @@ export interface ResetOptions {
    * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
    * is undone all the same, behind the caller's back: what fails goes to `onError`.
    */
-  readonly awaitReset?: boolean
+  readonly awaitReset?: boolean | undefined
 }
 
+/** How long `release` may take. */
 export interface ReleaseOptions extends ResetOptions {
   /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
 }
 
+/** How long `close` waits. */
 export interface PoolCloseOptions {
   /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
-  readonly timeout?: number | null
+  readonly timeout?: number | null | undefined
 }
+
+/** What `resize` takes; a size that is left out stays as it is. */
+export interface PoolSizes {
+  readonly minSize?: number | undefined
+  readonly maxSize?: number | undefined
+}
+
+const ACQUIRE_OPTIONS = knownOptions<AcquireOptions>({ timeout: true, signal: true })
+const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: true, awaitReset: true })
+const LEND_OPTIONS = knownOptions<AcquireOptions & ResetOptions>({ timeout: true, signal: true, awaitReset: true })
+const CLOSE_OPTIONS = knownOptions<PoolCloseOptions>({ timeout: true })
+const SIZES = knownOptions<PoolSizes>({ minSize: true, maxSize: true })
 
 type Phase = 'open' | 'closing' | 'closed'
 
@@ -79,6 +95,11 @@ export class Pool<C extends Connection = Connection> {
 
   /** Made by `createPool`. */
   constructor(settings: PoolSettings, connect: ConnectArguments) {
+    if (connect === undefined) {
+      throw new ProgrammingError('a pool is made by createPool', {
+        hint: 'const pool = await createPool(dsn, options)',
+      })
+    }
     this.#settings = settings
     this.#isEmbedded = connect.isEmbedded
     const report = (error: unknown, during: PoolActivity): void => this.#report(error, during)
@@ -91,8 +112,16 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection out. Give it back with `release`, or take it with `await using`.
    * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
    *   what kept a connection from being opened; InterfaceError when the pool is closed.
+   * @example
+   *   const con = await pool.acquire({ timeout: 1000 })
+   *   try {
+   *     await con.fetch('select 1')
+   *   } finally {
+   *     await pool.release(con)
+   *   }
    */
   async acquire(options: AcquireOptions = {}): Promise<C> {
+    requireKnown(options, ACQUIRE_OPTIONS, 'pool.acquire')
     return this.#acquire(options, this.acquire)
   }
 
@@ -102,13 +131,17 @@ export class Pool<C extends Connection = Connection> {
    * next holder asked was sent behind it. The connection, and all that was made with it, refuses to be used from the moment
    * of the call. A connection that was released or closed already is no mistake.
    * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
+   * @example
+   *   const con = await pool.acquire()
+   *   await pool.release(con)
    */
   async release(connection: Connection, options: ReleaseOptions = {}): Promise<void> {
+    requireKnown(options, RELEASE_OPTIONS, 'pool.release')
     const lent = this.#leases.get(connection)
     if (lent === undefined) {
       throw new InterfaceError('pool.release: the connection is not a member of this pool')
     }
-    const limitMs = limitOf(options.timeout, this.#settings.resetLimitMs)
+    const limitMs = limitOf(options.timeout, this.#settings.resetLimitMs, 'pool.release')
     const { lease, slot } = lent
     if (lease.isOver) return
     lease.end()
@@ -121,9 +154,11 @@ export class Pool<C extends Connection = Connection> {
    * Lends a connection to a function for as long as its promise is pending.
    * @returns what the function gives.
    * @throws what the function throws; as `acquire`, as `release`.
+   * @example await pool.withConnection((con) => con.transaction(() => con.execute('update item set price = 3')))
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
     if (typeof fn !== 'function') throw new ProgrammingError('pool.withConnection: expected a function')
+    requireKnown(options, LEND_OPTIONS, 'pool.withConnection')
     const connection = await this.#acquire(options, this.withConnection)
     let result: T
     try {
@@ -138,24 +173,17 @@ export class Pool<C extends Connection = Connection> {
     return result
   }
 
-  /** As the method of a connection, on any. */
-  async execute(sql: StatementText, values?: Values, options?: CallOptions): Promise<string> {
+  /**
+   * Runs a statement on a connection of the pool and drops its rows; see `Connection.execute`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example await pool.execute('update item set price = price + 1 where id = $1', [1])
+   */
+  async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
-  /** As the method of a connection, on any. */
-  async executemany(sql: string, elements: Elements, options?: CallOptions & ProgressOption): Promise<void> {
-    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
-  }
-
-  /** As the method of a connection, on any. */
-  async fetchmany<T>(sql: string, elements: Elements, options: FetchOptions & OtherRows<T>): Promise<T[]>
-  async fetchmany<T = Row>(sql: string, elements: Elements, options?: FetchOptions): Promise<RowOf<T>[]>
-  async fetchmany(sql: string, elements: Elements, options?: FetchOptions): Promise<unknown[]> {
-    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
-  }
-
-  /** As the method of a connection, on any. */
+  /** Runs a statement on a connection of the pool and gives all that comes of it; see `Connection.query`. */
   async query<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -166,14 +194,50 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.query(sql, values, options), this.query)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * Runs a statement once for each element on a connection of the pool; see `Connection.executemany`.
+   * @example await pool.executemany('insert into item (name) values ($1)', [['milk'], ['bread']])
+   */
+  async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
+    return this.#once((connection) => connection.executemany(sql, elements, options), this.executemany)
+  }
+
+  /**
+   * Runs a statement that gives rows once for each element; see `Connection.fetchmany`.
+   * @example const ids = await pool.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
+   */
+  async fetchmany<T>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options: ResultOptions & OtherRows<T>,
+  ): Promise<T[]>
+  async fetchmany<T = Row>(
+    sql: string | CompiledStatement,
+    elements: Elements,
+    options?: ResultOptions,
+  ): Promise<RowOf<T>[]>
+  async fetchmany(sql: string | CompiledStatement, elements: Elements, options?: ResultOptions): Promise<unknown[]> {
+    return this.#once((connection) => connection.fetchmany(sql, elements, options), this.fetchmany)
+  }
+
+  /**
+   * Gives all rows of a statement, run on a connection of the pool; see `Connection.fetch`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const rows = await pool.fetch('select * from item where price < $1', [5])
+   */
   async fetch<T>(sql: StatementText, values: Values | undefined, options: FetchOptions & OtherRows<T>): Promise<T[]>
   async fetch<T = Row>(sql: StatementText, values?: Values, options?: FetchOptions): Promise<RowOf<T>[]>
   async fetch(sql: StatementText, values?: Values, options?: FetchOptions): Promise<unknown[]> {
     return this.#once((connection) => connection.fetch(sql, values, options), this.fetch)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * Gives the first row of a statement, null when there is none; see `Connection.fetchrow`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
+   */
   async fetchrow<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -184,41 +248,63 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.fetchrow(sql, values, options), this.fetchrow)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
+   * @example const count = await pool.fetchval('select count(*) from item')
+   */
   async fetchval<T = unknown>(
     sql: StatementText,
     values?: Values,
     column?: number | string,
-    options?: CallOptions,
+    options?: FetchOptions,
   ): Promise<T | null> {
     return this.#once((connection) => connection.fetchval<T>(sql, values, column, options), this.fetchval)
   }
 
-  /** As the method of a connection, on any. */
+  /**
+   * As the method of a connection, on any.
+   * @example await pool.copyRecordsToTable('item', { records: [['milk', 1]], columns: ['name', 'price'] })
+   */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
     return this.#once((connection) => connection.copyRecordsToTable(table, options), this.copyRecordsToTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyToTable(table: string, options: Parameters<Connection['copyToTable']>[1]): Promise<string> {
+  /**
+   * Loads COPY's own formats into a table; see `Connection.copyToTable`.
+   * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
+   *   be a stream
+   * @example await pool.copyToTable('item', { source: ['milk,1\n'], columns: ['name', 'price'], format: 'csv' })
+   */
+  async copyToTable(table: string, options: CopyTo): Promise<string> {
     return this.#once((connection) => connection.copyToTable(table, options), this.copyToTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyFromTable(table: string, options: Parameters<Connection['copyFromTable']>[1]): Promise<string> {
+  /**
+   * Writes a table out in one of COPY's formats; see `Connection.copyFromTable`.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @example await pool.copyFromTable('item', { output: (chunk) => console.log(String(chunk)) })
+   */
+  async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     return this.#once((connection) => connection.copyFromTable(table, options), this.copyFromTable)
   }
 
-  /** As the method of a connection, on any. */
-  async copyFromQuery(
-    query: string,
-    values: readonly unknown[],
-    options: Parameters<Connection['copyFromQuery']>[2],
-  ): Promise<string> {
+  /**
+   * Writes a query's rows out in one of COPY's formats; see `Connection.copyFromQuery`.
+   * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
+   *   chunk
+   * @example await pool.copyFromQuery('select * from item', [], { output: (chunk) => console.log(String(chunk)) })
+   */
+  async copyFromQuery(query: StatementText, values: Values | undefined, options: CopyFromQuery): Promise<string> {
     return this.#once((connection) => connection.copyFromQuery(query, values, options), this.copyFromQuery)
   }
 
-  /** Connections that are open. */
+  /**
+   * Connections that are open.
+   * @example console.log(pool.getSize(), pool.getIdleSize(), pool.getWaitingCount())
+   */
   getSize(): number {
     return this.#keeper.size
   }
@@ -228,10 +314,12 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.idleSize
   }
 
+  /** How many connections the pool keeps open at least. */
   getMinSize(): number {
     return this.#keeper.minSize
   }
 
+  /** How many connections the pool has at most. */
   getMaxSize(): number {
     return this.#keeper.maxSize
   }
@@ -249,10 +337,15 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
    * @throws ProgrammingError for sizes that contradict each other.
+   * @example pool.resize({ minSize: 2, maxSize: 20 })
    */
-  resize(sizes: { readonly minSize?: number; readonly maxSize?: number }): void {
+  resize(sizes: PoolSizes): void {
+    requireKnown(sizes, SIZES, 'pool.resize')
     this.#requireOpen()
-    const { minSize, maxSize } = checkSizes({ minSize: this.getMinSize(), maxSize: this.getMaxSize(), ...sizes })
+    const { minSize, maxSize } = checkSizes({
+      minSize: sizes.minSize ?? this.getMinSize(),
+      maxSize: sizes.maxSize ?? this.getMaxSize(),
+    })
     if (this.#isEmbedded && maxSize > 1)
       throw new ProgrammingError('pool.resize: an embedded PostgreSQL has one connection')
     this.#keeper.resize(minSize, maxSize)
@@ -271,6 +364,7 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Replaces all connections: the free ones now, those in use when they are released.
    * @throws NotSupportedError for an embedded PostgreSQL: what replaced it would be another database.
+   * @example await pool.expireConnections()
    */
   async expireConnections(): Promise<void> {
     this.#requireOpen()
@@ -280,7 +374,10 @@ export class Pool<C extends Connection = Connection> {
     await this.#keeper.expire()
   }
 
-  /** Has all connections forget statements and types they know: after a change of the schema they could not notice. */
+  /**
+   * Has all connections forget statements and types they know: after a change of the schema they could not notice.
+   * @example await pool.reloadSchemaState()
+   */
   reloadSchemaState(): void {
     this.#keeper.forgetSchema()
   }
@@ -288,13 +385,19 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Closes the pool: who waits is refused at once, who has a connection may finish.
    * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
+   * @example await pool.close({ timeout: 5000 })
    */
-  close(options: PoolCloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options)
+  async close(options: PoolCloseOptions = {}): Promise<void> {
+    requireKnown(options, CLOSE_OPTIONS, 'pool.close')
+    const limitMs = limitOf(options.timeout, DEFAULT_CLOSE_LIMIT_MS, 'pool.close')
+    this.#closing ??= this.#close(limitMs)
     return this.#closing
   }
 
-  /** Closes the pool at once: connections in use are cut. */
+  /**
+   * Closes the pool at once: connections in use are cut.
+   * @example await pool.terminate()
+   */
   terminate(): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
@@ -329,7 +432,7 @@ export class Pool<C extends Connection = Connection> {
   async #acquire(options: AcquireOptions, caller: (...args: never[]) => unknown): Promise<C> {
     this.#requireOpen()
     const { signal } = options
-    const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs)
+    const limitMs = limitOf(options.timeout, this.#settings.acquireLimitMs, 'pool.acquire')
     signal?.throwIfAborted()
     const { trackLeases, hooks } = this.#settings
     const place = trackLeases ? callersStack(caller) : null
@@ -419,8 +522,7 @@ export class Pool<C extends Connection = Connection> {
     }
   }
 
-  async #close({ timeout }: PoolCloseOptions): Promise<void> {
-    const limitMs = limitOf(timeout, DEFAULT_CLOSE_LIMIT_MS)
+  async #close(limitMs: number): Promise<void> {
     if (this.#phase === 'closed') return
     this.#phase = 'closing'
     this.#upkeep.stop()
@@ -454,9 +556,9 @@ async function callHook(hook: (connection: Connection) => unknown, connection: C
   await hook(connection)
 }
 
-function limitOf(timeout: number | null | undefined, preset: number): number {
-  if (timeout !== undefined) checkLimit(timeout, 'timeout')
-  return limit(timeout, preset)
+function limitOf(timeout: unknown, presetMs: number, method: string): number {
+  const limitMs = readTimeLimit(timeout, `${method}: timeout`)
+  return limitMs === undefined ? presetMs : timerLimit(limitMs)
 }
 
 /** What is left of a limit, for a call that reads 0 as none. */

@@ -1,11 +1,11 @@
 /**
- * Resets that nobody waits for, of one connection: sends them, and sees to it that each ends in time. One timer serves
- * thousands of them, because starting one for each costs as much as lending the connection.
+ * Sends the resets of one connection that no caller waits for, and closes the session when one does not end in time. One
+ * timer serves thousands of resets, because starting a timer for each costs as much as lending the connection.
  */
 import { OperationalError } from '../errors/tree.ts'
 import { PreparedCommands } from '../wire/protocol/prepared-commands.ts'
 import type { Session } from '../wire/session.ts'
-import { startTimer } from './time-limit.ts'
+import { startTimer } from '../with-limit.ts'
 
 const HINT = 'see the option resetTimeout; a statement that was sent behind the reset may have been executed'
 
@@ -19,7 +19,7 @@ export class ResetWatch {
   #late: OperationalError | null = null
 
   /**
-   * @param sql the reset query, which the server has run before
+   * @param sql the reset query, which the server has run at least once
    * @param mayPrepare whether its commands may be prepared under names
    */
   constructor(sql: string, mayPrepare: boolean) {
@@ -27,9 +27,9 @@ export class ResetWatch {
   }
 
   /**
-   * Sends one. When it fails or is late, the session is closed.
-   * @param losses how often the session may have lost prepared statements, as the statement cache counts
-   * @returns a promise that settles with it
+   * Sends one reset. When it fails or is late, the session is closed.
+   * @param losses counter of the statement cache: how often the session may have lost its prepared statements
+   * @returns a promise that settles with the reset
    */
   send(session: Session, limitMs: number, losses: number): Promise<void> {
     if (this.#losses !== losses && typeof this.#commands !== 'string') this.#commands.isPrepared = false
@@ -46,7 +46,7 @@ export class ResetWatch {
     })
   }
 
-  /** The timer stays when the reset has ended: it serves the next one. A pool that lies idle does not live on for it. */
+  /** The timer goes on after the reset has ended and serves the next one. It does not keep the process alive. */
   #watch(session: Session, limitMs: number): void {
     clearTimeout(this.#timer)
     this.#ringsAtMs = performance.now() + limitMs

@@ -1,6 +1,6 @@
 /**
- * One place of the pool and the connection in it: how it is opened, asked whether it lives, cleaned up and closed. Which
- * slot serves whom, and when one is given up, is `keeper.ts`'s business.
+ * One place in the pool and the connection in it: opens it, checks that it is alive, resets it and closes it. `keeper.ts`
+ * decides which slot serves which caller, and when a connection is closed.
  */
 import { connect } from '../connect.ts'
 import { Connection, engineOf } from '../connection.ts'
@@ -13,21 +13,21 @@ import { Session } from '../wire/session.ts'
 import { Lease } from './lease.ts'
 import type { ConnectArguments, PoolHooks } from './pool-options.ts'
 import { ResetWatch } from './reset-watch.ts'
-import { withLimit } from './time-limit.ts'
+import { withLimit } from '../with-limit.ts'
 
 export type SlotPhase = 'connecting' | 'checking' | 'idle' | 'leased' | 'resetting' | 'closing'
 
-/** Sessions that are in a pool, so that none gets into two slots. */
+/** Sessions that belong to a pool, so that no session gets into two slots. */
 const pooled = new WeakSet<Operations>()
 
-/** Limit of `init`, which nobody need be waiting for, where connecting has none. */
+/** Time limit of the `init` hook when connecting has no limit: often no caller waits for it, so nobody would notice. */
 const INIT_LIMIT_MS = 60_000
 
-/** Who can still be served by a slot, and until when. */
+/** How long a slot's connection may be used. */
 export interface SlotLife {
-  /** Of the pool's generations, counted up by `expireConnections`. */
+  /** The pool's generation when the connection was opened; `expireConnections` increments the pool's. */
   readonly generation: number
-  /** On `performance.now`'s clock. */
+  /** A time of `performance.now`. */
   readonly retireAtMs: number
 }
 
@@ -36,32 +36,32 @@ export class Slot {
   phase: SlotPhase = 'connecting'
   lease: Lease | null = null
   idleSinceMs = 0
-  /** Statements of all leases so far. */
+  /** Statements of all leases so far, for `maxQueries`. */
   statements = 0
-  /** A check or a reset takes so long that nobody should wait for this one. */
+  /** A check or a reset takes so long that no caller should wait for this connection. */
   isSlow = false
   readonly #onClosed: () => void
-  /** The lease of the last call of the pool itself. */
+  /** The lease of the pool's own last short call, kept to be used again. */
   #callLease: Lease | null = null
-  /** Set when the server has once run the reset query: it knows all commands of it. */
+  /** Set once the server has run the reset query without an error, so that it is known to support all of it. */
   #watch: ResetWatch | null = null
-  /** Those of the session when it was last reset. */
+  /** The session's count of cancel requests at its last reset. */
   #cancelRequests = 0
   #connection: Connection | null = null
   #engine: Engine | null = null
 
-  /** @param onClosed called when the connection is closed or lost, by whomever; perhaps more than once */
+  /** @param onClosed called when the connection is closed or lost, for any reason; perhaps more than once */
   constructor(life: SlotLife, onClosed: () => void) {
     this.life = life
     this.#onClosed = onClosed
   }
 
-  /** Whether the connection was lost or closed by its holder. */
+  /** Whether the connection was lost, or closed by its holder. */
   get isClosed(): boolean {
     return this.#engine?.isClosed ?? false
   }
 
-  /** Opens the connection and has it initialised; when that fails nothing is left open. */
+  /** Opens the connection and runs the `init` hook; when that fails, nothing is left open. */
   async open({ dsn, options }: ConnectArguments, hooks: PoolHooks): Promise<void> {
     const opened: unknown = await (hooks.connect ?? openWith)(dsn, options)
     if (!(opened instanceof Connection)) {
@@ -96,7 +96,7 @@ export class Slot {
     }
   }
 
-  /** Has it forget what it knows of the schema. */
+  /** Drops the connection's cached prepared statements and types. */
   forgetSchema(): void {
     this.#connection?.reloadSchemaState()
   }
@@ -107,7 +107,7 @@ export class Slot {
     return this.lease
   }
 
-  /** Lends the connection to one call of the pool itself, after which `endOfCall` is due. */
+  /** Lends the connection to one short call of the pool itself; `endOfCall` must follow. */
   lendForCall(giveBack: (connection: Connection) => Promise<void>): Lease {
     const lease = this.#callLease ?? new Lease({ connection: this.#opened, giveBack, place: null })
     if (lease === this.#callLease) lease.renew()
@@ -115,7 +115,7 @@ export class Slot {
     return lease
   }
 
-  /** Making a lease costs as much as a small statement does in the client, so the next call gets the same one. */
+  /** Keeps the lease for the next call: making one costs the client as much as a small statement. */
   endOfCall(lease: Lease): void {
     if (lease.isRenewable) {
       lease.rest()
@@ -126,7 +126,7 @@ export class Slot {
     }
   }
 
-  /** Asks the server for a sign of life. */
+  /** Sends an empty query to the server, and fails when no answer comes in time. */
   async check(limitMs: number): Promise<void> {
     await withLimit(this.#run(''), {
       limitMs,
@@ -134,7 +134,7 @@ export class Slot {
     })
   }
 
-  /** Whether a lease that is over has asked nothing of the server, so there is nothing to undo. */
+  /** Whether a lease that is over has sent nothing to the server, so that there is nothing to undo. */
   isUntouched({ session }: Lease): boolean {
     return (
       session.statements === 0 && !session.isRunning && !session.isInCopy && this.#session.transactionStatus === 'I'
@@ -142,24 +142,24 @@ export class Slot {
   }
 
   /**
-   * Sends the reset without waiting for it: what the next holder asks is written behind it, and when it fails the session
-   * is closed before that is answered. Only for a lease that, as far as can be known, has left nothing behind.
-   * @returns a promise of its end; null when it must be waited for, by `reset`.
+   * Sends the reset without waiting for it. Requests of the next holder are written behind it; when the reset fails, the
+   * session is closed before any of them is answered. Only for a lease that, as far as the client knows, left nothing behind.
+   * @returns a promise of the reset's end; null when the caller must use `reset` and wait.
    */
   resetAside({ session }: Lease, limitMs: number): Promise<void> | null {
     const own = this.#session
     if (this.#watch === null || !(own instanceof Session) || !own.canSendAside) return null
     if (own.transactionStatus !== 'I' || this.#statements.leftovers > 0 || session.hadTrouble) return null
-    // A cancel request that was late for the holder's statement could strike the reset.
+    // A cancel request for the holder's statement may arrive late and would cancel the reset.
     if (own.cancelRequests !== this.#cancelRequests || session.isRunning || session.isInCopy) return null
     return this.#watch.send(own, limitMs, this.#statements.losses)
   }
 
-  /** Undoes what a lease that is over has left behind. The connection must be closed when this fails. */
+  /** Undoes what a lease that is over has left behind. When this fails, the caller must close the connection. */
   async reset({ session }: Lease, hook: PoolHooks['reset']): Promise<void> {
     const own = this.#session
     if (session.isRunning) {
-      // The holder has gone and nobody wants the answer; the statement's own caller hears that it was cancelled.
+      // No caller wants the answer any more. The statement's promise rejects with an error that says it was cancelled.
       if (own.canCancel) await own.cancel({ isGivenUp: true })
       await session.quiet()
     }
@@ -172,7 +172,7 @@ export class Slot {
     }
     if (session.statements === 0) return
     const query = this.#opened.getResetQuery()
-    // One message, so one trip.
+    // Both go in one message, so they cost one round trip.
     const sql = isInTransaction && query !== '' ? `ROLLBACK; ${query}` : isInTransaction ? 'ROLLBACK' : query
     if (sql !== '') await this.#run(sql)
     this.#statements.leftovers = 0
@@ -180,29 +180,29 @@ export class Slot {
     if (this.#watch === null) await this.#watchResets(query)
   }
 
-  /** From now on resets need not be waited for: the server has run the query once, so it knows all commands of it. */
+  /** Allows `resetAside` from now on: the server has run the reset query once, so it supports all of its commands. */
   async #watchResets(query: string): Promise<void> {
     const { context } = engineOf(this.#opened)
-    // A query of the program's own may do what the statement cache must hear of.
+    // A reset query of the program's own may discard prepared statements, and the statement cache must know that.
     const isOurs = this.#opened.getResetQuery === getResetQuery
     if (!isOurs || query === '' || !(this.#session instanceof Session) || !this.#session.canSendAside) return
-    // Behind a pooler a prepared command may be gone the next time; it gives its clients process ids of its own.
+    // Behind a pooler a prepared command may be gone the next time. A pooler reports process ids of its own, not the server's.
     const mayName = context.statements.isCacheable(query)
     const pid = mayName ? await backendPid(engineOf(this.#opened)) : 0
     this.#watch = new ResetWatch(query, mayName && pid === this.#session.backendPid)
   }
 
-  /** Closes the connection; with 0, at once. Never fails. */
+  /** Closes the connection; with 0 at once. Never fails. */
   async close(timeoutMs: number): Promise<void> {
     if (this.#engine === null) return
     this.#engine.isShut = true
     const { session } = this.#engine
-    // A backend at work does not notice that its client is gone, and would keep its locks until it is done.
+    // A backend that runs a statement does not notice the lost client, and would keep its locks until the statement ends.
     if (timeoutMs === 0 && this.lease?.session.isRunning === true) session.cancel({}).catch(() => {})
     try {
       await session.close({ timeoutMs })
     } catch {
-      // It is gone, which is what was wanted.
+      // The connection is gone either way.
     }
   }
 
@@ -219,13 +219,13 @@ export class Slot {
     return engineOf(this.#opened).session
   }
 
-  // Not as a query of the user's: loggers are not told of the pool's own.
+  // Runs a command that query loggers do not see, because it is the pool's own.
   #run(sql: string): Promise<string> {
     const engine = engineOf(this.#opened)
     return engine.run(runCommand(engine.context, sql, false))
   }
 
-  /** Calls a hook with the connection, which is its own for that time only. */
+  /** Calls a hook with a connection that is valid only until the hook ends. */
   async #lendTo(name: 'init' | 'reset', hook: (connection: Connection) => unknown): Promise<void> {
     const lease = new Lease({
       connection: this.#opened,
@@ -246,12 +246,12 @@ export class Slot {
 
 const { getResetQuery } = Connection.prototype
 
-/** The process id as the server itself tells it. */
+/** The process id of the backend, asked from the server; 0 when the server cannot answer. */
 async function backendPid(engine: Engine): Promise<number> {
   let text = ''
   const results = {
     take: (bytes: Uint8Array, start: number, end: number) => {
-      // One row of one column, the last thing in the message.
+      // The result is one row of one column, so the value reaches to the end of the message.
       text = Buffer.from(bytes.buffer, bytes.byteOffset + start + DATA_ROW_HEAD, end - start - DATA_ROW_HEAD).toString(
         'latin1',
       )
@@ -262,13 +262,13 @@ async function backendPid(engine: Engine): Promise<number> {
     await engine.run(runScript(engine.context, 'SELECT pg_catalog.pg_backend_pid()', results, false))
   } catch (error) {
     if (engine.isClosed) throw error
-    // A server of another make.
+    // Another server than PostgreSQL, which does not know the function.
     return 0
   }
   return Number(text)
 }
 
-/** Letter, length, number of columns and length of the first. */
+/** The bytes of a DataRow before its first value: tag, length, number of columns, length of the value. */
 const DATA_ROW_HEAD = 11
 
 function openWith(dsn: string | undefined, options: ConnectArguments['options']): Promise<Connection> {

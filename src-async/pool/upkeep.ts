@@ -1,6 +1,6 @@
 /**
- * What a pool does while nobody asks it for anything: looks over its idle connections and opens what is missing to
- * `minSize`. Its timers do not keep the process alive; the sockets of an open pool do.
+ * The pool's background work: closes idle connections that are due, and opens connections up to `minSize`. Its timers do
+ * not keep the process alive; the sockets of an open pool do.
  */
 import type { Keeper } from './keeper.ts'
 
@@ -19,7 +19,7 @@ export class Upkeep {
   #isRunning = false
   #failures = 0
 
-  /** @param shortestLifeMs the shortest of the times after which a connection is given up */
+  /** @param shortestLifeMs the shorter of the idle limit and the lifetime; the sweep runs four times within it */
   constructor(keeper: Keeper, shortestLifeMs: number, report: (error: unknown) => void) {
     this.#keeper = keeper
     this.#sweepMs = Math.max(SHORTEST_SWEEP_MS, Math.min(LONGEST_SWEEP_MS, shortestLifeMs / 4))
@@ -34,7 +34,7 @@ export class Upkeep {
     }, this.#sweepMs).unref()
   }
 
-  /** Starts to open what is missing, unless that is under way or waits for its next attempt. */
+  /** Starts opening missing connections, unless that is already running or waits for its next attempt. */
   refill(): void {
     if (this.#isRefilling || !this.#isRunning || this.#refillTimer !== undefined || this.#keeper.missing <= 0) return
     this.#isRefilling = true
@@ -47,7 +47,7 @@ export class Upkeep {
     clearTimeout(this.#refillTimer)
   }
 
-  // One after the other: after an outage a hundred clients' pools should not knock all at once.
+  // Opens one connection after the other: after an outage, the pools of a hundred clients should not all connect at once.
   async #refillAll(): Promise<void> {
     try {
       while (this.#keeper.missing > 0 && this.#isRunning) {

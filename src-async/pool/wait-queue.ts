@@ -1,10 +1,10 @@
 /**
- * Those who wait for a connection, first come first served. A waiter leaves the queue in the same instant in which its
- * promise is settled, whoever settles it, so a connection is never handed to one who has gone.
+ * The callers that wait for a connection, first come, first served. A waiter leaves the queue in the same step that settles
+ * its promise, so a connection is never handed to a caller that has given up.
  */
-import { startTimer, type Limit } from './time-limit.ts'
+import { startTimer, type Limit } from '../with-limit.ts'
 
-/** One who waits. */
+/** One waiting caller. */
 interface Waiter<T> {
   settle(): void
   resolve(value: T): void
@@ -12,14 +12,14 @@ interface Waiter<T> {
 }
 
 export class WaitQueue<T> {
-  // A Set keeps the order of arrival and lets one in the middle leave cheaply.
+  // A Set keeps the order of arrival, and removing a waiter from the middle is cheap.
   readonly #waiters = new Set<Waiter<T>>()
 
   get size(): number {
     return this.#waiters.size
   }
 
-  /** Queues up until served, refused, late or aborted. Synchronous up to its place in the queue. */
+  /** Waits in the queue until served, refused, late or aborted. The place in the queue is taken synchronously. */
   wait({ limitMs, late, signal }: Limit): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const waiter: Waiter<T> = {
@@ -36,14 +36,14 @@ export class WaitQueue<T> {
         reject(error as Error)
       }
       const abort = (): void => fail(signal?.reason)
-      // The error counts who waits, and it is made while this one still does.
+      // The error contains the number of waiters, so it is made before this waiter leaves the queue.
       const timer = startTimer(limitMs, () => fail(late()))
       signal?.addEventListener('abort', abort, { once: true })
       this.#waiters.add(waiter)
     })
   }
 
-  /** Serves the one who waits longest. @returns false when nobody waits. */
+  /** Serves the longest waiter. @returns false when there is none. */
   serve(value: T): boolean {
     const waiter = this.#first()
     if (waiter === null) return false
@@ -52,7 +52,7 @@ export class WaitQueue<T> {
     return true
   }
 
-  /** Refuses the one who waits longest. @returns false when nobody waits. */
+  /** Refuses the longest waiter. @returns false when there is none. */
   refuse(error: unknown): boolean {
     const waiter = this.#first()
     if (waiter === null) return false
@@ -61,7 +61,7 @@ export class WaitQueue<T> {
     return true
   }
 
-  /** Refuses all, each with an error of its own. */
+  /** Refuses all waiters; each gets an error object of its own. */
   refuseAll(makeError: () => unknown): void {
     while (this.size > 0) this.refuse(makeError())
   }

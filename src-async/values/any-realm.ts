@@ -1,6 +1,6 @@
 /**
- * Objects of built-in classes, whichever realm made them: a REPL may have globals of its own, a test run by jest has, and
- * `instanceof` knows the classes of this realm only.
+ * Recognises objects of built-in classes from any realm. A REPL or a test run by jest may have globals of its own, and
+ * `instanceof` knows only the classes of this realm.
  */
 
 export function isDate(value: unknown): value is Date {
@@ -15,7 +15,7 @@ export function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array || tagOf(value) === '[object Uint8Array]'
 }
 
-/** The same bytes as an array of this realm, not copied: what comes after looks for those. null for everything else. */
+/** The bytes as an array of this realm, without a copy, because later checks use `instanceof`. null for other values. */
 export function ownBytes(value: unknown): Uint8Array | null {
   if (value instanceof Uint8Array) return value
   return isBytes(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : null

@@ -1,29 +1,29 @@
 /**
- * Writes the arguments of a statement that the server has not described yet, as text: the Bind message after its two names.
- * Only values whose text means the same for whatever type the server finds, or is refused by it: what the driver would make
- * of the value once it knows the type must not differ. For all others the statement is described first.
+ * Writes the arguments of a statement as text, before the server has described it: the Bind message after its two names.
+ * Takes only values whose text means the same for every type that the server may find, or is refused by it. The result must
+ * be the one that the driver would send if it knew the type. For all other values the statement is described first.
  */
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import { numberText } from './codecs/text.ts'
 import { TextValues } from './text-values.ts'
 import { areTypedPlaces } from './typed-places.ts'
 
-/** Values in text format, so no format codes. */
+/** The number of format codes when all values are in text format. */
 const ALL_TEXT = 0
 const BINARY = 1
 
 export interface TextArgumentOptions {
-  /** Whether the statement writes, so that the server knows the types by its columns. */
+  /** Whether the statement writes: the server then knows the parameters' types from the columns. */
   readonly storesValues: boolean
   /** The server's `standard_conforming_strings`. */
   readonly isStandard: boolean
-  /** Whether the rows are wanted as text, not in binary. */
+  /** Whether the rows are to come as text, not in binary. */
   readonly wantsText: boolean
 }
 
 /**
- * @param values where they are `TextValues`, their text is what they mean, for every type
- * @returns whether it could be done; if not, the writer is as it was
+ * @param values the arguments; the strings of `TextValues` are already the server's text for every type
+ * @returns whether all could be written; if not, the writer is unchanged.
  */
 export function writeArgumentsAsText(
   out: ByteWriter,
@@ -50,7 +50,7 @@ export function writeArgumentsAsText(
       if (typeof value !== 'string' && !storesValues) untyped.add(i + 1)
     }
   }
-  // One code stands for all columns; none means text.
+  // One code applies to all columns; no code means text.
   if (wantsText) out.int16(ALL_TEXT)
   else out.int16(1).int16(BINARY)
   if (untyped.size === 0 || areTypedPlaces(sql, untyped, isStandard)) return true
@@ -58,12 +58,12 @@ export function writeArgumentsAsText(
   return false
 }
 
-/** The text of a value that means text; undefined where there is none that the server would take. */
+/** The text of a value from `TextValues`; undefined when it has none that the server would take. */
 function ownText(value: unknown): string | undefined {
   return typeof value === 'string' && isWellFormed(value) ? value : undefined
 }
 
-/** undefined where the text would depend on the type. */
+/** The text of a value; undefined when it would depend on the type. */
 function textOf(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
@@ -79,8 +79,9 @@ function textOf(value: unknown): string | undefined {
 }
 
 /**
- * Integers beyond 2^53 have more digits than they know; minus zero is a float only. Of a fraction the server may make a `real`,
- * which is rounded once from its text and twice as a double: that differs halfway between two reals, and near zero.
+ * Whether the text of a number means the same for every numeric type. An integer beyond 2^53 has more digits than it is
+ * exact for, and minus zero exists only as a float. For a `real`, the server rounds a fraction once from its text, but the
+ * driver would round it twice, by way of a double: this differs halfway between two reals, and near zero.
  */
 function isExact(value: number): boolean {
   if (Number.isInteger(value)) return Number.isSafeInteger(value) && !Object.is(value, -0)
@@ -89,21 +90,22 @@ function isExact(value: number): boolean {
 }
 
 const DOUBLE = new Float64Array(1)
-/** Its lower half. All that Node runs on is little-endian. */
+/** The lower half of the double. All platforms of Node are little-endian. */
 const BITS = new Uint32Array(DOUBLE.buffer, 0, 1)
-/** The 29 bits of a double that a real has not, and half of what they can say. */
+/** The 29 bits of a double that a real does not have, and the value halfway between two reals. */
 const REAL_REST = 0x1fffffff
 const REAL_HALF = 0x10000000
 const LEAST_NORMAL_REAL = 1.2e-38
 
 const JSON_NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i
 const JSON_WORDS: ReadonlySet<string> = new Set(['true', 'false', 'null'])
-/** What JSON may begin with that has brackets or quotes. */
+/** Characters that JSON may begin with and that are no letters or digits. */
 const JSON_OPENING = '{["'
 
 /**
- * For json a string is a JSON string, not JSON: one that happens to be JSON must get its quotes. Any other is refused by
- * the server as JSON, before the statement begins, and the statement is described then.
+ * Whether a string is not valid JSON. For json parameters, a string is a JSON string and must get quotes, so one that is
+ * valid JSON itself would be taken for something else. The server refuses any other string as JSON before the statement
+ * runs; the statement is described then.
  */
 function isSafe(text: string): boolean {
   const trimmed = text.trim()

@@ -1,6 +1,6 @@
 /**
- * Array literals, `{1,2,{…}}`: what the server prints for arrays, and what goes to it where the element has no binary
- * form. Quotes, backslashes, NULL, explicit bounds, any delimiter.
+ * Array literals, `{1,2,{…}}`: reads those that the server prints, and writes arrays whose element has no binary form.
+ * Handles quotes, backslashes, NULL, explicit bounds and any delimiter.
  * Source of truth: PostgreSQL manual, "Array Input and Output Syntax"; src/backend/utils/adt/arrayfuncs.c.
  */
 import { DataError } from '../errors/tree.ts'
@@ -11,7 +11,7 @@ import type { Codec } from './codec.ts'
 
 const MOST_DIMENSIONS = 6
 
-/** Reads an array literal. @throws DataError when it is none. */
+/** Reads an array literal. @throws DataError when the text is not one. */
 export function parseArrayText(text: string, delimiter: string, element: Codec): unknown[] {
   const start = text.startsWith('[') ? text.indexOf('=') + 1 : 0
   const parser = new ArrayTextParser(text, start, delimiter, element)
@@ -106,8 +106,8 @@ class ArrayTextParser {
 }
 
 /**
- * Whether a value is a dimension of an array: arrays are, and typed arrays of numbers, unless bytes are an element. A
- * Buffer is bytes, not a list of small integers.
+ * Whether a value is a dimension of an array: an array, or a typed array of numbers unless the element takes bytes. A Buffer
+ * is bytes, not a list of small integers.
  */
 export function isList(value: unknown, element: Codec): value is ArrayLike<unknown> {
   if (Array.isArray(value)) return true
@@ -138,7 +138,7 @@ function requireRectangle(list: ArrayLike<unknown>, element: Codec): void {
   const first = list[0]
   for (let i = 0; i < list.length; i += 1) {
     const item = list[i]
-    if (isList(item, element) !== isList(first, element)) throw new DataError('an array has values beside arrays')
+    if (isList(item, element) !== isList(first, element)) throw new DataError('an array mixes arrays and other values')
     if (!isList(item, element) || !isList(first, element)) continue
     if (item.length !== first.length) {
       throw new DataError(
@@ -160,7 +160,7 @@ function elementText(value: unknown, index: number, element: Codec, elementOid: 
   }
 }
 
-/** Always quoted: shorter rules exist, none is needed. */
+/** Quotes an element. PostgreSQL allows some without quotes, but quoting all of them is simpler and always right. */
 function quoteElement(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }

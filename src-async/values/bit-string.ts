@@ -4,16 +4,17 @@
 import { DataError } from '../errors/tree.ts'
 import { clip } from './describe-value.ts'
 
+/** A `bit` or `varbit`: bits, the first of which is the leftmost. */
 export class BitString {
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'BitString'
 
-  /** The bits, the first in the highest place of the first byte; unused bits at the end are 0. */
+  /** The bits. The first is the highest bit of the first byte; unused bits at the end are 0. */
   readonly bytes: Uint8Array
-  /** How many bits there are. */
+  /** The number of bits. */
   readonly length: number
 
-  /** @throws DataError when there are not as many bytes as the bits need, or an unused bit is set. */
+  /** @throws DataError when the number of bytes does not fit the length, or an unused bit is set. */
   constructor(bytes: Uint8Array, length = bytes.length * 8) {
     if (!Number.isInteger(length) || length < 0 || Math.ceil(length / 8) !== bytes.length) {
       throw new DataError(`${bytes.length} bytes do not hold exactly ${length} bits`)
@@ -26,7 +27,7 @@ export class BitString {
     this.length = length
   }
 
-  /** Reads `0101`; blanks are ignored. @throws DataError for anything else. */
+  /** Reads `0101`, ignoring blanks. @throws DataError for other text. */
   static parse(text: string): BitString {
     const bits = text.replace(/ /g, '')
     if (!/^[01]*$/.test(bits)) throw new DataError(`expected zeros and ones, got ${clip(JSON.stringify(text))}`)
@@ -37,14 +38,14 @@ export class BitString {
     return new BitString(bytes, bits.length)
   }
 
-  /** The bit at a position, undefined outside. */
+  /** The bit at a position; a negative one counts from the end. undefined outside the string. */
   at(position: number): 0 | 1 | undefined {
     const index = position < 0 ? this.length + position : position
     if (!Number.isInteger(index) || index < 0 || index >= this.length) return undefined
     return (this.bytes[index >> 3]! & (0x80 >> (index & 7))) === 0 ? 0 : 1
   }
 
-  /** Zeros and ones, the first bit first. */
+  /** The bits as zeros and ones, the first bit first. */
   toString(): string {
     let text = ''
     for (const byte of this.bytes) text += byte.toString(2).padStart(8, '0')
@@ -55,7 +56,7 @@ export class BitString {
     return this.toString()
   }
 
-  /** The bits as an unsigned number, the first bit the highest. */
+  /** The bits as an unsigned number, whose highest bit is the first one. */
   toBigInt(): bigint {
     return this.length === 0 ? 0n : BigInt(`0b${this.toString()}`)
   }

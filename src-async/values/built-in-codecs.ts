@@ -1,5 +1,5 @@
 /**
- * The table of built-in types: name, codec, array. Made once per process, on first use of a type, and shared.
+ * The table of built-in types: name, codec, array. Made once per process and shared by all connections.
  */
 import { BUILT_IN_RANGES, BUILT_IN_TYPES, INT2VECTOR_OID, INT2_OID, OIDVECTOR_OID, OID_OID } from './oids.ts'
 import { arrayCodec } from './codecs/array.ts'
@@ -89,11 +89,11 @@ const SCALARS: Readonly<Record<string, Codec>> = {
   tid,
 }
 
-/** Pseudo-types have no OIDs of their own in the generated table; these two are the types of columns in catalogs. */
+/** The generated table has no pseudo-types, but columns of some catalogs have these two types. */
 const ANYARRAY_OID = 2277
 const ANYCOMPATIBLEARRAY_OID = 5078
 
-/** Types that travel as text, with what is known of their binary form. */
+/** Codecs for types that travel as text; some of them can also read the binary form that records contain. */
 function textCodecOf(name: string): Codec {
   if (name.startsWith('reg')) return regCodec(name)
   if (name === 'pg_snapshot' || name === 'txid_snapshot') return snapshotCodec(name)
@@ -111,7 +111,7 @@ for (const line of BUILT_IN_TYPES.trim().split('\n')) {
   if (type.arrayOid !== 0) elements.set(type.arrayOid, type.oid)
   const scalar = Object.hasOwn(SCALARS, name) ? SCALARS[name] : undefined
   if (scalar !== undefined) codecs.set(type.oid, scalar)
-  // Records need the registry for their fields, so that makes their codec.
+  // The codec of `record` needs a registry for its fields, so the registry makes it.
   else if (type.arrayOid !== 0 && name !== 'record') codecs.set(type.oid, textCodecOf(name))
 }
 codecs.set(ANYARRAY_OID, anyArray)
@@ -134,35 +134,35 @@ for (const type of types.values()) {
 /** Codecs of all built-in types and their arrays by OID. */
 export const BUILT_IN_CODECS: ReadonlyMap<number, Codec> = codecs
 
-/** The array type of a built-in type, with its delimiter; null when there is none. */
+/** The array type of a built-in type, with its delimiter; null when it has none. */
 export function builtInArrayOf(oid: number): { oid: number; delimiter: string } | null {
   const type = types.get(oid)
   return type === undefined || type.arrayOid === 0 ? null : { oid: type.arrayOid, delimiter: type.delimiter }
 }
 
-/** The range type and the type of its bounds, for a built-in range or multirange; null for all others. */
+/** The range type and the type of its bounds, for a built-in range or multirange; null for other types. */
 export function builtInRangeOf(oid: number): { rangeOid: number; subtypeOid: number } | null {
   return BUILT_IN_RANGES.find((range) => range.rangeOid === oid || range.multirangeOid === oid) ?? null
 }
 
-/** The element's type of the two vectors of the catalogs, which are arrays that no array type is of; else null. */
+/** The element type of `int2vector` and `oidvector`, which no array type's entry lists; null for other types. */
 export function builtInVectorOf(oid: number): number | null {
   if (oid === INT2VECTOR_OID) return INT2_OID
   return oid === OIDVECTOR_OID ? OID_OID : null
 }
 
-/** The element type of a built-in array type, else null. */
+/** The element type of a built-in array type; null for other types. */
 export function builtInElementOf(oid: number): number | null {
   return elements.get(oid) ?? null
 }
 
-/** The OID of the built-in type that pg_type names so; null when there is none. */
+/** The OID of the built-in type with this name in pg_type; null when there is none. */
 export function builtInOidOf(typeName: string): number | null {
   for (const type of types.values()) if (type.name === typeName) return type.oid
   return null
 }
 
-/** The name pg_type has for a built-in type, else null. */
+/** The name of a built-in type in pg_type; null for other types. */
 export function builtInNameOf(oid: number): string | null {
   const element = elements.get(oid)
   if (element !== undefined) return `${types.get(element)?.name}[]`

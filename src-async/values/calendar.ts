@@ -4,16 +4,16 @@
  */
 import { NotSupportedError } from '../errors/tree.ts'
 
-/** Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from. */
+/** Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch. */
 export const POSTGRES_EPOCH_DAYS = 10957
-/** Milliseconds between the same two instants. */
+/** Milliseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch. */
 export const POSTGRES_EPOCH_MS = 946684800000
 
 const DAYS_OF_400_YEARS = 146097
 
-/** The day number of a date that exists. */
+/** The day number of a valid date. */
 export function daysFromDate(year: number, month: number, day: number): number {
-  // Years begin in March, so that the leap day is the last of its year.
+  // Count years from March, so that the leap day is the last day of its year.
   const shifted = month <= 2 ? year - 1 : year
   const era = Math.floor(shifted / 400)
   const yearOfEra = shifted - era * 400
@@ -53,13 +53,13 @@ export function daysInMonth(year: number, month: number): number {
   return month === 2 && isLeap ? 29 : (MONTH_DAYS[month - 1] ?? 0)
 }
 
-/** Whether the three numbers name a day that exists. */
+/** Whether the three numbers are a valid date. */
 export function isDate(year: number, month: number, day: number): boolean {
   if (!Number.isSafeInteger(year) || !Number.isInteger(month) || !Number.isInteger(day)) return false
   return month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)
 }
 
-/** `2002-12-25`, `0044-03-15 BC`: the date without the era, and the era apart, for a time may stand between. */
+/** `2002-12-25`, `0044-03-15` of a date BC: the date without its era, because a time may come between the two. */
 export function dateText(date: CalendarDate): string {
   const year = date.year > 0 ? date.year : 1 - date.year
   return `${String(year).padStart(4, '0')}-${twoDigits(date.month)}-${twoDigits(date.day)}`
@@ -79,7 +79,7 @@ export function timeText(hour: number, minute: number, second: number, microseco
   return microsecond === 0 ? whole : `${whole}.${String(microsecond).padStart(6, '0').replace(/0+$/, '')}`
 }
 
-/** Microseconds from the digits after a decimal point; digits beyond the sixth round. May give 1,000,000. */
+/** Microseconds from the digits after a decimal point; further digits than six are rounded. May return 1,000,000. */
 export function microsecondsOfFraction(digits: string | undefined): number {
   if (digits === undefined || digits === '') return 0
   if (digits.length <= 6) return Number(digits.padEnd(6, '0'))
@@ -94,7 +94,7 @@ export interface TemporalNamespace {
   readonly Duration: { from(item: object): unknown }
 }
 
-/** The global `Temporal`. @throws NotSupportedError where there is none. */
+/** The global `Temporal`. @throws NotSupportedError when there is none. */
 export function requireTemporal(): TemporalNamespace {
   const temporal = (globalThis as { Temporal?: TemporalNamespace }).Temporal
   if (temporal === undefined) {

@@ -1,10 +1,10 @@
 /**
- * Whether a text calls functions of somebody's. A lock on a table keeps others from changing what the table is made of, but
- * nothing keeps them from replacing a function or a type, and a function may do anything. Looks at what stands before
- * parentheses; to be wrong costs a savepoint where none was needed.
+ * Whether a text calls functions other than PostgreSQL's own. A lock on a table prevents changes of the table, but nothing
+ * prevents the replacement of a function or a type, and a function may do anything. Looks at the names before parentheses. A
+ * wrong result costs only an unnecessary savepoint.
  */
 
-/** What may stand before a parenthesis: words of SQL, and PostgreSQL's own functions that do nothing but compute. */
+/** Names before a parenthesis that are harmless: words of SQL, and functions of PostgreSQL that only compute. */
 const COMMON: ReadonlySet<string> = new Set(
   `all and any array as asc between by case conflict cube delete desc distinct do else end except exists filter first from
   full group grouping having ilike in inner insert interval intersect into is join lateral left like limit materialized
@@ -41,17 +41,17 @@ const COMMON: ReadonlySet<string> = new Set(
   ts_rank_cd unnest upper upper_inc upper_inf lower_inc lower_inf uuidv4 uuidv7 var_pop var_samp variance
   websearch_to_tsquery width_bucket xmlagg xmlelement xmlforest`.split(/\s+/),
 )
-/** What stands after one of these and before a parenthesis is a name with its columns, or the kind of a cast. */
+/** Words before a name with a parenthesis that is no call: a table with its columns, or the type of a cast. */
 const BEFORE_NAMES: ReadonlySet<string> = new Set(['into', 'as'])
 const NAME_PART = /[\w$.\u0080-\uffff]/
 const SPACE = /\s/
 
-/** Whether the text calls a function that is not known to be PostgreSQL's own and to do nothing but compute. */
+/** Whether the text calls a function that is not known to be PostgreSQL's own and to only compute. */
 export function callsUnknown(sql: string): boolean {
   for (let at = sql.indexOf('('); at >= 0; at = sql.indexOf('(', at + 1)) {
     const end = skipBack(sql, at, SPACE)
     const start = startOfName(sql, end)
-    // A comment in between may hide the name.
+    // The name may stand before a comment.
     if (start === end) {
       if (sql.startsWith('*/', end - 2)) return true
       continue
@@ -65,7 +65,7 @@ export function callsUnknown(sql: string): boolean {
   return false
 }
 
-/** Where the name that ends there begins, with its schema: `a.b`, `"a"."b"`, `a."b"`. */
+/** The offset at which the name that ends at `end` begins, including its schema: `a.b`, `"a"."b"`, `a."b"`. */
 function startOfName(sql: string, end: number): number {
   let at = end
   for (;;) {

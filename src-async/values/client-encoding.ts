@@ -1,7 +1,7 @@
 /**
- * `client_encoding`, when SQL sets it. Text travels as UTF-8 here, and the connection sets the encoding back after the call.
- * Text that the same call brings after the setting comes in the other encoding. Where the SQL shows that, the call is refused
- * before it is sent; what else comes then and is not ASCII is refused when it has come.
+ * `client_encoding`, when SQL sets it. The driver reads and writes UTF-8, and sets the encoding back after the call. Until
+ * then the server sends text in the other encoding. When the SQL shows this, the call is refused before it is sent. When it
+ * does not, text that is not ASCII is refused as it arrives.
  */
 import { NotSupportedError } from '../errors/tree.ts'
 import type { Column, ResultSink, RowSink } from '../wire/row-sink.ts'
@@ -16,16 +16,17 @@ export function isUtf8(encoding: string): boolean {
 }
 
 /**
- * What a text does to the encoding, as far as its words say.
- * - `none`: nothing.
- * - `call`: it calls `set_config()` of a setting whose name is an expression or a parameter, so the values decide.
- * - `lone call`: the same, and the call is the whole statement.
- * - `last`: it sets another encoding, and no row is expected after that but the setting's own.
- * - `mixed`: it sets another encoding, and other text comes or goes in it.
+ * The effect of a text on the encoding, judged by its words.
+ * - `none`: no effect.
+ * - `call`: it calls `set_config()` for a setting whose name is an expression or a parameter, so the values decide.
+ * - `lone call`: it has such a call, which is the whole statement.
+ * - `last`: it sets another encoding, and returns no rows after that except the setting's own.
+ * - `mixed`: it sets another encoding, and other text is sent or returned in that encoding.
  */
 export type EncodingUse = 'none' | 'call' | 'lone call' | 'last' | 'mixed'
 
-const HINT = 'set client_encoding in a call of its own, or not at all: text is UTF-8 here, and the encoding is set back'
+const HINT =
+  'set client_encoding in a call of its own, or not at all: this driver uses UTF-8 and sets the encoding back'
 const MENTIONS = /encoding|\bnames\b|set_config|pg_settings/i
 
 /** @param isStandard the server's `standard_conforming_strings` */
@@ -46,21 +47,18 @@ export function encodingUse(sql: string, isStandard: boolean): EncodingUse {
 
 /**
  * Refuses a call whose text would come in another encoding.
- * @param values the call's; what is no string in them says nothing
+ * @param values the arguments of the call; only strings can name the setting
  * @throws NotSupportedError, before anything is sent.
  */
 export function requireUtf8(use: EncodingUse, values: readonly unknown[]): void {
   if (use === 'mixed' || (use === 'call' && setsByCall(values))) {
-    throw new NotSupportedError(
-      'the text sets client_encoding, and text comes with it that would be in that encoding',
-      {
-        hint: HINT,
-      },
-    )
+    throw new NotSupportedError('the SQL sets client_encoding, and other text of the call would be in that encoding', {
+      hint: HINT,
+    })
   }
 }
 
-/** The same for what is not alone on its way: a statement of a pipeline, or for many elements. */
+/** Refuses any change of the encoding by a statement that is not sent alone: in a pipeline, or for many elements. */
 export function requireNoEncoding(use: EncodingUse, values: readonly unknown[], among: string): void {
   if (use === 'none' || ((use === 'call' || use === 'lone call') && !setsByCall(values))) return
   throw new NotSupportedError(`a statement that sets client_encoding cannot run among ${among}`, { hint: HINT })
@@ -71,12 +69,12 @@ function setsByCall(values: readonly unknown[]): boolean {
   return !values.some((value) => typeof value === 'string' && isUtf8(value))
 }
 
-/** What is said when the server reports another encoding after a statement whose words did not show it. */
+/** The error when the server reports another encoding after a statement whose words did not show the change. */
 export function unseenEncoding(encoding: string, what: string): NotSupportedError {
   return new NotSupportedError(
     `a function has set client_encoding to ${encoding}: the statement has run, and ${what}`,
     {
-      hint: 'do not set client_encoding: text is UTF-8 here, and the encoding is set back',
+      hint: 'do not set client_encoding: this driver uses UTF-8 and sets the encoding back',
     },
   )
 }
@@ -87,7 +85,7 @@ function isName(value: unknown): boolean {
 
 interface Word {
   readonly token: Token
-  /** In lower case, without quotes; of a string its content. */
+  /** The word in lower case and without quotes; for a string, its content. */
   readonly text: string
 }
 
@@ -115,7 +113,7 @@ function plain(text: string, token: Token): string {
   return text.toLowerCase()
 }
 
-/** What one statement does; null where its words say nothing of the encoding. */
+/** The effect of one statement; null when its words do not concern the encoding. */
 function effectOf(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lone call' | 'mixed' | null {
   const first = words[0]!.text
   if (first === 'set') return effectOfSet(words)
@@ -125,7 +123,7 @@ function effectOf(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lone cal
   return effectOfCalls(words)
 }
 
-/** `set [session | local] client_encoding { to | = } x`, `set [session | local] names x`. */
+/** Reads `set [session | local] client_encoding { to | = } x` and `set [session | local] names x`. */
 function effectOfSet(words: readonly Word[]): 'utf8' | 'other' | null {
   const at = words[1]?.text === 'session' || words[1]?.text === 'local' ? 2 : 1
   const name = words[at]?.text
@@ -139,7 +137,7 @@ function effectOfUpdate(words: readonly Word[]): 'other' | 'mixed' | 'call' {
   return words.some(({ token, text }) => token === TOKEN.STRING && text === NAME) ? 'other' : 'call'
 }
 
-/** Looks at each `set_config(name, value, …`. */
+/** Checks each call of `set_config(name, value, …`. */
 function effectOfCalls(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lone call' | 'mixed' | null {
   let hasCall = false
   let effect: 'utf8' | 'other' | null = null
@@ -154,7 +152,7 @@ function effectOfCalls(words: readonly Word[]): 'utf8' | 'other' | 'call' | 'lon
     }
   })
   if (effect === 'other' || hasCall) {
-    // The whole statement is one call, whose result is the setting.
+    // The whole statement is one call, so its only result is the setting.
     if (isOneCall(words)) return effect === 'other' ? 'other' : 'lone call'
     return effect === 'other' ? 'mixed' : 'call'
   }
@@ -165,7 +163,7 @@ function isLiteral(word: Word | undefined): word is Word {
   return word !== undefined && (word.token === TOKEN.STRING || word.token === TOKEN.DOLLAR_STRING)
 }
 
-/** `select [pg_catalog.]set_config(…) [[as] name]`, nothing else. */
+/** Whether the statement is `select [pg_catalog.]set_config(…) [[as] name]` and nothing more. */
 function isOneCall(words: readonly Word[]): boolean {
   let at = words[1]?.text === 'pg_catalog' ? 3 : 1
   if (words[0]?.text !== 'select' || words[at]?.text !== 'set_config' || words[at + 1]?.text !== '(') return false
@@ -196,10 +194,10 @@ const GIVING_WORDS: ReadonlySet<string> = new Set([
   'explain',
   'copy',
 ])
-/** What dumps call; their results are ASCII. */
+/** Functions that dumps call; their results are ASCII. */
 const CALLS_OF_DUMPS: ReadonlySet<string> = new Set(['set_config', 'setval'])
 
-/** Whether a statement may give text that is not ASCII. SHOW is left to be looked at when it has come. */
+/** Whether a statement may return text that is not ASCII. The result of SHOW is checked when it arrives. */
 function mayGiveText(words: readonly Word[]): boolean {
   const [first, second, third, fourth] = words.map(({ text }) => text)
   if (words.some(({ token, text }) => token === TOKEN.IDENTIFIER && text === 'returning')) return true
@@ -207,13 +205,13 @@ function mayGiveText(words: readonly Word[]): boolean {
   return !(first === 'select' && CALLS_OF_DUMPS.has(second === 'pg_catalog' && third === '.' ? fourth! : second!))
 }
 
-/** Passes rows on, and looks for text that another encoding would have made of something else. */
+/** Passes rows on, and notes whether a text column contains bytes that depend on the encoding. */
 export class EncodingGuard implements ResultSink {
   readonly #sink: RowSink | ResultSink
   readonly #isText: (column: number) => boolean
   #hasOther = false
 
-  /** @param isText whether a column is text as far as its bytes are concerned */
+  /** @param isText whether the bytes of a column are text */
   constructor(sink: RowSink | ResultSink, isText: (column: number) => boolean = () => true) {
     this.#sink = sink
     this.#isText = isText
@@ -229,11 +227,11 @@ export class EncodingGuard implements ResultSink {
     if ('complete' in this.#sink) this.#sink.complete(columns, tag)
   }
 
-  /** @throws NotSupportedError when a result has text beyond ASCII: nobody can tell what it was. */
+  /** @throws NotSupportedError when a result has text beyond ASCII: it cannot be decoded reliably. */
   end(): void {
     if (!this.#hasOther) return
     throw new NotSupportedError(
-      'the text sets client_encoding, and a result that follows in it is not ASCII: it has run, and its result is not given',
+      'the SQL sets client_encoding, and a later result in it is not ASCII: the SQL has run, and its result is dropped',
       { hint: HINT },
     )
   }

@@ -1,9 +1,9 @@
 /**
- * Whether functions may be made from source text. They may not under `--disallow-code-generation-from-strings` and in
- * realms with such a policy; then rows are made and decoded by plain loops that behave identically, a little slower.
+ * Whether functions may be made from source text. The flag `--disallow-code-generation-from-strings` and the policy of a
+ * realm can forbid it. Then plain loops make and decode the rows, with the same results, a little slower.
  */
 
-/** Asked once: the policy of a process does not change. */
+/** Checked once, because the policy of a process does not change. */
 export const canGenerateCode: boolean = (() => {
   try {
     return new Function('return true')() === true

@@ -1,13 +1,13 @@
 /**
- * What query builders compile, brought into one form: a text with `$1` and its values. What they build before that, and
- * what has markers of another kind, cannot be run; its errors say what to write instead.
+ * Brings the compiled statements of query builders into one form: a text with `$1`, and its values. A builder's query that
+ * is not compiled yet, or that has other markers, cannot run; the error says what to write instead.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 
 /**
- * A statement with its values, in the forms query builders give: Kysely's `compile()`, Drizzle's `toSQL()`, Knex's
- * `toSQL().toNative()`, the objects of sql-template-tag and of pg. `$1` are its markers, and its values mean text: a string
- * is what the server reads, for every type.
+ * A statement with its values, as query builders return it: Kysely's `compile()`, Drizzle's `toSQL()`, Knex's
+ * `toSQL().toNative()`, the objects of sql-template-tag and of pg. Its markers are `$1`, and its values mean text: a string
+ * is what the server's input function reads, for every type.
  */
 export type CompiledStatement =
   | { readonly sql: string; readonly parameters: readonly unknown[] }
@@ -17,7 +17,7 @@ export type CompiledStatement =
 
 export interface CompiledParts {
   readonly sql: string
-  /** null where it brings none. */
+  /** null when the statement has none. */
   readonly values: readonly unknown[] | null
 }
 
@@ -28,16 +28,17 @@ type Candidate = Partial<
   >
 >
 
-/** @returns null for what no builder compiled. @throws ProgrammingError for what a builder gives but cannot be run as it is. */
+/** @returns null for an object that is no builder's. @throws ProgrammingError for one that cannot run as it is. */
 export function compiledParts(statement: unknown, method: string): CompiledParts | null {
   if (statement === null || typeof statement !== 'object') return null
   const candidate = statement as Candidate
   requireCompiled(candidate, method)
-  // sql-template-tag has both; its `sql` is MySQL's.
+  // sql-template-tag has both; its `sql` is for MySQL.
   const sql = typeof candidate.text === 'string' ? candidate.text : candidate.sql
   if (typeof sql !== 'string') return null
   const values = candidate.parameters ?? candidate.params ?? candidate.bindings ?? candidate.values ?? null
   if (values !== null && !Array.isArray(values)) return null
+  requireNoRowMode(statement, method)
   if (sql.includes('$slonik_')) throw notRunnable(method, "slonik's markers are $slonik_1", SLONIK)
   return { sql, values: values as unknown[] | null }
 }
@@ -49,10 +50,29 @@ function requireCompiled({ sql, toNative, toQuery, toSQL, compile }: Candidate, 
   if (typeof sql === 'string') return
   if (typeof toSQL === 'function') {
     const isKnex = typeof toQuery === 'function'
-    throw notRunnable(method, 'a query builder is no statement yet', `query.toSQL()${isKnex ? '.toNative()' : ''}`)
+    throw notRunnable(
+      method,
+      'this is a query builder, not a compiled statement',
+      `query.toSQL()${isKnex ? '.toNative()' : ''}`,
+    )
   }
   if (typeof compile === 'function') {
-    throw notRunnable(method, 'a query builder is no statement yet', 'query.compile()')
+    throw notRunnable(method, 'this is a query builder, not a compiled statement', 'query.compile()')
+  }
+}
+
+/** What pg's query objects say of rows would be dropped in silence, and the rows be others. */
+function requireNoRowMode(statement: object, method: string): void {
+  const { rowMode, types } = statement as { readonly rowMode?: unknown; readonly types?: unknown }
+  if (rowMode === 'array') {
+    throw new ProgrammingError(`${method}: the statement has a rowMode, which is not known here`, {
+      hint: "the options of the call take { rowFactory: 'array' }; the usual rows have positions too: row[0]",
+    })
+  }
+  if (types !== null && typeof types === 'object' && 'getTypeParser' in types) {
+    throw new ProgrammingError(`${method}: the statement has types, which are not known here`, {
+      hint: "the options of the call take types: { int8: 'number' }, or a function that gives parsers by OID",
+    })
   }
 }
 

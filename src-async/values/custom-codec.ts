@@ -1,10 +1,11 @@
 /**
- * Codecs of the user's making: a pair of functions between a JavaScript value and the type's text, its bytes, or the
- * numbers it is made of. Either function may be missing: the type's own codec does its half then. NULL reaches neither.
+ * Codecs made by the user: two functions that convert between a JavaScript value and the type's text, its bytes, or the
+ * numbers it consists of. When one is missing, the type's own codec does that half. Neither function is called for NULL.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DataError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnownAlways } from '../options/known-options.ts'
 import { BUILT_IN_CODECS } from './built-in-codecs.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
@@ -18,34 +19,40 @@ import { Record } from './record.ts'
 import { builtInOidBySpelling } from './type-names.ts'
 import type { Codec } from './codec.ts'
 
+/** How values of a type are read and written. */
 export interface TypeCodecOptions {
-  /** The type's schema; without it the type is looked for where the search path leads. */
+  /** The type's schema. Without it, the search path decides. */
   readonly schema?: string
   /**
-   * What the functions exchange: `'text'`, at first, the server's text; `'binary'` its bytes; `'tuple'` an array of
-   * what a date, time, timestamp or interval is made of, or of a composite's fields.
+   * What the functions take and return. `'text'` (default): the server's text. `'binary'`: its bytes. `'tuple'`: an array of
+   * the parts of a date, time, timestamp or interval, or of a composite's fields.
    */
   readonly format?: 'text' | 'binary' | 'tuple'
-  /** From a value to a string, a Uint8Array or an array. */
+  /** Turns a value into a string, a Uint8Array or an array, depending on `format`. */
   readonly encoder?: (value: never) => unknown
-  /** From a string, a Buffer or an array to a value. */
+  /** Turns a string, a Buffer or an array into a value, depending on `format`. */
   readonly decoder?: (data: never) => unknown
 }
 
+/** Which built-in codec a type gets. */
 export interface BuiltinTypeCodecOptions {
+  /** The type's schema; the search path finds it without one. */
   readonly schema?: string
-  /** The built-in type whose codec to use, or `hstore`. */
+  /** The built-in type whose codec is used, or `hstore`. */
   readonly codecName: string
-  /** The format its values travel in, where it must be one of the two. */
+  /** The wire format, when it must be one of the two. */
   readonly format?: 'text' | 'binary'
 }
 
+const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: true, format: true, encoder: true, decoder: true })
+const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: true, codecName: true, format: true })
+
 type Exchange = (data: unknown) => unknown
 
-/** @throws ProgrammingError for options that are none. */
+/** @throws ProgrammingError for an unknown option, and for a wrong value. */
 export function requireTypeCodec(options: TypeCodecOptions, typeName: string): void {
-  const given = options as Partial<TypeCodecOptions> | null | undefined
-  const { format, encoder, decoder } = given ?? {}
+  requireKnownAlways(options, TYPE_CODEC, 'setTypeCodec', 'encoder or decoder')
+  const { format, encoder, decoder } = options
   if (format !== undefined && !['text', 'binary', 'tuple'].includes(format)) {
     throw new ProgrammingError(
       `setTypeCodec: format: expected 'text', 'binary' or 'tuple', got ${describeValue(format)}`,
@@ -65,9 +72,9 @@ export function requireTypeCodec(options: TypeCodecOptions, typeName: string): v
 }
 
 /**
- * @param base the codec the type has by itself
+ * @param base the codec that the type has by itself
  * @param kind pg_type.typtype
- * @throws NotSupportedError, ProgrammingError for a choice that cannot hold.
+ * @throws NotSupportedError or ProgrammingError for a combination that cannot work.
  */
 export function customCodec(base: Codec, kind: string, options: TypeCodecOptions): Codec {
   const { format = 'text' } = options
@@ -83,14 +90,14 @@ export function customCodec(base: Codec, kind: string, options: TypeCodecOptions
   return kind === 'c' ? compositeExchange(base, encoder, decoder) : tupleExchange(base, encoder, decoder)
 }
 
-/** The type's own codec in a form whose values are the server's text; null where its bytes say something else. */
+/** A binary codec whose values are the server's text; null when the binary form is not that text. */
 function binaryTextOf(base: Codec): Codec | null {
   if (base === BUILT_IN_CODECS.get(JSON_OID)) return jsonAsString
   if (base === BUILT_IN_CODECS.get(JSONB_OID)) return jsonbAsString
   return base.isText === true && base.format === 1 ? base : null
 }
 
-/** A codec of functions of the server's text. */
+/** A codec made from functions on the server's text. */
 export function textExchange(base: Codec, encoder: Exchange | undefined, decoder: Exchange | undefined): Codec {
   const { name } = base
   const decodeText = (text: string): unknown => (decoder === undefined ? base.decodeText(text) : decoder(text))
@@ -132,7 +139,7 @@ export function textExchange(base: Codec, encoder: Exchange | undefined, decoder
   }
 }
 
-/** Within an anonymous record there are bytes only: their value in its usual text is what the function gets. */
+/** Records contain only bytes, so the value is decoded first, and the function gets its usual text. */
 function inRecords(base: Codec, decoder: Exchange | undefined): Pick<Codec, 'decodeBinary'> {
   const decodeBytes = base.format === 1 ? base.decode.bind(base) : base.decodeBinary?.bind(base)
   if (decodeBytes === undefined) return {}
@@ -153,7 +160,7 @@ function binaryExchange(base: Codec, encoder: Exchange | undefined, decoder: Exc
     encode(out, value) {
       if (encoder === undefined) return base.encode(out, value)
       const bytes = asBytes(encoder(value))
-      if (bytes === null) throw new DataError(`the encoder of ${name} gave no bytes: a Uint8Array was expected`)
+      if (bytes === null) throw new DataError(`the encoder of ${name} returned no bytes: a Uint8Array was expected`)
       out.bytes(bytes)
     },
     decode(input, length) {
@@ -166,7 +173,7 @@ function tupleExchange(base: Codec, encoder: Exchange | undefined, decoder: Exch
   const tuple = TUPLE_FORMATS.get(base.name)
   if (tuple === undefined) {
     throw new ProgrammingError(`setTypeCodec: ${base.name} does not support the format 'tuple'`, {
-      hint: "it is for composite types, date, time, timetz, timestamp, timestamptz and interval; there are 'text' and 'binary'",
+      hint: "it is for composite types, date, time, timetz, timestamp, timestamptz and interval; use 'text' or 'binary'",
     })
   }
   return exchangeOfBytes(base, encoder === undefined, {
@@ -185,7 +192,7 @@ function requireTuple(tuple: unknown, base: Codec, format: TupleFormat): readonl
   throw expected(`${format.shape} from its encoder`, base.name, tuple)
 }
 
-/** A binary codec; its text form goes by way of the bytes of the type's own. */
+/** A binary codec. Its text form is converted through the bytes of the type's own codec. */
 function exchangeOfBytes(
   base: Codec,
   encodesAsBase: boolean,
@@ -221,7 +228,7 @@ function bytesOf(codec: Pick<Codec, 'encode'>, value: unknown): Buffer {
 function requireBytes(base: Codec): void {
   if (base.format === 1) return
   throw new DataError(
-    `the codec of ${base.name} knows bytes only, and here the value is text: as in results of several statements at once`,
+    `the codec of ${base.name} takes bytes only, and the value here is text, as in the results of several statements in one text`,
   )
 }
 
@@ -241,7 +248,12 @@ function compositeExchange(base: Codec, encoder: Exchange | undefined, decoder: 
   }
 }
 
-/** The codec of a built-in type, or of hstore, for a type of another name. @throws ProgrammingError */
+/** @throws ProgrammingError for an unknown option. */
+export function requireBuiltinTypeCodec(options: BuiltinTypeCodecOptions): void {
+  requireKnownAlways(options, BUILTIN_TYPE_CODEC, 'setBuiltinTypeCodec', 'codecName')
+}
+
+/** Uses the codec of a built-in type, or of hstore, for another type. @throws ProgrammingError */
 export function aliasCodec(name: string, kind: string, options: BuiltinTypeCodecOptions): Codec {
   const { codecName, format } = options
   if (!['b', 'd', 'e'].includes(kind)) {

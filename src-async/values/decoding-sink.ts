@@ -1,6 +1,6 @@
 /**
- * Decodes rows as they arrive, while the rest is still on its way. A sink must not throw: the first failure is kept and
- * the rows after it are dropped.
+ * Decodes rows as they arrive, while the rest is still on its way. A sink must not throw, so it keeps the first failure and
+ * drops the rows after it.
  */
 import { InternalError } from '../errors/tree.ts'
 import type { Row } from './record.ts'
@@ -11,7 +11,7 @@ const NO_ROWS: Row[] = []
 
 export class DecodingSink implements RowSink {
   rows: Row[] = []
-  /** What the first row that could not be decoded raised, else null. */
+  /** The error of the first row that could not be decoded; otherwise null. */
   failure: unknown = null
   readonly #decoder: RowReader
 
@@ -19,7 +19,7 @@ export class DecodingSink implements RowSink {
     this.#decoder = decoder
   }
 
-  /** Gives the rows away. */
+  /** Returns the rows and forgets them. */
   release(): Row[] {
     const { rows } = this
     this.rows = NO_ROWS

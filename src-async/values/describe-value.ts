@@ -1,6 +1,6 @@
 /**
- * How a value appears in an error message: its kind and a clipped form, never in full. Also the one place that builds
- * the "expected X, got Y" error of the encoders.
+ * Describes a value for an error message: its kind and a clipped form, never in full. Also the one place that builds the
+ * encoders' error "expected X, got Y".
  */
 import { isDate } from './any-realm.ts'
 import { DataError } from '../errors/tree.ts'
@@ -49,7 +49,7 @@ export function expected(what: string, typeName: string, value: unknown): DataEr
   return new DataError(`expected ${what} for ${typeName}, got ${describeValue(value)}`)
 }
 
-/** The error of a decoder that cannot read what the server sent. */
-export function unreadable(typeName: string, text: string, reason = 'not in a form this client knows'): DataError {
+/** The error of a decoder that cannot read the server's text. */
+export function unreadable(typeName: string, text: string, reason = 'this client does not know the format'): DataError {
   return new DataError(`cannot read ${describeValue(text)} as ${typeName}: ${reason}`)
 }

@@ -1,6 +1,6 @@
 /**
- * Writes the arguments of one execution: the Bind message after its two names. Strict about types and counts, because
- * what is refused here costs nothing and aborts no transaction. The hot loop allocates nothing.
+ * Writes the arguments of one execution: the Bind message after its two names. Checks types and counts strictly, because an
+ * error here is cheap and does not abort a transaction. The hot loop allocates nothing.
  * Source of truth: PostgreSQL manual, "Message Formats", Bind.
  */
 import { printShort } from '../errors/failure.ts'
@@ -25,7 +25,7 @@ const TEXT_ARRAY_OID = 1009
 /** PostgreSQL's code for a parameter in text format. */
 const TEXT_FORMAT = 0
 
-/** What of a statement its arguments are encoded by. */
+/** The part of a statement that the encoding of its arguments needs. */
 type ParameterList = Omit<BindForm, 'textCodecs' | 'columnCodecs'>
 
 /** Which element of a batch is being encoded, for messages. */
@@ -34,10 +34,10 @@ export interface EncodeContext {
 }
 
 /**
- * Writes parameter formats, parameters and result formats. Usual values travel in the formats of their types; where one is
- * a string that only the server reads, all are written once more, that one in text format.
- * @throws ProgrammingError for a wrong count or an undefined value, DataError for a value that does not fit its type;
- *   the writer is then as it was.
+ * Writes parameter formats, parameters and result formats. Normally each value travels in the format of its type. When one is
+ * a string that only the server can read, all are written again, with that one in text format.
+ * @throws ProgrammingError for a wrong count or an undefined value, DataError for a value that does not fit its type; the
+ *   writer is then unchanged.
  */
 export function encodeArguments(
   out: ByteWriter,
@@ -51,7 +51,7 @@ export function encodeArguments(
   else encodeTyped(out, statement, values, context)
 }
 
-/** The list as values are written that mean text. */
+/** The parameter list for values that mean text. */
 function textForm({ parameterTypes, textCodecs, bindHead, bindTail }: BindForm): ParameterList {
   return { parameterTypes, parameterCodecs: textCodecs, bindHead, bindTail }
 }
@@ -77,9 +77,9 @@ function encodeTyped(
 }
 
 /**
- * `encodeArguments` for values of which some travel as text: each parameter has a format of its own.
- * @param isText whether every string does, by what the values mean; they are told from others without a throw
- * @returns whether one did; if none, they are written in the usual way after all.
+ * `encodeArguments` when some values travel as text: each parameter has its own format code.
+ * @param isText whether every string travels as text, because the values mean text; this avoids a throw for each
+ * @returns whether any value did; if none, all are written in their usual formats.
  */
 function encodeWithText(
   out: ByteWriter,
@@ -155,16 +155,16 @@ function writeArgument(
   out.patchLength(lengthAt)
 }
 
-/** Elements to encode before code is generated: a short batch would not earn it back. */
+/** Code is generated only after this many elements, because a short batch would not save the time that it costs. */
 const ELEMENTS_BEFORE_GENERATION = 32
 
-/** The same for the elements of a batch, one after another: with code made for them when there are many. */
+/** Encodes the elements of a batch one after another; generates code for them when there are many. */
 export class ElementEncoder implements SlowWay {
   readonly #out: ByteWriter
   readonly #statement: BindForm
   #code: ListCode | null = null
   #element = 0
-  /** Whether an element had a string that only the server reads: the next one has probably, too. */
+  /** Whether an element had a string that only the server reads; then the next one probably has, too. */
   #hasText = false
 
   constructor(out: ByteWriter, statement: BindForm) {
@@ -172,7 +172,7 @@ export class ElementEncoder implements SlowWay {
     this.#statement = statement
   }
 
-  /** Writes the next element. @throws as `encodeArguments`, naming the element. */
+  /** Writes the next element. @throws the errors of `encodeArguments`, with the element's number. */
   encode(values: readonly unknown[]): void {
     const out = this.#out
     const code = this.#code
@@ -195,7 +195,7 @@ export class ElementEncoder implements SlowWay {
     if (this.#element === ELEMENTS_BEFORE_GENERATION) this.#code = this.#generate()
   }
 
-  /** For generated code. */
+  /** Called by the generated code. */
   writeValue(index: number, value: unknown): void {
     const context = { element: this.#element }
     try {
@@ -237,10 +237,13 @@ function wrongCount(wanted: number, passed: number, context: EncodeContext | und
       detailsOf(context),
     )
   }
+  // What creates, alters or drops something takes no parameters, and the server does not say so.
+  const hint =
+    wanted === 0 ? { hint: "create, alter and their like take none: format('… %L', value) makes the text" } : {}
   const expects = wanted === 1 ? '1 argument' : `${wanted} arguments`
   return new ProgrammingError(
     `${where(context)}the server expects ${expects} for this query, ${passed} ${passed === 1 ? 'was' : 'were'} passed`,
-    detailsOf(context),
+    { ...detailsOf(context), ...hint },
   )
 }
 
@@ -248,9 +251,18 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
   return new ProgrammingError(`${where(context)}parameter ${index + 1} is undefined; use null`, detailsOf(context))
 }
 
+const OBJECT_HINT = 'the server takes it for text: for JSON write $1::jsonb, or JSON.stringify it'
 const LIST_HINT = 'one value is expected here: for x in (…) write x = any(…), and pass the array'
 
-/** Adds which argument it was. Errors of a user's own conversion or codec pass unchanged, being the user's. */
+/** For an array or an object where one value is expected. */
+function containerHint(message: string): { readonly hint?: string } {
+  if (/^expected .* got an array\b/.test(message)) return { hint: LIST_HINT }
+  if (/^expected a string for text, got (?:a plain object|an object of class PgJson)\b/.test(message))
+    return { hint: OBJECT_HINT }
+  return {}
+}
+
+/** Adds the number of the argument to an error. Errors of a user's own conversion or codec pass unchanged. */
 function named(
   error: unknown,
   index: number,
@@ -262,10 +274,9 @@ function named(
   const prefix = `${where(context)}query argument $${index + 1}: `
   const details = { ...detailsOf(context), cause: error }
   if (error instanceof DataError) {
-    // The new error has all its words; its frames are ours.
+    // The new error contains the same message, and the frames of the old one are only the driver's.
     printShort(error)
-    const isList = /^expected .* got an array\b/.test(error.primaryMessage)
-    return new DataError(prefix + error.message, isList ? { ...details, hint: LIST_HINT } : details)
+    return new DataError(prefix + error.message, { ...details, ...containerHint(error.primaryMessage) })
   }
   const codec = statement.parameterCodecs[index]
   if (codec === undefined) return error
@@ -274,10 +285,10 @@ function named(
 }
 
 /**
- * The types to declare instead of the server's, where it inferred `text` for a value that is none. Without this the
- * first thing typed in a REPL, `select $1` with 42, would give a string.
+ * The types to declare where the server inferred `text` for a value of another type. Without this, the first thing typed in a
+ * REPL, `select $1` with 42, would return a string.
  * @param mayGuess whether a type may be declared for the parameter of that number although its value could go as text
- * @returns null when nothing changes; else one OID for each of `serverTypes`.
+ * @returns one OID for each of `serverTypes`; null when nothing changes.
  */
 export function deriveParameterTypes(
   values: readonly unknown[],
@@ -292,7 +303,7 @@ export function deriveParameterTypes(
     if (oid === null || oid === serverTypes[i]) continue
     // The server would cast bytes to '\x61' and lists to '{a}'. Where the SQL says text, the codec of text refuses them.
     if (!isTextual(values[i]) && isCastAt(sql, i + 1)) continue
-    // The server would print an instant in the session's zone; the codec of text prints it in UTC, as for a text column.
+    // The server would print an instant in the session's zone. The text codec prints it in UTC, as for a text column.
     if (isDate(values[i]) && (isCastAt(sql, i + 1) || isJoinedAt(sql, i + 1))) continue
     if (hasText(values[i]) && !mayGuess(i + 1)) continue
     derived ??= [...serverTypes]
@@ -301,12 +312,12 @@ export function deriveParameterTypes(
   return derived
 }
 
-/** Whether the value has a text that a parameter of text takes. */
+/** Whether the value has a text form that a text parameter accepts. */
 function hasText(value: unknown): boolean {
   return typeof value !== 'object' || isTextual(value)
 }
 
-/** Seen at its first value: an array may be long. */
+/** Whether an array contains text. Only the first value is checked, because an array may be long. */
 function isListOfText(value: unknown): boolean {
   if (!Array.isArray(value)) return true
   const first: unknown = value.find((item) => item !== null)
@@ -318,7 +329,7 @@ function isJoinedAt(sql: string, number: number): boolean {
   return new RegExp(`\\|\\|\\s*\\$${number}(?!\\d)|\\$${number}\\s*\\|\\|`).test(sql)
 }
 
-/** Whether the SQL says of `$n` what it is: `$1::text`, `cast($1 as text)`. `$1 as name` does not. */
+/** Whether the SQL gives `$n` a type: `$1::text`, `cast($1 as text)`. `$1 as name` does not. */
 function isCastAt(sql: string, number: number): boolean {
   return new RegExp(`\\$${number}\\s*::|\\bcast\\s*\\(\\s*\\$${number}\\s+as\\b`, 'i').test(sql)
 }

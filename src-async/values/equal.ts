@@ -1,5 +1,5 @@
 /**
- * Whether two values of PostgreSQL's are the same: what `===` cannot say of dates, ranges, bytes, arrays and rows.
+ * Whether two PostgreSQL values are equal, for values that `===` cannot compare: dates, ranges, bytes, arrays and rows.
  */
 import { isBytes, isDate } from './any-realm.ts'
 import { BitString } from './bit-string.ts'
@@ -28,8 +28,8 @@ const FIELD_CLASSES = [
 const MOST_DEPTH = 100
 
 /**
- * Compares by value: numbers as `Object.is` but for the sign of zero; a Date with its microseconds; an interval part by
- * part, because a month is not 30 days; rows by their values in order, whatever the columns are called.
+ * Compares by value. Numbers: like `Object.is`, but 0 equals -0. A Date: including its microseconds. An interval: part by
+ * part, because a month is not 30 days. Rows: by their values in order; column names do not matter.
  * @example equal(new PgDate(2024, 1, 2), row.day)
  */
 export function equal(a: unknown, b: unknown): boolean {

@@ -1,17 +1,18 @@
-/** Which statement of a text an error is about. Called for errors only: it reads the text anew. */
+/** Finds the statement of a text that an error is about. It scans the text again, so it is called for errors only. */
 import { locate } from '../errors/position.ts'
 import { StatementSpans } from './statement-spans.ts'
 
 export interface FailedStatement {
-  /** From 0. */
+  /** Counted from 0. */
   readonly statementIndex: number
-  /** Where it begins, in characters from 1; absent where the text has no such statement. */
+  /** The position of its first character, counted from 1; absent when the text has no such statement. */
   readonly statementPosition?: number
 }
 
 /**
  * @param done how many statements of the text the server has completed
- * @param position the server's, where it gave one. It decides: a syntax error in the last statement comes before the first one runs.
+ * @param position the error's position, when the server gave one. It decides, because the server reports a syntax error in
+ *   the last statement before it runs the first one.
  */
 export function failedStatement(
   sql: string,
@@ -26,7 +27,7 @@ export function failedStatement(
   let characters = 1
   for (let index = 0; ; index++) {
     const span = spans.next()
-    // A text that ends too early has its error after the last statement.
+    // When the text ends too early, the error's position is after the last statement.
     if (span === null) return found
     characters += countCharacters(sql, from, span.head)
     from = span.head

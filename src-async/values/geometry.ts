@@ -1,14 +1,17 @@
 /**
- * The geometric values: points and what is made of them. Plain fields; printed as the server prints them.
+ * The geometric values: points, and shapes made of them. Plain fields; `toString` prints as the server does.
  */
 
-/** A sign of zero is part of a coordinate. */
+/** A coordinate's text. The sign of zero matters. */
 function digits(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
+/** A `point`. */
 export class Point {
+  /** The first coordinate. */
   readonly x: number
+  /** The second coordinate. */
   readonly y: number
 
   constructor(x: number, y: number) {
@@ -21,10 +24,13 @@ export class Point {
   }
 }
 
-/** The line ax + by + c = 0. */
+/** The line with the equation ax + by + c = 0. */
 export class Line {
+  /** The coefficient of x. */
   readonly a: number
+  /** The coefficient of y. */
   readonly b: number
+  /** The constant. */
   readonly c: number
 
   constructor(a: number, b: number, c: number) {
@@ -38,8 +44,11 @@ export class Line {
   }
 }
 
+/** An `lseg`: what is between two points. */
 export class LineSegment {
+  /** One end. */
   readonly start: Point
+  /** The other end. */
   readonly end: Point
 
   constructor(start: Point, end: Point) {
@@ -52,9 +61,11 @@ export class LineSegment {
   }
 }
 
-/** A rectangle by its upper right and lower left corners; the server puts them in this order. */
+/** A rectangle, given by its upper right and lower left corners. The server sorts the corners in this way. */
 export class Box {
+  /** The upper right corner. */
   readonly high: Point
+  /** The lower left corner. */
   readonly low: Point
 
   constructor(high: Point, low: Point) {
@@ -67,9 +78,11 @@ export class Box {
   }
 }
 
+/** A `path`: points joined by lines, open or closed. */
 export class Path {
+  /** The points in their order. */
   readonly points: readonly Point[]
-  /** Whether the last point is joined to the first. */
+  /** Whether the last point is connected to the first. */
   readonly isClosed: boolean
 
   constructor(points: readonly Point[], isClosed: boolean) {
@@ -82,7 +95,9 @@ export class Path {
   }
 }
 
+/** A `polygon`. */
 export class Polygon {
+  /** The corners in their order. */
   readonly points: readonly Point[]
 
   constructor(points: readonly Point[]) {
@@ -94,8 +109,11 @@ export class Polygon {
   }
 }
 
+/** A `circle`. */
 export class Circle {
+  /** Its middle. */
   readonly center: Point
+  /** Its radius. */
   readonly radius: number
 
   constructor(center: Point, radius: number) {

@@ -1,6 +1,6 @@
-/** An instant as the server reads it in any DateStyle: ISO 8601, with the era in place of signs and a year 0. */
+/** An instant in a form that the server reads in any DateStyle: ISO 8601, with BC instead of negative years and year 0. */
 
-/** @param value a valid date; one that keeps microseconds prints them. */
+/** @param value a valid date; a PgTimestamp prints its microseconds */
 export function instantText(value: Date): string {
   const iso = value.toISOString()
   const match = /^([+-])(\d{6})(.*)$/.exec(iso)

@@ -1,9 +1,9 @@
 /**
- * IP addresses as text and bytes, printed as the server prints them. Not node:net's parser: the blocked thread of the
- * sync API never loads that module.
+ * IP addresses as text and bytes, printed as the server prints them. Does not use node:net's parser, because the sync API's
+ * user thread never loads that module.
  */
 
-/** The 4 or 16 bytes of an address, null when the text is none. */
+/** The 4 or 16 bytes of an address; null when the text is not one. */
 export function parseAddress(text: string): Uint8Array | null {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
@@ -27,7 +27,7 @@ function parseIpv6(text: string): Uint8Array | null {
   const tail = halves.length === 1 ? [] : groupsOf(halves[1] ?? '', true)
   if (head === null || tail === null) return null
   const missing = 8 - head.length - tail.length
-  // "::" stands for one group at least.
+  // "::" stands for at least one group.
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null
   const groups = [...head, ...new Array<number>(missing).fill(0), ...tail]
   return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]))
@@ -53,7 +53,7 @@ function groupsOf(text: string, mayEndInIpv4: boolean): number[] | null {
 function ipv6Text(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[i * 2]! << 8) | bytes[i * 2 + 1]!)
   const { start, length } = longestZeros(groups)
-  // The forms of RFC 4291 that embed an IPv4 address print it so, as inet_ntop does.
+  // Addresses that embed an IPv4 address (RFC 4291) are printed with it, as inet_ntop does.
   const hasIpv4 = start === 0 && (length === 6 || (length === 5 && groups[5] === 0xffff))
   const words = groups.map((group) => group.toString(16))
   if (hasIpv4) {

@@ -1,11 +1,22 @@
 /**
- * JSON values that need saying so: the JSON `null`, an array inside a `json[]`, and text that is JSON already.
+ * JSON values that must be marked as such: the JSON `null`, an array inside a `json[]`, and text that is already JSON.
  */
+
+import { knownOptions, requireKnown } from '../options/known-options.ts'
+
+/** What `Json` takes beside its value. */
+export interface JsonOptions {
+  /** True for text that is JSON already. */
+  readonly raw?: boolean | undefined
+}
+
+const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
 
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
+  /** What was passed to `Json`. */
   readonly value: unknown
-  /** True when `value` is the text to be sent as it is. */
+  /** True when `value` is JSON text that is sent unchanged. */
   readonly isRaw: boolean
 
   constructor(value: unknown, isRaw: boolean) {
@@ -21,7 +32,10 @@ export class PgJson {
 /**
  * Marks a value as JSON: `Json(null)` is the JSON null, not SQL's; `Json(text, { raw: true })` sends ready-made JSON
  * text without quoting it once more.
+ * @param options.raw the value is JSON text already
+ * @example con.execute('select %s::jsonb', [Json('a string of JSON')])
  */
-export function Json(value: unknown, options: { readonly raw?: boolean } = {}): PgJson {
+export function Json(value: unknown, options: JsonOptions = {}): PgJson {
+  requireKnown(options, JSON_OPTIONS, 'Json')
   return new PgJson(value, options.raw === true)
 }

@@ -1,5 +1,5 @@
 /**
- * The codec of a type that is not built in, from what the server said of it and the codecs of what it is made of.
+ * Makes the codec of a type that is not built in, from the server's description of it and the codecs of its parts.
  */
 import { arrayCodec } from './codecs/array.ts'
 import { compositeCodec } from './codecs/composite.ts'
@@ -9,12 +9,12 @@ import type { Codec } from './codec.ts'
 import type { Range } from './range.ts'
 import type { TypeRecord } from './type-records.ts'
 
-/** The binary form of these is a version byte and the text. */
+/** Types with these send functions have a binary form that is a version byte and the text. */
 const VERSIONED_TEXTS: readonly string[] = ['ltree_send', 'lquery_send', 'ltxtq_send']
 
 /**
- * @param codecFor gives the codec of a part
- * @param onAltered told when a value shows that its type is not as it was learned
+ * @param codecFor returns the codec of a part
+ * @param onAltered called when a value shows that its type has changed since it was learned
  */
 export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Codec, onAltered: () => void): Codec {
   const { name, kind, elementOid, subtypeOid } = record
@@ -42,14 +42,14 @@ export function learnedCodec(record: TypeRecord, codecFor: (oid: number) => Code
   }
 }
 
-/** A domain's values are its base type's; one over an array is a single value all the same. */
+/** A domain's values are those of its base type. A domain over an array is still a single value. */
 function domainCodec(name: string, base: Codec): Codec {
   return base.isList === true ? { ...base, name, takesArrays: true } : { ...base, name }
 }
 
-/** A base type of somebody's: its text, which for some is its binary form as well. */
+/** The codec of an extension's base type: its text, which some types also have in their binary form. */
 function baseCodec(name: string, sends: string): Codec {
-  // Built on text and sent as text, like citext.
+  // A type that sends its text as its binary form, like citext.
   if (sends === 'textsend') return plainTextCodec(name)
   const codec = textFormatCodec(name)
   if (!VERSIONED_TEXTS.includes(sends)) return codec

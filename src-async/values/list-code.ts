@@ -1,7 +1,7 @@
 /**
- * Generates the function that writes one list of values, the arguments of an element or the fields of a record: hot
- * types in line, without a call or an allocation, everything else by the caller's slow way. Both write the same bytes; a
- * test encodes everything by both. Codecs enter the source only as their kinds, so equal lists share one function.
+ * Generates the function that writes one list of values: the arguments of an element, or the fields of a record. Hot types are
+ * written inline, without a call or an allocation; all others by the caller's `SlowWay`. Both write the same bytes, which a
+ * test checks. The source contains only the kinds of the codecs, so equal lists share one function.
  */
 import { bool } from './codecs/boolean.ts'
 import { float8 } from './codecs/floats.ts'
@@ -11,33 +11,33 @@ import { canGenerateCode } from './code-generation.ts'
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import type { Codec } from './codec.ts'
 
-/** Writes value `index` with its length word at the writer's end; refuses by throwing. */
+/** Writes value `index` with its length word at the end of the writer; throws for a wrong value. */
 export interface SlowWay {
   writeValue(index: number, value: unknown): void
 }
 
-/** Writes a list of as many values as there are codecs. What `slow` throws leaves the writer with a part of the list. */
+/** Writes a list with one value for each codec. When `slow` throws, the writer contains a part of the list. */
 export type ListCode = (out: ByteWriter, values: readonly unknown[], slow: SlowWay) => void
 
-/** What stands before and after the values of each list. */
+/** The bytes before and after the values of each list. */
 export interface ListFrame {
   readonly head: Uint8Array
   readonly tail: Uint8Array
 }
 
-/** Longer text is faster by the buffer's own encoder. */
+/** The buffer's own encoder is faster for longer text. */
 const MOST_SHORT_TEXT = 64
-/** V8 does not optimise functions beyond a size; longer lists go the slow way. */
+/** V8 does not optimise functions beyond a certain size, so longer lists are written the slow way. */
 const MOST_GENERATED_VALUES = 128
 const MOST_SHARED = 500
 
 interface Kind {
   readonly name: string
-  /** Most bytes, with the length word. */
+  /** The greatest number of bytes, including the length word. */
   readonly most: number
-  /** Whether the value `v` can be written in line; may set `n`. */
+  /** An expression: whether the value `v` can be written inline. It may set `n`. */
   readonly test: string
-  /** Writes it at `p` and moves `p`. */
+  /** A statement that writes the value at `p` and moves `p`. */
   readonly write: string
 }
 
@@ -73,7 +73,7 @@ const KINDS: ReadonlyMap<Codec, Kind> = new Map<Codec, Kind>([
   [name, SHORT_TEXT],
 ])
 
-/** Writes ASCII without NUL and gives its length; -1 when the text has anything else in it. */
+/** Writes ASCII text without NUL and returns its length; -1 when the text contains other characters. */
 function writeAscii(bytes: Buffer, start: number, value: string): number {
   const { length } = value
   for (let i = 0; i < length; i += 1) {
@@ -98,7 +98,7 @@ function bytesSource(bytes: Uint8Array): string {
 
 function sourceOf(kinds: readonly (Kind | undefined)[], { head, tail }: ListFrame): string {
   const most = kinds.reduce((sum, kind) => sum + (kind?.most ?? 4), head.length + tail.length)
-  // All values are read before the first is written: reading one may run code of the user's.
+  // All values are read before the first one is written, because reading one may run the user's code.
   const reads = kinds.map((_, i) => `v${i} = values[${i}]`)
   return `'use strict'
 const { isSafeInteger } = Number, { floor } = Math, most = ${most}
@@ -115,7 +115,7 @@ return function writeList(out, values, slow) {
 
 const sharedCode = new Map<string, ListCode>()
 
-/** @returns the function for a list of these codecs; null where there is none: too long, or code may not be generated. */
+/** @returns the function for a list of these codecs; null when the list is too long or code may not be generated. */
 export function listCode(codecs: readonly Codec[], frame: ListFrame): ListCode | null {
   if (!canGenerateCode || codecs.length > MOST_GENERATED_VALUES) return null
   const kinds = codecs.map((codec) => KINDS.get(codec))

@@ -1,7 +1,7 @@
 /**
- * The text of a value inside a literal of its container: for arrays, composites and ranges that must travel as text
- * because one of their members has no binary form. What the codec's bytes mean is printed, not what was passed, so the
- * text can let nothing through that the bytes would not.
+ * The text of a value inside the literal of its container, for arrays, composites and ranges that must travel as text because
+ * one of their members has no binary form. The value is encoded first and the result is printed, so that the text format
+ * accepts no values that the codec would refuse.
  */
 import { isDate } from './any-realm.ts'
 import { ByteReader } from '../bytes/byte-reader.ts'
@@ -17,14 +17,14 @@ import { instantText } from './instant-text.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import type { Codec } from './codec.ts'
 
-/** What the server's input function reads as the value. @throws DataError as the codec does. */
+/** The text that the server's input function reads as the value. @throws DataError when the codec does. */
 export function literalText(codec: Codec, value: unknown): string {
   if (codec.encodeText !== undefined) return codec.encodeText(value)
   const scratch = new ByteWriter(64)
   try {
     codec.encode(scratch, value)
   } catch (error) {
-    // A string that the server reads is its own text.
+    // A string that only the server can read is passed on unchanged.
     if (error === TEXT_FOR_SERVER && typeof value === 'string') return value
     throw error
   }
@@ -35,7 +35,7 @@ export function literalText(codec: Codec, value: unknown): string {
 
 const PRINTED = [PgDate, PgTime, BitString, Point, Line, LineSegment, Box, Path, Polygon, Circle]
 
-/** The text of a string, a number, a bigint or a boolean; null for every other value. */
+/** The text of a string, a number, a bigint or a boolean; null for other values. */
 export function scalarText(value: unknown): string | null {
   switch (typeof value) {
     case 'string':
@@ -50,7 +50,7 @@ export function scalarText(value: unknown): string | null {
   }
 }
 
-/** The text of what a built-in codec decodes, in a form the server reads whatever its DateStyle and IntervalStyle. */
+/** The text of a value from a built-in codec, in a form that does not depend on DateStyle and IntervalStyle. */
 export function plainText(value: unknown, typeName: string): string {
   const scalar = scalarText(value)
   if (scalar !== null) return scalar

@@ -1,7 +1,7 @@
 /**
- * Which parameters of a query are columns of its result by themselves, as in `select $1, $2 as two from item`. The server
- * takes those for text for want of anything better, so they may as well have the type of their value: no other type can
- * be refused there. Sees nothing in queries with UNION and the like, whose other parts decide about the column.
+ * Finds the parameters of a query that are columns of its result by themselves, as in `select $1, $2 as two from item`. The
+ * server gives them the type text only because nothing says otherwise, so they can safely have the type of their value.
+ * Returns nothing for queries with UNION and the like, where the other queries also decide a column's type.
  */
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
@@ -17,7 +17,7 @@ export function outputParameters(sql: string, isStandard: boolean): ReadonlySet<
   let depth = 0
   let before = ''
   let isInList = false
-  /** A parameter that is alone so far: what follows decides. */
+  /** A parameter that may be a column by itself; the next token decides. */
   let candidate = 0
   for (let token = lexer.next(); token !== TOKEN.END; token = lexer.next()) {
     if (token === TOKEN.SPACE || token === TOKEN.COMMENT) continue

@@ -1,6 +1,6 @@
 /**
- * A calendar date: what a `date` column holds. A date is not an instant, so it is not a `Date`, which would be another
- * day in half the world's time zones.
+ * A calendar date, the value of a `date` column. It is not a `Date`, because that is an instant, which is a different day in
+ * half of the world's time zones.
  */
 import { DataError } from '../errors/tree.ts'
 import {
@@ -14,21 +14,23 @@ import {
 } from './calendar.ts'
 import { printAsText } from './print-as-text.ts'
 
+/** A `date`: a day of the calendar, without a time and without a time zone. */
 export class PgDate {
   static {
     printAsText(this)
   }
 
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'PgDate'
 
-  /** Astronomical: 0 is 1 BC, -43 is 44 BC. */
+  /** The astronomical year: 0 is 1 BC, -43 is 44 BC. */
   readonly year: number
   /** 1 to 12. */
   readonly month: number
+  /** From 1. */
   readonly day: number
 
-  /** @throws DataError when there is no such day. */
+  /** @throws DataError when the date does not exist. */
   constructor(year: number, month: number, day: number) {
     if (!isDate(year, month, day)) throw new DataError(`there is no date with year ${year}, month ${month}, day ${day}`)
     this.year = year
@@ -36,13 +38,13 @@ export class PgDate {
     this.day = day
   }
 
-  /** The date a number of days after 1970-01-01. */
+  /** The date that is `days` days after 1970-01-01. */
   static fromDays(days: number): PgDate {
     const { year, month, day } = dateFromDays(days)
     return new PgDate(year, month, day)
   }
 
-  /** Reads `2002-12-25` and `0044-03-15 BC`. @throws DataError for anything else. */
+  /** Reads `2002-12-25` and `0044-03-15 BC`. @throws DataError for other text. */
   static parse(text: string): PgDate {
     const match = /^\s*(\d{4,7})-(\d{1,2})-(\d{1,2})( BC)?\s*$/.exec(text)
     if (match === null) throw new DataError(`expected a date as YYYY-MM-DD, got ${JSON.stringify(text.slice(0, 40))}`)
@@ -51,7 +53,7 @@ export class PgDate {
     return new PgDate(match[4] === undefined ? year : 1 - year, Number(match[2]), Number(match[3]))
   }
 
-  /** `2002-12-25`, or `0044-03-15 BC`: what the server prints and reads. */
+  /** `2002-12-25`, or `0044-03-15 BC`: the form that the server prints and reads. */
   toString(): string {
     return dateText(this) + eraText(this)
   }
@@ -60,7 +62,7 @@ export class PgDate {
     return this.toString()
   }
 
-  /** Days since 1970-01-01, so that `<` and `-` work. */
+  /** Days since 1970-01-01, so that `<` and `-` work on dates. */
   valueOf(): number {
     return daysFromDate(this.year, this.month, this.day)
   }
@@ -71,9 +73,9 @@ export class PgDate {
   }
 
   /**
-   * A `Temporal.PlainDate`.
-   * @param temporal a polyfill's namespace; the global one unless given.
-   * @throws NotSupportedError where there is no Temporal.
+   * The date as a `Temporal.PlainDate`.
+   * @param temporal a polyfill's namespace. Default: the global `Temporal`.
+   * @throws NotSupportedError when there is no Temporal.
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     return temporal.PlainDate.from({ year: this.year, month: this.month, day: this.day })

@@ -1,6 +1,6 @@
 /**
- * An `interval`: months, days and microseconds, three parts that do not convert into each other. That is the server's
- * own model; anything that folds them into one number loses.
+ * An `interval`: months, days and microseconds, three parts that cannot be converted into each other. The server stores them
+ * in the same way. Any conversion to a single number would lose information.
  */
 import { DataError } from '../errors/tree.ts'
 import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, twoDigits } from './calendar.ts'
@@ -57,19 +57,23 @@ const TOKEN = /\s*(?:([+-]?)(\d+):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(?=\s|$)|([+-]
 const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
 const ISO_PART = /([+-]?)(\d*)(?:[.,](\d*))?([YMWDHS])/giy
 
+/** An interval as PostgreSQL keeps it: months, days and microseconds, none of which becomes another. */
 export class PgInterval {
   static {
     printAsText(this)
   }
 
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'PgInterval'
 
+  /** Months, years among them. */
   readonly months: number
+  /** Days. */
   readonly days: number
+  /** The rest, as a bigint. */
   readonly microseconds: bigint
 
-  /** @throws DataError when a part is no integer or does not fit the server's 32, 32 and 64 bits. */
+  /** @throws DataError when a part is not an integer, or does not fit the server's 32, 32 and 64 bits. */
   constructor(months: number, days: number, microseconds: bigint | number) {
     const fits = isInt32(months) && isInt32(days)
     if (!fits || (typeof microseconds === 'number' && !Number.isSafeInteger(microseconds))) {
@@ -82,7 +86,7 @@ export class PgInterval {
     this.microseconds = exact
   }
 
-  /** Reads what the server prints (styles postgres, postgres_verbose, iso_8601) and ISO 8601. @throws DataError */
+  /** Reads the server's output (styles postgres, postgres_verbose, iso_8601) and ISO 8601. @throws DataError */
   static parse(text: string): PgInterval {
     const iso = ISO.exec(text)
     const parts = iso === null ? parseWords(text) : parseIso(iso[1] ?? '', iso[2])
@@ -90,7 +94,7 @@ export class PgInterval {
     return new PgInterval(parts.months, parts.days, parts.microseconds)
   }
 
-  /** `1 year 2 mons 3 days 04:05:06.789`: what the server prints in its default style. */
+  /** `1 year 2 mons 3 days 04:05:06.789`: the form that the server prints in its default style. */
   toString(): string {
     const words: string[] = []
     const years = Math.trunc(this.months / 12)
@@ -135,15 +139,15 @@ export class PgInterval {
     return this.toString()
   }
 
-  /** Microseconds with months of 30 days and days of 24 hours: the order of the server. A bigint, for it is exact. */
+  /** Microseconds, with months of 30 days and days of 24 hours; the server orders intervals by it. A bigint is exact. */
   valueOf(): bigint {
     return (BigInt(this.months) * 30n + BigInt(this.days)) * 86_400_000_000n + this.microseconds
   }
 
   /**
-   * A `Temporal.Duration`.
-   * @param temporal a polyfill's namespace; the global one unless given.
-   * @throws NotSupportedError where there is no Temporal; its RangeError for mixed signs.
+   * The interval as a `Temporal.Duration`.
+   * @param temporal a polyfill's namespace. Default: the global `Temporal`.
+   * @throws NotSupportedError when there is no Temporal; Temporal's RangeError for parts of mixed signs.
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     const hours = this.microseconds / 3_600_000_000n
@@ -187,7 +191,7 @@ function isoPart(count: number, unit: string): string {
   return count === 0 ? '' : `${count}${unit}`
 }
 
-/** Adds a count of a unit; false when the unit is unknown or the fraction stands where the server would spread it. */
+/** Adds a count of a unit. @returns false for an unknown unit, or a fraction that the server would spread over other parts. */
 function addPart(parts: Parts, sign: string, whole: string, fraction: string | undefined, unit: string): boolean {
   if (whole === '' && (fraction === undefined || fraction === '')) return false
   const hasFraction = fraction !== undefined && /[1-9]/.test(fraction)

@@ -1,13 +1,13 @@
 /**
- * Times of day: what `time` and `timetz` columns hold. 24:00:00, which PostgreSQL has, is representable.
+ * Times of day, the values of `time` and `timetz` columns. They can be 24:00:00, as in PostgreSQL.
  */
 import { DataError } from '../errors/tree.ts'
 import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, timeText, twoDigits } from './calendar.ts'
 import { printAsText } from './print-as-text.ts'
 
-/** Microseconds of a day. */
+/** Microseconds in a day. */
 export const DAY_MICROSECONDS = 86_400_000_000
-/** PostgreSQL's zones lie within 15:59:59 of UTC. */
+/** PostgreSQL's UTC offsets are at most 15:59:59. */
 const MOST_OFFSET_SECONDS = 57_599
 
 const TIME =
@@ -15,11 +15,11 @@ const TIME =
 
 export interface TimeParts {
   readonly microseconds: number
-  /** Seconds east of UTC, null when the text has no zone. */
+  /** Seconds east of UTC; null when the text has no zone. */
   readonly offsetSeconds: number | null
 }
 
-/** Reads `hh:mm[:ss[.ffffff]]` with or without a UTC offset; null for anything else, 24:00:00 at most. */
+/** Reads `hh:mm[:ss[.ffffff]]` with or without a UTC offset, up to 24:00:00; null for other text. */
 export function parseTime(text: string): TimeParts | null {
   const match = TIME.exec(text)
   if (match === null) return null
@@ -55,17 +55,19 @@ export class PgTime {
     printAsText(this)
   }
 
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'PgTime'
 
   /** 0 to 24; 24 only as 24:00:00. */
   readonly hour: number
+  /** From 0 to 59. */
   readonly minute: number
+  /** From 0 to 59. */
   readonly second: number
   /** 0 to 999,999. */
   readonly microsecond: number
 
-  /** @throws DataError when there is no such time. */
+  /** @throws DataError when the time does not exist. */
   constructor(hour: number, minute: number, second = 0, microsecond = 0) {
     const fits = isField(hour, 24) && isField(minute, 59) && isField(second, 59) && isField(microsecond, 999_999)
     if (!fits || (hour === 24 && minute + second + microsecond > 0)) {
@@ -77,18 +79,18 @@ export class PgTime {
     this.microsecond = microsecond
   }
 
-  /** The time a number of microseconds after midnight. */
+  /** The time that is `microseconds` microseconds after midnight. */
   static fromMicroseconds(microseconds: number): PgTime {
     const [hour, minute, second, rest] = splitDay(microseconds)
     return new PgTime(hour, minute, second, rest)
   }
 
-  /** Microseconds since midnight, so that `<` and `-` work. */
+  /** Microseconds since midnight, so that `<` and `-` work on times. */
   valueOf(): number {
     return ((this.hour * 60 + this.minute) * 60 + this.second) * 1_000_000 + this.microsecond
   }
 
-  /** `04:05:06.789`: what the server prints and reads. */
+  /** `04:05:06.789`: the form that the server prints and reads. */
   toString(): string {
     return timeText(this.hour, this.minute, this.second, this.microsecond)
   }
@@ -98,9 +100,9 @@ export class PgTime {
   }
 
   /**
-   * A `Temporal.PlainTime`.
-   * @param temporal a polyfill's namespace; the global one unless given.
-   * @throws NotSupportedError where there is no Temporal, DataError for 24:00:00.
+   * The time as a `Temporal.PlainTime`.
+   * @param temporal a polyfill's namespace. Default: the global `Temporal`.
+   * @throws NotSupportedError when there is no Temporal, DataError for 24:00:00.
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     if (this.hour === 24) throw new DataError('24:00:00 has no Temporal.PlainTime')
@@ -115,15 +117,15 @@ function splitDay(microseconds: number): [number, number, number, number] {
   return [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60, microseconds % 1_000_000]
 }
 
-/** A time of day with its distance from UTC. */
+/** A time of day with its UTC offset. */
 export class PgTimeTz extends PgTime {
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static override readonly name: string = 'PgTimeTz'
 
   /** Seconds east of UTC. */
   readonly offsetSeconds: number
 
-  /** @throws DataError when there is no such time or zone. */
+  /** @throws DataError when the time or the offset does not exist. */
   constructor(hour: number, minute: number, second = 0, microsecond = 0, offsetSeconds = 0) {
     super(hour, minute, second, microsecond)
     if (!isField(Math.abs(offsetSeconds), MOST_OFFSET_SECONDS)) {
@@ -138,12 +140,12 @@ export class PgTimeTz extends PgTime {
     return new PgTimeTz(hour, minute, second, rest, offsetSeconds)
   }
 
-  /** Microseconds since midnight UTC: the instant within a day, by which the server orders too. */
+  /** Microseconds since midnight UTC. The server orders by this, too. */
   override valueOf(): number {
     return super.valueOf() - this.offsetSeconds * 1_000_000
   }
 
-  /** `04:05:06.789+02`: what the server prints and reads. */
+  /** `04:05:06.789+02`: the form that the server prints and reads. */
   override toString(): string {
     return super.toString() + offsetText(this.offsetSeconds)
   }

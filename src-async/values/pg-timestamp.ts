@@ -1,17 +1,18 @@
 /**
- * A `Date` that keeps microseconds. Comes out of `timestamp` and `timestamptz` columns only where a plain `Date` would
- * lose something, so that reading and writing back is exact and the ordinary value stays an ordinary `Date`.
+ * A `Date` that keeps microseconds. Columns of `timestamp` and `timestamptz` return it only when a plain `Date` would lose
+ * some. So a value that is read and written back stays exact, and an ordinary value is an ordinary `Date`.
  */
 import { DataError } from '../errors/tree.ts'
 import { requireTemporal, type TemporalNamespace } from './calendar.ts'
 import { printAsText } from './print-as-text.ts'
 
+/** A `Date` that knows its microseconds too: for `timestamp` and `timestamptz` where a `Date` would lose some. */
 export class PgTimestamp extends Date {
   static {
     printAsText(this)
   }
 
-  /** 0 to 999: what comes after the milliseconds. */
+  /** 0 to 999: the microseconds after the milliseconds. */
   readonly microseconds: number
 
   /** @throws DataError when the instant or the microseconds are out of range. */
@@ -23,7 +24,7 @@ export class PgTimestamp extends Date {
     this.microseconds = microseconds
   }
 
-  /** Six decimals: `2024-01-02T03:04:05.678901Z`. */
+  /** ISO 8601 with six decimals: `2024-01-02T03:04:05.678901Z`. */
   override toISOString(): string {
     return `${super.toISOString().slice(0, -1)}${String(this.microseconds).padStart(3, '0')}Z`
   }
@@ -33,9 +34,9 @@ export class PgTimestamp extends Date {
   }
 
   /**
-   * A `Temporal.Instant`.
-   * @param temporal a polyfill's namespace; the global one unless given.
-   * @throws NotSupportedError where there is no Temporal.
+   * The timestamp as a `Temporal.Instant`.
+   * @param temporal a polyfill's namespace. Default: the global `Temporal`.
+   * @throws NotSupportedError when there is no Temporal.
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     return temporal.Instant.fromEpochNanoseconds(

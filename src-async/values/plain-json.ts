@@ -1,12 +1,12 @@
 /**
- * Values as `JSON.stringify` can print them without loss or exception: a bare bigint throws there, an infinity becomes
- * null, a Buffer an object of numbers.
+ * Prepares values for `JSON.stringify`, which throws for a bigint, prints an infinity as null, and prints a Buffer as an
+ * object of numbers.
  */
 
-/** Nesting beyond this is left to `JSON.stringify`. */
+/** Containers nested deeper than this are left to `JSON.stringify`. */
 const MOST_DEPTH = 32
 
-/** A value as rows print it in JSON; of containers only arrays are rebuilt, the others bring their own `toJSON`. */
+/** A value as rows print it in JSON. Only arrays are rebuilt; other containers have a `toJSON` of their own. */
 export function plainJson(value: unknown, depth = 0): unknown {
   switch (typeof value) {
     case 'bigint': {

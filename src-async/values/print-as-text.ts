@@ -1,11 +1,11 @@
-/** How values of our own classes print: Node's inspection asks for it by a symbol, so `console.log` and `console.table` show the text. */
+/** Prints the driver's value classes as text in `console.log` and `console.table`: Node looks for a method by this symbol. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 interface Styled {
   stylize?(text: string, style: string): string
 }
 
-/** Lets Node print instances of a class as their text, coloured as a date, instead of the fields they are made of. */
+/** Makes Node print instances of a class as their text, in the colour of dates, instead of their fields. */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any class, whatever its parameters.
 export function printAsText(shown: Function): void {
   Object.defineProperty(shown.prototype, INSPECT, {

@@ -1,24 +1,24 @@
 /**
- * A row: columns by name as own properties, positions as accessors of the generated class, values in order by
- * iteration. A column always wins over a method, so adding a method never changes what `row.x` means; code for any
- * column names uses the statics. Rows are made by `row-shapes.ts` only.
+ * A row: columns by name as own properties, by position as accessors of the generated class, and in order by iteration. A
+ * column always wins over a method, so adding a method never changes the meaning of `row.x`. Code for arbitrary column names
+ * uses the static methods. Only `row-shapes.ts` makes rows.
  */
 import { plainJson } from './plain-json.ts'
 
-/** A row as the default row factory makes it. */
+/** A row of the default row factory. */
 export type Row = Record & { readonly [column: string]: unknown; readonly [position: number]: unknown }
 
-/** Where a class of rows keeps what it knows of its columns. */
+/** The key under which a class of rows stores its layout. */
 export const LAYOUT: unique symbol = Symbol('layout')
-/** Where a row keeps values that no property can show: shadowed duplicates, and names that are positions. */
+/** The key under which a row stores values that no property can hold: shadowed duplicates, and names that are positions. */
 export const HIDDEN: unique symbol = Symbol('hidden')
 
 /** How the positions of a row map to its properties. */
 export interface RowLayout {
   readonly names: readonly string[]
-  /** By position: the property that holds the value, or null when it is hidden. */
+  /** By position: the property that holds the value; null when the value is hidden. */
   readonly properties: readonly (string | null)[]
-  /** By position: index into the hidden values, -1 when it is a property. */
+  /** By position: the index of a hidden value; -1 when a property holds the value. */
   readonly hidden: readonly number[]
   /** Name to position; the last column of a name wins. */
   readonly positions: ReadonlyMap<string, number>
@@ -32,7 +32,7 @@ interface Inner {
   readonly [property: string]: unknown
 }
 
-/** The value at a position that exists. */
+/** The value at an existing position. */
 function valueIn(row: Inner, layout: RowLayout, position: number): unknown {
   const property = layout.properties[position]
   if (property !== null && property !== undefined) return row[property]
@@ -45,26 +45,30 @@ function positionOf(layout: RowLayout, key: string | number): number {
   return Number.isInteger(position) && position >= 0 && position < layout.names.length ? position : -1
 }
 
+/**
+ * A row: columns by name as properties, and by position as with an array. A column wins over a method of its name; the
+ * static functions work whatever the columns are called.
+ */
 export class Record {
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'Record'
 
-  /** The value at a position, counted from the end when negative; undefined outside. */
+  /** The value at a position; a negative one counts from the end. undefined when there is no such position. */
   at(position: number): unknown {
     return Record.at(this, position)
   }
 
-  /** How many columns there are. */
+  /** The number of columns. */
   get length(): number {
     return Record.size(this)
   }
 
-  /** A value by name or position; `missing` when there is no such column. */
+  /** The value of a column by name or position; `missing` when there is no such column. */
   get(key: string | number, missing?: unknown): unknown {
     return Record.get(this, key, missing)
   }
 
-  /** Whether there is a column of that name or position. */
+  /** Whether there is a column with this name or position. */
   has(key: string | number): boolean {
     return Record.has(this, key)
   }
@@ -74,10 +78,12 @@ export class Record {
     return Record.keys(this)
   }
 
+  /** The values in order. */
   values(): IterableIterator<unknown> {
     return Record.values(this)
   }
 
+  /** Pairs of name and value in order. */
   entries(): IterableIterator<[string, unknown]> {
     return Record.entries(this)
   }
@@ -86,7 +92,7 @@ export class Record {
     return Record.values(this)
   }
 
-  /** A plain object by name; of duplicates the last. */
+  /** A plain object by column name; the last one of several with the same name. */
   toObject(): { [column: string]: unknown } {
     return Record.toObject(this)
   }
@@ -96,50 +102,58 @@ export class Record {
     return Record.toArray(this)
   }
 
-  /** What `JSON.stringify` prints: safe bigints as numbers, others as strings, bytes as `\x…`, Infinity as a word. */
+  /** The form for `JSON.stringify`: safe bigints become numbers, others strings, bytes `\x…`, Infinity a word. */
   toJSON(): unknown {
     return Record.toJSON(this)
   }
 
-  /** Without it a row with a column called `toString` could not be printed in a template. */
+  /** Without this, a row with a column called `toString` could not be printed in a template. */
   [Symbol.toPrimitive](hint: string): string | number {
     return hint === 'number' ? Number.NaN : Record.stringify(this)
   }
 
+  /** The value at a position, counted from the end when negative; undefined outside. */
   static at(row: Record, position: number): unknown {
     const layout = layoutOf(row)
     const found = positionOf(layout, Math.trunc(position))
     return found < 0 ? undefined : valueIn(row as unknown as Inner, layout, found)
   }
 
+  /** How many columns a row has. */
   static size(row: Record): number {
     return layoutOf(row).names.length
   }
 
+  /** A value by name or position; `missing` when there is no such column. */
   static get(row: Record, key: string | number, missing?: unknown): unknown {
     const layout = layoutOf(row)
     const position = positionOf(layout, key)
     return position < 0 ? missing : valueIn(row as unknown as Inner, layout, position)
   }
 
+  /** Whether a row has a column of that name or position. */
   static has(row: Record, key: string | number): boolean {
     return positionOf(layoutOf(row), key) >= 0
   }
 
+  /** A row's column names in order, duplicates included. */
   static keys(row: Record): IterableIterator<string> {
     return layoutOf(row).names[Symbol.iterator]() as IterableIterator<string>
   }
 
+  /** A row's values in order. */
   static values(row: Record): IterableIterator<unknown> {
     return Record.toArray(row)[Symbol.iterator]()
   }
 
+  /** Pairs of name and value in order. */
   static entries(row: Record): IterableIterator<[string, unknown]> {
     const { names } = layoutOf(row)
     const entries = Record.toArray(row).map((value, i): [string, unknown] => [names[i] ?? '', value])
     return entries.values()
   }
 
+  /** A row's values as an array. */
   static toArray(row: Record): unknown[] {
     const layout = layoutOf(row)
     const values: unknown[] = []
@@ -147,6 +161,7 @@ export class Record {
     return values
   }
 
+  /** A row as a plain object; of columns with one name the last wins. */
   static toObject(row: Record): { [column: string]: unknown } {
     const layout = layoutOf(row)
     const object: { [column: string]: unknown } = {}
@@ -165,7 +180,7 @@ export class Record {
     return object
   }
 
-  /** `JSON.stringify` for a row with any column names, `toJSON` among them. */
+  /** `JSON.stringify` for a row with any column names, even `toJSON`. */
   static stringify(row: Record, space?: string | number): string {
     return JSON.stringify(Record.toJSON(row), null, space)
   }
@@ -175,7 +190,7 @@ function layoutOf(row: Record): RowLayout {
   return (row as unknown as Partial<Inner>)[LAYOUT] ?? NO_COLUMNS
 }
 
-/** Sets an own property even where a prototype has a setter of that name, as for `__proto__`. */
+/** Sets an own property even when a prototype has a setter with that name, such as `__proto__`. */
 export function setOwn(object: object, name: string, value: unknown): void {
   if (name === '__proto__') {
     Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true })
@@ -196,10 +211,10 @@ export function pick(row: unknown, column: number | string): unknown {
   throw new RangeError(`the row has no column ${JSON.stringify(column)}`)
 }
 
-/** Values in their order: an array, or a row of a result. */
+/** Values in order: an array, or a row of a result. */
 export type Values = readonly unknown[] | Record
 
-/** The values of a row as an array; anything else as it is. */
+/** The values of a row as an array; an array stays as it is. */
 export function listed(values: Values): readonly unknown[] {
   return values instanceof Record ? Record.toArray(values) : values
 }

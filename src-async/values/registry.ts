@@ -1,7 +1,7 @@
 /**
- * Which codec serves which type on one connection: what the user chose, what is built in (shared by all connections), and
- * what the connection learned. Arrays, ranges, composites and domains are made of the codecs of their parts when first
- * asked for, so what is chosen for a type holds wherever the type occurs. A type nobody knows travels as text.
+ * The codecs of one connection, by type: those that the user chose, the built-in ones (shared by all connections), and those
+ * that the connection learned. Arrays, ranges, composites and domains are made from the codecs of their parts at first use,
+ * so a choice for a type applies wherever the type occurs. An unknown type travels as text.
  */
 import {
   BUILT_IN_CODECS,
@@ -23,54 +23,54 @@ import type { TypeRecord } from './type-records.ts'
 
 const RECORD_ARRAY_OID = builtInArrayOf(RECORD_OID)?.oid
 
-/** What was chosen for a type, and for what kind of one. */
+/** A codec that was chosen for a type, and the kind of that type. */
 interface Choice {
   readonly kind: string
   readonly make: (base: Codec) => Codec
 }
 
 export class CodecRegistry {
-  /** Of a view: the connection's own, which knows what was learned, and what was chosen for all calls. */
+  /** For a view: the connection's registry, which has the learned types and the choices for all calls. */
   readonly #origin: CodecRegistry | null
-  /** Of a view: what it makes of each codec. */
+  /** For a view: changes each codec. */
   readonly #change: ((codec: Codec) => Codec) | null
-  /** Of a view: how often its origin had changed when `#made` was begun. */
+  /** For a view: the number of changes that the origin had when `#made` was last cleared. */
   #seenChanges = 0
-  /** Counts what may change a codec, so that views notice. */
+  /** Counts changes that may change a codec, so that views notice them. */
   #changes = 0
-  /** Whether a codec was chosen that may write values in a way of its own: then a value says nothing before its type is known. */
+  /** Whether a chosen codec may write values in its own way. Then values must not be sent before their type is known. */
   hasEncoders = false
   #chosen: Map<number, (base: Codec) => Codec> | null = null
-  /** The choices for types that are not built in, by full name: a type that is made anew has another OID. */
+  /** The choices for types that are not built in, by full name: a type that is dropped and created again has another OID. */
   #chosenByName: Map<string, Choice> | null = null
   #learned: Map<number, TypeRecord> | null = null
-  /** Learned since the transaction began that is open: gone with it if it is rolled back. */
+  /** Types learned in the open transaction; a rollback removes them. */
   #tentative: Set<number> | null = null
-  /** What is not simply a built-in codec, until a choice or a lesson changes it. */
+  /** The codecs that are not simply built in; cleared when a choice or a learned type changes them. */
   readonly #made = new Map<number, Codec>()
   readonly #underway = new Set<number>()
-  /** Whether a value has shown that a type was altered since it was learned. */
+  /** Whether a value has shown that a type has changed since it was learned. */
   #isOutdated = false
 
   /**
-   * @param origin for a view: it shares what the origin learns and chooses, and may choose more for itself
-   * @param change for a view: what to make of each codec, those inside of arrays, ranges and composites too
+   * @param origin for a view: it shares what the origin learns and chooses, and may make further choices of its own
+   * @param change for a view: changes each codec, also those inside arrays, ranges and composites
    */
   constructor(origin: CodecRegistry | null = null, change: ((codec: Codec) => Codec) | null = null) {
     this.#origin = origin
     this.#change = change
   }
 
-  /** The codec of a type; for an unknown type one that gives and takes the server's text. */
+  /** The codec of a type. For an unknown type, one that reads and writes the server's text. */
   codecFor(oid: number): Codec {
-    if (this.#origin !== null) this.#heedOrigin(this.#origin)
+    if (this.#origin !== null) this.#followOrigin(this.#origin)
     else if (this.#chosen === null) {
       const builtIn = BUILT_IN_CODECS.get(oid)
       if (builtIn !== undefined) return builtIn
     }
     const known = this.#made.get(oid)
     if (known !== undefined) return known
-    // No server allows a type within itself; one that says so must not send us round for ever.
+    // A server allows no type within itself. This prevents endless recursion when one claims it.
     if (this.#underway.has(oid)) return textFormatCodec(this.typeName(oid))
     this.#underway.add(oid)
     try {
@@ -84,7 +84,7 @@ export class CodecRegistry {
     }
   }
 
-  /** Whether a value of the type may hold fields, of which another session may make others. */
+  /** Whether a value of the type may have fields. Another session may change those. */
   holdsFields(oid: number): boolean {
     const record = this.recordOf(oid)
     if (record === undefined) return false
@@ -94,12 +94,12 @@ export class CodecRegistry {
     return kind === 'c' || (subtypeOid !== 0 && this.holdsFields(subtypeOid))
   }
 
-  /** Whether a value has shown that something learned is wrong by now. */
+  /** Whether a value has shown that a learned type is out of date. */
   get isOutdated(): boolean {
     return this.#isOutdated
   }
 
-  /** The codec the type would have if none had been chosen for it itself. */
+  /** The codec that the type would have without a choice for itself. */
   defaultCodecFor(oid: number): Codec {
     if (oid === RECORD_OID) return recordCodec(this)
     const builtIn = BUILT_IN_CODECS.get(oid)
@@ -115,13 +115,13 @@ export class CodecRegistry {
     return textFormatCodec(this.typeName(oid))
   }
 
-  /** Whether the type has a codec: built in, learned or set. */
+  /** Whether the type has a codec: built in, learned or chosen. */
   has(oid: number): boolean {
     if (oid === RECORD_OID || oid === RECORD_ARRAY_OID || BUILT_IN_CODECS.has(oid)) return true
     return this.#learned?.has(oid) === true || this.#chosen?.has(oid) === true
   }
 
-  /** What the server said of a type that is not built in; undefined where it has not been asked. */
+  /** The server's description of a type that is not built in; undefined when it was not asked for. */
   recordOf(oid: number): TypeRecord | undefined {
     const root = this.#origin ?? this
     return root.#learned?.get(oid)
@@ -134,8 +134,8 @@ export class CodecRegistry {
 
   /**
    * Chooses a codec for a type, and so for every array, range, composite and domain made of it.
-   * @param make gives it from the codec the type has by itself, anew whenever what that is made of has changed.
-   * @param encodes whether it may write values in another way
+   * @param make returns it, given the type's own codec; called again whenever a part of the type has changed
+   * @param encodes whether it may write values in another way than the type's own codec
    */
   choose(oid: number, make: (base: Codec) => Codec, encodes = true): void {
     this.hasEncoders ||= encodes
@@ -149,12 +149,12 @@ export class CodecRegistry {
     this.#changed()
   }
 
-  /** Chooses a codec that needs nothing of the type's own. */
+  /** Chooses a codec that does not depend on the type's own. */
   set(oid: number, codec: Codec): void {
     this.choose(oid, () => codec)
   }
 
-  /** Back to the codec the type has by itself. */
+  /** Returns to the type's own codec. */
   delete(oid: number): void {
     this.#chosen?.delete(oid)
     const record = this.#learned?.get(oid)
@@ -163,7 +163,7 @@ export class CodecRegistry {
     this.#changed()
   }
 
-  /** Takes in what the server said of types. @param isTentative whether it may be undone with the open transaction. */
+  /** Adds descriptions of types from the server. @param isTentative whether a rollback of the transaction may undo them */
   learn(records: readonly TypeRecord[], isTentative = false): void {
     this.#learned ??= new Map()
     for (const record of records) {
@@ -176,14 +176,14 @@ export class CodecRegistry {
     this.#changed()
   }
 
-  /** Whether any of the types is known only from within the open transaction. */
+  /** Whether any of the types was learned in the open transaction. */
   isTentative(oids: Iterable<number>): boolean {
     if (this.#tentative === null) return false
     for (const oid of oids) if (this.#tentative.has(oid)) return true
     return false
   }
 
-  /** The transaction that is over: committed, its types stay; else they are forgotten, for they may never have been. */
+  /** Call this at the end of a transaction. After a commit its types stay; otherwise they are forgotten. */
   settle(isCommitted: boolean): void {
     if (this.#tentative === null) return
     if (!isCommitted) {
@@ -193,7 +193,7 @@ export class CodecRegistry {
     this.#tentative = null
   }
 
-  /** Forgets everything learned: types may have been altered. What was chosen stays. */
+  /** Forgets all learned types, because they may have been altered. Choices stay. */
   forget(): void {
     this.#isOutdated = false
     this.#learned = null
@@ -201,7 +201,7 @@ export class CodecRegistry {
     this.#changed()
   }
 
-  /** Forgets everything learned if some of it has turned out to be wrong. @returns whether it had. */
+  /** Forgets all learned types if one has turned out to be out of date. @returns whether one had. */
   forgetIfOutdated(): boolean {
     const wasOutdated = this.#isOutdated
     if (wasOutdated) this.forget()
@@ -219,18 +219,18 @@ export class CodecRegistry {
     this.#made.clear()
   }
 
-  #heedOrigin(origin: CodecRegistry): void {
+  #followOrigin(origin: CodecRegistry): void {
     if (this.#seenChanges === origin.#changes) return
     this.#seenChanges = origin.#changes
     this.#made.clear()
   }
 
-  /** The element's type when the OID is a built-in array's, else null. */
+  /** The element type of a built-in array type; null for other types. */
   elementOid(oid: number): number | null {
     return builtInElementOf(oid)
   }
 
-  /** A built-in codec, or one like it over parts that were chosen. */
+  /** The built-in codec, or one like it when a codec was chosen for one of its parts. */
   #rebuilt(oid: number, builtIn: Codec | undefined): Codec {
     const elementOid = builtInVectorOf(oid) === null ? builtInElementOf(oid) : null
     if (elementOid !== null) {

@@ -1,8 +1,8 @@
-/** The column that `fetchval` is asked for, looked at before a statement runs for it. */
+/** Checks the column that `fetchval` is asked for, before the statement runs. */
 import { ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
 
-/** @throws ProgrammingError for what is neither a name nor a position */
+/** @throws ProgrammingError for a value that is neither a name nor a position. */
 export function requireColumn(column: unknown, method: string): void {
   if (typeof column === 'string' || typeof column === 'number') return
   throw new ProgrammingError(`${method}: the column is its name or its position, got ${describeValue(column)}`, {

@@ -1,12 +1,11 @@
 /**
- * Finds what is no JSON value. `JSON.stringify` turns such values into something else without a word: a Map into `{}`, NaN
- * and an invalid Date into `null`, bytes into an object of numbers. Like everything that does not fit its type, they are
- * refused.
+ * Finds values that are not JSON. `JSON.stringify` silently turns them into something else: a Map into `{}`, NaN and an
+ * invalid Date into `null`, bytes into an object of numbers. They are refused, like all values that do not fit their type.
  */
 import { isDate } from './any-realm.ts'
 import { describeValue } from './describe-value.ts'
 
-/** Built-in objects whose content `JSON.stringify` does not see. */
+/** Built-in classes whose content `JSON.stringify` does not print. */
 const OPAQUE: ReadonlySet<string> = new Set(
   [
     'Map',
@@ -25,15 +24,15 @@ const OPAQUE: ReadonlySet<string> = new Set(
   ].map((name) => `[object ${name}]`),
 )
 
-/** What `Object.prototype.toString` says of objects that JSON prints whole. */
+/** `Object.prototype.toString` of objects that JSON prints completely. */
 const PRINTED: ReadonlySet<string> = new Set(
   ['Object', 'Array', 'Arguments', 'Boolean', 'Number', 'String', 'Date', 'Error'].map((name) => `[object ${name}]`),
 )
 
 /**
- * @param value something that `JSON.stringify` takes, so it has no cycles
- * @returns what is wrong and where, `the number NaN at .a[2]`; null when all of it is JSON. A property that is undefined is
- *   left out by JSON, as everybody expects; an element that is undefined would become null.
+ * @param value a value that `JSON.stringify` accepts, so it has no cycles
+ * @returns the fault and its place, `the number NaN at .a[2]`; null when all of it is JSON. JSON leaves out a property that
+ *   is undefined, as everybody expects; an element that is undefined is a fault, because it would become null.
  */
 export function notJson(value: unknown): string | null {
   const path = findFault(value, '')
@@ -95,8 +94,8 @@ function isOpaque(object: object): boolean {
   const kind = Object.prototype.toString.call(object)
   if (OPAQUE.has(kind)) return true
   if (kind === '[object Number]') return !Number.isFinite(Number(object))
-  // A Blob, a FormData, Headers and their like keep what they hold where JSON does not look.
+  // A Blob, a FormData, Headers and the like keep their content where JSON does not look.
   if (!PRINTED.has(kind) && !('toJSON' in object) && Object.keys(object).length === 0) return true
-  // An error that does not say how it is written has its message in a property that JSON leaves out.
+  // JSON leaves out the message of an error, unless the error has a `toJSON`.
   return object instanceof Error && !('toJSON' in object) && Object.keys(object).length === 0
 }

@@ -1,6 +1,6 @@
 /**
- * The option `types` of a call: other JavaScript forms for this call's values than the connection's. It gives views of
- * the connection's registry, which are kept, because a statement keeps its decoders by them.
+ * The option `types` of a call: other JavaScript forms for this call's values than the connection's. Each option gets a view
+ * of the connection's registry. The views are cached, because statements look up their decoders by them.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
@@ -12,11 +12,11 @@ import type { CallTypes, ResultTypes, TypeOptions } from './call-types.ts'
 import type { Codec } from './codec.ts'
 
 const TEMPORAL: TypeOptions = Object.freeze({ temporal: true })
-/** An option is mostly written where it is passed, a new object each time: equal ones are found here. */
+/** Programs mostly write the option inline, as a new object for each call. Here equal ones are found again. */
 const recent: TypeOptions[] = []
 const MOST_RECENT = 16
 
-/** @throws ProgrammingError for what is none of its forms, a type or a form that does not exist. */
+/** @throws ProgrammingError for a value of another form, and for an unknown type or form. */
 export function resultTypes(given: CallTypes, method: string): ResultTypes {
   if (given === 'text' || typeof given === 'function') return given
   if (given === 'temporal') return TEMPORAL
@@ -42,7 +42,7 @@ function isSame(one: TypeOptions, other: TypeOptions): boolean {
 const views = new WeakMap<CodecRegistry, WeakMap<TypeOptions, CodecRegistry>>()
 const textViews = new WeakMap<CodecRegistry, CodecRegistry>()
 
-/** The registry as the options change it. */
+/** The view of a registry with the changes that the options ask for. */
 export function registryWith(registry: CodecRegistry, types: TypeOptions): CodecRegistry {
   let known = views.get(registry)
   if (known === undefined) views.set(registry, (known = new WeakMap()))
@@ -55,7 +55,7 @@ export function registryWith(registry: CodecRegistry, types: TypeOptions): Codec
   return view
 }
 
-/** The registry for writing values that mean text: see `text-values.ts`. */
+/** The view of a registry for writing values that mean text: see `text-values.ts`. */
 export function textRegistry(registry: CodecRegistry): CodecRegistry {
   let view = textViews.get(registry)
   if (view === undefined) textViews.set(registry, (view = new CodecRegistry(registry, serverTextCodec)))

@@ -1,6 +1,6 @@
 /**
- * Keeps a result as the bytes it arrived in, off the JavaScript heap, and decodes a row when it is fetched: `fetchone`
- * on a million rows decodes one. Chunks grow with the result; a message never lies across two.
+ * Keeps a result as the bytes it arrived in, outside the JavaScript heap, and decodes each row when it is fetched: `fetchone`
+ * on a million rows decodes one. Chunks grow with the result. A message never spans two chunks.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { InternalError, ProtocolError } from '../errors/tree.ts'
@@ -9,7 +9,7 @@ import type { Row } from './record.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
 const FIRST_CHUNK_BYTES = 16 * 1024
-/** Less than this comes out of Node's shared pool, which is far cheaper than an array of its own. */
+/** Smaller chunks come from Node's shared pool, which is much cheaper than an own array. */
 const SMALL_CHUNK_BYTES = 2048
 const SMALL_RESULT_BYTES = 4096
 const MOST_CHUNK_BYTES = 1024 * 1024
@@ -19,9 +19,9 @@ interface Chunk {
   readonly bytes: Buffer
   /** Bytes in use. */
   length: number
-  /** Number of its first row within the result. */
+  /** The number of its first row within the result. */
   readonly firstRow: number
-  /** Where each of its rows begins; made when somebody scrolls into it. */
+  /** The offset of each of its rows; made when a program scrolls into this chunk. */
   offsets: Uint32Array | null
 }
 
@@ -30,32 +30,32 @@ export class RowBuffer implements RowSink {
   #reader: ByteReader | null = null
   #rowCount = 0
   #position = 0
-  /** Where the row at `#position` begins. */
+  /** The place of the row at `#position`. */
   #chunkIndex = 0
   #offset = 0
   #failure: unknown = null
 
-  /** Rows taken so far. */
+  /** The number of rows taken so far. */
   get rowCount(): number {
     return this.#rowCount
   }
 
-  /** Number of the row that `next` will give, from 0. */
+  /** The number of the row that `next` will return, from 0. */
   get position(): number {
     return this.#position
   }
 
-  /** What made the buffer drop rows, else null. A sink must not throw. */
+  /** The error that made the buffer drop rows, otherwise null. A sink must not throw. */
   get failure(): unknown {
     return this.#failure
   }
 
-  /** Whether it holds a few kilobytes at most. */
+  /** Whether it holds at most a few kilobytes. */
   get isSmall(): boolean {
     return this.#chunks.length < 2 && (this.#chunks[0]?.length ?? 0) <= SMALL_RESULT_BYTES
   }
 
-  /** Forgets the rows and keeps the memory of the last of them, for as many to come. */
+  /** Forgets the rows. Keeps the memory of the last chunk for the next rows. */
   clear(): void {
     const last = this.#chunks.at(-1)
     this.#chunks.length = 0
@@ -67,7 +67,7 @@ export class RowBuffer implements RowSink {
     this.#failure = null
   }
 
-  /** Copies a run. */
+  /** Copies a run of rows. */
   take(bytes: Uint8Array, start: number, end: number): void {
     if (this.#failure !== null) return
     try {
@@ -77,12 +77,12 @@ export class RowBuffer implements RowSink {
     }
   }
 
-  /** The rows as they came, in runs of whole messages. The bytes are the buffer's. */
+  /** The rows as they came, in runs of whole messages. The bytes belong to the buffer. */
   runs(): Uint8Array[] {
     return this.#chunks.map(({ bytes, length }) => bytes.subarray(0, length))
   }
 
-  /** The next row, or null at the end. When it cannot be decoded the position stays, so that `scrollTo` can skip it. */
+  /** The next row, or null at the end. When it cannot be decoded, the position stays, so that `scrollTo` can skip it. */
   next(decoder: RowReader): Row | null {
     if (this.#position >= this.#rowCount) return null
     const chunk = this.#currentChunk()
@@ -95,7 +95,7 @@ export class RowBuffer implements RowSink {
     return row
   }
 
-  /** The next `count` rows, fewer at the end. When one cannot be decoded the position stays before the first. */
+  /** The next `count` rows, fewer at the end. When one cannot be decoded, the position stays before the first of them. */
   nextMany(decoder: RowReader, count: number): Row[] {
     const rows: Row[] = []
     const wanted = Math.min(count, this.#rowCount - this.#position)
@@ -121,19 +121,19 @@ export class RowBuffer implements RowSink {
     return rows
   }
 
-  /** All rows from the position on. */
+  /** All rows from the current position. */
   rest(decoder: RowReader): Row[] {
     return this.nextMany(decoder, this.#rowCount)
   }
 
-  /** Makes `next` give the row of that number, or the end for `rowCount`. @throws RangeError outside; nothing moves then. */
+  /** Makes `next` return the row with that number; `rowCount` means the end. @throws RangeError outside; nothing moves then. */
   scrollTo(index: number): void {
     if (!Number.isInteger(index) || index < 0 || index > this.#rowCount) {
       throw new RangeError(`row ${index} is outside the result, which has ${this.#rowCount} rows`)
     }
     let low = 0
     let high = this.#chunks.length
-    // The last chunk whose first row is not after the wanted one.
+    // Find the last chunk whose first row is not after the wanted one.
     while (high - low > 1) {
       const middle = (low + high) >> 1
       if (this.#rowsBefore(middle) <= index) low = middle
@@ -143,7 +143,7 @@ export class RowBuffer implements RowSink {
     if (chunk !== undefined) {
       chunk.offsets ??= offsetsOf(chunk, this.#rowsBefore(low + 1) - chunk.firstRow)
       this.#offset = chunk.offsets[index - chunk.firstRow] ?? chunk.length
-      // More rows may have come into the chunk since its index was made.
+      // The chunk may have more rows than when its offsets were made.
       if (index === this.#rowCount) this.#offset = chunk.length
     }
     this.#chunkIndex = low
@@ -155,7 +155,7 @@ export class RowBuffer implements RowSink {
     while (position < end) {
       const chunk = this.#chunkFor(messageEnd(bytes, position, end) - position, end - position)
       const room = chunk.bytes.length - chunk.length
-      // As many whole messages as fit are copied at once.
+      // Copy as many whole messages at once as fit.
       let stop = position
       let rows = 0
       while (stop < end) {
@@ -190,7 +190,7 @@ export class RowBuffer implements RowSink {
   #chunkFor(messageBytes: number, runBytes: number): Chunk {
     const last = this.#chunks.at(-1)
     if (last !== undefined && last.bytes.length - last.length >= messageBytes) return last
-    // A result of one row, the most common one, takes no more than it needs.
+    // A result of one row, the most common one, gets a chunk of its exact size.
     const grown = last === undefined ? 0 : Math.max(FIRST_CHUNK_BYTES, last.bytes.length * 2)
     const size = Math.max(messageBytes, Math.min(Math.max(grown, runBytes), MOST_CHUNK_BYTES))
     const bytes = size < SMALL_CHUNK_BYTES ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size)
@@ -200,7 +200,7 @@ export class RowBuffer implements RowSink {
   }
 }
 
-/** Where the message after the next `rows` begins. */
+/** The offset of the message after the next `rows` messages. */
 function skip(chunk: Chunk, offset: number, rows: number): number {
   let next = offset
   for (let i = 0; i < rows; i += 1) next = messageEnd(chunk.bytes, next, chunk.length)
@@ -217,7 +217,7 @@ function offsetsOf(chunk: Chunk, rows: number): Uint32Array {
   return offsets
 }
 
-/** Where the message at `position` ends. @throws ProtocolError: a length that lies would shift every row after it. */
+/** The end of the message at `position`. @throws ProtocolError: a wrong length would shift every row after it. */
 function messageEnd(bytes: Uint8Array, position: number, end: number): number {
   if (position + HEADER_BYTES > end) throw new ProtocolError('a run of rows ends within a message')
   const length =

@@ -1,7 +1,7 @@
 /**
- * Generates the function that decodes the rows of one decoder: every field in line, hot types without a call, one
- * allocation for the row. Behaves exactly as the loop in `row-decoder.ts`; a test decodes everything by both.
- * Values and names enter the source only as numbered bindings or JSON strings.
+ * Generates the function that decodes the rows of one decoder: every field inline, hot types without a call, and one
+ * allocation for the row. It behaves exactly like the loop in `row-decoder.ts`, which a test checks. Values and names enter
+ * the source only as numbered bindings or JSON strings.
  */
 import { timestampFromHalves, timestamp, timestamptz } from './codecs/date-time.ts'
 import { bool } from './codecs/boolean.ts'
@@ -21,17 +21,17 @@ export interface RowCode {
   decodeRun(bytes: Buffer, view: DataView, reader: ByteReader, start: number, end: number, into: Row[]): void
 }
 
-/** Where generated code goes when a message is not as it should be. */
+/** The generated code calls these when a message is not as it should be. */
 export interface RowFailures {
-  /** Decodes the message by the loop, which finds what is wrong with it and says so. */
+  /** Decodes the message again by the loop, which finds and reports the fault. */
   retry(bytes: Buffer, start: number, end: number): Row
-  /** The same for what should be whole messages. */
+  /** Reports what is wrong with a run that should consist of whole messages. */
   frame(bytes: Buffer, start: number, end: number): never
-  /** Throws the error of a codec with its column's name. */
+  /** Throws the error of a codec, with the name of its column. */
   explain(error: unknown, column: number): never
 }
 
-/** Types of fixed width with the expression that reads one at `p`. */
+/** Types of fixed width, with the expression that reads one at `p`. */
 const FIXED: ReadonlyMap<Codec, { readonly size: number; readonly source: string }> = new Map<
   Codec,
   { readonly size: number; readonly source: string }
@@ -49,7 +49,7 @@ const FIXED: ReadonlyMap<Codec, { readonly size: number; readonly source: string
 ])
 const TEXTS: ReadonlySet<Codec> = new Set<Codec>([text, varchar, bpchar, name, serverText])
 
-/** Source that reads field `i` into `v<i>` and moves `p` past it; a length word and a NULL look the same for all. */
+/** The source that reads field `i` into `v<i>` and moves `p` past it. The length word and NULL are handled alike for all. */
 function fieldSource(codec: Codec, i: number): string {
   const head = `column = ${i}
     if (p + 4 > end) return fail.retry(b, start, end)
@@ -77,7 +77,7 @@ function fieldSource(codec: Codec, i: number): string {
     }`
 }
 
-/** @returns the functions for the decoder's columns; the caller knows that code may be generated. */
+/** @returns the functions for the decoder's columns. The caller has checked that code may be generated. */
 export function generateRowCode(codecs: readonly Codec[], shape: RowShape, fail: RowFailures): RowCode {
   const values = codecs.map((_, i) => `v${i}`)
   const made = shape.expression === null ? `shape([${values.join(', ')}])` : shape.expression(values)
@@ -109,8 +109,8 @@ return { decodeRow, decodeRun }`
     : null
   const bindings = { fail, codecs, shape: binding, readText, characterOf, shortestFloat32, timestampFromHalves }
   const names = Object.keys(bindings)
-  // A row factory is often written where it is passed, a new function each time: its code is kept apart from it. For the
-  // others the code is their own, so that V8 sees one class made in one place.
+  // Programs often write a row factory inline, a new function for each call, so the code does not contain it and is shared.
+  // Other shapes get code of their own, so that V8 sees each class made in one place.
   const make = shape.expression === null ? shared(names, source) : new Function(...names, source)
   return make(...Object.values(bindings)) as RowCode
 }

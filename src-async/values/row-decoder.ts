@@ -1,7 +1,7 @@
 /**
- * Turns DataRow messages into rows. THE hot path of the product: after a few rows a decoder generates a function for
- * exactly its columns (`row-code.ts`); before, and where code may not be generated, a loop over the codecs does the
- * same. Bytes are hostile here: no length is believed, nothing outside the message is read.
+ * Turns DataRow messages into rows. THE hot path of the product: after some rows a decoder generates a function for exactly
+ * its columns (`row-code.ts`). Before that, and where code may not be generated, a loop over the codecs gives the same rows.
+ * The bytes are not trusted: every length is checked, and nothing outside the message is read.
  */
 import { ByteReader, TruncatedBytesError } from '../bytes/byte-reader.ts'
 import { DataError, InternalError, ProtocolError } from '../errors/tree.ts'
@@ -13,18 +13,18 @@ import type { RowShape } from './row-shapes.ts'
 import type { Column } from '../wire/row-sink.ts'
 
 const DATA_ROW = 0x44
-/** Letter, length and field count. */
+/** The least size of a message: tag, length and field count. */
 const LEAST_MESSAGE_BYTES = 7
-/** Rows to decode before code is generated: a statement that gives one row would never earn it back. */
+/** Code is generated only after this many rows: for a statement that returns one row it would never pay off. */
 const ROWS_BEFORE_GENERATION = 64
-/** V8 does not optimise functions beyond a size; wider rows stay with the loop. */
+/** V8 does not optimise functions beyond a certain size, so wider rows are always decoded by the loop. */
 const MOST_GENERATED_COLUMNS = 128
-/** A row that was longer on the wire is not kept for the sake of its hidden class. */
+/** A row longer than this on the wire is not kept as a sample, because it would occupy too much memory. */
 const MOST_SAMPLE_BYTES = 4096
 
-/** What turns messages into rows: a RowDecoder, or its twin for rows that came as text. */
+/** Turns messages into rows: a RowDecoder, or its variant for rows in text format. */
 export interface RowReader {
-  /** Decodes one message; the reader stands just after its length word and ends where the message ends. */
+  /** Decodes one message. The reader stands just after the length word, and its end is the end of the message. */
   decode(reader: ByteReader): Row
   /** Decodes a run of whole messages. */
   decodeRun(bytes: Uint8Array, start: number, end: number, into: Row[]): void
@@ -37,7 +37,7 @@ export class RowDecoder implements RowReader {
   #decoded = 0
   #code: RowCode | null = null
   #spareReader: ByteReader | null = null
-  /** A row given lately: alive as long as the decoder, and with it the hidden class of its like (see `Kept`). */
+  /** A recent row. It lives as long as the decoder and keeps V8's hidden class for such rows alive (see `Kept`). */
   protected sample: Row | null = null
   #viewed: Uint8Array | null = null
   #view: DataView | null = null
@@ -48,7 +48,7 @@ export class RowDecoder implements RowReader {
     this.shape = shape
   }
 
-  /** @throws ProtocolError when the message lies, DataError when a value has no JavaScript form. */
+  /** @throws ProtocolError when the message is malformed, DataError when a value has no JavaScript form. */
   decode(reader: ByteReader): Row {
     const code = this.#code ?? this.#earnCode()
     if (code === null) return decodeByLoop(this, reader)
@@ -60,9 +60,9 @@ export class RowDecoder implements RowReader {
     return row
   }
 
-  /** @throws as `decode`; rows before the failing one are in `into`. */
+  /** @throws the errors of `decode`; `into` has the rows before the failing one. */
   decodeRun(bytes: Uint8Array, start: number, end: number, into: Row[]): void {
-    // A codec of the user's might come back here, so the reader is taken, not shared.
+    // A codec of the user's may call this method again, so the shared reader is taken out while it is in use.
     const reader = this.#spareReader ?? new ByteReader(bytes)
     this.#spareReader = null
     let position = start
@@ -82,7 +82,7 @@ export class RowDecoder implements RowReader {
     this.#spareReader = reader
   }
 
-  /** The same columns, decoded from the server's text: rows of a multi-statement string. */
+  /** A decoder for the same columns in text format: for the rows of a text with several statements. */
   asText(): RowReader {
     return new TextRowDecoder(this)
   }
@@ -155,7 +155,7 @@ function decodeTextField(codec: Codec, reader: ByteReader, length: number): unkn
   return codec.decodeText(reader.utf8(length))
 }
 
-/** The plain form: any number of columns, any codec, no generated code. */
+/** The general form: any number of columns, any codec, no generated code. */
 function decodeByLoop(decoder: RowDecoder, reader: ByteReader, field: FieldDecoder = decodeField): Row {
   const { codecs } = decoder
   const end = reader.end
@@ -205,7 +205,7 @@ function trailingBytes(bytes: number): ProtocolError {
   return new ProtocolError(`a row has ${bytes} bytes after its last field`)
 }
 
-/** The error of a codec with the column's name; exceptions of a user's own codec pass unchanged. */
+/** Adds the column's name to the error of a codec. Exceptions of a user's own codec pass unchanged. */
 function explained(error: unknown, decoder: RowDecoder, index: number): unknown {
   if (error instanceof TruncatedBytesError) {
     return new ProtocolError(`${columnText(decoder, index)} ends before its value: ${error.message}`, { cause: error })
@@ -220,12 +220,12 @@ function explained(error: unknown, decoder: RowDecoder, index: number): unknown 
   return new DataError(`${columnText(decoder, index)}: ${error.message}`, { cause: error })
 }
 
-/** What Node says where V8 holds no string of that length. */
+/** Whether Node reported that a string would be too long for V8. */
 function isTooLong(error: unknown): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_STRING_TOO_LONG'
 }
 
-/** For generated code: what is wrong with a message is found and said by the loop, so that both say the same. */
+/** For the generated code: the loop finds and reports the fault of a message, so that both ways give the same error. */
 function failuresOf(decoder: RowDecoder): RowFailures {
   return {
     retry(bytes, start, end) {

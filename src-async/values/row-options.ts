@@ -1,54 +1,61 @@
 /**
- * What a program may say about its rows: for a connection, for a cursor, for one call. The nearer says more. Checked
- * where it is said, before anything is sent.
+ * The options about rows: for a connection, for a cursor, for one call. The most specific one wins. They are checked when they
+ * are given, before anything is sent.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import type { OptionNames } from '../options/known-options.ts'
 import { describeValue } from './describe-value.ts'
 import { Record } from './record.ts'
 import type { CallTypes } from './call-types.ts'
 import { resultTypes } from './result-types.ts'
 import type { RecordClass, RowFactory, RowShapeOptions } from './row-shapes.ts'
 
+/** How the rows of a call, a cursor or a connection are made. */
 export interface RowOptions<T = unknown> {
   /**
-   * How rows are made: `'record'` at first; `'array'`, `'object'` by name; or a function of the columns that gives a
-   * function of the values. It may keep the array it is given.
+   * How rows are made: `'record'` (default), `'array'`, `'object'`, or a function that takes the columns and returns a
+   * function of the values. That function may keep the array it gets.
    */
   readonly rowFactory?: RowFactory<T> | undefined
-  /** A subclass of Record to make rows of; it may have methods and accessors, a column of the same name wins. */
+  /** A subclass of Record for the rows. It may have methods and accessors; a column with the same name wins. */
   readonly recordClass?: RecordClass | undefined
-  /** `'error'` refuses results in which a column name occurs twice; at first the last of them has the name. */
+  /** `'error'` refuses a result in which a column name occurs twice. Default: the last column has the name. */
   readonly duplicates?: 'last' | 'error' | undefined
   /**
-   * Other JavaScript forms than usual: `{ int8: 'number', date: 'string' }` by type, or `'temporal'`. `'text'` gives every
-   * value as the server prints it; a function gives parsers of that text by a type's OID, and undefined for types to be
-   * left as they are.
+   * Other JavaScript forms of values: `{ int8: 'number', date: 'string' }` by type, or `'temporal'`. `'text'` gives every
+   * value as the server prints it. A function takes a type's OID and returns a parser of that text, or undefined to leave the
+   * type as it is.
    */
   readonly types?: CallTypes | undefined
 }
 
-/** Rows made by something else than a class of Records: their type is the factory's. */
+/** Rows that are no Records: their TypeScript type comes from the row factory. */
 export interface OtherRows<R> {
   readonly rowFactory: Exclude<RowFactory<R>, 'record'>
 }
 
-/** The keys of these options, for those who check all keys. */
-export const ROW_OPTION_KEYS = ['rowFactory', 'recordClass', 'duplicates', 'types'] as const
+/** The names of these options, for the lists of the methods that take them. */
+export const ROW_OPTION_NAMES: OptionNames<Required<RowOptions>> = {
+  rowFactory: true,
+  recordClass: true,
+  duplicates: true,
+  types: true,
+}
 
-/** The default: Records. One object, because decoders are kept by the options they were made for. */
+/** The default: Records. It is one object, because decoders are looked up by the identity of their options. */
 export const RECORD_ROWS: RowShapeOptions = Object.freeze({})
 
-/** Records of values in the same forms: of rows that have come already, whose bytes are in the formats of these forms. */
+/** Records with values in the same forms; for rows that have already arrived in the formats of these forms. */
 export function recordsLike({ types }: RowShapeOptions): RowShapeOptions {
   return types === undefined ? RECORD_ROWS : { types }
 }
 
-/** Of a row only a value is wanted: how rows are made does not matter. */
+/** For calls that need only a value of a row, so that it does not matter how rows are made. */
 export const VALUE_ROWS = { rowFactory: 'record', recordClass: Record, duplicates: 'last' } as const
 
 /**
- * The options to use where `outer` hold and `own` are nearer.
- * @throws ProgrammingError for what is none of the options' values.
+ * Combines the options of a call with those of the connection or cursor around it.
+ * @throws ProgrammingError for a value that the option does not have.
  */
 export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, method: string): RowShapeOptions {
   if (own === undefined) return outer
@@ -65,7 +72,7 @@ export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, 
   if (recordClass !== undefined && rowFactory !== undefined && rowFactory !== 'record') {
     throw new ProgrammingError(`${method}: recordClass is for rows that are Records, not for this rowFactory`)
   }
-  // A class asks for Records, whatever else was usual.
+  // A recordClass implies Records, whatever row factory the connection has.
   const factory = rowFactory ?? (recordClass === undefined ? outer.rowFactory : 'record')
   const isRecord = factory === undefined || factory === 'record'
   return plainest({
@@ -76,7 +83,7 @@ export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, 
   })
 }
 
-/** Defaults in words are the default: decoders are found by what is asked for. */
+/** Removes options that have their default value, so that equal options use the same decoder. */
 function plainest({ rowFactory, recordClass, duplicates, types }: RowShapeOptions): RowShapeOptions {
   const shape = {
     rowFactory,

@@ -1,6 +1,6 @@
 /**
- * Makes the classes of rows: one per list of column names, cached, so that equal queries give rows of one class and V8
- * sees one hidden class. The class's constructor is generated where that is allowed; otherwise, and for very wide rows,
+ * Makes the classes of rows. There is one for each list of column names, cached, so that equal queries return rows of one
+ * class, and V8 sees one hidden class. The constructor is generated where that is allowed. Otherwise, and for very wide rows,
  * a loop sets the properties. Both make the same objects.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
@@ -9,13 +9,14 @@ import { HIDDEN, LAYOUT, Record, setOwn, type Row, type RowLayout } from './reco
 import type { ResultTypes } from './call-types.ts'
 import type { Column } from '../wire/row-sink.ts'
 
-/** How rows are made: by one of the names, or by a function of the columns that gives a function of the values. */
+/** How rows are made: one of the names, or a function that takes the columns and returns a function of the values. */
 export type RowFactory<T = unknown> =
   | 'record'
   | 'array'
   | 'object'
   | ((columns: readonly Column[]) => (values: unknown[]) => T)
 
+/** A class of rows that extends `Record`; a query with the option `recordClass` gives instances of it. */
 export type RecordClass = new () => Record
 
 export interface RowShapeOptions {
@@ -24,7 +25,7 @@ export interface RowShapeOptions {
   readonly recordClass?: RecordClass | undefined
   /** 'error' refuses results in which a column name occurs twice. */
   readonly duplicates?: 'last' | 'error' | undefined
-  /** The forms of values, where they are others than the connection's. */
+  /** The forms of values, when they differ from the connection's. */
   readonly types?: ResultTypes | undefined
 }
 
@@ -32,20 +33,20 @@ export interface RowShape {
   /** Makes a row; may keep the array. */
   make(values: unknown[]): Row
   /**
-   * For generated decoders: the source of an expression that makes a row, in which `shape` stands for `binding`; null
-   * where only `make` can.
+   * For generated decoders: returns the source of an expression that makes a row, in which `shape` stands for `binding`.
+   * null when only `make` can make rows.
    */
   readonly expression: ((values: readonly string[]) => string) | null
   readonly binding: unknown
 }
 
 const MOST_SHAPES = 500
-/** Beyond this V8 keeps an object's properties in a dictionary, and generated code has no advantage. */
+/** Beyond this number V8 keeps an object's properties in a dictionary, and generated code has no advantage. */
 const MOST_GENERATED_COLUMNS = 1000
 
 const shapesOfClasses = new WeakMap<RecordClass, Map<string, RowShape>>()
 
-/** The shape for a result's columns. @throws ProgrammingError for options that are none. */
+/** The shape for a result's columns. @throws ProgrammingError for wrong options, DataError for refused duplicates. */
 export function shapeFor(columns: readonly Column[], options: RowShapeOptions = {}): RowShape {
   const { rowFactory = 'record', recordClass = Record, duplicates = 'last' } = options
   const names = columns.map((column) => column.name)
@@ -53,7 +54,7 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
   if (typeof rowFactory === 'function') {
     const make = rowFactory(columns)
     if (typeof make !== 'function') {
-      throw new ProgrammingError('a row factory is given the columns and must return a function of the values')
+      throw new ProgrammingError('a row factory takes the columns and must return a function of the values')
     }
     return { make: make as (values: unknown[]) => Row, expression: null, binding: null }
   }
@@ -67,7 +68,7 @@ export function shapeFor(columns: readonly Column[], options: RowShapeOptions = 
   return recordShape(names, recordClass)
 }
 
-/** Whether rows can be made this way whatever their columns are: nothing about them has to be refused before they are asked for. */
+/** Whether rows can be made this way for any columns, so that no check must come before the rows are requested. */
 export function fitsAnyColumns({ rowFactory = 'record', recordClass, duplicates }: RowShapeOptions): boolean {
   return ANY_COLUMNS.has(rowFactory) && recordClass === undefined && duplicates !== 'error'
 }
@@ -92,7 +93,7 @@ function objectShape(names: readonly string[]): RowShape {
       for (let i = 0; i < names.length; i += 1) setOwn(object, names[i] ?? '', values[i])
       return object as Row
     },
-    // A computed key makes `__proto__` an ordinary property.
+    // With a computed key, `__proto__` is an ordinary property.
     expression: (values) => `{${values.map((value, i) => `[${quote(names[i] ?? '')}]: ${value}`).join(', ')}}`,
     binding: null,
   }
@@ -107,11 +108,11 @@ function recordShape(names: readonly string[], base: RecordClass): RowShape {
     shapes = new Map()
     shapesOfClasses.set(base, shapes)
   }
-  // Column names cannot contain NUL.
+  // Column names cannot contain NUL, so the key is unambiguous.
   const key = `${names.length}\0${names.join('\0')}`
   const known = shapes.get(key)
   if (known !== undefined) {
-    // The oldest entry is the one least recently used.
+    // The entry moves to the end, so that the first one is the least recently used.
     shapes.delete(key)
     shapes.set(key, known)
     return known
@@ -133,7 +134,7 @@ function layoutFor(names: readonly string[]): RowLayout {
   let hiddenCount = 0
   names.forEach((name, position) => {
     const isShadowed = positions.get(name) !== position
-    // A name such as "1" would take the place of another position.
+    // A name such as "1" would hide the accessor of that position.
     const isOtherPosition = /^(0|[1-9]\d*)$/.test(name) && Number(name) < names.length && Number(name) !== position
     const isHidden = isShadowed || isOtherPosition
     properties.push(isHidden ? null : name)
@@ -178,9 +179,9 @@ function quote(name: string): string {
   return JSON.stringify(name)
 }
 
-/** Whether a plain assignment would not make an own property: an inherited accessor or constant is in its way. */
+/** Whether a plain assignment would not create an own property, because of an inherited accessor or constant. */
 function needsDefinition(property: string, base: RecordClass, count: number): boolean {
-  // The accessors of the positions come later.
+  // The accessors of positions are defined later than this check.
   if (/^(0|[1-9]\d*)$/.test(property) && Number(property) < count) return true
   for (
     let object: object | null = base.prototype;
@@ -193,7 +194,7 @@ function needsDefinition(property: string, base: RecordClass, count: number): bo
   return false
 }
 
-/** A class may have a field of that name only when the name is computed. */
+/** A class field called `constructor` needs a computed name. */
 function fieldName(property: string): string {
   return property === 'constructor' ? `['constructor']` : quote(property)
 }
@@ -206,8 +207,8 @@ function generateClass(layout: RowLayout, base: RecordClass): RecordClass {
   const { properties, names } = layout
   const parameters = names.map((_, position) => `v${position}`)
   const own = properties.filter((property) => property !== null)
-  // Declared fields are defined, whatever is inherited; then assignments reach them. It costs twice the stores, and
-  // calling defineProperty ten times that.
+  // Declared fields are created whatever is inherited, and then assigned. That doubles the stores; calling defineProperty
+  // would cost ten times as much.
   const isDeclared = own.some((property) => needsDefinition(property, base, names.length))
   const fields = isDeclared ? own.map((property) => `${fieldName(property)};`).join(' ') : ''
   const lines = properties.map((property, position) =>

@@ -1,39 +1,47 @@
 /**
- * What TypeScript is told of rows. Nothing here runs: the program says what its columns are, and the types give rows
- * that shape by name and by position.
+ * TypeScript types for rows; nothing here runs. The program declares its columns, and these types add access by name and by
+ * position.
  */
 import type { Record } from './record.ts'
 
-/** What every row has beside its columns; a column of the same name wins. */
+/** Members that every row has beside its columns. A column with the same name wins. */
 export interface RecordBase<V = unknown> {
   readonly length: number
+  /** The value at a position, counted from the end when negative; undefined outside. */
   at(position: number): V | undefined
+  /** A value by name or position; `missing` when there is no such column. */
   get(key: string | number, missing?: unknown): V | undefined
+  /** Whether there is a column of that name or position. */
   has(key: string | number): boolean
+  /** Column names in order, duplicates included. */
   keys(): IterableIterator<string>
+  /** The values in order. */
   values(): IterableIterator<V>
+  /** Pairs of name and value in order. */
   entries(): IterableIterator<[string, V]>
+  /** A plain object; of columns with one name the last wins. */
   toObject(): { [column: string]: V }
+  /** The values as an array. */
   toArray(): V[]
   toJSON(): unknown
   [Symbol.iterator](): IterableIterator<V>
 }
 
-/** Rows with their values by position: of `[bigint, string]` the first is a bigint. */
+/** A row with typed positions: the first value of `[bigint, string]` is a bigint. */
 export type PositionalRow<T extends readonly unknown[]> = {
   readonly [K in Extract<keyof T, `${number}`>]: T[K]
 } & {
   readonly length: T['length']
-  /** By name nothing is known of the values. */
+  /** The types of values by name are unknown. */
   readonly [column: string]: unknown
 } & Omit<RecordBase<T[number]>, 'length'>
 
-/** Rows with their values by name. */
+/** A row with typed names. */
 export type NamedRow<T> = Readonly<T> & Omit<RecordBase<T[keyof T]>, keyof T>
 
 /**
- * The row of `fetch<T>()`: `T` says its columns, by name `{ id: bigint; name: string }` or by position
- * `[bigint, string]`. A class of rows, and what is no object, is left as it is.
+ * The row type of `fetch<T>()`. `T` declares the columns by name, `{ id: bigint; name: string }`, or by position,
+ * `[bigint, string]`. A class of rows, and a type that is no object, stays as it is.
  */
 export type RowOf<T> = T extends Record
   ? T
@@ -44,3 +52,6 @@ export type RowOf<T> = T extends Record
     : T extends object
       ? NamedRow<T>
       : T
+
+/** The rows of an object that has a row type of its own, unless the call says another one. */
+export type Kept<T, R> = [R] extends [never] ? T : RowOf<R>

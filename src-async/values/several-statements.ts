@@ -1,4 +1,4 @@
-/** Whether a text holds more than one statement, which the server takes in one kind of message only. */
+/** Whether a text contains several statements. The server takes those only in the simple protocol's Query message. */
 import { Lexer, TOKEN } from './sql-lexer.ts'
 
 /** @param isStandard the server's `standard_conforming_strings` */

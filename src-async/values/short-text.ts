@@ -1,11 +1,11 @@
 /**
- * Short ASCII text without a call into C++: a generated function builds strings of up to 24 characters from their bytes
- * in one go, flat, two to four times as fast as a slice of the buffer. Everything else is the buffer's UTF-8 decoder.
- * Made when the first row with a text asks for it.
+ * Decodes short ASCII text without a call into C++. A generated function builds a string of up to 24 characters from its bytes
+ * at once; the string is flat, and this is two to four times as fast as the buffer's decoder, which decodes all other text.
+ * The function is generated when the first row with a text is decoded.
  */
 const MOST_CHARACTERS = 24
 
-/** The text of `length` bytes at `start`, which lie within `bytes`. */
+/** Reads the text of `length` bytes at `start`. The bytes must exist. */
 export type TextReader = (bytes: Buffer, start: number, length: number) => string
 
 function generate(): TextReader {
@@ -28,7 +28,7 @@ function generate(): TextReader {
 
 let made: TextReader | null = null
 
-/** Reads text, short ASCII fast, where code may be generated. Its caller has checked that the bytes are there. */
+/** Returns the reader for text; call it only where code may be generated. */
 export function textReader(): TextReader {
   return (made ??= generate())
 }

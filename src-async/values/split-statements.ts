@@ -1,42 +1,47 @@
 /**
- * The public splitter: a text of SQL as a list of statements, for files whose statements must run one by one (several
- * `create index concurrently`), and for dumps with the data of COPY in them. Knows where statements end, not what they mean.
+ * The public splitter: splits a text of SQL into statements. For files whose statements must run one by one (several `create
+ * index concurrently`), and for dumps that contain COPY data. Knows where statements end, not what they mean.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { StatementSpans } from './statement-spans.ts'
 
+/** How `splitStatements` reads the text. */
 export interface SplitOptions {
-  /** The server's setting of that name; true at first. False: a backslash escapes in plain strings. */
-  readonly standardConformingStrings?: boolean
+  /** The server's setting of that name; default true. When false, a backslash escapes in plain strings. */
+  readonly standardConformingStrings?: boolean | undefined
 }
 
-/** A statement of a text. */
+const SPLIT_OPTIONS = knownOptions<SplitOptions>({ standardConformingStrings: true })
+
+/** One statement of a text. */
 export interface SplitStatement {
-  /** The statement with its semicolon, and with a block comment before it; without `--` lines before it. */
+  /** The statement with its semicolon and with a block comment before it, but without `--` lines before it. */
   readonly sql: string
-  /** Where it begins in the text, in UTF-16 units, as `text.slice(offset)` counts. */
+  /** The offset of the statement in the text, in UTF-16 units, as in `text.slice(offset)`. */
   readonly offset: number
   /** The line on which it begins, from 1. */
   readonly line: number
-  /** Of `COPY … FROM STDIN`: the lines after it, up to `\.` or the end of the text, for `copyToTable` and its kin. Null for others. */
+  /** For `COPY … FROM STDIN`: the data lines after it, up to `\.` or the end of the text, for `copyToTable`. Otherwise null. */
   readonly copyData: string | null
 }
 
-/** Dumps of pg_dump have them since 2025: they forbid psql's commands, and here there are none. */
+/** A line that pg_dump writes since 2025. It forbids further commands of psql, and this splitter allows none anyway. */
 const HARMLESS_COMMAND = /^\\(?:un)?restrict\b/
 const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
 
 /**
- * Splits a text at its semicolons as psql and the server do: not in quotes, dollar quotes, nested comments and parentheses, and not
- * in the `begin atomic … end` of a function. Empty statements are left out. A quote that is never closed ends with the text; the
- * server then says so.
- * @throws ProgrammingError for a command of psql (`\connect`), which is no SQL, and for SQL on the line of a COPY's data.
+ * Splits a text at its semicolons, as psql and the server do. Semicolons inside quotes, dollar quotes, comments, parentheses
+ * and the `begin atomic … end` of a function do not count. Empty statements are left out. An unclosed quote reaches to the end
+ * of the text, and the server will report it.
+ * @throws ProgrammingError for a command of psql (`\connect`), which is not SQL, and for SQL on the same line as COPY's data.
  * @example
- *   for (const { sql, line } of splitStatements(readFileSync('indexes.sql', 'utf8'))) con.execute(sql)
+ *   for (const { sql, line } of splitStatements('create table a (); create table b ()')) con.execute(sql)
  */
 export function splitStatements(text: string, options: SplitOptions = {}): SplitStatement[] {
   if (typeof text !== 'string') throw new ProgrammingError(`splitStatements: expected a text, got ${typeof text}`)
+  requireKnown(options, SPLIT_OPTIONS, 'splitStatements')
   const isStandard = options.standardConformingStrings ?? true
   const lines = new LineCounter(text)
   const spans = new StatementSpans(text, isStandard, (offset) => afterCommand(text, offset, lines))
@@ -60,7 +65,7 @@ function afterCommand(text: string, offset: number, lines: LineCounter): number 
   const end = lineEnd < 0 ? text.length : lineEnd
   const command = text.slice(offset, end).trimEnd()
   if (HARMLESS_COMMAND.test(command)) return end
-  // psql takes a lone end of data for nothing.
+  // Like psql, this ignores an end of data that no COPY precedes.
   if (command === '\\.') return end
   throw new ProgrammingError(
     `splitStatements: line ${lines.at(offset)}: ${command.slice(0, 40)} is a command of psql, not SQL`,
@@ -85,7 +90,7 @@ function takesData(sql: string, isStandard: boolean): boolean {
   return false
 }
 
-/** The data begins on the line after the statement. */
+/** The COPY data, which begins on the line after the statement. */
 function dataAfter(text: string, end: number, line: number): { readonly text: string; readonly end: number } {
   const lineEnd = text.indexOf('\n', end)
   const rest = text.slice(end, lineEnd < 0 ? text.length : lineEnd).trim()
@@ -101,7 +106,7 @@ function dataAfter(text: string, end: number, line: number): { readonly text: st
   return { text: following.slice(1, found.index + 1), end: lineEnd + found.index + found[0].length }
 }
 
-/** Numbers of lines, for offsets that grow. */
+/** Counts lines for offsets in ascending order. */
 class LineCounter {
   readonly #text: string
   #offset = 0

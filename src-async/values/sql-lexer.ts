@@ -1,17 +1,17 @@
 /**
- * Cuts SQL text into tokens, far enough to know what is text, comment or name and what may be a marker. One pass over
- * UTF-16 units, linear on any input; knows no parameter style and never refuses: what is not terminated is reported as
- * such. Tokens that no marker decision depends on (operators, parentheses) are single units.
- * Source of truth: PostgreSQL, src/backend/parser/scan.l; the differences are written where they are.
+ * Splits SQL into tokens, just enough to tell text, comments and names apart and to find possible markers. One pass over the
+ * UTF-16 units, linear on any input. Knows no parameter style and never throws: an unclosed quote or comment is reported by
+ * `isTerminated`. Tokens that do not matter for markers (operators, parentheses) are single units.
+ * Source of truth: PostgreSQL, src/backend/parser/scan.l; comments in the code mention the differences.
  */
 
-/** What a token is. */
+/** The kinds of tokens. */
 export const TOKEN = {
   END: 0,
-  /** White space, one run. */
+  /** A run of white space. */
   SPACE: 1,
   COMMENT: 2,
-  /** A string constant of any kind but dollar-quoted, with its prefix and its continuations on further lines. */
+  /** A string constant of any kind but dollar-quoted, with its prefix and its continuation lines. */
   STRING: 3,
   QUOTED_IDENTIFIER: 4,
   DOLLAR_STRING: 5,
@@ -22,10 +22,11 @@ export const TOKEN = {
   /** `::` and `:=`, whose colons are never markers. */
   COLON_OPERATOR: 9,
   SEMICOLON: 10,
-  /** One unit of anything else; `code` says which. */
+  /** One unit of anything else; `code` is that unit. */
   OTHER: 11,
 } as const
 
+/** A kind of token: one of the numbers in `SQL_TOKEN`. */
 export type Token = (typeof TOKEN)[keyof typeof TOKEN]
 
 const NEWLINE = 0x0a
@@ -49,7 +50,7 @@ const CLASS_LETTER = 2
 const CLASS_DIGIT = 3
 const CLASS_OTHER = 0
 
-/** What a unit below 128 can begin. */
+/** The class of each unit below 128, by the token it can begin. */
 const CLASSES = new Uint8Array(128)
 for (const unit of ' \t\n\v\f\r') CLASSES[unit.charCodeAt(0)] = CLASS_SPACE
 for (let unit = 0x61; unit <= 0x7a; unit++) CLASSES[unit] = CLASSES[unit - 0x20] = CLASS_LETTER
@@ -57,7 +58,7 @@ for (let unit = 0x30; unit <= 0x39; unit++) CLASSES[unit] = CLASS_DIGIT
 CLASSES[UNDERSCORE] = CLASS_LETTER
 
 function classOf(unit: number): number {
-  // Beyond ASCII everything is a letter to PostgreSQL, the no-break space too. NaN, past the end, is nothing.
+  // To PostgreSQL every character beyond ASCII is a letter, even the no-break space. Past the end, `unit` is NaN.
   return unit < 128 ? CLASSES[unit]! : unit >= 128 ? CLASS_LETTER : CLASS_OTHER
 }
 
@@ -71,32 +72,36 @@ export function isDigit(unit: number): boolean {
   return classOf(unit) === CLASS_DIGIT
 }
 
-/** Whether a unit can go on in a name; `$` can in an identifier but not in the tag of a dollar quote or a marker's name. */
+/** Whether a unit can continue a name. `$` can in an identifier, but not in a marker's name or the tag of a dollar quote. */
 export function isNamePart(unit: number): boolean {
   return classOf(unit) >= CLASS_LETTER
 }
 
-/** Where the name at `start` ends: the first unit that is no letter, digit or underscore. */
+/** The end of the name at `start`: the first unit that is no letter, digit or underscore. */
 export function endOfName(text: string, start: number): number {
   let at = start
   while (isNamePart(text.charCodeAt(at))) at++
   return at
 }
 
-/** Where the digits at `start` end. */
+/** The end of the digits at `start`. */
 export function endOfDigits(text: string, start: number): number {
   let at = start
   while (isDigit(text.charCodeAt(at))) at++
   return at
 }
 
+/** Cuts SQL into tokens as the server does: each call of `next` reads one. */
 export class Lexer {
+  /** The text that is read. */
   readonly text: string
-  /** The current token: where it begins, where it ends, and its first unit. */
+  /** Where the current token begins. */
   start = 0
+  /** Where the current token ends: the offset behind it. */
   end = 0
+  /** The first UTF-16 unit of the current token. */
   code = 0
-  /** False when the text ended inside the current token: a quote or a comment that is never closed. */
+  /** False when the text ends inside the current token: a quote or a comment that is never closed. */
   isTerminated = true
   readonly #plainHasEscapes: boolean
 
@@ -106,7 +111,7 @@ export class Lexer {
     this.#plainHasEscapes = !standardConformingStrings
   }
 
-  /** Goes on after the current token, or after what the caller has taken as a marker by moving `end`. */
+  /** Reads the next token, which begins at `end`. The caller may have moved `end` past a marker. */
   next(): Token {
     const { text, end: start } = this
     const unit = text.charCodeAt(start)
@@ -144,14 +149,14 @@ export class Lexer {
     return TOKEN.SPACE
   }
 
-  /** An identifier, or a string whose prefix it is. B'', X'' and N'' need no rule: a word, then a plain string. */
+  /** An identifier, or a string with this word as its prefix. B'', X'' and N'' need no rule: they are a word and a string. */
   #word(unit: number): Token {
     const { text, start } = this
     const following = text.charCodeAt(start + 1)
     const letter = unit | 0x20
     if (following === QUOTE) {
       if (letter === 0x65) return this.#string(start + 2, true)
-      // Bit strings have no escapes, whatever the setting. N'' is a plain string to the server, hence not here.
+      // Bit strings never have escapes. N'' is a plain string to the server, so it has no rule here.
       if (letter === 0x62 || letter === 0x78) return this.#string(start + 2, false)
     } else if (following === AMPERSAND && letter === 0x75) {
       const opening = text.charCodeAt(start + 2)
@@ -168,7 +173,7 @@ export class Lexer {
     return TOKEN.IDENTIFIER
   }
 
-  /** Digits, a fraction, an exponent. Letters after it begin a word, as they did before version 15 (an error since). */
+  /** Digits, a fraction, an exponent. Letters after it begin a new word, as before version 15 (an error since). */
   #number(start: number): Token {
     const { text } = this
     let at = endOfNumberDigits(text, start)
@@ -235,7 +240,7 @@ export class Lexer {
     }
   }
 
-  /** `$1`, `$tag$…$tag$`, or a lone `$`. */
+  /** `$1`, `$tag$…$tag$`, or a single `$`. */
   #dollar(): Token {
     const { text, start } = this
     const following = text.charCodeAt(start + 1)
@@ -270,7 +275,7 @@ function endOfNumberDigits(text: string, start: number): number {
   }
 }
 
-/** The closing quote of a string in which a backslash escapes one unit; -1 without one. */
+/** The closing quote of a string in which a backslash escapes one unit; -1 when there is none. */
 function escapedStringEnd(text: string, start: number): number {
   for (let at = start; at < text.length; at++) {
     const unit = text.charCodeAt(at)
@@ -291,9 +296,9 @@ function endOfLine(text: string, start: number): number {
 }
 
 /**
- * A string goes on after white space that holds a newline: `'a'` on one line and `'b'` on the next are `'ab'`, and the
- * second part has the escapes of the first. Line comments count as white space here, block comments do not.
- * @returns after the quote that opens the next part, -1 when the string ends at `start`.
+ * A string continues after white space with a line break: `'a'` on one line and `'b'` on the next are `'ab'`. The second part
+ * has the same kind of escapes. Line comments count as white space here, block comments do not.
+ * @returns the offset after the quote that opens the next part; -1 when the string ends at `start`.
  */
 function continuation(text: string, start: number): number {
   let at = start

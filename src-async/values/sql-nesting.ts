@@ -1,60 +1,66 @@
 /**
- * What a statement has open where a semicolon does not end it: parentheses (`create rule … do (a; b)`) and the bodies of
- * functions and procedures in SQL (`begin atomic … end`). The lexer knows quotes and comments; this knows the rest. Source of
- * truth: PostgreSQL, src/fe_utils/psqlscan.l.
+ * Tracks the parts of a statement in which a semicolon does not end it: parentheses (`create rule … do (a; b)`), and the
+ * bodies of functions and procedures in SQL (`begin atomic … end`). The lexer handles quotes and comments.
+ * Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
  */
 import { TOKEN, type Token } from './sql-lexer.ts'
 
 const OPEN = 0x28
 const CLOSE = 0x29
 
-/** What decides whether a statement has a body of statements. */
+/** The words at the head that decide whether a statement has a body of statements. */
 const BODY_WORDS = /^(?:create|function|procedure|or|replace)$/i
 const BODY_HEAD = /^c(?:[fp]|or[fp])/
 
-/** A copy of what is open, to go back to. */
+/** A copy of the state, to return to. */
 export type SqlNestingMark = readonly [parentheses: number, bodies: number, words: string, wordCount: number]
 
+/**
+ * Counts parentheses and the blocks of functions in SQL, so that a reader knows whether a semicolon ends a statement.
+ */
 export class SqlNesting {
   #parentheses = 0
   #bodies = 0
-  /** First letters of the words at the statement's head that `BODY_HEAD` is about. */
+  /** First letters of the words at the statement's head, for `BODY_HEAD`. */
   #words = ''
   #wordCount = 0
 
-  /** True where a semicolon is a part of the statement. */
+  /** True when a semicolon would be part of the statement. */
   get isOpen(): boolean {
     return this.#parentheses > 0 || this.#bodies > 0
   }
 
+  /** Whether a parenthesis is open. */
   get hasOpenParenthesis(): boolean {
     return this.#parentheses > 0
   }
 
-  /** Takes the next token of the statement, which lies in `text` from `start` to `end` and begins with the unit `code`. */
+  /** Takes the next token, which lies in `text` from `start` to `end` and begins with the unit `code`. */
   take(token: Token, code: number, text: string, start: number, end: number): void {
     if (token === TOKEN.IDENTIFIER) this.#word(text.slice(start, end))
     else if (code === OPEN) this.#parentheses += 1
     else if (code === CLOSE && this.#parentheses > 0) this.#parentheses -= 1
   }
 
-  /** For the next statement. */
+  /** Begins the next statement. */
   reset(): void {
     this.#parentheses = 0
     this.#bodies = 0
     this.forgetWords()
   }
 
-  /** Forgets the statement's head: its text was dropped. */
+  /** Forgets the head of the statement, because its text was dropped. */
   forgetWords(): void {
     this.#words = ''
     this.#wordCount = 0
   }
 
+  /** Where the count stands, to go back to. */
   mark(): SqlNestingMark {
     return [this.#parentheses, this.#bodies, this.#words, this.#wordCount]
   }
 
+  /** Goes back to a mark. */
   restore([parentheses, bodies, words, wordCount]: SqlNestingMark): void {
     this.#parentheses = parentheses
     this.#bodies = bodies

@@ -1,13 +1,13 @@
 /**
- * SQL composed of parts: the tag `sql`, whose values become parameters, and `format`, for runtime strings with the
- * letters of the server's own function. What is neither a value nor wrapped by name cannot get in.
+ * SQL composed of parts: the tag `sql`, whose values become parameters, and `format`, for runtime strings with the letters of
+ * the server's own `format()`. Text gets into the SQL only through a helper that names it, such as `sql.raw`.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { quoteIdentifier, quoteLiteral } from './sql.ts'
 
-/** A value on its way to become a parameter. */
+/** A value that becomes a parameter. */
 class Parameter {
   readonly value: unknown
 
@@ -20,7 +20,7 @@ type Part = string | Parameter
 
 let partsOf: (sql: Sql) => readonly Part[]
 
-/** Composed SQL: a statement, or a part of one. Goes to `execute` and `fetch` in place of a text and its values. */
+/** Composed SQL: a statement, or a part of one. Pass it to `execute` or `fetch` in place of a text and its values. */
 export class Sql {
   static {
     partsOf = (sql) => sql.#parts
@@ -36,7 +36,7 @@ export class Sql {
     )
   }
 
-  /** The text with `$1` and so on where values were put. @throws ProgrammingError when one was put into quotes. */
+  /** The text, with `$1` and so on in place of the values. @throws ProgrammingError when a value is inside quotes. */
   get text(): string {
     this.#text ??= numbered(this.#parts)
     return this.#text
@@ -68,24 +68,24 @@ function numbered(parts: readonly Part[]): string {
   )
 }
 
-/** The tag, and what may stand in a template beside values. */
+/** The tag `sql` and its helpers. */
 export interface SqlTag {
   /**
-   * A template of SQL: values become parameters, other `Sql` is spliced in.
+   * A template of SQL: values become parameters, and other `Sql` is inserted.
    * @example con.fetch(sql`select * from ${sql.id(table)} where id = ${id}`)
    */
   (strings: TemplateStringsArray, ...values: readonly unknown[]): Sql
-  /** A name, quoted; several are joined by dots: `sql.id('public', 'My table')`. */
+  /** A quoted name; several parts are joined by dots: `sql.id('public', 'My table')`. */
   id(...parts: string[]): Sql
   /** A value as a literal, for places that take no parameter: DDL, SET, NOTIFY. */
   lit(value: unknown): Sql
-  /** Text as it is. The only door without a lock: never for what comes from outside. */
+  /** Text that is inserted unchanged and unchecked: never use it for text from outside the program. */
   raw(text: string): Sql
-  /** Several parts with something between them, `, ` unless given; what is no `Sql` is a value. */
+  /** Joins several parts with a separator, default `, `. A part that is no `Sql` becomes a parameter. */
   join(parts: Iterable<unknown>, separator?: string | Sql): Sql
   /** A list of values for IN: `where id in ${sql.in(ids)}`. `= any(${ids})` keeps one statement for any length. */
   in(values: Iterable<unknown>): Sql
-  /** Nothing, for the branch that adds nothing. */
+  /** Empty SQL, for a branch that adds nothing. */
   readonly empty: Sql
 }
 
@@ -102,11 +102,11 @@ function tag(strings: TemplateStringsArray, ...values: readonly unknown[]): Sql 
 }
 
 function spliced(value: unknown): readonly unknown[] {
-  // A string among the values is a value, unlike a string among the parts.
+  // A string among the values is a value, while a string among the parts is SQL.
   return value instanceof Sql ? partsOf(value) : [new Parameter(value)]
 }
 
-/** Text that is SQL already. */
+/** Marks text that is already SQL. */
 function raw(text: string): Sql {
   if (typeof text !== 'string') throw new ProgrammingError(`sql.raw: expected a string, got ${describeValue(text)}`)
   return new Sql([text])
@@ -152,7 +152,7 @@ const FORMAT = /%(?:(\d+)\$)?(.?)/gsu
  * Puts values into a text, as the server's `format()` does: `%I` a name, quoted; `%L` a literal; `%s` text as it is; `%%`
  * a percent sign; `%2$L` the second value. For statements that take no parameters.
  * @throws ProgrammingError for a template that asks for more, or something else.
- * @example con.execute(format('alter role %I password %L', name, password))
+ * @example con.execute(format('comment on table %I is %L', 'item', "what's for sale"))
  */
 export function format(template: string, ...values: readonly unknown[]): string {
   if (typeof template !== 'string') {
@@ -164,7 +164,7 @@ export function format(template: string, ...values: readonly unknown[]): string 
     const index = position === undefined ? next : Number(position) - 1
     next = index + 1
     if (!['I', 'L', 's'].includes(letter)) {
-      throw new ProgrammingError(`format: there is no ${describeValue(specifier)}; there are %I, %L, %s and %%`)
+      throw new ProgrammingError(`format: ${describeValue(specifier)} is not supported; use %I, %L, %s or %%`)
     }
     if (index < 0 || index >= values.length) {
       throw new ProgrammingError(`format: the template asks for value ${index + 1}, ${values.length} were passed`)

@@ -1,5 +1,5 @@
 /**
- * Text for places in SQL that take no parameter. Values belong into parameters; this is for the rest.
+ * Quotes names and values for places in SQL that take no parameters. Everywhere else, pass values as parameters.
  */
 import { isDate } from './any-realm.ts'
 import { DataError, ProgrammingError } from '../errors/tree.ts'
@@ -11,7 +11,11 @@ import { PgDate } from './pg-date.ts'
 import { PgInterval } from './pg-interval.ts'
 import { PgTime, PgTimeTz } from './pg-time.ts'
 
-/** Quotes an identifier, or several that a dot joins: `quoteIdentifier('public', 'My table')`. @throws ProgrammingError */
+/**
+ * Quotes an identifier, or several that a dot joins: `quoteIdentifier('public', 'My table')`.
+ * @throws ProgrammingError
+ * @example quoteIdentifier('public', 'My table') // '"public"."My table"'
+ */
 export function quoteIdentifier(...parts: string[]): string {
   if (parts.length === 0) throw new ProgrammingError('quoteIdentifier(): no name was passed')
   return parts
@@ -24,14 +28,14 @@ export function quoteIdentifier(...parts: string[]): string {
     .join('.')
 }
 
-/** NAMEDATALEN - 1 (src/include/pg_config_manual.h): the server cuts longer identifiers, and says so in a NOTICE only. */
+/** NAMEDATALEN - 1 (src/include/pg_config_manual.h): the server cuts longer identifiers and reports it only in a NOTICE. */
 const MOST_CHANNEL_BYTES = 63
 
 /**
  * Quotes the name of a notification channel.
  * @param method the public method that was called, for the error
  * @throws ProgrammingError for a name of more than 63 bytes in UTF-8. The server would listen on a shorter name, and
- *   `pg_notify` refuses the long one, so nothing would ever be heard.
+ *   `pg_notify` refuses the long one, so no notification would ever arrive.
  */
 export function quoteChannel(channel: string, method: string): string {
   const quoted = quoteIdentifier(channel)
@@ -46,16 +50,17 @@ export function quoteChannel(channel: string, method: string): string {
 /**
  * A value as a literal of SQL: for DDL defaults, SET, NOTIFY, and other places that take no parameter.
  * @throws DataError for values without an unmistakable literal: objects of unknown classes, functions, symbols.
+ * @example quoteLiteral("it's") // "'it''s'"
  */
 export function quoteLiteral(value: unknown): string {
   switch (typeof value) {
     case 'string':
       return quoteString(value)
     case 'number':
-      // A bare -0 would be an integer, which has no sign there.
+      // A bare -0 would be an integer, and integers have no negative zero.
       if (Object.is(value, -0)) return "'-0'::float8"
       if (!Number.isFinite(value)) return `'${value}'::float8`
-      // "- -1" and "--1", a comment, are not the same.
+      // The parentheses keep "- -1" from becoming "--1", which is a comment.
       return value < 0 ? `(${value})` : String(value)
     case 'bigint':
       return value < 0n ? `(${value})` : String(value)
@@ -71,7 +76,7 @@ export function quoteLiteral(value: unknown): string {
 function quoteString(value: string): string {
   requireText(value, 'a literal')
   const quoted = `'${value.replaceAll("'", "''")}'`
-  // A backslash means itself in E'' whatever standard_conforming_strings says; the blank keeps the E off a word before.
+  // In E'' a backslash escape does not depend on standard_conforming_strings. The blank keeps the E apart from a word before.
   return value.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }
 

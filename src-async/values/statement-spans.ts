@@ -1,4 +1,4 @@
-/** Where the statements of a text begin and end, as the server divides it: at semicolons that are within nothing. */
+/** Finds where the statements of a text begin and end, as the server does: at semicolons outside quotes and nesting. */
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { SqlNesting } from './sql-nesting.ts'
 
@@ -7,15 +7,15 @@ const BACKSLASH = 0x5c
 
 /** One statement; offsets in UTF-16 units. */
 export interface StatementSpan {
-  /** Its first unit. A comment in block form belongs to it, since it may be a hint for the planner; `--` lines before it do not. */
+  /** Its first unit. A block comment before it is included, because it may be a planner hint; `--` lines are not. */
   readonly start: number
-  /** Its first word. */
+  /** The offset of its first word. */
   readonly head: number
-  /** After its semicolon, or after its last word. */
+  /** The offset after its semicolon, or after its last word. */
   readonly end: number
 }
 
-/** Gives the statements of a text one by one. Linear, never refuses; empty statements are none. */
+/** Returns the statements of a text one by one. Linear, never throws, skips empty statements. */
 export class StatementSpans {
   readonly #lexer: Lexer
   readonly #nesting = new SqlNesting()
@@ -23,20 +23,20 @@ export class StatementSpans {
 
   /**
    * @param isStandard the server's `standard_conforming_strings`
-   * @param onBackslash called at a backslash outside of quotes; gives the offset to go on from. Left out, it is like any
-   *   other character.
+   * @param onBackslash called at a backslash outside quotes; returns the offset at which to continue. Without it, a backslash
+   *   is an ordinary character.
    */
   constructor(text: string, isStandard: boolean, onBackslash: ((offset: number) => number) | null = null) {
     this.#lexer = new Lexer(text, isStandard)
     this.#onBackslash = onBackslash
   }
 
-  /** Goes on from there: what lies between is no SQL. */
+  /** Continues at `offset`; the text before it that was not read is not SQL. */
   moveTo(offset: number): void {
     this.#lexer.end = offset
   }
 
-  /** The next statement, null where there is none. */
+  /** The next statement; null at the end. */
   next(): StatementSpan | null {
     const lexer = this.#lexer
     this.#nesting.reset()

@@ -1,6 +1,6 @@
 /**
- * A described statement: what its parameters and columns are, and everything that binding and decoding need, worked out
- * once. Knows nothing of where the statement lives; a name and the server's description are all it has.
+ * A described statement: its parameters and columns, and everything that binding and decoding need, computed once. Does not
+ * know where the statement lives; it has only a name and the server's description.
  */
 import { RECORD_OID, TEXT_OID } from './oids.ts'
 import { outputParameters } from './output-parameters.ts'
@@ -19,30 +19,30 @@ export interface StatementInit {
   /** Server-side name, `''` for the unnamed statement. */
   readonly name: string
   readonly sql: string
-  /** As the server inferred them. */
+  /** The parameters' types as the server inferred them. */
   readonly parameterTypes: readonly number[]
   /** null when the statement returns no rows. */
   readonly columns: readonly Column[] | null
   readonly registry: CodecRegistry
-  /** Parameters that the text does not mention: another place has their value. Nothing is sent for them. */
+  /** Parameters that the text does not use, because their value is used in another place. Nothing is sent for them. */
   readonly unused?: readonly number[] | undefined
-  /** How rows are made where a call says nothing of it; Records unless given. */
+  /** How rows are made when a call does not say so. Default: Records. */
   readonly rows?: RowShapeOptions | undefined
-  /** By column: whether the rows that are to be read came as text, whatever the codec would ask for. */
+  /** By column: whether the rows to be read came as text, whatever format the codec has. */
   readonly cameAsText?: readonly boolean[] | undefined
-  /** What its text says of itself; nothing of note unless given. */
+  /** Facts about the text, see `TextTraits`. */
   readonly traits?: TextTraits | undefined
 }
 
 const RECORD_ARRAY_OID = 2287
-/** Types of the database's own begin here. */
+/** OIDs of types that were created in the database start here. */
 const FIRST_OWN_OID = 16384
 const TEXT_ARRAY_OID = 1009
-/** Statements that store values; a locking clause, `for update`, is none. */
+/** Matches statements that store values; the locking clause `for update` does not. */
 const WRITES = /\binsert\s+into\b|\bmerge\s+into\b|(?<!\bfor\s+(?:no\s+key\s+)?)\bupdate\b/i
 const NONE_REFUSED: ReadonlySet<string> = new Set()
 const UNUSED: Codec = { ...text, name: 'a parameter that is not used', encode() {} }
-/** What `encodeArguments` writes a Bind by. */
+/** The parts of a statement that `encodeArguments` needs to write a Bind. */
 export interface BindForm {
   readonly parameterTypes: readonly number[]
   readonly parameterCodecs: readonly Codec[]
@@ -50,18 +50,18 @@ export interface BindForm {
   readonly textCodecs: readonly Codec[]
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
-  /** The bind body after the last parameter: the result formats. */
+  /** The Bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
   /** The codecs of the columns in these formats. */
   readonly columnCodecs: readonly Codec[]
 }
 
-/** How a call that has `types` of its own binds and decodes. */
+/** How a call with `types` of its own binds and decodes. */
 interface TypedForm extends BindForm {
   readonly types: ResultTypes
 }
 
-/** Decoders kept for calls with row options of their own; more would be made anew by each call. */
+/** The number of decoders kept for calls with row options of their own; beyond it each call makes a new one. */
 const MOST_DECODERS = 8
 
 export class Statement implements BindForm {
@@ -72,28 +72,28 @@ export class Statement implements BindForm {
   readonly parameterCodecs: readonly Codec[]
   readonly columnCodecs: readonly Codec[]
   /**
-   * Whether the server took a parameter for text or a list of texts, which may be for want of a hint: see `deriveParameterTypes`. False for
-   * statements that write: there the server knows the columns.
+   * Whether the server gave a parameter the type text or text[], perhaps only because nothing says otherwise: see
+   * `deriveParameterTypes`. False for statements that write, where the server knows the columns.
    */
   readonly hasTextParameters: boolean
-  /** Types, as the cache's key has them, that values suggested and the server refused: not asked for again. */
+  /** Types that values suggested and the server refused, as keys of the cache; they are not tried again. */
   refusedTypes: ReadonlySet<string> = NONE_REFUSED
-  /** Whether a column holds anonymous records, inside which types occur that no description names. */
+  /** Whether a column is of type record, whose fields may have types that no description names. */
   readonly hasRecords: boolean
-  /** Whether a column holds composites, whose fields were learned at another time. */
+  /** Whether a column has composite values, whose fields were learned earlier and may have changed. */
   readonly hasFields: boolean
   readonly traits: TextTraits
   /**
-   * Whether all that it names is kept as it is by the locks of a transaction in which it was accepted. Functions and types
-   * have none.
+   * Whether the locks of a transaction in which the statement was accepted protect everything that it names. Functions and
+   * types have no locks.
    */
   readonly holdsLocks: boolean
-  /** When the server last accepted it, as the statement cache's `proof` has it; 0 for never. */
+  /** The value of the statement cache's `proof` when the server last accepted the statement; 0 for never. */
   provenIn = 0
   readonly #rows: RowShapeOptions
   readonly #registry: CodecRegistry
   readonly #unused: readonly number[] | undefined
-  /** Made when the statement is bound in binary for the first time: a text that runs once never is. */
+  /** Made when the statement is first bound in binary; a text that runs only once never is. */
   #bindHead: Uint8Array | null = null
   #bindTail: Uint8Array | null = null
   #textCodecs: readonly Codec[] | null = null
@@ -134,7 +134,7 @@ export class Statement implements BindForm {
     return (this.#bindTail ??= formatBlock(this.columnCodecs))
   }
 
-  /** Notes types, as the cache's key has them, that the server refused. */
+  /** Notes types that the server refused, as a key of the cache. */
   refuseTypes(types: string): void {
     this.refusedTypes = new Set(this.refusedTypes).add(types)
   }
@@ -152,8 +152,8 @@ export class Statement implements BindForm {
   }
 
   /**
-   * The same statement, with codecs for what its types are known to be by now. Its rows have come already: a column that came
-   * as text is read as text.
+   * A copy of the statement with codecs for its types as they are known now. Its rows have already arrived: a column that
+   * came as text is read as text.
    */
   renewed(): Statement {
     const { name, sql, parameterTypes, columns, traits } = this
@@ -171,25 +171,25 @@ export class Statement implements BindForm {
     return (this.#outputs ??= outputParameters(this.sql, isStandard))
   }
 
-  /** The codecs that read its columns for a call that asks for such rows. */
+  /** The codecs that read its columns for a call with these row options. */
   codecsFor({ types }: RowShapeOptions): readonly Codec[] {
     return types === undefined ? this.columnCodecs : this.#formOf(types).columnCodecs
   }
 
-  /** How a call binds it that asks for such rows. Bind says in which formats they come, so a decoder must match. */
+  /** The form in which a call with these row options binds. Bind requests the formats of the rows, so decoders must match. */
   formFor({ types }: RowShapeOptions): BindForm {
     return types === undefined ? this : this.#formOf(types)
   }
 
-  /** Decodes rows as the connection has them; null when there are none. @throws as `decoderFor`. */
+  /** Decodes rows with the connection's options; null when the statement returns no rows. @throws the errors of `decoderFor`. */
   get rowDecoder(): RowDecoder | null {
     return this.decoderFor(this.#rows)
   }
 
   /**
-   * A decoder into some kind of rows, the same one each time, so that no code is generated twice; null when the
-   * statement returns none.
-   * @throws DataError for a column name that occurs twice, where that is asked for; what a row factory throws.
+   * A decoder for rows with these options. The same options give the same decoder, so that code is generated only once. null
+   * when the statement returns no rows.
+   * @throws DataError for a column name that occurs twice, when the options refuse that; errors of a row factory.
    */
   decoderFor(options: RowShapeOptions): RowDecoder | null {
     if (this.columns === null) return null
@@ -220,7 +220,7 @@ export class Statement implements BindForm {
       columnCodecs,
       parameterTypes: this.parameterTypes,
       parameterCodecs,
-      // Text means the same whatever the forms of values are.
+      // Values that mean text do not depend on the forms of values.
       textCodecs: this.textCodecs,
       bindHead: bindHead(parameterCodecs),
       bindTail: formatBlock(columnCodecs),
@@ -230,7 +230,7 @@ export class Statement implements BindForm {
     return form
   }
 
-  /** Whether it has a type that the database made, which somebody may alter. */
+  /** Whether it uses a type that was created in the database, which another session may alter. */
   #hasOwnTypes(): boolean {
     if (this.parameterTypes.some((oid) => oid >= FIRST_OWN_OID)) return true
     return this.columns !== null && this.columns.some(({ typeOid }) => typeOid >= FIRST_OWN_OID)
@@ -242,12 +242,12 @@ export class Statement implements BindForm {
   }
 }
 
-/** The codec as a reader of the server's text. */
+/** The codec for reading the server's text. */
 function readsText(codec: Codec): Codec {
   return { ...codec, format: 0, decode: (input, length) => codec.decodeText(input.utf8(length)) }
 }
 
-/** Whether a text writes into a table: there the server knows the types of parameters by the columns. */
+/** Whether a text writes into a table: then the server knows the types of parameters from the columns. */
 export function storesValues(sql: string): boolean {
   return WRITES.test(sql)
 }
@@ -267,7 +267,7 @@ function isSame(one: RowShapeOptions, other: RowShapeOptions): boolean {
   )
 }
 
-/** One code stands for all, none for all text; otherwise each has its own. */
+/** The format codes: one for all, none when all are text, otherwise one for each. */
 function formatBlock(codecs: readonly Codec[]): Uint8Array {
   const isAllText = codecs.every((codec) => codec.format === 0)
   const isAllBinary = codecs.every((codec) => codec.format === 1)
@@ -281,7 +281,7 @@ function bindHead(codecs: readonly Codec[]): Uint8Array {
 
 function int16s(values: readonly number[]): Buffer {
   const bytes = Buffer.allocUnsafeSlow(values.length * 2)
-  // The count of parameters is an unsigned word in all but name: servers take 65,535.
+  // The protocol calls the number of parameters signed, but servers read it as unsigned: up to 65,535.
   values.forEach((value, i) => bytes.writeUInt16BE(value, i * 2))
   return bytes
 }

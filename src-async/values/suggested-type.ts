@@ -1,5 +1,5 @@
 /**
- * The type a JavaScript value suggests by itself, for parameters about which the SQL says nothing.
+ * The PostgreSQL type that a JavaScript value suggests, for parameters whose type the SQL does not determine.
  */
 import { isDate } from './any-realm.ts'
 import {
@@ -29,7 +29,7 @@ import { TO_POSTGRES } from './to-postgres.ts'
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
-/** The type a value suggests by itself; null for strings, null and what could be many things. */
+/** The type that a value suggests; null for strings, null, and values that may have several types. */
 export function suggestedType(value: unknown): number | null {
   switch (typeof value) {
     case 'number':
@@ -45,7 +45,7 @@ export function suggestedType(value: unknown): number | null {
   }
 }
 
-/** Of typed arrays whose elements are numbers, not bytes. */
+/** The element types of typed arrays that contain numbers rather than bytes. */
 const TYPED_ARRAYS: ReadonlyMap<string, number> = new Map([
   ['Int16Array', INT2_OID],
   ['Int32Array', INT4_OID],
@@ -55,8 +55,8 @@ const TYPED_ARRAYS: ReadonlyMap<string, number> = new Map([
 ])
 
 /**
- * The type to tell where the server has none for a parameter, as in `jsonb_build_object('a', $1)` and `unnest($1)`: there a plain
- * object can only be JSON, and a typed array of numbers a list of them.
+ * The type to declare when the server has none for a parameter, as in `jsonb_build_object('a', $1)` and `unnest($1)`. There a
+ * plain object can only be JSON, and a typed array of numbers can only be a list of them.
  */
 export function toldType(value: unknown): number | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return suggestedType(value)
@@ -67,7 +67,7 @@ export function toldType(value: unknown): number | null {
 }
 
 function typeOfNumber(value: number): number {
-  // -0 is a float only.
+  // -0 exists only as a float.
   if (!Number.isSafeInteger(value) || Object.is(value, -0)) return FLOAT8_OID
   return (value | 0) === value ? INT4_OID : INT8_OID
 }
@@ -82,7 +82,7 @@ function typeOfObject(value: object): number | null {
   return asBytes(value) === null ? null : BYTEA_OID
 }
 
-/** Of an array's elements the widest number type, or the one type they all have. */
+/** The element type of an array: the widest number type, or the type that all elements have. */
 function typeOfArray(list: readonly unknown[]): number | null {
   let found: number | null = null
   const pending: unknown[] = [...list]

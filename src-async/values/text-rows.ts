@@ -1,11 +1,11 @@
-/** Rows that came as text, as those of a text of several statements do. */
+/** Rows in text format, as a text of several statements returns them. */
 import type { CodecRegistry } from './registry.ts'
 import { resultCodecs } from './result-types.ts'
 import { RowDecoder, type RowReader } from './row-decoder.ts'
 import { type RowShapeOptions, shapeFor } from './row-shapes.ts'
 import type { Column } from '../wire/row-sink.ts'
 
-/** What makes rows of them. @throws as `Statement.decoderFor`. */
+/** Makes the reader for such rows. @throws the errors of `Statement.decoderFor`. */
 export function textRowReader(
   columns: readonly Column[],
   registry: CodecRegistry,

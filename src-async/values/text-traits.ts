@@ -1,35 +1,35 @@
 /**
- * What a text says about its own memory: whether its statement may be kept, whether it changes settings that decide what
- * other texts mean, and whether a savepoint may go around it. Looks at words only; the server stays the judge of the SQL.
+ * Facts about a text that can be read from its words: whether its statement may be cached, whether it changes settings that
+ * change the meaning of other texts, and whether a savepoint may go around it. The server stays the judge of the SQL.
  */
 import { callsUnknown } from './called-functions.ts'
 import { type EncodingUse, encodingUse } from './client-encoding.ts'
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
-/** What is known of a text before the server has seen it. */
+/** Facts about a text that are known before the server has seen it. */
 export interface TextTraits {
-  /** Whether the statement may be kept for the next time the text comes. */
+  /** Whether the statement may be cached for the next call with this text. */
   readonly isKeepable: boolean
-  /** Whether running it may change what names and literals mean, though its command tag does not say so. */
+  /** Whether running it may change the meaning of names and literals, although its command tag does not say so. */
   readonly changesMeaning: boolean
   /**
-   * The numbers of the parameters that name settings, where that is all by which it may change meanings:
-   * `set_config($1, $2, false)`. See `isHarmlessSetting`.
+   * Numbers of the parameters that are names of settings, when only those may change a meaning: `set_config($1, $2, false)`.
+   * See `isHarmlessSetting`.
    */
   readonly settingParameters: readonly number[]
-  /** Whether a savepoint may go around its Bind. Commands about transactions are not so, only queries are. */
+  /** Whether a savepoint may go around its Bind: true for queries, false for commands about transactions. */
   readonly isGuardable: boolean
-  /** Whether it calls functions of somebody's, which hold no locks and may do anything. */
+  /** Whether it calls functions that are not PostgreSQL's own; no lock protects those, and they may do anything. */
   readonly callsUnknown: boolean
-  /** Whether it may run within a savepoint and nobody sees a difference: it reads, and calls nothing that is unknown. */
+  /** Whether it may run within a savepoint without a visible difference: it only reads, and calls no unknown function. */
   readonly onlyReads: boolean
-  /** Whether it may give rows. */
+  /** Whether it may return rows. */
   readonly mayGiveRows: boolean
-  /** What it does to `client_encoding`. */
+  /** Its effect on `client_encoding`. */
   readonly encodingUse: EncodingUse
 }
 
-/** Of a text that the driver wrote itself. */
+/** The traits of a text that the driver itself wrote. */
 export const PLAIN_TEXT: TextTraits = {
   isKeepable: true,
   changesMeaning: false,
@@ -41,7 +41,7 @@ export const PLAIN_TEXT: TextTraits = {
   encodingUse: 'none',
 }
 
-/** CALL is one of them: in a transaction a procedure cannot commit, with a savepoint or without. */
+/** The first words of queries. CALL is one: in a transaction a procedure cannot commit, with or without a savepoint. */
 const QUERY_WORDS: ReadonlySet<string> = new Set([
   'call',
   'select',
@@ -55,16 +55,16 @@ const QUERY_WORDS: ReadonlySet<string> = new Set([
   '(',
 ])
 /**
- * FETCH and EXECUTE give the rows of a cursor or of a statement prepared in SQL, DECLARE opens one: the next one of that
- * name may give others, and the server does not notice.
+ * First words of statements that must not be cached. FETCH and EXECUTE return the rows of a cursor or of a statement prepared
+ * in SQL, and DECLARE opens a cursor: the next one with that name may have other columns, and the server does not notice.
  */
 const FLEETING_WORDS: ReadonlySet<string> = new Set(['fetch', 'execute', 'declare'])
-/** Words of commands that write, and of rows' transaction numbers, which are others within a savepoint. */
+/** Words of commands that write, and names of the columns with transaction numbers, which differ within a savepoint. */
 const NOT_ONLY_READING = /\b(?:insert|update|delete|merge|into|call|[cx](?:min|max))\b/i
 const WRITING_WORDS: ReadonlySet<string> = new Set(['insert', 'update', 'delete', 'merge'])
 const RETURNING = /\breturning\b/i
 const FROZEN_WORDS = /\b(?:now|today|tomorrow|yesterday)\b/i
-/** The longest text that the server reads as a date or a time, and room for an array or a range of some. */
+/** The longest text that the server reads as a date or a time, with room for an array or a range of several. */
 const LONGEST_FROZEN = 400
 
 /** @param isStandard the server's `standard_conforming_strings` */
@@ -84,14 +84,14 @@ export function traitsOf(sql: string, isStandard: boolean): TextTraits {
   }
 }
 
-/** Whether a text that writes may give rows. */
+/** Whether a statement that writes may return rows. */
 export function mayGiveRows(writing: string): boolean {
   return RETURNING.test(writing)
 }
 
 /**
- * Whether a script of any number of statements may change what names and literals mean, beside what its command tags say.
- * Statements inside a function's body count as well, which is caution.
+ * Whether a script of any number of statements may change the meaning of names and literals in a way that its command tags do
+ * not show. Statements inside a function's body count too, to be on the safe side.
  */
 export function changesMeaning(script: string, isStandard: boolean): boolean {
   if (!MEANINGFUL_WORDS.test(script)) return false
@@ -109,8 +109,8 @@ export function changesMeaning(script: string, isStandard: boolean): boolean {
 const MEANINGFUL_WORDS = /\bset\b|pg_settings|set_config|\bexplain\b/i
 
 /**
- * Whether a string in the text may be `'now'`, `'today'` and the like, which Parse turns into a moment: kept, the
- * statement would give that moment for as long as it is kept.
+ * Whether a string in the text may be `'now'`, `'today'` or the like, which Parse turns into a fixed moment. A cached
+ * statement would return that moment for as long as it is cached.
  */
 function hasFrozenLiteral(sql: string, isStandard: boolean): boolean {
   if (!FROZEN_WORDS.test(sql)) return false
@@ -122,7 +122,7 @@ function hasFrozenLiteral(sql: string, isStandard: boolean): boolean {
   return false
 }
 
-/** Where the text begins, after white space and comments. */
+/** The offset of the first token after white space and comments. */
 function firstToken(sql: string, isStandard: boolean): number {
   const lexer = new Lexer(sql, isStandard)
   let token: Token
@@ -131,11 +131,11 @@ function firstToken(sql: string, isStandard: boolean): number {
   return lexer.start
 }
 
-/** A query may begin with a parenthesis. */
+/** The first word. A query may also begin with a parenthesis. */
 const WORD = /^(?:\(|[a-z_]+)/i
 const LONGEST_WORD = 20
 
-/** Settings that decide nothing about the meaning of a text. One with a dot is an extension's or the program's own. */
+/** Settings that do not change the meaning of a text. One with a dot belongs to an extension or to the program. */
 const HARMLESS =
   /^(?:.*\..*|transaction|characteristics|application_name|\w+_timeout|(?:\w+_)?work_mem|temp_buffers|enable_\w+|\w+_cost|jit\w*|geqo\w*|client_min_messages|log_\w+|debug_\w+|track_\w+|auto_explain\w*|synchronous_commit|(?:default_)?transaction_\w+|max_parallel_\w+|min_parallel_\w+|effective_\w+|idle_\w+|plan_cache_mode|cursor_tuple_fraction|from_collapse_limit|join_collapse_limit|commit_\w+|lock_timeout|statement_timeout|seed|random_seed)$/
 
@@ -146,7 +146,7 @@ const UPDATED_SETTINGS = /\bupdate\s[^]*\bpg_settings\b/i
 const NO_PARAMETERS: readonly number[] = []
 const SET_CONFIG_OF = /set_config\s*\(\s*'([^']*)'/gi
 
-/** EXPLAIN ANALYZE runs what it explains, and its tag does not say what that was. */
+/** EXPLAIN ANALYZE runs the explained statement, and its command tag does not say what that was. */
 const EXPLAINED_CREATION = /\banaly[sz]e\b[^]*\b(?:create|into)\b/i
 
 function setsSetting(sql: string, word: string): boolean {
@@ -154,7 +154,7 @@ function setsSetting(sql: string, word: string): boolean {
     const name = SET_COMMAND.exec(sql)?.[1]
     return name === undefined || !HARMLESS.test(name.toLowerCase())
   }
-  // A rule of the server's makes `set_config()` of it.
+  // A rule of the server turns an UPDATE of pg_settings into `set_config()`.
   if (UPDATED_SETTINGS.test(sql)) return true
   if (!SET_CONFIG.test(sql)) return false
   const named = [...sql.matchAll(SET_CONFIG_OF)]
@@ -173,7 +173,7 @@ function settingParameters(sql: string): readonly number[] {
   return areAll ? given.map(([, number]) => Number(number)) : NO_PARAMETERS
 }
 
-/** Whether a setting decides nothing about the meaning of a text. False for what is no name. */
+/** Whether a setting does not change the meaning of a text. False for a value that is not a name. */
 export function isHarmlessSetting(name: unknown): boolean {
   return typeof name === 'string' && HARMLESS.test(name.toLowerCase())
 }

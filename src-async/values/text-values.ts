@@ -1,8 +1,8 @@
 /**
- * Values whose strings are the server's text, for every type: what a query builder has compiled. A number, a bigint and a
- * boolean are their text too; the server reads it as the type it wants. Dates, bytes, arrays and objects have no text
- * that is the same for all types, so the codec of their type writes them, and strings inside arrays and objects of
- * PostgreSQL's are the server's text again. Bytes for a type of text are its UTF-8.
+ * Values that mean text: their strings are what the server's input function reads, for every type. Query builders compile such
+ * values. A number, a bigint or a boolean also means its text. Dates, bytes, arrays and objects have no text that is the same
+ * for all types, so the codec of their type writes them; strings inside PostgreSQL's arrays and objects mean text again.
+ * Bytes for a text type are its UTF-8.
  * See docs/decisions/compiled-statements.md.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
@@ -14,48 +14,48 @@ import { requireText } from './codecs/text.ts'
 import type { Codec } from './codec.ts'
 
 /**
- * What the values of a statement mean. `'typed'`: a string for jsonb is a JSON string, and what does not fit its type is
- * refused here. `'text'`: a string is what the server's input function reads, for every type.
+ * The meaning of a statement's values. `'typed'`: a string for jsonb is a JSON string, and a value that does not fit its type
+ * is refused. `'text'`: a string is what the server's input function reads, for every type.
  */
 export type ValueMeaning = 'typed' | 'text'
 
 /**
- * A list of values that mean text. The meaning travels with the list, because every flow passes lists on and only the
- * writer of Bind has to know it. Numbers, bigints and booleans are strings in it already.
+ * A list of values that mean text. The list itself carries the meaning, because every flow passes lists on and only the
+ * writer of Bind needs to know it. Its numbers, bigints and booleans are already strings.
  */
 export class TextValues extends Array<unknown> {
-  /** What is made of it by `map` and the like are other values. */
+  /** Results of `map` and the like are plain arrays, without this meaning. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }
 }
 
-/** The same values, meaning text. */
+/** Copies the values into a list that means text. */
 export function textValues(values: readonly unknown[]): TextValues {
   const list = new TextValues()
   for (const value of values) list.push(scalarText(value) ?? value)
   return list
 }
 
-/** The values with the meaning they are asked to have. */
+/** The values with the given meaning. */
 export function meant(values: readonly unknown[], meaning: ValueMeaning): readonly unknown[] {
   return meaning === 'text' ? textValues(values) : values
 }
 
-/** @throws ProgrammingError for what is no meaning. */
+/** @throws ProgrammingError for a value that is not the name of a meaning. */
 export function requireMeaning(given: unknown, method: string): ValueMeaning | undefined {
   if (given === undefined || given === 'typed' || given === 'text') return given
   throw new ProgrammingError(`${method}: values: expected 'typed' or 'text', got ${describeValue(given)}`)
 }
 
-/** A codec as it writes values that mean text. It reads as before. */
+/** A codec for writing values that mean text. It reads as `base` does. */
 export function serverTextCodec(base: Codec): Codec {
   return {
     ...base,
     encode(out, value) {
       if (scalarText(value) !== null) throw TEXT_FOR_SERVER
       refusePlaceholder(value)
-      // The bytes of a text are its UTF-8, which the server checks.
+      // Bytes for a text type are its UTF-8, which the server checks.
       const bytes = base.isText === true ? asBytes(value) : null
       if (bytes === null) base.encode(out, value)
       else out.bytes(bytes)
@@ -74,7 +74,7 @@ export function serverTextCodec(base: Codec): Codec {
 
 const DRIZZLE_KIND = Symbol.for('drizzle:entityKind')
 
-/** A placeholder that was not filled in would be stored as JSON. @throws DataError */
+/** Refuses a placeholder of Drizzle that was not filled in; it would be stored as JSON. @throws DataError */
 function refusePlaceholder(value: unknown): void {
   const kind: unknown = (value as { constructor?: { [DRIZZLE_KIND]?: unknown } } | null)?.constructor?.[DRIZZLE_KIND]
   if (kind === undefined) return

@@ -1,19 +1,22 @@
-/** What is told of a type to those who ask a statement for its parameters and columns. */
+/** The description of a type that a statement gives for its parameters and columns. */
 import { builtInElementOf, builtInRangeOf, builtInVectorOf } from './built-in-codecs.ts'
 import { RECORD_OID } from './oids.ts'
 import type { CodecRegistry } from './registry.ts'
 
+/** What kind of type it is. */
 export type TypeKind = 'scalar' | 'array' | 'composite' | 'range' | 'multirange' | 'enum' | 'domain'
 
 /** A parameter's or a column's type. */
 export interface TypeInfo {
+  /** The type's OID in this database. */
   readonly oid: number
-  /** As SQL spells it: quoted, and with its schema where the search path does not lead there. */
+  /** The name as SQL spells it: quoted, and with its schema when the search path does not find it. */
   readonly name: string
+  /** What kind of type it is. */
   readonly kind: TypeKind
 }
 
-/** pg_type.typtype of the kinds that it tells. */
+/** The kind for each pg_type.typtype that decides it. */
 const KINDS: Readonly<Record<string, TypeKind>> = {
   c: 'composite',
   d: 'domain',
@@ -22,7 +25,21 @@ const KINDS: Readonly<Record<string, TypeKind>> = {
   r: 'range',
 }
 
-/** Of a type the connection knows: of a described statement it knows them all. */
+/** A column of a statement's rows. */
+export interface Attribute {
+  readonly name: string
+  readonly type: TypeInfo
+}
+
+/** The columns of a described statement; none for one without rows. */
+export function attributes(
+  registry: CodecRegistry,
+  columns: readonly { readonly name: string; readonly typeOid: number }[] | null,
+): Attribute[] {
+  return (columns ?? []).map(({ name, typeOid }) => ({ name, type: typeInfo(registry, typeOid) }))
+}
+
+/** The description of a type that the connection knows; it knows all types of a described statement. */
 export function typeInfo(registry: CodecRegistry, oid: number): TypeInfo {
   return { oid, name: registry.typeName(oid), kind: kindOf(registry, oid) }
 }

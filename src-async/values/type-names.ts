@@ -1,7 +1,7 @@
-/** Names of built-in types, as pg_type has them and as SQL spells them. */
+/** Names of built-in types, in pg_type and in SQL. */
 import { builtInArrayOf, builtInOidOf } from './built-in-codecs.ts'
 
-/** SQL's own names for types that pg_type calls otherwise. */
+/** SQL's own names for types that have another name in pg_type. */
 const SPELLINGS: ReadonlyMap<string, string> = new Map([
   ['smallint', 'int2'],
   ['int', 'int4'],
@@ -24,7 +24,7 @@ const SPELLINGS: ReadonlyMap<string, string> = new Map([
   ['time without time zone', 'time'],
 ])
 
-/** The OID of the built-in type of that name, `int4`, `integer` or `int4[]`; null when there is none. */
+/** The OID of the built-in type with that name, such as `int4`, `integer` or `int4[]`; null when there is none. */
 export function builtInOidBySpelling(typeName: string): number | null {
   if (typeName.endsWith('[]')) {
     const element = builtInOidBySpelling(typeName.slice(0, -2))

@@ -1,5 +1,5 @@
 /**
- * The connection option `types`: other JavaScript forms for built-in types. A word chooses a form; a function makes one
+ * The connection option `types`: other JavaScript forms for built-in types. A word selects a form; a function makes the value
  * from the server's text.
  */
 import { ProgrammingError } from '../errors/tree.ts'
@@ -15,7 +15,7 @@ import { builtInOidBySpelling } from './type-names.ts'
 import type { Codec } from './codec.ts'
 import type { CodecRegistry } from './registry.ts'
 
-/** Forms beside `'string'`, which every type has. */
+/** Forms in addition to `'string'`, which every type has. */
 const FORMS: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   ['int8 bigint', int8],
   ['int8 number', int8AsNumber],
@@ -24,7 +24,7 @@ const FORMS: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   ['jsonb string', jsonbAsString],
 ])
 
-/** Sets the codecs that the options ask for. @throws ProgrammingError for a type or a form that is none. */
+/** Sets the codecs that the options ask for. @throws ProgrammingError for an unknown type or form. */
 export function applyTypeOptions(registry: CodecRegistry, options: TypeOptions | 'temporal'): void {
   const given: TypeOptions = options === 'temporal' ? { temporal: true } : options
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -47,7 +47,7 @@ function applyForm(registry: CodecRegistry, typeName: string, form: unknown, tem
   const codec = oid === null ? undefined : BUILT_IN_CODECS.get(oid)
   if (oid === null || codec === undefined) {
     throw new ProgrammingError(`types: there is no built-in type "${typeName}"`, {
-      hint: 'for types of your own there is setTypeCodec',
+      hint: 'use setTypeCodec for types of your own',
     })
   }
   if (typeof form === 'function') {
@@ -61,7 +61,7 @@ function applyForm(registry: CodecRegistry, typeName: string, form: unknown, tem
   }
 }
 
-/** The form `'string'`: results are the server's text; parameters are what they are without it. */
+/** The form `'string'`: results are the server's text; parameters are written as usual. */
 const printed = (text: unknown): unknown => text
 
 function chosenCodec(codec: Codec, form: unknown, temporal: TemporalNamespace | null): Codec {
@@ -72,6 +72,6 @@ function chosenCodec(codec: Codec, form: unknown, temporal: TemporalNamespace | 
     if (made !== null) return made
   }
   throw new ProgrammingError(
-    `types: ${codec.name} has no form ${describeValue(form)}; there is 'string', or pass a function`,
+    `types: ${codec.name} has no form ${describeValue(form)}; use 'string', or pass a function`,
   )
 }

@@ -1,38 +1,39 @@
 /**
- * Types that are not built in: the catalog query that describes them with all they are made of, and what its rows mean.
- * The rows are read with built-in codecs only, so a user's codec cannot break the learning of types.
+ * Types that are not built in: the catalog query that describes them and all their parts, and the meaning of its rows. Only
+ * built-in codecs read these rows, so a user's codec cannot break the learning of types.
  */
 /** One row of the query, in the order of its columns. */
 export interface TypeRecord {
   readonly oid: number
-  /** As SQL spells it: quoted and with its schema where needed. */
+  /** The name as SQL spells it: quoted and with its schema where needed. */
   readonly name: string
   /** pg_type.typtype: b base, c composite, d domain, e enum, m multirange, p pseudo, r range. */
   readonly kind: string
-  /** Of an array; 0 for all others. */
+  /** The element type of an array; 0 for other types. */
   readonly elementOid: number
   readonly delimiter: string
-  /** Of a domain; 0 for all others. */
+  /** The base type of a domain; 0 for other types. */
   readonly baseOid: number
-  /** What a range's bounds are, or the range of a multirange; 0 for all others. */
+  /** The type of a range's bounds, or the range of a multirange; 0 for other types. */
   readonly subtypeOid: number
   readonly fieldNames: readonly string[]
   readonly fieldOids: readonly number[]
   /**
-   * The C function that gives a base type's binary form, `''` where it says nothing to rely on: the server's own
-   * functions, and those of extensions that come with it.
+   * The C function that makes a base type's binary form; `''` when it is not known to be the server's own or that of an
+   * extension that comes with the server.
    */
   readonly sends: string
-  /** Its name with its schema, whatever the search path; `''` where nobody has asked for it. */
+  /** The name with its schema, whatever the search path is; `''` when it was not requested. */
   readonly fullName: string
 }
 
 /**
- * The query: `$1` is an `oid[]`. It answers for these types and, transitively, for all they are made of.
+ * The query: `$1` is an `oid[]`. It returns these types and, transitively, all their parts.
  *
- * Its form keeps the planner's estimate low and the same for any number of types: beyond `jit_above_cost` the server
- * would compile it, for longer than it runs. Hence the limit that limits nothing, and arrays where joins would do.
- * @param hasMultiranges whether the server is of version 14 or later.
+ * Its form keeps the planner's estimate low and independent of the number of types: beyond `jit_above_cost` the server would
+ * compile the query, which takes longer than running it. This is the reason for the limit that limits nothing, and for arrays
+ * where joins would do.
+ * @param hasMultiranges whether the server is of version 14 or later
  */
 export function typeRecordsSql(hasMultiranges: boolean): string {
   const rangesOf = hasMultiranges ? 't.oid in (r.rngtypid, r.rngmultitypid)' : 'r.rngtypid = t.oid'
@@ -72,7 +73,7 @@ select t.oid, pg_catalog.format_type(t.oid, null), t.typtype::pg_catalog.text,
 from types t left join fields f on f.attrelid = t.typrelid and t.typrelid <> 0 left join senders s on s.oid = t.typsend`
 }
 
-/** What a row of the query says, from its values in order. */
+/** Makes a TypeRecord from the values of a row, in order. */
 export function typeRecordOf(values: readonly unknown[]): TypeRecord {
   const [
     oid,
@@ -90,7 +91,7 @@ export function typeRecordOf(values: readonly unknown[]): TypeRecord {
   return { oid, name, kind, elementOid, delimiter, baseOid, subtypeOid, fieldNames, fieldOids, sends, fullName }
 }
 
-/** Those of the types that nothing is known of, each once. */
+/** The types that the registry does not know, without duplicates. */
 export function unknownTypes(registry: { has(oid: number): boolean }, oids: Iterable<number>): number[] {
   return [...new Set(oids)].filter((oid) => oid !== 0 && !registry.has(oid))
 }

@@ -1,11 +1,11 @@
 /**
- * Which parameters of a text stand where the text of a number means what the number means: beside a column it is compared
- * with, before a cast, after LIMIT. Elsewhere the server may take the parameter for text, and the driver has to declare the
- * number's type, which takes a description first. Looks at tokens only and says no where it is not sure.
+ * Finds the parameters that stand where the text of a number has the number's own type: beside a column it is compared with,
+ * before a cast, after LIMIT. Elsewhere the server may give the parameter the type text, so the driver must declare the
+ * number's type, which needs a description first. Looks at tokens only, and says no when it is not sure.
  */
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 
-/** A longer text costs more to look at than the trip that is saved. */
+/** Scanning a longer text costs more than the round trip that is saved. */
 const MOST_SQL_LENGTH = 20_000
 
 interface Piece {
@@ -14,7 +14,7 @@ interface Piece {
   readonly end: number
 }
 
-/** Types that a number may be cast to. */
+/** Types to which a number may be cast. */
 const CAST_TYPES: ReadonlySet<string> = new Set([
   'int',
   'integer',
@@ -34,13 +34,13 @@ const CAST_TYPES: ReadonlySet<string> = new Set([
 ])
 const COMPARISONS: ReadonlySet<string> = new Set(['=', '<', '>', '<=', '>=', '<>', '!='])
 const OPERATOR_CHARACTERS = '+-*/<>=~!@#%^&|`?'
-/** Words that end an expression and are no column. */
+/** Words that end an expression but are no column. */
 const NO_OPERANDS: ReadonlySet<string> = new Set(['end', 'null', 'true', 'false', 'any', 'all', 'some'])
 
 /**
- * @param numbers the parameters asked about, from 1
+ * @param numbers the parameters to check, from 1
  * @param isStandard the server's `standard_conforming_strings`
- * @returns whether each place of each of them is such a place
+ * @returns whether all places of all these parameters are such places
  */
 export function areTypedPlaces(sql: string, numbers: ReadonlySet<number>, isStandard: boolean): boolean {
   if (sql.length > MOST_SQL_LENGTH) return false
@@ -86,7 +86,7 @@ class Place {
     return this.#isCompared() || this.#isInList()
   }
 
-  /** `column = $1` */
+  /** Whether the place is `column = $1`, with any operator. */
   #isCompared(): boolean {
     let first = this.#index
     let operator = ''
@@ -99,14 +99,14 @@ class Place {
     return COMPARISONS.has(operator) && this.#isOperand(first - 1)
   }
 
-  /** `column between $1 and $2`, the second one. */
+  /** Whether the place is the second parameter of `column between $1 and $2`. */
   #isEndOfBetween(): boolean {
     const index = this.#index
     const isAfterParameter = this.#pieces[index - 2]?.token === TOKEN.NATIVE_PARAMETER
     return isAfterParameter && this.#word(index - 3) === 'between' && this.#isOperand(index - 4)
   }
 
-  /** `column in ($1, $2)` */
+  /** Whether the place is in the list of `column in ($1, $2)`. */
   #isInList(): boolean {
     let at = this.#index - 1
     while (this.#text(at) === ',' && this.#pieces[at - 1]?.token === TOKEN.NATIVE_PARAMETER) at -= 2
@@ -116,7 +116,7 @@ class Place {
     return this.#isOperand(this.#word(at - 2) === 'not' ? at - 3 : at - 2)
   }
 
-  /** Whether the piece ends an expression that has a type by itself: a column, a call. */
+  /** Whether the piece ends an expression that has a type by itself, such as a column or a call. */
   #isOperand(index: number): boolean {
     const piece = this.#pieces[index]
     if (piece === undefined) return false

@@ -7,7 +7,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
-import { DbError, OperationalError } from '../errors/tree.ts'
+import { amend, DbError, OperationalError } from '../errors/tree.ts'
 import { shuffled } from '../options/hosts.ts'
 import type { HostAddress, SessionOptions, TargetSessionAttrs } from '../options/session-options.ts'
 import { addressName, reasonOf, unreachable } from './connect-errors.ts'
@@ -195,10 +195,13 @@ async function requireWanted(session: Session, target: HostAddress, wanted: Targ
   throw new TargetServerAttributeNotMatched(`connection to ${addressName(target)} failed: ${reason}`)
 }
 
-/** Keeps the server's own errors as they are. Other errors become an OperationalError that names the address. */
+/** Adds the address to an error. The server's own error keeps its class; any other becomes an OperationalError. */
 function connectError(target: HostAddress, error: unknown): DbError {
   if (error instanceof TargetServerAttributeNotMatched) return error
-  if (error instanceof DbError && error.sqlstate !== null && !error.sqlstate.startsWith('08')) return error
+  if (error instanceof DbError && error.sqlstate !== null && !error.sqlstate.startsWith('08')) {
+    amend(error, {}, `connection to ${addressName(target)} failed: ${error.primaryMessage}`)
+    return error
+  }
   // With TLS 1.3 a server refuses our certificate after the handshake, and it looks like a lost connection.
   const verdict = error instanceof DbError ? tlsWords(error.cause) : null
   const hint = verdict?.hint ?? (error instanceof DbError ? error.hint : undefined)

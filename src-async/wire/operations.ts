@@ -13,7 +13,6 @@ import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
 export type TransactionStatus = 'I' | 'T' | 'E'
 
 export const TEXT_FORMAT = 0
-export const BINARY_FORMAT = 1
 
 /** What each request that starts a statement may add. A *flight* is the messages that are sent together, up to their Sync. */
 export interface Flight {
@@ -285,9 +284,13 @@ export interface ServerMessageFields {
   readonly serverSourceFunction?: string
 }
 
+/** A notification of the server. */
 export interface Notification {
+  /** The process id of the session that sent it. */
   readonly backendPid: number
+  /** The channel it came on. */
   readonly channel: string
+  /** Its text, empty where none was sent. */
   readonly payload: string
 }
 

@@ -122,6 +122,8 @@ export class Session implements Operations, TransportEvents {
           events.notification(notification)
         },
         parameter: (name, value) => {
+          // PostgreSQL 13 reports the same value again for each RESET of the pool; caches were forgotten for that.
+          if (this.#parameters.get(name) === value) return
           this.#parameters.set(name, value)
           events.parameter(name, value)
         },

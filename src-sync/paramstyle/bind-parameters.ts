@@ -1,12 +1,12 @@
 /**
- * Puts the user's parameters in the order of the server's. All that can be wrong with them is found here, before a byte
- * is sent, because an error of the server's would end the transaction. The array of a caller who did everything right is
- * handed on as it is.
+ * Puts the user's parameters in the server's order. Everything that can be wrong with them is found here, before a byte is
+ * sent, because an error of the server would abort the transaction. An array that is already in the server's order is passed
+ * on without a copy.
  */
 import { isDate, isMap } from '../../src-async/values/any-realm.ts'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { clip, describeValue } from '../../src-async/values/describe-value.ts'
-import { EXECUTE_KEYS } from '../call-options.ts'
+import { EXECUTE_OPTIONS } from '../call-options.ts'
 import { explainMarkers } from './explain-markers.ts'
 import { Record } from '../../src-async/values/record.ts'
 import type { RewrittenStatement } from './rewrite.ts'
@@ -14,16 +14,16 @@ import type { RewrittenStatement } from './rewrite.ts'
 /** Parameters of a statement: an array for positional markers, an object or a Map for named ones. */
 export type Parameters = readonly unknown[] | NamedParameters
 
-/** An instance of a class does as well: inherited properties and getters count. */
+/** May also be an instance of a class: inherited properties and getters count. */
 export type NamedParameters = Readonly<{ [name: string]: unknown }> | ReadonlyMap<string, unknown> | object
 
 const NO_VALUES: readonly unknown[] = []
 const MOST_NAMES_SHOWN = 8
 
 /**
- * The values for `$1`, `$2` …, not copied where the array has them in this order already.
- * @param batchIndex the element of `executemany` these are, for the message
- * @throws ProgrammingError when they are not an array or object, too few, too many, undefined, or lack a name.
+ * The values for `$1`, `$2` …; the array itself where it has them in this order already.
+ * @param batchIndex the index of these parameters in the sequence given to `executemany`, for the message
+ * @throws ProgrammingError when the parameters are neither array nor object, too few, too many or undefined, or lack a name.
  */
 export function bindParameters(
   rewritten: RewrittenStatement,
@@ -36,7 +36,7 @@ export function bindParameters(
     const count = firstPlaces === undefined ? order.length : new Set(firstPlaces).size
     if (parameters.length !== count) throw wrongCount(rewritten, count, parameters.length, batchIndex)
     if (kind === 'named' && rewritten.style !== 'sqlite') throw wrongContainer(rewritten, parameters, batchIndex)
-    // Not `includes`: a hole is undefined to it too, but the number is wanted.
+    // `includes` finds holes of the array too, but the message needs the index.
     for (let index = 0; index < parameters.length; index++) {
       if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`, batchIndex)
     }
@@ -47,7 +47,7 @@ export function bindParameters(
     if (order.length === 0) return NO_VALUES
     throw wrongContainer(rewritten, parameters, batchIndex)
   }
-  // A row of a result is a sequence as well: cursor2.executemany(sql, cursor1.fetchall()).
+  // A row of a result counts as a sequence, so cursor2.executemany(sql, cursor1.fetchall()) works.
   if (parameters instanceof Record && kind !== 'named') {
     return bindParameters(rewritten, Record.toArray(parameters), batchIndex)
   }
@@ -75,9 +75,9 @@ function namedValues(rewritten: RewrittenStatement, parameters: object, batchInd
   return values
 }
 
-const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_KEYS)
+const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_OPTIONS)
 
-/** An object that goes with no marker does no harm, but options would be without effect: `execute(sql, { timeout: 50 })`. */
+/** Allows an object without markers, unless its keys are call options: `execute(sql, { timeout: 50 })` would ignore them. */
 function refuseOptions(parameters: object, batchIndex: number | undefined): void {
   const names = isMap(parameters) ? [] : Object.keys(parameters)
   if (names.length === 0 || !names.every((name) => OPTION_NAMES.has(name))) return
@@ -88,18 +88,18 @@ function refuseOptions(parameters: object, batchIndex: number | undefined): void
   )
 }
 
-/** SQLite's markers have a prefix, which names in the object may have too. */
+/** SQLite's markers have a prefix (`:a`), and the object's keys may be written with or without it. */
 function sqliteName(parameters: object, marker: string): string {
   return hasName(parameters, marker) ? marker : marker.slice(1)
 }
 
-/** What every object inherits (`constructor`, `toString`) is no parameter. */
+/** Properties that every object inherits (`constructor`, `toString`) are not parameters. */
 function hasName(parameters: object, name: string): boolean {
   if (isMap(parameters)) return parameters.has(name)
   return Object.hasOwn(parameters, name) || (name in parameters && !(name in Object.prototype))
 }
 
-/** Objects that are one value, and were meant to be wrapped in an array, are not looked into for names. */
+/** Objects that are one value (a Date, bytes) are not searched for names: the caller forgot to wrap them in an array. */
 function isNamedContainer(parameters: unknown): parameters is object {
   if (typeof parameters !== 'object' || parameters === null) return false
   if (ArrayBuffer.isView(parameters) || parameters instanceof ArrayBuffer || isDate(parameters)) return false
@@ -162,7 +162,7 @@ function wrongCount(
   return new ProgrammingError(`${element(batchIndex)}${markers}, and ${parameters}`, hint === null ? {} : { hint })
 }
 
-/** Names nobody asked for are ignored, unless the markers that would ask for them are not seen as such. */
+/** Superfluous names are ignored, unless the statement seems to have markers that were not recognised. */
 function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): void {
   const count = isMap(parameters) ? parameters.size : Object.keys(parameters).length
   if (count === 0) return

@@ -1,6 +1,6 @@
 /**
- * Why a statement has fewer markers than its author thinks: they are in quotes, in a comment, after a quote that is never
- * closed, or those of another paramstyle. Runs only when there is an error to explain.
+ * Explains why a statement has fewer markers than its author thinks: they are in quotes, in a comment, after a quote that is
+ * never closed, or of another paramstyle. Runs only when there is an error to explain.
  */
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import { Lexer, TOKEN } from '../../src-async/values/sql-lexer.ts'
@@ -25,7 +25,7 @@ const EXAMPLES: Readonly<Record<ParamStyle, string>> = {
   sqlite: '?, :name, @name, $name',
 }
 
-/** The hint for a statement with `given` parameters and another number of markers; null when there is none to give. */
+/** The hint for a statement whose number of markers is not `given`; null when there is nothing to say. */
 export function explainMarkers(rewritten: RewrittenStatement, given: number): string | null {
   const { source, unterminatedAt, order } = rewritten
   if (unterminatedAt !== null) {
@@ -39,7 +39,7 @@ export function explainMarkers(rewritten: RewrittenStatement, given: number): st
   return order.length === 0 ? otherStyle(rewritten) : null
 }
 
-/** Where a marker hides that would count elsewhere. */
+/** Whether a marker stands in quotes or in a comment, where it does not count. */
 function hiddenMarker(rewritten: RewrittenStatement): 'quotes' | 'comment' | null {
   const { source, style, standardConformingStrings } = rewritten
   const lexer = new Lexer(source, standardConformingStrings)
@@ -56,7 +56,7 @@ function hiddenMarker(rewritten: RewrittenStatement): 'quotes' | 'comment' | nul
   }
 }
 
-/** Markers of a style that is not the connection's. */
+/** The hint for a statement with markers of another paramstyle than the connection's. */
 function otherStyle(rewritten: RewrittenStatement): string | null {
   const { source, style, standardConformingStrings } = rewritten
   for (const other of ['pyformat', 'qmark', 'numeric', 'named'] as const) {

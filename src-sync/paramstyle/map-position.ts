@@ -1,12 +1,12 @@
 /**
- * Where in the user's text a place in the rewritten text is. The server counts characters (code points) from 1, and so
- * does what comes out; lines and columns are made from it by the error itself.
+ * Maps a position in the rewritten text to one in the user's text. The server counts characters (code points) from 1, and
+ * so does the result. The error makes line and column from it.
  */
 import type { RewrittenStatement } from './rewrite.ts'
 
 /**
  * @param position of the server's error, in `rewritten.text`
- * @returns the position in `rewritten.source`: of the marker's first character where the server means the parameter.
+ * @returns the position in `rewritten.source`. For a parameter it is that of the marker's first character.
  */
 export function mapPosition(
   rewritten: Pick<RewrittenStatement, 'source' | 'text' | 'edits'>,
@@ -25,7 +25,7 @@ export function mapPosition(
   return positionOfOffset(source, offset - shift)
 }
 
-/** One past the end stays one past the end: a statement that ends too early is reported there. */
+/** A position one past the end stays there: the server reports a statement that ends too early at that place. */
 function offsetOfPosition(text: string, position: number): number {
   let offset = 0
   for (let at = 1; at < position && offset < text.length; at++) offset += isPairAt(text, offset) ? 2 : 1

@@ -1,7 +1,7 @@
 /**
- * Finds the markers of a statement and says how its text must change to have PostgreSQL's own, `$1`. Refuses what is
- * ambiguous; what the server would refuse anyway is left to the server, whose message is better.
- * The rules, and why they are these: docs/decisions/parameter-markers.md.
+ * Finds the markers of a statement and lists the edits that turn them into PostgreSQL's own, `$1`. Refuses ambiguous text.
+ * Errors that the server would report anyway are left to the server, because its message is better.
+ * The rules and their reasons: docs/decisions/parameter-markers.md.
  */
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import {
@@ -18,30 +18,30 @@ import { SliceContext } from './slice-context.ts'
 import { SqliteMarkers } from './sqlite-markers.ts'
 
 /**
- * PEP 249's words, and `sqlite` for SQLite's five markers, `?`, `?1`, `:name`, `@name` and `$name`. `format` is `pyformat`
- * under another name; `$1` is understood in every style.
+ * PEP 249's names, and `sqlite` for SQLite's five markers, `?`, `?1`, `:name`, `@name` and `$name`. `format` is another name
+ * for `pyformat`. `$1` works in every style.
  */
 export type ParamStyle = 'pyformat' | 'format' | 'qmark' | 'numeric' | 'named' | 'sqlite'
 
-/** The units from `start` to `end` of the user's text are replaced by `text`. Edits are in order and do not touch. */
+/** Replaces the UTF-16 units from `start` to `end` of the user's text by `text`. Edits are in order and do not touch. */
 export interface Edit {
   readonly start: number
   readonly end: number
   readonly text: string
 }
 
-/** `native` is `$1`; `positional` takes an array, `named` an object; markers of `sqlite` always take an array too. */
+/** `native` is `$1`. `positional` takes an array, `named` an object; with `sqlite`, `named` takes an array too. */
 export type MarkerKind = 'none' | 'native' | 'positional' | 'named'
 
 export interface MarkerScanResult {
   readonly kind: MarkerKind
   /**
-   * For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. Names of
-   * `sqlite` have their `:`, `@` or `$`: to SQLite `:a` and `@a` are two parameters. A name in two places is there twice:
-   * the server finds a type for each place.
+   * For each server parameter, `$1` first: the array index or the object key of its value. Names of `sqlite` include their
+   * `:`, `@` or `$`, because `:a` and `@a` are two parameters to SQLite. A name that is used twice is listed twice: the
+   * server finds a type for each place.
    */
   readonly order: readonly (number | string)[]
-  /** For each server parameter the index of the first one of its name; undefined when no name has two places. */
+  /** For each server parameter, the index of the first one with its name; undefined when every name is used once. */
   readonly firstPlaces: readonly number[] | undefined
   readonly edits: readonly Edit[]
   readonly statementCount: number
@@ -49,7 +49,7 @@ export interface MarkerScanResult {
   readonly unterminatedAt: number | null
 }
 
-/** What Bind can carry: the count is 16 bits. */
+/** The limit of the Bind message: its count has 16 bits. */
 export const MOST_PARAMETERS = 65_535
 
 const DOLLAR = 0x24
@@ -60,7 +60,7 @@ const QUESTION = 0x3f
 const LETTER_S = 0x73
 
 /**
- * @param style null to find statements only: no parameters are given, so no marker is looked for.
+ * @param style null to find statements only: the call has no parameters, so there are no markers.
  * @throws ProgrammingError for a comment that is never closed, mixed kinds of markers, `%d`, too many parameters.
  */
 export function scanMarkers(
@@ -79,15 +79,15 @@ class MarkerScan {
   readonly #slices: SliceContext | null
   readonly #sqlite: SqliteMarkers | null
   readonly #edits: Edit[] = []
-  /** The first place of each name, and the names of all places in order. */
+  /** The first place of each name. `#places` has the names of all places in order. */
   readonly #names = new Map<string, number>()
   readonly #places: string[] = []
-  /** Edits of further places of SQLite's names, which are numbered when the highest number of all is known. */
+  /** Edits of repeated names of SQLite. They get their numbers at the end, when the highest number is known. */
   readonly #repeated: number[] = []
   #positionalCount = 0
   #highestNumber = 0
   #highestNative = 0
-  /** Offsets of the first marker of each kind, of the first `%d` or the like, of the next `%%`; -1 for none. */
+  /** Offsets of the first marker of each kind, of the first `%d` or similar, and of the next `%%`; -1 for none. */
   #firstPositional = -1
   #firstNamed = -1
   #firstNative = -1
@@ -149,7 +149,7 @@ class MarkerScan {
     return code === COLON && this.#colon()
   }
 
-  /** `%s`, `%(name)s` and `%%`; before anything but a letter it is the modulo operator, as written. */
+  /** Reads `%s`, `%(name)s` and `%%`. Before anything but a letter, `%` is the modulo operator. */
   #percent(): boolean {
     const sql = this.#sql
     const { start } = this.#lexer
@@ -161,7 +161,7 @@ class MarkerScan {
       const nameEnd = endOfPercentName(sql, start + 2)
       if (nameEnd < 0) return false
       if (sql.charCodeAt(nameEnd + 1) === LETTER_S) return this.#named(sql.slice(start + 2, nameEnd), nameEnd + 2)
-      // %(name)d, and not the remainder of a division by something in parentheses, which more than a letter follows.
+      // This is %(name)d, and not the modulo operator before parentheses, as in %(b)and: there, more than a letter follows.
       const after = sql.charCodeAt(nameEnd + 1)
       if (isNameStart(after) && !isNamePart(sql.charCodeAt(nameEnd + 2))) this.#badPercent(start)
     } else if (isNameStart(following) && following < 128) {
@@ -170,12 +170,12 @@ class MarkerScan {
     return false
   }
 
-  /** Judged at the end: beside `$1` a `%` is only ever an operator. */
+  /** Notes a possible mistake. It is judged at the end: in a statement with `$1`, every `%` is an operator. */
   #badPercent(at: number): void {
     if (this.#firstBadPercent < 0) this.#firstBadPercent = at
   }
 
-  /** `?`, or `??` for an operator's question mark. */
+  /** Reads `?`, or `??`, which stands for an operator's question mark. */
   #question(): boolean {
     const { start } = this.#lexer
     if (this.#sql.charCodeAt(start + 1) !== QUESTION) return this.#positional(start + 1)
@@ -183,7 +183,7 @@ class MarkerScan {
     return false
   }
 
-  /** `:1` or `:name`, unless the colon is a slice's, as in `a[1:n]`. */
+  /** Reads `:1` or `:name`, unless the colon belongs to a slice, as in `a[1:n]`. */
   #colon(): boolean {
     const sql = this.#sql
     const { start } = this.#lexer
@@ -228,7 +228,7 @@ class MarkerScan {
     return true
   }
 
-  /** SQLite's own numbering decides what the server's number is; `??` and what is no marker stays. */
+  /** Gives the marker the number that SQLite would give it. `??` becomes `?`; text that is no marker stays. */
   #sqliteMarker(markers: SqliteMarkers): boolean {
     const { start, code } = this.#lexer
     if (code === COLON && this.#slices?.isAfterOperandOfSubscript === true) return false
@@ -245,13 +245,13 @@ class MarkerScan {
       this.#marker(found.end, found.number)
       return true
     }
-    // An operator: `??` is one question mark, `@@` is itself.
+    // This is an operator: `??` becomes one question mark, `@@` stays.
     if (code === QUESTION) this.#edit(found.end, '?')
     else this.#lexer.end = found.end
     return false
   }
 
-  /** @returns whether it is one more marker of the style rather than a statement's own kind. */
+  /** @returns whether the `$1` counts as a marker of the style, rather than as one of PostgreSQL's own. */
   #native(): boolean {
     const { start, end } = this.#lexer
     if (this.#sqlite !== null) {
@@ -267,7 +267,7 @@ class MarkerScan {
     return false
   }
 
-  /** Blanks keep a marker apart from what is beside it: `limit%s` would be a name, `%(a)s1` another parameter. */
+  /** Adds blanks beside a marker where it would merge with its neighbours: `limit%s` gives `limit $1`, not `limit$1`. */
   #marker(end: number, number: number): void {
     const before = this.#sql.charCodeAt(this.#lexer.start - 1)
     const opening = isNamePart(before) || before === DOLLAR ? ' $' : '$'
@@ -279,7 +279,7 @@ class MarkerScan {
     this.#lexer.end = end
   }
 
-  /** `%%` is one percent sign within quotes too, as it is to Python's drivers; a single one there is itself. */
+  /** Turns `%%` into `%` within quotes too, as Python's drivers do. A single `%` there stays. */
   #collapsePercents(start: number, end: number): void {
     let at = this.#nextDoublePercent
     if (at < 0 || at >= end) return
@@ -364,7 +364,7 @@ class MarkerScan {
   }
 }
 
-/** A ProgrammingError that shows the line of the statement. @param at an offset in UTF-16 units */
+/** A ProgrammingError that shows the line of the statement. @param at an offset in UTF-16 units. */
 export function statementError(message: string, sql: string, at: number, hint?: string): ProgrammingError {
   let position = 1
   for (let unit = 0; unit < at; unit++) if ((sql.charCodeAt(unit) & 0xfc00) !== 0xdc00) position++
@@ -375,7 +375,7 @@ function isQuoted(token: Token): boolean {
   return token === TOKEN.STRING || token === TOKEN.QUOTED_IDENTIFIER || token === TOKEN.DOLLAR_STRING
 }
 
-/** Where the name in `%(name)s` ends; -1 when what is in the parentheses cannot be a name. */
+/** The end of the name in `%(name)s`; -1 when the text in the parentheses cannot be a name. */
 function endOfPercentName(sql: string, start: number): number {
   for (let at = start; at < sql.length; at++) {
     const unit = sql.charCodeAt(at)

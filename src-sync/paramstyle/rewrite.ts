@@ -1,57 +1,75 @@
 /**
- * The user's statement in PostgreSQL's own markers. What was found is remembered per text, so that a statement executed
- * in a loop is read once; reading costs far less than a round trip, so the memory is small and optional.
+ * Rewrites the user's statement to PostgreSQL's own markers. Results are cached by text, so that a statement in a loop is
+ * scanned once. Scanning costs far less than a round trip, so the cache is small and skips long statements.
  */
+import { knownOptions, requireKnown } from '../../src-async/options/known-options.ts'
 import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './marker-scan.ts'
 
 export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
 
+/** What `rewriteMarkers` must know to read a text as the server does. */
 export interface RewriteOptions {
   /** The server's setting of that name: when off, a backslash escapes a quote in plain strings. */
   readonly standardConformingStrings: boolean
-  /** False: the text is left as it is, markers and doubled `%%` included, and may hold several statements. */
+  /** False: the text stays as it is, with markers and doubled `%%`, and may contain several statements. */
   readonly hasParameters: boolean
 }
 
+/** A statement with its markers as the server's `$1`, `$2`, and what is needed to find the parameters again. */
 export interface RewrittenStatement {
   /** The text as the user wrote it. */
   readonly source: string
   /** The text for the server. */
   readonly text: string
+  /** The parameter style that the text was read in. */
   readonly style: ParamStyle
+  /** The setting of the server that the text was read for. */
   readonly standardConformingStrings: boolean
+  /** Which markers the text has: none, `$1`, positional ones or named ones. */
   readonly kind: MarkerKind
-  /** For each server parameter, `$1` first: the index in the array, or the name in the object, its value is at. */
+  /** For each server parameter, `$1` first: the array index or the object key of its value. */
   readonly order: readonly (number | string)[]
-  /** For each server parameter the index of the first one of its name; undefined when no name has two places. */
+  /** For each server parameter, the index of the first one with its name; undefined when every name is used once. */
   readonly firstPlaces: readonly number[] | undefined
-  /** How `source` became `text`. */
+  /** The edits that turned `source` into `text`. */
   readonly edits: readonly Edit[]
-  /** Statements in the text, empty ones not counted; a SQL function's body may count for more, never for less. */
+  /** Number of statements that are not empty. The body of a SQL function may raise it; it is never too low. */
   readonly statementCount: number
   /** Offset in `source` of a quote that is never closed; null when all are. */
   readonly unterminatedAt: number | null
 }
 
-/** What is remembered: that many statements, none longer or with more parameters than this. */
+/** Limits of the cache: number of statements, length of one, parameters of one. */
 const MOST_REMEMBERED = 500
 const LONGEST_REMEMBERED = 16_384
 const MOST_PARAMETERS_REMEMBERED = 100
 
-/** One map per way of reading, each from the text, oldest first. */
+/** One cache per combination of style and options; each maps the text to its result, the oldest first. */
 const remembered = new Map<string, Map<string, RewrittenStatement>>()
+
+const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings: true, hasParameters: true })
+
+/**
+ * Rewrites a statement for the server, for programs that read statements.
+ * @throws ProgrammingError as `rewrite`, and for an unknown option.
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ */
+export function rewriteMarkers(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
+  requireKnown(options, REWRITE_OPTIONS, 'rewriteMarkers')
+  return rewrite(sql, style, options)
+}
 
 /**
  * Rewrites a statement for the server.
  * @throws ProgrammingError when markers are mixed, malformed or too many, or a comment is never closed.
- * @example rewrite('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
  */
 export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
   if (sql.length > LONGEST_REMEMBERED) return read(sql, style, options)
   const memory = memoryFor(style, options)
   const known = memory.get(sql)
   if (known !== undefined) {
-    // Only a full memory forgets, so only then does it matter which was used last.
+    // The order of use matters only when the cache is full and drops entries.
     if (memory.size >= MOST_REMEMBERED) {
       memory.delete(sql)
       memory.set(sql, known)

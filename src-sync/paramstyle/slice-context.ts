@@ -1,7 +1,7 @@
 /**
- * Tells the colon of an array slice, `a[1:n]`, from the colon of a marker, `a[:n]`, in the styles whose markers begin
- * with one: inside the brackets of a subscript a colon right after an operand is a slice's.
- * An array constructor, `array[1, :n]`, has no slices.
+ * Tells the colon of an array slice, `a[1:n]`, from the colon of a marker, `a[:n]`, for the styles whose markers begin with
+ * a colon. Rule: inside the brackets of a subscript, a colon right after an operand belongs to a slice. An array
+ * constructor, `array[1, :n]`, has no slices.
  */
 import { TOKEN, type Token } from '../../src-async/values/sql-lexer.ts'
 
@@ -14,14 +14,14 @@ const PARENTHESIS = 0
 const SUBSCRIPT = 1
 const CONSTRUCTOR = 2
 
-/** Reserved words after which an operand is still to come. */
+/** Reserved words that an operand follows, so they are no operands themselves. */
 const BEFORE_OPERANDS = new Set(['and', 'array', 'case', 'else', 'from', 'ilike', 'in', 'is', 'like', 'not', 'or'])
 for (const word of ['select', 'symmetric', 'then', 'to', 'when', 'where', 'between']) BEFORE_OPERANDS.add(word)
 const LONGEST_WORD = 9
 
 export class SliceContext {
   readonly #sql: string
-  /** What encloses the current token, outermost first. */
+  /** The brackets and parentheses around the current token, outermost first. */
   readonly #enclosing: number[] = []
   #isAfterOperand = false
   #isAfterArrayWord = false
@@ -35,13 +35,13 @@ export class SliceContext {
     return this.#isAfterOperand && this.#enclosing.at(-1) === SUBSCRIPT
   }
 
-  /** Notes a marker. */
+  /** Notes a marker, which is an operand. */
   takeOperand(): void {
     this.#isAfterOperand = true
     this.#isAfterArrayWord = false
   }
 
-  /** Notes any other token but space and comments. */
+  /** Notes any other token. Must not be called for blanks and comments. */
   take(token: Token, code: number, start: number, end: number): void {
     const isAfterArrayWord = this.#isAfterArrayWord
     this.#isAfterArrayWord = false
@@ -59,7 +59,7 @@ export class SliceContext {
   #takeUnit(code: number, isAfterArrayWord: boolean): void {
     const enclosing = this.#enclosing
     if (code === OPEN_BRACKET) {
-      // Within a constructor a bracket after no operand opens an inner one: array[[1, 2], [3, 4]].
+      // Within a constructor, a bracket that follows no operand opens an inner constructor: array[[1, 2], [3, 4]].
       const isInner = !this.#isAfterOperand && enclosing.at(-1) === CONSTRUCTOR
       enclosing.push(isAfterArrayWord || isInner ? CONSTRUCTOR : SUBSCRIPT)
     } else if (code === OPEN_PARENTHESIS) {

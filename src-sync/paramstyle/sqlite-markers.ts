@@ -1,7 +1,7 @@
 /**
- * SQLite's markers and how it numbers them: every parameter has a number, `?` the next one, `?5` its own, and a name the
- * next one at its first mention. The name includes its prefix. Knows nothing of tokens: the scan asks it at units that may
- * begin a marker. Source of truth: https://www.sqlite.org/lang_expr.html#varparam
+ * Numbers markers as SQLite does: `?` gets the next number, `?5` is number 5, and a name gets the next number at its first
+ * use. A name includes its prefix. Knows nothing about tokens: the scan calls it at each unit that may begin a marker.
+ * Source of truth: https://www.sqlite.org/lang_expr.html#varparam
  */
 import { endOfDigits, endOfName, isDigit, isNameStart } from '../../src-async/values/sql-lexer.ts'
 
@@ -11,11 +11,11 @@ const LESS = 0x3c
 const QUESTION = 0x3f
 const AT = 0x40
 
-/** What stands at a unit: a parameter's number, 0 for an operator that ends at `end`, or why it is refused. */
+/** The text at a unit: a parameter's number, or 0 for an operator that ends at `end`, or the reason of a refusal. */
 export interface SqliteMarker {
   readonly number: number
   readonly end: number
-  /** A further place of a name, whose number this is. */
+  /** The name occurred before, and `number` is the one it got then. */
   readonly isRepeated?: boolean
   readonly refusal?: string
   readonly hint?: string
@@ -24,7 +24,7 @@ export interface SqliteMarker {
 export class SqliteMarkers {
   readonly #sql: string
   readonly #numbers = new Map<string, number>()
-  /** The names of further places, in order. */
+  /** The names of repeated places, in order. */
   readonly #repeated: string[] = []
   #highest = 0
 
@@ -32,7 +32,7 @@ export class SqliteMarkers {
     this.#sql = sql
   }
 
-  /** What the unit `code` at `start` begins; null when it is no marker. */
+  /** Reads the marker or operator that the unit `code` at `start` begins; null when there is none. */
   read(start: number, code: number): SqliteMarker | null {
     const following = this.#sql.charCodeAt(start + 1)
     if (code === QUESTION) return this.#question(start, following)
@@ -55,13 +55,13 @@ export class SqliteMarkers {
     return { number: known, end, isRepeated: true }
   }
 
-  /** Notes a parameter by its number. @returns the number */
+  /** Notes a parameter with its number. @returns the number. */
   numbered(number: number): number {
     this.#highest = Math.max(this.#highest, number)
     return number
   }
 
-  /** `order` and `firstPlaces` of a MarkerScanResult. Further places of names come after all that SQLite numbers. */
+  /** `order` and `firstPlaces` of a MarkerScanResult. Repeated names come after all parameters that SQLite numbers. */
   result(): {
     kind: 'none' | 'positional' | 'named'
     order: (number | string)[]

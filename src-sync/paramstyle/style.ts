@@ -1,4 +1,4 @@
-/** The names of PEP 249's parameter styles and of SQLite's, and the check of one that is given. */
+/** The names of the parameter styles (PEP 249's and SQLite's), and the check of a given one. */
 import { inspect } from 'node:util'
 import { ProgrammingError } from '../../src-async/errors/tree.ts'
 import type { ParamStyle } from './marker-scan.ts'
@@ -7,7 +7,7 @@ export type { ParamStyle } from './marker-scan.ts'
 
 const STYLES: readonly ParamStyle[] = ['pyformat', 'format', 'qmark', 'numeric', 'named', 'sqlite']
 
-/** @throws ProgrammingError for anything but a style. */
+/** @throws ProgrammingError for a value that is not the name of a style. */
 export function requireStyle(style: unknown): ParamStyle {
   const found = STYLES.find((known) => known === style)
   if (found !== undefined) return found

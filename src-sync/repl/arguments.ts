@@ -1,4 +1,4 @@
-/** The command line: psql's options, and those of the formats it lacks. Reads words, decides nothing else. */
+/** Parses the command line: psql's options, and those for formats that psql does not have. */
 import type { ConnectOptions } from '../index.ts'
 import { ShellError } from './print/complaint.ts'
 import { FORMATS, type Format, type PrintOptions, defaultPrintOptions } from './print/table.ts'
@@ -10,12 +10,12 @@ export type BatchAction =
 export interface CommandLine {
   readonly actions: BatchAction[]
   readonly options: { -readonly [K in 'host' | 'port' | 'user' | 'database']?: string }
-  /** Names with values; without one for a variable that is not to be set. */
+  /** Names with values; undefined unsets the variable. */
   readonly variables: [string, string | undefined][]
   readonly print: PrintOptions
   dsn: string | undefined
   output: string | null
-  /** Where everything is written too. */
+  /** A file that gets a copy of all output. */
   log: string | null
   isSingleTransaction: boolean
   isQuiet: boolean
@@ -23,12 +23,12 @@ export interface CommandLine {
   listsDatabases: boolean
   asksPassword: boolean
   neverAsksPassword: boolean
-  /** Print and stop. */
+  /** What to print before the program ends. */
   shows: 'help' | 'version' | null
   readonly settings: [string, string][]
 }
 
-/** Long options, with the short one that means the same; those that take a value end in `=`. */
+/** Long options and the short ones with the same meaning; those that take a value end in `=`. */
 const LONG: Readonly<Record<string, string>> = {
   'command=': 'c',
   'file=': 'f',
@@ -68,7 +68,7 @@ const LONG: Readonly<Record<string, string>> = {
 const TAKES_VALUE = new Set([...'cfFRvohpUdPTL'])
 const FLAGS = new Set([...'1tAz0xqXwWlVaebnEHsS?'])
 
-/** @throws ShellError for what is no option. */
+/** @throws ShellError for an unknown option. */
 export function readCommandLine(words: readonly string[]): CommandLine {
   const line: CommandLine = {
     actions: [],
@@ -109,7 +109,7 @@ function readLong(line: CommandLine, words: readonly string[], at: number): numb
     line.print.format = name as Format
     return at
   }
-  // psql's --help=commands and its like: one page says it all.
+  // `--help=commands` and the like of psql print the same single page here.
   if (name === 'help') line.shows = 'help'
   else if (LONG[name] !== undefined && value === undefined) apply(line, LONG[name]!, '')
   else if (LONG[`${name}=`] !== undefined) {
@@ -121,13 +121,13 @@ function readLong(line: CommandLine, words: readonly string[], at: number): numb
   return at
 }
 
-/** An option by its beginning, where no other begins so. */
+/** The full name of an abbreviated option. @throws ShellError when the abbreviation is ambiguous. */
 function wholeName(typed: string): string {
   const names = [...new Set([...Object.keys(LONG).map((name) => name.replace('=', '')), ...FORMATS, 'help'])]
   if (names.includes(typed)) return typed
   const found = names.filter((name) => name.startsWith(typed))
   if (found.length < 2) return found[0] ?? typed
-  // Two names of one option are no doubt.
+  // Two names for the same option are not ambiguous.
   const letters = new Set(found.map((name) => LONG[name] ?? LONG[`${name}=`] ?? name))
   if (letters.size === 1) return found[0]!
   const list = found.map((name) => ` '--${name}'`).join('')
@@ -155,7 +155,7 @@ function readShort(line: CommandLine, words: readonly string[], at: number): num
   return at
 }
 
-/** The first plain word is the database or a connection string, the second the user. */
+/** The first plain word is the database or a connection string, the second is the user. */
 function readPlain(line: CommandLine, [database, user, ...more]: readonly string[]): void {
   if (database !== undefined && line.dsn === undefined && line.options.database === undefined)
     setDatabase(line, database)
@@ -287,7 +287,7 @@ function applyFlag(line: CommandLine, letter: string): void {
   }
 }
 
-/** What goes to `connect` beside the connection string. */
+/** The options for `connect`, in addition to the connection string. */
 export function connectOptions({ options }: CommandLine): ConnectOptions {
   return { ...options }
 }

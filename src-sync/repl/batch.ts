@@ -1,4 +1,4 @@
-/** Runs what the command line or the standard input says, without a prompt, and says how it ended. */
+/** Runs the actions of the command line or the standard input without a prompt. */
 import { DbError } from '../index.ts'
 import type { BatchAction, CommandLine } from './arguments.ts'
 import type { CommandContext } from './commands/command-call.ts'
@@ -11,11 +11,11 @@ import { runScript } from './scripts/run-script.ts'
 import { ScriptReader } from './scripts/script-reader.ts'
 import { EXIT, type Shell } from './shell.ts'
 
-/** @returns the exit status: psql's. */
+/** @returns the exit status, as psql's. */
 export function runBatch(shell: Shell, line: CommandLine): number {
   const { actions } = line
   if (!line.isSingleTransaction) return runActions(shell, actions)
-  // Half of a transaction is of no use to anybody: what fails ends it.
+  // One failure must end the single transaction, so ON_ERROR_STOP is on unless the user sets it.
   if (!line.variables.some(([name]) => name === 'ON_ERROR_STOP')) shell.variables.set('ON_ERROR_STOP', 'on')
   shell.connection.execute('begin', null, { text: true })
   const status = runActions(shell, actions)
@@ -27,7 +27,7 @@ export function runBatch(shell: Shell, line: CommandLine): number {
   }
   if (connection.info.status === 'idle') return status
   try {
-    // A deferred constraint may refuse it; the commit of a failed transaction is a rollback.
+    // A deferred constraint may refuse the commit; for a failed transaction the server answers ROLLBACK.
     const { statusmessage } = connection.execute('commit', null, { text: true })
     if (statusmessage !== 'ROLLBACK') return status
     throw new ShellError('the transaction had failed: everything has been rolled back')
@@ -44,7 +44,7 @@ function runActions(shell: Shell, actions: readonly BatchAction[]): number {
     status = action.kind === 'command' ? runText(shell, action.text) : runFile(shell, action.path)
     if (shell.exitStatus !== null) return shell.exitStatus
     if (shell.connection.closed) return EXIT.lost
-    // Ctrl-C ends all of it, not what runs alone.
+    // Ctrl-C ends all actions, not only the current one.
     const isInterrupted = shell.lastFailure?.interrupted === true
     if (status !== EXIT.success && (isInterrupted || shell.variables.isOn('ON_ERROR_STOP'))) return status
   }
@@ -63,7 +63,7 @@ function runFile(shell: Shell, path: string): number {
   }
 }
 
-/** One text of `-c`: SQL as a whole, sent as it is, or a backslash command. `\q` in it ends nothing, as in psql. */
+/** Runs one text of `-c`: SQL, which is sent as a whole, or one backslash command. As in psql, `\q` ends only this text. */
 function runText(shell: Shell, text: string): number {
   shell.script = null
   const command = /^\s*\\([!?]|[^\s\\]+)([^]*)$/.exec(text)

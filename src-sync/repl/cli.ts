@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The entry of the program `syncpg`: has Node keep what it compiles in the folder for temporary files, where it can (22.8
- * and later; NODE_DISABLE_COMPILE_CACHE=1 forbids it), and then loads the program.
+ * The entry of the program `syncpg`. Enables Node's compile cache in the folder for temporary files, where Node has one (22.8
+ * and later; NODE_DISABLE_COMPILE_CACHE=1 disables it), then loads the program.
  */
 import nodeModule from 'node:module'
 

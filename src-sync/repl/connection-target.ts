@@ -1,13 +1,13 @@
 /**
- * Where `\c` connects to: what it names, and what it takes over from the connection before. Connection strings are read only
- * as far as that needs; the door reads what comes of it. Source of truth: PostgreSQL, src/bin/psql/command.c, do_connect.
+ * The target of `\c`: the parts that it names, and the parts that it takes from the previous connection. Connection strings
+ * are parsed only as far as this needs; `connect` parses the result. Source: PostgreSQL, src/bin/psql/command.c, do_connect.
  */
 import { userInfo } from 'node:os'
 import type { ConnectOptions, DbError } from '../index.ts'
 import { ShellError } from './print/complaint.ts'
 import { readSwitch } from './variables.ts'
 
-/** What `connect` is called with. */
+/** The arguments for `connect`. */
 export interface Target {
   readonly dsn: string | undefined
   readonly options: ConnectOptions
@@ -21,10 +21,10 @@ interface Previous extends Target {
 
 const URI = /^(?:postgres(?:ql)?:\/\/|pglite:)/
 const REUSE = /^-reuse-previous=(.*)$/
-/** Keywords that are options of the command line too, which are stronger than a connection string. */
+/** Keywords that have an option on the command line, which overrides a connection string. */
 const OPTION_OF = { host: 'host', port: 'port', user: 'user', dbname: 'database', password: 'password' } as const
 
-/** @param words those of `\c [-reuse-previous=on|off] [dbname [user [host [port]]]]`, or a connection string. */
+/** @param words the arguments of `\c [-reuse-previous=on|off] [dbname [user [host [port]]]]`, or a connection string */
 export function targetOf(words: readonly string[], previous: Previous): Target {
   const reuse = REUSE.exec(words[0] ?? '')?.[1]
   const given = reuse === undefined ? words : words.slice(1)
@@ -45,7 +45,7 @@ function named(words: readonly string[], previous: Previous, isReused: boolean):
   return { dsn: undefined, options: optionsOf(given) }
 }
 
-/** Keywords are laid over what is known; the server's address and the password are not for another server. */
+/** Adds keywords to the previous target. The previous address and password are not used for another server. */
 function reusedByKeywords(given: ReadonlyMap<string, string>, previous: Previous): Target {
   const isSame =
     (!given.has('user') || given.get('user') === previous.user) &&
@@ -58,7 +58,7 @@ function reusedByKeywords(given: ReadonlyMap<string, string>, previous: Previous
   return { dsn: overlaid(previous.dsn, others, dropped), options: { ...options, ...optionsOf(plain) } }
 }
 
-/** A URI names its own server; what it leaves out comes from before. */
+/** A URI names its own server; user, host and port that it leaves out come from the previous connection. */
 function reusedByUri(target: string, { user, host, port }: Previous): Target {
   if (!target.startsWith('postgres')) return { dsn: target, options: {} }
   const { username, hostname, port: namedPort } = new URL(target.replace(/^postgres(?:ql)?/, 'http'))
@@ -78,7 +78,7 @@ function optionsOf(keywords: ReadonlyMap<string, string>): ConnectOptions {
   )
 }
 
-/** A connection string with keywords added, and others taken away. */
+/** A connection string with some keywords added and others removed. */
 function overlaid(
   dsn: string | undefined,
   added: ReadonlyMap<string, string>,
@@ -100,7 +100,7 @@ function overlaidUri(dsn: string, added: ReadonlyMap<string, string>, dropped: r
   return parts.length === 0 ? start : `${start}?${parts.join('&')}`
 }
 
-/** `keyword=value`, values in quotes where they need them. @throws ShellError in libpq's words. */
+/** Parses `keyword=value`, with quoted values. @throws ShellError with libpq's messages. */
 function readKeywords(text: string): Map<string, string> {
   const keywords = new Map<string, string>()
   let at = 0
@@ -132,12 +132,12 @@ function isGiven(entry: [string, string | undefined]): entry is [string, string]
   return entry[1] !== undefined
 }
 
-/** Whether a connection was refused for want of the right password. */
+/** Whether a connection was refused because of a missing or wrong password. */
 export function isAboutPassword(failure: DbError): boolean {
   return failure.sqlstate === '28P01' || /password/.test(failure.message)
 }
 
-/** Who is connected as, for a question. */
+/** The user name of a connection, for the password question. */
 export function userOf(dsn: string | undefined, options: ConnectOptions): string {
   if (options.user !== undefined) return options.user
   const named = dsn === undefined ? undefined : URI.test(dsn) ? uriUser(dsn) : readKeywords(dsn).get('user')

@@ -1,6 +1,6 @@
 /**
- * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. A user of the door like anybody
- * else; what only the prompt needs is loaded when there is one.
+ * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. It uses the package's door like any
+ * other program. Modules that only the prompt needs are loaded only for the prompt.
  */
 import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'
@@ -41,32 +41,32 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** @param user whom the server wants it of; null where nobody has named one */
+/** @param user the user whose password the server wants; null when no user was named */
 async function password(user: string | null): Promise<{ password?: string }> {
   const { askPassword } = await import('./io/terminal.ts')
   const given = askPassword(user === null ? 'Password: ' : `Password for user ${user}: `)
   return given === null ? {} : { password: given }
 }
 
-/** A server says before it lets anybody in what it likes. */
+/** Prints text from a server before the login. Anyone could have sent it, so control characters are escaped on a terminal. */
 function complainOfServer(text: string): void {
   complain(process.stderr.isTTY === true ? withoutControls(text) : text)
 }
 
-/** Whether the environment names a server. */
+/** Whether the environment variables name a server. */
 function isConfigured(): boolean {
   return ENVIRONMENT.some((name) => (process.env[name] ?? '') !== '')
 }
 
 interface Opening {
   readonly isInteractive: boolean
-  /** Nothing names a server. */
+  /** Whether neither the command line nor the environment names a server. */
   readonly isUnnamed: boolean
-  /** The server has asked for a password. */
+  /** Whether the server has asked for a password. */
   readonly isRefused?: boolean
 }
 
-/** @returns null when there is no connection; it has been said why. */
+/** @returns null when there is no connection; the reason has been printed. */
 async function open(
   line: CommandLine,
   { isInteractive, isUnnamed, isRefused = false }: Opening,

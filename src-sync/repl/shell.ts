@@ -1,6 +1,6 @@
 /**
- * What all of the command line shares: the connection, the variables, how tables are printed and where they go. Batches
- * and the prompt are two ways to drive it.
+ * The state that all of the command line shares: the connection, the variables, and the options and destination of output.
+ * Batches and the prompt both work on it.
  */
 import { isatty } from 'node:tty'
 import {
@@ -8,7 +8,7 @@ import {
   type ConnectOptions,
   type Cursor,
   DbError,
-  type Notice,
+  type Notification,
   type Warning,
   connect,
 } from '../index.ts'
@@ -21,7 +21,7 @@ import type { ScriptPlace } from './io/progress.ts'
 import { type PrintOptions, type Table, type Write, defaultPrintOptions } from './print/table.ts'
 import { Variables } from './variables.ts'
 
-/** How a program ends: psql's codes. */
+/** Exit statuses, as psql's. */
 export const EXIT = { success: 0, failure: 1, lost: 2, script: 3 } as const
 
 export interface ShellInit {
@@ -30,19 +30,19 @@ export interface ShellInit {
   readonly isInteractive: boolean
 }
 
-/** Values for a statement: the next one, or one that `\parse` has named. */
+/** Values for the next statement, or for one that `\parse` has named. */
 export interface BoundValues {
   readonly name: string | null
   readonly values: readonly string[]
 }
 
-/** How the next result alone is printed, or what becomes of it. */
+/** How only the next result is printed or used. */
 export interface ResultUse {
   readonly expanded?: 'on'
   readonly target?: string
-  /** Takes the result instead of a printer. */
+  /** Takes the result in place of printing. */
   readonly consume?: (cursor: Cursor) => void
-  /** Whether the program that is the target has to end well. */
+  /** Whether an error of the target program is an error of the statement. */
   readonly mustSucceed?: boolean
 }
 
@@ -52,43 +52,43 @@ export class Shell {
   readonly isInteractive: boolean
   readonly standard = Output.standard()
   output: Output = this.standard
-  /** Where everything is written too: `-L`. */
+  /** A file that gets a copy of all output: `-L`. */
   log: Output | null = null
   /** False with `-w`. */
   canAskPassword = true
-  /** What `pstdin` is, and where answers come from in a script. */
+  /** The source for `pstdin`, and for answers in a script. */
   standardInput: StandardInput = plainStandardInput()
-  /** A line of an answer; null where nobody gives one. */
+  /** Reads an answer; null when there is none. */
   readAnswer: () => string | null = () => this.standardInput.readLine()
   hasTiming = false
-  /** Waits; false when Ctrl-C has ended it. The prompt can be interrupted, a batch dies of it. */
+  /** Waits; returns false when Ctrl-C ended the wait. Ctrl-C ends a batch, but only interrupts the prompt. */
   sleep: (milliseconds: number) => boolean = sleepPlainly
-  /** Prints to the standard output through a pager where it is a terminal. */
+  /** Prints through a pager when the standard output is a terminal. */
   page: ((print: (write: (text: string) => void) => void) => void) | null = null
   lastFailure: DbError | null = null
-  /** The script that runs, and the line where its current statement begins; null at the prompt. */
+  /** The running script, and the line at which its current statement begins; null at the prompt. */
   script: ScriptPlace | null = null
-  /** Whether the statement has ended the savepoint that ON_ERROR_ROLLBACK made before it, or made one above it. */
+  /** Whether the statement has ended or hidden the savepoint that ON_ERROR_ROLLBACK set before it. */
   isSavepointGone = false
-  /** The text that runs: a notice says where in it. */
+  /** The running text, so that a notice can show its place in it. */
   statement: string | null = null
-  /** What `\bind` has given for the next statement. */
+  /** The values that `\bind` gave for the next statement. */
   bound: BoundValues | null = null
-  /** Whether somebody listens, so that notifications are looked for. */
+  /** Whether LISTEN was used, so that notifications are checked for. */
   isListening = false
-  /** Told the encoding of what follows in the script that runs; null at the prompt. */
+  /** Called with the encoding of the rest of the running script; null at the prompt. */
   onEncoding: ((encoding: string) => void) | null = null
-  /** Set by what ends everything, with all that was still to run. */
+  /** Set to end the whole program; nothing after it runs. */
   exitStatus: number | null = null
-  /** Set by `\restrict`: only `\unrestrict` with this key is obeyed. */
+  /** Set by `\restrict`: only `\unrestrict` with this key is allowed. */
   restrictKey: string | null = null
-  /** Grows when something in the catalog may have changed. */
+  /** Incremented when something in the catalog may have changed. */
   generation = 0
   dsn: string | undefined
   options: ConnectOptions
   #connection: Connection
 
-  /** @throws what `connect` throws. */
+  /** @throws the error of `connect`. */
   constructor(init: ShellInit) {
     this.dsn = init.dsn
     this.options = init.options
@@ -101,7 +101,7 @@ export class Shell {
     return this.#connection
   }
 
-  /** Connects anew; the old connection is closed when the new one stands. */
+  /** Opens a new connection, and closes the old one once the new one is open. */
   reconnect(dsn: string | undefined, options: ConnectOptions): void {
     const before = { dsn: this.dsn, options: this.options, connection: this.#connection }
     this.dsn = dsn
@@ -124,40 +124,40 @@ export class Shell {
   readonly standardConformingStrings = (): boolean =>
     this.#connection.info.parameter('standard_conforming_strings') !== 'off'
 
-  /** Tells on the standard error output, after what has been printed. */
-  tell(text: string): void {
+  /** Writes to standard error, after all earlier output. */
+  writeError(text: string): void {
     this.standard.flush()
     complain(text)
   }
 
-  /** Tells where in a script it is, first. */
-  tellPlaced(text: string): void {
+  /** Writes to standard error, with the place in the script first. */
+  writePlacedError(text: string): void {
     const { place } = this.#manner()
-    this.tell(place === null ? text : `syncpg:${place}: ${text}`)
+    this.writeError(place === null ? text : `syncpg:${place}: ${text}`)
   }
 
-  /** Tells of something that is not done, and is no error. */
+  /** Prints a warning about something that is ignored. */
   readonly warn = (text: string): void => {
     const { place } = this.#manner()
-    this.tellServerText(`syncpg${place === null ? '' : `:${place}`}: warning: ${text}\n`)
+    this.writeServerText(`syncpg${place === null ? '' : `:${place}`}: warning: ${text}\n`)
   }
 
-  /** Tells what is missing, or asked for: plainly at the prompt, as an error in a script. */
+  /** Reports that something was not found: plainly at the prompt, as an error in a script. */
   remark(text: string): void {
     const { place } = this.#manner()
-    this.tellServerText(place === null ? text : `syncpg:${place}: error: ${text}`)
+    this.writeServerText(place === null ? text : `syncpg:${place}: error: ${text}`)
   }
 
   fail(failure: unknown): void {
     if (failure instanceof DbError && failure.sqlstate !== null) this.lastFailure = failure
-    // The server says where in the statement, the script where the statement is.
+    // The server gives the line within the statement; the place in the script is computed from it.
     const line = failure instanceof DbError && failure.position !== undefined ? (failure.line ?? 1) : 1
-    this.tellServerText(describeFailure(failure, { ...this.#manner(line), isInteractive: this.isInteractive }))
+    this.writeServerText(describeFailure(failure, { ...this.#manner(line), isInteractive: this.isInteractive }))
   }
 
   /**
-   * Prints a table where tables go now. The limit of rows is for tables that somebody looks at, and is always told: what goes
-   * to a file or a program is whole.
+   * Prints a table to the current output. The limit of rows applies only to a terminal, and a message always says so; output
+   * to a file or a program is complete.
    */
   show(given: Table, options: PrintOptions = this.print, output: Output = this.output): void {
     const isLimited = output.isTerminal && options.rowLimit > 0 && given.rowCount > options.rowLimit
@@ -168,48 +168,50 @@ export class Shell {
     else print(output.write)
     if (!isLimited || saysLimit(given, used)) return
     output.flush()
-    this.tell(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
+    this.writeError(`(${given.rowCount} rows, the first ${options.rowLimit} shown; \\pset row_limit 0 shows all)\n`)
   }
 
-  /** Writes a long text that is no result to the standard output. */
+  /** Writes a long text that is not a result to the standard output, through the pager. */
   pageText(text: string): void {
     if (this.page !== null) this.page((write) => write(text))
     else this.standard.write(text)
   }
 
-  /** Writes text of the server's that is no table. */
+  /** Writes text from the server that is not a table. */
   writeText(text: string, output: Output = this.output): void {
     output.write(output.isTerminal ? withoutControls(text) : text)
   }
 
   /**
-   * Says something that is no result, unless it shall be quiet: on the standard output, wherever tables go now.
-   * @param output where tables go, for what a statement says
+   * Prints a message that is not a result, unless QUIET is on. It goes to the standard output, wherever tables go.
+   * @param output the destination of tables, for messages of statements
    */
   say(text: string, output: Output = this.standard): void {
-    if (!this.variables.isOn('QUIET')) this.word(`${text}\n`, output)
+    if (!this.variables.isOn('QUIET')) this.writeInfo(`${text}\n`, output)
   }
 
   /**
-   * Writes what is no result: command tags, times, what commands say. Where results are JSON for a program it goes to the
-   * standard error, because it would be no JSON.
+   * Writes output that is not a result: command tags, times, messages. When results are JSON for a program, it goes to standard
+   * error, so that the output stays valid JSON.
    */
-  word(text: string, output: Output = this.output): void {
+  writeInfo(text: string, output: Output = this.output): void {
     const isJson = this.print.format === 'json' || this.print.format === 'ndjson'
-    if (isJson && !(this.isInteractive && output.isStandard)) this.tellServerText(text)
+    if (isJson && !(this.isInteractive && output.isStandard)) this.writeServerText(text)
     else this.writeText(text, output)
   }
 
-  /** Prints what other sessions have said. */
+  /** Prints notifications from other sessions. */
   showNotifications(): void {
     if (!this.isListening || this.#connection.closed) return
     this.showNotices(this.#connection.poll())
   }
 
-  showNotices(notices: readonly Notice[]): void {
-    for (const { channel, payload, pid } of notices) {
+  showNotices(notices: readonly Notification[]): void {
+    for (const { channel, payload, backendPid } of notices) {
       const withPayload = payload === '' ? '' : ` with payload "${payload}"`
-      this.word(`Asynchronous notification "${channel}"${withPayload} received from server process with PID ${pid}.\n`)
+      this.writeInfo(
+        `Asynchronous notification "${channel}"${withPayload} received from server process with PID ${backendPid}.\n`,
+      )
     }
   }
 
@@ -229,12 +231,12 @@ export class Shell {
   }
 
   #notice(notice: Warning): void {
-    this.tellServerText(describeMessage(notice, { ...this.#manner(), statement: this.statement }))
+    this.writeServerText(describeMessage(notice, { ...this.#manner(), statement: this.statement }))
   }
 
-  /** What a notice or an error says may hold anything. */
-  tellServerText(text: string): void {
-    this.tell(isatty(2) ? withoutControls(text) : text)
+  /** Writes the server's text to standard error; on a terminal control characters are escaped. */
+  writeServerText(text: string): void {
+    this.writeError(isatty(2) ? withoutControls(text) : text)
   }
 
   #manner(line = 1): { verbosity: Verbosity; showContext: 'never' | 'errors' | 'always'; place: string | null } {
@@ -255,7 +257,7 @@ export class Shell {
   }
 }
 
-/** Prints a table in which nothing steers the screen. Aligned formats write control characters of cells out by themselves. */
+/** Prints a table on a terminal with control characters escaped. Aligned formats escape those in cells themselves. */
 function printOnTerminal(table: Table, options: PrintOptions, write: Write): void {
   const { format } = options
   if (format === 'json' || format === 'ndjson') {
@@ -266,13 +268,13 @@ function printOnTerminal(table: Table, options: PrintOptions, write: Write): voi
   printTable(isAligned ? { ...safe, rows: table.rows, columns: table.columns } : safe, options, write)
 }
 
-/** Whether the format itself says below the rows that there are more. */
+/** Whether the format itself prints that rows were left out. */
 function saysLimit(table: Table, { format, tuplesOnly, footer, expanded }: PrintOptions): boolean {
   if (tuplesOnly || !footer || table.footers !== undefined || expanded !== 'off') return false
   return format === 'aligned' || format === 'wrapped' || format === 'unaligned'
 }
 
-/** 180001 for 18.1. */
+/** The server's version as a number, such as 180001 for 18.1. */
 export function versionNumber(serverVersion: string): number {
   const [major = '0', minor = '0'] = /^(\d+)(?:\.(\d+))?/.exec(serverVersion)?.slice(1) ?? []
   return Number(major) * 10_000 + Number(minor)

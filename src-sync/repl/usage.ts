@@ -1,4 +1,4 @@
-/** What `--help` prints. */
+/** The text that `--help` prints. */
 export const USAGE = `syncpg is a terminal and a batch client for PostgreSQL.
 
 Usage:

@@ -1,26 +1,26 @@
 /**
- * psql's variables: those scripts set, and those that steer the program. A steering one keeps what was written (`\echo` shows
- * it), means the same in any case and in any spelling of on and off, and refuses what it cannot mean. Source of truth:
- * PostgreSQL, src/bin/psql/startup.c, the hooks.
+ * psql's variables: those that scripts set, and the special ones that control the program. A special variable keeps its text
+ * as written (`\echo` prints it). Its value may have any case and any spelling of on and off; invalid values are refused.
+ * Source of truth: PostgreSQL, src/bin/psql/startup.c, the hooks.
  */
 import { version } from '../index.ts'
 import { ShellError } from './print/complaint.ts'
 
-interface Steering {
-  /** What it is when nothing was set, and after `\unset`; left out where it is nothing then. */
+interface SpecialVariable {
+  /** The value at the start and after `\unset`; absent when it is unset then. */
   readonly standard?: string
-  /** The words it takes, each an answer of `choice`; left out where any text will do. */
+  /** The allowed words, which `choice` returns; absent when any text is allowed. */
   readonly words?: readonly string[]
-  /** Whether it is on or off as well, and takes their spellings. */
+  /** Whether on and off are allowed too, in all their spellings. */
   readonly isSwitch?: boolean
   readonly isCount?: boolean
 }
 
-const ON: Steering = { standard: 'on', words: [], isSwitch: true }
-const OFF: Steering = { standard: 'off', words: [], isSwitch: true }
+const ON: SpecialVariable = { standard: 'on', words: [], isSwitch: true }
+const OFF: SpecialVariable = { standard: 'off', words: [], isSwitch: true }
 
-/** Variables that steer: `\gset` leaves them alone, because the server would say how the program goes on. */
-const STEERING: ReadonlyMap<string, Steering> = new Map<string, Steering>([
+/** Special variables. `\gset` does not set them, because the server's values could then control the program. */
+const SPECIAL: ReadonlyMap<string, SpecialVariable> = new Map<string, SpecialVariable>([
   ['AUTOCOMMIT', ON],
   ['COMP_KEYWORD_CASE', { standard: 'preserve-upper', words: ['lower', 'upper', 'preserve-lower', 'preserve-upper'] }],
   ['ECHO', { standard: 'none', words: ['none', 'errors', 'queries', 'all'] }],
@@ -45,7 +45,7 @@ const STEERING: ReadonlyMap<string, Steering> = new Map<string, Steering>([
   ['VERBOSITY', { standard: 'default', words: ['default', 'verbose', 'terse', 'sqlstate'] }],
   ['WATCH_INTERVAL', { standard: '2' }],
 ])
-/** Scripts ask by `VERSION_NUM` whether psql knows a command, so it is that of the psql whose commands are here. */
+/** Scripts check `VERSION_NUM` to see which commands psql has. This is the psql version whose commands exist here. */
 const PSQL_VERSION_NUM = '150020'
 const NAME = /^[\p{L}\p{N}_]+$/u
 const COUNT = /^\s*[+-]?\d+\s*$/
@@ -67,48 +67,48 @@ export class Variables {
   ])
 
   constructor() {
-    for (const [name, { standard }] of STEERING) if (standard !== undefined) this.#values.set(name, standard)
+    for (const [name, { standard }] of SPECIAL) if (standard !== undefined) this.#values.set(name, standard)
   }
 
   get(name: string): string | undefined {
     return this.#values.get(name)
   }
 
-  /** Whether it steers the program. */
-  isSteering(name: string): boolean {
-    return STEERING.has(name)
+  /** Whether the variable controls the program. */
+  isSpecial(name: string): boolean {
+    return SPECIAL.has(name)
   }
 
-  /** @throws ShellError for a name or a value that cannot be. */
+  /** @throws ShellError for an invalid name or value. */
   set(name: string, value: string): void {
     if (!NAME.test(name)) throw new ShellError(`invalid variable name: "${name}"`)
-    const steering = STEERING.get(name)
-    // Without a value a switch is turned on.
-    let given = steering?.isSwitch === true && value === '' ? 'on' : value
+    const special = SPECIAL.get(name)
+    // Setting a switch without a value turns it on.
+    let given = special?.isSwitch === true && value === '' ? 'on' : value
     if (name === 'IGNOREEOF' && !COUNT.test(value)) given = '10'
-    if (steering !== undefined) requireMeaning(name, given, steering)
+    if (special !== undefined) requireMeaning(name, given, special)
     this.#values.set(name, given)
   }
 
   unset(name: string): void {
-    const steering = STEERING.get(name)
-    const standard = steering?.isSwitch === true ? 'off' : steering?.standard
+    const special = SPECIAL.get(name)
+    const standard = special?.isSwitch === true ? 'off' : special?.standard
     if (standard === undefined) this.#values.delete(name)
     else this.#values.set(name, standard)
   }
 
-  /** Whether a switch is on. One of three words is, unless it says off. */
+  /** Whether a switch is on. A variable with more words than on and off counts as on unless it is off. */
   isOn(name: string): boolean {
     const choice = this.choice(name)
     return choice !== '' && choice !== 'off'
   }
 
-  /** What a steering variable means: one of its words, on or off; empty where it is not set. */
+  /** The value of a special variable: one of its words, on or off; empty when it is not set. */
   choice(name: string): string {
     const value = this.#values.get(name)
     if (value === undefined) return ''
     const lower = value.toLowerCase()
-    const { words = [], isSwitch = false } = STEERING.get(name) ?? {}
+    const { words = [], isSwitch = false } = SPECIAL.get(name) ?? {}
     if (words.includes(lower) || !isSwitch) return lower
     return readSwitch(lower, name) ? 'on' : 'off'
   }
@@ -118,7 +118,11 @@ export class Variables {
   }
 }
 
-function requireMeaning(name: string, value: string, { words, isSwitch = false, isCount = false }: Steering): void {
+function requireMeaning(
+  name: string,
+  value: string,
+  { words, isSwitch = false, isCount = false }: SpecialVariable,
+): void {
   if (isCount && !COUNT.test(value)) throw new ShellError(`invalid value "${value}" for "${name}": integer expected`)
   if (words === undefined || words.includes(value.toLowerCase())) return
   if (isSwitch && words.length === 0) {
@@ -139,7 +143,7 @@ function isSpelledSwitch(value: string): boolean {
   }
 }
 
-/** @throws ShellError for what is neither on nor off. */
+/** @throws ShellError for a value that is neither on nor off. */
 export function readSwitch(value: string, name: string): boolean {
   const lower = value.toLowerCase()
   if (lower === '' || /^(?:t|tr|tru|true|y|ye|yes|on|1)$/.test(lower)) return true

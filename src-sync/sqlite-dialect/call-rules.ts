@@ -1,15 +1,15 @@
-/** SQLite's functions that PostgreSQL has not, has under another name, or has with another meaning. */
+/** Rules for SQLite's functions that PostgreSQL does not have, names differently, or gives another meaning. */
 import { type DialectRule, type StatementText, matchesOf } from './dialect-rule.ts'
 
-/** A function that is not there, or not with such arguments. */
+/** A rule for a function that PostgreSQL does not have, or not with such arguments. */
 function missing(names: string, says: string, states: readonly string[] = ['42883']): DialectRule {
   const alternatives = names.split(' ').join('|')
-  // Not the name of a table's column list, and not a part of a longer name.
+  // Does not match the name of a table before its column list, nor a part of a longer name.
   const find = new RegExp(`(?<![\\w."])(?<!\\b(?:into|table|references)\\s+)(?:${alternatives})\\s*\\(`, 'g')
   return { name: names.split(' ')[0]!.replaceAll('_', '-'), effect: 'fails', says, find, states }
 }
 
-/** The arguments of the call that begins at an offset, as masked and as written; null where its parenthesis never closes. */
+/** The arguments of the call at an offset, as masked and as written; null when its parenthesis is never closed. */
 function argumentsOf({ masked, sql }: StatementText, offset: number): { masked: string; sql: string }[] | null {
   const opening = masked.indexOf('(', offset)
   let depth = 0
@@ -28,7 +28,7 @@ function argumentsOf({ masked, sql }: StatementText, offset: number): { masked: 
   return null
 }
 
-/** A call whose arguments decide. */
+/** Finds calls of a function whose arguments meet a condition. */
 function calls(
   name: string,
   isMeant: (given: readonly { readonly masked: string; readonly sql: string }[]) => boolean,
@@ -47,7 +47,7 @@ export const CALL_RULES: readonly DialectRule[] = [
   {
     name: 'now',
     effect: 'fails',
-    says: `datetime('now') and its kin: ${TIME_WORDS}; current_date for date('now')`,
+    says: `datetime('now') and the like: ${TIME_WORDS}; current_date for date('now')`,
     find: calls(
       'datetime|time|julianday|unixepoch',
       (given) => given.length === 0 || (given.length === 1 && /^'now'$/i.test(given[0]!.sql)),
@@ -114,7 +114,7 @@ export const CALL_RULES: readonly DialectRule[] = [
   {
     name: 'least-greatest',
     effect: 'fails',
-    says: 'min(a, b) and max(a, b) are least(a, b) and greatest(a, b), which pass over NULLs',
+    says: 'min(a, b) and max(a, b) are least(a, b) and greatest(a, b), which ignore NULLs',
     find: calls('min|max', (given) => given.length > 1),
     states: ['42883'],
   },
@@ -137,7 +137,7 @@ export const CALL_RULES: readonly DialectRule[] = [
     says: 'round(x, 2) is for numeric: round(x::numeric, 2)',
     find: calls('round', (given) => given.length > 1),
     states: ['42883'],
-    // It depends on the type, which the text does not tell.
+    // This depends on the type of x, which the text does not show.
     isCertain: () => false,
   },
   missing('json_extract', "json_extract(j, '$.a') is j ->> 'a', with j a jsonb; deeper j #>> '{a,b}'"),

@@ -1,35 +1,35 @@
-/** What a rule of the dialect is, and what it is asked about. */
+/** The form of a rule about SQLite's dialect, and its input. */
 import type { SqliteToken } from './sqlite-text.ts'
 
-/** One statement, ready for rules. Offsets count from its beginning. */
+/** One statement, prepared for the rules. Offsets count from its beginning. */
 export interface StatementText {
   readonly sql: string
-  /** As `maskedOf` makes it. */
+  /** The text from `maskedOf`. */
   readonly masked: string
   readonly tokens: readonly SqliteToken[]
 }
 
 export interface DialectRule {
-  /** Short, with hyphens; `--ignore` takes it. */
+  /** A short name with hyphens, for `--ignore`. */
   readonly name: string
-  /** Whether PostgreSQL refuses it, or does something else without a word. */
+  /** `fails`: PostgreSQL refuses it. `differs`: PostgreSQL does something else, without an error. */
   readonly effect: 'fails' | 'differs'
-  /** What becomes of it and what to write instead, in one sentence. */
+  /** One sentence: what happens, and what to write instead. */
   readonly says: string
-  /** A pattern for the masked text with the flag g, or what finds the offsets. */
+  /** A pattern for the masked text, with the flag g, or a function that returns offsets. */
   readonly find: RegExp | ((statement: StatementText) => readonly number[])
-  /** The SQLSTATEs of the errors that it explains; none where there is no error. */
+  /** SQLSTATEs of the errors that this rule explains; none for `differs`. */
   readonly states?: readonly string[]
-  /** Whether the text alone is enough to say so at this place; where it is not, only an error makes it a hint. */
+  /** Whether the text alone proves the finding at this offset. Otherwise the rule is used only to explain an error. */
   readonly isCertain?: (statement: StatementText, offset: number) => boolean
 }
 
-/** Where a pattern matches in the masked text. */
+/** The offsets at which a pattern matches the masked text. */
 export function matchesOf(pattern: RegExp, { masked }: StatementText): readonly number[] {
   return Array.from(masked.matchAll(pattern), ({ index, 0: text }) => index + (text.length - text.trimStart().length))
 }
 
-/** Where a rule finds something. */
+/** The offsets at which a rule finds something. */
 export function placesOf({ find }: DialectRule, statement: StatementText): readonly number[] {
   return typeof find === 'function' ? find(statement) : matchesOf(find, statement)
 }

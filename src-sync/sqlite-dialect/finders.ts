@@ -1,4 +1,4 @@
-/** What no single pattern finds: rules that compare parts of a statement. All are careful: in doubt they find nothing. */
+/** Rules that a single pattern cannot express, because they compare parts of a statement. When unsure they find nothing. */
 import { type StatementText, matchesOf } from './dialect-rule.ts'
 import { mixedNames } from './written-names.ts'
 
@@ -7,7 +7,7 @@ const NO_TYPE =
   /^(?:(?:[\w$\u0080-\uffff]+|"_*"|`_*`|\[_*\]))\s*(?:$|(?:primary|not|null|unique|check|default|collate|references|generated|constraint|as)\b)/
 const NAME = '[\\w$\\u0080-\\uffff]+'
 
-/** Parts of a text between commas outside parentheses, with their offsets. */
+/** The parts of a text between commas outside parentheses, with their offsets. */
 function partsOf(masked: string, start: number, end: number): { readonly text: string; readonly offset: number }[] {
   const parts: { text: string; offset: number }[] = []
   let depth = 0
@@ -24,7 +24,7 @@ function partsOf(masked: string, start: number, end: number): { readonly text: s
   return parts
 }
 
-/** Where the parenthesis that opens at an offset closes; the end of the text where it does not. */
+/** The offset of the parenthesis that closes the one at `opening`; the end of the text when there is none. */
 function closing(masked: string, opening: number): number {
   let depth = 0
   for (let at = opening; at < masked.length; at++) {
@@ -34,7 +34,7 @@ function closing(masked: string, opening: number): number {
   return masked.length
 }
 
-/** Columns of CREATE TABLE without a type. */
+/** Finds columns of CREATE TABLE without a type. */
 export function untypedColumns({ masked }: StatementText): readonly number[] {
   const head = /^\s*create\s+(?:temp(?:orary)?\s+)?table\b[^(]*\(/.exec(masked)
   if (head === null || /\bas\s*\($/.test(head[0])) return []
@@ -44,7 +44,7 @@ export function untypedColumns({ masked }: StatementText): readonly number[] {
     .map(({ offset }) => offset)
 }
 
-/** `do update set n = n + 1`: the second n, without a table before it. */
+/** Finds the second n of `do update set n = n + 1`, when no table is written before it. */
 export function addedUp({ masked }: StatementText): readonly number[] {
   const start = /\bdo\s+update\s+set\b/.exec(masked)
   if (start === null) return []
@@ -59,7 +59,7 @@ export function addedUp({ masked }: StatementText): readonly number[] {
   })
 }
 
-/** NULL as the first value of the first row: a dump may have a million of them, so only that one is looked for. */
+/** Finds NULL as the first value of the first row. Only that one, because a dump may have a million of them. */
 export function nullKey({ masked }: StatementText): readonly number[] {
   const before = /\binsert\s+into\b[^;]*?\bvalues\s*\(\s*/.exec(masked)
   if (before === null) return []
@@ -67,7 +67,7 @@ export function nullKey({ masked }: StatementText): readonly number[] {
   return /^null\b/.test(masked.slice(offset, offset + 5)) ? [offset] : []
 }
 
-/** Aliases of the select list in HAVING or WHERE of the same SELECT. */
+/** Finds aliases of the select list that are used in HAVING or WHERE of the same SELECT. */
 export function having({ masked }: StatementText): readonly number[] {
   return matchesOf(/\b(?:having|where)\b/g, { masked } as StatementText).flatMap((offset) => {
     const select = selectBefore(masked, offset)
@@ -88,7 +88,7 @@ export function having({ masked }: StatementText): readonly number[] {
   })
 }
 
-/** The offset behind the SELECT that a clause belongs to: the nearest before it with as many parentheses open. */
+/** The offset behind the SELECT that a clause belongs to: the nearest SELECT before it at the same depth of parentheses. */
 function selectBefore(masked: string, offset: number): number | null {
   let depth = 0
   for (let at = offset; at >= 0; at--) {
@@ -99,7 +99,7 @@ function selectBefore(masked: string, offset: number): number | null {
   return null
 }
 
-/** A clause up to the next one, or the parenthesis that closes around it. */
+/** The text of a clause, up to the next clause or to the closing parenthesis around it. */
 function clauseAt(masked: string, offset: number): string {
   let depth = 0
   for (let at = offset; at < masked.length; at++) {
@@ -111,7 +111,7 @@ function clauseAt(masked: string, offset: number): string {
   return masked.slice(offset)
 }
 
-/** Plain columns of a select list that its GROUP BY does not name. */
+/** Finds plain columns of a select list that its GROUP BY does not name. */
 export function bareColumns({ masked }: StatementText): readonly number[] {
   return matchesOf(/\bgroup\s+by\b/g, { masked } as StatementText).flatMap((offset) => {
     const select = selectBefore(masked, offset)
@@ -130,7 +130,7 @@ export function bareColumns({ masked }: StatementText): readonly number[] {
   })
 }
 
-/** WITH whose query reads the name it defines, without RECURSIVE. */
+/** Finds a WITH without RECURSIVE whose query reads the name that it defines. */
 export function recursiveWith({ masked }: StatementText): readonly number[] {
   const pattern = new RegExp(`(?:\\bwith\\s+|\\)\\s*,\\s*)(${NAME})\\s*(?:\\([^()]*\\)\\s*)?as\\s*\\(`, 'g')
   if (/\bwith\s+recursive\b/.test(masked)) return []
@@ -144,7 +144,7 @@ export function recursiveWith({ masked }: StatementText): readonly number[] {
   })
 }
 
-/** Names of mixed case without quotes. */
+/** Finds names of mixed case without quotes. */
 export function writtenNames({ sql, tokens }: StatementText): readonly number[] {
   return mixedNames(sql, tokens).map(({ start }) => start)
 }

@@ -1,16 +1,16 @@
-/** The two questions to the table of rules: what of a text is SQLite's, and which rule explains an error of PostgreSQL's. */
+/** Applies the table of rules: finds SQLite's dialect in a text, and finds the rule that explains an error of PostgreSQL. */
 import { type DialectRule, type StatementText, placesOf } from './dialect-rule.ts'
 import { DIALECT_RULES } from './rules.ts'
 import { asciiLower, maskedOf, nameOf, statementsOf, tokensOf } from './sqlite-text.ts'
 
-/** A place in a text where SQLite's SQL becomes something else. */
+/** A place in a text where PostgreSQL behaves differently from SQLite. */
 export interface DialectFinding {
   readonly rule: DialectRule
-  /** Offset in the text. */
+  /** The offset in the text. */
   readonly offset: number
 }
 
-/** All places of a text, in order. @param sql one statement or many */
+/** Finds all places in a text, in order. @param sql one statement or several */
 export function findDialect(sql: string): DialectFinding[] {
   const findings: DialectFinding[] = []
   for (const { start, end } of statementsOf(sql)) {
@@ -22,11 +22,11 @@ export function findDialect(sql: string): DialectFinding[] {
       }
     }
   }
-  return withoutWeaker(findings).toSorted((a, b) => a.offset - b.offset)
+  return withoutDuplicates(findings).toSorted((a, b) => a.offset - b.offset)
 }
 
-/** A trigger and a virtual table are said as a whole. A place that two rules know is the first one's. */
-function withoutWeaker(findings: readonly DialectFinding[]): DialectFinding[] {
+/** Drops findings at an offset where an earlier rule already reported a failure. */
+function withoutDuplicates(findings: readonly DialectFinding[]): DialectFinding[] {
   const seen = new Set<number>()
   return findings.filter(({ offset, rule: { effect } }) => {
     if (seen.has(offset)) return false
@@ -35,18 +35,18 @@ function withoutWeaker(findings: readonly DialectFinding[]): DialectFinding[] {
   })
 }
 
-/** What a hint is asked with: the fields of an error of syncpg. */
+/** The fields of a syncpg error that `explain` needs. */
 export interface FailedStatement {
   readonly sqlstate: string
   /** The text that failed. */
   readonly query: string
-  /** Where in it the server saw the fault, counted in characters from 1. */
+  /** The place in `query` that the server complains about, counted in characters from 1. */
   readonly position?: number | undefined
   readonly message: string
   readonly detail?: string | undefined
 }
 
-/** What explains an error, where SQLite's dialect does; null else. */
+/** The hint for an error that SQLite's dialect explains; otherwise null. */
 export function explain(failed: FailedStatement): string | null {
   const { sqlstate, query, position } = failed
   const statement = statementText(query)
@@ -62,14 +62,14 @@ export function explain(failed: FailedStatement): string | null {
   return best?.says ?? explainValues(failed)
 }
 
-/** A name that is not there is explained by its case only where it would be there in lower case. */
+/** Whether the rule `names-case` fits: only for an error about a name that does not exist. Other rules always fit. */
 function isAbout({ name }: DialectRule, { message }: FailedStatement): boolean {
   if (name !== 'names-case') return true
   const missing = /"([^"]+)"|column (\S+) does not exist/.exec(message)
   return missing !== null
 }
 
-/** Errors that come of what the values are, not of how the statement is written. */
+/** Hints for errors that the values cause, rather than the text of the statement. */
 function explainValues({ sqlstate, query, message, detail }: FailedStatement): string | null {
   if (sqlstate === '23505') return sequenceBehind(query, detail)
   if (sqlstate === '42804' && /must be type boolean/.test(message)) {
@@ -93,7 +93,7 @@ function explainValues({ sqlstate, query, message, detail }: FailedStatement): s
     }
     if (/sum\(boolean\)/.test(message)) return 'sum(condition) is count(*) filter (where condition)'
   }
-  if (sqlstate === '42803') return 'a column beside GROUP BY is grouped by too, or goes into an aggregate'
+  if (sqlstate === '42803') return 'each selected column must be in GROUP BY or inside an aggregate'
   if (sqlstate === '42P01' && /invalid reference to FROM-clause/.test(message)) {
     return 'FROM a, b LEFT JOIN c joins b with c first: write a CROSS JOIN b LEFT JOIN c'
   }
@@ -104,7 +104,7 @@ function explainValues({ sqlstate, query, message, detail }: FailedStatement): s
   return null
 }
 
-/** A number that a sequence gave and that was there: rows were loaded with numbers of their own. */
+/** A hint when a sequence gave a number that a row already has: rows were loaded with their own numbers. */
 function sequenceBehind(query: string, detail: string | undefined): string | null {
   const key = /^Key \(([a-z_]\w*)\)=\(\d+\) already exists/.exec(detail ?? '')?.[1]
   const columns = /^\s*insert\s+into\s+[^(]*\(([^()]*)\)/i.exec(query)?.[1]

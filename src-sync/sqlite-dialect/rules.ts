@@ -1,8 +1,8 @@
 /**
- * What SQLite's SQL becomes in PostgreSQL, as one table: the check of files reads it, and so do the hints on errors of
- * `DatabaseSync`. A rule that `fails` makes an error; one that `differs` makes none, and another answer. Patterns are looked for
- * in the masked text of one statement (sqlite-text.ts): words in lower case, comments blank, the insides of quotes underlines.
- * test/integration/sqlite/dialect.test.ts runs every rule against a server.
+ * The table of rules: how SQLite's SQL must change for PostgreSQL. `sqlite-check` and the hints of `DatabaseSync` both use
+ * it. A rule that `fails` stands for an error; one that `differs` for another result without an error. Patterns search the
+ * masked text of one statement (sqlite-text.ts): words in lower case, comments blank, the insides of quotes replaced by
+ * underlines. test/integration/sqlite/dialect.test.ts runs every rule against a server.
  */
 import { CALL_RULES } from './call-rules.ts'
 import { type DialectRule, type StatementText, matchesOf } from './dialect-rule.ts'
@@ -10,15 +10,15 @@ import { addedUp, bareColumns, having, nullKey, recursiveWith, untypedColumns, w
 
 const SYNTAX = ['42601']
 const COLUMN = ['42703']
-/** Statements in which a type is named. */
+/** Statements that contain the name of a type. */
 const TYPED = /^\s*(?:create\s+(?:temp(?:orary)?\s+)?table|alter\s+table)\b|\bcast\s*\(/
 
-/** In statements that make or change a table, and in casts. */
+/** Finds a type's name in CREATE TABLE, ALTER TABLE and casts. */
 function type(pattern: RegExp): (statement: StatementText) => readonly number[] {
   return (statement) => (TYPED.test(statement.masked) ? matchesOf(pattern, statement) : [])
 }
 
-/** Where the insides of a string literal, which the masked text hides, match too. */
+/** Filters by the insides of a string literal, which the masked text hides. */
 function inside(pattern: RegExp, insides: RegExp): (statement: StatementText) => readonly number[] {
   return (statement) =>
     matchesOf(pattern, statement).filter((offset) => insides.test(statement.sql.slice(offset, offset + 200)))
@@ -240,7 +240,7 @@ const CHANGE_RULES: readonly DialectRule[] = [
   {
     name: 'update-or',
     effect: 'fails',
-    says: 'UPDATE OR IGNORE and UPDATE OR REPLACE are not there: exclude the rows in WHERE, with NOT EXISTS, or delete them before',
+    says: 'PostgreSQL has no UPDATE OR IGNORE and no UPDATE OR REPLACE: exclude the rows in WHERE, with NOT EXISTS, or delete them before',
     find: /\bupdate\s+or\s+(?:ignore|replace)\b/g,
     states: SYNTAX,
   },
@@ -330,20 +330,20 @@ const QUERY_RULES: readonly DialectRule[] = [
     says: 'LIMIT -1 is LIMIT ALL, or no LIMIT; a parameter may be null',
     find: /\blimit\s+(?:-\s*\d|[?:@$])/g,
     states: ['2201W'],
-    // A parameter is fine, unless its value is negative: only the error knows.
+    // A parameter is valid unless its value is negative, which the text does not show.
     isCertain: (statement, offset) => /^limit\s+-/.test(statement.masked.slice(offset)),
   },
   {
     name: 'having-alias',
     effect: 'fails',
-    says: 'HAVING and WHERE know no alias of the select list: repeat the expression there',
+    says: 'HAVING and WHERE cannot use an alias of the select list: repeat the expression there',
     find: having,
     states: COLUMN,
   },
   {
     name: 'bare-column',
     effect: 'fails',
-    says: 'a column beside GROUP BY is grouped by too, or goes into an aggregate (min(x), max(x)); the table’s primary key in GROUP BY is enough',
+    says: 'each selected column must be in GROUP BY or inside an aggregate (min(x), max(x)); the table’s primary key in GROUP BY is enough',
     find: bareColumns,
     states: ['42803'],
     isCertain: () => false,
@@ -358,7 +358,7 @@ const QUERY_RULES: readonly DialectRule[] = [
   {
     name: 'empty-in',
     effect: 'fails',
-    says: 'IN () is not there: = any($1) takes an array, an empty one too',
+    says: 'PostgreSQL has no empty IN (): write = any($1) with an array, which may be empty',
     find: /\bin\s*\(\s*\)/g,
     states: SYNTAX,
   },
@@ -425,7 +425,7 @@ const PLACE_RULES: readonly DialectRule[] = [
   {
     name: 'attach',
     effect: 'fails',
-    says: 'ATTACH is not there: one database with several schemas, or the extension postgres_fdw',
+    says: 'PostgreSQL has no ATTACH: use one database with several schemas, or the extension postgres_fdw',
     find: /^\s*(?:attach|detach)\b/g,
     states: SYNTAX,
   },
@@ -439,7 +439,7 @@ const PLACE_RULES: readonly DialectRule[] = [
   {
     name: 'reindex',
     effect: 'fails',
-    says: 'REINDEX says of what: reindex table t, reindex index i',
+    says: 'REINDEX needs the kind of the object: reindex table t, reindex index i',
     find: /^\s*reindex\b(?!\s*\(|\s+(?:table|index|schema|database|system))/g,
     states: SYNTAX,
   },
@@ -466,7 +466,7 @@ const PLACE_RULES: readonly DialectRule[] = [
   },
 ]
 
-/** All rules. Where several explain an error, the nearest to its place does, then the first. */
+/** All rules. When several explain an error, the one nearest to its position is used, then the first in this order. */
 export const DIALECT_RULES: readonly DialectRule[] = [
   ...CHANGE_RULES,
   ...TABLE_RULES,

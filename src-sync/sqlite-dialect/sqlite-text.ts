@@ -1,10 +1,10 @@
 /**
- * SQLite's SQL as text: its tokens, with all four of its quotes ('text', "name", [name], `name`), and its statements. Knows
- * enough of PostgreSQL's SQL (dollar quotes, array subscripts) not to be misled by a program that is half moved.
+ * Splits SQLite's SQL into tokens and statements. Knows all four of SQLite's quotes ('text', "name", [name], `name`), and
+ * enough of PostgreSQL's SQL (dollar quotes, array subscripts) to read a program that is only partly converted.
  * Source of truth: SQLite, src/tokenize.c and src/complete.c.
  */
 
-/** What a token is; `parameter` is any of SQLite's markers. */
+/** The kinds of tokens; `parameter` is any of SQLite's markers. */
 export type SqliteTokenKind =
   | 'word'
   | 'string'
@@ -23,16 +23,16 @@ export interface SqliteToken {
   readonly end: number
 }
 
-/** One statement of a text. */
+/** One statement in a text. */
 export interface SqliteStatement {
-  /** Where its first token begins in the text. */
+  /** The offset in the text at which its first token begins. */
   readonly start: number
-  /** Where its last token ends; the semicolon is not part of it. */
+  /** The offset at which its last token ends; the semicolon is not included. */
   readonly end: number
   readonly tokens: readonly SqliteToken[]
 }
 
-// One token at `lastIndex`. What is not terminated reaches to the end of the text, as SQLite's own tokenizer has it.
+// Matches one token at `lastIndex`. A quote or comment that is not closed reaches to the end, as in SQLite's tokenizer.
 const TOKEN =
   /(?<space>\s+|--[^\n]*|\/\*[^]*?(?:\*\/|$))|(?<blob>[xX]'[^']*(?:'|$))|(?<string>'(?:[^']|'')*(?:'|$))|(?<double>"(?:[^"]|"")*(?:"|$))|(?<bracket>(?<![\w\])])\[[^\]]*(?:\]|$))|(?<backtick>`(?:[^`]|``)*(?:`|$))|(?<dollar>\$(?<tag>[A-Za-z_]\w*|)\$[^]*?\$\k<tag>\$)|(?<parameter>\?\d*|[:@$#][\w\u0080-\uffff]+(?<!^:))|(?<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)|(?<number>0[xX][\da-fA-F]+|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|(?<semicolon>;)|(?<other>::|==|<>|!=|<=|>=|\|\||->>|->|[^])/gy
 
@@ -50,13 +50,13 @@ const KINDS: readonly (readonly [group: string, kind: SqliteTokenKind])[] = [
   ['dollar', 'string'],
 ]
 
-/** The tokens of a text, without blanks and comments. */
+/** The tokens of a text without blanks and comments. */
 export function tokensOf(sql: string): SqliteToken[] {
   const tokens: SqliteToken[] = []
   TOKEN.lastIndex = 0
   for (;;) {
     const start = TOKEN.lastIndex
-    // A match sets lastIndex anew; at the end there is none.
+    // A match moves lastIndex forward; at the end of the text there is no match.
     const groups = TOKEN.exec(sql)?.groups
     if (groups === undefined) return tokens
     if (groups['space'] !== undefined) continue
@@ -65,17 +65,17 @@ export function tokensOf(sql: string): SqliteToken[] {
   }
 }
 
-/** A token's text in lower case: ASCII letters only, so that offsets stay. */
+/** A token's text in lower case. Only ASCII letters change, so that offsets stay valid. */
 export function lowerOf(sql: string, { start, end }: SqliteToken): string {
   return asciiLower(sql.slice(start, end))
 }
 
-/** In lower case as SQL folds names: ASCII letters only. */
+/** Lower case as SQL folds names: only ASCII letters change. */
 export function asciiLower(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
 }
 
-/** The statements of a text. The semicolons inside a trigger's body belong to it: it ends at `; end ;`. */
+/** The statements of a text. Semicolons inside the body of a trigger do not end it; `; end ;` does. */
 export function statementsOf(sql: string): SqliteStatement[] {
   const statements: SqliteStatement[] = []
   let tokens: SqliteToken[] = []
@@ -102,21 +102,21 @@ function isTrigger(sql: string, tokens: readonly SqliteToken[]): boolean {
   return words[1] === 'trigger' || (/^temp(orary)?$/.test(words[1] ?? '') && words[2] === 'trigger')
 }
 
-/** Whether a trigger is whole. One written for PostgreSQL (`execute function`) has no body. */
+/** Whether a trigger is complete. One written for PostgreSQL (`execute function`) has no body. */
 function isTriggerEnd(sql: string, tokens: readonly SqliteToken[]): boolean {
   if (!tokens.some((token) => lowerOf(sql, token) === 'begin')) return true
   return lowerOf(sql, tokens.at(-1)!) === 'end' && tokens.at(-2)?.kind === 'semicolon'
 }
 
 /**
- * A text of the same length that patterns can be looked for in: words in lower case, comments blank, and what is quoted
- * replaced by underlines between its quotes. The bytes of x'…' stay.
+ * A text of the same length for patterns to search: words in lower case, comments blank, and the insides of quotes replaced
+ * by underlines. The bytes of x'…' stay.
  */
 export function maskedOf(sql: string, tokens: readonly SqliteToken[]): string {
   const parts: string[] = []
   let at = 0
   for (const token of tokens) {
-    // Line ends stay, so that a pattern can tell lines.
+    // Line breaks stay, so that a pattern can match at lines.
     parts.push(sql.slice(at, token.start).replace(/[^\n]/g, ' '))
     const text = sql.slice(token.start, token.end)
     parts.push(
@@ -134,7 +134,7 @@ function isQuoted(kind: SqliteTokenKind): boolean {
   return kind === 'string' || kind === 'double-quoted' || kind === 'bracketed' || kind === 'backticked'
 }
 
-/** The name a token stands for, without its quotes. */
+/** The name that a token stands for, without its quotes. */
 export function nameOf(sql: string, { kind, start, end }: SqliteToken): string {
   const text = sql.slice(start, end)
   if (kind === 'double-quoted') return text.slice(1, -1).replaceAll('""', '"')

@@ -1,11 +1,11 @@
 /**
- * Names as a program wrote them. SQLite keeps the case of a name and compares without it; PostgreSQL folds a name without
- * quotes to lower case. Quoting the names of mixed case keeps what the program reads: `row.createdAt`. Names all in capitals are
- * left alone, because nothing tells them from keywords and types.
+ * Quotes names of mixed case. SQLite keeps the case of a name and ignores it in comparisons; PostgreSQL folds a name without
+ * quotes to lower case. With the quotes, the program still reads `row.createdAt`. Names all in capitals stay unquoted,
+ * because they cannot be told from keywords and types.
  */
 import { type SqliteToken, lowerOf, nameOf, tokensOf } from './sqlite-text.ts'
 
-/** Words that are no names without quotes, in SQLite or in PostgreSQL, however they are written. */
+/** Words that are reserved in SQLite or PostgreSQL, so they are never names without quotes. */
 const RESERVED = new Set(
   `add all alter analyse and any array as asc autoincrement begin between by cascade case cast check collate column commit
   constraint create cross current_date current_time current_timestamp current_user default deferrable deferred delete desc distinct do
@@ -16,14 +16,14 @@ const RESERVED = new Set(
   then to trailing transaction trigger true truncate union unique update using vacuum values variadic virtual when where window
   with without`.split(/\s+/),
 )
-/** Types, which are names as well: in a column's definition and in a cast they are types. */
+/** Names of types. In a column's definition and in a cast they are types, elsewhere they may be names. */
 const TYPES = new Set(
   `bigint bigserial bit blob bool boolean bytea char character clob date datetime decimal double float float4 float8 int int2 int4
   int8 integer interval json jsonb long mediumint money nchar numeric nvarchar precision real serial smallint smallserial text time
   timestamp timestamptz tinyint unsigned uuid varchar varying`.split(/\s+/),
 )
-/** Words that are keywords behind one of those named, and names elsewhere: `Primary Key`, but `SELECT Key`. */
-const KEYWORDS_BEHIND: ReadonlyMap<string, string> = new Map([
+/** Words that are keywords after one of the listed words, and names elsewhere: `Primary Key`, but `SELECT Key`. */
+const KEYWORDS_AFTER: ReadonlyMap<string, string> = new Map([
   ['key', 'primary foreign'],
   ['view', 'create drop temp temporary replace'],
   ['index', 'create drop unique'],
@@ -40,11 +40,11 @@ const KEYWORDS_BEHIND: ReadonlyMap<string, string> = new Map([
   ['rename', 'table'],
   ['work', 'begin commit rollback'],
 ])
-/** Before a name with a parenthesis behind it that is no function: `insert into Note (`, `create table Note (`. */
+/** Words before a table's name. A parenthesis after that name is no function call: `insert into Note (`. */
 const BEFORE_TABLE = new Set(['into', 'table', 'exists', 'references', 'on', 'with', 'recursive', 'unique', 'index'])
 const MIXED = /[a-z].*[A-Z]|[A-Z].*[a-z]/
 
-/** Whether a name is quoted: it has small letters and capitals. */
+/** Whether a name has both small and capital letters, so that it must be quoted. */
 export function isMixedCase(name: string): boolean {
   return MIXED.test(name)
 }
@@ -64,8 +64,8 @@ export function mixedNames(sql: string, tokens: readonly SqliteToken[]): SqliteT
     if (before === '.') return !isCall(sql, tokens, place)
     if (RESERVED.has(word)) return false
     if (before === '::' || (before === 'as' && casts.at(-1) === true)) return false
-    if (KEYWORDS_BEHIND.get(word)?.split(' ').includes(before) === true) return false
-    // A literal with its type before it: date '2024-01-02'.
+    if (KEYWORDS_AFTER.get(word)?.split(' ').includes(before) === true) return false
+    // This is a literal with its type before it: date '2024-01-02'.
     if (TYPES.has(word) && tokens[place + 1]?.kind === 'string') return false
     const followsName = previous !== undefined && isName(previous, before)
     if (TYPES.has(word) && followsName) return false
@@ -73,7 +73,7 @@ export function mixedNames(sql: string, tokens: readonly SqliteToken[]): SqliteT
   })
 }
 
-/** A text with its names of mixed case quoted, and SQLite's other quotes for names made PostgreSQL's. */
+/** The text with names of mixed case quoted, and with SQLite's other quotes for names replaced by double quotes. */
 export function quoteWrittenNames(sql: string, { isForeign = false }: { readonly isForeign?: boolean } = {}): string {
   const tokens = tokensOf(sql)
   const quoted = new Set(mixedNames(sql, tokens))

@@ -1,4 +1,4 @@
-/** `syncpg sqlite-check`: reads SQL and programs, and says what of them is SQLite's and what becomes of it. */
+/** `syncpg sqlite-check`: lists the places in SQL files and programs where SQLite's SQL differs from PostgreSQL's. */
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,7 +28,7 @@ are known to the server only.
 Exit status: 0 nothing that fails was found, 1 something was, 2 a file or an option is wrong.
 `
 
-/** Of a rule, before `--all` is asked for. */
+/** The report shows this many places of each rule, unless `--all` is given. */
 const MOST_PLACES = 10
 
 interface Finding {
@@ -40,19 +40,19 @@ interface Finding {
   readonly text: string
 }
 
-/** What a command writes to. */
+/** Where a command writes its report. */
 export interface CommandOutput {
   readonly write: (text: string) => void
 }
 
-/** @returns the exit status. @throws MoveError for wrong options and files that cannot be read. */
+/** @returns the exit status. @throws MoveError for wrong options and for files that cannot be read. */
 export function runCheck(words: readonly string[], output: CommandOutput): number {
   const { values, positionals } = readOptions(words)
   if (values.help === true) {
     output.write(CHECK_USAGE)
     return 0
   }
-  if (positionals.length === 0) throw new MoveError('no file is named: syncpg sqlite-check schema.sql src/*.js')
+  if (positionals.length === 0) throw new MoveError('no file was given: syncpg sqlite-check schema.sql src/*.js')
   const ignored = new Set(values.ignore)
   let statementCount = 0
   const findings: Finding[] = []
@@ -123,7 +123,7 @@ function findingsOf(file: string, source: string, pieces: readonly SqlPiece[]): 
   )
 }
 
-/** The last line that begins at or before an offset. */
+/** The index of the last line that begins at or before an offset. */
 function lineAt(starts: readonly number[], offset: number): number {
   let low = 0
   let high = starts.length - 1
@@ -142,7 +142,7 @@ function writeJson(findings: readonly Finding[], output: CommandOutput): void {
   }
 }
 
-/** By rule, what fails first: the same advice is read once, with all its places. */
+/** Groups the places by rule, so that each advice is printed once. Rules whose places fail come first. */
 function writeReport(
   findings: readonly Finding[],
   counts: { readonly statementCount: number; readonly fileCount: number; readonly most: number },
@@ -180,7 +180,7 @@ function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`
 }
 
-/** The part of a line around a column: a minified program has one line. */
+/** The part of a line around a column, because a minified program has only one line. */
 function shortened(line: string, column: number): string {
   if (line.length <= 100) return line.trim()
   const start = Math.max(0, column - 30)

@@ -1,11 +1,11 @@
 /**
- * Which type of PostgreSQL a column of SQLite becomes: by its declared type, and by what is in it, because SQLite's columns hold
- * whatever was written. The rule above all: every value comes out as it was, or the report says how it changed.
+ * Chooses PostgreSQL's type for a column of SQLite: by its declared type and by its values, because a SQLite column holds
+ * whatever was written into it. The main rule: every value stays as it was, or the report says how it changed.
  */
 import type { SqliteCell, SqliteFile } from './open-sqlite.ts'
 import { type SourceColumn, type SourceTable, quoted } from './read-schema.ts'
 
-/** What is in a column. Counts of values. */
+/** The values in a column: how many of each kind. */
 interface ColumnContent {
   readonly integers: number
   readonly reals: number
@@ -31,22 +31,22 @@ interface ColumnContent {
 
 export interface ColumnPlan {
   readonly type: string
-  /** What the report says of it; null where there is nothing to say. */
+  /** The sentence for the report; null where there is nothing to report. */
   readonly note: string | null
-  /** The expression that SQLite reads it by. */
+  /** The expression that reads the column in SQLite. */
   readonly reads: string
   readonly zeros: number
 }
 
 const COLUMNS_OF_A_SCAN = 40
-/** Half of what an integer holds: what is near the end will pass it, seconds since 1970 for instance. */
+/** Half of the range of `integer`: values near its end, such as seconds since 1970, will soon pass it. */
 const INTEGER_LOWEST = -(2n ** 30n)
 const INTEGER_HIGHEST = 2n ** 30n
 const NAMED_AS_TIME =
   /(?:_at|_on|_date|_time|_day|[a-z](?:At|On|Date|Time|Day))$|^(?:date|day|time|created|updated|modified|timestamp)$/i
 const HEX = '[0-9a-f]'
 
-/** @param overrides types by `table.column`, as the user has chosen them */
+/** @param overrides types that the user has chosen, by `table.column` */
 export function planColumns(
   file: SqliteFile,
   table: SourceTable,
@@ -146,7 +146,7 @@ function chooseType(column: SourceColumn, content: ColumnContent, isKey: boolean
     : { type: kept.type, note: [unmet, kept.note].filter((note) => note !== null).join('; ') }
 }
 
-/** BOOLEAN, dates, JSON and UUID: what SQLite has no type of its own for. */
+/** Types that SQLite does not have, by the declared name: BOOLEAN, dates, JSON and UUID. */
 function bySpecialName(column: SourceColumn, content: ColumnContent, filled: number): Chosen | null {
   const { declared } = column
   if (/BOOL/.test(declared)) {
@@ -159,15 +159,15 @@ function bySpecialName(column: SourceColumn, content: ColumnContent, filled: num
     return timeType(content, filled)
   }
   if (declared.includes('JSON') && content.jsons === filled) {
-    return { type: 'jsonb', note: 'JSON became jsonb: blanks and the order of keys are not kept' }
+    return { type: 'jsonb', note: 'JSON became jsonb: whitespace and the order of keys are not kept' }
   }
   if (/UUID|GUID/.test(declared) && content.uuids === filled) return { type: 'uuid', note: null }
   const hasTimeDefault = /\b(?:current_(?:timestamp|date|time)|datetime|date|strftime)\b/i.test(column.default ?? '')
   if (filled > 0 && isTextual(declared) && (NAMED_AS_TIME.test(column.name) || hasTimeDefault)) {
     const time = timeType(content, filled)
-    // As text it reads the same in both: only then is it more than a guess.
+    // Only a form that PostgreSQL prints in the same way is safe, because TEXT is no promise that these are times.
     if (time !== null && content.fractional === 0 && content.dates % filled === 0) {
-      return { type: time.type, note: `text that is a ${time.type} everywhere became one; --type keeps it text` }
+      return { type: time.type, note: `every text is a ${time.type}, so it became one; --type keeps it text` }
     }
   }
   return null
@@ -179,7 +179,7 @@ function timeType({ dates, times, dateTimes, fractional, instants }: ColumnConte
   if (instants === filled) return { type: 'timestamptz', note: null }
   if (dateTimes === filled) return { type: 'timestamp', note: null }
   if (dates + dateTimes + fractional !== filled) return null
-  return { type: 'timestamp', note: 'times of several forms became timestamp: they read in one form now' }
+  return { type: 'timestamp', note: 'times in several formats became timestamp: they all have one format now' }
 }
 
 function byContent(column: SourceColumn, content: ColumnContent, isKey: boolean): Chosen {
@@ -187,12 +187,12 @@ function byContent(column: SourceColumn, content: ColumnContent, isKey: boolean)
   const { integers, reals, texts, blobs } = content
   if (blobs > 0) {
     if (integers + reals + texts === 0) return { type: 'bytea', note: null }
-    return { type: 'bytea', note: 'blobs and other values together became bytea: texts and numbers as their UTF-8' }
+    return { type: 'bytea', note: 'blobs and other values became bytea: texts and numbers as their UTF-8 bytes' }
   }
-  if (texts > 0) return { type: 'text', note: integers + reals > 0 ? 'texts and numbers together became text' : null }
+  if (texts > 0) return { type: 'text', note: integers + reals > 0 ? 'texts and numbers became text' : null }
   if (isNumeric(declared)) {
     const scale = scaleOf(declared)
-    if (content.infinities > 0) return { type: 'double precision', note: 'it holds infinity' }
+    if (content.infinities > 0) return { type: 'double precision', note: 'the column holds infinity' }
     if (scale === null) return { type: 'numeric', note: null }
     const [precision, digits] = scale
     if (content.beyondScale === 0) return { type: `numeric(${precision}, ${digits})`, note: null }
@@ -201,22 +201,22 @@ function byContent(column: SourceColumn, content: ColumnContent, isKey: boolean)
   if (reals > 0) {
     const isBig = content.highest > 2n ** 53n || content.lowest < -(2n ** 53n)
     return isBig && content.infinities === 0
-      ? { type: 'numeric', note: 'integers too big for a double among reals' }
+      ? { type: 'numeric', note: 'some integers among the reals are too big for a double' }
       : { type: 'double precision', note: null }
   }
   const fits = content.lowest >= INTEGER_LOWEST && content.highest <= INTEGER_HIGHEST
   return { type: fits && !isKey && !/BIG|INT8/.test(declared) ? 'integer' : 'bigint', note: null }
 }
 
-/** Where the declared type promised another kind of values than there are. */
+/** The sentence for a column whose values are of another kind than its declared type says; null for others. */
 function unmetPromise(declared: string, type: string): string | null {
   if (declared === '' || (declared === 'BLOB' && type === 'bytea')) return null
-  const told = `${declared} holds other values: it became ${type}`
-  if (/DATE|TIME|BOOL|JSON|UUID|GUID/.test(declared)) return told
-  if (declared.includes('INT')) return type === 'integer' || type === 'bigint' ? null : told
-  if (isTextual(declared)) return type === 'text' ? null : told
-  if (/REAL|FLOA|DOUB/.test(declared)) return type === 'double precision' ? null : told
-  return type === 'text' || type === 'bytea' ? told : null
+  const note = `${declared} holds other values: it became ${type}`
+  if (/DATE|TIME|BOOL|JSON|UUID|GUID/.test(declared)) return note
+  if (declared.includes('INT')) return type === 'integer' || type === 'bigint' ? null : note
+  if (isTextual(declared)) return type === 'text' ? null : note
+  if (/REAL|FLOA|DOUB/.test(declared)) return type === 'double precision' ? null : note
+  return type === 'text' || type === 'bytea' ? note : null
 }
 
 function emptyType(declared: string): string {
@@ -232,7 +232,7 @@ function isTextual(declared: string): boolean {
   return !declared.includes('INT') && /CHAR|CLOB|TEXT/.test(declared)
 }
 
-/** SQLite's affinity NUMERIC: none of the other four. */
+/** Whether SQLite gives this declared type the affinity NUMERIC, that is, none of the other four. */
 function isNumeric(declared: string): boolean {
   return declared !== '' && !/INT|CHAR|CLOB|TEXT|BLOB|REAL|FLOA|DOUB|BOOL|DATE|TIME/.test(declared)
 }
@@ -242,7 +242,7 @@ function scaleOf(declared: string): readonly [precision: number, scale: number] 
   return found === null ? null : [Number(found[1]), Number(found[2] ?? 0)]
 }
 
-/** SQLite itself writes numbers as text where texts stand among them, and texts as bytes. */
+/** Lets SQLite itself convert numbers to text in a column with texts, and texts to bytes in a column with blobs. */
 function readsAs(name: string, type: string, { integers, reals, texts }: ColumnContent): string {
   const column = quoted(name)
   if (type === 'text' && integers + reals > 0)

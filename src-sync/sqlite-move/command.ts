@@ -1,17 +1,17 @@
-/** The entry of the commands of this room: each is loaded when it is asked for. */
+/** Entry of `syncpg sqlite-check` and `syncpg sqlite-import`. Loads only the command that is called. */
 import { constants } from 'node:os'
 import { DbError } from '../index.ts'
 import { MoveError } from './usage-error.ts'
 
-/** The words that begin these commands. */
+/** The first word on the command line that calls one of these commands. */
 export type MoveCommand = 'sqlite-check' | 'sqlite-import'
 
-/** What a shell reports of a program that SIGPIPE has ended. */
+/** The exit status that a shell reports for a program ended by SIGPIPE. */
 const BROKEN_PIPE_STATUS = 128 + constants.signals.SIGPIPE
 
-/** Runs one. @returns the exit status of the program */
+/** Runs a command. @returns the exit status of the program. */
 export async function runMoveCommand(command: MoveCommand, words: readonly string[]): Promise<number> {
-  // A reader that has gone away (`| head`) ends the program without a word. An import has been committed before it reports.
+  // When the reader of the output closes it (`| head`), the program ends silently. An import commits before it reports.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(BROKEN_PIPE_STATUS)
     throw error
@@ -31,7 +31,7 @@ export async function runMoveCommand(command: MoveCommand, words: readonly strin
   }
 }
 
-/** A damaged file, a lock: node:sqlite's errors and better-sqlite3's. */
+/** Whether SQLite itself reported the error (a damaged file, a lock), through node:sqlite or better-sqlite3. */
 function isOfSqlite(error: unknown): error is Error {
   return error instanceof Error && /^(?:ERR_)?SQLITE_/.test((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -1,4 +1,4 @@
-/** Rows of SQLite as the text of COPY, and how far it has come. Format: PostgreSQL manual, COPY, "Text Format". */
+/** Writes SQLite's rows in COPY's text format and counts them. Format: PostgreSQL manual, COPY, "Text Format". */
 import type { SqliteCell } from './open-sqlite.ts'
 
 const CHUNK_CHARACTERS = 128 * 1024
@@ -6,21 +6,21 @@ const SPECIAL = /[\\\n\r\t]/g
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
 export interface CopyOptions {
-  /** Types by place. */
+  /** PostgreSQL's types, in the order of the columns. */
   readonly types: readonly string[]
-  /** Leave characters U+0000 out of texts. */
+  /** Removes the characters U+0000 from texts. */
   readonly stripsZeros: boolean
   readonly onRows: (count: number) => void
 }
 
-/** What was read, for the report and to compare with what the server counted. */
+/** Counts of what was read, for the report and to compare with the server's count. */
 export interface CopyTally {
   rows: number
-  /** Texts with U+FFFD by place: bytes that were no UTF-8, or the character itself. */
+  /** For each column, how many texts contain U+FFFD: it stands for bytes that are not UTF-8, or for itself. */
   readonly replaced: number[]
 }
 
-/** The text of COPY in chunks. `tally` grows while it is read. */
+/** Yields COPY's text in chunks, and updates `tally` as it goes. */
 export function* copyText(
   rows: Iterable<readonly SqliteCell[]>,
   { types, stripsZeros, onRows }: CopyOptions,
@@ -55,6 +55,6 @@ function cellText(cell: null | bigint | number | Uint8Array, type: string): stri
   if (typeof cell === 'object')
     return `\\\\x${Buffer.from(cell.buffer, cell.byteOffset, cell.byteLength).toString('hex')}`
   if (type === 'boolean') return cell === 0n ? 'f' : 't'
-  // JavaScript writes -0 as 0.
+  // String(-0) is '0', which would lose the sign.
   return Object.is(cell, -0) ? '-0' : String(cell)
 }

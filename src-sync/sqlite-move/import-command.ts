@@ -1,4 +1,4 @@
-/** `syncpg sqlite-import`: the options, the transaction, the progress and the report. */
+/** `syncpg sqlite-import`: reads the options, opens the transaction, shows the progress and prints the report. */
 import { isatty } from 'node:tty'
 import { parseArgs } from 'node:util'
 import { type Connection, connect } from '../index.ts'
@@ -32,10 +32,10 @@ Exit status: 0 all was moved, 1 all rows were moved, but something could not be 
 `
 const PROGRESS_EVERY_MS = 100
 
-/** Takes a dry run back. */
+/** Thrown at the end of a dry run, so that the transaction is rolled back. */
 class DryRunEnd extends Error {}
 
-/** @returns the exit status. @throws MoveError and the errors of the server: nothing was done then. */
+/** @returns the exit status. @throws MoveError and errors of the server; the database is unchanged then. */
 export async function runImport(words: readonly string[], output: CommandOutput): Promise<number> {
   const { values, positionals } = readOptions(words)
   if (values.help === true) {
@@ -149,14 +149,14 @@ function writeReport(
   for (const { name, rows } of tables) output.write(`${name.padEnd(width)}  ${rows} ${rows === 1 ? 'row' : 'rows'}\n`)
   writeList('changed', changed, output)
   writeList('could not be made', missing, output)
-  output.write(isDry ? '\nA dry run: all of it was taken back.\n' : '\nDone.\n')
+  output.write(isDry ? '\nThis was a dry run: all changes were rolled back.\n' : '\nDone.\n')
 }
 
 function writeList(title: string, items: readonly string[], output: CommandOutput): void {
   if (items.length > 0) output.write(`\n${title}:\n${items.map((item) => `  ${item}\n`).join('')}`)
 }
 
-/** One line on the terminal that says how far it is; elsewhere nothing. */
+/** Shows the progress in one line on a terminal; elsewhere it writes nothing. */
 class Progress {
   readonly #isShown: boolean
   #shownMs = 0

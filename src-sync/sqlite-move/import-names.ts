@@ -1,4 +1,4 @@
-/** What tables and columns are called in PostgreSQL. */
+/** Names of tables and columns in PostgreSQL. */
 import { MoveError } from './usage-error.ts'
 
 const MOST_BYTES = 63
@@ -6,8 +6,8 @@ const MOST_BYTES = 63
 export type Naming = (name: string) => string
 
 /**
- * Names stay as they were; those all in capitals become lower case, because SQL without quotes finds them then.
- * @param isLower all names become lower case
+ * Keeps names as they are. Only names all in capitals become lower case, because SQL without quotes then finds them.
+ * @param isLower makes all names lower case
  */
 export function namingOf(isLower: boolean): Naming {
   return (name) => {
@@ -18,7 +18,7 @@ export function namingOf(isLower: boolean): Naming {
   }
 }
 
-/** @throws MoveError where two names become one. */
+/** @throws MoveError when two names would become the same name. */
 export function checkNames(names: readonly string[], naming: Naming, what: string): void {
   const seen = new Map<string, string>()
   for (const name of names) {

@@ -1,24 +1,24 @@
 /**
- * A database file of SQLite, read by what the machine has: node:sqlite, which Node has from 22.13 on, or better-sqlite3. All is read in
- * one transaction, so a program that goes on writing changes nothing of what is read. Integers come as bigint.
+ * Opens a SQLite database file with node:sqlite (Node 22.13 and later) or else with better-sqlite3. Everything is read in one
+ * transaction, so a program that goes on writing does not change what is read. Integers are returned as bigint.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { MoveError } from './usage-error.ts'
 
-/** What SQLite holds. */
+/** A value in SQLite. */
 export type SqliteCell = null | bigint | number | string | Uint8Array
 
 export interface SqliteFile {
-  /** The rows as objects, at once: for the schema and for counts. */
+  /** All rows as objects; for the schema and for counts. */
   all(sql: string): readonly Readonly<Record<string, SqliteCell>>[]
-  /** The rows as arrays, one by one. */
+  /** The rows as arrays, one at a time. */
   rows(sql: string): Iterable<readonly SqliteCell[]>
   close(): void
 }
 
-/** The part of node:sqlite that is used. */
+/** The part of node:sqlite that this module uses. */
 interface NodeStatement {
   all(): Record<string, SqliteCell>[]
   iterate?(): Iterable<Record<string, SqliteCell>>
@@ -30,7 +30,7 @@ interface NodeSqlite {
     options: { readonly readOnly: boolean },
   ) => { prepare(sql: string): NodeStatement; exec(sql: string): void; close(): void }
 }
-/** The part of better-sqlite3 that is used. */
+/** The part of better-sqlite3 that this module uses. */
 interface BetterStatement {
   safeIntegers(isOn: boolean): BetterStatement
   raw(isOn: boolean): BetterStatement
@@ -42,13 +42,13 @@ type BetterSqlite = new (
   options: { readonly readonly: boolean; readonly fileMustExist: boolean },
 ) => { prepare(sql: string): BetterStatement; exec(sql: string): void; close(): void }
 
-/** @throws MoveError where it is not there, is no database, or nothing here can read one. */
+/** @throws MoveError when the file does not exist, is no database, or no SQLite library is available. */
 export async function openSqlite(path: string): Promise<SqliteFile> {
   if (!existsSync(path)) throw new MoveError(`${path}: there is no such file`)
   const { node, better } = await loadReader()
   try {
     const file = node === null ? overBetter(better!, path) : overNode(node, path)
-    // Nothing of a file is read before the first query.
+    // SQLite reads the file only at the first query, so a file that is no database fails here.
     file.all('select count(*) as n from sqlite_master')
     return file
   } catch (error) {
@@ -57,18 +57,18 @@ export async function openSqlite(path: string): Promise<SqliteFile> {
 }
 
 async function loadReader(): Promise<{ readonly node: NodeSqlite | null; readonly better: BetterSqlite | null }> {
-  // Not an import that a bundler or a compiler looks at: Node 20 has no such module.
+  // The name is in a variable, so that bundlers and compilers do not resolve it: Node 20 has no such module.
   const name = 'node:sqlite'
   const node = await withoutExperimentalWarning(() => import(name) as Promise<NodeSqlite>).catch(() => null)
   if (node !== null) return { node, better: null }
   const better = loadBetter()
   if (better !== null) return { node: null, better }
   throw new MoveError(
-    `Node ${process.version} cannot read SQLite's files. Use a newer one, npx -p node@24 -p syncpg syncpg sqlite-import …, or npm install better-sqlite3`,
+    `Node ${process.version} cannot read SQLite's files. Use a newer Node, npx -p node@24 -p syncpg syncpg sqlite-import …, or npm install better-sqlite3`,
   )
 }
 
-/** The program's own copy: the one beside its package.json, or the one beside syncpg. */
+/** Loads better-sqlite3 from the program's own packages, or from those beside syncpg. */
 function loadBetter(): BetterSqlite | null {
   for (const from of [join(process.cwd(), 'package.json'), import.meta.url]) {
     try {
@@ -82,7 +82,7 @@ function loadBetter(): BetterSqlite | null {
   return null
 }
 
-/** Node 22 to 25 warn of node:sqlite. The user of this command has not chosen it. */
+/** Hides the warning that Node 22 to 25 print for node:sqlite: the user of this command did not choose that module. */
 async function withoutExperimentalWarning<T>(action: () => Promise<T>): Promise<T> {
   const { emitWarning } = process
   process.emitWarning = (() => {}) as typeof process.emitWarning
@@ -105,7 +105,7 @@ function overNode({ DatabaseSync }: NodeSqlite, path: string): SqliteFile {
     all: (sql) => prepare(sql).all(),
     *rows(sql) {
       const statement = prepare(sql)
-      // The columns are named c0, c1 …, so that two of one name do not fall together.
+      // The columns are named c0, c1 …, because two columns with one name would become one property.
       for (const row of statement.iterate?.() ?? statement.all()) yield Object.values(row)
     },
     close: () => db.close(),

@@ -1,26 +1,26 @@
-/** The schema of a SQLite database, as SQLite itself tells it: by its PRAGMAs, and by the text where they are silent (CHECK). */
+/** Reads the schema of a SQLite database: by PRAGMAs, and from the statements' text where PRAGMAs say nothing (CHECK). */
 import { lowerOf, tokensOf } from '../sqlite-dialect/sqlite-text.ts'
 import type { SqliteFile } from './open-sqlite.ts'
 
 export interface SourceColumn {
   readonly name: string
-  /** The type as written, in capitals; empty where there is none. */
+  /** The type as written, in capitals; empty when the column has none. */
   readonly declared: string
   readonly isNotNull: boolean
-  /** SQL; null without one. */
+  /** The default as SQL; null when the column has none. */
   readonly default: string | null
-  /** The expression of a computed column; null for others. */
+  /** The expression of a computed column; null for other columns. */
   readonly computed: string | null
 }
 
 export interface SourceIndex {
   readonly name: string
   readonly isUnique: boolean
-  /** A UNIQUE constraint, which has no text of its own. */
+  /** Whether it belongs to a UNIQUE constraint, which has no SQL text of its own. */
   readonly isConstraint: boolean
-  /** CREATE INDEX as written; null for a constraint. */
+  /** The CREATE INDEX statement as written; null for a constraint. */
   readonly sql: string | null
-  /** Null where there is an expression or a WHERE. */
+  /** Null when the index has an expression or a WHERE. */
   readonly columns:
     | readonly { readonly name: string; readonly isDescending: boolean; readonly ignoresCase: boolean }[]
     | null
@@ -29,7 +29,7 @@ export interface SourceIndex {
 export interface SourceForeignKey {
   readonly table: string
   readonly columns: readonly string[]
-  /** Null for the primary key. */
+  /** The columns it refers to; null for the primary key. */
   readonly references: readonly string[] | null
   readonly onUpdate: string
   readonly onDelete: string
@@ -40,9 +40,9 @@ export interface SourceTable {
   readonly name: string
   readonly columns: readonly SourceColumn[]
   readonly primaryKey: readonly string[]
-  /** The column that is the rowid: SQLite numbers it. */
+  /** The column that is the rowid, which SQLite numbers by itself; null without one. */
   readonly rowidColumn: string | null
-  /** The highest number that AUTOINCREMENT has given; 0 without. */
+  /** The highest number that AUTOINCREMENT has given; 0 for a table without it. */
   readonly lastNumber: bigint
   readonly indexes: readonly SourceIndex[]
   readonly foreignKeys: readonly SourceForeignKey[]
@@ -55,7 +55,7 @@ export interface SourceSchema {
   readonly tables: readonly SourceTable[]
   readonly views: readonly SourceText[]
   readonly triggers: readonly SourceText[]
-  /** Virtual tables; their shadow tables are not told. */
+  /** Virtual tables, without their shadow tables. */
   readonly virtualTables: readonly string[]
 }
 
@@ -92,13 +92,13 @@ export function readSchema(file: SqliteFile): SourceSchema {
   }
 }
 
-/** Rows that refer to what is not there, by table and number of the foreign key. */
+/** Counts the rows that refer to a row that does not exist, by table and number of the foreign key. */
 function countOrphans(file: SqliteFile): ReadonlyMap<string, number> {
   try {
     const found = file.all('select "table" as child, fkid, count(*) as n from pragma_foreign_key_check group by 1, 2')
     return new Map(found.map(({ child, fkid, n }) => [`${String(child)} ${Number(fkid)}`, Number(n)]))
   } catch {
-    // SQLite refuses the check where a parent has no such key; PostgreSQL will refuse the constraint, and say why.
+    // SQLite refuses the check when a parent table has no such key. PostgreSQL will refuse that constraint and say why.
     return new Map()
   }
 }
@@ -114,7 +114,7 @@ function readTable(
     declared: String(column['type'] ?? '')
       .toUpperCase()
       .replace(/\s*GENERATED ALWAYS$/, '')
-      // STRICT tables call it so where there is no type.
+      // In a STRICT table a column without a type has the type ANY.
       .replace(/^ANY$/, ''),
     isNotNull: column['notnull'] === 1n,
     default: column['dflt_value'] === null ? null : String(column['dflt_value']),
@@ -190,7 +190,7 @@ function readForeignKeys(file: SqliteFile, table: string, orphans: ReadonlyMap<s
   })
 }
 
-/** The expressions of CHECK, without their parentheses. */
+/** The expressions of the CHECK constraints, without their parentheses. */
 function checksOf(sql: string): string[] {
   const tokens = tokensOf(sql)
   return tokens.flatMap((token, place) => {
@@ -201,7 +201,7 @@ function checksOf(sql: string): string[] {
   })
 }
 
-/** What a computed column is computed from; the empty text where it is not found. */
+/** The expression of a computed column; an empty string when it is not found. */
 function computedOf(sql: string, column: string): string {
   const tokens = tokensOf(sql)
   const start = tokens.findIndex((token, place) => {

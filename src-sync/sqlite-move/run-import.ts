@@ -1,6 +1,6 @@
 /**
- * Moves a SQLite database into PostgreSQL, in one transaction: tables, rows, sequences, then all that depends on rows. What is not a
- * table is tried in a savepoint: where PostgreSQL refuses it, the report says so and the rest goes on.
+ * Moves a SQLite database into PostgreSQL in one transaction: tables, rows, sequences, then everything that depends on rows.
+ * Everything but tables is tried in a savepoint: when PostgreSQL refuses it, the report says so and the import goes on.
  */
 import { type Connection, DbError, quoteIdentifier } from '../index.ts'
 import { findDialect } from '../sqlite-dialect/read-dialect.ts'
@@ -15,7 +15,7 @@ import { MoveError } from './usage-error.ts'
 
 export interface ImportOptions {
   readonly naming: Naming
-  /** Null for the first schema of the search path. */
+  /** The schema to import into; null for the first one of the search path. */
   readonly schema: string | null
   readonly types: ReadonlyMap<string, string>
   readonly stripsZeros: boolean
@@ -24,21 +24,21 @@ export interface ImportOptions {
 
 export interface ImportReport {
   readonly tables: { readonly name: string; readonly rows: number }[]
-  /** What is not as it was. */
+  /** Sentences about everything that is not as it was in SQLite. */
   readonly changed: string[]
-  /** What could not be made. */
+  /** Sentences about everything that could not be created. */
   readonly missing: string[]
-  /** All statements but COPY, in order. */
+  /** All executed statements except COPY, in order. */
   readonly statements: string[]
 }
 
-/** A table on its way. */
+/** A table with the types that were chosen for its columns. */
 interface PlannedTable {
   readonly source: SourceTable
   readonly columns: ReadonlyMap<string, ColumnPlan>
 }
 
-/** Everything that is done on the server. The caller opens the transaction around it. */
+/** The whole import on the server. The caller opens the transaction around it. */
 export class ImportRun {
   readonly report: ImportReport = { tables: [], changed: [], missing: [], statements: [] }
   readonly #file: SqliteFile
@@ -51,7 +51,7 @@ export class ImportRun {
     this.#options = options
   }
 
-  /** @throws MoveError before anything is changed where it cannot be done. */
+  /** @throws MoveError when the import is impossible; nothing has been changed then. */
   run(schema: SourceSchema): void {
     const { naming } = this.#options
     checkNames(
@@ -76,11 +76,14 @@ export class ImportRun {
     for (const table of tables) for (const key of table.source.foreignKeys) this.#foreignKey(table.source, key, tables)
     for (const { name, sql } of schema.views) this.#try(`view ${name}`, this.#translated(sql))
     for (const { name, sql } of schema.triggers)
-      this.#missing(`trigger ${name}`, 'a trigger calls a function here: write it by hand', sql)
+      this.#missing(`trigger ${name}`, 'in PostgreSQL a trigger calls a function: write it by hand', sql)
     for (const name of schema.virtualTables) {
-      this.#missing(`virtual table ${name}`, 'there are none; full-text search is a tsvector column with a GIN index')
+      this.#missing(
+        `virtual table ${name}`,
+        'PostgreSQL has no virtual tables; full-text search is a tsvector column with a GIN index',
+      )
     }
-    // The planner knows nothing of tables that have just been filled.
+    // The tables have just been filled, so the planner has no statistics about them yet.
     if (tables.length > 0) this.#execute(`analyze ${this.#names(tables.map(({ source }) => source.name))}`)
   }
 
@@ -97,7 +100,7 @@ export class ImportRun {
     return { source, columns }
   }
 
-  /** A column without values takes the type of the column that it refers to. */
+  /** Gives a column without values the type of the column it refers to. */
   #adoptParents(tables: readonly PlannedTable[]): void {
     for (const { source, columns } of tables) {
       for (const { table, columns: own, references } of source.foreignKeys) {
@@ -169,7 +172,7 @@ export class ImportRun {
     return this.#file.all(`select 1 from ${quoted(name)} where ${isNull} limit 1`).length > 0
   }
 
-  /** Computed columns first: where the expression is not PostgreSQL's, what was computed is loaded like the rest. */
+  /** Creates the computed columns, then copies the rows. Where PostgreSQL refuses an expression, the computed values are copied. */
   #load({ source, columns }: PlannedTable): void {
     const table = this.#name(source.name)
     const loaded = source.columns.filter(({ name, computed }) => {
@@ -179,7 +182,7 @@ export class ImportRun {
         return false
       this.#execute(column)
       this.report.changed.push(
-        `${source.name}.${name} is computed no more, because PostgreSQL refuses ${computed}: it holds what was computed`,
+        `${source.name}.${name} is no longer computed, because PostgreSQL refuses ${computed}: it holds the values that SQLite computed`,
       )
       return true
     })
@@ -199,7 +202,7 @@ export class ImportRun {
     for (const [place, replaced] of tally.replaced.entries()) {
       if (!(replaced > 0)) continue
       this.report.changed.push(
-        `${source.name}.${loaded[place]!.name}: ${replaced} texts hold U+FFFD, which stands for bytes that were no UTF-8`,
+        `${source.name}.${loaded[place]!.name}: ${replaced} texts hold U+FFFD, which stands for bytes that were not UTF-8`,
       )
     }
     this.report.tables.push({ name: this.#options.naming(source.name), rows: count })
@@ -232,7 +235,7 @@ export class ImportRun {
     }
     if (source.ignoresCase) {
       this.report.changed.push(
-        `${source.name} has COLLATE NOCASE: here A and a are different; compare lower(column), or make it citext`,
+        `${source.name} has COLLATE NOCASE: in PostgreSQL A and a are different; compare lower(column), or make it citext`,
       )
     }
   }
@@ -260,7 +263,7 @@ export class ImportRun {
   }
 
   #foreignKey(source: SourceTable, key: SourceForeignKey, tables: readonly PlannedTable[]): void {
-    // SQLite tells both as the constraint has them, in whatever case.
+    // SQLite reports both names as the constraint has them, so their case may differ from the table's.
     const parent = tables.find((other) => sameName(other.source.name, key.table))?.source
     const referenced = key.references?.map(
       (name) => parent?.columns.find((column) => sameName(column.name, name))?.name ?? name,
@@ -279,11 +282,11 @@ export class ImportRun {
     )
     if (!isMade || key.orphanCount === 0) return
     this.report.changed.push(
-      `${what}: ${key.orphanCount} rows refer to none that is there; it holds for new rows (NOT VALID): mend them, then alter table … validate constraint`,
+      `${what}: ${key.orphanCount} rows refer to a row that does not exist; the constraint holds for new rows (NOT VALID): mend them, then alter table … validate constraint`,
     )
   }
 
-  /** In a savepoint. @param what for the report; null where the caller has another way */
+  /** Executes a statement in a savepoint. @param what named in the report when it fails; null for no report */
   #try(what: string | null, sql: string): boolean {
     try {
       this.#connection.transaction(() => this.#connection.execute(sql, null, { prepare: false }))
@@ -331,7 +334,7 @@ export class ImportRun {
   }
 }
 
-/** SQLite's names are the same in any case. */
+/** Compares two names as SQLite does, ignoring case. */
 function sameName(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase()
 }

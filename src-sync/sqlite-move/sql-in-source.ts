@@ -1,10 +1,10 @@
 /**
- * The SQL in a JavaScript or TypeScript file: its strings and templates that begin as a statement does. Each is given with its
- * offset and at its own length, so that a place in it is a place in the file: an escape becomes a blank and what it stands for,
- * `${…}` a parameter.
+ * Finds the SQL in a JavaScript or TypeScript file: strings and templates that begin like a statement. Each piece has its
+ * offset in the file and its original length, so that a place in it is a place in the file: an escape becomes a blank and
+ * the character it stands for, and `${…}` becomes a parameter.
  */
 
-/** SQL with the offset in the file of its first character. */
+/** A piece of SQL and the offset of its first character in the file. */
 export interface SqlPiece {
   readonly sql: string
   readonly offset: number
@@ -12,11 +12,11 @@ export interface SqlPiece {
 
 const BEGINNING =
   /^\s*(?:--[^\n]*\n\s*)*(?:select\s+\S|(?:insert\s+(?:or\s+\w+\s+)?|replace\s+)into\s+[^\s(]+\s*(?:$|\(|values\b|select\b|default\b|with\b|as\b)|update\s+(?:or\s+\w+\s+)?[\w"[`?.]+\s+set\b|delete\s+from\b|with\s+(?:recursive\s+)?[\w"[`]+\s*(?:\([^)]*\)\s*)?as\b|(?:create|drop)\s+(?:temp\w*\s+|virtual\s+|unique\s+)*(?:table|index|view|trigger)\b|alter\s+table\b|pragma\s+\w|(?:attach|detach)\s+(?:database\s+)?['?]|vacuum\s*(?:;|$|into\b)|reindex\b|begin\s+(?:immediate|exclusive|deferred)\b|explain\s+query\b)/i
-/** After these a slash begins a regular expression. */
+/** After one of these, a slash begins a regular expression. */
 const BEFORE_PATTERN =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^])$|\b(?:return|typeof|case|in|of|delete|void|throw|new|else|do|await|yield)$/
 
-/** @param source a file of JavaScript or TypeScript */
+/** @param source the text of a JavaScript or TypeScript file */
 export function sqlInSource(source: string): SqlPiece[] {
   const strings: SqlPiece[] = []
   new Scanner(source, strings).code(0, false)
@@ -32,7 +32,7 @@ class Scanner {
     this.#strings = strings
   }
 
-  /** @returns the offset behind the code: the end, or the brace that closes `${`. */
+  /** @returns the offset of the end, or of the brace that closes `${`. */
   code(start: number, isInTemplate: boolean): number {
     const source = this.#source
     let depth = 0
@@ -70,7 +70,7 @@ class Scanner {
         sql += unescaped(source.slice(from, at))
       } else if (source.startsWith('${', at)) {
         at = this.code(at + 2, true) + 1
-        // What stands there may be a name, a value or a part of the statement: a parameter is the least that can be said of it.
+        // The expression may stand for a name, a value or a part of the statement. A parameter is the safest guess.
         sql += '?' + source.slice(from + 1, at).replace(/[^\n]/g, ' ')
       } else {
         sql += source[at]
@@ -81,7 +81,7 @@ class Scanner {
     return at + 1
   }
 
-  /** A comment, a regular expression, or a division. */
+  /** Skips a comment or a regular expression; a division is one character. */
   #slash(at: number): number {
     const source = this.#source
     const next = source[at + 1]
@@ -103,7 +103,7 @@ function endOr(found: number, source: string): number {
   return found < 0 ? source.length : found
 }
 
-/** The same length: an escape is a blank and its character. */
+/** Resolves escapes without changing the length: each becomes a blank and its character. */
 function unescaped(text: string): string {
   return text.replace(
     /\\([^])/g,

@@ -1,11 +1,11 @@
-/** The default of a column in PostgreSQL's words: literals, and the clock in its several forms. */
+/** Translates the default of a column to PostgreSQL: literals, and the several ways to write the current time. */
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 
 const UTC = "(now() at time zone 'utc')"
-/** By the kind of type: the format of to_char for text. */
+/** The format for to_char, for each kind of time that is stored as text. */
 const FORMATS = { datetime: 'YYYY-MM-DD HH24:MI:SS', date: 'YYYY-MM-DD', time: 'HH24:MI:SS' } as const
 
-/** @returns SQL; null where there is none to be set. What comes of an unknown expression is for the server to say. */
+/** @returns the default as SQL; null for no default. An unknown expression is passed on, and the server may refuse it. */
 export function translateDefault(given: string, type: string): string | null {
   const text = withoutParentheses(given.trim())
   if (/^null$/i.test(text)) return null

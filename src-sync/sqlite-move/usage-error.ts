@@ -1,2 +1,2 @@
-/** What a command of this room refuses: it is printed without a stack. */
+/** An error of these commands that the user can mend; it is printed without a stack. */
 export class MoveError extends Error {}

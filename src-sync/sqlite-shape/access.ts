@@ -1,7 +1,7 @@
 /**
- * What a database and its statements share: the connection and all that is done on it. Decides about transactions, because
- * SQLite's words for them are not all PostgreSQL's and some of PostgreSQL's answers would be believed by mistake: a COMMIT
- * that rolled back, a BEGIN inside a transaction.
+ * The connection of a database, shared by its statements, and everything done on it. Handles transaction control itself,
+ * because SQLite's statements for it are not all PostgreSQL's, and because two of PostgreSQL's answers would mislead a SQLite
+ * program: a COMMIT that rolled back, and a BEGIN inside a transaction.
  */
 import {
   type Connection,
@@ -13,14 +13,14 @@ import {
   connect,
 } from '../index.ts'
 import { type DatabaseSyncOptions, connectionOptions } from './database-options.ts'
-import { InsertedRows, isOfAddition } from './inserted-row.ts'
+import { InsertedRows, isCausedByReturning } from './inserted-row.ts'
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 import { pragmaRefusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type TransactionMode, WriteLock } from './write-lock.ts'
 
 const SAVEPOINT = 'syncpg_statement'
-/** Statements that leave the schema and the search path as they are. */
+/** Statements that change neither the schema nor the search path. */
 const DATA_VERBS = new Set([
   'select',
   'insert',
@@ -35,23 +35,23 @@ const DATA_VERBS = new Set([
 ])
 const SAVEPOINT_VERBS = new Set(['savepoint', 'release', 'rollback'])
 const MODES = new Set<string>(['deferred', 'immediate', 'exclusive'])
-/** The server can tell no type of a parameter: its value will. */
+/** SQLSTATE for a parameter whose type the server cannot determine. The value will decide it at the first run. */
 const UNDETERMINED = '42P18'
 const MOST_CHECKED = 2000
 
 export class Access {
   readonly options: DatabaseSyncOptions
   readonly inserted = new InsertedRows()
-  /** Of the latest INSERT; null when that table has no such column, 0 before the first. */
+  /** The key of the latest INSERT; null when its table has no such column, 0 before the first INSERT. */
   lastInsertRowid: number | bigint | null = 0
   readonly #dsn: string | undefined
   readonly #lock = new WriteLock()
   #connection: Connection | null = null
   #depth = 0
   #cursorCount = 0
-  /** The texts found good, and by which state of the schema. */
+  /** Texts that the server has accepted, each with the schema state at that time. */
   readonly #checked = new Map<string, number>()
-  /** Grows when the schema or the search path may have changed. */
+  /** Incremented when the schema or the search path may have changed. */
   #schemaState = 0
 
   constructor(dsn: string | undefined, options: DatabaseSyncOptions) {
@@ -69,7 +69,7 @@ export class Access {
     return this.#connection
   }
 
-  /** Inside `transaction(fn)` before its first statement the server has not heard of the transaction yet. */
+  /** Whether a transaction is open. Before the first statement of `transaction(fn)` the server does not know about it yet. */
   get isTransaction(): boolean {
     return this.#depth > 0 || this.connection.info.status !== 'idle'
   }
@@ -99,30 +99,30 @@ export class Access {
     return `syncpg_iterate_${++this.#cursorCount}`
   }
 
-  /** The text as it is sent: with its names of mixed case quoted, where the options ask for it. */
+  /** The text for the server: with names of mixed case quoted, where the options ask for it. */
   sent(sql: string): string {
     return this.options.names === 'as-written' ? quoteWrittenNames(sql) : sql
   }
 
-  /** Tells the option `verbose` of a statement that is about to run. */
-  tell(sql: string): void {
+  /** Calls the option `verbose` with a statement that is about to run. */
+  callVerbose(sql: string): void {
     this.options.verbose?.(sql)
   }
 
   exec(written: string): void {
-    this.tell(written)
+    this.callVerbose(written)
     const sql = this.sent(written)
     const shape = readSql(sql, this.standardConformingStrings)
     if (this.control(shape, sql)) return
     try {
       this.perform(shape, (connection) => connection.execute(sql, null, { prepare: false }))
     } finally {
-      // A script may have ended the transaction, with an error or without.
+      // The script may have ended the transaction, whether it failed or not.
       if (this.isOpen) this.#lock.settle(this.connection)
     }
   }
 
-  /** Runs one statement, within a savepoint of its own where the options ask for it, or a script as it is. */
+  /** Runs a script, or one statement, which gets a savepoint of its own where the options ask for it. */
   perform<T>(shape: SqlShape, action: (connection: Connection) => T): T {
     const { connection } = this
     const [verb = ''] = shape.words
@@ -134,29 +134,29 @@ export class Access {
   }
 
   /**
-   * Lets the server look at a statement that is being prepared, once a text: one trip, which its first run then saves. In a
-   * transaction it is done in a savepoint, two trips more, because a refusal would end the transaction.
-   * @throws what the server says of it.
+   * Lets the server check a statement that is being prepared, once for each text. This costs one round trip, which its first
+   * run then saves. In a transaction it runs in a savepoint (two more round trips), because a refusal would abort the transaction.
+   * @throws the server's error.
    */
   check(shape: SqlShape, sql: string): void {
     const { connection, options } = this
     if (controlOf(shape, sql) !== null || options.checkOnPrepare === false) return
     const checked = this.#checked.get(sql)
-    // In a failed transaction the server looks at nothing.
+    // In a failed transaction the server checks nothing.
     if (checked === this.#schemaState || connection.info.status === 'failed') return
-    // What the connection keeps prepared may be of a schema that has changed: then the server is asked all the same.
+    // A statement that the connection keeps prepared may be older than the last change of the schema: ask the server anew.
     const prepare = checked === undefined
     const describe = (text: string): void => {
       const ask = (): unknown => connection.describe(text, { prepare })
       if (this.isTransaction) saved(connection, ask)
       else ask()
     }
-    const telling = this.inserted.telling(connection, sql, shape)
+    const returning = this.inserted.withReturning(connection, sql, shape)
     try {
-      describe(telling?.sql ?? sql)
+      describe(returning?.sql ?? sql)
     } catch (error) {
       if (error instanceof DbError && error.sqlstate === UNDETERMINED) return
-      if (telling === null || !isOfAddition(error, telling)) throw error
+      if (returning === null || !isCausedByReturning(error, returning)) throw error
       this.inserted.forget()
       describe(sql)
     }
@@ -164,7 +164,7 @@ export class Access {
     this.#checked.set(sql, this.#schemaState)
   }
 
-  /** Does what a statement of transaction control says, SQLite's way. @returns whether it was one. */
+  /** Executes a statement of transaction control in SQLite's way. @returns false for any other statement. */
   control(shape: SqlShape, sql: string): boolean {
     const control = controlOf(shape, sql)
     if (control === null) return false
@@ -189,7 +189,7 @@ export class Access {
         ? connection.transaction<T>(body as (() => T) & NotAsync<T>)
         : this.#outermost(mode, body)
     } catch (error) {
-      // What was learned of tables may have been undone.
+      // The rollback may have undone changes of the schema.
       this.#forgetSchema()
       throw error
     }
@@ -240,7 +240,7 @@ export class Access {
 
 type Control = { readonly verb: 'begin'; readonly mode: TransactionMode } | { readonly verb: 'commit' | 'rollback' }
 
-/** SQLite's statements of transaction control. @throws NotSupportedError for a PRAGMA. */
+/** Recognises SQLite's statements of transaction control. @throws NotSupportedError for a PRAGMA. */
 function controlOf({ words, isWordsOnly }: SqlShape, sql: string): Control | null {
   const [verb = '', ...rest] = words
   if (verb === 'pragma') throw pragmaRefusal(sql)
@@ -260,7 +260,7 @@ function saved<T>(connection: Connection, action: (connection: Connection) => T)
   try {
     result = action(connection)
   } catch (error) {
-    // Where nothing is open any more, the error has ended it all.
+    // When no transaction is open any more, the error has ended it together with the savepoint.
     if (!connection.closed && connection.info.status !== 'idle') {
       connection.execute(`rollback to savepoint ${SAVEPOINT}; release savepoint ${SAVEPOINT}`)
     }

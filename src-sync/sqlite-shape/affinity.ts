@@ -1,7 +1,7 @@
 /**
- * SQLite converts what is bound to the type of the column it meets: '42' is found in an integer column, 1 is true. Here a
- * value is sent as what it is; where the driver refuses it for its parameter's type, before anything is sent, it is tried
- * once more as SQLite would read it. Only conversions that lose nothing.
+ * SQLite converts a bound value to the type of its column: '42' is found in an integer column, and 1 is true. Here a value is
+ * sent unchanged first. When the driver refuses it for its parameter's type, before anything is sent, it is tried once more
+ * with SQLite's conversion. Only conversions without loss are made.
  */
 import { DataError } from '../index.ts'
 
@@ -16,7 +16,7 @@ const WHOLE = /^\s*[+-]?\d{1,100}\s*$/
 const DECIMAL = /^\s*[+-]?(\d{1,400}\.?\d{0,400}|\.\d{1,400})(e[+-]?\d{1,4})?\s*$/i
 const WITHOUT_ZONE = /^\s*\d{4}-\d\d-\d\d[ t]\d\d:\d\d(:\d\d(\.\d+)?)?\s*$/i
 
-/** The index of the argument that an error says does not fit its type; null for any other error. */
+/** The index of the argument that does not fit its type, taken from the driver's error; null for any other error. */
 export function unfitArgument(error: unknown): number | null {
   if (!(error instanceof DataError) || error.sqlstate !== null) return null
   const number = /^query argument \$(\d+): /.exec(error.primaryMessage)?.[1]
@@ -24,14 +24,14 @@ export function unfitArgument(error: unknown): number | null {
 }
 
 /**
- * Whether it is a time as SQLite's `datetime()` writes it, in UTC and without a zone. The server would take it for a time in
- * the session's zone.
+ * Whether the value is a time as SQLite's `datetime()` writes it: in UTC and without a zone. The server would read it as a
+ * time in the session's zone.
  */
 export function isTimeInUtc(value: unknown): boolean {
   return typeof value === 'string' && WITHOUT_ZONE.test(value)
 }
 
-/** A value that becomes what its parameter's type asks for, if it can. */
+/** Wraps a value, and converts it to its parameter's type where SQLite would. */
 export class AffineValue {
   readonly #value: unknown
 
@@ -50,7 +50,7 @@ function converted(value: unknown, typeOid: number): unknown {
       if (INTEGERS.has(typeOid) && WHOLE.test(value)) return BigInt(value.trim().replace(/^\+/, ''))
       if (NUMBERS.has(typeOid) && DECIMAL.test(value)) return typeOid === 1700 ? value.trim() : Number(value)
       if (typeOid === BOOL) return BOOLEANS.get(value) ?? value
-      // What SQLite's datetime() writes is UTC.
+      // SQLite's datetime() writes UTC.
       return typeOid === INSTANT && WITHOUT_ZONE.test(value) ? `${value.trim()}Z` : value
     case 'number':
     case 'bigint':

@@ -1,23 +1,24 @@
 /**
- * From what `get(…)` and its like are given to the values of a statement, by number: anonymous ones, an object of named
- * ones before them, or an array. Stricter than node:sqlite in one thing: what is missing is told, not NULL.
+ * Turns the arguments of `get(…)`, `all(…)` and `run(…)` into the values of a statement, by number. They are anonymous
+ * values, an array, or an object of named values with anonymous ones after it. Unlike node:sqlite, a missing value is an
+ * error and not NULL.
  */
 import { ProgrammingError, type RewrittenStatement } from '../index.ts'
 import type { NamedParameters, SqliteParameter } from './values.ts'
 
 export type BindArguments = readonly (SqliteParameter | NamedParameters)[]
 
-/** What a statement allows of names. */
+/** The options that concern names. */
 export interface NameRules {
-  /** `{ name: … }` for `:name`, without the prefix. */
+  /** Allows `{ name: … }` for `:name`, without the prefix. */
   readonly allowsBare: boolean
-  /** Names the statement does not have. */
+  /** Allows names that the statement does not have. */
   readonly allowsUnknown: boolean
 }
 
 const NO_NAMES: NamedParameters = {}
 
-/** @throws ProgrammingError for too few, too many, unknown names, and undefined. */
+/** @throws ProgrammingError for too few or too many values, unknown names and undefined. */
 export function bindValues(rewritten: RewrittenStatement, given: BindArguments, rules: NameRules): readonly unknown[] {
   const { order, firstPlaces } = rewritten
   const [first] = given
@@ -28,7 +29,7 @@ export function bindValues(rewritten: RewrittenStatement, given: BindArguments, 
   let next = 0
   const values: unknown[] = []
   for (const [index, marker] of order.entries()) {
-    // Further places of a name come last, and get its value when the statement runs.
+    // Repeated places of a name come last. The driver fills them in when the statement runs.
     if (firstPlaces !== undefined && firstPlaces[index] !== index) break
     const value = typeof marker === 'string' && hasNames ? namedValue(names, marker, rules) : anonymous[next++]
     if (value === undefined) throw missing(marker, index, next > anonymous.length)
@@ -40,14 +41,14 @@ export function bindValues(rewritten: RewrittenStatement, given: BindArguments, 
   return values
 }
 
-/** Plain objects are names; bytes, dates and arrays are values. */
+/** Whether an argument is an object of named values; bytes, dates and arrays are values. */
 function isNames(value: unknown): value is NamedParameters {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || prototype === Object.prototype
 }
 
-/** better-sqlite3 takes arrays of values among the arguments; a PostgreSQL array has to stand in one: [[1, 2]]. */
+/** Spreads arrays among the arguments, as better-sqlite3 does. A PostgreSQL array must be inside one: [[1, 2]]. */
 function positional(given: readonly unknown[]): readonly unknown[] {
   return given.some(Array.isArray) ? given.flat() : given
 }
@@ -67,7 +68,7 @@ function requireKnown(order: readonly (number | string)[], names: NamedParameter
   }
 }
 
-/** `:a` and `@a` are two parameters: a bare name cannot mean both. */
+/** Refuses a bare name when the statement has both `:a` and `@a`: these are two parameters. */
 function refuseConflict(order: readonly (number | string)[], names: NamedParameters): void {
   const seen = new Map<string, string>()
   for (const marker of order) {

@@ -1,41 +1,45 @@
-/** What `new DatabaseSync` takes: node:sqlite's options, as far as they mean something here, and the connection's own. */
+/** Options of `new DatabaseSync`: those of node:sqlite that make sense for PostgreSQL, and the connection's own. */
 import { type ConnectOptions, type IsolationLevel, ProgrammingError } from '../index.ts'
 import { SQLITE_TYPES } from './values.ts'
 
+/** node:sqlite's options of a database, and what connecting takes. */
 export interface DatabaseSyncOptions {
-  /** False: not before `open()` is called. */
+  /** False: the database is opened only when `open()` is called. Default true. */
   readonly open?: boolean
-  /** Refuse everything that writes. */
+  /** Refuses every statement that writes. Default false. */
   readonly readOnly?: boolean
-  /** Integers as bigint in every statement; see `StatementSync.setReadBigInts`. */
+  /** Returns integers as bigint in every statement; see `StatementSync.setReadBigInts`. Default false. */
   readonly readBigInts?: boolean
+  /** Rows are arrays instead of objects. */
   readonly returnArrays?: boolean
+  /** Names of parameters may be given without their `:`, `@` or `$`. */
   readonly allowBareNamedParameters?: boolean
+  /** Names that the statement does not have are ignored instead of refused. */
   readonly allowUnknownNamedParameters?: boolean
-  /** Milliseconds to wait for a lock, 0 for ever; the server's own setting unless given. */
+  /** Milliseconds to wait for a lock; 0 waits for ever. Default: the server's setting. */
   readonly timeout?: number
-  /** Of transactions; `serializable` at first, because SQLite's are. */
+  /** Isolation level of transactions. Default `serializable`, which SQLite's transactions are. */
   readonly isolationLevel?: IsolationLevel
-  /** False: `prepare` asks the server nothing, and what is wrong with a statement is told when it first runs. */
+  /** False: `prepare` does not ask the server, so a wrong statement fails only when it first runs. Default true. */
   readonly checkOnPrepare?: boolean
-  /** A savepoint around each statement in a transaction, so that an error that is caught does not end it. */
+  /** Sets a savepoint around each statement in a transaction, so that an error that is caught does not abort it. Default false. */
   readonly statementSavepoints?: boolean
   /**
-   * Names of mixed case that the SQL has without quotes. `'folded'`, as PostgreSQL reads them: `createdAt` is the column
-   * createdat, and `row.createdAt` is undefined. `'as-written'`: they are quoted before they are sent, so the tables must have
-   * these names too; `sqlite-import` makes them so. `'checked'`: folded, and reading `row.createdAt` where the row has
-   * createdat throws. At first `'folded'`.
+   * What happens to names of mixed case that the SQL has without quotes. `'folded'` (default): PostgreSQL folds them, so
+   * `createdAt` is the column createdat, and `row.createdAt` is undefined. `'as-written'`: they are quoted before they are
+   * sent, so the tables must have these names too; `sqlite-import` creates such tables. `'checked'`: they are folded, and
+   * reading `row.createdAt` throws when the row has createdat.
    */
   readonly names?: 'folded' | 'as-written' | 'checked'
-  /** Called with each statement that the program runs, as it wrote it, before it runs: better-sqlite3's. */
+  /** Called with each statement of the program, as written, before it runs. better-sqlite3 has this option too. */
   readonly verbose?: ((sql: string) => void) | null
-  /** What `connect` of syncpg takes: TLS, password, server settings … */
+  /** Options for `connect` of syncpg: TLS, password, server settings … */
   readonly connection?: Omit<ConnectOptions, 'autocommit' | 'paramstyle' | 'rowFactory' | 'recordClass' | 'duplicates'>
-  /** Foreign keys are always enforced: true, or nothing. */
+  /** Only true is allowed: PostgreSQL always enforces foreign keys. */
   readonly enableForeignKeyConstraints?: true
 }
 
-/** What `prepare` takes beside the SQL, as in node:sqlite from Node 24 on; those of the database unless given. */
+/** Options of `prepare`, which node:sqlite has from Node 24 on. The default of each is the database's option. */
 export type StatementOptions = Pick<
   DatabaseSyncOptions,
   'readBigInts' | 'returnArrays' | 'allowBareNamedParameters' | 'allowUnknownNamedParameters'
@@ -48,7 +52,7 @@ const STATEMENT_KEYS: readonly string[] = [
   'allowUnknownNamedParameters',
 ]
 
-/** @throws ProgrammingError for an option that is none, or not a boolean. */
+/** @throws ProgrammingError for an unknown option, or one that is not a boolean. */
 export function checkStatementOptions(options: StatementOptions | undefined): StatementOptions {
   if (options === undefined) return {}
   if (typeof options !== 'object' || options === null) {
@@ -69,8 +73,11 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
   open: 'boolean',
   readOnly: 'boolean',
   readBigInts: 'boolean',
+  /** Rows are arrays instead of objects. */
   returnArrays: 'boolean',
+  /** Names of parameters may be given without their `:`, `@` or `$`. */
   allowBareNamedParameters: 'boolean',
+  /** Names that the statement does not have are ignored instead of refused. */
   allowUnknownNamedParameters: 'boolean',
   timeout: 'number',
   isolationLevel: 'string',
@@ -84,16 +91,16 @@ const KEYS: Readonly<Record<keyof DatabaseSyncOptions, 'boolean' | 'number' | 's
 const LEVELS: readonly IsolationLevel[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
 const NAMES: readonly unknown[] = ['folded', 'as-written', 'checked', undefined]
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
-  ['readonly', 'it is readOnly here, as in node:sqlite'],
-  ['fileMustExist', 'leave it out: databases are made by CREATE DATABASE'],
+  ['readonly', 'write readOnly, as in node:sqlite'],
+  ['fileMustExist', 'leave it out: databases are created by CREATE DATABASE'],
   ['nativeBinding', 'leave it out: there is no native code'],
-  ['allowExtension', 'extensions of PostgreSQL are made by CREATE EXTENSION'],
+  ['allowExtension', 'extensions are created by CREATE EXTENSION'],
   ['enableDoubleQuotedStringLiterals', "PostgreSQL's strings have single quotes, names double ones"],
   ['limits', 'the limits of a server are its settings: statement_timeout, work_mem, temp_file_limit …'],
   ['defensive', 'leave it out: a database cannot be corrupted by SQL'],
 ])
 
-/** @throws ProgrammingError for an option that is none, or of the wrong type. */
+/** @throws ProgrammingError for an unknown option, or one of the wrong type. */
 export function checkOptions(options: DatabaseSyncOptions): DatabaseSyncOptions {
   for (const [key, value] of Object.entries(options)) {
     const type = Object.hasOwn(KEYS, key) ? KEYS[key as keyof DatabaseSyncOptions] : null
@@ -125,7 +132,7 @@ function typesOver(types: ConnectOptions['types']): ConnectOptions['types'] {
   return typeof types === 'object' || types === undefined ? { ...(SQLITE_TYPES as object), ...types } : types
 }
 
-/** The options of the connection: UTC, as SQLite's times are, and types that come out as SQLite programs know them. */
+/** Options for `connect`: UTC, because SQLite's times are UTC, and values in the types that SQLite programs know. */
 export function connectionOptions(options: DatabaseSyncOptions): ConnectOptions {
   const { connection = {}, readOnly, timeout } = options
   return {
@@ -144,12 +151,12 @@ export function connectionOptions(options: DatabaseSyncOptions): ConnectOptions 
 
 const FILE = /^:memory:$|^file:|^[^=]*\.(db|db3|sqlite|sqlite3)$/i
 
-/** @throws ProgrammingError for the name of a SQLite database: it would be an unknown host, or worse, a name of one. */
+/** @throws ProgrammingError for the path of a SQLite file: libpq would read it as the name of a host or a database. */
 export function checkDsn(dsn: unknown): string | undefined {
   if (dsn === undefined) return undefined
   if (typeof dsn !== 'string') throw new ProgrammingError(`DatabaseSync: expected a DSN, got ${typeof dsn}`)
   if (dsn.includes('://') || !FILE.test(dsn) || dsn.startsWith('pglite:')) return dsn
-  throw new ProgrammingError(`DatabaseSync: '${dsn.slice(0, 40)}' is a database of SQLite's`, {
+  throw new ProgrammingError(`DatabaseSync: '${dsn.slice(0, 40)}' is a SQLite database`, {
     hint: "a server is 'postgres://user@host/database'; a database in a folder 'pglite:./data', in memory 'pglite:'",
   })
 }

@@ -1,6 +1,6 @@
 /**
- * node:sqlite's DatabaseSync, with better-sqlite3's `transaction`: the same calls, the same kinds of answers, and another
- * database behind them. Thin: what is done on the connection is `access.ts`'s.
+ * node:sqlite's DatabaseSync, with better-sqlite3's `transaction`: the same calls and the same kinds of results, with
+ * PostgreSQL behind them. This class is thin: `access.ts` does the work on the connection.
  */
 import { inspect } from 'node:util'
 import { type Connection, ProgrammingError } from '../index.ts'
@@ -17,23 +17,29 @@ import { REFUSED_NAMES, pragmaRefusal, refusal } from './refusals.ts'
 import { StatementSync } from './statement.ts'
 import type { TransactionMode } from './write-lock.ts'
 
-/** What `transaction(fn)` gives: `fn` in a transaction, or in a savepoint when one is open. */
+/** The function that `transaction(fn)` returns: it runs `fn` in a transaction, or in a savepoint when one is open. */
 export interface TransactionFunction<A extends unknown[], R> {
   (...args: A): R
+  /** A transaction that waits for nobody before it begins. */
   readonly default: TransactionFunction<A, R>
+  /** The same as `default`. */
   readonly deferred: TransactionFunction<A, R>
+  /** A transaction that first waits for all others that are `immediate` or `exclusive`. */
   readonly immediate: TransactionFunction<A, R>
+  /** The same as `immediate`. */
   readonly exclusive: TransactionFunction<A, R>
+  /** The database it was made by. */
   readonly database: DatabaseSync
 }
 
+/** node:sqlite's database, over a connection to PostgreSQL, with better-sqlite3's `transaction`. */
 export class DatabaseSync {
   readonly #access: Access
 
   /**
    * Connects, unless `open` is false.
-   * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; without one the `PG*`
-   *   variables say where.
+   * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; without it, the `PG*` variables
+   *   of the environment decide.
    * @example
    *   using db = new DatabaseSync('postgres://localhost/shop')
    *   const { lastInsertRowid } = db.prepare('insert into item (name) values (?)').run('tea')
@@ -46,12 +52,15 @@ export class DatabaseSync {
     })
   }
 
-  /** @throws InterfaceError when it is open. */
+  /**
+   * Connects a database that was made with `open: false`, or that was closed.
+   * @throws InterfaceError when it is open.
+   */
   open(): void {
     guarded(this.open, () => this.#access.open())
   }
 
-  /** What is not committed is rolled back. @throws InterfaceError when it is not open; `using` does not. */
+  /** Closes the connection and rolls back an open transaction. @throws InterfaceError when it is not open; `using` does not. */
   close(): void {
     guarded(this.close, () => this.#access.close())
   }
@@ -60,6 +69,7 @@ export class DatabaseSync {
     if (this.#access.isOpen) this.#access.close()
   }
 
+  /** Whether it is connected. */
   get isOpen(): boolean {
     return this.#access.isOpen
   }
@@ -74,17 +84,17 @@ export class DatabaseSync {
     return guarded(inTransactionGetter, () => this.#access.isTransaction)
   }
 
-  /** The blocking connection underneath, for what SQLite has not: COPY, notifications, time limits. */
+  /** The blocking connection underneath, for things that SQLite does not have: COPY, notifications, time limits. */
   get connection(): Connection {
     return guarded(connectionGetter, () => this.#access.connection)
   }
 
-  /** Runs SQL, one statement or many; it goes to the server as it is. */
+  /** Runs one statement or a script. The SQL is sent unchanged. */
   exec(sql: string): void {
     guarded(this.exec, () => this.#access.exec(requireSql(sql, 'exec')))
   }
 
-  /** A statement to be run once or often. @throws what is wrong with its SQL, unless `checkOnPrepare` is false. */
+  /** Prepares a statement that can run many times. @throws the error in its SQL, unless `checkOnPrepare` is false. */
   prepare(sql: string, options?: StatementOptions): StatementSync {
     return guarded(
       this.prepare,
@@ -93,8 +103,8 @@ export class DatabaseSync {
   }
 
   /**
-   * better-sqlite3's: a function that runs `fn` in a transaction, committed when it returns, rolled back when it throws.
-   * Inside a transaction it is a savepoint. `.immediate` and `.exclusive` wait for each other before they begin.
+   * Returns a function that runs `fn` in a transaction, like better-sqlite3. It commits when `fn` returns and rolls back when
+   * `fn` throws. Inside a transaction it uses a savepoint. `.immediate` and `.exclusive` wait for each other before they begin.
    */
   transaction<A extends unknown[], R>(fn: (...args: A) => R): TransactionFunction<A, R> {
     return guarded(this.transaction, () => {
@@ -119,14 +129,20 @@ export class DatabaseSync {
     return deferred
   }
 
-  /** @throws NotSupportedError with what to do instead. */
+  /**
+   * Refused: PostgreSQL has settings and catalogs instead.
+   * @throws NotSupportedError with what to do instead of this pragma.
+   */
   pragma(text: string, _options?: unknown): never {
     return guarded(this.pragma, () => {
       throw pragmaRefusal(text)
     })
   }
 
-  /** @throws NotSupportedError: what limits a server's statements are its settings. */
+  /**
+   * Refused: the limits of a server are its settings.
+   * @throws NotSupportedError
+   */
   get limits(): never {
     throw refusal('limits')
   }
@@ -135,24 +151,39 @@ export class DatabaseSync {
     return this.isOpen ? `<DatabaseSync ${inspect(this.#access.connection.info)}>` : '<DatabaseSync closed>'
   }
 
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly function: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly aggregate: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly table: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly loadExtension: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly enableLoadExtension: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly backup: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly serialize: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly deserialize: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly createSession: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly applyChangeset: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly createTagStore: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly setAuthorizer: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly enableDefensive: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly unsafeMode: Refused
+  /** Refused with a `NotSupportedError` that says what to do instead. */
   declare readonly location: Refused
 }
 
-/** What SQLite has and PostgreSQL has otherwise: called, it says what to do instead. */
+/** A method of SQLite that PostgreSQL does not have: calling it throws an error whose hint says what to do instead. */
 type Refused = (...args: unknown[]) => never
 
 for (const name of REFUSED_NAMES) {

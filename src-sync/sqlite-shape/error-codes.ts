@@ -1,18 +1,18 @@
 /**
- * What SQLite programs look at in an error, beside what PostgreSQL says: `code` stays the SQLSTATE, `errcode` and `errstr`
- * are node:sqlite's, `sqliteCode` is better-sqlite3's `code`. And hints for SQL that only SQLite understands.
+ * Adds the error fields that SQLite programs read, beside PostgreSQL's: `code` stays the SQLSTATE, `errcode` and `errstr` are
+ * node:sqlite's, and `sqliteCode` is better-sqlite3's `code`. Also adds hints for SQL that only SQLite understands.
  * Source of truth for the numbers: https://www.sqlite.org/rescode.html
  */
 import { DbError } from '../index.ts'
 import { explain } from '../sqlite-dialect/read-dialect.ts'
 
-/** Beside the fields of every error of syncpg. */
+/** Fields that an error has in addition to those of every syncpg error. */
 export interface SqliteErrorCodes {
-  /** SQLite's extended result code, 2067 for a unique violation. */
+  /** SQLite's extended result code, for example 2067 for a unique violation. */
   readonly errcode: number
-  /** SQLite's words for it. */
+  /** SQLite's message for that code. */
   readonly errstr: string
-  /** `SQLITE_CONSTRAINT_UNIQUE` */
+  /** The code's name, for example `SQLITE_CONSTRAINT_UNIQUE`. */
   readonly sqliteCode: string
 }
 
@@ -21,7 +21,7 @@ type Code = readonly [errcode: number, sqliteCode: string, errstr: string]
 const CONSTRAINT = 'constraint failed'
 const BUSY = 'database is locked'
 
-/** By SQLSTATE, or by its class of two characters. */
+/** The codes by SQLSTATE, or by its first two characters. */
 const CODES = new Map<string, Code>([
   ['23505', [2067, 'SQLITE_CONSTRAINT_UNIQUE', CONSTRAINT]],
   ['23503', [787, 'SQLITE_CONSTRAINT_FOREIGNKEY', CONSTRAINT]],
@@ -46,35 +46,35 @@ const CODES = new Map<string, Code>([
 ])
 const ANY: Code = [1, 'SQLITE_ERROR', 'SQL logic error']
 
-const told = new WeakSet<object>()
+const annotated = new WeakSet<object>()
 
 /**
- * Runs the body of a public method. Its errors carry SQLite's codes and the stack of whoever called the method; an error
- * that comes through a callback of the program's keeps what the inner call gave it.
+ * Runs the body of a public method. Its errors get SQLite's codes and a stack that begins at the caller of the method. An
+ * error that passes through a callback of the program keeps what the inner call gave it.
  */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any method, whatever its parameters.
 export function guarded<T>(method: Function, body: () => T): T {
   try {
     return body()
   } catch (error) {
-    tell(error)
+    addSqliteCodes(error)
     if (isOurs(error)) Error.captureStackTrace(error, method)
-    placed.add(error as object)
+    restacked.add(error as object)
     throw error
   }
 }
 
-const placed = new WeakSet<object>()
+const restacked = new WeakSet<object>()
 
 function isOurs(error: unknown): error is Error {
-  if (!(error instanceof Error) || placed.has(error)) return false
+  if (!(error instanceof Error) || restacked.has(error)) return false
   return error instanceof DbError || (error as { code?: unknown }).code === 'ERR_OUT_OF_RANGE'
 }
 
-/** Adds SQLite's codes to an error of syncpg's, and a hint where SQLite's dialect explains it. */
-export function tell(error: unknown): void {
-  if (!(error instanceof DbError) || told.has(error)) return
-  told.add(error)
+/** Adds SQLite's codes to an error of syncpg, and a hint when a rule of SQLite's dialect explains the error. */
+export function addSqliteCodes(error: unknown): void {
+  if (!(error instanceof DbError) || annotated.has(error)) return
+  annotated.add(error)
   const { sqlstate, query } = error
   if (sqlstate === null) return
   const [errcode, sqliteCode, errstr] = CODES.get(sqlstate) ?? CODES.get(sqlstate.slice(0, 2)) ?? ANY
@@ -85,7 +85,7 @@ export function tell(error: unknown): void {
   if (explained === null) return
   const given = error.hint === undefined ? '' : `\nHINT:  ${error.hint}`
   const { message } = error
-  // A name that the server proposes is worth more than the rule. Its hint about casts would lead away from it.
+  // Keep a hint in which the server proposes a name. Its hint about casts is replaced, because it would mislead.
   const hint = error.hint?.startsWith('Perhaps you meant') === true ? `${error.hint}\n${explained}` : explained
   define(error, { hint })
   error.message = `${message.endsWith(given) ? message.slice(0, message.length - given.length) : message}\nHINT:  ${hint}`

@@ -1,7 +1,7 @@
 /**
- * DOOR of `syncpg/sqlite-shape`: node:sqlite's and better-sqlite3's habits over PostgreSQL, for programs that were written
- * against a synchronous SQLite API. A user of the blocking door and of nothing else. What is the same, what is different
- * and why: docs/guides/from-sqlite.md.
+ * DOOR of `syncpg/sqlite-shape`: the API of node:sqlite and better-sqlite3 over PostgreSQL, for programs that were written
+ * for a synchronous SQLite API. It uses the blocking door and nothing else. What is the same, what differs and why:
+ * docs/guides/from-sqlite.md.
  */
 export { DatabaseSync, type TransactionFunction } from './database.ts'
 export type { DatabaseSyncOptions, StatementOptions } from './database-options.ts'

@@ -1,13 +1,13 @@
 /**
- * `lastInsertRowid`: the column that is to a table what the rowid is to SQLite's, and the RETURNING that asks for it. Only
- * where it can do no harm: where the statement would fail, or do anything else than before, there is none.
+ * `lastInsertRowid`: finds the column that corresponds to SQLite's rowid, and adds a RETURNING for it to an INSERT. None is
+ * added where the statement would then fail or behave differently.
  */
 import { type Connection, DbError } from '../index.ts'
 import type { SqlShape } from './sql-shape.ts'
 
 /**
- * A primary key of one integer column, as SQLite's INTEGER PRIMARY KEY is the rowid; without a primary key the identity or
- * serial column. Rules and row security can refuse a RETURNING, and so can a missing privilege.
+ * Finds a primary key of one integer column, which corresponds to SQLite's INTEGER PRIMARY KEY; without a primary key, the
+ * identity or serial column. Finds none where rules, row security or missing privileges could refuse a RETURNING.
  */
 const ROWID_COLUMN = `
 select a.attname::text as name
@@ -23,20 +23,20 @@ select a.attname::text as name
               select from pg_catalog.pg_depend d join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
                where d.refobjid = c.oid and d.refobjsubid = a.attnum and d.deptype in ('a', 'i')) end`
 
-/** A statement that tells the row's number, and the place from where on its text is not the program's. */
-export interface TellingStatement {
+/** An INSERT with an added RETURNING, and the offset from which the text is not the program's own. */
+export interface ReturningStatement {
   readonly sql: string
   readonly addedAt: number
 }
 
 const UNDEFINED_COLUMN = '42703'
 
-/** Whether a statement failed of what was added to it: the key has another name since we asked. */
-export function isOfAddition(error: unknown, { addedAt }: TellingStatement): boolean {
+/** Whether a statement failed because of the added RETURNING: the key was renamed since its name was read. */
+export function isCausedByReturning(error: unknown, { addedAt }: ReturningStatement): boolean {
   return error instanceof DbError && error.sqlstate === UNDEFINED_COLUMN && (error.position ?? 0) > addedAt
 }
 
-/** The columns are learned once a table and forgotten when the schema may have changed. */
+/** Caches the column of each table; the cache is cleared when the schema may have changed. */
 export class InsertedRows {
   readonly #columns = new Map<string, string | null>()
 
@@ -44,8 +44,8 @@ export class InsertedRows {
     this.#columns.clear()
   }
 
-  /** The statement with RETURNING; null where it is none that tells, or should be left alone. */
-  telling(connection: Connection, sql: string, shape: SqlShape): TellingStatement | null {
+  /** The statement with RETURNING; null when the statement is no such INSERT, or should stay unchanged. */
+  withReturning(connection: Connection, sql: string, shape: SqlShape): ReturningStatement | null {
     const { insertTarget, end } = shape
     if (insertTarget === null) return null
     const column = this.#columnOf(connection, insertTarget)

@@ -1,14 +1,16 @@
-/** Where the columns of a statement come from, for `columns()` and `expand()`. */
+/** Finds the table and column that each result column comes from, for `columns()` and `expand()`. */
 import type { Column, Connection } from '../index.ts'
 
-/** node:sqlite's description of a column; null where it comes from no table. */
+/** node:sqlite's description of a column. `column`, `table` and `database` are null when it comes from no table. */
 export interface ColumnInfo {
   readonly name: string
+  /** The name of the table's column; null for an expression. */
   readonly column: string | null
+  /** The name of the table; null for an expression. */
   readonly table: string | null
   /** The table's schema. */
   readonly database: string | null
-  /** The type's name; SQLite has none for expressions, PostgreSQL always has one. */
+  /** The type's name. For expressions SQLite has none, but PostgreSQL always has one. */
   readonly type: string
 }
 
@@ -27,7 +29,7 @@ interface Origin {
   readonly schema: string
 }
 
-/** Asks the catalog for the names of the tables and columns. */
+/** Reads the names of the tables and columns from the catalog. */
 export function columnInfos(connection: Connection, columns: readonly Column[]): ColumnInfo[] {
   const known = columns.filter((column) => column.tableOid > 0 && column.tableColumn > 0)
   const parameters = [known.map((column) => column.tableOid), known.map((column) => column.tableColumn)]

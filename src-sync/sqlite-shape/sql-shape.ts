@@ -1,21 +1,21 @@
 /**
- * What must be known of a statement's text: its first words, whether it returns rows, into which table it inserts, where
- * it ends. Read with the server's own lexical rules; nothing is ever split, and where the text is not understood the answer
- * is the careful one.
+ * Reads what is needed from a statement's text: its first words, whether it returns rows, which table it inserts into, and
+ * where it ends. Uses the server's lexical rules and never splits the text. Where the text is unclear, the result is the one
+ * that does no harm.
  */
 import { SQL_TOKEN, SqlLexer } from '../index.ts'
 
 export interface SqlShape {
-  /** The first words in lower case, up to the first that is something else. */
+  /** The first words in lower case, up to the first token that is no word. */
   readonly words: readonly string[]
-  /** Whether there is nothing but those words: `begin immediate`. */
+  /** Whether the statement consists of these words only, such as `begin immediate`. */
   readonly isWordsOnly: boolean
   readonly statementCount: number
-  /** Offset behind the last thing that is no blank, comment or semicolon. */
+  /** The offset behind the last token that is no blank, comment or semicolon. */
   readonly end: number
-  /** Whether it gives rows, as far as its words tell. */
+  /** Whether the statement returns rows, judged by its words. */
   readonly isReader: boolean
-  /** Whether a cursor can be declared for it: a query that writes nothing and locks nothing. */
+  /** Whether a cursor can be declared for it, that is, a query that neither writes nor locks. */
   readonly isPlainQuery: boolean
   /** The table of `insert into … values` without RETURNING, as written; null for anything else. */
   readonly insertTarget: string | null
@@ -50,7 +50,7 @@ class Reader {
   #hasQuery = false
   #writes = false
   #locks = false
-  /** Parts of the name after INTO, while it is being read; what ends it makes `#target`. */
+  /** Parts of the name after INTO while it is being read; the token after the name ends it and sets `#target`. */
   #parts: string[] | null = null
   #target: string | null = null
 
@@ -104,10 +104,10 @@ class Reader {
       if (this.#takePart(text)) return
     }
     if (previous === 'insert' && word === 'into' && this.#target === null) this.#parts = []
-    // A name may be spelled like one of these: then the answer is only more careful than it had to be.
+    // This may also be a name with such a spelling. Then the result is only more careful than necessary.
     if (WRITES.has(word) && previous !== 'for') this.#writes = true
     if (previous === 'for' && LOCKS.has(word)) this.#locks = true
-    // SELECT … INTO makes a table.
+    // SELECT … INTO creates a table.
     if (word === 'into') this.#writes = true
     if (this.#depth > 0) return
     if (word === 'returning') this.#hasReturning = true
@@ -125,7 +125,7 @@ class Reader {
     else if (code === CLOSE_PARENTHESIS) this.#depth--
   }
 
-  /** @returns whether the name was a part of the table's. */
+  /** @returns whether the name is a part of the table's name. */
   #takePart(name: string): boolean {
     const parts = this.#parts!
     const isExpected = parts.length === 0 || (parts.length === 1 && parts[0]!.endsWith('.'))
@@ -134,11 +134,11 @@ class Reader {
     return isExpected
   }
 
-  /** @param hasMore a third part follows, which is none of ours to understand */
+  /** @param hasMore a third part follows, and such names are not understood here */
   #endTarget(hasMore = false): void {
     const name = this.#parts!.join('')
     this.#parts = null
-    // An escaped identifier, U&"…", is left alone: its spelling is not the name.
+    // An escaped identifier, U&"…", is not decoded here, so its spelling is not the name.
     this.#target = ''
     if (!hasMore && !name.endsWith('.') && !/^u&"/i.test(name)) this.#target = name
   }

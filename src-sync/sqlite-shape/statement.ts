@@ -1,6 +1,6 @@
 /**
- * node:sqlite's StatementSync, with better-sqlite3's toggles. The statement is looked at by the server when it is made and
- * kept there by the connection; what is kept here is how its arguments are bound and how its rows are read.
+ * node:sqlite's StatementSync, with better-sqlite3's toggles. The server checks the statement when it is created, and the
+ * connection keeps it prepared. This object keeps only how arguments are bound and how rows are read.
  */
 import {
   type Connection,
@@ -13,33 +13,34 @@ import {
 import type { Access } from './access.ts'
 import { AffineValue, isTimeInUtc, unfitArgument } from './affinity.ts'
 import { type BindArguments, bindValues } from './bind-values.ts'
-import { guarded, tell } from './error-codes.ts'
+import { addSqliteCodes, guarded } from './error-codes.ts'
 import type { StatementOptions } from './database-options.ts'
-import { type TellingStatement, isOfAddition } from './inserted-row.ts'
+import { type ReturningStatement, isCausedByReturning } from './inserted-row.ts'
 import { type ColumnInfo, columnInfos } from './origins.ts'
 import { refusal } from './refusals.ts'
 import { type SqlShape, readSql } from './sql-shape.ts'
 import { type Reading, rowMaker, safeNumber } from './values.ts'
 
-/** What `run` tells. */
+/** The result of `run`. */
 export interface RunResult {
   /** Rows inserted, updated, deleted or merged. */
   readonly changes: number | bigint
-  /** Of the latest INSERT of the connection; null where its table has no integer key, or the statement cannot tell. */
+  /** The key of the connection's latest INSERT; null where its table has no integer key or the statement cannot return it. */
   readonly lastInsertRowid: number | bigint | null
 }
 
 const ROWS_OF_A_TRIP = 1000
 const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 
+/** node:sqlite's prepared statement, over PostgreSQL. `prepare` of a database gives it. */
 export class StatementSync {
   readonly #access: Access
   readonly #source: string
-  /** What is sent. */
+  /** The text for the server. */
   readonly #sql: string
   readonly #shape: SqlShape
   readonly #rewritten: RewrittenStatement
-  /** Arguments the driver refused as they were: bound as SQLite would read them. */
+  /** Arguments that the driver refused unchanged; they are now converted as SQLite would. */
   readonly #affine = new Set<number>()
   #bound: readonly unknown[] | null = null
   #asBigInts: boolean
@@ -70,7 +71,7 @@ export class StatementSync {
     this.#allowsUnknown = options.allowUnknownNamedParameters ?? false
   }
 
-  /** The first row; undefined without one. Only that row is fetched. */
+  /** The first row, or undefined when there is none. Only that row is fetched. */
   get(...parameters: BindArguments): unknown {
     return guarded(this.get, () => {
       const values = this.#values(parameters)
@@ -92,7 +93,7 @@ export class StatementSync {
     })
   }
 
-  /** Runs the statement; its rows, if it has any, are not kept. */
+  /** Runs the statement and drops its rows, if it has any. */
   run(...parameters: BindArguments): RunResult {
     return guarded(this.run, () => {
       const values = this.#values(parameters)
@@ -109,14 +110,14 @@ export class StatementSync {
   }
 
   /**
-   * The rows one by one, in bounded memory: a query's rows wait on the server, as they were when it began, while other
-   * statements run. Leaving the loop ends it.
+   * Returns the rows one by one in bounded memory. The query's rows wait on the server, as they were when it began, while
+   * other statements run. Leaving the loop closes the cursor.
    */
   iterate(...parameters: BindArguments): IterableIterator<unknown> {
     return guarded(this.iterate, () => this.#rows(this.#values(parameters)))
   }
 
-  /** The columns of its rows; none for a statement without rows. */
+  /** The columns of the result; empty for a statement without rows. */
   columns(): ColumnInfo[] {
     return guarded(this.columns, () => {
       this.#requireUsable()
@@ -124,7 +125,7 @@ export class StatementSync {
     })
   }
 
-  /** better-sqlite3's: binds the parameters for good. */
+  /** Binds the parameters permanently, like better-sqlite3. */
   bind(...parameters: BindArguments): this {
     return guarded(this.bind, () => {
       if (this.#bound !== null) throw new ProgrammingError('bind: the statement already has bound parameters')
@@ -133,17 +134,17 @@ export class StatementSync {
     })
   }
 
-  /** better-sqlite3's: the first column instead of rows. */
+  /** Returns the first column instead of rows, like better-sqlite3. */
   pluck(isOn = true): this {
     return this.#shapeRows('first', isOn)
   }
 
-  /** better-sqlite3's: arrays instead of objects. */
+  /** Returns rows as arrays instead of objects, like better-sqlite3. */
   raw(isOn = true): this {
     return this.#shapeRows('array', isOn)
   }
 
-  /** better-sqlite3's: an object for each table, and `$` for what comes from none. */
+  /** Returns an object for each table, and `$` for columns that come from no table, like better-sqlite3. */
   expand(isOn = true): this {
     return this.#shapeRows('tables', isOn)
   }
@@ -154,24 +155,28 @@ export class StatementSync {
     return this
   }
 
-  /** Integers as bigint, all of them, instead of as numbers with an error where they do not fit. */
+  /** Returns all integers as bigint. Without it they are numbers, and an integer that does not fit a number is an error. */
   setReadBigInts(isOn: boolean): void {
     this.#asBigInts = isOn
     this.#maker = null
   }
 
+  /** Rows are arrays from now on, or objects again. */
   setReturnArrays(isOn: boolean): void {
     this.#shapeRows('array', isOn)
   }
 
+  /** Whether names of parameters may be given without their `:`, `@` or `$`. */
   setAllowBareNamedParameters(isOn: boolean): void {
     this.#allowsBare = isOn
   }
 
+  /** Whether names that the statement does not have are ignored. */
   setAllowUnknownNamedParameters(isOn: boolean): void {
     this.#allowsUnknown = isOn
   }
 
+  /** The text as it was given. */
   get sourceSQL(): string {
     return this.#source
   }
@@ -181,19 +186,22 @@ export class StatementSync {
     return this.#source
   }
 
-  /** Whether it returns rows, as far as its words tell. */
+  /** Whether it returns rows, judged by its words. */
   get reader(): boolean {
     return this.#shape.isReader
   }
 
-  /** @throws NotSupportedError: values never become part of the SQL here. */
+  /**
+   * Refused: values never become part of the SQL here.
+   * @throws NotSupportedError
+   */
   get expandedSQL(): string {
-    throw new NotSupportedError('expandedSQL: values are sent apart from the SQL, there is no such text', {
+    throw new NotSupportedError('expandedSQL: values are sent apart from the SQL, so there is no such text', {
       hint: 'log sourceSQL and the values; the server logs both with log_parameter_max_length',
     })
   }
 
-  /** As in Node 26: it cannot be run any more. The server keeps its text, for the next that has the same. */
+  /** Makes the statement unusable, like Node 26. The connection keeps its text prepared for the next statement with it. */
   close(): void {
     guarded(this.close, () => {
       this.#requireUsable()
@@ -205,14 +213,20 @@ export class StatementSync {
     this.#isClosed = true
   }
 
-  /** @throws NotSupportedError with what to do instead. */
+  /**
+   * Refused: PostgreSQL counts nothing for a single statement.
+   * @throws NotSupportedError with what to do instead.
+   */
   stat(): never {
     return guarded(this.stat, () => {
       throw refusal('stat')
     })
   }
 
-  /** @throws NotSupportedError with what to do instead. */
+  /**
+   * Refused, because `stat` is.
+   * @throws NotSupportedError with what to do instead.
+   */
   resetStats(): never {
     return guarded(this.resetStats, () => {
       throw refusal('resetStats')
@@ -243,7 +257,7 @@ export class StatementSync {
       throw new ProgrammingError('the statement already has bound parameters')
     }
     const values = this.#bound ?? this.#bindNow(given)
-    this.#access.tell(this.#sql)
+    this.#access.callVerbose(this.#sql)
     return values
   }
 
@@ -251,7 +265,7 @@ export class StatementSync {
     return bindValues(this.#rewritten, given, { allowsBare: this.#allowsBare, allowsUnknown: this.#allowsUnknown })
   }
 
-  /** Runs a statement that has no rows to give. @returns whether it was one. */
+  /** Runs a statement that returns no rows. @returns false, without running it, when it returns rows. */
   #runs(values: readonly unknown[]): boolean {
     if (this.#access.control(this.#shape, this.#sql)) return true
     if (this.#shape.isReader) return false
@@ -267,7 +281,7 @@ export class StatementSync {
         } catch (error) {
           const index = unfitArgument(error)
           if (index === null) throw error
-          // Further places of a name have the value of its first.
+          // Repeated places of a name use the value of the first place.
           const place = this.#rewritten.firstPlaces?.[index] ?? index
           if (this.#affine.has(place)) throw error
           this.#affine.add(place)
@@ -284,33 +298,33 @@ export class StatementSync {
     })
   }
 
-  /** @returns the rows affected. */
+  /** @returns the number of affected rows. */
   #change(values: readonly unknown[]): number {
     const { inserted, connection } = this.#access
-    const telling = inserted.telling(connection, this.#sql, this.#shape)
+    const returning = inserted.withReturning(connection, this.#sql, this.#shape)
     const isInsert = this.#shape.words[0] === 'insert'
-    if (telling === null) {
+    if (returning === null) {
       const cursor = this.#perform(values, (con, ready) => con.execute(this.#sql, ready))
       if (isInsert && cursor.rowcount > 0) this.#access.lastInsertRowid = null
       return changesOf(cursor)
     }
-    const cursor = this.#insert(telling, values)
+    const cursor = this.#insert(returning, values)
     const last = cursor.description === null ? undefined : cursor.fetchall().at(-1)
-    // Nothing inserted, nothing new to tell: SQLite leaves the number as it is.
+    // When no row was inserted, the number stays as it was, as in SQLite.
     if (last !== undefined) this.#access.lastInsertRowid = last[0] as number | bigint
     return changesOf(cursor)
   }
 
-  #insert(telling: TellingStatement, values: readonly unknown[]): Cursor {
+  #insert(returning: ReturningStatement, values: readonly unknown[]): Cursor {
     try {
-      return this.#perform(values, (connection, ready) => connection.execute(telling.sql, ready))
+      return this.#perform(values, (connection, ready) => connection.execute(returning.sql, ready))
     } catch (error) {
       const { inserted, connection, isTransaction } = this.#access
-      if (!isOfAddition(error, telling)) throw error
-      // What failed was ours, and where nothing is open nothing was lost.
+      if (!isCausedByReturning(error, returning)) throw error
+      // The added RETURNING caused the error. Outside a transaction nothing was lost, so the statement can run again.
       inserted.forget()
       if (isTransaction) throw error
-      const anew = inserted.telling(connection, this.#sql, this.#shape)
+      const anew = inserted.withReturning(connection, this.#sql, this.#shape)
       return this.#perform(values, (con, ready) => con.execute(anew?.sql ?? this.#sql, ready))
     }
   }
@@ -324,7 +338,7 @@ export class StatementSync {
         yield* this.#expanded(rows)
         return
       }
-      // Held, so that a commit within the loop does not end it; the server stores what is left then.
+      // The cursor is WITH HOLD, so that a commit within the loop does not close it; the server then stores the remaining rows.
       const name = this.#access.nextCursorName()
       const options = { hold: true, scroll: false, itersize: ROWS_OF_A_TRIP, rowFactory: boxed(this.#rowMaker()) }
       const cursor = this.#perform(values, (connection, ready) => {
@@ -343,7 +357,7 @@ export class StatementSync {
         if (this.#access.isOpen) cursor.close()
       }
     } catch (error) {
-      tell(error)
+      addSqliteCodes(error)
       throw error
     }
   }
@@ -354,7 +368,7 @@ export class StatementSync {
     return columnInfos(connection, connection.describe(this.#sql).columns)
   }
 
-  /** For `expand()`: arrays of values, sorted by the tables they come from. */
+  /** For `expand()`: sorts each row's values into one object per table. */
   #expanded(rows: unknown[]): unknown[] {
     if (this.#rowShape !== 'tables' || rows.length === 0) return rows
     const columns = this.#columns()
@@ -366,7 +380,7 @@ export class StatementSync {
   }
 }
 
-/** A row in a box, for calls that say null where there is none: a plucked value may be null. */
+/** Puts a row into an array, for calls that return null when there is no row: a plucked value may itself be null. */
 function boxed(
   maker: ReturnType<typeof rowMaker>,
 ): (columns: Parameters<typeof maker>[0]) => (values: unknown[]) => [unknown] {

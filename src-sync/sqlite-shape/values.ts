@@ -1,13 +1,13 @@
 /**
- * The values a SQLite program knows: null, numbers, strings and bytes. PostgreSQL's are brought to these on the way out:
- * by the types the connection is opened with, as far as the type decides, and here, as far as the statement does.
+ * The values a SQLite program knows: null, numbers, strings and bytes. PostgreSQL's values are converted to these: by the
+ * `types` of the connection where the type alone decides, and by this module where the statement's options decide.
  */
 import { type ConnectOptions, ProgrammingError } from '../index.ts'
 
-/** What comes out; bigint only where `setReadBigInts` asks for it, arrays only where a column is one. */
+/** A value in a result; bigint only after `setReadBigInts`, arrays only for an array column. */
 export type SqliteValue = null | number | bigint | string | Uint8Array | readonly SqliteValue[]
 
-/** What goes in. SQLite takes the first five; the others are PostgreSQL's, for statements that grow beyond SQLite. */
+/** A value for a parameter. SQLite takes the first five kinds; the others are for statements that use more of PostgreSQL. */
 export type SqliteParameter =
   | null
   | number
@@ -18,17 +18,17 @@ export type SqliteParameter =
   | Date
   | readonly unknown[]
 
-/** By name, with the marker's prefix or without. */
+/** Values by name, with the marker's prefix or without it. */
 export interface NamedParameters {
   readonly [name: string]: SqliteParameter
 }
 
-/** How a statement wants its rows. */
+/** How a statement returns its rows. */
 export interface Reading {
   readonly shape: 'object' | 'array' | 'first'
-  /** Integers as bigint, all of them, instead of as numbers. */
+  /** Returns all integers as bigint instead of numbers. */
   readonly asBigInts: boolean
-  /** Objects that refuse a property whose name differs from a column's in case only. */
+  /** Makes row objects throw for a property whose name differs from a column's only in case. */
   readonly isChecked?: boolean
 }
 
@@ -45,8 +45,8 @@ const UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/
 const ZONED = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(?::?(\d\d))?$/
 
 /**
- * The connection's `types`: text out where a SQLite program has text. JSON stays the text it is, in both directions,
- * because such a program does its own `JSON.parse`.
+ * The `types` of the connection: text where a SQLite program has text. JSON stays text in both directions, because such a
+ * program calls `JSON.parse` itself.
  */
 export const SQLITE_TYPES: NonNullable<ConnectOptions['types']> = {
   numeric: numberOfNumeric,
@@ -60,12 +60,12 @@ export const SQLITE_TYPES: NonNullable<ConnectOptions['types']> = {
   interval: same,
 }
 
-/** Whole ones as bigint, so that what is too big for a number is noticed; others as SQLite's REAL, the nearest double. */
+/** Whole numbers as bigint, so that one too big for a number is noticed; others as a double, like SQLite's REAL. */
 export function numberOfNumeric(text: string): number | bigint {
   return INTEGER.test(text) ? BigInt(text) : Number(text)
 }
 
-/** An instant as `Date.prototype.toISOString` writes it, with microseconds where it has them; the server's text else. */
+/** An instant as `Date.prototype.toISOString` writes it, but with microseconds when it has them; else the server's text. */
 export function isoOfTimestamptz(text: string): string {
   const utc = UTC.exec(text)
   if (utc !== null) return `${utc[1]}T${utc[2]}.${fraction(utc[3])}Z`
@@ -79,7 +79,7 @@ function fraction(digits = ''): string {
   return digits.length > 3 ? digits.padEnd(6, '0') : digits.padEnd(3, '0')
 }
 
-/** Makes rows as a statement wants them: the `rowFactory` of its calls. */
+/** Makes the `rowFactory` that returns rows as the statement's options ask. */
 export function rowMaker({
   shape,
   asBigInts,
@@ -97,7 +97,7 @@ export function rowMaker({
     if (shape === 'first') return (values) => read[0]?.(values[0])
     if (shape === 'array') return (values) => values.map((value, position) => read[position]!(value))
     const names = columns.map((column) => column.name)
-    // Entries define properties, so that a column may be called `__proto__`; assignment is faster and right otherwise.
+    // `Object.fromEntries` defines properties, so it can create `__proto__`; assignment is faster for all other names.
     if (names.includes('__proto__')) {
       return (values) => Object.fromEntries(names.map((name, position) => [name, read[position]!(values[position])]))
     }
@@ -111,7 +111,7 @@ export function rowMaker({
   }
 }
 
-/** The row of `names: 'checked'`. */
+/** Guards the rows of `names: 'checked'`. */
 const CASE_GUARD: ProxyHandler<object> = {
   get(row, property) {
     if (typeof property === 'string' && !(property in row)) {
@@ -127,7 +127,7 @@ const CASE_GUARD: ProxyHandler<object> = {
   },
 }
 
-/** @throws RangeError with code ERR_OUT_OF_RANGE for an integer that no number can hold. */
+/** @throws RangeError with code ERR_OUT_OF_RANGE for an integer that does not fit a number. */
 function readValue(value: unknown): unknown {
   switch (typeof value) {
     case 'bigint':
@@ -150,7 +150,7 @@ function bigIntReader({ typeOid }: ResultColumn): (value: unknown) => unknown {
   return read
 }
 
-/** @throws RangeError with code ERR_OUT_OF_RANGE where no number can hold it. */
+/** @throws RangeError with code ERR_OUT_OF_RANGE for an integer that does not fit a number. */
 export function safeNumber(value: bigint): number {
   const number = Number(value)
   if (Number.isSafeInteger(number)) return number

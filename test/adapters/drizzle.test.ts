@@ -191,6 +191,45 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(await orm.select({ name: users.name }).from(users)).toEqual([{ name: 'kept' }])
   })
 
+  test('queries asked at once run one after another, in a transaction and out of it', async () => {
+    const name = (who: { insert: typeof orm.insert }, text: string): Promise<unknown> =>
+      who.insert(users).values({ name: text }).execute()
+    await Promise.all([name(orm, 'a'), name(orm, 'b')])
+    await orm.transaction(async (tx) => {
+      await Promise.all([
+        name(tx, 'c'),
+        tx.transaction(async (inner) => Promise.all([name(inner, 'd'), name(inner, 'e')])),
+        tx.select().from(users),
+      ])
+    })
+    const names = await orm.select({ name: users.name }).from(users)
+    expect(names.map(({ name }) => name).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+
+  test('of queries asked at once in a transaction, one of which fails, none is kept', async () => {
+    const failing = orm.transaction(async (tx) =>
+      Promise.all([
+        tx.execute(sql`select 1 / 0`),
+        tx.insert(users).values({ name: 'lost' }),
+        tx.insert(users).values({ name: 'lost too' }),
+      ]),
+    )
+    await expect(failing).rejects.toMatchObject({ cause: { sqlstate: '22012' } })
+    expect(await orm.select().from(users)).toEqual([])
+    const early = orm.transaction(async (tx) => {
+      const left = [1, 2, 3].map((n) =>
+        tx
+          .insert(users)
+          .values({ name: `left ${n}` })
+          .execute(),
+      )
+      for (const one of left) one.catch(() => {})
+      throw new RangeError('early')
+    })
+    await expect(early).rejects.toThrow('early')
+    expect(await orm.select().from(users)).toEqual([])
+  })
+
   test("errors are Drizzle's, with ours as the cause", async () => {
     const failing = orm.execute(sql`select 1 / 0`)
     const error = await failing.then(

@@ -1,7 +1,7 @@
 /** `syncpg/kysely`: the dialect over a pool, over a connection of either API, and the synchronous executor. */
 import { type Generated, Kysely, Migrator, type Migration, NoResultError, sql } from 'kysely'
 import * as db from 'syncpg'
-import { type Pool, connect, createPool } from 'syncpg/async'
+import { type Connection, type Pool, connect, createPool } from 'syncpg/async'
 import {
   SyncpgDialect,
   executeSync,
@@ -128,6 +128,128 @@ describe.each(WAYS)('the dialect over %s', (way) => {
   })
 })
 
+describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, %s', (kind) => {
+  let connection: Connection | db.Connection
+  let kysely: Kysely<Database>
+  let other: Kysely<Database>
+  const insert = (to: Kysely<Database>, name: string): Promise<unknown> =>
+    to.insertInto('person').values({ name, age: null, tags: null }).execute()
+  const names = async (from = kysely): Promise<string[]> =>
+    (await from.selectFrom('person').select('name').orderBy('id').execute()).map(({ name }) => name)
+
+  beforeEach(async () => {
+    const dsn = sharedServer().dsn({ database })
+    connection = kind === 'async' ? await connect(dsn) : db.connect(dsn, { autocommit: true })
+    kysely = new Kysely({ dialect: new SyncpgDialect({ connection }) })
+    other = new Kysely({ dialect: new SyncpgDialect({ connection }) })
+    await sql.raw(TABLES).execute(kysely)
+  })
+  afterEach(() => {
+    if (kind === 'async' || !(connection as db.Connection).closed) connection.close()
+  })
+
+  test('is taken in turns by two Kysely objects', async () => {
+    const order: string[] = []
+    const first = await kysely.startTransaction().execute()
+    const waits = insert(other, 'outside').then(() => order.push('outside'))
+    await insert(first, 'inside')
+    order.push('inside')
+    await first.rollback().execute()
+    await waits
+    expect(order).toEqual(['inside', 'outside'])
+    expect(await names()).toEqual(['outside'])
+  })
+
+  test('serves many queries of both at once', async () => {
+    const ask = (from: Kysely<Database>, i: number): Promise<number | undefined> =>
+      sql<{ i: number }>`select ${i}::int as i`.execute(from).then(({ rows }) => rows[0]?.i)
+    const twenty = Array.from({ length: 20 }, (_, i) => i)
+    expect(await Promise.all(twenty.map((i) => ask(i % 2 === 0 ? kysely : other, i)))).toEqual(twenty)
+  })
+
+  test('goes to the next one after an error, and after one that was closed', async () => {
+    const failed = sql`select 1 / 0`.execute(kysely)
+    const after = names(other)
+    await expect(failed).rejects.toMatchObject({ sqlstate: '22012' })
+    expect(await after).toEqual([])
+    connection.close()
+    await expect(names()).rejects.toThrow(/closed/)
+    await expect(names(other)).rejects.toThrow(/closed/)
+  })
+
+  test('takes direct calls into the transaction that is open', async () => {
+    const trx = await kysely.startTransaction().execute()
+    await connection.execute("insert into person (name) values ('direct')")
+    expect(await names(trx)).toEqual(['direct'])
+    await trx.rollback().execute()
+    expect(await names()).toEqual([])
+  })
+
+  test("keeps its owner's transaction: one of Kysely's inside is a savepoint", async () => {
+    await connection.execute('begin')
+    await insert(kysely, 'a')
+    await kysely.transaction().execute((trx) => insert(trx, 'b'))
+    const undone = kysely.transaction().execute(async (trx) => {
+      await insert(trx, 'undone')
+      throw new RangeError('no')
+    })
+    await expect(undone).rejects.toThrow(RangeError)
+    const failed = await kysely.startTransaction().execute()
+    await expect(sql`select 1 / 0`.execute(failed)).rejects.toMatchObject({ sqlstate: '22012' })
+    await expect(failed.commit().execute()).rejects.toMatchObject({ sqlstate: '25P02' })
+    await expect(
+      kysely
+        .transaction()
+        .setIsolationLevel('serializable')
+        .execute((trx) => insert(trx, 'never')),
+    ).rejects.toThrow('savepoint')
+    expect(await names()).toEqual(['a', 'b'])
+    await connection.execute('rollback')
+    expect(await names()).toEqual([])
+  })
+})
+
+test('a transaction or stream of Kysely that comes first in transaction(fn) is undone with it', async () => {
+  await using connection = await connect(sharedServer().dsn({ database }))
+  await connection.execute(TABLES)
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
+  const insert = (to: Kysely<Database>): Promise<unknown> =>
+    to.insertInto('person').values({ name: 'lost', age: null, tags: null }).execute()
+  const undone = connection.transaction(async () => {
+    await kysely.transaction().execute(insert)
+    throw new RangeError('no')
+  })
+  await expect(undone).rejects.toThrow(RangeError)
+  const streamed = connection.transaction(async () => {
+    const query = kysely.selectFrom(sql<{ n: number }>`generate_series(1, 3)`.as<'g'>(sql`g(n)`)).select('n')
+    for await (const _ of query.stream()) await Promise.resolve()
+    await insert(kysely)
+    throw new RangeError('no')
+  })
+  await expect(streamed).rejects.toThrow(RangeError)
+  expect(await kysely.selectFrom('person').select('name').execute()).toEqual([])
+})
+
+test('a call on an async connection while a query of Kysely runs is told', async () => {
+  await using connection = await connect(sharedServer().dsn())
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
+  const running = kysely.connection().execute(async (one) => {
+    const query = sql`select pg_sleep(0.1)`.execute(one)
+    await expect(connection.query('select 1')).rejects.toThrow('another operation is in progress')
+    return query
+  })
+  expect((await running).rows).toHaveLength(1)
+})
+
+test('a blocking connection that has left autocommit is told at the next query', async () => {
+  using connection = db.connect(sharedServer().dsn(), { autocommit: true })
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
+  connection.setautocommit(false)
+  await expect(sql`select 1`.execute(kysely)).rejects.toThrow('autocommit: true')
+  connection.setautocommit(true)
+  expect((await sql`select 1 as one`.execute(kysely)).rows).toEqual([{ one: 1 }])
+})
+
 test('hooks hear of connections, and destroy() closes the pool', async () => {
   const heard: string[] = []
   let pool: Pool | undefined
@@ -198,6 +320,11 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
 
   test.each(['select 1', null, {}])('what Kysely has not built is refused: %o', (query) => {
     expect(() => executeSync(con, query as never)).toThrow(db.ProgrammingError)
+  })
+
+  test('raw SQL is compiled by a database object, and the error says so', () => {
+    expect(executeSync(con, sql<{ one: number }>`select 1 as one`.compile(kysely))).toEqual([{ one: 1 }])
+    expect(() => executeSync(con, sql`select 1` as never)).toThrow('.compile(db)')
   })
 
   test('no row is undefined, or an error', () => {

@@ -12,11 +12,11 @@ const majors = given.some(isMajor) ? given.filter(isMajor) : ['13', '14', '15', 
 
 // Without those that are about something else than the server: other programs, pages, the embedded PostgreSQL, weather.
 const ELSEWHERE =
-  /pglite|cli-|example-|guides|terminal|first-hour|million-rows|sqlite-|pooler|kerberos|chaos-|standby|bridges/
+  /pglite|cli\/|docs\/|embedded\/|package\/|sqlite\/|terminal|first-hour|million-rows|pooler|kerberos|chaos-|standby/
 const files = given.some((argument) => !isMajor(argument))
   ? given.filter((argument) => !isMajor(argument))
   : ['integration', 'parity', 'types'].flatMap((folder) =>
-      readdirSync(new URL(`../${folder}`, import.meta.url))
+      readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true })
         .filter((name) => name.endsWith('.test.ts') && !ELSEWHERE.test(name))
         .map((name) => `test/${folder}/${name}`),
     )

@@ -50,6 +50,13 @@ export async function freshDatabase(server: ServerCoordinates = sharedServer()):
 
 let freshDatabaseCount = 0
 
+/** Ends a server process and waits until it is gone. `pg_terminate_backend` waits by itself from PostgreSQL 14 on. */
+export async function endBackend(server: ServerCoordinates, pid: number): Promise<void> {
+  await askServer(server, 'select pg_terminate_backend($1)', [pid])
+  const isThere = 'select from pg_stat_activity where pid = $1'
+  while ((await askServer(server, isThere, [pid])).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 // What a test that failed has left open holds locks.
 const EMPTY_DATABASE = `
   select pg_terminate_backend(pid) from pg_stat_activity

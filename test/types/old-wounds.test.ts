@@ -89,7 +89,7 @@ eachFace('old wounds', SETUP, (world) => {
   test.each([
     [[[1], [2, 3]], /a PostgreSQL array is a rectangle/],
     [[[1], 2], /expected an array beside arrays/],
-    [[1, [2]], /is an array beside elements that are none/],
+    [[1, [2]], /is an array, but other elements are not/],
     [[1, undefined], /array element \[1\] is undefined; use null/],
     [[[[[[[[1]]]]]]], /more than 6 dimensions/],
   ])('ragged nesting is refused: %j', async (value, message) => {
@@ -211,7 +211,10 @@ eachFace('old wounds', SETUP, (world) => {
     const { con } = world
     expect(await failureOf(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
-    expect(await con.fetchval('select $1::numeric::text', ['1e1_0'])).toBe('10000000000')
+    // PostgreSQL takes underscores in numbers from 16 on.
+    const grouped = (): unknown => con.fetchval('select $1::numeric::text', ['1e1_0'])
+    if (sharedServer().major >= 16) expect(await grouped()).toBe('10000000000')
+    else expect(await failureOf(grouped)).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::float4::text', ['3.4028235677973366e38'])).toBe('3.4028235e+38')
     expect(await failureOf(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
   })

@@ -298,7 +298,9 @@ function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken
 
 /** With this another thread can cancel a session's running statement. `postMessage` can send it. */
 export interface CancelToken {
+  /** Memory that the connection shares. */
   readonly session: SharedArrayBuffer
+  /** Memory that the worker of the driver shares. */
   readonly host: SharedArrayBuffer
   /** The number of the session, because its memory may serve another session later. */
   readonly number: number

@@ -79,6 +79,7 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
 
 /** A query that Drizzle's builders have made, or what its `prepare()` gave. */
 export interface DrizzleQuery<T> {
+  /** Runs it, as `await` does. */
   execute(placeholderValues?: Record<string, unknown>): Promise<T>
 }
 

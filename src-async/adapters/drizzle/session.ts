@@ -20,6 +20,7 @@ export type DrizzleClient = Pool | Connection
 
 /** What `db.execute(sql)` gives. */
 export interface SyncpgQueryResultHKT extends PgQueryResultHKT {
+  /** What a query without a type of its own gives. */
   readonly type: QueryResult<this['row']>
 }
 
@@ -77,7 +78,9 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
   ): Promise<QueryResult<unknown>> {
     const statement = statementOf(this.#plan, values)
     this.#logger.logQuery(statement.sql, statement.params)
-    return this.#cached(statement, () => this.#client.query(statement, undefined, rows))
+    const client = this.#client
+    const ask = (): Promise<QueryResult<unknown>> => client.query(statement, undefined, rows)
+    return this.#cached(statement, () => (isPool(client) ? ask() : inTurn(client, ask)))
   }
 
   /** Drizzle's cache, and its error class. Its declarations leave the method out. */
@@ -142,9 +145,15 @@ export class SyncpgSession<
   ): Promise<T> {
     const session = new SyncpgSession<TFullSchema, TSchema>(connection, this.dialect, this.#schema, this.#options)
     const tx = new SyncpgTransaction<TFullSchema, TSchema>(this.dialect, session, this.#schema)
+    await quiet(connection)
     return connection.transaction(async () => {
-      if (config !== undefined && Object.keys(config).length > 0) await tx.setTransaction(config)
-      return run(tx)
+      try {
+        if (config !== undefined && Object.keys(config).length > 0) await tx.setTransaction(config)
+        return await run(tx)
+      } finally {
+        // The other queries of a `Promise.all` that has failed belong to this transaction, not to what comes after it.
+        await quiet(connection)
+      }
     })
   }
 
@@ -187,3 +196,27 @@ export class SyncpgTransaction<
 function isPool(client: DrizzleClient): client is Pool {
   return 'withConnection' in client
 }
+
+/** The query of each connection that was asked last, settled or not. */
+const lastQueries = new WeakMap<Connection, Promise<unknown>>()
+
+/**
+ * Runs a query when those before it have ended. Drizzle's users ask several at once (`Promise.all` in a transaction), and a client of
+ * `pg` takes them one after another.
+ */
+function inTurn<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
+  const before = lastQueries.get(connection)
+  const mine = before === undefined ? ask() : before.then(ask)
+  const settled = mine.then(ignore, ignore).then(() => {
+    if (lastQueries.get(connection) === settled) lastQueries.delete(connection)
+  })
+  lastQueries.set(connection, settled)
+  return mine
+}
+
+/** Waits until no query runs or waits on the connection. */
+async function quiet(connection: Connection): Promise<void> {
+  for (let last = lastQueries.get(connection); last !== undefined; last = lastQueries.get(connection)) await last
+}
+
+function ignore(): void {}

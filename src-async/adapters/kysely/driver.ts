@@ -16,6 +16,8 @@ const COUNTED = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 /** By this Kysely knows that the transaction is over and gives its connection back. It does not export its own class. */
 const ABORTED_TRANSACTION = Symbol.for('kysely.AbortedTransactionError')
 const DEFAULT_CHUNK = 100
+/** The savepoint that a transaction of Kysely's is inside of another one. */
+const INNER = 'syncpg_kysely'
 
 export class SyncpgDriver implements Driver {
   readonly #source: ConnectionSource
@@ -29,7 +31,7 @@ export class SyncpgDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const connection = new SyncpgConnection(await this.#source.acquire())
+    const connection = new SyncpgConnection(await this.#source.acquire(), this.#source.isShared)
     try {
       await this.#hooks.onReserveConnection?.(connection)
       return connection
@@ -39,26 +41,42 @@ export class SyncpgDriver implements Driver {
     }
   }
 
+  /**
+   * Begins a transaction. In one that the connection's owner has begun it is a savepoint, as `transaction(fn)` is: a BEGIN would
+   * change nothing there, and the COMMIT after it would commit what the owner has not finished.
+   * @throws ProgrammingError for an isolation level or access mode in such a transaction, which has its own
+   */
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const ours = connection as SyncpgConnection
     const { isolationLevel, accessMode } = settings
     const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
     const mode = accessMode === undefined ? '' : ` ${accessMode}`
-    await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
+    ours.isInner = await ours.isInTransaction()
+    if (!ours.isInner) {
+      await command(connection, level + mode === '' ? 'begin' : `start transaction${level}${mode}`)
+      return
+    }
+    if (level + mode !== '') {
+      throw new ProgrammingError(
+        `the connection is in a transaction already, so Kysely's is a savepoint and cannot have${level}${mode}`,
+      )
+    }
+    await command(connection, `savepoint ${INNER}`)
   }
 
   /** @throws InFailedSQLTransactionError when the server has rolled back, because a statement of the transaction had failed. */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    if ((await command(connection, 'commit')) !== 'ROLLBACK') return
-    const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
-      sqlstate: '25P02',
-    })
-    Object.defineProperty(error, ABORTED_TRANSACTION, { value: true })
-    throw error
+    if ((connection as SyncpgConnection).isInner) {
+      await releaseInner(connection)
+      return
+    }
+    if ((await command(connection, 'commit')) === 'ROLLBACK') throw failedBeforeCommit()
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
-      await command(connection, 'rollback')
+      if ((connection as SyncpgConnection).isInner) await undoInner(connection)
+      else await command(connection, 'rollback')
     } catch (error) {
       ;(connection as SyncpgConnection).isBroken = true
       throw error
@@ -93,9 +111,24 @@ class SyncpgConnection implements DatabaseConnection {
   readonly lent: AnyConnection
   /** Nobody should get it again. */
   isBroken = false
+  /** Its transaction is a savepoint. */
+  isInner = false
 
-  constructor(lent: AnyConnection) {
+  readonly #isShared: boolean
+
+  constructor(lent: AnyConnection, isShared: boolean) {
     this.lent = lent
+    this.#isShared = isShared
+  }
+
+  /**
+   * Whether a transaction is open. The driver sends the BEGIN of a `transaction(fn)` with its first statement, and before that says that
+   * there is none, so one statement goes ahead here where the connection is not Kysely's alone.
+   */
+  async isInTransaction(): Promise<boolean> {
+    const { lent } = this
+    if (this.#isShared && !isBlocking(lent) && !lent.isInTransaction) await lent.query('select 1')
+    return isInTransaction(lent)
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<Result<R>> {
@@ -109,7 +142,7 @@ class SyncpgConnection implements DatabaseConnection {
     if (!Number.isInteger(chunkSize) || chunkSize <= 0) {
       throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
     }
-    const isOwn = !isInTransaction(this.lent)
+    const isOwn = !(await this.isInTransaction())
     if (isOwn) await command(this, 'begin')
     // Where the caller leaves the loop, what has run stands, as it does without a transaction.
     let end = 'commit'
@@ -185,4 +218,27 @@ function isClosed(lent: AnyConnection): boolean {
 async function command(connection: DatabaseConnection, sql: string): Promise<string> {
   const result = (await connection.executeQuery(CompiledQuery.raw(sql))) as Result<unknown>
   return result.tag
+}
+
+/** Commits what is a savepoint. @throws InFailedSQLTransactionError when a statement had failed: it is undone then. */
+async function releaseInner(connection: DatabaseConnection): Promise<void> {
+  try {
+    await command(connection, `release ${INNER}`)
+  } catch (error) {
+    if (!(error instanceof InFailedSQLTransactionError)) throw error
+    await undoInner(connection)
+    throw failedBeforeCommit()
+  }
+}
+
+async function undoInner(connection: DatabaseConnection): Promise<void> {
+  await command(connection, `rollback to ${INNER}`)
+  await command(connection, `release ${INNER}`)
+}
+
+function failedBeforeCommit(): Error {
+  const error = new InFailedSQLTransactionError('commit: the transaction had failed, so the server rolled it back', {
+    sqlstate: '25P02',
+  })
+  return Object.defineProperty(error, ABORTED_TRANSACTION, { value: true })
 }

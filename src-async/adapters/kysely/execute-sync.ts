@@ -20,6 +20,7 @@ import { ProgrammingError } from '../../index.ts'
 /** A query of Kysely's whose rows are `O`: a builder, or what its `compile()` gave. */
 export type SyncQuery<O> = Compilable<O> | CompiledQuery<O>
 
+/** What the calls that block take. */
 export interface SyncQueryOptions {
   /** Makes of each row, a plain object, what the caller gets. In place of plugins that transform results. */
   readonly mapRow?: ((row: Record<string, unknown>) => Record<string, unknown>) | undefined
@@ -27,6 +28,7 @@ export interface SyncQueryOptions {
   readonly timeout?: number | undefined
 }
 
+/** What `streamSync` takes. */
 export interface SyncStreamOptions extends SyncQueryOptions {
   /** Rows of a trip; 1000 at first. */
   readonly size?: number | undefined
@@ -63,7 +65,11 @@ export function executeTakeFirstSync<O>(
   return executeSync(connection, query, options)[0]
 }
 
-/** The first row. @throws Kysely's NoResultError without one, or what `makeError` makes; as `executeSync`. */
+/**
+ * The first row.
+ * @param options.makeError makes the error that is thrown where there is no row
+ * @throws Kysely's NoResultError without one, or what `makeError` makes; as `executeSync`.
+ */
 export function executeTakeFirstOrThrowSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
@@ -98,6 +104,9 @@ export function* streamSync<O>(
 function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
   if (typeof query !== 'object' || query === null || !('compile' in query || 'sql' in query)) {
     throw new ProgrammingError('expected a query that Kysely has built, or what its compile() gave')
+  }
+  if ('isRawBuilder' in query) {
+    throw new ProgrammingError('raw SQL of Kysely is compiled by a database object: sql`…`.compile(db)')
   }
   return 'compile' in query ? query.compile() : query
 }

@@ -8,6 +8,8 @@ export type AnyConnection = Connection | BlockingConnection
 const IN_BACKGROUND = { awaitReset: false } as const
 
 export interface ConnectionSource {
+  /** Whether somebody else may use the connection beside Kysely, and have begun a transaction. */
+  readonly isShared: boolean
   acquire(): Promise<AnyConnection>
   /** @param isBroken whether nobody should get the connection again */
   release(connection: AnyConnection, isBroken: boolean): Promise<void>
@@ -28,6 +30,7 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
     return opened
   }
   return {
+    isShared: false,
     async acquire() {
       const pool = await open()
       return pool.acquire()
@@ -47,29 +50,47 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
   }
 }
 
-/** Lends one connection to one query or transaction at a time. @throws ProgrammingError for a blocking one without autocommit. */
+/** Ends of the last turn that was given out, by connection: several Kysely objects may share one. */
+const turns = new WeakMap<AnyConnection, Promise<void>>()
+
+/**
+ * Lends one connection to one query or transaction at a time, whichever Kysely object asks.
+ * @throws ProgrammingError for a blocking one without autocommit
+ */
 export function singleSource(connection: AnyConnection): ConnectionSource {
-  if ('autocommit' in connection && !connection.autocommit) {
-    throw new ProgrammingError(
-      'SyncpgDialect: a blocking connection has to be in autocommit, because Kysely begins transactions itself: connect(dsn, { autocommit: true })',
-    )
-  }
-  let last: Promise<void> = Promise.resolve()
-  let free: () => void = () => {}
+  requireAutocommit(connection)
+  let end: () => void = () => {}
   return {
+    isShared: true,
     async acquire() {
-      const before = last
-      let end: () => void = () => {}
-      last = new Promise((resolve) => {
-        end = resolve
-      })
+      const before = turns.get(connection)
+      let endOfTurn: () => void = () => {}
+      turns.set(
+        connection,
+        new Promise((resolve) => {
+          endOfTurn = resolve
+        }),
+      )
       await before
-      free = end
+      try {
+        requireAutocommit(connection)
+      } catch (error) {
+        endOfTurn()
+        throw error
+      }
+      end = endOfTurn
       return connection
     },
     async release() {
-      free()
+      end()
     },
     async close() {},
   }
+}
+
+function requireAutocommit(connection: AnyConnection): void {
+  if (!('autocommit' in connection) || connection.closed || connection.autocommit) return
+  throw new ProgrammingError(
+    'SyncpgDialect: a blocking connection has to be in autocommit, because Kysely begins transactions itself: connect(dsn, { autocommit: true })',
+  )
 }

@@ -10,23 +10,32 @@ import type { TextCursor } from '../pg/text-cursor.ts'
 type Any = any
 type RowsCallback = (error: Error | null, rows: Any[], result?: Result) => void
 
+/** What a cursor can be told. */
 export interface CursorConfig {
   /** `'array'`: rows are arrays. */
   readonly rowMode?: string | undefined
+  /** Parsers for this query. */
   readonly types?: CustomTypes | undefined
+  /** The class of the promises that calls give. */
   readonly Promise?: PromiseConstructorLike | undefined
 }
 
 /**
+ * pg-cursor's cursor: the rows of a query in pieces, on a client of `syncpg/pg`. The client is busy until the cursor is read to
+ * its end or closed.
  * @example
  *   const cursor = client.query(new Cursor('select * from big where id > $1', [10]))
  *   for (let rows = await cursor.read(100); rows.length > 0; rows = await cursor.read(100)) use(rows)
  *   await cursor.close()
  */
 export class Cursor extends EventEmitter implements Runnable {
+  /** The text. */
   readonly text: string
+  /** The parameters. */
   readonly values: readonly Any[] | null
+  /** The connection it runs on, null before it is submitted. */
   connection: Connection | null = null
+  /** What it does now. */
   state: 'initialized' | 'submitted' | 'idle' | 'busy' | 'error' | 'done' = 'initialized'
   readonly _result: Result
   readonly _conf: CursorConfig

@@ -6,24 +6,30 @@ import type { Connection, Result } from '../pg/index.ts'
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
 type Any = any
 
+/** What a stream can be told. */
 export interface QueryStreamConfig extends CursorConfig {
   /** Rows of a trip; the stream's high water mark, 100, unless given. */
   readonly batchSize?: number | undefined
+  /** How many rows are fetched ahead. */
   readonly highWaterMark?: number | undefined
 }
 
 /**
+ * pg-query-stream's stream: the rows of a query as a Readable, read as fast as they are taken.
  * @example
  *   const stream = client.query(new QueryStream('select * from big'))
  *   for await (const row of stream) use(row)
  */
 export class QueryStream extends Readable {
+  /** The cursor that the rows come from. */
   readonly cursor: Cursor
   /** The client sets the parsers of its types here. */
   readonly _result: Result
   /** Set by the client or a pool, which wants to hear of the end. */
   callback: ((error: Error | null, result?: Result) => void) | undefined
+  /** The text. */
   readonly text: string
+  /** The parameters. */
   readonly values: readonly Any[] | null
 
   constructor(text: string, values?: readonly Any[] | null, config: QueryStreamConfig = {}) {
@@ -42,10 +48,12 @@ export class QueryStream extends Readable {
     this.cursor.submit(connection)
   }
 
+  /** Called by the client when the query has failed. */
   handleError(error: Error): void {
     this.cursor.handleError(error)
   }
 
+  /** Called by the client when the query is done. */
   handleReadyForQuery(): void {
     this.cursor.handleReadyForQuery()
   }

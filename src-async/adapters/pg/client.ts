@@ -16,6 +16,7 @@ type ConnectCallback = (error: Error | null, client?: Any) => void
 
 /** What uses the connection by itself and is no `Query`: `Cursor` and `QueryStream`. */
 export interface Submittable {
+  /** Called by the client when it is this one's turn. */
   // oxlint-disable-next-line typescript/no-explicit-any -- those of others take pg's connection.
   submit(connection: any): unknown
 }
@@ -28,25 +29,40 @@ type Submitted = Runnable & {
   _result?: { _types?: CustomTypes | undefined }
 }
 
+/** pg's client: one connection. */
 export class Client extends EventEmitter {
+  /** The class `Query`. */
   static Query: typeof Query = Query
 
+  /** Where the client connects, after the environment was asked. */
   readonly connectionParameters: ConnectionParameters
+  /** The connection below, as far as programs use it. */
   readonly connection: Connection
+  /** The role. */
   readonly user: string | undefined
+  /** The database. */
   readonly database: string | undefined
+  /** The port. */
   readonly port: number
+  /** The host. */
   readonly host: string
+  /** The password, or the function that gives it. Not enumerable. */
   declare password: string | null | (() => string | Promise<string>)
+  /** Kept as it was given. */
   readonly replication: string | undefined
+  /** Whether TLS is used. */
   readonly ssl: boolean | PgSslConfig
+  /** Whether queries are sent without waiting for those before them. */
   readonly pipeline: boolean
+  /** Kept as it was given; results come as text. */
   readonly binary: boolean
   /** The process of the server; null before the connection is made. */
   processID: number | null = null
   /** The driver does not hand it out. */
   readonly secretKey: null = null
+  /** Whether no query runs. */
   readyForQuery = false
+  /** Whether it has been asked for anything yet. */
   hasExecuted = false
   _ending = false
   _ended = false
@@ -165,6 +181,7 @@ export class Client extends EventEmitter {
     this.connection.ref()
   }
 
+  /** The process need not stay alive for the connection. */
   unref(): void {
     this.connection.unref()
   }
@@ -174,20 +191,24 @@ export class Client extends EventEmitter {
     return this._txStatus
   }
 
+  /** Chooses a parser for a type, by its OID, for this client. */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
     this._types.setTypeParser(oid, format as TypeFormat, parse as TypeParser)
   }
 
+  /** The parser of a type, by its OID. */
   getTypeParser(oid: number, format?: TypeFormat): TypeParser {
     return this._types.getTypeParser(oid, format)
   }
 
+  /** A name, quoted for SQL. */
   escapeIdentifier(name: string): string {
     return escapeIdentifier(name)
   }
 
+  /** A text as a literal of SQL. */
   escapeLiteral(text: string): string {
     return escapeLiteral(text)
   }
@@ -200,10 +221,12 @@ export class Client extends EventEmitter {
     else if (client._sentQueryQueue.includes(query)) query.callback = () => {}
   }
 
+  /** The query that runs now. */
   get activeQuery(): Any {
     return this._activeQuery
   }
 
+  /** Queries that wait. */
   get queryQueue(): Any[] {
     return this._queryQueue
   }

@@ -7,10 +7,15 @@ import type { CustomTypes } from './pg-types.ts'
 
 /** TLS as Node's `tls.connect` takes it, as far as the driver has it. */
 export interface PgSslConfig {
+  /** False takes any certificate of the server. */
   readonly rejectUnauthorized?: boolean | undefined
+  /** Certificates of the authorities that are trusted, as PEM. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined
+  /** The client's certificate, as PEM. */
   readonly cert?: string | Buffer | undefined
+  /** The client's key, as PEM. */
   readonly key?: string | Buffer | undefined
+  /** The passphrase of the key. */
   readonly passphrase?: string | undefined
   // oxlint-disable-next-line typescript/no-explicit-any -- Node has more, and pg takes all.
   readonly [name: string]: any
@@ -18,35 +23,51 @@ export interface PgSslConfig {
 
 /** What `new Client()` takes. */
 export interface ClientConfig {
+  /** The role; the system user's name unless given. */
   readonly user?: string | undefined
+  /** The database; the user's name unless given. */
   readonly database?: string | undefined
+  /** The password, or a function that gives it, asked for each connection. */
   readonly password?: string | null | (() => string | Promise<string>) | undefined
+  /** The port, 5432 unless given. */
   readonly port?: number | string | undefined
   /** A name, an address, or the directory of a Unix socket. */
   readonly host?: string | undefined
   /** A URL, or `pglite:` for the embedded PostgreSQL. It is stronger than the other options. */
   readonly connectionString?: string | undefined
+  /** Whether the socket sends probes when nothing else is sent. */
   readonly keepAlive?: boolean | undefined
+  /** Milliseconds before the first probe. */
   readonly keepAliveInitialDelayMillis?: number | undefined
   /** Milliseconds that the server gives a statement. */
   readonly statement_timeout?: false | number | undefined
   /** Milliseconds that the client gives a query. The statement is then cancelled on the server. */
   readonly query_timeout?: number | false | undefined
+  /** Milliseconds that a statement may wait for a lock: the server's setting. */
   readonly lock_timeout?: number | false | undefined
+  /** Milliseconds that a transaction may do nothing: the server's setting. */
   readonly idle_in_transaction_session_timeout?: number | false | undefined
+  /** true, false, or an object with certificates: see `PgSslConfig`. */
   readonly ssl?: boolean | string | PgSslConfig | undefined
+  /** `'direct'` begins with TLS at once, which PostgreSQL 17 and later understand. */
   readonly sslnegotiation?: string | undefined
+  /** The name that `pg_stat_activity` shows. */
   readonly application_name?: string | undefined
+  /** The name where no `application_name` is given. */
   readonly fallback_application_name?: string | undefined
+  /** The session's encoding. */
   readonly client_encoding?: string | undefined
   /** Milliseconds for connecting; 0 for no limit, which is the default. */
   readonly connectionTimeoutMillis?: number | undefined
+  /** Parsers for this client. */
   readonly types?: CustomTypes | undefined
   /** Command line options of the server, `-c geqo=off`. */
   readonly options?: string | undefined
+  /** Taken and not used: results come as text. */
   readonly binary?: boolean | undefined
   /** Sends queries without waiting for the ones before them. */
   readonly pipeline?: boolean | undefined
+  /** The class of the promises that calls give. */
   readonly Promise?: PromiseConstructorLike | undefined
   /** Options of `syncpg/async` for what pg has no option for, `{ statementCacheSize: 0 }`; stronger than all others. */
   readonly syncpg?: ConnectOptions | undefined

@@ -16,8 +16,11 @@ export type StatusLetter = 'I' | 'T' | 'E'
 
 /** What listeners of `notification` get. */
 export interface Notification {
+  /** The process id of the session that sent it. */
   readonly processId: number
+  /** The channel it came on. */
   readonly channel: string
+  /** Its text, empty where none was sent. */
   readonly payload: string
   readonly name: 'notification'
   readonly length: number
@@ -55,7 +58,9 @@ const REPORTED = [
 const LETTERS: Readonly<Record<string, StatusLetter>> = { idle: 'I', 'in-transaction': 'T', failed: 'E' }
 const CLOSE_TIMEOUT_MS = 5000
 
+/** The connection below a client, as far as programs use pg's: its stream, its events and what it prepared. */
 export class Connection extends EventEmitter {
+  /** Stands for pg's socket: `ref`, `unref`, `destroy`, and what is known of TLS. */
   readonly stream: ConnectionStream
   /** Texts of named statements that have run. */
   readonly parsedStatements: Record<string, string> = {}
@@ -78,7 +83,10 @@ export class Connection extends EventEmitter {
     this.stream = new ConnectionStream(this)
   }
 
-  /** Opens the session; tells of it by `parameterStatus`, `backendKeyData` and `readyForQuery`, of a failure by `error` and `end`. */
+  /**
+   * Opens the session; tells of it by `parameterStatus`, `backendKeyData` and `readyForQuery`, of a failure by `error` and `end`.
+   * @internal
+   */
   async open(optionsOf: () => ConnectOptions | Promise<ConnectOptions>): Promise<void> {
     this._connecting = true
     let driver: Driver
@@ -104,12 +112,18 @@ export class Connection extends EventEmitter {
     })
   }
 
-  /** Cancels connecting. */
+  /**
+   * Cancels connecting.
+   * @internal
+   */
   giveUp(reason: Error): void {
     this.#opening.abort(reason)
   }
 
-  /** Sends a query that nothing else runs beside; its end comes as `errorMessage`, `readyForQuery`. */
+  /**
+   * Sends a query that nothing else runs beside; its end comes as `errorMessage`, `readyForQuery`.
+   * @internal
+   */
   send(query: Sending, take: (result: TextResult) => void): void {
     this.#isBusy = true
     this.#sent(this.#require(), query).then(
@@ -118,7 +132,10 @@ export class Connection extends EventEmitter {
     )
   }
 
-  /** Sends a query behind those that are under way. */
+  /**
+   * Sends a query behind those that are under way.
+   * @internal
+   */
   sendBehind(query: Sending, take: (result: TextResult) => void): void {
     this.#isBusy = true
     this.#feed ??= new PipelineFeed({
@@ -133,13 +150,19 @@ export class Connection extends EventEmitter {
     )
   }
 
-  /** Opens a cursor: the rows of a statement in pieces. Nothing else runs until it is closed. */
+  /**
+   * Opens a cursor: the rows of a statement in pieces. Nothing else runs until it is closed.
+   * @internal
+   */
   async openCursor(text: string, values: readonly Prepared[], rowsAsArrays: boolean): Promise<TextCursor> {
     this.#isBusy = true
     return TextCursor.open(this.#require(), { text, values, rowsAsArrays })
   }
 
-  /** Runs a COPY between the server and a stream. */
+  /**
+   * Runs a COPY between the server and a stream.
+   * @internal
+   */
   copy(text: string, ends: CopyEnds, take: (rowCount: number) => void): void {
     this.#isBusy = true
     this.#require()
@@ -150,12 +173,18 @@ export class Connection extends EventEmitter {
       )
   }
 
-  /** Says that a cursor is done with the connection. */
+  /**
+   * Says that a cursor is done with the connection.
+   * @internal
+   */
   finish(): void {
     this.#settle(() => {})
   }
 
-  /** The same of a cursor that has failed, and takes its error back by `handleError`. */
+  /**
+   * The same of a cursor that has failed, and takes its error back by `handleError`.
+   * @internal
+   */
   fail(error: unknown): void {
     this.#settleError(error)
   }
@@ -165,6 +194,7 @@ export class Connection extends EventEmitter {
     this.#driver?.cancel().catch(() => {})
   }
 
+  /** `'I'` without a transaction, `'T'` in one, `'E'` in one that has failed. */
   get transactionStatus(): StatusLetter | null {
     return LETTERS[this.#driver?.transactionStatus ?? ''] ?? null
   }
@@ -185,11 +215,13 @@ export class Connection extends EventEmitter {
     this.#driver?.terminate()
   }
 
+  /** The process stays alive for it. */
   ref(): void {
     this.#isReferenced = true
     this.#driver?.ref()
   }
 
+  /** The process need not stay alive for it. */
   unref(): void {
     this.#isReferenced = false
     this.#driver?.unref()

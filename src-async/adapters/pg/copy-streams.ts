@@ -9,6 +9,7 @@ type Done = (error?: Error | null) => void
 
 /** A stream into `COPY … FROM STDIN`. */
 export class CopyFromStream extends Writable implements Runnable {
+  /** The COPY statement. */
   readonly text: string
   /** Rows that were loaded; null before the end. */
   rowCount: number | null = null
@@ -30,6 +31,7 @@ export class CopyFromStream extends Writable implements Runnable {
     })
   }
 
+  /** Called by the client when the statement has failed. */
   handleError(error: Error): void {
     this.#error = error
     this.#chunks.stop()
@@ -38,6 +40,7 @@ export class CopyFromStream extends Writable implements Runnable {
     this.callback?.(error)
   }
 
+  /** Called by the client when the statement is done. */
   handleReadyForQuery(): void {
     if (this.#error !== null) return
     this.#end(null)
@@ -70,9 +73,11 @@ export class CopyFromStream extends Writable implements Runnable {
 
 /** A stream out of `COPY … TO STDOUT`. */
 export class CopyToStream extends Readable implements Runnable {
+  /** The COPY statement. */
   readonly text: string
   /** Rows that were written; null before the end. */
   rowCount: number | null = null
+  /** Called with the error or the result, where `client.query` was given a callback. */
   callback: ((error: Error | null, result?: unknown) => void) | undefined
   #wanted: (() => void) | null = null
 
@@ -96,11 +101,13 @@ export class CopyToStream extends Readable implements Runnable {
     })
   }
 
+  /** Called by the client when the statement has failed. */
   handleError(error: Error): void {
     this.destroy(error)
     this.callback?.(error)
   }
 
+  /** Called by the client when the statement is done. */
   handleReadyForQuery(): void {
     this.push(null)
     this.callback?.(null, this)
@@ -117,12 +124,20 @@ export class CopyToStream extends Readable implements Runnable {
   }
 }
 
-/** A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`. */
+/**
+ * A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`.
+ * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
+ *   unless given
+ */
 export function copyFrom(text: string, options?: { readonly highWaterMark?: number }): CopyFromStream {
   return new CopyFromStream(text, options)
 }
 
-/** A stream out of a table: `client.query(copyTo('copy item to stdout'))`. */
+/**
+ * A stream out of a table: `client.query(copyTo('copy item to stdout'))`.
+ * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
+ *   unless given
+ */
 export function copyTo(text: string, options?: { readonly highWaterMark?: number }): CopyToStream {
   return new CopyToStream(text, options)
 }

@@ -37,6 +37,7 @@ type ServerWords = { readonly primaryMessage?: string; readonly message: string 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `fieldsOf` gives what is declared here.
 export interface DatabaseError extends Partial<Record<Field, string>> {}
 
+/** What the server refuses, with pg's names for its fields: `code`, `detail`, `constraint`, `table` … */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class DatabaseError extends Error {
   /** Bytes of the server's message. */
@@ -54,6 +55,7 @@ export class DatabaseError extends Error {
 
 /** A notice of the server's. It is an object as pg has it, and no error. */
 export interface NoticeMessage extends Partial<Record<Field, string>> {
+  /** What the server says. */
   readonly message: string | undefined
   readonly length: number
   readonly name: 'notice'

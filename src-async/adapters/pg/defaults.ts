@@ -7,32 +7,55 @@ const INT8_ARRAY = 1016
 const INT4 = 23
 const INT4_ARRAY = 1007
 
+/** What clients have where nothing else is said; a program may change it. */
 export interface Defaults {
+  /** The host. */
   host: string | undefined
+  /** The role. */
   user: string | undefined
+  /** The database. */
   database: string | undefined
+  /** The password. */
   password: string | null
+  /** A DSN. */
   connectionString: string | undefined
+  /** The port. */
   port: number
   /** Not used: all rows come at once. */
   rows: number
   /** Not used: rows come as text. */
   binary: boolean
+  /** The size of a pool. */
   max: number
+  /** Milliseconds that a pool keeps a connection that nobody uses. */
   idleTimeoutMillis: number
+  /** The encoding of sessions. */
   client_encoding: string
+  /** Whether TLS is used. */
   ssl: boolean
+  /** How TLS begins. */
   sslnegotiation: string | undefined
+  /** The name that `pg_stat_activity` shows. */
   application_name: string | undefined
+  /** The name where no `application_name` is given. */
   fallback_application_name: string | undefined
+  /** Options of the server's command line. */
   options: string | undefined
+  /** Whether a `Date` as a parameter is written in UTC. */
   parseInputDatesAsUTC: boolean
+  /** Milliseconds that a statement may take, as the server measures it. */
   statement_timeout: number | false
+  /** Milliseconds that a statement may wait for a lock. */
   lock_timeout: number | false
+  /** Milliseconds that a transaction may do nothing. */
   idle_in_transaction_session_timeout: number | false
+  /** Milliseconds that a query may take, as the client measures it. */
   query_timeout: number | false
+  /** Seconds for connecting, 0 for no limit. */
   connect_timeout: number
+  /** 1 for probes of idle connections. */
   keepalives: number
+  /** Seconds before the first probe. */
   keepalives_idle: number
   /** Set it to true, and int8 becomes a number, in silence beyond 2^53. Cannot be read. */
   parseInt8: boolean
@@ -41,6 +64,7 @@ export interface Defaults {
 const parseBigInteger = types.getTypeParser(INT8, 'text')
 const parseBigIntegerArray = types.getTypeParser(INT8_ARRAY, 'text')
 
+/** What clients have where nothing else is said; a program may change it. */
 export const defaults = {
   host: 'localhost',
   user: process.platform === 'win32' ? process.env['USERNAME'] : process.env['USER'],

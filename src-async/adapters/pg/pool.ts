@@ -17,13 +17,19 @@ export interface PoolConfig extends ClientConfig {
   readonly min?: number | undefined
   /** Milliseconds after which an idle client is closed; 10,000 at first. */
   readonly idleTimeoutMillis?: number | undefined
+  /** Called with what the pool does, for debugging. */
   readonly log?: ((...messages: Any[]) => void) | undefined
+  /** The process need not stay alive for clients that nobody uses. */
   readonly allowExitOnIdle?: boolean | undefined
+  /** How often a client is used before it is replaced. */
   readonly maxUses?: number | undefined
+  /** Seconds after which a client is replaced, 0 for never. */
   readonly maxLifetimeSeconds?: number | undefined
+  /** The class of the clients. */
   readonly Client?: (new (config?: string | ClientConfig) => Client) | undefined
   /** Called with each new client, before anybody else gets it. */
   readonly onConnect?: ((client: Client) => void | Promise<void>) | undefined
+  /** Called with each new client before anybody gets it. */
   readonly verify?: ((client: Client, callback: (error?: Error) => void) => void) | undefined
 }
 

@@ -10,12 +10,15 @@ import { Result, fieldOf } from './result.ts'
 /** What `client.query()` takes in place of a text. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg.
 export interface QueryConfig<I = any[]> {
+  /** The text, with `$1`, `$2` for parameters. */
   readonly text?: string | undefined
+  /** The parameters. */
   readonly values?: I | undefined
   /** A name that stands for the text: the next query of this name may leave the text out. */
   readonly name?: string | undefined
   /** `'array'`: rows are arrays. */
   readonly rowMode?: string | undefined
+  /** Parsers for this query. */
   readonly types?: CustomTypes | undefined
   /** `'extended'`: the text has one statement, with or without values. */
   readonly queryMode?: string | undefined
@@ -25,20 +28,29 @@ export interface QueryConfig<I = any[]> {
   readonly binary?: boolean | undefined
   /** Not used: all rows come at once. */
   readonly rows?: number | undefined
+  /** Called with the error or the result. */
   readonly callback?: QueryCallback | undefined
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: a list of results where the text had several statements.
 export type QueryCallback = (error: Error | null, result: any) => void
 
+/** A query as an object, for `client.query(query)`. It emits `row`, `end` and `error`. */
 export class Query extends EventEmitter implements Runnable {
+  /** The text. */
   text: string | undefined
+  /** The parameters. */
   values: unknown
+  /** Kept as it was given. */
   rows: number | undefined
+  /** Parsers for this query. */
   types: CustomTypes | undefined
   name: string | undefined
+  /** `'extended'` where the config says so. */
   queryMode: string | undefined
+  /** Kept as it was given; results come as text. */
   binary: boolean | undefined
+  /** Called with the error or the result. */
   callback: QueryCallback | undefined
   readonly _rowMode: string | undefined
   _result: Result
@@ -89,6 +101,7 @@ export class Query extends EventEmitter implements Runnable {
     return null
   }
 
+  /** Called by the client when the query has failed. */
   handleError(given: Error, connection?: Connection): void {
     const error = this._canceledDueToError ?? given
     this._canceledDueToError = null
@@ -97,6 +110,7 @@ export class Query extends EventEmitter implements Runnable {
     else this.emit('error', error)
   }
 
+  /** Called by the client when the query is done. */
   handleReadyForQuery(connection?: Connection): void {
     if (this._canceledDueToError !== null) return this.handleError(this._canceledDueToError, connection)
     if (this.callback) outside(() => this.callback?.(null, this._results))

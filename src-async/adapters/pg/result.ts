@@ -4,12 +4,19 @@ import { AS_TEXT, type CustomTypes, type TypeParser, types as pgTypes } from './
 
 /** A column of a result. */
 export interface FieldDef {
+  /** The column's name. */
   readonly name: string
+  /** The table's OID, 0 for an expression. */
   readonly tableID: number
+  /** The column's number in its table, 0 for an expression. */
   readonly columnID: number
+  /** The type's OID. */
   readonly dataTypeID: number
+  /** Bytes of a value, -1 where they differ. */
   readonly dataTypeSize: number
+  /** The type's modifier, -1 without one. */
   readonly dataTypeModifier: number
+  /** Always `'text'`. */
   readonly format: 'text'
 }
 
@@ -22,12 +29,17 @@ export class Result<R = any> {
   command: string | null = null
   /** Rows given or affected; null where the command counts nothing. */
   rowCount: number | null = null
+  /** The OID in the command tag of an old server, else null. */
   oid: number | null = null
+  /** The rows. */
   rows: R[] = []
+  /** The columns. */
   fields: FieldDef[] = []
   _parsers: TypeParser[] | undefined = undefined
   _types: CustomTypes | undefined
+  /** Always null, as in pg. */
   readonly RowCtor: null = null
+  /** Whether rows are arrays. */
   readonly rowAsArray: boolean
 
   constructor(rowMode?: string, types?: CustomTypes) {
@@ -35,7 +47,9 @@ export class Result<R = any> {
     this.rowAsArray = rowMode === 'array'
   }
 
-  /** Takes the command tag, `INSERT 0 2`. */
+  /**
+   * Takes the command tag, `INSERT 0 2`.
+   */
   addCommandComplete({ text }: { readonly text: string }): void {
     const [, command, first, second] = COMMAND.exec(text) ?? []
     if (command === undefined) return
@@ -46,10 +60,12 @@ export class Result<R = any> {
     } else if (first !== undefined) this.rowCount = Number(first)
   }
 
+  /** Called for each row. */
   addRow(row: R): void {
     this.rows.push(row)
   }
 
+  /** Called for the columns of a result. */
   addFields(fields: readonly FieldDef[]): void {
     this.fields = [...fields]
     const table = this._types ?? pgTypes

@@ -5,6 +5,7 @@ import type { Connection } from '../../index.ts'
 
 /** What of umzug is needed here. */
 export interface LockedUmzug {
+  /** Umzug's events, of which the lock needs those before and after all migrations. */
   on(event: 'beforeCommand' | 'afterCommand', listener: () => Promise<void>): unknown
 }
 
@@ -44,12 +45,8 @@ export function oneAtATime(
   })
   umzug.on('afterCommand', async () => {
     const guard = guards.pop()
-    if (guard !== undefined && !isClosed(guard)) await guard.close()
+    if (guard !== undefined && !guard.closed) await guard.close()
   })
-}
-
-function isClosed(guard: Guard): boolean {
-  return 'closed' in guard ? guard.closed : guard.isClosed
 }
 
 /**

@@ -6,14 +6,18 @@ import { type MigrationConnection, isBlocking, requireAutocommit } from './stora
 /** What umzug gives to `resolve`. */
 export interface SqlMigrationParameters {
   readonly name: string
+  /** The path of the file. */
   readonly path?: string | undefined
+  /** The connection, as umzug's `context`. */
   readonly context: MigrationConnection
 }
 
 /** What umzug runs. */
 export interface SqlMigration {
   readonly name: string
+  /** Runs the file. */
   readonly up: () => Promise<void>
+  /** Runs the file beside it whose name ends in `.down.sql`. */
   readonly down: () => Promise<void>
 }
 
@@ -24,7 +28,7 @@ const NO_TRANSACTION = /^\s*--\s*no transaction\b/i
  * without one, as `create index concurrently` needs it. `x.down.sql` beside `x.sql` or `x.up.sql` is the way back. COPY with its
  * data in the file works. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own error.
  * @example
- *   migrations: { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
+ *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */
 export function sqlMigration({ name, path, context }: SqlMigrationParameters): SqlMigration {
   if (path === undefined) throw new ProgrammingError(`sqlMigration: ${name} has no path: it is for files of SQL`)

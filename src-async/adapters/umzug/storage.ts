@@ -5,6 +5,7 @@ import { type Connection, type Pool, ProgrammingError, quoteIdentifier } from '.
 /** What migrations run on: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
 export type MigrationConnection = BlockingConnection | Connection | Pool
 
+/** Where the names of the migrations are kept. */
 export interface SyncpgStorageOptions {
   /** `umzug` at first. */
   readonly table?: string
@@ -14,7 +15,7 @@ export interface SyncpgStorageOptions {
 
 /**
  * umzug's storage. The table is made where it is first needed.
- * @example new Umzug({ storage: new SyncpgStorage(con), context: con, migrations: …, logger: console })
+ * @example new Umzug({ storage: new SyncpgStorage(con), context: con, migrations: [], logger: console })
  */
 export class SyncpgStorage {
   readonly #connection: MigrationConnection
@@ -28,11 +29,17 @@ export class SyncpgStorage {
     this.#table = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
   }
 
+  /**
+   * Called by umzug when a migration has run: notes its name.
+   */
   async logMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`insert into ${this.#table} (name) values ($1)`, [name])
   }
 
+  /**
+   * Called by umzug when a migration is undone: removes its name.
+   */
   async unlogMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`delete from ${this.#table} where name = $1`, [name])

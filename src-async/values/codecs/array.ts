@@ -1,6 +1,6 @@
 /**
- * Arrays of any type, in both formats. Nested JavaScript arrays are dimensions; NULL elements are null; lower bounds
- * other than 1 are dropped. What the bytes claim is checked against what there is before anything is allocated.
+ * Arrays of any type, in both formats. Nested JavaScript arrays are dimensions, and NULL elements are null. Lower bounds
+ * other than 1 are dropped. Lengths and counts in the bytes are checked before memory is allocated for them.
  * Source of truth: src/backend/utils/adt/arrayfuncs.c, array_send, array_out.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -15,7 +15,7 @@ import { flatReaderOf } from './flat-list.ts'
 
 const MOST_DIMENSIONS = 6
 
-/** The codec of an array type over its element's codec. Text where the element's is. */
+/** The codec of an array type, made from its element's codec. It uses the text format when the element's codec does. */
 export function arrayCodec(element: Codec, elementOid: number, delimiter = ','): Codec<unknown[]> {
   const name = `${element.name}[]`
   const decodeText = (text: string): unknown[] => parseArrayText(text, delimiter, element)
@@ -54,7 +54,7 @@ export function arrayCodec(element: Codec, elementOid: number, delimiter = ','):
   }
 }
 
-/** The lengths of all dimensions, found along the first elements; whether the rest agrees shows in writing. */
+/** The lengths of all dimensions, read from the first element of each. Writing checks whether the others agree. */
 function dimensionsOf(value: ArrayLike<unknown>, element: Codec): number[] {
   const dimensions: number[] = []
   for (let level: unknown = value; isList(level, element); level = level[0]) {
@@ -98,7 +98,7 @@ function ragged(wanted: number, found: number): DataError {
   return new DataError(`nested arrays differ in length: ${wanted} and ${found}; a PostgreSQL array is a rectangle`)
 }
 
-/** @returns whether there was a NULL. */
+/** Writes one dimension. @returns whether it contained a NULL. */
 function encodeLevel(
   out: ByteWriter,
   list: ArrayLike<unknown>,
@@ -128,7 +128,7 @@ function encodeLevel(
 function encodeElement(out: ByteWriter, value: unknown, index: number, element: Codec, elementOid: number): void {
   if (value === undefined) throw new DataError(`array element [${index}] is undefined; use null`)
   if (Array.isArray(value) && element.takesArrays !== true) {
-    throw new DataError(`array element [${index}] is an array beside elements that are none`)
+    throw new DataError(`array element [${index}] is an array, but other elements are not`)
   }
   const lengthAt = out.reserveInt32()
   try {
@@ -161,7 +161,7 @@ function decodeArray(input: ByteReader, element: Codec, elementOid: number): unk
     total *= length
   }
   if (total === 0) return []
-  // Each element has a length word at least, so a lie about their number shows before memory is taken.
+  // Each element has at least a length word, so a wrong count shows here, before memory is allocated.
   if (total * 4 > input.remaining) {
     throw new DataError(`cannot read an array of ${total} elements in ${input.remaining} bytes`)
   }
@@ -180,7 +180,7 @@ function decodeLevel(input: ByteReader, dimensions: readonly number[], depth: nu
   return list
 }
 
-/** Reads an int32 length and a value of that many bytes, or null for -1; the codec cannot read past its own bytes. */
+/** Reads an int32 length and a value of that many bytes; null for -1. The codec cannot read past these bytes. */
 export function decodeSized(input: ByteReader, codec: Codec): unknown {
   const length = input.int32()
   if (length === -1) return null
@@ -195,7 +195,7 @@ export function decodeSized(input: ByteReader, codec: Codec): unknown {
   return value
 }
 
-/** The codec as a reader of the binary form, whatever format it travels in by itself. */
+/** A codec that reads the binary form, also for a codec that normally uses the text format. */
 export function readsBinary(codec: Codec): Codec {
   const { decodeBinary } = codec
   if (codec.format === 1) return codec
@@ -203,7 +203,7 @@ export function readsBinary(codec: Codec): Codec {
     decodeBinary?.bind(codec) ??
     ((): never => {
       throw new DataError(
-        `a value of ${codec.name} within a record has no binary form this client knows; cast it to text, or the record to a named type`,
+        `a value of ${codec.name} within a record has no binary form that this client knows; cast it to text, or the record to a named type`,
       )
     })
   return { ...codec, format: 1, decode }

@@ -12,7 +12,7 @@ function bitsCodec(name: string): Codec<BitString> {
     name,
     format: 1,
     encode(out, value) {
-      // The server reads b101 and x1F as well.
+      // The server also reads b101 and x1F.
       if (typeof value === 'string' && !/^[01 ]*$/.test(value)) leaveToServer(value, name)
       const bits = typeof value === 'string' ? BitString.parse(value) : value
       if (!(bits instanceof BitString)) throw expected('a BitString or a string of zeros and ones', name, value)

@@ -1,11 +1,12 @@
 /**
- * `bool`. Strict: booleans go in, and the words that the server reads as one; numbers do not. Source of truth: src/backend/utils/adt/bool.c, boolsend and boolout.
+ * `bool`. Takes booleans, and the words that the server reads as a boolean, but no numbers.
+ * Source of truth: src/backend/utils/adt/bool.c, boolsend and boolout.
  */
 import { expected, unreadable } from '../describe-value.ts'
 import { BLANKS } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
-/** Every beginning of a word that says which of the two it is, in any case: bool.c, parse_bool_with_len. */
+/** The abbreviations that the server reads, in any case: bool.c, parse_bool_with_len. */
 const TRUE = new RegExp(`^${BLANKS}(?:t|tr|tru|true|y|ye|yes|on|1)${BLANKS}$`, 'i')
 const FALSE = new RegExp(`^${BLANKS}(?:f|fa|fal|fals|false|n|no|of|off|0)${BLANKS}$`, 'i')
 

@@ -1,13 +1,13 @@
 /**
- * `bytea`. Comes out as an own copy: a value must not pin the batch it arrived in, nor change with it. Any view or
- * buffer goes in. A string is what the server's input function reads: `\x6162`, or escapes.
+ * `bytea`. A value that is read is a copy, because the batch it arrived in is reused, and a view would keep all of it in
+ * memory. Any view or buffer can be written. A string is what the server's input function reads: `\x6162`, or escapes.
  * Source of truth: src/backend/utils/adt/varlena.c, byteaout.
  */
 import { expected, unreadable } from '../describe-value.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
-/** The bytes of any view or buffer, not copied; null for everything else. */
+/** The bytes of any view or buffer, without a copy; null for other values. */
 export function asBytes(value: unknown): Uint8Array | null {
   if (value instanceof Uint8Array) return value
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
@@ -39,7 +39,7 @@ function parseHex(text: string): Buffer {
   return out
 }
 
-/** `bytea_output = escape`: printable bytes as they are, `\\` for a backslash, `\nnn` for the others. */
+/** Reads the format of `bytea_output = escape`: printable bytes as they are, `\\` for a backslash, `\nnn` for others. */
 function parseEscaped(text: string): Buffer {
   const out = Buffer.allocUnsafeSlow(text.length)
   let length = 0

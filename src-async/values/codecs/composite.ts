@@ -1,6 +1,6 @@
 /**
- * Composite types, as Records; anonymous `record` values too. In go Records, objects and Maps by field name, where a
- * missing field is NULL, and arrays by position. A composite with a member that has no binary form travels as text.
+ * Composite types, and values of type `record`; both are read as Records. Records, objects and Maps are written by field name
+ * (a missing field is NULL), arrays by position. A composite type travels as text when one of its fields has no binary form.
  * Source of truth: src/backend/utils/adt/rowtypes.c, record_send, record_out.
  */
 import { isDate, isMap } from '../any-realm.ts'
@@ -24,7 +24,7 @@ export interface CompositeField {
 
 /**
  * The codec of a named composite type.
- * @param onAltered told when the bytes show that the type has other fields by now
+ * @param onAltered called when a value shows that the type's fields have changed since they were learned
  */
 export function compositeCodec(
   name: string,
@@ -34,7 +34,7 @@ export function compositeCodec(
   const shape = shapeOf(fields.map((field) => field.name))
   const decodeText = (text: string): Row => {
     const items = splitComposite(text, name)
-    // A type without fields prints as one with a single empty field.
+    // The server prints a type without fields like one with a single empty field.
     if (fields.length === 0 && text === '()') return shape.make([])
     if (items.length !== fields.length) {
       onAltered()
@@ -76,13 +76,13 @@ export function compositeCodec(
   }
 }
 
-/** What the codec of anonymous records needs of a registry. */
+/** The part of a registry that the codec of `record` needs. */
 export interface FieldCodecs {
   codecFor(oid: number): Codec
   has(oid: number): boolean
 }
 
-/** A record has a field of a type that must be learned before it can be read. */
+/** Thrown when a record has a field of an unknown type, which must be learned before the record can be read. */
 export class UnknownTypeError extends DataError {
   readonly typeOid: number
 
@@ -92,7 +92,7 @@ export class UnknownTypeError extends DataError {
   }
 }
 
-/** The codec of anonymous records, whose fields say their types only in binary: in text they are strings. */
+/** The codec of `record`. Its fields have types only in the binary format; in text they are read as strings. */
 export function recordCodec(types: FieldCodecs): Codec<Row> {
   return {
     name: 'record',
@@ -126,7 +126,7 @@ function shapeOf(names: readonly string[]): RowShape {
 
 function requireCount(input: ByteReader, name: string): number {
   const count = input.int32()
-  // Each field has its type and its length.
+  // Each field has at least a type and a length.
   if (count < 0 || count * 8 > input.remaining) {
     throw new DataError(`cannot read ${name}: ${count} fields claimed in ${input.remaining} bytes`)
   }
@@ -211,7 +211,7 @@ function compositeText(values: readonly unknown[], fields: readonly CompositeFie
   return `(${items.join(',')})`
 }
 
-/** The fields of a composite literal; null where nothing stands between two commas. */
+/** The fields of a composite literal; null when there is nothing between two commas. */
 function splitComposite(text: string, name: string): (string | null)[] {
   if (!text.startsWith('(') || !text.endsWith(')')) throw unreadable(name, text)
   const items: (string | null)[] = []

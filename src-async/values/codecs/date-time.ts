@@ -1,7 +1,7 @@
 /**
- * `date`, `time`, `timetz`, `timestamp`, `timestamptz`. On the wire: days or microseconds since 2000-01-01, with the
- * ends of the integer's range for the infinities. A `timestamp` keeps its wall clock in the UTC fields of the `Date`,
- * never the local zone. Text is read in DateStyle ISO only; other styles are refused, not guessed.
+ * `date`, `time`, `timetz`, `timestamp`, `timestamptz`. On the wire: days or microseconds since 2000-01-01; the least and
+ * greatest integers stand for the infinities. A `timestamp` is in the UTC fields of the `Date`, never in the local zone.
+ * Text is read in DateStyle ISO only; other styles are an error, because guessing could give another date.
  * Source of truth: src/backend/utils/adt/date.c, timestamp.c.
  */
 import { isDate as isDateObject } from '../any-realm.ts'
@@ -21,19 +21,19 @@ const INT32_MIN = -2147483648
 const TWO_32 = 4294967296
 const MOST_DATE_MS = 8.64e15
 const DAY_MS = 86_400_000
-/** Milliseconds from 2000-01-01 within which microseconds are exact as a number: 285 years. */
+/** Within this distance from 2000-01-01 (285 years), a number of microseconds is exact. */
 const EXACT_MS = 9.007e12
 const EXACT_DAYS = 104_000
-/** Microseconds from 2000-01-01: the first that the server takes, and the first that it does not take any more. */
+/** Limits of the server in microseconds since 2000-01-01: the first that it takes, and the first beyond the last. */
 const LEAST_TIMESTAMP = -211_813_488_000_000_000n
 const END_TIMESTAMP = 9_223_371_331_200_000_000n
 const TIMESTAMP =
   /^\s*(\d{4,7}|[+-]\d{6})-(\d{1,2})-(\d{1,2})(?:(?:[t\s]\s*)(\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?(?:\s*z|\s*[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)?))?( BC)?\s*$/i
 
-/** A date that means the same under every DateStyle. */
+/** A date that means the same in every DateStyle. */
 const ISO_DATE = /^\s*\d{4,7}-\d{1,2}-\d{1,2}(?: BC)?\s*$/
 
-/** Calendar fields of any of Temporal's plain objects, or of a literal. */
+/** Calendar fields of Temporal's plain objects, or of an object literal with the same names. */
 interface Fields {
   readonly year?: unknown
   readonly month?: unknown
@@ -64,7 +64,7 @@ function daysOfFields(fields: Fields): number | null {
   return isDate(year, month, day) ? daysFromDate(year, month, day) : null
 }
 
-/** Microseconds of the day, with Temporal's three-digit parts or with microseconds up to 999,999. */
+/** Microseconds of the day. `microsecond` may have three digits, as in Temporal, or go up to 999,999. */
 function microsecondsOfFields(fields: Fields): number | null {
   const parts = [fields.hour ?? 0, fields.minute ?? 0, fields.second ?? 0]
   const rest = [fields.millisecond ?? 0, fields.microsecond ?? 0, fields.nanosecond ?? 0]
@@ -126,7 +126,7 @@ export const date: Codec<PgDate | number> = {
   },
 }
 
-/** Microseconds as a number: exact, because a day has fewer than 2^53. */
+/** A time of day in microseconds; a number is exact, because a day has fewer than 2^53 of them. */
 function readDayMicroseconds(input: ByteReader): number {
   const microseconds = input.int32() * TWO_32 + input.uint32()
   if (microseconds < 0 || microseconds > DAY_MICROSECONDS) {
@@ -180,7 +180,7 @@ export const timetz: Codec<PgTimeTz> = {
     if (time === null && typeof value === 'string') leaveToServer(value, 'timetz')
     if (time === null) throw expected('a time with a UTC offset', 'timetz', value)
     writeExact64(out, time.valueOf() + time.offsetSeconds * 1_000_000)
-    // On the wire zones count westward.
+    // The wire format counts zones westward.
     out.int32(-time.offsetSeconds)
   },
   decode(input) {
@@ -199,9 +199,9 @@ function timeTzOf(microseconds: number, offsetSeconds: number | null): PgTimeTz 
   return offsetSeconds === null ? null : PgTimeTz.fromMicroseconds(microseconds, offsetSeconds)
 }
 
-/** The value of a timestamp from the two halves of its int64. Shared with the generated row decoders. */
+/** A timestamp from the two halves of its int64. The generated row decoders use it too. */
 export function timestampFromHalves(high: number, low: number): Date | number {
-  // Beyond 2^53 microseconds a number is no longer exact.
+  // Beyond 2^53 microseconds a number is not exact.
   if (high >= 2097152 || high < -2097152) return distantTimestamp(high, low)
   const microseconds = high * TWO_32 + low
   const milliseconds = Math.floor(microseconds / 1000)
@@ -227,11 +227,11 @@ function timestampOf(milliseconds: number, rest: number): Date {
 }
 
 interface Instant {
-  /** From 1970-01-01. */
+  /** Days since 1970-01-01. */
   days: number
-  /** Of that day in UTC; negative or more than a day where the zone makes it so. */
+  /** Microseconds of that day in UTC; the zone may make it negative or more than a day. */
   microseconds: number
-  /** Whether the text or object said how far from UTC it is. */
+  /** Whether the text or object had an offset from UTC. */
   hasZone: boolean
 }
 
@@ -257,14 +257,14 @@ function encodeInstant(out: ByteWriter, milliseconds: number, microseconds: numb
   else encodeDistant(out, BigInt(fromEpoch) * 1000n + BigInt(microseconds), value)
 }
 
-/** The same for a day and what has passed of it. Milliseconds of the last 7,000 years are too many for a number. */
+/** Writes an instant given as a day and microseconds. Milliseconds would not be exact for all years that the server takes. */
 function encodeDayTime(out: ByteWriter, days: number, microseconds: number, value: unknown): void {
   const fromEpoch = days - POSTGRES_EPOCH_DAYS
   if (Math.abs(fromEpoch) < EXACT_DAYS) writeExact64(out, fromEpoch * DAY_MICROSECONDS + microseconds)
   else encodeDistant(out, BigInt(fromEpoch) * BigInt(DAY_MICROSECONDS) + BigInt(microseconds), value)
 }
 
-/** Beyond the server's range it would take the number for another instant. */
+/** Writes an instant as a bigint. Refuses one beyond the server's range, where the server would read another instant. */
 function encodeDistant(out: ByteWriter, fromEpoch: bigint, value: unknown): void {
   if (fromEpoch < LEAST_TIMESTAMP || fromEpoch >= END_TIMESTAMP) {
     throw new DataError(`${describeValue(value)} is out of range for timestamp (4714-11-24 BC to 294276-12-31)`)
@@ -286,7 +286,7 @@ function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, want
     if (instant !== null && instant.hasZone === wantsZone) {
       return encodeDayTime(out, instant.days, instant.microseconds, value)
     }
-    // 'tomorrow', other styles, and a time without a zone, which is meant in the session's.
+    // The server reads the rest: 'tomorrow', other styles, and times without a zone, which are in the session's zone.
     if (instant !== null || !TIMESTAMP.test(value)) leaveToServer(value, typeName)
   } else if (wantsZone ? encodeEpochNanoseconds(out, value) : encodePlainDateTime(out, value)) {
     return
@@ -297,11 +297,11 @@ function encodeTimestamp(out: ByteWriter, value: unknown, typeName: string, want
   throw expected(what, typeName, value)
 }
 
-/** Temporal.Instant and Temporal.ZonedDateTime, known by their one common field. */
+/** Writes a Temporal.Instant or Temporal.ZonedDateTime, recognised by their common field. */
 function encodeEpochNanoseconds(out: ByteWriter, value: unknown): boolean {
   const nanoseconds = fieldsOf(value)?.epochNanoseconds
   if (typeof nanoseconds !== 'bigint') return false
-  // Rounded half up, as the server rounds.
+  // Halves are rounded as the server does: up.
   let microseconds = nanoseconds / 1000n
   const rest = nanoseconds - microseconds * 1000n
   if (rest >= 500n) microseconds += 1n

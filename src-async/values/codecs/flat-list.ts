@@ -1,6 +1,6 @@
 /**
- * Array elements of a fixed width, read in one go: the length words are checked in the loop, and nothing is called for an
- * element but the view. What is not as it should be is left to the element's codec, which finds what is wrong with it.
+ * Reads array elements of a fixed width in one loop that checks the length words and calls nothing but the view. When
+ * something is wrong, it stops without a result, and the element's own codec reads the array again and reports the error.
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { Codec } from '../codec.ts'
@@ -8,7 +8,7 @@ import { bool } from './boolean.ts'
 import { float8 } from './floats.ts'
 import { int2, int4, int8, oid } from './integers.ts'
 
-/** Reads `count` elements, each behind its length word, null for -1; null, with nothing read, where one is odd. */
+/** Reads `count` elements, each after its length word (-1 is NULL); returns null, and reads nothing, if one has another length. */
 export type FlatReader = (input: ByteReader, count: number) => unknown[] | null
 
 const READERS: ReadonlyMap<Codec, FlatReader> = new Map<Codec, FlatReader>([
@@ -20,7 +20,7 @@ const READERS: ReadonlyMap<Codec, FlatReader> = new Map<Codec, FlatReader>([
   [bool, (input, count) => readFlat(input, count, 1, (view, at) => view.getUint8(at) !== 0)],
 ])
 
-/** The reader for arrays of that element; undefined where elements are read one by one. */
+/** The reader for arrays of an element type; undefined when its elements are read one by one. */
 export function flatReaderOf(element: Codec): FlatReader | undefined {
   return READERS.get(element)
 }
@@ -32,7 +32,7 @@ function readFlat(
   read: (view: DataView, at: number) => unknown,
 ): unknown[] | null {
   const { view, end } = input
-  // Of its length at once: growing would make garbage twice its size. The bytes for that many have been seen.
+  // The list has its final length at once, because growing it would produce garbage. `count` was checked before.
   const list = new Array<unknown>(count)
   let position = input.position
   for (let i = 0; i < count; i += 1) {
@@ -49,7 +49,7 @@ function readFlat(
   return list
 }
 
-/** The most common one, without a call. */
+/** `int4[]`, the most common one, read without a call for each element. */
 function readInt4s(input: ByteReader, count: number): unknown[] | null {
   const { view, end } = input
   const list = new Array<number | null>(count)

@@ -1,6 +1,6 @@
 /**
- * `float4` and `float8`. NaN, infinities and -0 are kept. A float4 comes out as the shortest decimal that means the
- * same float32 (1.1, not 1.100000023841858): what the server prints, and what the user stored.
+ * `float4` and `float8`. NaN, infinities and -0 are kept. A float4 is read as the shortest decimal that gives the same
+ * float32 (1.1, not 1.100000023841858). The server prints it so, and it is what the user stored.
  * Source of truth: src/backend/utils/adt/float.c, src/common/f2s.c.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -8,14 +8,14 @@ import { describeValue, expected, unreadable } from '../describe-value.ts'
 import { BLANKS, leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
-/** Below it every integer is a float32. */
+/** Every integer below this is exact as a float32. */
 const EXACT_INTEGERS = 16777216
 const FLOAT4_LIMIT = 3.4028235677973366e38
 const FLOAT4_SMALLEST_NORMAL = 1.1754943508222875e-38
 const DECIMAL = new RegExp(`^${BLANKS}[+]?(-?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?)${BLANKS}$`, 'i')
 const INFINITE = new RegExp(`^${BLANKS}([+-]?)inf(?:inity)?${BLANKS}$`, 'i')
 const NOT_A_NUMBER = new RegExp(`^${BLANKS}nan${BLANKS}$`, 'i')
-/** What C's `strtod` reads beside them on most platforms: `0x1p3`, `-nan`. */
+/** Further forms that C's `strtod` reads on most platforms: `0x1p3`, `-nan`. */
 const C_FLOAT = new RegExp(`^${BLANKS}[+-]?(?:0x[\\da-f.]+(?:p[+-]?\\d+)?|nan(?:\\(\\w*\\))?)${BLANKS}$`, 'i')
 
 function requireNumber(value: unknown, typeName: string): number {
@@ -25,14 +25,14 @@ function requireNumber(value: unknown, typeName: string): number {
   throw expected('a number', typeName, value)
 }
 
-/** The number a string says, as the server's input function reads it. */
+/** Reads a number from a string, as the server's input function does. */
 function writtenNumber(text: string, typeName: string): number {
   const decimal = DECIMAL.exec(text)?.[1]
   if (decimal !== undefined) {
     const number = typeName === 'float4' ? parseFloat32(decimal) : Number(decimal)
     const isLost = number === 0 && /[1-9]/.test(decimal.replace(/e.*/i, ''))
     if (Number.isFinite(number) && !isLost) return number
-    // As a double it lies in the middle between the last float32 and what is none; the server looks at all its digits.
+    // This double lies exactly between the greatest float32 and infinity. The server decides by all its digits.
     if (typeName === 'float4' && Math.abs(Number(decimal)) === FLOAT4_LIMIT) leaveToServer(text, typeName)
     throw new DataError(`${describeValue(text)} is out of range for ${typeName}`)
   }
@@ -45,21 +45,21 @@ function writtenNumber(text: string, typeName: string): number {
 
 function parseFloat64(text: string, typeName: string): number {
   const value = Number(text)
-  // Number() gives NaN for the word as well as for rubbish, and 0 for blanks.
+  // Number() returns NaN for 'NaN' and for any other word, and 0 for blanks.
   if ((value !== value && text !== 'NaN') || text.trim() === '') throw unreadable(typeName, text)
   return value
 }
 
 /**
- * The shortest decimal that rounds to the same float32, as a number. Where that decimal's double would round to another
- * float32, the next longer one: what is read and written back must be the same.
+ * The shortest decimal that rounds to the same float32, as a number. When that decimal, read as a double, would round to
+ * another float32, one more digit is used, so that a value which is read and written back stays the same.
  */
 export function shortestFloat32(value: number): number {
   const size = Math.abs(value)
-  // Below 2^24 integers are exact and no shorter decimal lies within half a step of them.
+  // Below 2^24 integers are exact, and no shorter decimal is near enough to one.
   if ((size < EXACT_INTEGERS && Math.trunc(value) === value) || value !== value) return value
-  // Six digits name a float32 uniquely in one direction, so a value that had at most six comes back by rounding; the
-  // quotient of two exact integers is the double nearest to that decimal.
+  // A decimal of at most six digits is found by rounding. The quotient of two exact integers is the double nearest to that
+  // decimal, so the check below is exact.
   if (size >= 1e-1 && size < 1e5) {
     const scale = size < 1 ? 1e6 : size < 10 ? 1e5 : size < 100 ? 1e4 : size < 1000 ? 1e3 : size < 10000 ? 1e2 : 1e1
     const rounded = Math.round(value * scale) / scale
@@ -70,29 +70,29 @@ export function shortestFloat32(value: number): number {
 }
 
 function searchShortest(value: number, size: number): number {
-  // Subnormal numbers have fewer than six digits; normal ones never need a search below six.
+  // A subnormal number may need fewer than six digits; for others the search begins at six.
   for (let digits = size < FLOAT4_SMALLEST_NORMAL ? 1 : 6; digits <= 9; digits += 1) {
     const nearest = nearestDecimal(size, digits, 0)
     if (isMeantBy(nearest, size)) return value < 0 ? -nearest : nearest
     if (!Number.isInteger(Math.log2(size))) continue
-    // Below a power of two floats lie twice as close: the next decimal above may mean it where the nearest does not.
+    // Just below a power of two, floats are twice as dense. The next decimal above may fit where the nearest does not.
     const above = nearestDecimal(size, digits, 1)
     if (isMeantBy(above, size)) return value < 0 ? -above : above
   }
   return value
 }
 
-/** Whether a decimal lies nearer to a float32 than to any other. One just between two is not used, as by the server. */
+/** Whether a decimal is nearer to this float32 than to any other. Like the server, it rejects one exactly in the middle. */
 function isMeantBy(decimal: number, size: number): boolean {
   const mirrored = decimal * 2 - size
   return Math.fround(decimal) === size && (decimal === size || Math.fround(mirrored) !== mirrored)
 }
 
-/** The decimal of so many digits nearest to a number, `steps` of the last digit on. Of two as near, the even one. */
+/** The decimal with `digits` digits nearest to a number (even in a tie), moved up by `steps` units of its last digit. */
 function nearestDecimal(size: number, digits: number, steps: number): number {
   const [mantissa = '', exponent = '0'] = size.toExponential(digits - 1).split('e')
   let rounded = Number(mantissa.replace('.', ''))
-  // JavaScript rounds halves up, the server to even.
+  // JavaScript rounds halves up, the server rounds them to even.
   if (rounded % 2 === 1 && isHalf(size, digits)) rounded -= 1
   return Number(`${rounded + steps}e${Number(exponent) - digits + 1}`)
 }
@@ -103,8 +103,8 @@ function isHalf(size: number, digits: number): boolean {
 }
 
 /**
- * The float32 nearest to a decimal. By way of a double only, a decimal near the middle of two float32s would be rounded
- * twice and may end at the wrong one.
+ * The float32 nearest to a decimal. A decimal near the middle of two float32s must not be converted by way of a double
+ * alone: it would be rounded twice and could become the wrong one.
  */
 function parseFloat32(text: string): number {
   const double = parseFloat64(text, 'float4')
@@ -118,7 +118,7 @@ function parseFloat32(text: string): number {
   return order > 0 ? Math.max(single, other) : Math.min(single, other)
 }
 
-/** Where a decimal lies relative to the double made of it: exactly, in digits. */
+/** Compares a decimal with the double made from it, exactly, by their digits. */
 function compareDecimals(text: string, double: number): number {
   const [, sign, whole = '', fraction = '', exponent = '0'] = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text) ?? []
   const [mantissa = '', doubleExponent = '0'] = Math.abs(double).toExponential(100).split('e')

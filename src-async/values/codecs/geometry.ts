@@ -1,6 +1,6 @@
 /**
- * The geometric types: float8s in a row, paths and polygons with a count before them. The classes, objects with the same
- * fields, and arrays in their place go in; a bare array of points is an open path.
+ * The geometric types: float8s in a row; paths and polygons have a count first. Takes the classes, objects with the same
+ * fields, and arrays in place of either; a bare array of points is an open path.
  * Source of truth: src/backend/utils/adt/geo_ops.c.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -15,7 +15,7 @@ const POINT_BYTES = 16
 
 type Fields = Readonly<{ [field: string]: unknown }>
 
-/** The named fields of an object, or the elements of an array of that many; null for anything else. */
+/** The named fields of an object, or the elements of an array with as many; null for other values. */
 function partsOf(value: unknown, ...names: string[]): unknown[] | null {
   if (Array.isArray(value)) return value.length === names.length ? value : null
   if (typeof value !== 'object' || value === null) return null
@@ -56,11 +56,11 @@ function readPoints(input: ByteReader, typeName: string): Point[] {
   return points
 }
 
-/** All numbers of a geometric literal; `wanted` of them, or an even number when null. */
+/** All numbers of a geometric literal: `wanted` of them; null allows any even number. */
 function numbersOf(text: string, typeName: string, wanted: number | null): number[] {
   const numbers = (text.match(/[^(){}[\]<>,\s]+/g) ?? []).map(Number)
   const isRight = wanted === null ? numbers.length % 2 === 0 : numbers.length === wanted
-  // NaN is a coordinate too; only the word may give it.
+  // NaN is a valid coordinate, but only when the text contains that word.
   const isOdd = numbers.some(Number.isNaN) && !text.includes('NaN')
   if (!isRight || isOdd) throw unreadable(typeName, text)
   return numbers

@@ -1,6 +1,6 @@
 /**
- * `hstore`, for those who ask for it: an object without prototype, so that any key is just a key and JSON prints it; in
- * go objects, Maps and pairs. Source of truth: contrib/hstore/hstore_io.c, hstore_send, hstore_out.
+ * `hstore`, for connections that ask for it. It is read as an object without a prototype, so that any key is only a key.
+ * Objects, Maps and lists of pairs are written. Source of truth: contrib/hstore/hstore_io.c, hstore_send, hstore_out.
  */
 import { isDate } from '../any-realm.ts'
 import { DataError } from '../../errors/tree.ts'
@@ -56,7 +56,7 @@ function pairsOf(value: unknown, name: string): [string, string | null][] {
 }
 
 function encodeHstore(out: ByteWriter, pairs: readonly (readonly [string, string | null])[], name: string): void {
-  // Of a key that comes twice the last counts, as in an object.
+  // When a key occurs twice, the last one counts, as in an object.
   const unique = new Map(pairs)
   if (unique.size > 0x7fffffff) throw new DataError(`too many keys for ${name}`)
   out.int32(unique.size)
@@ -76,7 +76,7 @@ function encodeHstore(out: ByteWriter, pairs: readonly (readonly [string, string
 
 function decodeHstore(input: ByteReader, name: string): HstoreValue {
   const count = input.int32()
-  // Each pair has its two lengths.
+  // Each pair has at least its two lengths.
   if (count < 0 || count * 8 > input.remaining) {
     throw new DataError(`cannot read ${name}: ${count} pairs claimed in ${input.remaining} bytes`)
   }

@@ -1,6 +1,6 @@
 /**
- * The integer types. Strict: safe integers, bigints and strings of digits in range go in; fractions and booleans do not.
- * int8 comes out as a bigint, so that a column has one JavaScript type whatever its values.
+ * The integer types. Takes safe integers, bigints and strings of digits within the type's range; refuses fractions and
+ * booleans. int8 is read as a bigint, so that a column has one JavaScript type for all its values.
  * Source of truth: src/backend/utils/adt/int.c, int8.c, oid.c, xid.c.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -13,14 +13,14 @@ const INT8_MIN = -(2n ** 63n)
 const INT8_MAX = 2n ** 63n - 1n
 const TWO_32 = 4294967296
 const DECIMAL_DIGITS = new RegExp(`^${BLANKS}([+-]?\\d+)${BLANKS}$`)
-/** What servers from version 16 on read as well: `0x1F`, `0o17`, `0b11`, `1_000`. */
+/** Further forms that servers from version 16 on read: `0x1F`, `0o17`, `0b11`, `1_000`. */
 const OTHER_DIGITS = new RegExp(`^${BLANKS}[+-]?\\d+(?:_|[xob])\\w*${BLANKS}$`, 'i')
-/** Digits that every version reads in the same base: a leading zero means octal to some. */
+/** Digits that mean the same in every version. Some versions read a leading zero as octal. */
 const PLAIN_DIGITS = new RegExp(`^${BLANKS}(0|[1-9]\\d*)${BLANKS}$`)
-/** What C's `strtoul` reads beside them. */
+/** Further forms that C's `strtoul` reads. */
 const C_DIGITS = new RegExp(`^${BLANKS}[+-]?\\w+${BLANKS}$`)
 
-/** A value as an integer of the given bounds. @throws DataError for anything else. */
+/** A value as an integer within the bounds. @throws DataError for other values. */
 function requireInteger(value: unknown, least: number, most: number, typeName: string): number {
   if (typeof value === 'number') {
     if (value >= least && value <= most && Number.isInteger(value)) return value
@@ -33,7 +33,7 @@ function requireInteger(value: unknown, least: number, most: number, typeName: s
   throw refusal(value, typeName, String(least), String(most))
 }
 
-/** The digits of a string that is an integer. @throws DataError when it is none. */
+/** The digits of a string that is an integer. @throws DataError when it is no integer. */
 function digitsOf(text: string, typeName: string): string {
   const digits = DECIMAL_DIGITS.exec(text)?.[1]
   if (digits !== undefined) return digits.startsWith('+') ? digits.slice(1) : digits
@@ -55,7 +55,7 @@ function parseInteger(text: string, typeName: string): number {
   return value
 }
 
-/** A value as a 64-bit integer. @throws DataError for numbers that are no safe integer. */
+/** A value as a 64-bit integer. @throws DataError for a number that is not a safe integer. */
 function requireBigInt(value: unknown, least: bigint, most: bigint, typeName: string): bigint {
   if (typeof value === 'bigint') {
     if (value >= least && value <= most) return value
@@ -142,7 +142,7 @@ function unsigned32(name: string): Codec<number> {
   }
 }
 
-/** Signs, octal and hexadecimal digits are read differently by different versions: those are the server's. */
+/** Reads an unsigned integer. Signs, octal and hexadecimal digits depend on the version, so the server reads those. */
 function unsignedOf(text: string, typeName: string): number {
   const digits = PLAIN_DIGITS.exec(text)?.[1]
   if (digits !== undefined) return requireInteger(Number(digits), 0, UINT32_MAX, typeName)
@@ -154,7 +154,7 @@ export const oid: Codec<number> = unsigned32('oid')
 export const xid: Codec<number> = unsigned32('xid')
 export const cid: Codec<number> = unsigned32('cid')
 
-/** `types: { int8: 'number' }`: numbers only, and a refusal where a number would not be exact. */
+/** `types: { int8: 'number' }`: always a number. @throws DataError when a number would not be exact. */
 export const int8AsNumber: Codec<number> = {
   name: 'int8',
   format: 1,
@@ -167,7 +167,7 @@ export const int8AsNumber: Codec<number> = {
   },
 }
 
-/** `types: { int8: 'auto' }`: a number where it is exact, else a bigint. */
+/** `types: { int8: 'auto' }`: a number when it is exact, otherwise a bigint. */
 export const int8Auto: Codec<number | bigint> = {
   name: 'int8',
   format: 1,

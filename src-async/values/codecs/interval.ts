@@ -1,5 +1,5 @@
 /**
- * `interval`: microseconds, days, months on the wire; the extremes of all three are the infinities of version 17.
+ * `interval`. On the wire: microseconds, days, months. When all three are extreme, it is one of version 17's infinities.
  * Source of truth: src/backend/utils/adt/timestamp.c, interval_send and interval_out.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -27,7 +27,7 @@ const UNITS = {
   nanoseconds: 0.001,
 } as const
 
-/** `{ years, months, … }` and Temporal.Duration: whole numbers of any of the units; null when it is neither. */
+/** Reads `{ years, months, … }` or a Temporal.Duration, which have whole numbers of units; null for other values. */
 function fromUnits(value: object): PgInterval | null {
   let months = 0
   let days = 0
@@ -62,7 +62,7 @@ function write(out: ByteWriter, months: number, days: number, microseconds: bigi
   out.int64(microseconds).int32(days).int32(months)
 }
 
-/** An interval that means the same under every IntervalStyle: with `sql_standard` a first sign concerns all that follows. */
+/** Parses an interval that means the same in every IntervalStyle. In `sql_standard`, a leading sign applies to all parts. */
 function writtenInterval(text: string): PgInterval {
   try {
     if (!/^[\s@]*-/.test(text)) return PgInterval.parse(text)

@@ -1,6 +1,6 @@
 /**
- * `json` and `jsonb`, parsed. Any JSON value goes in, and a JavaScript string is a JSON string; ready-made text goes in
- * as `Json(text, { raw: true })`. Source of truth: src/backend/utils/adt/json.c, jsonb.c (a version byte, 1, leads).
+ * `json` and `jsonb`, parsed. Takes any JSON value; a JavaScript string is a JSON string. JSON text is written with
+ * `Json(text, { raw: true })`. Source of truth: src/backend/utils/adt/json.c, jsonb.c (a version byte, 1, comes first).
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected } from '../describe-value.ts'
@@ -86,14 +86,14 @@ export const jsonb: Codec = {
   },
 }
 
-/** A string is JSON text, as it came in this form; other values are what they are without it. */
+/** With the form `'string'`, a string is JSON text, as it was read. Other values are written as usual. */
 function ownJsonText(value: unknown, typeName: string): string {
   if (typeof value !== 'string') return toJsonText(value, typeName)
   requireText(value, typeName)
   return value
 }
 
-/** `types: { json: 'string' }`: the text. */
+/** `types: { json: 'string' }`: reads the JSON as text. */
 export const jsonAsString: Codec<string> = {
   name: 'json',
   format: 1,
@@ -112,7 +112,7 @@ export const jsonAsString: Codec<string> = {
   },
 }
 
-/** `types: { jsonb: 'string' }`: the text. */
+/** `types: { jsonb: 'string' }`: reads the JSON as text. */
 export const jsonbAsString: Codec<string> = {
   name: 'jsonb',
   format: 1,
@@ -132,7 +132,7 @@ export const jsonbAsString: Codec<string> = {
   },
 }
 
-/** `jsonpath`: its text, with a version byte before it. */
+/** `jsonpath`: a version byte, then the text. */
 export const jsonpath: Codec<string> = {
   name: 'jsonpath',
   format: 1,
@@ -150,7 +150,7 @@ export const jsonpath: Codec<string> = {
   },
 }
 
-/** `void`: a function that returns nothing gives an empty value, which is null here. */
+/** `void`: the type of functions that return nothing. Their empty value is read as null. */
 export const voidCodec: Codec<null> = {
   name: 'void',
   format: 1,

@@ -1,6 +1,6 @@
 /**
- * `inet`, `cidr`, `macaddr`, `macaddr8`, as strings: Node has no type for them. A prefix that covers the whole address
- * is not printed for inet and always for cidr, as the server does.
+ * `inet`, `cidr`, `macaddr`, `macaddr8`, as strings, because Node has no types for them. As the server prints them, an inet
+ * has no prefix when it covers the whole address, and a cidr always has one.
  * Source of truth: src/backend/utils/adt/network.c, mac.c, mac8.c.
  */
 import { DataError } from '../../errors/tree.ts'
@@ -9,7 +9,7 @@ import { addressText, parseAddress } from '../ip-address.ts'
 import { leaveToServer } from '../text-for-server.ts'
 import type { Codec } from '../codec.ts'
 
-/** The server's own numbers for the families, not the platform's. */
+/** Address families in PostgreSQL's own numbers, which are not the platform's. */
 const IPV4_FAMILY = 2
 const IPV6_FAMILY = 3
 
@@ -21,7 +21,7 @@ function addressCodec(name: string, isCidr: boolean): Codec<string> {
       if (typeof value !== 'string') throw expected('an IP address', name, value)
       const [host = '', prefixText, ...rest] = value.split('/')
       const bytes = parseAddress(host)
-      // The server reads more: 10.1 for a cidr.
+      // The server reads further forms, such as 10.1 for a cidr.
       if (bytes === null || rest.length > 0) return leaveToServer(value, name)
       const most = bytes.length * 8
       const prefix = prefixText === undefined ? most : Number(prefixText)
@@ -29,7 +29,7 @@ function addressCodec(name: string, isCidr: boolean): Codec<string> {
         throw expected('an IP address with a prefix length', name, value)
       }
       if (isCidr && hasBitsAfter(bytes, prefix)) {
-        throw expected(`a network without bits set right of its prefix of ${prefix}`, name, value)
+        throw expected(`a network address with no bits set after its prefix of ${prefix}`, name, value)
       }
       const family = bytes.length === 4 ? IPV4_FAMILY : IPV6_FAMILY
       out
@@ -71,7 +71,7 @@ function macCodec(name: string, size: number): Codec<string> {
     format: 1,
     encode(out, value) {
       if (typeof value !== 'string') throw expected(`${size} bytes in hexadecimal`, name, value)
-      // The form the server prints; it reads others too.
+      // This is the form that the server prints; the server itself reads other forms.
       if (!/^[0-9a-f]{2}(?::[0-9a-f]{2})+$/i.test(value) || value.length !== size * 3 - 1) leaveToServer(value, name)
       out.bytes(Buffer.from(value.replaceAll(':', ''), 'hex'))
     },

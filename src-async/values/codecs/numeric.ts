@@ -1,6 +1,6 @@
 /**
- * `numeric` as a string with its scale: JavaScript has no decimal, and a number would be wrong silently. On the wire:
- * digits in base 10,000 with a weight (the exponent of the first), a sign word, and the count of decimals to print.
+ * `numeric`, read as a string with its scale: JavaScript has no decimal type, and a number would lose digits silently. On
+ * the wire: digits in base 10,000, a weight (the exponent of the first digit), a sign word, and the number of decimals.
  * Source of truth: src/backend/utils/adt/numeric.c, numeric_send and numeric_recv.
  */
 import { isDate } from '../any-realm.ts'
@@ -18,11 +18,11 @@ const NEGATIVE_INFINITY = 0xf000
 const MOST_INTEGER_DIGITS = 131072
 const MOST_DECIMALS = 16383
 const DECIMAL = withBlanks('([+-]?)(?:(\\d+)(?:\\.(\\d*))?|\\.(\\d+))(?:e([+-]?\\d{1,9}))?')
-/** What servers from version 16 on read as well: `0x1F`, `1_000`, `1e1_0`. */
+/** Further forms that servers from version 16 on read: `0x1F`, `1_000`, `1e1_0`. */
 const OTHER_DIGITS = withBlanks('[+-]?(?:0[xob]\\w*|[\\d.](?:[\\d.]|e[+-]?)*_[\\d._e+-]*)')
 const SPECIAL = withBlanks('([+-]?)(nan|inf(?:inity)?)')
 
-/** What the server takes for blanks around a number, and nothing else. */
+/** Allows the blanks around a number that the server skips, and no others. */
 function withBlanks(pattern: string): RegExp {
   return new RegExp(`^${BLANKS}${pattern}${BLANKS}$`, 'i')
 }
@@ -51,7 +51,7 @@ function numericText(value: unknown): string {
     case 'bigint':
       return String(value)
     case 'object': {
-      // Decimal libraries print their value; plain objects, arrays and dates only seem to.
+      // Objects of decimal libraries print their value with toString(); plain objects, arrays and dates do not.
       const print = value === null ? undefined : (value as { toString?: unknown }).toString
       if (typeof print !== 'function' || print === Object.prototype.toString) break
       if (Array.isArray(value) || isDate(value) || ArrayBuffer.isView(value)) break
@@ -69,7 +69,7 @@ function encodeNumeric(out: ByteWriter, text: string, value: unknown): void {
   const exponent = Number(exponentText)
   const decimals = Math.max(0, fraction.length - exponent)
   const digits = (integer + fraction).replace(/^0+/, '')
-  // Where the point stands, counted from the first significant digit.
+  // The place of the decimal point, counted from the first significant digit.
   const point = digits.length - (fraction.length - exponent)
   if ((digits !== '' && point > MOST_INTEGER_DIGITS) || decimals > MOST_DECIMALS) {
     throw new DataError(`${describeValue(value)} has more digits than numeric can hold`)
@@ -140,7 +140,7 @@ function decodeNumeric(input: ByteReader, length: number): string {
     }
   }
   let fraction = ''
-  // Groups between the point and the first one sent.
+  // Leading groups of zeros after the point are not sent.
   for (let i = -1; i > weight && fraction.length < decimals; i -= 1) fraction += '0000'
   for (; left > 0; left -= 1) fraction += fourDigits(nextGroup(input))
   if (decimals === 0) return text

@@ -1,6 +1,6 @@
 /**
- * Ranges and multiranges over any binary subtype. On the wire: a byte of flags, then each bound that there is with its
- * length. Source of truth: src/backend/utils/adt/rangetypes.c, range_send, range_out; multirangetypes.c.
+ * Ranges and multiranges over any subtype. On the wire: a byte of flags, then each existing bound with its length.
+ * Source of truth: src/backend/utils/adt/rangetypes.c, range_send, range_out; multirangetypes.c.
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
@@ -19,7 +19,7 @@ const UPPER_INCLUSIVE = 0x04
 const LOWER_INFINITE = 0x08
 const UPPER_INFINITE = 0x10
 
-/** The codec of a range type over the codec of its bounds; text where theirs is. */
+/** The codec of a range type, made from its bounds' codec. It uses the text format when that codec does. */
 export function rangeCodec(name: string, subtype: Codec, subtypeOid: number): Codec<Range> {
   const decodeText = (text: string): Range => {
     const parsed = parseRange(text, 0, name, subtype)
@@ -94,7 +94,7 @@ function listOf(value: unknown, name: string): readonly unknown[] {
 
 function decodeRanges(input: ByteReader, name: string, range: Codec<Range>): Range[] {
   const count = input.int32()
-  // Each range has its length and its flags.
+  // Each range has at least a length and its flags.
   if (count < 0 || count * 5 > input.remaining) {
     throw new DataError(`cannot read ${name}: ${count} ranges claimed in ${input.remaining} bytes`)
   }
@@ -150,7 +150,7 @@ function decodeRange(input: ByteReader, subtype: Codec): Range {
   })
 }
 
-/** Reads a range literal at `start`, which may be one of several. */
+/** Reads the range literal at `start`; more ranges may follow it. */
 function parseRange(text: string, start: number, name: string, subtype: Codec): { range: Range; end: number } {
   if (text === 'empty') return { range: new Range({ empty: true }), end: text.length }
   const open = text[start]
@@ -169,7 +169,7 @@ function parseRange(text: string, start: number, name: string, subtype: Codec): 
   return { range, end: upper.end + 1 }
 }
 
-/** A bound: null where nothing stands; quotes double or are escaped within quotes. */
+/** Reads a bound; null for an absent one. A quote within quotes is doubled or escaped. */
 function readBound(text: string, start: number): { text: string | null; end: number } {
   let out: string | null = null
   let isQuoted = false

@@ -1,6 +1,6 @@
 /**
- * Types of the server's own bookkeeping, as the text the server prints: `pg_lsn`, `xid8`, `tid`, and the two vectors of
- * the catalogs. Source of truth: src/backend/utils/adt/pg_lsn.c, xid.c, tid.c, int.c.
+ * The server's system types, as the text that the server prints: `pg_lsn`, `xid8`, `tid`, and the two vector types of the
+ * catalogs. Source of truth: src/backend/utils/adt/pg_lsn.c, xid.c, tid.c, int.c.
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'
@@ -16,7 +16,7 @@ export const xid8: Codec<string> = {
   name: 'xid8',
   format: 1,
   encode(out, value) {
-    // Other digits mean other bases to some versions.
+    // A leading zero means octal in some versions, so the server reads such digits.
     const isWord = typeof value === 'string' && /^(?:0|[1-9]\d{0,19})$/.test(value)
     if (typeof value === 'string' && !isWord) leaveToServer(value, 'xid8')
     const isCount = typeof value === 'number' && Number.isSafeInteger(value)
@@ -33,7 +33,7 @@ export const xid8: Codec<string> = {
   },
 }
 
-/** A position in the write-ahead log, `16/B374D848`. */
+/** `pg_lsn`: a position in the write-ahead log, `16/B374D848`. */
 export const pgLsn: Codec<string> = {
   name: 'pg_lsn',
   format: 1,
@@ -53,7 +53,7 @@ export const pgLsn: Codec<string> = {
   },
 }
 
-/** A row's place in its table, `(block,offset)`. */
+/** `tid`: the place of a row in its table, `(block,offset)`. */
 export const tid: Codec<string> = {
   name: 'tid',
   format: 1,
@@ -76,8 +76,8 @@ export const tid: Codec<string> = {
 }
 
 /**
- * `int2vector` and `oidvector`: arrays whose text form has blanks and no braces. They travel as text, because an empty one
- * has no binary form that the server would take.
+ * `int2vector` and `oidvector`: arrays whose text has blanks and no braces. They use the text format, because the server
+ * does not accept an empty one in binary.
  */
 export function vectorCodec(name: string, array: Codec<unknown[]>, element: Codec): Codec<unknown[]> {
   const decodeText = (text: string): unknown[] => {
@@ -101,8 +101,8 @@ export function vectorCodec(name: string, array: Codec<unknown[]>, element: Code
 }
 
 /**
- * `anyarray`, the type of columns in `pg_statistic`, `pg_stats` and `pg_attribute`: the text of each element. Binary it
- * would name its element's type, but asking for that fails where the type has no binary form, as `aclitem` has none.
+ * `anyarray`, the type of some columns in `pg_statistic`, `pg_stats` and `pg_attribute`: read as the text of each element.
+ * The binary format would name the element's type, but the server refuses it for a type without one, such as `aclitem`.
  */
 export const anyArray: Codec<unknown[]> = {
   name: 'anyarray',
@@ -118,7 +118,7 @@ export const anyArray: Codec<unknown[]> = {
   },
 }
 
-/** `regclass` and its kin: names. Within a record only the OID is there, which the server reads as the same. */
+/** `regclass` and the like, as names. A record contains only the OID, which the server accepts in place of the name. */
 export function regCodec(name: string): Codec<string> {
   return { ...textFormatCodec(name), decodeBinary: (input) => String(input.uint32()) }
 }

@@ -1,7 +1,7 @@
 /**
  * The option `types: 'temporal'`: dates, times and intervals as Temporal's objects, of the runtime or of a polyfill.
- * Infinities stay the numbers they are; what Temporal cannot hold (24:00:00, years beyond 275760, intervals of mixed
- * signs) is refused. Objects of Temporal go in without this as well.
+ * Infinities stay numbers. Values that Temporal cannot hold (24:00:00, years beyond 275760, intervals of mixed signs) are an
+ * error. Temporal's objects can be written without this option too.
  */
 import { DataError, type DbError } from '../../errors/tree.ts'
 import type { TemporalNamespace } from '../calendar.ts'
@@ -25,10 +25,10 @@ const MAKERS: ReadonlyMap<Codec, Make> = new Map<Codec, Make>([
   [interval, (value: PgInterval, temporal) => value.toTemporal(temporal)],
 ] as [Codec, Make][])
 
-/** Types that have a form in Temporal. */
+/** The codecs of types that have a form in Temporal. */
 export const TEMPORAL_CODECS: readonly Codec[] = [...MAKERS.keys()]
 
-/** The codec with Temporal's objects as its values; null for a type that has none. */
+/** A codec whose values are Temporal's objects; null for a type that has none. */
 export function temporalCodec(base: Codec, temporal: TemporalNamespace): Codec | null {
   const make = MAKERS.get(base)
   if (make === undefined) return null

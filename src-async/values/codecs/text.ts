@@ -1,6 +1,6 @@
 /**
- * The text family. UTF-8 both ways. What the server would refuse or change is refused before it is sent: NUL
- * characters, and lone surrogates, which have no UTF-8 form.
+ * The text types, in UTF-8 both ways. Refuses text that the server would refuse or change: NUL characters, and lone
+ * surrogates, which have no UTF-8 form.
  */
 import { DataError } from '../../errors/tree.ts'
 import { isDate } from '../any-realm.ts'
@@ -13,8 +13,8 @@ import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { Codec } from '../codec.ts'
 
 /**
- * The text of a value in a column of text: strings as they are; numbers, booleans, dates and times as the server prints
- * them, a Date in UTC. Bytes, arrays and objects have no text that would not be a guess.
+ * The text of a value for a text column. Strings stay as they are; numbers, booleans, dates and times become the text that
+ * the server would print, a Date in UTC. Bytes, arrays and objects are refused, because any text for them would be a guess.
  */
 function textOf(value: unknown, typeName: string): string {
   switch (typeof value) {
@@ -34,12 +34,12 @@ function textOf(value: unknown, typeName: string): string {
   throw expected('a string', typeName, value)
 }
 
-/** Objects that have a text of their own: dates, times and intervals. */
+/** Whether an object has an own text form: dates, times and intervals. */
 export function isTextual(value: unknown): boolean {
   return isDate(value) || value instanceof PgDate || value instanceof PgTime || value instanceof PgInterval
 }
 
-/** As the server prints a float8 or an integer: beyond 15 digits, and below 0.0001, with an exponent of two digits. */
+/** A number as the server prints it: with an exponent of at least two digits beyond 15 digits and below 0.0001. */
 export function numberText(value: number): string {
   if (Object.is(value, -0)) return '-0'
   const size = Math.abs(value)
@@ -47,14 +47,14 @@ export function numberText(value: number): string {
   return value.toExponential().replace(/e([+-])(\d)$/, (_, sign: string, digit: string) => `e${sign}0${digit}`)
 }
 
-/** Writes a string as UTF-8. @throws DataError for NUL characters and lone surrogates, and for what is no string. */
+/** Writes a string as UTF-8. @throws DataError for NUL characters, lone surrogates and values that are not strings. */
 export function encodeText(out: ByteWriter, value: unknown, typeName: string): void {
   if (typeof value !== 'string') throw expected('a string', typeName, value)
   requireText(value, typeName)
   out.utf8(value)
 }
 
-/** @throws DataError for text that no PostgreSQL string can hold. */
+/** @throws DataError for text that PostgreSQL cannot store. */
 export function requireText(value: string, typeName: string): void {
   if (value.includes('\0')) {
     throw new DataError(`${describeValue(value)} has a NUL character, which ${typeName} cannot hold; use bytea`)
@@ -68,7 +68,7 @@ function keep(text: string): string {
   return text
 }
 
-/** @param isPlain whether any value that has a text may be stored as it */
+/** @param isPlain whether values other than strings may be written as their text */
 function textual(name: string, format: 0 | 1, isPlain = false): Codec<string> {
   return {
     name,
@@ -93,33 +93,33 @@ export const unknown: Codec<string> = textual('unknown', 1)
 export const cstring: Codec<string> = textual('cstring', 1)
 export const refcursor: Codec<string> = textual('refcursor', 1)
 
-/** A type that is text by another name, such as citext. */
+/** The codec of a type that behaves like text, such as citext. */
 export function plainTextCodec(typeName: string): Codec<string> {
   return textual(typeName, 1, true)
 }
 
-/** An enum: its labels are its text in both formats. */
+/** The codec of an enum, whose labels are its text in both formats. */
 export function enumCodec(typeName: string): Codec<string> {
   return textual(typeName, 1)
 }
 
-/** A type whose values travel as the server prints them: those without a codec, and those whose text is the value. */
+/** The codec of a type whose values stay the server's text: a type without a codec, or one that is text by nature. */
 export function textFormatCodec(typeName: string): Codec<string> {
   return textual(typeName, 0)
 }
 
-/** A value of any type as the server prints it: what a call asks for that brings parsers of its own. */
+/** Reads a value of any type as the server prints it. For calls that bring parsers of their own. */
 export const serverText: Codec<string> = textual('text', 0)
 
-/** The text of a `"char"`. */
+/** The character of a `"char"`. */
 export function characterOf(byte: number): string {
   if (byte === 0) return ''
   return byte < 128 ? String.fromCharCode(byte) : `\\${byte.toString(8)}`
 }
 
 /**
- * `"char"`: one byte. An ASCII byte is its character, 0 the empty string; the rest are `\nnn`, octal, as servers from
- * version 16 on print them.
+ * `"char"`: one byte. An ASCII byte is its character, and 0 is the empty string. Other bytes are `\nnn` in octal, as servers
+ * from version 16 on print them.
  */
 export const singleByteChar: Codec<string> = {
   name: '"char"',

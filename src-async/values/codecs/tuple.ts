@@ -1,6 +1,6 @@
 /**
- * The exchange format `tuple` of custom codecs: a value as the numbers it is on the wire. Days and microseconds count
- * from 2000-01-01; the ends of their ranges are the infinities; a zone counts westward, as PostgreSQL has it.
+ * The format `tuple` of custom codecs: a value as an array of its numbers on the wire. Days and microseconds count from
+ * 2000-01-01, the ends of their ranges are the infinities, and a zone counts westward, as in PostgreSQL.
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue } from '../describe-value.ts'
@@ -8,7 +8,7 @@ import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 
 export interface TupleFormat {
-  /** What the tuple is, for messages. */
+  /** The form of the tuple, for messages. */
   readonly shape: string
   read(input: ByteReader): unknown[]
   write(out: ByteWriter, tuple: readonly unknown[]): void
@@ -20,7 +20,7 @@ const microseconds: TupleFormat = {
   write: (out, tuple) => void out.int64(int64(tuple[0])),
 }
 
-/** By the type's name in pg_type. */
+/** The formats by the type's name in pg_type. */
 export const TUPLE_FORMATS: ReadonlyMap<string, TupleFormat> = new Map<string, TupleFormat>([
   [
     'date',

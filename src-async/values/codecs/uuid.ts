@@ -1,6 +1,6 @@
 /**
- * `uuid`: a lower-case string with hyphens. Every form the server reads goes in: capitals, braces, hyphens after any
- * group of four digits or none. Source of truth: src/backend/utils/adt/uuid.c.
+ * `uuid`: read as a lower-case string with hyphens. Takes every form that the server reads: capitals, braces, and hyphens
+ * after any group of four digits or none. Source of truth: src/backend/utils/adt/uuid.c.
  */
 import { expected } from '../describe-value.ts'
 import type { Codec } from '../codec.ts'
@@ -30,7 +30,7 @@ export const uuid: Codec<string> = {
   },
 }
 
-/** One flat string in one call: pieces put together with `+` would stay a rope in memory. */
+/** Makes one flat string in one call. Strings joined with `+` would stay a tree of parts (a rope) in memory. */
 function uuidText(bytes: Uint8Array, start: number): string {
   let i = start
   const a = bytes[i++]!,

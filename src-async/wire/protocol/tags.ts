@@ -9,7 +9,6 @@ export const BACKEND_KEY_DATA = 0x4b // K
 export const BIND_COMPLETE = 0x32 // 2
 export const CLOSE_COMPLETE = 0x33 // 3
 export const COMMAND_COMPLETE = 0x43 // C
-export const COPY_BOTH_RESPONSE = 0x57 // W
 export const COPY_DATA = 0x64 // d, both ways
 export const COPY_DONE = 0x63 // c, both ways
 export const COPY_IN_RESPONSE = 0x47 // G

@@ -11,6 +11,7 @@ import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { TlsOptions } from '../../options/session-options.ts'
 import { writeSslRequest } from '../protocol/frontend.ts'
 import type { SocketTransport } from './socket.ts'
+import { serverIdentityError } from './server-identity.ts'
 import { tlsWords } from './tls-errors.ts'
 
 const YES = 0x53 // S
@@ -132,8 +133,7 @@ function verifiesChain(tls: TlsOptions): boolean {
 function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions {
   const options: ConnectionOptions = {
     rejectUnauthorized: verifiesChain(tls),
-    checkServerIdentity:
-      tls.mode === 'verify-full' ? (_, peer) => nodeTls().checkServerIdentity(host, peer) : () => undefined,
+    checkServerIdentity: tls.mode === 'verify-full' ? (_, peer) => serverIdentityError(host, peer) : () => undefined,
     ALPNProtocols: ['postgresql'],
   }
   // The standard forbids addresses as server names.

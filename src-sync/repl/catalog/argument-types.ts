@@ -1,7 +1,7 @@
-/** The types that `\df` and `\do` are given behind a name: conditions on the arguments of functions and operators. */
+/** The argument types after the name in `\df` and `\do`, as SQL conditions on functions and operators. */
 import { patternConditions } from './pattern.ts'
 
-/** Names that the grammar takes and the catalog does not have. */
+/** Names of types that SQL accepts but the catalog does not have. */
 const NAMES = new Map([
   ['decimal', 'numeric'],
   ['float', 'double precision'],
@@ -24,14 +24,14 @@ const NAMES = new Map([
 ])
 
 export interface ArgumentFilter {
-  /** More of the FROM clause. */
+  /** An addition to the FROM clause. */
   readonly joins: string
   readonly conditions: readonly string[]
 }
 
 /**
- * @param types patterns, `-` for an argument that is not there
- * @param columns the SQL of the oid of each argument's type
+ * @param types patterns; `-` stands for an argument that must not exist
+ * @param columns for each argument, the SQL of its type's oid
  */
 export function filterByArguments(types: readonly string[], columns: readonly string[]): ArgumentFilter {
   const used = types.slice(0, columns.length)

@@ -1,16 +1,16 @@
-/** Questions to the catalog: values come as the server prints them, so that nothing depends on codecs. */
+/** Queries to the catalog. Values are read as the server prints them, so that results do not depend on codecs. */
 import { resultTable } from '../statements/execute-sql.ts'
 import { type Shell, versionNumber } from '../shell.ts'
 import type { Cell, Table } from '../print/table.ts'
 
-/** How a command of the family was called: with `+`, with `S`, with a pattern. */
-export interface How {
+/** The form in which a command of the `\d` family was called: with `+`, with `S`, with a pattern. */
+export interface ListRequest {
   readonly isVerbose: boolean
   readonly hasSystem: boolean
   readonly pattern: string | undefined
-  /** For the few commands that take two. */
+  /** The second pattern, of the few commands that take two. */
   readonly second?: string | undefined
-  /** What stands behind the first: types of arguments. */
+  /** The words after the pattern: types of arguments. */
   readonly more?: readonly string[]
 }
 
@@ -19,7 +19,7 @@ export function askCatalog(shell: Shell, sql: string): Cell[][] {
   return shell.connection.execute<Cell[]>(sql, null, { text: true }).fetchall()
 }
 
-/** The answer as a table, with a title. */
+/** The result of a catalog query as a table with a title. */
 export function askTable(shell: Shell, sql: string, title: string): Table {
   echoHidden(shell, sql)
   return { ...resultTable(shell.connection.execute(sql, null, { text: true })), title }
@@ -30,9 +30,9 @@ export function serverVersion({ connection }: Shell): number {
   return versionNumber(connection.info.serverVersion)
 }
 
-/** With ECHO_HIDDEN what the commands ask is shown, for whoever wants to learn from it. */
+/** With ECHO_HIDDEN, prints the queries of the commands, so that users can learn from them. */
 function echoHidden(shell: Shell, sql: string): void {
   if (!shell.variables.isOn('ECHO_HIDDEN')) return
   const rule = '*'.repeat(26)
-  shell.word(`********* QUERY **********\n${sql}\n${rule}\n\n`, shell.standard)
+  shell.writeInfo(`********* QUERY **********\n${sql}\n${rule}\n\n`, shell.standard)
 }

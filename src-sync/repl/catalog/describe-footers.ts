@@ -1,4 +1,4 @@
-/** What `\d name` says below the columns: indexes, constraints, policies, rules, triggers, inheritance, partitions. */
+/** The lines that `\d name` prints below the columns: indexes, constraints, policies, rules, triggers, inheritance, partitions. */
 import { quoteLiteral } from '../../index.ts'
 import { askCatalog } from './ask-catalog.ts'
 import type { Shell } from '../shell.ts'
@@ -9,7 +9,7 @@ export interface Relation {
   readonly oid: string
   readonly schema: string
   readonly name: string
-  /** `relkind` of pg_class. */
+  /** `pg_class.relkind`. */
   readonly kind: string
   readonly isUnlogged: boolean
   readonly isPartition: boolean
@@ -268,7 +268,7 @@ function rules(ask: Ask, relation: Relation): string[] {
   const sql = `select pg_catalog.pg_get_ruledef(oid, true), ev_enabled from pg_catalog.pg_rewrite
 where ev_class = ${id(relation)} and rulename <> '_RETURN' order by rulename`
   const rows = ask(sql)
-  // As psql has it.
+  // psql indents rules in this way.
   const indent = relation.kind === 'v' ? ' ' : '    '
   const some = (heading: string, states: string): string[] => {
     const lines = rows
@@ -343,7 +343,7 @@ function parents(ask: Ask, relation: Relation): string[] {
   if (relation.isPartition) return []
   const sql = `select c.oid::pg_catalog.regclass from pg_catalog.pg_class c join pg_catalog.pg_inherits i on c.oid = i.inhparent
 where i.inhrelid = ${id(relation)} and c.relkind <> 'p' and c.relkind <> 'I' order by i.inhseqno`
-  return hung('Inherits: ', first(ask(sql)))
+  return hangingList('Inherits: ', first(ask(sql)))
 }
 
 function children(ask: Ask, relation: Relation): string[] {
@@ -362,11 +362,11 @@ order by pg_catalog.pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT', c.oid::pg_ca
     const partitioned = kind === 'p' || kind === 'I' ? ', PARTITIONED' : ''
     return `${name}${bound === null ? '' : ` ${bound}`}${partitioned}`
   })
-  return hung(isPartitioned ? 'Partitions: ' : 'Child tables: ', lines)
+  return hangingList(isPartitioned ? 'Partitions: ' : 'Child tables: ', lines)
 }
 
-/** Lines below each other, the first beside its heading. */
-function hung(heading: string, lines: readonly string[]): string[] {
+/** One line for each item; the first stands beside the heading, the others are indented to it. */
+function hangingList(heading: string, lines: readonly string[]): string[] {
   const indent = ' '.repeat(heading.length)
   return lines.map((line, index) => (index === 0 ? heading : indent) + line + (index < lines.length - 1 ? ',' : ''))
 }
@@ -383,7 +383,7 @@ function endings(relation: Relation): string[] {
   return footers
 }
 
-/** What `with (…)` has set, of the relation and of its TOAST table. */
+/** The storage parameters set by `with (…)`, of the relation and of its TOAST table. */
 function options(ask: Ask, relation: Relation): string[] {
   if (!relation.isVerbose) return []
   const found = first(

@@ -1,13 +1,13 @@
-/** `\d name`: what a table, view, index or sequence is made of, and what hangs on it. */
-import { type How, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
+/** `\d name`: describes a table, view, index or sequence, and the objects that belong to it. */
+import { type ListRequest, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
 import { type Relation, relationFooters } from './describe-footers.ts'
 import { quoteLiteral } from '../../index.ts'
 import { patternConditions } from './pattern.ts'
 import type { Shell } from '../shell.ts'
 import type { Table } from '../print/table.ts'
 
-/** @returns false when there is no such relation; it has been said. */
-export function describeRelations(shell: Shell, pattern: string, how: How): boolean {
+/** @returns false when there is no such relation; a message has been printed then. */
+export function describeRelations(shell: Shell, pattern: string, how: ListRequest): boolean {
   const conditions = patternConditions(pattern, {
     schema: 'n.nspname',
     name: 'c.relname',
@@ -59,7 +59,7 @@ order by 2, 3`
       isVerbose: how.isVerbose,
     }
     const table = relation.kind === 'S' ? describeSequence(shell, relation) : describeColumns(shell, relation)
-    // Columns beside each other would be hard to read; a sequence is one record.
+    // A list of columns would be hard to read in expanded format; a sequence is a single record.
     const expanded = relation.kind === 'S' ? shell.print.expanded : 'off'
     shell.show(table, { ...shell.print, rowLimit: 0, expanded })
   }
@@ -133,7 +133,7 @@ from pg_catalog.pg_attribute a
 where a.attrelid = ${quoteLiteral(oid)} and a.attnum > 0 and not a.attisdropped
 order by a.attnum`
   const table = askTable(shell, sql, titleOf(relation))
-  // All of it is set to the left, the numbers too.
+  // psql aligns everything in this table to the left, even numbers.
   const left = table.columns.map(({ name }) => ({ name, typeOid: 0 }))
   return { ...table, columns: left, footers: relationFooters(shell, relation) }
 }

@@ -1,29 +1,29 @@
-/** The lists of `\d` and its family that are a query each: what they ask the catalog, and under which headings. */
+/** The lists of the `\d` family that need only one query: their catalog queries and their headings. */
 import { filterByArguments } from './argument-types.ts'
-import type { How } from './ask-catalog.ts'
+import type { ListRequest } from './ask-catalog.ts'
 import type { PatternColumns } from './pattern.ts'
 
-/** What a list is made of. */
+/** The parts of a list's query and its texts. */
 export interface List {
   readonly title: string
   /** Columns, as `expression as "Heading"`. */
   readonly columns: readonly string[]
-  /** Columns for `+`. */
+  /** Additional columns for `+`. */
   readonly more: readonly string[]
   readonly from: string
   readonly where?: readonly string[]
-  /** Conditions that hide the system's own, without `S` and without a pattern. */
+  /** Conditions that hide the system's objects, unless there is an `S` or a pattern. */
   readonly ordinary?: readonly string[]
-  /** Behind those for `+`. */
+  /** A column that comes after those for `+`. */
   readonly last?: string
-  /** What a pattern is compared with; of several, one is enough. */
+  /** The columns that a pattern is compared with. When there are several, a match in one of them is enough. */
   readonly pattern: PatternColumns | readonly PatternColumns[]
-  /** What a second pattern is compared with. */
+  /** The columns that a second pattern is compared with. */
   readonly secondPattern?: PatternColumns
   readonly order: string
-  /** Said instead of showing a table without rows. */
+  /** The text to print in place of a table without rows. */
   readonly whenEmpty?: string
-  /** Without the count of rows. */
+  /** Whether the count of rows below the table is left out. */
   readonly hasNoFooter?: boolean
 }
 
@@ -152,7 +152,7 @@ export const AGGREGATES: List = {
   order: '1, 2, 4',
 }
 
-/** @param types patterns of the arguments' types */
+/** @param types patterns for the types of the arguments */
 export function functionList(letters: string, version: number, types: readonly string[] = []): List {
   const { joins, conditions } = filterByArguments(
     types,
@@ -195,7 +195,7 @@ export function functionList(letters: string, version: number, types: readonly s
   }
 }
 
-export function typeList(how: How): List {
+export function typeList(how: ListRequest): List {
   const shown = `pg_catalog.format_type(t.oid, null)`
   return {
     title: 'List of data types',
@@ -228,7 +228,7 @@ export function typeList(how: How): List {
   }
 }
 
-export function roleList({ isVerbose }: How): List {
+export function roleList({ isVerbose }: ListRequest): List {
   const attributes = [
     `case when r.rolsuper then 'Superuser' end`,
     `case when not r.rolinherit then 'No inheritance' end`,

@@ -1,5 +1,5 @@
-/** `\d` and its family: lists of what a database holds. The queries are ours, what they print is psql's. */
-import { type How, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
+/** `\d` and its family: lists of the objects in a database. The queries are our own, the output is psql's. */
+import { type ListRequest, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
 import type { Call } from '../commands/command-call.ts'
 import { ShellError } from '../print/complaint.ts'
 import { describeRelations } from './describe-relation.ts'
@@ -28,7 +28,7 @@ import { RARER_COMMANDS, rarerList } from './rarer-lists.ts'
 import type { Shell } from '../shell.ts'
 import { showSource } from '../commands/source-commands.ts'
 
-/** For completion; kinds of relations and of functions can be put together, `\dtv`. */
+/** The commands, for completion. The letters of relations and functions can be combined: `\dtv`. */
 export const OBJECT_COMMANDS: readonly string[] = [
   'd',
   'dt',
@@ -68,7 +68,7 @@ export function describeObjects(call: Call): boolean {
   const { name, words, shell } = call
   const flags = /[+S]*$/.exec(name)?.[0] ?? ''
   const kind = name.slice(0, name.length - flags.length)
-  const how: How = {
+  const how: ListRequest = {
     isVerbose: flags.includes('+'),
     hasSystem: flags.includes('S'),
     pattern: words[0],
@@ -91,7 +91,7 @@ export function describeObjects(call: Call): boolean {
   return true
 }
 
-/** A pattern of as many parts as can be names a database, which can only be this one. */
+/** A pattern with the greatest number of parts begins with a database, which must be the current one. */
 function requireThisDatabase(shell: Shell, pattern: string | undefined, most: number): void {
   if (pattern === undefined) return
   const parts = readPattern(pattern)
@@ -100,7 +100,7 @@ function requireThisDatabase(shell: Shell, pattern: string | undefined, most: nu
   throw new ShellError(`cross-database references are not implemented: ${pattern}`)
 }
 
-function showList(shell: Shell, list: List, how: How): number {
+function showList(shell: Shell, list: List, how: ListRequest): number {
   const last = list.last === undefined ? [] : [list.last]
   const columns = how.isVerbose ? [...list.columns, ...list.more, ...last] : [...list.columns, ...last]
   const hides = !how.hasSystem && how.pattern === undefined ? (list.ordinary ?? []) : []
@@ -115,7 +115,7 @@ function showList(shell: Shell, list: List, how: How): number {
   return table.rowCount
 }
 
-function conditionsOf({ pattern, second }: How, list: List): string[] {
+function conditionsOf({ pattern, second }: ListRequest, list: List): string[] {
   const groups = [list.pattern].flat().map((columns) => patternConditions(pattern, columns))
   const isOpen = groups.some((group) => group.length === 0)
   const first = groups.length === 1 ? groups[0]! : isOpen ? [] : [orOf(groups.map((group) => group.join(' and ')))]
@@ -124,7 +124,7 @@ function conditionsOf({ pattern, second }: How, list: List): string[] {
 
 const RELATIONS = 'List of relations'
 const KIND_LETTERS: Readonly<Record<string, string>> = { t: 'rp', v: 'v', m: 'm', i: 'iI', s: 'S', E: 'f' }
-function listRelations(shell: Shell, letters: string, how: How): boolean {
+function listRelations(shell: Shell, letters: string, how: ListRequest): boolean {
   const wanted = letters === '' ? 'tvmsE' : letters
   let kinds = [...wanted].map((letter) => KIND_LETTERS[letter]).join('')
   if (wanted.includes('t') && (how.hasSystem || how.pattern !== undefined)) kinds += 't'
@@ -167,8 +167,8 @@ function listRelations(shell: Shell, letters: string, how: How): boolean {
   return true
 }
 
-/** The lists that are a query each. */
-function listOf(shell: Shell, kind: string, how: How): List | null {
+/** The lists that need only one query. */
+function listOf(shell: Shell, kind: string, how: ListRequest): List | null {
   switch (kind) {
     case 'dn':
       return SCHEMAS
@@ -199,8 +199,8 @@ function listOf(shell: Shell, kind: string, how: How): List | null {
   }
 }
 
-/** `\dx+`: what belongs to each extension. */
-function showExtensions(shell: Shell, how: How): boolean {
+/** `\dx+`: lists the objects of each extension. */
+function showExtensions(shell: Shell, how: ListRequest): boolean {
   const conditions = conditionsOf(how, EXTENSIONS)
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
   for (const [name, oid] of askCatalog(

@@ -1,5 +1,5 @@
-/** Operator classes and families, and what is in them: `\dAc`, `\dAf`, `\dAo`, `\dAp`. */
-import type { How } from './ask-catalog.ts'
+/** Operator classes, operator families, and their members: `\dAc`, `\dAf`, `\dAo`, `\dAp`. */
+import type { ListRequest } from './ask-catalog.ts'
 import { type List, OWNER } from './object-lists.ts'
 import { type PatternColumns, patternConditions } from './pattern.ts'
 
@@ -11,17 +11,17 @@ const TYPE: PatternColumns = {
   visible: 'pg_catalog.pg_type_is_visible(t.oid)',
 }
 
-/** A name, with its schema where the search path does not show it. */
+/** A name, with its schema when the search path does not find it. */
 const named = (isVisible: string, name: string, schema: string, heading: string): string =>
   `case when ${isVisible} then pg_catalog.format('%I', ${name}) else pg_catalog.format('%I.%I', ${schema}, ${name}) end as "${heading}"`
 const FAMILY = named('pg_catalog.pg_opfamily_is_visible(f.oid)', 'f.opfname', 'fn.nspname', 'Operator family')
 const FAMILIES = `left join pg_catalog.pg_am am on am.oid = f.opfmethod
   left join pg_catalog.pg_namespace fn on fn.oid = f.opfnamespace`
-/** The second pattern of `\dAo` and `\dAp`, which hides nothing when it is not there. */
-const familyPattern = ({ second }: How): Partial<List> =>
+/** The second pattern of `\dAo` and `\dAp`. Without it, nothing is hidden. */
+const familyPattern = ({ second }: ListRequest): Partial<List> =>
   second === undefined ? {} : { secondPattern: { schema: 'fn.nspname', name: 'f.opfname' } }
 
-export const OPERATOR_LISTS: Readonly<Record<string, (how: How) => List>> = {
+export const OPERATOR_LISTS: Readonly<Record<string, (how: ListRequest) => List>> = {
   Ac: ({ second }) => ({
     title: 'List of operator classes',
     columns: [

@@ -1,9 +1,9 @@
-/** `\dP`: tables and indexes that are partitioned, at the top or, with `n`, on the way down too. */
-import type { How } from './ask-catalog.ts'
+/** `\dP`: lists partitioned tables and indexes: the topmost ones, or with `n` the nested ones too. */
+import type { ListRequest } from './ask-catalog.ts'
 import { KIND_NAMES, type List, NO_SYSTEM, OWNER } from './object-lists.ts'
 
-/** @param letters `t` for tables, `i` for indexes, both when neither is named; `n` for nested ones. */
-export function partitionedList(letters: string, { pattern }: How): List {
+/** @param letters `t` for tables, `i` for indexes, both when neither is given; `n` adds nested ones */
+export function partitionedList(letters: string, { pattern }: ListRequest): List {
   const showsTables = letters.includes('t') || !letters.includes('i')
   const showsIndexes = letters.includes('i') || !letters.includes('t')
   const isMixed = showsTables && showsIndexes

@@ -1,25 +1,25 @@
 /**
- * The patterns of `\d`: `name`, `schema.name`, with `*` and `?`, folded to lower case outside double quotes. They become
+ * The patterns of `\d`: `name` or `schema.name`, with `*` and `?`, in lower case except inside double quotes. They become
  * conditions of a WHERE clause. Source of truth: PostgreSQL manual, psql, "Patterns".
  */
 import { quoteLiteral } from '../../index.ts'
 import { ShellError } from '../print/complaint.ts'
 
 export interface PatternColumns {
-  /** The SQL of the schema's name; null for objects that are in none. */
+  /** The SQL of the schema's name; null for objects that have no schema. */
   readonly schema: string | null
   readonly name: string
-  /** How many parts a pattern may have, the database's name among them. Left out, three with a schema and one without. */
+  /** The greatest number of parts in a pattern, including the database. Default: three with a schema, one without. */
   readonly mostParts?: number
-  /** Another name of the same thing, as good as the first. */
+  /** The SQL of another name of the object; a match of either name is enough. */
   readonly otherName?: string
-  /** Whether the name may be made of what regular expressions are made of, as those of operators are. */
+  /** Whether names may contain the special characters of regular expressions, as operators do. */
   readonly isSymbol?: boolean
-  /** True for what the search path shows; asked for when no schema is named. */
+  /** The SQL condition for objects that the search path finds; used when the pattern has no schema. */
   readonly visible?: string
 }
 
-/** @returns conditions to be joined with AND, none for no pattern and nothing to hide. */
+/** @returns conditions to be joined with AND; none when there is no pattern and nothing to hide. */
 export function patternConditions(pattern: string | undefined, columns: PatternColumns): string[] {
   if (pattern === undefined) return columns.visible === undefined ? [] : [columns.visible]
   const parts = readPattern(pattern, columns.isSymbol)
@@ -38,7 +38,7 @@ export function patternConditions(pattern: string | undefined, columns: PatternC
   return conditions
 }
 
-/** Conditions of which one is enough. */
+/** Joins conditions with OR. */
 export function orOf(conditions: readonly string[]): string {
   return conditions.length === 1 ? conditions[0]! : `(${conditions.join(' or ')})`
 }
@@ -47,10 +47,10 @@ function matches(column: string, regex: string): string {
   return `${column} operator(pg_catalog.~) ${quoteLiteral(`^(${regex})$`)} collate pg_catalog.default`
 }
 
-/** What regular expressions are made of. */
+/** The special characters of regular expressions. */
 const SPECIAL = /[|*+?()[\]{}.^$\\]/
 
-/** The parts of a pattern as regular expressions. @param isLiteral whether only `*` and `?` are special */
+/** The parts of a pattern as regular expressions. @param isLiteral whether only `*` and `?` are special. */
 export function readPattern(pattern: string, isLiteral = false): string[] {
   const parts: string[] = []
   let part = ''

@@ -1,11 +1,11 @@
-/** `\dRp+`: what each publication publishes. */
-import { type How, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
+/** `\dRp+`: the tables and schemas of each publication. */
+import { type ListRequest, askCatalog, askTable, serverVersion } from './ask-catalog.ts'
 import { OWNER } from './object-lists.ts'
 import { patternConditions } from './pattern.ts'
 import { publicationColumns } from './rarer-lists.ts'
 import type { Shell } from '../shell.ts'
 
-export function showPublications(shell: Shell, { pattern }: How): boolean {
+export function showPublications(shell: Shell, { pattern }: ListRequest): boolean {
   const version = serverVersion(shell)
   const conditions = patternConditions(pattern, { schema: null, name: 'p.pubname' })
   const where = conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`
@@ -27,7 +27,7 @@ from pg_catalog.pg_publication p where p.oid = '${oid}'`
   return true
 }
 
-/** The lines below the table. */
+/** The lines below the table of a publication. */
 function contentsOf(shell: Shell, oid: string, version: number): string[] {
   const tables = askCatalog(
     shell,
@@ -48,7 +48,7 @@ from pg_catalog.pg_publication_rel r join pg_catalog.pg_class c on c.oid = r.prr
   return [...section('Tables:', tables), ...section('Tables from schemas:', schemas)]
 }
 
-/** SQL behind a name: which columns and rows of relation `r.prrelid` a publication publishes. */
+/** SQL after a table's name: the columns and rows of relation `r.prrelid` that a publication publishes. */
 export function publishedPart(version: number): string {
   if (version < 15_00_00) return ''
   return `

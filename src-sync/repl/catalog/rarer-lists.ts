@@ -1,11 +1,11 @@
-/** Lists of `\d`'s family that are asked for now and then, by the letters behind `\d`. */
+/** The rarely used lists of the `\d` family, by the letters after `\d`. */
 import { OPERATOR_LISTS } from './operator-lists.ts'
 import { filterByArguments } from './argument-types.ts'
-import type { How } from './ask-catalog.ts'
+import type { ListRequest } from './ask-catalog.ts'
 import { ACL, type List, NO_SYSTEM, OWNER } from './object-lists.ts'
 
-/** @param version of the server, 150004 for 15.4; lists grow columns. */
-type ListMaker = (how: How, version: number) => List
+/** @param version of the server, such as 150004 for 15.4; newer servers have more columns */
+type ListMaker = (how: ListRequest, version: number) => List
 
 const described = (oid: string, catalog: string): string =>
   `pg_catalog.obj_description(${oid}, '${catalog}') as "Description"`
@@ -298,7 +298,7 @@ const RARER: Readonly<Record<string, ListMaker>> = {
       ],
       more: [],
       from: `pg_catalog.pg_operator o left join pg_catalog.pg_namespace n on n.oid = o.oprnamespace${joins}`,
-      // One type is that of an operator before its only argument.
+      // With one type given, the list shows the operators that stand before their only argument.
       where: [...(more.length === 1 ? ['o.oprleft = 0'] : []), ...conditions],
       ordinary: NO_SYSTEM,
       pattern: {
@@ -360,13 +360,13 @@ const RARER: Readonly<Record<string, ListMaker>> = {
   }),
 }
 
-/** The list of a command such as `dRp`; null for one that is not here. */
-export function rarerList(kind: string, how: How, version: number): List | null {
+/** The list of a command such as `dRp`; null when it is not in this file. */
+export function rarerList(kind: string, how: ListRequest, version: number): List | null {
   const key = kind.slice(1)
   return Object.hasOwn(RARER, key) ? RARER[key]!(how, version) : null
 }
 
-/** Commands of these lists, for completion. */
+/** The commands of these lists, for completion. */
 export const RARER_COMMANDS: readonly string[] = Object.keys(RARER).map((key) => `d${key}`)
 
 export function publicationColumns(version: number): string[] {
@@ -380,7 +380,7 @@ export function publicationColumns(version: number): string[] {
   ]
 }
 
-/** @param prefix of the catalog's columns */
+/** @param prefix the prefix of the catalog's column names */
 function textSearchList(what: string, catalog: string, prefix: string, more: string[]): List {
   return {
     title: `List of text search ${what}`,

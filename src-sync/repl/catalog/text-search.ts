@@ -1,10 +1,10 @@
-/** `\dF+` and `\dFp+`: what text search configurations and parsers are made of, a table or two for each. */
-import { type How, askCatalog, askTable } from './ask-catalog.ts'
+/** `\dF+` and `\dFp+`: describe text search configurations and parsers, with one or two tables for each. */
+import { type ListRequest, askCatalog, askTable } from './ask-catalog.ts'
 import { type PatternColumns, patternConditions } from './pattern.ts'
 import type { Shell } from '../shell.ts'
 
-/** `\dF+`: which dictionaries each kind of token goes through. */
-export function showConfigurations(shell: Shell, { pattern }: How): boolean {
+/** `\dF+`: lists the dictionaries for each kind of token. */
+export function showConfigurations(shell: Shell, { pattern }: ListRequest): boolean {
   const found = askCatalog(
     shell,
     `select c.oid, n.nspname, c.cfgname, pn.nspname, p.prsname from pg_catalog.pg_ts_config c
@@ -12,7 +12,7 @@ left join pg_catalog.pg_namespace n on n.oid = c.cfgnamespace
 left join pg_catalog.pg_ts_parser p on p.oid = c.cfgparser left join pg_catalog.pg_namespace pn on pn.oid = p.prsnamespace
 ${whereOf(pattern, 'c.cfgname', 'pg_catalog.pg_ts_config_is_visible(c.oid)')} order by 3, 2`,
   )
-  if (found.length === 0) return tellNone(shell, 'configuration', pattern)
+  if (found.length === 0) return reportNone(shell, 'configuration', pattern)
   for (const [oid, schema, name, parserSchema, parser] of found) {
     const title = `Text search configuration "${schema}.${name}"\nParser: "${parserSchema}.${parser}"`
     const table = askTable(
@@ -38,15 +38,15 @@ const METHODS = [
   ['Get token types', 'prslextype'],
 ] as const
 
-/** `\dFp+`: the functions of each parser, and the tokens it knows. */
-export function showParsers(shell: Shell, { pattern }: How): boolean {
+/** `\dFp+`: lists the functions of each parser, and its kinds of tokens. */
+export function showParsers(shell: Shell, { pattern }: ListRequest): boolean {
   const found = askCatalog(
     shell,
     `select p.oid, n.nspname, p.prsname from pg_catalog.pg_ts_parser p
 left join pg_catalog.pg_namespace n on n.oid = p.prsnamespace
 ${whereOf(pattern, 'p.prsname', 'pg_catalog.pg_ts_parser_is_visible(p.oid)')} order by 1, 2`,
   )
-  if (found.length === 0) return tellNone(shell, 'parser', pattern)
+  if (found.length === 0) return reportNone(shell, 'parser', pattern)
   const options = { ...shell.print, rowLimit: 0 }
   for (const [oid, schema, name] of found) {
     const methods = METHODS.map(
@@ -68,7 +68,7 @@ function whereOf(pattern: string | undefined, name: string, visible: string): st
   return conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`
 }
 
-function tellNone(shell: Shell, what: string, pattern: string | undefined): boolean {
+function reportNone(shell: Shell, what: string, pattern: string | undefined): boolean {
   if (pattern !== undefined) shell.remark(`Did not find any text search ${what} named "${pattern}".\n`)
   else if (!shell.variables.isOn('QUIET')) shell.remark(`Did not find any text search ${what}s.\n`)
   return true

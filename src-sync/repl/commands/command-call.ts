@@ -1,4 +1,4 @@
-/** What a backslash command is given: itself, and what it may use. Types only. */
+/** The arguments of a backslash command's function. Types only. */
 import type { CopySource } from '../statements/copy-source.ts'
 import type { ScriptItem, ScriptReader } from '../scripts/script-reader.ts'
 import type { Shell } from '../shell.ts'
@@ -6,13 +6,13 @@ import type { Shell } from '../shell.ts'
 export interface CommandContext {
   readonly shell: Shell
   readonly reader: ScriptReader
-  /** What follows in the script, or at the prompt. */
+  /** The data that follows in the script, or at the prompt. */
   readonly copySource: CopySource
-  /** A line of the standard input, which is the script itself where that came by it; null at the end. */
+  /** Reads a line of the standard input, which may be the script itself; null at the end. */
   readonly readLine: () => string | null
-  /** Runs a script. @returns how it ended. */
+  /** Runs a script. @returns its exit status. */
   readonly include: (path: string, name: string) => number
-  /** The path of the script that runs, for `\ir`; null where there is none. */
+  /** The path of the running script, for `\ir`; null when none runs. */
   readonly folder: string | null
 }
 
@@ -20,7 +20,7 @@ export type Command = ScriptItem & { readonly kind: 'command' }
 
 export interface Call extends CommandContext {
   readonly name: string
-  /** What follows the name, as it was written. */
+  /** The text after the name, as it was written. */
   readonly rest: string
   readonly words: readonly string[]
 }

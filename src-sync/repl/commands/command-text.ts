@@ -1,30 +1,30 @@
 /**
- * The text of a backslash command: where it ends, and what its arguments are. Quotes, variables and backquotes are
- * psql's. Source of truth: PostgreSQL manual, psql, "Meta-Commands".
+ * The text of a backslash command: where it ends, and its arguments. Quotes, variables and backquotes work as in psql.
+ * Source of truth: PostgreSQL manual, psql, "Meta-Commands".
  */
 import { spawnSync } from 'node:child_process'
 import { homedir } from 'node:os'
 import { quoteIdentifier, quoteLiteral } from '../../index.ts'
 import { ShellError } from '../print/complaint.ts'
 
-/** Commands whose argument is the rest of the line, whatever is in it. */
+/** Commands whose argument is the whole rest of the line. */
 const WHOLE_LINE = new Set(['copy', '!', 'js', 'help', 'h', 'sf', 'sf+', 'sv', 'sv+', 'ef', 'ev'])
-/** Commands that may be given `|command`, which is the rest of the line; `\g` and `\gx` have options before it. */
+/** Commands that accept `|command`, which is the rest of the line. `\g` and `\gx` may have options before it. */
 const TAKES_PIPE = /^(?:g|gx|o|out|w|write)$/
 const PIPE = /^\s*(?:\([^)]*\)\s*)?\|/
 
-/** The name that a command goes by: of `\copy` alone the case does not count, as in psql. */
+/** The name of a command. As in psql, only `\copy` may be written in any case. */
 export function commandName(typed: string): string {
   return /^copy$/i.test(typed) ? 'copy' : typed
 }
 
-/** Where the arguments of a command end, in the text after its name. */
+/** The offset in the text after the name at which the arguments end. */
 export function endOfArguments(name: string, rest: string): number {
   const isWhole = WHOLE_LINE.has(name) || (TAKES_PIPE.test(name) && PIPE.test(rest))
   return isWhole ? rest.length : endOfCommand(rest)
 }
 
-/** Where results go: `|command` as it was written, a file by its first argument; undefined where nothing is said. */
+/** The destination of results: `|command` as written, or a file from the first argument; undefined when none is given. */
 export function targetOf(rest: string, variable: ArgumentOptions['variable']): string | undefined {
   const text = rest.trim()
   if (text.startsWith('|')) return text
@@ -32,12 +32,12 @@ export function targetOf(rest: string, variable: ArgumentOptions['variable']): s
   return path === undefined ? undefined : atHome(path)
 }
 
-/** A path that may begin with `~/`, which the shell would have read. */
+/** Expands `~/` at the beginning of a path, because no shell does it here. */
 export function atHome(path: string): string {
   return path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path
 }
 
-/** Tells of words that a command does not take. They are no error: scripts have them. */
+/** Warns about words that a command does not take. They are no error, because scripts contain them. */
 export function warnOfWords(
   { warn }: { readonly warn: (text: string) => void },
   name: string,
@@ -47,7 +47,7 @@ export function warnOfWords(
   for (const word of words.slice(taken)) warn(`\\${name}: extra argument "${word}" ignored`)
 }
 
-/** Where a command's arguments end: at a backslash outside quotes, which begins the next command. */
+/** The end of a command's arguments: a backslash outside quotes, which begins the next command. */
 function endOfCommand(rest: string): number {
   let quote = ''
   for (let at = 0; at < rest.length; at++) {
@@ -61,16 +61,16 @@ function endOfCommand(rest: string): number {
   return rest.length
 }
 
-/** A backslash in quotes: a letter's meaning, up to three octal digits, up to two of hexadecimal, or the character itself. */
+/** An escape in quotes: a letter, up to three octal digits, up to two hexadecimal digits, or any other character. */
 const ESCAPE = /^\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|([^]?))/
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' }
 const VARIABLE = /^:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/u
 
 export interface ArgumentOptions {
   readonly variable: (name: string) => string | undefined
-  /** Keep double quotes as they are: for names and patterns, which read them by themselves. */
+  /** Whether double quotes are kept, for names and patterns, whose own parsers read them. */
   readonly keepsQuotes?: boolean
-  /** How many the command takes: those behind them are read, and no program is run for them. */
+  /** The number of arguments that the command takes. Later ones are read, but their backquotes run no programs. */
   readonly most?: number | undefined
 }
 
@@ -154,7 +154,7 @@ function readQuoted(rest: string, start: number): { text: string; end: number } 
   }
 }
 
-/** Bytes that are no ASCII are taken as characters: words are text here. */
+/** The character for an escape. Bytes beyond ASCII become characters with that code, because arguments are text. */
 function unescaped([, octal, hex, character = '']: RegExpExecArray): string {
   if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
   if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
@@ -172,10 +172,10 @@ function endOfQuote(rest: string, start: number, quote: string): number {
 }
 
 const IN_BACKQUOTES = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)')/gu
-/** What means nothing to a shell. */
+/** Text without special meaning in a shell. */
 const PLAIN_WORD = /^[A-Za-z0-9_./:-]+$/
 
-/** A command for the shell: `:name` is put in as it is, `:'name'` as one word of the shell's. What is not set stays as it stands. */
+/** Inserts variables into a shell command: `:name` unchanged, `:'name'` as one shell word. Unset variables stay as they are. */
 function withVariables(command: string, lookUp: ArgumentOptions['variable']): string {
   return command.replace(IN_BACKQUOTES, (whole, plain?: string, quoted?: string) => {
     const value = lookUp(plain ?? quoted ?? '')
@@ -191,7 +191,7 @@ function shellWord(value: string): string {
   return PLAIN_WORD.test(value) ? value : `'${value.replaceAll("'", `'"'"'`)}'`
 }
 
-/** What it has printed, however it ended; the shell says by itself what went wrong. */
+/** The output of a command, whatever its exit status is; the shell itself prints its errors. */
 function outputOf(command: string): string {
   const stdio = ['inherit', 'pipe', 'inherit'] as const
   const { stdout } = spawnSync(command, { shell: true, encoding: 'utf8', stdio: [...stdio], maxBuffer: 2 ** 30 })

@@ -1,4 +1,4 @@
-/** The backslash commands, by name. What each does is here where it is short, in files of their own where it is not. */
+/** The backslash commands by name. Short ones are implemented here, long ones in their own files. */
 import { spawnSync } from 'node:child_process'
 import { dirname, isAbsolute, join } from 'node:path'
 import { chdir } from 'node:process'
@@ -21,10 +21,10 @@ import { EXIT, type Shell } from '../shell.ts'
 import { describeSqlHelp } from './sql-help.ts'
 import { readSwitch } from '../variables.ts'
 
-/** How a command ended; `quit` ends the script it stands in, and the prompt. */
+/** The result of a command; `quit` ends the script with the command, and the prompt. */
 export type CommandOutcome = 'done' | 'failed' | 'quit'
 
-/** @returns false when it failed without throwing. */
+/** @returns false when it failed without throwing */
 type Action = (call: Call) => boolean | 'quit' | void
 
 const ACTIONS = new Map<string, Action>()
@@ -36,7 +36,7 @@ function define(names: string, action: Action): void {
 define('q quit', () => 'quit')
 define('echo', (call) => echo(call, call.shell.standard.write))
 define('qecho', (call) => echo(call, call.shell.output.write))
-define('warn', (call) => echo(call, (text) => call.shell.tell(text)))
+define('warn', (call) => echo(call, (text) => call.shell.writeError(text)))
 define('set', ({ shell, words: [name, ...values] }) => {
   if (name !== undefined) return shell.variables.set(name, values.join(''))
   for (const [key, value] of shell.variables.entries()) shell.standard.write(`${key} = '${value}'\n`)
@@ -72,7 +72,7 @@ define('ir include_relative', ({ words: [path], include, folder }) => {
 define('o out', ({ shell, rest }) => {
   const target = targetOf(rest, shell.variable)
   shell.output.flush()
-  // What cannot be opened leaves results where they go now.
+  // When the new destination cannot be opened, results keep the old one.
   const next = target === undefined ? shell.standard : Output.open(target)
   if (shell.output !== shell.standard) shell.output.close()
   shell.output = next
@@ -113,18 +113,18 @@ define('w write', ({ shell, reader, rest }) => {
   output.close()
 })
 define('c connect', ({ shell, words }) => connectAnew(shell, words))
-define('conninfo', ({ shell }) => shell.word(describeConnection(shell), shell.standard))
+define('conninfo', ({ shell }) => shell.writeInfo(describeConnection(shell), shell.standard))
 define('encoding', ({ shell, words: [name] }) => {
   if (name === undefined) return shell.standard.write(`${shell.variables.get('ENCODING') ?? 'UTF8'}\n`)
   if (decoderOf(name) === null) {
     throw new ShellError(`${name}: invalid encoding name or conversion procedure not found`)
   }
-  // The lines after it are read in it; the connection goes on in UTF-8, and so do results.
+  // Only the following lines of the script are read in this encoding. The connection and the results stay UTF-8.
   shell.variables.set('ENCODING', name.toUpperCase())
   shell.onEncoding?.(name)
 })
 define('errverbose', ({ shell }) => {
-  if (shell.lastFailure === null) return shell.word('There is no previous error.\n', shell.standard)
+  if (shell.lastFailure === null) return shell.writeInfo('There is no previous error.\n', shell.standard)
   const options = { verbosity: 'verbose', showContext: 'always', place: null } as const
   shell.remark(describeMessage(shell.lastFailure, options))
 })
@@ -152,12 +152,12 @@ define('cd', ({ words: [path] }) => {
 define('!', ({ shell, rest }) => {
   shell.standard.flush()
   const command = rest.trim() === '' ? (process.env['SHELL'] ?? '/bin/sh') : rest
-  // What became of it is the program's own affair: psql goes on too.
+  // The command's exit status is ignored, as in psql.
   spawnSync(command, { shell: true, stdio: 'inherit' })
 })
 define('prompt', ({ shell, words, readLine }) => {
   const name = required(words.at(-1), 'prompt')
-  shell.tell(words.length > 1 ? (words[0] as string) : '')
+  shell.writeError(words.length > 1 ? (words[0] as string) : '')
   const line = readLine()
   if (line === null) throw new ShellError('\\prompt: could not read value for variable')
   shell.variables.set(name, line)
@@ -174,7 +174,7 @@ define('lo_unlink', unlinkLargeObject)
 define('lo_list lo_list+', (call) => describeObjects({ ...call, name: call.name.replace('lo_list', 'dl') }))
 define('copyright', ({ shell }) => shell.standard.write(COPYRIGHT))
 define('startpipeline sendpipeline syncpipeline endpipeline flush flushrequest getresults', ({ name }) => {
-  throw new ShellError(`\\${name}: there are no pipelines here; statements parted by \\; go in one trip`)
+  throw new ShellError(`\\${name}: pipelines are not supported; statements separated by \\; go in one round trip`)
 })
 define('?', ({ shell }) => shell.standard.write(HELP))
 define('h help', ({ shell, rest }) => {
@@ -188,7 +188,7 @@ Portions Copyright (c) 1996-2026, PostgreSQL Global Development Group
 Portions Copyright (c) 1994, The Regents of the University of California
 `
 
-/** Replaces or adds a command: the prompt has some of its own. */
+/** Replaces or adds a command; the prompt has some commands of its own. */
 export function defineCommand(names: string, action: Action): void {
   define(names, action)
 }
@@ -197,10 +197,10 @@ export function commandNames(): string[] {
   return [...ACTIONS.keys()]
 }
 
-/** Commands whose words lose their double quotes: those of the others read them by themselves. */
+/** Commands whose arguments lose their double quotes. The other commands read the quotes themselves. */
 const DROPS_QUOTES = /^c(?:onnect)?$/
 
-/** How many words a command takes, where there is a limit. */
+/** The number of arguments of a command, when there is a limit. */
 const MOST_WORDS: ReadonlyMap<string, number> = new Map(
   [
     'a H html q quit p print r reset conninfo errverbose gdesc',
@@ -209,26 +209,26 @@ const MOST_WORDS: ReadonlyMap<string, number> = new Map(
   ].flatMap((names, count) => names.split(' ').map((name) => [name, count] as const)),
 )
 
-/** Commands that read what follows them by themselves: a program's text is not taken apart, nor run twice. */
+/** Commands that read the rest of the line themselves, so that a shell command in it is not split or run twice. */
 const KEEPS_REST = /^(?:!|js|g|gx|o|out|w|write|copy)$/
 
-/** Commands whose last word may have a semicolon behind it, from habit. */
+/** Commands whose last argument may have a semicolon after it, which users type out of habit. */
 const DROPS_SEMICOLON = /^(?:[dlz].*|c(?:onnect)?|x|t|ir?|include(?:_relative)?|timing)$/
 
-/** Commands that end a statement: one that the server refuses leaves the rest of the line as it is. */
+/** Commands that end a statement. When the server refuses the statement, the rest of the line still runs. */
 const SENDS = /^(?:g|gx|gset|gexec|gdesc|crosstabview);*$/
 
 /**
- * What follows a command that fails, or that nobody knows, on its line is not obeyed: it may have been meant as its arguments.
- * @returns how it ended; failures have been told.
+ * Runs a command. After a failed or unknown command the rest of its line is skipped, because it may be a part of its arguments.
+ * @returns the result; failures have been reported.
  */
 export function runCommand(command: Command, context: CommandContext): CommandOutcome {
-  const outcome = obey(command, context)
+  const outcome = dispatch(command, context)
   if (outcome === 'failed' && !SENDS.test(command.name)) context.reader.dropLine()
   return outcome
 }
 
-function obey({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
+function dispatch({ name: typed, rest: given }: Command, context: CommandContext): CommandOutcome {
   const { shell } = context
   const name = typed.replace(/;+$/, '')
   const rest = DROPS_SEMICOLON.test(name) ? given.replace(/[;\s]+$/, '') : given
@@ -254,11 +254,11 @@ function obey({ name: typed, rest: given }: Command, context: CommandContext): C
     return 'failed'
   } finally {
     if (shell.hasTiming && /^d|^l/.test(name))
-      shell.word(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
+      shell.writeInfo(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
   }
 }
 
-/** Scripts of pg_dump forbid commands in the data they load: see CVE-2025-8714. */
+/** In restricted mode only `\unrestrict` works. pg_dump's scripts use it around loaded data: see CVE-2025-8714. */
 function unrestrict(shell: Shell, name: string, rest: string): boolean {
   if (name !== 'unrestrict') throw new ShellError(`backslash commands are restricted; only \\unrestrict is allowed`)
   if (rest.trim() !== shell.restrictKey) throw new ShellError('\\unrestrict: wrong key')
@@ -271,7 +271,7 @@ function required(value: string | undefined, name: string): string {
   return value
 }
 
-/** `-n` leaves the line open; in quotes it is a word like any other. */
+/** Prints the words. A bare `-n` first leaves out the line break; a quoted one is an ordinary word. */
 function echo({ rest, words }: Call, write: (text: string) => void): void {
   const isBare = /^\s*-n(?:\s|$)/.test(rest)
   write((isBare ? words.slice(1) : words).join(' ') + (isBare ? '' : '\n'))

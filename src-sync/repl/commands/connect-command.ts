@@ -5,7 +5,7 @@ import { isAboutPassword, targetOf, userOf } from '../connection-target.ts'
 import { EXIT, type Shell } from '../shell.ts'
 import { askPassword } from '../io/terminal.ts'
 
-/** `\c [dbname [user [host [port]]]]`, or a connection string; `-` keeps what is. @returns false when it failed. */
+/** `\c [dbname [user [host [port]]]]` or a connection string; `-` keeps the current value. @returns false when it failed. */
 export function connectAnew(shell: Shell, words: readonly string[]): boolean {
   try {
     reconnect(shell, words)
@@ -14,7 +14,7 @@ export function connectAnew(shell: Shell, words: readonly string[]): boolean {
     const text = connectFailureText(failure)
     if (shell.isInteractive) shell.fail(new ShellError(`\\connect: ${text}\nPrevious connection kept`))
     else {
-      // What follows was meant for another database.
+      // The rest of the script was meant for another database.
       shell.fail(new ShellError(`\\connect: ${text}`))
       shell.exitStatus = EXIT.lost
     }
@@ -29,12 +29,12 @@ function reconnect(shell: Shell, words: readonly string[]): void {
   const { user, host, port } = shell.connection.info
   const { dsn, options } = targetOf(words, { dsn: shell.dsn, options: shell.options, user, host, port })
   connectAsking(shell, dsn, options)
-  // The new connection speaks UTF-8 as the one before did, whatever a script has said of its lines.
+  // The new connection uses UTF-8 too, so the encoding that a script has set for its lines no longer applies.
   shell.variables.set('ENCODING', 'UTF8')
   shell.onEncoding?.('UTF8')
 }
 
-/** Asks for a password where the server wants one and somebody is there to give it. */
+/** Connects, and asks for a password when the server needs one and a user is at the terminal. */
 function connectAsking(shell: Shell, dsn: string | undefined, options: ConnectOptions): void {
   try {
     shell.reconnect(dsn, options)
@@ -63,7 +63,7 @@ export function describeConnection({ connection, dsn }: Shell): string {
   return `You are connected to database "${database}" as user "${user}"${where}.\n${tlsText(connection)}PostgreSQL ${serverVersion}, backend ${backendPid}.\n`
 }
 
-/** A line that says how the connection is encrypted; nothing where it is not. */
+/** A line about the encryption of the connection; empty when it is not encrypted. */
 export function tlsText({ info }: Connection): string {
   const { tls } = info
   return tls === null ? '' : `SSL connection (protocol: ${tls.protocol}, cipher: ${tls.cipher}, compression: off)\n`

@@ -1,4 +1,4 @@
-/** `\copy`: COPY whose file is on this side. */
+/** `\copy`: a COPY whose file is on the client's side. */
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { SQL_TOKEN, SqlLexer } from '../../index.ts'
 import { ChildPipe, describeExit } from '../io/child-pipe.ts'
@@ -38,7 +38,7 @@ export function copyCommand({ shell, rest, copySource }: Call): boolean {
   }
 }
 
-/** Where `from` or `to` stands: outside the parentheses of a query, which has a `from` of its own. */
+/** Finds `from` or `to` outside parentheses, because the query of a COPY may contain a `from`. */
 function directionOf(text: string): { start: number; end: number; isLoading: boolean } | null {
   const lexer = new SqlLexer(text, true)
   let depth = 0
@@ -60,7 +60,7 @@ interface ProgramCopy {
   readonly isLoading: boolean
 }
 
-/** The program runs beside the COPY. One that fails has not given all its data, so what it gave is not loaded. */
+/** Runs a COPY with a program. When the program fails, its output is incomplete, so nothing is loaded. */
 function copyProgram({ shell, sql, command, isLoading }: ProgramCopy): boolean {
   if (!isLoading)
     return executeSql(shell, { sql, copySource: NO_COPY_DATA, use: { target: `|${command}`, mustSucceed: true } })

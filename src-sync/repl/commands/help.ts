@@ -1,4 +1,4 @@
-/** What `\?` prints. */
+/** The text that `\?` prints. */
 export const HELP = `SQL ends with ;  JavaScript begins with "> ", with con, cur, sql, db, vars and _ in scope.
 
 General

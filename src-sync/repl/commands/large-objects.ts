@@ -1,4 +1,4 @@
-/** Large objects: `\lo_import`, `\lo_export`, `\lo_unlink`, moved in pieces by the server's functions, in one transaction each. */
+/** Large objects: `\lo_import`, `\lo_export`, `\lo_unlink`. Each moves its data in pieces, in one transaction. */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Call } from './command-call.ts'
 import { atHome } from './command-text.ts'
@@ -7,7 +7,7 @@ import type { Shell } from '../shell.ts'
 
 const PIECE_BYTES = 256 * 1024
 
-/** `\lo_import file [comment]`: makes one of a file. Its number is in LASTOID afterwards. */
+/** `\lo_import file [comment]`: creates a large object from a file, and sets LASTOID to its number. */
 export function importLargeObject({ shell, words: [given, comment] }: Call): boolean {
   const path = atHome(needed(given, 'lo_import'))
   let file: number
@@ -15,7 +15,7 @@ export function importLargeObject({ shell, words: [given, comment] }: Call): boo
     file = openSync(path, 'r')
   } catch (failure) {
     const text = failureText(failure as Error)
-    shell.tellPlaced(`could not open file "${path}"${text.slice(text.lastIndexOf(': '))}\n`)
+    shell.writePlacedError(`could not open file "${path}"${text.slice(text.lastIndexOf(': '))}\n`)
     return false
   }
   try {
@@ -49,7 +49,7 @@ export function exportLargeObject({ shell, words: [number, path] }: Call): void 
   const oid = numberOf(number, 'lo_export')
   const target = atHome(needed(path, 'lo_export'))
   inTransaction(shell, 'lo_export', () => {
-    // One that is not there must not empty the file.
+    // The first piece is read before the file is opened, so that a missing large object does not empty the file.
     const get = 'select pg_catalog.lo_get($1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)'
     let piece = ask(shell, get, [oid, 0, PIECE_BYTES]) as Uint8Array
     const file = openSync(target, 'w')
@@ -76,7 +76,7 @@ function ask(shell: Shell, sql: string, parameters: readonly unknown[]): unknown
   return shell.connection.execute({ sql, parameters }).fetchval()
 }
 
-/** In the user's transaction, or in one of its own. */
+/** Runs in the user's transaction, or in a new one when none is open. */
 function inTransaction<Result>(shell: Shell, name: string, body: () => Result): Result {
   const { connection } = shell
   if (connection.info.status === 'failed') throw new ShellError(`\\${name}: current transaction is aborted`)

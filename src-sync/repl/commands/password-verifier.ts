@@ -1,6 +1,6 @@
 /**
- * What `\password` sends in place of a password, so that no log and no statistics of the server's ever hold it. Source of
- * truth: RFC 5803 and PostgreSQL, src/common/scram-common.c (scram_build_secret); for md5, the manual's "pg_authid".
+ * The text that `\password` sends in place of a password, so that the server's logs and statistics never contain the password.
+ * Source of truth: RFC 5803 and PostgreSQL, src/common/scram-common.c (scram_build_secret); for md5, the manual's "pg_authid".
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 
@@ -10,7 +10,7 @@ const KEY_BYTES = 32
 
 /**
  * @param encryption the server's `password_encryption`
- * @returns the password itself where only the server can prepare it: characters that SASLprep may change.
+ * @returns the password itself when it has characters that SASLprep may change, which only the server can prepare.
  */
 export function passwordVerifier(user: string, password: string, encryption: string): string {
   if (encryption === 'md5') return `md5${createHash('md5').update(password).update(user).digest('hex')}`

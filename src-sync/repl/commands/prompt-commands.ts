@@ -20,7 +20,7 @@ export interface PromptParts {
   readonly shell: Shell
   readonly javascript: JavaScript
   readonly history: History
-  /** Takes what has been edited as if it had been typed. */
+  /** Takes edited text as if it had been typed. */
   readonly edited: (text: string) => void
 }
 
@@ -67,7 +67,7 @@ function edit(call: Call, edited: PromptParts['edited']): boolean {
   return take(call, readFileSync(atHome(path), 'utf8'), edited)
 }
 
-/** `\ef` and `\ev`: what comes back waits in the buffer for its semicolon. */
+/** `\ef` and `\ev`: the edited text stays in the buffer until the user types its semicolon. */
 function editSource(call: Call, kind: SourceKind, edited: PromptParts['edited']): boolean {
   const text = sourceToEdit(call.shell, kind, call.rest.trim())
   return text !== null && editText(call, text, edited)

@@ -16,7 +16,7 @@ interface BufferUse {
   readonly isExecuting?: boolean
 }
 
-/** The last statement, which a command with nothing before it sends again. */
+/** The last statement. A command with an empty buffer sends it again. */
 const lastStatements = new WeakMap<Shell, string>()
 
 export function lastStatement(shell: Shell): string {
@@ -46,13 +46,13 @@ export function runBuffer(call: Call, how: BufferUse): boolean {
   }
 }
 
-/** `\crosstabview`: the result as a table of two headers. */
+/** `\crosstabview`: prints the result with row and column headers from its values. */
 export function showCrosstab({ shell, reader, words, copySource }: Call): boolean {
   const consume = (cursor: Cursor): void => shell.show(crosstabOf(cursor, words, shell.print.nullText))
   return executeSql(shell, { sql: takeBuffer(shell, reader), copySource, use: { consume } })
 }
 
-/** `\gexec`: each value of the result is a statement. */
+/** `\gexec`: runs each value of the result as a statement. */
 function executeValues({ shell, copySource }: Call, sql: string): boolean {
   const statements: string[] = []
   const consume = (cursor: Cursor): void => {
@@ -61,7 +61,7 @@ function executeValues({ shell, copySource }: Call, sql: string): boolean {
   if (!executeSql(shell, { sql, copySource, use: { consume } })) return false
   let isDone = true
   for (const statement of statements) {
-    if (shell.variables.choice('ECHO') === 'all') shell.word(`${statement}\n`, shell.standard)
+    if (shell.variables.choice('ECHO') === 'all') shell.writeInfo(`${statement}\n`, shell.standard)
     isDone = executeSql(shell, { sql: statement, copySource })
     if (!isDone && shell.variables.isOn('ON_ERROR_STOP')) break
   }
@@ -76,7 +76,7 @@ export function takeBuffer(shell: Shell, reader: Call['reader']): string {
   return sql
 }
 
-/** `(format=csv title=…) file`, `|command`, or nothing. */
+/** Reads `(format=csv title=…) file`, `|command`, or nothing. */
 function readTarget({ shell }: Call, rest: string): { options: [string, string][]; target: string } {
   const [, list = '', after = ''] = /^\s*(?:\(([^)]*)\))?\s*([^]*)$/.exec(rest) ?? []
   const options = readArguments(list, { variable: shell.variable }).map((each): [string, string] => {
@@ -93,8 +93,8 @@ function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
   for (const row of rows) {
     row.forEach((value, index) => {
       const name = prefix + columns[index]!.name
-      if (shell.variables.isSteering(name)) {
-        // The server would decide whether the script stops at its errors.
+      if (shell.variables.isSpecial(name)) {
+        // Otherwise the server could decide how the program goes on, for example whether it stops at errors.
         shell.warn(`attempt to \\gset into specially treated variable "${name}" ignored`)
       } else if (value === null) shell.variables.unset(name)
       else shell.variables.set(name, value)
@@ -102,13 +102,13 @@ function setVariables(shell: Shell, cursor: Cursor, prefix: string): void {
   }
 }
 
-/** `\gdesc`: the columns the statement would give, without running it. */
+/** `\gdesc`: prints the columns that the statement would return, without running it. */
 export function describeBuffer({ shell, reader }: Call): boolean {
   const sql = takeBuffer(shell, reader)
   try {
-    // As a compiled statement, so that nothing but `$1` is a marker.
+    // A compiled statement has no markers but `$1`.
     const { columns } = shell.connection.describe({ sql, parameters: [] }, { prepare: false })
-    if (columns.length === 0) shell.word('The command has no result, or the result has no columns.\n')
+    if (columns.length === 0) shell.writeInfo('The command has no result, or the result has no columns.\n')
     else {
       const list = columns.map(({ name, typeCode, typmod }) => `(${quoteLiteral(name)}, '${typeCode}'::oid, ${typmod})`)
       const described = askTable(
@@ -127,7 +127,7 @@ export function describeBuffer({ shell, reader }: Call): boolean {
   }
 }
 
-/** `\watch [seconds]`, or `\watch i=seconds c=times`; until an error, Ctrl-C, or as often as was asked for. */
+/** `\watch [seconds]`, or `\watch i=seconds c=times`: repeats until an error, Ctrl-C, or the given number of times. */
 export function watchBuffer({ shell, reader, words, copySource }: Call): boolean {
   const sql = takeBuffer(shell, reader)
   let seconds = Number(shell.variables.get('WATCH_INTERVAL') ?? 2)
@@ -142,7 +142,7 @@ export function watchBuffer({ shell, reader, words, copySource }: Call): boolean
   }
   for (let count = 0; count < times; count++) {
     if (count > 0 && !shell.sleep(seconds * 1000)) break
-    shell.word(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
+    shell.writeInfo(`${new Date().toString().slice(0, 24)} (every ${seconds}s)\n\n`)
     if (!executeSql(shell, { sql, copySource })) return false
     shell.output.flush()
   }

@@ -21,10 +21,10 @@ $function$
   -- something...
 `,
 }
-/** Where a function's own text begins: its lines are counted from there, as the server counts them in errors. */
+/** The line at which the body of a function begins. Line numbers count from it, as in the server's errors. */
 const BODY = /^(?:AS |BEGIN |RETURN )/
 
-/** `\sf` and `\sv`, with `+` numbered. @returns false when there is none; it has been said. */
+/** `\sf` and `\sv`; with `+` the lines are numbered. @returns false when there is no such object, after a message. */
 export function showSource({ shell, rest }: Call, kind: SourceKind, isNumbered: boolean): boolean {
   const name = rest.trim()
   if (name === '') throw new ShellError(`${kind} name is required`)
@@ -34,7 +34,7 @@ export function showSource({ shell, rest }: Call, kind: SourceKind, isNumbered: 
   return true
 }
 
-/** The text to edit, a template without a name; null when there is none, and it has been said. */
+/** The text to edit; a template when no name is given; null when there is no such object, after a message. */
 export function sourceToEdit(shell: Shell, kind: SourceKind, name: string): string | null {
   return name === '' ? NEW[kind] : sourceOf(shell, kind, name)
 }
@@ -63,7 +63,7 @@ where c.oid = ${literal}::pg_catalog.regclass`
     return `CREATE OR REPLACE VIEW ${called}${settings} AS\n${definition?.replace(/;$/, '')}${checks}\n`
   } catch (failure) {
     if (!(failure instanceof DbError) || failure.severity === undefined) throw failure
-    // The statement is ours: where in it the name stands is of no use to anybody.
+    // The user did not write this statement, so the position of the error in it is left out.
     shell.remark(`${failure.severity}:  ${failure.primaryMessage}\n`)
     return null
   }

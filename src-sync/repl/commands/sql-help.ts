@@ -1,4 +1,4 @@
-/** `\h`: where the manual describes an SQL command. The syntax is the manual's; only the addresses are known here. */
+/** `\h`: prints the address of the manual's page about an SQL command. The syntax itself is only in the manual. */
 
 const OF_EVERYTHING =
   'AGGREGATE,COLLATION,CONVERSION,DATABASE,DOMAIN,EVENT TRIGGER,EXTENSION,FOREIGN DATA WRAPPER,FOREIGN TABLE,FUNCTION,' +
@@ -15,7 +15,7 @@ const OTHERS =
 const objects = (verb: string, more: string): string[] =>
   `${OF_EVERYTHING},${more}`.split(',').map((object) => `${verb} ${object}`)
 
-/** The commands the manual has a page for. */
+/** The commands that have a page in the manual. */
 export const SQL_COMMANDS: readonly string[] = [
   ...objects('ALTER', 'DEFAULT PRIVILEGES,LARGE OBJECT,ROUTINE,SYSTEM'),
   ...objects('CREATE', 'ACCESS METHOD,CAST,TABLE AS,TRANSFORM'),
@@ -23,7 +23,7 @@ export const SQL_COMMANDS: readonly string[] = [
   ...OTHERS.split(','),
 ].sort()
 
-/** Pages whose names keep the words apart. */
+/** Pages that have hyphens between the words of their names. */
 const APART =
   /^(?:commit|prepare|reassign|release|rollback|security|set|start) |^drop owned|^(?:create|drop) access method/
 
@@ -39,7 +39,7 @@ function pageOf(command: string, major: number): string {
   return `https://www.postgresql.org/docs/${major}/sql-${name.replace('tsconfiguration', 'tsconfig').replaceAll(' ', '')}.html`
 }
 
-/** What `\h` prints. @param asked a command, or its beginning; empty for all of them */
+/** The text that `\h` prints. @param asked a command or the beginning of one; empty for the list of all. */
 export function describeSqlHelp(asked: string, major: number): string {
   const wanted = asked.toUpperCase().trim().replace(/;$/, '').replace(/\s+/g, ' ')
   if (wanted === '') return `Available help:\n${SQL_COMMANDS.map((command) => `  ${command}\n`).join('')}`

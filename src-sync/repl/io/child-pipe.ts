@@ -1,6 +1,6 @@
 /**
- * A program at the other end of a pipe, read or written by blocking: what goes through is never held in memory as a whole.
- * Node has no blocking pipes to children, so the pipe is a FIFO that loses its name at once.
+ * A program at the other end of a pipe, read or written by blocking calls; the data is never in memory as a whole. Node has no
+ * blocking pipes to child processes, so the pipe is a FIFO whose file name is removed at once.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShellError } from '../print/complaint.ts'
 
-/** Runs the program, and tells its exit status on a pipe of its own, which the program does not get. */
+/** A shell script: runs the program, and writes its exit status to a pipe that the program does not inherit. */
 const WRAPPER = '/bin/sh -c "$1" 3>&-; echo $? >&3'
 
 interface Pipe {
@@ -17,7 +17,7 @@ interface Pipe {
 }
 
 export class ChildPipe {
-  /** Its input or its output. */
+  /** The file descriptor of the program's input or output. */
   readonly file: number
   readonly #status: number
   #isOpen = true
@@ -27,21 +27,21 @@ export class ChildPipe {
     this.#status = status
   }
 
-  /** Starts a program whose input is written to `file`. */
+  /** Starts a program that reads what is written to `file`. */
   static writingTo(command: string): ChildPipe {
     const [data, status] = openPipes()
     start(command, [data.reader, 'inherit', 'inherit', status.writer])
     return new ChildPipe(data.writer, status.reader)
   }
 
-  /** Starts a program whose output is read from `file`. */
+  /** Starts a program whose output can be read from `file`. */
   static readingFrom(command: string): ChildPipe {
     const [data, status] = openPipes()
     start(command, ['inherit', data.writer, 'inherit', status.writer])
     return new ChildPipe(data.reader, status.reader)
   }
 
-  /** Closes this end and waits until the program has ended. @returns its exit status, as a shell counts: 128 + a signal. */
+  /** Closes this end and waits for the program to end. @returns its exit status as in a shell: 128 + n for signal n. */
   close(): number {
     if (!this.#isOpen) return 0
     this.#isOpen = false
@@ -55,18 +55,18 @@ export class ChildPipe {
   }
 }
 
-/** psql's words for how a program ended that should have succeeded. */
+/** psql's message for a program that ended with an error. */
 export function describeExit(status: number): string {
   return status > 128
     ? `child process was terminated by signal ${status - 128}`
     : `child process exited with exit code ${status}`
 }
 
-/** Starts it; the ends that are given to it are closed here. */
+/** Starts the program, and closes this process's copies of the ends given to it. */
 function start(command: string, stdio: readonly (number | 'inherit')[]): void {
   try {
     const child = spawn('/bin/sh', ['-c', WRAPPER, 'sh', command], { stdio: [...stdio] })
-    // Without a shell nobody tells a status: then that pipe ends, which says it too.
+    // If there is no shell, the status pipe is closed without a status, which `close` recognises.
     child.on('error', () => {})
     child.unref()
   } finally {
@@ -74,7 +74,7 @@ function start(command: string, stdio: readonly (number | 'inherit')[]): void {
   }
 }
 
-/** Two pipes: for what goes through, and for the exit status. */
+/** Makes two pipes: one for the data, one for the exit status. */
 function openPipes(): [data: Pipe, status: Pipe] {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-pipe-'))
   try {
@@ -88,7 +88,7 @@ function openPipes(): [data: Pipe, status: Pipe] {
 }
 
 function openPipe(path: string): Pipe {
-  // Whoever opens both ends at once waits for nobody, and with both open neither end waits for the other.
+  // Opening one end of a FIFO waits for the other end. Opening both at once does not, and then neither end has to wait.
   const both = openSync(path, constants.O_RDWR)
   const reader = openSync(path, constants.O_RDONLY)
   const writer = openSync(path, constants.O_WRONLY)

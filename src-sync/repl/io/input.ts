@@ -1,6 +1,6 @@
 /**
- * Reads scripts and data by blocking: bytes in pieces, text by whole lines. A source that serves both as a script and as the
- * data of a COPY gives each line once, so neither can take what belongs to the other.
+ * Reads scripts and data by blocking calls: bytes in pieces, text by whole lines. A source that contains both a script and the
+ * data of its COPYs returns each line only once, so that neither takes lines of the other.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 
@@ -10,14 +10,14 @@ const CHUNK_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const BYTE_ORDER_MARK = '\ufeff'
-/** What a line has that sets the encoding of those after it. */
+/** Words in a line that may change the encoding of the lines after it. */
 const MENTIONS = ['client_encoding', 'CLIENT_ENCODING', 'set names', 'SET NAMES', '\\encoding', '\\connect']
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-/** The bytes of a file or pipe, as they come. */
+/** The bytes of a file or pipe, in pieces as they arrive. */
 export function* bytesOf(file: number): Generator<Buffer, void, undefined> {
   for (;;) {
-    // Fresh memory for each piece: whoever reads may keep it.
+    // Each piece has its own memory, because the reader may keep it.
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
     const length = readSome(file, buffer)
     if (length === 0) return
@@ -38,33 +38,33 @@ function readSome(file: number, buffer: Buffer): number {
   }
 }
 
-/** Where the data of COPYs and the answers to questions come from. */
+/** A source of COPY data and of answers to questions. */
 export interface DataSource {
   /**
-   * A piece of a COPY's data, null at the end of the source.
-   * @param isAtLineStart whether the piece before it ended with a line's end
+   * A piece of a COPY's data; null at the end of the source.
+   * @param isAtLineStart whether the piece before it ended with a line break
    */
   readData(isAtLineStart: boolean): DataPiece | null
-  /** A line without its end, null at the end of the source. */
+  /** A line without its line break; null at the end of the source. */
   readLine(): string | null
-  /** Puts text back that was not wanted. */
+  /** Puts text back, to be read again. */
   unread(text: string): void
 }
 
-/** Whole lines of a script, and the data between them; the last line may lack its end. */
+/** Reads whole lines of a script, and the data between them. The last line may have no line break. */
 export class LineSource implements DataSource {
   readonly #file: number
   readonly #chunks: Iterator<Buffer>
   #decode: DecodeLines = decoderOf('UTF8')!
   #isUtf8 = true
   #isFirst = true
-  /** Bytes that were read and not decoded: a line that is not whole, and what follows a line that may set the encoding. */
+  /** Bytes that are not decoded yet: an incomplete line, and everything after a line that may change the encoding. */
   #rest: Buffer = Buffer.alloc(0)
   #unread = ''
   #isOver = false
-  /** How many COPYs have been refused whose data is still to come. */
+  /** The number of refused COPYs whose data has not been skipped yet. */
   #refused = 0
-  /** Bytes in all; null for what is no file. */
+  /** The size in bytes; null when the source is not a file. */
   readonly #size: number | null
   #bytes = 0
 
@@ -80,18 +80,18 @@ export class LineSource implements DataSource {
     return path === '-' ? LineSource.standard() : new LineSource(openSync(path, 'r'))
   }
 
-  /** The standard input. There is one source of it, because scripts, data and answers to `\prompt` share its lines. */
+  /** The standard input. There is only one source for it, because scripts, data and answers to `\prompt` share its lines. */
   static standard(): LineSource {
     return (standardInput ??= new LineSource(0))
   }
 
-  /** How much of it has been read and is not waiting: from 0 to 1, about; null for what is no file. */
+  /** The part of the file that was read and used, from 0 to about 1; null when the source is not a file. */
   share(waiting: number): number | null {
     if (this.#size === null) return null
     return (this.#bytes - this.#rest.length - this.#unread.length - waiting) / this.#size
   }
 
-  /** Some lines, null at the end. @throws TypeError where the text is not in its encoding. */
+  /** Some lines; null at the end. @throws TypeError when the text is not in its encoding. */
   read(): string | null {
     this.#skipRefused()
     if (this.#unread !== '') return this.#takeUnread()
@@ -102,7 +102,7 @@ export class LineSource implements DataSource {
     }
   }
 
-  /** A line without its end, null at the end of the source. */
+  /** A line without its line break; null at the end of the source. */
   readLine(): string | null {
     const text = this.read()
     if (text === null) return null
@@ -113,9 +113,9 @@ export class LineSource implements DataSource {
   }
 
   /**
-   * A piece of a COPY's data, null at the end of the source. UTF-8 comes as the bytes that were read, because the server says
-   * itself where they are wrong; text of another encoding is decoded.
-   * @param isAtLineStart whether the piece before it ended with a line's end
+   * A piece of a COPY's data; null at the end of the source. UTF-8 is returned as the bytes that were read, because the server
+   * itself reports invalid ones. Text in another encoding is decoded.
+   * @param isAtLineStart whether the piece before it ended with a line break
    */
   readData(isAtLineStart: boolean): DataPiece | null {
     this.#skipRefused()
@@ -127,7 +127,7 @@ export class LineSource implements DataSource {
     return piece
   }
 
-  /** The encoding of what follows. @returns false when it is not known here. */
+  /** Sets the encoding of the text that follows. @returns false for an unknown encoding. */
   setEncoding(encoding: string): boolean {
     const decode = decoderOf(encoding)
     if (decode === null) return false
@@ -136,14 +136,14 @@ export class LineSource implements DataSource {
     return true
   }
 
-  /** Puts lines back that were not wanted. */
+  /** Puts lines back, to be read again. */
   unread(text: string): void {
     if (text !== '') this.#unread = text + this.#unread
   }
 
   /**
-   * Passes over the data of a COPY that was refused, when something is read next. Nobody waits for it before: the data of a
-   * last command may never come.
+   * Skips the data of a refused COPY, but only when something is read next. Skipping it at once could wait for ever, because
+   * the data of the last command may never come.
    */
   skipData(): void {
     this.#refused += 1
@@ -160,7 +160,7 @@ export class LineSource implements DataSource {
     if (this.#file > 0) closeSync(this.#file)
   }
 
-  /** Data may be binary and need no lines: a piece is what has come, but for the beginning of a line that may be `\.`. */
+  /** A piece of data that may be binary: everything that has arrived, except the start of a line that may become `\.`. */
   #readRawData(isAtLineStart: boolean): DataPiece | null {
     if (this.#rest.length === 0 && !this.#readMore()) return null
     this.#isFirst = false
@@ -183,7 +183,7 @@ export class LineSource implements DataSource {
     }
   }
 
-  /** @returns false at the end, when nothing more is left. */
+  /** @returns false at the end, when no bytes are left. */
   #readMore(): boolean {
     if (this.#isOver) return false
     const { value } = this.#chunks.next()
@@ -196,7 +196,7 @@ export class LineSource implements DataSource {
     return true
   }
 
-  /** Reads until a line ends. A long one is put together once. @returns false at the end, when nothing more is left. */
+  /** Reads up to a line break. The pieces of a long line are joined only once. @returns false at the end. */
   #readLineEnd(): boolean {
     if (this.#isOver) return false
     const pieces = [this.#rest]
@@ -219,7 +219,7 @@ export class LineSource implements DataSource {
     return text
   }
 
-  /** Lines up to `end`, or up to one that may set the encoding of those after it. */
+  /** The lines up to `end`, or up to the first one that may change the encoding of the next lines. */
   #lines(end: number): string {
     const bytes = this.#rest.subarray(0, end)
     const mentions = MENTIONS.map((words) => bytes.indexOf(words)).filter((at) => at >= 0)
@@ -238,16 +238,16 @@ let standardInput: LineSource | null = null
 /** A piece of a COPY's data. */
 export interface DataPiece {
   readonly bytes: Uint8Array
-  /** The same with the line that ends the data, where that has come: what was taken from the source. */
+  /** The bytes taken from the source: those of the data, and the line that ends it if that was reached. */
   readonly taken: Uint8Array
-  /** Whether the data ends with it. */
+  /** Whether the data ends with this piece. */
   readonly isLast: boolean
 }
 
-/** What of a line has come may become `\.` and a line's end. */
+/** A start of a line that may become `\.` and a line break. */
 const MAY_END = /^\\(?:\.\r?)?$/
 
-/** The data that a text begins with, up to a line `\.`, and what is behind it. */
+/** The data at the beginning of a text, up to a line `\.`, and the text after it. */
 export function pieceOf(text: string, isAtLineStart: boolean): { piece: DataPiece; rest: string } {
   const bytes = Buffer.from(text)
   const end = endOfData(bytes, isAtLineStart, true)
@@ -257,7 +257,7 @@ export function pieceOf(text: string, isAtLineStart: boolean): { piece: DataPiec
   }
 }
 
-/** Where a line `\.` begins, and where the next one does. */
+/** The offset of a line `\.`, and that of the line after it. */
 function endOfData(bytes: Buffer, isAtLineStart: boolean, isWhole: boolean): { start: number; next: number } | null {
   for (let at = bytes.indexOf('\\.'); at >= 0; at = bytes.indexOf('\\.', at + 1)) {
     if (at === 0 ? !isAtLineStart : bytes[at - 1] !== NEWLINE) continue
@@ -269,14 +269,14 @@ function endOfData(bytes: Buffer, isAtLineStart: boolean, isWhole: boolean): { s
   return null
 }
 
-/** The data of one COPY, up to `\.`. It can be read on after whoever read it has failed. */
+/** The data of one COPY, up to `\.`. When its reader has failed, another one can read the rest. */
 export class DataBlock implements Iterable<Uint8Array> {
   readonly #source: DataSource
   readonly #onLines: (count: number) => void
   #isAtLineStart = true
   #isOver = false
 
-  /** @param onLines is told how many lines have been taken */
+  /** @param onLines called with the number of lines that were taken */
   constructor(source: DataSource, onLines: (count: number) => void = () => {}) {
     this.#source = source
     this.#onLines = onLines
@@ -286,7 +286,7 @@ export class DataBlock implements Iterable<Uint8Array> {
     for (let bytes = this.#next(); bytes !== null; bytes = this.#next()) if (bytes.length > 0) yield bytes
   }
 
-  /** Passes over what has not been read of it. */
+  /** Skips the data that has not been read. */
   skip(): void {
     while (this.#next() !== null);
   }

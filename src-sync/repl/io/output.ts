@@ -1,7 +1,7 @@
 /**
- * Where results go: a file descriptor, a file or a command's input, written by blocking and in large pieces. A reader
- * that has gone away (`| head`) ends the program without a word, as it ends psql; a command of the user's that has gone away
- * does not: what is left for it is dropped, and whoever prints says so.
+ * The destination of results: a file descriptor, a file or the input of a command, written by blocking calls and in large
+ * pieces. When the reader of the standard output is gone (`| head`), the program ends silently, like psql. When a command that
+ * the user started is gone, its remaining output is dropped, and the caller reports that.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -9,7 +9,7 @@ import { isatty } from 'node:tty'
 import { ChildPipe } from './child-pipe.ts'
 
 const PIECE_CHARACTERS = 64 * 1024
-/** What a shell reports of a program that SIGPIPE has ended. */
+/** The exit status that a shell reports for a program ended by SIGPIPE. */
 const BROKEN_PIPE_STATUS = 128 + constants.signals.SIGPIPE
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
@@ -40,7 +40,7 @@ export class Output {
     return new Output(child.file, child, true)
   }
 
-  /** A file that keeps what is in it. @throws the file system's error. */
+  /** Opens a file and keeps its content. @throws the file system's error. */
   static append(path: string): Output {
     return new Output(openSync(path, 'a'), null, true)
   }
@@ -49,7 +49,7 @@ export class Output {
     return !this.#isOwn
   }
 
-  /** Whether somebody looks at it: what the server sends must not steer the screen. */
+  /** Whether it is a terminal: then text from the server must not contain control characters. */
   get isTerminal(): boolean {
     return this.#isTerminal
   }
@@ -71,13 +71,13 @@ export class Output {
     this.#put(bytes)
   }
 
-  /** Whether the command has stopped reading, so that something of what was for it is lost. */
+  /** Whether the command stopped reading, so that a part of its input is lost. */
   get isBroken(): boolean {
     if (this.#child !== null) this.flush()
     return !this.#hasReader
   }
 
-  /** @returns the exit status of the command, 0 of what is none. */
+  /** @returns the exit status of the command; 0 when it is not a command. */
   close(): number {
     try {
       this.flush()
@@ -93,13 +93,13 @@ export class Output {
   }
 }
 
-/** Writes all of it, waiting where the other end is slow. */
+/** Writes all bytes, and waits when the other end is slow. */
 export function writeAll(file: number, bytes: Uint8Array): void {
   hideStatus()
   if (!writePlainly(file, bytes)) process.exit(BROKEN_PIPE_STATUS)
 }
 
-/** @returns false when nobody reads it. */
+/** @returns false when there is no reader any more. */
 function writePlainly(file: number, bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length;) {
     try {
@@ -117,10 +117,10 @@ function writePlainly(file: number, bytes: Uint8Array): boolean {
 let isStatusShown = false
 const CLEAR_LINE = '\r\u001b[K'
 
-/** Shows a line on the terminal that is the standard error, until it is hidden or anything else is printed. */
+/** Shows a status line on standard error until it is hidden or something else is printed. */
 export function showStatus(text: string): void {
   isStatusShown = true
-  // A line that wraps could not be taken away.
+  // A line that wraps could not be removed completely.
   const room = Math.max(1, (process.stderr.columns ?? 80) - 1)
   writeStatus(`${CLEAR_LINE}${text.slice(0, room)}`)
 }

@@ -1,12 +1,12 @@
-/** Tables taller than the screen go through `$PAGER`. */
+/** Shows tables that are taller than the screen with `$PAGER`. */
 import { spawnSync } from 'node:child_process'
 import { hideStatus } from './output.ts'
 import type { Shell } from '../shell.ts'
 import type { Write } from '../print/table.ts'
 
-/** Past this, what is printed is not kept for a pager: nobody pages through it, and memory ends. */
+/** Longer output is not kept for the pager: no user would read it all, and the memory is limited. */
 const MOST_CHARACTERS = 64 * 1024 * 1024
-/** The prompt takes a line, and the statement another. */
+/** Lines of the screen that the prompt and the statement need. */
 const LINES_KEPT = 2
 
 export function pageThrough(shell: Shell, print: (write: Write) => void): void {
@@ -36,6 +36,6 @@ export function pageThrough(shell: Shell, print: (write: Write) => void): void {
   hideStatus()
   const env = { LESS: 'FRSX', LESSCHARSET: 'utf-8', ...process.env }
   const { status, error } = spawnSync(pager, { shell: true, input: text, stdio: ['pipe', 'inherit', 'inherit'], env })
-  // Without a pager the rows are worth more than the comfort.
+  // When there is no pager, the rows are printed directly.
   if (error !== undefined || status === 127) shell.standard.write(text)
 }

@@ -1,17 +1,17 @@
 /**
- * How far a long script or load has come: one line on the terminal's standard error, which anything else that is printed
- * takes away first. Elsewhere, and for what is done at once, nothing is said.
+ * The progress of a long script or load: one line on the terminal's standard error, which disappears when anything else is
+ * printed. Shows nothing when standard error is not a terminal, and nothing for quick work.
  */
 import { isatty } from 'node:tty'
 import { hasStatus, hideStatus, showStatus } from './output.ts'
 
-/** What has to do with a moment is not worth a line. */
+/** Work that ends sooner than this shows no line. */
 const FIRST_AFTER_MS = 300
-/** Often enough that the line tells of the statement that makes somebody wait. */
+/** Short enough that the line names the statement that the user is waiting for. */
 const STATEMENT_EVERY_MS = 25
 const CHUNK_EVERY_MS = 250
 
-/** Whether anybody would see it. */
+/** Whether a user can see the line. */
 function isWatched(): boolean {
   return isatty(2) && process.env['TERM'] !== 'dumb'
 }
@@ -30,7 +30,7 @@ class Progress {
     if (!this.#isShown) return
     const nowMs = performance.now()
     const sinceMs = nowMs - this.#startedMs
-    // What has been printed in between took the line away.
+    // Other output in between has removed the line, so it is shown again.
     if (sinceMs < FIRST_AFTER_MS || (hasStatus() && nowMs - this.#shownMs < this.#everyMs)) return
     this.#shownMs = nowMs
     showStatus(text(sinceMs))
@@ -41,17 +41,17 @@ class Progress {
   }
 }
 
-/** Where a script is, and how much of it has been read. */
+/** The current place in a script, and the part of the script that has been read. */
 export interface ScriptPlace {
   readonly name: string
   readonly line: number
-  /** Where a line of the current statement stands. */
+  /** The line in the script of a line in the current statement. */
   readonly lineOf: (statementLine: number) => number
-  /** From 0 to 1; null where nobody knows how long it is. */
+  /** From 0 to 1; null when the length of the script is unknown. */
   readonly share: number | null
 }
 
-/** Of a script: told before each statement. */
+/** Progress of a script; updated before each statement. */
 export class ScriptProgress extends Progress {
   #statements = 0
 
@@ -68,13 +68,13 @@ export class ScriptProgress extends Progress {
   }
 }
 
-/** Of data that COPY sends: told with each piece of it. */
+/** Progress of the data for a COPY; updated with each piece of data. */
 export class LoadProgress extends Progress {
   readonly #place: ScriptPlace | null
   readonly #total: number | null
   #sent = 0
 
-  /** @param place where the data stands in a script; @param total bytes, where it is known */
+  /** @param place the place of the data in a script. @param total the number of bytes, if known. */
   constructor(place: ScriptPlace | null, total: number | null) {
     super(CHUNK_EVERY_MS)
     this.#place = place

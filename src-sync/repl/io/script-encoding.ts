@@ -1,19 +1,19 @@
 /**
- * The encoding of a script's bytes: UTF-8, until the script itself says another with `SET client_encoding`, as the first
- * lines of a dump do. Only the bytes are read in it: what goes to the server is UTF-8.
- * Names: PostgreSQL manual, "Character Set Support". Not the decoders of the web's standard, which Node has: its tables of the
- * same names have other characters, and Node 20 reads windows-1252 as if it were ISO 8859-1.
+ * The encoding of a script's bytes: UTF-8, until the script itself sets another one with `SET client_encoding`, as the first
+ * lines of a dump do. It applies only to reading the script; the server always gets UTF-8. Names: PostgreSQL manual,
+ * "Character Set Support". Node's own decoders follow the web's standard and are not used: their tables of the same names have
+ * other characters, and Node 20 reads windows-1252 as if it were ISO 8859-1.
  */
 import { createRequire } from 'node:module'
 
-/** Turns the bytes of whole lines into text. @throws TypeError for bytes that are no text in the encoding. */
+/** Decodes the bytes of whole lines. @throws TypeError for bytes that are invalid in the encoding. */
 export type DecodeLines = (bytes: Uint8Array) => string
 
 const SET = /^\s*set\s+(?:session\s+|local\s+)?(?:client_encoding\s*(?:=|\bto\b)|names)\s*'?([\w-]+)'?\s*;?\s*$/i
 
 /**
- * iconv-lite's names of the server's encodings. Each was compared with the server's `convert_from`, character by character.
- * What is missing (JOHAB, EUC_TW, the JIS of 2004) iconv-lite does not have.
+ * iconv-lite's names for the server's encodings. Each was compared with the server's `convert_from`, character by character.
+ * iconv-lite does not have the missing ones (JOHAB, EUC_TW, the JIS of 2004).
  */
 const CODECS: Readonly<{ [name: string]: string }> = {
   latin1: 'iso88591',
@@ -58,10 +58,10 @@ const CODECS: Readonly<{ [name: string]: string }> = {
   windows950: 'cp950',
 }
 
-/** The server takes SQL_ASCII as it is. */
+/** Names that mean UTF-8. SQL_ASCII is one, because the server takes its bytes unchanged. */
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'unicode', 'default', 'sqlascii'])
 
-/** Where the server's tables have another character. */
+/** Characters that are different in the server's tables. */
 const CORRECTIONS: Readonly<{ [codec: string]: Readonly<{ [character: string]: string }> }> = {
   gb2312: { '\u00b7': '\u30fb', '\u2014': '\u2015' },
   cp950: {
@@ -79,17 +79,17 @@ const CORRECTIONS: Readonly<{ [codec: string]: Readonly<{ [character: string]: s
   },
 }
 
-/** What of iconv-lite is used. It is loaded when a script asks for an encoding. */
+/** The part of iconv-lite that is used. It is loaded when a script sets an encoding. */
 interface Iconv {
   decode(bytes: Uint8Array, codec: string): string
 }
 
-/** The encoding that a statement sets for what follows; null for any other statement. */
+/** The encoding that a statement sets; null for other statements. */
 export function encodingSetBy(sql: string): string | null {
   return SET.exec(sql)?.[1] ?? null
 }
 
-/** How to read an encoding of the server's; null for one that is not known here. */
+/** The decoder for one of the server's encodings; null when it is not supported. */
 export function decoderOf(encoding: string): DecodeLines | null {
   const name = plainName(encoding)
   if (isUtf8(encoding)) {
@@ -103,13 +103,13 @@ export function decoderOf(encoding: string): DecodeLines | null {
   const wrong = new RegExp(`[${Object.keys(corrections).join('')}]`, 'g')
   return (bytes) => {
     const text = iconv.decode(bytes, codec)
-    // It has no strict mode: this is its word for bytes that are no text.
+    // iconv-lite has no strict mode and returns this character for invalid bytes.
     if (text.includes('\ufffd')) throw new TypeError(`the bytes are no text in ${encoding}`)
     return text.replace(wrong, (character) => corrections[character]!)
   }
 }
 
-/** Whether bytes in an encoding are sent as they are. */
+/** Whether bytes in an encoding are sent unchanged. */
 export function isUtf8(encoding: string): boolean {
   return UTF8_NAMES.has(plainName(encoding))
 }

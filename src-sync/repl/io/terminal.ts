@@ -1,4 +1,4 @@
-/** Blocking conversations with the terminal: lines of data, passwords, and waits that Ctrl-C ends. */
+/** Blocking input from the terminal: lines of data, passwords, and pauses that Ctrl-C ends. */
 import { constants, openSync, readSync } from 'node:fs'
 import { Script } from 'node:vm'
 import { Interruption } from '../print/complaint.ts'
@@ -9,12 +9,12 @@ const pause = new Int32Array(new SharedArrayBuffer(4))
 const SLEEP = Symbol.for('syncpg.sleep')
 let script: Script | null = null
 
-/** Waits. @returns false when Ctrl-C has ended it. */
+/** Waits. @returns false when Ctrl-C ended the wait. */
 export function sleepInterruptibly(milliseconds: number): boolean {
   return runInterruptibly(() => void Atomics.wait(pause, 0, 0, milliseconds))
 }
 
-/** @returns false when Ctrl-C has ended it. */
+/** Runs a function. @returns false when Ctrl-C ended it. */
 function runInterruptibly(value: () => void): boolean {
   script ??= new Script(`globalThis[Symbol.for('syncpg.sleep')]()`, { filename: 'syncpg:sleep' })
   Object.defineProperty(globalThis, SLEEP, { value, configurable: true, enumerable: false })
@@ -28,11 +28,11 @@ function runInterruptibly(value: () => void): boolean {
 }
 
 /**
- * What is typed as the data of a COPY, or as an answer. What was pasted, or typed ahead, with the statement comes first. After
- * a COPY that has failed it goes on to `\.` all the same: what is typed until then is no statement.
+ * COPY data or answers typed on the terminal. Text that was pasted or typed ahead with the statement comes first. When a COPY
+ * has failed, its data is still read up to `\.`, so that it is not taken for statements.
  */
 export class TerminalSource implements DataSource {
-  /** Text that came before it was asked for, and was not read by the line editor. */
+  /** Returns text that was typed ahead and that the line editor has not read. */
   readonly #typedAhead: () => string
   #waiting = ''
   #isAnnounced = false
@@ -41,7 +41,7 @@ export class TerminalSource implements DataSource {
     this.#typedAhead = typedAhead
   }
 
-  /** Reads only what is there: nobody is asked for the data of a COPY that was refused. */
+  /** Reads only text that is already there. For a refused COPY: the user is not asked for its data. */
   readonly quiet: DataSource = {
     readData: (isAtLineStart) => this.#takeWaiting(isAtLineStart),
     readLine: () => null,
@@ -68,7 +68,7 @@ export class TerminalSource implements DataSource {
     const lineEnd = this.#waiting.indexOf('\n')
     const line = lineEnd < 0 ? this.#waiting : this.#waiting.slice(0, lineEnd)
     this.#waiting = lineEnd < 0 ? '' : this.#waiting.slice(lineEnd + 1)
-    // It was typed while nothing showed it.
+    // The text was typed while the terminal did not show it, so it is printed now.
     complain(line)
     if (lineEnd >= 0) complain('\n')
     if (lineEnd >= 0) return line
@@ -80,7 +80,7 @@ export class TerminalSource implements DataSource {
     this.#waiting = text + this.#waiting
   }
 
-  /** What nobody has read: it is typed text again. */
+  /** Text that was not read. It goes back to the line editor. */
   takeRest(): string {
     const rest = this.#waiting
     this.#waiting = ''
@@ -97,8 +97,8 @@ export class TerminalSource implements DataSource {
 }
 
 /**
- * A line from the terminal, cooked, without its end; null at the end of the input.
- * @throws Interruption for Ctrl-C: what has been typed of the line is forgotten.
+ * A line from the terminal in cooked mode, without its line break; null at the end of the input.
+ * @throws Interruption for Ctrl-C; the typed part of the line is lost.
  */
 export function readTerminalLine(): string | null {
   let line: string | null = null
@@ -119,7 +119,7 @@ function readLineOfTerminal(): string | null {
   }
 }
 
-/** Asks for a password, which is not shown. @returns null when Ctrl-C or Ctrl-D is the answer. */
+/** Asks for a password, which is not shown. @returns null when the user presses Ctrl-C or Ctrl-D. */
 export function askPassword(question: string): string | null {
   complain(question)
   process.stdin.setRawMode(true)
@@ -140,8 +140,8 @@ export function askPassword(question: string): string | null {
 }
 
 /**
- * The terminal, opened anew so that a read never waits: Ctrl-C could not end a read that does. Programs that were started with
- * the standard input leave that one waiting.
+ * Opens the terminal again so that reading never blocks, because Ctrl-C cannot end a blocking read. The standard input is not
+ * used, because child processes that share it may have made it blocking.
  */
 function openTerminal(): number {
   try {

@@ -1,4 +1,4 @@
-/** Errors and notices in psql's words: what it was, the line with a caret, detail, hint, context, and where in a script. */
+/** Errors and notices in psql's form: message, the line with a caret, detail, hint, context, and the place in a script. */
 import { DbError, type Warning } from '../../index.ts'
 import { describePlace } from './statement-place.ts'
 
@@ -7,18 +7,18 @@ export type Verbosity = 'default' | 'verbose' | 'terse' | 'sqlstate'
 export interface ComplaintOptions {
   readonly verbosity: Verbosity
   readonly showContext: 'never' | 'errors' | 'always'
-  /** `file:line`, null at a prompt. */
+  /** `file:line`; null at a prompt. */
   readonly place: string | null
-  /** What ran when a notice came, which says a place in it and not what it is. */
+  /** The statement that ran when a notice came, because a notice has only a position in it. */
   readonly statement?: string | null
-  /** Somebody reads it at a prompt, where the SQLSTATE and what failed first help; a script's log is as psql writes it. */
+  /** Whether a user reads it at a prompt; then it also shows the SQLSTATE and the first failure. Logs are as in psql. */
   readonly isInteractive?: boolean
 }
 
-/** An error the program itself has to tell. */
+/** An error that the program itself reports. */
 export class ShellError extends Error {}
 
-/** Ctrl-C while something was read from the terminal. */
+/** Ctrl-C was pressed while the terminal was read. */
 export class Interruption extends ShellError {}
 
 export function describeFailure(failure: unknown, options: ComplaintOptions): string {
@@ -38,7 +38,7 @@ const FILE_WORDS: ReadonlyMap<string, string> = new Map([
   ['EMFILE', 'Too many open files'],
 ])
 
-/** What an error says; of a file, its name and the system's words for what is wrong with it. */
+/** The message of an error. For a file error: the file's name and the system's message. */
 export function failureText(failure: Error, file?: string): string {
   const { code = '', path, dest, syscall } = failure as NodeJS.ErrnoException & { readonly dest?: string }
   const words = FILE_WORDS.get(code)
@@ -46,15 +46,18 @@ export function failureText(failure: Error, file?: string): string {
   return words === undefined || name === undefined ? failure.message : `${name}: ${words}`
 }
 
-/** Why there is no connection: a line for each place that was tried. */
+/** The message of a failed connection, with a line for each address that was tried. */
 export function connectFailureText(failure: Error): string {
   const { cause } = failure
   if (cause instanceof AggregateError) return cause.errors.map(connectFailureText).join('\n')
   const severity = failure instanceof DbError ? failure.severity : undefined
-  return severity === undefined ? failure.message : `${severity}:  ${failure.message}`
+  // The server's own words come after the address, as psql has them.
+  return severity === undefined
+    ? failure.message
+    : failure.message.replace(/^(connection to .*? failed: )?/, `$1${severity}:  `)
 }
 
-/** @param message an error or notice of the server's. */
+/** @param message an error or a notice from the server */
 export function describeMessage(message: DbError | Warning, options: ComplaintOptions): string {
   const { verbosity, place } = options
   const isError = message instanceof DbError
@@ -81,10 +84,10 @@ export function describeMessage(message: DbError | Warning, options: ComplaintOp
   return text
 }
 
-/** The server says nothing more of it; the driver adds which error it was. */
+/** For this SQLSTATE the server gives no details; the driver adds the error that made the transaction fail. */
 const IN_FAILED_TRANSACTION = '25P02'
 
-/** The line of the statement with a caret, DETAIL and HINT. */
+/** The line of the statement with a caret, then DETAIL and HINT. */
 function placeAndMore(message: DbError | Warning, statement: string | undefined): string {
   const { query = statement, position, internalQuery, internalPosition, detail } = message as Placed
   const hint = serversHint(message.hint)
@@ -97,7 +100,8 @@ function placeAndMore(message: DbError | Warning, statement: string | undefined)
 }
 
 /**
- * What the driver adds is for programs that pass parameters and prepare statements: "cast it: $1::text" helps nobody here.
+ * The driver's own hints, which are left out: they are for programs that pass parameters and prepare statements, and "cast it:
+ * $1::text" does not help at the prompt.
  */
 const DRIVERS_HINT =
   /^(?:the server cannot infer the type|a prepared statement was not where|this statement cannot run in a transaction, and|I[NS](?: NOT)? takes no parameter)/
@@ -107,7 +111,7 @@ function serversHint(hint: string | undefined): string | undefined {
   return lines === undefined || lines.length === 0 ? undefined : lines.join('\n')
 }
 
-/** What an error and a notice may say of where it is. */
+/** The fields in which an error or a notice describes its place. */
 interface Placed {
   readonly query?: string
   readonly position?: number

@@ -1,14 +1,14 @@
 /**
- * Text from the server on its way to a terminal. Names, values, notices and errors may hold control characters, which would
- * move the cursor, change its title or answer for the user: they are written out, as psql writes them out in tables.
+ * Escapes control characters in text from the server before it is printed on a terminal. In names, values, notices and errors
+ * they could move the cursor, change the window's title or type answers for the user. psql escapes them in tables.
  */
 import type { Cell, Table } from './table.ts'
 
-/** All but tab and line feed, which lay out what several lines say. DEL and the C1 set steer terminals too. */
+/** All control characters except tab and line feed, which lay out text. DEL and the C1 set control terminals too. */
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
-/** @returns the text with its control characters as `\x1B` and `\u009B`. */
+/** @returns the text with its control characters written as `\x1B` and `\u009B`. */
 export function withoutControls(text: string): string {
   return text.replace(CONTROLS, (character) => {
     const point = character.codePointAt(0)!
@@ -17,7 +17,7 @@ export function withoutControls(text: string): string {
   })
 }
 
-/** A table whose every text is safe to print; for formats that do not write control characters out themselves. */
+/** A copy of a table with all texts escaped; for formats that do not escape control characters themselves. */
 export function tableWithoutControls(table: Table): Table {
   const shown = (cell: Cell): Cell => (cell === null ? null : withoutControls(cell))
   const { title, columns, rows, footers } = table
@@ -34,7 +34,7 @@ export function tableWithoutControls(table: Table): Table {
   }
 }
 
-/** JSON writes out what is below a blank by itself; the rest is written out as JSON has it, so that it means the same. */
+/** Escapes the remaining control characters in JSON. JSON itself escapes those below the blank. */
 export function jsonWithoutControls(text: string): string {
   return text.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.codePointAt(0)!.toString(16)}`)
 }

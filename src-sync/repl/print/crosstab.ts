@@ -1,10 +1,10 @@
-/** `\crosstabview`: a result with one column's values down the side and another's across the top. */
+/** `\crosstabview`: prints a result with the values of one column as row headers and those of another as column headers. */
 import { ShellError } from './complaint.ts'
 import { resultTable } from '../statements/execute-sql.ts'
 import type { Cell, Table, TableColumn } from './table.ts'
 import type { Cursor } from '../../index.ts'
 
-/** As many as a table may have. */
+/** The greatest number of columns in a table of PostgreSQL. */
 const MOST_COLUMNS = 1600
 
 interface Header {
@@ -13,7 +13,7 @@ interface Header {
   readonly rank: number
 }
 
-/** @param words names or numbers of the columns: down, across, values, and what the columns are sorted by */
+/** @param words names or numbers of the columns: row headers, column headers, values, order of the column headers */
 export function crosstabOf(cursor: Cursor, words: readonly string[], nullText: string): Table {
   const { columns, rows } = resultTable(cursor)
   const fields = fieldsOf(columns, words)
@@ -45,7 +45,7 @@ export function crosstabOf(cursor: Cursor, words: readonly string[], nullText: s
   }
 }
 
-/** The first value of a header is where it stands. */
+/** The header of a value; a new value gets the next place. */
 function headerOf(headers: Map<Cell, Header>, value: Cell, sortValue: Cell): Header {
   const known = headers.get(value)
   if (known !== undefined) return known

@@ -1,6 +1,6 @@
 /**
- * How wide text is on a terminal, and what of it can be shown: wide characters take two columns, combining ones none,
- * control characters are written out. The classes are those of Unicode's East Asian Width, as psql uses them.
+ * The width of text on a terminal: wide characters take two columns, combining characters none, and control characters are
+ * escaped. The classes are those of Unicode's East Asian Width, which psql uses too.
  */
 
 /** First and last code points of blocks whose characters are wide. */
@@ -93,7 +93,7 @@ const PLAIN = /^[\x20-\x7e]*$/
 const COMBINING = /^[\p{Mn}\p{Me}\p{Cf}]$/u
 const TAB_STOP = 8
 
-/** Columns that a character takes. */
+/** The number of columns that a character takes. */
 export function characterWidth(point: number): number {
   if (point < 0x300) return point === 0xad ? 0 : 1
   if (COMBINING.test(String.fromCodePoint(point))) return 0
@@ -109,7 +109,7 @@ export function characterWidth(point: number): number {
   return 1
 }
 
-/** Columns that a line without control characters takes. */
+/** The number of columns that a line without control characters takes. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length
   let width = 0
@@ -120,12 +120,12 @@ export function displayWidth(text: string): number {
 export interface Line {
   readonly text: string
   readonly width: number
-  /** Where a line was too long for its column: whether it goes on below, and whether it began above. */
+  /** For a part of a line that was too long for its column: whether more parts follow, and whether others came before. */
   readonly wraps?: boolean
   readonly isContinued?: boolean
 }
 
-/** A value's lines as they can be shown: tabs to the next stop, other control characters written out. */
+/** The lines of a value, ready to print: tabs become blanks up to the next stop, other control characters are escaped. */
 export function linesOf(text: string): readonly Line[] {
   if (PLAIN.test(text)) return [{ text, width: text.length }]
   return text.split('\n').map(showLine)

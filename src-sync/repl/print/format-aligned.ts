@@ -1,4 +1,4 @@
-/** psql's aligned format: columns as wide as their widest value, numbers to the right, lines of a value below each other. */
+/** psql's aligned format: columns as wide as their widest value, numbers to the right, values may have several lines. */
 import { type Line, linesOf } from './display-width.ts'
 import { type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
 import { lineWidth } from './table-width.ts'
@@ -10,9 +10,9 @@ interface Rules {
   readonly top: readonly [string, string, string]
   readonly middle: readonly [string, string, string]
   readonly bottom: readonly [string, string, string]
-  /** After a line of a value that goes on below. */
+  /** The mark after a line of a value when another line follows. */
   readonly goesOn: string
-  /** Around a line that was too long. */
+  /** The mark around the parts of a line that was too long. */
   readonly wraps: string
 }
 
@@ -117,13 +117,13 @@ function rule(widths: readonly number[], options: PrintOptions, where: 'top' | '
 
 function padded(line: Line | undefined, width: number, where: 'left' | 'right' | 'none'): string {
   if (line === undefined) return where === 'none' ? '' : ' '.repeat(width)
-  // A wide character may be wider than the column it is wrapped to.
+  // A wide character may be wider than the column that it is wrapped to.
   const space = where === 'none' ? '' : ' '.repeat(Math.max(0, width - line.width))
   return where === 'right' ? space + line.text : line.text + space
 }
 
 function centred(title: string, width: number): string {
-  // psql sets the whole text in by what its widest line leaves, and only its first line feels that.
+  // Like psql, this indents the title as a whole by the space beside its widest line; only the first line moves.
   const widest = Math.max(...linesOf(title).map((line) => line.width))
   return `${' '.repeat(Math.max(0, Math.floor((width - widest) / 2)))}${title}\n`
 }

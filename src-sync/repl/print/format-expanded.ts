@@ -1,4 +1,4 @@
-/** psql's expanded format: a record below the other, each value on a line of its own beside its column's name. */
+/** psql's expanded format: one record below the other, with each value on its own line beside the column's name. */
 import { rulesOf } from './format-aligned.ts'
 import { type Line, linesOf } from './display-width.ts'
 import { wrapped } from './wrapping.ts'
@@ -6,7 +6,7 @@ import { type PrintOptions, type Table, type Write, footersOf, rowsToShow, shown
 
 export function writeExpanded(table: Table, options: PrintOptions, write: Write): void {
   if (!options.tuplesOnly && table.title !== undefined) write(`${table.title}\n`)
-  // A record of no columns is told by the count of rows alone.
+  // Records without columns are shown only by the count of rows.
   if (table.rowCount === 0 || table.columns.length === 0) {
     for (const footer of footersOf(table, options)) write(`${footer}\n`)
     write('\n')
@@ -40,7 +40,7 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
         else if (options.border !== 0 || isNameTall) text += ' '
         if (options.border !== 0) text += vertical
         const line = value[at]
-        // Below the last line of a value there is nothing, not even the blank before it.
+        // Below the last line of a value psql prints nothing, not even the leading blank.
         if (line !== undefined || options.border === 2) text += line?.isContinued === true ? wraps : ' '
         const isPadded = options.border === 2 || valueGoesOn
         text += isPadded ? padded(line, valueWidth) : (line?.text ?? '')
@@ -59,7 +59,7 @@ export function writeExpanded(table: Table, options: PrintOptions, write: Write)
   write('\n')
 }
 
-/** The count of rows is said only when rows are left out: the records are numbered. */
+/** The lines below the records. The count of rows appears only when rows are left out, because records are numbered. */
 function expandedFooters(table: Table, options: PrintOptions): readonly string[] {
   if (table.footers !== undefined) return table.footers
   return footersOf(table, options).filter((footer) => footer.includes('shown'))
@@ -74,7 +74,7 @@ function head(record: number, nameWidth: number, valueWidth: number, options: Pr
   const fill = border > 0 ? horizontal : ' '
   let text = border === 2 ? left + horizontal : border === 1 ? horizontal : ''
   let label = record === 0 ? '' : border === 0 ? `* Record ${record}` : `[ RECORD ${record} ]`
-  // What the label covers is not ruled: each part of the line is left out as long as the label reaches over it.
+  // The label replaces a part of the rule: each section of the line is shortened by the part that the label covers.
   let covered = label.length + (border === 2 ? 0 : 1)
   text += label
   label = ''
@@ -103,7 +103,7 @@ function padded(line: Line | undefined, width: number): string {
   return line === undefined ? ' '.repeat(width) : line.text + ' '.repeat(width - line.width)
 }
 
-/** The names and the values, and the mark after a line that goes on, are together wide enough for the number of a record. */
+/** The least width of the values, so that the line above a record has room for the record's number. */
 function leastWidth(table: Table, options: PrintOptions, isNameTall: boolean): number {
   if (options.tuplesOnly) return 0
   const last = shownRows(table, options)
@@ -112,7 +112,7 @@ function leastWidth(table: Table, options: PrintOptions, isNameTall: boolean): n
   return `+-[ RECORD ${last} ]-+`.length - '|  |  |'.length
 }
 
-/** How wide values may be in the wrapped format. Source of truth: PostgreSQL, src/fe_utils/print.c, print_aligned_vertical. */
+/** The width of values in the wrapped format. Source of truth: PostgreSQL, src/fe_utils/print.c, print_aligned_vertical. */
 function wrappedWidth(
   table: Table,
   options: PrintOptions,

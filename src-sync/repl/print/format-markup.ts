@@ -1,4 +1,4 @@
-/** Formats for documents: psql's HTML and AsciiDoc, and Markdown. One pass over the rows each. */
+/** Formats for documents: psql's HTML and AsciiDoc, and Markdown. Each reads the rows once. */
 import { type Cell, type PrintOptions, type Table, type Write, footersOf, isRightAligned, rowsToShow } from './table.ts'
 
 export function writeHtml(table: Table, options: PrintOptions, write: Write): void {
@@ -81,7 +81,7 @@ export function writeAsciidoc(table: Table, options: PrintOptions, write: Write)
     if (!tuplesOnly) write(`${columns.map(({ name }) => `^l|${asciidocText(name)}`).join(' ')}\n`)
     for (const row of rowsToShow(table, options)) {
       const last = row.length - 1
-      // An empty cell between others would join two separators.
+      // An empty cell between others would put two separators side by side, which AsciiDoc reads in another way.
       const texts = row.map((value, index) => asciidocCell(value ?? nullText) || (index === last ? '' : ' '))
       write(`${texts.map((text) => `|${text}`).join(' ')}\n`)
     }
@@ -91,7 +91,7 @@ export function writeAsciidoc(table: Table, options: PrintOptions, write: Write)
   if (footers.length > 0) write(`\n....\n${footers.map((footer) => `${footer}\n`).join('')}....\n`)
 }
 
-/** Blanks alone would be kept, and mean nothing. */
+/** The text of a cell. AsciiDoc would print a cell of blanks as blanks, so that becomes empty. */
 function asciidocCell(text: string): string {
   return /^[ \t]*$/.test(text) ? '' : asciidocText(text)
 }

@@ -1,4 +1,4 @@
-/** Formats for programs: psql's unaligned and CSV, JSON and JSON lines. One pass over the rows each. */
+/** Formats for programs: psql's unaligned and CSV, JSON and JSON lines. Each reads the rows once. */
 import { jsonOf, uniqueNames } from './json-value.ts'
 import { type Cell, type PrintOptions, type Table, type Write, footersOf, rowsToShow } from './table.ts'
 
@@ -54,17 +54,17 @@ export function writeCsv(table: Table, options: PrintOptions, write: Write): voi
   for (const row of rowsToShow(table, options)) write(`${row.map(quoted).join(csvSeparator)}\n`)
 }
 
-/** As psql quotes: what holds a separator, a quote or a line end, and `\.`, which would end COPY's data. */
+/** Quotes a field as psql does: when it contains the separator, a quote or a line break, or is `\.`, the end of COPY data. */
 function csvField(text: string, separator: string): string {
-  // With one of its characters as the separator, `\.` could come of two fields.
+  // When the separator is `.` or `\`, two fields together could form `\.`, so every field is quoted.
   const mayEnd = separator === '.' || separator === '\\'
   const isPlain = !mayEnd && !/["\r\n]/.test(text) && !text.includes(separator) && text !== '\\.'
   return isPlain ? text : `"${text.replaceAll('"', '""')}"`
 }
 
 /**
- * A result is a line, an array of its rows: one result is one document, and several are NDJSON. Who reads them on a terminal
- * gets a line for each row.
+ * Writes a result as one line, an array of its rows: one result is one JSON document, several results are NDJSON. On a
+ * terminal each row has its own line.
  */
 export function writeJson(table: Table, options: PrintOptions, write: Write): void {
   const record = recordWriter(table)

@@ -1,16 +1,16 @@
 /**
- * A value from the server's text to JSON, by PostgreSQL's own rules (`to_json`): numbers keep their digits, json stays as
- * it is, arrays of built-in types become arrays, what has no form in JSON becomes a string.
+ * Converts a value from the server's text to JSON, by the rules of PostgreSQL's `to_json`: numbers keep their digits, json is
+ * copied, arrays of built-in types become arrays, and values without a form in JSON become strings.
  */
 import type { Cell } from './table.ts'
 
 const BOOLEAN = 16
-/** int2 int4 int8 oid float4 float8 numeric */
+/** The OIDs of int2, int4, int8, oid, float4, float8 and numeric. */
 const NUMBERS = new Set([20, 21, 23, 26, 700, 701, 1700])
-/** json jsonb */
+/** The OIDs of json and jsonb. */
 const JSONS = new Set([114, 3802])
 
-/** Elements of array types: bool int2 int4 int8 text oid float4 float8 numeric json jsonb varchar bpchar name uuid date … */
+/** The element types of array types: bool int2 int4 int8 text oid float4 float8 numeric json jsonb varchar bpchar name … */
 const ELEMENTS = new Map([
   [1000, 16],
   [1005, 21],
@@ -44,16 +44,16 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 export function jsonOf(value: Cell, typeOid: number): string {
   if (value === null) return 'null'
   if (typeOid === BOOLEAN) return value === 't' ? 'true' : 'false'
-  // NaN and Infinity have no form in JSON: strings, as the server makes them.
+  // NaN and Infinity do not exist in JSON. They become strings, as in the server's `to_json`.
   if (NUMBERS.has(typeOid) && NUMBER.test(value)) return value
-  // A line end in json is never inside a string: one value stays one line, and its numbers keep their digits.
+  // A line break in JSON is never inside a string, so replacing it keeps the value; parsing could change the digits of numbers.
   if (JSONS.has(typeOid)) return value.replace(/\s*[\r\n]\s*/g, ' ')
   const elementOid = ELEMENTS.get(typeOid)
   if (elementOid !== undefined) return arrayOf(value, elementOid)
   return JSON.stringify(value)
 }
 
-/** Names of which none occurs twice: a JSON object would lose the earlier. */
+/** Makes names unique, because a JSON object would lose the earlier one of two equal names. */
 export function uniqueNames(names: readonly string[]): string[] {
   const taken = new Set(names)
   const seen = new Set<string>()
@@ -68,7 +68,7 @@ export function uniqueNames(names: readonly string[]): string[] {
   })
 }
 
-/** Array text: `{1,NULL,"a \"b\""}`, nested, with bounds before it where they do not begin at 1. */
+/** Converts an array's text: `{1,NULL,"a \"b\""}`, nested, with bounds before it when they do not begin at 1. */
 function arrayOf(text: string, elementOid: number): string {
   let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0
   let json = ''

@@ -1,4 +1,4 @@
-/** `\pset` and the commands that stand for parts of it. */
+/** `\pset`, and the commands that set a part of it. */
 import { ShellError } from './complaint.ts'
 import type { Shell } from '../shell.ts'
 import { FORMATS, type Format, type PrintOptions } from './table.ts'
@@ -6,9 +6,9 @@ import { readSwitch } from '../variables.ts'
 
 interface Setting {
   readonly set: (print: PrintOptions, value: string | undefined) => void
-  /** As `\pset` alone lists it. */
+  /** The value in the list of `\pset`. */
   readonly show: (print: PrintOptions) => string
-  /** What is said when it has been set. */
+  /** The message after it was set. */
   readonly say: (print: PrintOptions) => string
 }
 
@@ -193,20 +193,20 @@ const SHORT: Readonly<Record<string, string>> = {
   C: 'title',
   T: 'tableattr',
 }
-/** Settings of psql's that only say how fine its lines are, taken without a word so that its scripts run. */
+/** psql's settings that change only the look of lines. They are accepted and ignored, so that scripts run. */
 const IGNORED = /^unicode_(?:border|column|header)_linestyle$/
 
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
-/** @throws ShellError for an unknown setting, or a value it cannot have. */
+/** @throws ShellError for an unknown setting, or an invalid value. */
 export function setPrint(shell: Shell, given: string, value: string | undefined): void {
   const setting = setPrintQuietly(shell, given, value)
-  // As in psql, these two are told when they are turned around, not when they are set.
-  const isTold = value === undefined || (setting !== SETTINGS['tuples_only'] && setting !== SETTINGS['footer'])
-  if (setting !== null && isTold) shell.say(setting.say(shell.print))
+  // Like psql, this prints a message for these two when they are toggled, not when they are given a value.
+  const isAnnounced = value === undefined || (setting !== SETTINGS['tuples_only'] && setting !== SETTINGS['footer'])
+  if (setting !== null && isAnnounced) shell.say(setting.say(shell.print))
 }
 
-/** The same without saying so. @returns null where there is nothing to say. */
+/** Sets an option without a message. @returns null when there is no message to print. */
 export function setPrintQuietly(shell: Shell, given: string, value: string | undefined): Setting | null {
   const name = SHORT[given] ?? given
   if (IGNORED.test(name)) return null
@@ -220,7 +220,7 @@ export function showPrint({ print, standard }: Shell): void {
   for (const [name, setting] of Object.entries(SETTINGS)) standard.write(`${name.padEnd(24)} ${setting.show(print)}\n`)
 }
 
-/** @param third the word that is a third choice beside on and off */
+/** @param third the third allowed word, beside on and off */
 function readChoice(value: string, name: string, third: string): boolean {
   try {
     return readSwitch(value, name)
@@ -229,7 +229,7 @@ function readChoice(value: string, name: string, third: string): boolean {
   }
 }
 
-/** A zero byte is listed as a setting of its own. */
+/** A separator for the list of settings. The zero byte has its own entries there. */
 function withoutZero(separator: string): string {
   return separator === '\0' ? '' : separator
 }

@@ -1,4 +1,4 @@
-/** Prints a table in the format that is set. The one place that knows all formats. */
+/** Prints a table in the chosen format. Only this module knows all formats. */
 import { writeAligned } from './format-aligned.ts'
 import { writeExpanded } from './format-expanded.ts'
 import { writeAsciidoc, writeHtml, writeMarkdown } from './format-markup.ts'

@@ -1,14 +1,14 @@
 /**
- * Where in a statement an error is: its line with a caret below it, cut to what fits a screen. Source of truth: PostgreSQL,
- * src/interfaces/libpq/fe-protocol3.c, reportErrorPosition.
+ * Shows the place of an error in a statement: the line with a caret below it, shortened to fit the screen. Source of truth:
+ * PostgreSQL, src/interfaces/libpq/fe-protocol3.c, reportErrorPosition.
  */
 import { characterWidth } from './display-width.ts'
 
 const MOST_COLUMNS = 60
-/** As far from a cut end as this, where it can be. */
+/** The least distance between the caret and the right end of a shortened line, where possible. */
 const RIGHT_COLUMNS = 10
 
-/** @param position of a character, from 1. @returns two lines, nothing for a position outside of the statement. */
+/** @param position of a character, from 1. @returns two lines; an empty text for a position outside the statement. */
 export function describePlace(statement: string, position: number): string {
   const characters = [...statement]
   const at = position - 1
@@ -19,7 +19,7 @@ export function describePlace(statement: string, position: number): string {
   while (start > 0 && !isLineEnd(characters[start - 1]!)) start -= 1
   let end = at
   while (end < characters.length && !isLineEnd(characters[end]!)) end += 1
-  // Where each character begins; one that has no width still needs a place.
+  // The column at which each character begins. A character without width still gets one column.
   const columns = [0]
   for (const character of characters.slice(start, end)) {
     columns.push(columns.at(-1)! + Math.max(1, characterWidth(character.codePointAt(0)!)))
@@ -34,7 +34,7 @@ export function describePlace(statement: string, position: number): string {
   return `${head}${shown}${cut.last < columns.length - 1 ? '...' : ''}\n${caret}^`
 }
 
-/** Which characters of a line are shown. */
+/** The range of characters of a line that is shown. */
 function cutAround(columns: readonly number[], at: number): { first: number; last: number } {
   let first = 0
   let last = columns.length - 1

@@ -1,13 +1,13 @@
-/** How wide a table is, and how narrow it can be made. */
+/** Measures the width of a table, and narrows its columns for the wrapped format. */
 import { type Line, linesOf } from './display-width.ts'
 import { type PrintOptions, type Table, rowsToShow } from './table.ts'
 
-/** For each percent of a column's width it counts as wider than it is on the average. */
+/** psql's constant: wide columns are narrowed a little earlier than the ratio of width to average width alone would say. */
 const WIDE_PENALTY = 0.01
 
 /** The width of each column of a table. */
 export function measure(table: Table, options: PrintOptions): number[] {
-  // Headers count though they are not printed, as they do in psql.
+  // Headers count even when they are not printed, as in psql.
   const widths = table.columns.map(({ name }) => widest(linesOf(name)))
   const nullWidth = widest(linesOf(options.nullText))
   for (const row of rowsToShow(table, options)) {
@@ -20,7 +20,7 @@ export function measure(table: Table, options: PrintOptions): number[] {
   return widths
 }
 
-/** How wide the lines of such a table are. */
+/** The width of the lines of a table with these columns. */
 export function lineWidth(widths: readonly number[], border: number): number {
   const inner = widths.reduce((sum, width) => sum + width, 0)
   const gaps = Math.max(0, widths.length - 1)
@@ -30,14 +30,14 @@ export function lineWidth(widths: readonly number[], border: number): number {
 }
 
 /**
- * The widths of psql's wrapped format: the columns of a table that is too wide are narrowed one character at a time, first
- * those with few values as wide as their widest, down to the width of their headers.
- * @returns the widths to wrap to; those given where that would not do.
+ * The widths for psql's wrapped format. The columns of a table that is too wide are narrowed one character at a time, first
+ * those where few values are as wide as the widest, but never below the width of their headers.
+ * @returns the widths to wrap to; the given widths when wrapping is not possible.
  */
 export function narrowed(table: Table, options: PrintOptions, widths: readonly number[]): readonly number[] {
   const { border, columns } = options
   const headers = table.columns.map(({ name }) => widest(linesOf(name)))
-  // Without lines between columns there is still a mark after the last one.
+  // Even without lines between columns, there is a mark after the last column.
   const mark = border === 0 ? 1 : 0
   let total = lineWidth(widths, border) + mark
   if (columns === 0 || total <= columns || lineWidth(headers, border) + mark > columns) return widths

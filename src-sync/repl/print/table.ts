@@ -1,6 +1,6 @@
 /**
- * What is printed: a table of text, and how. Rows can be read more than once, because aligned formats measure before they
- * write. Knows nothing of SQL; the formats are in files of their own.
+ * A table of text, and the options for printing it. Rows can be read more than once, because aligned formats measure them
+ * before they write. Knows no SQL; the formats have their own files.
  */
 
 export type Format = 'aligned' | 'asciidoc' | 'csv' | 'html' | 'json' | 'markdown' | 'ndjson' | 'unaligned' | 'wrapped'
@@ -30,36 +30,36 @@ export interface Table {
   readonly columns: readonly TableColumn[]
   readonly rows: Iterable<readonly Cell[]>
   readonly rowCount: number
-  /** Lines below the table; `(n rows)` where there are none. */
+  /** Lines below the table. Default: `(n rows)`. */
   readonly footers?: readonly string[]
 }
 
 export interface PrintOptions {
   format: Format
-  /** One line for each value; `auto` when a row is wider than the screen. */
+  /** One line for each value; `auto`: only when a row is wider than the screen. */
   expanded: 'off' | 'on' | 'auto'
-  /** 0 none, 1 between columns, 2 around; HTML knows more. */
+  /** 0: no lines, 1: between columns, 2: also around the table; HTML allows more. */
   border: number
   linestyle: 'ascii' | 'unicode'
-  /** What stands for NULL. */
+  /** The text for NULL. */
   nullText: string
   fieldSeparator: string
   recordSeparator: string
   csvSeparator: string
-  /** No headers, no footers. */
+  /** Whether headers and footers are left out. */
   tuplesOnly: boolean
   footer: boolean
-  /** Width of the screen; 0 where there is none. */
+  /** Width of the screen in columns; 0 when there is none. */
   columns: number
-  /** Above each result; empty for none. */
+  /** The title above each result; empty for none. */
   title: string
-  /** Whether what is taller than the screen goes through a pager, all of it, or nothing. */
+  /** When a pager is used: never, for output taller than the screen, or always. */
   pager: 'off' | 'long' | 'always'
-  /** Fewer lines are never paged. */
+  /** The pager is not used for fewer lines than this. */
   pagerMinLines: number
-  /** Of HTML's `table`. */
+  /** Attributes of HTML's `table` element. */
   tableAttributes: string
-  /** Most rows to print, 0 for all. */
+  /** The greatest number of rows to print; 0 for all. */
   rowLimit: number
 }
 
@@ -86,14 +86,14 @@ export function defaultPrintOptions(): PrintOptions {
   }
 }
 
-/** int2 int4 int8 oid float4 float8 numeric money xid cid xid8: what psql sets to the right. */
+/** The types that psql aligns to the right: int2 int4 int8 oid float4 float8 numeric money xid cid xid8. */
 const RIGHT_ALIGNED = new Set([20, 21, 23, 26, 28, 29, 700, 701, 790, 1700, 5069])
 
 export function isRightAligned({ typeOid }: TableColumn): boolean {
   return RIGHT_ALIGNED.has(typeOid)
 }
 
-/** The lines below a table, with the count of rows where nothing else is to be said. */
+/** The lines below a table; the count of rows unless the table has its own. */
 export function footersOf(table: Table, options: PrintOptions): readonly string[] {
   if (options.tuplesOnly) return []
   if (table.footers !== undefined) return table.footers
@@ -104,7 +104,7 @@ export function footersOf(table: Table, options: PrintOptions): readonly string[
   return [`(${rowCount} ${rowCount === 1 ? 'row' : 'rows'})`]
 }
 
-/** How many rows are printed. */
+/** The number of rows that are printed. */
 export function shownRows({ rowCount }: Table, { rowLimit }: PrintOptions): number {
   return rowLimit > 0 ? Math.min(rowLimit, rowCount) : rowCount
 }

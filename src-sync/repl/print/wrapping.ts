@@ -1,7 +1,7 @@
-/** Cuts a value's lines where they are wider than their column. */
+/** Splits the lines of a value that are wider than their column. */
 import { type Line, characterWidth } from './display-width.ts'
 
-/** A value's lines, cut where they are wider than the column. */
+/** The lines of a value, split where they are wider than the column. */
 export function wrapped(lines: readonly Line[], width: number): readonly Line[] {
   if (lines.every((line) => line.width <= width)) return lines
   return lines.flatMap((line) => (line.width <= width ? [line] : pieces(line, width)))

@@ -1,17 +1,17 @@
-/** The names that completion knows, asked of the catalog when somebody presses Tab and again when it may have changed. */
+/** Names from the catalog for completion. They are read when the user presses Tab, and again when the catalog may have changed. */
 import { DbError } from '../../index.ts'
 import type { Shell } from '../shell.ts'
 
-/** Of one kind, so that a large database does not make the first Tab wait. */
+/** Limit for each kind of name, so that the first Tab is quick in a large database. */
 const MOST_NAMES = 20_000
-/** While a name is looked up no key is looked at, so nobody could interrupt it. */
+/** No keys are read during a query, so the user could not interrupt it. */
 const MOST_MS = 3000
 const SAVEPOINT = 'syncpg_completion'
-/** A name, or one with its schema. */
+/** A name, with or without its schema. */
 const RELATION = /^(?:"[^"]+"|[\p{L}_][\p{L}\p{N}_$]*)(?:\.(?:"[^"]+"|[\p{L}_][\p{L}\p{N}_$]*))?$/u
 const LIMIT = `order by 1 limit ${MOST_NAMES}`
 
-/** Functions that people call: not those that types, operators, casts, indexes and aggregates are made of. */
+/** Functions that users call; not those that implement types, operators, casts, indexes and aggregates. */
 const CALLABLE = `true
   and not exists (select from pg_catalog.unnest(p.proargtypes) a where a in ('internal'::regtype, 'cstring'::regtype))
   and p.prorettype not in ('internal'::regtype, 'cstring'::regtype, 'trigger'::regtype, 'event_trigger'::regtype,
@@ -56,7 +56,7 @@ export class CompletionCatalog {
     this.#shell = shell
   }
 
-  /** Empty where it cannot be asked: no connection, or a transaction that has failed. */
+  /** Empty when the catalog cannot be read: there is no connection, or the transaction has failed. */
   names(kind: NameKind): readonly string[] {
     return this.#ask(QUERIES[kind])
   }
@@ -67,7 +67,7 @@ export class CompletionCatalog {
 where attrelid = pg_catalog.to_regclass(${literal(relation)}) and attnum > 0 and not attisdropped order by attnum`)
   }
 
-  /** Relations and functions of a schema, with its name as it was typed. */
+  /** Relations and functions of a schema, prefixed with its name as it was typed. */
   within(schema: string): readonly string[] {
     const name = literal(schema.startsWith('"') ? schema.replaceAll('"', '') : schema.toLowerCase())
     const names = this.#ask(`select pg_catalog.quote_ident(c.relname) from pg_catalog.pg_class c
@@ -78,7 +78,7 @@ join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = ${nam
     return names.map((each) => `${schema}.${each}`)
   }
 
-  /** What a setting may be. */
+  /** The possible values of a setting. */
   valuesOf(setting: string): readonly string[] {
     const name = literal(setting)
     const values = this.#ask(`select unnest(case vartype when 'bool' then array['on', 'off'] else enumvals end)
@@ -101,7 +101,7 @@ from pg_catalog.pg_settings where name = ${name} and context <> 'internal'`)
     const send = (text: string): (string | null)[][] =>
       connection.execute<(string | null)[]>(text, null, { text: true, timeout: MOST_MS }).fetchall()
     try {
-      // What fails here must not end the user's transaction.
+      // An error here must not abort the user's transaction.
       if (isWithin) send(`savepoint ${SAVEPOINT}`)
       const names = send(sql).flatMap(([name]) => (name === null || name === undefined ? [] : [name]))
       this.#known.set(sql, names)

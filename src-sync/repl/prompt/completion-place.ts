@@ -1,10 +1,10 @@
-/** What fits at a place in a statement, judged by the words before it. Pure: names come from the catalog later. */
+/** Decides by the words before a place which kinds of names and keywords fit there. Names are read from the catalog later. */
 import { SQL_TOKEN, SqlLexer } from '../../index.ts'
 
 export type Fitting =
   | { readonly kind: 'words'; readonly words: readonly string[] }
   | { readonly kind: 'relations' | 'settings' | 'schemas' | 'roles' | 'databases' | 'functions' | 'types' }
-  /** An expression: columns first; with it the words that may stand in its place. */
+  /** An expression: columns come first, then these words. */
   | { readonly kind: 'columns'; readonly words: readonly string[] }
   | { readonly kind: 'setting-values'; readonly setting: string }
 
@@ -24,8 +24,8 @@ const AFTER_FROM =
   'for update|as'
 
 /**
- * What may follow, the most special first: patterns of the words before the place, which are joined by one blank, with `#` for a
- * name or a value, and begin where the statement does.
+ * The candidates after a sequence of words, the most specific rules first. A pattern matches the words before the place, from
+ * the beginning of the statement, joined by single blanks, with `#` for each name or value.
  */
 const RULES: readonly (readonly [pattern: RegExp, fitting: Fitting])[] = [
   [/^$/, words(STATEMENTS)],
@@ -97,12 +97,12 @@ const RULES: readonly (readonly [pattern: RegExp, fitting: Fitting])[] = [
   [/\b(?:from|join) [#\w.]+(?: as)?(?: \w+)?$/, { kind: 'words', words: [...AFTER_FROM.split('|'), 'on'] }],
 ]
 
-/** @param before the statement up to the word that is to be completed */
+/** @param before the statement up to the word to be completed */
 export function fittingAt(before: string): Fitting {
   const path = wordsOf(before)
   const value = /^set (?:session |local )?([\w.]+) (?:to|=)$/.exec(path)?.[1]
   if (value !== undefined) return { kind: 'setting-values', setting: value }
-  // Inside a subquery the words after its parenthesis decide.
+  // Inside a subquery only the words after its parenthesis count.
   const inner = path.slice(path.lastIndexOf('( select') < 0 || isClosed(path) ? 0 : path.lastIndexOf('( select') + 2)
   for (const [pattern, fitting] of RULES) if (pattern.test(inner)) return fitting
   return { kind: 'columns', words: [] }
@@ -113,7 +113,7 @@ function isClosed(path: string): boolean {
   return rest.split('(').length <= rest.split(')').length
 }
 
-/** Words in lower case, quoted names and values as `#`, joined by blanks; from the last semicolon. */
+/** The words since the last semicolon, in lower case, joined by blanks; quoted names and values become `#`. */
 function wordsOf(text: string): string {
   const lexer = new SqlLexer(text, true)
   let found: string[] = []
@@ -129,7 +129,7 @@ function wordsOf(text: string): string {
     }
     const source = text.slice(lexer.start, lexer.end)
     const word = token === SQL_TOKEN.IDENTIFIER ? source.toLowerCase() : token === SQL_TOKEN.OTHER ? source : '#'
-    // A name with its schema is one word.
+    // A name with its schema counts as one word.
     if (word === '.' || isJoined) found.push(`${found.pop() ?? ''}${word}`)
     else found.push(word)
     isJoined = word === '.'

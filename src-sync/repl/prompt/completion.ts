@@ -1,6 +1,6 @@
 /**
- * Completion at the prompt: what fits where the cursor is, of commands, keywords and the names of the catalog. An empty word is
- * completed by what the statement asks for there, never by everything there is.
+ * Completion at the prompt: commands, keywords and names from the catalog that fit at the cursor. For an empty word it offers
+ * only what the statement needs at that place, never everything.
  */
 import { readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -21,7 +21,7 @@ const NAMED_RELATION =
 const WORD = /(?:"[^"]*"?|[\p{L}\p{N}_$.])*$/u
 const VARIABLE = /(?:^|[^:]):(['"]?)([\p{L}\p{N}_]*)$/u
 
-/** What an argument of a command is, by the command's name and the argument's place. */
+/** The kinds of a command's arguments, by the command's name and the position of the argument. */
 const ARGUMENTS: readonly (readonly [
   names: RegExp,
   kinds: readonly (NameKind | 'files' | 'relations' | 'functions')[],
@@ -53,7 +53,7 @@ export class Completer {
   readonly #buffer: () => string
   readonly #catalog: CompletionCatalog
 
-  /** @param buffer what of the statement has been typed on earlier lines */
+  /** @param buffer returns the part of the statement that was typed on earlier lines */
   constructor(shell: Shell, buffer: () => string) {
     this.#shell = shell
     this.#buffer = buffer
@@ -129,7 +129,7 @@ export class Completer {
     }
   }
 
-  /** Columns of what the statement names. What else may stand in an expression is named when its beginning is typed. */
+  /** Columns of the relations in the statement. Other parts of expressions are offered once their beginning is typed. */
   #columns({ words }: Fitting & { readonly kind: 'columns' }, before: string, typed: string): string[] {
     const relations = namedRelations(before)
     const columns = [...new Set(relations.values())].flatMap((relation) => this.#catalog.columnsOf(relation))
@@ -144,7 +144,7 @@ export class Completer {
     ]
   }
 
-  /** A column of a relation or of its alias, or what is in a schema. */
+  /** Columns of a relation or alias, or the objects of a schema. */
   #completeAfterDot(before: string, typed: string, owner: string): Completion {
     const relation = namedRelations(before).get(owner.toLowerCase()) ?? owner
     const columns = this.#catalog.columnsOf(relation).map((column) => `${owner}.${column}`)
@@ -156,12 +156,12 @@ export class Completer {
     if (dot > 0) return startingWith(this.#catalog.within(typed.slice(0, dot)), typed)
     const names = this.#catalog.names(kind)
     if (kind !== 'relations') return startingWith(names, typed)
-    // The catalog's own are named when somebody asks for them.
+    // System relations are offered only when the user types their prefix.
     const own = typed.startsWith('pg_') ? this.#catalog.names('systemRelations') : []
     return startingWith([...names, ...own, ...this.#catalog.names('schemas').map((schema) => `${schema}.`)], typed)
   }
 
-  /** Keywords in the case that COMP_KEYWORD_CASE asks for. */
+  /** Keywords in the case that COMP_KEYWORD_CASE sets. */
   #inCase(keywords: readonly string[], typed: string): string[] {
     const choice = this.#shell.variables.choice('COMP_KEYWORD_CASE')
     const first = typed[0] ?? ''
@@ -178,16 +178,16 @@ function isInQuotes(line: string): boolean {
 
 function startingWith(names: readonly string[], typed: string): Completion {
   const lower = typed.toLowerCase()
-  // A name that would steer the screen is typed by whoever wants it.
+  // Names with control characters are not offered, because they would control the screen.
   const found = names.filter((name) => name.toLowerCase().startsWith(lower) && withoutControls(name) === name)
   const candidates = [...new Set(found)]
   const [only] = candidates
-  // What is complete is left behind; a folder and a schema go on.
+  // A complete word gets a blank after it; a folder or a schema does not, because its name goes on.
   if (candidates.length === 1 && only !== undefined && !/[/.'"(]$/.test(only)) return [[`${only} `], typed]
   return [candidates, typed]
 }
 
-/** Relations a statement names, by their own names and by their aliases. */
+/** The relations that a statement mentions, by their names and their aliases. */
 function namedRelations(statement: string): Map<string, string> {
   const relations = new Map<string, string>()
   for (const [, name = '', alias] of statement.matchAll(NAMED_RELATION)) {

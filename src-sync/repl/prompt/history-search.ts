@@ -1,4 +1,4 @@
-/** Ctrl-R: looks for what was typed before, while the text to look for is typed. */
+/** Ctrl-R: searches the history while the user types the text to look for. */
 
 export interface Found {
   readonly text: string
@@ -6,11 +6,11 @@ export interface Found {
 }
 
 export class HistorySearch {
-  /** What was being typed when the search began. */
+  /** The text and cursor when the search began. */
   readonly before: Found
   readonly #history: readonly string[]
   #wanted = ''
-  /** Which text of the history is shown; past the end while nothing has been found. */
+  /** The index of the entry that is shown; the length of the history while nothing is found. */
   #at: number
   #hasFailed = false
 
@@ -24,7 +24,7 @@ export class HistorySearch {
     return `(${this.#hasFailed ? 'failed ' : ''}reverse-i-search)\`${this.#wanted}': `
   }
 
-  /** What is shown, with the cursor where it was found. */
+  /** The text to show, with the cursor at the match. */
   get found(): Found {
     const text = this.#history[this.#at]
     if (text === undefined) return this.before
@@ -41,7 +41,7 @@ export class HistorySearch {
     this.#look(this.#history.length - 1, -1)
   }
 
-  /** @param step -1 to an older text, 1 to a newer one */
+  /** @param step -1 for an older entry, 1 for a newer one */
   again(step: -1 | 1): void {
     if (this.#wanted !== '') this.#look(this.#at + step, step)
   }

@@ -1,6 +1,6 @@
 /**
- * What was typed before, by whole statements, a file for each database, readable by nobody else. What holds a secret is not kept.
- * A statement is a line of the file; its own line ends are written as psql writes them.
+ * The history of statements, in one file for each database, readable only by its user. Statements with secrets are not stored.
+ * Each statement is one line of the file; its line breaks are encoded as psql does.
  */
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -20,7 +20,7 @@ const SECRETS = [
   /^\s*\\password\b/,
 ]
 
-/** Whether a line says something that must not be written to a file. */
+/** Whether a line contains something that must not be written to a file. */
 export function hasSecret(line: string): boolean {
   return SECRETS.some((pattern) => pattern.test(line))
 }
@@ -33,7 +33,7 @@ export class History {
     this.#shell = shell
   }
 
-  /** The oldest first. */
+  /** The statements, the oldest first. */
   load(): string[] {
     const path = this.#path()
     if (path === null) return []
@@ -57,12 +57,12 @@ export class History {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       appendFileSync(path, `${statement.replaceAll('\n', LINE_END_IN_HISTORY)}\n`, { mode: 0o600 })
     } catch {
-      // A home that cannot be written to is no reason to disturb anybody.
+      // When the home directory is not writable, the program works without a history file.
       this.#isBroken = true
     }
   }
 
-  /** null where none is wanted: `SYNCPG_HISTORY` set to nothing. */
+  /** The file's path; null when the user wants none (`SYNCPG_HISTORY` is set to an empty string). */
   #path(): string | null {
     const given = process.env['SYNCPG_HISTORY']
     if (given !== undefined) return given === '' ? null : given

@@ -1,6 +1,6 @@
 /**
- * JavaScript at the prompt, with the connection in scope: `con`, `cur`, `sql`, `db`, the variables of `\set` and `\gset`
- * as `vars`, the last result as `_`, and Node's `require`. Calls of the connection block; what a library promises can be awaited.
+ * JavaScript at the prompt. In scope are the connection (`con`, `cur`, `sql`, `db`), the variables of `\set` and `\gset` as
+ * `vars`, the last result as `_`, and Node's `require`. The connection's calls block; promises of libraries can be awaited.
  */
 import nodeModule from 'node:module'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export class JavaScript {
     Object.assign(scope, { db, sql: db.sql, vars: variablesOf(shell), require, _: undefined })
   }
 
-  /** One cursor for as long as its connection lives. */
+  /** One cursor, used for as long as its connection lives. */
   #cursor(): db.Cursor {
     const { connection } = this.#shell
     if (this.#current?.connection !== connection || this.#current.cursor.closed) {
@@ -36,7 +36,7 @@ export class JavaScript {
     return this.#current.cursor
   }
 
-  /** Whether what has been typed is not whole yet. */
+  /** Whether the typed text is incomplete. */
   get isOpen(): boolean {
     return this.#text !== ''
   }
@@ -45,7 +45,7 @@ export class JavaScript {
     this.#text = ''
   }
 
-  /** Takes a line, and runs what is whole; waits where it awaits something, until Ctrl-C. */
+  /** Takes a line, and runs the code when it is complete. A promise is awaited until it settles or Ctrl-C is pressed. */
   async take(line: string): Promise<void> {
     this.#text += this.#text === '' ? line : `\n${line}`
     let code: Code
@@ -54,7 +54,7 @@ export class JavaScript {
     } catch (error) {
       if (error instanceof SyntaxError && UNFINISHED.test(error.message) && line !== '') return
       this.#text = ''
-      this.#shell.tell(`${String(error)}\n`)
+      this.#shell.writeError(`${String(error)}\n`)
       return
     }
     this.#text = ''
@@ -68,16 +68,16 @@ export class JavaScript {
     }
   }
 
-  /** @throws what it is rejected with, or that Ctrl-C has ended the wait: the work itself cannot be stopped. */
+  /** @throws the reason of a rejection, or an error when Ctrl-C ended the wait; the work itself cannot be stopped. */
   async #settled(promise: unknown): Promise<unknown> {
     let interrupt = (): void => {}
     const interrupted = new Promise<never>((_resolve, reject) => {
-      // A call that blocks in between may take the listener away for its own time.
+      // The mark allows a blocking call in between to remove the listener while it waits.
       const listener = (): void => reject(new Error('the wait was interrupted'))
       interrupt = Object.assign(listener, { [Symbol.for('syncpg.removableListener')]: true })
     })
     process.on('SIGINT', interrupt)
-    // An event loop with nothing else to do would end the program before the promise is settled.
+    // Without a timer, an idle event loop would end the program before the promise is settled.
     const alive = setInterval(() => {}, 1 << 30)
     try {
       return await Promise.race([promise, interrupted])
@@ -98,7 +98,7 @@ export class JavaScript {
     }
     const isPromise = value instanceof Promise
     const text = isPromise
-      ? 'a Promise, which is not waited for: write await before it, or use the calls that block'
+      ? 'a Promise, which was not awaited: write await before it, or use the blocking calls'
       : inspect(value, { colors: process.stdout.isTTY === true })
     shell.output.write(`${text}\n`)
   }
@@ -106,17 +106,17 @@ export class JavaScript {
   #fail(error: unknown): void {
     if (error instanceof db.DbError && error.severity !== undefined) return this.#shell.fail(error)
     const text = error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
-    this.#shell.tellServerText(`Uncaught ${text}\n`)
+    this.#shell.writeServerText(`Uncaught ${text}\n`)
   }
 }
 
 interface Code {
   readonly script: Script
-  /** Whether it gives a promise of what it says. */
+  /** Whether the script returns a promise of its value. */
   readonly isAwaited: boolean
 }
 
-/** `import()` finds what is installed where the program was started. */
+/** Makes `import()` find the packages that are installed where the program was started. */
 const SCRIPT_OPTIONS = {
   filename: 'prompt',
   importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -124,7 +124,7 @@ const SCRIPT_OPTIONS = {
 
 const DECLARATION = /^\s*(?:const|let|var)\s+([\p{L}_$][\p{L}\p{N}_$]*|\{[^=]*\}|\[[^=]*\])\s*=(?!=)([^]*?);?\s*$/u
 
-/** @throws SyntaxError of the text as it was written. */
+/** @throws SyntaxError about the text as it was typed. */
 function compile(text: string): Code {
   try {
     return { script: compileScript(text), isAwaited: false }
@@ -134,33 +134,33 @@ function compile(text: string): Code {
       try {
         return { script: new Script(`(async () => { ${body}\n})()`, SCRIPT_OPTIONS), isAwaited: true }
       } catch {
-        // The next way of reading it, or none.
+        // Try the next form.
       }
     }
     throw error
   }
 }
 
-/** Ways to put a text with `await` into a function: names that it declares have to live on after it. */
+/** Ways to put a text with `await` into a function. Names that the text declares must still exist afterwards. */
 function awaitedBodies(text: string): string[] {
   const [, pattern = '', value = ''] = DECLARATION.exec(text) ?? []
   const assigned = pattern === '' ? [] : [`void (${pattern} = (${value}\n))`]
   return [...assigned, `return (${text.replace(/;\s*$/, '')}\n)`, text]
 }
 
-/** An object literal is meant where a block would do: `{ a: 1 }`. */
+/** Compiles a text. `{ a: 1 }` could be a block or an object literal; the literal is tried first. */
 function compileScript(text: string): Script {
   if (/^\s*\{[^]*\}\s*$/.test(text)) {
     try {
       return new Script(`(${text})`, SCRIPT_OPTIONS)
     } catch {
-      // It was a block.
+      // The text is not an object literal, so it is compiled as it is.
     }
   }
   return new Script(text, SCRIPT_OPTIONS)
 }
 
-/** A cursor whose values are JavaScript's: printed as the inspector prints them. */
+/** A table of a cursor's JavaScript values, printed as Node's inspector prints them. */
 function valueTable(cursor: db.Cursor): Table {
   const table = resultTable(cursor)
   const rows: Iterable<readonly Cell[]> = {
@@ -178,7 +178,7 @@ function shown(value: unknown): Cell {
   return String(value)
 }
 
-/** `vars.name` reads and writes what `:name` means in SQL. */
+/** Makes `vars.name` read and write the variable that `:name` stands for in SQL. */
 function variablesOf(shell: Shell): object {
   return new Proxy(Object.create(null) as object, {
     get: (_target, name) => (typeof name === 'string' ? shell.variables.get(name) : undefined),

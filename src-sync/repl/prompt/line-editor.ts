@@ -1,13 +1,13 @@
 /**
- * Edits what is typed at the prompt, with the keys of readline that psql's users have in their hands: a text of one or several
- * lines, the history by whole statements, Ctrl-R, completion, and pastes that wait for Enter. It knows keys and text, not the
- * terminal: it is given keys, and writes what the screen shall show.
+ * Edits the text at the prompt, with the keys of readline that psql's users know: text of one or several lines, the history by
+ * whole statements, Ctrl-R, completion, and pasted text that waits for Enter. It does not know the terminal: it gets keys, and
+ * writes the characters for the screen.
  */
 import type { Completion } from './completion.ts'
 import { HistorySearch } from './history-search.ts'
 import { inColumns, layOut } from './line-layout.ts'
 
-/** A key as `readline.emitKeypressEvents` tells it. */
+/** A key in the form of `readline.emitKeypressEvents`. */
 export interface Key {
   readonly name?: string | undefined
   readonly sequence?: string | undefined
@@ -16,30 +16,30 @@ export interface Key {
 }
 
 export interface EditorInit {
-  /** What was typed before, the oldest first. */
+  /** Earlier statements, the oldest first. */
   readonly history: readonly string[]
   readonly complete: (before: string) => Completion
   readonly write: (text: string) => void
   readonly columns: () => number
   readonly rows: () => number
-  /** Whether more keys wait: then the screen waits for the last of them. */
+  /** Whether more keys are waiting; then the screen is drawn only after the last of them. */
   readonly hasMore?: () => boolean
-  /** Enter: the text as it is. */
+  /** Called for Enter, with the text unchanged. */
   readonly onText: (text: string) => void
-  /** Ctrl-C. */
+  /** Called for Ctrl-C. */
   readonly onInterrupt: () => void
-  /** Ctrl-D where nothing is typed. */
+  /** Called for Ctrl-D in an empty text. */
   readonly onEnd: () => void
-  /** Ctrl-Z. */
+  /** Called for Ctrl-Z. */
   readonly onSuspend: () => void
 }
 
-/** More than this is listed only when it is wanted. */
+/** A longer list of candidates is shown only after a question. */
 const MANY = 100
 const WORD_BEFORE = /[\p{L}\p{N}_]*[^\p{L}\p{N}_]*$/u
 const WORD_AFTER = /^[^\p{L}\p{N}_]*[\p{L}\p{N}_]*/u
 const MOST_UNDO = 200
-/** Answers for no: as readline has them, with Ctrl-C, Ctrl-G, Enter and Backspace. */
+/** Keys that mean no, as in readline: also Ctrl-C, Ctrl-G, Enter and Backspace. */
 const NO = new Set(['n', '\u0003', '\u0007', '\r', '\n', '\u007f'])
 
 export class LineEditor {
@@ -48,20 +48,20 @@ export class LineEditor {
   #prompt = ''
   #text = ''
   #cursor = 0
-  /** How far back in the history; 0 is what is being typed. */
+  /** The number of steps back in the history; 0 is the new text. */
   #back = 0
-  /** What was being typed, while the history is shown. */
+  /** The new text, while the history is shown. */
   #draft = ''
   #killed = ''
   #undo: { text: string; cursor: number }[] = []
   #search: HistorySearch | null = null
   #pasted: string | null = null
-  /** What is to be listed when the answer is yes. */
+  /** The candidates to list when the user answers yes. */
   #offered: readonly string[] | null = null
   #lastKey = ''
-  /** Whether the screen does not show the text as it is. */
+  /** Whether the screen does not yet show the current text. */
   #isStale = false
-  /** Rows of the screen from the first one shown to the cursor. */
+  /** The number of rows on the screen from the first row of the text to the cursor. */
   #rowsAbove = 0
   #shown: {
     readonly rows: readonly { readonly width: number }[]
@@ -78,7 +78,7 @@ export class LineEditor {
     return this.#text
   }
 
-  /** Begins with an empty text. */
+  /** Starts with an empty text. */
   start(prompt: string): void {
     this.#prompt = prompt
     this.#set('', 0)
@@ -88,30 +88,30 @@ export class LineEditor {
     this.show()
   }
 
-  /** Adds a statement to the history; one that is there already moves to its end. */
+  /** Adds a statement to the history; if it is there already, it moves to the end. */
   remember(text: string): void {
     this.#history = this.#history.filter((each) => each !== text)
     this.#history.push(text)
   }
 
-  /** Draws it where the cursor is: after something else was written. */
+  /** Draws the text at the cursor's row, after other output. */
   show(): void {
     this.#rowsAbove = 0
     this.#draw()
   }
 
-  /** Draws what was put off while more keys were waiting. */
+  /** Draws the text if that was postponed while more keys were waiting. */
   settle(): void {
     if (this.#isStale) this.#draw()
   }
 
-  /** Takes it off the screen, so that something can be written in its place. */
+  /** Removes the text from the screen, so that other output can take its place. */
   hide(): void {
     this.#init.write(`${up(this.#rowsAbove)}\r\u001b[J`)
     this.#rowsAbove = 0
   }
 
-  /** The screen has another width: terminals have wrapped the rows anew. */
+  /** The width of the screen has changed, and the terminal has wrapped the rows again. */
   resized(): void {
     const shown = this.#shown
     const columns = this.#init.columns()
@@ -141,7 +141,7 @@ export class LineEditor {
     this.#change(this.#text.slice(0, this.#cursor) + text + this.#text.slice(this.#cursor), this.#cursor + text.length)
   }
 
-  /** Ends the line on the screen and gives the text away. */
+  /** Ends the line on the screen and passes the text on. */
   accept(): void {
     this.#finish()
     this.#init.onText(this.#text)
@@ -182,14 +182,14 @@ export class LineEditor {
   killBlankWord = (): void => this.#kill(this.#cursor - /\S*\s*$/.exec(this.#text.slice(0, this.#cursor))![0].length)
   yank = (): void => this.insert(this.#killed)
 
-  /** Deletes between the cursor and another place. */
+  /** Deletes the text between the cursor and another place. */
   deleteTo(place: number): void {
     const [start, end] = place < this.#cursor ? [place, this.#cursor] : [this.#cursor, place]
     if (start === end) return
     this.#change(this.#text.slice(0, start) + this.#text.slice(end), start)
   }
 
-  /** Swaps the two characters around the cursor. */
+  /** Swaps the two characters beside the cursor. */
   transpose(): void {
     const middle = this.#cursor === this.#text.length ? this.#before(1) : this.#cursor
     const start = this.#before(1, middle)
@@ -206,7 +206,7 @@ export class LineEditor {
     this.#draw()
   }
 
-  /** @param step 1 to an older text, -1 to a newer one */
+  /** @param step 1 for an older entry, -1 for a newer one */
   recall(step: number): void {
     const back = this.#back + step
     if (back < 0 || back > this.#history.length) return
@@ -235,7 +235,7 @@ export class LineEditor {
     const [candidates, typed] = this.#init.complete(this.#text.slice(0, this.#cursor))
     if (candidates.length === 0) return
     const common = commonStart(candidates)
-    // What is typed in another case is written as it is named.
+    // Text typed in another case is replaced by the candidate's spelling.
     if (common.length > typed.length || (candidates.length === 1 && common !== typed)) {
       const start = this.#cursor - typed.length
       return this.#change(this.#text.slice(0, start) + common + this.#text.slice(this.#cursor), start + common.length)
@@ -265,11 +265,11 @@ export class LineEditor {
       this.#search = null
       return this.insert(pasted)
     }
-    // Keys that are no text have no place in one.
+    // A paste contains only text, so other keys (escape sequences) are dropped.
     if (text !== undefined || !sequence.startsWith('\u001b')) this.#pasted += text ?? sequence
   }
 
-  /** @returns whether the key belongs to the search; others end it and do what they do. */
+  /** @returns whether the key belongs to the search; any other key ends the search and does its usual work. */
   #searchKey(text: string | undefined, name: string): boolean {
     const search = this.#search!
     if (name === 'ctrl-r') search.again(-1)
@@ -340,7 +340,7 @@ export class LineEditor {
     const prompt = search === null ? this.#prompt : search.prompt
     const { text, cursor } = search === null ? { text: this.#text, cursor: this.#cursor } : search.found
     const layout = layOut(prompt, text, cursor, this.#init.columns())
-    // What is taller than the screen is shown around the cursor: above the first row nothing can be reached.
+    // When the text is taller than the screen, only the rows around the cursor are drawn: rows above the top are out of reach.
     const height = Math.max(1, this.#init.rows())
     const first = Math.max(0, Math.min(layout.cursorRow - height + 1 + SHOWN_BELOW, layout.rows.length - height))
     const rows = layout.rows.slice(first, first + height)
@@ -353,7 +353,7 @@ export class LineEditor {
   }
 }
 
-/** Rows shown below the cursor of a text that is taller than the screen. */
+/** The number of rows below the cursor that stay visible when the text is taller than the screen. */
 const SHOWN_BELOW = 2
 
 const ACTIONS: Readonly<Record<string, (editor: LineEditor) => void>> = {
@@ -398,7 +398,7 @@ const ACTIONS: Readonly<Record<string, (editor: LineEditor) => void>> = {
   'ctrl-_': (editor) => editor.undo(),
 }
 
-/** `ctrl-a`, `meta-b`, `left`. */
+/** The name of a key, such as `ctrl-a`, `meta-b` or `left`. */
 function nameOf({ name, sequence = '', ctrl = false, meta = false }: Key): string {
   if (sequence === '\u001f') return 'ctrl-_'
   const plain = name ?? (meta ? sequence.slice(1) : sequence)
@@ -409,7 +409,7 @@ function up(rows: number): string {
   return rows > 0 ? `\u001b[${rows}A` : ''
 }
 
-/** What all of them begin with. */
+/** The longest common beginning of the names. */
 function commonStart(names: readonly string[]): string {
   let common = names[0] ?? ''
   for (const name of names) while (!name.startsWith(common)) common = common.slice(0, -1)

@@ -1,6 +1,6 @@
 /**
- * Where the characters of an edited text stand on the screen: rows that are cut here and not by the terminal, so that the
- * cursor is where it is believed to be. Wide characters, tabs and text of several lines are known; nothing is written.
+ * Computes where the characters of a text are on the screen. It splits rows itself instead of letting the terminal wrap them,
+ * so that the position of the cursor is known. Handles wide characters, tabs and text of several lines; writes nothing.
  */
 import { characterWidth } from '../print/display-width.ts'
 
@@ -15,7 +15,7 @@ const CONTROL_START = '\u0001'
 const CONTROL_END = '\u0002'
 
 /**
- * @param prompt may hold control sequences between the characters 1 and 2, which take no room
+ * @param prompt may contain control sequences between the characters 1 and 2, which have no width
  * @param cursor an offset in `text`
  */
 export function layOut(prompt: string, text: string, cursor: number, columns: number): Layout {
@@ -42,7 +42,7 @@ export function layOut(prompt: string, text: string, cursor: number, columns: nu
   let place: { row: number; column: number } | null = null
   const notePlace = (at: number): void => {
     if (place !== null || at < cursor) return
-    // Behind a full row the cursor stands on the next one, where the next character will.
+    // After a full row the cursor is on the next row, where the next character will be.
     if (width >= columns) endRow()
     place = { row: rows.length, column: width }
   }
@@ -59,7 +59,7 @@ export function layOut(prompt: string, text: string, cursor: number, columns: nu
   return { rows, cursorRow: found.row, cursorColumn: found.column }
 }
 
-/** What stands for a character at a column, and how wide it is. */
+/** The text shown for a character at a column, and its width. */
 function shownAt(character: string, column: number): [shown: string, width: number] {
   const point = character.codePointAt(0)!
   if (character === '\t') {
@@ -72,7 +72,7 @@ function shownAt(character: string, column: number): [shown: string, width: numb
   return [character, characterWidth(point)]
 }
 
-/** Names in columns, as shells list what a word may become. */
+/** Arranges names in columns, like the candidate lists of shells. */
 export function inColumns(names: readonly string[], columns: number): string {
   const widths = names.map((name) => [...name].reduce((sum, each) => sum + characterWidth(each.codePointAt(0)!), 0))
   const cell = Math.max(1, ...widths) + 2

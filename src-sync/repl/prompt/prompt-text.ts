@@ -1,4 +1,4 @@
-/** What the prompt says: database, what is open, the transaction's state. Source of truth: psql, "Prompting". */
+/** The text of the prompt: database, open quotes, state of the transaction. Source of truth: PostgreSQL manual, psql, "Prompting". */
 import { withoutControls } from '../print/control-text.ts'
 import type { Shell } from '../shell.ts'
 
@@ -6,7 +6,7 @@ const STATES: Readonly<Record<string, string>> = { idle: '', 'in-transaction': '
 
 const PATTERN = /%(?::([\p{L}\p{N}_]+):|([0-7]{1,3})|([^]))/gu
 
-/** @param open what the statement waits for: empty between statements, a quote, a comment, a parenthesis, or `js` */
+/** @param open what the statement still needs: empty between statements, a quote, a comment, a parenthesis, or `js` */
 export function promptText(shell: Shell, open: string, isActive = true): string {
   if (open === 'js') return '... '
   const template = shell.variables.get(open === '' ? 'PROMPT1' : 'PROMPT2') ?? ''

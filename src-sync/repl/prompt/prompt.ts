@@ -1,7 +1,7 @@
 /**
- * The prompt: keys go to the line editor, whole texts to the same reader and commands that scripts have. The terminal is raw
- * while a text is edited, so that every key is seen, and cooked while something runs, so that Ctrl-C is a signal, which the
- * blocked thread answers with a cancel, and Ctrl-Z stops the program.
+ * The prompt. Keys go to the line editor, complete texts to the reader and the commands that scripts use too. While a text is
+ * edited, the terminal is in raw mode, so that every key is seen. While something runs, it is in cooked mode: Ctrl-C is then a
+ * signal, which the blocked thread answers with a cancel request, and Ctrl-Z stops the program.
  */
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -28,12 +28,12 @@ import { TerminalSource, readTerminalLine, sleepInterruptibly } from '../io/term
 
 export interface PromptOptions {
   readonly readsStartFile: boolean
-  /** Nobody asked for the embedded server: it is said that it is one. */
+  /** The embedded server is used because no server was named; a message says so. */
   readonly isEmbedded: boolean
 }
 
 const LISTEN_EVERY_MS = 1000
-/** More rows than anybody reads: said, and lifted with `\pset row_limit 0`. */
+/** A user hardly reads more rows. A message says when rows are left out, and `\pset row_limit 0` shows all. */
 const ROW_LIMIT = 1000
 
 /**
@@ -54,12 +54,12 @@ export function runPrompt(shell: Shell, options: PromptOptions): Promise<number>
   return new Promise((resolve) => new Prompt(shell, resolve).start(options))
 }
 
-/** Terminals bracket what is pasted when they are asked to, so that no line of it runs before Enter. */
+/** Asks the terminal to mark pasted text, so that none of its lines runs before Enter. */
 const PASTE_ON = '\u001b[?2004h'
 const PASTE_OFF = '\u001b[?2004l'
-/** A key that was pressed, and the text it gives. */
+/** A pressed key, and its text. */
 type Press = readonly [text: string | undefined, key: Key]
-/** Long enough for the signal that stops the program to arrive. */
+/** Long enough for the stop signal to arrive. */
 const STOPPED_AFTER_MS = 50
 
 class Prompt {
@@ -68,17 +68,17 @@ class Prompt {
   readonly #history: History
   readonly #javascript: JavaScript
   readonly #editor: LineEditor
-  /** Keys that have come and not been looked at: the rest of what was pasted or typed ahead. */
+  /** Keys that were not processed yet: the rest of a paste, or text typed ahead. */
   #keys: Press[] = []
-  /** The first of them that has not been looked at: taking keys off the front would cost as much as all of them. */
+  /** The index of the first unprocessed key; removing keys from the front of a long array would be slow. */
   #nextKey = 0
   readonly #source = new TerminalSource(() => this.#takeTyped())
   #input: ScriptInput
-  /** What has been typed of the statement that is open. */
+  /** The typed lines of the open statement. */
   #typed: string[] = []
   /** Whether a text is being edited; otherwise something runs. */
   #isEditing = false
-  /** Whether Ctrl-Z was pressed, and nobody has said `fg` yet. */
+  /** Whether Ctrl-Z was pressed, and the program has not been continued yet. */
   #isSuspended = false
   #isScheduled = false
   #isOver = false
@@ -128,7 +128,7 @@ class Prompt {
     this.#prompt()
   }
 
-  /** Keys wait until all that have come at once are known: data of a COPY may be among them. */
+  /** Collects keys until all that arrived together are known, because data for a COPY may be among them. */
   #press(text: string | undefined, key: Key): void {
     this.#keys.push([text, key])
     if (this.#isScheduled) return
@@ -156,7 +156,7 @@ class Prompt {
     return this.#keys.slice(this.#nextKey)
   }
 
-  /** What has been typed ahead, as text. */
+  /** Returns the keys that were typed ahead, as text. */
   #takeTyped(): string {
     const typed = this.#waitingKeys()
       .map(([text]) => text ?? '')
@@ -172,7 +172,7 @@ class Prompt {
     const isIdle = this.#input.reader.open === '' && !this.#javascript.isOpen
     const script = isIdle || this.#javascript.isOpen ? javascriptOf(text, this.#javascript.isOpen) : null
     if (script !== null) await this.#javascript.take(script)
-    else if (!this.#obeyWord(text, isIdle)) this.#guard(() => this.#take(`${text}\n`))
+    else if (!this.#runWord(text, isIdle)) this.#guard(() => this.#take(`${text}\n`))
     this.#shell.standard.flush()
     if (this.#input.reader.open === '' && !this.#javascript.isOpen) this.#remember()
     const rest = this.#source.takeRest()
@@ -185,7 +185,7 @@ class Prompt {
     this.#prompt()
   }
 
-  /** The statement that is whole, as it was typed. */
+  /** Adds the complete statement, as it was typed, to the history. */
   #remember(): void {
     const statement = this.#typed.join('\n').trim()
     this.#typed = []
@@ -194,8 +194,8 @@ class Prompt {
     this.#history.append(statement)
   }
 
-  /** `exit`, `quit` and `help`, as people type them who come from elsewhere. @returns whether the line is done with. */
-  #obeyWord(text: string, isIdle: boolean): boolean {
+  /** Handles `exit`, `quit` and `help`, which users of other programs type. @returns whether the line is done. */
+  #runWord(text: string, isIdle: boolean): boolean {
     const word = /^(exit|quit|help)\s*;?\s*$/i.exec(text)?.[1]?.toLowerCase()
     if (word === undefined) return false
     const { open } = this.#input.reader
@@ -240,18 +240,18 @@ class Prompt {
 
   #reconnect(): void {
     const shell = this.#shell
-    shell.tell('The connection to the server was lost. Attempting reset: ')
+    shell.writeError('The connection to the server was lost. Attempting reset: ')
     try {
       shell.reconnect(shell.dsn, shell.options)
-      shell.tell('Succeeded.\n')
+      shell.writeError('Succeeded.\n')
     } catch (failure) {
-      shell.tell('Failed.\n')
+      shell.writeError('Failed.\n')
       shell.fail(failure)
     }
     this.#forget()
   }
 
-  /** Ctrl-C at the prompt: the text and what is open before it are forgotten. */
+  /** Ctrl-C at the prompt: drops the text and the open statement. */
   #interrupt(): void {
     this.#forget()
     this.#javascript.forget()
@@ -263,18 +263,18 @@ class Prompt {
     this.#typed = []
   }
 
-  /** Ctrl-Z: the shell has the terminal, and `fg` gives it back. The whole job stops: npx waits for this program. */
+  /** Ctrl-Z: gives the terminal to the shell until `fg`. The whole job must stop, because npx waits for this program. */
   #suspend(): void {
     this.#leaveEditor()
     this.#isSuspended = true
     process.kill(0, 'SIGTSTP')
-    // A program without a shell does not stop.
+    // Without a job-control shell the program is not stopped, so it resumes by itself.
     setTimeout(() => {
       if (this.#isSuspended) this.#resume()
     }, STOPPED_AFTER_MS)
   }
 
-  /** The shell may have left the terminal as it likes it. */
+  /** Sets up the terminal again, because the shell may have changed its mode. */
   #resume(): void {
     const isStopped = this.#isSuspended
     if (this.#isOver || !(isStopped || this.#isEditing)) return
@@ -316,7 +316,7 @@ class Prompt {
     process.stdin.setRawMode(false)
   }
 
-  /** Tells what the file system and the user's own functions throw. */
+  /** Reports errors of the file system and of the user's own functions. */
   #guard(body: () => void): void {
     try {
       body()
@@ -353,19 +353,19 @@ function screenSize(): readonly [columns: number, rows: number] {
   return [columns > 0 ? columns : 80, rows > 0 ? rows : 24]
 }
 
-/** A key that gives a character. */
+/** The key that produces a character. */
 function keyOf(character: string): Key {
   return character === '\n' ? { name: 'enter', sequence: character } : { sequence: character }
 }
 
-/** JavaScript is what begins with `> `; once begun, every line until it is whole. */
+/** The JavaScript in a line: a line that begins with `> `, and all lines after it until the code is complete. */
 function javascriptOf(text: string, isOpen: boolean): string | null {
   if (isOpen) return text
   return text.startsWith('> ') ? text.slice(2) : null
 }
 
 function greet(shell: Shell, { isEmbedded }: PromptOptions): void {
-  if (shell.dsn?.startsWith('pglite:') === true) shell.tell('\r\u001b[K')
+  if (shell.dsn?.startsWith('pglite:') === true) shell.writeError('\r\u001b[K')
   const { serverVersion } = shell.connection.info
   shell.say(`syncpg ${version}, PostgreSQL ${serverVersion}${isEmbedded ? ', embedded' : ''}`)
   if (isEmbedded) {

@@ -1,6 +1,6 @@
 /**
- * `\if`, `\elif`, `\else` and `\endif`: which parts of a script count. A branch that is not taken leaves nothing behind, no
- * statement, no command, and no text in a statement that began before it. Source of truth: PostgreSQL, src/bin/psql/command.c.
+ * `\if`, `\elif`, `\else` and `\endif`: decide which parts of a script are active. An inactive branch has no effect: no
+ * statement, no command, and no text in a statement that began before it. Source: PostgreSQL, src/bin/psql/command.c.
  */
 import { readArguments, warnOfWords } from '../commands/command-text.ts'
 import { ShellError } from '../print/complaint.ts'
@@ -10,15 +10,15 @@ import { readSwitch } from '../variables.ts'
 
 interface Level {
   isActive: boolean
-  /** Whether a branch has been taken, so that none may follow. */
+  /** Whether one branch was already active; then no later branch is. */
   isTaken: boolean
   hasElse: boolean
   readonly isOuterActive: boolean
-  /** The statement where the current branch began, which a branch that is not taken leaves as it was. */
+  /** The state of the statement at the start of the current branch. An inactive branch returns to it. */
   mark: ReaderMark
 }
 
-/** What became of a command: it was no condition, or it was one, well-formed or not. */
+/** The result for a command: `other` when it is not a conditional, otherwise whether it was valid. */
 export type ConditionOutcome = 'other' | 'done' | 'failed'
 
 export class Conditions {
@@ -37,7 +37,7 @@ export class Conditions {
     return this.#levels.length > 0
   }
 
-  /** Obeys a command that is about conditions. */
+  /** Handles a command if it is a conditional. */
   take({ name, rest }: ScriptItem & { readonly kind: 'command' }, reader: ScriptReader): ConditionOutcome {
     if (!/^(?:if|elif|else|endif)$/.test(name)) return 'other'
     if (name === 'if') {
@@ -71,7 +71,7 @@ export class Conditions {
   #isTrue(rest: string, name: string): boolean {
     try {
       const value = readArguments(rest, { variable: this.#shell.variable }).join(' ')
-      // An option may be set to nothing, a condition may not be nothing.
+      // An option may be empty, a condition may not.
       if (value === '') throw new ShellError(`unrecognized value "" for "${name}": Boolean expected`)
       return readSwitch(value, name)
     } catch (failure) {

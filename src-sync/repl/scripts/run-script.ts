@@ -1,4 +1,4 @@
-/** Runs a script: statement by statement, with what it says to the program in between. */
+/** Runs a script statement by statement, together with its backslash commands. */
 import type { CommandContext } from '../commands/command-call.ts'
 import { runCommand } from '../commands/commands.ts'
 import { ShellError } from '../print/complaint.ts'
@@ -14,17 +14,17 @@ import { EXIT, type Shell } from '../shell.ts'
 export interface ScriptInit {
   /** A path, or `-` for the standard input. */
   readonly path: string
-  /** How errors name it. */
+  /** The script's name in errors. */
   readonly name: string
 }
 
-/** @returns how it ended. @throws the file system's error when it cannot be opened. */
+/** @returns the exit status. @throws the file system's error when the script cannot be opened. */
 export function runScript(shell: Shell, { path, name }: ScriptInit): number {
   const source = LineSource.open(path)
   const { script, standardInput } = shell
   try {
     const run = new ScriptRun(shell, source, name)
-    // Whoever reads the standard input while it runs goes on where it is, in scripts that it includes too.
+    // Commands of this script, and scripts that it includes, continue to read the standard input where it is now.
     if (path === '-') shell.standardInput = run.input
     return run.run()
   } finally {
@@ -59,7 +59,7 @@ class ScriptRun {
   run(): number {
     const shell = this.#shell
     const before = shell.onEncoding
-    // An encoding that was not set by a statement: `\encoding`, or a new connection.
+    // The encoding can also change by `\encoding` or a new connection, not only by a statement.
     shell.onEncoding = (encoding) => this.#readIn(encoding)
     try {
       return this.#run()
@@ -77,23 +77,23 @@ class ScriptRun {
         if (!this.#feed()) break
         continue
       }
-      const outcome = this.#obey(item)
+      const outcome = this.#runItem(item)
       if (shell.exitStatus !== null) return shell.exitStatus
       if (shell.connection.closed) return EXIT.lost
       if (outcome === 'quit') return EXIT.success
       this.#readByLinesWhereEchoed()
       if (outcome === 'done') continue
-      // What follows was meant for another database.
+      // After a failed \connect the rest of the script was meant for another database.
       if (item.kind === 'command' && /^c(?:onnect)?$/.test(item.name)) return EXIT.lost
       if (this.#endsOnError()) return EXIT.script
     }
     return this.input.failWhereOpen() && shell.variables.isOn('ON_ERROR_STOP') ? EXIT.script : EXIT.success
   }
 
-  #obey(item: InputItem): 'done' | 'failed' | 'quit' {
+  #runItem(item: InputItem): 'done' | 'failed' | 'quit' {
     if (item.kind === 'failed') return 'failed'
     if (item.kind === 'statement') return this.#execute(item.text) ? 'done' : 'failed'
-    // It may give the terminal to another program.
+    // The command may give the terminal to another program.
     this.#progress.hide()
     return runCommand(item, this.#context())
   }
@@ -132,7 +132,7 @@ class ScriptRun {
       )
     }
     if (text !== null) {
-      // Echoed lines must come before what they give: then one by one.
+      // Each echoed line must come before its results, so lines are read one by one.
       if (this.#shell.variables.choice('ECHO') === 'all') {
         const lineEnd = text.indexOf('\n') + 1 || text.length
         this.#source.unread(text.slice(lineEnd))
@@ -147,17 +147,17 @@ class ScriptRun {
     return true
   }
 
-  /** What was read ahead before `\set ECHO all` has to be echoed too. */
+  /** Puts back text that was read ahead before `\set ECHO all`, so that it is echoed too. */
   #readByLinesWhereEchoed(): void {
     if (this.#shell.variables.choice('ECHO') === 'all') this.#source.unread(this.input.reader.takeFollowing())
   }
 
-  /** Empty lines are echoed within quotes only, as psql does. */
+  /** Prints a line. Like psql, it prints empty lines only inside quotes. */
   #echo(line: string): void {
     const isInQuote = ["'", '"', '$', '*'].includes(this.input.reader.open)
     if (line.trim() === '' && !isInQuote) return
     const { standard } = this.#shell
-    this.#shell.word(line.endsWith('\n') ? line : `${line}\n`, standard)
+    this.#shell.writeInfo(line.endsWith('\n') ? line : `${line}\n`, standard)
     standard.flush()
   }
 
@@ -172,12 +172,12 @@ class ScriptRun {
     return isDone
   }
 
-  /** The bytes after a SET client_encoding are in that encoding, as the lines of a dump are. */
+  /** Sets the encoding of the bytes after a SET client_encoding; a dump is written in that way. */
   #readIn(encoding: string): void {
     if (!this.#source.setEncoding(encoding)) {
-      throw new ShellError(`${this.#name}: the encoding ${encoding} is not known here; convert it to UTF-8`)
+      throw new ShellError(`${this.#name}: the encoding ${encoding} is not supported; convert the script to UTF-8`)
     }
-    // Lines that were read ahead in the encoding before stay as they are: the source stops at lines that may set one.
+    // No line was read ahead in the old encoding, because the source stops at lines that may set one.
     this.#encoding = /^(?:default|unicode|utf-?8|sql_ascii)$/i.test(encoding) ? 'UTF-8' : encoding
   }
 

@@ -1,6 +1,6 @@
 /**
- * What a script says, in order: statements and commands that count, and the data of its COPYs. The one place that decides
- * whether a line is SQL, a command, data, or lies in a branch of `\if` that is not taken. Files, pipes and the prompt share it.
+ * The content of a script, in order: active statements and commands, and the data of its COPYs. Only this module decides
+ * whether a line is SQL, a command, data, or part of an inactive branch of `\if`. Files, pipes and the prompt use it.
  */
 import { Conditions } from './conditions.ts'
 import type { CopySource } from '../statements/copy-source.ts'
@@ -9,16 +9,16 @@ import { DataBlock, type DataSource } from '../io/input.ts'
 import { ScriptReader, type ScriptItem } from './script-reader.ts'
 import type { Shell } from '../shell.ts'
 
-/** An item of a script; `failed` for a condition that cannot be, which has been told. */
+/** An item of a script; `failed` is an invalid conditional, which was already reported. */
 export type InputItem = ScriptItem | { readonly kind: 'failed'; readonly line: number }
 
 export interface ScriptInputInit {
   readonly shell: Shell
-  /** Where data and answers come from: the lines after those that have been fed. */
+  /** The source of data and answers: the lines after those that were fed to the reader. */
   readonly source: DataSource
-  /** Where the data of a COPY comes from that was refused; left out, from there too. At the prompt nobody is asked for it. */
+  /** The source to skip the data of a refused COPY; default `source`. The prompt does not ask the user for such data. */
   readonly refusedSource?: DataSource
-  /** Called with an item before it is obeyed: whoever tells errors says where it stands. */
+  /** Called with an item before it runs, so that errors can name its place. */
   readonly onItem?: (item: ScriptItem) => void
 }
 
@@ -45,11 +45,11 @@ export class ScriptInput {
     })
   }
 
-  /** The next thing to do, null when more text is needed or there is none. */
+  /** The next item to run; null when more text is needed, or none is left. */
   next(): InputItem | null {
     for (let item = this.reader.next(); item !== null; item = this.reader.next()) {
       this.#onItem(item)
-      // A restricted script may not even ask: an expression of `\if` can run a program.
+      // In restricted mode no condition is evaluated, because its expression can run a program.
       if (item.kind === 'statement' || (this.#shell.restrictKey !== null && this.isActive)) return item
       const outcome = this.#conditions.take(item, this.reader)
       if (outcome === 'failed') {
@@ -62,25 +62,25 @@ export class ScriptInput {
     return null
   }
 
-  /** Whether what comes now counts. */
+  /** Whether the current branch is active. */
   get isActive(): boolean {
     return this.#conditions.isActive
   }
 
-  /** Tells of a condition that is open where the script ends. @returns whether there is one. */
+  /** Reports an open `\if` at the end of the script. @returns whether there is one. */
   failWhereOpen(): boolean {
     if (!this.#conditions.isOpen) return false
     this.#shell.fail(new ShellError('reached EOF without finding closing \\endif(s)'))
     return true
   }
 
-  /** The data of COPYs, from the line after the current one. */
+  /** The data of COPYs, starting at the line after the current one. */
   readonly copySource: CopySource = {
     read: () => this.#data(this.#source),
     skip: () => this.#data(this.#refusedSource).skip(),
   }
 
-  /** A line of the source that is an answer to a question; null at its end. */
+  /** A line of the source that answers a question; null at its end. */
   readonly readLine = (): string | null => {
     this.#source.unread(this.reader.takeFollowing())
     const line = this.#source.readLine()

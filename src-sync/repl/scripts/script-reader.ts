@@ -1,7 +1,7 @@
 /**
- * Cuts a script as psql does: into statements ended by `;` outside quotes, parentheses and SQL-standard bodies, and into
- * backslash commands; puts variables in on the way. Text comes in by whole lines, so that the same reader serves files,
- * pipes and a prompt. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
+ * Splits a script as psql does: into statements, which end with `;` outside quotes, parentheses and SQL-standard bodies, and
+ * into backslash commands. Also replaces variables. Text is added by whole lines, so that files, pipes and the prompt can use
+ * the same reader. Source of truth: PostgreSQL, src/fe_utils/psqlscan.l.
  */
 import { SQL_TOKEN, SqlLexer, SqlNesting, type SqlNestingMark, quoteIdentifier, quoteLiteral } from '../../index.ts'
 import { commandName, endOfArguments } from '../commands/command-text.ts'
@@ -10,26 +10,26 @@ export type ScriptItem =
   | {
       readonly kind: 'statement'
       readonly text: string
-      /** Where it begins in the script. */
+      /** The line in the script at which it begins. */
       readonly line: number
-      /** Where a line of it, counted from 1, stands in the script: commands and branches within it are no part of it. */
+      /** The line in the script of a line of the statement (from 1). Commands and branches within it do not count as its lines. */
       readonly lineOf: (statementLine: number) => number
     }
   | { readonly kind: 'command'; readonly name: string; readonly rest: string; readonly line: number }
 
 export interface ReaderOptions {
-  /** A variable's value, undefined where it is not set. */
+  /** The value of a variable; undefined when it is not set. */
   readonly variable: (name: string) => string | undefined
   readonly standardConformingStrings: () => boolean
-  /** Whether a statement ends with its line too. Left out, it does not. */
+  /** Whether the end of a line ends a statement too. Default false. */
   readonly isSingleLine?: () => boolean
-  /** Whether the text counts: false in a branch of `\if` that is not taken. Left out, all of it does. */
+  /** Whether the text is active: false in an inactive branch of `\if`. Default true. */
   readonly isActive?: () => boolean
   /** The number of the first line. */
   readonly line?: number
 }
 
-/** A statement as far as it has been read: what `\if` goes back to when a branch was not taken. */
+/** The part of a statement that was read, to which `\if` returns after an inactive branch. */
 export interface ReaderMark {
   readonly before: string
   readonly nesting: SqlNestingMark
@@ -37,7 +37,7 @@ export interface ReaderMark {
   readonly resumes: readonly Resume[]
 }
 
-/** Where a statement goes on after a command: from which character of it, on which line of the script. */
+/** The place where a statement continues after a command: an offset in the statement, and a line of the script. */
 interface Resume {
   readonly at: number
   readonly line: number
@@ -49,12 +49,12 @@ const COLON = 0x3a
 
 const VARIABLE = /:(?:([\p{L}\p{N}_]+)|'([\p{L}\p{N}_]+)'|"([\p{L}\p{N}_]+)"|\{\?([\p{L}\p{N}_]+)\})/uy
 
-/** Quotes within a literal that do not end it. Lines come whole, so no pair of characters is torn. */
+/** Quotes inside a literal that do not end it. Text comes by whole lines, so no such pair is split. */
 const DOUBLED_QUOTES = /''/g
 const DOUBLED_NAME_QUOTES = /""/g
 const ESCAPED_QUOTES = /''|\\[^]/g
 
-/** Whether a text that goes on with a literal may end it. @param awaited what ends it, or what of it does not */
+/** Whether the text that continues a literal may end it. @param awaited the end, or a pattern of quotes that are no end */
 function mayEnd(text: string, awaited: RegExp | string): boolean {
   if (typeof awaited === 'string') return text.includes(awaited)
   return text.replace(awaited, '').includes(awaited === DOUBLED_NAME_QUOTES ? '"' : "'")
@@ -63,11 +63,11 @@ function mayEnd(text: string, awaited: RegExp | string): boolean {
 export class ScriptReader {
   readonly #options: ReaderOptions
   #text = ''
-  /** Where the current statement goes on in `#text`. */
+  /** The offset in `#text` at which the current statement continues. */
   #start = 0
-  /** Where reading goes on. */
+  /** The offset in `#text` at which reading continues. */
   #at = 0
-  /** What of the statement lies before a backslash command. */
+  /** The part of the statement that is no longer in `#text`. */
   #before = ''
   #resumes: readonly Resume[] = []
   readonly #nesting = new SqlNesting()
@@ -77,7 +77,7 @@ export class ScriptReader {
   #isEnded = false
   /** What is open at the end of the text: a quote, a comment, a parenthesis; empty between statements. */
   open = ''
-  /** What ends the token that is open, to look for before everything is read again. */
+  /** The end of the open literal or comment. Nothing is scanned again until new text contains it. */
   #awaited: RegExp | string | null = null
 
   constructor(options: ReaderOptions) {
@@ -87,13 +87,13 @@ export class ScriptReader {
 
   /** Adds whole lines. */
   feed(text: string): void {
-    // A long literal is read again only when what ends it has come, and is not put together before.
+    // A long literal is scanned again only when its possible end has arrived; until then, text is only collected.
     if (this.#awaited !== null && !mayEnd(text, this.#awaited)) {
       this.#text += text
       return
     }
     this.#awaited = null
-    // What has been read of a long statement is not copied with every piece that comes.
+    // The part that was read moves to `#before`, so that a long statement is not copied with every new piece.
     this.#lineAt(this.#at)
     if (this.#isActive) this.#before += this.#text.slice(this.#start, this.#at)
     this.#text = this.#text.slice(this.#at) + text
@@ -102,26 +102,26 @@ export class ScriptReader {
     this.#at = 0
   }
 
-  /** No more text comes: what is left is a statement. */
+  /** Ends the input; the remaining text is a statement. */
   end(): void {
     this.#isEnded = true
     this.#awaited = null
   }
 
-  /** The statement as far as it has been read: what `\g` sends. */
+  /** The part of the statement that was read, which `\g` sends. */
   get buffer(): string {
     const text = withoutLeadingLines((this.#before + this.#text.slice(this.#start, this.#at)).trimStart())
     return text.endsWith('\n') ? text.slice(0, -1) : text
   }
 
-  /** Replaces the statement as far as it has been read. */
+  /** Replaces the part of the statement that was read. */
   setBuffer(text: string): void {
     this.#reset()
     this.#before = text
     this.open = text === '' ? '' : '-'
   }
 
-  /** The statement at a backslash command. */
+  /** The state of the statement at a backslash command. */
   mark(): ReaderMark {
     return {
       before: this.#before + this.#text.slice(this.#start, this.#at),
@@ -131,7 +131,7 @@ export class ScriptReader {
     }
   }
 
-  /** Forgets what has been read of the statement since the mark. */
+  /** Drops the text of the statement that was read since the mark. */
   rewind(mark: ReaderMark): void {
     this.#before = mark.before
     this.#nesting.restore(mark.nesting)
@@ -144,7 +144,7 @@ export class ScriptReader {
     return this.#options.isActive?.() ?? true
   }
 
-  /** Characters that have been fed and not been read. */
+  /** The number of characters that were fed and not read. */
   get waiting(): number {
     return this.#text.length - this.#at
   }
@@ -154,7 +154,7 @@ export class ScriptReader {
     return this.#lineAt(this.#at)
   }
 
-  /** Takes the text after the current line, unread: the data of a COPY. What is left of the line stays. */
+  /** Removes and returns the text after the current line, which is the data of a COPY. The rest of the line stays. */
   takeFollowing(): string {
     const lineEnd = this.#text.indexOf('\n', this.#at)
     if (lineEnd < 0) return ''
@@ -163,20 +163,20 @@ export class ScriptReader {
     return following
   }
 
-  /** Leaves out what is left of the current line: it may belong to the command before it, which has failed. */
+  /** Skips the rest of the current line, because it may belong to the failed command before it. */
   dropLine(): void {
     const lineEnd = this.#text.indexOf('\n', this.#at)
     this.#at = lineEnd < 0 ? this.#text.length : lineEnd
     this.#start = this.#at
   }
 
-  /** Counts lines that were read elsewhere. */
+  /** Counts lines that another reader has taken. */
   skipLines(count: number): void {
     this.#lineAt(this.#text.length)
     this.#line += count
   }
 
-  /** The next item, null when more text is needed, or there is none. */
+  /** The next item; null when more text is needed, or none is left. */
   next(): ScriptItem | null {
     if (this.#awaited !== null) return null
     const lexer = this.#lexer(this.#at)
@@ -220,7 +220,7 @@ export class ScriptReader {
           if (code === BACKSLASH) {
             const escaped = this.#text[start + 1]
             if (escaped === ';' || escaped === ':') {
-              // What was escaped is not looked at again, as it would be from the string before it.
+              // The escaped character must not be scanned again, so scanning does not restart at the string before it.
               continuable = -1
               this.#replace(start, end, '')
               lexer = this.#lexer(start + 1)
@@ -247,7 +247,7 @@ export class ScriptReader {
     }
   }
 
-  /** With SINGLELINE a line's end is a semicolon, where one would be. */
+  /** Whether SINGLELINE ends the statement here: the line ends where a semicolon would end it. */
   #endsWithLine(start: number, end: number): boolean {
     if (this.#options.isSingleLine?.() !== true || !this.#isActive) return false
     const isOpen = this.#nesting.isOpen || this.#statementLine === 0
@@ -270,7 +270,7 @@ export class ScriptReader {
       if (this.buffer === '' || this.#statementLine === 0 || !this.#isActive) return null
       return this.#statement(length, length)
     }
-    // A string may go on with its next part on a line to come.
+    // A string may continue on the next line.
     if (continuable >= 0) this.#at = continuable
     this.open = this.#statementLine === 0 ? '' : this.#nesting.hasOpenParenthesis ? '(' : '-'
     return null
@@ -308,7 +308,7 @@ export class ScriptReader {
     return { kind: 'statement', text, line, lineOf }
   }
 
-  /** Forgets text of a branch that is not taken, so that a long one needs no memory. */
+  /** Drops the text of an inactive branch, so that a long branch needs no memory. */
   #drop(end: number): void {
     this.#lineAt(end)
     this.#nesting.forgetWords()
@@ -341,7 +341,7 @@ export class ScriptReader {
     return { kind: 'command', name, rest: rest.slice(0, length), line }
   }
 
-  /** Takes a piece out of the statement, and with it the line that a command has to itself. */
+  /** Removes a command from the statement, and also its line if nothing else is on it. */
   #cut(start: number, end: number): void {
     const before = this.#before + this.#text.slice(this.#start, start)
     this.#before = before.endsWith('\n') ? before.slice(0, -1) : before
@@ -350,7 +350,7 @@ export class ScriptReader {
     this.#resumes = [...this.#resumes, { at: this.#before.length, line: this.#lineAt(end) }]
   }
 
-  /** @returns where to read on, null when there is no variable. */
+  /** Replaces a variable. @returns the offset at which to continue; null when there is no such variable. */
   #variable(start: number): number | null {
     if (!this.#isActive) return null
     VARIABLE.lastIndex = start
@@ -361,7 +361,7 @@ export class ScriptReader {
     if (test !== undefined) return this.#replace(start, start + whole.length, value === undefined ? 'FALSE' : 'TRUE')
     if (value === undefined) return plain === undefined ? start + whole.length : null
     if (plain !== undefined) {
-      // It is read as if it stood there; its own colons are left alone only where they name nothing.
+      // The value is scanned like other text. It is skipped if it contains its own name, to prevent an endless loop.
       this.#replace(start, start + whole.length, value)
       return value.includes(`:${plain}`) ? start + value.length : start
     }
@@ -385,7 +385,7 @@ export class ScriptReader {
   }
 }
 
-/** Lines of comment before a statement are the script's, not the statement's: errors count from where it begins. */
+/** Removes lines of comment before a statement, because the server counts error positions from the statement's start. */
 function withoutLeadingLines(text: string): string {
   return text.replace(/^(?:--[^\n]*(?:\n\s*|$))+/, '')
 }

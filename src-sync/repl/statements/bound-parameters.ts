@@ -1,11 +1,11 @@
 /**
- * `\bind`: the values of `$1`, `$2` … for the next statement. They are strings, which the server reads as it reads quoted
- * literals, so the statement is prepared and then executed by name.
+ * `\bind`: the values of `$1`, `$2` … for the next statement. The server reads them like quoted literals, so the statement is
+ * prepared in SQL and executed by its name.
  */
 import { type Connection, type Cursor, quoteIdentifier, quoteLiteral } from '../../index.ts'
 import { ShellError } from '../print/complaint.ts'
 
-/** @throws what the server says of the statement, or of its values. */
+/** @throws the server's error about the statement or its values. */
 export function executeBound(
   connection: Connection,
   sql: string,
@@ -24,7 +24,7 @@ export function executeBound(
   }
 }
 
-/** Executes a statement of the session by its name. @throws what the server says of it, or of its values. */
+/** Executes a prepared statement of the session by its name. @throws the server's error about it or its values. */
 export function executeNamed(
   connection: Connection,
   name: string,

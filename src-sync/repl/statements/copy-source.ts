@@ -1,14 +1,14 @@
-/** Where the data of `COPY … FROM STDIN` comes from. Types, and the sources that need no script. */
+/** Sources of the data for `COPY … FROM STDIN`: the types, and the sources that do not come from a script. */
 import { DataBlock, LineSource, bytesOf } from '../io/input.ts'
 
 export interface CopySource {
-  /** The data of the next COPY. Whoever stops reading before its end calls `skip` of what this gives, where it has one. */
+  /** The data of the next COPY. A caller that stops before its end must call `skip` of the result, if it has one. */
   readonly read: () => Iterable<Uint8Array | string> & { readonly skip?: () => void }
-  /** Passes over the data of a COPY that was refused, so that nothing takes it for statements. */
+  /** Skips the data of a COPY that was refused, so that it is not taken for statements. */
   readonly skip: () => void
 }
 
-/** A file or a program's output: what a COPY leaves of it is of no use to anybody. */
+/** A file or a program's output. Data that a COPY does not read is dropped. */
 export function copySourceOf(file: number): CopySource {
   return { read: () => bytesOf(file), skip() {} }
 }
@@ -16,19 +16,19 @@ export function copySourceOf(file: number): CopySource {
 /** For statements that take no data. */
 export const NO_COPY_DATA: CopySource = { read: () => [], skip() {} }
 
-/** The standard input: a source of its own, or what has not been read of the script that comes by it. */
+/** The standard input: an own source, or the unread rest of the script that comes from it. */
 export interface StandardInput {
   readonly copySource: CopySource
-  /** A line, null at the end. */
+  /** A line; null at the end. */
   readonly readLine: () => string | null
 }
 
-/** The standard input where no script comes by it. */
+/** The standard input when no script comes from it. */
 export function plainStandardInput(): StandardInput {
   return { copySource: standardInputSource(), readLine: () => LineSource.standard().readLine() }
 }
 
-/** The standard input, each COPY up to a line `\.`: for texts of `-c`, which hold no data themselves. */
+/** The standard input, with each COPY's data up to a line `\.`; for texts of `-c`, which contain no data themselves. */
 export function standardInputSource(): CopySource {
   return { read: () => new DataBlock(LineSource.standard()), skip: () => LineSource.standard().skipData() }
 }

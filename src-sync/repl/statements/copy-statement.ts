@@ -1,20 +1,20 @@
-/** Tells COPYs that move data through the client from other statements, in a text of one or several. Reads tokens, not text. */
+/** Finds COPY statements that move data through the client, in a text of one or several statements. Works on tokens. */
 import { SQL_TOKEN, SqlLexer } from '../../index.ts'
 import { ScriptReader } from '../scripts/script-reader.ts'
 
 /** `in` for `COPY … FROM STDIN`, `out` for `COPY … TO STDOUT`. */
 export type CopyDirection = 'in' | 'out'
 
-/** A statement, and which way a COPY's data goes; null for anything else. */
+/** A statement, and the direction of a COPY's data; null when it is no such COPY. */
 export interface CopyPart {
   readonly sql: string
   readonly direction: CopyDirection | null
 }
 
-/** Most statements are something else: no token of them is read. */
+/** A quick check, because most statements are no COPY and need not be split into tokens. */
 const mentionsCopy = (sql: string): boolean => /\bcopy\b/i.test(sql) && /\bstd(?:in|out)\b/i.test(sql)
 
-/** The direction of a text that is one COPY. */
+/** The direction of a COPY, when the text is one; otherwise null. */
 export function copyDirection(sql: string): CopyDirection | null {
   if (!mentionsCopy(sql)) return null
   const lexer = new SqlLexer(sql, true)
@@ -29,14 +29,14 @@ export function copyDirection(sql: string): CopyDirection | null {
     const word = token === SQL_TOKEN.IDENTIFIER && depth === 0 ? sql.slice(lexer.start, lexer.end).toLowerCase() : ''
     if (isFirst && word !== 'copy') return null
     isFirst = false
-    // Both words are one to the server, whichever way the data goes.
+    // The server accepts either word for both directions; only FROM and TO matter.
     if (word === 'stdin' || word === 'stdout') return before === 'from' ? 'in' : before === 'to' ? 'out' : null
     before = word
   }
   return null
 }
 
-/** Cuts a text of several statements, where a COPY is among them; null where there is nothing to cut. */
+/** Splits a text of several statements when a COPY is among them; null when it need not be split. */
 export function partsWithCopy(sql: string, standardConformingStrings: () => boolean): readonly CopyPart[] | null {
   if (!mentionsCopy(sql)) return null
   const reader = new ScriptReader({ variable: () => undefined, standardConformingStrings })
@@ -44,7 +44,7 @@ export function partsWithCopy(sql: string, standardConformingStrings: () => bool
   reader.end()
   const parts: CopyPart[] = []
   for (let item = reader.next(); item !== null; item = reader.next()) {
-    // A backslash that is no quoted one: the server says what is wrong with it.
+    // The text contains a stray backslash. It is sent unchanged, and the server reports the error.
     if (item.kind === 'command') return null
     parts.push({ sql: item.text, direction: copyDirection(item.text) })
   }

@@ -1,4 +1,4 @@
-/** Runs statements and prints what they give, as psql does: tables, command tags, COPY data, times, notifications. */
+/** Runs statements and prints their results as psql does: tables, command tags, COPY data, times, notifications. */
 import { StringDecoder } from 'node:string_decoder'
 import { type Cursor, DbError } from '../../index.ts'
 import { executeBound, executeNamed } from './bound-parameters.ts'
@@ -17,15 +17,15 @@ export interface SqlRequest {
   readonly sql: string
   /** Data for `COPY … FROM STDIN`. */
   readonly copySource: CopySource
-  /** Bytes of that data, where it is known. */
+  /** The number of bytes of that data, when known. */
   readonly copySize?: number
   readonly use?: ResultUse
 }
 
-/** @returns whether all of it succeeded; failures have been told. */
+/** @returns whether all of it succeeded; failures have been reported. */
 export function executeSql(shell: Shell, request: SqlRequest): boolean {
   const { sql, use = {} } = request
-  if (shell.variables.choice('ECHO') === 'queries') shell.word(`${sql}\n`, shell.standard)
+  if (shell.variables.choice('ECHO') === 'queries') shell.writeInfo(`${sql}\n`, shell.standard)
   shell.log?.write(`********* QUERY **********\n${sql}\n**************************\n\n`)
   if (shell.variables.isOn('SINGLESTEP') && !isWanted(shell, sql)) return false
   const startedMs = performance.now()
@@ -37,21 +37,21 @@ export function executeSql(shell: Shell, request: SqlRequest): boolean {
   } catch (failure) {
     isDone = false
     if (!(failure instanceof DbError) && !(failure instanceof ShellError) && !isFileError(failure)) throw failure
-    // What the client refuses, a \gset of no rows for example, is no word on the statement.
+    // Errors of the client itself, such as a \gset without a row, do not change the variables about the last statement.
     if (failure instanceof DbError) noteFailure(shell.variables, failure)
     shell.fail(failure)
-    if (shell.variables.choice('ECHO') === 'errors') shell.tellPlaced(`STATEMENT:  ${sql}\n`)
+    if (shell.variables.choice('ECHO') === 'errors') shell.writePlacedError(`STATEMENT:  ${sql}\n`)
   }
   if (savepoint) endSavepoint(shell, isDone)
-  if (shell.hasTiming) shell.word(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
+  if (shell.hasTiming) shell.writeInfo(`${timeText(performance.now() - startedMs)}\n`, shell.standard)
   shell.showNotifications()
-  // Whoever reads may wait for it before the next statement is written, or while the next one runs.
+  // The reader may need this output before the next statement is written, or while the next one runs.
   shell.output.flush()
   shell.standard.flush()
   return isDone
 }
 
-/** `-s`: a statement is shown before it is sent, and an x takes it back. */
+/** `-s`: shows a statement before it is sent, and asks for confirmation. An answer that begins with x cancels it. */
 function isWanted(shell: Shell, sql: string): boolean {
   shell.standard.write(
     `***(Single step mode: verify command)*******************************************\n${sql}\n***(press return to proceed or enter x and return to cancel)********************\n`,
@@ -60,7 +60,7 @@ function isWanted(shell: Shell, sql: string): boolean {
   return shell.readAnswer()?.startsWith('x') !== true
 }
 
-/** @returns the rows of the last result. */
+/** @returns the number of rows of the last result. */
 function runRequest(shell: Shell, request: SqlRequest, output: Output): number {
   const { sql } = request
   const parts = partsWithCopy(sql, shell.standardConformingStrings)
@@ -69,8 +69,8 @@ function runRequest(shell: Shell, request: SqlRequest, output: Output): number {
 }
 
 /**
- * Several statements with a COPY among them. The driver moves the data of one COPY at a time, so they go one by one, in the
- * transaction that the server would have made of them. The data of those that were not reached is passed over.
+ * Runs several statements with a COPY among them. The driver moves the data of one COPY at a time, so they run one by one, in
+ * the transaction that the server would have made of them. The data of statements that were not reached is skipped.
  */
 function runParts(shell: Shell, request: SqlRequest, parts: readonly CopyPart[], output: Output): number {
   const block = new ImplicitBlock(shell)
@@ -99,14 +99,14 @@ function runPart(shell: Shell, request: SqlRequest, { sql, direction }: CopyPart
   return runAndPrint(shell, sql, request.use ?? {}, output)
 }
 
-/** @returns the rows of the last result. */
+/** @returns the number of rows of the last result. */
 function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output): number {
   const { bound } = shell
   let rowCount = 0
   const print = (result: Cursor, isLast = true): void => {
     rowCount = result.rowcount
     if (!isLast && !shell.variables.isOn('SHOW_ALL_RESULTS')) return
-    // What takes the result instead of a printer takes the last one.
+    // A consumer that replaces the printer gets only the last result.
     const { consume, ...printed } = use
     printResult(shell, result, isLast && consume !== undefined ? use : printed, output)
   }
@@ -122,7 +122,7 @@ function runAndPrint(shell: Shell, sql: string, use: ResultUse, output: Output):
     cursor.execute(sql, null, { text: true })
     isDone = true
   } finally {
-    // What came before a failure is shown before it is told.
+    // Results before a failure are printed before the failure is reported.
     const results = cursor.statusmessage === null ? [] : [...cursor.results()]
     for (const [index, result] of results.entries()) print(result, isDone && index === results.length - 1)
     cursor.close()
@@ -145,11 +145,11 @@ function printResult(shell: Shell, cursor: Cursor, use: ResultUse, output: Outpu
     if (output.isBroken) throw new ShellError('could not print result table: Broken pipe')
   }
   if (tag === '' || (cursor.description !== null && !/^(?:INSERT|UPDATE|DELETE|MERGE)\b/.test(tag))) return
-  if (!shell.variables.isOn('QUIET')) shell.word(`${tag}\n`, output)
+  if (!shell.variables.isOn('QUIET')) shell.writeInfo(`${tag}\n`, output)
   shell.log?.write(`${tag}\n`)
 }
 
-/** A result as a table that can be read more than once. */
+/** A result as a table whose rows can be read more than once. */
 export function resultTable(cursor: Cursor): Table {
   const columns = (cursor.description ?? []).map((column) => ({ name: column.name, typeOid: column.typeCode }))
   const rowCount = countRows(cursor)
@@ -163,8 +163,8 @@ export function resultTable(cursor: Cursor): Table {
 }
 
 /**
- * The count in the tag is of rows returned, but for commands like EXPLAIN and SHOW, whose tags count nothing, and for those
- * that a rule answers: an UPDATE of no rows may return some.
+ * The number of rows. The count in the tag is not used for commands like EXPLAIN and SHOW, whose tags have none, and for
+ * statements that a rule rewrites: an UPDATE of no rows may return some.
  */
 function countRows(cursor: Cursor): number {
   if (cursor.rowcount >= 0 && /^(?:SELECT|FETCH)\b/.test(cursor.statusmessage ?? '')) return cursor.rowcount
@@ -174,7 +174,7 @@ function countRows(cursor: Cursor): number {
 }
 
 /**
- * Sends the data. Whatever becomes of the COPY, its data is taken to the end: what was left of it would be the next statement.
+ * Sends the data of a COPY. When the COPY fails, the rest of its data is skipped, because it would be read as statements.
  */
 function copyIn(shell: Shell, sql: string, { copySource, copySize }: SqlRequest): number {
   const cursor = shell.connection.cursor()
@@ -189,7 +189,7 @@ function copyIn(shell: Shell, sql: string, { copySource, copySize }: SqlRequest)
       }
     })
   } catch (failure) {
-    // A connection that is gone, and Ctrl-C, end the script, and what follows in it.
+    // A lost connection or Ctrl-C ends the script and everything after it, so nothing has to be skipped.
     const isInterrupted =
       failure instanceof Interruption || (failure instanceof DbError && failure.interrupted === true)
     if (!shell.connection.closed && !isInterrupted) passOver(copySource, data)
@@ -217,14 +217,14 @@ function copyOut(shell: Shell, sql: string, output: Output): number {
     }
   })
   if (output.isBroken) throw new ShellError('could not write COPY data: Broken pipe')
-  // Where the data went there is no place for words.
+  // The command tag must not be mixed with the data, so it is printed only when the data went elsewhere.
   if (output !== shell.output) shell.say(cursor.statusmessage ?? '', shell.output)
   return cursor.rowcount
 }
 
 function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void): void {
   if (use.target === undefined) return body(shell.output)
-  // The program may write where this one has written, so what has been printed goes first.
+  // The program may write to the same place, so earlier output must go out first.
   shell.output.flush()
   const output = Output.open(use.target)
   let status = 0
@@ -238,7 +238,7 @@ function withTarget(shell: Shell, use: ResultUse, body: (output: Output) => void
   }
 }
 
-/** With AUTOCOMMIT off a transaction is begun before what may stand in one. */
+/** With AUTOCOMMIT off, begins a transaction before a statement that can run in one. */
 function beginWhereWanted(shell: Shell, sql: string): void {
   const { connection, variables } = shell
   if (variables.isOn('AUTOCOMMIT') || connection.info.status !== 'idle') return
@@ -265,12 +265,12 @@ function beginSavepoint(shell: Shell): boolean {
 function endSavepoint(shell: Shell, isDone: boolean): void {
   const { connection } = shell
   if (connection.closed || connection.info.status === 'idle') return
-  // What moves savepoints itself has taken ours away, or hidden it; releasing it would fail, or take the user's.
+  // The statement has released or hidden our savepoint, so a release would fail or release the user's savepoint.
   if (isDone && shell.isSavepointGone) return
   try {
     connection.execute(`${isDone ? 'release' : 'rollback to'} ${SAVEPOINT}`, null, { text: true })
   } catch (failure) {
-    // The statement itself may have ended it: a COMMIT, or a savepoint of its own.
+    // The statement itself may have ended our savepoint, by a COMMIT for example.
     if (!(failure instanceof DbError) || failure.sqlstate !== '3B001') throw failure
   }
 }
@@ -279,7 +279,7 @@ function isFileError(failure: unknown): boolean {
   return failure instanceof Error && 'syscall' in failure
 }
 
-/** `Time: 1.234 ms`, with minutes and hours where it took any. */
+/** `Time: 1.234 ms`, with minutes and hours when it took so long. */
 export function timeText(elapsedMs: number): string {
   if (elapsedMs < 1000) return `Time: ${elapsedMs.toFixed(3)} ms`
   const seconds = elapsedMs / 1000

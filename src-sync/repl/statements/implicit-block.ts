@@ -1,6 +1,6 @@
 /**
- * The transaction the server makes of several statements in one text: all of them count or none, but for those that begin and
- * end transactions themselves.
+ * The transaction that the server makes of several statements in one text: all of them take effect or none, except where the
+ * statements begin and end transactions themselves.
  */
 import { DbError } from '../../index.ts'
 import type { Shell } from '../shell.ts'
@@ -11,17 +11,17 @@ const ROLLS_BACK_TO = /^\s*rollback\s+(?:work\s+|transaction\s+)?to\b/i
 
 export class ImplicitBlock {
   readonly #shell: Shell
-  /** Whether the transaction that is open was begun here. */
+  /** Whether the open transaction was begun by this object. */
   #isOurs = false
 
   constructor(shell: Shell) {
     this.#shell = shell
   }
 
-  /** Begins it where nothing is open, before a statement that does not do so itself. */
+  /** Begins a transaction when none is open, before a statement that does not begin one itself. */
   before(sql: string): void {
     if (BEGINS.test(sql)) {
-      // It would be a transaction in a transaction: the server makes one of both.
+      // The server would make one transaction of both, so ours is committed first.
       if (this.#isOurs) this.end()
       return
     }
@@ -34,7 +34,7 @@ export class ImplicitBlock {
     this.#isOurs = true
   }
 
-  /** @throws what the commit is refused with. */
+  /** @throws the error of the commit. */
   end(): void {
     if (!this.#isOurs) return
     this.#isOurs = false
@@ -48,7 +48,7 @@ export class ImplicitBlock {
     try {
       this.#send('rollback')
     } catch (failure) {
-      // The failure that led here is the one to tell.
+      // Only the original failure is reported.
       if (!(failure instanceof DbError)) throw failure
     }
   }

@@ -1,4 +1,4 @@
-/** The variables a statement leaves behind: ERROR, SQLSTATE, ROW_COUNT, LAST_ERROR_MESSAGE, LAST_ERROR_SQLSTATE. */
+/** The variables that a statement sets: ERROR, SQLSTATE, ROW_COUNT, LAST_ERROR_MESSAGE, LAST_ERROR_SQLSTATE. */
 import type { DbError } from '../../index.ts'
 import type { Variables } from '../variables.ts'
 

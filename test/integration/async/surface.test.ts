@@ -19,11 +19,13 @@ test('the version of the server is taken apart', () => {
 })
 
 describe('a statement tells the kinds of its types', () => {
+  // Multiranges came with PostgreSQL 14.
+  const [newest, kind] = sharedServer().major >= 14 ? ['int4multirange', 'multirange'] : ['int8range', 'range']
   const sql = `select $1::int4, $2::text[], $3::int4range, $4::pg_temp.mood, $5::pg_temp.pair, $6::pg_temp.digit,
-    $7::pg_temp.mood[], row(1), $8::int4multirange, $9::int2vector`
+    $7::pg_temp.mood[], row(1), $8::${newest}, $9::int2vector`
   const types = `create type pg_temp.mood as enum ('glad'); create type pg_temp.pair as (a int, b text);
     create domain pg_temp.digit as int check (value between 0 and 9)`
-  const parameters = ['scalar', 'array', 'range', 'enum', 'composite', 'domain', 'array', 'multirange', 'array']
+  const parameters = ['scalar', 'array', 'range', 'enum', 'composite', 'domain', 'array', kind, 'array']
 
   test('in the async API', async () => {
     await con.execute(types)
@@ -141,6 +143,38 @@ describe('a property that is none', () => {
     )
     expect(() => Object.assign(pool, { max_size: 3 })).toThrow('Pool: there is no property "max_size" to set')
     expect(Object.keys(con)).toEqual([])
+  })
+
+  test('is refused on what a connection makes', async () => {
+    const result = await con.query('select 1 as a')
+    const statement = await con.prepare('select 1')
+    const made = { result, statement, transaction: con.transaction(), cursor: con.cursor('select 1') }
+    for (const each of Object.values(made)) {
+      expect(() => Object.assign(each, { timeOut: 3 })).toThrow('there is no property "timeOut" to set')
+    }
+    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('they are columns')
+  })
+
+  test('is undefined where nobody is known to mean another, as libraries ask for many', async () => {
+    const asked = con as unknown as Record<string, unknown>
+    for (const name of ['then', 'toJSON', 'length', 'nodeType', 'asymmetricMatch', 'inspect', 'whatever']) {
+      expect(asked[name]).toBeUndefined()
+    }
+    expect([await con, JSON.stringify(await con.query('select 1 as a'))]).toEqual([
+      con,
+      expect.stringContaining('"rows"'),
+    ])
+  })
+
+  test('may be had by a class of the program', async () => {
+    class Shop extends Connection {
+      rowCount = 5
+      declare end: unknown
+    }
+    await using pool = await createPool(sharedServer().dsn(), { minSize: 0, connectionClass: Shop })
+    const shop = await pool.acquire()
+    expect([shop.rowCount, shop.end]).toEqual([5, undefined])
+    await pool.release(shop)
   })
 
   test('is the own affair of a class that extends Connection', async () => {

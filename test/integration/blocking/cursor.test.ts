@@ -391,15 +391,18 @@ describe('callproc', () => {
     expect(Number(cursor.fetchval())).toBe(25)
   })
 
-  test('a procedure: INOUT and OUT parameters come back filled, and the row stays to be fetched', () => {
-    con.execute(`create procedure double(inout a int, in b int, out c text) language plpgsql as
+  test.skipIf(sharedServer().major < 14)(
+    'a procedure: INOUT and OUT parameters come back filled, and the row stays to be fetched',
+    () => {
+      con.execute(`create procedure double(inout a int, in b int, out c text) language plpgsql as
       $$ begin a := a * b; c := 'done'; end $$`)
-    const cursor = con.cursor()
-    expect(cursor.callproc('double', [4, 5, null])).toEqual([20, 5, 'done'])
-    expect(values(cursor.fetchall())).toEqual([[20, 'done']])
-    expect(cursor.callproc('double', [4, 5])).toEqual([20, 5, 'done'])
-    expect(cursor.callproc('double', { a: 1, b: 2 })).toEqual({ a: 2, b: 2, c: 'done' })
-  })
+      const cursor = con.cursor()
+      expect(cursor.callproc('double', [4, 5, null])).toEqual([20, 5, 'done'])
+      expect(values(cursor.fetchall())).toEqual([[20, 'done']])
+      expect(cursor.callproc('double', [4, 5])).toEqual([20, 5, 'done'])
+      expect(cursor.callproc('double', { a: 1, b: 2 })).toEqual({ a: 2, b: 2, c: 'done' })
+    },
+  )
 
   test('a procedure without results gives its input back', () => {
     con.execute('create table t (a int); create procedure add(a int) language sql as $$ insert into t values (a) $$')
@@ -432,7 +435,7 @@ describe('options of a call', () => {
     expect(performance.now() - started).toBeLessThan(5000)
     expect(failure).toBeInstanceOf(db.QueryTimeoutError)
     expect(failure).toBeInstanceOf(db.OperationalError)
-    expect(failure.stack).toContain('blocking-cursor.test.ts')
+    expect(failure.stack).toContain('cursor.test.ts')
     con.rollback()
     expect(con.fetchval('select 42')).toBe(42)
   })

@@ -2,7 +2,6 @@
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { runScript } from '../../support/run-script.ts'
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
 
 function failureOf(call: () => unknown): db.DbError {
@@ -13,62 +12,6 @@ function failureOf(call: () => unknown): db.DbError {
   }
   throw new Error('expected a failure, and there was none')
 }
-
-/**
- * Counts flights: a relay in a worker, because a blocking call stops the loop of its own thread. A flight is what the
- * client sends before it has an answer.
- */
-const FLIGHTS = `
-import { Worker } from 'node:worker_threads'
-import { connect } from 'syncpg'
-const counted = new Int32Array(new SharedArrayBuffer(8))
-const server = JSON.parse(process.env.TARGET)
-new Worker(\`
-  const { workerData: { counted, host, port } } = require('node:worker_threads')
-  const net = require('node:net')
-  const relay = net.createServer((client) => {
-    const upstream = net.connect(port, host)
-    let isAnswered = true
-    client.on('data', (chunk) => {
-      if (isAnswered) Atomics.add(counted, 0, 1)
-      isAnswered = false
-      upstream.write(chunk)
-    })
-    upstream.on('data', (chunk) => {
-      isAnswered = true
-      client.write(chunk)
-    })
-    // Either end may go first; what the other still says is of no interest then.
-    client.on('error', () => {}).on('close', () => upstream.destroy())
-    upstream.on('error', () => {}).on('close', () => client.destroy())
-  }).listen(0, '127.0.0.1', () => {
-    Atomics.store(counted, 1, relay.address().port)
-    Atomics.notify(counted, 1)
-  })
-\`, { eval: true, execArgv: [], workerData: { counted, host: server.host, port: server.port } }).unref()
-Atomics.wait(counted, 1, 0)
-const flightsOf = (work) => {
-  const before = Atomics.load(counted, 0)
-  work()
-  return Atomics.load(counted, 0) - before
-}
-const con = connect({ host: '127.0.0.1', port: counted[1], user: server.user, password: server.password, database: server.database })
-const statement = () => con.execute('select %s::int', [1])
-const unseen = flightsOf(statement)
-const commit = flightsOf(() => con.commit())
-const first = flightsOf(statement)
-const second = flightsOf(statement)
-con.rollback()
-con.execute('create temp table seen (id int, name text)')
-con.commit()
-const threeTexts = flightsOf(() => con.transaction(() => {
-  con.execute('insert into seen values (%s, %s)', [1, 'x'])
-  con.execute('update seen set name = %s where id = %s', ['y', 1])
-  con.fetch('select name from seen where id = %s limit %s', [1, 10])
-}))
-con.close()
-console.log(JSON.stringify({ threeTexts, unseen, first, second, commit }))
-`
 
 const database = databaseOfFile()
 let con: db.Connection
@@ -136,16 +79,6 @@ describe('the implicit BEGIN', () => {
     } finally {
       strict.close()
     }
-  })
-})
-
-describe('flights', () => {
-  test('BEGIN and the first statement arrive together', async () => {
-    const run = await runScript(FLIGHTS, { env: { TARGET: JSON.stringify(sharedServer()) } })
-    expect([run.stderr, JSON.parse(run.stdout)]).toEqual([
-      '',
-      { threeTexts: 4, unseen: 1, first: 1, second: 1, commit: 1 },
-    ])
   })
 })
 
@@ -251,7 +184,7 @@ describe('autocommit', () => {
       failureOf(() => (con.paramstyle = 'odd' as 'qmark')),
     ]
     for (const { stack = '' } of refusals) {
-      expect(stack.split('\n').find((line) => /^ +at /.test(line))).toContain('blocking-transactions.test.ts')
+      expect(stack.split('\n').find((line) => /^ +at /.test(line))).toContain('transactions.test.ts')
     }
   })
 

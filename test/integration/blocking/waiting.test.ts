@@ -36,10 +36,10 @@ describe('notifications', () => {
     con.listen('My channel')
     other.execute("select pg_notify('My channel', 'one'), pg_notify('My channel', 'two')")
     const heard = [...con.notifies({ stopAfter: 2, timeout: 10_000 })]
-    const pid = other.info.backendPid
+    const { backendPid } = other.info
     expect(heard).toEqual([
-      { channel: 'My channel', payload: 'one', pid },
-      { channel: 'My channel', payload: 'two', pid },
+      { channel: 'My channel', payload: 'one', backendPid },
+      { channel: 'My channel', payload: 'two', backendPid },
     ])
   })
 
@@ -139,7 +139,7 @@ describe('notifications', () => {
     con.autocommit = true
     con.listen('c')
     other.execute("notify c, 'x'")
-    let heard: db.Notice[] = []
+    let heard: db.Notification[] = []
     // The server has answered the sender before it tells the listeners.
     const untilMs = performance.now() + 10_000
     while (heard.length === 0 && performance.now() < untilMs) heard = con.poll()

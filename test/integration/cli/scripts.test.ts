@@ -834,5 +834,5 @@ test('statements of the session are named, executed and closed as psql 18 does i
   const { stdout, stderr } = await runCli(['-tA', '-f', '-'], { server: sharedServer(), input: NAMED_STATEMENTS })
   expect(stdout).toBe('3\n7\n')
   expect(stderr).toContain('syncpg:<stdin>:6: ERROR:  prepared statement "added" does not exist\n')
-  expect(stderr).toContain('syncpg:<stdin>:7: error: \\startpipeline: there are no pipelines here')
+  expect(stderr).toContain('syncpg:<stdin>:7: error: \\startpipeline: pipelines are not supported')
 })

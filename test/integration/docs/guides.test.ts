@@ -31,13 +31,20 @@ const PAGES = [
   'tools',
   'prepared-statements',
   'query-builders',
+  'psycopg',
+  'coming-from-pg',
+  'why-not-pg',
+  'retries',
+  'logging',
+  'errors',
+  'async-first-hour',
 ].map((name) => `docs/guides/${name}.md`)
 
 test.each([...PAGES, 'README.md'])(
   '%s prints what it says it prints',
   async (page) => {
     const script = blocks(page, 'js')
-    expect(script).toContain("from 'syncpg'")
+    expect(script).toMatch(/from 'syncpg(?:\/async)?'/)
     expect(await printed(script)).toBe(blocks(page, 'text'))
   },
   60_000,

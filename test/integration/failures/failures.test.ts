@@ -142,6 +142,7 @@ async function listening(server: Server): Promise<number> {
 describe.each(FACES)('connecting, %s face', (face) => {
   const program = connectProgram(face)
   let run: ScriptRun
+  const atServer = `connection to server at "127.0.0.1", port ${sharedServer().port}`
   let gonePort: number
 
   // One process fails in all these ways, and ends by itself after the last.
@@ -178,7 +179,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
   test('a wrong password', () => {
     const report = refusalByServerOrNetwork('wrong password')
     expect(report).toMatchObject({ name: 'InvalidPasswordError', sqlstate: '28P01' })
-    expect(report.message).toBe('password authentication failed for user "postgres"')
+    expect(report.message).toBe(`${atServer} failed: password authentication failed for user "postgres"`)
   })
 
   test('no password where one is wanted', () => {
@@ -210,7 +211,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
 
   test('a role that does not exist is told like a wrong password', () => {
     const { message } = refusalByServerOrNetwork('unknown role')
-    expect(message).toBe('password authentication failed for user "nobody_known"')
+    expect(message).toBe(`${atServer} failed: password authentication failed for user "nobody_known"`)
   })
 
   test('a listener that says nothing, with a time limit', () => {
@@ -224,7 +225,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
   test('an unknown database', () => {
     const report = refusal('unknown database')
     expect(report).toMatchObject({ name: 'InvalidCatalogNameError', sqlstate: '3D000' })
-    expect(report.message).toBe('database "no_such_database" does not exist')
+    expect(report.message).toBe(`${atServer} failed: database "no_such_database" does not exist`)
   })
 })
 

@@ -15,43 +15,46 @@ const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
 const terminate = (pid: number): Promise<unknown> => askServer(sharedServer(), 'select pg_terminate_backend($1)', [pid])
 
 const CASES = [
-  { sqlstate: '57P01', settings: {}, isInTransaction: false },
-  { sqlstate: '25P03', settings: { idle_in_transaction_session_timeout: '50ms' }, isInTransaction: true },
-  { sqlstate: '57P05', settings: { idle_session_timeout: '50ms' }, isInTransaction: false },
+  { sqlstate: '57P01', settings: {}, isInTransaction: false, least: 13 },
+  { sqlstate: '25P03', settings: { idle_in_transaction_session_timeout: '50ms' }, isInTransaction: true, least: 13 },
+  { sqlstate: '57P05', settings: { idle_session_timeout: '50ms' }, isInTransaction: false, least: 14 },
 ] as const
 
-describe.each(CASES)('$sqlstate', ({ sqlstate, settings, isInTransaction }) => {
-  test.each([0, 5, 300])('on the blocking face, %i ms later', async (pauseMs) => {
-    const con = db.connect(dsn(), { serverSettings: settings })
-    con.execute('select 1')
-    if (!isInTransaction) con.commit()
-    if (sqlstate === '57P01') await terminate(con.info.backendPid)
-    else await pause(60)
-    await pause(pauseMs)
-    expect(firstFailure(() => con.execute('select 2'))).toMatchObject({ sqlstate, isOperational: true })
-    const later = failureOf(() => con.execute('select 3'))
-    expect(later).toBeInstanceOf(db.InterfaceError)
-    expect(later).toMatchObject({ cause: { sqlstate } })
-    expect(con.closed).toBe(true)
-    con[Symbol.dispose]()
-  })
+describe.each(CASES.filter(({ least }) => sharedServer().major >= least))(
+  '$sqlstate',
+  ({ sqlstate, settings, isInTransaction }) => {
+    test.each([0, 5, 300])('on the blocking face, %i ms later', async (pauseMs) => {
+      const con = db.connect(dsn(), { serverSettings: settings })
+      con.execute('select 1')
+      if (!isInTransaction) con.commit()
+      if (sqlstate === '57P01') await terminate(con.info.backendPid)
+      else await pause(60)
+      await pause(pauseMs)
+      expect(firstFailure(() => con.execute('select 2'))).toMatchObject({ sqlstate, isOperational: true })
+      const later = failureOf(() => con.execute('select 3'))
+      expect(later).toBeInstanceOf(db.InterfaceError)
+      expect(later).toMatchObject({ cause: { sqlstate } })
+      expect(con.closed).toBe(true)
+      con[Symbol.dispose]()
+    })
 
-  test.each([0, 300])('on the async face, %i ms later', async (pauseMs) => {
-    const con = await async.connect(dsn(), { serverSettings: settings })
-    if (isInTransaction) await con.transaction().start()
-    await con.fetchval('select 1')
-    if (sqlstate === '57P01') await terminate(con.backendPid)
-    else await pause(60)
-    await pause(pauseMs)
-    const first = await con.execute('select 2').catch((error: unknown) => error)
-    expect(first).toBeInstanceOf(async.OperationalError)
-    expect(first).toMatchObject({ sqlstate })
-    const later = await con.execute('select 3').catch((error: unknown) => error)
-    expect(later).toBeInstanceOf(async.InterfaceError)
-    expect(later).toMatchObject({ cause: { sqlstate } })
-    await con.close()
-  })
-})
+    test.each([0, 300])('on the async face, %i ms later', async (pauseMs) => {
+      const con = await async.connect(dsn(), { serverSettings: settings })
+      if (isInTransaction) await con.transaction().start()
+      await con.fetchval('select 1')
+      if (sqlstate === '57P01') await terminate(con.backendPid)
+      else await pause(60)
+      await pause(pauseMs)
+      const first = await con.execute('select 2').catch((error: unknown) => error)
+      expect(first).toBeInstanceOf(async.OperationalError)
+      expect(first).toMatchObject({ sqlstate })
+      const later = await con.execute('select 3').catch((error: unknown) => error)
+      expect(later).toBeInstanceOf(async.InterfaceError)
+      expect(later).toMatchObject({ cause: { sqlstate } })
+      await con.close()
+    })
+  },
+)
 
 describe('a network that breaks while nobody uses it is 08006', () => {
   async function behindProxy(use: (dsn: string, proxy: FaultProxy) => Promise<void>): Promise<void> {

@@ -11,7 +11,7 @@ import type { Pool } from '../../../src-async/pool/pool.ts'
 import type { PoolOptions } from '../../../src-async/pool/pool-options.ts'
 import { startServer, type TestServer } from '../../support/postgres-server.ts'
 import { startProxy } from '../../support/proxy.ts'
-import { askServer, freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { askServer, endBackend, freshDatabase, sharedServer } from '../../support/shared-server.ts'
 
 const server = sharedServer()
 async function open(options: PoolOptions = {}, dsn = server.dsn()): Promise<Pool> {
@@ -21,7 +21,7 @@ async function open(options: PoolOptions = {}, dsn = server.dsn()): Promise<Pool
 }
 
 async function kill(backendPid: number): Promise<void> {
-  await askServer(server, 'select pg_terminate_backend($1, 5000)', [backendPid])
+  await endBackend(server, backendPid)
 }
 
 describe('traffic', () => {

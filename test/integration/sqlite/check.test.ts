@@ -187,7 +187,7 @@ describe('the report', () => {
   })
 
   test.each([
-    ['', 'no file is named'],
+    ['', 'no file was given'],
     ['nowhere.sql', 'nowhere.sql cannot be read: ENOENT'],
     ['--nosuch x', "Unknown option '--nosuch'"],
   ])('refuses: %s', async (words, message) => {

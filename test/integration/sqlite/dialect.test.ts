@@ -200,7 +200,7 @@ describe('what is said to fail fails, and the error says what to write', () => {
 /** The text alone does not tell whether these fail: they are hints only. */
 describe('an error is explained that the text alone does not tell of', () => {
   test.each([
-    ['select name, max(stock) from item group by stock', 'a column beside GROUP BY'],
+    ['select name, max(stock) from item group by stock', 'must be in GROUP BY or inside an aggregate'],
     ['select round(price, 1) from item', 'round(x::numeric, 2)'],
     ['select * from item where done = 1', 'a boolean is compared with true and false'],
     ['select * from item where stock', 'a condition is a boolean'],

@@ -35,7 +35,7 @@ test.each([
 ] as const)('%s is told by prepare', (_name, sql, sqlstate) => {
   const error = failureOf(() => main.prepare(sql))
   expect(error).toMatchObject({ sqlstate, errcode: 1, sqliteCode: 'SQLITE_ERROR' })
-  expect(error.stack).toContain('sqlite-prepare.test.ts')
+  expect(error.stack).toContain('prepare.test.ts')
 })
 
 test('the place of an error is in the text the program wrote, markers and all', () => {

@@ -78,7 +78,7 @@ describe('opening and closing', () => {
   })
 
   test.each([':memory:', 'app.db', './data/app.sqlite', 'file:app.db?mode=ro'])('%s is no DSN', (name) => {
-    expect(() => new DatabaseSync(name)).toThrow("is a database of SQLite's")
+    expect(() => new DatabaseSync(name)).toThrow('is a SQLite database')
   })
 
   test('a read-only database refuses what writes', () => {
@@ -87,7 +87,7 @@ describe('opening and closing', () => {
   })
 
   test('options that are none are refused by name', () => {
-    expect(() => open({ readonly: true } as DatabaseSyncOptions)).toThrow('it is readOnly here')
+    expect(() => open({ readonly: true } as DatabaseSyncOptions)).toThrow('write readOnly')
     expect(() => open({ isolationLevel: 'chaos' } as never)).toThrow('isolationLevel')
     expect(() => open({ enableForeignKeyConstraints: false } as never)).toThrow('always enforced')
   })

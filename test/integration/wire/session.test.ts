@@ -5,7 +5,7 @@ import { DbError, InterfaceError, OperationalError, ProgrammingError } from '../
 import type { Notification } from '../../../src-async/wire/operations.ts'
 import { openSession } from '../../../src-async/wire/open-session.ts'
 import { startProxy } from '../../support/proxy.ts'
-import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { askServer, endBackend, sharedServer } from '../../support/shared-server.ts'
 import {
   bindOf,
   bindsOf,
@@ -276,7 +276,7 @@ describe('the end of a session', () => {
 
   test('that was terminated while idle is told at the next call, whichever hears of it first', async () => {
     await using session = await open(optionsFor(server))
-    await askServer(server, 'select pg_terminate_backend($1, 5000)', [session.backendPid])
+    await endBackend(server, session.backendPid)
     const error = await failureOf(query(session, 'select 1'))
     expect(error).toBeInstanceOf(DbError)
     expect(error.message).toMatch(/administrator/)

@@ -70,8 +70,33 @@ describe('a parameter where SQL takes none', () => {
     ['set work_mem = $1', 'set_config'],
     ['SET timezone TO $1', 'set_config'],
     ['select 1 where 2 in $1', '= any(…)'],
+    ['insert into t values $1', 'executemany'],
+    ['alter role r password $1', "format('… %L', value)"],
+    ['notify c, $1', 'pg_notify'],
   ])('%s says what to write', (query, words) => {
     expect(hintFor(inStatement('42601', query, '$1'))).toContain(words)
+  })
+
+  test.each([
+    ['select ? as a', 'as a'],
+    ['select %s', '%s'],
+    ['select %(a)s', '%('],
+    ['select :a', ':a'],
+    ['select @a', '@a'],
+  ])('%s, whose markers are of another driver', (query, at) => {
+    expect(hintFor(inStatement('42601', query, at))).toContain('parameters are written $1')
+  })
+
+  test.each([
+    ["select '?' from where", 'where'],
+    ['select a ? b c d', 'd'],
+    ['select a ? $1 b c', 'c'],
+  ])('%s is about something else', (query, at) => {
+    expect(hintFor(inStatement('42601', query, at))).toBeNull()
+  })
+
+  test('the percent sign of LIKE', () => {
+    expect(hintFor(inStatement('42601', 'select 1 where a like $1% and b', 'and'))).toContain('belongs into the value')
   })
 
   test('elsewhere says nothing', () => {

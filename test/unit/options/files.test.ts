@@ -386,3 +386,46 @@ describe('TLS', () => {
     expect(tls('postgres://h?sslmode=disable&sslrootcert=/nonexistent').mode).toBe('disable')
   })
 })
+
+describe('what libpq does not take', () => {
+  test.each([
+    ['nothing', ''],
+    ['a key', privateKey],
+    ['words', 'no certificate at all'],
+  ])('roots that are %s', (_, text) => {
+    const path = write('roots.pem', text)
+    const error = failure(() => tls(`postgres://h?sslmode=verify-ca&sslrootcert=${path}`))
+    expect(error).toBeInstanceOf(ClientConfigurationError)
+    expect(error.message).toBe(`root certificate file ${JSON.stringify(path)} holds no certificate in PEM form`)
+  })
+
+  test('roots at home without a certificate, where they decide', () => {
+    write('.postgresql/root.crt', 'empty')
+    expect(failure(() => tls('postgres://h?sslmode=verify-full')).message).toContain('holds no certificate')
+    expect(failure(() => tls('postgres://h?sslmode=require')).message).toContain('holds no certificate')
+    expect(() => tls('postgres://h?sslmode=prefer')).not.toThrow()
+  })
+
+  test.each([
+    ['sslmode', 'postgres://h?sslmode=', {}, {}],
+    ['sslmode', "host=h sslmode=''", {}, {}],
+    ['connect_timeout', 'postgres://h?connect_timeout=', {}, {}],
+    ['channel_binding', 'postgres://h?channel_binding=', {}, {}],
+    ['PGSSLMODE', 'postgres://h', {}, { PGSSLMODE: '' }],
+    ['option sslmode', 'postgres://h', { sslmode: '' }, {}],
+    ['sslmode', 'host=/tmp sslmode=', {}, {}],
+  ] as const)('an empty %s of %s', (name, dsn, options, variables) => {
+    const error = failure(() => resolveSession(dsn, options as ConnectOptions, variables))
+    expect([error.message, error.hint]).toEqual([
+      `${name}: the value is empty\nHINT:  give it a value, or leave it out`,
+      'give it a value, or leave it out',
+    ])
+  })
+
+  test.each([
+    ['sslmode=no-verify', 'host=/tmp sslmode=no-verify', {}],
+    ['rejectUnauthorized', 'host=/tmp', { ssl: { rejectUnauthorized: false } }],
+  ])('%s on a Unix socket', (_, dsn, options) => {
+    expect(failure(() => resolveSession(dsn, options as unknown as ConnectOptions))).toBeInstanceOf(ProgrammingError)
+  })
+})

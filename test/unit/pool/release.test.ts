@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ConnectionDoesNotExistError } from '../../../src-async/errors/sqlstates.ts'
 import { InterfaceError, OperationalError } from '../../../src-async/errors/tree.ts'
-import { resetQueryFor } from '../../../src-async/pool/reset-query.ts'
+import { resetQueryFor } from '../../../src-async/flows/reset-query.ts'
 import { FakeServer } from './support.ts'
 
 const RESET = resetQueryFor(new Map())

@@ -122,7 +122,12 @@ describe('what is refused', () => {
     ],
     [['text'], [Symbol('s')], DataError, 'query argument $1: expected a string for text, got a symbol'],
     [['json'], [() => 1], DataError, 'query argument $1: expected a JSON value for json, got a function'],
-    [['text'], [{}], DataError, 'query argument $1: expected a string for text, got a plain object'],
+    [
+      ['text'],
+      [{}],
+      DataError,
+      'query argument $1: expected a string for text, got a plain object\nHINT:  the server takes it for text: for JSON write $1::jsonb, or JSON.stringify it',
+    ],
     [['int4[]'], [[1, undefined]], DataError, 'query argument $1: array element [1] is undefined; use null'],
     [
       ['int4[]'],

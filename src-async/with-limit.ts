@@ -1,28 +1,28 @@
 /**
- * Waiting that ends: a promise, a time limit and an AbortSignal, whichever is first. The timers here are of calls that
- * somebody waits for, so they keep the process alive; those of an idle pool are in `upkeep.ts` and do not.
+ * Waits for a promise, a time limit or an AbortSignal, whichever comes first. A caller waits for each timer here, so they
+ * keep the process alive. The timers of an idle pool are in `upkeep.ts` and do not.
  */
 
-/** What setTimeout can count; it takes a longer time for no time at all. */
+/** The longest time that setTimeout supports; it fires at once for a longer one. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
-/** What ends the waiting early. */
+/** The conditions that end the waiting early. */
 export interface Limit {
   /** Infinity for no limit. */
   readonly limitMs: number
-  /** Makes the error of a limit that has passed. */
+  /** Makes the error for a time limit that was reached. */
   late(): Error
   readonly signal?: AbortSignal | undefined
 }
 
-/** Starts a timer, none for Infinity. @returns what `clearTimeout` takes. */
+/** Starts a timer; no timer for Infinity. @returns the argument for `clearTimeout`. */
 export function startTimer(limitMs: number, ring: () => void): NodeJS.Timeout | undefined {
   return limitMs === Infinity ? undefined : setTimeout(ring, Math.min(limitMs, LONGEST_TIMER_MS))
 }
 
 /**
- * Settles as `work` does, or fails first: with the error of the limit or the signal's reason. What becomes of the work
- * after that is for the caller to see to; its late failure is nobody's unhandled rejection.
+ * Settles as `work` does, or rejects earlier with the error of the limit or the signal's reason. The work goes on after
+ * that and the caller deals with it; a later failure of it causes no unhandled rejection.
  */
 export function withLimit<T>(work: Promise<T>, { limitMs, late, signal }: Limit): Promise<T> {
   if (limitMs === Infinity && signal === undefined) return work

@@ -1,9 +1,9 @@
 /**
- * The SQL that takes back what a lease may have left on a connection: locks, cursors, subscriptions, settings and roles.
- * Servers that speak PostgreSQL's protocol without being PostgreSQL are known by parameters they report.
+ * The SQL that undoes what a lease may have left on a connection: locks, cursors, subscriptions, settings and roles.
+ * Other servers that speak PostgreSQL's protocol support only a part of it; they are recognised by parameters they report.
  */
 
-/** What a server understands of it. */
+/** The parts of the reset query that a server supports. */
 interface ServerTraits {
   readonly advisoryLocks: boolean
   readonly closeAll: boolean
@@ -14,7 +14,7 @@ interface ServerTraits {
 
 const POSTGRES: ServerTraits = { advisoryLocks: true, closeAll: true, notifications: true, resetAll: true, roles: true }
 
-/** A parameter that only this server reports, and what it lacks. */
+/** For each other server: a parameter that only this server reports, and the parts it supports. */
 const RELATIVES: readonly (readonly [parameter: string, traits: ServerTraits])[] = [
   // CockroachDB.
   ['crdb_version', { advisoryLocks: false, closeAll: false, notifications: false, resetAll: true, roles: false }],
@@ -26,8 +26,8 @@ const RELATIVES: readonly (readonly [parameter: string, traits: ServerTraits])[]
 ]
 
 /**
- * The reset query for a server, `''` for one that can take nothing back.
- * @param parameters what the server has reported of itself
+ * The reset query for a server; `''` for one that supports no part of it.
+ * @param parameters the ParameterStatus values that the server has reported
  */
 export function resetQueryFor(parameters: ReadonlyMap<string, string>): string {
   const relative = RELATIVES.find(([parameter]) => parameters.has(parameter))
@@ -36,8 +36,8 @@ export function resetQueryFor(parameters: ReadonlyMap<string, string>): string {
   if (traits.advisoryLocks) statements.push('SELECT pg_catalog.pg_advisory_unlock_all()')
   if (traits.closeAll) statements.push('CLOSE ALL')
   if (traits.notifications) statements.push('UNLISTEN *')
-  // RESET ALL leaves these two alone, and a lease must not inherit the rights of the one before it. In this order: the
-  // first goes back to the login, the second to the role the login begins with.
+  // RESET ALL changes neither of these two, and a lease must not inherit the rights of the one before it. The order
+  // matters: the first returns to the login role, the second to the role that the login starts with.
   if (traits.roles) statements.push('RESET SESSION AUTHORIZATION', 'RESET ROLE')
   if (traits.resetAll) statements.push('RESET ALL')
   return statements.join('; ')

@@ -1,0 +1,35 @@
+/** What the COPY methods of a connection take beside their first argument. */
+import type { CallOptions, ExecuteStatementOptions } from './call-options.ts'
+import type { CopyOutput, CopySource } from './copy.ts'
+import { COPY_FROM_NAMES, COPY_FROM_QUERY_NAMES, COPY_SQL_NAMES, COPY_TO_NAMES } from './flows/call-options.ts'
+import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
+import type { ProgressOption } from './flows/progress.ts'
+import { knownOptions } from './options/known-options.ts'
+
+/** What `copyToTable` takes beside the table's name. */
+export interface CopyTo extends CopyToTableOptions, CallOptions, ProgressOption {
+  readonly source: CopySource
+}
+
+/** What `copyFromTable` takes beside the table's name. */
+export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption {
+  readonly output: CopyOutput
+}
+
+/** What `copyFromQuery` takes beside the query and its values. */
+export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOptions, ProgressOption {
+  readonly output: CopyOutput
+}
+
+/** What `copy` takes beside its statement: a source for `FROM STDIN`, an output for `TO STDOUT`. */
+export type CopyOptions = CallOptions &
+  ProgressOption &
+  (
+    | { readonly source: CopySource; readonly output?: undefined }
+    | { readonly output: CopyOutput; readonly source?: undefined }
+  )
+
+export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: true })
+export const COPY_FROM = knownOptions<CopyFrom>({ ...COPY_FROM_NAMES, signal: true })
+export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({ ...COPY_FROM_QUERY_NAMES, signal: true })
+export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_SQL_NAMES, signal: true })

@@ -1,0 +1,150 @@
+/**
+ * The two ways in which a cursor of the server is kept: a portal of the protocol, which goes forward only, and a cursor
+ * that is DECLAREd in SQL, which goes both ways. Each step is a flow, so that either face can take it.
+ */
+import { InterfaceError } from '../errors/tree.ts'
+import type { Row } from '../values/record.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
+import { quoteIdentifier } from '../values/sql.ts'
+import { Statement } from '../values/statement.ts'
+import type { Flow } from './ask.ts'
+import { fetchRows } from './fetch-rows.ts'
+import type { FlowContext } from './flow-context.ts'
+import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './portal.ts'
+import type { ResultColumn } from './query.ts'
+import { resolveStatement } from './resolve-statement.ts'
+import { RowCollector } from './row-collector.ts'
+import { runCommand } from './run-script.ts'
+import { runStatement } from './run-statement.ts'
+
+/** What a cursor runs. */
+export interface CursorSource {
+  readonly sql: string
+  readonly values: readonly unknown[]
+  readonly prepared: Statement | null
+  /** How its rows are made. */
+  readonly rows: RowShapeOptions
+}
+
+/** The two ways a cursor can be kept on the server. */
+export interface CursorKind {
+  readonly columns: readonly ResultColumn[]
+  readonly tag: string | null
+  open(): Flow<void>
+  fetch(count: number, isIterated?: boolean): Flow<Row[]>
+  /** Whether a fetch that gave fewer rows than were wanted has given the last. */
+  readonly isAtEnd: boolean
+  move(count: number): Flow<number>
+  close(): Flow<void>
+}
+
+export class PortalCursor implements CursorKind {
+  readonly #context: FlowContext
+  readonly #source: CursorSource
+  #portal: Portal | null = null
+
+  constructor(context: FlowContext, source: CursorSource) {
+    this.#context = context
+    this.#source = source
+  }
+
+  get columns(): readonly ResultColumn[] {
+    return this.#portal?.statement.columns ?? []
+  }
+
+  get tag(): string | null {
+    const tag = this.#portal?.tag ?? null
+    return tag === '' ? null : tag
+  }
+
+  *open(): Flow<void> {
+    const { sql, values, prepared } = this.#source
+    requireTransaction(this.#context)
+    this.#portal = yield* preparePortal(this.#context, sql, values, prepared, { rows: this.#source.rows })
+  }
+
+  *fetch(count: number, isIterated = false): Flow<Row[]> {
+    const portal = this.#portal
+    if (portal === null || portal.statement.columns === null) {
+      throw new InterfaceError('Cursor.fetch(): the statement returns no rows')
+    }
+    const collector = new RowCollector(this.#context, portal.statement, this.#source.rows)
+    yield* fetchPortal(this.#context, portal, count, collector.sink, isIterated)
+    return yield* collector.rows()
+  }
+
+  /** Not while a failure waits for its turn. */
+  get isAtEnd(): boolean {
+    return this.#portal?.tag !== null
+  }
+
+  *move(count: number): Flow<number> {
+    const portal = this.#portal
+    if (portal === null || portal.tag !== null) return 0
+    // Before the first fetch there is nothing on the server to move: the portal is opened by fetching.
+    if (!portal.isOpen) return (yield* this.fetch(count)).length
+    const tag = yield* runCommand(this.#context, `MOVE FORWARD ${count} IN ${quoteIdentifier(portal.name)}`)
+    return Number(tag.split(' ').at(-1))
+  }
+
+  *close(): Flow<void> {
+    if (this.#portal !== null) yield* closePortal(this.#context, this.#portal)
+  }
+}
+
+let scrollables = 0
+
+export class ScrollableCursor implements CursorKind {
+  readonly #context: FlowContext
+  readonly #source: CursorSource
+  readonly #name: string
+  /** A FETCH from it, as the server describes it; null before the first. */
+  #described: Statement | null = null
+  readonly isAtEnd = true
+
+  constructor(context: FlowContext, source: CursorSource) {
+    this.#context = context
+    this.#source = source
+    scrollables += 1
+    this.#name = quoteIdentifier(`syncpg_cursor_${scrollables}`)
+  }
+
+  get columns(): readonly ResultColumn[] {
+    return this.#described?.columns ?? []
+  }
+
+  get tag(): null {
+    return null
+  }
+
+  *open(): Flow<void> {
+    requireTransaction(this.#context)
+    const { sql, values } = this.#source
+    const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
+    yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
+    // With another count it has the same columns.
+    const fetched = this.#go('FETCH', 1)
+    this.#described = (yield* resolveStatement(this.#context, fetched, [], { isOneOff: true })).statement
+  }
+
+  *fetch(count: number): Flow<Row[]> {
+    const context = this.#context
+    const sql = this.#go('FETCH', count)
+    const columns = this.#described?.columns ?? null
+    const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
+    return (yield* fetchRows(context, { sql, values: [], rowLimit: 0, rows: this.#source.rows, prepared })).rows
+  }
+
+  *move(count: number): Flow<number> {
+    const tag = yield* runCommand(this.#context, this.#go('MOVE', count))
+    return Number(tag.split(' ').at(-1))
+  }
+
+  *close(): Flow<void> {
+    if (this.#context.state.transactionStatus === 'T') yield* runCommand(this.#context, `CLOSE ${this.#name}`, false)
+  }
+
+  #go(verb: 'FETCH' | 'MOVE', count: number): string {
+    return `${verb} ${count < 0 ? 'BACKWARD' : 'FORWARD'} ${Math.abs(count)} FROM ${this.#name}`
+  }
+}

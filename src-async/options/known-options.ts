@@ -1,0 +1,59 @@
+/**
+ * The check of the options of a call, for both faces: a misspelled option is refused, because `{ timout: 5 }` would be no limit
+ * and `{ colums: [...] }` would load into other columns. Each method has a list of its options, which the compiler holds
+ * against their type. Calls without options do not get here.
+ */
+import { ProgrammingError } from '../errors/tree.ts'
+import { nearest } from './nearest.ts'
+
+/** The names of a method's options. */
+export type KnownOptions = ReadonlySet<string>
+
+/** Each option of a type, by name. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>
+
+/**
+ * Lists the options of a type. A name that is missing, or one too many, does not compile.
+ * @example const CLOSE = knownOptions<CloseOptions>({ timeout: true })
+ */
+export function knownOptions<T>(names: OptionNames<Required<T>>): KnownOptions {
+  return new Set(Object.keys(names))
+}
+
+/**
+ * Checks the names of options. Runs with each call that has options, so it allocates nothing unless it throws.
+ * @param method the name of the called method, for the message
+ * @throws ProgrammingError for what is no object, and for a name that is not in the list; its hint has the nearest name.
+ */
+export function requireKnown(options: object | undefined, known: KnownOptions, method: string): void {
+  if (options === undefined) return
+  if (options === null || typeof options !== 'object' || Array.isArray(options)) throw notOptions(options, method)
+  for (const name in options) {
+    if (!known.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known, method)
+  }
+}
+
+/** Checks the names of options without which the method does nothing. @throws as `requireKnown`, and for undefined. */
+export function requireKnownAlways(options: object, known: KnownOptions, method: string, wanted: string): void {
+  if (options === undefined || options === null || typeof options !== 'object') {
+    throw new ProgrammingError(`${method}: expected options with { ${wanted} }, got ${kindOf(options)}`)
+  }
+  requireKnown(options, known, method)
+}
+
+function notOptions(options: unknown, method: string): ProgrammingError {
+  return new ProgrammingError(`${method}: expected an object of options, got ${kindOf(options)}`)
+}
+
+function unknownOption(name: string, known: KnownOptions, method: string): ProgrammingError {
+  const meant = nearest(name, known)
+  const list = known.size === 0 ? 'it takes none' : `it takes ${[...known].join(', ')}`
+  return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, {
+    hint: meant === null ? list : `did you mean ${meant}?`,
+  })
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'an array' : typeof value
+}

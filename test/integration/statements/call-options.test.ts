@@ -1,0 +1,189 @@
+/**
+ * Every method that takes options refuses one that it does not know, and says which is meant. The methods and their options
+ * are read from the declarations, so a method that is added later is tested too.
+ */
+import * as blocking from 'syncpg'
+import * as asynchronous from 'syncpg/async'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { type Door, type Signature, readDoor } from '../../support/door-members.ts'
+import { sharedServer } from '../../support/shared-server.ts'
+
+/** The names that parameters for options have. */
+const OPTIONS = ['options', 'sizes']
+
+/** What the parameters before the options are given. */
+const given: Record<string, unknown> = {
+  sql: 'select 1',
+  query: 'select 1',
+  text: 'select 1',
+  values: [],
+  given: [],
+  parameters: [],
+  elements: [[]],
+  column: 0,
+  value: 1,
+  count: 1,
+  table: 'nosuch',
+  typeName: 'int4',
+  style: 'qmark',
+  name: 'some_cursor',
+  dsn: 'postgres://localhost:1/nosuch',
+  fn: () => Promise.resolve(),
+  logger: () => {},
+}
+
+interface Case {
+  readonly name: string
+  readonly signature: Signature
+  readonly options: readonly string[]
+}
+
+/** The overload with the most options of each method that has any. */
+function casesOf(door: Door, methods: Iterable<readonly [string, readonly Signature[]]>): Case[] {
+  const cases: Case[] = []
+  for (const [name, signatures] of methods) {
+    const found = signatures
+      .filter(({ parameters }) => parameters.some((each) => OPTIONS.includes(each.name)))
+      .map((signature) => {
+        const type = signature.parameters.find((each) => OPTIONS.includes(each.name))?.type ?? ''
+        return { name, signature, options: [...door.optionsOf(type)] }
+      })
+      .filter(({ options }) => options.length > 0)
+      .toSorted((one, other) => other.options.length - one.options.length)
+    if (found[0] !== undefined) cases.push(found[0])
+  }
+  return cases
+}
+
+function classCases(door: Door, name: string): Case[] {
+  const methods = [...(door.membersOf(name) ?? [])].map(([method, { signatures }]) => [method, signatures] as const)
+  return casesOf(door, methods)
+}
+
+/** An option with a letter missing. */
+function misspelled(options: readonly string[]): { wrong: string; meant: string } {
+  const meant = options.toSorted((one, other) => other.length - one.length)[0] as string
+  return { wrong: meant.slice(0, -2) + meant.slice(-1), meant }
+}
+
+async function failureOf(run: () => unknown): Promise<unknown> {
+  try {
+    await run()
+  } catch (error) {
+    return error
+  }
+  return null
+}
+
+async function expectRefusal(target: unknown, { name, signature, options }: Case): Promise<void> {
+  const { wrong, meant } = misspelled(options)
+  const args = signature.parameters.map((parameter) => {
+    if (OPTIONS.includes(parameter.name)) return { [wrong]: 1 }
+    if (parameter.name in given) return given[parameter.name]
+    return parameter.name === 'connection' ? target : expect.fail(`no value for the parameter ${parameter.name}`)
+  })
+  const method = (typeof target === 'function' ? target : Reflect.get(target as object, name)) as () => unknown
+  const error = (await failureOf(() => Reflect.apply(method, target, args))) as asynchronous.DbError
+  expect(error).toBeInstanceOf(asynchronous.ProgrammingError)
+  expect([error.message.split('\n')[0], error.hint]).toEqual([
+    expect.stringMatching(new RegExp(`: unknown option "${wrong}"|\\(\\): unknown option "${wrong}"`)),
+    `did you mean ${meant}?`,
+  ])
+  const isOptional = signature.parameters.find((each) => OPTIONS.includes(each.name))?.isOptional === true
+  // Options of connections may be null, as those of connect().
+  if (!isOptional || typeof target === 'function' || name === 'setConnectArgs') return
+  const nothing = args.map((argument, index) =>
+    OPTIONS.includes(signature.parameters[index]?.name ?? '') ? null : argument,
+  )
+  const other = await failureOf(() => Reflect.apply(method, target, nothing))
+  expect(other).toBeInstanceOf(asynchronous.ProgrammingError)
+}
+
+function describeDoor(
+  title: string,
+  door: Door,
+  functions: object,
+  instances: ReadonlyMap<string, () => unknown>,
+): void {
+  describe(`${title}`, () => {
+    test('an instance of each class that has methods with options is tested', () => {
+      const classes = door.classes.filter((each) => classCases(door, each).length > 0)
+      expect([...instances.keys()].toSorted()).toEqual(classes.toSorted())
+    })
+
+    for (const [className, instance] of instances) {
+      test.each(classCases(door, className))(`${className}.$name refuses an unknown option`, async (each) => {
+        await expectRefusal(instance(), each)
+      })
+    }
+
+    test.each(casesOf(door, door.functions))('$name refuses an unknown option', async (each) => {
+      await expectRefusal(Reflect.get(functions, each.name), each)
+    })
+  })
+}
+
+let con: blocking.Connection
+let statement: blocking.PreparedStatement
+let asyncCon: asynchronous.Connection
+let asyncStatement: asynchronous.PreparedStatement
+let cursor: asynchronous.Cursor
+let pool: asynchronous.Pool
+let pipeline: asynchronous.Pipeline
+let endPipeline: () => void
+let pipelined: Promise<void>
+
+beforeAll(async () => {
+  const dsn = sharedServer().dsn()
+  con = blocking.connect(dsn)
+  statement = con.prepare('select 1')
+  asyncCon = await asynchronous.connect(dsn)
+  await asyncCon.transaction().start()
+  asyncStatement = await asyncCon.prepare('select 1')
+  cursor = await asyncCon.cursor('select 1').open()
+  pool = await asynchronous.createPool(dsn, { minSize: 0 })
+  const other = await asynchronous.connect(dsn)
+  const over = new Promise<void>((resolve) => {
+    endPipeline = resolve
+  })
+  await new Promise<void>((isOpen) => {
+    pipelined = other
+      .pipeline((open) => {
+        pipeline = open
+        isOpen()
+        return over
+      })
+      .then(() => other.close())
+  })
+})
+
+afterAll(async () => {
+  endPipeline()
+  con.close()
+  await Promise.all([pipelined, asyncCon.close(), pool.close()])
+})
+
+describeDoor(
+  'syncpg',
+  readDoor('src-sync/index.d.ts'),
+  blocking,
+  new Map<string, () => unknown>([
+    ['Connection', () => con],
+    ['Cursor', () => con.cursor()],
+    ['PreparedStatement', () => statement],
+  ]),
+)
+
+describeDoor(
+  'syncpg/async',
+  readDoor('src-async/index.d.ts'),
+  asynchronous,
+  new Map<string, () => unknown>([
+    ['Connection', () => asyncCon],
+    ['Cursor', () => cursor],
+    ['Pipeline', () => pipeline],
+    ['Pool', () => pool],
+    ['PreparedStatement', () => asyncStatement],
+  ]),
+)
