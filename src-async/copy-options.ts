@@ -8,16 +8,19 @@ import { knownOptions } from './options/known-options.ts'
 
 /** What `copyToTable` takes beside the table's name. */
 export interface CopyTo extends CopyToTableOptions, CallOptions, ProgressOption {
+  /** Where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may be a stream. */
   readonly source: CopySource
 }
 
 /** What `copyFromTable` takes beside the table's name. */
 export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption {
+  /** Where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
 /** What `copyFromQuery` takes beside the query and its values. */
 export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOptions, ProgressOption {
+  /** Where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
@@ -25,8 +28,18 @@ export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOption
 export type CopyOptions = CallOptions &
   ProgressOption &
   (
-    | { readonly source: CopySource; readonly output?: undefined }
-    | { readonly output: CopyOutput; readonly source?: undefined }
+    | {
+        /** Where the bytes come from, for `FROM STDIN`. */
+        readonly source: CopySource
+        /** Not together with a source. */
+        readonly output?: undefined
+      }
+    | {
+        /** Where the bytes go, for `TO STDOUT`. */
+        readonly output: CopyOutput
+        /** Not together with an output. */
+        readonly source?: undefined
+      }
   )
 
 export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: true })

@@ -68,6 +68,7 @@ export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption 
 
 /** What `copyFromQuery` takes beside the query and its values. */
 export interface CopyFromQuery extends CopyFormatOptions, CallOptions, ValueOption, ProgressOption {
+  /** Where the bytes go: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
@@ -75,8 +76,18 @@ export interface CopyFromQuery extends CopyFormatOptions, CallOptions, ValueOpti
 export type CopyOptions = CallOptions &
   ProgressOption &
   (
-    | { readonly source: CopySource; readonly output?: undefined }
-    | { readonly output: CopyOutput; readonly source?: undefined }
+    | {
+        /** Where the bytes come from, for `FROM STDIN`. */
+        readonly source: CopySource
+        /** Not together with a source. */
+        readonly output?: undefined
+      }
+    | {
+        /** Where the bytes go, for `TO STDOUT`. */
+        readonly output: CopyOutput
+        /** Not together with an output. */
+        readonly source?: undefined
+      }
   )
 
 export const CURSOR_OPTIONS = knownOptions<CursorOptions>({ ...ROW_OPTION_NAMES, paramstyle: true })

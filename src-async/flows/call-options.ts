@@ -3,6 +3,7 @@ import type { OptionNames } from '../options/known-options.ts'
 import type { ValueMeaning } from '../values/text-values.ts'
 import { COPY_FORMAT_NAMES } from './copy-bytes.ts'
 
+/** The time limit that every call takes. */
 export interface TimeoutOption {
   /**
    * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call

@@ -43,6 +43,7 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What `release` and `withConnection` take about the clean-up of the connection. */
 export interface ResetOptions {
   /**
    * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
@@ -65,7 +66,9 @@ export interface PoolCloseOptions {
 
 /** What `resize` takes; a size that is left out stays as it is. */
 export interface PoolSizes {
+  /** How many connections stay open. */
   readonly minSize?: number | undefined
+  /** How many there may be at once. */
   readonly maxSize?: number | undefined
 }
 

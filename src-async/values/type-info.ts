@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<string, TypeKind>> = {
 /** A column of a statement's rows. */
 export interface Attribute {
   readonly name: string
+  /** The column's type. */
   readonly type: TypeInfo
 }
 

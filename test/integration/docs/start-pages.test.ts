@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 function block(page: string, language: string): string | undefined {
   const text = readFileSync(`${root}/docs/start/${page}`, 'utf8')

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 import { expect, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 
-const root = new URL('../../', import.meta.url)
+const root = new URL('../../../', import.meta.url)
 const program = fileURLToPath(new URL('test/support/reference-examples.mjs', root))
 
 const pages = readdirSync(new URL('docs/reference', root)).map((file) => file.replace(/\.md$/, ''))
