@@ -3,7 +3,7 @@
  * other. It passes them on undecoded: to a decoder (async API), to the ring (worker), to a row buffer (blocked thread).
  */
 
-/** One column of a result, with the fields of RowDescription. */
+/** One column of a result, with the fields of the server's RowDescription message. */
 export interface Column {
   readonly name: string
   /** 0 when the column is not from a table. */

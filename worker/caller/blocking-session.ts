@@ -296,7 +296,7 @@ function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken
     : Atomics.wait(words, index, seen, timeoutMs)
 }
 
-/** With this another thread can cancel a session's running statement. `postMessage` can send it. */
+/** A token with which another thread can cancel a session's running statement. `postMessage` can send it. */
 export interface CancelToken {
   /** Memory that the connection shares. */
   readonly session: SharedArrayBuffer
