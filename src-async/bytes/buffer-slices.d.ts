@@ -1,6 +1,6 @@
 /**
- * Methods every Node.js has had on `Buffer.prototype` since version 1 and its type declarations leave out: what
- * `toString(encoding, …)` and `write(…, encoding)` call after looking at the encoding's name.
+ * Methods of `Buffer.prototype` that Node's type declarations leave out. Node.js has had them since version 1:
+ * `toString(encoding, …)` and `write(…, encoding)` call them.
  */
 interface Buffer<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> {
   utf8Slice(start: number, end: number): string

@@ -1,16 +1,16 @@
 /**
- * A bounds-checked, big-endian cursor over bytes somebody else owns. Hostile or truncated input raises
- * `TruncatedBytesError`; nothing outside `[start, end)` is ever read. The hot loops of `values/` and `wire/` share one
- * reader and move it with `reset`, so that reading a row allocates nothing but the row.
+ * A big-endian reader with bounds checks. It does not own its bytes. Hostile or truncated input raises `TruncatedBytesError`,
+ * and no byte outside `[start, end)` is ever read. The hot loops of `values/` and `wire/` share one reader and move it with
+ * `reset`, so that reading a row allocates only the row.
  */
 
-/** The bytes ended before the value did. The caller, who knows what was being read, gives it its PEP 249 class. */
+/** The bytes end before the value does. The caller knows which value it was, and turns this into a PEP 249 error. */
 export class TruncatedBytesError extends RangeError {
   override readonly name = 'TruncatedBytesError'
 }
 
 export class ByteReader {
-  /** The bytes being read; a `Buffer` because its `utf8Slice` family is what makes text fast. */
+  /** The bytes. They are a `Buffer` because its `utf8Slice` and similar methods make reading text fast. */
   bytes: Buffer
   #view: DataView
   /** Offset of the next byte to read. */
@@ -25,7 +25,7 @@ export class ByteReader {
     this.end = end
   }
 
-  /** Moves the cursor to another stretch; makes a new view only when the underlying array changes. */
+  /** Moves the reader to another range. Makes a new view only when the array changes. */
   reset(bytes: Uint8Array, start: number, end: number): void {
     if (bytes !== this.bytes) {
       this.bytes = asBuffer(bytes)
@@ -35,7 +35,7 @@ export class ByteReader {
     this.end = end
   }
 
-  /** For loops that check their bounds themselves; of the bytes as they are until the next `reset`. */
+  /** A view for loops that check the bounds themselves. Valid until the next `reset`. */
   get view(): DataView {
     return this.#view
   }
@@ -84,10 +84,10 @@ export class ByteReader {
     return this.#view.getFloat64(this.#advance(8))
   }
 
-  /** An own copy of the next `length` bytes. */
+  /** Reads the next `length` bytes and copies them. */
   copy(length: number): Buffer {
     const start = this.#advance(length)
-    // What is short comes out of Node's pool of 8 kB, as every short Buffer does: an array of its own takes ten times as long.
+    // A short copy lies in Node's pool of 8 kB, like every short Buffer. An array of its own would take ten times as long.
     const out = Buffer.allocUnsafe(length)
     this.bytes.copy(out, 0, start, start + length)
     return out
@@ -99,7 +99,7 @@ export class ByteReader {
     return this.bytes.utf8Slice(start, start + length)
   }
 
-  /** The text up to the next zero byte, which is skipped. */
+  /** The text up to the next zero byte. The zero byte is skipped. */
   cstring(): string {
     const zero = this.bytes.indexOf(0, this.position)
     if (zero < 0 || zero >= this.end) throw new TruncatedBytesError('a string has no terminating zero byte')
@@ -115,7 +115,7 @@ export class ByteReader {
   #advance(length: number): number {
     const start = this.position
     const next = start + length
-    // A negative length is as hostile as one too large.
+    // A negative length is refused too: hostile input may hold one.
     if (length < 0 || next > this.end) {
       throw new TruncatedBytesError(`${length} bytes wanted, ${this.end - start} left`)
     }

@@ -1,9 +1,9 @@
 /**
- * A growing, big-endian buffer. One writer serves many messages: `take` hands out an own copy and rewinds, `view` a
- * window that the next write invalidates. Lengths that are known only afterwards are reserved and patched.
+ * A big-endian buffer that grows. One writer serves many messages: `take` returns a copy and empties the writer, `view`
+ * returns a view that is valid until the next write. A length that is not known yet is reserved, and patched afterwards.
  */
 
-/** A buffer beyond this is given back after use, so that one large value does not pin memory for good. */
+/** A larger buffer is released after use, so that one large value does not keep its memory for ever. */
 const KEEP_BYTES = 1 << 20
 
 export class ByteWriter {
@@ -19,7 +19,7 @@ export class ByteWriter {
     this.#view = viewOf(this.#bytes)
   }
 
-  // The room comes first, in a statement of its own: making it may replace the view.
+  // The methods call `#advance` in a statement of its own, before they use the view, because it may replace the view.
   uint8(value: number): this {
     const start = this.#advance(1)
     this.#view.setUint8(start, value)
@@ -68,9 +68,9 @@ export class ByteWriter {
     return this
   }
 
-  /** UTF-8, without a terminator. The caller has refused lone surrogates and NUL where they matter. */
+  /** Writes UTF-8 without a terminator. The caller must have refused lone surrogates and NUL where they matter. */
   utf8(value: string): this {
-    // Three bytes per UTF-16 unit is the worst case; for long text the exact count is cheaper than that much memory.
+    // A UTF-16 unit needs at most three bytes. For long text, counting exactly costs less than that much memory.
     const most = value.length > 4096 ? Buffer.byteLength(value) : value.length * 3
     this.ensure(most)
     this.length += this.#bytes.utf8Write(value, this.length)
@@ -96,14 +96,14 @@ export class ByteWriter {
     return this
   }
 
-  /** Writes at `offset` how many bytes follow that int32: the length word of a parameter or an array element. */
+  /** Writes at `offset` the number of bytes after that int32: the length word of a parameter or an array element. */
   patchLength(offset: number): this {
     return this.patchInt32(offset, this.length - offset - 4)
   }
 
   /**
-   * Makes room for `more` bytes, for loops that write into `buffer` and `dataView` themselves and then set `length`.
-   * Both are replaced when room is made, so they are taken afterwards.
+   * Makes room for `more` bytes, for loops that write into `buffer` and `dataView` themselves and then set `length`. It may
+   * replace both, so a loop must read them after this call.
    */
   ensure(more: number): void {
     const needed = this.length + more
@@ -121,17 +121,17 @@ export class ByteWriter {
     return this.#view
   }
 
-  /** Forgets what was written after `length`; what an encoder that failed half-way had written. */
+  /** Removes the bytes after `length`, for example those of an encoder that failed half-way. */
   truncate(length: number): void {
     this.length = length
   }
 
-  /** What was written, valid until the next write. */
+  /** The bytes written so far, valid until the next write. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.length)
   }
 
-  /** An own copy of what was written; the writer is empty afterwards. */
+  /** Returns a copy of the bytes written so far, and empties the writer. */
   take(): Buffer {
     const out = Buffer.allocUnsafeSlow(this.length)
     this.#bytes.copy(out, 0, 0, this.length)
@@ -151,8 +151,8 @@ export class ByteWriter {
     return start
   }
   /**
-   * Ctrl-C in a REPL can tear a call off between any two calls of functions. Buffer and view are of one memory at each of
-   * them, or the next statement would write its values here and send others.
+   * Ctrl-C in a REPL can interrupt a call between any two function calls. So buffer and view are replaced with no function
+   * call in between. If they used different memory, the next statement would write its values into one and send the other.
    */
   #replace(bytes: Buffer): void {
     const view = viewOf(bytes)

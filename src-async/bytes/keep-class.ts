@@ -1,12 +1,12 @@
 /**
- * Keeps hot classes hot. A full collection that finds no object of a hidden class makes V8 forget it, and with it all
- * optimised code that knew it: the statements that follow run as if the program had just begun, at several times the
- * cost. So of each class whose objects live for one call only, the last object stays until the next one.
+ * Keeps optimized code across garbage collections. When a full collection finds no object of a hidden class, V8 drops the
+ * class and all optimized code that used it, and the next statements cost several times as much. So for each class whose
+ * objects live during one call only, the last object is kept until the next one.
  */
 export class Kept {
   readonly #last = new Map<unknown, object>()
 
-  /** @param object used as its like are, and holding nothing of weight any more. */
+  /** @param object an object that was used like the others of its class, and refers to nothing large any more */
   keep(object: object): void {
     this.#last.set(object.constructor, object)
   }
@@ -14,7 +14,10 @@ export class Kept {
 
 const kept: object[] = []
 
-/** For classes that need no use to be as the hot ones are. @param sample holds nothing of weight; stays for good. */
+/**
+ * Keeps a sample for ever, for classes whose new objects already have their final hidden class.
+ * @param sample refers to nothing large
+ */
 export function keepClass(sample: object): void {
   kept.push(sample)
 }

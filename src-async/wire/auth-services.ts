@@ -1,4 +1,4 @@
-/** What authentication needs that is not a conversation: the pool of threads, and the system's Kerberos. */
+/** Services for authentication that do more than exchange messages: hashing in the thread pool, and the system's Kerberos. */
 import { pbkdf2 } from 'node:crypto'
 import { openKerberos } from './kerberos.ts'
 import type { AuthServices, DeriveKey } from './protocol/authentication.ts'
@@ -6,7 +6,7 @@ import { saslprep } from './protocol/saslprep.ts'
 
 const KEY_BYTES = 32
 
-/** PBKDF2 in the pool of threads, so that a server that asks for millions of iterations holds up nobody but itself. */
+/** PBKDF2 in Node's thread pool, so that millions of iterations do not block the event loop. */
 const deriveKey: DeriveKey = (password, { salt, iterations }, done) => {
   pbkdf2(saslprep(password), salt, iterations, KEY_BYTES, 'sha256', done)
 }

@@ -1,35 +1,35 @@
 /**
- * CancelRequest over a connection of its own, of the same kind as the session's: to the same address, under TLS when the
- * session is. The server never answers; it closes when it has taken the request.
+ * Sends a CancelRequest. It needs a new connection, to the same address, and under TLS if the session uses TLS. The server
+ * never answers: it closes the connection when it has taken the request.
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { OperationalError } from '../errors/tree.ts'
 import type { TlsOptions } from '../options/session-options.ts'
-import { afterLook } from './grace.ts'
+import { afterPoll } from './grace.ts'
 import { writeCancelRequest } from './protocol/frontend.ts'
 import type { BackendKey } from './protocol/startup.ts'
 import { SocketTransport, type SocketTarget } from './transport/socket.ts'
 import { negotiateTls } from './transport/tls.ts'
 
-/** Where a session's cancel requests go. */
+/** Where and how the cancel requests of a session are sent. */
 export interface CancelRoute {
   readonly target: SocketTarget
   readonly isSecure: boolean
   readonly tls: TlsOptions
 }
 
-/** The request was sent, and nobody knows whether and when it arrives. */
+/** The request was sent, but it is unknown whether and when it will arrive. */
 export class UncertainCancelError extends OperationalError {}
 
 /**
- * @param timeoutMs how long all of it may take
+ * @param timeoutMs the time limit for connecting and sending
  * @throws OperationalError when the server cannot be reached; UncertainCancelError when it was reached, and did not take
  *   the request in time.
  */
 export async function requestCancel(route: CancelRoute, key: BackendKey, timeoutMs: number): Promise<void> {
   const controller = new AbortController()
   const giveUp = (): void => controller.abort(new OperationalError(`no answer within ${Math.round(timeoutMs)} ms`))
-  const timer = setTimeout(() => afterLook(giveUp), timeoutMs)
+  const timer = setTimeout(() => afterPoll(giveUp), timeoutMs)
   try {
     await deliver(route, key, controller.signal)
   } catch (cause) {
@@ -67,7 +67,7 @@ async function deliver(route: CancelRoute, key: BackendKey, signal: AbortSignal)
 
 function sendAndAwaitEnd(transport: SocketTransport, key: BackendKey): Promise<void> {
   return new Promise((resolve) => {
-    // However the server hangs up, it has read the request: a reset is as good as an end.
+    // The server has read the request when it closes the connection, whether it does so in order or by a reset.
     transport.listen({ data() {}, drain() {}, closed: () => resolve() })
     const request = new ByteWriter(64)
     writeCancelRequest(request, key.backendPid, key.secret)

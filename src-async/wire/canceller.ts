@@ -1,58 +1,58 @@
 /**
- * Ends a statement before it ends by itself: on request, when its time limit passes, or when its caller gives it up. After
- * a time limit, and after a giving up, the server has a grace (`grace.ts`) to stop; then the session is closed, whatever
- * the server still sends. A cancel request names a session, not a statement. So nothing new is written while a request is
- * on its way, and nothing is written behind a statement that has a limit. A limit costs one timer.
+ * Cancels statements: on request, when a time limit passes, or when the caller gives a statement up. After a time limit, and
+ * after a caller gave up, the server has a grace time (`grace.ts`) to stop. Then the session is closed, even if the server
+ * still sends rows. A cancel request names a session, not a statement. So no request is written while a cancel request is on
+ * its way, and none is written behind a statement with a time limit. A time limit costs one timer.
  */
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { DbError, OperationalError } from '../errors/tree.ts'
 import { requestCancel, UncertainCancelError, type CancelRoute } from './cancel.ts'
-import { CANCEL_GRACE_MS, afterLook } from './grace.ts'
+import { CANCEL_GRACE_MS, afterPoll } from './grace.ts'
 import type { Conversation } from './protocol/conversation.ts'
 import type { BackendKey } from './protocol/startup.ts'
 
-/** What a canceller needs of its session. */
+/** What a canceller uses of its session. */
 export interface CancelSite {
   isOpen(): boolean
-  /** Whether the session has stopped reading, because its rows have nowhere to go. */
+  /** Whether the session has stopped reading, because no reader takes its rows. */
   isPaused(): boolean
-  /** Reads again. */
+  /** Starts reading again. */
   resume(): void
-  /** Writes what may be written now. */
+  /** Sends the requests that waited for the end of a cancel request. */
   proceed(): void
   giveUp(error: DbError): void
 }
 
-/** One operation's limit. */
+/** The time limit of one operation. */
 export interface TimeLimit {
   readonly timeoutMs: number
-  /** How long the operation may go on after its limit has passed; 0 closes the session at once, without a cancel. */
+  /** How long the server has to stop after the limit has passed; 0 closes the session at once, without a cancel. */
   readonly graceMs: number
-  /** Called with the error of a late operation when the limit passes and the server works on the operation. */
+  /** Called when the limit has passed while the server works on the operation. `late` is the error if it still completes. */
   readonly onExpiry: ((late: DbError) => void) | null
   started: object | null
   timer: NodeJS.Timeout | undefined
   hasExpired: boolean
-  /** When the grace ends, on `performance.now`'s clock; set when the limit passes. */
+  /** When the grace time ends, by `performance.now`. Set when the limit passes. */
   givenUpAtMs: number
-  /** The server has been asked to cancel the operation. */
-  isPursued: boolean
-  /** What the session was closed with because of this limit. */
+  /** Whether a cancel request was sent for the operation. */
+  isCancelSent: boolean
+  /** The error with which the session was closed because of this limit. */
   givenUp: DbError | null
 }
 
-/** What its caller does not want any more: everything up to the exchange `last`. */
+/** The statements that were given up: all exchanges up to `last`. */
 interface Abandoned {
   last: object
   readonly givenUpAtMs: number
   readonly timer: NodeJS.Timeout
 }
 
-/** Short enough to be one pause for a person, long enough that no healthy server is still on its way. */
+/** When a cancel request is sent again. A person hardly notices the first delay; a healthy server reacts sooner. */
 const CANCEL_REPEAT_DELAYS_MS = [200, 1000, 5000]
 /**
- * Bytes that may come of an operation after its limit has passed. A server that heard the cancel sends less than that
- * before it stops. Rows beyond it are dropped, so that a server that does not stop cannot fill the memory.
+ * How many bytes of an operation are kept after its limit has passed. A server that got the cancel request sends less before
+ * it stops. Further rows are dropped, so that a server that does not stop cannot fill the memory.
  */
 const MOST_LATE_BYTES = 16 << 20
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -60,20 +60,20 @@ const QUERY_CANCELED = '57014'
 const NO_KEY: BackendKey = { backendPid: 0, secret: new Uint8Array(0) }
 
 export class Canceller {
-  /** Set when start-up is over. */
+  /** The server's cancel key. Set at the end of start-up. */
   key = NO_KEY
   readonly #conversation: Conversation
   readonly #site: CancelSite
-  /** null where the transport has no cancel. */
+  /** null when the transport cannot cancel (PGlite). */
   readonly #route: CancelRoute | null
   readonly #overdue = new Set<TimeLimit>()
   #abandoned: Abandoned | null = null
-  /** Bytes that have come since the session began to chase something. */
+  /** Bytes that have come since the session began to wait for a statement to stop. */
   #lateBytes = 0
-  /** Why the last cancel request did not reach the server. */
-  #obstacle: unknown = undefined
+  /** The error of the last cancel request, if it did not reach the server. */
+  #cancelError: unknown = undefined
   #repeatTimer: NodeJS.Timeout | undefined
-  /** Cancel requests that were begun. One that the server has taken may still strike a little later. */
+  /** How many cancel requests were begun. The server may act on a request a little later than it takes it. */
   requests = 0
 
   constructor(conversation: Conversation, route: CancelRoute | null, site: CancelSite) {
@@ -82,7 +82,7 @@ export class Canceller {
     this.#site = site
   }
 
-  /** False where the transport has none, though the server might have a key. */
+  /** Whether the transport can cancel, even if the server has sent no key. */
   get hasRoute(): boolean {
     return this.#route !== null
   }
@@ -91,31 +91,31 @@ export class Canceller {
     return this.#route !== null && this.key.secret.length > 0
   }
 
-  /** Whether `heard` and `dropUnread` have anything to do. */
-  get isChasing(): boolean {
+  /** Whether a late or given-up operation has not stopped yet. Otherwise `received` and `dropUnread` need no call. */
+  get isWaitingForStop(): boolean {
     return this.#overdue.size > 0 || this.#abandoned !== null
   }
 
-  /** Cancels what runs now; resolves when the server has taken the request. */
+  /** Cancels the running statement. Resolves when the server has taken the request. */
   async cancel(): Promise<void> {
-    // When nothing runs, the request could only hit what comes next.
+    // When no statement runs, a cancel request could only hit the next one.
     if (this.#route === null || this.#conversation.current === null) return
     await this.#cancelCurrent(this.#route, 0, Infinity)
   }
 
   /**
-   * Cancels what runs now, and closes the session when not everything written so far has ended after the grace. A second
-   * call, for the next of several statements in flight, does not lengthen the grace.
+   * Cancels the running statement, and closes the session if some of the requests written so far have not ended after the
+   * grace time. A second call, for a later one of these requests, does not lengthen the grace time.
    */
   async abandon(): Promise<void> {
     const { last } = this.#conversation
     if (this.#route === null || last === null) return
     if (this.#abandoned === null) {
-      if (!this.isChasing) this.#beginChase()
+      if (!this.isWaitingForStop) this.#beginStop()
       const end = (): void => {
         if (this.#abandoned === abandoned) this.#closeForAbandoned()
       }
-      const timer = setTimeout(() => afterLook(end), CANCEL_GRACE_MS)
+      const timer = setTimeout(() => afterPoll(end), CANCEL_GRACE_MS)
       const abandoned: Abandoned = { last, givenUpAtMs: performance.now() + CANCEL_GRACE_MS, timer }
       this.#abandoned = abandoned
     } else {
@@ -126,13 +126,13 @@ export class Canceller {
   }
 
   /**
-   * Starts the clock of an operation. It must hold the line, and `end` must be called when it is over.
-   * @param graceMs as in `TimeLimit`
-   * @param onExpiry as in `TimeLimit`
+   * Starts the timer of an operation. The operation must hold the line. Call `end` when it is over.
+   * @param graceMs see `TimeLimit`
+   * @param onExpiry see `TimeLimit`
    */
   limit(timeoutMs: number, graceMs: number, onExpiry: TimeLimit['onExpiry']): TimeLimit {
     const state = { started: null, timer: undefined, hasExpired: false, givenUpAtMs: Infinity }
-    const limit: TimeLimit = { timeoutMs, graceMs, onExpiry, ...state, isPursued: false, givenUp: null }
+    const limit: TimeLimit = { timeoutMs, graceMs, onExpiry, ...state, isCancelSent: false, givenUp: null }
     limit.timer = setTimeout(() => this.#expire(limit), Math.min(timeoutMs, MAX_TIMER_MS))
     return limit
   }
@@ -142,10 +142,10 @@ export class Canceller {
     this.#overdue.delete(limit)
   }
 
-  /** What the operation fails with: the server's error for a cancel that was ours becomes the time limit's. */
+  /** The error for a failed operation. If the time limit cancelled it, the server's 57014 becomes a QueryTimeoutError. */
   explain(limit: TimeLimit, error: unknown): unknown {
     if (!limit.hasExpired || !(error instanceof DbError)) return error
-    // The operation was behind another one, which got this error first.
+    // An operation before this one got `limit.givenUp` itself, and this one an error with `limit.givenUp` as its cause.
     if (limit.givenUp !== null && error.cause === limit.givenUp) return limit.givenUp
     if (error.sqlstate !== QUERY_CANCELED || error instanceof QueryTimeoutError) return error
     const { context, batchIndex } = error
@@ -157,24 +157,24 @@ export class Canceller {
     return new QueryTimeoutError(`the time limit of ${limit.timeoutMs} ms has passed: cancelled on the server`, details)
   }
 
-  /** Bytes came, and an overdue operation may have become the one the server works on. */
-  heard(bytes: number): void {
-    for (const limit of this.#overdue) if (!limit.isPursued) this.#pursue(limit)
+  /** Called when bytes have come: an overdue operation may be the one that the server works on by now. */
+  received(bytes: number): void {
+    for (const limit of this.#overdue) if (!limit.isCancelSent) this.#cancelOverdue(limit)
     if (this.#abandoned !== null && !this.#conversation.isPending(this.#abandoned.last)) this.#forgetAbandoned()
     this.#lateBytes += bytes
     if (this.#lateBytes > MOST_LATE_BYTES) this.#dropRows()
   }
 
   /**
-   * Called when the session is about to stop reading, because its rows have nowhere to go. What is overdue or given up
-   * has its rows dropped instead: a server that waits for its client to read does not act on a cancel.
-   * @returns whether the rows are dropped, so that the session reads on
+   * Called before the session stops reading, because no reader takes its rows. The rows of an operation that is overdue or
+   * given up are dropped instead, because a server that waits for its client to read does not act on a cancel.
+   * @returns whether the rows are dropped, so that the session goes on reading
    */
   dropUnread(): boolean {
     return this.#dropRows()
   }
 
-  /** The session is over. */
+  /** Stops all timers. Called when the session has ended. */
   stop(): void {
     clearTimeout(this.#repeatTimer)
     for (const limit of this.#overdue) clearTimeout(limit.timer)
@@ -188,24 +188,24 @@ export class Canceller {
     limit.hasExpired = true
     const unsent = `the time limit of ${timeoutMs} ms has passed before the statement could be sent: nothing was run`
     if (this.#conversation.withdraw(started, new QueryTimeoutError(unsent))) return
-    // An embedded server runs in the thread of this timer: when it fires, the operation is over, and its result stands.
+    // An embedded server runs in the thread of this timer. When it fires, the operation is over, and its result is kept.
     if (this.#route === null) return
-    if (!this.isChasing) this.#beginChase()
+    if (!this.isWaitingForStop) this.#beginStop()
     this.#overdue.add(limit)
-    if (graceMs === 0) return afterLook(() => this.#endGrace(limit))
+    if (graceMs === 0) return afterPoll(() => this.#endGrace(limit))
     limit.givenUpAtMs = performance.now() + graceMs
-    limit.timer = setTimeout(() => afterLook(() => this.#endGrace(limit)), graceMs)
-    this.#pursue(limit)
+    limit.timer = setTimeout(() => afterPoll(() => this.#endGrace(limit)), graceMs)
+    this.#cancelOverdue(limit)
   }
 
-  #beginChase(): void {
+  #beginStop(): void {
     this.#lateBytes = 0
-    this.#obstacle = undefined
+    this.#cancelError = undefined
   }
 
-  #pursue(limit: TimeLimit): void {
+  #cancelOverdue(limit: TimeLimit): void {
     if (limit.graceMs === 0 || limit.started !== this.#conversation.current) return
-    limit.isPursued = true
+    limit.isCancelSent = true
     limit.onExpiry?.(lateError(limit))
     this.#dropWhatIsPaused()
     if (this.#route === null || !this.canCancel) return
@@ -216,7 +216,7 @@ export class Canceller {
     if (this.#site.isPaused() && this.#dropRows()) this.#site.resume()
   }
 
-  /** Drops the rest of what the server works on, if that is overdue or given up. @returns whether it is. */
+  /** Drops the rows of the running statement if it is overdue or given up. @returns whether it is. */
   #dropRows(): boolean {
     const { current } = this.#conversation
     for (const limit of this.#overdue) {
@@ -255,7 +255,7 @@ export class Canceller {
     return new OperationalError(
       `${why}, and the server could not be made to stop within ${seconds} s: the connection is closed, and whether ` +
         'the statement took effect is unknown',
-      this.#obstacle === undefined ? { hint } : { hint, cause: this.#obstacle },
+      this.#cancelError === undefined ? { hint } : { hint, cause: this.#cancelError },
     )
   }
 
@@ -265,24 +265,24 @@ export class Canceller {
   }
 
   /**
-   * Sends a cancel request and lets nothing new start until the server has taken it: it must not hit a later statement.
-   * The server drops a request that overtakes the statement it is meant for, so while that one is still waiting for its
-   * answer the request is sent again, a few times.
-   * @param deadlineMs when the session is closed anyway, on `performance.now`'s clock
+   * Sends a cancel request. No request is written until the server has taken it, or it could hit a later statement. A cancel
+   * request may reach the server before the statement does, and the server then ignores it. So it is sent again, a few times,
+   * while the statement is still running.
+   * @param deadlineMs when the session is closed anyway, by `performance.now`
    */
   async #cancelCurrent(route: CancelRoute, attempt: number, deadlineMs: number): Promise<void> {
     const running = this.#conversation.current
     const timeoutMs = Math.min(CANCEL_GRACE_MS, deadlineMs - performance.now())
-    // A late timer has called: the end of the grace is what comes next.
+    // The timer was late, and the grace time has ended: the session is closed next.
     if (timeoutMs <= 0) return
     this.#conversation.hold()
     this.requests += 1
     try {
       await requestCancel(route, this.key, timeoutMs)
-      this.#obstacle = undefined
+      this.#cancelError = undefined
     } catch (error) {
-      this.#obstacle = error
-      // It may still arrive, and then it must not find a later statement.
+      this.#cancelError = error
+      // The request may still arrive, and must not hit a later statement then.
       if (error instanceof UncertainCancelError) this.#closeForUncertain(error)
       throw error
     } finally {
@@ -298,12 +298,12 @@ export class Canceller {
     }
   }
 
-  /** The request had all the time there was; where a limit has passed, the limit is what the caller is to hear of. */
+  /** Closes the session after an uncertain cancel request. If a time limit has passed, the error names that limit. */
   #closeForUncertain(error: UncertainCancelError): void {
     const [limit] = this.#overdue
     if (limit !== undefined) this.#closeFor(limit)
     else if (this.#abandoned !== null) this.#closeForAbandoned()
-    // Of a class that callers know by name.
+    // Callers know OperationalError, but not UncertainCancelError, which is internal.
     else this.#site.giveUp(new OperationalError(error.primaryMessage, { cause: error.cause }))
   }
 
@@ -312,7 +312,7 @@ export class Canceller {
   }
 }
 
-/** For an operation that completed after its limit, when its rows had been dropped. */
+/** The error for an operation that completed after its limit, when its rows had been dropped. */
 function lateError({ timeoutMs }: TimeLimit): QueryTimeoutError {
   return new QueryTimeoutError(
     `the time limit of ${timeoutMs} ms has passed: the statement completed after that, and its rows were dropped`,

@@ -1,5 +1,5 @@
 /**
- * Words for what goes wrong on the way to a server. One line each, with the address as libpq writes it.
+ * Messages for errors while connecting. Each is one line, and shows the address in libpq's form.
  */
 import { TargetServerAttributeNotMatched } from '../errors/client-errors.ts'
 import { printShort } from '../errors/failure.ts'
@@ -7,7 +7,7 @@ import { DbError, OperationalError } from '../errors/tree.ts'
 import type { HostAddress } from '../options/session-options.ts'
 import type { SocketTarget } from './transport/socket.ts'
 
-/** `sun_path` less its terminating zero. */
+/** The size of `sun_path` without its terminating zero. */
 const MAX_SOCKET_PATH_BYTES = 107
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -42,7 +42,7 @@ export function addressName(target: HostAddress | SocketTarget): string {
   return `server at "${target.host}"${address}, port ${target.port}`
 }
 
-/** What happened, without the address. */
+/** Says what happened, without the address. */
 export function reasonOf(error: unknown, target: HostAddress | SocketTarget): string {
   if (error instanceof DbError) return error.primaryMessage
   const { code, message } = error as NodeJS.ErrnoException
@@ -56,16 +56,16 @@ export function reasonOf(error: unknown, target: HostAddress | SocketTarget): st
   return (code === undefined ? undefined : REASONS[code]) ?? message
 }
 
-/** More attempts than this are not all told in the message. */
-const MOST_TOLD = 2
+/** If there are more attempts than this, the message shows only the last one. */
+const MOST_SHOWN = 2
 
-/** One error for all attempts: itself when there was one. */
+/** Makes one error of the errors of all attempts. A single error stays as it is. */
 export function unreachable(failures: readonly Error[]): Error {
   const [first] = failures
   if (first !== undefined && failures.length === 1) return first
   const words = failures.map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
-  // One line that can be read: the last place tried is the one most likely meant.
-  const isShort = words.length <= MOST_TOLD
+  // A message of one line can only show one place. The last one tried is the most likely to be the one the user means.
+  const isShort = words.length <= MOST_SHOWN
   const message = isShort
     ? words.join('; ')
     : `${words.at(-1)} (and ${words.length - 1} other places: see cause.errors)`

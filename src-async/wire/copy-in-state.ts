@@ -1,6 +1,6 @@
 /**
- * The COPY FROM STDIN a session is in, between `copyInStart` and `copyInEnd`. Streams where the transport can; hoards the
- * data until the end where it needs whole flights (PGlite).
+ * The state of a session's COPY FROM STDIN, between `copyInStart` and `copyInEnd`. Streams the data to a server. For PGlite,
+ * which takes whole flights only, it buffers all data until the end.
  */
 import { InterfaceError } from '../errors/tree.ts'
 import type { CopyInEndReply, CopyInStartRequest, Nothing } from './operations.ts'
@@ -16,8 +16,8 @@ type State =
   | { readonly kind: 'none' }
   | { readonly kind: 'starting' }
   | { readonly kind: 'streaming'; readonly reply: Promise<CopyInEndReply> }
-  | { readonly kind: 'hoarding'; readonly request: CopyInStartRequest; readonly chunks: Uint8Array[] }
-  /** The server ended the COPY before we did. */
+  | { readonly kind: 'buffering'; readonly request: CopyInStartRequest; readonly chunks: Uint8Array[] }
+  /** The server has ended the COPY with an error, before `copyInEnd`. */
   | { readonly kind: 'failed'; readonly error: unknown }
 
 const NONE: State = { kind: 'none' }
@@ -38,7 +38,7 @@ export class CopyInState {
     return this.#state.kind !== 'none' && this.#state.kind !== 'failed'
   }
 
-  /** Whether a COPY is in progress, and no call waits for its end. */
+  /** Whether a COPY is in progress while no call of it is running. */
   get isBetweenCalls(): boolean {
     return this.#state.kind === 'streaming'
   }
@@ -47,7 +47,7 @@ export class CopyInState {
     const { kind } = this.#state
     if (kind !== 'none' && kind !== 'failed') throw new InterfaceError('copyInStart: another COPY is still in progress')
     if (this.#transport.sendsWholeFlights) {
-      this.#state = { kind: 'hoarding', request, chunks: [] }
+      this.#state = { kind: 'buffering', request, chunks: [] }
       return NOTHING
     }
     this.#state = { kind: 'starting' }
@@ -60,17 +60,17 @@ export class CopyInState {
     return NOTHING
   }
 
-  /** @throws what the server ended the COPY with, if it did. */
+  /** @throws the error with which the server ended the COPY, if it did. */
   write(bytes: Uint8Array): void {
     const state = this.#requireCopy('copyInData')
-    if (state.kind === 'hoarding') state.chunks.push(new Uint8Array(bytes))
+    if (state.kind === 'buffering') state.chunks.push(new Uint8Array(bytes))
     else writeCopyData(this.#conversation.link.out, bytes)
   }
 
   async end(failure: string | null, run: Run): Promise<CopyInEndReply> {
     const state = this.#requireCopy('copyInEnd')
     this.#state = NONE
-    if (state.kind === 'hoarding') {
+    if (state.kind === 'buffering') {
       return run(copyInWhole(this.#conversation.link, state.request, state.chunks, failure))
     }
     const { out } = this.#conversation.link
@@ -79,12 +79,12 @@ export class CopyInState {
     return state.reply
   }
 
-  /** Has the server end a COPY that waits for data: it hears no cancel until something comes. */
+  /** Ends a COPY whose time limit has passed, by a CopyFail: a server that waits for data does not react to a cancel. */
   expire(): void {
     if (this.#state.kind === 'streaming') writeCopyFail(this.#conversation.link.out, 'the time limit has passed')
   }
 
-  /** Resolves at the transport's next `drain`, or at its end. */
+  /** Resolves when the transport can take more data, or has closed. */
   drained(): Promise<void> {
     return new Promise((resolve) => this.#drainWaiters.push(resolve))
   }
@@ -94,7 +94,7 @@ export class CopyInState {
     for (const resume of this.#drainWaiters.splice(0)) resume()
   }
 
-  /** Resolves when the server wants data. */
+  /** Resolves when the server asks for data. */
   #stream(request: CopyInStartRequest, run: Run): Promise<void> {
     return new Promise((resolve, reject) => {
       const reply: Promise<CopyInEndReply> = run(
@@ -110,9 +110,9 @@ export class CopyInState {
     })
   }
 
-  #requireCopy(operation: string): Extract<State, { kind: 'streaming' | 'hoarding' }> {
+  #requireCopy(operation: string): Extract<State, { kind: 'streaming' | 'buffering' }> {
     const state = this.#state
-    if (state.kind === 'streaming' || state.kind === 'hoarding') return state
+    if (state.kind === 'streaming' || state.kind === 'buffering') return state
     if (state.kind === 'failed') {
       this.#state = operation === 'copyInEnd' ? NONE : state
       throw state.error

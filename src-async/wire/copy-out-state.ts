@@ -1,6 +1,6 @@
 /**
- * The COPY TO STDOUT a session is in, between `copyOutStart` and its tag or `copyOutEnd`. Keeps what has come until somebody
- * asks for it, and stops the transport from reading when that is much; small messages are put together in chunks.
+ * The state of a session's COPY TO STDOUT, between `copyOutStart` and its end. Buffers the data until a call reads it, and
+ * stops the transport from reading when the buffer is full. Small messages are joined into chunks.
  */
 import { InterfaceError } from '../errors/tree.ts'
 import type { CopyOutReadReply, CopyOutReadRequest, CopyOutStartReply, CopyOutStartRequest } from './operations.ts'
@@ -11,7 +11,7 @@ import { type ReadingGate, STOPPED_FOR } from './transport/reading-gate.ts'
 
 type Run = (exchange: Exchange<void>) => Promise<void>
 
-/** Whole messages, one after the other. */
+/** Payloads of whole messages, one after the other. */
 interface Chunk {
   readonly bytes: Buffer
   filledBytes: number
@@ -26,14 +26,14 @@ interface Reader {
 type Outcome = { readonly tag: string } | { readonly error: unknown }
 
 const CHUNK_BYTES = 64 * 1024
-/** With this much unread the transport stops reading. */
+/** When more bytes than this are buffered, the transport stops reading. */
 const PAUSE_BYTES = 1 << 20
 
 export class CopyOutState implements CopyOutSink {
   readonly #gate: ReadingGate
-  /** The exchange in flight; null when there is none. */
+  /** The running exchange; null when there is none. */
   #running: Promise<void> | null = null
-  /** How it ended, until somebody has been told. */
+  /** How the COPY ended; kept until a call has returned it. */
   #outcome: Outcome | null = null
   #chunks: Chunk[] = []
   #bufferedBytes = 0
@@ -49,17 +49,17 @@ export class CopyOutState implements CopyOutSink {
     return this.#running !== null && this.#outcome === null
   }
 
-  /** Whether a COPY is in progress, and no call waits for its data or its end. */
+  /** Whether a COPY is in progress while no call of it is running. */
   get isBetweenCalls(): boolean {
     return this.isRunning && this.#reader === null && this.#whenStarted === null && !this.#isDiscarding
   }
 
-  /** Whether `settle` has anything to do. */
+  /** Whether `serveReader` may have something to do. */
   get isActive(): boolean {
     return this.#running !== null || this.#reader !== null
   }
 
-  /** Resolves when the server begins to send. */
+  /** Resolves when the server begins to send data. */
   start(link: Link, request: CopyOutStartRequest, run: Run): Promise<CopyOutStartReply> {
     if (this.#running !== null) {
       return Promise.reject(new InterfaceError('copyOutStart: another COPY is still in progress'))
@@ -78,7 +78,7 @@ export class CopyOutState implements CopyOutSink {
           if (this.#whenStarted === null) this.#outcome = { error }
           else reject(error)
           this.#whenStarted = null
-          this.settle()
+          this.serveReader()
         },
       )
     })
@@ -91,20 +91,20 @@ export class CopyOutState implements CopyOutSink {
     if (this.#reader !== null) return Promise.reject(new InterfaceError('copyOutRead: another read is still waiting'))
     return new Promise((resolve, reject) => {
       this.#reader = { request, resolve, reject }
-      this.settle()
+      this.serveReader()
     })
   }
 
   /**
-   * Drops what is there and what comes, and resolves when the session is ready again.
-   * @param cancel asks the server to stop; called only while the command is in flight
+   * Drops the data that has come and will come. Resolves when the session is ready again.
+   * @param cancel asks the server to stop; called only while the COPY is running
    */
   async end(cancel: () => Promise<unknown>): Promise<void> {
     const running = this.#running
     if (running !== null && this.#outcome === null) {
       this.discard()
-      // Before it has started, a cancel would hit whatever runs before it. Without one the end comes all the same, only
-      // later; and a COPY given up has no news.
+      // Before the COPY has started, a cancel could hit the statement before it. Without a cancel the COPY ends later.
+      // Errors are ignored, because nobody waits for the result of this COPY.
       if (this.#whenStarted === null) cancel().catch(() => {})
       await running.catch(() => {})
     }
@@ -113,7 +113,7 @@ export class CopyOutState implements CopyOutSink {
     reader?.reject(new InterfaceError('copyOutRead: the COPY was given up'))
   }
 
-  /** Nobody wants the data any more; the end is still awaited. */
+  /** Drops the data that has come and will come. The COPY still runs to its end. */
   discard(): void {
     this.#isDiscarding = true
     this.#chunks = []
@@ -143,8 +143,8 @@ export class CopyOutState implements CopyOutSink {
     this.#outcome = { tag }
   }
 
-  /** Serves the reader with what has come; without one, sees to it that not too much comes. Called after each arrival. */
-  settle(): void {
+  /** Called after each arrival. Gives buffered data to the waiting read, or stops reading when the buffer is full. */
+  serveReader(): void {
     const reader = this.#reader
     if (reader === null) {
       if (this.#bufferedBytes > PAUSE_BYTES) this.#gate.stop(STOPPED_FOR.copy)

@@ -1,10 +1,10 @@
 /**
- * A time limit that several attempts share: each candidate may use its part of what is left, so that one that stays silent
- * does not use up the time of those behind it.
+ * A time limit that several attempts share. Each attempt may use its share of the time that is left, so a host that does not
+ * answer cannot use up the time of the hosts after it.
  */
 import { OperationalError } from '../errors/tree.ts'
 
-/** `setTimeout` takes a longer time for no time at all. */
+/** The longest time that `setTimeout` takes. With a longer one it fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 
 export class Deadline {
@@ -19,20 +19,20 @@ export class Deadline {
   }
 
   /**
-   * @param budgetMs 0 for no limit.
-   * @param signal ends all work at once when it aborts, with its reason.
+   * @param budgetMs the whole time, 0 for no limit.
+   * @param signal ends all work at once when it aborts; the error is the signal's reason.
    */
   static after(budgetMs: number, signal: AbortSignal | null = null): Deadline {
     return new Deadline(budgetMs > 0 ? performance.now() + budgetMs : Infinity, budgetMs, signal)
   }
 
-  /** The part of the first of `count` candidates. */
+  /** The time for the next attempt, when `count` attempts are left. */
   share(count: number): Deadline {
     const nowMs = performance.now()
     return new Deadline(nowMs + (this.#atMs - nowMs) / count, this.#budgetMs, this.#signal)
   }
 
-  /** Runs `work` and gives up on it when time is over; the signal lets it clean up. */
+  /** Runs `work`, and fails when time is up. `work` gets a signal, so that it can clean up. */
   async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = this.#signal
     signal?.throwIfAborted()

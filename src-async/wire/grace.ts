@@ -1,14 +1,13 @@
 /**
- * How long a server has to stop a statement after its time limit has passed or its caller has given it up. The time runs
- * from that moment, whatever arrives meanwhile; when it is over, the connection is closed. Imports nothing, because both
- * the session and the flows need it.
+ * How long the server has to stop a statement after its time limit has passed, or after its caller has given it up. After that
+ * the connection is closed, even if rows still arrive. This file imports nothing, because sessions and flows both need it.
  */
 export const CANCEL_GRACE_MS = 5000
 
 /**
- * Calls back when the event loop has looked at the sockets: a timer calls it before it acts. Where the process was stopped
- * or the loop was busy, the timer is late, and what it waits for may have arrived meanwhile.
+ * Calls back after the event loop has read the sockets. Timers use it before they act: if the process was stopped or the loop
+ * was busy, the timer is late, and the answer that it waits for may already have arrived.
  */
-export function afterLook(call: () => void): void {
+export function afterPoll(call: () => void): void {
   setImmediate(() => setImmediate(call))
 }

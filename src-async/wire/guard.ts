@@ -1,28 +1,28 @@
 /**
- * The savepoint around a statement of a transaction, in the flight of that statement: what the cache alone made fail can
- * then be run again without losing the transaction. A request asks for it by giving a guard as its `begin`.
- * docs/decisions/remembered-statements.md says when it is worth its price.
+ * A guard is a savepoint around a statement in a transaction, sent in the flight of that statement. If the statement fails
+ * only because a cache entry was out of date, it can run again, and the transaction is not lost. A request asks for a guard
+ * in its field `begin`. docs/decisions/remembered-statements.md says when a guard is worth its price.
  *
- * There are two, which differ in where the savepoint ends. GUARD ends as soon as the server has accepted the Bind, so the
- * statement itself runs outside of the savepoint and has the effects that it has without one. RUN_GUARD ends after the
- * statement. It is for texts that read and nothing else: whatever they do differently inside a savepoint nobody can see.
+ * There are two guards. GUARD ends as soon as the server has accepted the Bind, so the statement itself runs outside of the
+ * savepoint and behaves as it does without one. RUN_GUARD ends after the statement. It is only for statements that read:
+ * whether those run inside a savepoint makes no visible difference.
  */
 const NAME = 'syncpg_guard'
-/** The same name to the server. The text of a `begin` says which of the two guards it is. */
+/** To the server this is the same name. The quotes make the texts differ, so that `guardKind` can tell the guards apart. */
 const RUN_NAME = `"${NAME}"`
 
-/** In place of BEGIN, at the head of a flight. */
+/** Sent in place of BEGIN, first in a flight. */
 export const GUARD = `SAVEPOINT ${NAME}`
 export const RUN_GUARD = `SAVEPOINT ${RUN_NAME}`
 
-/** In place of GUARD where the savepoint is there already and nothing has run since. */
+/** Sent in place of GUARD when the savepoint exists already and nothing has run since. */
 export const GUARD_AGAIN = `ROLLBACK TO SAVEPOINT ${NAME}`
 export const RUN_GUARD_AGAIN = `ROLLBACK TO SAVEPOINT ${RUN_NAME}`
 
-/** What of a statement a savepoint goes around. */
+/** The part of a statement that a guard protects. */
 export type GuardKind = 'bind' | 'run'
 
-/** Which guard goes before a statement; null for BEGIN, for other commands and for none. */
+/** Which guard a request's `begin` is; null for BEGIN, for other commands and for null. */
 export function guardKind(begin: string | null): GuardKind | null {
   switch (begin) {
     case GUARD:
@@ -36,8 +36,8 @@ export function guardKind(begin: string | null): GuardKind | null {
   }
 }
 
-/** Where the guard ends. */
+/** Ends the guard. */
 export const RELEASE_GUARD = `RELEASE SAVEPOINT ${NAME}`
 
-/** After a failure within the guard, to go on as if the statement had not been sent. */
+/** Undoes a statement that failed within the guard, as if it had not been sent. */
 export const UNDO_GUARD = `${GUARD_AGAIN}; ${RELEASE_GUARD}`

@@ -1,12 +1,12 @@
 /**
- * GSSAPI by the package `kerberos`, which calls the system's library: tickets, realms and their configuration are the
- * system's. Loaded when a server first asks for it, since the package is optional.
+ * GSSAPI by the npm package `kerberos`, which calls the system's library. Tickets, realms and their configuration come from
+ * the system. The package is optional, so it is loaded when a server first asks for GSSAPI.
  */
 import { callbackify } from 'node:util'
 import { AuthRefusedError } from './protocol/auth-policy.ts'
 import type { GssStep, OpenGss } from './protocol/gss.ts'
 
-/** The little of the package that is used. */
+/** The part of the package that syncpg uses. */
 interface KerberosModule {
   readonly GSS_C_DELEG_FLAG: number
   readonly GSS_C_MUTUAL_FLAG: number
@@ -15,7 +15,7 @@ interface KerberosModule {
 
 interface KerberosClient {
   readonly contextComplete: boolean
-  /** Takes and gives Base64; null, or nothing, when there is nothing to send. */
+  /** Takes and gives Base64. Gives null or undefined when there is nothing to send. */
   step(challenge: string): Promise<string | null | undefined>
 }
 
@@ -37,7 +37,7 @@ export const openKerberos: OpenGss = ({ serviceName, host, isDelegated }) => {
   return { step: callbackify(step) }
 }
 
-/** As the system's library wants it: a name based on a host, and on Windows a service principal. */
+/** The server's name for the system's library: `service@host`, and on Windows the service principal `service/host`. */
 function principalOf(service: string, host: string): string {
   return process.platform === 'win32' ? `${service}/${host}` : `${service}@${host}`
 }
@@ -50,7 +50,7 @@ async function loadPackage(): Promise<KerberosModule> {
     const { code, message } = cause as NodeJS.ErrnoException
     const reason = code === 'ERR_MODULE_NOT_FOUND' ? 'is not installed' : `could not be loaded: ${message}`
     throw new AuthRefusedError(
-      `the server asks for GSSAPI authentication (Kerberos), and the package ${PACKAGE} that does it ${reason}`,
+      `the server asks for GSSAPI authentication (Kerberos), and the package ${PACKAGE}, which it needs, ${reason}`,
       { hint: `npm install ${PACKAGE}`, cause },
     )
   }

@@ -1,6 +1,5 @@
 /**
- * The states of a session and the moves between them, as a table. A move that is not in the table is a bug here, not a
- * fault of the program or the server.
+ * The phases of a session and the allowed moves between them, as a table. Any other move is a bug in syncpg.
  */
 import { InternalError } from '../errors/tree.ts'
 
@@ -10,7 +9,7 @@ const MOVES: Readonly<Record<SessionPhase, readonly SessionPhase[]>> = {
   connecting: ['ready', 'broken', 'closing'],
   ready: ['busy', 'closing', 'broken'],
   busy: ['ready', 'closing', 'broken'],
-  // Answers that were due may still arrive while closing; nothing new is asked.
+  // Pending answers may still arrive in this phase, but no new request is sent.
   closing: ['closed'],
   broken: ['closed'],
   closed: [],
@@ -23,7 +22,7 @@ export class Lifecycle {
     return this.#phase
   }
 
-  /** Whether operations are taken. */
+  /** Whether the session accepts operations. */
   get isOpen(): boolean {
     return this.#phase === 'ready' || this.#phase === 'busy'
   }
@@ -32,7 +31,7 @@ export class Lifecycle {
     return this.#phase === 'closing' || this.#phase === 'closed' || this.#phase === 'broken'
   }
 
-  /** @throws InternalError when the table does not have the move. */
+  /** @throws InternalError when the table does not allow the move. */
   move(next: SessionPhase): void {
     if (!MOVES[this.#phase].includes(next)) {
       throw new InternalError(`bug: a session cannot go from ${this.#phase} to ${next}`)

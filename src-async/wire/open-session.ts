@@ -1,8 +1,8 @@
 /**
- * From options to a session that is ready: hosts in turn, their addresses in turn, TLS as the mode says, start-up, all
- * within one time limit. A host that cannot be reached, or is not what was asked for, is passed over; a server that
- * refuses, or whose authentication we refuse, is not, since another would hardly differ (libpq does the same), unless
- * it is only starting up.
+ * Opens a session: tries the hosts and their addresses one after the other, uses TLS as `sslmode` says, and starts up, all
+ * within one time limit. If a host cannot be reached, is still starting up, or is not of the wanted kind, the next one is
+ * tried. If a server refuses us, or we refuse its authentication, no other is tried, because it would hardly answer
+ * differently. libpq does the same.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -24,26 +24,26 @@ import { negotiateTls, tlsAttempts, TlsRefusedError, type TlsUse } from './trans
 
 const CANNOT_CONNECT_NOW = '57P03'
 const INVALID_PASSWORD = '28P01'
-/** How long a server that is not the wanted one gets to say goodbye. */
+/** How long to wait for the end of a connection to a server that is not of the wanted kind. */
 const DISMISS_TIMEOUT_MS = 1000
 
-/** Nobody listens within a process. */
+/** The channel to an embedded server: no other program can read it. */
 const EMBEDDED: Channel = { host: null, serverCertificate: null, isPrivate: true }
 
 type NetworkHost = Exclude<HostAddress, { kind: 'pglite' }>
 
-/** What every step down to one attempt needs. */
-interface Errand {
+/** What all steps of one attempt to connect need. */
+interface ConnectAttempt {
   readonly options: SessionOptions
   readonly events: SessionEvents
   readonly wanted: TargetSessionAttrs
 }
 
 /**
- * @param signal gives up at once when it aborts: no further address is tried, and what was opened is closed
- * @throws OperationalError when no host could be reached or time ran out, with the attempts' errors in an AggregateError
- *   under `cause` when there were several; TargetServerAttributeNotMatched when a host could be reached, and none was what
- *   was asked for; the server's own error when it refused.
+ * @param signal stops at once when it aborts: no further address is tried, and an opened connection is closed
+ * @throws OperationalError when no host could be reached or time ran out; after several attempts its `cause` is an
+ *   AggregateError with their errors. TargetServerAttributeNotMatched when a host could be reached, but none was of the
+ *   wanted kind. The server's own error when it refused.
  */
 export async function openSession(
   options: SessionOptions,
@@ -64,7 +64,7 @@ export async function openSession(
   }
 }
 
-/** The first candidate that can be opened; each may use its share of the time left. */
+/** Opens the first candidate that can be opened. Each may use its share of the time left. */
 async function firstOf<T>(
   candidates: readonly T[],
   deadline: Deadline,
@@ -87,14 +87,14 @@ function isWorthAnotherHost(error: unknown): boolean {
   return error.sqlstate === null || error.sqlstate === CANNOT_CONNECT_NOW
 }
 
-async function openHost(host: HostAddress, errand: Errand, deadline: Deadline): Promise<Session> {
-  if (host.kind === 'pglite') return openEmbedded(host, errand, deadline)
+async function openHost(host: HostAddress, attempt: ConnectAttempt, deadline: Deadline): Promise<Session> {
+  if (host.kind === 'pglite') return openEmbedded(host, attempt, deadline)
   const found = await resolve(host, deadline)
-  const targets = errand.options.isLoadBalanced === true ? shuffled(found) : found
-  return firstOf(targets, deadline, (target, share) => openTarget(target, errand, share))
+  const targets = attempt.options.isLoadBalanced === true ? shuffled(found) : found
+  return firstOf(targets, deadline, (target, share) => openTarget(target, attempt, share))
 }
 
-/** A name's addresses in the resolver's order. */
+/** The addresses of a host name, in the resolver's order. */
 async function resolve(host: NetworkHost, deadline: Deadline): Promise<readonly SocketTarget[]> {
   if (host.kind === 'unix') return [host]
   const { address } = host
@@ -108,23 +108,23 @@ async function resolve(host: NetworkHost, deadline: Deadline): Promise<readonly 
   }
 }
 
-/** The attempts of the TLS mode at one address. */
-async function openTarget(target: SocketTarget, errand: Errand, deadline: Deadline): Promise<Session> {
-  const attempts = tlsAttempts(errand.options.tls, target.kind)
+/** Connects to one address, with TLS, without, or both, in the order that `sslmode` says. */
+async function openTarget(target: SocketTarget, attempt: ConnectAttempt, deadline: Deadline): Promise<Session> {
+  const attempts = tlsAttempts(attempt.options.tls, target.kind)
   for (const use of attempts.slice(0, -1)) {
     const progress = { isPlain: use === 'never' }
     try {
-      return await attempt(target, use, errand, deadline, progress)
+      return await connectOnce(target, use, attempt, deadline, progress)
     } catch (error) {
-      // Where `prefer` found no TLS, the attempt without was this one.
+      // With `prefer` and a server without TLS, this attempt was already the one without TLS.
       const isNextTheSame = progress.isPlain && use !== 'never'
       if (isNextTheSame || !isAboutTls(error)) throw error
     }
   }
-  return attempt(target, attempts.at(-1)!, errand, deadline, { isPlain: false })
+  return connectOnce(target, attempts.at(-1)!, attempt, deadline, { isPlain: false })
 }
 
-/** Whether the same server may answer differently with, or without, TLS: pg_hba.conf has lines for either. */
+/** Whether the server may accept us when TLS is switched on or off: pg_hba.conf has separate lines for both. */
 function isAboutTls(error: unknown): boolean {
   if (!(error instanceof DbError)) return false
   if (error.cause instanceof TlsRefusedError) return true
@@ -133,14 +133,14 @@ function isAboutTls(error: unknown): boolean {
 }
 
 /** @param progress `isPlain` is set when the server turned out to offer no TLS and the attempt went on without. */
-async function attempt(
+async function connectOnce(
   target: SocketTarget,
   use: TlsUse,
-  errand: Errand,
+  attempt: ConnectAttempt,
   deadline: Deadline,
   progress: { isPlain: boolean },
 ): Promise<Session> {
-  const { options, events } = errand
+  const { options, events } = attempt
   let transport: SocketTransport | null = null
   try {
     return await deadline.race(async (signal) => {
@@ -150,7 +150,7 @@ async function attempt(
       const route = { target, isSecure: transport.isSecure, tls: options.tls }
       const session = new Session(transport, route, events)
       await session.startUp(options, channelOf(transport))
-      await requireWanted(session, target, errand.wanted)
+      await requireWanted(session, target, attempt.wanted)
       if (options.hosts.length > 1) session.noteTarget(target)
       if (transport.tlsWords !== null) session.noteTls(transport.tlsWords)
       watchConnection(session, options.connectionCheckMs ?? 0)
@@ -171,16 +171,16 @@ function channelOf(transport: SocketTransport): Channel {
 
 async function openEmbedded(
   host: Extract<HostAddress, { kind: 'pglite' }>,
-  errand: Errand,
+  attempt: ConnectAttempt,
   deadline: Deadline,
 ): Promise<Session> {
-  // Loaded here, so that nobody else pays for it or needs it installed.
+  // Loaded here, because PGlite is optional and takes time to load.
   const { openPgliteTransport } = await import('./embedded/transport.ts')
   const transport = await openPgliteTransport(host.dataDirectory)
   try {
-    const session = new Session(transport, null, errand.events)
-    await deadline.race(() => session.startUp(errand.options, EMBEDDED))
-    await requireWanted(session, host, errand.wanted)
+    const session = new Session(transport, null, attempt.events)
+    await deadline.race(() => session.startUp(attempt.options, EMBEDDED))
+    await requireWanted(session, host, attempt.wanted)
     return session
   } catch (error) {
     transport.destroy()
@@ -195,14 +195,14 @@ async function requireWanted(session: Session, target: HostAddress, wanted: Targ
   throw new TargetServerAttributeNotMatched(`connection to ${addressName(target)} failed: ${reason}`)
 }
 
-/** Tells the address: of a server that refused, in its own words, and of trouble on the way to it. */
+/** Adds the address to an error. The server's own error keeps its class; any other becomes an OperationalError. */
 function connectError(target: HostAddress, error: unknown): DbError {
   if (error instanceof TargetServerAttributeNotMatched) return error
   if (error instanceof DbError && error.sqlstate !== null && !error.sqlstate.startsWith('08')) {
     amend(error, {}, `connection to ${addressName(target)} failed: ${error.primaryMessage}`)
     return error
   }
-  // With TLS 1.3 the server's verdict on our certificate comes after the handshake, as a lost connection.
+  // With TLS 1.3 a server refuses our certificate after the handshake, and it looks like a lost connection.
   const verdict = error instanceof DbError ? tlsWords(error.cause) : null
   const hint = verdict?.hint ?? (error instanceof DbError ? error.hint : undefined)
   const message = `connection to ${addressName(target)} failed: ${verdict?.message ?? reasonOf(error, target)}`

@@ -1,36 +1,39 @@
 /**
- * THE CONTRACT between the two sides of the line: every operation a session can be asked for, what it takes and what it
- * gives. Only bytes, numbers and strings pass. `Session` performs them on the event loop, `BlockingSession` through the
- * worker; an operation without its blocking twin does not compile. All fail with the classes of `errors/`.
+ * THE CONTRACT between flows and sessions: the operations of a session, with their requests and replies. Requests hold bytes,
+ * numbers and strings only, and never a decoded value. `Session` performs operations on the event loop, `BlockingSession`
+ * through the worker. An operation without its blocking twin does not compile. All of them fail with the classes of `errors/`.
  */
 import type { DbError } from '../errors/tree.ts'
 import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
 
-/** The server's word at ReadyForQuery: idle, in a transaction, in a failed transaction. The only truth about transactions. */
+/**
+ * The status that the server sends with ReadyForQuery: idle, in a transaction, in a failed transaction. Nothing else decides
+ * whether a transaction is open.
+ */
 export type TransactionStatus = 'I' | 'T' | 'E'
 
 export const TEXT_FORMAT = 0
 
-/** What every request that starts a statement may bring along in the same flight. */
+/** What each request that starts a statement may add. A *flight* is the messages that are sent together, up to their Sync. */
 export interface Flight {
   /**
-   * SQL of the BEGIN to be sent first in the same flight, or null. The caller has seen status `I`. Of an `execute` and an
-   * `executeMany` in a transaction it may be a guard (`guard.ts`), a savepoint that ends with the flight.
+   * SQL of a BEGIN that goes first in the flight, or null. The flow gives one only after status `I`. In a transaction,
+   * `execute` and `executeMany` may get a guard instead (`guard.ts`): a savepoint that ends with the flight.
    */
   readonly begin: string | null
-  /** Names of server-side statements to close first, in the same flight. */
+  /** Names of server-side statements that are closed first, in the same flight. */
   readonly closing: readonly string[]
   /**
-   * Milliseconds from now after which the operation is cancelled on the server and fails with QueryTimeoutError; 0 for
-   * no limit. What completes before the cancel strikes stands. Of a COPY it is the limit of the whole, from its start to
-   * its end. An embedded server (PGlite) cannot be cancelled, and there a limit only keeps a statement that still waits
-   * from being started.
+   * After this many milliseconds the operation is cancelled on the server and fails with QueryTimeoutError; 0 for no limit.
+   * If the operation completes before the cancel takes effect, its effects stay. The limit of a COPY is for all of it, from
+   * its start to its end. An embedded server (PGlite) cannot be cancelled: there the limit only stops a statement that has
+   * not been sent yet.
    */
   readonly timeoutMs: number
   /**
-   * Milliseconds after `timeoutMs` in which the operation has to end; CANCEL_GRACE_MS when it is missing. Then the session
-   * is closed and the operation fails with OperationalError, also where the server still sends. 0 closes the session when
-   * the limit passes, without a cancel: for a ping.
+   * The time in milliseconds that the server has to stop after `timeoutMs`; CANCEL_GRACE_MS when missing. If the operation has
+   * not ended then, the session is closed and the operation fails with OperationalError, even if the server still sends rows.
+   * With 0 the session is closed when the limit passes, without a cancel, as for a ping.
    */
   readonly graceMs?: number
 }
@@ -40,10 +43,10 @@ export type Limits = Pick<Flight, 'timeoutMs' | 'graceMs'>
 
 /** Parse and Describe. */
 export interface DescribeRequest extends Flight {
-  /** Server-side name, `''` for the unnamed statement. */
+  /** The statement's name on the server, `''` for the unnamed statement. */
   readonly name: string
   readonly sql: string
-  /** Type OIDs to declare; 0 or missing: the server infers. */
+  /** OIDs of the types to declare. The server infers a type that is 0 or missing. */
   readonly parameterTypes: readonly number[]
 }
 
@@ -53,7 +56,7 @@ export interface DescribeReply {
   readonly columns: readonly Column[] | null
 }
 
-/** A statement to be parsed again in the flight that runs it (unnamed statements). */
+/** A statement that is parsed in the flight that runs it. */
 export interface ParseSpec {
   readonly sql: string
   readonly parameterTypes: readonly number[]
@@ -64,16 +67,16 @@ export interface ExecuteRequest extends Flight {
   readonly name: string
   readonly parse: ParseSpec | null
   /**
-   * The Bind message after its two names: parameter format codes, parameters, result format codes. May be a window on
-   * a buffer that the next request overwrites: a session copies or writes it before it returns to the caller.
+   * The Bind message after its two names: parameter format codes, parameters, result format codes. It may be a view of a
+   * buffer that the next request overwrites. So a session copies or writes it before `execute` returns.
    */
   readonly bind: Uint8Array
   /**
-   * Asks for a description in the same flight, which `rows.describe` gets before the first row: 'portal' describes the rows,
-   * 'statement' the parameters too. Only together with `parse`.
+   * Asks for a description in the same flight. `rows.describe` gets it before the first row. 'portal' describes the rows,
+   * 'statement' also the parameters. Allowed only together with `parse`.
    */
   readonly describes?: 'portal' | 'statement' | undefined
-  /** Most rows to return, 0 for all. */
+  /** The most rows to return, 0 for all. */
   readonly rowLimit: number
   readonly rows: RowSink
 }
@@ -83,34 +86,34 @@ export interface ExecuteReply {
   readonly tag: string | null
 }
 
-/** Many Bind and Execute, one Sync: all or nothing. A failure carries `batchIndex`, counted within this request. */
+/** Many Bind and Execute, one Sync: all or nothing. An error has `batchIndex`, the failed element in this request. */
 export interface ExecuteManyRequest extends Flight {
   readonly name: string
   readonly parse: ParseSpec | null
-  /** `count` times: int32 length (not counting itself), then a bind body as in `ExecuteRequest`. */
+  /** `count` times an int32 length, which does not count itself, and a Bind body like `ExecuteRequest.bind`. */
   readonly binds: Uint8Array
   readonly count: number
   readonly rows: RowSink
-  /** Then `rows` is a ResultSink, and told the end of each element's rows. */
+  /** When true, `rows` is a ResultSink, and its `complete` is called at the end of each element's rows. */
   readonly marksElements?: boolean
 }
 
 export interface ExecuteManyReply {
-  /** Sum of the counts in the command tags, -1 when they have none. */
+  /** The sum of the row counts in the command tags, -1 when no tag has one. */
   readonly affectedRows: number
   /** The last command tag. */
   readonly tag: string
 }
 
-/** A named portal: opened by the first request for it, then asked for more until its tag comes. */
+/** Rows of a named portal. The first request opens it, and further requests give more rows until the command tag comes. */
 export interface FetchPortalRequest extends Flight {
   readonly portal: string
-  /** What to bind it to, in the same flight; null when it is open. */
+  /** The statement and arguments to open it with, in the same flight; null when it is open already. */
   readonly open: { readonly name: string; readonly parse: ParseSpec | null; readonly bind: Uint8Array } | null
-  /** Most rows of this trip, 0 for all that are left. */
+  /** The most rows of this page, 0 for all that are left. */
   readonly rowLimit: number
   readonly rows: RowSink
-  /** Somebody iterates over its rows: the next trip will be asked for with the same limit, so it may be made ahead. */
+  /** A loop reads the rows and will ask for the next page with the same limit, so that page may be fetched ahead. */
   readonly isIterated?: boolean
 }
 
@@ -122,29 +125,29 @@ export interface CloseStatementsRequest extends Limits {
   readonly names: readonly string[]
 }
 
-/** One Query message; several statements allowed; values arrive as text. `begin` goes before it in the same flight. */
+/** One Query message. It may hold several statements, and values come as text. `begin` is sent first. */
 export interface SimpleQueryRequest extends Flight {
   readonly sql: string
   readonly results: ResultSink
 }
 
 export interface SimpleQueryReply {
-  /** How many results went to the sink. */
+  /** How many results the sink got. */
   readonly results: number
 }
 
-/** Starts `COPY … FROM STDIN`; then `copyInData` any number of times, then `copyInEnd`. */
+/** Starts a `COPY … FROM STDIN`. `copyInData` follows any number of times, then `copyInEnd`. */
 export interface CopyInStartRequest extends Flight {
   readonly sql: string
 }
 
 export interface CopyInDataRequest {
-  /** Payload of one or more CopyData messages. Resolves when the transport wants more. */
+  /** Payload of one or more CopyData messages. The operation resolves when the transport can take more. */
   readonly bytes: Uint8Array
 }
 
 export interface CopyInEndRequest {
-  /** null to finish, a reason to abort: the server then undoes the COPY and the operation fails with 57014. */
+  /** null completes the COPY. With a reason the server undoes the COPY, and the operation fails with 57014. */
   readonly failure: string | null
 }
 
@@ -152,7 +155,7 @@ export interface CopyInEndReply {
   readonly tag: string
 }
 
-/** Starts `COPY … TO STDOUT`; then `copyOutRead` until its tag comes, or `copyOutEnd` to have no more of it. */
+/** Starts a `COPY … TO STDOUT`. `copyOutRead` follows until it gives the command tag, or `copyOutEnd` stops the COPY. */
 export interface CopyOutStartRequest extends Flight {
   readonly sql: string
 }
@@ -162,38 +165,41 @@ export interface CopyOutStartReply {
   readonly columnFormats: readonly number[]
 }
 
-/** Gives what has arrived, at least one message, to the sink: payloads of CopyData. Reading pauses while nobody asks. */
+/**
+ * Gives the payloads of the CopyData messages that have arrived to the sink, at least one. The session reads no more than a
+ * buffer ahead.
+ */
 export interface CopyOutReadRequest {
   readonly data: ByteSink
-  /** Stop after about as many. */
+  /** The read ends after about this many bytes. */
   readonly maxBytes: number
 }
 
 export interface CopyOutReadReply {
-  /** The command tag at the end, null while there is more. */
+  /** The command tag at the end of the COPY, null before. */
   readonly tag: string | null
 }
 
 export interface AwaitNotificationRequest {
-  /** Longest wait; 0 looks without waiting. */
+  /** The longest wait; 0 only looks whether something has come. */
   readonly timeoutMs: number
 }
 
 export interface AwaitNotificationReply {
-  /** Whether something came: it has gone to `SessionEvents` by then. */
+  /** Whether a notification or notice came. `SessionEvents` has received it by then. */
   readonly arrived: boolean
 }
 
 export interface CancelRequest {
   /**
-   * True when the callers of everything that was asked for so far want no more of it: what still waits is not sent, and
-   * the session is closed when the rest has not ended after CANCEL_GRACE_MS.
+   * True when no caller wants the replies of the operations that were asked for so far. Operations that still wait are not
+   * sent, and the session is closed when the others have not ended after CANCEL_GRACE_MS.
    */
   readonly isGivenUp?: boolean
 }
 
 export interface CloseRequest {
-  /** After this long without an answer the transport is cut. */
+  /** If the server has not closed the connection after this time, the client cuts it. */
   readonly timeoutMs: number
 }
 
@@ -213,16 +219,16 @@ export interface OperationTable {
   closeStatements: [CloseStatementsRequest, Nothing]
   copyOutStart: [CopyOutStartRequest, CopyOutStartReply]
   copyOutRead: [CopyOutReadRequest, CopyOutReadReply]
-  /** Gives a COPY TO STDOUT up: cancels it where it still runs, drops what comes. Its error is not news. */
+  /** Stops a COPY TO STDOUT: cancels it if it still runs, and drops the data that comes. Its error is ignored. */
   copyOutEnd: [Nothing, Nothing]
-  /** Resolves when the server has said something unasked, or time is up. The session must be idle. */
+  /** Resolves when a notification or notice has come, or time is up. The session must be idle. */
   awaitNotification: [AwaitNotificationRequest, AwaitNotificationReply]
   /**
-   * Asks the server, over another connection, to cancel what this session runs. Resolves when the server took it. A
-   * wait for notifications ends too.
+   * Asks the server, over another connection, to cancel the running statement of this session. Resolves when the server has
+   * taken the request. A wait for notifications ends too.
    */
   cancel: [CancelRequest, Nothing]
-  /** Terminate, then the end of the transport. Never fails; a second call does nothing. */
+  /** Sends a Terminate and closes the transport. Never fails, and a second call does nothing. */
   close: [CloseRequest, Nothing]
 }
 
@@ -230,40 +236,40 @@ export type OperationName = keyof OperationTable
 export type RequestOf<N extends OperationName> = OperationTable[N][0]
 export type ReplyOf<N extends OperationName> = OperationTable[N][1]
 
-/** What both kinds of session tell without being asked. */
+/** The state of a session, for both kinds of session. */
 export interface SessionState {
   readonly transactionStatus: TransactionStatus
   readonly isClosed: boolean
   /**
-   * What a call fails with once `isClosed` is true. The first call after a loss that nobody has been told of gets the loss
-   * itself (57P01, 25P03, 57P05, 08006 …: an OperationalError), later ones an InterfaceError with the loss as its cause.
+   * The error for a call when `isClosed` is true. If no call has failed with the loss yet, it is the loss itself (57P01,
+   * 25P03, 57P05, 08006 …: an OperationalError). Later calls get an InterfaceError with the loss as its cause.
    */
   closedError(): DbError
   readonly backendPid: number
   /** ParameterStatus values: server_version, TimeZone, standard_conforming_strings … */
   readonly parameters: ReadonlyMap<string, string>
-  /** False where the transport has no cancel (PGlite). */
+  /** False when the transport cannot cancel (PGlite), or the server sent no cancel key. */
   readonly canCancel: boolean
 }
 
-/** The operations on an event loop. */
+/** The operations of a session on an event loop. */
 export type Operations = {
   [N in OperationName]: (request: RequestOf<N>) => Promise<ReplyOf<N>>
 } & SessionState
 
-/** The same, blocking. */
+/** The operations of a session that blocks. */
 export type BlockingOperations = {
   [N in OperationName]: (request: RequestOf<N>) => ReplyOf<N>
 } & SessionState
 
-/** Fields of an ErrorResponse or a NoticeResponse, by the names of our error classes; absent ones are missing. */
+/** Fields of an ErrorResponse or a NoticeResponse, with the names that the error classes use. */
 export interface ServerMessageFields {
   readonly severity: string
   readonly sqlstate: string
   readonly message: string
   readonly detail?: string
   readonly hint?: string
-  /** 1-based, in characters of the text the server saw. */
+  /** In characters of the SQL text that the server got; the first is 1. */
   readonly position?: number
   readonly internalPosition?: number
   readonly internalQuery?: string
@@ -288,13 +294,13 @@ export interface Notification {
   readonly payload: string
 }
 
-/** What a server says unasked. Called between messages of an exchange, in order. */
+/** Listener for messages that no request asked for. Called in the order of arrival, also while an operation runs. */
 export interface SessionEvents {
   notice(fields: ServerMessageFields): void
   notification(notification: Notification): void
   parameter(name: string, value: string): void
-  /** The session is over: closed, or lost. Called once. */
+  /** Called once, when the session is closed or lost. */
   closed?(): void
-  /** Bytes of the server's are here and will be looked at next. */
+  /** Called when bytes have come from the server, before they are parsed. */
   arriving?(): void
 }

@@ -1,12 +1,13 @@
 /**
- * Reads a portal one trip ahead of a loop over its rows, so that the server works while the loop looks at the rows of the
- * last trip. Begins when two trips follow each other with nothing asked in between: a loop that asks other things of the
- * connection would wait for rows it does not want yet, and hear of their errors too early.
+ * Fetches the next page of a portal before a loop asks for it, so that the server works while the loop uses the rows of the
+ * last page. A *page* is the rows of one Execute. Fetching ahead begins when a loop asks for two pages with no other operation
+ * in between. A loop that also runs other statements would have to wait for rows that it does not need yet, and would get
+ * their errors too early.
  *
- * Reading ahead has no effect of its own. A savepoint travels before each trip that nobody has asked for yet. Where the
- * loop is left, everything since the savepoint is rolled back; where another statement comes in between, a trip that
- * failed is rolled back, and its error waits until somebody asks for its rows. The rows before the one that failed are given
- * first; a loop that is left among them has not failed its transaction.
+ * Fetching ahead must have no visible effect. So a savepoint is sent before each page that is fetched ahead. When the loop
+ * ends early, the session rolls back to the savepoint. When another statement comes in between and the page has failed, the
+ * session rolls back too, and the error is kept until the loop asks for the page. The rows before the failed one are given
+ * first. If the loop ends among those rows, its transaction has not failed.
  */
 import { DbError } from '../errors/tree.ts'
 import type { ExecuteReply, FetchPortalRequest } from './operations.ts'
@@ -18,116 +19,116 @@ export const AHEAD_RELEASE = `RELEASE SAVEPOINT ${NAME}`
 const QUERY_CANCELED = '57014'
 const UNDO = `ROLLBACK TO SAVEPOINT ${NAME}; ${AHEAD_RELEASE}`
 
-/** Memory for the rows of a trip that is kept for the next one. */
+/** Memory up to this size is kept for the rows of the next page. */
 const KEPT_BYTES = 1 << 20
 
-/** What the session does for it. */
+/** What `ReadAhead` uses of its session. */
 export interface ReadAheadSite {
-  /** Makes a trip that somebody waits for. */
+  /** Fetches a page that a call waits for. */
   fetch(request: FetchPortalRequest): Promise<ExecuteReply>
-  /** Makes a trip ahead, behind a savepoint. @param releases whether the savepoint of the last one ends first */
+  /** Fetches a page ahead, after a savepoint. @param releases whether it releases the savepoint of the last page first */
   fetchAhead(request: FetchPortalRequest, releases: boolean): Promise<ExecuteReply>
-  /** Sends SQL before anything else that is asked from now on. */
+  /** Sends SQL before the next operation. */
   sendFirst(sql: string): void
 }
 
 export class ReadAhead {
   readonly #site: ReadAheadSite
-  /** Trips that nobody has asked for yet, by portal. */
-  readonly #trips = new Map<string, Trip>()
-  /** The trip whose savepoint is open. */
-  #guarded: Trip | null = null
-  /** The portal of the last trip. */
+  /** Pages that were fetched ahead and not asked for yet, by portal. */
+  readonly #pages = new Map<string, Page>()
+  /** The page whose savepoint is open. */
+  #guarded: Page | null = null
+  /** The portal of the last page. */
   #portal = ''
   #isInterrupted = false
-  /** Memory of a trip that has been handed over. */
+  /** Memory of a page whose rows were given. The next page uses it. */
   #spare: RowStore | null = null
 
   constructor(site: ReadAheadSite) {
     this.#site = site
   }
 
-  /** Whether rows are on their way, or here, that nobody has asked for, or a savepoint is open. */
+  /** Whether a page was fetched ahead and not asked for, or a savepoint is open. */
   get isActive(): boolean {
-    return this.#trips.size > 0 || this.#guarded !== null
+    return this.#pages.size > 0 || this.#guarded !== null
   }
 
-  /** Whether the transaction may have failed by rows that nobody has asked for: nobody else has to know. */
+  /** Whether the transaction may have failed by a page that was not asked for. Then the program must not see that status. */
   get mayHideFailure(): boolean {
     return this.#guarded?.isAsked === false
   }
 
-  /** Whether what is asked now has to wait for `settle`. */
-  get mustSettle(): boolean {
+  /** Whether the next operation has to wait for `endSavepoint`. */
+  get mustWait(): boolean {
     return this.#guarded?.outcome === 'pending'
   }
 
-  /** Something else is asked of the session. */
+  /** Notes that another operation came in between. */
   interrupt(): void {
     this.#isInterrupted = true
   }
 
   /**
-   * Ends the savepoint before something else is sent.
-   * @returns null when it may be sent at once; else what to wait for, because how the trip ends decides.
+   * Ends the savepoint before another operation is sent: releases it when the page came, rolls back when it failed.
+   * @returns null when the operation may be sent at once; otherwise a promise to wait for, because the page is still on its way
    */
-  settle(): Promise<void> | null {
-    const trip = this.#guarded
-    if (trip === null) return null
+  endSavepoint(): Promise<void> | null {
+    const page = this.#guarded
+    if (page === null) return null
     const end = (): void => {
-      if (this.#guarded !== trip) return
+      if (this.#guarded !== page) return
       this.#guarded = null
-      // A failure that was told is the program's: its transaction has failed.
-      if (trip.outcome === 'done') this.#site.sendFirst(AHEAD_RELEASE)
-      else if (!trip.isAsked) this.#site.sendFirst(UNDO)
+      // When the page was asked for, the program has seen the error, and its transaction has failed.
+      if (page.outcome === 'done') this.#site.sendFirst(AHEAD_RELEASE)
+      else if (!page.isAsked) this.#site.sendFirst(UNDO)
     }
-    if (trip.outcome === 'pending') return trip.reply.then(end, end)
+    if (page.outcome === 'pending') return page.reply.then(end, end)
     end()
     return null
   }
 
-  /** The portal is about to be closed: what was read of it ahead and not asked for is undone, whatever became of it. */
+  /** Called before the portal is closed: undoes the page that was fetched ahead and not asked for. */
   drop(portal: string): void {
-    const trip = this.#trips.get(portal)
-    this.#trips.delete(portal)
-    if (trip === undefined || trip !== this.#guarded) return
+    const page = this.#pages.get(portal)
+    this.#pages.delete(portal)
+    if (page === undefined || page !== this.#guarded) return
     this.#guarded = null
     this.#site.sendFirst(UNDO)
   }
 
-  /** The portals are gone with their transaction. */
+  /** Forgets all pages, because the transaction has ended and closed the portals. */
   forget(): void {
-    this.#trips.clear()
+    this.#pages.clear()
     this.#guarded = null
   }
 
-  /** @param mayGoOn whether the next trip may be made ahead, if this one follows the one before it at once */
+  /** @param mayGoOn whether the next page may be fetched ahead, if no other operation came since the last page */
   async fetch(request: FetchPortalRequest, mayGoOn: boolean): Promise<ExecuteReply> {
     const { portal, rows } = request
     const isSteady = mayGoOn && this.#portal === portal && !this.#isInterrupted
-    const trip = this.#trips.get(portal)
+    const page = this.#pages.get(portal)
     this.#portal = portal
-    const reply = trip === undefined ? await this.#site.fetch(request) : await this.#hand(portal, trip, rows)
-    if (isSteady && reply.tag === null && this.#portal === portal && !this.#trips.has(portal)) this.#start(request)
+    const reply = page === undefined ? await this.#site.fetch(request) : await this.#hand(portal, page, rows)
+    if (isSteady && reply.tag === null && this.#portal === portal && !this.#pages.has(portal)) this.#start(request)
     this.#isInterrupted = false
     return reply
   }
 
-  async #hand(portal: string, trip: Trip, sink: RowSink): Promise<ExecuteReply> {
-    this.#trips.delete(portal)
-    trip.isAsked = true
+  async #hand(portal: string, page: Page, sink: RowSink): Promise<ExecuteReply> {
+    this.#pages.delete(portal)
+    page.isAsked = true
     try {
-      const ended = await trip.reply
-      trip.rows.giveTo(sink)
-      this.#spare = trip.rows
+      const ended = await page.reply
+      page.rows.giveTo(sink)
+      this.#spare = page.rows
       return ended
     } catch (error) {
-      // The rows before the one that failed are given. Nobody has heard of the failure yet.
-      if (trip.rows.isEmpty || !isOfRow(error)) throw error
-      trip.rows.giveTo(sink)
-      trip.rows.clear()
-      trip.isAsked = false
-      this.#trips.set(portal, trip)
+      // Gives the rows before the failed one. The program gets the error when it asks for the next page.
+      if (page.rows.isEmpty || !isOfRow(error)) throw error
+      page.rows.giveTo(sink)
+      page.rows.clear()
+      page.isAsked = false
+      this.#pages.set(portal, page)
       return { tag: null }
     }
   }
@@ -138,34 +139,34 @@ export class ReadAhead {
     rows.clear()
     const request = { portal, open: null, rowLimit, rows, begin: null, closing: [], timeoutMs: 0 }
     const reply = this.#site.fetchAhead(request, this.#guarded !== null)
-    const trip: Trip = { reply, rows, isAsked: false, outcome: 'pending' }
+    const page: Page = { reply, rows, isAsked: false, outcome: 'pending' }
     reply.then(
       () => {
-        trip.outcome = 'done'
+        page.outcome = 'done'
       },
-      // The next one to ask for it hears of its failure, and nobody else has to.
+      // The call that asks for the page gets the error. No other call has to know it.
       () => {
-        trip.outcome = 'failed'
+        page.outcome = 'failed'
       },
     )
-    this.#trips.set(portal, trip)
-    this.#guarded = trip
+    this.#pages.set(portal, page)
+    this.#guarded = page
   }
 }
 
-/** Whether the server could not make a row, and is ready for more. */
+/** Whether the error comes from a row, and the session can go on. */
 function isOfRow(error: unknown): boolean {
   return error instanceof DbError && error.severity === 'ERROR' && error.sqlstate !== QUERY_CANCELED
 }
 
-interface Trip {
+interface Page {
   readonly reply: Promise<ExecuteReply>
   readonly rows: RowStore
   isAsked: boolean
   outcome: 'pending' | 'done' | 'failed'
 }
 
-/** Keeps rows as the bytes they came in. */
+/** Keeps rows as undecoded bytes. */
 class RowStore implements RowSink {
   #bytes = Buffer.alloc(0)
   #length = 0

@@ -1,7 +1,7 @@
 /**
- * One server connection: performs the operations of the contract. Owns the transport, the conversation, timers, cancel and
- * the lifecycle, and nothing else; what a request means on the wire is in `protocol/`, one file per verb. Operations
- * may be asked for while others run: they queue in order.
+ * One server connection. Performs the operations of `operations.ts`. Owns the transport, the conversation, timers, cancelling
+ * and the lifecycle. The messages of each operation are in `protocol/`, one file per operation. An operation may be asked for
+ * while others run: operations are sent in order.
  */
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { ConnectionDoesNotExistError, ConnectionFailureError, QueryCanceledError } from '../errors/sqlstates.ts'
@@ -14,7 +14,7 @@ import { CopyOutState } from './copy-out-state.ts'
 import { MAX_TIMER_MS } from './deadline.ts'
 import { CANCEL_GRACE_MS } from './grace.ts'
 import { Lifecycle, type SessionPhase } from './lifecycle.ts'
-import { News } from './news.ts'
+import { MessageWaiters } from './message-waiters.ts'
 import type {
   AwaitNotificationReply,
   AwaitNotificationRequest,
@@ -81,7 +81,7 @@ export class Session implements Operations, TransportEvents {
   readonly #copy: CopyInState
   readonly #copyOut: CopyOutState
   readonly #canceller: Canceller
-  readonly #news = new News()
+  readonly #messageWaiters = new MessageWaiters()
   readonly #readAhead = new ReadAhead({
     fetch: (request) => this.#fetchPortal(request),
     fetchAhead: (request, releases) => {
@@ -90,22 +90,22 @@ export class Session implements Operations, TransportEvents {
     },
     sendFirst: (sql) => this.#sendFirst(sql),
   })
-  /** Settled when what was read ahead is: what is asked meanwhile is sent after it, in order. */
+  /** Resolves when a page that is fetched ahead has come. Later operations are sent after it, in order. */
   #turn: Promise<void> | null = null
-  /** How many wait for their turn. */
+  /** How many operations wait for `#turn`. */
   #waiting = 0
   #firstQuery: string | null = null
-  /** Something to be sent waits for the next request, or for the event loop to turn. */
+  /** Bytes wait to be sent with the next request, or in the next turn of the event loop. */
   #isFlushDue = false
-  /** What is asked for next has been written to the server by another thread. */
+  /** Another thread has already written the next operation to the server. */
   #isWritten = false
   #closing: Promise<Nothing> | null = null
-  #isLossTold = false
-  /** The loss ended a COPY between two of its calls: the exchange has failed, and no call has. */
-  #isLossOwed = false
+  #isLossReported = false
+  /** The connection was lost between two calls of a COPY. Its exchange has failed, but no call has got the error yet. */
+  #isLossUnreported = false
   #whenClosed: (() => void) | null = null
 
-  /** For `openSession`, which calls `startUp` next. The transport is connected and has carried no message yet. */
+  /** Only `openSession` calls it, and then `startUp`. The transport must be connected, with no message sent yet. */
   constructor(transport: Transport, cancelRoute: CancelRoute | null, events: SessionEvents) {
     this.#transport = transport
     this.#gate = new ReadingGate(transport)
@@ -114,11 +114,11 @@ export class Session implements Operations, TransportEvents {
     this.#conversation = new Conversation(
       {
         notice: (fields) => {
-          this.#news.tell(true)
+          this.#messageWaiters.wake(true)
           events.notice(fields)
         },
         notification: (notification) => {
-          this.#news.tell(true)
+          this.#messageWaiters.wake(true)
           events.notification(notification)
         },
         parameter: (name, value) => {
@@ -145,23 +145,23 @@ export class Session implements Operations, TransportEvents {
     return this.#lifecycle.phase
   }
 
-  /** Why the session was lost; null while it is open, and where it was closed. */
+  /** Why the session was lost; null while it is open, and after `close`. */
   get loss(): DbError | null {
     return this.#closing === null ? this.#conversation.broken : null
   }
 
-  /** Whether a call has failed by the loss, or `closedError` has given it. */
-  get isLossTold(): boolean {
-    return this.#isLossTold || (this.#conversation.isBreakTold && !this.#isLossOwed)
+  /** Whether a call has failed with the loss, or `closedError` has returned it. */
+  get isLossReported(): boolean {
+    return this.#isLossReported || (this.#conversation.isBreakReported && !this.#isLossUnreported)
   }
 
-  /** What a call on the ended session fails with. The first one is told the loss itself, later ones that it is closed. */
+  /** The error for a call on an ended session. The first call gets the loss itself, later calls "connection is closed". */
   closedError(): DbError {
     const { loss } = this
     if (this.#lifecycle.phase === 'connecting') return new InterfaceError('bug: the session is not ready yet')
     if (loss === null) return new InterfaceError('connection is closed')
-    if (!this.isLossTold) {
-      this.#isLossTold = true
+    if (!this.isLossReported) {
+      this.#isLossReported = true
       return loss
     }
     return new InterfaceError(`connection is closed: ${loss.primaryMessage}`, { cause: loss })
@@ -188,17 +188,17 @@ export class Session implements Operations, TransportEvents {
     return this.#canceller.canCancel
   }
 
-  /** How many cancel requests were sent for this session. */
+  /** How many cancel requests were begun for this session. */
   get cancelRequests(): number {
     return this.#canceller.requests
   }
 
-  /** Whether a COPY holds the line: what is asked now waits for its end. */
+  /** Whether a COPY is running. Operations that are asked for now wait for its end. */
   get isCopying(): boolean {
     return this.#copy.isActive || this.#copyOut.isRunning
   }
 
-  /** Authenticates and waits for the first ReadyForQuery. When it fails the session is broken. */
+  /** Authenticates and waits for the first ReadyForQuery. When it fails, the session is broken. */
   async startUp(request: StartupRequest, channel: Channel): Promise<void> {
     this.#canceller.key = await new Promise<BackendKey>((resolve, reject) => {
       this.#conversation.start(startup(this.#conversation.link, request, channel, authServices), false, resolve, reject)
@@ -208,8 +208,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   /**
-   * Says which of several hosts it was. Told among the server's parameters, which reach every thread; no parameter of a
-   * server has a name with a blank.
+   * Notes which of several hosts this is, among the server's parameters, because those reach every thread. No parameter of a
+   * server has a name with a space.
    */
   noteTarget(target: SocketTarget): void {
     const { place, port } =
@@ -218,12 +218,12 @@ export class Session implements Operations, TransportEvents {
     this.#parameters.set(PORT_PARAMETER, port)
   }
 
-  /** How the connection is encrypted, as `protocol cipher`, kept beside the server's own parameters. */
+  /** Notes how the connection is encrypted, as `protocol cipher`, among the server's parameters. */
   noteTls(words: string): void {
     this.#parameters.set(TLS_PARAMETER, words)
   }
 
-  /** Sends a query of ours in the flight of the first operation, ahead of it. Its outcome is of no concern. */
+  /** Sends a query of the driver's own before the first operation, without a wait in between. Its result is ignored. */
   queryFirst(sql: string): void {
     this.#firstQuery = sql
   }
@@ -233,8 +233,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   execute(request: ExecuteRequest): Promise<ExecuteReply> {
-    // Its bytes are only lent until this returns; an exchange that waits for the line reads them later. Not `slice`,
-    // which of a Buffer makes a window.
+    // The caller may overwrite the bytes after this call, and an exchange that has to wait reads them later. So they are
+    // copied (`slice` of a Buffer would not copy).
     const own = this.#keepsWaiting ? { ...request, bind: new Uint8Array(request.bind) } : request
     return this.#perform(execute(this.#conversation.link, own), request)
   }
@@ -268,7 +268,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
-    // An embedded server does not work while we do, and a limit is one of a trip that somebody waits for.
+    // Fetching ahead is of no use with an embedded server, which runs in this thread. And with a time limit a page must start
+    // when it is asked for.
     const mayGoOn = request.isIterated === true && request.timeoutMs === 0 && !this.#transport.sendsWholeFlights
     return this.#readAhead.fetch(request, mayGoOn)
   }
@@ -296,12 +297,12 @@ export class Session implements Operations, TransportEvents {
     )
   }
 
-  /** What came before the session was lost is still given. */
+  /** Reads data that came before the session was lost, too. */
   copyOutRead(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
     const reply = this.#copyOut.read(request)
-    if (this.#isLossOwed) {
+    if (this.#isLossUnreported) {
       reply.catch(() => {
-        this.#isLossTold = true
+        this.#isLossReported = true
       })
     }
     return reply
@@ -314,16 +315,16 @@ export class Session implements Operations, TransportEvents {
 
   awaitNotification(request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
     if (!this.#lifecycle.isOpen) return Promise.reject(this.closedError())
-    return this.#news.wait(request.timeoutMs)
+    return this.#messageWaiters.wait(request.timeoutMs)
   }
 
   async cancel({ isGivenUp = false }: CancelRequest = NOTHING): Promise<Nothing> {
     if (!this.#lifecycle.isOpen) throw this.closedError()
-    // Waiting for news is nothing the server knows of.
-    this.#news.tell(false)
+    // The server knows nothing of calls that wait for a notification, so they are ended here.
+    this.#messageWaiters.wake(false)
     if (isGivenUp) this.#conversation.withdrawAll(unsentError)
     if (!this.#canceller.hasRoute) {
-      throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread that would ask')
+      throw new NotSupportedError('an embedded PostgreSQL (PGlite) cannot cancel: it runs in the thread of the caller')
     }
     if (isGivenUp) {
       await this.#canceller.abandon()
@@ -341,61 +342,61 @@ export class Session implements Operations, TransportEvents {
   }
 
   /**
-   * The descriptor of the socket, for another thread that reads and writes while the socket is lent to it; -1 where there
-   * is none: under TLS, and for the embedded server.
+   * The file descriptor of the socket, for another thread that reads and writes while the socket is lent to it; -1 under TLS
+   * and for the embedded server.
    */
   get descriptor(): number {
     return this.#transport.descriptor ?? -1
   }
 
   /**
-   * Whether the socket may be lent to another thread: nothing is asked, nothing is on its way in either direction as far as
-   * this side knows, and what was read ended with a whole message.
+   * Whether the socket may be lent to another thread: no operation is pending, all bytes are sent, and the bytes read so far
+   * ended with a whole message.
    */
   get isQuiet(): boolean {
     const conversation = this.#conversation
     const isSilent = conversation.isIdle && !conversation.isHeld && conversation.isBetweenMessages
-    const isAlone = !this.#canceller.isChasing && this.#firstQuery === null && !this.#readAhead.isActive
+    const isAlone = !this.#canceller.isWaitingForStop && this.#firstQuery === null && !this.#readAhead.isActive
     return this.#lifecycle.phase === 'ready' && isSilent && isAlone && this.#transport.isDrained === true
   }
 
-  /** Stops reading, because the socket is about to be lent: no byte is taken until `takeBack`. */
+  /** Stops reading, because the socket is about to be lent. Reads nothing until `takeBack`. */
   lend(): void {
     this.#gate.stop(STOPPED_FOR.lent)
   }
 
   /**
-   * The socket is this session's again: it reads on.
-   * @param status what the server said at the last ReadyForQuery, which the other thread may have read
+   * Takes the socket back and goes on reading.
+   * @param status the status of the last ReadyForQuery, which the other thread may have read
    */
   takeBack(status: TransactionStatus): void {
     this.#conversation.transactionStatus = status
     this.#gate.go(STOPPED_FOR.lent)
   }
 
-  /** The operation asked for next has been written to the server by the thread that had the socket: only its answer is due. */
+  /** Says that the other thread has already written the next operation to the server, so that only its answer is read. */
   expectWritten(): void {
     this.#isWritten = true
   }
 
-  /** Finds out where the conversation stands after a thread was interrupted while it wrote, and drops what was answered. */
+  /** Makes the session ready again after a thread was interrupted while it wrote. Drops all answers that come. */
   recover(): Promise<Nothing> {
     return this.#run(recover(this.#conversation.link), true)
   }
 
-  /** Sends the end of a request that the other thread began to write. */
+  /** Sends the rest of a request that the other thread began to write. */
   writeRest(bytes: Uint8Array): void {
     if (this.#lifecycle.isOpen) this.#transport.write(bytes)
   }
 
-  /** Whether the process stays alive for this session; at first it does. An embedded server keeps none. */
+  /** Sets whether the process stays alive for this session. At first it does. An embedded server keeps no process alive. */
   keepAlive(isWanted: boolean): void {
     this.#transport.keepAlive?.(isWanted)
   }
 
-  /** Stops reading, for a sink that is full; a transport may still deliver what it has in hand. */
+  /** Stops reading because a sink is full. The transport may still deliver bytes that it has already read. */
   pauseReading(): void {
-    if (this.#canceller.isChasing && this.#canceller.dropUnread()) return
+    if (this.#canceller.isWaitingForStop && this.#canceller.dropUnread()) return
     this.#gate.stop(STOPPED_FOR.sink)
   }
 
@@ -403,7 +404,7 @@ export class Session implements Operations, TransportEvents {
     this.#gate.go(STOPPED_FOR.sink)
   }
 
-  /** Gives the session up: closes its transport now. Whatever is pending fails with `error`. */
+  /** Closes the transport at once. Pending operations fail with `error`. */
   abandon(error: DbError): void {
     this.#breakOff(error)
   }
@@ -412,10 +413,10 @@ export class Session implements Operations, TransportEvents {
     this.#onArriving?.()
     const error = this.#conversation.receive(bytes, start, end)
     if (error !== null) return this.#breakOff(error)
-    if (this.#copyOut.isActive) this.#copyOut.settle()
-    if (this.#canceller.isChasing) this.#canceller.heard(end - start)
+    if (this.#copyOut.isActive) this.#copyOut.serveReader()
+    if (this.#canceller.isWaitingForStop) this.#canceller.received(end - start)
     this.#flush()
-    this.#settle()
+    this.#updatePhase()
   }
 
   drain(): void {
@@ -431,7 +432,7 @@ export class Session implements Operations, TransportEvents {
     this.#whenClosed?.()
   }
 
-  /** Runs the exchange of a flight, under its time limit if it has one. */
+  /** Runs an exchange, under its time limit if it has one. */
   #perform<Reply>(
     exchange: Exchange<Reply>,
     flight: Limits,
@@ -454,7 +455,7 @@ export class Session implements Operations, TransportEvents {
   ): Promise<Reply> {
     const canceller = this.#canceller
     const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
-    // Nothing is written behind it, so that its cancel can hit nothing else.
+    // The exchange holds the line: no request is written behind it, so that a cancel cannot hit another statement.
     const running = this.#start(exchange, true, firstRows, (started) => {
       limit.started = started
     })
@@ -470,12 +471,12 @@ export class Session implements Operations, TransportEvents {
     )
   }
 
-  /** Whether what is asked now is written later: its bytes are only lent until then. */
+  /** Whether an operation that is asked for now has to wait. Its bytes must be copied then. */
   get #keepsWaiting(): boolean {
-    return this.#conversation.isHeld || this.#turn !== null || this.#readAhead.mustSettle
+    return this.#conversation.isHeld || this.#turn !== null || this.#readAhead.mustWait
   }
 
-  /** Starts an exchange when what was read ahead is settled. */
+  /** Starts an exchange, after the page that is fetched ahead if there is one. */
   #run<Reply>(
     exchange: Exchange<Reply>,
     holds: boolean,
@@ -487,17 +488,17 @@ export class Session implements Operations, TransportEvents {
     return this.#inTurn({ timeoutMs: 0 }, () => this.#start(exchange, holds, firstRows, onStart))
   }
 
-  /** Whether something that was read ahead has to be settled before anything else is sent. */
+  /** Whether the next operation has to wait for a page that is fetched ahead. */
   #mustWait(): boolean {
     this.#readAhead.interrupt()
-    this.#turn ??= this.#readAhead.settle()
+    this.#turn ??= this.#readAhead.endSavepoint()
     return this.#turn !== null
   }
 
   /**
-   * Starts an operation when what was read ahead is settled, after those that wait already. When its time is up before, the
-   * server is told to stop what nobody wants, and when it does not, the session is given up.
-   * @param start gets what is left of the time
+   * Starts an operation after the page that is fetched ahead has come, and after the operations that already wait. If its time
+   * limit passes before, the page is cancelled. If that does not help, the session is closed.
+   * @param start gets the time that is left
    */
   #inTurn<Reply>(
     { timeoutMs, graceMs = CANCEL_GRACE_MS }: Limits,
@@ -520,7 +521,7 @@ export class Session implements Operations, TransportEvents {
     })
   }
 
-  /** Fails an operation that is not sent any more, when what was sent before it is answered: the status is right then. */
+  /** Fails an operation whose time was up before it was sent, after the answers before it: then the status is right. */
   async #tooLate(givingUp: NodeJS.Timeout | undefined): Promise<never> {
     const nothing = { begin: null, closing: [], timeoutMs: 0, sql: '', results: IGNORED }
     try {
@@ -554,21 +555,21 @@ export class Session implements Operations, TransportEvents {
   }
 
   /**
-   * Whether `sendAside` may be called: nothing is asked, and nothing is on its way that could hit the next request. An
-   * embedded server does not work while we do, so there is nothing to be won there.
+   * Whether `sendAside` may be called: no operation is pending, and no cancel request is on its way. With an embedded server,
+   * which runs in this thread, it would save no time.
    */
   get canSendAside(): boolean {
-    const isAlone = this.#conversation.isIdle && !this.#conversation.isHeld && !this.#canceller.isChasing
-    const isSettled = this.#firstQuery === null && !this.#readAhead.isActive && this.#turn === null
-    return this.#lifecycle.phase === 'ready' && isAlone && isSettled && !this.#transport.sendsWholeFlights
+    const isAlone = this.#conversation.isIdle && !this.#conversation.isHeld && !this.#canceller.isWaitingForStop
+    const isReadAheadOver = this.#firstQuery === null && !this.#readAhead.isActive && this.#turn === null
+    return this.#lifecycle.phase === 'ready' && isAlone && isReadAheadOver && !this.#transport.sendsWholeFlights
   }
 
   /**
-   * Runs commands of the driver's own and takes the next request at once, which is written behind them. They leave with
-   * that request, or by themselves before the event loop turns. If one fails, the session is closed before anything that
-   * was asked behind is answered.
-   * @param commands prepared ones, or a text for a Query message
-   * @param ended called with null when the server has done it, or with what it failed with
+   * Runs commands of the driver's own without waiting for their end: the next operation is written behind them at once. The
+   * commands are sent together with that operation, or in the next turn of the event loop. If one fails, the session is closed
+   * before any operation behind it is answered.
+   * @param commands prepared commands, or the text of a Query message
+   * @param ended called at the end with null, or with the error
    */
   sendAside(commands: PreparedCommands | string, ended: (error: unknown) => void): void {
     const { link } = this.#conversation
@@ -601,7 +602,7 @@ export class Session implements Operations, TransportEvents {
     this.#flush()
   }
 
-  /** What the reader has not read of a COPY is dropped, so the COPY must not end as if all had been read. */
+  /** Drops the data of a COPY that was not read yet, and makes the COPY fail, because its reader would miss that data. */
   readonly #expireCopyOut = (late: DbError): void => {
     const { current } = this.#conversation
     if (current !== null) this.#conversation.drop(current, late)
@@ -615,31 +616,31 @@ export class Session implements Operations, TransportEvents {
       resume: () => this.resumeReading(),
       proceed: () => {
         this.#flush()
-        this.#settle()
+        this.#updatePhase()
       },
       giveUp: (error) => this.#breakOff(error),
     }
   }
 
-  #settle(): void {
+  #updatePhase(): void {
     if (this.#lifecycle.phase === 'busy' && this.#conversation.isIdle) this.#lifecycle.move('ready')
     if (this.#readAhead.isActive && this.#conversation.transactionStatus === 'I') this.#readAhead.forget()
   }
 
-  /** False when the transport asks to wait. */
+  /** Sends the outgoing bytes. @returns false when the transport asks to wait before the next write */
   #flush(): boolean {
     if (!this.#conversation.hasOutgoing) return true
     return this.#transport.write(this.#conversation.takeOutgoing())
   }
 
   #breakOff(error: DbError): void {
-    this.#isLossOwed ||= this.#lifecycle.isOpen && (this.#copy.isBetweenCalls || this.#copyOut.isBetweenCalls)
+    this.#isLossUnreported ||= this.#lifecycle.isOpen && (this.#copy.isBetweenCalls || this.#copyOut.isBetweenCalls)
     this.#conversation.breakOff(error)
     this.#copy.drain()
     this.#canceller.stop()
-    if (this.#news.isAwaited) {
-      this.#isLossTold = true
-      this.#news.fail(this.#closing === null ? error : this.closedError())
+    if (this.#messageWaiters.isAwaited) {
+      this.#isLossReported = true
+      this.#messageWaiters.fail(this.#closing === null ? error : this.closedError())
     }
     if (this.#lifecycle.isEnded) return
     this.#lifecycle.move('broken')
@@ -653,8 +654,8 @@ export class Session implements Operations, TransportEvents {
     })
     if (this.#lifecycle.phase !== 'broken') {
       this.#lifecycle.move('closing')
-      // A transport that does not read would never see the end.
-      this.#gate.goForGood()
+      // A transport that does not read would never notice that the server closes.
+      this.#gate.goForever()
       writeTerminate(this.#conversation.link.out)
       this.#flush()
       this.#transport.end()
@@ -666,32 +667,32 @@ export class Session implements Operations, TransportEvents {
   }
 }
 
-/** The folder and the port of a socket of PostgreSQL's. */
+/** The folder and the port in the path of a PostgreSQL socket. */
 function socketPlace(path: string): { place: string; port: string } {
   const [, place = path, port = ''] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(path) ?? []
   return { place, port }
 }
 
-/** For what was asked behind a query that failed and without which the session is not what it should be. */
+/** The error for operations that were sent behind a failed command of `sendAside`, for example a reset. */
 function resetError(cause: unknown): DbError {
   const why = cause instanceof Error ? cause.message : String(cause)
   return new OperationalError(`the session could not be cleaned up after its last use and was closed: ${why}`, {
     cause,
-    hint: 'a statement that was sent behind may have been executed; its result was not read',
+    hint: 'a statement that was sent after it may have run; its result was not read',
   })
 }
 
 function unsentError(): DbError {
-  return new QueryCanceledError('given up before it was sent to the server')
+  return new QueryCanceledError('cancelled before it was sent to the server')
 }
 
 function stuckError(timeoutMs: number): DbError {
   return new OperationalError(
-    `the time limit of ${timeoutMs} ms passed while the server made rows ahead, and it did not stop: the connection is closed`,
+    `the time limit of ${timeoutMs} ms passed while rows were fetched ahead, and the server did not stop: the connection is closed`,
   )
 }
 
-/** For a transport that went away while the server had said nothing about it. */
+/** The error for a connection that ended without an error message of the server. */
 function lostError(cause: Error | null, isIdle: boolean): DbError {
   const how = cause === null ? 'the server closed the connection' : `the connection was lost: ${cause.message}`
   const details = cause === null ? {} : { cause }

@@ -1,6 +1,6 @@
 /**
- * Whether a server is what `targetSessionAttrs` asks for. Servers from 14 on say so unasked, by ParameterStatus; older ones
- * are asked. Meaning of the values: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
+ * Checks whether a server is what `targetSessionAttrs` asks for. PostgreSQL 14 and later report it by ParameterStatus; older
+ * servers get a query. Meaning of the values: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import type { TargetSessionAttrs } from '../options/session-options.ts'
@@ -8,7 +8,7 @@ import { HEADER_BYTES } from './protocol/tags.ts'
 import type { ResultSink } from './row-sink.ts'
 import type { Session } from './session.ts'
 
-/** What keeps this session from being taken, in words; null when nothing does. */
+/** The reason why this session cannot be used, in words; null when it can. */
 export async function mismatch(session: Session, wanted: TargetSessionAttrs): Promise<string | null> {
   switch (wanted) {
     case 'read-write':
@@ -37,7 +37,7 @@ async function isStandby(session: Session): Promise<boolean> {
   return (await askOne(session, 'select pg_catalog.pg_is_in_recovery()')) === 't'
 }
 
-/** The text of a statement's one value. */
+/** Runs a statement that gives one value. @returns the value's text */
 async function askOne(session: Session, sql: string): Promise<string> {
   let text = ''
   const results: ResultSink = {

@@ -1,7 +1,7 @@
 // A storm over the blocking channel: `npm run storm -- [--calls n] [--seconds n] [--seed n] [--rounds name,…]`. At least a
 // million calls, each of which knows its answer, on 1, 2, 8 and 50 connections, in one thread and in four Workers, with other
 // work on the machine. Every value is full of bytes that look like messages of the server. Notifications, notices, time
-// limits, cancels, COPY, cursors, transactions, torn calls, killed backends and lost connections alternate at random. A
+// limits, cancels, COPY, cursors, transactions, interrupted calls, killed backends and lost connections alternate at random. A
 // watchdog ends a round when a call takes 30 s. Exit status 0 only when nothing was wrong. The same seed walks the same way;
 // the timing is the machine's. Not part of `npm test`: it takes half an hour.
 import { fork, spawn } from 'node:child_process'
@@ -110,7 +110,7 @@ async function runRound(round, index) {
   const wrong = Object.values(tally.faults).reduce((sum, count) => sum + count, 0)
   const took = ((Date.now() - startedMs) / 1000).toFixed(0)
   console.log(
-    `${name}: ${tally.calls} calls in ${took} s, ${tally.fast} on the fast path, ${tally.tears} torn off, ${tally.kills} kills, longest ${tally.longestMs.toFixed(0)} ms, ${early} → ${late} MB, ${wrong} faults, ${outcome.left} sessions left`,
+    `${name}: ${tally.calls} calls in ${took} s, ${tally.fast} on the fast path, ${tally.tears} interrupted, ${tally.kills} kills, longest ${tally.longestMs.toFixed(0)} ms, ${early} → ${late} MB, ${wrong} faults, ${outcome.left} sessions left`,
   )
 }
 
@@ -185,7 +185,7 @@ calls                 ${total.calls}, seed ${seed}
   by the worker       ${total.byWorker}${rest > 0 ? `, ${rest} others` : ''}
 longest call          ${total.longestMs.toFixed(0)} ms: ${total.longestCall}
 connects              ${total.connects}, ${total.collected} connections collected as garbage
-torn off              ${total.tears}, ${total.lostByTear} of them lost the connection, as they may
+interrupted           ${total.tears}, ${total.lostByTear} of them lost the connection, as they may
 kills                 ${total.kills}
 limits, cancels       ${total.limits} limits struck, ${total.cancels} cancels
 notifications         ${total.heard} heard

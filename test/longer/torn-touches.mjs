@@ -1,4 +1,4 @@
-// Tears a call off at every place where the two threads can meet: `npm run test:tears [-- name]`. Each call is made again and
+// Interrupts a call at every place where the two threads can meet: `npm run test:tears [-- name]`. Each call is made again and
 // again, and stands still before, or after, its first, second, third … touch of the shared memory and of the socket, until
 // `vm`'s time limit ends it there, as Ctrl-C does in a REPL. The connection must then roll back and give its own answers, a
 // closed connection must leave the server, and another connection must not notice. Not part of `npm test`: it takes minutes.
@@ -13,7 +13,7 @@ const TEAR_MS = 12
 /** A lent socket that is not used for so long is the worker's again. */
 const RECLAIMED_MS = 60
 const GONE_MS = 2000
-/** The first call after a torn one may have to cancel a statement, and wait for its end. */
+/** The first call after an interrupted one may have to cancel a statement, and wait for its end. */
 const LONGEST_MS = 1500
 /** A call that sleeps touches the memory at each slice, so some have no last touch. */
 const MOST_TOUCHES = 400
@@ -63,7 +63,7 @@ let faults = 0
 const isCommitted = () => look.fetchval('select count(*)::int from torn where n = %s', [number]) > 0
 const insert = (con) => con.execute('insert into torn values (%s)', [number])
 
-/** The calls that are torn off. `check` looks at what one has left, after a rollback; it gives what is wrong, or null. */
+/** The calls that are interrupted. `check` looks at what one has left, after a rollback; it gives what is wrong, or null. */
 const CALLS = {
   select: { run: (con) => con.fetchval('select %s::int', [number]) },
   insert: { run: insert, check: () => (isCommitted() ? 'was rolled back, and is committed' : null) },
@@ -102,14 +102,14 @@ const CALLS = {
 function open({ isAutocommit = false, run }) {
   const con = db.connect(dsn, { autocommit: isAutocommit })
   if (isAutocommit) con.listen('torn')
-  // Prepares its statements, so that the torn call makes no trip that the later ones do not.
+  // Prepares its statements, so that the interrupted call makes no trip that the later ones do not.
   run(con)
   con.rollback()
   con.poll()
   return con
 }
 
-/** @returns whether the call was torn off */
+/** @returns whether the call was interrupted */
 function tearOff(touch, call) {
   globalThis.tornCall = () => {
     touchesLeft = touch
@@ -134,23 +134,23 @@ function tearOff(touch, call) {
 
 function complain(name, touch, what) {
   faults += 1
-  console.log(`${name}, torn off at touch ${touch}, ${place}: ${what}`)
+  console.log(`${name}, interrupted at touch ${touch}, ${place}: ${what}`)
 }
 
-/** @returns what is wrong with a connection whose call was torn off, null for nothing */
+/** @returns what is wrong with a connection whose call was interrupted, null for nothing */
 function examine(con, pid, check) {
   const startedMs = performance.now()
   con.rollback()
   const [answer, ownPid] = con.fetchrow('select %s::int, pg_backend_pid()', [number])
   if (answer !== number || ownPid !== pid) return `asked for ${number} of ${pid}, got ${answer} of ${ownPid}`
-  // What the torn call began must not be part of this transaction.
+  // What the interrupted call began must not be part of this transaction.
   con.commit()
   const ms = performance.now() - startedMs
   if (ms > LONGEST_MS) return `the next calls took ${ms.toFixed(0)} ms`
   return con.info.status === 'idle' ? (check?.(con) ?? null) : `the status is ${con.info.status}`
 }
 
-/** Tears one of the calls off at every touch. `isLent`: whether the caller may take the socket for it. */
+/** Interrupts one of the calls at every touch. `isLent`: whether the caller may take the socket for it. */
 async function tearCall(name, isLent) {
   const call = CALLS[name]
   let con = open(call)
@@ -184,7 +184,7 @@ function leave(applicationName) {
   return true
 }
 
-/** Tears `connect()` or `close()` off at every touch: the session must not stay. */
+/** Interrupts `connect()` or `close()` at every touch: the session must not stay. */
 async function tearEnds(isConnect) {
   const name = isConnect ? 'connect' : 'close'
   const kept = []
@@ -216,7 +216,7 @@ try {
       await tearCall(name, false)
     }
     for (const name of ['connect', 'close'].filter(wants)) await tearEnds(name === 'connect')
-    console.log(`${tears} calls torn off, ${faults} faults, ${lost} connections lost, as they may`)
+    console.log(`${tears} calls interrupted, ${faults} faults, ${lost} connections lost, as they may`)
   }
 } finally {
   look.close()

@@ -1,6 +1,6 @@
 /**
  * The answer to a small statement is read by the thread that asks, and what is no plain answer goes to the worker. The
- * `fs` of that thread is replaced here: answers come late, in pieces, or not at all, and calls are torn off in between.
+ * `fs` of that thread is replaced here: answers come late, in pieces, or not at all, and calls are interrupted in between.
  */
 import { readFileSync } from 'node:fs'
 
@@ -149,7 +149,7 @@ test.concurrent.each([
     'after the answer is read',
     'const count = receive(length); wasWritten = count > 0; while (wasWritten); return count',
   ],
-])('a call torn off %s leaves the session ready, and its statement done once', async (_when, look) => {
+])('a call interrupted %s leaves the session ready, and its statement done once', async (_when, look) => {
   const { stdout, stderr } = await run(
     `con.execute('create temp table t (a int)')
      const pid = con.fetchval('select pg_backend_pid()')
@@ -170,7 +170,7 @@ test.concurrent.each([
          globalThis.look = was
          await new Promise(setImmediate)
          const now = con.fetchrow('select count(*)::int, pg_backend_pid() from t').toArray()
-         // On a busy machine it may be torn off earlier; then who knows whether the server has it.
+         // On a busy machine it may be interrupted earlier; then who knows whether the server has it.
          const isDue = now[0] === count + 1 || (wasTorn && !wasWritten && now[0] === count)
          if (!isDue || now[1] !== pid) throw new Error('expected ' + [count + 1, pid] + ', got ' + now)
          if (wasTorn && wasWritten) tornCount += 1
@@ -181,7 +181,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['true in-transaction\n', ''])
 })
 
-test.concurrent('a call torn off in the middle of an answer closes the connection, for nobody knows how much was read', async () => {
+test.concurrent('a call interrupted in the middle of an answer closes the connection, for nobody knows how much was read', async () => {
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      const ask = new Script("for (;;) con.fetchval('select 1')")

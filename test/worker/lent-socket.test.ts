@@ -84,8 +84,8 @@ test.concurrent('a time limit holds for what this thread has written', async () 
 })
 
 /**
- * `tear(script, act)` runs the script until it is torn off within a write that this thread makes; `undo` takes back what a
- * script has done that was not torn.
+ * `tear(script, act)` runs the script until it is interrupted within a write that this thread makes; `undo` takes back what a
+ * script has done that was not interrupted.
  */
 const TEAR = `
 const was = act
@@ -108,7 +108,7 @@ test.concurrent.each([
   ['after the kernel has it', '', 'send(bytes); for (;;) {}', 1],
   ['in a transaction, before', 'con.execute("begin")', 'for (;;) {}', 0],
   ['in a transaction, after', 'con.execute("begin")', 'send(bytes); for (;;) {}', 1],
-])('a call torn off while it writes, %s, leaves the session ready', async (_when, before, tearing, rows) => {
+])('a call interrupted while it writes, %s, leaves the session ready', async (_when, before, tearing, rows) => {
   const { stdout, stderr } = await run(
     `${TEAR}
      con.execute('create temp table t (a int)')
@@ -123,7 +123,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual([`ERR_SCRIPT_EXECUTION_TIMEOUT\n${rows} true\n`, ''])
 })
 
-test.concurrent('a call torn off while it writes a statement that runs for long is cancelled', async () => {
+test.concurrent('a call interrupted while it writes a statement that runs for long is cancelled', async () => {
   const { stdout, stderr } = await run(
     `${TEAR}
      con.fetchval('select 1 from pg_sleep(%s)', [0])
@@ -136,7 +136,7 @@ test.concurrent('a call torn off while it writes a statement that runs for long 
   expect([stdout, stderr]).toEqual(['ERR_SCRIPT_EXECUTION_TIMEOUT\n42 true\n', ''])
 })
 
-test.concurrent('a long request that was written in part when the call was torn off closes the connection', async () => {
+test.concurrent('a long request that was written in part when the call was interrupted closes the connection', async () => {
   const { stdout, stderr } = await run(
     `${TEAR}
      con.execute('create temp table t (a text)')

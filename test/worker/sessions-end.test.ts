@@ -1,5 +1,5 @@
 /**
- * How sessions of the blocking face end: given up, collected, torn off while they connect, at the exit of the program. What
+ * How sessions of the blocking face end: given up, collected, interrupted while they connect, at the exit of the program. What
  * the program calls closed is closed on the server too, and its shared memory serves the next session.
  */
 import { describe, expect, test } from 'vitest'
@@ -57,7 +57,7 @@ describe('a session that is given up', () => {
     expect([said, stderr]).toEqual([['OperationalError true true', 'true', ''], ''])
   })
 
-  test('with a call torn off in the middle of an answer leaves the server', async () => {
+  test('with a call interrupted in the middle of an answer leaves the server', async () => {
     const { stdout, stderr } = await run(
       `import fs from 'node:fs'
        import { Script } from 'node:vm'
@@ -95,7 +95,7 @@ test('a connection in use, or held by its cursor only, is not closed', async () 
   expect([stdout, stderr]).toEqual(['3 1\n', ''])
 })
 
-test('a connect, or a close, that is torn off leaves no session behind', async () => {
+test('a connect, or a close, that is interrupted leaves no session behind', async () => {
   const { stdout, stderr } = await run(
     `import { Script } from 'node:vm'
      globalThis.connect = () => db.connect(named('connecting'))
@@ -104,7 +104,7 @@ test('a connect, or a close, that is torn off leaves no session behind', async (
        try { connecting.runInThisContext({ timeout: 5 + i }) } catch (error) { if (error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error }
        await pause(1)
      }
-     // A session whose close() was torn off is nobody's: it is closed when it has been collected.
+     // A session whose close() was interrupted is nobody's: it is closed when it has been collected.
      for (let i = 0; i < 100 && sessions('connecting') > 0; i++) { gc(); await pause(10) }
      console.log(await gone('connecting'))`,
     ['--expose-gc'],
@@ -165,7 +165,7 @@ describe('when the program ends', () => {
     expect(stdout).toBe('true 0\n')
   })
 
-  test('in the middle of a call that was torn off, it ends', async () => {
+  test('in the middle of a call that was interrupted, it ends', async () => {
     const { stdout, stderr, status } = await run(
       `import { Script } from 'node:vm'
        globalThis.con = db.connect(process.env.DSN, { autocommit: true })

@@ -1,7 +1,6 @@
 /**
- * A session for a caller that blocks: each operation runs the steps of `SessionCalls` on this thread, and sleeps where they
- * sleep. Opens the session in the worker of this thread, and has it leave the worker in the end, also where the program
- * forgets to close it.
+ * A session for a caller that blocks. Each operation runs the steps of `SessionCalls` on this thread and sleeps when they
+ * sleep. The session is opened in the worker of this thread, and ends there, even if the program forgets to close it.
  */
 import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
 import type { DbError } from '../../src-async/errors/tree.ts'
@@ -31,20 +30,20 @@ import { ring } from '../turn/doorbell.ts'
 import { type Sleep, type Steps, type Woken, runSteps } from '../turn/steps.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
-import { DROPPED } from './due-reply.ts'
+import { DROPPED } from './pending-reply.ts'
 import { canBeInterrupted, waitInterruptibly } from './interrupt.ts'
 import { type Membership, forgetMembership, watchMembership } from './membership.ts'
 import { SessionCalls } from './session-calls.ts'
 import { SLICE_MS } from './sleeper.ts'
 import { type WorkerHost, workerHost } from './worker-host.ts'
 
-/** What the channel lets a caller choose. */
+/** The options of the channel. */
 export interface ChannelOptions {
-  /** Bytes of the response ring, a power of two. */
+  /** Size of the reply ring in bytes, a power of two. */
   readonly ringBytes: number
-  /** Whether Ctrl-C cancels the statement that is waited for. */
+  /** Whether Ctrl-C cancels the statement that the caller waits for. */
   readonly isInterruptible: boolean
-  /** Where the program opened the session, for the warning that it was never closed; `''` where nobody knows. */
+  /** The line of the program that opened the session, for the warning that it was never closed; `''` when unknown. */
   readonly openedAt?: string
 }
 
@@ -58,7 +57,7 @@ export class BlockingSession implements BlockingOperations {
   readonly #block: SessionBlock
   readonly #events: SessionEvents
   readonly #calls: SessionCalls
-  /** How many operations were asked for, and how many when the last rows of a portal came. */
+  /** How many operations have begun so far, and how many had begun when the last rows of a portal came. */
   #askedCount = 0
   #fetchedAt = 0
   #isClosed = false
@@ -68,7 +67,7 @@ export class BlockingSession implements BlockingOperations {
 
   /**
    * Opens a session in the worker of this thread.
-   * @throws OperationalError when the worker does not start or no server lets us in.
+   * @throws OperationalError when the worker does not start or no server accepts the connection.
    */
   constructor(options: SessionOptions, events: SessionEvents, channel: ChannelOptions = DEFAULT_CHANNEL) {
     const host = workerHost(options.connectTimeoutMs)
@@ -103,13 +102,13 @@ export class BlockingSession implements BlockingOperations {
   }
 
   /**
-   * Settles a call that was torn off, because that call may have begun or ended a transaction. Otherwise a `rollback()`
-   * after Ctrl-C would find nothing open and send nothing.
-   * @throws OperationalError when that call cannot be settled: the session is closed then
+   * The transaction status. Cleans up after an interrupted call first, because that call may have begun or ended a
+   * transaction. Otherwise a `rollback()` after Ctrl-C would see no open transaction and send nothing.
+   * @throws OperationalError when the cleanup fails; the session is closed then
    */
   get transactionStatus(): TransactionStatus {
     if (this.#isClosed) return 'I'
-    if (this.#calls.isTorn) run(this.#calls.settle())
+    if (this.#calls.hasInterruptedCall) run(this.#calls.endInterruptedCall())
     const code = Atomics.load(this.#block.words, WORD.transactionStatus)
     return code === 0x54 ? 'T' : code === 0x45 ? 'E' : 'I'
   }
@@ -122,7 +121,7 @@ export class BlockingSession implements BlockingOperations {
     return this.#calls.closedError()
   }
 
-  /** The program has got the session. One that it has not got when its stack is torn off is closed. */
+  /** Notes that the program has the session. If the call that connects is interrupted before, the session is closed. */
   handOut(): void {
     this.#membership.isHandedOut = true
   }
@@ -157,7 +156,7 @@ export class BlockingSession implements BlockingOperations {
   }
 
   simpleQuery(request: RequestOf<'simpleQuery'>): ReplyOf<'simpleQuery'> {
-    // A BEGIN before it is a trip of its own.
+    // A BEGIN before it needs a round trip of its own, which the fast path does not make.
     if (request.begin !== null) return this.#perform('simpleQuery', request, request.results)
     const answer = this.#ask('simpleQuery', request, request.results, writeQueryFlight)
     if (!(answer instanceof WholeAnswer)) return answer
@@ -178,7 +177,7 @@ export class BlockingSession implements BlockingOperations {
   }
 
   fetchPortal(request: RequestOf<'fetchPortal'>): ReplyOf<'fetchPortal'> {
-    // The worker knows nothing of what was asked on the fast path in between.
+    // Calls on the fast path may have come in between, and the worker does not know of them.
     const isIterated = request.isIterated === true && this.#fetchedAt === this.#askedCount
     const reply = this.#perform('fetchPortal', { ...request, isIterated }, request.rows)
     this.#fetchedAt = this.#askedCount
@@ -207,50 +206,50 @@ export class BlockingSession implements BlockingOperations {
 
   awaitNotification(request: RequestOf<'awaitNotification'>): ReplyOf<'awaitNotification'> {
     this.#askedCount += 1
-    return run(this.#calls.perform('awaitNotification', request, DROPPED, request.timeoutMs + NEWS_GRACE_MS))
+    return run(this.#calls.perform('awaitNotification', request, DROPPED, request.timeoutMs + NOTIFICATION_GRACE_MS))
   }
 
-  /** Nothing can be running when a blocking caller has the thread, except a call that was torn off: that is settled. */
+  /** Cleans up after an interrupted call. No other call can be running while this thread is here. */
   cancel(): ReplyOf<'cancel'> {
-    run(this.#calls.settle())
+    run(this.#calls.endInterruptedCall())
     return {}
   }
 
-  /** Has what runs cancelled, from inside a callback that is called while it runs; nothing where nothing runs. */
+  /** Cancels the running statement. For callbacks that run during a statement; does nothing when none is running. */
   requestCancel(): void {
     this.#calls.requestCancel()
   }
 
-  /** The shared memory another thread needs to do the same. */
+  /** The shared memory with which another thread can cancel this session's statement: see `cancelSession`. */
   cancelToken(): CancelToken {
     const { sessionId, shared } = this.#membership
     return { session: shared, host: this.#host.shared, number: sessionId }
   }
 
-  /** @throws InterfaceError inside a listener: its statement would never end. */
+  /** @throws InterfaceError inside a listener, because the statement during which it was called would never end. */
   close(request: RequestOf<'close'>): ReplyOf<'close'> {
     if (this.#isClosed) return {}
     this.#calls.requireNoCallback()
     try {
       if (!this.isClosed) run(this.#calls.perform('close', request, DROPPED, request.timeoutMs + SLICE_MS))
     } catch {
-      // Closing never fails: the worker closes the socket of what is left.
+      // Closing never fails: if the server does not answer, the worker closes the socket.
     }
     this.#leave(DEPARTURE.abandoned)
     return {}
   }
 
-  /** @throws InterfaceError inside a listener, which may not close the session either. */
+  /** @throws InterfaceError inside a listener, which may neither run statements nor close the session. */
   requireNoCallback(): void {
     this.#calls.requireNoCallback()
   }
 
-  /** Reads what the worker has said unasked so far; does not wait. */
+  /** Delivers the notices and notifications that the worker has received so far. Does not wait. */
   poll(): void {
     this.#calls.poll()
   }
 
-  /** Can be torn off between any two calls, and is complete when it is made again: no step does anything the second time. */
+  /** Ends the session. If it is interrupted, a second call completes it: no step has an effect twice. */
   #leave(how: typeof DEPARTURE.asked | typeof DEPARTURE.abandoned): void {
     run(this.#calls.leave(how))
     this.#calls.retire()
@@ -284,8 +283,8 @@ export class BlockingSession implements BlockingOperations {
   }
 }
 
-/** The worker ends a wait for notifications itself; only one that hangs lets this strike. */
-const NEWS_GRACE_MS = 10_000
+/** The worker ends a wait for notifications itself. The caller waits this much longer, in case the worker hangs. */
+const NOTIFICATION_GRACE_MS = 10_000
 
 function run<T>(steps: Steps<T>): T {
   return runSteps(steps, sleep)
@@ -297,20 +296,20 @@ function sleep({ words, index, seen, timeoutMs, isInterruptible }: Sleep): Woken
     : Atomics.wait(words, index, seen, timeoutMs)
 }
 
-/** What another thread needs to cancel what runs on a session: shared memory, which `postMessage` hands over. */
+/** A token with which another thread can cancel a session's running statement. `postMessage` can send it. */
 export interface CancelToken {
   /** Memory that the connection shares. */
   readonly session: SharedArrayBuffer
   /** Memory that the worker of the driver shares. */
   readonly host: SharedArrayBuffer
-  /** The session: its memory may serve another one later. */
+  /** The number of the session, because its memory may serve another session later. */
   readonly number: number
 }
 
-/** Asks for the cancellation of what runs on a session now; returns at once. What comes later is not meant. */
+/** Asks the worker to cancel the statement that runs on a session now. Returns at once. Later statements are not cancelled. */
 export function cancelSession(token: CancelToken): void {
   const { words } = viewSessionBlock(token.session)
-  // The number of the call first: numbers of calls only grow, so one of an earlier session cancels nothing.
+  // The number of the call is read first. These numbers only grow, so one of an earlier session cancels nothing.
   const callId = Atomics.load(words, WORD.callId)
   if (Atomics.load(words, WORD.sessionId) !== token.number) return
   Atomics.store(words, WORD.cancelId, callId)

@@ -1,6 +1,6 @@
 /**
- * The clock of this thread's waits. Tests of users' programs replace `performance.now`, often by one that stands still: what
- * waits for an answer must not wait by that.
+ * The clock for this thread's waits, taken when this file loads. Users' tests replace `performance.now`, often by a clock
+ * that stands still, and a wait by that clock would never end.
  */
 
 /** Milliseconds, as `performance.now` gives them. */

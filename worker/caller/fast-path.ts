@@ -1,11 +1,11 @@
 /**
  * The fast path of a small statement: the caller owns the socket, writes the statement to the server and reads the answer
- * itself. No other thread has to be woken, which costs as much as such a statement does. An answer that does not come at
- * once, or is more than the plain one, goes to the worker together with the socket and all bytes read so far.
+ * itself. It wakes no other thread, because that costs as much as such a statement. If the answer does not come at once, or
+ * holds more than a plain result, the worker gets the socket and all bytes read so far.
  *
- * A call can be torn off between any two steps, and within the system calls. So the notes below are set next to each call,
- * and the answer area holds zeros where nothing was read: no message begins with a zero byte, so the bytes themselves tell
- * how much was read.
+ * A call can be interrupted between any two steps, and within a system call. So this file notes before and after each system
+ * call how far the request has come. And the answer area is zero wherever nothing was read. No message begins with a zero
+ * byte, so the bytes themselves tell how much was read.
  */
 import { DATA_ROW } from '../../src-async/wire/protocol/tags.ts'
 import { ANSWER, type Question, WholeAnswer, nextMessage } from '../../src-async/wire/protocol/whole-answer.ts'
@@ -15,52 +15,55 @@ import type { Steps } from '../turn/steps.ts'
 import { MOVES, tryMove } from '../turn/turn.ts'
 import { Spinner, WATCH_MS } from './spin.ts'
 
-/** A look that finds nothing costs some 8 µs, so the first is made when most answers are there: by so much it is moved. */
+/**
+ * A read that finds nothing costs some 8 µs, so the first read is made when most answers have come. Its time moves later by
+ * `LATER_MS` after a read that found nothing, and earlier by `SOONER_MS` after one that found the answer.
+ */
 const LATER_MS = 0.002
 const SOONER_MS = 0.0005
 const FIRST_LOOK_MS = 0.02
-/** The server parses and plans a new text before it runs it, which takes longer than a small statement itself does. */
+/** The watch for a new text is longer, because the server parses and plans it first, which takes longer than running it. */
 const NEW_TEXT_WATCH_MS = 0.3
-/** For a clock that stands still: so many readings of it, and so many looks, are more than the watch lasts. */
+/** End the loops if a test has stopped the clock. They are more than a watch ever needs. */
 const MOST_TURNS = 20_000
 const MOST_LOOKS = 1000
 
-/** The kernel takes a write of this size whole or not at all, so a write that was torn off has not been cut. */
+/** The kernel takes a write of this size whole or not at all. So an interrupted write was not cut. */
 const UNCUT_BYTES = 4096
 
-/** A message that is no row ends with at most so many zeros: of a string, and of a list of strings. */
+/** A message other than DataRow ends with at most two zeros: one ends a string, one ends a list of strings. */
 const CLOSING_ZEROS = 2
 
-/** How far the call in hand has come. */
+/** How far the current call has come. */
 const AT = {
-  /** The kernel has none of the request. */
+  /** Nothing is written yet. */
   start: 0,
-  /** The write has begun: it may be over. */
+  /** The write has begun, and may already be complete. */
   writing: 1,
-  /** The kernel has `sent` bytes of it. */
+  /** The kernel has taken `sent` bytes of the request. */
   written: 2,
-  /** The answer area was zero, and a read has begun: it may be over. */
+  /** A read into the answer area, which was all zeros, has begun and may already be complete. */
   reading: 3,
-  /** `received` bytes are there. */
+  /** The answer area holds `received` bytes. */
   read: 4,
 } as const
 
-/** What a torn call has left. */
-export type Torn =
-  /** The server has none of the request: nothing is due. */
+/** In which state an interrupted call has left the connection. */
+export type AfterInterruption =
+  /** The server has nothing of the request, so no answer will come. */
   | 'unsent'
-  /** The whole answer is here: nothing is due. */
+  /** The whole answer has been read. */
   | 'answered'
-  /** The server may have the request, and its answer, or the rest of its answer, is due. */
+  /** The server may have the request. Then its answer, or the rest of it, will still come. */
   | 'unknown'
-  /** A part of the request was sent, or nobody knows how much of the answer was read: the connection cannot go on. */
+  /** Only a part of the request was sent, or nobody knows how much of the answer was read. The connection must be closed. */
   | 'lost'
 
-/** What experience says about one kind of statement: whether its answers come within the watch, and after how long. */
+/** Learns about one kind of statement whether its answers come during the watch, and after how long. */
 class Watch {
   readonly spinner = new Spinner()
   readonly limitMs: number
-  /** When to look for the first time. */
+  /** Milliseconds from the write to the first read. */
   lookMs = FIRST_LOOK_MS
 
   constructor(limitMs: number) {
@@ -80,12 +83,12 @@ export class FastPath {
   readonly #new = new Watch(NEW_TEXT_WATCH_MS)
   readonly #now: () => number
   readonly #answer = new WholeAnswer()
-  /** Bytes of the answer area that may not be zero. */
+  /** How many bytes at the start of the answer area may be other than zero. */
   #used = 0
   #at: number = AT.start
   #flightBytes = 0
   #question: Question | null = null
-  /** How much of the request the kernel took, and how much of the answer has been read. */
+  /** How many bytes of the request the kernel took, and how many of the answer have been read. */
   sent = 0
   received = 0
 
@@ -95,7 +98,7 @@ export class FastPath {
     this.#now = now
   }
 
-  /** Forgets the call before. Made before the socket is taken: `examine` must not take an old call for the new one. */
+  /** Forgets the last call. Called before the socket is taken, or `examine` could mistake the last call for this one. */
   begin(): void {
     this.#at = AT.start
     this.sent = 0
@@ -104,9 +107,9 @@ export class FastPath {
   }
 
   /**
-   * Writes the request, and looks for the answer where that is worth it. The caller owns the socket; it has given it back
-   * when an answer is returned, and still owns it otherwise.
-   * @returns what the answer says, its rows in the answer area until the next call; null when the worker has to await it.
+   * Writes the request, and reads the answer if watching for it pays off. The caller owns the socket when it calls this. It
+   * has given the socket back when an answer is returned, and still owns it when null is returned.
+   * @returns the answer, whose rows stay in the answer area until the next call; null when the worker has to wait for it.
    */
   *ask(flight: Uint8Array, question: Question): Steps<WholeAnswer | null> {
     const { answer: bytes, words } = this.#block
@@ -121,7 +124,7 @@ export class FastPath {
     this.sent = this.#socket.write(flight)
     this.#at = AT.written
     if (!watches || this.sent < flight.length || !(yield* this.#look(bytes, watch))) return null
-    // Part of an answer means that there is much of it, or that it takes its time.
+    // A part of an answer has come, so the answer is long or slow. The worker reads the rest.
     if (this.#answer.read(bytes, this.received, question) !== ANSWER.whole) return null
     yield 'note the status'
     Atomics.store(words, WORD.transactionStatus, this.#answer.transactionStatus)
@@ -130,8 +133,8 @@ export class FastPath {
     return this.#answer
   }
 
-  /** Finds out what a torn call has left; the caller still owns the socket. */
-  examine(): Torn {
+  /** Finds out how far an interrupted call has come. The caller still owns the socket. */
+  examine(): AfterInterruption {
     const { answer: bytes, words } = this.#block
     const at = this.#at
     if (at === AT.start) return 'unsent'
@@ -147,7 +150,7 @@ export class FastPath {
     return 'answered'
   }
 
-  /** Looks until something is there, or time is up. @returns whether something came. */
+  /** Reads again and again until something has come, or time is up. @returns whether something came. */
   *#look(bytes: Uint8Array, watch: Watch): Steps<boolean> {
     const socket = this.#socket
     const now = this.#now
@@ -171,10 +174,12 @@ export class FastPath {
 }
 
 /**
- * How much was read into memory that was zero before: the messages there, the last of which may end with zeros. -1 where one
- * is cut short, and nobody knows how much of its rest is zero as well: of a row the very last byte must be there. Where the
- * closing zeros of another message were not read after all, they come next, and end the connection: no message begins with
- * a zero.
+ * Counts the bytes that were read into memory that was all zeros before. Zeros at the end of the last message look like
+ * memory that was not read. A message other than DataRow ends with at most two zeros, so if only those are missing, they are
+ * counted as read. If they were not read after all, the next bytes on the socket are zeros. No message begins with a zero,
+ * so the connection is closed then.
+ * @returns the number of bytes; -1 when a message is cut short, or the last byte of a DataRow is zero, so that nobody knows
+ *   how much of it was read
  */
 function extentOf(bytes: Buffer): number {
   const end = endOf(bytes)
@@ -189,7 +194,7 @@ function extentOf(bytes: Buffer): number {
   return position - end > mostZeros ? -1 : position
 }
 
-/** The number of bytes up to the last one that is not zero. */
+/** @returns the number of bytes up to the last one that is not zero. */
 function endOf(bytes: Buffer): number {
   let end = bytes.length
   while (end > 0 && bytes[end - 1] === 0) end -= 1

@@ -17,7 +17,7 @@ import type { Woken } from '../turn/steps.ts'
 /** Finds the holder in the globals of Node's first context. A test that jest runs has a context of its own. */
 const HOLDER = "(globalThis[Symbol.for('syncpg.wait')] ??= { __proto__: null })"
 
-/** A SIGINT listener with this property says that a lost signal does not matter to it. `src-sync/repl/prompt/prompt.ts` sets it. */
+/** Marks a SIGINT listener that may miss a signal. `src-sync/repl/prompt/prompt.ts` sets it. */
 const REMOVABLE = Symbol.for('syncpg.removableListener')
 
 interface Holder {

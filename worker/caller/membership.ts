@@ -1,30 +1,30 @@
 /**
- * The sessions of this thread that are open, so that each of them ends: when the program ends, and when nobody can use one
- * any more because the program has lost it without closing it.
+ * The list of this thread's open sessions. It ends each of them when the program ends, or when the program has lost its last
+ * reference to one without closing it.
  */
 import type { SessionBlock } from '../channel/layout.ts'
 import { WORD } from '../channel/layout.ts'
 import { DEPARTURE } from '../turn/turn.ts'
 import { now } from './clock.ts'
 
-/** A session's place at its worker. Refers to no object of the program's, so it keeps nothing alive. */
+/** A session's entry in the list. It refers to no object of the program, so it keeps no session alive. */
 export interface Membership {
   readonly sessionId: number
   readonly shared: SharedArrayBuffer
   readonly block: SessionBlock
-  /** Where the program opened it; `''` where nobody knows. */
+  /** The line of the program that opened it; `''` when unknown. */
   readonly openedAt: string
-  /** Whether the program has got it. */
+  /** Whether the program has received the session. */
   isHandedOut: boolean
-  /** Has the worker look at its sessions. */
+  /** Makes the worker look at its sessions. */
   readonly ring: () => void
   readonly isDead: () => boolean
-  /** Gives the shared memory back, once the worker has let go of it. */
+  /** Gives the shared memory to the next session, once the worker has released it. */
   readonly retire: () => void
 }
 
-/** How long a program that ends waits for its sessions to say goodbye. */
-const GOODBYE_MS = 2000
+/** How long a program that ends waits until the worker has ended its sessions. */
+const EXIT_WAIT_MS = 2000
 
 const open = new Set<Membership>()
 
@@ -34,17 +34,17 @@ const lost = new FinalizationRegistry<Membership>((membership) => {
   membership.retire()
   const where = membership.openedAt === '' ? '' : `\n    opened ${membership.openedAt}`
   process.emitWarning(
-    `a connection was lost by the program without close(): it has been closed, and what was not committed is rolled back${where}`,
+    `a connection was lost by the program without close(): it has been closed, and uncommitted changes are rolled back${where}`,
     'SyncpgWarning',
   )
 })
 
-/** @param owner the session leaves its worker when this object has been collected */
+/** @param owner the session ends when the garbage collector has collected this object */
 export function watchMembership(owner: object, membership: Membership): void {
   endSessionsAtExit()
   open.add(membership)
   lost.register(owner, membership, membership)
-  // A stack can be torn off while it connects (Ctrl-C in a REPL): then nobody has the session when a microtask runs.
+  // Ctrl-C in a REPL can interrupt a call that connects. Then no code has the session when a microtask runs, so it is ended.
   queueMicrotask(() => {
     if (membership.isHandedOut || !open.has(membership)) return
     forgetMembership(membership)
@@ -53,7 +53,7 @@ export function watchMembership(owner: object, membership: Membership): void {
   })
 }
 
-/** The session has left, or is leaving. */
+/** Removes a session that has ended, or is about to. */
 export function forgetMembership(membership: Membership): void {
   open.delete(membership)
   lost.unregister(membership)
@@ -62,8 +62,8 @@ export function forgetMembership(membership: Membership): void {
 let isWatchingExit = false
 
 /**
- * The program's own exit handlers may still use its connections, so the sessions end after the last of them. Node has no
- * event for that: listeners of `exit` run in the order in which they were added.
+ * Ends the sessions after the last `exit` listener, because the program's own listeners may still use its connections. Node
+ * has no event for that (listeners run in the order in which they were added), so `process.emit` is wrapped.
  */
 function endSessionsAtExit(): void {
   if (isWatchingExit) return
@@ -79,12 +79,12 @@ function endSessionsAtExit(): void {
   process.emit = emitAndEnd as typeof process.emit
 }
 
-/** Has all sessions end at once, and waits for them together. */
+/** Ends all sessions at once, and waits for all of them together. */
 function endSessions(): void {
   const leaving = [...open].filter((membership) => !membership.isDead())
   open.clear()
   for (const membership of leaving) depart(membership)
-  const deadlineMs = now() + GOODBYE_MS
+  const deadlineMs = now() + EXIT_WAIT_MS
   for (const { block, isDead } of leaving) {
     for (;;) {
       const seen = Atomics.load(block.words, WORD.departure)
@@ -95,7 +95,7 @@ function endSessions(): void {
   }
 }
 
-/** As `SessionCalls.leave`, for a session that nobody is in any more. */
+/** Makes the worker end a session that has no `SessionCalls` any more. `SessionCalls.leave` does it for the others. */
 function depart({ block: { words }, ring }: Membership): void {
   Atomics.compareExchange(words, WORD.departure, DEPARTURE.none, DEPARTURE.asked)
   ring()

@@ -1,7 +1,7 @@
 /**
- * The caller's side of a session, as steps: how a call is made, how a call that was torn off is settled, and how the session
- * leaves its worker. `BlockingSession` runs the steps on the thread of the program; the explorer of test/worker/ runs the
- * same steps in every order. Whose turn it is: worker/turn/turn.ts.
+ * The caller's side of a session, as steps: makes a call, cleans up after an interrupted call, and ends the session.
+ * `BlockingSession` runs the steps on the thread of the program. The explorer of test/worker/ runs the same steps in every
+ * order. worker/turn/turn.ts has the rules: which thread may use the socket, and when.
  */
 import { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
 import { type Failure, errorFromFailure } from '../../src-async/errors/failure.ts'
@@ -14,32 +14,32 @@ import type { WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
 import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
 import { type SessionBlock, WORD } from '../channel/layout.ts'
 import type { SocketAccess } from '../channel/lent-socket.ts'
-import type { OpenReply, SessionEvent } from '../channel/messages.ts'
+import type { OpenReply, RequestName, SessionEvent } from '../channel/messages.ts'
 import { RingReader } from '../channel/ring.ts'
 import type { Steps } from '../turn/steps.ts'
 import { DEPARTURE, MOVES, OWNER, ownerOf, tryMove } from '../turn/turn.ts'
-import { type Asked, DueReply, type Outcome } from './due-reply.ts'
+import { PendingReply, type Outcome } from './pending-reply.ts'
 import { FastPath } from './fast-path.ts'
-import { type Doorbell, RequestDesk } from './request-desk.ts'
+import { type Doorbell, RequestSender } from './request-sender.ts'
 import { type Ended, Sleeper, type WorkerLife } from './sleeper.ts'
 import { Spinner } from './spin.ts'
 
-/** The kernel takes a write of this size whole, into an empty socket buffer; longer requests are the worker's. */
+/** The kernel takes a write of this size whole if the socket's buffer is empty. The worker sends longer requests. */
 const FLIGHT_MAX_BYTES = 16 * 1024
-/** Added to the worker's own time limit for connecting, which normally strikes first. */
+/** The caller waits this much longer than the worker's time limit for connecting, which normally ends the wait. */
 const OPEN_GRACE_MS = 5000
 /**
- * Added to the limit of a call and its grace. The worker ends a call that is late itself, or closes its connection; only a
- * worker that does neither lets this strike.
+ * The caller waits this much longer than the time limit of a call and its grace. The worker ends a late call, or closes its
+ * connection, before that. Only a worker that hangs makes the caller give up.
  */
 const WORKER_GRACE_MS = 2000
 
-/** The thread and the machine, as the steps see them. */
+/** Access to the worker, the socket and the clock, for the steps. The explorer of test/worker/ has its own implementation. */
 export interface CallerMachine extends Doorbell {
   readonly socket: SocketAccess
-  readonly life: WorkerLife & { obituary(): DbError; distrust(): void }
+  readonly life: WorkerLife & { deathError(): DbError; noteTimeout(): void }
   readonly now: () => number
-  /** Whether Ctrl-C cancels the statement that is waited for. */
+  /** Whether Ctrl-C cancels the statement that the caller waits for. */
   readonly isInterruptible: boolean
 }
 
@@ -47,73 +47,73 @@ export class SessionCalls {
   readonly #block: SessionBlock
   readonly #machine: CallerMachine
   readonly #onEvent: (event: SessionEvent) => void
-  readonly #due: DueReply
+  readonly #pending: PendingReply
   readonly #reader: RingReader
-  readonly #desk: RequestDesk
+  readonly #sender: RequestSender
   readonly #sleeper: Sleeper
   readonly #fastPath: FastPath
-  /** The bytes for the server of a request that this thread may write. */
+  /** The bytes of a request that this thread may write to the server itself. */
   readonly #flight = new ByteWriter(1024)
-  /** The memory may serve another session: nothing of it is looked at any more. */
+  /** The shared memory may serve another session from now on, so this object must not touch it. */
   #isRetired = false
   #loss: Failure | null = null
-  #isLossTold = false
+  #isLossReported = false
   #isInCallback = false
   #isWatched = false
-  /** What a listener threw while a statement ran. */
+  /** The error that a listener threw while a statement ran. */
   #thrown: { readonly error: unknown } | null = null
 
   constructor(block: SessionBlock, machine: CallerMachine, onEvent: (event: SessionEvent) => void) {
     const { now, life, isInterruptible } = machine
-    const due = new DueReply((event) => this.#event(event))
+    const pending = new PendingReply((event) => this.#event(event))
     const reader = new RingReader(block, () => machine.ring())
-    const desk = new RequestDesk(block, due, machine)
+    const sender = new RequestSender(block, pending, machine)
     const spinner = new Spinner()
     this.#block = block
     this.#machine = machine
     this.#onEvent = onEvent
-    this.#due = due
+    this.#pending = pending
     this.#reader = reader
-    this.#desk = desk
-    this.#sleeper = new Sleeper({ block, reader, due, desk, life, spinner, now, isInterruptible })
+    this.#sender = sender
+    this.#sleeper = new Sleeper({ block, reader, pending, sender, life, spinner, now, isInterruptible })
     this.#fastPath = new FastPath(block, machine.socket, now)
   }
 
-  /** Whether nothing can be asked any more. */
+  /** Whether the session takes no more calls. */
   get isClosed(): boolean {
     if (this.#isRetired) return true
     const { words } = this.#block
     return this.#hasLeft || this.#machine.life.isDead || Atomics.load(words, WORD.isClosed) === 1
   }
 
-  /** Whether the session has been told to leave. Its memory is another session's once the worker has let go of it. */
+  /** Whether the caller has ended the session. Once the worker has released its memory, another session may use it. */
   get #hasLeft(): boolean {
     return Atomics.load(this.#block.words, WORD.departure) !== DEPARTURE.none
   }
 
   /**
-   * Whether a call was torn off and has not been settled. Until it is, the shared memory says what held before that call:
-   * its transaction status may be old.
+   * Whether a call was interrupted and not cleaned up yet. Until that is done, the transaction status in the shared memory
+   * may be the one from before that call.
    */
-  get isTorn(): boolean {
+  get hasInterruptedCall(): boolean {
     if (this.#isRetired || this.#isInCallback) return false
-    return this.#due.id !== 0 || ownerOf(this.#block.words) === OWNER.caller
+    return this.#pending.id !== 0 || ownerOf(this.#block.words) === OWNER.caller
   }
 
-  /** Whether a listener runs: what it asks would be asked in the middle of a statement. */
+  /** Whether a listener is running. It must not make a call, because the call would come in the middle of a statement. */
   get isInCallback(): boolean {
     return this.#isInCallback
   }
 
-  /** What a call on the closed session fails with: see `SessionState`. */
+  /** The error for a call on a closed session: see `SessionState`. */
   closedError(): DbError {
     this.poll()
     const isDead = this.#machine.life.isDead
     const loss = this.#loss === null ? null : (errorFromFailure(this.#loss) as DbError)
-    const cause = loss ?? (isDead ? this.#machine.life.obituary() : null)
+    const cause = loss ?? (isDead ? this.#machine.life.deathError() : null)
     if (cause === null) return new InterfaceError('connection is closed')
-    if (!this.#isLossTold) {
-      this.#isLossTold = true
+    if (!this.#isLossReported) {
+      this.#isLossReported = true
       return cause
     }
     return new InterfaceError(`connection is closed: ${cause.primaryMessage}`, { cause })
@@ -121,12 +121,12 @@ export class SessionCalls {
 
   *open(options: SessionOptions): Steps<OpenReply> {
     const { connectTimeoutMs } = options
-    this.#desk.number()
-    yield* this.#desk.open(options)
+    this.#sender.number()
+    yield* this.#sender.open(options)
     return (yield* this.#await(connectTimeoutMs > 0 ? connectTimeoutMs + OPEN_GRACE_MS : Infinity)) as OpenReply
   }
 
-  /** Has the worker perform an operation. */
+  /** Makes the worker perform an operation, and waits for the reply. */
   *perform<N extends OperationName>(
     name: N,
     request: RequestOf<N>,
@@ -134,15 +134,15 @@ export class SessionCalls {
     limitMs = limitOf(request as Partial<Limits>),
   ): Steps<ReplyOf<N>> {
     yield* this.#prepare()
-    this.#desk.number()
-    yield* this.#desk.send(name, this.#thrown === null ? request : endedBy(name, request), sink)
+    this.#sender.number()
+    yield* this.#sender.send(name, this.#thrown === null ? request : endedBy(name, request), sink)
     return (yield* this.#await(limitMs)) as ReplyOf<N>
   }
 
   /**
-   * Performs an operation that this thread may finish alone.
-   * @param writeFlight writes what the server is to get
-   * @returns the reply, or the answer that this thread has read itself
+   * Performs an operation that this thread may finish alone, on the fast path.
+   * @param writeFlight writes the messages for the server
+   * @returns the worker's reply, or the answer that this thread has read itself
    */
   *ask<N extends 'execute' | 'simpleQuery'>(
     name: N,
@@ -151,12 +151,12 @@ export class SessionCalls {
     writeFlight: (out: ByteWriter, request: RequestOf<N>) => void,
   ): Steps<ReplyOf<N> | WholeAnswer> {
     const { words } = this.#block
-    if (this.#due.id !== 0 || this.#isInCallback || this.isClosed || ownerOf(words) === OWNER.caller) {
+    if (this.#pending.id !== 0 || this.#isInCallback || this.isClosed || ownerOf(words) === OWNER.caller) {
       yield* this.#prepare()
     }
-    // What the worker has heard in the meantime comes before what is asked now.
-    this.#reader.drain(this.#due)
-    this.#desk.number()
+    // Notices and notifications that the worker has received since the last call reach their listeners before this call.
+    this.#reader.drain(this.#pending)
+    this.#sender.number()
     if (ownerOf(words) === OWNER.lent) {
       const flight = this.#flight
       flight.clear()
@@ -169,7 +169,7 @@ export class SessionCalls {
           if (this.#machine.socket.isSame()) {
             const answer = yield* fastPath.ask(flight.view(), request)
             if (answer !== null) return answer
-            yield* this.#desk.handOver(name, request, sink, flight.view(), fastPath)
+            yield* this.#sender.handOver(name, request, sink, flight.view(), fastPath)
             return (yield* this.#await(limitOf(request))) as ReplyOf<N>
           }
           yield 'give back what is no socket'
@@ -177,19 +177,19 @@ export class SessionCalls {
         }
       }
     }
-    yield* this.#desk.send(name, request, sink)
+    yield* this.#sender.send(name, request, sink)
     return (yield* this.#await(limitOf(request))) as ReplyOf<N>
   }
 
-  /** Ends a call whose stack was torn off, if there is one. @throws InterfaceError where nothing may be asked now. */
+  /** Cleans up after an interrupted call, if there is one. @throws InterfaceError in a listener and on a closed session. */
   *#prepare(): Steps<void> {
     this.requireNoCallback()
     if (this.isClosed) {
-      // The call that gave the session up may have been torn off before the worker knew.
+      // The call that gave the session up may have been interrupted before it rang the worker.
       if (!this.#isRetired && this.#hasLeft) yield* this.leave(DEPARTURE.abandoned)
       throw this.closedError()
     }
-    yield* this.settle()
+    yield* this.endInterruptedCall()
   }
 
   requireNoCallback(): void {
@@ -199,40 +199,40 @@ export class SessionCalls {
     )
   }
 
-  /** Cancels what a torn call has left running, drops what comes of it, and leaves the session ready or ended. */
-  *settle(): Steps<void> {
+  /** Cancels the statement of an interrupted call and drops its reply. Afterwards the session is ready, or closed. */
+  *endInterruptedCall(): Steps<void> {
     if (this.#isRetired) return
-    const due = this.#due
-    if (ownerOf(this.#block.words) === OWNER.caller) yield* this.#settleOwned()
-    if (due.id === 0) return
+    const pending = this.#pending
+    if (ownerOf(this.#block.words) === OWNER.caller) yield* this.#endOwnedCall()
+    if (pending.id === 0) return
     this.#thrown = null
-    due.drop()
-    if (this.#desk.isDueAnnounced && due.outcome === null) {
-      this.#desk.requestCancel()
-      if ((yield* this.#sleeper.settle()) !== 'done') {
+    pending.drop()
+    if (this.#sender.isPendingAnnounced && pending.outcome === null) {
+      this.#sender.requestCancel()
+      if ((yield* this.#sleeper.sleepUntilCancelled()) !== 'done') {
         yield* this.#giveUp('an interrupted statement could not be cancelled in time: the connection is closed')
       }
     }
-    due.clear()
+    pending.clear()
   }
 
-  /** The call was torn off while this thread owned the socket. */
-  *#settleOwned(): Steps<void> {
-    const due = this.#due
+  /** Cleans up after a call that was interrupted while this thread owned the socket. */
+  *#endOwnedCall(): Steps<void> {
+    const pending = this.#pending
     const left = this.#fastPath.examine()
     if (left === 'lost') {
       yield* this.#giveUp('an interrupted statement had been sent or answered in part: the connection is closed')
     }
-    due.clear()
+    pending.clear()
     if (left === 'unknown') {
-      yield* this.#desk.handOverTorn(this.#fastPath)
+      yield* this.#sender.handOverInterrupted(this.#fastPath)
       return
     }
-    yield 'give back what a torn call had taken'
+    yield 'give back what an interrupted call had taken'
     tryMove(this.#block.words, MOVES.giveBack)
   }
 
-  /** Has the worker end the session. Does not wait: `WORD.departure` says when it has. Made twice, it only rings again. */
+  /** Makes the worker end the session. Does not wait: `WORD.departure` shows when it has. A second call only rings again. */
   *leave(how: typeof DEPARTURE.asked | typeof DEPARTURE.abandoned): Steps<void> {
     if (this.#isRetired) return
     yield 'leave'
@@ -241,43 +241,43 @@ export class SessionCalls {
     this.#machine.ring()
   }
 
-  /** Lets go of the shared memory, after `leave`: the session is closed for good. */
+  /** Stops using the shared memory, after `leave`. The session is closed for good. */
   retire(): void {
     this.poll()
     this.#isRetired = true
-    this.#due.clear()
+    this.#pending.clear()
   }
 
-  /** Has what runs cancelled, from inside a callback that is called while it runs; nothing where nothing runs. */
+  /** Cancels the running statement. For callbacks that run during a statement; does nothing when none is running. */
   requestCancel(): void {
-    if (this.#due.id !== 0 && this.#due.outcome === null) this.#desk.requestCancel()
+    if (this.#pending.id !== 0 && this.#pending.outcome === null) this.#sender.requestCancel()
   }
 
   /**
-   * Reads what the worker has said unasked so far; does not wait. Does nothing inside a listener: its event is only taken
-   * when the listener returns, so it would be called again and again.
+   * Delivers the notices and notifications that the worker has received so far. Does not wait. Does nothing inside a listener:
+   * its event leaves the ring only when the listener returns, so the listener would be called for it again and again.
    */
   poll(): void {
-    if (this.#due.id === 0 && !this.#isRetired && !this.#isInCallback) this.#reader.drain(this.#due)
+    if (this.#pending.id === 0 && !this.#isRetired && !this.#isInCallback) this.#reader.drain(this.#pending)
   }
 
   *#giveUp(why: string, details: { interrupted?: true } = {}): Steps<never> {
-    this.#due.clear()
+    this.#pending.clear()
     yield* this.leave(DEPARTURE.abandoned)
-    this.#isLossTold = true
+    this.#isLossReported = true
     throw new OperationalError(why, details)
   }
 
-  /** Sleeps until the pending reply is there. @throws its failure; OperationalError when the worker dies or time is up. */
+  /** Sleeps until the pending reply comes. @throws its failure; OperationalError when the worker dies or time is up. */
   *#await(limitMs: number): Steps<unknown> {
-    const due = this.#due
+    const pending = this.#pending
     const woken = yield* this.#sleeper.sleep(limitMs)
-    const { name, outcome } = due
+    const { name, outcome } = pending
     if (outcome === null || woken === 'timed-out') {
-      if (woken === 'timed-out') this.#machine.life.distrust()
+      if (woken === 'timed-out') this.#machine.life.noteTimeout()
       yield* this.#giveUp(reasonFor(woken, limitMs), detailsFor(woken))
     }
-    due.clear()
+    pending.clear()
     const thrown = this.#thrown
     if (thrown !== null && !isWithinCopy(name, outcome!)) {
       this.#thrown = null
@@ -288,10 +288,10 @@ export class SessionCalls {
     return outcome!.reply
   }
 
-  /** A listener's stack can be torn off without its `finally`: what is still set when a microtask runs was left by that. */
+  /** Clears `#isInCallback` in a microtask: an interrupted listener does not run its `finally` and leaves it set. */
   #watchCallback(): void {
     if (this.#isWatched) return
-    // In this order: a stack torn off between the two queues it once more.
+    // The flag is set last: if the stack is thrown away between the two statements, the next event queues a microtask again.
     queueMicrotask(() => {
       this.#isWatched = false
       this.#isInCallback = false
@@ -302,7 +302,7 @@ export class SessionCalls {
   #event(event: SessionEvent): void {
     if (event.kind === 'closed') {
       this.#loss = event.failure
-      this.#isLossTold ||= event.isTold
+      this.#isLossReported ||= event.isReported
       return
     }
     this.#watchCallback()
@@ -310,9 +310,9 @@ export class SessionCalls {
     try {
       this.#onEvent(event)
     } catch (error) {
-      // The statement that runs is ended, and its call throws this once it has ended.
+      // The running statement is cancelled, and its call throws this error when the statement has ended.
       this.#thrown ??= { error }
-      if (this.#due.id === 0) throw error
+      if (this.#pending.id === 0) throw error
       this.requestCancel()
     } finally {
       this.#isInCallback = false
@@ -321,16 +321,16 @@ export class SessionCalls {
 }
 
 /**
- * Whether a COPY goes on after this reply. What a listener threw is kept until the COPY has ended: who called knows no other
- * failure of a piece of it than that the server has ended it.
+ * Whether a COPY goes on after this reply. An error that a listener threw is kept until the COPY has ended, because the caller
+ * takes a failure in between for the end of the COPY on the server.
  */
-function isWithinCopy(name: Asked, outcome: Outcome): boolean {
+function isWithinCopy(name: RequestName, outcome: Outcome): boolean {
   if ('failure' in outcome) return false
   if (name === 'copyOutRead') return (outcome.reply as ReplyOf<'copyOutRead'>).tag === null
   return name === 'copyInStart' || name === 'copyInData' || name === 'copyOutStart'
 }
 
-/** A COPY FROM STDIN that a listener has ended must not be completed: the server is told to undo it. */
+/** Makes the server undo a COPY FROM STDIN during which a listener threw. Otherwise the end of the data would complete it. */
 function endedBy<N extends OperationName>(name: N, request: RequestOf<N>): RequestOf<N> {
   if (name !== 'copyInEnd') return request
   const { failure } = request as RequestOf<'copyInEnd'>
@@ -345,7 +345,7 @@ function limitOf({ timeoutMs = 0, graceMs = CANCEL_GRACE_MS }: Partial<Limits>):
 function reasonFor(woken: Ended, limitMs: number): string {
   return woken === 'interrupted'
     ? 'interrupted, and the server did not confirm in time that the statement was cancelled: the connection is closed'
-    : `no answer within ${limitMs} ms, which is the time limit and a grace: the connection is closed, and whether the ` +
+    : `no answer within ${limitMs} ms, the time limit plus a grace time: the connection is closed, and whether the ` +
         'statement took effect is unknown'
 }
 
@@ -353,8 +353,8 @@ function detailsFor(woken: Ended): { interrupted?: true } {
   return woken === 'interrupted' ? { interrupted: true } : {}
 }
 
-/** What a call interrupted by Ctrl-C throws: the server's 57014, or the same where the statement had ended already. */
-function interruption(outcome: Outcome, name: Asked): globalThis.Error {
+/** The error for a call that Ctrl-C ended: the server's 57014, or our own if the statement had just completed. */
+function interruption(outcome: Outcome, name: RequestName): globalThis.Error {
   if (!('failure' in outcome)) {
     const when = name === 'awaitNotification' ? '' : ', when the statement had just completed'
     return new QueryCanceledError(`interrupted by Ctrl-C${when}`, { interrupted: true })

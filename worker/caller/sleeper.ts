@@ -1,33 +1,32 @@
 /**
- * Sleeps until the pending reply is there. Every sleep is cut into slices: after each slice the caller looks whether the
- * worker still lives, Ctrl-C ends a slice, and every wait has a bound of its own where its request has one, whatever the
- * worker does.
+ * Sleeps until the pending reply comes. Each sleep is cut into slices, and after each slice the caller checks whether the
+ * worker is still alive. Ctrl-C ends a slice. The wait for a request with a time limit ends in time even if the worker hangs.
  */
 import { type SessionBlock, WORD } from '../channel/layout.ts'
 import type { RingReader } from '../channel/ring.ts'
 import type { Steps, Woken } from '../turn/steps.ts'
-import type { DueReply } from './due-reply.ts'
-import type { RequestDesk } from './request-desk.ts'
+import type { PendingReply } from './pending-reply.ts'
+import type { RequestSender } from './request-sender.ts'
 import { type Spinner, watchWord } from './spin.ts'
 
-/** A sleep's longest slice: the worker's life is looked at after each. */
+/** The longest slice of a sleep. After each slice the caller checks whether the worker is alive. */
 export const SLICE_MS = 250
-/** A silence of so long is not armed against Ctrl-C: arming it costs as much as a short statement. */
+/** Ctrl-C cannot end the first slice of a silence, which is this short: arming it costs as much as a short statement. */
 const UNARMED_MS = 10
-/** After so long every sleep is armed, the short ones between the pieces of a long answer too. */
+/** After this time Ctrl-C can end every slice, also the short ones between the pieces of a long answer. */
 const ARMED_AFTER_MS = 100
-/** How long nothing may come of a torn or interrupted call that was cancelled before the session is given up. */
-const SETTLE_MS = 5000
-/** The same, whatever comes. */
-const MOST_SETTLE_MS = 60_000
+/** The session is closed when nothing comes for a cancelled call during this time. */
+const CANCEL_SILENCE_MS = 5000
+/** The session is closed when a cancelled call has not ended after this time, even if rows still come. */
+const MOST_CANCEL_MS = 60_000
 
 /** How a sleep ended. */
 export type Ended = 'done' | 'timed-out' | 'interrupted'
 
-/** What a sleeper asks about the worker. */
+/** Tells the sleeper whether the worker is alive. */
 export interface WorkerLife {
   readonly isDead: boolean
-  /** Starts the watch: the worker's heartbeat is expected from now on. */
+  /** Expects the worker's heartbeat from now on. */
   watch(): void
   /** @throws OperationalError when the worker is dead. */
   examine(): void
@@ -36,30 +35,30 @@ export interface WorkerLife {
 export interface SleeperInit {
   readonly block: SessionBlock
   readonly reader: RingReader
-  readonly due: DueReply
-  readonly desk: RequestDesk
+  readonly pending: PendingReply
+  readonly sender: RequestSender
   readonly life: WorkerLife
   readonly spinner: Spinner
   readonly now: () => number
-  /** Whether Ctrl-C cancels the statement that is waited for. */
+  /** Whether Ctrl-C cancels the statement that the caller waits for. */
   readonly isInterruptible: boolean
 }
 
 export class Sleeper {
   readonly #words: Int32Array
   readonly #reader: RingReader
-  readonly #due: DueReply
-  readonly #desk: RequestDesk
+  readonly #pending: PendingReply
+  readonly #sender: RequestSender
   readonly #life: WorkerLife
   readonly #spinner: Spinner
   readonly #now: () => number
   readonly #isInterruptible: boolean
 
-  constructor({ block, reader, due, desk, life, spinner, now, isInterruptible }: SleeperInit) {
+  constructor({ block, reader, pending, sender, life, spinner, now, isInterruptible }: SleeperInit) {
     this.#words = block.words
     this.#reader = reader
-    this.#due = due
-    this.#desk = desk
+    this.#pending = pending
+    this.#sender = sender
     this.#life = life
     this.#spinner = spinner
     this.#now = now
@@ -67,46 +66,49 @@ export class Sleeper {
   }
 
   /**
-   * Sleeps until the reply is there, or time is up. After a Ctrl-C the statement is cancelled, and its end awaited.
-   * @param limitMs Infinity for none
+   * Sleeps until the reply comes, or time is up. After a Ctrl-C it cancels the statement and waits for its end.
+   * @param limitMs Infinity for no limit
    * @throws OperationalError when the worker dies
    */
   sleep(limitMs: number): Steps<Ended> {
     return this.#sleep(limitMs, false)
   }
 
-  /** Sleeps until a call that was torn off and has been cancelled has ended, within bounds of its own. */
-  settle(): Steps<Ended> {
-    return this.#sleep(SETTLE_MS, true)
+  /**
+   * Sleeps until an interrupted call, which has been cancelled, has ended. Its time limits are `CANCEL_SILENCE_MS` and
+   * `MOST_CANCEL_MS`.
+   */
+  sleepUntilCancelled(): Steps<Ended> {
+    return this.#sleep(CANCEL_SILENCE_MS, true)
   }
 
-  *#sleep(limitMs: number, isSettling: boolean): Steps<Ended> {
-    const due = this.#due
+  *#sleep(limitMs: number, isCancelling: boolean): Steps<Ended> {
+    const pending = this.#pending
     const now = this.#now
     const startedMs = now()
-    let settlingSinceMs = isSettling ? startedMs : Infinity
+    let cancelledAtMs = isCancelling ? startedMs : Infinity
     let deadlineMs = startedMs + limitMs
     let isWatching = false
     let isInterrupted = false
     let isSilent = false
     for (;;) {
-      const woken: Woken = yield* this.#doze(isSilent || now() - startedMs > ARMED_AFTER_MS, deadlineMs)
+      const woken: Woken = yield* this.#sleepSlice(isSilent || now() - startedMs > ARMED_AFTER_MS, deadlineMs)
       isSilent = woken === 'timed-out'
-      // Ctrl-C that came together with the answer counts: otherwise a loop of short calls would not notice it.
-      if (woken === 'interrupted' && !isSettling && due.outcome !== null) return 'interrupted'
-      if (due.outcome !== null) return isInterrupted ? 'interrupted' : 'done'
+      // A Ctrl-C that comes together with the answer counts, or a loop of short calls would never notice one.
+      if (woken === 'interrupted' && !isCancelling && pending.outcome !== null) return 'interrupted'
+      if (pending.outcome !== null) return isInterrupted ? 'interrupted' : 'done'
       const nowMs = now()
-      if (woken === 'ok' && settlingSinceMs !== Infinity) {
-        // The end of a cancelled statement comes behind its rows; as long as rows come, so will the end.
-        deadlineMs = Math.min(nowMs + SETTLE_MS, settlingSinceMs + MOST_SETTLE_MS)
+      if (woken === 'ok' && cancelledAtMs !== Infinity) {
+        // Rows that were sent before the cancel come first. While they come, the end will follow, so the limit moves.
+        deadlineMs = Math.min(nowMs + CANCEL_SILENCE_MS, cancelledAtMs + MOST_CANCEL_MS)
       }
       if (woken === 'interrupted') {
-        // The second Ctrl-C, or one while there is nothing to cancel, ends the session.
-        if (isInterrupted || due.name === 'open') return 'interrupted'
+        // A second Ctrl-C ends the session. So does the first while connecting, when there is no statement to cancel.
+        if (isInterrupted || pending.name === 'open') return 'interrupted'
         isInterrupted = true
-        settlingSinceMs = nowMs
-        deadlineMs = nowMs + SETTLE_MS
-        this.#desk.requestCancel()
+        cancelledAtMs = nowMs
+        deadlineMs = nowMs + CANCEL_SILENCE_MS
+        this.#sender.requestCancel()
         continue
       }
       if (woken === 'timed-out' || this.#life.isDead) {
@@ -119,19 +121,19 @@ export class Sleeper {
     }
   }
 
-  /** Sleeps one slice; takes what the ring holds before and after it. */
-  *#doze(isArmed: boolean, deadlineMs: number): Steps<Woken> {
+  /** Sleeps one slice, and takes the records out of the ring before and after it. */
+  *#sleepSlice(isArmed: boolean, deadlineMs: number): Steps<Woken> {
     const words = this.#words
     const reader = this.#reader
-    const due = this.#due
+    const pending = this.#pending
     yield 'look at the event word'
     const seen = Atomics.load(words, WORD.event)
-    reader.drain(due)
-    if (due.outcome !== null) return 'ok'
+    reader.drain(pending)
+    if (pending.outcome !== null) return 'ok'
     if (!isArmed && this.#spinner.shouldWatch()) {
       if (watchWord(words, WORD.event, seen, this.#now)) {
         this.#spinner.succeed()
-        reader.drain(due)
+        reader.drain(pending)
         return 'ok'
       }
       this.#spinner.fail()
@@ -144,7 +146,7 @@ export class Sleeper {
     const woken = yield { words, index: WORD.event, seen, timeoutMs, isInterruptible }
     Atomics.store(words, WORD.callerSleeps, 0)
     // The worker may have answered before it died.
-    reader.drain(due)
+    reader.drain(pending)
     return woken
   }
 }

@@ -1,28 +1,28 @@
 /**
- * Decides whether to watch for something before going to sleep for it. To put a thread to sleep and wake it costs as much as
- * a small statement does on the server, so an answer that is due at once is watched for. A watch in vain costs processor
- * time, so the next ones are left out: one, then three, seven, up to 31.
+ * Decides whether to *watch* for an answer (to look again and again) before sleeping. Putting a thread to sleep and waking it
+ * costs as much as a small statement costs on the server, so watching pays off for an answer that comes at once. A watch that
+ * sees nothing wastes processor time. So after each failure the next watches are skipped: one, then three, seven, up to 31.
  */
 import { availableParallelism } from 'node:os'
 
-/** The longest watch: a round trip to a server on the same machine, and some. */
+/** The longest watch: a little more than a round trip to a server on the same machine. */
 export const WATCH_MS = 0.1
-/** Looks between two readings of the clock. */
+/** How often the word is read between two readings of the clock. */
 const LOOKS = 64
-/** For a clock that stands still: more than a watch lasts. */
+/** Ends the loop if a test has stopped the clock. It is more than a watch ever needs. */
 const MOST_TURNS = 1000
-/** After so many watches in vain in a row the pauses grow no further. */
+/** After this many failures in a row the number of skipped watches does not grow any more. */
 const MAX_FAILURES = 5
-/** On one processor a watch would keep the other threads from their work. */
+/** With one processor a watch would only keep the other threads from running. */
 const IS_WORTHWHILE = availableParallelism() > 1
 
-/** Whether one kind of watch has been worth it of late. */
+/** Remembers whether the last watches of one kind saw what they waited for. */
 export class Spinner {
   #failures = 0
-  /** Watches still to be left out. */
+  /** How many of the next watches are skipped. */
   #pause = 0
 
-  /** Whether to watch now. Asked once for each occasion; `succeed` or `fail` follows where the answer is yes. */
+  /** Whether to watch now. Call it once for each wait; after a yes, call `succeed` or `fail`. */
   shouldWatch(): boolean {
     if (!IS_WORTHWHILE) return false
     if (this.#pause === 0) return true
@@ -40,7 +40,7 @@ export class Spinner {
   }
 }
 
-/** @returns whether the word moved within `WATCH_MS`. */
+/** @returns whether the word changed within `WATCH_MS`. */
 export function watchWord(words: Int32Array, index: number, seen: number, now: () => number): boolean {
   const untilMs = now() + WATCH_MS
   for (let turn = 0; turn < MOST_TURNS && now() < untilMs; turn++) {

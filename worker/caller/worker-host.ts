@@ -1,6 +1,6 @@
 /**
- * Keeps the worker of this thread: one for all sessions, a new one when it has died. Loads synckit when the first connection
- * is made, not before. The start is a handshake with a time limit, and each way to fail is an error that says what to do.
+ * Keeps the worker of this thread. One worker serves all sessions, and a new one is started when it has died. synckit is
+ * loaded with the first connection. The start is a handshake with a time limit, and each failure tells the user what to do.
  */
 import { existsSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -32,19 +32,19 @@ import {
   startWorkerThread,
 } from './worker-thread.ts'
 
-/** A worker takes 30–100 ms to start and answers the other calls at once; a starved machine may need far longer. */
+/** A worker takes 30–100 ms to start and answers other calls at once. An overloaded machine may need far longer. */
 const ANSWER_TIMEOUT_MS = 30_000
-/** synckit counts by another clock, of whole milliseconds. */
+/** synckit measures its limit by another clock, in whole milliseconds. */
 const CLOCK_SLACK_MS = 5
-/** A beat older than this raises the question whether the worker lives. */
+/** When the last heartbeat is older than this, the caller asks the kernel whether the worker still exists. */
 export const SUSPICION_MS = 1000
-/** Where the kernel cannot be asked, a worker without a beat for this long is taken for dead. */
+/** Where the kernel cannot tell, a worker counts as dead after this long without a heartbeat. */
 const SILENCE_MEANS_DEATH_MS = 30_000
 
-/** Shared memory of sessions that have left is kept for the next ones; so many blocks of one size at the most. */
+/** The blocks of ended sessions are kept for new sessions; at most this many of one size. */
 const MOST_SPARE_BLOCKS = 64
 
-/** Shared memory of a session, as both threads know it. */
+/** The shared memory of a session. Both threads know it by its number. */
 interface Block {
   readonly number: number
   readonly shared: SharedArrayBuffer
@@ -57,9 +57,9 @@ export class WorkerHost {
   readonly #file: WorkerFile
   readonly #words: Int32Array
   readonly #shared: SharedArrayBuffer
-  /** Blocks whose sessions have left or are leaving, by size. */
+  /** Blocks whose sessions have ended or are about to, by size. */
   readonly #spare = new Map<number, Block[]>()
-  /** Numbers of blocks that are not kept and that the worker has not been told of. */
+  /** Numbers of blocks that are not kept. The next `attach` tells the worker to release them. */
   readonly #dropped: number[] = []
   #nextSessionId = 1
   #nextBlockNumber = 1
@@ -67,9 +67,9 @@ export class WorkerHost {
   #lastBeatAtMs = 0
   #isStuck = false
 
-  /** Threads of which one is the worker; when all have ended, so has the worker. None where the kernel does not say. */
+  /** Kernel ids of threads, one of which is the worker: when all have ended, so has the worker. Empty where unknown. */
   #taskIds: readonly number[]
-  #isUp = false
+  #isStarted = false
 
   /**
    * @param limitMs how long the start may take
@@ -80,19 +80,19 @@ export class WorkerHost {
     this.#shared = new SharedArrayBuffer(HOST_BYTES)
     this.#words = new Int32Array(this.#shared, 0, HOST_WORDS)
     this.#thread = startWorkerThread(file.path, file.hint, {
-      isWanted: () => this.#isUp,
+      isWanted: () => this.#isStarted,
       ended: (error) => this.#ended(error),
     })
     this.#taskIds = this.#thread.taskIds
     const { osThreadId = 0 } = this.#hello(limitMs)
-    // Where Node may not look at the kernel's list, the worker would look dead.
+    // If Node may not read the kernel's list of threads, a living worker would look dead. So its id is not used then.
     const isVisible = osThreadId > 0 && isAnyTaskAlive([osThreadId]) === true
     this.#taskIds = isVisible ? [osThreadId] : []
     Atomics.store(this.#words, HOST.osThreadId, isVisible ? osThreadId : 0)
-    this.#isUp = true
+    this.#isStarted = true
   }
 
-  /** Takes a session on: gives it shared memory. */
+  /** Adds a session and gives it shared memory. */
   join(ringBytes: number, openedAt: string): Membership {
     const bytes = sessionBlockBytes(ringBytes)
     const sessionId = this.#nextSessionId++
@@ -112,7 +112,7 @@ export class WorkerHost {
       ring: () => this.ring(),
       isDead: () => this.isDead,
       retire: () => {
-        // A block that is kept twice would serve two sessions at once.
+        // Without this check a block could be kept twice and then serve two sessions at once.
         if (isRetired) return
         isRetired = true
         this.#retire(block)
@@ -120,12 +120,12 @@ export class WorkerHost {
     }
   }
 
-  /** Hands over an array for a request that does not fit the request area. */
+  /** Hands over an array for a request that does not fit into the request area. */
   handArray(sessionId: number, shared: SharedArrayBuffer): void {
     this.#control({ name: 'array', sessionId, shared })
   }
 
-  /** Has the worker look at its sessions. */
+  /** Makes the worker look at its sessions. */
   ring(): void {
     ring(this.#words)
   }
@@ -143,14 +143,14 @@ export class WorkerHost {
     this.#spare.set(bytes, spare)
   }
 
-  /** A block whose session has left, made as good as new; null where there is none. */
+  /** Takes a kept block whose session has ended, and clears it. @returns null when there is none. */
   #takeSpare(bytes: number): Block | null {
     const spare = this.#spare.get(bytes) ?? []
     const index = spare.findIndex(({ view }) => Atomics.load(view.words, WORD.departure) === DEPARTURE.done)
     if (index < 0) return null
     const [block] = spare.splice(index, 1)
     const { words, answer } = block!.view
-    // Numbers of calls go on: a canceller of the session before may still be about to name one.
+    // The numbers of calls go on, because a canceller of the last session may still be about to use one.
     const callId = Atomics.load(words, WORD.callId)
     words.fill(0)
     Atomics.store(words, WORD.callId, callId)
@@ -168,47 +168,47 @@ export class WorkerHost {
     return Atomics.load(this.#words, HOST.death) === 1
   }
 
-  /** Starts the watch: a beat is expected from now on. */
+  /** Expects the worker's heartbeat from now on. */
   watch(): void {
     this.#lastBeat = Atomics.load(this.#words, HOST.heartbeat)
     this.#lastBeatAtMs = now()
   }
 
   /**
-   * Looks whether the worker still lives; called between slices of a wait.
-   * @throws OperationalError when it does not.
+   * Checks whether the worker is still alive. Called between the slices of a wait.
+   * @throws OperationalError when the worker is dead.
    */
   examine(): void {
     if (!this.isDead && !this.#isSilentlyDead()) return
     Atomics.store(this.#words, HOST.death, 1)
-    throw this.obituary()
+    throw this.deathError()
   }
 
-  /** A limited call has not been answered in time: a worker whose event loop stands still gets no further sessions. */
-  distrust(): void {
+  /** Called when a call got no answer in time. If the worker's event loop stands still, it gets no new sessions. */
+  noteTimeout(): void {
     const isSilent = Atomics.load(this.#words, HOST.heartbeat) === this.#lastBeat
     if (isSilent && now() - this.#lastBeatAtMs > SUSPICION_MS) this.#isStuck = true
   }
 
-  /** Whether it hangs, in an embedded server that works without end: what it hosts may still be answered one day. */
+  /** Whether the worker hangs, for example in an endless statement of PGlite. Its sessions stay open and may recover. */
   get isStuck(): boolean {
     return this.#isStuck
   }
 
-  /** What is known of the worker's death. */
-  obituary(): OperationalError {
+  /** The error that says why the worker died, as far as known. */
+  deathError(): OperationalError {
     const length = Atomics.load(this.#words, HOST.deathTextBytes)
     const text = Buffer.from(this.#shared, DEATH_TEXT_OFFSET, length).utf8Slice(0, length)
     const [firstLine = ''] = text.split('\n')
     const reason =
-      firstLine === '' ? 'it ended without a word, which is what running out of memory looks like' : firstLine
+      firstLine === '' ? 'it ended without a message, which usually means that it ran out of memory' : firstLine
     return new OperationalError(`the worker that hosts the connection has died: ${reason}`, {
       sqlstate: '08006',
       ...(text === '' ? {} : { cause: remote(text) }),
     })
   }
 
-  /** The thread has ended, as its Worker says; a worker that could say more has written it into the host block. */
+  /** Notes the end of the thread. If the worker has already written a reason into the host block, that reason stays. */
   #ended(error: Error | null): void {
     if (this.isDead) return
     const area = Buffer.from(this.#shared, DEATH_TEXT_OFFSET, DEATH_TEXT_MAX_BYTES)
@@ -226,7 +226,7 @@ export class WorkerHost {
     }
     const silentMs = nowMs - this.#lastBeatAtMs
     if (silentMs < SUSPICION_MS) return false
-    // A stale beat is only suspicion: the machine may be starved, and the embedded server runs without an event loop.
+    // An old heartbeat proves nothing: the machine may be overloaded, and the embedded server blocks the event loop.
     const isAlive = isAnyTaskAlive(this.#taskIds)
     return isAlive === null ? silentMs > SILENCE_MEANS_DEATH_MS : !isAlive
   }
@@ -245,8 +245,8 @@ export class WorkerHost {
   }
 
   /**
-   * Asks in slices. A thread that ends without a word wakes nobody, so the caller looks after each slice and asks again: the
-   * worker may be asked the same twice.
+   * Makes a synckit call in slices. A thread that crashes wakes nobody, so after each slice the caller checks whether it still
+   * exists, and makes the call again. So the worker may get one call twice.
    */
   #control(call: ControlCall, limitMs = ANSWER_TIMEOUT_MS): unknown {
     const mostSlices = Math.ceil(limitMs / ANSWER_SLICE_MS)
@@ -256,9 +256,9 @@ export class WorkerHost {
       try {
         return this.#thread.call(call)
       } catch (error) {
-        if (this.isDead) throw this.obituary()
-        // Sooner than the slice ends: the worker has failed, and synckit says of what. It says so again when asked again.
-        // A clock that a test has stopped tells nothing, so synckit's own words count as well.
+        if (this.isDead) throw this.deathError()
+        // An error before the end of the slice means that the worker has failed, and synckit says why.
+        // A clock that a test has stopped cannot show the end of a slice, so synckit's own message counts too.
         const isSliceOver =
           now() - askedAtMs >= ANSWER_SLICE_MS - CLOCK_SLACK_MS || messageOf(error).includes('timed-out')
         if (!isSliceOver) throw this.#failure(error)
@@ -271,28 +271,28 @@ export class WorkerHost {
 
   #failure(error: unknown): OperationalError {
     const { path, hint } = this.#file
-    if (this.#isUp) return new OperationalError(`the worker failed: ${messageOf(error)}`, { cause: error })
+    if (this.#isStarted) return new OperationalError(`the worker failed: ${messageOf(error)}`, { cause: error })
     return new OperationalError(`the worker did not start: ${messageOf(error)}: ${path}`, { hint, cause: error })
   }
 
   #silentEnd(): OperationalError {
     Atomics.store(this.#words, HOST.death, 1)
-    return this.#isUp ? this.obituary() : silentEndError(this.#file.path)
+    return this.#isStarted ? this.deathError() : silentEndError(this.#file.path)
   }
 
   #silence(limitMs: number, cause: unknown): OperationalError {
     const { path, hint } = this.#file
     const message = `the worker did not answer within ${limitMs} ms: ${path}`
-    return new OperationalError(message, this.#isUp ? { cause } : { hint, cause })
+    return new OperationalError(message, this.#isStarted ? { cause } : { hint, cause })
   }
 }
 
 let current: WorkerHost | null = null
 
 /**
- * The worker of this thread.
- * @param limitMs how long connecting may take, 0 for no limit; a worker may take that long to start, and 30 seconds at most
- * @throws OperationalError when it does not start.
+ * Gives the worker of this thread, and starts it when there is none.
+ * @param limitMs the time limit for connecting, 0 for none; the worker must start within it, and within 30 seconds
+ * @throws OperationalError when the worker does not start.
  */
 export function workerHost(limitMs: number): WorkerHost {
   if (current === null || current.isDead || current.isStuck) {
@@ -304,12 +304,12 @@ export function workerHost(limitMs: number): WorkerHost {
 /** The file that the worker runs. */
 interface WorkerFile {
   readonly path: string
-  /** What to do when it is not the right one. */
+  /** Tells the user what to do when the file is not the right one. */
   readonly hint: string
 }
 
 const BUNDLED =
-  'a bundler has left it behind: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
+  'a bundler did not copy it: keep syncpg external, or name the installed file, node_modules/syncpg/dist/worker.cjs, ' +
   'in the environment variable SYNCPG_WORKER'
 
 const NAMED =
@@ -317,11 +317,11 @@ const NAMED =
 
 const INSTALLED = 'the installed files of syncpg do not fit together: install it again'
 
-/** `SYNCPG_WORKER` names the worker's file where a bundler has moved the code away from it. */
+/** Finds the worker's file. `SYNCPG_WORKER` names it when a bundler has moved the code away from it. */
 function workerFile(): WorkerFile {
   const named = process.env['SYNCPG_WORKER']
   if (named !== undefined && named !== '') return { path: existing(resolve(named)), hint: NAMED }
-  // A bundle in the form of an ES module does not know where it is.
+  // In a bundle that is an ES module, `dirname` is missing.
   const here = import.meta.dirname as string | undefined
   if (here === undefined) throw new OperationalError("the worker's file is not known", { hint: BUNDLED })
   return { path: existing(join(here, 'worker.cjs')), hint: INSTALLED }

@@ -1,12 +1,12 @@
 /**
- * Which of the program's Node options the worker gets. The worker is one CommonJS file that opens sockets, so it gets the
- * options about DNS, TLS and warnings. It does not get `--import`, `--require` and `--loader`: their modules would run a second
- * time. It cannot get options of the whole process, such as `--title`: Node refuses them for a thread.
+ * Chooses which of the program's Node options the worker gets. The worker is one CommonJS file that opens sockets, so it gets
+ * the options about DNS, TLS and warnings. It does not get `--import`, `--require` and `--loader`: their modules would run a
+ * second time. It cannot get options of the whole process, such as `--title`: Node refuses them for a thread.
  *
- * Options of V8 (`--max-old-space-size`) and `--inspect` hold for all threads of the process, whatever the worker is given.
+ * Options of V8 (`--max-old-space-size`) and `--inspect` hold for all threads of the process anyway.
  */
 
-/** What `new Worker` is given. */
+/** The options for `new Worker`. */
 export interface WorkerOptions {
   readonly env: NodeJS.ProcessEnv
   readonly execArgv: string[]
@@ -57,7 +57,7 @@ export function workerOptions(
 ): WorkerOptions {
   const given = splitNodeOptions(environment['NODE_OPTIONS'] ?? '')
   const env: NodeJS.ProcessEnv = { ...environment, NODE_OPTIONS: joinNodeOptions(passedOn(given, needsHooks)) }
-  // Before Node 24 the option holds for the whole process; since then each thread has its own, which this variable sets.
+  // Before Node 24 the option holds for the whole process. Since Node 24 each thread has its own, which this variable sets.
   if ([...given, ...execArgv].some((word) => nameOf(word) === '--use-system-ca')) env['NODE_USE_SYSTEM_CA'] = '1'
   return { env, execArgv: passedOn(execArgv, needsHooks) }
 }
@@ -76,13 +76,13 @@ function passedOn(words: readonly string[], needsHooks: boolean): string[] {
   return kept
 }
 
-/** Node takes `--dns_result_order` for `--dns-result-order`. */
+/** The name of an option. Node accepts `--dns_result_order` for `--dns-result-order`. */
 function nameOf(word: string): string {
   const [name = ''] = word.split('=', 1)
   return name.startsWith('--') ? name.replaceAll('_', '-') : name
 }
 
-/** As Node reads `NODE_OPTIONS`: words between spaces; double quotes hold spaces, and a backslash inside them the next letter. */
+/** Splits `NODE_OPTIONS` by Node's rules: at spaces outside of double quotes, in which `\` protects the next letter. */
 function splitNodeOptions(text: string): string[] {
   const words = text.match(/(?:"(?:\\[^]|[^"\\])*"|[^ "])+/g) ?? []
   return words.map((word) =>

@@ -1,63 +1,70 @@
 /**
- * Starts the worker's thread through synckit, and says why where it does not start. Knows nothing of sessions. Node announces
- * a Worker's failure by an `error` event, which ends the process when nobody listens, so this file listens from the start on.
+ * Starts the worker's thread through synckit, and reports why it did not start. Knows nothing of sessions. Node announces a
+ * Worker's failure by an `error` event, which ends the process when nothing listens, so this file listens from the beginning.
  */
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
-// Under jest the global `process` is a copy: it has another environment, and Node announces no Worker to it.
+// Under jest the global `process` is a copy: it has another environment, and Node emits no `worker` event on it.
 import nodeProcess from 'node:process'
 import type { Worker } from 'node:worker_threads'
 import { accessDenied, isAccessDenied } from '../../src-async/errors/node-permission.ts'
 import { OperationalError } from '../../src-async/errors/tree.ts'
 import { workerOptions } from './worker-options.ts'
 
-/** One wait for an answer. After each of them the caller looks whether the thread is still there, and asks again. */
+/**
+ * How long one wait for an answer lasts. After each wait the caller checks whether the thread still exists, and asks again.
+ */
 export const ANSWER_SLICE_MS = 250
 
-/** What becomes of the thread; called from the event loop of this thread, so not while this thread is blocked. */
+/**
+ * Reports what happens to the thread. The event loop of this thread calls it, so it is not called while this thread blocks.
+ */
 export interface ThreadWatcher {
-  /** Whether the thread is wanted. Asked once, soon after the start: a thread that nobody wants is ended. */
+  /** Whether the thread is still needed. Called once, soon after the start; on false the thread is ended. */
   isWanted(): boolean
-  /** The thread has ended; `error` says of what, null for no error. */
+  /** The thread has ended, with `error`, or with null when there was none. */
   ended(error: Error | null): void
 }
 
 export interface WorkerThread {
   /** Asks the worker and blocks, for `ANSWER_SLICE_MS` at most. */
   readonly call: (call: unknown) => unknown
-  /** Kernel's numbers of the threads that began with the start, the worker's among them; none where the kernel does not say. */
+  /**
+   * Kernel ids of all threads that began during the start; one of them is the worker. Empty where the kernel does not tell.
+   */
   readonly taskIds: readonly number[]
 }
 
 /**
- * @param path the worker's file; synckit is looked for beside it
- * @param hint what to do when the file is not the right one
+ * @param path the worker's file; synckit is loaded from the packages installed beside it
+ * @param hint tells the user what to do when the file is not the right one
  * @throws OperationalError when the thread cannot be started.
  */
 export function startWorkerThread(path: string, hint: string, watcher: ThreadWatcher): WorkerThread {
-  // Asked first: Node remembers for good that it did not find a package whose files it could not open.
+  // Checked first: when Node cannot open a package's files, it remembers for good that the package is missing.
   if (isShortOfDescriptors()) throw tooManyFiles('the worker thread cannot start')
   const synckit = loadSynckit(path)
   const before = new Set(taskIds())
-  const hear = (worker: Worker): void => {
-    // Without a listener the event would end the process.
+  const listen = (worker: Worker): void => {
+    // Without a listener, an `error` event would end the process.
     worker.on('error', (error: Error) => watcher.ended(error))
     worker.on('exit', () => watcher.ended(null))
     if (!watcher.isWanted()) void worker.terminate()
   }
-  // synckit keeps the Worker to itself. Node announces it in a tick of its own, which comes between these two.
-  nodeProcess.nextTick(() => nodeProcess.on('worker', hear))
+  // synckit does not hand out its Worker, so it is taken from Node's event `worker`. Node emits that event in a tick between the
+  // two `nextTick` callbacks below.
+  nodeProcess.nextTick(() => nodeProcess.on('worker', listen))
   try {
     const call = startClean(synckit, path)
     return { call, taskIds: taskIds().filter((id) => !before.has(id)) }
   } catch (error) {
     throw startError(error, path, hint)
   } finally {
-    nodeProcess.nextTick(() => nodeProcess.off('worker', hear))
+    nodeProcess.nextTick(() => nodeProcess.off('worker', listen))
   }
 }
 
-/** Whether the kernel still has one of these threads; null where it does not say, or Node's permission model forbids to look. */
+/** Whether one of these threads still exists; null where the kernel does not tell, or Node may not look. */
 export function isAnyTaskAlive(ids: readonly number[]): boolean | null {
   if (ids.length === 0) return null
   try {
@@ -67,7 +74,7 @@ export function isAnyTaskAlive(ids: readonly number[]): boolean | null {
   }
 }
 
-/** Why a thread ended before it could say anything. Node's reason comes as an event, which a blocked thread cannot hear. */
+/** The error for a thread that ended before it answered. A blocked thread cannot receive the event with Node's reason. */
 export function silentEndError(path: string): OperationalError {
   const action = 'the worker thread ended before it could answer'
   if (isShortOfDescriptors()) return tooManyFiles(action)
@@ -83,15 +90,15 @@ function tooManyFiles(action: string): OperationalError {
 }
 
 /**
- * synckit gives the Worker the environment, with `NODE_OPTIONS` in it, and warns when Node does not take these for a thread.
- * While it starts the Worker it sees the environment meant for the worker. Nothing else runs meanwhile.
+ * Starts the Worker with the environment meant for it. synckit passes `process.env` on to the Worker, with `NODE_OPTIONS`, and
+ * warns about options that Node refuses for a thread. So `process.env` is replaced during the start; no other code runs then.
  */
 function startClean(synckit: typeof import('synckit'), path: string): (call: unknown) => unknown {
   const environment = nodeProcess.env
   const { env, execArgv } = workerOptions(environment, nodeProcess.execArgv, nodeProcess.versions['pnp'] !== undefined)
   nodeProcess.env = env
   try {
-    // Each option is given, so that synckit does not read its own from the environment.
+    // Every option is given, because synckit reads the missing ones from its own environment variables.
     const options = { timeout: ANSWER_SLICE_MS, execArgv, globalShims: false, transferList: [] }
     return synckit.startWorkerThread(path, options) as (call: unknown) => unknown
   } finally {
@@ -99,7 +106,7 @@ function startClean(synckit: typeof import('synckit'), path: string): (call: unk
   }
 }
 
-/** synckit is looked for from the worker's file, beside which it is installed, wherever this code has been moved. */
+/** Loads synckit from where the worker's file is, because it is installed there, even if a bundler has moved this code. */
 function loadSynckit(path: string): typeof import('synckit') {
   try {
     // The CommonJS build loads three times as fast as the ES one.
@@ -122,7 +129,7 @@ function loadSynckit(path: string): typeof import('synckit') {
 }
 
 const NOT_INSTALLED =
-  'npm install; where a bundler or a copy has left it behind, keep syncpg external, or name the installed file, ' +
+  'npm install; if a bundler did not copy it, keep syncpg external, or name the installed file, ' +
   'node_modules/syncpg/dist/worker.cjs, in the environment variable SYNCPG_WORKER'
 
 const REINSTALL = 'install the dependencies of syncpg again: npm install'
@@ -145,7 +152,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The process's threads as the kernel numbers them; none where it does not say, or Node may not look. */
+/** Kernel ids of the process's threads; empty where the kernel does not tell, or Node may not look. */
 function taskIds(): number[] {
   try {
     return readdirSync('/proc/self/task').map(Number)
@@ -154,7 +161,7 @@ function taskIds(): number[] {
   }
 }
 
-/** An event loop opens about six files before it runs anything; a connection is one more. */
+/** An event loop opens about six files before it runs any code, and a connection needs one more. */
 const DESCRIPTORS_OF_A_THREAD = 8
 
 function isShortOfDescriptors(): boolean {

@@ -1,11 +1,11 @@
-/** The control plane's calls, carried by synckit: the hand-over of shared memory. */
+/** The calls that synckit carries from the caller to the worker. Each of them hands over shared memory. */
 
 export type ControlCall =
-  /** First of all: the host block. */
+  /** Hands over the host block. It is the first call. */
   | { readonly name: 'hello'; readonly shared: SharedArrayBuffer }
   /**
-   * A session, and the block it is to use: `shared` comes along when the worker sees the block for the first time. `dropped`
-   * are the numbers of blocks that serve no session any more: the worker lets go of their memory.
+   * Adds a session and names the block it uses. `shared` is given when the worker sees the block for the first time.
+   * `dropped` holds the numbers of blocks that serve no session any more: the worker releases their memory.
    */
   | {
       readonly name: 'attach'
@@ -14,15 +14,15 @@ export type ControlCall =
       readonly shared?: SharedArrayBuffer
       readonly dropped: readonly number[]
     }
-  /** An array for one request that does not fit the request area. */
+  /** Hands over an array for one request that does not fit into the request area. */
   | { readonly name: 'array'; readonly sessionId: number; readonly shared: SharedArrayBuffer }
 
-/** Answers to `hello`; the other calls answer nothing. */
+/** The answer to `hello`. Other calls get an empty answer. */
 export interface ControlReply {
   /** `LAYOUT_VERSION` of the worker. */
   readonly layoutVersion?: number
-  /** This thread as Node counts it. */
+  /** The worker's thread id in Node. */
   readonly threadId?: number
-  /** The same as the kernel counts it, 0 where it does not say. */
+  /** The worker's thread id in the kernel, 0 where the kernel does not tell it. */
   readonly osThreadId?: number
 }

@@ -1,29 +1,30 @@
 /**
- * The shared memory, every word of it named. A host block belongs to a worker, a session block to one session at a time;
- * the caller's thread makes both and hands them over through synckit. Words are Int32 and only touched through `Atomics`.
+ * The layout of the shared memory, with a name for each word. A host block belongs to a worker, and a session block serves
+ * one session at a time. The caller's thread makes both and hands them over through synckit. Words are Int32, and all code
+ * reads and writes them through `Atomics`.
  */
 
 /**
- * Grows with every change of what the two sides share. `SYNCPG_WORKER` may name the worker of another version of syncpg, so
- * the caller asks for this number before anything else.
+ * Increase this number with each change of what the two threads share. `SYNCPG_WORKER` may name the worker of another
+ * version of syncpg, so the caller asks for this number before anything else.
  */
 export const LAYOUT_VERSION = 3
 
 /** Words of the host block. */
 export const HOST = {
-  /** Moves whenever the worker has to look at its sessions: see worker/turn/doorbell.ts. */
+  /** Changes whenever the worker has to look at its sessions: see worker/turn/doorbell.ts. */
   doorbell: 0,
-  /** Moves every `HEARTBEAT_MS` while the worker's event loop turns. */
+  /** Changes every `HEARTBEAT_MS` while the worker's event loop runs. */
   heartbeat: 1,
-  /** 0 alive, 1 gone. Set by the worker's own hooks; a death by memory sets nothing. */
+  /** 0 alive, 1 dead. The worker's exit hooks set it. They do not run when the worker runs out of memory. */
   death: 2,
-  /** Bytes of UTF-8 after the words that say what it died of. */
+  /** Length in bytes of the UTF-8 text at `DEATH_TEXT_OFFSET`, which says why the worker died. */
   deathTextBytes: 3,
-  /** The worker's thread id as Linux counts it, 0 where unknown: it tells a dead thread from a starved one. */
+  /** The worker's thread id in Linux, 0 where unknown. With it the caller can tell a dead thread from a slow one. */
   osThreadId: 4,
   /** 1 while the worker sleeps on `knock`, 0 while it is in its event loop: see worker/turn/doorbell.ts. */
   lingers: 5,
-  /** Moves instead of a notify of the doorbell while the worker lingers. */
+  /** Changes with each ring while the worker lingers. The worker then sleeps on this word, not on the doorbell. */
   knock: 6,
 } as const
 
@@ -34,62 +35,72 @@ export const HOST_BYTES = DEATH_TEXT_OFFSET + DEATH_TEXT_MAX_BYTES
 
 /** Words of a session block. */
 export const WORD = {
-  /** Moves with everything the worker has to say; the caller sleeps on it. */
+  /** Changes with each record that the worker writes. The caller sleeps on it. */
   event: 0,
-  /** 1 while the caller is about to sleep or sleeps: only then is a notify worth its price. */
+  /** 1 while the caller sleeps or is about to. The worker calls `Atomics.notify` only then, because it costs a system call. */
   callerSleeps: 1,
-  /** Number of the latest call, whether the worker ever hears of it or not. */
+  /** Number of the latest call. The worker learns nothing of calls that the caller finishes alone. */
   callId: 2,
-  /** Number of the latest request announced to the worker: that of its call. */
+  /** Number of the latest request announced to the worker. A request has the number of its call. */
   requestId: 3,
   requestBytes: 4,
-  /** One of `REQUEST`: where the request lies, and who sends it. */
+  /** One of `REQUEST`: says where the request is, and which thread sends it to the server. */
   requestKind: 5,
-  /** Bytes ever written to and read from the ring, modulo 2^32. */
+  /** Total bytes written to the ring and read from it, modulo 2^32. */
   ringWritten: 6,
   ringRead: 7,
   /** 1 while the worker waits for room in the ring. */
   roomWanted: 8,
-  /** The latest call that somebody wants cancelled. */
+  /** Number of the latest call that a thread wants to cancel. */
   cancelId: 9,
-  /** Character code of the transaction status; the owner's, see worker/turn/turn.ts. */
+  /** Character code of the transaction status. Only the owner writes it: see worker/turn/turn.ts. */
   transactionStatus: 10,
   isClosed: 11,
   /** One of `OWNER`, see worker/turn/turn.ts. */
   owner: 12,
   /** One of `DEPARTURE`, see worker/turn/turn.ts. */
   departure: 13,
-  /** One more than the socket's descriptor, 0 where it is never lent. Set once, with what the descriptor is. */
+  /**
+   * The socket's file descriptor plus 1, or 0 where the socket is never lent. The worker sets it once, together with the
+   * descriptor's device and inode, the three words that follow.
+   */
   descriptor: 14,
   device: 15,
   inodeLow: 16,
   inodeHigh: 17,
-  /** The part of a request that the kernel did not take from the caller: bytes of the request area, from where; 0 for nothing. */
+  /**
+   * The part of a request that the kernel did not take from the caller: its length, 0 for none, and its offset in the
+   * request area.
+   */
   restBytes: 18,
   restOffset: 19,
-  /** What the caller has read of an answer and hands over: bytes of the answer area; 0 for nothing. */
+  /** Bytes in the answer area that the caller has read from the server and hands over; 0 for none. */
   answerBytes: 20,
-  /** Number of the session that has the block. A cancel token names it: the block may serve another session by now. */
+  /** Number of the session that uses the block. A cancel token has it too, since the block may serve another session. */
   sessionId: 21,
 } as const
 
 /** Kinds of request. */
 export const REQUEST = {
-  /** Lies in this block; the worker writes it to the server. */
+  /** The request is in this block. The worker writes it to the server. */
   here: 0,
-  /** Lies in the array handed over for it; the worker writes it to the server. */
+  /** The request is in an array that was handed over for it. The worker writes it to the server. */
   elsewhere: 1,
-  /** Lies in this block, and the caller has written it to the server, or the beginning of it: its answer is due. */
+  /**
+   * The request is in this block. The caller has written all or the first part of it to the server, so an answer will come.
+   */
   written: 2,
-  /** A call was torn off while it wrote or read: the worker finds out what the server has, and drops the answer. */
+  /**
+   * A call was interrupted while it wrote or read. The worker finds out what the server has received, and drops the answer.
+   */
   uncertain: 3,
 } as const
 
 export const SESSION_WORDS = 32
 export const REQUEST_OFFSET = SESSION_WORDS * 4
-/** Room for a 256 kB chunk of a batch or a COPY with an element more than it was meant to hold. */
+/** Batches and COPY send chunks of 256 kB. A chunk can be longer by one element, so the area has some more room. */
 export const REQUEST_MAX_BYTES = 320 * 1024
-/** Room for the answer to a small statement, where the caller reads it itself. */
+/** Room for the answer to a small statement that the caller reads itself. */
 export const ANSWER_MAX_BYTES = 16 * 1024
 export const DEFAULT_RING_BYTES = 1 << 20
 export const MIN_RING_BYTES = 4096
@@ -100,25 +111,25 @@ export const HEARTBEAT_MS = 200
 export const RECORD = {
   /** A run of whole DataRow messages. */
   rows: 1,
-  /** The end of one result of a multi-statement string, as JSON. */
+  /** The end of one result of a string of several statements, as JSON. */
   result: 2,
   /** The reply: the request is done. */
   reply: 3,
   /** The request failed, as JSON of a `Failure`. */
   failure: 4,
-  /** Said unasked: a notice, a notification, a parameter, as JSON. */
+  /** A message that no request asked for, as JSON of a `SessionEvent`: a notice, a notification, a parameter, the loss. */
   event: 5,
-  /** What a statement is, as JSON of a `Description`, before its rows. */
+  /** The description of a statement, as JSON of a `Description`. It comes before the rows. */
   description: 6,
 } as const
 
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD]
 
-/** Header of a record: kind, request number, bytes of this piece, bytes from this piece to the end of the message. */
+/** A record's header is four Int32: kind, request number, bytes of this piece, bytes from it to the message's end. */
 export const RECORD_HEADER_BYTES = 16
 /** Records begin at multiples of this. */
 export const RECORD_ALIGNMENT = 8
-/** With less than this before the end of the ring, both sides go on at its start. */
+/** When fewer bytes than this are left before the end of the ring, the next record begins at its start. */
 export const RECORD_MIN_BYTES = 24
 
 /** The views of a session block. */

@@ -1,24 +1,27 @@
 /**
- * The socket of a session while the caller owns it: writes to it and looks for what has come, by its descriptor. The
- * descriptor is the worker's. It is closed when the worker dies, and its number may be given to any file after that; so the
- * worker notes what it is when the session opens, and each use begins with a comparison.
+ * The socket of a session while the caller owns it. The caller writes and reads by the file descriptor, which the worker has
+ * opened. When the worker dies, the kernel closes the descriptor and may give its number to another file. So the worker
+ * notes the device and inode of the socket when the session opens, and the caller compares them before each use.
  */
 import { type Stats, fstatSync, readSync, writeSync } from 'node:fs'
 import { WORD } from './layout.ts'
 
-/** What a session needs of a lent socket. The explorer of test/worker/ has one of its own. */
+/** A lent socket, as a session uses it. The explorer of test/worker/ has its own implementation. */
 export interface SocketAccess {
-  /** Whether the descriptor still is the socket that was lent. */
+  /** Whether the descriptor is still the socket that the worker lent. */
   isSame(): boolean
-  /** @returns the bytes the kernel took: 0 where it took none, for whatever reason. */
+  /** @returns how many bytes the kernel took; 0 also when the write failed. */
   write(bytes: Uint8Array): number
-  /** Looks for bytes; does not wait. @returns how many were read; 0 where there are none; -1 at the end of the connection. */
+  /**
+   * Reads without waiting.
+   * @returns how many bytes were read; 0 when none have come or the read failed; -1 at the end of the connection.
+   */
   read(into: Uint8Array): number
 }
 
 export class LentSocket implements SocketAccess {
   readonly #words: Int32Array
-  /** The last answer of `fstat`, kept for the sake of its hidden class: see `Kept`. */
+  /** The last result of `fstat`. Keeping it alive makes V8 keep its hidden class: see `bytes/keep-class.ts`. */
   protected stats: Stats | null = null
 
   constructor(words: Int32Array) {
@@ -39,7 +42,7 @@ export class LentSocket implements SocketAccess {
     try {
       return writeSync(this.#fd, bytes)
     } catch {
-      // Full, or broken. The worker tries again, finds out which it is and says so.
+      // The socket's buffer is full, or the connection is broken. The worker writes again and reports an error.
       return 0
     }
   }
@@ -48,7 +51,8 @@ export class LentSocket implements SocketAccess {
     try {
       return readSync(this.#fd, into, 0, into.length, null) || -1
     } catch {
-      // Nothing yet, or broken. A look at the error, a new one each time, would make V8 compile this again and again.
+      // Nothing has come yet, or the connection is broken. The error is not examined here: each one is a new object, and V8
+      // would throw away the optimized code of this function again and again.
       return 0
     }
   }
@@ -58,7 +62,7 @@ export class LentSocket implements SocketAccess {
   }
 }
 
-/** Notes the socket to be lent. Called by the worker, once, before it lends for the first time. */
+/** Notes device and inode of the socket. The worker calls it once, before it lends the socket for the first time. */
 export function noteDescriptor(words: Int32Array, fd: number): void {
   const stats = statsOf(fd)
   if (stats === null) return
@@ -68,7 +72,7 @@ export function noteDescriptor(words: Int32Array, fd: number): void {
   Atomics.store(words, WORD.descriptor, fd + 1)
 }
 
-/** null where it is no socket, or where the system cannot say. */
+/** @returns null when the descriptor is no socket, or the system cannot tell. */
 function statsOf(fd: number): Stats | null {
   if (fd < 0) return null
   try {

@@ -1,6 +1,6 @@
 /**
- * Requests and replies as bytes. What is hot (`execute`) is written by hand; the rest is a JSON head and a payload of
- * bytes. Sinks do not cross: the rows of a request come back as records of the ring.
+ * Requests and replies as bytes. `execute` is the frequent one, so its code is written by hand. Other requests are a JSON
+ * head and a payload of bytes. Sinks stay on the caller's thread: rows come back as records of the ring.
  */
 import type { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import type { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
@@ -17,10 +17,10 @@ import type {
 } from '../../src-async/wire/operations.ts'
 import type { ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
 
-/** Everything that travels as a request: the operations, and the opening of the session they are asked of. */
+/** All requests: the operations of a session, and the one that opens the session. */
 export type RequestName = OperationName | 'open'
 
-/** The code of each request. A request without one does not compile. */
+/** The code of each request. A request without a code does not compile. */
 const CODES: Readonly<Record<RequestName, number>> = {
   open: 0,
   execute: 1,
@@ -48,19 +48,19 @@ export interface OpenReply {
   readonly canCancel: boolean
 }
 
-/** What the server said unasked. */
+/** A message that no request asked for. */
 export type SessionEvent =
   | { readonly kind: 'notice'; readonly fields: ServerMessageFields }
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'parameter'; readonly name: string; readonly value: string }
-  /** The session was lost. `isTold`: a request has failed by it. */
-  | { readonly kind: 'closed'; readonly failure: Failure; readonly isTold: boolean }
+  /** The session was lost. `isReported` says that a request has already failed with this loss. */
+  | { readonly kind: 'closed'; readonly failure: Failure; readonly isReported: boolean }
 
 const HAS_HEAD = 1
-/** Stands for a `graceMs` that was not given. */
+/** The code for a request without `graceMs`. */
 const NO_GRACE = -1
 
-/** Writes a request; the writer is the caller's to clear. */
+/** Writes a request. The caller clears the writer before. */
 export function writeRequest<N extends OperationName>(out: ByteWriter, name: N, request: RequestOf<N>): void {
   out.uint8(CODES[name])
   if (name === 'execute') writeExecute(out, request as ExecuteRequest)
@@ -85,7 +85,7 @@ function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
   out.bytes(bind)
 }
 
-/** The parts of a request that do not cross as JSON: sinks stay here, bytes follow as the payload. */
+/** The fields of a request that are sinks. They stay on this thread. */
 const SINKS = new Set(['rows', 'results', 'data'])
 
 function writeOther(out: ByteWriter, request: object): void {
@@ -103,7 +103,7 @@ function writeOther(out: ByteWriter, request: object): void {
   if (payload !== null) out.bytes(payload)
 }
 
-/** A flow hands its `Statement` over as the spec; only two of its fields are meant. */
+/** Flows give a whole `Statement` as the ParseSpec. Only these two fields go to the worker. */
 function plainParse(parse: ParseSpec | null): ParseSpec | null {
   return parse && { sql: parse.sql, parameterTypes: parse.parameterTypes }
 }
@@ -113,14 +113,14 @@ function writeHead(out: ByteWriter, head: unknown): void {
   out.utf8(JSON.stringify(head)).patchLength(length)
 }
 
-/** Reads the name of the request the reader stands at. */
+/** Reads the name of the request that begins at the reader's position. */
 export function readRequestName(input: ByteReader): RequestName {
   const name = NAMES.get(input.uint8())
   if (name === undefined) throw new RangeError('bug: unknown request')
   return name
 }
 
-/** The rest of an `execute`; `bind` is a window on the reader's bytes. */
+/** Reads an `execute` after its name. `bind` is a view of the reader's bytes, not a copy. */
 export function readExecute(input: ByteReader, rows: RowSink): ExecuteRequest {
   const name = input.cstring()
   const rowLimit = input.int32()
@@ -136,13 +136,13 @@ type ExecuteHead = Pick<ExecuteRequest, 'begin' | 'closing' | 'parse' | 'describ
 
 const EMPTY_HEAD: ExecuteHead = { begin: null, closing: [], parse: null, describes: undefined }
 
-/** The rest of any other operation; what is bytes in it is a window on the reader's bytes. */
+/** Reads any other operation after its name. Its byte fields are views of the reader's bytes, not copies. */
 export function readOther<N extends OperationName>(input: ByteReader, _name: N, sink: ResultSink): RequestOf<N> {
   const head = readHead(input) as Record<string, unknown>
   const payload = readPayload(input)
   const { open } = head
   if (open !== null && typeof open === 'object') head['open'] = { ...open, bind: payload }
-  // Each operation looks at its own fields only.
+  // An operation reads only its own fields, so it does no harm to set all of them.
   return Object.assign(head, { bytes: payload, binds: payload, rows: sink, results: sink, data: sink }) as RequestOf<N>
 }
 
@@ -158,7 +158,7 @@ function readPayload(input: ByteReader): Uint8Array {
   return input.bytes.subarray(input.position, input.end)
 }
 
-/** A reply to `execute`: 1 when the portal was suspended, else 0 and the tag. */
+/** Writes the reply to `execute`: a 1 when the portal was suspended, otherwise a 0 and the command tag. */
 export function writeExecuteReply(out: ByteWriter, reply: ExecuteReply): void {
   if (reply.tag === null) out.uint8(1)
   else out.uint8(0).utf8(reply.tag)

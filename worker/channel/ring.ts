@@ -1,10 +1,9 @@
 /**
- * The response ring: one writer (the worker), one reader (the caller), records of any length. A record that does
- * not fit travels in pieces and is put together by the reader, so there is no cap anywhere. Positions only grow (modulo
- * 2^32); the capacity is a power of two.
+ * The ring buffer for replies. The worker writes it, the caller reads it. Records have any length: a record that does not fit
+ * travels in pieces, and the reader joins them. Positions only grow (modulo 2^32), and the capacity is a power of two.
  *
- * Two orders must hold, or both threads sleep: what was written is published and the reader woken before the writer
- * waits for room; `roomWanted` is set before the writer looks at the read position for the last time.
+ * Two rules about order keep both threads from sleeping at once. The writer publishes what it has written, and wakes the
+ * reader, before it waits for room. It sets `roomWanted` before it looks at the read position for the last time.
  */
 import {
   RECORD_ALIGNMENT,
@@ -15,14 +14,17 @@ import {
   WORD,
 } from './layout.ts'
 
-/** How long the writer sleeps for room before it gives its thread back and queues. The reader normally needs microseconds. */
+/**
+ * How long the writer sleeps for room. Then it queues the record, so that its event loop can run. A reader normally needs
+ * microseconds.
+ */
 const ROOM_WAIT_MS = 20
 
 interface Queued {
   readonly kind: RecordKind
   readonly id: number
   readonly bytes: Uint8Array
-  /** What of it is in the ring already. */
+  /** How many of the bytes are in the ring already. */
   written: number
 }
 
@@ -36,7 +38,7 @@ export class RingWriter {
   #queue: Queued[] = []
   #position = 0
 
-  /** `onBlocked` is called when records begin to queue, `onDrained` when the queue is empty again. */
+  /** Calls `onBlocked` when records begin to queue, and `onDrained` when the queue is empty again. */
   constructor(block: SessionBlock, onBlocked: () => void, onDrained: () => void) {
     this.#words = block.words
     this.#ring = block.ring
@@ -51,7 +53,7 @@ export class RingWriter {
     return this.#queue.length > 0
   }
 
-  /** Puts a record into the ring, or, when the reader leaves no room for too long, into a queue of private copies. */
+  /** Puts a record into the ring. If the reader makes no room in time, a copy of the rest goes into a queue. */
   write(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number): void {
     let at = start
     if (this.#queue.length === 0) {
@@ -59,11 +61,11 @@ export class RingWriter {
       if (at === DONE) return
       this.#onBlocked()
     }
-    // A Buffer's `slice` would be a window on bytes that change; this is a copy.
+    // This makes a copy. `slice` of a Buffer would share the bytes, and their owner changes them after this call.
     this.#queue.push({ kind, id, bytes: new Uint8Array(bytes.subarray(at, end)), written: 0 })
   }
 
-  /** Moves what is queued into the ring, as far as there is room. Called when the reader has made some. */
+  /** Moves queued records into the ring while there is room. The worker calls it when the reader has made some. */
   flush(): void {
     if (this.#queue.length === 0) return
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
@@ -78,7 +80,7 @@ export class RingWriter {
     this.#onDrained()
   }
 
-  /** @returns `DONE`, or the offset of the first byte for which there was no room. */
+  /** @returns `DONE`, or the offset of the first byte that found no room. */
   #push(kind: RecordKind, id: number, bytes: Uint8Array, start: number, end: number, mayWait: boolean): number {
     let at = start
     for (;;) {
@@ -100,7 +102,7 @@ export class RingWriter {
     }
   }
 
-  /** Where the next record begins; steps over an end too short for one. */
+  /** @returns where the next record begins. Skips the end of the ring when it is too short for a record. */
   #recordOffset(): number {
     const offset = this.#position & this.#mask
     if (this.#ring.length - offset >= RECORD_MIN_BYTES) return offset
@@ -108,7 +110,7 @@ export class RingWriter {
     return 0
   }
 
-  /** @returns the free bytes, at least `wanted`; -1 when there were not as many in time. */
+  /** @returns the free bytes, at least `wanted`; -1 when there was not enough room in time. */
   #roomFor(wanted: number, mayWait: boolean): number {
     const words = this.#words
     for (;;) {
@@ -116,7 +118,7 @@ export class RingWriter {
       const free = this.#ring.length - ((this.#position - read) >>> 0)
       if (free >= wanted) return free
       Atomics.store(words, WORD.roomWanted, 1)
-      // The last look comes after the word is set: a reader that moved before it could not have seen the wish.
+      // The writer looks once more after it has set the word: a reader that moved before that did not see `roomWanted`.
       if (Atomics.load(words, WORD.ringRead) !== read) continue
       if (!mayWait) return -1
       const woken = Atomics.wait(words, WORD.ringRead, read, ROOM_WAIT_MS)
@@ -135,7 +137,7 @@ export class RingWriter {
 
 const DONE = -1
 
-/** What the reader hands its records to. The bytes are the ring's, valid until the call returns, unless `isOwn`. */
+/** Takes the records. The bytes are valid until the call returns, because they may lie in the ring. */
 export interface RecordHandler {
   record(kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void
 }
@@ -147,10 +149,12 @@ export class RingReader {
   readonly #mask: number
   readonly #onRoom: () => void
   #position = 0
-  /** A message that came in pieces, being put together; what is missing of it says where the next piece goes. */
+  /**
+   * The pieces, so far, of a message that comes in pieces. A piece says how much is still missing, and so where it belongs.
+   */
   #assembly: Buffer | null = null
 
-  /** `onRoom` is called when the writer waits for room and some has been made. */
+  /** Calls `onRoom` when the writer waits for room and the reader has made some. */
   constructor(block: SessionBlock, onRoom: () => void) {
     this.#words = block.words
     this.#ring = block.ring
@@ -159,18 +163,18 @@ export class RingReader {
     this.#onRoom = onRoom
   }
 
-  /** Takes out every record there is. A handler that throws has consumed its record. */
+  /** Takes all records out of the ring. When the handler throws, its record counts as taken. */
   drain(handler: RecordHandler): void {
     const words = this.#words
-    // A call was torn off after it had taken a record, before the writer was told.
+    // An interrupted call took a record and did not publish the new read position: do it now.
     if (this.#position !== Atomics.load(words, WORD.ringRead)) this.#tellWriter()
     while (this.#position !== Atomics.load(words, WORD.ringWritten)) this.#next(handler)
   }
 
   /**
-   * Takes one record. A call can be torn off where a function begins or a loop turns, by Ctrl-C in a REPL. Between the last
-   * of these in the handler and the new position there is none, so a record is taken once: not again by the next call, and
-   * not by none. A piece of a message is put to its place again instead, which changes nothing.
+   * Takes one record. Ctrl-C in a REPL can interrupt a call where a function begins or a loop repeats. There is no such place
+   * between the end of the handler and the new position, so each record is taken exactly once. A piece of a message may be
+   * copied twice, to the same place, which changes nothing.
    */
   #next(handler: RecordHandler): void {
     let offset = this.#position & this.#mask
@@ -211,7 +215,7 @@ export class RingReader {
     }
   }
 
-  /** Tells the writer how far everything has been taken. */
+  /** Publishes the read position, and wakes a writer that waits for room. */
   #tellWriter(): void {
     const words = this.#words
     Atomics.store(words, WORD.ringRead, this.#position)

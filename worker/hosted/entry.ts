@@ -1,6 +1,6 @@
 /**
- * The worker's entry. synckit carries the rare calls (hand-over of shared memory); everything else goes through the
- * memory handed over. A worker that cannot go on says so in the host block and wakes whoever waits for it.
+ * The worker's entry. synckit carries the rare calls that hand over shared memory. Everything else goes through that memory.
+ * A worker that fails writes the reason into the host block and wakes the callers that wait for it.
  */
 import { readlinkSync } from 'node:fs'
 import { threadId } from 'node:worker_threads'
@@ -38,7 +38,7 @@ const loop: HostLoop = {
   },
 }
 
-// A caller that waited long for an answer asks again, so each call may come twice.
+// A caller makes a call again when the answer takes long, so each call may come twice.
 runAsWorker((call: ControlCall): ControlReply => {
   switch (call.name) {
     case 'hello':
@@ -57,12 +57,12 @@ runAsWorker((call: ControlCall): ControlReply => {
 function begin(shared: SharedArrayBuffer): void {
   const words = new Int32Array(shared, 0, HOST_WORDS)
   host = new Host(words, loop)
-  // The timer keeps the event loop turning as well, which `Atomics.waitAsync` does not.
+  // This timer also keeps the worker alive. `Atomics.waitAsync` alone does not keep an event loop from ending.
   setInterval(() => Atomics.add(words, HOST.heartbeat, 1), HEARTBEAT_MS)
-  watchOverDeath(host, words, shared)
+  reportDeath(host, words, shared)
 }
 
-/** The views of a block are made once: blocks serve one session after the other. */
+/** The views of a block. They are made once, because a block serves many sessions, one after the other. */
 function blockOf(number: number, shared: SharedArrayBuffer | undefined): SessionBlock {
   const known = blocks.get(number)
   if (known !== undefined) return known
@@ -71,24 +71,24 @@ function blockOf(number: number, shared: SharedArrayBuffer | undefined): Session
   return block
 }
 
-function watchOverDeath(host: Host, words: Int32Array, shared: SharedArrayBuffer): void {
-  const say = (text: string): void => {
+function reportDeath(host: Host, words: Int32Array, shared: SharedArrayBuffer): void {
+  const noteDeath = (text: string): void => {
     if (Atomics.load(words, HOST.death) === 1) return
     const area = Buffer.from(shared, DEATH_TEXT_OFFSET, DEATH_TEXT_MAX_BYTES)
     Atomics.store(words, HOST.deathTextBytes, area.write(text))
     Atomics.store(words, HOST.death, 1)
     host.wakeAll()
   }
-  const fall = (error: unknown): void => {
-    say(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  const crash = (error: unknown): void => {
+    noteDeath(error instanceof Error ? (error.stack ?? error.message) : String(error))
     process.exit(1)
   }
-  process.on('uncaughtException', fall)
-  process.on('unhandledRejection', fall)
-  process.on('exit', (code) => say(`it exited with code ${code}`))
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  process.on('exit', (code) => noteDeath(`it exited with code ${code}`))
 }
 
-/** This thread's id as the kernel counts it, where the kernel says; 0 elsewhere. */
+/** This thread's id in the kernel, 0 where the kernel does not tell it. */
 function osThreadId(): number {
   try {
     return Number(readlinkSync('/proc/thread-self').split('/').at(-1)) || 0

@@ -1,7 +1,7 @@
 /**
- * The worker's side: hosts the sessions of one caller. Its event loop turns all the time; when the doorbell moves it looks at
- * every session. Now and then it takes back the sockets that were lent and that nobody uses, so that it hears what their
- * servers say. Whose turn it is: worker/turn/turn.ts.
+ * The worker's side: hosts the sessions of one caller. When the doorbell changes, it looks at every session. From time to time
+ * it takes back lent sockets that nobody uses, so that it receives notices, notifications and the end of the connection.
+ * worker/turn/turn.ts has the rules: which thread may use a socket, and when.
  */
 import { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import type { SessionBlock } from '../channel/layout.ts'
@@ -10,16 +10,16 @@ import { linger } from '../turn/doorbell.ts'
 import type { Steps } from '../turn/steps.ts'
 import { HostedSession, type OpenSession } from './hosted-session.ts'
 
-/** A lent socket that was not used for so long, and at most twice as long, is taken back. */
+/** A lent socket is taken back after it was unused for this long, and at most twice as long. */
 const RECLAIM_MS = 25
 
-/** The event loop, as the host sees it. The explorer of test/worker/ has one of its own. */
+/** The event loop, as the host uses it. The explorer of test/worker/ has its own implementation. */
 export interface HostLoop {
-  /** Runs steps, with their sleeps, to their end before anything else of the worker runs. */
+  /** Runs steps and their sleeps to the end. No other code of the worker runs in between. */
   run(steps: Steps<void>): void
   /** Calls back once, when the word is no longer `seen`. */
   whenMoved(words: Int32Array, index: number, seen: number, wake: () => void): void
-  /** Calls back once, when the event loop has turned. */
+  /** Calls back once, in the next turn of the event loop. */
   soon(callback: () => void): void
   /** Calls back again and again until the returned function is called. */
   every(intervalMs: number, callback: () => void): () => void
@@ -40,9 +40,9 @@ export class Host {
     this.#listen()
   }
 
-  /** Takes on a session. The session itself is opened by its first request. */
+  /** Adds a session. Its first request opens it. */
   attach(sessionId: number, block: SessionBlock): void {
-    // The caller asks a second time when the first answer took long.
+    // The caller makes the call again when the first answer takes long.
     if (this.#sessions.has(sessionId)) return
     const session = new HostedSession(block, {
       reader: this.#reader,
@@ -55,25 +55,25 @@ export class Host {
     this.#sessions.set(sessionId, session)
   }
 
-  /** Gives a session an array for the next request, which does not fit its block. */
+  /** Gives a session an array for its next request, which does not fit into its block. */
   takeArray(sessionId: number, shared: SharedArrayBuffer): void {
     this.#sessions.get(sessionId)?.takeArray(shared)
   }
 
-  /** Wakes every caller that sleeps, after the words of the host block say why. */
+  /** Wakes every sleeping call. The words of the host block must say why before. */
   wakeAll(): void {
     for (const session of this.#sessions.values()) session.wake()
   }
 
   #listen(): void {
-    // The word first: a ring that comes while the sessions are looked at is heard afterwards.
+    // The word is read first, so a ring that comes while this code looks at the sessions is noticed afterwards.
     const seen = Atomics.load(this.#words, HOST.doorbell)
     this.#loop.run(this.#handleAll())
     this.#loop.whenMoved(this.#words, HOST.doorbell, seen, () => this.#listen())
   }
 
   *#handleAll(): Steps<void> {
-    for (const session of this.#sessions.values()) if (session.isCalled) yield* session.handle()
+    for (const session of this.#sessions.values()) if (session.hasWork) yield* session.handle()
   }
 
   #lingerSoon(): void {
@@ -101,7 +101,7 @@ export class Host {
   }
 
   *#reclaimUnused(): Steps<void> {
-    // A call that was torn off may have left a session and not rung.
+    // An interrupted call may have ended a session without ringing.
     yield* this.#handleAll()
     let isAnyLent = false
     for (const session of this.#sessions.values()) {

@@ -1,6 +1,6 @@
 /**
- * One session in the worker: takes requests up, performs them, and writes rows and replies into the ring. Lends the socket to
- * the caller between requests, and takes it back. Whose turn it is: worker/turn/turn.ts.
+ * One session in the worker: performs requests, and writes rows and replies into the ring. Lends the socket to the caller
+ * between requests, and takes it back. worker/turn/turn.ts has the rules: which thread may use the socket, and when.
  */
 import type { ByteReader } from '../../src-async/bytes/byte-reader.ts'
 import { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
@@ -31,26 +31,26 @@ import type { Steps } from '../turn/steps.ts'
 import { DEPARTURE, MOVES, OWNER, ownerOf, tryMove } from '../turn/turn.ts'
 import { RingRowSink } from './ring-row-sink.ts'
 
-/** Connects; gives up when the signal aborts. */
+/** Connects. Gives up when the signal aborts. */
 export type OpenSession = (options: SessionOptions, events: SessionEvents, signal: AbortSignal) => Promise<Session>
 
-/** What a session wants of its host. */
-export interface HostedSessionDuties {
-  /** Shared by the sessions of a host: a request is read in one go. */
+/** What a session uses of its host. */
+export interface HostedSessionContext {
+  /** All sessions of a host share this reader, because each request is read in one go. */
   readonly reader: ByteReader
   readonly openSession: OpenSession
-  /** Runs steps to their end before anything else of the worker runs. */
+  /** Runs steps to the end. No other code of the worker runs in between. */
   run(steps: Steps<void>): void
-  /** The socket has been lent: `reclaimUnused` is to be called now and then. */
+  /** Called when the socket has been lent. The host calls `reclaimUnused` from time to time after that. */
   lent(): void
-  /** A reply has been given. */
+  /** Called after each reply. */
   replied(): void
-  /** The session is gone: nothing of it is needed any more. */
+  /** Called when the session has ended, so that the host forgets it. */
   left(): void
 }
 
-/** How long a server may take to say goodbye before its socket is closed all the same. */
-const GOODBYE_MS = 1000
+/** How long a server may take to close the connection after a Terminate, or to cancel. Then the worker closes the socket. */
+const TERMINATE_MS = 1000
 
 const WHILE_COPYING: ReadonlySet<OperationName> = new Set([
   'copyInData',
@@ -63,33 +63,33 @@ const WHILE_COPYING: ReadonlySet<OperationName> = new Set([
 
 export class HostedSession {
   readonly #block: SessionBlock
-  readonly #duties: HostedSessionDuties
+  readonly #context: HostedSessionContext
   readonly #ring: RingWriter
   readonly #sink: RingRowSink
   readonly #out = new ByteWriter(512)
   readonly #opening = new AbortController()
   #array: Buffer | null = null
   #session: Session | null = null
-  /** Requests are numbered by their calls; those of a session that had the block before are done with. */
+  /** Number of the latest request that was started. At first it is the last one of the session that had the block before. */
   #handledId: number
-  /** The request in hand, 0 for none. */
+  /** Number of the running request, 0 for none. */
   #busyId = 0
-  /** The call that the session was last asked to cancel. */
+  /** Number of the last call that was cancelled. */
   #cancelledId = 0
-  /** This side has lent the socket, and has not taken it back or been given it back since. */
+  /** The socket is lent, or this object has not noticed yet that the worker owns it again. */
   #isLent = false
-  /** The number of the latest call when the socket was lent, or when somebody last looked. */
+  /** The number of the latest call when the socket was lent, or at the last look of `reclaimUnused`. */
   #seenCallId = 0
   #isLeaving = false
   #hasLeft = false
-  /** The server said something unasked since the last reply: the caller may not know of it yet. */
-  #hasNews = false
+  /** A notice or notification has come since the last reply. The caller may not have taken it from the ring yet. */
+  #hasUnreadEvent = false
   #isLossAnnounced = false
-  #isLossToldAnnounced = false
+  #isLossReportAnnounced = false
 
-  constructor(block: SessionBlock, duties: HostedSessionDuties) {
+  constructor(block: SessionBlock, context: HostedSessionContext) {
     this.#block = block
-    this.#duties = duties
+    this.#context = context
     this.#handledId = Atomics.load(block.words, WORD.requestId)
     this.#ring = new RingWriter(
       block,
@@ -99,7 +99,7 @@ export class HostedSession {
     this.#sink = new RingRowSink(this.#ring)
   }
 
-  /** Whether a request is in hand. */
+  /** Whether a request is running. */
   get isBusy(): boolean {
     return this.#busyId !== 0
   }
@@ -118,10 +118,10 @@ export class HostedSession {
   }
 
   /**
-   * Whether `handle` would find anything: a quick look, since most sessions of a worker have nothing new when it is called.
-   * What changes after it is followed by a ring of its own.
+   * Whether `handle` would find anything to do. This look is quick, because most sessions have nothing new when the doorbell
+   * rings. A change that comes after the look comes with a ring of its own.
    */
-  get isCalled(): boolean {
+  get hasWork(): boolean {
     const { words } = this.#block
     return (
       this.#busyId !== 0 ||
@@ -132,7 +132,7 @@ export class HostedSession {
     )
   }
 
-  /** Looks at all that the caller, or a canceller, may have changed. Called when the worker is called. */
+  /** Looks at everything that the caller or a canceller may have changed. Called after a ring. */
   *handle(): Steps<void> {
     if (this.#isLeaving) return
     const { words } = this.#block
@@ -140,16 +140,16 @@ export class HostedSession {
     const departure = Atomics.load(words, WORD.departure)
     if (departure !== DEPARTURE.none) return yield* this.#leave(departure === DEPARTURE.asked)
     this.#ring.flush()
-    yield* this.#takeUp()
+    yield* this.#startRequest()
     yield 'look at the cancel word'
     const cancelId = Atomics.load(words, WORD.cancelId)
     if (cancelId !== this.#busyId || cancelId === this.#cancelledId || this.#busyId === 0) return
     this.#cancelledId = cancelId
-    // The reply of the cancelled request tells the caller how it ended.
+    // A failure of the cancel is ignored: the reply of the cancelled request tells the caller how it ended.
     this.#session?.cancel().catch(() => {})
   }
 
-  /** Takes the socket back when it was lent and no call has begun since the last look. */
+  /** Takes the lent socket back if no call has begun since the last look. */
   *reclaimUnused(): Steps<void> {
     if (!this.#isLent) return
     const { words } = this.#block
@@ -160,12 +160,12 @@ export class HostedSession {
     yield 'reclaim'
     if (isUnused) tryMove(words, MOVES.reclaim)
     // The caller may have handed the socket over a moment ago, together with a request.
-    yield* this.#takeUp()
+    yield* this.#startRequest()
   }
 
   /**
-   * Where the worker owns the socket, whoever made the move: takes the status over and reads on. A request that came with the
-   * socket must be taken up before the event loop turns, or its answer would find nobody who has asked.
+   * If the worker owns the socket again, reads the transaction status from shared memory and goes on reading the socket. A
+   * request that came with the socket must be started before the event loop runs, or its answer would come without a request.
    * @returns whether the worker owns the socket
    */
   *#regain(): Steps<boolean> {
@@ -178,9 +178,9 @@ export class HostedSession {
     return true
   }
 
-  /** Takes the announced request up, if there is a new one and the worker owns the socket. */
-  *#takeUp(): Steps<void> {
-    // The owner first, the request afterwards: see law 5.
+  /** Starts the announced request, if there is a new one and the worker owns the socket. */
+  *#startRequest(): Steps<void> {
+    // The owner is read first and the request afterwards: see law 5 of turn.ts.
     if (this.#busyId !== 0 || !(yield* this.#regain())) return
     const { words } = this.#block
     yield 'look at the request'
@@ -202,20 +202,20 @@ export class HostedSession {
         const area = isElsewhere && this.#array !== null ? this.#array : request
         if (isElsewhere) this.#array = null
         if (kind === REQUEST.written) session?.expectWritten()
-        const reader = this.#duties.reader
+        const reader = this.#context.reader
         reader.reset(area, 0, Atomics.load(words, WORD.requestBytes))
         const name = readRequestName(reader)
         if (name === 'open') this.#open(id, reader)
         else this.#operate(id, name, reader)
       }
-      if (kind === REQUEST.written || kind === REQUEST.uncertain) this.#takeWhatWasBegun()
+      if (kind === REQUEST.written || kind === REQUEST.uncertain) this.#continueBegunRequest()
     } catch (error) {
       this.#fail(id, error)
     }
   }
 
-  /** The caller has written the request, or its beginning, and may have read the beginning of the answer. */
-  #takeWhatWasBegun(): void {
+  /** Writes the rest of a request that the caller began to write, and parses the bytes of the answer that the caller read. */
+  #continueBegunRequest(): void {
     const { words, request, answer } = this.#block
     const session = this.#session
     const restBytes = Atomics.exchange(words, WORD.restBytes, 0)
@@ -225,7 +225,7 @@ export class HostedSession {
     if (answerBytes > 0) session?.data(answer, 0, answerBytes)
   }
 
-  /** A call was torn off while it wrote its request, or read the answer: only the session has to be made ready again. */
+  /** Makes the session ready again after a call was interrupted while it wrote its request or read the answer. */
   #recover(id: number): void {
     this.#session?.recover().then(
       () => this.#replyJson(id, null),
@@ -241,7 +241,7 @@ export class HostedSession {
       closed: () => this.#closed(),
       arriving: () => this.#requireOwner(),
     }
-    this.#duties.openSession(readOpen(reader), events, this.#opening.signal).then(
+    this.#context.openSession(readOpen(reader), events, this.#opening.signal).then(
       (session) => {
         if (this.#isLeaving) return session.abandon(givenUp())
         this.#session = session
@@ -258,10 +258,10 @@ export class HostedSession {
     const session = this.#session
     if (session === null) throw new InterfaceError('bug: an operation was asked of a session that is not open')
     if (session.isCopying && !WHILE_COPYING.has(name)) {
-      // It would wait for the end of the COPY, which the caller, asleep here, has to bring about.
+      // The operation would wait for the end of the COPY, which the caller cannot bring about while it sleeps.
       throw new InterfaceError(`${name}: a COPY is in progress on this connection; finish it or close the connection`)
     }
-    // The session writes or copies the bytes of a request before it returns, so the request area is free from then on.
+    // The session writes or copies the bytes of a request before it returns. After that the request area is free.
     if (name === 'execute') {
       session.execute(readExecute(reader, this.#sink)).then(
         (reply) => this.#replyExecute(id, reply),
@@ -269,8 +269,8 @@ export class HostedSession {
       )
       return
     }
-    if (name === 'awaitNotification' && this.#hasNews) {
-      // It came while nobody looked; waiting for another would be waiting beside it.
+    if (name === 'awaitNotification' && this.#hasUnreadEvent) {
+      // A message has already come. It is in the ring, so there is nothing to wait for.
       this.#replyJson(id, { arrived: true })
       return
     }
@@ -286,18 +286,20 @@ export class HostedSession {
     const out = this.#out
     out.clear()
     writeExecuteReply(out, reply)
-    this.#duties.run(this.#finish(RECORD.reply, id, out.view()))
+    this.#context.run(this.#finish(RECORD.reply, id, out.view()))
   }
 
   #replyJson(id: number, reply: unknown): void {
-    this.#duties.run(this.#finish(RECORD.reply, id, Buffer.from(JSON.stringify(reply))))
+    this.#context.run(this.#finish(RECORD.reply, id, Buffer.from(JSON.stringify(reply))))
   }
 
   #fail(id: number, error: unknown): void {
-    this.#duties.run(this.#finish(RECORD.failure, id, Buffer.from(JSON.stringify(failureFromError(error)))))
+    this.#context.run(this.#finish(RECORD.failure, id, Buffer.from(JSON.stringify(failureFromError(error)))))
   }
 
-  /** Order matters: first the state, then the owner, then the record that wakes the caller. */
+  /**
+   * Ends a request. The order matters: first the transaction status, then the owner, then the record that wakes the caller.
+   */
   *#finish(kind: RecordKind, id: number, bytes: Uint8Array): Steps<void> {
     if (this.#isLeaving) return
     const { words } = this.#block
@@ -308,22 +310,22 @@ export class HostedSession {
       if (session.isClosed) this.#announceLoss()
     }
     this.#busyId = 0
-    this.#hasNews = false
+    this.#hasUnreadEvent = false
     if (session !== null && session.isQuiet && Atomics.load(words, WORD.descriptor) > 0) {
       session.lend()
       this.#isLent = true
       this.#seenCallId = id
       yield 'lend'
       tryMove(words, MOVES.lend)
-      this.#duties.lent()
+      this.#context.lent()
     }
     yield 'reply'
     this.#ring.write(kind, id, bytes, 0, bytes.length)
-    this.#duties.replied()
+    this.#context.replied()
   }
 
-  /** Ends the session: with a goodbye to the server where there is time for one. */
-  *#leave(withGoodbye: boolean): Steps<void> {
+  /** Ends the session. With `withTerminate` and no running request it sends a Terminate first. */
+  *#leave(withTerminate: boolean): Steps<void> {
     this.#isLeaving = true
     const { words } = this.#block
     const session = this.#session
@@ -331,8 +333,8 @@ export class HostedSession {
     yield 'take the socket back for good'
     if (!tryMove(words, MOVES.reclaim)) tryMove(words, MOVES.inherit)
     if (session !== null && !session.isClosed) {
-      if (withGoodbye && this.#busyId === 0) {
-        void session.close({ timeoutMs: GOODBYE_MS }).then(() => this.#left())
+      if (withTerminate && this.#busyId === 0) {
+        void session.close({ timeoutMs: TERMINATE_MS }).then(() => this.#left())
         return
       }
       if (this.#busyId !== 0) return this.#leaveRunning(session)
@@ -342,8 +344,9 @@ export class HostedSession {
   }
 
   /**
-   * A statement is running: without a cancel it would run on, and commit, until the server notices that nobody is there. The
-   * program may be about to end, and this thread with it, so the cancel is on its way before the session has left.
+   * Ends a session whose statement is running. Without a cancel the statement would run on, and might commit, until the server
+   * notices that the client is gone. The program may be about to end, and this thread with it, so the session counts as ended
+   * only after the cancel was sent.
    */
   #leaveRunning(session: Session): void {
     const end = (): void => {
@@ -351,46 +354,47 @@ export class HostedSession {
       session.abandon(givenUp())
       this.#left()
     }
-    const timer = setTimeout(end, GOODBYE_MS)
+    const timer = setTimeout(end, TERMINATE_MS)
     void session.cancel().then(end, end)
   }
 
   #left(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    this.#duties.left()
+    this.#context.left()
     const { words } = this.#block
     Atomics.store(words, WORD.isClosed, 1)
-    // Somebody may still sleep in a call that was made before the session left.
+    // A call may still sleep that was made before the session ended.
     this.wake()
-    // The last touch: from here on the memory may serve another session.
+    // This is the last write: from here on the memory may serve another session.
     Atomics.store(words, WORD.departure, DEPARTURE.done)
     Atomics.notify(words, WORD.departure)
   }
 
-  /** A session has ended: ours, or one to a server that was tried while connecting. Nobody may be waiting for a reply. */
+  /** Called when a session has ended: this one, or one to a server that was tried while connecting. */
   #closed(): void {
     if (!this.#isLeaving && this.#session?.isClosed === true) this.#announceLoss()
   }
 
   /**
-   * The reason first, then the word: a caller that sees the word looks for the reason. A request that came after the loss
-   * fails with the reason too. The caller is told of that as well, or its next call would fail with the reason once more.
+   * Tells the caller that the session is lost. The reason goes into the ring before the word is set, because a caller that
+   * sees the word looks for the reason. A request that comes after the loss fails with the same reason. That is announced too,
+   * or the caller's next call would fail with this reason once more.
    */
   #announceLoss(): void {
     const session = this.#session
     if (session !== null && session.loss !== null) {
-      const isTold = session.isLossTold
-      if (!this.#isLossAnnounced || (isTold && !this.#isLossToldAnnounced)) {
+      const isReported = session.isLossReported
+      if (!this.#isLossAnnounced || (isReported && !this.#isLossReportAnnounced)) {
         this.#isLossAnnounced = true
-        this.#isLossToldAnnounced = isTold
-        this.#event({ kind: 'closed', failure: failureFromError(session.loss), isTold })
+        this.#isLossReportAnnounced = isReported
+        this.#event({ kind: 'closed', failure: failureFromError(session.loss), isReported })
       }
     }
     Atomics.store(this.#block.words, WORD.isClosed, 1)
   }
 
-  /** Bytes have come from the server. They may have, only while the worker owns the socket: see law 1. */
+  /** Called when bytes have come. Closes the connection if the worker does not own the socket: see law 1 of turn.ts. */
   #requireOwner(): void {
     if (this.#session === null || ownerOf(this.#block.words) === OWNER.worker) return
     const error = new InternalError('bug: the worker read from a socket that it had lent: the connection is closed')
@@ -399,12 +403,12 @@ export class HostedSession {
 
   #event(event: SessionEvent): void {
     if (this.#isLeaving) return
-    if (event.kind !== 'parameter') this.#hasNews = true
+    if (event.kind !== 'parameter') this.#hasUnreadEvent = true
     const json = Buffer.from(JSON.stringify(event))
     this.#ring.write(RECORD.event, this.#busyId, json, 0, json.length)
   }
 }
 
 function givenUp(): OperationalError {
-  return new OperationalError('the session was given up by its program')
+  return new OperationalError('the program gave the session up')
 }

@@ -1,11 +1,11 @@
-/** Rows of a hosted session: runs of DataRow messages go into the ring as they are, ends of results as JSON. */
+/** Puts the rows of a hosted session into the ring: DataRow messages as they are, the ends of results as JSON. */
 import type { Column, Description, ResultSink } from '../../src-async/wire/row-sink.ts'
 import { RECORD } from '../channel/layout.ts'
 import type { RingWriter } from '../channel/ring.ts'
 
 export class RingRowSink implements ResultSink {
   readonly #ring: RingWriter
-  /** The request whose rows these are. */
+  /** Number of the request that the rows belong to. */
   requestId = 0
 
   constructor(ring: RingWriter) {

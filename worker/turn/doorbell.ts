@@ -1,19 +1,19 @@
 /**
- * How the worker is called. Whoever wants it to look at its sessions rings. The worker waits for that in its event loop, by
- * `Atomics.waitAsync` on the word `doorbell`. For a moment after a reply it lingers: it sleeps on the word `knock`, because a
- * sleeping thread wakes faster than an event loop does. A ring goes to one of the two words, so only one of them wakes the
- * worker.
+ * How a thread wakes the worker so that it looks at its sessions: it rings. The worker waits for a ring in its event loop, by
+ * `Atomics.waitAsync` on the word `doorbell`. For two milliseconds after a reply it *lingers*: it leaves the event loop and
+ * sleeps on the word `knock`, because a sleeping thread wakes faster than an event loop. A ring notifies only the word that
+ * the worker waits on.
  *
- * No ring is lost. The caller moves the doorbell first and looks at `lingers` afterwards; the worker changes `lingers` first
- * and looks at its sessions afterwards. So either the caller sees where the worker is, or the worker sees the request.
+ * No ring is lost. The caller changes the doorbell first and reads `lingers` afterwards. The worker changes `lingers` first
+ * and looks at its sessions afterwards. So either the caller sees where the worker waits, or the worker sees the request.
  */
 import { HOST } from '../channel/layout.ts'
 import type { Steps } from './steps.ts'
 
-/** How long the worker lingers. It hears no server meanwhile. */
+/** How long the worker lingers. It reads from no server during that time. */
 const LINGER_MS = 2
 
-/** Has the worker look at its sessions. Called by the caller, and by any thread that cancels. */
+/** Makes the worker look at its sessions. The caller calls it, and so does any thread that cancels. */
 export function ring(words: Int32Array): void {
   Atomics.add(words, HOST.doorbell, 1)
   if (Atomics.load(words, HOST.lingers) === 0) {
@@ -25,9 +25,10 @@ export function ring(words: Int32Array): void {
 }
 
 /**
- * Lingers for as long as requests come and are done at once. Called by the worker, when no request is in hand.
+ * Lingers as long as requests come and the worker can finish them without its event loop. The worker calls it when it
+ * performs no request.
  * @param handleAll looks at all sessions
- * @param isBusy whether a request is in hand, which needs the event loop
+ * @param isBusy whether the worker performs a request, for which it needs the event loop
  */
 export function* linger(words: Int32Array, handleAll: () => Steps<void>, isBusy: () => boolean): Steps<void> {
   yield 'linger'

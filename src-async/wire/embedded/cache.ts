@@ -1,23 +1,23 @@
-/** Where images of clusters are kept: a folder of the user's, as the system has one for what can be made again. */
+/** Finds the folder for images of clusters: the user's cache folder. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 
-/** Folder for images; empty for none. */
+/** The environment variable that names the folder for images. If it is empty, no images are kept. */
 const VARIABLE = 'SYNCPG_CACHE_DIR'
-/** Begins the string that the SQL function version() gives. */
+/** The beginning of the string that the SQL function version() returns. */
 const VERSION_MARK = '\0PostgreSQL '
 const LONGEST_MAJOR = 3
 
-/** The files of the installed package; null where they are not as expected, which costs time and nothing else. */
+/** The files of the installed PGlite package. */
 export interface PackageFiles {
   readonly version: string
   /** The server's program. */
   readonly program: Buffer
 }
 
-/** The path for the images of a version; null when none are to be kept. */
+/** The path of the image for a version; null when images are not kept. */
 export function imagePath(version: string): string | null {
   const folder = cacheFolder()
   return folder === null ? null : join(folder, `pglite-${version}.image`)
@@ -33,11 +33,11 @@ function cacheFolder(): string | null {
       : platform === 'darwin'
         ? inHome('Library', 'Caches')
         : env['XDG_CACHE_HOME'] || inHome('.cache')
-  // A relative path would leave a cache in every directory that a program is started in.
+  // A relative path would make a cache in every directory in which a program is started.
   return base === undefined || !isAbsolute(base) ? null : join(base, 'syncpg')
 }
 
-/** A path in the user's home. Undefined when HOME is not set and /etc/passwd has no line for the user, as in many containers. */
+/** A path in the user's home. Undefined without HOME and a line in /etc/passwd, as in many containers. */
 function inHome(...path: string[]): string | undefined {
   try {
     return join(homedir(), ...path)
@@ -46,7 +46,7 @@ function inHome(...path: string[]): string | undefined {
   }
 }
 
-/** The major version of a server's program, 18 for instance; null when the program does not say. */
+/** The major version in a server's program, for example 18; null when it is not found. */
 export function serverMajor(program: Buffer): number | null {
   for (let at = program.indexOf(VERSION_MARK); at >= 0; at = program.indexOf(VERSION_MARK, at + 1)) {
     const start = at + VERSION_MARK.length
@@ -56,7 +56,7 @@ export function serverMajor(program: Buffer): number | null {
   return null
 }
 
-/** Finds the files of a package beside its entry. */
+/** Finds the files of a package beside its entry. @returns null when they are not as expected; the start is slower then */
 export function packageFiles(name: string): PackageFiles | null {
   try {
     const entry = createRequire(import.meta.filename).resolve(name)

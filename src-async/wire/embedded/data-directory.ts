@@ -1,26 +1,26 @@
 /**
- * The directory of an embedded database before PostgreSQL sees it: its real path, and what it holds. PGlite would unpack a
- * new database among foreign files, and says "failed to initialize properly" for everything else, so each case is told
- * here. Nothing here changes what a directory holds.
+ * Checks the directory of an embedded database before PostgreSQL uses it. PGlite would unpack a new database among other
+ * files, and for all other problems it says only "failed to initialize properly". So each case gets its own error here. This
+ * file makes a missing directory, and changes nothing in an existing one.
  */
 import { lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { OperationalError } from '../../errors/tree.ts'
 
-/** Lies in a directory while a new database is written into it; a directory with it is not whole. */
+/** The name of a file that marks a directory while a new database is written into it. */
 export const UNFINISHED = 'syncpg-unfinished'
 
-/** `unfinished`: a new database was being written into it when its process ended. */
+/** What a directory holds. `unfinished` means that a process ended while it wrote a new database. */
 export type DirectoryState = 'empty' | 'unfinished' | 'database'
 
-/** What initdb makes and PostgreSQL 13 to 18 do not start without. */
+/** Folders that initdb makes. PostgreSQL 13 to 18 do not start without them. */
 const FOLDERS = (
   'base global pg_commit_ts pg_dynshmem pg_logical pg_multixact pg_notify pg_replslot pg_serial pg_snapshots pg_stat ' +
   'pg_stat_tmp pg_subtrans pg_tblspc pg_twophase pg_wal pg_xact'
 ).split(' ')
 const FILES = ['global/pg_control', 'postgresql.conf', 'pg_hba.conf']
 
-/** Modes of new directories; the umask takes from the first. */
+/** Modes of new directories. The umask removes bits from the first. */
 const ANYONE = 0o777
 export const OWNER_ONLY = 0o700
 
@@ -35,7 +35,7 @@ const REASONS: ReadonlyMap<string, readonly [reason: string, hint: string]> = ne
   ['ENOTDIR', ['a part of its path is a file', 'name a directory that is empty or does not exist yet']],
 ])
 
-/** Puts what the system said about a data directory into an error that says what to do. */
+/** Turns a system error about a data directory into an error that says what to do. */
 export function folderError(directory: string, cause: unknown): OperationalError {
   if (cause instanceof OperationalError) return cause
   const { code, message } = cause as NodeJS.ErrnoException
@@ -45,8 +45,8 @@ export function folderError(directory: string, cause: unknown): OperationalError
 }
 
 /**
- * Makes a directory where there is none.
- * @returns its real path, which is the same by whatever name it was given
+ * Makes a directory if it does not exist.
+ * @returns its real path, which is the same for all links that lead to it
  * @throws OperationalError when it is no directory, or cannot be made.
  */
 export function realDataDirectory(given: string): string {
@@ -73,8 +73,8 @@ export function realDataDirectory(given: string): string {
 }
 
 /**
- * Makes a directory and those above it that are missing. Node's recursive mkdir does not return where a file system gives
- * ENOENT for a name that it will not make, as /proc does.
+ * Makes a directory and the missing ones above it. Node's recursive mkdir never returns when a file system, like /proc, gives
+ * ENOENT for a new directory.
  */
 export function makeDirectory(path: string, mode: number): void {
   const missing: string[] = []
@@ -83,13 +83,13 @@ export function makeDirectory(path: string, mode: number): void {
     try {
       mkdirSync(part, mode)
     } catch (error) {
-      // Another process has made it since.
+      // EEXIST means that another process has just made it.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
 }
 
-/** The part of a path that is a link to nothing; null when none is. */
+/** The part of a path that is a dangling symbolic link; null when there is none. */
 function danglingLink(path: string): string | null {
   for (let part = path; part !== dirname(part); part = dirname(part)) {
     if (exists(part)) return null
@@ -98,16 +98,16 @@ function danglingLink(path: string): string | null {
   return null
 }
 
-/** Whether there is something at a path, links followed. */
+/** Whether a path exists. Follows links. */
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 /**
- * Says what a directory holds.
- * @param isIgnored names of files that do not count
- * @param serverMajor the PostgreSQL that is to run on it, 18 for instance; null when that is not known
- * @throws OperationalError when it is something else than a whole database of that PostgreSQL.
+ * Finds out what a directory holds.
+ * @param isIgnored whether a file of this name does not count
+ * @param serverMajor the major version of the PostgreSQL that will run on it, for example 18; null when it is not known
+ * @throws OperationalError when it holds other files, or a database that is incomplete or of another version.
  */
 export function inspectDataDirectory(
   directory: string,

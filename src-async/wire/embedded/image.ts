@@ -1,7 +1,8 @@
 /**
- * An image of a new database cluster: what initdb made, in one file. Running initdb takes the embedded PostgreSQL seconds;
- * laying an image out takes none. Equal files stand in it once (three databases are copies of one), and the zeros at their
- * ends not at all (a segment of the log is nearly nothing else): 15 of 39 MB.
+ * An image of a new database cluster: all files that initdb made, in one file. initdb takes seconds in the embedded
+ * PostgreSQL, and copying the files out of an image takes far less than one. Equal files are stored once (three databases are
+ * copies of one another), and zeros at the end of a file are not stored (a WAL segment is nearly all zeros), so it has 15
+ * instead of 39 MB.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -21,10 +22,10 @@ import { dirname, join } from 'node:path'
 import { OWNER_ONLY, UNFINISHED, makeDirectory } from './data-directory.ts'
 import { type EmscriptenModule, type FileSource, createFile } from './memory-files.ts'
 
-/** Paths are relative to the data directory, with forward slashes; folders stand before what is in them. */
+/** Paths are relative to the data directory, with forward slashes. A folder comes before its contents. */
 interface Index {
   readonly folders: readonly string[]
-  /** Path, size, and where its bytes lie: from where, how many. */
+  /** Path, size, and the range of its bytes in the contents: start and length. */
   readonly files: readonly (readonly [path: string, size: number, start: number, length: number])[]
 }
 
@@ -33,7 +34,7 @@ const HEAD_BYTES = 256
 const PIECE_BYTES = 1 << 20
 const FILE_MODE = 0o600
 
-/** Reads a new cluster, before a server has run on it, and makes the bytes of its image. */
+/** Makes the image of a new cluster, on which no server has run yet. */
 export function imageOf({ FS, ENV }: EmscriptenModule): Buffer {
   const root = ENV['PGDATA']!
   const folders: string[] = []
@@ -84,7 +85,7 @@ function headOf(index: Uint8Array, contentBytes: number, contentDigest: string):
   return Buffer.from(words.join(' ').padEnd(HEAD_BYTES - 1) + '\n')
 }
 
-/** Keeps an image for the next time: whole on the disk before it has its name. */
+/** Stores an image for the next start. It gets its name only when it is completely on the disk. */
 export function storeImage(path: string, image: Uint8Array): void {
   makeDirectory(dirname(path), OWNER_ONLY)
   const draft = `${path}.${process.pid}.${Date.now()}`
@@ -102,15 +103,15 @@ export function storeImage(path: string, image: Uint8Array): void {
   }
 }
 
-/** Where the bytes of an image are. */
+/** The bytes of an image, in a file or in memory. */
 interface ImageBytes {
   readonly size: number
-  /** Says how many it gave, like read(2). */
+  /** @returns how many bytes it read, like read(2) */
   read(into: Uint8Array, position: number): number
   close(): void
 }
 
-/** An image to lay out. It stays open until it is closed: a database in memory reads from it what it touches. */
+/** An open image. A database in memory reads blocks from it while it runs, so the image stays open until `close`. */
 export class ClusterImage {
   readonly #bytes: ImageBytes
   readonly #index: Index
@@ -124,7 +125,7 @@ export class ClusterImage {
     this.#contentDigest = contentDigest
   }
 
-  /** Whether the contents are as they were written. Not asked for a database in memory, which reads few of them. */
+  /** Whether the contents are undamaged. Not checked for a database in memory, which reads only a small part of them. */
   isWhole(): boolean {
     const hash = createHash('sha256')
     const piece = Buffer.allocUnsafe(PIECE_BYTES)
@@ -137,11 +138,14 @@ export class ClusterImage {
     return hash.digest('hex') === this.#contentDigest
   }
 
-  /** One that was kept. Null where there is none, or none to trust: cut short, another format's, another user's to write. */
+  /**
+   * Opens a stored image.
+   * @returns null when there is none, or it is cut short, of another format, or writable by other users.
+   */
   static open(path: string): ClusterImage | null {
     let file: number
     try {
-      // Without O_NONBLOCK a pipe of this name would be waited for.
+      // Without O_NONBLOCK, `open` would block if the file is a pipe.
       file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     } catch {
       return null
@@ -164,7 +168,7 @@ export class ClusterImage {
     return image
   }
 
-  /** One that was just made. */
+  /** An image that was just made, in memory. */
   static from(image: Uint8Array): ClusterImage | null {
     return ClusterImage.#of({
       size: image.length,
@@ -190,7 +194,7 @@ export class ClusterImage {
     return new ClusterImage(bytes, JSON.parse(index.toString()) as Index, HEAD_BYTES + indexBytes, words[3]!)
   }
 
-  /** Fills the empty directory that is mounted for the data. */
+  /** Fills the empty data directory in PGlite's memory. */
   layOutInMemory({ FS, ENV }: EmscriptenModule): void {
     const root = ENV['PGDATA']!
     for (const folder of this.#index.folders) FS.mkdir(`${root}/${folder}`, OWNER_ONLY)
@@ -199,7 +203,7 @@ export class ClusterImage {
     }
   }
 
-  /** Fills an empty or unfinished directory. It is marked as unfinished until all is written. */
+  /** Fills an empty or unfinished directory. The directory has the mark `UNFINISHED` until all files are written. */
   layOutOnDisk(directory: string): void {
     const mark = join(directory, UNFINISHED)
     writeFileSync(mark, '')
@@ -225,7 +229,7 @@ export class ClusterImage {
   #readWhole(into: Uint8Array, position: number): void {
     for (let done = 0; done < into.length;) {
       const count = this.#bytes.read(into.subarray(done), position + done)
-      if (count === 0) throw new Error('the image of the embedded database has been cut short')
+      if (count === 0) throw new Error('the image of the embedded database is incomplete')
       done += count
     }
   }

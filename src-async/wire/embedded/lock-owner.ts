@@ -1,6 +1,6 @@
 /**
- * Who owns a data directory, and whether that owner has ended. The owner's socket answers this where the answer can be
- * trusted, its process id where the same numbers mean the same processes. Anything else is `unknown`.
+ * Finds out whether the owner of a data directory has ended. The owner's socket answers this, if this process and the owner
+ * use the same kernel. The process id answers it, if both see the same process ids. Otherwise the state is `unknown`.
  */
 import { readFileSync, readlinkSync, statSync, statfsSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -8,14 +8,14 @@ import { askSocket } from './owner-socket.ts'
 
 export type OwnerState = 'alive' | 'ended' | 'unknown'
 
-/** A process and the way it sees a directory. */
+/** A process, its system, and the file system of its data directory as the process sees it. */
 export interface Whereabouts {
   readonly pid: number
-  /** Start of the process, in ticks since the machine's; null where the system does not say (proc(5), field 22 of stat). */
+  /** Start of the process, in clock ticks after the boot (proc(5), field 22 of stat); null where unknown. */
   readonly start: string | null
-  /** The running system: its kernel's boot id on Linux, elsewhere the host name; null when it is not known. */
+  /** The running system: on Linux the kernel's boot id, elsewhere the host name; null when it is not known. */
   readonly system: string | null
-  /** The namespace of its process ids: the same number in another one is another process. */
+  /** The namespace of the process ids. In another namespace a process id means another process. */
   readonly pidSpace: string | null
   readonly hostname: string
   /** Device and type of the directory's file system, as stat(2) and statfs(2) give them. */
@@ -24,15 +24,15 @@ export interface Whereabouts {
 }
 
 export interface LockOwner extends Whereabouts {
-  /** Random: no two owners have the same. */
+  /** A random number, so that no two owners have the same token. */
   readonly token: string
-  /** Its socket in the directory; null where it could not have one. */
+  /** The name of its socket in the directory; null when it could not open one. */
   readonly socket: string | null
 }
 
 /**
- * Types of file systems that one kernel has for itself (statfs(2)): ext2-4, xfs, btrfs, tmpfs, ramfs, overlayfs, zfs, f2fs,
- * bcachefs. A directory of a network file system, or one that is passed into a virtual machine, has another type.
+ * Types of file systems that only one kernel uses at a time (statfs(2)): ext2-4, xfs, btrfs, tmpfs, ramfs, overlayfs, zfs,
+ * f2fs, bcachefs. Network file systems, and directories that are passed into a virtual machine, have other types.
  */
 const OF_ONE_KERNEL: ReadonlySet<number> = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e,
@@ -55,7 +55,7 @@ function otherSystem(): string {
   return `${process.platform} ${hostname()}`
 }
 
-/** Null when the content is not a lock file's. */
+/** Parses a lock file. @returns null when the content is something else */
 export function parseOwner(content: string): LockOwner | null {
   const owner = attempt(() => JSON.parse(content) as Partial<LockOwner> | null)
   if (owner === null || typeof owner !== 'object') return null
@@ -69,7 +69,7 @@ export function parseOwner(content: string): LockOwner | null {
   return isWhole ? (owner as LockOwner) : null
 }
 
-/** Whether the process ids of both mean the same processes. */
+/** Whether one process id means the same process for both. */
 export function samePidSpace(owner: Whereabouts, here: Whereabouts): boolean {
   return isSame(owner.system, here.system) && isSame(owner.pidSpace, here.pidSpace)
 }
@@ -78,7 +78,7 @@ export function samePidSpace(owner: Whereabouts, here: Whereabouts): boolean {
 export async function ownerState(directory: string, owner: LockOwner, here: Whereabouts): Promise<OwnerState> {
   const answer = owner.socket === null ? 'unknown' : await askSocket(directory, owner.socket)
   if (answer === 'listening') return 'alive'
-  // Only one kernel can have such a directory, so its socket cannot be another kernel's: nobody listens means ended.
+  // Only this kernel uses the file system, and so the owner's socket. A refusal means that the owner has ended.
   if (answer === 'refused' && isOfOneKernel(owner, here)) return 'ended'
   const byPid = samePidSpace(owner, here) ? stateByPid(owner) : 'unknown'
   if (answer === 'refused' && isSame(owner.system, here.system) && owner.device === here.device) {
@@ -99,15 +99,15 @@ function stateByPid({ pid, start }: LockOwner): OwnerState {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it lives, under another user.
+    // EPERM means that the process exists and belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'ended'
   }
-  // The number may have been given to another process since: in a container the first one is 1 every time.
+  // Another process may have got the id since then. In a container, for example, the first process always has the id 1.
   const startNow = isProcOurs() ? startOf(pid) : null
   return start !== null && startNow !== null && start !== startNow ? 'ended' : 'alive'
 }
 
-/** Whether /proc lists processes by the numbers of this namespace; it may be mounted from another one. */
+/** Whether /proc shows the process ids of this namespace. It may be mounted from another one. */
 function isProcOurs(): boolean {
   return attempt(() => readlinkSync('/proc/self')) === String(process.pid)
 }

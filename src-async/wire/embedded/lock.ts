@@ -1,8 +1,8 @@
 /**
- * One owner per data directory; PGlite itself would let two in, and the work of one of them would be lost. The lock is a
- * file in the directory that names its owner. It lies inside, because containers that share a volume share nothing beside
- * it. Only a lock whose owner is known to have ended is taken over; when this cannot be known, the directory is refused.
- * Why it is made like this: docs/decisions/embedded-lock.md.
+ * The lock of a data directory, which allows one owner. PGlite itself would allow two, and the work of one would be lost. The
+ * lock is a file in the directory that names its owner. It is inside the directory, because containers that share a volume
+ * share nothing else. A lock is taken over only when its owner has certainly ended; otherwise the directory is refused. The
+ * reasons are in docs/decisions/embedded-lock.md.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -40,16 +40,16 @@ export const LOCK_FILE = 'syncpg.lock'
 /** The names of all files of the lock: the lock itself, claims on it, sockets and drafts. */
 export const LOCK_FILES = /^syncpg(?:\.lock(?:\.[0-9a-f]+)*|-[0-9a-f]+\.(?:sock|new|sock\.new))$/
 
-/** The other processes that want a dead owner's lock need a few milliseconds to agree on the next owner. */
+/** When several processes want the lock of an ended owner, they need a few milliseconds until one of them has it. */
 const ATTEMPTS = 100
 const RETRY_DELAY_MS = 10
-/** A claim on a claim is left where a process died within the microseconds that it held one. */
+/** Claims on claims remain only when processes die during the microseconds in which they hold one. */
 const DEEPEST_CLAIM = 6
 
 /** One attempt to own a directory. */
 interface Candidate {
   readonly directory: string
-  /** What its lock file says. */
+  /** The content of its lock file. */
   readonly content: string
   readonly token: string
   readonly here: Whereabouts
@@ -58,12 +58,12 @@ interface Candidate {
 /** Why a lock could not be taken. */
 interface Refusal {
   readonly path: string
-  /** null when the file could not be understood. */
+  /** null when the file cannot be parsed. */
   readonly owner: LockOwner | null
   readonly state: OwnerState
 }
 
-/** Whether a file of a data directory belongs to its lock and says nothing about what else the directory holds. */
+/** Whether a file of a data directory belongs to its lock. Such files do not count when the directory is inspected. */
 export function isLockFile(name: string): boolean {
   return LOCK_FILES.test(name)
 }
@@ -76,7 +76,7 @@ export function isLocked(directory: string): boolean {
 /**
  * Takes the directory, or the lock that an ended owner left on it.
  * @param directory the real path of a directory that exists
- * @throws OperationalError when somebody else has it, when it cannot be known whether the last owner has ended, or when the
+ * @throws OperationalError when another owner has it, when it cannot be known whether the last owner has ended, or when the
  *   lock file cannot be written.
  */
 export async function lockDataDirectory(directory: string): Promise<DataDirectoryLock> {
@@ -98,10 +98,9 @@ export async function lockDataDirectory(directory: string): Promise<DataDirector
 }
 
 /**
- * Takes a lock file. The file of an ended owner is replaced only by the holder of the claim on it, which is a lock file
- * as well: its name holds the token of the ended owner, which no other owner ever has. So of two processes that find the
- * same ended owner one replaces the file, and the other, which gets the claim later, finds another owner's file and starts
- * again.
+ * Takes a lock file. To replace the file of an ended owner, a process must hold the *claim* on it. A claim is a lock file too,
+ * and its name holds the token of the ended owner, which is unique. So when two processes find the same ended owner, one
+ * replaces the file. The other one gets the claim later, finds the file of the new owner and starts again.
  */
 async function take(path: string, candidate: Candidate, depth: number): Promise<Refusal | null> {
   let last: Refusal = { path, owner: null, state: 'unknown' }
@@ -132,7 +131,7 @@ async function take(path: string, candidate: Candidate, depth: number): Promise<
   return last
 }
 
-/** Gives a file its name together with its whole content, on the disk, so that nobody ever reads half of it. */
+/** Writes and syncs a file under a draft name, then names it, so that no process ever reads half of it. */
 function publish({ directory, content, token }: Candidate, name: (draft: string) => void): boolean {
   const draft = join(directory, `syncpg-${token}.new`)
   try {
@@ -172,8 +171,8 @@ function release(path: string, { content }: Candidate, socket: OwnerSocket | nul
 }
 
 /**
- * Removes what ended processes left beside the lock. Claims count for the owner that they name, and that one is not this
- * owner; a process that still has one finds this owner's file and gives up. A living process listens on its socket.
+ * Removes files that ended processes left beside the lock. Claims on earlier owners can go: a process that still holds one
+ * finds this owner's file and gives up. Sockets go only when connecting is refused, because a living owner listens.
  */
 async function sweep(directory: string, token: string): Promise<void> {
   try {
@@ -184,7 +183,7 @@ async function sweep(directory: string, token: string): Promise<void> {
       if (isLeft) rmSync(join(directory, name), { force: true })
     }
   } catch {
-    // They are in nobody's way.
+    // The files that remain do no harm.
   }
 }
 
@@ -199,14 +198,14 @@ function refused({ path, owner, state }: Refusal, { directory, here }: Candidate
   }
   const who = nameOf(owner, here)
   if (state === 'alive') {
-    // Without the start of the process its number may be another one's by now.
-    const doubt = owner.start === null ? `, or remove "${path}" if no other program uses the directory` : ''
+    // If the start time of the process is unknown, another process may have its id by now.
+    const alternative = owner.start === null ? `, or remove "${path}" if no other program uses the directory` : ''
     return new OperationalError(`the data directory "${directory}" is in use by ${who}`, {
-      hint: `an embedded database has one connection at a time: close the other one first${doubt}`,
+      hint: `an embedded database has one connection at a time: close the other one first${alternative}`,
     })
   }
   return new OperationalError(
-    `the data directory "${directory}" was in use by ${who}, and from here it cannot be seen whether that process has ended`,
+    `the data directory "${directory}" was in use by ${who}, and this process cannot find out whether that one has ended`,
     { hint: `if no other program uses the directory, remove "${path}"` },
   )
 }

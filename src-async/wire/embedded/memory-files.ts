@@ -1,16 +1,16 @@
 /**
- * The data directory of an embedded database in memory: a file system of PGlite's (Emscripten's) whose files are lists of
- * blocks. Emscripten's own keeps each file in one array and copies it whole whenever PostgreSQL extends a table, which
- * makes loading a table quadratic. A file may begin as a part of an image, of which a block is read when it is touched.
+ * The data directory of an embedded database in memory: a file system for Emscripten (which PGlite uses) whose files are
+ * lists of blocks. Emscripten's own file system keeps each file in one array and copies all of it whenever PostgreSQL extends
+ * a table, so loading a table takes quadratic time. A file may begin as a part of an image. Blocks are read on first use.
  */
 
-/** What a file begins with: bytes of an image, read when they are wanted. */
+/** The first content of a file: bytes of an image, which are read when they are needed. */
 export interface FileSource {
   readonly length: number
   read(into: Uint8Array, position: number): void
 }
 
-/** The little of Emscripten that is used; errors are its own. */
+/** The part of Emscripten that is used. Its functions throw Emscripten's errors. */
 export interface EmscriptenModule {
   readonly FS: EmscriptenFs
   readonly MEMFS: EmscriptenMemory
@@ -46,7 +46,7 @@ interface FileNode {
   atime: number
   mtime: number
   ctime: number
-  /** Its size: Emscripten's operations read it here. */
+  /** The size of the file. Emscripten's operations read this field. */
   usedBytes: number
   blocks: BlockFile
 }
@@ -59,7 +59,7 @@ const S_IFREG = 0o100_000
 const S_IFDIR = 0o040_000
 const BLOCK_BYTES = 65_536
 
-/** Mounts an empty directory of such files; the path is made. */
+/** Mounts an empty directory for such files, and makes its path. */
 export function mountMemoryFiles({ FS, MEMFS }: EmscriptenModule, path: string): void {
   const ofFiles: StreamOperations = { llseek: MEMFS.stream_ops['llseek'], read, write }
   const ofFileNodes: NodeOperations = { getattr: MEMFS.node_ops['getattr'], setattr }
@@ -82,7 +82,7 @@ export function mountMemoryFiles({ FS, MEMFS }: EmscriptenModule, path: string):
   FS.mount({ mount: () => adopt(MEMFS.createNode(null, '/', S_IFDIR | 0o700, 0)) }, {}, path)
 }
 
-/** Makes a file that begins with the source and goes on with zeros to its size. */
+/** Makes a file with the bytes of the source, filled up with zeros to its size. */
 export function createFile(FS: EmscriptenFs, path: string, mode: number, size: number, source: FileSource): void {
   const node = FS.mknod(path, S_IFREG | mode, 0)
   node.blocks = new BlockFile(size, source)
@@ -112,17 +112,17 @@ function write({ node }: Stream, buffer: ArrayBufferView, offset: number, length
   return length
 }
 
-/** Emscripten gives its memory as signed bytes. */
+/** Makes unsigned bytes of Emscripten's memory, which comes as signed bytes. */
 function bytesOf(buffer: ArrayBufferView, offset: number, length: number): Uint8Array {
   return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset + offset, length)
 }
 
-/** A file's content. A block that is missing is the source's, or zeros. */
+/** The content of a file. A missing block still holds bytes of the source, or zeros. */
 export class BlockFile {
   size: number
   readonly #blocks: (Uint8Array | undefined)[] = []
   readonly #source: FileSource | null
-  /** How much of the source is still the file's. */
+  /** How many bytes of the source are still part of the file. */
   #sourceLength: number
 
   constructor(size = 0, source: FileSource | null = null) {
@@ -131,7 +131,7 @@ export class BlockFile {
     this.#sourceLength = Math.min(size, source?.length ?? 0)
   }
 
-  /** Fills `into` from a position, and says how many bytes there were. */
+  /** Reads from a position into `into`. @returns how many bytes were read */
   read(into: Uint8Array, position: number): number {
     const length = Math.min(into.length, this.size - position)
     if (length <= 0) return 0
@@ -146,7 +146,7 @@ export class BlockFile {
     return length
   }
 
-  /** Writes at a position, beyond the end too: what is between reads as zeros. */
+  /** Writes at a position. If it is beyond the end, zeros fill the gap. */
   write(from: Uint8Array, position: number): void {
     for (let done = 0; done < from.length;) {
       const at = (position + done) % BLOCK_BYTES
@@ -159,7 +159,7 @@ export class BlockFile {
     this.size = Math.max(this.size, position + from.length)
   }
 
-  /** What is cut off is gone; what is added reads as zeros. */
+  /** Sets the size. A larger file is filled up with zeros. */
   resize(size: number): void {
     if (size < this.size) {
       const kept = Math.ceil(size / BLOCK_BYTES)

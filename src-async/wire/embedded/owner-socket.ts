@@ -1,5 +1,5 @@
 /**
- * A Unix socket in a data directory that shows whether its owner lives. The owner listens on it. The kernel accepts a
+ * A Unix socket in a data directory that shows whether its owner is alive. The owner listens on it. The kernel accepts a
  * connection while the owner's thread is alive, even when that thread runs WebAssembly and serves no events, and refuses
  * it from the moment the thread or its process ends, however they end. The kernel finds the socket by its file, so a
  * process in another container that shares the directory gets the same answer.
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 /** macOS allows 104 bytes with the zero at the end, Linux 108. Node cuts a longer path without an error. */
 const LONGEST_PATH_BYTES = 103
 
-/** `unknown`: there is no socket of this name, or it cannot be asked. */
+/** The answer of a socket. `unknown` means that there is no socket of this name, or that connecting to it failed otherwise. */
 export type SocketAnswer = 'listening' | 'refused' | 'unknown'
 
 export class OwnerSocket {
@@ -35,8 +35,8 @@ export class OwnerSocket {
     const draft = `${name}.new`
     try {
       await withShortPath(directory, draft, (path) => listening(server, path))
-      // Node removes a socket's file when its thread ends, but only under the name that it was bound to. Under its second
-      // name the file stays, and a later process is told that nobody listens, which it is not when the file is missing.
+      // Node removes a socket's file when its thread ends, but only under the name that it was bound to. Under a second name
+      // the file stays, and connecting to it is refused. Without the file it would be unknown whether the owner has ended.
       renameSync(join(directory, draft), join(directory, name))
     } catch {
       server.close()
@@ -53,7 +53,7 @@ export class OwnerSocket {
   }
 }
 
-/** Asks the kernel whether somebody listens on a socket of the directory. */
+/** Asks the kernel whether a process listens on a socket of the directory. */
 export async function askSocket(directory: string, name: string): Promise<SocketAnswer> {
   try {
     return await withShortPath(directory, name, answerAt)
@@ -65,10 +65,10 @@ export async function askSocket(directory: string, name: string): Promise<Socket
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    // `exclusive`: in a process of node:cluster the primary would listen instead, and would outlive this one.
+    // Without `exclusive`, in a process of node:cluster, the primary would listen, and it may live longer than this one.
     server.listen({ path, exclusive: true }, () => {
       server.off('error', reject)
-      // The server fails to accept a connection when the process has no descriptor left. The other side is connected by then.
+      // Accepting fails when the process has no descriptor left. That does no harm: the other side is already connected.
       server.on('error', () => {})
       resolve()
     })
@@ -83,13 +83,13 @@ function answerAt(path: string): Promise<SocketAnswer> {
       resolve('listening')
     })
     connection.once('error', ({ code }: NodeJS.ErrnoException) => {
-      // EAGAIN: somebody listens, and has not accepted several hundred connections before this one.
+      // EAGAIN means that a process listens, but several hundred connections wait to be accepted.
       resolve(code === 'ECONNREFUSED' ? 'refused' : code === 'EAGAIN' ? 'listening' : 'unknown')
     })
   })
 }
 
-/** Runs with a path that a socket address can hold; on Linux a long one is replaced by one through a file descriptor. */
+/** Runs with a path that fits into a socket address. On Linux a long path is replaced by one through a file descriptor. */
 async function withShortPath<T>(directory: string, name: string, run: (path: string) => Promise<T>): Promise<T> {
   const path = join(directory, name)
   if (Buffer.byteLength(path) <= LONGEST_PATH_BYTES) return run(path)

@@ -5,7 +5,7 @@
  * statement fails as any other does. No SQL is read for this: PostgreSQL itself says when it wants to run a program.
  */
 
-/** What is used of Emscripten's module: PostgreSQL's functions, and the stack that their arguments lie on. */
+/** The part of Emscripten's module that is used: PostgreSQL's functions, and one that puts text on the stack. */
 interface ElogModule {
   stringToUTF8OnStack(text: string): number
   _errstart(level: number, domain: number): number
@@ -15,7 +15,7 @@ interface ElogModule {
   _errfinish(file: number, line: number, name: number): void
 }
 
-/** PGlite, asked to run a command: gives a C stream, or 0. */
+/** The hook by which PGlite runs a command. It gives a C stream, or 0. */
 export interface CommandRunner {
   readonly Module: unknown
   handleExternalCmd?: (command: string, mode: string) => number
@@ -24,24 +24,25 @@ export interface CommandRunner {
 /** elog.h */
 const ERROR = 21
 const SIX_BITS = 6
-/** Its sqlstate: five characters of six bits each, the first one lowest. */
+/** The SQLSTATE as elog.h packs it: five characters of six bits each, the first one in the lowest bits. */
 const FEATURE_NOT_SUPPORTED = packedSqlstate('0A000')
 
 const MESSAGE = 'the embedded PostgreSQL cannot run programs'
 const HINT = 'Use COPY ... TO STDOUT or COPY ... FROM STDIN, and run the program from JavaScript.'
 
-/** Makes every program that a statement asks for an error of that statement, SQLSTATE 0A000. */
+/** Makes a statement fail with SQLSTATE 0A000 when it wants to run a program. */
 export function refusePrograms(database: CommandRunner): void {
   const runAsBefore = database.handleExternalCmd?.bind(database)
   database.handleExternalCmd = (command, mode) => {
-    // pg_import_system_collations() asks for this list; PGlite has it in a file.
+    // pg_import_system_collations() runs this command, and PGlite has its output in a file.
     if (command === 'locale -a' && mode === 'r' && runAsBefore !== undefined) return runAsBefore(command, mode)
     const elog = database.Module as ElogModule
     if (elog._errstart(ERROR, 0) !== 0) {
       elog._errcode(FEATURE_NOT_SUPPORTED)
       elog._errmsg(elog.stringToUTF8OnStack(MESSAGE), 0)
       elog._errhint(elog.stringToUTF8OnStack(HINT), 0)
-      // Does not return: it unwinds to PostgreSQL's nearest handler of errors. No file and function: they are kept by address.
+      // This call does not return: it unwinds to PostgreSQL's nearest error handler. File and function are left out, because
+      // PostgreSQL keeps their addresses, and the stack is gone by then.
       elog._errfinish(0, 0, 0)
     }
     return 0

@@ -1,15 +1,15 @@
 /**
- * What PostgreSQL writes to its log while it starts. PGlite throws the same few words for every failed start; the log says
- * why. Only the first line that ends the server is kept, with its details.
+ * Finds the reason of a failed start in PostgreSQL's log, because PGlite throws the same short message for every failed start.
+ * Keeps only the first line that ends the server, with its DETAIL lines.
  */
 import { OperationalError } from '../../errors/tree.ts'
 
-/** Begins a message of the log: time, process number in brackets, severity. */
+/** The first line of a log message: time, process id in brackets, severity. */
 const LINE = /^\S+ \S+ \S+ \[\d+\] ([A-Z]+): {2}(.*)$/s
-/** Where PGlite's PostgreSQL sees the data directory. */
+/** The path of the data directory inside PGlite. */
 const INNER_DIRECTORY = '/pglite/data'
 
-/** What to do, by the words of the C library at the end of the reason. */
+/** Hints, chosen by the text of the C library at the end of the reason. */
 const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/No space left|quota/i, 'free some space on the disk: nothing that was committed is lost'],
   [
@@ -34,7 +34,7 @@ export class ServerLog {
     else this.#isDetailNext = false
   }
 
-  /** The error of a start that failed. */
+  /** The error for a failed start. */
   startError(directory: string | null, cause: unknown): OperationalError {
     if (cause instanceof OperationalError) return cause
     const reason = this.#reason ?? (cause as Error).message

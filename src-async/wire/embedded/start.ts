@@ -1,6 +1,6 @@
 /**
- * Starts the embedded PostgreSQL (PGlite). Its data lies in a directory, or in memory as files of ours; a new cluster is
- * laid out from the image that the first start on this machine left, so that only that one waits for initdb.
+ * Starts the embedded PostgreSQL (PGlite). Its data is in a directory, or in memory (`memory-files.ts`). The first start on a
+ * machine runs initdb and stores an image of the new cluster. Later starts copy a new cluster from the image, which is faster.
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import { type EmscriptenModule, mountMemoryFiles } from './memory-files.ts'
 import { type CommandRunner, refusePrograms } from './programs.ts'
 import { ServerLog } from './server-log.ts'
 
-/** The little of PGlite that is used. */
+/** The part of PGlite that syncpg uses. */
 export interface Pglite extends CommandRunner {
   execProtocolRawStream(
     message: Uint8Array,
@@ -27,13 +27,13 @@ interface PgliteOptions {
   readonly fs?: object
   readonly pgliteWasmModule?: object
   readonly initDbStartParams?: readonly string[]
-  /** Gets PostgreSQL's log, line by line. */
+  /** Called with each line of PostgreSQL's log. */
   readonly onStderr?: (text: string) => void
 }
 
 interface PgliteModule {
   readonly PGlite: { create(options: PgliteOptions): Promise<Pglite> }
-  /** Its hooks: when the files can be filled, after initdb has run, and at the end. */
+  /** Its methods are hooks: called when the files can be filled, after initdb has run, and at the end. */
   readonly MemoryFS: new () => {
     readonly pg: { readonly Module: EmscriptenModule }
     initialSyncFs(): Promise<void>
@@ -42,36 +42,36 @@ interface PgliteModule {
   }
 }
 
-/** The declarations of Node do not know it everywhere. */
+/** Describes `WebAssembly`, which some versions of Node's type declarations leave out. */
 interface WithCompiler {
   readonly WebAssembly: { compile(program: Uint8Array): Promise<object> }
 }
 
 const PACKAGE = '@electric-sql/pglite'
-/** PostgreSQL fills its buffers with zeros when it starts; files in memory need no large ones. */
+/** PostgreSQL fills its buffers with zeros when it starts. Small buffers make that faster. */
 const INITDB = ['--set', 'shared_buffers=16MB']
 
 /**
- * Starts it.
- * @param dataDirectory the real path of a directory that is locked; null keeps everything in memory.
+ * Starts PGlite.
+ * @param dataDirectory the real path of a directory that is locked; null keeps all data in memory.
  * @throws OperationalError when the package is missing, the directory holds something else, or PostgreSQL refuses it.
  */
 export async function startPglite(dataDirectory: string | null): Promise<Pglite> {
   const files = packageFiles(PACKAGE)
-  // Compiled on other threads while this one goes on.
+  // Other threads compile the program while this one loads the package.
   const compiling = files === null ? null : compile(files.program)
   const { PGlite, MemoryFS } = await loadPackage()
   const path = files === null ? null : imagePath(files.version)
   const program = await compiling
   const common = { initDbStartParams: INITDB, ...(program === null ? {} : { pgliteWasmModule: program }) }
 
-  /** Everything in memory: laid out from the image, or made by initdb, and the image with it. */
+  /** A cluster in memory. It is copied from the image; without an image initdb makes it, and the image is made from it. */
   class Memory extends MemoryFS {
     readonly #image: ClusterImage | null
     readonly #keep: ((image: Uint8Array) => void) | null
     #isMade = false
 
-    /** @param keep called with the image that initdb's work makes, where none is given. */
+    /** @param keep called with the new image, when `image` is null. */
     constructor(image: ClusterImage | null, keep: ((image: Uint8Array) => void) | null) {
       super()
       this.#image = image
@@ -85,7 +85,7 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     }
 
     override async syncToFs(): Promise<void> {
-      // Later the files are a running server's.
+      // Only the first call gives an image of a new cluster. Later a server has changed the files.
       if (this.#image === null && !this.#isMade) this.#keep?.(imageOf(this.pg.Module))
       this.#isMade = true
     }
@@ -101,7 +101,8 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     try {
       return await create({ fs: new Memory(image, path === null ? null : (made) => store(path, made)) })
     } catch {
-      // Another version's hooks, or an image that is spoilt: what the package does alone is slower, and says what is wrong.
+      // The package may have other hooks, or the image may be damaged. Without them PGlite starts more slowly, and reports
+      // its error.
       image?.close()
       if (path !== null) forget(path)
       return create({})
@@ -156,20 +157,20 @@ function store(path: string, image: Uint8Array): void {
   try {
     storeImage(path, image)
   } catch {
-    // A folder that cannot be written to: the next start is as slow as this one.
+    // The folder cannot be written to, so the next start will be as slow as this one.
   }
 }
 
-/** Removes an image that is of no use; where that is not permitted, every start finds out again that it is not. */
+/** Removes a damaged image. If that is not permitted, each start finds the damage again. */
 function forget(path: string): void {
   try {
     rmSync(path, { force: true })
   } catch {
-    // The folder is another user's, or the path is not a file's.
+    // The folder belongs to another user, or the path is not a file.
   }
 }
 
-/** An image whose contents are as they were written; another one is thrown away. */
+/** Opens the stored image, and removes it if it is damaged. @returns null when there is none */
 function wholeImage(path: string): ClusterImage | null {
   const image = ClusterImage.open(path)
   if (image === null || image.isWhole()) return image
@@ -178,7 +179,7 @@ function wholeImage(path: string): ClusterImage | null {
   return null
 }
 
-/** Null where it cannot be: the package will say why when it tries itself. */
+/** Compiles PGlite's program. @returns null when that fails; the package then compiles it itself and reports the error */
 async function compile(program: Uint8Array): Promise<object | null> {
   const { WebAssembly: engine } = globalThis as unknown as WithCompiler
   try {
@@ -207,9 +208,10 @@ async function loadPackage(): Promise<PgliteModule> {
   }
 }
 
-// For what else fails: Node remembers a package that failed to load, for as long as the thread lives.
+// Hints for errors other than a missing package. In all cases the program must be started again, because Node does not try
+// again to load a package that failed to load in this thread.
 const HINTS: ReadonlyMap<string, string> = new Map([
-  // PGlite imports parts of itself, so requiring it would be of no use.
+  // PGlite imports parts of itself, so `require` would fail as well.
   [
     'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG',
     'jest runs CommonJS without import(): start it with NODE_OPTIONS=--experimental-vm-modules, or use the blocking syncpg, ' +

@@ -1,23 +1,24 @@
 /**
- * PostgreSQL embedded in this thread (PGlite) as a transport. It is given whole flights only, since half a message hangs it
- * and half a COPY ends it; it has one backend, no TLS, no cancel and no timers. Loaded on demand: the package is optional.
- * A data directory has one owner, which holds a lock on it from before PGlite starts until after it has closed.
+ * PostgreSQL embedded in this thread (PGlite) as a transport. It gets whole flights only: with half a message it would hang,
+ * and half a COPY would end it. It has one backend, no TLS, no cancel and no timers. The package is optional and loaded on
+ * demand. A data directory has one owner, which holds a lock on it from before PGlite starts until after it has closed.
  */
 import type { Transport, TransportEvents } from '../transport/transport.ts'
 import { inspectDataDirectory, realDataDirectory } from './data-directory.ts'
 import { type DataDirectoryLock, isLocked, isLockFile, lockDataDirectory } from './lock.ts'
 import { type Pglite, startPglite } from './start.ts'
 
-const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
+const NO_EVENTS: TransportEvents = { data() {}, drain() {}, closed() {} }
 
 /**
  * Starts the embedded server.
- * @param dataDirectory made when it does not exist; null keeps everything in memory.
+ * @param dataDirectory a directory, which is made when it does not exist; null keeps all data in memory.
  * @throws OperationalError when the package is missing, the directory is in use or cannot be used.
  */
 export async function openPgliteTransport(dataDirectory: string | null): Promise<PgliteTransport> {
   const directory = dataDirectory === null ? null : realDataDirectory(dataDirectory)
-  // Nothing is written into a directory that holds something else. Where there is a lock, its owner may be writing just now.
+  // The directory is inspected before the lock is written into it, because it may hold other files. If it is locked already,
+  // its owner may be changing it, so it is inspected later.
   if (directory !== null && !isLocked(directory)) inspectDataDirectory(directory, isLockFile, null)
   const lock = directory === null ? null : await lockDataDirectory(directory)
   try {
@@ -32,7 +33,7 @@ export class PgliteTransport implements Transport {
   readonly sendsWholeFlights = true
   readonly #database: Pglite
   readonly #lock: DataDirectoryLock | null
-  #events = DEAF
+  #events = NO_EVENTS
   readonly #flights: Uint8Array[] = []
   #isRunning = false
   #isEnding = false
@@ -49,7 +50,7 @@ export class PgliteTransport implements Transport {
   write(bytes: Uint8Array): boolean {
     if (this.#isEnding) return true
     this.#flights.push(new Uint8Array(bytes))
-    // PGlite answers within the call that asks. One turn later nobody is in the middle of anything.
+    // PGlite answers within its own call. In a microtask no other code of the session is running in the meantime.
     if (!this.#isRunning) {
       this.#isRunning = true
       queueMicrotask(() => void this.#runAll())
@@ -57,7 +58,7 @@ export class PgliteTransport implements Transport {
     return true
   }
 
-  /** It blocks its thread while it answers: there is nothing to pause. */
+  /** Does nothing, because PGlite blocks the thread while it answers. */
   pause(): void {}
 
   resume(): void {}
@@ -92,7 +93,7 @@ export class PgliteTransport implements Transport {
     this.#isEnding = true
     this.#isRunning = true
     const events = this.#events
-    this.#events = DEAF
+    this.#events = NO_EVENTS
     try {
       await this.#database.close()
     } catch (error) {

@@ -1,11 +1,11 @@
 /**
- * Which ways of authentication the program allows a server to ask for: `require_auth` and `channel_binding`, with libpq's
- * meaning. A server, or somebody in its place, that asks for less is refused before anything secret is sent.
+ * Checks which authentication methods the program allows: `require_auth` and `channel_binding`, with libpq's meaning. A
+ * server, or an attacker in its place, that asks for a weaker method is refused before a secret is sent.
  */
 import { OperationalError } from '../../errors/tree.ts'
 import type { AuthMethod, ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
 
-/** We do not go on with this server, and another of the list would hardly differ. */
+/** The client refuses to go on with this server. No other host is tried, because it would hardly behave differently. */
 export class AuthRefusedError extends OperationalError {}
 
 export class AuthPolicy {
@@ -19,7 +19,7 @@ export class AuthPolicy {
     this.#required = required
   }
 
-  /** @throws AuthRefusedError when the server asks for what is not allowed. */
+  /** Called when the server asks for a method. @throws AuthRefusedError when it is not allowed. */
   request(method: AuthMethod): void {
     if (!this.#allows(method)) throw this.#refusal(`the server asks for ${method} authentication`)
     if (this.channelBinding === 'require' && method !== 'scram-sha-256') {
@@ -30,13 +30,13 @@ export class AuthPolicy {
     }
   }
 
-  /** The exchange of a method is over, as far as it is ours. */
+  /** Called when the client has done its part of a method. */
   completed(isBound: boolean): void {
     this.#isAuthenticated = true
     this.#isBound ||= isBound
   }
 
-  /** The server says that all is well. @throws AuthRefusedError when it has not asked for what it had to. */
+  /** Called at AuthenticationOk. @throws AuthRefusedError when the server did not ask for what the program requires. */
   accepted(): void {
     if (!this.#isAuthenticated && !this.#allows('none')) {
       throw this.#refusal('the server let us in without authentication')

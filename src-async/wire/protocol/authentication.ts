@@ -1,28 +1,28 @@
 /**
- * From the first authentication request to AuthenticationOk: clear password, MD5, SCRAM-SHA-256 with and without channel
- * binding; what is about tokens is in `oauth.ts` and `gss.ts`. What the program does not allow is refused before a secret is sent (`auth-policy.ts`).
- * Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow".
+ * Authentication, from the server's first request to AuthenticationOk: clear password, MD5, SCRAM-SHA-256 with and without
+ * channel binding. Tokens are in `oauth.ts` and `gss.ts`. A method that the program does not allow is refused before a secret
+ * is sent (`auth-policy.ts`). Source of truth: PostgreSQL manual, "SASL Authentication" and "Message Flow".
  */
 import { createHash } from 'node:crypto'
 import { DbError, NotSupportedError, OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { ChannelBinding, RequiredAuth } from '../../options/session-options.ts'
 import { AuthPolicy, AuthRefusedError } from './auth-policy.ts'
 import { serverEndPoint } from './channel-binding.ts'
-import { elsewhere, unexpected, type Exchange, type Link } from './exchange.ts'
+import { awaitWork, unexpected, type Exchange, type Link } from './exchange.ts'
 import { writePassword, writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
 import { authenticateByGss, AUTH_GSS_CONTINUE, type GssOptions, type OpenGss } from './gss.ts'
 import { OAUTHBEARER, acknowledgeRefusal, sendToken } from './oauth.ts'
 import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramClient, type Binding, type ScramChallenge } from './scram.ts'
 import { AUTHENTICATION } from './tags.ts'
 
-/** Derives a key from the password without holding up the thread, and calls back when it is there. */
+/** Derives a key from the password without blocking the thread, and calls back with it. */
 export type DeriveKey = (
   password: string,
   challenge: ScramChallenge,
   done: (error: Error | null, key: Uint8Array) => void,
 ) => void
 
-/** What is done outside of the conversation: by the pool of threads, by a package. */
+/** Work that is done outside of the conversation, by the thread pool or a package. */
 export interface AuthServices {
   readonly deriveKey: DeriveKey
   readonly openGss: OpenGss
@@ -31,21 +31,21 @@ export interface AuthServices {
 export interface Credentials {
   readonly user: string
   readonly password: string | null
-  /** Missing means prefer. */
+  /** Default: prefer. */
   readonly channelBinding?: ChannelBinding
   readonly requireAuth?: RequiredAuth | null
   readonly oauthToken?: string | null
-  /** Missing means the service `postgres`, nothing delegated. */
+  /** Default: the service `postgres`, and no delegation. */
   readonly gss?: GssOptions
 }
 
-/** What the way to the server is. */
+/** Properties of the connection to the server. */
 export interface Channel {
-  /** What the server is called; null where it has no name: a Unix socket, the same process. */
+  /** The server's host name; null for a Unix socket and for an embedded server. */
   readonly host: string | null
-  /** The server's certificate as DER; null where there is no TLS. */
+  /** The server's certificate as DER; null without TLS. */
   readonly serverCertificate: Uint8Array | null
-  /** Nobody else can listen: TLS, a Unix socket, the same process. */
+  /** Whether no other party can read the connection: TLS, a Unix socket, an embedded server. */
   readonly isPrivate: boolean
 }
 
@@ -58,11 +58,11 @@ const AUTH_SASL = 10
 const AUTH_SASL_CONTINUE = 11
 const AUTH_SASL_FINAL = 12
 
-/** Neither has been asked for by a server since PostgreSQL 9.3. */
+/** Names of methods for the error message. No server has asked for them since PostgreSQL 9.3. */
 const UNSUPPORTED: Readonly<Record<number, string>> = { 2: 'Kerberos V5', 6: 'SCM credentials' }
 const DEFAULT_GSS: GssOptions = { serviceName: 'postgres', isDelegated: false }
 
-/** From the current message, the server's first request, up to AuthenticationOk. */
+/** Authenticates. The current message is the server's first request; it returns at AuthenticationOk. */
 export function* authenticate(
   link: Link,
   credentials: Credentials,
@@ -94,15 +94,15 @@ export function* authenticate(
         yield* authenticateByTicket(link, credentials, channel, policy, 'gss', services.openGss)
         break
       case AUTH_SSPI:
-        // Windows' own name for it; its servers take the same tokens.
+        // SSPI is the name on Windows. Servers there take the same tokens.
         yield* authenticateByTicket(link, credentials, channel, policy, 'sspi', services.openGss)
         break
       case AUTH_SASL_CONTINUE:
-        if (!isTokenSent) throw new ProtocolError('authentication: the server continues what has not begun')
+        if (!isTokenSent) throw new ProtocolError('authentication: the server continues a method that has not begun')
         yield* acknowledgeRefusal(link, credentials.oauthToken ?? '')
         break
       case AUTH_GSS_CONTINUE:
-        throw new ProtocolError('authentication: the server continues what has not begun')
+        throw new ProtocolError('authentication: the server continues a method that has not begun')
       default:
         throw new NotSupportedError(
           `the server asks user "${credentials.user}" to authenticate by ${UNSUPPORTED[method] ?? `method ${method}`}, ` +
@@ -120,7 +120,7 @@ function requireTlsForBinding(policy: AuthPolicy, channel: Channel): void {
   })
 }
 
-/** @returns whether a token was sent, which the server may still answer with reasons. */
+/** @returns whether a bearer token was sent. The server may still refuse it with reasons. */
 function* authenticateBySasl(
   link: Link,
   credentials: Credentials,
@@ -155,7 +155,10 @@ function* authenticateBySasl(
   return true
 }
 
-/** As libpq does: bound where both can, and told to the server where only we can, so that a stripped offer is noticed. */
+/**
+ * Chooses the channel binding by libpq's rules. If both sides can bind, it is used. If only the client can, the client says
+ * so, and the server notices if an attacker has removed its offer.
+ */
 function chooseBinding(mayBind: boolean, mayNotBind: boolean, channel: Channel, policy: AuthPolicy): Binding {
   const { channelBinding } = policy
   const { serverCertificate } = channel
@@ -189,15 +192,15 @@ function* authenticateByScram(
   const challenge = scram.readChallenge(link.body.utf8(link.body.remaining))
   const salted = yield* deriveKey(link, password, challenge, derive)
   writeSaslResponse(link.out, scram.respond(challenge, salted))
-  // A server that skipped this would have proven nothing: AuthenticationOk alone is not enough.
+  // The server proves here that it knows the password, so AuthenticationOk without this message is refused.
   yield* expectAuthentication(link, AUTH_SASL_FINAL)
   scram.verify(link.body.utf8(link.body.remaining))
 }
 
-/** Waits for a thread of the pool: a server may ask for iterations that take seconds. */
+/** Derives the key in the thread pool, because a server may ask for so many iterations that they take seconds. */
 function* deriveKey(link: Link, password: string, challenge: ScramChallenge, derive: DeriveKey): Exchange<Uint8Array> {
   try {
-    return yield* elsewhere<Uint8Array>(link, 'SCRAM authentication', (done) => derive(password, challenge, done))
+    return yield* awaitWork<Uint8Array>(link, 'SCRAM authentication', (done) => derive(password, challenge, done))
   } catch (cause) {
     if (cause instanceof DbError) throw cause
     throw new OperationalError(`SCRAM authentication: ${(cause as Error).message}`, { cause })

@@ -1,7 +1,7 @@
 /**
- * Reads the bodies of the server's messages. Each function takes a reader set on one body and never reads beyond it:
- * what is cut short raises `TruncatedBytesError`, which the conversation turns into a ProtocolError.
- * Source of truth: PostgreSQL manual, "Message Formats" and "Error and Notice Message Fields".
+ * Reads the bodies of the server's messages. Each function takes a reader for one body and never reads beyond it. A body that
+ * is too short raises `TruncatedBytesError`, which the conversation turns into a ProtocolError. Source of truth: PostgreSQL
+ * manual, "Message Formats" and "Error and Notice Message Fields".
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import { ProtocolError } from '../../errors/tree.ts'
@@ -10,7 +10,7 @@ import type { Column } from '../row-sink.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Parameter type OIDs of a ParameterDescription. */
+/** Reads the type OIDs of a ParameterDescription. */
 export function readParameterDescription(body: ByteReader): number[] {
   const count = body.uint16()
   const types: number[] = []
@@ -30,7 +30,7 @@ export function readRowDescription(body: ByteReader): Column[] {
       typeSize: body.int16(),
       typeModifier: body.int32(),
     })
-    body.skip(2) // The format code: 0 from Describe and the simple protocol, the asked one otherwise.
+    body.skip(2) // The format code: 0 from Describe and the simple protocol, otherwise the one in the Bind message.
   }
   return columns
 }
@@ -52,13 +52,13 @@ export function readNotification(body: ByteReader): Notification {
   return { backendPid: body.int32(), channel: body.cstring(), payload: body.cstring() }
 }
 
-/** An ErrorResponse or a NoticeResponse. Unknown fields are skipped, as the manual asks. */
+/** Reads an ErrorResponse or a NoticeResponse. Skips unknown fields, as the manual asks. */
 export function readServerMessage(body: ByteReader): ServerMessageFields {
   const fields: Writable<ServerMessageFields> = { severity: '', sqlstate: 'XX000', message: '' }
   for (let code = body.uint8(); code !== 0; code = body.uint8()) {
     const value = body.cstring()
     switch (String.fromCharCode(code)) {
-      // V is S untranslated (9.6 and later) and follows it; programs compare it.
+      // V is the severity of S untranslated, and comes after S (PostgreSQL 9.6 and later). Programs compare it, so it wins.
       case 'S':
         fields.severity ||= value
         break
@@ -130,8 +130,8 @@ function setNumber(
 }
 
 /**
- * The row count that ends a command tag, `INSERT 0 5` → 5, read from its bytes without making a string; -1 when the tag
- * ends in no number. The reader stands at the tag's first byte.
+ * Reads the row count at the end of a command tag, `INSERT 0 5` → 5, without making a string; -1 when the tag ends with no
+ * number. The reader is at the first byte of the tag.
  */
 export function readAffectedRows(body: ByteReader): number {
   const { bytes, position, end } = body

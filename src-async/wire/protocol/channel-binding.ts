@@ -1,10 +1,10 @@
 /**
- * Channel binding of type tls-server-end-point: a hash of the server's certificate, by the hash of the certificate's own
- * signature. Source of truth: RFC 5929, section 4.1, and what PostgreSQL makes of it (src/interfaces/libpq/fe-secure-openssl.c).
+ * Channel binding of type tls-server-end-point: a hash of the server's certificate, made by the hash function of the
+ * certificate's own signature. Source of truth: RFC 5929, section 4.1, and src/interfaces/libpq/fe-secure-openssl.c.
  */
 import { createHash } from 'node:crypto'
 
-/** Hashes by the signature algorithms' OIDs, as their DER bytes in hexadecimal. MD5 and SHA-1 are replaced by SHA-256. */
+/** Hash functions by the OIDs of signature algorithms (DER bytes in hexadecimal). MD5 and SHA-1 become SHA-256. */
 const HASHES: Readonly<Record<string, string>> = {
   // RSA, 1.2.840.113549.1.1.x
   '2a864886f70d010104': 'sha256',
@@ -24,9 +24,9 @@ const HASHES: Readonly<Record<string, string>> = {
   '608648016503040301': 'sha224',
   '608648016503040302': 'sha256',
 }
-/** 1.2.840.113549.1.1.10: RSASSA-PSS, which names its hash among its parameters. */
+/** 1.2.840.113549.1.1.10: RSASSA-PSS, whose parameters name the hash function. */
 const RSA_PSS = '2a864886f70d01010a'
-/** 2.16.840.1.101.3.4.2.x; absent, the hash is SHA-1. */
+/** Hash functions, 1.3.14.3.2.26 (SHA-1) and 2.16.840.1.101.3.4.2.x. Without the parameter the hash is SHA-1. */
 const PSS_HASHES: Readonly<Record<string, string>> = {
   '2b0e03021a': 'sha256',
   '608648016503040201': 'sha256',
@@ -45,8 +45,8 @@ interface Element {
 }
 
 /**
- * @param certificate the server's, as DER
- * @returns null when its signature has no hash to take (Ed25519): PostgreSQL cannot bind to such a certificate either.
+ * @param certificate the server's certificate as DER
+ * @returns null when its signature uses no separate hash function (Ed25519). PostgreSQL cannot bind to such a certificate either.
  */
 export function serverEndPoint(certificate: Uint8Array): Buffer | null {
   const hash = signatureHash(certificate)
@@ -79,7 +79,7 @@ function oidOf(der: Uint8Array, element: Element | null): string | null {
   return Buffer.from(der.subarray(element.start, element.end)).toString('hex')
 }
 
-/** The element at `at`; null when it does not lie within the bytes. */
+/** Reads the element at `at`; null when it does not fit into the bytes. */
 function readElement(der: Uint8Array, at: number, end: number): Element | null {
   if (end - at < 2) return null
   const tag = der[at]!

@@ -1,4 +1,4 @@
-/** Command tags as strings. The last one is kept, for a program asks much the same again and again. */
+/** Reads command tags as strings. Keeps the last one, because programs often run one kind of statement many times. */
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 
 const CACHED_TAG_BYTES = 32
@@ -8,7 +8,7 @@ export class CommandTags {
   #length = -1
   #text = ''
 
-  /** The tag of a CommandComplete; the string is made anew only when it differs from the last one. */
+  /** Reads the tag of a CommandComplete. Makes a new string only when it differs from the last tag. */
   read(body: ByteReader): string {
     const { bytes, position } = body
     const length = body.end - position - 1

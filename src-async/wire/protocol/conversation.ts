@@ -1,7 +1,9 @@
 /**
- * The protocol as a queue of exchanges: bytes in, bytes out, replies to the callbacks given at `start`. Knows no socket, no
- * clock and no promise. Pipelining is the queue: requests are written when they are started, answers go to the oldest.
- * ErrorResponse is handled here and nowhere else: noted, frames dropped to ReadyForQuery, then thrown into the exchange.
+ * The protocol as a queue of exchanges: it takes bytes in, gives bytes out, and calls the callbacks of `start` with the
+ * replies. It knows no socket, no clock and no promise. The queue makes pipelining: a request is written when it is started,
+ * and messages from the server go to the oldest exchange. An exchange that *holds the line* lets no later request be written
+ * before it ends. ErrorResponse is handled only here: the error is kept, messages up to ReadyForQuery are dropped, and then it
+ * is thrown into the exchange.
  */
 import { TruncatedBytesError } from '../../bytes/byte-reader.ts'
 import { DbError, OperationalError, ProtocolError } from '../../errors/tree.ts'
@@ -22,19 +24,19 @@ import {
   tagName,
 } from './tags.ts'
 
-/** More than any server says from its last token to its first ReadyForQuery. */
+/** A server sends fewer messages than this between its last token and its first ReadyForQuery. */
 const MOST_EARLY = 1000
 
 const ignore = (): void => {}
 
 interface Pending {
   readonly exchange: Exchange<unknown>
-  /** True when it writes again later: whatever is started meanwhile waits, so that requests do not mix. */
+  /** Whether later requests wait until this exchange has ended. An exchange that writes again later needs it. */
   readonly holdsLine: boolean
-  /** Where rows go that come before any other message of its; null where none may. */
+  /** Takes rows that come before any other message of the exchange; null when there may be none. */
   readonly firstRows: RowSink | null
-  /** True of a request of the driver's own that nobody waits for. */
-  readonly isAside: boolean
+  /** Whether it is a request of the driver's own, which no call waits for. */
+  readonly isInternal: boolean
   readonly resolve: (reply: never) => void
   readonly reject: (error: unknown) => void
 }
@@ -43,22 +45,22 @@ export class Conversation implements FrameHandler {
   readonly #link = new Link()
   readonly #framer = new Framer(this)
   readonly #events: SessionEvents
-  /** Written to the server and not finished; the first one gets the messages. */
+  /** Exchanges whose request is written. The first one gets the server's messages. */
   readonly #started: Pending[] = []
-  /** Waiting for the line. */
+  /** Exchanges whose request is not written yet, because another exchange holds the line. */
   readonly #waiting: Pending[] = []
-  /** Messages that came while the current exchange was elsewhere, as copies. */
+  /** Copies of the messages that came while the current exchange waited for work in the thread pool. */
   readonly #early: { readonly tag: number; readonly body: Uint8Array }[] = []
-  /** What the current exchange will fail with at ReadyForQuery; until then its messages are dropped. */
+  /** The error that is thrown into the current exchange at ReadyForQuery. Until then its messages are dropped. */
   #failure: unknown = null
-  /** The error given to `drop`, while it is what the current exchange will fail with. */
+  /** The error given to `drop`, if no error of the server has replaced it. */
   #dropped: DbError | null = null
-  /** Why nothing goes any more. */
+  /** Why the conversation has ended; null while it goes on. */
   #broken: DbError | null = null
-  #isBreakTold = false
+  #isBreakReported = false
   #wasReady = false
   #holds = 0
-  /** The server's word at the last ReadyForQuery. */
+  /** The status in the server's last ReadyForQuery. */
   transactionStatus: TransactionStatus = 'I'
 
   constructor(events: SessionEvents, sendsWholeFlights = false) {
@@ -66,7 +68,7 @@ export class Conversation implements FrameHandler {
     this.#link.needsCopyGuard = sendsWholeFlights
   }
 
-  /** What exchanges write to. Others write here only while a COPY they started holds the line. */
+  /** Exchanges write to this link. Other code writes to it only while its COPY holds the line. */
   get link(): Link {
     return this.#link
   }
@@ -75,25 +77,25 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
-  /** Whether somebody's exchange has failed by `broken`. */
-  get isBreakTold(): boolean {
-    return this.#isBreakTold
+  /** Whether an exchange that a call waits for has failed with `broken`. */
+  get isBreakReported(): boolean {
+    return this.#isBreakReported
   }
 
   /**
-   * Stands for the exchange that the server works on, to be compared with later; null when there is none. What was asked
-   * `aside` is passed over: a cancel, or a time limit, means the exchange behind it.
+   * An object that identifies the exchange that the server works on; null when there is none. Requests of the driver's own
+   * (`aside`) are skipped, because a cancel or a time limit is for the exchange behind them.
    */
   get current(): object | null {
-    return this.#started.find((pending) => !pending.isAside) ?? null
+    return this.#started.find((pending) => !pending.isInternal) ?? null
   }
 
-  /** The last exchange whose request has been written, as `current` gives it; null when there is none. */
+  /** Identifies the last exchange whose request has been written, like `current`; null when there is none. */
   get last(): object | null {
-    return this.#started.findLast((pending) => !pending.isAside) ?? null
+    return this.#started.findLast((pending) => !pending.isInternal) ?? null
   }
 
-  /** Whether an exchange that was written has not ended yet. */
+  /** Whether the request of an exchange has been written and the exchange has not ended. */
   isPending(started: object): boolean {
     return this.#started.some((pending) => pending === started)
   }
@@ -102,12 +104,12 @@ export class Conversation implements FrameHandler {
     return this.#started.length === 0 && this.#waiting.length === 0
   }
 
-  /** Whether an exchange started now would wait before it writes its request. */
+  /** Whether the request of a new exchange would have to wait. */
   get isHeld(): boolean {
     return this.#waiting.length > 0 || this.#isLineTaken
   }
 
-  /** Whether the last byte received was the last one of a message. */
+  /** Whether the last byte received ended a message. */
   get isBetweenMessages(): boolean {
     return this.#framer.carriedBytes === 0 && this.#early.length === 0
   }
@@ -117,10 +119,10 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * Queues an exchange and, unless the line is held, writes its request. Exactly one of the callbacks is called, once.
+   * Queues an exchange. Writes its request at once, unless the line is held. Exactly one of the callbacks is called, once.
    * @param exchange made on this conversation's link
    * @param firstRows takes rows that come before any other message of the exchange
-   * @returns what `current` is while the exchange gets the messages, and what `withdraw` takes
+   * @returns the object that identifies the exchange, for `current` and `withdraw`
    */
   start<Reply>(
     exchange: Exchange<Reply>,
@@ -130,28 +132,31 @@ export class Conversation implements FrameHandler {
     firstRows: RowSink | null = null,
   ): object {
     const done = resolve as (reply: never) => void
-    return this.#enqueue({ exchange, holdsLine, firstRows, isAside: false, resolve: done, reject })
+    return this.#enqueue({ exchange, holdsLine, firstRows, isInternal: false, resolve: done, reject })
   }
 
   /**
-   * Queues a request of the driver's own, which the server answers at once.
-   * @param ended called at its end with null or its error, before anything asked behind it is answered
+   * Queues a request of the driver's own, which the server answers quickly.
+   * @param ended called at its end with null or its error, before any request behind it is answered
    */
   aside(exchange: Exchange<unknown>, ended: (error: unknown) => void = ignore): void {
     const resolve = (): void => ended(null)
-    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isAside: true, resolve, reject: ended })
+    this.#enqueue({ exchange, holdsLine: false, firstRows: null, isInternal: true, resolve, reject: ended })
   }
 
   #enqueue(pending: Pending): Pending {
     if (this.#broken !== null) {
-      this.#isBreakTold ||= !pending.isAside
+      this.#isBreakReported ||= !pending.isInternal
       pending.reject(this.#broken)
     } else if (this.isHeld) this.#waiting.push(pending)
     else this.#writeRequest(pending)
     return pending
   }
 
-  /** Fails an exchange whose request has not been written; false when it has, or when the exchange is over. */
+  /**
+   * Fails an exchange if its request has not been written yet.
+   * @returns false when it has been written, or the exchange is over
+   */
   withdraw(started: object, error: DbError): boolean {
     const index = this.#waiting.findIndex((pending) => pending === started)
     if (index < 0) return false
@@ -166,8 +171,9 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * Drops what still comes of an exchange; it then fails with the server's error if there is one, else with this one.
-   * @returns false when the exchange is not the one that gets the messages
+   * Drops the messages that still come for an exchange. Then it fails with the server's error if there is one, otherwise with
+   * `error`.
+   * @returns false when the exchange is not the one that gets messages
    */
   drop(started: object, error: DbError): boolean {
     if (this.#started[0] !== started) return false
@@ -178,18 +184,18 @@ export class Conversation implements FrameHandler {
     return true
   }
 
-  /** Lets no further request be written until `release`; what is asked meanwhile waits. */
+  /** Stops the writing of requests until `release`. New exchanges wait. */
   hold(): void {
     this.#holds++
   }
 
-  /** There may be new bytes to send afterwards. */
+  /** Writes the requests that waited. Afterwards there may be bytes to send. */
   release(): void {
     this.#holds--
     this.#writeWaiting()
   }
 
-  /** What is to be sent: whole messages, valid until the next call of `start` or `receive`. */
+  /** Takes the bytes to send: whole messages, valid until the next call of `start` or `receive`. */
   takeOutgoing(): Buffer {
     const bytes = this.#link.out.view()
     this.#link.out.clear()
@@ -197,8 +203,8 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * Takes what the server sent. Replies may be delivered and new bytes to send be there when it returns.
-   * @returns null, or why the conversation has ended: the server's FATAL, or a breach of the protocol.
+   * Takes bytes from the server. It may call callbacks with replies, and afterwards there may be bytes to send.
+   * @returns null, or the error that ended the conversation: the server's FATAL, or a violation of the protocol.
    */
   receive(bytes: Uint8Array, start: number, end: number): DbError | null {
     if (this.#broken !== null) return this.#broken
@@ -210,12 +216,12 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
-  /** Resumes the current exchange without a message: what else it waited for is there. Returns as `receive` does. */
+  /** Resumes the current exchange when its work in the thread pool is done. @returns see `receive` */
   resume(): DbError | null {
     if (this.#broken !== null) return this.#broken
     try {
       this.#step(WOKEN)
-      while (this.#early.length > 0 && !this.#link.isElsewhere && this.broken === null) {
+      while (this.#early.length > 0 && !this.#link.isWaitingForWork && this.broken === null) {
         const { tag, body } = this.#early.shift()!
         this.message(tag, body, 0, body.length)
       }
@@ -225,7 +231,7 @@ export class Conversation implements FrameHandler {
     return this.#broken
   }
 
-  /** Ends the conversation: every exchange fails, the current one with `error` itself. A second call does nothing. */
+  /** Ends the conversation. All exchanges fail, the current one with `error` itself. A second call does nothing. */
   breakOff(error: DbError): void {
     if (this.#broken !== null) return
     this.#broken = error
@@ -238,11 +244,11 @@ export class Conversation implements FrameHandler {
     this.#link.out.clear()
     const pending = [...this.#started.splice(0), ...this.#waiting.splice(0)]
     const [current, ...others] = pending
-    this.#isBreakTold = pending.some((each) => !each.isAside && (each !== current || noted === null))
-    // What the server said about the statement before the end is truer than the end.
+    this.#isBreakReported = pending.some((each) => !each.isInternal && (each !== current || noted === null))
+    // If the server has sent an error for the statement before the end, that error is more precise.
     current?.reject(noted ?? error)
-    // Nobody waits for a request of the driver's own, so the one behind it is told the reason.
-    const next = current?.isAside === true ? others.shift() : undefined
+    // No call waits for a request of the driver's own, so the exchange behind it gets `error` itself.
+    const next = current?.isInternal === true ? others.shift() : undefined
     next?.reject(error)
     for (const follower of others) {
       follower.reject(
@@ -260,7 +266,7 @@ export class Conversation implements FrameHandler {
     try {
       sink.take(bytes, start, end)
     } catch (error) {
-      // Sinks must not throw; one that does costs its statement, not the session.
+      // Sinks must not throw. If one does, its statement fails, and the session goes on.
       this.#note(error)
     }
   }
@@ -268,9 +274,11 @@ export class Conversation implements FrameHandler {
   message(tag: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.#broken !== null) return
     const { body } = this.#link
-    // A refusal ends the session, whatever else is waited for.
-    if (this.#link.isElsewhere && tag !== ERROR_RESPONSE) {
-      if (this.#early.length === MOST_EARLY) throw new ProtocolError('the server sends and sends while it is to wait')
+    // An error ends the session at once, even while the exchange waits for work.
+    if (this.#link.isWaitingForWork && tag !== ERROR_RESPONSE) {
+      if (this.#early.length === MOST_EARLY) {
+        throw new ProtocolError('the server sent too many messages before authentication was complete')
+      }
       this.#early.push({ tag, body: new Uint8Array(bytes.subarray(start, end)) })
       return
     }
@@ -306,14 +314,14 @@ export class Conversation implements FrameHandler {
     if (answers === null || !answers.take(tag)) this.#step(tag)
   }
 
-  /** Runs the exchange up to its first wait: that is what writes its request. */
+  /** Runs the exchange to its first `yield`, which writes its request. */
   #writeRequest(pending: Pending): void {
     const { out } = this.#link
     const mark = out.length
     try {
       pending.exchange.next()
     } catch (error) {
-      // A request that cannot be said leaves no trace on the wire.
+      // Nothing of a request is sent that could not be written completely.
       out.truncate(mark)
       pending.reject(error)
       return
@@ -346,7 +354,7 @@ export class Conversation implements FrameHandler {
     }
   }
 
-  /** The server is ready again after an error. */
+  /** Throws the error into the current exchange, when the server is ready again. */
   #throwFailure(): void {
     const current = this.#started[0]!
     const failure = this.#failure
@@ -380,7 +388,7 @@ export class Conversation implements FrameHandler {
     this.#writeWaiting()
   }
 
-  /** The current exchange will fail with this at ReadyForQuery. Before the first one there is nothing to wait for. */
+  /** Keeps an error for the current exchange until ReadyForQuery. Before the first ReadyForQuery it is thrown at once. */
   #note(error: unknown): void {
     if (!this.#wasReady) throw error
     if (this.#dropped !== null && error !== this.#dropped) {
@@ -406,7 +414,7 @@ export class Conversation implements FrameHandler {
     }
   }
 
-  /** A listener that throws must not cost the messages behind: its error surfaces outside. */
+  /** Calls a listener. If it throws, the error becomes an uncaught exception, and the next messages are handled as usual. */
   #tell(call: () => void): void {
     try {
       call()
@@ -423,7 +431,7 @@ function asProtocolError(error: unknown): DbError {
     return new ProtocolError('the server sent a message that ends before its content does', { cause: error })
   }
   if (error instanceof DbError) return error
-  // A text of more than 512 MB is no string of JavaScript's.
+  // For example, JavaScript strings hold at most 512 MB of text.
   const reason = error instanceof Error ? error.message : String(error)
   return new ProtocolError(`the server sent a message that cannot be read: ${reason}`, { cause: error })
 }

@@ -1,6 +1,6 @@
 /**
- * COPY … FROM STDIN. The exchange stays open while data flows, and holds the line: whatever is asked meanwhile waits.
- * `copyIn` streams; `copyInWhole` sends all in one flight, for a transport that cannot take half a COPY (PGlite).
+ * COPY … FROM STDIN. The exchange stays open while data is sent, and holds the line. `copyIn` streams the data. `copyInWhole`
+ * sends all data in one flight, for a transport that cannot take a part of a COPY (PGlite).
  */
 import { ProgrammingError } from '../../errors/tree.ts'
 import type { CopyInEndReply, CopyInStartRequest } from '../operations.ts'
@@ -16,7 +16,7 @@ import {
   ROW_DESCRIPTION,
 } from './tags.ts'
 
-/** @param started called when the server wants data. */
+/** @param started called when the server asks for data. */
 export function* copyIn(link: Link, request: CopyInStartRequest, started: () => void): Exchange<CopyInEndReply> {
   yield* writeQueries(link, request, () => writeQuery(link.out, request.sql))
   yield* expectCopyIn(link)
@@ -24,7 +24,7 @@ export function* copyIn(link: Link, request: CopyInStartRequest, started: () => 
   return yield* readEnd(link)
 }
 
-/** @param failure as in `CopyInEndRequest`. */
+/** @param failure see `CopyInEndRequest` */
 export function* copyInWhole(
   link: Link,
   request: CopyInStartRequest,
@@ -49,7 +49,7 @@ function* readEnd(link: Link): Exchange<CopyInEndReply> {
   expect(link, COMMAND_COMPLETE, 'COPY')
   const tag = link.commandTag()
   yield
-  // Statements behind the COPY in one string would be run, and their results lost, without anybody noticing.
+  // A statement behind the COPY in the same string has run, and its results were dropped. The user has to know that.
   if (link.tag !== READY_FOR_QUERY) {
     yield* skipToReady(link)
     throw new ProgrammingError('COPY ... FROM STDIN was followed by another statement; give COPY a call of its own')

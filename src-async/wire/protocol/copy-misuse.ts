@@ -1,6 +1,6 @@
 /**
- * COPY through an operation that is not for COPY. The session stays usable: data going out is read to its end and dropped,
- * data expected in is refused with CopyFail; then the caller learns which call does what was meant.
+ * Handles a COPY that was run through an operation that is not for COPY. The session stays usable: data of a COPY TO is read
+ * to its end and dropped, and a COPY FROM is ended with CopyFail. Then the call fails, and the error names the right call.
  */
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { DbError, ProgrammingError, ProtocolError } from '../../errors/tree.ts'
@@ -9,7 +9,7 @@ import { expect, type Exchange, type Link } from './exchange.ts'
 import { writeCopyFail, writeSync } from './frontend.ts'
 import { COPY_IN_RESPONSE, READY_FOR_QUERY } from './tags.ts'
 
-/** Comes back within the server's message, which tells this failure from one of the server's own. */
+/** The server repeats this text in its error message. By it, this error is told apart from other errors of the server. */
 const REASON = 'syncpg: this call cannot send COPY data'
 
 const DISCARD: RowSink = { take() {} }
@@ -26,21 +26,21 @@ function copyOutMisuse(): ProgrammingError {
   })
 }
 
-/** Refuses COPY data before it is asked for; outside of COPY the server ignores it. */
+/** Writes a CopyFail in case the statement is a COPY FROM STDIN. Otherwise the server ignores it. */
 export function writeCopyGuard(out: ByteWriter): void {
   writeCopyFail(out, REASON)
 }
 
 /**
- * What stands behind the COPY in the flight: a guard; nothing (Query); or a Sync, which COPY swallows, so that another is
- * due.
+ * What follows the COPY in the flight: a guard, that is a CopyFail; nothing, after a Query; or a Sync. COPY swallows the Sync,
+ * so another one has to be sent.
  */
 export type CopyTail = 'guard' | 'nothing' | 'sync'
 
-/** Called at CopyInResponse; never returns. */
+/** Ends the COPY after a CopyInResponse. Always throws. */
 export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
   if (tail !== 'guard') {
-    // COPY would swallow the requests that follow and their answers would never come.
+    // COPY swallows the requests that follow it, so their answers would never come.
     if (link.isFollowed) throw new ProtocolError('COPY ... FROM STDIN was run as a query with other requests behind it')
     writeCopyFail(link.out, REASON)
     if (tail === 'sync') writeSync(link.out)
@@ -49,7 +49,7 @@ export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
     yield* skipToReady(link)
   } catch (error) {
     if (!(error instanceof DbError) || !error.primaryMessage.includes(REASON)) {
-      // COPY failed before it read anything, as under a trigger that raises: both Syncs get their ReadyForQuery.
+      // COPY failed before it read anything, for example by a trigger. So both Syncs get a ReadyForQuery.
       if (tail === 'sync') {
         yield
         expect(link, READY_FOR_QUERY, 'COPY')
@@ -60,7 +60,7 @@ export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
   throw copyInMisuse()
 }
 
-/** Called at CopyOutResponse; never returns. */
+/** Reads the COPY to its end after a CopyOutResponse. Always throws. */
 export function* refuseCopyOut(link: Link): Exchange<never> {
   try {
     yield* skipToReady(link)
@@ -71,7 +71,7 @@ export function* refuseCopyOut(link: Link): Exchange<never> {
   throw copyOutMisuse()
 }
 
-/** Drops everything, rows included, up to ReadyForQuery. A COPY of the same text that waits for data gets a refusal. */
+/** Drops all messages up to ReadyForQuery. If a later statement of the text is a COPY FROM STDIN, it gets a CopyFail. */
 export function* skipToReady(link: Link): Exchange<void> {
   link.rows = DISCARD
   while (link.tag !== READY_FOR_QUERY) {

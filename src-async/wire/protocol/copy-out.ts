@@ -1,6 +1,6 @@
 /**
- * COPY … TO STDOUT. The exchange stays open while data comes, and holds the line: whatever is asked meanwhile waits, since a
- * cancel must find nothing behind the COPY. Payloads of CopyData go past it to a sink.
+ * COPY … TO STDOUT. The exchange stays open while data comes, and holds the line, because a cancel must not hit a request
+ * behind the COPY. The payloads of CopyData go directly to a sink.
  */
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import { ProgrammingError } from '../../errors/tree.ts'
@@ -19,7 +19,7 @@ import {
   ROW_DESCRIPTION,
 } from './tags.ts'
 
-/** Takes the payloads, and hears of the beginning and of the end in order with them. */
+/** Takes the payloads. `started` is called before the first one, and `completed` after the last one. */
 export interface CopyOutSink extends ByteSink {
   started(columnFormats: readonly number[]): void
   /** The server is ready again. */
@@ -41,7 +41,7 @@ export function* copyOut(link: Link, request: CopyOutStartRequest, sink: CopyOut
   expect(link, COMMAND_COMPLETE, 'COPY')
   const tag = link.commandTag()
   yield
-  // Statements behind the COPY in one string would be run, and their results lost, without anybody noticing.
+  // A statement behind the COPY in the same string has run, and its results were dropped. The user has to know that.
   if (link.tag !== READY_FOR_QUERY) {
     yield* skipToReady(link)
     throw new ProgrammingError('COPY ... TO STDOUT was followed by another statement; give COPY a call of its own')
@@ -66,7 +66,7 @@ function* expectCopyOut(link: Link): Exchange<void> {
   }
 }
 
-/** CopyOutResponse: the overall format, then one for each column. */
+/** Reads a CopyOutResponse: the overall format, then the format of each column. */
 function readColumnFormats(body: ByteReader): number[] {
   body.skip(1)
   const count = body.uint16()

@@ -1,5 +1,5 @@
 /**
- * Parse and Describe of one statement: what its parameters are and what its rows look like. Runs nothing.
+ * Parse and Describe of one statement: asks for its parameters and its columns. The statement is not run.
  */
 import type { DescribeReply, DescribeRequest } from '../operations.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'

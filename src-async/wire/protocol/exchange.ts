@@ -1,8 +1,8 @@
 /**
- * What an exchange is: one request and its answers, as a generator. It writes its request before its first `yield`; each
- * `yield` waits for the next control message, which then stands in the `Link`. It ends at ReadyForQuery. Errors of
- * the server arrive as exceptions at the `yield`, after the conversation has skipped to ReadyForQuery. Notices,
- * notifications, parameters and runs of rows never resume it.
+ * An exchange is one request and its answers, as a generator. It writes its request before its first `yield`. Each `yield`
+ * waits for the next control message, which the `Link` holds afterwards. An exchange ends at ReadyForQuery. A server's error
+ * is thrown at the `yield`, after the conversation has skipped to ReadyForQuery. Notices, notifications, parameters and rows
+ * never resume an exchange.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { ByteWriter } from '../../bytes/byte-writer.ts'
@@ -16,43 +16,43 @@ import { BIND_COMPLETE, CLOSE_COMPLETE, COMMAND_COMPLETE, PARSE_COMPLETE, READY_
 
 export type Exchange<Reply> = Generator<void, Reply, void>
 
-/** `Link.tag` of an exchange that was resumed by `wake`, not by a message. */
+/** The value of `Link.tag` when `wake` resumed the exchange, not a message. */
 export const WOKEN = 0
 
-/** Takes the ordinary answers of an exchange that expects thousands, so that it is resumed by the others only. */
+/** Takes the ordinary answers of an exchange that expects thousands of them, so that only other messages resume it. */
 export interface AnswerCounter {
-  /** Whether the current control message was an ordinary answer and is dealt with. */
+  /** @returns whether the current control message was an ordinary answer, which needs nothing more */
   take(tag: number): boolean
 }
 
-/** What exchanges share with their conversation: the outgoing bytes, the current message, where rows go. */
+/** What exchanges share with their conversation: the outgoing bytes, the current message, the sinks. */
 export class Link {
   readonly out = new ByteWriter()
-  /** Letter of the current control message. */
+  /** The type byte of the current control message. */
   tag = 0
-  /** Set on the current message's body. */
+  /** Reads the body of the current message. */
   readonly body = new ByteReader(new Uint8Array(0))
-  /** Takes the DataRow runs; null where none may come. */
+  /** Takes runs of DataRow messages; null when none may come. */
   rows: RowSink | null = null
-  /** Takes the payloads of CopyData; null where they are messages like others. */
+  /** Takes the payloads of CopyData; null when CopyData resumes the exchange like other messages. */
   data: ByteSink | null = null
-  /** Is shown each control message before it resumes the exchange; null where the exchange wants them all. */
+  /** Gets each control message before it resumes the exchange; null when all of them resume it. */
   answers: AnswerCounter | null = null
   /**
-   * True on a transport that takes whole flights only (PGlite): a COPY FROM STDIN by mistake must then find its CopyFail
-   * in the same flight. Everywhere else a CopyFail outside of COPY would be ignored just the same, but costs bytes.
+   * True for a transport that takes whole flights only (PGlite). There each flight holds a CopyFail, in case the statement is
+   * a COPY FROM STDIN by mistake. A server ignores a CopyFail outside of COPY, so elsewhere it would only cost bytes.
    */
   needsCopyGuard = false
-  /** Resumes the exchange that waits for something else than a message. Set by the session. */
+  /** Resumes the exchange that waits for work in the thread pool. The session sets it. */
   wake: () => void = () => {}
-  /** What an exchange of the start knows of the refusal that will come; added to the server's error. */
+  /** A hint that authentication adds to the server's error, when it knows why the server will refuse. */
   refusalHint: string | null = null
-  /** True while the current exchange waits for something else than a message: what the server says meanwhile comes after that. */
-  isElsewhere = false
-  /** True when requests of later exchanges are already on their way. */
+  /** True while the current exchange waits for work in the thread pool. Messages that come meanwhile are kept for later. */
+  isWaitingForWork = false
+  /** True when the requests of later exchanges are already written. */
   isFollowed = false
 
-  /** What exchanges leave behind for the sake of its hidden class. */
+  /** Keeps objects of exchanges alive, so that V8 keeps their hidden classes. */
   readonly kept = new Kept()
   readonly #tags = new CommandTags()
 
@@ -62,7 +62,7 @@ export class Link {
   }
 }
 
-/** Refuses the current message unless it is the awaited one. */
+/** @throws ProtocolError when the current message has another type. */
 export function expect(link: Link, tag: number, during: string): void {
   if (link.tag !== tag) throw unexpected(link, during, tag)
 }
@@ -73,12 +73,12 @@ export function unexpected(link: Link, during: string, wanted?: number): Protoco
 }
 
 /**
- * Waits for work that is done outside of the conversation, in the pool of threads. The server may be ahead: after its last
- * token it says at once that it is content, and all that follows.
- * @param start begins it; it must not call back before it returns
+ * Waits for work outside of the conversation, in the thread pool. The server may send messages meanwhile: after its last token
+ * it sends AuthenticationOk and everything that follows, without waiting for us.
+ * @param start begins the work; it must not call back before it returns
  * @throws the work's error
  */
-export function* elsewhere<T>(
+export function* awaitWork<T>(
   link: Link,
   during: string,
   start: (done: (error: Error | null, result: T) => void) => void,
@@ -88,18 +88,18 @@ export function* elsewhere<T>(
     outcome = { error, result }
     link.wake()
   })
-  link.isElsewhere = true
+  link.isWaitingForWork = true
   try {
     yield
   } finally {
-    link.isElsewhere = false
+    link.isWaitingForWork = false
   }
   if (link.tag !== WOKEN || outcome === null) throw unexpected(link, during)
   if (outcome.error !== null) throw outcome.error
   return outcome.result
 }
 
-/** Reads the answers to what `writePrelude` wrote. Called only when there is something to read: see `hasPrelude`. */
+/** Reads the answers to the messages of `writePrelude`. Call it only when `hasPrelude` is true. */
 export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   yield* readCloseCompletes(link, flight)
   if (flight.begin === null) return
@@ -111,14 +111,14 @@ export function* readPrelude(link: Link, flight: Flight): Exchange<void> {
   expect(link, COMMAND_COMPLETE, 'BEGIN')
 }
 
-/** Reads the answers to what `writeReleaseOfBind` wrote. */
+/** Reads the answers to the messages of `writeReleaseOfBind`. */
 export function* readReleaseOfBind(link: Link): Exchange<void> {
   yield* readReleaseOfRun(link)
   yield
   expect(link, CLOSE_COMPLETE, 'RELEASE')
 }
 
-/** Reads the answers to what `writeReleaseOfRun` wrote. */
+/** Reads the answers to the messages of `writeReleaseOfRun`. */
 export function* readReleaseOfRun(link: Link): Exchange<void> {
   yield
   expect(link, PARSE_COMPLETE, 'RELEASE')
@@ -128,19 +128,19 @@ export function* readReleaseOfRun(link: Link): Exchange<void> {
   expect(link, COMMAND_COMPLETE, 'RELEASE')
 }
 
-/** Notes on a server's error that nothing of the statement has run: it came before the first Bind was accepted. */
+/** Marks a server's error that came before the first Bind was accepted, so that the statement has not run at all. */
 export function markNotStarted(error: unknown): void {
   if (error instanceof DbError && error.severity !== undefined) amend(error, { notStarted: true })
 }
 
-/** Whether `writeQueries` has to wait for BEGIN before it may write the rest: the exchange then holds the line. */
+/** Whether `writeQueries` has to wait for the answer to BEGIN. The exchange must hold the line then. */
 export function holdsLine(flight: Flight): boolean {
   return flight.begin !== null
 }
 
 /**
- * Writes a Query message, and before it the statements to close and BEGIN. The second Query must not run when BEGIN
- * failed, and the simple protocol has no way to say so in one flight: it waits for BEGIN's ReadyForQuery.
+ * Writes a Query message, after Close messages and BEGIN if there are any. The Query must not run when BEGIN has failed, and
+ * the simple protocol cannot express that in one flight. So it waits for the ReadyForQuery of BEGIN.
  */
 export function* writeQueries(link: Link, flight: Flight, write: () => void): Exchange<void> {
   for (const name of flight.closing) writeCloseStatement(link.out, name)

@@ -1,6 +1,6 @@
 /**
- * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so a failure knows its element; tags are
- * summed from their bytes and only the last becomes a string.
+ * Many Bind and Execute under one Sync: all or nothing. The answers are counted, so that an error can name its element. Row
+ * counts are summed from the bytes of the command tags, and only the last tag becomes a string.
  */
 import { amend, DbError, InternalError } from '../../errors/tree.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
@@ -54,8 +54,8 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   const answers = new ElementAnswers(link, request)
   try {
     yield
-    // Not earlier: until its first answer another exchange may be the current one. From here on ordinary answers are
-    // counted as they come, and what resumes this exchange is none of them.
+    // `link.answers` is set only now, because before its first answer another exchange may be the current one. From here on
+    // `answers` counts the ordinary answers, and only other messages resume this exchange.
     if (guard === 'bind') yield* answers.readGuardedBind()
     link.answers = answers
     while (answers.index < count) {
@@ -63,7 +63,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
       yield
     }
   } catch (error) {
-    // The server's error only: a broken protocol is nobody's element, nor is what fails at Sync.
+    // Only an error of the server before the Sync belongs to an element.
     const isOfElement = answers.index < count && error instanceof DbError && error.severity !== undefined
     if (isOfElement) amend(error, { batchIndex: answers.index })
     if (isOfElement && answers.hasNotStarted) markNotStarted(error)
@@ -71,7 +71,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   }
   link.answers = null
   if (guard === 'run') {
-    // The last answer was the release's first.
+    // The message that ended the loop is the first answer to RELEASE.
     expect(link, PARSE_COMPLETE, 'RELEASE')
     yield
     expect(link, BIND_COMPLETE, 'RELEASE')
@@ -85,7 +85,7 @@ export function* executeMany(link: Link, request: ExecuteManyRequest): Exchange<
   return { affectedRows, tag }
 }
 
-/** @param isGuarded whether a savepoint goes around the first Bind */
+/** @param isGuarded whether a savepoint protects the first Bind */
 function writeElements(out: ByteWriter, { name, binds, count }: ExecuteManyRequest, isGuarded: boolean): void {
   const view = new DataView(binds.buffer, binds.byteOffset, binds.byteLength)
   const names = bindNames(name)
@@ -101,13 +101,14 @@ function writeElements(out: ByteWriter, { name, binds, count }: ExecuteManyReque
       writeReleaseOfBind(out)
       writeExecute(out, 0)
     } else writeBindAndExecute(out, names, binds, start, end)
-    // A COPY would take the next Bind for data and end the connection. It has no parameters, and what has some is none.
+    // A COPY FROM STDIN would read the next Bind as data, and the connection would end. So a CopyFail goes before it. A
+    // statement with parameters cannot be a COPY and needs none.
     if (i === 0 && hasNoParameters(view, start, end)) writeCopyGuard(out)
     position = end
   }
 }
 
-/** Looks at a bind body: the count of parameter formats, the formats, the count of parameters. */
+/** Reads a Bind body: the number of parameter formats, the formats, the number of parameters. */
 function hasNoParameters(view: DataView, start: number, end: number): boolean {
   if (end - start < 4) return false
   const countAt = start + 2 + 2 * view.getUint16(start)
@@ -121,7 +122,7 @@ class ElementAnswers implements AnswerCounter {
   #rows: RowSink
   /** Whether the current element's Bind has been answered. */
   #isBound = false
-  /** The element whose answers are awaited. */
+  /** The element whose answers come next. */
   index = 0
   affectedRows: number
   tag = ''
@@ -139,13 +140,13 @@ class ElementAnswers implements AnswerCounter {
     return this.index === 0 && !this.#isBound
   }
 
-  /** Without the rows' sink. */
+  /** Removes the sink, so that this object can be kept for its hidden class. */
   emptied(): this {
     this.#rows = NO_ROWS
     return this
   }
 
-  /** Reads the answers to the first element's Bind and to the end of the savepoint around it. The first is there. */
+  /** Reads the answers to the first element's Bind and to its RELEASE. The current message is the first of them. */
   *readGuardedBind(): Exchange<void> {
     const link = this.#link
     expect(link, BIND_COMPLETE, 'Bind')
@@ -168,7 +169,7 @@ class ElementAnswers implements AnswerCounter {
     return true
   }
 
-  /** Reads the current message as an answer that `take` leaves. */
+  /** Handles the current message, which `take` has refused. */
   *readUnusual(): Exchange<void> {
     const link = this.#link
     if (!this.#isBound) throw unexpected(link, 'Bind', BIND_COMPLETE)

@@ -1,5 +1,6 @@
 /**
- * Bind, Execute, Sync: the hot path. Allocates the reply and little else; rows go past it to the request's sink.
+ * Bind, Execute, Sync. This code runs for most statements, so it allocates little more than the reply. Rows go directly to the
+ * sink of the request.
  */
 import { guardKind } from '../guard.ts'
 import type { ExecuteReply, ExecuteRequest } from '../operations.ts'
@@ -32,7 +33,7 @@ import {
   ROW_DESCRIPTION,
 } from './tags.ts'
 
-/** @param portal what to name the portal; the unnamed one ends with the flight. */
+/** @param portal the portal's name; the unnamed portal ends with the flight. */
 export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exchange<ExecuteReply> {
   const { out } = link
   writeExecution(out, request, portal)
@@ -66,7 +67,7 @@ export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exch
   return { tag }
 }
 
-/** Reads the answer to the Describe between Bind and Execute, and tells the sink. */
+/** Reads the answer to the Describe between Bind and Execute, and passes it to the sink. */
 function* readDescription(link: Link, rows: RowSink): Exchange<void> {
   yield
   let parameterTypes: readonly number[] | null = null
@@ -78,7 +79,7 @@ function* readDescription(link: Link, rows: RowSink): Exchange<void> {
   rows.describe?.({ parameterTypes, columns: link.tag === NO_DATA ? null : readRowDescription(link.body) })
 }
 
-/** What the end of an Execute says: the command tag, `''` of an empty query, null when there are more rows. */
+/** Reads the end of an Execute: the command tag, `''` for an empty query, null when there are more rows. */
 export function executeTag(link: Link): string | null {
   switch (link.tag) {
     case COMMAND_COMPLETE:

@@ -1,6 +1,6 @@
 /**
- * The bytes of whole requests, apart from the exchanges that await their answers: in the blocking API the thread that
- * asks may write them to the server itself, and the worker only hears the answers. Imports nothing that can wait.
+ * Writes whole requests as bytes. This code is apart from the exchanges that read the answers, because in the blocking API the
+ * calling thread may write a request itself, while the worker reads the answer. It imports no code that can wait.
  */
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 import { InternalError } from '../../errors/tree.ts'
@@ -19,13 +19,13 @@ import {
 } from './frontend.ts'
 
 const NO_TYPES: readonly number[] = []
-/** No parameter formats, no parameters, no result formats. */
+/** A Bind body without parameter formats, parameters and result formats. */
 const EMPTY_BIND = new Uint8Array(6)
 const RELEASE_PORTAL = 'syncpg_release'
 
 /**
- * Writes what goes first in a flight of the extended protocol: statements to close, then BEGIN as the unnamed
- * statement. All of it shares the flight's one Sync, so when BEGIN fails the server skips the rest.
+ * Writes the first part of a flight of the extended protocol: the statements to close, then BEGIN as the unnamed statement.
+ * The flight has only one Sync, at its end, so the server skips the rest when BEGIN fails.
  */
 export function writePrelude(out: ByteWriter, flight: Flight): void {
   for (const name of flight.closing) writeCloseStatement(out, name)
@@ -36,7 +36,7 @@ export function hasPrelude(flight: Flight): boolean {
   return flight.begin !== null || flight.closing.length > 0
 }
 
-/** Everything of an `execute` but its Sync. @param portal what to name the portal; the unnamed one ends with the flight. */
+/** Writes an `execute` without its Sync. @param portal the portal's name; the unnamed portal ends with the flight. */
 export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal = ''): void {
   const { name, parse, bind, describes } = request
   if (hasPrelude(request)) {
@@ -53,40 +53,40 @@ export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal 
   if (guard === 'run') writeReleaseOfRun(out)
 }
 
-/** Ends the savepoint after the statement, before the Sync: one that failed never comes to it. */
+/** Writes the end of a savepoint after the statement and before the Sync. The server skips it when the statement fails. */
 export function writeReleaseOfRun(out: ByteWriter): void {
   writeCommand(out, RELEASE_GUARD)
 }
 
 /**
- * Ends the savepoint between Bind and Execute. The statement's portal is the unnamed one, so the command has one with a
- * name, which is closed for the next time.
+ * Writes the end of a savepoint between Bind and Execute. The statement uses the unnamed portal, so this command uses a named
+ * one and closes it, so that the name is free the next time.
  */
 export function writeReleaseOfBind(out: ByteWriter): void {
   writeCommand(out, RELEASE_GUARD, RELEASE_PORTAL)
   writeClosePortal(out, RELEASE_PORTAL)
 }
 
-/** A command as the unnamed statement. */
+/** Writes a command as the unnamed statement. */
 function writeCommand(out: ByteWriter, sql: string, portal = ''): void {
   writeParse(out, '', { sql, parameterTypes: NO_TYPES })
   writeBind(out, '', EMPTY_BIND, 0, EMPTY_BIND.length, portal)
   writeExecute(out, 0, portal)
 }
 
-/** The flight of an `execute`. */
+/** Writes the flight of an `execute`. */
 export function writeExecuteFlight(out: ByteWriter, request: ExecuteRequest): void {
   writeExecution(out, request)
   writeSync(out)
 }
 
-/** The flight of a `simpleQuery` that begins no transaction: with a BEGIN before it, it is two. */
+/** Writes the flight of a `simpleQuery` without a BEGIN. With a BEGIN it would be two flights. */
 export function writeQueryFlight(out: ByteWriter, request: SimpleQueryRequest): void {
   for (const name of request.closing) writeCloseStatement(out, name)
   writeQuery(out, request.sql)
 }
 
-/** BEGIN travels as the unnamed statement, so an unnamed statement parsed earlier would be gone. */
+/** Checks that the unnamed statement is parsed again after a BEGIN, which is sent as the unnamed statement and replaces it. */
 export function requireParse(request: Pick<ExecuteRequest, 'name' | 'parse' | 'begin'>): void {
   if (request.begin !== null && request.name === '' && request.parse === null) {
     throw new InternalError('bug: the unnamed statement was to be executed after BEGIN without being parsed again')

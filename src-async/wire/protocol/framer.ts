@@ -1,42 +1,42 @@
 /**
- * Cuts a stream of chunks into protocol messages. Knows letters and lengths only; never looks inside a message, never
- * copies one that lies whole within a chunk. Adjacent DataRow messages are handed out as one run. A message split
- * across chunks is put together in a carry buffer that grows as bytes arrive, so a lying length allocates nothing.
- * Format: PostgreSQL manual, "Message Formats".
+ * Cuts a stream of chunks into protocol messages. It reads only type bytes and lengths, never the body of a message, and does
+ * not copy a message that is whole within a chunk. DataRow messages that follow each other are handed out as one run. A
+ * message that is split across chunks is joined in the carry buffer. That buffer grows as bytes arrive, so a false length
+ * costs no memory. Format: PostgreSQL manual, "Message Formats".
  */
 import { ProtocolError } from '../../errors/tree.ts'
 import { DATA_ROW, HEADER_BYTES, lengthWord, MAX_MESSAGE_BYTES, tagName } from './tags.ts'
 
 export interface FrameHandler {
-  /** One message that is not a DataRow; `[start, end)` is its body, without letter and length. */
+  /** Takes one message other than DataRow. `[start, end)` is its body, without type byte and length. */
   message(tag: number, bytes: Uint8Array, start: number, end: number): void
-  /** A run of whole, adjacent DataRow messages, letters and lengths included. */
+  /** Takes a run of whole DataRow messages, with type bytes and lengths. */
   rows(bytes: Uint8Array, start: number, end: number): void
 }
 
 const FIRST_CARRY_BYTES = 4096
-/** A carry beyond this is given back after use, so that one large row does not pin memory for good. */
+/** A larger carry buffer is released after use, so that one large row does not keep its memory for ever. */
 const KEEP_CARRY_BYTES = 1 << 20
 
 export class Framer {
   readonly #handler: FrameHandler
   #carry = Buffer.allocUnsafeSlow(FIRST_CARRY_BYTES)
   #carried = 0
-  /** Bytes of the whole carried message, header included; 0 while its header is incomplete. */
+  /** The size of the whole carried message with its header; 0 while its header is incomplete. */
   #wanted = 0
 
   constructor(handler: FrameHandler) {
     this.#handler = handler
   }
 
-  /** Bytes of an unfinished message. */
+  /** How many bytes of an incomplete message are in the carry buffer. */
   get carriedBytes(): number {
     return this.#carried
   }
 
   /**
-   * Takes the next chunk. The handler sees every message completed by it before this returns.
-   * @throws ProtocolError when a length cannot be one; whatever the handler throws. The stream is then lost.
+   * Takes the next chunk, and passes on all messages that are complete by then.
+   * @throws ProtocolError when a length is impossible; and the errors of the handler. The stream cannot be used after that.
    */
   receive(bytes: Uint8Array, start: number, end: number): void {
     let position = this.#carried > 0 ? this.#finishCarried(bytes, start, end) : start
@@ -60,7 +60,7 @@ export class Framer {
     if (position < end) this.#keep(bytes, position, end)
   }
 
-  /** Completes the carried message as far as the chunk goes; gives the offset of the first byte not used. */
+  /** Adds bytes of the chunk to the carried message. @returns the offset of the first byte that was not used */
   #finishCarried(bytes: Uint8Array, start: number, end: number): number {
     let position = start
     if (this.#wanted === 0) {
@@ -80,7 +80,7 @@ export class Framer {
     return position
   }
 
-  /** Starts carrying the unfinished message that ends a chunk. */
+  /** Puts the incomplete message at the end of a chunk into the carry buffer. */
   #keep(bytes: Uint8Array, start: number, end: number): void {
     this.#append(bytes, start, end)
     this.#wanted = this.#carried < HEADER_BYTES ? 0 : 1 + messageLength(this.#carry[0]!, this.#carry, 1)
@@ -89,7 +89,7 @@ export class Framer {
   #append(bytes: Uint8Array, start: number, end: number): number {
     const needed = this.#carried + end - start
     if (needed > this.#carry.length) {
-      // Doubling follows what has arrived, not what the length word promises; but no further than the promise.
+      // The buffer doubles with the bytes that have arrived, whatever the length word says, but never beyond that length.
       const doubled = Math.max(needed, this.#carry.length * 2)
       const grown = Buffer.allocUnsafeSlow(this.#wanted > needed ? Math.min(doubled, this.#wanted) : doubled)
       this.#carry.copy(grown, 0, 0, this.#carried)
@@ -101,10 +101,10 @@ export class Framer {
   }
 }
 
-/** The length word at `offset`, which counts itself. */
+/** Reads the length word at `offset`, which counts itself. @throws ProtocolError when it is impossible */
 function messageLength(tag: number, bytes: Uint8Array, offset: number): number {
   const length = lengthWord(bytes, offset)
-  // No message has the letter 0: that is the rest of a string whose message was cut in the wrong place.
+  // No message has the type byte 0. It is the rest of a string whose message was cut in the wrong place.
   if (length < 4 || length > MAX_MESSAGE_BYTES || tag === 0) {
     throw new ProtocolError(
       `the server sent a message ${tagName(tag)} with the impossible length ${length}; is this a PostgreSQL server?`,

@@ -1,6 +1,6 @@
 /**
- * Writes the client's messages. One function per message, each appends to a `ByteWriter` and touches nothing else; what
- * cannot be said on the wire (a NUL in a string, a message over 1 GiB) is refused here, before a byte is sent.
+ * Writes the client's messages. There is one function per message, and each only appends to a `ByteWriter`. Values that the
+ * protocol cannot carry (a NUL in a string, a message over 1 GiB) are refused here, before a byte is sent.
  * Source of truth: PostgreSQL manual, "Message Formats".
  */
 import { ByteWriter } from '../../bytes/byte-writer.ts'
@@ -26,10 +26,10 @@ import {
   TERMINATE,
 } from './tags.ts'
 
-/** Payload bytes per CopyData message: large enough that its header costs nothing, small enough for any proxy. */
+/** Payload bytes per CopyData message: so large that the header costs nearly nothing, and small enough for any proxy. */
 const COPY_DATA_BYTES = 1 << 18
 
-/** @param version the protocol's, as in `tags.ts` */
+/** @param version a protocol version of `tags.ts` */
 export function writeStartup(out: ByteWriter, version: number, parameters: Iterable<readonly [string, string]>): void {
   const length = out.reserveInt32()
   out.int32(version)
@@ -53,7 +53,7 @@ export function writeCancelRequest(out: ByteWriter, backendPid: number, secret: 
     .bytes(secret)
 }
 
-/** PasswordMessage: a clear or an MD5-hashed password. */
+/** Writes a PasswordMessage: a clear or an MD5-hashed password. */
 export function writePassword(out: ByteWriter, password: string): void {
   const length = begin(out, PASSWORD)
   text(out, password, 'the password')
@@ -74,7 +74,7 @@ export function writeSaslResponse(out: ByteWriter, response: string): void {
   finish(out, length)
 }
 
-/** GSSResponse: a token of the security mechanism. */
+/** Writes a GSSResponse: a token of the security mechanism. */
 export function writeGssResponse(out: ByteWriter, token: Uint8Array): void {
   const length = begin(out, PASSWORD)
   out.bytes(token)
@@ -90,7 +90,7 @@ export function writeParse(out: ByteWriter, name: string, spec: ParseSpec): void
   finish(out, length)
 }
 
-/** The body follows the two names as the caller wrote it. The portal is the unnamed one unless told. */
+/** Writes a Bind. Its body after the two names comes from `source`. Without `portal` it uses the unnamed portal. */
 export function writeBind(
   out: ByteWriter,
   name: string,
@@ -118,7 +118,7 @@ export function writeExecute(out: ByteWriter, rowLimit: number, portal = ''): vo
   finish(out, length)
 }
 
-/** Bind's two names, the unnamed portal's and a statement's, for `writeBindAndExecute`. */
+/** Makes the two names of a Bind (the unnamed portal and a statement) for `writeBindAndExecute`. */
 export function bindNames(name: string): Uint8Array {
   const names = new ByteWriter(2 + name.length)
   names.uint8(0)
@@ -126,14 +126,14 @@ export function bindNames(name: string): Uint8Array {
   return names.take()
 }
 
-/** Letter, length, portal, row limit. */
+/** Type byte, length, portal, row limit. */
 const EXECUTE_BYTES = 10
-/** Up to about so many bytes a loop is faster than a call. */
+/** Up to about this many bytes a loop is faster than a call of `set`. */
 const SHORT_BYTES = 96
 
 /**
- * An element of a batch: as `writeBind`, then Execute without a limit, both of the unnamed portal. Hot: it allocates
- * nothing while the writer has room and the body is short.
+ * Writes an element of a batch: a Bind and an Execute without a limit, both of the unnamed portal. A batch calls it once per
+ * element, so it allocates nothing while the writer has room and the body is short.
  */
 export function writeBindAndExecute(
   out: ByteWriter,
@@ -171,7 +171,7 @@ export function writeDescribeStatement(out: ByteWriter, name: string): void {
   finish(out, length)
 }
 
-/** Describes the unnamed portal: what rows it gives. */
+/** Asks for the columns of the unnamed portal. */
 export function writeDescribePortal(out: ByteWriter): void {
   out.uint8(DESCRIBE).int32(6).uint8(PORTAL).uint8(0)
 }
@@ -200,7 +200,7 @@ export function writeQuery(out: ByteWriter, sql: string): void {
   finish(out, length)
 }
 
-/** As many CopyData messages as the bytes need; where they are cut means nothing to the server. */
+/** Writes as many CopyData messages as the bytes need. To the server it makes no difference where they are cut. */
 export function writeCopyData(out: ByteWriter, bytes: Uint8Array): void {
   for (let start = 0; start < bytes.length; start += COPY_DATA_BYTES) {
     const part = bytes.subarray(start, start + COPY_DATA_BYTES)
@@ -217,7 +217,7 @@ export function writeCopyDone(out: ByteWriter): void {
 
 export function writeCopyFail(out: ByteWriter, reason: string): void {
   const length = begin(out, COPY_FAIL)
-  // The reason is for people: a NUL in it is no cause to fail in yet another way.
+  // The reason is only shown to people, so a NUL in it is replaced and not refused.
   out.cstring(reason.replaceAll('\0', ' '))
   finish(out, length)
 }

@@ -1,11 +1,11 @@
 /**
- * The exchange of GSSAPI tokens, on which Kerberos travels. Knows messages only: what makes and reads the tokens is given.
- * The server proves itself too, so AuthenticationOk before the last of them is not enough. Source of truth: PostgreSQL
- * manual, "Message Flow", AuthenticationGSS and AuthenticationGSSContinue; RFC 2743.
+ * Exchanges GSSAPI tokens, which Kerberos uses. This file knows messages only; a library given as `GssContext` makes and reads
+ * the tokens. The server has to prove its identity too, so AuthenticationOk before the last token is refused. Source of truth:
+ * PostgreSQL manual, "Message Flow", AuthenticationGSS and AuthenticationGSSContinue; RFC 2743.
  */
 import { DbError, ProtocolError } from '../../errors/tree.ts'
 import { AuthRefusedError } from './auth-policy.ts'
-import { elsewhere, unexpected, type Exchange, type Link } from './exchange.ts'
+import { awaitWork, unexpected, type Exchange, type Link } from './exchange.ts'
 import { writeGssResponse } from './frontend.ts'
 import { AUTHENTICATION } from './tags.ts'
 
@@ -17,39 +17,39 @@ export interface GssOptions {
 }
 
 export interface GssRequest extends GssOptions {
-  /** What the server is called in its principal. */
+  /** The host name in the server's principal. */
   readonly host: string
 }
 
-/** What one step gives. */
+/** The result of one step. */
 export interface GssStep {
-  /** To be sent; null where there is nothing to say. */
+  /** The token to send; null when there is none. */
   readonly token: Uint8Array | null
-  /** Both sides are sure of each other. */
+  /** Whether both sides have proven who they are. */
   readonly isComplete: boolean
 }
 
-/** One authentication under way. */
+/** One authentication. */
 export interface GssContext {
   /**
-   * Works on the server's token without holding up the thread, and calls back later.
+   * Handles the server's token without blocking the thread, and calls back later.
    * @param challenge null at the first step
    */
   step(challenge: Uint8Array | null, done: (error: Error | null, step: GssStep) => void): void
 }
 
-/** Begins one, without doing anything yet. */
+/** Makes a context. Its first step begins the authentication. */
 export type OpenGss = (request: GssRequest) => GssContext
 
 export const AUTH_GSS_CONTINUE = 8
 
 /**
- * From the server's request up to where AuthenticationOk is due.
- * @throws AuthRefusedError when there are no credentials, or the server could not prove itself.
+ * Authenticates. The next message after it returns has to be AuthenticationOk.
+ * @throws AuthRefusedError when there are no credentials, or the server could not prove its identity.
  */
 export function* authenticateByGss(link: Link, context: GssContext, request: GssRequest): Exchange<void> {
   let challenge: Uint8Array | null = null
-  // It ends when the library is satisfied or refuses: a mechanism has two or three tokens, none for ever.
+  // The loop ends when the library is complete or refuses. A mechanism exchanges two or three tokens.
   for (;;) {
     const { token, isComplete } = yield* stepOf(link, context, challenge, request)
     if (token !== null) writeGssResponse(link.out, token)
@@ -73,7 +73,7 @@ function* stepOf(
   { serviceName, host }: GssRequest,
 ): Exchange<GssStep> {
   try {
-    return yield* elsewhere<GssStep>(link, 'GSSAPI authentication', (done) => context.step(challenge, done))
+    return yield* awaitWork<GssStep>(link, 'GSSAPI authentication', (done) => context.step(challenge, done))
   } catch (cause) {
     if (cause instanceof DbError) throw cause
     throw new AuthRefusedError(`GSSAPI authentication to service "${serviceName}" on "${host}": ${wordsOf(cause)}`, {
@@ -83,7 +83,7 @@ function* stepOf(
   }
 }
 
-/** Of "Unspecified GSS failure. Minor code may provide more information: …" only the information. */
+/** Removes "Unspecified GSS failure. Minor code may provide more information:" from the message of an error. */
 function wordsOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return text.replace(/^Unspecified GSS failure\.\s+Minor code may provide more information:\s*/, '')

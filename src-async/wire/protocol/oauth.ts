@@ -1,6 +1,6 @@
 /**
- * Bearer tokens: OAUTHBEARER. A token is a secret: it goes out once, over a private channel, and never stands
- * in an error. Source of truth: RFC 7628; PostgreSQL manual, "OAuth Authorization/Authentication".
+ * Authentication by a bearer token: OAUTHBEARER. A token is a secret. It is sent once, over a private channel, and never
+ * appears in an error. Source of truth: RFC 7628; PostgreSQL manual, "OAuth Authorization/Authentication".
  */
 import { AuthRefusedError } from './auth-policy.ts'
 import { unexpected, type Exchange, type Link } from './exchange.ts'
@@ -8,21 +8,21 @@ import { writeSaslInitialResponse, writeSaslResponse } from './frontend.ts'
 
 export const OAUTHBEARER = 'OAUTHBEARER'
 
-/** The only answer a client has to the server's reasons, RFC 7628, section 3.2.3. */
+/** The only answer that a client may give to the server's reasons: RFC 7628, section 3.2.3. */
 const ACKNOWLEDGED = '\u0001'
-/** Longest part of the reasons that is shown. */
+/** How many characters of each reason are shown. */
 const MOST_SHOWN = 200
 
-/** @throws AuthRefusedError when there is no token, it is none, or others could read it. */
+/** Sends the token. @throws AuthRefusedError when there is no token, it is malformed, or others could read it. */
 export function sendToken(link: Link, user: string, token: string | null, isPrivate: boolean): void {
   if (token === null || token === '') {
     throw new AuthRefusedError(`the server asks user "${user}" for an OAuth token, and none was given`, {
       hint: 'pass the oauthToken option, a bearer token or a function that gets one',
     })
   }
-  // RFC 6750, section 2.1. Anything else could forge further fields of the message.
+  // These are the characters of RFC 6750, section 2.1. Others could forge further fields of the message.
   if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(token)) {
-    throw new AuthRefusedError('option oauthToken: this is no bearer token: it holds characters that none may have')
+    throw new AuthRefusedError('option oauthToken: this is no bearer token: it has characters that are not allowed')
   }
   if (!isPrivate) {
     throw new AuthRefusedError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
@@ -32,16 +32,16 @@ export function sendToken(link: Link, user: string, token: string | null, isPriv
   writeSaslInitialResponse(link.out, OAUTHBEARER, `n,,\u0001auth=Bearer ${token}\u0001\u0001`)
 }
 
-/** The server has refused the token with reasons; an ErrorResponse follows, to which they are the hint. */
+/** Answers a server that has refused the token with reasons. The reasons become the hint of the ErrorResponse that follows. */
 export function* acknowledgeRefusal(link: Link, token: string): Exchange<void> {
   link.refusalHint = hintOf(link.body.utf8(link.body.remaining), token)
   writeSaslResponse(link.out, ACKNOWLEDGED)
   yield
-  // An error would not have resumed this.
+  // The expected ErrorResponse would not have resumed this exchange.
   throw unexpected(link, 'a refused token')
 }
 
-/** What token is wanted, in words; null when the reasons make no sense, or are the token itself. */
+/** Says which token the server wants; null when the reasons cannot be parsed, or contain the token itself. */
 function hintOf(json: string, token: string): string | null {
   let reasons: unknown
   try {

@@ -1,6 +1,6 @@
 /**
- * Named portals: opened with their first rows in one flight, read on with Execute alone, closed. An open portal sends its
- * rows without a word before them: the conversation knows from the start where they go.
+ * Named portals. One flight opens a portal and fetches its first rows, then each Execute fetches more rows. The answer to an
+ * Execute begins with the rows themselves, so the conversation must know their sink when the exchange starts.
  */
 import { InternalError } from '../../errors/tree.ts'
 import type {
@@ -21,17 +21,17 @@ const NOTHING: Nothing = Object.freeze({})
 export function fetchPortal(link: Link, request: FetchPortalRequest): Exchange<ExecuteReply> {
   const { open, portal } = request
   if (open === null) return readOn(link, request)
-  // An unnamed portal ends with its flight; whoever asks for it would get rows once and an error ever after.
+  // The unnamed portal ends with its flight, so only the first fetch would give rows.
   if (portal === '') throw new InternalError('bug: fetchPortal was asked to open a portal without a name')
   const { rowLimit, rows, begin, closing, timeoutMs } = request
-  // Written out: a spread would make hidden classes at every call.
+  // The fields are written out, because a spread would make a new hidden class at every call.
   const { name, parse, bind } = open
   return execute(link, { name, parse, bind, rowLimit, rows, begin, closing, timeoutMs }, portal)
 }
 
 /**
- * The next rows of an open portal, behind a savepoint. Start it with `request.rows`.
- * @param release SQL that ends the savepoint before it; null where there is none
+ * Fetches the next rows of an open portal, after a savepoint. Start it with `request.rows` as `firstRows`.
+ * @param release SQL that ends the last savepoint; null when there is none
  */
 export function* fetchAhead(
   link: Link,
@@ -52,7 +52,7 @@ export function* fetchAhead(
   return { tag }
 }
 
-/** Its first message may be a row: start it with `request.rows`. */
+/** Fetches the next rows of an open portal. Start it with `request.rows` as `firstRows`. */
 function* readOn(link: Link, request: FetchPortalRequest): Exchange<ExecuteReply> {
   const { out } = link
   writePrelude(out, request)
@@ -67,7 +67,7 @@ function* readOn(link: Link, request: FetchPortalRequest): Exchange<ExecuteReply
   return { tag }
 }
 
-/** Closing a portal that is not there is no error, to the server either. */
+/** Closes a portal. It is no error if the portal does not exist. */
 export function* closePortal(link: Link, request: ClosePortalRequest): Exchange<Nothing> {
   writeClosePortal(link.out, request.portal)
   writeSync(link.out)

@@ -1,6 +1,6 @@
 /**
- * A list of commands that a session runs again and again, prepared once under names of their own: the server parses and
- * plans them no more, and the client writes the same bytes each time. All of them or none take effect.
+ * A list of commands that a session runs many times. They are prepared once, under names of their own. After that the server
+ * does not parse and plan them again, and the client writes the same bytes each time. All of them take effect, or none.
  */
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { RowSink } from '../row-sink.ts'
@@ -16,16 +16,16 @@ import {
 } from './tags.ts'
 
 const IGNORED_ROWS: RowSink = { take: () => {} }
-/** No parameter formats, no parameters, no result formats: all as text. */
+/** A Bind body without parameter formats, parameters and result formats, so that results come as text. */
 const BARE_BIND = new Uint8Array(6)
 
 export class PreparedCommands {
   readonly #commands: readonly { readonly name: string; readonly sql: string }[]
   readonly #flight: Uint8Array
-  /** Whether the server has the statements: the next run leaves out their Parse. */
+  /** Whether the server has the statements, so that the next run sends no Parse. */
   isPrepared = false
 
-  /** @param name the statements are called `name_1`, `name_2` … */
+  /** @param name the statements get the names `name_1`, `name_2` … */
   constructor(name: string, texts: readonly string[]) {
     this.#commands = texts.map((sql, index) => ({ name: `${name}_${index + 1}`, sql }))
     const out = new ByteWriter(256)
@@ -37,14 +37,14 @@ export class PreparedCommands {
     this.#flight = new Uint8Array(out.view())
   }
 
-  /** Runs them. What was prepared under their names, by them or by anybody else, is closed before they are prepared. */
+  /** Runs the commands. When it has to prepare them, it first closes statements that may exist under their names. */
   *run(link: Link): Exchange<null> {
     const prepares = !this.isPrepared
     if (prepares) this.#writePreparation(link.out)
     link.out.bytes(this.#flight)
     this.isPrepared = true
     if (prepares) yield* this.#readPreparation(link)
-    for (let due = this.#commands.length; due > 0; due--) {
+    for (let left = this.#commands.length; left > 0; left--) {
       yield
       expect(link, BIND_COMPLETE, 'Bind')
       link.rows = IGNORED_ROWS
@@ -65,7 +65,7 @@ export class PreparedCommands {
   }
 
   *#readPreparation(link: Link): Exchange<void> {
-    for (let due = this.#commands.length; due > 0; due--) {
+    for (let left = this.#commands.length; left > 0; left--) {
       yield
       expect(link, CLOSE_COMPLETE, 'Close')
       yield

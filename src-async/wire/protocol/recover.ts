@@ -1,7 +1,8 @@
 /**
- * What to do when nobody knows whether a request reached the server, because the stack that was writing it was torn off:
- * something is asked whose answer cannot be mistaken, and everything before that answer is dropped. Closing a statement
- * that does not exist is allowed in any state and changes none; no request of ours is answered by nothing else.
+ * Makes the session ready when it is unknown whether a request reached the server, because Ctrl-C interrupted the call that
+ * wrote it. It closes a statement that does not exist, which is allowed in any state and changes nothing. The interrupted
+ * request is an `execute` or a `simpleQuery`, whose answer is never CloseComplete and ReadyForQuery alone. All messages before
+ * that answer are dropped.
  */
 import { DbError, ProtocolError } from '../../errors/tree.ts'
 import type { Nothing } from '../operations.ts'
@@ -14,7 +15,7 @@ const NOTHING: Nothing = Object.freeze({})
 const NO_STATEMENT = 'syncpg_none'
 const DISCARD: RowSink = { take() {} }
 
-/** Ends when the server is ready, and has answered whatever it got. */
+/** Returns when the server has answered everything that it received. */
 export function* recover(link: Link): Exchange<Nothing> {
   writeCloseStatement(link.out, NO_STATEMENT)
   writeSync(link.out)
@@ -26,12 +27,14 @@ export function* recover(link: Link): Exchange<Nothing> {
       yield
     } catch (error) {
       if (!(error instanceof DbError) || error.sqlstate === null) throw error
-      // The request reached the server and failed there, by the cancel most likely.
+      // The request has reached the server and failed, most likely because it was cancelled.
       closed = 0
       others = 0
       continue
     }
-    if (link.tag === COPY_IN_RESPONSE) throw new ProtocolError('a COPY FROM STDIN was torn off while it was being sent')
+    if (link.tag === COPY_IN_RESPONSE) {
+      throw new ProtocolError('a COPY FROM STDIN was interrupted while its request was being sent')
+    }
     if (link.tag === CLOSE_COMPLETE) closed++
     else if (link.tag !== READY_FOR_QUERY) others++
     else if (closed > 0 && others === 0) return NOTHING

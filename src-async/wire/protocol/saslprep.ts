@@ -1,11 +1,14 @@
 /**
- * SASLprep (RFC 4013) as PostgreSQL applies it to passwords: ASCII stays as it is, and a password that the profile
- * forbids is used raw instead of being refused. Source of truth: RFC 3454's tables, src/common/saslprep.c.
+ * SASLprep (RFC 4013) as PostgreSQL applies it to passwords: ASCII is not changed, and a password that the profile forbids is
+ * used unchanged and not refused. Source of truth: RFC 3454's tables, src/common/saslprep.c.
  */
 
-/** RFC 3454 table C.1.2: spaces other than U+0020. Functions all of them: Unicode's classes are not free to compile. */
+/**
+ * RFC 3454 table C.1.2: spaces other than U+0020. This and the next patterns are functions, so that they are compiled only
+ * when a password needs them: Unicode classes take time to compile.
+ */
 const otherSpaces = () => /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/gu
-/** Table B.1: mapped to nothing. An alternation, since some of these characters combine with others within a class. */
+/** Table B.1: characters that are removed. It is an alternation, because some of them would combine with others in a class. */
 const nothing = () => /\u00ad|\u034f|\u1806|[\u180b-\u180d]|\u200c|\u200d|\u2060|[\ufe00-\ufe0f]|\ufeff/gu
 /** Tables C.2 to C.9: controls, private use, non-characters, surrogates, display and tagging characters. */
 const prohibited = () =>

@@ -1,8 +1,8 @@
 /**
- * The client's side of SCRAM-SHA-256, with channel binding or without. Pure: strings in, strings out; the password comes
- * derived already, since that can take seconds. The server has to prove
- * that it knows the password too, so its nonce and its signature are checked. Source of truth: RFC 5802, RFC 7677, and
- * PostgreSQL's habit of leaving the user name empty (it takes the one of the StartupMessage).
+ * The client's side of SCRAM-SHA-256, with channel binding or without. It is pure: strings in, strings out. The caller derives
+ * the key from the password, because that can take seconds. The server has to prove that it knows the password, so its nonce
+ * and its signature are checked. The user name is empty, because PostgreSQL takes it from the StartupMessage. Source of truth:
+ * RFC 5802, RFC 7677.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
@@ -10,10 +10,10 @@ import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256'
 export const SCRAM_SHA_256_PLUS = 'SCRAM-SHA-256-PLUS'
 
-/** PostgreSQL's default is 4096. This many take seconds; more is an attack on the client's processor. */
+/** PostgreSQL's default is 4096. This many iterations take seconds, and a server that asks for more may be an attacker. */
 const MAX_ITERATIONS = 10_000_000
 
-/** What the client says of channel binding: that it has none, that it has but was not offered any, or what it is. */
+/** The client's channel binding: none, one that the server did not offer, or a binding to `data`. */
 export type Binding =
   | { readonly kind: 'none' }
   | { readonly kind: 'not-offered' }
@@ -24,7 +24,7 @@ const GS2_HEADERS = { none: 'n,,', 'not-offered': 'y,,', bound: 'p=tls-server-en
 /** The server's first message. */
 export interface ScramChallenge {
   readonly text: string
-  /** Ours, continued. */
+  /** The client's nonce, continued by the server. */
   readonly nonce: string
   readonly salt: Uint8Array
   readonly iterations: number
@@ -36,7 +36,7 @@ export class ScramClient {
   readonly #binding: Binding
   #serverSignature: Buffer | null = null
 
-  /** The nonce and the user name are parameters for the sake of the RFC's example only. */
+  /** `nonce` and `user` are parameters only so that a test can check the example in the RFC. */
   constructor(binding: Binding, nonce = randomBytes(18).toString('base64'), user = '') {
     this.#binding = binding
     this.#nonce = nonce
@@ -52,8 +52,9 @@ export class ScramClient {
   }
 
   /**
-   * @throws ProtocolError when the message is malformed or its nonce does not continue ours; OperationalError when it
-   *   asks for too many iterations.
+   * Reads the server's first message.
+   * @throws ProtocolError when it is malformed or its nonce does not continue the client's; OperationalError when it asks for too
+   *   many iterations.
    */
   readChallenge(serverFirst: string): ScramChallenge {
     const match = /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/]+={0,2}),i=([0-9]{1,10})(?:,|$)/.exec(serverFirst)
@@ -74,8 +75,8 @@ export class ScramClient {
   }
 
   /**
-   * The answer to the server's first message.
-   * @param salted the password after PBKDF2 with SHA-256 as the challenge says, 32 bytes
+   * Makes the answer to the server's first message.
+   * @param salted 32 bytes: the password after PBKDF2 with SHA-256, with the salt and iterations of the challenge
    */
   respond(challenge: ScramChallenge, salted: Uint8Array): string {
     const clientKey = hmac(salted, 'Client Key')
@@ -88,7 +89,7 @@ export class ScramClient {
     return `${finalBare},p=${proof.toString('base64')}`
   }
 
-  /** The header again, so that a changed one is noticed, and what the connection is bound to. */
+  /** The GS2 header again, so that the server notices a changed one, and the data that the connection is bound to. */
   #channelBinding(): string {
     const header = Buffer.from(GS2_HEADERS[this.#binding.kind])
     const data = this.#binding.kind === 'bound' ? [header, this.#binding.data] : [header]

@@ -1,5 +1,5 @@
 /**
- * One Query message: any number of statements, values as text. Each statement's end goes to the sink, in order.
+ * One Query message with any number of statements; values come as text. The sink gets the end of each statement, in order.
  */
 import type { SimpleQueryReply, SimpleQueryRequest } from '../operations.ts'
 import type { Column } from '../row-sink.ts'
@@ -27,7 +27,7 @@ export function* simpleQuery(link: Link, request: SimpleQueryRequest): Exchange<
     yield
     switch (link.tag) {
       case ROW_DESCRIPTION:
-        // A rule's queries give results of their own, and one tag comes for all of them.
+        // The queries of a rule give several results, with one command tag for all of them.
         if (columns !== null) {
           request.results.complete(columns, 'SELECT')
           results++

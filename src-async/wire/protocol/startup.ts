@@ -1,6 +1,6 @@
 /**
- * From StartupMessage to the first ReadyForQuery: the protocol's version, parameters, authentication, the cancel key.
- * Whatever goes wrong here ends the connection. Source of truth: PostgreSQL manual, "Start-up".
+ * Start-up, from StartupMessage to the first ReadyForQuery: the protocol version, parameters, authentication, the cancel key.
+ * Every error here ends the connection. Source of truth: PostgreSQL manual, "Start-up".
  */
 import { OperationalError, ProtocolError } from '../../errors/tree.ts'
 import type { ProtocolVersion } from '../../options/session-options.ts'
@@ -12,20 +12,20 @@ import { BACKEND_KEY_DATA, NEGOTIATE_PROTOCOL_VERSION, PROTOCOL_3_0, PROTOCOL_3_
 export interface StartupRequest extends Credentials {
   readonly database: string
   readonly parameters: Readonly<Record<string, string>>
-  /** Missing means 3.0. */
+  /** Default: 3.0. */
   readonly minProtocolVersion?: ProtocolVersion
-  /** Missing means 3.0: poolers may refuse more. */
+  /** Default: 3.0, because poolers may refuse later versions. */
   readonly maxProtocolVersion?: ProtocolVersion
 }
 
-/** What a CancelRequest needs; a pooler may send none, then both are empty. */
+/** The data for a CancelRequest. A pooler may send none; then the pid is 0 and the secret is empty. */
 export interface BackendKey {
   readonly backendPid: number
   readonly secret: Uint8Array
 }
 
 const VERSIONS: Readonly<Record<ProtocolVersion, number>> = { '3.0': PROTOCOL_3_0, '3.2': PROTOCOL_3_2 }
-/** The protocol's own bound. */
+/** The limit of the protocol. */
 const MAX_SECRET_BYTES = 256
 
 export function* startup(
@@ -40,7 +40,7 @@ export function* startup(
     ['client_encoding', 'UTF8'],
   ])
   for (const [name, value] of Object.entries(request.parameters)) parameters.set(name, value)
-  // The codecs read and write UTF-8 and nothing else.
+  // It is set again, after the user's parameters, because the codecs read and write UTF-8 only.
   parameters.set('client_encoding', 'UTF8')
   writeStartup(link.out, VERSIONS[request.maxProtocolVersion ?? '3.0'], parameters)
   yield
@@ -61,14 +61,16 @@ export function* startup(
   }
 }
 
-/** The server has an older protocol than was asked for, or does not know options that we never send. */
+/** Checks a NegotiateProtocolVersion: the server has an older protocol version than the client asked for. */
 function checkVersion(link: Link, request: StartupRequest): void {
   const version = link.body.int32()
   const unknownOptions = link.body.int32()
   const { minProtocolVersion = '3.0', maxProtocolVersion = '3.0' } = request
   const isOlder = version >= PROTOCOL_3_0 && version < VERSIONS[maxProtocolVersion]
   if (!isOlder || unknownOptions !== 0) {
-    throw new ProtocolError('start-up: the server negotiates what was not asked for; is it PostgreSQL?')
+    throw new ProtocolError(
+      'start-up: the server negotiates a version or an option that was not asked for; is it PostgreSQL?',
+    )
   }
   if (version >= VERSIONS[minProtocolVersion]) return
   const found = `${version >> 16}.${version & 0xffff}`

@@ -1,6 +1,6 @@
 /**
- * The letters of protocol 3.0, and the few numbers a frame is made of. Source of truth: PostgreSQL manual, chapter
- * "Frontend/Backend Protocol", section "Message Formats". Some letters mean one thing each way, so names tell who speaks.
+ * The type bytes of protocol 3.0, and the numbers of a message header. Some bytes have one meaning from the server and another
+ * from the client. Source of truth: PostgreSQL manual, chapter "Frontend/Backend Protocol", section "Message Formats".
  */
 
 // Server to client.
@@ -39,28 +39,28 @@ export const QUERY = 0x51 // Q
 export const SYNC = 0x53 // S
 export const TERMINATE = 0x58 // X
 
-/** What Describe and Close speak of. */
+/** What Describe and Close are about: a statement or a portal. */
 export const STATEMENT = 0x53 // S
 export const PORTAL = 0x50 // P
 
-/** Letter and length word. */
+/** The size of a message header: type byte and length word. */
 export const HEADER_BYTES = 5
 
-/** The length word at `offset`, which counts itself; nobody has looked yet whether it can be one. */
+/** Reads the length word at `offset`, which counts itself. Does not check whether the length is possible. */
 export function lengthWord(bytes: Uint8Array, offset: number): number {
   return (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
 }
 
-/** The server's limit, and ours both ways: 1 GiB less one (src/include/libpq/libpq.h, PQ_LARGE_MESSAGE_LIMIT). */
+/** The limit of the server, used in both directions: 1 GiB less one (src/include/libpq/libpq.h, PQ_LARGE_MESSAGE_LIMIT). */
 export const MAX_MESSAGE_BYTES = 0x3fffffff
 
 export const PROTOCOL_3_0 = 0x00030000
-/** PostgreSQL 18: cancel keys of any length. */
+/** The version of PostgreSQL 18, with cancel keys of up to 256 bytes. */
 export const PROTOCOL_3_2 = 0x00030002
 export const CANCEL_REQUEST_CODE = 80877102
 export const SSL_REQUEST_CODE = 80877103
 
-/** For messages to people: `'D'`, or the number where it is no printable letter. */
+/** The name of a type byte for error messages: `'D'`, or the number when it is no printable character. */
 export function tagName(tag: number): string {
   return tag > 0x20 && tag < 0x7f ? `'${String.fromCharCode(tag)}'` : `0x${tag.toString(16)}`
 }

@@ -1,8 +1,7 @@
 /**
- * The answer to an `execute`, or to a `simpleQuery` of one command without rows, that lies whole in memory, as that of a
- * small statement does: whether it is what was asked for, to the last byte. Whatever else is there — an error, a notice,
- * a COPY, an end that has not come — is left to the exchange, which knows what to do with it; nothing is taken from the
- * bytes before that is settled.
+ * Checks whether bytes in memory are the whole plain answer to an `execute`, or to a `simpleQuery` of one command without
+ * rows, up to the last byte. The fast path uses it for small statements. If the bytes hold anything else (an error, a notice,
+ * a COPY, only a part of the answer), an exchange has to read them. This check changes nothing before it knows.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { guardKind } from '../guard.ts'
@@ -26,39 +25,39 @@ import {
   ROW_DESCRIPTION,
 } from './tags.ts'
 
-/** What bytes were found to be. */
+/** The results of the check. */
 export const ANSWER = { incomplete: -1, other: -2, whole: 0 } as const
 
 export type AnswerKind = (typeof ANSWER)[keyof typeof ANSWER]
 
-/** I, T, E: see `TransactionStatus`. */
+/** The character codes of I, T and E: see `TransactionStatus`. */
 const STATUSES: ReadonlySet<number> = new Set([0x49, 0x54, 0x45])
 
-/** What of a request decides what its answer looks like. */
+/** The fields of a request that decide which messages its answer has. */
 export interface Question extends Pick<Flight, 'begin' | 'closing'> {
-  /** Of an `execute`; a `simpleQuery` has none. */
+  /** Undefined for a `simpleQuery`. */
   readonly parse?: ParseSpec | null
   readonly describes?: ExecuteRequest['describes']
 }
 
 export class WholeAnswer {
-  /** Where the answer to its Describe lies, if it has one. */
+  /** The range of the answer to Describe, if the request has one. */
   #descriptionStart = 0
   #descriptionEnd = 0
-  /** Where its DataRow messages lie. */
+  /** The range of the DataRow messages. */
   rowsStart = 0
   rowsEnd = 0
-  /** As in `ExecuteReply`. */
+  /** See `ExecuteReply`. */
   tag: string | null = null
   /** Character code of the transaction status. */
   transactionStatus = 0
   readonly #tags = new CommandTags()
   readonly #body = new ByteReader(new Uint8Array(0))
-  /** The bytes looked at, and where they end. */
+  /** The bytes that were checked, and their end. */
   #bytes: Uint8Array = new Uint8Array(0)
   #end = 0
 
-  /** Looks at the first `end` bytes. Only where they are a whole answer do the fields say what is in it. */
+  /** Checks the first `end` bytes. The fields are valid only when the result is `ANSWER.whole`. */
   read(bytes: Uint8Array, end: number, question: Question): AnswerKind {
     this.#bytes = bytes
     this.#end = end
@@ -82,7 +81,7 @@ export class WholeAnswer {
     return ANSWER.whole
   }
 
-  /** Steps over all that comes before the rows. */
+  /** Steps over the messages before the rows. */
   #passStart({ begin, closing, parse, describes }: Question): number {
     let position = 0
     for (let i = 0; i < closing.length && position >= 0; i++) position = this.#next(position, CLOSE_COMPLETE)
@@ -106,7 +105,7 @@ export class WholeAnswer {
     return next === ANSWER.other ? this.#next(position, NO_DATA) : next
   }
 
-  /** What the answer says of the statement, where the request asked for it. Valid after `read`, as long as the bytes are. */
+  /** Reads the description, if the request asked for one. Call it after `read`, while the bytes are unchanged. */
   description(): Description {
     const bytes = this.#bytes
     const body = this.#body
@@ -162,7 +161,7 @@ export class WholeAnswer {
     }
   }
 
-  /** Where the message at `position` ends; negative, an `ANSWER`, where it is another or not all there. */
+  /** @returns where the message at `position` ends; a negative `ANSWER` when it has another type or is incomplete */
   #next(position: number, tag: number): number {
     if (position >= this.#end) return ANSWER.incomplete
     if (this.#bytes[position] !== tag) return ANSWER.other
@@ -171,7 +170,10 @@ export class WholeAnswer {
   }
 }
 
-/** Where the message at `position` ends, be it all there or not; negative, an `ANSWER`, where its length is not there, or none. */
+/**
+ * Reads the length of the message at `position`.
+ * @returns where the message ends, which may be after `end`; a negative `ANSWER` when its length is incomplete or impossible
+ */
 export function nextMessage(bytes: Uint8Array, position: number, end: number): number {
   if (position + HEADER_BYTES > end) return ANSWER.incomplete
   const length = lengthWord(bytes, position + 1)

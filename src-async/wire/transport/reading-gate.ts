@@ -1,13 +1,13 @@
 /**
- * Decides whether a transport reads. Several parts of a session may want it to stop, each for its own reason; the transport
- * reads again when the last of them has let go. Without this, one of them would start the reading that another stopped.
+ * Decides whether a transport reads. Several parts of a session may stop the reading, each for its own reason. The transport
+ * reads again when no reason is left. Without the gate, one part could restart the reading that another part has stopped.
  */
 
-/** Why nothing is read: a bit each. */
+/** The reasons to stop reading, one bit each. */
 export const STOPPED_FOR = {
   /** The sink that takes the rows is full. */
   sink: 1,
-  /** Nobody fetches the data of a COPY TO STDOUT. */
+  /** The buffer of a COPY TO STDOUT is full, because its data is not read. */
   copy: 2,
   /** The socket is lent to another thread, which reads it. */
   lent: 4,
@@ -15,7 +15,7 @@ export const STOPPED_FOR = {
 
 export type StopReason = (typeof STOPPED_FOR)[keyof typeof STOPPED_FOR]
 
-/** The part of a transport that the gate works. */
+/** The methods of a transport that the gate calls. */
 export interface Pausable {
   pause(): void
   resume(): void
@@ -33,22 +33,22 @@ export class ReadingGate {
     return this.#reasons === 0
   }
 
-  /** Stops the reading for a reason; a reason that is there already changes nothing. */
+  /** Adds a reason, and stops reading. */
   stop(reason: StopReason): void {
     const wasOpen = this.#reasons === 0
     this.#reasons |= reason
     if (wasOpen) this.#transport.pause()
   }
 
-  /** Takes a reason back. */
+  /** Removes a reason, and reads again when it was the last one. */
   go(reason: StopReason): void {
     if ((this.#reasons & reason) === 0) return
     this.#reasons &= ~reason
     if (this.#reasons === 0) this.#transport.resume()
   }
 
-  /** Takes every reason back: the session ends, and a transport that does not read would not notice its own end. */
-  goForGood(): void {
+  /** Removes all reasons when the session ends: a transport that does not read would not notice that the server closes. */
+  goForever(): void {
     this.#reasons = 0
     this.#transport.resume()
   }

@@ -1,7 +1,7 @@
 /**
- * TCP and Unix sockets, plain or under TLS. Reads into one fixed buffer (`onread`), writes small requests straight to the
- * descriptor while nothing is queued. The private handle behind that short cut is optional: without it, or when the
- * kernel does not take everything, bytes go through the stream.
+ * TCP and Unix sockets, plain or under TLS. Reads into one fixed buffer (`onread`). Writes small requests directly to the file
+ * descriptor while no bytes are queued. The descriptor comes from a private handle of Node's. Without the handle, or when the
+ * kernel does not take all bytes, they go through the stream.
  */
 import { writeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -14,24 +14,24 @@ export type SocketTarget =
   | { readonly kind: 'unix'; readonly path: string }
 
 const READ_BUFFER_BYTES = 64 * 1024
-/** Beyond this a direct write would mostly be partial. */
+/** The kernel would take only a part of most longer writes. */
 const DIRECT_WRITE_BYTES = 64 * 1024
-/** Copies for the stream are made in the memory of an earlier one up to here: fresh memory costs more than the copying. */
+/** Copies for the stream reuse memory up to this size, because new memory costs more than the copying. */
 const KEPT_COPY_BYTES = 512 * 1024
 
-const DEAF: TransportEvents = { data() {}, drain() {}, closed() {} }
+const NO_EVENTS: TransportEvents = { data() {}, drain() {}, closed() {} }
 
 export class SocketTransport implements Transport {
   readonly sendsWholeFlights = false
   readonly target: SocketTarget
   #stream: Socket
-  #events: TransportEvents = DEAF
+  #events: TransportEvents = NO_EVENTS
   #secured: TLSSocket | null = null
   #error: Error | null = null
   #isClosed = false
-  /** A direct write found the peer gone; reading goes on, since its last words may still be unread. */
+  /** A direct write found the connection closed. Reading goes on, because a last error message may still be unread. */
   #isPeerGone = false
-  /** Memory of a copy that the stream is done with. */
+  /** Memory of a copy that the stream has sent. */
   #spare: Buffer | null = null
 
   private constructor(target: SocketTarget, keepAliveMs: number | null) {
@@ -55,14 +55,14 @@ export class SocketTransport implements Transport {
     return this.#stream.writableLength === 0 && this.#stream.writable
   }
 
-  /** For another thread, which may use it while this one neither reads nor writes nor closes; -1 under TLS. */
+  /** The file descriptor, for a thread that uses it while this one neither reads nor writes nor closes; -1 under TLS. */
   get descriptor(): number {
     return this.#secured === null ? descriptorOf(this.#stream) : -1
   }
 
   /**
-   * Connects. Rejects with Node's error, or with the signal's reason once it aborts.
-   * @param keepAliveMs as in `SessionOptions`.
+   * Connects. Rejects with Node's error, or with the signal's reason when it aborts.
+   * @param keepAliveMs see `SessionOptions`
    */
   static async open(
     target: SocketTarget,
@@ -97,7 +97,7 @@ export class SocketTransport implements Transport {
     return this.#secured === null ? null : `${this.#secured.getProtocol()} ${this.#secured.getCipher().name}`
   }
 
-  /** The server's, as DER; null without TLS. */
+  /** The server's certificate as DER; null without TLS. */
   get serverCertificate(): Uint8Array | null {
     return this.#secured?.getPeerX509Certificate()?.raw ?? null
   }
@@ -106,7 +106,7 @@ export class SocketTransport implements Transport {
     this.#events = events
   }
 
-  /** Puts TLS, made by `start` on top of the connected socket, between it and the session. */
+  /** Switches to TLS. `start` makes the TLS socket on top of the connected one. */
   secure(start: (socket: Socket) => TLSSocket): TLSSocket {
     const secured = start(this.#stream)
     this.#stream = secured
@@ -149,7 +149,7 @@ export class SocketTransport implements Transport {
       this.#error ??= error
     })
     stream.on('drain', () => this.#events.drain())
-    // PostgreSQL closes both directions at once: nothing that is still queued could arrive.
+    // PostgreSQL closes both directions at once, so bytes that are still queued could not arrive.
     stream.on('end', () => stream.destroy())
   }
 
@@ -159,7 +159,7 @@ export class SocketTransport implements Transport {
     this.#events.closed(this.#error)
   }
 
-  /** The stream keeps what it is given until the kernel takes it; the caller's buffer is not ours to keep. */
+  /** Writes a copy to the stream, because the stream keeps the bytes, and the caller reuses its buffer. */
   #writeCopy(bytes: Uint8Array): boolean {
     const { length } = bytes
     const spare = this.#spare
@@ -172,7 +172,7 @@ export class SocketTransport implements Transport {
     })
   }
 
-  /** Bytes the kernel took at once. */
+  /** Writes to the file descriptor. @returns how many bytes the kernel took */
   #writeDirectly(bytes: Uint8Array): number {
     const stream = this.#stream
     if (this.#secured !== null || bytes.length > DIRECT_WRITE_BYTES || stream.writableLength > 0 || !stream.writable)
@@ -184,7 +184,7 @@ export class SocketTransport implements Transport {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EPIPE' || code === 'ECONNRESET') {
-        // A failing stream write would destroy the socket, and with it a FATAL that waits to be read.
+        // A failed write of the stream would destroy the socket, and with it a FATAL message that was not read yet.
         this.#isPeerGone = true
         this.#error ??= error as Error
       }
@@ -193,7 +193,7 @@ export class SocketTransport implements Transport {
   }
 }
 
-/** By libuv's own handle; -1 on Windows and after closing. */
+/** The file descriptor, from libuv's handle; -1 on Windows and after closing. */
 function descriptorOf(stream: Socket): number {
   const handle = (stream as Socket & { _handle?: { readonly fd?: unknown } | null })._handle
   const fd = handle?.fd

@@ -1,35 +1,35 @@
 /**
- * What a session needs of the way to its server, and nothing of how the way is made. Bytes go in whole messages; nothing
- * here knows what they mean.
+ * The interface between a session and its connection to the server: a socket, or PGlite in this process. Each write holds
+ * whole messages. A transport does not know what the bytes mean.
  */
 
 export interface TransportEvents {
-  /** Bytes arrived; they are the transport's and change after the return. Never called within `write` of the same one. */
+  /** Bytes have arrived. They are valid until this returns. A transport never calls it from within its own `write`. */
   data(bytes: Uint8Array, start: number, end: number): void
-  /** What was queued has gone out, after a `write` that gave false. */
+  /** All queued bytes are sent. Called after a `write` that returned false. */
   drain(): void
-  /** The last event, once. null when the peer closed in order. */
+  /** The last event, called once. `error` is null when the server closed the connection in order. */
   closed(error: Error | null): void
 }
 
 export interface Transport {
-  /** True when each `write` must hold whole flights, COPY data and its end included (PGlite). */
+  /** True when each `write` must hold whole flights, also all data of a COPY and its end (PGlite). */
   readonly sendsWholeFlights: boolean
-  /** Where events go from now on. */
+  /** Sets the listener. */
   listen(events: TransportEvents): void
-  /** Sends, or copies what cannot be sent yet: the bytes are the caller's again. False asks to wait for `drain`. */
+  /** Sends the bytes, or queues a copy, so the caller may reuse them. @returns false to ask the caller to wait for `drain` */
   write(bytes: Uint8Array): boolean
-  /** No `data` until `resume`, beyond what is already in hand. */
+  /** Stops reading until `resume`. Bytes that were read already may still come. */
   pause(): void
   resume(): void
-  /** Sends what is queued, then closes. */
+  /** Sends the queued bytes, then closes. */
   end(): void
-  /** Closes now. */
+  /** Closes at once. */
   destroy(): void
-  /** Whether the process stays alive for it; at first it does. Missing where there is nothing that keeps a process. */
+  /** Sets whether the process stays alive for this transport. At first it does. Missing when it never does. */
   keepAlive?(isWanted: boolean): void
-  /** True while nothing is queued: what another writer sends now comes after everything written before. */
+  /** True when no bytes are queued, so that another writer of the socket would not overtake them. */
   readonly isDrained?: boolean
-  /** The descriptor of a plain socket that is open; -1 where there is none. */
+  /** The file descriptor of an open socket without TLS; otherwise -1. */
   readonly descriptor?: number
 }

@@ -246,9 +246,9 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('a call torn off in the middle: the next one has its own answer, never the one before', async () => {
+  test('a call interrupted in the middle: the next one has its own answer, never the one before', async () => {
     const it = await startRepl()
-    // Each wait is too short to be armed, so the key hits the REPL's own watchdog, which tears the stack off.
+    // Each wait is too short to be armed, so the key hits the REPL's own watchdog, which throws the stack away.
     it.type("let n = 0; console.log('looping'); for (;;) con.fetchval('select %s::int, pg_sleep(0.004)', [n++])\n")
     await it.see('looping')
     await new Promise((resolve) => setTimeout(resolve, 400))
@@ -290,7 +290,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('torn off inside transaction(fn), a batch or a COPY, the connection is of use afterwards', async () => {
+  test('interrupted inside transaction(fn), a batch or a COPY, the connection is of use afterwards', async () => {
     const it = await startRepl()
     const torn = [
       "con.transaction(() => { for (;;) con.fetchval('select pg_sleep(0.004)::text') })",

@@ -80,7 +80,7 @@ test.each(FACES)('without the package, %s says which to install', async (face) =
   const said = await run(folders.without, { face, dsn })
   expect(said).toContain('OperationalError')
   expect(said).toMatch(
-    /GSSAPI authentication.*package kerberos that does it is not installed\s+HINT: {2}npm install kerberos/,
+    /GSSAPI authentication.*package kerberos, which it needs, is not installed\s+HINT: {2}npm install kerberos/,
   )
 })
 

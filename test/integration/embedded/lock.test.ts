@@ -320,14 +320,26 @@ describe('a lock', () => {
 
   test.each<[string, Partial<LockOwner>, RegExp]>([
     ['a living process', { pid: process.ppid, start: null }, /is in use by process \d+$/m],
-    ['another machine', { system: 'another', pidSpace: 'another', socket, fileSystem: NFS }, /cannot be seen/],
-    ['another machine that sees a local disk', { system: 'another', socket, fileSystem: 0xef53 + 1 }, /cannot be seen/],
-    ['another container without a socket', { pidSpace: 'another' }, /cannot be seen/],
-    ['another container whose socket is missing', { pidSpace: 'another', socket: 'missing.sock' }, /cannot be seen/],
+    [
+      'another machine',
+      { system: 'another', pidSpace: 'another', socket, fileSystem: NFS },
+      /cannot find out whether that one has ended/,
+    ],
+    [
+      'another machine that sees a local disk',
+      { system: 'another', socket, fileSystem: 0xef53 + 1 },
+      /cannot find out whether that one has ended/,
+    ],
+    ['another container without a socket', { pidSpace: 'another' }, /cannot find out whether that one has ended/],
+    [
+      'another container whose socket is missing',
+      { pidSpace: 'another', socket: 'missing.sock' },
+      /cannot find out whether that one has ended/,
+    ],
     [
       'another mount of a shared file system',
       { pidSpace: 'another', socket, fileSystem: NFS, device: '0' },
-      /cannot be seen/,
+      /cannot find out whether that one has ended/,
     ],
   ])('of %s is left alone, and the error names its file', async (_who, change, words) => {
     const { directory, path } = locked(change)

@@ -4,6 +4,6 @@ export const FATE = {
   open: 'o',
   committed: 'c',
   rolledBack: 'r',
-  /** The commit was torn off, or its connection was lost meanwhile. */
+  /** The commit was interrupted, or its connection was lost meanwhile. */
   unknown: '?',
 }

@@ -1,5 +1,5 @@
 /**
- * Calls that are torn off at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with
+ * Calls that are interrupted at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with
  * no `finally` run. The next call is one on the same connection, on another one, or a new connection.
  */
 import { Script } from 'node:vm'
@@ -103,12 +103,12 @@ const LOOPS = {
 }
 const NAMES = Object.keys(LOOPS)
 
-/** @returns whether the body was torn off */
+/** @returns whether the body was interrupted */
 function tearOff(walk, side, what, body) {
   globalThis.stormTorn = body
   const timeout = walk.random.between(1, 16)
   try {
-    walk.try(side, `${what}, torn off after ${timeout} ms`, () => script.runInThisContext({ timeout }))
+    walk.try(side, `${what}, interrupted after ${timeout} ms`, () => script.runInThisContext({ timeout }))
   } catch (error) {
     if (error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
     walk.tally.tears += 1
@@ -124,7 +124,7 @@ export async function tear(walk, side) {
   const { con } = side
   side.isTorn = true
   tearOff(walk, side, `loop ${name}`, () => LOOPS[name](con, walk, side))
-  // What was torn off may still send its notification: no other may overtake it.
+  // What was interrupted may still send its notification: no other may overtake it.
   if (name === 'notify') return recover(walk, side)
   if (random.chance(0.3)) return askOther(walk, side)
   if (random.chance(0.2)) await turn()
@@ -132,7 +132,7 @@ export async function tear(walk, side) {
   if (random.chance(0.3)) connectAnother(walk, side)
 }
 
-/** The next call after a torn one is one on another connection. */
+/** The next call after an interrupted one is one on another connection. */
 function askOther(walk, side) {
   const others = walk.sides.filter((other) => other !== side && !other.isTorn)
   if (others.length === 0) return connectAnother(walk, side)
@@ -142,7 +142,7 @@ function askOther(walk, side) {
   walk.demand(answer === number, `asked for ${number}, got ${answer}`)
 }
 
-/** The next call after a torn one connects. */
+/** The next call after an interrupted one connects. */
 function connectAnother(walk, side) {
   const number = walk.nextNumber()
   const name = `storm ${walk.owner} ${walk.serial++}`
@@ -158,7 +158,7 @@ function connectAnother(walk, side) {
   walk.closed.push({ name, atMs: Date.now() })
 }
 
-/** The first call on a connection whose last call was torn off: it is the same session, and has its own answer. */
+/** The first call on a connection whose last call was interrupted: it is the same session, and has its own answer. */
 export async function recover(walk, side) {
   // The prompt comes back: a turn of the event loop.
   await turn()
@@ -194,7 +194,7 @@ export async function tearConnect(walk, side) {
     const number = walk.nextNumber()
     walk.demand(
       walk.try(side, `select ${number}`, (own) => own.fetchval('select %s::int', [number])) === number,
-      `another answer than ${number} after a torn connect`,
+      `another answer than ${number} after an interrupted connect`,
     )
   }
   await turn()
@@ -203,7 +203,7 @@ export async function tearConnect(walk, side) {
   walk.closed.push({ name, atMs: Date.now() })
 }
 
-/** Connections that are opened and closed until one of both is torn off. */
+/** Connections that are opened and closed until one of both is interrupted. */
 export async function tearReconnect(walk, side) {
   const names = []
   let con = null

@@ -32,7 +32,7 @@ function newSide(index) {
     pid: 0,
     isAutocommit: true,
     isListening: false,
-    /** A call was torn off, and no call has been made since. */
+    /** A call was interrupted, and no call has been made since. */
     isTorn: false,
     /** Its backend has been ended, or will be in a moment. */
     isKilled: false,

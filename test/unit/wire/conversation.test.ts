@@ -468,7 +468,7 @@ describe('a broken conversation', () => {
     const broken = harness.hear(error('57P01', 'terminating connection due to administrator command', 'FATAL'))
     expect(outcomes[0]!.error).toBe(broken)
     expect(outcomes[1]!.error).toMatchObject({ cause: broken })
-    expect(conversation.isBreakTold).toBe(true)
+    expect(conversation.isBreakReported).toBe(true)
   })
 
   test('still fails the statement with its own error when the end comes before ReadyForQuery', () => {

@@ -71,8 +71,8 @@ export const FAULTS: readonly Fault[] = [
     put: () => misbehave('lends between two halves'),
   },
   {
-    name: 'a torn call on one session holds the others up',
-    scenario: 'a call torn off, then one on the other session and one on the same',
+    name: 'an interrupted call on one session holds the others up',
+    scenario: 'a call interrupted, then one on the other session and one on the same',
     says: /waits for ever/,
     put: () => misbehave('is held by a caller'),
   },
@@ -97,16 +97,16 @@ export const FAULTS: readonly Fault[] = [
     put: () => misbehave('is not told of room'),
   },
   {
-    name: 'the status is read though a call was torn off',
-    scenario: 'a call that begins a transaction torn off, then a look at the status',
+    name: 'the status is read though a call was interrupted',
+    scenario: 'a call that begins a transaction interrupted, then a look at the status',
     says: /has status I, its server T/,
-    put: () => mislead(SessionCalls.prototype, 'isTorn', false),
+    put: () => mislead(SessionCalls.prototype, 'hasInterruptedCall', false),
   },
   {
     name: 'the caller is not told that a call has failed by the loss',
     scenario: 'a server that goes away at any time',
     says: /was told twice/,
-    put: () => mislead(Session.prototype, 'isLossTold', false),
+    put: () => mislead(Session.prototype, 'isLossReported', false),
   },
   {
     name: 'the worker takes a socket back and does not look for the request that came with it',

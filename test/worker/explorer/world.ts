@@ -59,7 +59,7 @@ export const misbehaviours = new Set<Misbehaviour>()
 /** A law was broken. */
 export class Violation extends Error {}
 
-/** Thrown out of a system call by a stack that is torn off in it. */
+/** Thrown out of a system call by a stack that is interrupted in it. */
 class Torn extends Error {}
 
 export interface MoveOption {
@@ -170,9 +170,9 @@ export class World {
   #isWritten = false
   #results: string[] = []
   #cancelled = new Set<string>()
-  /** Numbers of calls that were torn off before anything was written. */
+  /** Numbers of calls that were interrupted before anything was written. */
   readonly #unsent = new Set<string>()
-  /** Sessions whose last call was torn off: nobody looks at their status. */
+  /** Sessions whose last call was interrupted: nobody looks at their status. */
   readonly #tornSessions = new Set<number>()
   readonly #everTorn = new Set<number>()
   /** Sessions whose loss a call has failed by. */
@@ -299,7 +299,7 @@ export class World {
     return parts.join('|')
   }
 
-  /** A call that was torn off may have left a session without ringing: then the next ring of anybody ends that session. */
+  /** A call that was interrupted may have left a session without ringing: then the next ring of anybody ends that session. */
   async rest(): Promise<void> {
     ring(this.#hostWords)
     await this.#settleWorker()
@@ -313,7 +313,7 @@ export class World {
           throw new Violation(`statement ${number} was run more than once`)
         }
         if (this.#unsent.has(number))
-          throw new Violation(`statement ${number} was run, though its call was torn off before`)
+          throw new Violation(`statement ${number} was run, though its call was interrupted before`)
       }
       if (calls.isClosed && !server.isEnded && transport?.isDestroyed !== true) {
         throw new Violation(`session ${index} is said to be closed, and its socket is open`)
@@ -375,8 +375,8 @@ export class World {
         isDead: false,
         watch() {},
         examine() {},
-        distrust() {},
-        obituary: () => {
+        noteTimeout() {},
+        deathError: () => {
           throw new Violation('nobody has died')
         },
       },
@@ -401,7 +401,7 @@ export class World {
       return calls.perform('awaitNotification', { timeoutMs: 0 }, sink, Infinity)
     }
     if ('leave' in call) return calls.leave(DEPARTURE.abandoned)
-    if ('status' in call) return calls.isTorn ? calls.settle() : nothing()
+    if ('status' in call) return calls.hasInterruptedCall ? calls.endInterruptedCall() : nothing()
     const rows: RowSink = { take: (bytes, start, end) => this.#takeRows(bytes, start, end) }
     const request: ExecuteRequest = {
       name: '',
@@ -427,7 +427,7 @@ export class World {
     const sleep = this.#sleep
     if (sleep !== null) {
       if (sleep.isNotified) offer('caller', 'the caller wakes', () => this.#stepCaller())
-      if (this.#callSteps !== null) offer('tear', 'the sleeping call is torn off', () => this.#tear(), 'tear')
+      if (this.#callSteps !== null) offer('tear', 'the sleeping call is interrupted', () => this.#tear(), 'tear')
       return
     }
     if (this.#callSteps === null) {
@@ -443,11 +443,11 @@ export class World {
       return
     }
     offer('caller', `the caller: ${this.#callAt}`, () => this.#stepCaller())
-    offer('tear', `the call is torn off before: ${this.#callAt}`, () => this.#tear(), 'tear')
+    offer('tear', `the call is interrupted before: ${this.#callAt}`, () => this.#tear(), 'tear')
     if (this.#callAt === 'write' || this.#callAt.startsWith('read')) {
       offer(
         'tear',
-        `the call is torn off within: ${this.#callAt}`,
+        `the call is interrupted within: ${this.#callAt}`,
         () => {
           this.#tearIn = 'after'
           this.#stepCaller()
@@ -545,7 +545,7 @@ export class World {
 
   /** The first call on a lost session fails with the reason, each later one because the session is closed. */
   #checkTelling(index: number, error: DbError): void {
-    // The call that was told the reason may have been torn off.
+    // The call that was told the reason may have been interrupted.
     if (this.#everTorn.has(index) || this.#left.has(index)) return
     const isReason = !(error instanceof InterfaceError)
     if (isReason === this.#lossTold.has(index)) {
@@ -554,7 +554,7 @@ export class World {
     this.#lossTold.add(index)
   }
 
-  /** Whether a session that was torn has been given up for the one reason there is. */
+  /** Whether a session whose call was interrupted has been given up for the one reason there is. */
   #isGivenUp(index: number, error: DbError): boolean {
     if (!this.#everTorn.has(index) || !error.message.includes('sent or answered in part')) return false
     this.#left.add(index)

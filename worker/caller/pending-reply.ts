@@ -1,57 +1,53 @@
 /**
- * The pending reply: takes the records of the ring, and knows by their number which of them belong to the request that is
- * waited for. Records of any other request are dropped here.
+ * The pending reply: the reply that the caller waits for. It takes the records of the ring. Each record carries the number of
+ * its request, and records of other requests are dropped here.
  */
 import type { Failure } from '../../src-async/errors/failure.ts'
-import type { OperationName } from '../../src-async/wire/operations.ts'
 import type { ByteSink, Column, Description, ResultSink, RowSink } from '../../src-async/wire/row-sink.ts'
 import { RECORD, type RecordKind } from '../channel/layout.ts'
-import { type SessionEvent, readExecuteReply, readJson } from '../channel/messages.ts'
+import { type RequestName, type SessionEvent, readExecuteReply, readJson } from '../channel/messages.ts'
 import type { RecordHandler } from '../channel/ring.ts'
 
-/** Takes rows and results, and keeps none of them. */
+/** A sink that drops all rows and results. */
 export const DROPPED: ResultSink = { take() {}, complete() {} }
 
 export type Outcome = { readonly reply: unknown } | { readonly failure: Failure }
 
-/** What is asked of a worker: opening a session, or an operation of it. */
-export type Asked = OperationName | 'open'
-
-export class DueReply implements RecordHandler {
+export class PendingReply implements RecordHandler {
   readonly #onEvent: (event: SessionEvent) => void
   #sink: ByteSink | ResultSink = DROPPED
-  /** Number of the request whose reply has not been taken, 0 when there is none. */
+  /** Number of the request whose reply is pending, 0 when none is. */
   id = 0
-  name: Asked = 'open'
-  /** Null until it has come. */
+  name: RequestName = 'open'
+  /** Null until the reply has come. */
   outcome: Outcome | null = null
 
-  /** @param onEvent is told what the worker says unasked */
+  /** @param onEvent gets notices, notifications, parameters and the loss of the session */
   constructor(onEvent: (event: SessionEvent) => void) {
     this.#onEvent = onEvent
   }
 
-  /** The reply to request `id` is due from now on. */
-  expect(name: Asked, sink: ByteSink | ResultSink, id: number): void {
+  /** The reply to request `id` is pending from now on. */
+  expect(name: RequestName, sink: ByteSink | ResultSink, id: number): void {
     this.name = name
     this.#sink = sink
     this.outcome = null
     this.id = id
   }
 
-  /** Its rows are not wanted any more. */
+  /** Drops the rows that still come for the pending reply. */
   drop(): void {
     this.#sink = DROPPED
   }
 
-  /** Nothing is due any more. */
+  /** Ends the wait: no reply is pending any more. */
   clear(): void {
     this.id = 0
     this.#sink = DROPPED
     this.outcome = null
   }
 
-  /** A record of the ring. Called by the reader. */
+  /** Takes one record. The reader of the ring calls it. */
   record(kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void {
     if (kind === RECORD.event) {
       this.#onEvent(readJson(bytes, start, end) as SessionEvent)

@@ -1,39 +1,39 @@
 /**
- * Puts requests where the worker finds them. A call can be torn off between any two steps, so the memory is complete at each
- * of them, and the word with the number of the request is the last one to be set before the socket changes hands.
+ * Puts requests into shared memory for the worker. A call can be interrupted between any two steps, so the memory is valid
+ * after each step. The number of the request is written last, before the socket changes its owner.
  */
 import { ByteWriter } from '../../src-async/bytes/byte-writer.ts'
 import type { SessionOptions } from '../../src-async/options/session-options.ts'
 import type { OperationName, RequestOf } from '../../src-async/wire/operations.ts'
 import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
 import { REQUEST, REQUEST_MAX_BYTES, type SessionBlock, WORD } from '../channel/layout.ts'
-import { writeOpen, writeRequest } from '../channel/messages.ts'
+import { type RequestName, writeOpen, writeRequest } from '../channel/messages.ts'
 import type { Steps } from '../turn/steps.ts'
 import { MOVES, tryMove } from '../turn/turn.ts'
-import { type Asked, DROPPED, type DueReply } from './due-reply.ts'
+import { DROPPED, type PendingReply } from './pending-reply.ts'
 import type { FastPath } from './fast-path.ts'
 
-/** How the desk reaches the worker. */
+/** Wakes the worker, and hands it long requests. */
 export interface Doorbell {
-  /** Has the worker look at its sessions. */
+  /** Makes the worker look at its sessions. */
   ring(): void
-  /** Hands over an array for a request that does not fit the request area. */
+  /** Hands over an array for a request that does not fit into the request area. */
   handArray(shared: SharedArrayBuffer): void
 }
 
-export class RequestDesk {
+export class RequestSender {
   readonly #block: SessionBlock
-  readonly #due: DueReply
+  readonly #pending: PendingReply
   readonly #doorbell: Doorbell
   readonly #out = new ByteWriter(4096)
 
-  constructor(block: SessionBlock, due: DueReply, doorbell: Doorbell) {
+  constructor(block: SessionBlock, pending: PendingReply, doorbell: Doorbell) {
     this.#block = block
-    this.#due = due
+    this.#pending = pending
     this.#doorbell = doorbell
   }
 
-  /** Begins a call: gives it the next number. From now on a canceller means this call. @returns the number. */
+  /** Begins a call and gives it the next number. A cancel from now on is for this call. @returns the number. */
   number(): number {
     const { words } = this.#block
     const id = (Atomics.load(words, WORD.callId) + 1) | 0 || 1
@@ -48,19 +48,19 @@ export class RequestDesk {
     yield* this.#post('open', DROPPED)
   }
 
-  /** Has the worker perform a request. Nothing of it has been written to the server. */
+  /** Makes the worker perform a request. This thread has written nothing of it to the server. */
   *send<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): Steps<void> {
     const { words } = this.#block
     const out = this.#out
     out.clear()
     writeRequest(out, name, request)
     yield 'decline'
-    // The socket may be the worker's already; after this it is.
+    // The worker may already own the socket. After this it certainly does.
     tryMove(words, MOVES.decline)
     yield* this.#post(name, sink)
   }
 
-  /** Hands over a request that the caller has begun, with the socket and with what was written and read. */
+  /** Hands over a request that this thread began to write, with the socket and the part of the answer read so far. */
   *handOver<N extends OperationName>(
     name: N,
     request: RequestOf<N>,
@@ -85,32 +85,32 @@ export class RequestDesk {
     this.#doorbell.ring()
   }
 
-  /** Hands a torn call over: the worker finds out what the server has of it. */
-  *handOverTorn({ received }: FastPath): Steps<void> {
+  /** Hands over the socket after an interrupted call. The worker finds out what the server has received of it. */
+  *handOverInterrupted({ received }: FastPath): Steps<void> {
     const { words } = this.#block
     this.number()
     Atomics.store(words, WORD.restBytes, 0)
     Atomics.store(words, WORD.answerBytes, received)
     yield* this.#announce('execute', DROPPED, REQUEST.uncertain, 0)
-    yield 'hand over a torn call'
+    yield 'hand over an interrupted call'
     tryMove(words, MOVES.handOver)
     yield 'ring'
     this.#doorbell.ring()
   }
 
-  /** Whether the worker can see the request whose reply is due. */
-  get isDueAnnounced(): boolean {
-    return this.#due.id !== 0 && Atomics.load(this.#block.words, WORD.requestId) === this.#due.id
+  /** Whether the worker can see the request of the pending reply. */
+  get isPendingAnnounced(): boolean {
+    return this.#pending.id !== 0 && Atomics.load(this.#block.words, WORD.requestId) === this.#pending.id
   }
 
-  /** Wants the due request cancelled. */
+  /** Asks the worker to cancel the pending request. */
   requestCancel(): void {
-    Atomics.store(this.#block.words, WORD.cancelId, this.#due.id)
+    Atomics.store(this.#block.words, WORD.cancelId, this.#pending.id)
     this.#doorbell.ring()
   }
 
-  /** Puts the request in `#out` where the worker finds it, and rings. */
-  *#post(name: Asked, sink: ByteSink | ResultSink): Steps<void> {
+  /** Puts the request from `#out` into shared memory, announces it, and rings. */
+  *#post(name: RequestName, sink: ByteSink | ResultSink): Steps<void> {
     const bytes = this.#out.view()
     const isLarge = bytes.length > REQUEST_MAX_BYTES
     if (isLarge) {
@@ -126,14 +126,14 @@ export class RequestDesk {
     this.#doorbell.ring()
   }
 
-  /** From here on the reply is due, whatever becomes of this stack. */
-  *#announce(name: Asked, sink: ByteSink | ResultSink, kind: number, length: number): Steps<void> {
+  /** Announces the request. Its reply is pending from here on, even if the call is interrupted. */
+  *#announce(name: RequestName, sink: ByteSink | ResultSink, kind: number, length: number): Steps<void> {
     const { words } = this.#block
     const id = Atomics.load(words, WORD.callId)
     Atomics.store(words, WORD.requestKind, kind)
     Atomics.store(words, WORD.requestBytes, length)
     yield 'expect'
-    this.#due.expect(name, sink, id)
+    this.#pending.expect(name, sink, id)
     yield 'announce'
     Atomics.store(words, WORD.requestId, id)
   }

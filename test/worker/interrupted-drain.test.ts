@@ -1,5 +1,5 @@
 /**
- * A call is torn off while it takes records out of the ring: no record is lost, and none is taken twice. A notification that
+ * A call is interrupted while it takes records out of the ring: no record is lost, and none is taken twice. A notification that
  * was taken twice would be given to the program twice. V8 ends a script where a function begins or a loop turns, so the
  * time limit of `vm` shows which orders of statements are safe.
  */
@@ -40,7 +40,7 @@ for (let round = 0; tears < tearsWanted; round++) {
 console.log('done')
 `
 
-test('a torn drain takes every record once', async () => {
+test('an interrupted drain takes every record once', async () => {
   // Optimized code has fewer places where a script can end, and a program that has just started has none of it.
   const nodeOptions = ['--import', 'tsx', '--no-opt', '--no-sparkplug']
   const run = await runScript(SCRIPT, { nodeOptions, args: [String(TEARS)], timeoutMs: 60_000 })

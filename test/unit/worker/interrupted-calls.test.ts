@@ -1,5 +1,5 @@
 /**
- * Ctrl-C in a REPL tears a call off between any two calls of functions: no `catch`, no `finally` runs. What one call of the
+ * Ctrl-C in a REPL interrupts a call between any two calls of functions: no `catch`, no `finally` runs. What one call of the
  * library leaves half done must not be what the next one builds on. `vm`'s time limit ends a script in the same way.
  */
 import { runInThisContext } from 'node:vm'
@@ -16,7 +16,7 @@ import {
 } from '../../../worker/channel/layout.ts'
 import { RingReader, RingWriter } from '../../../worker/channel/ring.ts'
 
-/** Runs it until its end, or until it is torn off in its first endless loop. @returns whether it was. */
+/** Runs it until its end, or until it is interrupted in its first endless loop. @returns whether it was. */
 function isTornOff(run: () => void): boolean {
   Object.assign(globalThis, { tornRun: run })
   try {
@@ -38,7 +38,7 @@ describe('a byte writer', () => {
     globalThis.DataView = DataView
   })
 
-  test('torn off while it grows has one memory, not two', () => {
+  test('interrupted while it grows has one memory, not two', () => {
     const out = new ByteWriter(16)
     const grow = (): void => {
       globalThis.DataView = endless as never
@@ -55,7 +55,7 @@ describe('a byte writer', () => {
 describe('a reader of the ring', () => {
   const LONG = Buffer.from(Array.from({ length: 9000 }, (_, index) => index % 251))
 
-  test.each(['in every record', 'whenever it has made room'])('torn off %s gives each message whole', (where) => {
+  test.each(['in every record', 'whenever it has made room'])('interrupted %s gives each message whole', (where) => {
     const block = viewSessionBlock(new SharedArrayBuffer(sessionBlockBytes(MIN_RING_BYTES)))
     let isTearing = false
     let tearCount = 0

@@ -1,6 +1,6 @@
 /**
- * Calls torn off at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with no
- * `finally` run. Whatever was torn off, the next call has its own answer and the session is the same one.
+ * Calls interrupted at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with no
+ * `finally` run. Whatever was interrupted, the next call has its own answer and the session is the same one.
  */
 import { expect, test } from 'vitest'
 
@@ -59,7 +59,7 @@ con.close()
 `
 
 test.each([4096, 1 << 20])(
-  'calls torn off at any moment, with a ring of %i bytes',
+  'calls interrupted at any moment, with a ring of %i bytes',
   async (ringBytes) => {
     const given = { calls: CALLS, rounds: ROUNDS, dsn: sharedServer().dsn({ transport: 'unix' }), ringBytes }
     const run = await runScript(SCRIPT, { args: [JSON.stringify(given)], timeoutMs: 60_000 })
@@ -68,7 +68,7 @@ test.each([4096, 1 << 20])(
   70_000,
 )
 
-/** Each is torn off while the server runs it. The second one would end by itself after the rollback. */
+/** Each is interrupted while the server runs it. The second one would end by itself after the rollback. */
 const FIRST_STATEMENTS = `
 import { Script } from 'node:vm'
 import * as db from 'syncpg'
@@ -99,12 +99,12 @@ console.log(con.fetch('select n from t order by n').map(([n]) => n).join())
 con.close()
 `
 
-test('rollback() undoes a transaction whose first statement was torn off', async () => {
+test('rollback() undoes a transaction whose first statement was interrupted', async () => {
   const run = await runScript(FIRST_STATEMENTS, { args: [sharedServer().dsn({ transport: 'unix' })] })
   expect(run).toMatchObject({ stdout: 'failed\n-2,-1\n', stderr: '', status: 0 })
 })
 
-/** Stands still at one of the moves of the channel until it is torn off there. */
+/** Stands still at one of the moves of the channel until it is interrupted there. */
 const CLOSE = `
 import { Script } from 'node:vm'
 import * as db from 'syncpg'
@@ -140,7 +140,7 @@ for (const move of [1, 2]) {
 look.close()
 `
 
-test('a close() that was torn off can be called again', async () => {
+test('a close() that was interrupted can be called again', async () => {
   const run = await runScript(CLOSE, { args: [sharedServer().dsn({ transport: 'unix' })] })
   const torn = 'ERR_SCRIPT_EXECUTION_TIMEOUT true false\n'
   expect(run).toMatchObject({ stdout: `${torn}${torn}`, stderr: '', status: 0 })

@@ -1,10 +1,10 @@
 /**
- * Those who wait for the server to say something unasked. Only tells that it has: what it said goes to `SessionEvents`.
+ * The calls that wait for a notification or notice. `SessionEvents` gets the message itself.
  */
 import type { DbError } from '../errors/tree.ts'
 import type { AwaitNotificationReply } from './operations.ts'
 
-/** `setTimeout` takes no more, and takes more for nothing at all. */
+/** The longest time that `setTimeout` takes. With a longer one it fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 interface Waiter {
@@ -12,14 +12,14 @@ interface Waiter {
   readonly reject: (error: DbError) => void
 }
 
-export class News {
+export class MessageWaiters {
   readonly #waiters = new Set<Waiter>()
 
   get isAwaited(): boolean {
     return this.#waiters.size > 0
   }
 
-  /** Resolves at the next arrival, or when time is up; 0 lets the event loop look at the sockets once. */
+  /** Resolves when the next message comes, or time is up. With 0 the event loop reads the sockets once. */
   wait(timeoutMs: number): Promise<AwaitNotificationReply> {
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
@@ -37,19 +37,19 @@ export class News {
       const stop = (): void => {
         if (this.#waiters.delete(waiter)) waiter.resolve({ arrived: false })
       }
-      // Between two immediates the event loop has asked every socket once.
+      // Between two immediates the event loop reads every socket once.
       if (timeoutMs <= 0) setImmediate(() => setImmediate(stop))
       else timer = setTimeout(stop, Math.min(timeoutMs, MAX_TIMER_MS))
     })
   }
 
-  /** Something came, or, with false, waiting is over without. */
-  tell(arrived: boolean): void {
+  /** Ends all waits. `arrived` says whether a message has come. */
+  wake(arrived: boolean): void {
     if (this.#waiters.size === 0) return
     for (const waiter of this.#take()) waiter.resolve({ arrived })
   }
 
-  /** Nothing will come any more. */
+  /** Fails all waits, because no message will come any more. */
   fail(error: DbError): void {
     for (const waiter of this.#take()) waiter.reject(error)
   }
