@@ -1,9 +1,9 @@
 /**
- * Names that people know from psycopg, `pg` and other drivers, and what to write here in their place. Knows words only; the
- * guides `psycopg.md` and `coming-from-pg.md` have the same in tables.
+ * Names that people know from psycopg, `pg` and other drivers, and what to write here instead. The guides `psycopg.md`
+ * and `coming-from-pg.md` have them in tables.
  */
 
-/** By the name without case, underscores and dashes. */
+/** The hint for each name. The names have no capitals, underscores and dashes. */
 type Habits = Readonly<Record<string, string>>
 
 const NO_PROXY = 'a connection has no events of its own: '
@@ -11,7 +11,7 @@ const QUOTING = { escapeidentifier: 'it is quoteIdentifier(name)', escapeliteral
 const PREPARING = 'statements are prepared by themselves: statementCacheSize is the option of connect'
 const TYPES = "it is con.setTypeCodec(name, { decoder, encoder }), or the option types: { int8: 'number' }"
 
-/** Of connections of both APIs. */
+/** The habits for connections of both APIs. */
 const CONNECTION: Habits = {
   ...QUOTING,
   rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
@@ -34,7 +34,7 @@ const CONNECTION: Habits = {
   gettransactionstatus: 'it is transactionStatus',
 }
 
-/** By class; `Connection` of the blocking API is the one that has cursors. */
+/** The habits for each class. `blocking` and `async` are the classes `Connection` of the two APIs. */
 const BY_KIND: Readonly<Record<string, Habits>> = {
   blocking: {
     ...CONNECTION,
@@ -122,7 +122,7 @@ export function plainName(name: string): string {
   return name.slice(0, 64).toLowerCase().replaceAll(/[_-]/g, '')
 }
 
-/** What to write in the place of a property that a class does not have; null where nobody is known to expect it. */
+/** The hint for a property that a class does not have; null if no driver is known to have it. */
 export function propertyHabit(kind: string, name: string): string | null {
   const habits = BY_KIND[kind]
   const plain = plainName(name)
