@@ -196,8 +196,8 @@ function buildCause(failure: Failure): unknown {
 function buildWithStack(failure: Failure): globalThis.Error {
   const error = build(failure)
   // An error with a clear message is printed without syncpg's own stack frames. For a bug these frames are needed.
-  const isTold = error instanceof DbError && !(error instanceof InternalError)
-  const isKnown = isTold || failure.system !== undefined || failure.errors !== undefined
+  const hasClearMessage = error instanceof DbError && !(error instanceof InternalError)
+  const isKnown = hasClearMessage || failure.system !== undefined || failure.errors !== undefined
   const stack = isKnown ? `${error.name}: ${error.message}` : failure.stack
   if (stack !== undefined) hide(error, 'stack', stack)
   return error

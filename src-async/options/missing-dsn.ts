@@ -9,7 +9,7 @@ const PLACES = ['host', 'hostaddr', 'port', 'service'] as const
 const VARIABLES = ['PGHOST', 'PGHOSTADDR', 'PGPORT', 'PGSERVICE']
 
 /** Adds the explanation when neither a DSN nor an option nor a variable names a server. @returns the same error. */
-export function tellMissingDsn(error: unknown, dsn: string | undefined, options: object): unknown {
+export function explainMissingDsn(error: unknown, dsn: string | undefined, options: object): unknown {
   if (!(error instanceof OperationalError) || (dsn !== undefined && dsn !== '')) return error
   if (PLACES.some((name) => (options as { readonly [name: string]: unknown })[name] !== undefined)) return error
   if (VARIABLES.some((name) => env[name] !== undefined && env[name] !== '')) return error
