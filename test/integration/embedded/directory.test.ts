@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 import { connect } from 'syncpg/async'
 
@@ -22,12 +22,9 @@ import { serverMajor } from '../../../src-async/wire/embedded/cache.ts'
 import { isLockFile } from '../../../src-async/wire/embedded/lock.ts'
 import { canMount } from '../../support/namespaces.ts'
 import { runInContainer, runScript } from '../../support/run-script.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'syncpg-directory-'))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+const folder = (): string => temporaryFolder('directory')
 
 /** A database with a table `kept` of one row, 5. */
 let template: string

@@ -23,6 +23,7 @@ import { OperationalError, connect } from 'syncpg/async'
 import { imagePath } from '../../../src-async/wire/embedded/cache.ts'
 import { ClusterImage, storeImage } from '../../../src-async/wire/embedded/image.ts'
 import { runScript } from '../../support/run-script.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const { version } = JSON.parse(readFileSync('node_modules/@electric-sql/pglite/package.json', 'utf8')) as {
   version: string
@@ -31,11 +32,7 @@ const NAME = `pglite-${version}.image`
 /** Left by the first start, in a home of its own, for the tests that follow. */
 let image: string
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+const folder = (): string => temporaryFolder('embedded')
 
 /** A session of its own in a cache folder of its own. */
 async function answers(cache: string, dsn = 'pglite:'): Promise<unknown> {

@@ -18,6 +18,7 @@ import { type TestContext, describe, expect, test } from 'vitest'
 import { type FaultProxy, type Loss, startProxy } from '../../support/proxy.ts'
 import { runScript } from '../../support/run-script.ts'
 import { sharedServer } from '../../support/shared-server.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const LIMIT_MS = 300
@@ -51,14 +52,12 @@ async function meet({ onTestFinished }: TestContext, options: ConnectOptions = {
 }
 
 /** How a promise was rejected, and after how long. */
-async function failureOf(promise: Promise<unknown>): Promise<{ readonly error: Error; readonly elapsedMs: number }> {
+async function timedFailureOf(
+  promise: Promise<unknown>,
+): Promise<{ readonly error: Error; readonly elapsedMs: number }> {
   const startedMs = performance.now()
-  try {
-    await promise
-  } catch (error) {
-    return { error: error as Error, elapsedMs: performance.now() - startedMs }
-  }
-  throw new Error('expected a failure, and there was none')
+  const error = await failureOfAsync(promise)
+  return { error, elapsedMs: performance.now() - startedMs }
 }
 
 /** Resolves when the server has begun to send rows. */
@@ -103,7 +102,7 @@ describe.concurrent('where cancel requests are lost, a limit ends with its grace
   ])('%s', async ([, loss, options, call], context) => {
     const { con, proxy } = await meet(context, options)
     proxy.loseNewConnections(loss)
-    const { error, elapsedMs } = await failureOf(call(con))
+    const { error, elapsedMs } = await timedFailureOf(call(con))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS + GRACE_MS)
@@ -129,7 +128,7 @@ describe.concurrent('where cancel requests are lost, a call that a signal gives 
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections(loss)
     const controller = new AbortController()
-    const failure = failureOf(call(con, controller.signal))
+    const failure = timedFailureOf(call(con, controller.signal))
     setTimeout(() => controller.abort(new RangeError('enough')), LIMIT_MS)
     const { error, elapsedMs } = await failure
     expect(error).toBeInstanceOf(RangeError)
@@ -146,7 +145,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const output = (): void => {
       throw new RangeError('full')
     }
-    const { error, elapsedMs } = await failureOf(con.copyFromQuery(ENDLESS, [], { output }))
+    const { error, elapsedMs } = await timedFailureOf(con.copyFromQuery(ENDLESS, [], { output }))
     expect(error).toBeInstanceOf(RangeError)
     expectWithin(elapsedMs, GRACE_MS)
     expect(con.isClosed).toBe(true)
@@ -163,7 +162,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('closed')
     const forty = "select repeat('x', 100000), pg_sleep(0.002), generate_series(1, 400)"
-    const { error } = await failureOf(con.fetch(forty, [], { timeout: 100 }))
+    const { error } = await timedFailureOf(con.fetch(forty, [], { timeout: 100 }))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(error.message).toMatch(/the statement completed after that, and its rows were dropped/)
     expect(await con.fetchval('select 42')).toBe(42)
@@ -173,7 +172,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('hanging')
     expect(await con.fetchval("select 'late' from pg_sleep(1)", [], 0, { timeout: LIMIT_MS })).toBe('late')
-    const { error, elapsedMs } = await failureOf(con.execute('select 42'))
+    const { error, elapsedMs } = await timedFailureOf(con.execute('select 42'))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(/the request could hit a later statement/)
     expect(elapsedMs).toBeLessThan(GRACE_MS + MARGIN_MS)
@@ -188,10 +187,10 @@ describe.concurrent('where cancel requests are lost', () => {
       await proxy.close()
     })
     const con = await pool.acquire()
-    const running = failureOf(con.fetch(ENDLESS))
+    const running = timedFailureOf(con.fetch(ENDLESS))
     await rowsArrive(proxy)
     proxy.loseNewConnections('hanging')
-    const { error, elapsedMs } = await failureOf(pool.acquire({ timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(pool.acquire({ timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(PoolTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS, LIMIT_MS + AT_ONCE_MS)
     const startedMs = performance.now()
@@ -207,7 +206,7 @@ describe.concurrent('a network that is silent', () => {
   test('ends the COMMIT of a call with its limit and the grace, and the outcome is unknown', async (context) => {
     const { con, proxy } = await meet(context, { commandTimeout: LIMIT_MS })
     const startedMs = { commit: 0 }
-    const { error } = await failureOf(
+    const { error } = await timedFailureOf(
       con.transaction(async () => {
         await con.execute('select 1')
         proxy.setFaults('both', { isBlackHole: true })
@@ -229,7 +228,7 @@ describe.concurrent('a network that is silent', () => {
         yield 'x\n'.repeat(10_000)
       }
     }
-    const { error, elapsedMs } = await failureOf(con.copyToTable('t', { source: lines(), timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(con.copyToTable('t', { source: lines(), timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS + GRACE_MS)
@@ -238,7 +237,7 @@ describe.concurrent('a network that is silent', () => {
 
   test('keeps close no longer than its own limit', async (context) => {
     const { con, proxy } = await meet(context)
-    const running = failureOf(con.fetch(ENDLESS))
+    const running = timedFailureOf(con.fetch(ENDLESS))
     await rowsArrive(proxy)
     proxy.loseNewConnections('hanging')
     const startedMs = performance.now()
@@ -252,7 +251,7 @@ describe.concurrent('a network that is silent', () => {
     onTestFinished(() => proxy.close())
     proxy.loseNewConnections('hanging')
     const dsn = server.dsn({ user: 'u_trust', transport: 'tcp' }).replace(`:${server.port}/`, `:${proxy.port}/`)
-    const { error, elapsedMs } = await failureOf(connect(dsn, { timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(connect(dsn, { timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(OperationalError)
     expectWithin(elapsedMs, LIMIT_MS, LIMIT_MS + AT_ONCE_MS)
   })
@@ -270,7 +269,7 @@ describe.concurrent('a healthy server behind a long line', () => {
   ])('keeps the connection after a limit: %s', async ([, options, call], context) => {
     const { con, proxy } = await meet(context, options)
     proxy.setFaults('both', slow)
-    const { error } = await failureOf(call(con))
+    const { error } = await timedFailureOf(call(con))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(await con.fetchval('select 42')).toBe(42)
   })
@@ -279,7 +278,7 @@ describe.concurrent('a healthy server behind a long line', () => {
     const { con, proxy } = await meet(context)
     proxy.setFaults('both', slow)
     const controller = new AbortController()
-    const failure = failureOf(con.fetch(ENDLESS, [], { signal: controller.signal }))
+    const failure = timedFailureOf(con.fetch(ENDLESS, [], { signal: controller.signal }))
     setTimeout(() => controller.abort(new RangeError('enough')), 1000)
     expect((await failure).error).toBeInstanceOf(RangeError)
     expect(await con.fetchval('select 42')).toBe(42)

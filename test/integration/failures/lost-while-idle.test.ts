@@ -10,6 +10,7 @@ import { describe, expect, test } from 'vitest'
 import { type FaultProxy, startProxy } from '../../support/proxy.ts'
 import { runScript } from '../../support/run-script.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
 const terminate = (pid: number): Promise<unknown> => askServer(sharedServer(), 'select pg_terminate_backend($1)', [pid])
@@ -110,15 +111,6 @@ test('a call in flight that is told of the loss is the first: the next one is to
   expect(failureOf(() => con.execute('select 3'))).toBeInstanceOf(db.InterfaceError)
   con[Symbol.dispose]()
 })
-
-function failureOf(run: () => unknown): Error {
-  try {
-    run()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('nothing was thrown')
-}
 
 function firstFailure(run: () => unknown): { readonly sqlstate: unknown; readonly isOperational: boolean } {
   const error = failureOf(run)

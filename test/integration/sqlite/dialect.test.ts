@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findDialect } from '../../../src-sync/sqlite-dialect/read-dialect.ts'
 import { DIALECT_RULES } from '../../../src-sync/sqlite-dialect/rules.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 let dsn: string
 let main: DatabaseSync
@@ -35,16 +36,14 @@ afterAll(async () => {
 const rulesIn = (sql: string): string[] => findDialect(sql).map(({ rule }) => rule.name)
 const sayingOf = (name: string): string => DIALECT_RULES.find((rule) => rule.name === name)!.says
 
-function failureOf(sql: string): db.DbError {
+/** The error of a statement, which runs in a transaction that is rolled back. */
+function failureIn(sql: string): db.DbError {
+  main.exec('begin')
   try {
-    main.exec('begin')
-    main.exec(sql)
-  } catch (error) {
-    return error as db.DbError
+    return failureOf(() => main.exec(sql))
   } finally {
     main.exec('rollback')
   }
-  throw new Error(`it did not fail: ${sql}`)
 }
 
 /** All of them fail in PostgreSQL 13 to 18, unless said otherwise. */
@@ -193,7 +192,7 @@ const FAILING: readonly (readonly [rule: string, sql: string])[] = [
 describe('what is said to fail fails, and the error says what to write', () => {
   test.each(FAILING)('%s: %s', (rule, sql) => {
     expect(rulesIn(sql)).toContain(rule)
-    expect(failureOf(sql).message).toContain(`HINT:  ${sayingOf(rule)}`)
+    expect(failureIn(sql).message).toContain(`HINT:  ${sayingOf(rule)}`)
   })
 })
 
@@ -215,7 +214,7 @@ describe('an error is explained that the text alone does not tell of', () => {
     ["insert into item (name) values ('new')", "select setval(pg_get_serial_sequence('table', 'id')"],
     ["select 1 from item where body = x'41'", "'\\x41'::bytea"],
   ])('%s', (sql, words) => {
-    expect(failureOf(sql).hint).toContain(words)
+    expect(failureIn(sql).hint).toContain(words)
   })
 
   test('a negative limit in a parameter', () => {
@@ -225,15 +224,15 @@ describe('an error is explained that the text alone does not tell of', () => {
   })
 
   test('the rule nearest to the place of the fault, of several', () => {
-    expect(failureOf('select ifnull(name, words), json_set(data, 1, 2) from item').hint).toContain('ifnull')
-    expect(failureOf('select coalesce(name, words), json_set(data, 1, 2), ifnull(1, 2) from item').hint).toContain(
+    expect(failureIn('select ifnull(name, words), json_set(data, 1, 2) from item').hint).toContain('ifnull')
+    expect(failureIn('select coalesce(name, words), json_set(data, 1, 2), ifnull(1, 2) from item').hint).toContain(
       'json_set',
     )
   })
 
   test('the name that the server proposes stays', () => {
     main.exec('create table "camel" ("createdAt" integer)')
-    expect(failureOf('select createdAt from camel').hint).toMatch(/^Perhaps you meant[^]*names without quotes/)
+    expect(failureIn('select createdAt from camel').hint).toMatch(/^Perhaps you meant[^]*names without quotes/)
   })
 })
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { type Door, type Signature, readDoor } from '../../support/door-members.ts'
 import { sharedServer } from '../../support/shared-server.ts'
+import { failureOrNull } from '../../support/failure-of.ts'
 
 /** The names that parameters for options have. */
 const OPTIONS = ['options', 'sizes']
@@ -67,15 +68,6 @@ function misspelled(options: readonly string[]): { wrong: string; meant: string 
   return { wrong: meant.slice(0, -2) + meant.slice(-1), meant }
 }
 
-async function failureOf(run: () => unknown): Promise<unknown> {
-  try {
-    await run()
-  } catch (error) {
-    return error
-  }
-  return null
-}
-
 async function expectRefusal(target: unknown, { name, signature, options }: Case): Promise<void> {
   const { wrong, meant } = misspelled(options)
   const args = signature.parameters.map((parameter) => {
@@ -84,7 +76,7 @@ async function expectRefusal(target: unknown, { name, signature, options }: Case
     return parameter.name === 'connection' ? target : expect.fail(`no value for the parameter ${parameter.name}`)
   })
   const method = (typeof target === 'function' ? target : Reflect.get(target as object, name)) as () => unknown
-  const error = (await failureOf(() => Reflect.apply(method, target, args))) as asynchronous.DbError
+  const error = (await failureOrNull(() => Reflect.apply(method, target, args))) as asynchronous.DbError
   expect(error).toBeInstanceOf(asynchronous.ProgrammingError)
   expect([error.message.split('\n')[0], error.hint]).toEqual([
     expect.stringMatching(new RegExp(`: unknown option "${wrong}"|\\(\\): unknown option "${wrong}"`)),
@@ -96,7 +88,7 @@ async function expectRefusal(target: unknown, { name, signature, options }: Case
   const nothing = args.map((argument, index) =>
     OPTIONS.includes(signature.parameters[index]?.name ?? '') ? null : argument,
   )
-  const other = await failureOf(() => Reflect.apply(method, target, nothing))
+  const other = await failureOrNull(() => Reflect.apply(method, target, nothing))
   expect(other).toBeInstanceOf(asynchronous.ProgrammingError)
 }
 

@@ -9,18 +9,10 @@ import { DatabaseSync } from 'syncpg/sqlite-shape'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 const dsn = (): string => sharedServer().dsn({ database })
-
-function failureOf(call: () => unknown): Error & { sqlstate?: string | null } {
-  try {
-    call()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 describe('one named parameter in two places', () => {
   let con: db.Connection

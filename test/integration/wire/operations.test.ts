@@ -17,7 +17,6 @@ import {
   bindsOf,
   deaf,
   executing,
-  failureOf,
   noBind,
   noTls,
   open,
@@ -27,6 +26,7 @@ import {
   tcp,
   TextSink,
 } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const options = optionsFor(server)
@@ -94,7 +94,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect(rows.rows.flat()).toEqual(['1', '2', '3', '4', '5'])
     await session.closePortal({ portal: 'p', timeoutMs: 0 })
     await session.closePortal({ portal: 'never opened', timeoutMs: 0 })
-    const gone = await failureOf(session.fetchPortal(portal('', rows, { open: null })))
+    const gone = await failureOfAsync(session.fetchPortal(portal('', rows, { open: null })))
     expect([gone, session.transactionStatus]).toMatchObject([{ sqlstate: '34000' }, 'E'])
   })
 
@@ -128,7 +128,7 @@ describe.each(transports)('over %s', (_, transport) => {
     await using session = await lend(transport)
     await query(session, 'create temp table t (a int)')
     for (const sql of ['copy t from stdin', 'copy t to stdout']) {
-      expect(await failureOf(session.fetchPortal(portal(sql, new TextSink())))).toBeInstanceOf(ProgrammingError)
+      expect(await failureOfAsync(session.fetchPortal(portal(sql, new TextSink())))).toBeInstanceOf(ProgrammingError)
     }
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
@@ -153,7 +153,9 @@ describe.each(transports)('over %s', (_, transport) => {
       expect(lines.slice(0, -1).every((line, i) => line === `${i + 1}\t${'x'.repeat((i + 1) % 90)}`)).toBe(true)
       expect(lines).toHaveLength(20_001)
     }
-    expect(await failureOf(session.copyOutRead({ data: new BytesSink(), maxBytes: 1 }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.copyOutRead({ data: new BytesSink(), maxBytes: 1 }))).toBeInstanceOf(
+      InterfaceError,
+    )
   })
 
   test('COPY out begins a transaction, and tells the formats of its columns', async () => {
@@ -169,7 +171,7 @@ describe.each(transports)('over %s', (_, transport) => {
     await using session = await lend(transport)
     await session.copyOutStart({ ...plain, sql: 'copy (select 1/(3-g) from generate_series(1, 5) g) to stdout' })
     const data = new BytesSink()
-    expect(await failureOf(readAll(session, data))).toMatchObject({ sqlstate: '22012' })
+    expect(await failureOfAsync(readAll(session, data))).toMatchObject({ sqlstate: '22012' })
     expect(data.text).toBe('0\n1\n')
     await session.copyOutEnd()
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -211,7 +213,7 @@ describe.each(transports)('over %s', (_, transport) => {
       await session.copyOutStart({ ...plain, sql })
       return readAll(session, new BytesSink())
     }
-    expect((await failureOf(copying())).message).toMatch(pattern)
+    expect((await failureOfAsync(copying())).message).toMatch(pattern)
     expect(await query(session, 'select count(*) from t')).toEqual([['1']])
   })
 })
@@ -262,7 +264,7 @@ describe('COPY out', () => {
     const data = new BytesSink()
     await session.copyOutRead({ data, maxBytes: 1 })
     expect(data.text).toHaveLength(10_000)
-    const reading = failureOf(readAll(session, data))
+    const reading = failureOfAsync(readAll(session, data))
     proxy.reset()
     expect(await reading).toBeInstanceOf(ConnectionDoesNotExistError)
     await session.copyOutEnd()
@@ -321,7 +323,7 @@ describe('a time limit', () => {
   ])('ends %s, and the session goes on', async (_, run) => {
     await askServer(server, 'create table if not exists limited (a int)')
     await using session = await open(options)
-    const error = await failureOf(run(session))
+    const error = await failureOfAsync(run(session))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(error).toMatchObject({ sqlstate: '57014', message: expect.stringMatching(/time limit of 30 ms/) })
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -332,7 +334,7 @@ describe('a time limit', () => {
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 100000)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 50, sql })
     while (session.phase === 'busy') await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(await failureOf(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
+    expect(await failureOfAsync(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
@@ -342,14 +344,14 @@ describe('a time limit', () => {
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 130)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 300, sql })
     await expect.poll(() => session.phase, { interval: 5 }).toBe('ready')
-    expect(await failureOf(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
+    expect(await failureOfAsync(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
   test('drops the rows of a reader that stands still, and keeps the session', async () => {
     await using session = await open(options)
     const sql = "select repeat('x', 9999), generate_series(1, 1000000000)"
-    const running = failureOf(session.execute(executing(sql, { timeoutMs: 300 })))
+    const running = failureOfAsync(session.execute(executing(sql, { timeoutMs: 300 })))
     session.pauseReading()
     expect(await running).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -361,9 +363,9 @@ describe('a time limit', () => {
     proxy.loseNewConnections('hanging')
     const startedMs = performance.now()
     const elapsedMs = async (promise: Promise<Error>): Promise<number> => (await promise, performance.now() - startedMs)
-    const stuck = failureOf(session.execute(executing('select pg_sleep(60)')))
-    const written = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
-    const waiting = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const stuck = failureOfAsync(session.execute(executing('select pg_sleep(60)')))
+    const written = failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const waiting = failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
     expect([await elapsedMs(waiting), await elapsedMs(written)]).toEqual([roughly(300), roughly(5300)])
     expect((await waiting).message).toMatch(/nothing was run/)
     expect((await written).message).toMatch(/^the time limit of 300 ms.*within 5 s: the connection is closed/)
@@ -379,7 +381,7 @@ describe('a time limit', () => {
     const cancelling = session.cancel().catch(() => {})
     await first
     const startedMs = performance.now()
-    const error = await failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const error = await failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
     expect([error.message, performance.now() - startedMs]).toEqual([
       expect.stringMatching(/nothing was run/),
       roughly(300),
@@ -403,7 +405,9 @@ describe('a time limit', () => {
   test('without a grace closes the session at once', async () => {
     const session = await open(options)
     const startedMs = performance.now()
-    const error = await failureOf(session.execute(executing('select pg_sleep(60)', { timeoutMs: 100, graceMs: 0 })))
+    const error = await failureOfAsync(
+      session.execute(executing('select pg_sleep(60)', { timeoutMs: 100, graceMs: 0 })),
+    )
     expect([error.message, performance.now() - startedMs]).toEqual([
       'the time limit of 100 ms has passed and the server has not answered: the connection is closed',
       roughly(100),
@@ -416,14 +420,14 @@ describe('a time limit', () => {
     const parse = { sql: 'select pg_sleep($1::text::float)', parameterTypes: [] }
     const binds = bindsOf([['0'], ['0'], ['30']])
     const batch = session.executeMany({ ...plain, timeoutMs, name: '', parse, binds, count: 3, rows: new TextSink() })
-    expect(await failureOf(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
+    expect(await failureOfAsync(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
   })
 
   test('passed while others ran first is told without running anything', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int)')
     const first = session.execute(executing('select pg_sleep(0.2)', { timeoutMs: 5000 }))
-    const late = failureOf(session.execute(executing('insert into t values (1)', { timeoutMs })))
+    const late = failureOfAsync(session.execute(executing('insert into t values (1)', { timeoutMs })))
     expect((await late).message).toMatch(/nothing was run/)
     await first
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
@@ -432,7 +436,7 @@ describe('a time limit', () => {
   test('of a statement behind another strikes that statement only', async () => {
     await using session = await open(options)
     const first = query(session, 'select pg_sleep(0.2), 1')
-    const late = failureOf(session.execute(executing(sleep, { timeoutMs })))
+    const late = failureOfAsync(session.execute(executing(sleep, { timeoutMs })))
     expect(await first).toEqual([['', '1']])
     expect(await late).toBeInstanceOf(QueryTimeoutError)
   })
@@ -472,10 +476,10 @@ describe('a time limit', () => {
   test('leaves a failure that is not its own as it is', async () => {
     await using session = await open(options)
     const rows = new TextSink()
-    expect(await failureOf(session.execute(executing('select 1/0', { timeoutMs: 5000, rows })))).toMatchObject({
+    expect(await failureOfAsync(session.execute(executing('select 1/0', { timeoutMs: 5000, rows })))).toMatchObject({
       sqlstate: '22012',
     })
-    const cancelled = failureOf(session.execute(executing(sleep, { timeoutMs: 5000 })))
+    const cancelled = failureOfAsync(session.execute(executing(sleep, { timeoutMs: 5000 })))
     await session.cancel()
     expect(await cancelled).not.toBeInstanceOf(QueryTimeoutError)
   })
@@ -484,7 +488,7 @@ describe('a time limit', () => {
     const silent = await muteServer()
     const session = await open(optionsFor(server, { hosts: [tcp({ host: '127.0.0.1', port: silent.port })] }))
     silent.mute()
-    const error = await failureOf(session.execute(executing('select 1', { timeoutMs })))
+    const error = await failureOfAsync(session.execute(executing('select 1', { timeoutMs })))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expect(error.message).toMatch(/time limit of 30 ms.*within 5 s: the connection is closed/)
@@ -564,10 +568,10 @@ describe('waiting for notifications', () => {
 
   test('fails with the connection', async () => {
     await using session = await open(options)
-    const waiting = failureOf(session.awaitNotification({ timeoutMs: 10_000 }))
+    const waiting = failureOfAsync(session.awaitNotification({ timeoutMs: 10_000 }))
     await askServer(server, 'select pg_terminate_backend($1)', [session.backendPid])
     expect(await waiting).toMatchObject({ sqlstate: '57P01' })
-    expect(await failureOf(session.awaitNotification({ timeoutMs: 0 }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.awaitNotification({ timeoutMs: 0 }))).toBeInstanceOf(InterfaceError)
   })
 
   test('ends with cancel and with close', async () => {
@@ -575,7 +579,7 @@ describe('waiting for notifications', () => {
     const waiting = session.awaitNotification({ timeoutMs: 10_000 })
     await session.cancel()
     expect(await waiting).toEqual({ arrived: false })
-    const left = failureOf(session.awaitNotification({ timeoutMs: 10_000 }))
+    const left = failureOfAsync(session.awaitNotification({ timeoutMs: 10_000 }))
     await session.close({ timeoutMs: 1000 })
     expect((await left).message).toBe('connection is closed')
   })

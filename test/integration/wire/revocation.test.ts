@@ -7,7 +7,7 @@ import { connect } from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAuthority, createRevocationList } from '../../support/certificates.ts'
 import { sharedServer } from '../../support/shared-server.ts'
-import { failureOf } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const { revocationList, emptyRevocationList } = server.tls!
@@ -47,7 +47,7 @@ describe('a revoked certificate', () => {
       () => ({ sslcrl: file('foreign.crl', foreignList), sslcrldir: directory('two', [revocationList]) }),
     ],
   ])('on %s is refused, and the option named', async (_, parameters) => {
-    const error = await failureOf(ask(parameters()))
+    const error = await failureOfAsync(ask(parameters()))
     expect(error).toBeInstanceOf(db.OperationalError)
     expect(error.message).toMatch(/certificate revoked[^]*HINT: {2}sslcrl/)
   })
@@ -74,7 +74,7 @@ test('a certificate that is on no list is taken', async () => {
 })
 
 test("without a list of the server's own authority nothing is known, and that is refused as well", async () => {
-  const error = await failureOf(ask({ sslcrl: file('foreign.crl', foreignList) }))
+  const error = await failureOfAsync(ask({ sslcrl: file('foreign.crl', foreignList) }))
   expect(error.message).toMatch(/unable to get certificate CRL[^]*HINT: {2}sslcrl/)
 })
 
@@ -82,7 +82,7 @@ test.each([
   ['sslcrl', () => file('text.crl', 'no list')],
   ['sslcrldir', () => directory('none', [])],
 ])('%s without any list in it is refused before anything is opened', async (keyword, path) => {
-  const error = await failureOf(ask({ [keyword]: path() }))
+  const error = await failureOfAsync(ask({ [keyword]: path() }))
   expect(error).toBeInstanceOf(db.ProgrammingError)
   expect(error.message).toMatch(new RegExp(`${keyword}: .*holds no revocation list`))
 })

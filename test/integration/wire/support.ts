@@ -118,13 +118,3 @@ function int32(value: number): Buffer {
   bytes.writeInt32BE(value)
   return bytes
 }
-
-/** What a promise was rejected with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('expected a failure, and there was none')
-}
