@@ -74,7 +74,7 @@ test.each(['esm', 'cjs'] as const)('a bundle that takes the package in, %s, with
   const path = await bundle(format)
   const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.cjs') }
   expect(await run([path], worker)).toEqual(good('answer 42\n'))
-  // Without the variable, or with the worker's file but without its packages, an error says what to do.
+  // Without the variable, or when it names an empty file, an error says what to do.
   const alone = file('alone.js', '')
   for (const env of [{}, { SYNCPG_WORKER: alone }]) {
     const { status, stderr } = await run([path], env)

@@ -27,7 +27,7 @@ beforeAll(async () => {
 async function charactersOf(encoding: string, sequences: readonly Buffer[]): Promise<Map<string, string>> {
   const sql = "select encode(b, 'hex') as bytes, text_of(b, $2) as text from unnest($1::bytea[]) b"
   const rows = await askServer<{ bytes: string; text: string | null }>(sharedServer(), sql, [sequences, encoding])
-  // Bytes that the server does not read as a character are marked by a sign of their own.
+  // U+FFFD stands for bytes that the server does not read as a character.
   const known = rows.filter(({ text }) => text !== null && !text.includes('\ufffd'))
   return new Map(known.map(({ bytes, text }) => [bytes, text!]))
 }

@@ -1,4 +1,7 @@
-/** Directories that the embedded server cannot use: each is told in our words, in both faces, and left as it was. */
+/**
+ * Directories that the embedded server cannot use. For each, both faces throw an error that says why, and the directory
+ * stays unchanged.
+ */
 import {
   cpSync,
   existsSync,
@@ -45,7 +48,7 @@ function database(change: (directory: string) => void, isCopied = (_path: string
   return directory
 }
 
-/** Names of all files, with size and time of the last change. */
+/** The names of all files, with size and time of the last change. */
 function contents(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => {
     const { size, mtimeMs } = statSync(join(path, name))
@@ -58,7 +61,7 @@ interface Told {
   readonly message: string
 }
 
-/** What the two faces say, in one process. */
+/** The errors of both faces for each directory, from one process. */
 const BOTH_FACES = `
   import * as db from 'syncpg'
   import { connect } from 'syncpg/async'
@@ -111,7 +114,7 @@ const SEEN_BEFORE: readonly Damage[] = [
   ['without all that says what it is', without('PG_VERSION', 'global'), 'holds no database and is not empty'],
 ]
 
-/** The server itself finds these. */
+/** The server itself reports these. */
 const FOUND_BY_SERVER: readonly Damage[] = [
   ['with a short pg_control', withFile('global/pg_control', 'short'), 'could not read file "global/pg_control"'],
   ['without a log', (directory) => rmSync(logOf(directory)), 'could not locate a valid checkpoint record'],
@@ -119,7 +122,7 @@ const FOUND_BY_SERVER: readonly Damage[] = [
   ['with a bad setting', withFile('postgresql.conf', 'nonsense = =\n'), 'postgresql.conf" contains errors'],
 ]
 
-/** Checks what both faces say about each damage. */
+/** Checks the errors of both faces for each kind of damage. */
 async function expectTold(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
   const answers = await told(...directories)
   damages.forEach(([what, , words], index) => {
@@ -134,7 +137,7 @@ async function expectTold(damages: readonly Damage[], directories: readonly stri
 }
 
 test('a directory that holds no whole database of this version is refused, and left as it was', async () => {
-  // The files that make a database large are not looked at.
+  // The check does not read the files that make a database large.
   const isSmall = (path: string): boolean => !/(?:base|pg_wal)\/./.test(path)
   const directories = SEEN_BEFORE.map(([, change]) => database(change, isSmall))
   const before = directories.map(contents)

@@ -52,7 +52,7 @@ const BLOCKING = `
 
 interface Contender {
   readonly process: ChildProcess
-  /** `in`, or its error. */
+  /** Either `in`, or the error of the process. */
   readonly answer: string
   readonly ended: Promise<unknown>
   /** Ends the process as kill -9 does. */
@@ -225,7 +225,7 @@ describe('a data directory', () => {
         platform: 'node',
         format: 'esm',
       })
-      // Each one ends without a release, once it was alone with the directory for a while.
+      // Each process ends without releasing the lock, after it has had the directory for a while.
       const program = `
       const { lockDataDirectory } = await import('${pathToFileURL(file).href}')
       const { openSync, closeSync, rmSync } = await import('node:fs')
@@ -258,12 +258,12 @@ describe('a data directory', () => {
 })
 
 describe('a lock', () => {
-  /** A directory with a lock whose owner is this process, but for what is changed. */
+  /** A directory with a lock whose owner is this process, except for the given changes. */
   function locked(change: Partial<LockOwner>): { directory: string; path: string } {
     const directory = folder()
     const owner: LockOwner = { token: '00ff', socket: null, ...whereabouts(directory), ...change }
     if (owner.socket !== null && owner.socket !== 'missing.sock') {
-      // On a file that nobody listens on the kernel refuses a connection.
+      // The kernel refuses a connection to a socket file without a listener.
       writeFileSync(join(directory, owner.socket), '')
     }
     const path = join(directory, LOCK_FILE)

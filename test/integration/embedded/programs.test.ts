@@ -1,4 +1,4 @@
-/** COPY … PROGRAM in the embedded server: an error of the statement that asks for it, never a hang and never a lost connection. */
+/** COPY … PROGRAM in the embedded server: the statement fails, it does not hang, and the connection is not lost. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import * as db from 'syncpg'

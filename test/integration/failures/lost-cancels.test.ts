@@ -1,7 +1,7 @@
 /**
- * A time limit and a signal where the request to cancel gets lost on the way, as proxies and tunnels lose it, and rows keep
- * coming: the call ends with the grace after its limit, whatever arrives, and the connection is closed. Where the request
- * arrives late, behind a long line, the connection stays of use.
+ * Time limits and signals when the cancel request is lost, as some proxies and tunnels lose it, while rows go on
+ * arriving. The call ends at the end of the grace after its limit, and the connection is closed. If the request only
+ * arrives late, over a slow line, the connection stays usable.
  */
 import {
   type ConnectOptions,
@@ -24,14 +24,14 @@ const server = sharedServer()
 const LIMIT_MS = 300
 /** CANCEL_GRACE_MS of the sources. */
 const GRACE_MS = 5000
-/** What a busy machine may add. */
+/** The delay that a busy machine may add. */
 const MARGIN_MS = 2500
 const AT_ONCE_MS = 1000
 const RESET_MS = 1000
 
-/** Some eight kilobytes of rows every eight milliseconds, for ever. */
+/** Endless rows, some 8 kB every 8 ms. */
 const ENDLESS = "select repeat('x', 1000), pg_sleep(0.001), generate_series(1, 1000000000)"
-/** Rows as fast as they go, for ever. */
+/** Endless rows, as fast as possible. */
 const FLOOD = "select repeat('x', 1000), generate_series(1, 1000000000)"
 const WENT_ON = /has passed, and the server could not be made to stop within 5 s: the connection is closed/
 
@@ -51,7 +51,7 @@ async function meet({ onTestFinished }: TestContext, options: ConnectOptions = {
   return { con, proxy }
 }
 
-/** How a promise was rejected, and after how long. */
+/** The error of a promise, and the milliseconds until it was rejected. */
 async function timedFailureOf(
   promise: Promise<unknown>,
 ): Promise<{ readonly error: Error; readonly elapsedMs: number }> {
@@ -334,7 +334,7 @@ async function runBlocked(
 
 describe.concurrent('a blocked call', () => {
   const lose = (proxy: FaultProxy): void => proxy.loseNewConnections('closed')
-  // The limit leaves the time in which the proxy hears that it is to lose what comes.
+  // The limit is long enough that the proxy has been told before to drop new connections.
   test.for<[string, string]>([
     ['rows', 'return outcomeOf(() => con.fetch(process.env.ENDLESS, null, { timeout: 1000 }))'],
     ['a flood of rows', 'return outcomeOf(() => con.execute(process.env.FLOOD, null, { timeout: 1000 }))'],

@@ -1,6 +1,7 @@
 /**
- * A connection that the server ended while nobody used it: the first call is told why, by the server's class and SQLSTATE, all
- * of them OperationalErrors; later calls are told that it is closed, with the reason as the cause. The same on both faces.
+ * A connection that the server ended while it was idle. The first call throws the server's reason with its class and
+ * SQLSTATE, always an OperationalError. Later calls throw that the connection is closed, with the reason as the cause.
+ * Both faces are tested.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import * as db from 'syncpg'

@@ -1,4 +1,4 @@
-/** A program that is run with Node's options prints with syncpg what it prints without, and works. */
+/** With Node's options a program that uses syncpg works, and its output is that of a program without syncpg. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,12 +39,12 @@ async function run(source: string, args: readonly string[], env: NodeJS.ProcessE
   return { ...ended, stderr: comparable(ended.stderr) }
 }
 
-/** Without what differs between two runs of one program: numbers of processes, the address of the inspector. */
+/** The text without the parts that differ between two runs: process ids, the address of the inspector. */
 function comparable(text: string): string {
   return text.replace(/\(node:\d+\)/g, '(node)').replace(/ws:\S+/g, 'ws:')
 }
 
-/** Options of the process and of V8, which Node refuses for a thread. */
+/** Options of the process and of V8 that Node refuses for a thread. */
 const PROCESS =
   '--title=x --max-old-space-size=300 --expose-gc --stack-trace-limit=50 --use-openssl-ca --tls-cipher-list=DEFAULT'
 const ANYWHERE = [

@@ -1,6 +1,6 @@
 /**
- * What bridges from SQLite's synchronous calls to PostgreSQL, built by hand with a worker and `pg`, got wrong: one claim
- * for each that it is not so here.
+ * Faults of hand-made bridges from SQLite's synchronous calls to PostgreSQL, built with a worker and `pg`. Each test
+ * shows that syncpg does not have one of them.
  */
 import { createServer } from 'node:net'
 import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'

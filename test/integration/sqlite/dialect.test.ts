@@ -1,6 +1,7 @@
 /**
- * Every rule of the table, run against a server: what is said to fail fails, and `DatabaseSync` says the rule's advice; what is said
- * to differ runs, with the answer that the rule speaks of. And what PostgreSQL takes as it is is not complained of.
+ * Tests every rule of the table against a server. SQL that should fail fails, and the error of `DatabaseSync` has the
+ * rule's advice. SQL that should differ runs, with the answer that the rule names. SQL that PostgreSQL accepts
+ * unchanged is not reported.
  */
 import type * as db from 'syncpg'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
@@ -46,7 +47,7 @@ function failureIn(sql: string): db.DbError {
   }
 }
 
-/** All of them fail in PostgreSQL 13 to 18, unless said otherwise. */
+/** All of these fail in PostgreSQL 13 to 18, except where noted. */
 const FAILING: readonly (readonly [rule: string, sql: string])[] = [
   ['blob', 'create table t (id integer, logo BLOB)'],
   ['blob', 'select cast(name as blob) from item'],
@@ -196,7 +197,7 @@ describe('what is said to fail fails, and the error says what to write', () => {
   })
 })
 
-/** The text alone does not tell whether these fail: they are hints only. */
+/** The text alone does not show whether these fail, so their rules are only hints. */
 describe('an error is explained that the text alone does not tell of', () => {
   test.each([
     ['select name, max(stock) from item group by stock', 'must be in GROUP BY or inside an aggregate'],
@@ -236,7 +237,10 @@ describe('an error is explained that the text alone does not tell of', () => {
   })
 })
 
-/** They run, and answer otherwise: the statement, the answer here, and SQLite's in words where it is told. */
+/**
+ * Statements that run and give another answer: the statement, PostgreSQL's answer, and SQLite's answer if the rule
+ * names it.
+ */
 describe('what is said to differ differs', () => {
   test.each([
     ['null-order', 'select name from item where id < 3 order by words, id', 'tea'],

@@ -86,7 +86,7 @@ function plain(value: unknown): unknown {
 }
 
 describe.skipIf(sqliteNode === null)('five public schemas', () => {
-  /** What the report says has changed, and what could not be made. */
+  /** The parts of the report about changes, and about objects that could not be made. */
   const CHANGED: Record<string, (text: string) => string> = {
     sakila: (text) => text.replaceAll('22:04:36.000', '22:04:36'),
     places: (text) => text.replace('"value":12', '"value":"12"'),
@@ -122,7 +122,7 @@ describe.skipIf(sqliteNode === null)('five public schemas', () => {
       const outcomes = statementsOf(queries).map(({ start, end }) => {
         const sql = queries.slice(start, end)
         const fails = findDialect(sql).some(({ rule }) => rule.effect === 'fails')
-        // The text does not tell that the column is a boolean; the error does.
+        // The text does not show that the column is a boolean. The error does.
         return { sql, expected: fails || sql.includes('isDone = 1'), hinted: failsWithHint(moved, sql) }
       })
       expect(outcomes.filter(({ expected, hinted }) => expected !== hinted)).toEqual([])

@@ -1,4 +1,4 @@
-/** The moved program of the guide: it runs, it prints what the original prints, and the guide's diff is the whole of it. */
+/** The moved program of the guide. It prints what the original prints, and the guide's diff shows all changes. */
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** `prepare` tells what is wrong with a statement, as node:sqlite and better-sqlite3 do, and costs what it says it costs. */
+/** `prepare` throws for a wrong statement, as in node:sqlite and better-sqlite3. Also the number of its round trips. */
 import * as db from 'syncpg'
 import { DatabaseSync, type DatabaseSyncOptions } from 'syncpg/sqlite-shape'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -129,7 +129,7 @@ test('connection.describe tells parameters and columns, keeps the statement for 
     ['pages', 'numeric', false],
   ])
   const count = 'select count(*)::int from pg_prepared_statements'
-  // The second run of a text keeps its statement.
+  // After the second run of a text its statement is kept.
   con.fetchval(count)
   const before = con.fetchval(count)
   con.describe(sql)
@@ -137,7 +137,7 @@ test('connection.describe tells parameters and columns, keeps the statement for 
   expect(con.fetchval(count)).toBe(before)
   expect(failureOf(() => con.describe('select ?, nowhere')).position).toBe(11)
   expect(() => con.describe('select 1; select 2')).toThrow('several statements')
-  // In a compiled statement nothing but $1 is a marker.
+  // In a compiled statement only $1 is a marker.
   const compiled = { sql: "select '{}'::jsonb ? $1 as has", parameters: [] }
   expect(con.describe(compiled).parameters.map(({ name }) => name)).toEqual(['text'])
 })

@@ -1,4 +1,4 @@
-/** node:sqlite's and better-sqlite3's documented behaviour, over PostgreSQL. The differences are in the guide. */
+/** The documented behaviour of node:sqlite and better-sqlite3, over PostgreSQL. The guide lists the differences. */
 import * as db from 'syncpg'
 import { DatabaseSync, type DatabaseSyncOptions } from 'syncpg/sqlite-shape'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -423,7 +423,7 @@ describe('errors', () => {
   ])('%s keeps its SQLSTATE and has SQLite’s codes', (sql, code, errcode, sqliteCode) => {
     const error = failureOf(() => main.prepare(sql).run())
     expect(error).toMatchObject({ code, sqlstate: code, errcode, sqliteCode })
-    expect(error.stack).toMatch(/^[^]*?\n {4}at [^\n]*sqlite-shape\.test\.ts/)
+    expect(error.stack).toMatch(/^[^]*?\n {4}at [^\n]*shape\.test\.ts/)
   })
 
   test.each([

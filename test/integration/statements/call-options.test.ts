@@ -1,6 +1,6 @@
 /**
- * Every method that takes options refuses one that it does not know, and says which is meant. The methods and their options
- * are read from the declarations, so a method that is added later is tested too.
+ * Every method with options refuses an unknown option, and its hint names the nearest one. The test reads the methods
+ * and their options from the declarations, so it covers methods that are added later.
  */
 import * as blocking from 'syncpg'
 import * as asynchronous from 'syncpg/async'
@@ -10,10 +10,10 @@ import { type Door, type Signature, readDoor } from '../../support/door-members.
 import { sharedServer } from '../../support/shared-server.ts'
 import { failureOrNull } from '../../support/failure-of.ts'
 
-/** The names that parameters for options have. */
+/** The names of parameters for options. */
 const OPTIONS = ['options', 'sizes']
 
-/** What the parameters before the options are given. */
+/** The arguments for the parameters before the options. */
 const given: Record<string, unknown> = {
   sql: 'select 1',
   query: 'select 1',

@@ -15,7 +15,7 @@ import { askServer, sharedServer } from '../../support/shared-server.ts'
 import {
   bindOf,
   bindsOf,
-  deaf,
+  ignoreEvents,
   executing,
   noBind,
   noTls,
@@ -50,17 +50,19 @@ afterAll(async () => {
   await (await embeddedSession)?.close({ timeoutMs: 5000 })
 })
 
-/** A session as new: the embedded server takes seconds to start, so there is one for all. */
+/**
+ * A session without open statements. The embedded server takes seconds to start, so all tests share one session there.
+ */
 async function lend(transport: SessionOptions): Promise<Session & AsyncDisposable> {
   if (transport !== embedded) return open(transport)
-  embeddedSession ??= openSession(embedded, deaf)
+  embeddedSession ??= openSession(embedded, ignoreEvents)
   const session = await embeddedSession
   await query(session, 'rollback')
   await query(session, 'discard all')
   return Object.assign(session, { [Symbol.asyncDispose]: async () => {} })
 }
 
-/** Joins what a COPY sends. */
+/** Joins the chunks of a COPY. */
 class BytesSink implements ByteSink {
   readonly parts: Buffer[] = []
   take(bytes: Uint8Array, start: number, end: number): void {
@@ -226,7 +228,7 @@ describe('COPY out', () => {
       sql: "copy (select repeat('x', 9999) from generate_series(1, 10000)) to stdout",
     })
     const before = process.memoryUsage().arrayBuffers
-    // The server can only be done when all hundred megabytes have been taken from it.
+    // The server can end only when the client has read all hundred megabytes.
     await askServer(server, 'select pg_sleep(0.3)')
     const busy = await askServer(server, 'select state from pg_stat_activity where pid = $1', [session.backendPid])
     expect(busy).toMatchObject([{ state: 'active' }])
@@ -258,7 +260,7 @@ describe('COPY out', () => {
     const proxy = await startProxy(server)
     onTestFinished(() => proxy.close())
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
-    // The server sends what it has by eights of kilobytes.
+    // The server sends its output in blocks of 8 kB.
     const row = "case g when 3 then pg_sleep(30)::text else repeat('x', 9999) end"
     await session.copyOutStart({ ...plain, sql: `copy (select ${row} from generate_series(1, 3) g) to stdout` })
     const data = new BytesSink()
@@ -340,7 +342,8 @@ describe('a time limit', () => {
 
   test('does not let a COPY out end well when it dropped what nobody had read', async () => {
     await using session = await open(options)
-    // More than the session keeps, and no more than that and the buffers of the sockets: the server is done before the limit.
+    // This is more than the session buffers, but fits into its buffer and those of the sockets together, so the server
+    // ends before the limit.
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 130)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 300, sql })
     await expect.poll(() => session.phase, { interval: 5 }).toBe('ready')
@@ -396,7 +399,7 @@ describe('a time limit', () => {
     await proxy.refuse()
     const rows = new TextSink()
     const running = session.execute(executing('select 1 from pg_sleep(0.5)', { timeoutMs: 100, graceMs: 600, rows }))
-    // The limit has passed, and the grace ends while the loop stands still.
+    // The limit has passed, and the grace ends while the event loop is blocked.
     setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000), 200)
     await running
     expect(rows.rows).toEqual([['1']])
@@ -446,7 +449,8 @@ describe('a time limit', () => {
     let completed = 0
     const race = async (): Promise<void> => {
       await using session = await open(options)
-      // How long a cancel takes is the machine's affair: the sleep moves to where it comes in time and too late.
+      // The time of a cancel depends on the machine, so the sleep is adjusted until cancels come both in time and too
+      // late.
       let sleepMs = 2
       for (let i = 0; i < 50; i++) {
         const rows = new TextSink()
@@ -469,7 +473,7 @@ describe('a time limit', () => {
       }
     }
     await Promise.all([race(), race()])
-    // That both happen is what makes it a race.
+    // Both outcomes must happen, or there was no race.
     expect(Math.min(timedOut, completed)).toBeGreaterThan(0)
   })
 
@@ -510,12 +514,12 @@ async function proxyTo(target: ServerCoordinates): Promise<FaultProxy> {
   return proxy
 }
 
-/** As long as that, or as much longer as a busy machine takes. */
+/** It takes that long, or longer on a busy machine. */
 function roughly(ms: number): unknown {
   return expect.toSatisfy((elapsedMs: number) => elapsedMs > ms - 50 && elapsedMs < ms + 1500, `about ${ms} ms`)
 }
 
-/** Passes everything on until it is told to be silent: then it swallows requests, and takes cancels without a deed. */
+/** A relay. After it is made silent, it drops requests, and accepts cancel requests without passing them on. */
 async function muteServer(): Promise<{ readonly port: number; mute(): void }> {
   let isMute = false
   const between = createServer((client) => {
@@ -536,7 +540,7 @@ async function muteServer(): Promise<{ readonly port: number; mute(): void }> {
 describe('waiting for notifications', () => {
   test('ends when one comes, and with false when none does', async () => {
     const heard: string[] = []
-    await using session = await open(options, { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await query(session, 'listen wired')
     expect(await session.awaitNotification({ timeoutMs: 0 })).toEqual({ arrived: false })
     expect(await session.awaitNotification({ timeoutMs: 20 })).toEqual({ arrived: false })
@@ -555,7 +559,7 @@ describe('waiting for notifications', () => {
 
   test('a look without waiting finds what lies in the socket', async () => {
     const heard: string[] = []
-    await using session = await open(options, { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await using other = await open(options)
     await query(session, 'listen looked')
     session.pauseReading()

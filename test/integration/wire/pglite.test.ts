@@ -1,4 +1,4 @@
-/** The embedded server as a transport: what it shares with a real one, and the traps around it. */
+/** The embedded server as a transport: behaviour that it shares with a real server, and special cases. */
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import type { SessionOptions } from '../../../src-async/options/session-options.
 import { openSession } from '../../../src-async/wire/open-session.ts'
 import type { Session } from '../../../src-async/wire/session.ts'
 import { isLockFile } from '../../../src-async/wire/embedded/lock.ts'
-import { bindOf, bindsOf, deaf, executing, noTls, open, plain, query, TextSink } from './support.ts'
+import { bindOf, bindsOf, ignoreEvents, executing, noTls, open, plain, query, TextSink } from './support.ts'
 import { failureOfAsync } from '../../support/failure-of.ts'
 
 function embedded(dataDirectory: string | null): SessionOptions {
@@ -35,7 +35,7 @@ describe('an embedded session', () => {
   const heard: string[] = []
 
   beforeAll(async () => {
-    session = await openSession(embedded(null), { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    session = await openSession(embedded(null), { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
   })
 
   afterAll(async () => {
@@ -122,7 +122,7 @@ describe('a data directory', () => {
       await query(session, 'create table kept (a int); insert into kept values (5)')
       symlinkSync(directory, join(parent, 'alias'))
       for (const name of [directory, `${directory}/`, join(parent, 'x', '..', 'data'), join(parent, 'alias')]) {
-        const error = await failureOfAsync(openSession(embedded(name), deaf))
+        const error = await failureOfAsync(openSession(embedded(name), ignoreEvents))
         expect(error).toBeInstanceOf(OperationalError)
         expect(error.message).toMatch(/is in use by this process/)
       }
@@ -135,7 +135,7 @@ describe('a data directory', () => {
   test('that cannot be made is told', async () => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
-    const error = await failureOfAsync(openSession(embedded(join(file, 'data')), deaf))
+    const error = await failureOfAsync(openSession(embedded(join(file, 'data')), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toContain(file)
   })

@@ -1,4 +1,4 @@
-/** Revocation lists: a server whose certificate is on one is not talked to, however the list is given. */
+/** Revocation lists: connecting to a server whose certificate is on a list fails, however the list is given. */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ function file(name: string, ...lists: readonly string[]): string {
   return path
 }
 
-/** The sum of 40 and 2 as the server sees it, over a connection that verifies. */
+/** The server's sum of 40 and 2, over a connection that verifies. */
 async function ask(parameters: Readonly<Record<string, string>>): Promise<unknown> {
   const con = await connect(server.dsn({ transport: 'tls', parameters }))
   try {
@@ -89,7 +89,7 @@ test.each([
 
 function directory(name: string, files: readonly string[]): string {
   const path = mkdtempSync(join(folder, `${name}-`))
-  // Neither is a list, nor is it in the way.
+  // These files are no lists, and they are ignored.
   mkdirSync(join(path, '..data'))
   writeFileSync(join(path, 'README'), 'no list')
   for (const each of files) copyFileSync(each, join(path, 'abcdef01.r0'))

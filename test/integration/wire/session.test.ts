@@ -1,4 +1,4 @@
-/** What a session does with a real server, on a good day and on a bad one. */
+/** A session with a real server, with and without failures. */
 import { describe, expect, test } from 'vitest'
 import { ConnectionDoesNotExistError } from '../../../src-async/errors/sqlstates.ts'
 import { DbError, InterfaceError, OperationalError, ProgrammingError } from '../../../src-async/errors/tree.ts'
@@ -6,7 +6,19 @@ import type { Notification } from '../../../src-async/wire/operations.ts'
 import { openSession } from '../../../src-async/wire/open-session.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { askServer, endBackend, sharedServer } from '../../support/shared-server.ts'
-import { bindOf, bindsOf, deaf, executing, open, optionsFor, plain, query, tcp, TextSink, unix } from './support.ts'
+import {
+  bindOf,
+  bindsOf,
+  ignoreEvents,
+  executing,
+  open,
+  optionsFor,
+  plain,
+  query,
+  tcp,
+  TextSink,
+  unix,
+} from './support.ts'
 import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
@@ -134,7 +146,7 @@ describe.each([
   test('hears notifications and notices', async () => {
     const heard: string[] = []
     await using session = await open(options, {
-      ...deaf,
+      ...ignoreEvents,
       notice: ({ message }) => heard.push(message),
       notification: ({ channel, payload }: Notification) => heard.push(`${channel}=${payload}`),
     })
@@ -274,7 +286,7 @@ describe('the end of a session', () => {
     const proxy = await startProxy(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     const running = failureOfAsync(query(session, 'select pg_sleep(30)'))
-    await query(await openSession(optionsFor(server), deaf), 'select 1')
+    await query(await openSession(optionsFor(server), ignoreEvents), 'select 1')
     proxy.reset()
     expect(await running).toBeInstanceOf(ConnectionDoesNotExistError)
     expect((await running).message).toMatch(/^connection was closed in the middle of operation/)
@@ -292,7 +304,7 @@ describe('the end of a session', () => {
   })
 
   test('by close lets answers arrive that were due, and nothing be asked any more', async () => {
-    const session = await openSession(optionsFor(server), deaf)
+    const session = await openSession(optionsFor(server), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     const closing = session.close({ timeoutMs: 5000 })
     expect(await failureOfAsync(query(session, 'select 2'))).toBeInstanceOf(InterfaceError)
@@ -304,14 +316,14 @@ describe('the end of a session', () => {
 
   test('takes limits that are longer than a timer can count', async () => {
     const longMs = 2 ** 31
-    const session = await openSession(optionsFor(server, { connectTimeoutMs: longMs }), deaf)
+    const session = await openSession(optionsFor(server, { connectTimeoutMs: longMs }), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     await session.close({ timeoutMs: longMs })
     expect((await due)[0]![1]).toBe('1')
   })
 
   test('by close is cut when the server does not answer in time', async () => {
-    const session = await openSession(optionsFor(server), deaf)
+    const session = await openSession(optionsFor(server), ignoreEvents)
     const stuck = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.close({ timeoutMs: 50 })
     expect(await stuck).toBeInstanceOf(ConnectionDoesNotExistError)
