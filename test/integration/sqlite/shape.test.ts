@@ -431,7 +431,7 @@ describe('errors', () => {
   ])('%s keeps its SQLSTATE and has SQLite’s codes', (sql, code, errcode, sqliteCode) => {
     const error = failureOf(() => main.prepare(sql).run())
     expect(error).toMatchObject({ code, sqlstate: code, errcode, sqliteCode })
-    expect(error.stack).toMatch(/^[^]*?\n {4}at [^\n]*sqlite-shape\.test\.ts/)
+    expect(error.stack).toMatch(/^[^]*?\n {4}at [^\n]*shape\.test\.ts/)
   })
 
   test.each([
