@@ -22,7 +22,7 @@ import {
   walk,
 } from './chaos-support.ts'
 
-const { runs, seed } = walk(60)
+const { runs, seed } = walk(30)
 /** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
 const BLACK_HOLE_EVERY = 20
 const LANES = 8

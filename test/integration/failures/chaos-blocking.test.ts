@@ -9,7 +9,7 @@ import { runScript } from '../../support/run-script.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 import { Chance, demand, type Fault, isHarmless, someFault, someSslmode, strike, walk } from './chaos-support.ts'
 
-const { runs, seed } = walk(30)
+const { runs, seed } = walk(15)
 /** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
 const BLACK_HOLE_EVERY = 80
 const ROWS = 200
