@@ -48,7 +48,6 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     copyfrom: 'it is con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
     copyto: 'it is con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
     serverversion: 'it is con.info.serverVersion',
-    backendpid: 'it is con.info.backendPid',
     getbackendpid: 'it is con.info.backendPid',
     processid: 'it is con.info.backendPid',
     dsn: 'see con.info: host, port, user, database',
@@ -71,7 +70,6 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     processid: 'it is backendPid',
     queryrow: 'it is fetchrow(sql, values)',
     serverversion: 'it is getServerVersion()',
-    closed: 'it is isClosed',
   },
   Cursor: {
     rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
@@ -115,6 +113,35 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     getparameters: 'it is parameter(name)',
     pid: 'it is backendPid',
   },
+}
+
+/** Options of calls in other drivers. `name` is the option here; the hint is given only for methods that have it. */
+const OPTIONS: Readonly<Record<string, { readonly name?: string; readonly words?: string }>> = {
+  forcerollback: { words: 'to undo what the function did, throw new Rollback(value) at its end' },
+  savepointname: { words: 'a transaction inside another is a savepoint, and has a name of its own' },
+  isolationlevel: { name: 'isolation' },
+  scrollable: { name: 'scroll' },
+  scroll: { name: 'scrollable' },
+  withhold: { name: 'hold' },
+  arraysize: { name: 'itersize' },
+  fetchsize: { name: 'prefetch' },
+  highwatermark: { name: 'prefetch' },
+  batchsize: { name: 'prefetch' },
+  rowmode: { name: 'rowFactory', words: "it is rowFactory: 'array'" },
+  querytimeout: { name: 'timeout' },
+  statementtimeout: { name: 'timeout' },
+  abortsignal: { name: 'signal' },
+  binary: { words: 'values travel in binary wherever the driver knows their type' },
+  name: { words: 'prepare(sql, { name }) names a statement; others are prepared by themselves' },
+}
+
+/** The hint for an option that a method does not have; null if no driver is known to have it. */
+export function optionHabit(name: string, known: ReadonlySet<string>): string | null {
+  const plain = plainName(name)
+  const habit = Object.hasOwn(OPTIONS, plain) ? OPTIONS[plain] : undefined
+  if (habit === undefined) return null
+  if (habit.name !== undefined && !known.has(habit.name)) return null
+  return habit.words ?? `it is ${habit.name}`
 }
 
 /** A name without case, underscores and dashes: `fetch_all`, `fetchAll` and `fetchall` are one. */

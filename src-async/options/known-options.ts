@@ -4,6 +4,7 @@
  * compiler compares with their type. A call without options is not checked.
  */
 import { ProgrammingError } from '../errors/tree.ts'
+import { optionHabit } from './habits.ts'
 import { nearest } from './nearest.ts'
 
 /** The names of a method's options. */
@@ -43,15 +44,24 @@ export function requireKnownAlways(options: object, known: KnownOptions, method:
 }
 
 function notOptions(options: unknown, method: string): ProgrammingError {
-  return new ProgrammingError(`${method}: expected an object of options, got ${kindOf(options)}`)
+  const hint = HINTS[typeof options]
+  return new ProgrammingError(
+    `${method}: expected an object of options, got ${kindOf(options)}`,
+    hint === undefined ? {} : { hint },
+  )
+}
+
+/** The hints for values that people pass instead of options, by their type. */
+const HINTS: Readonly<Record<string, string>> = {
+  function: 'no callback is called: the method gives its result, or a promise of it',
+  number: 'a time limit is an option: { timeout: 5000 }, in milliseconds',
 }
 
 function unknownOption(name: string, known: KnownOptions, method: string): ProgrammingError {
   const meant = nearest(name, known)
   const list = known.size === 0 ? 'it takes none' : `it takes ${[...known].join(', ')}`
-  return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, {
-    hint: meant === null ? list : `did you mean ${meant}?`,
-  })
+  const hint = meant === null ? (optionHabit(name, known) ?? list) : `did you mean ${meant}?`
+  return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, { hint })
 }
 
 function kindOf(value: unknown): string {

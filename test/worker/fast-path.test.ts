@@ -112,7 +112,7 @@ test.concurrent.each(['unix', 'tcp'] as const)(
   async (transport) => {
     const dsn = sharedServer().dsn({ transport, parameters: transport === 'tcp' ? { sslmode: 'disable' } : {} })
     const program = readFileSync(new URL('./fixtures/mixed-calls.mjs', import.meta.url), 'utf8')
-    const { stdout, stderr } = await runScript(SLOW_CLOCK + program, { args: [dsn, '4'] })
+    const { stdout, stderr } = await runScript(SLOW_CLOCK + program, { args: [dsn, '2'] })
     expect([stdout, stderr]).toEqual(['the same\n', ''])
   },
 )

@@ -4,6 +4,7 @@
  */
 import { type Query, fillPlaceholders } from 'drizzle-orm'
 import * as utils from 'drizzle-orm/utils'
+import { flatRows } from './flat-rows.ts'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 
 /**
@@ -76,5 +77,5 @@ export function resultOf(
 ): unknown {
   if (mapper !== undefined) return mapper(answer.rows as unknown[][])
   if (fields === undefined) return answer
-  return answer.rows.map((row) => mapResultRow(fields, row, nullable))
+  return flatRows(fields, answer.rows) ?? answer.rows.map((row) => mapResultRow(fields, row, nullable))
 }

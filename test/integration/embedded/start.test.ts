@@ -162,7 +162,7 @@ describe('a user without a place for the image', () => {
     'who has no home at all waits for initdb, and that is all',
     { timeout: 120_000 },
     async () => {
-      await expectAnswers(bare, ['54321'])
+      await expectAnswers(bare, ['54322'])
     },
   )
 

@@ -22,7 +22,7 @@ import {
   walk,
 } from './chaos-support.ts'
 
-const { runs, seed } = walk(60)
+const { runs, seed } = walk(30)
 /**
  * One run in this many has a black hole. It takes several seconds, because a session is given up only after that
  * silence.

@@ -10,7 +10,7 @@ import { runScript } from '../../support/run-script.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 import { Chance, demand, type Fault, isHarmless, someFault, someSslmode, strike, walk } from './chaos-support.ts'
 
-const { runs, seed } = walk(30)
+const { runs, seed } = walk(15)
 /**
  * One run in this many has a black hole. It takes several seconds, because a session is given up only after that
  * silence.
