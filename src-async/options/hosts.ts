@@ -76,7 +76,7 @@ export function defaultAddresses(port: number, platform: NodeJS.Platform): HostA
   return [...sockets, toAddress('localhost', port)]
 }
 
-/** The same list in random order, for `load_balance_hosts=random`. */
+/** The addresses in random order, for `load_balance_hosts=random`. */
 export function shuffled<T>(addresses: readonly T[]): T[] {
   const result = [...addresses]
   for (let last = result.length - 1; last > 0; last--) {

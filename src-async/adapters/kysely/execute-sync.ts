@@ -40,7 +40,8 @@ export interface SyncStreamOptions extends SyncQueryOptions {
 /**
  * Runs a query and returns all its rows. An INSERT, UPDATE, DELETE or MERGE without RETURNING gives an array with one
  * result object of Kysely, as Kysely's `execute` does.
- * @example const adults = executeSync(con, db.selectFrom('person').select(['id', 'name']).where('age', '>=', 18))
+ * @example
+ *   const adults = executeSync(con, db.selectFrom('person').select(['id', 'name']).where('age', '>=', 18))
  *   adults[0]?.name
  * @throws the errors of `Connection.query`.
  */

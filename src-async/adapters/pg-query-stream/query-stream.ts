@@ -16,7 +16,9 @@ export interface QueryStreamConfig extends CursorConfig {
 
 /**
  * pg-query-stream's stream: the rows of a query as a Readable. It reads rows as fast as its reader takes them.
- * @example const stream = client.query(new QueryStream('select * from big')) for await (const row of stream) use(row)
+ * @example
+ *   const stream = client.query(new QueryStream('select * from big'))
+ *   for await (const row of stream) use(row)
  */
 export class QueryStream extends Readable {
   /** The cursor that the rows come from. */

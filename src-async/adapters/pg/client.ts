@@ -85,8 +85,11 @@ export class Client extends EventEmitter {
   /**
    * @param config a connection string, or pg's options. The client connects when `connect` is called.
    * @throws Error for invalid options
-   * @example const client = new Client({ connectionString: 'postgres://localhost/shop' }) await client.connect() const
-   *   { rows } = await client.query('select * from item where price < $1', [10]) await client.end()
+   * @example
+   *   const client = new Client({ connectionString: 'postgres://localhost/shop' })
+   *   await client.connect()
+   *   const { rows } = await client.query('select * from item where price < $1', [10])
+   *   await client.end()
    */
   constructor(config?: string | ClientConfig) {
     super()

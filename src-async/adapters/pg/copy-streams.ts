@@ -126,8 +126,8 @@ export class CopyToStream extends Readable implements Runnable {
 
 /**
  * A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`.
- * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
- *   unless given
+ * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
+ *   default is Node's for streams
  */
 export function copyFrom(text: string, options?: { readonly highWaterMark?: number }): CopyFromStream {
   return new CopyFromStream(text, options)
@@ -135,8 +135,8 @@ export function copyFrom(text: string, options?: { readonly highWaterMark?: numb
 
 /**
  * A stream out of a table: `client.query(copyTo('copy item to stdout'))`.
- * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
- *   unless given
+ * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
+ *   default is Node's for streams
  */
 export function copyTo(text: string, options?: { readonly highWaterMark?: number }): CopyToStream {
   return new CopyToStream(text, options)

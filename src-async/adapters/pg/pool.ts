@@ -71,8 +71,9 @@ const Base = PgPool as unknown as PoolConstructor
 
 /**
  * A pool of clients. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which needs a listener.
- * @example const pool = new Pool({ connectionString: 'postgres://localhost/shop' }) const { rows } = await
- *   pool.query('select * from item where price < $1', [10])
+ * @example
+ *   const pool = new Pool({ connectionString: 'postgres://localhost/shop' })
+ *   const { rows } = await pool.query('select * from item where price < $1', [10])
  */
 export class Pool extends Base {
   constructor(options?: PoolConfig) {

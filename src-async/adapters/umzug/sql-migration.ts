@@ -28,7 +28,8 @@ const NO_TRANSACTION = /^\s*--\s*no transaction\b/i
  * statement without one, as `create index concurrently` needs it. `x.down.sql` undoes `x.sql` or `x.up.sql`. The file
  * may have COPY with its data. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own
  * error.
- * @example const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
+ * @example
+ *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */
 export function sqlMigration({ name, path, context }: SqlMigrationParameters): SqlMigration {
   if (path === undefined) throw new ProgrammingError(`sqlMigration: ${name} has no path: it is for files of SQL`)

@@ -56,7 +56,7 @@ function contents(path: string): string[] {
   })
 }
 
-interface Told {
+interface Report {
   readonly error: string
   readonly message: string
 }
@@ -76,13 +76,13 @@ const BOTH_FACES = `
     }
   }`
 
-async function told(...directories: string[]): Promise<Told[]> {
+async function reportsOf(...directories: string[]): Promise<Report[]> {
   const { stdout, stderr } = await runScript(BOTH_FACES, { args: directories, timeoutMs: 90_000 })
   expect(stderr).toBe('')
   return stdout
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Told)
+    .map((line) => JSON.parse(line) as Report)
 }
 
 const logOf = (directory: string): string => join(directory, 'pg_wal/000000010000000000000001')
@@ -124,7 +124,7 @@ const FOUND_BY_SERVER: readonly Damage[] = [
 
 /** Checks the errors of both faces for each kind of damage. */
 async function expectTold(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
-  const answers = await told(...directories)
+  const answers = await reportsOf(...directories)
   damages.forEach(([what, , words], index) => {
     for (const { error, message } of answers.slice(2 * index, 2 * index + 2)) {
       expect([what, error]).toEqual([what, 'OperationalError'])
@@ -152,7 +152,7 @@ test('a database that the server refuses is refused with what the server found',
 
 test('a database works again when its missing file is back', async () => {
   const directory = database(without('global/pg_control'))
-  await told(directory)
+  await reportsOf(directory)
   cpSync(join(template, 'global/pg_control'), join(directory, 'global/pg_control'))
   const session = await connect(`pglite:${directory}`)
   expect(await session.fetchval('select a from kept')).toBe(5)
@@ -190,7 +190,7 @@ describe('a path', () => {
     const parent = folder()
     const path = join(parent, make(parent))
     const before = readdirSync(parent)
-    for (const { error, message } of await told(path)) {
+    for (const { error, message } of await reportsOf(path)) {
       expect(error).toBe('OperationalError')
       expect(message).toMatch(words)
       expect(message).toContain('HINT:')
@@ -199,7 +199,7 @@ describe('a path', () => {
   })
 
   test.skipIf(process.platform !== 'linux')('where nobody can make a directory is refused', async () => {
-    for (const { error, message } of await told('/proc/none/data')) {
+    for (const { error, message } of await reportsOf('/proc/none/data')) {
       expect(error).toBe('OperationalError')
       expect(message).toContain('a directory of its path is missing and cannot be made')
     }
@@ -209,7 +209,7 @@ describe('a path', () => {
     const parent = folder()
     mkdirSync(join(parent, 'data'))
     symlinkSync('data', join(parent, 'link'))
-    expect(await told(join(parent, 'link'))).toEqual([
+    expect(await reportsOf(join(parent, 'link'))).toEqual([
       { error: 'none', message: '' },
       { error: 'none', message: '' },
     ])
