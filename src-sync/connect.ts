@@ -92,7 +92,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
       placeOf(resolved.session),
     )
     const { commandTimeoutMs } = resolved
-    events.onParameter = (name) => context.statements.heedParameter(name)
+    events.onParameter = (name) => context.statements.noteParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
     events.connection = new Connection(engine, transaction, new ConnectionInfo(context, () => engine.isClosed))
     session.handOut()

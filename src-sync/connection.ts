@@ -13,7 +13,7 @@ import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressOption, type ProgressTeller, progressTeller } from '../src-async/flows/progress.ts'
+import { type ProgressOption, type ProgressReporter, progressReporter } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
@@ -385,7 +385,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const onOpen = (): void => {
         isOpen = true
       }
-      const progress = progressTeller(options, 'copyRecordsToTable')
+      const progress = progressReporter(options, 'copyRecordsToTable')
       const flow = copyRecords(context, copyTarget(table, options), records, { onOpen, progress })
       return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
     })
@@ -814,8 +814,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   #copying(
     options: CallOptions & ProgressOption,
     method: string,
-  ): { timeoutMs: number | undefined; progress: ProgressTeller | null } {
-    return { ...this.#limits(options, method), progress: progressTeller(options, method) }
+  ): { timeoutMs: number | undefined; progress: ProgressReporter | null } {
+    return { ...this.#limits(options, method), progress: progressReporter(options, method) }
   }
 
   #forbid(method: string): void {

@@ -16,7 +16,7 @@ import {
   startCopyIn,
   startCopyOut,
 } from '../src-async/flows/copy-bytes.ts'
-import type { ProgressTeller } from '../src-async/flows/progress.ts'
+import type { ProgressReporter } from '../src-async/flows/progress.ts'
 import { countOf } from '../src-async/flows/query.ts'
 import type { Engine, RunOptions } from './engine.ts'
 
@@ -43,7 +43,7 @@ export class CopyIn {
     engine.holdForCopy(ifTorn)
   }
 
-  write(chunk: CopyChunk, progress: ProgressTeller | null = null): void {
+  write(chunk: CopyChunk, progress: ProgressReporter | null = null): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
     for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
       const piece = bytes.subarray(start, start + CHUNK_BYTES)
@@ -132,7 +132,7 @@ export class CopyOut {
 }
 
 interface Told {
-  readonly progress?: ProgressTeller | null
+  readonly progress?: ProgressReporter | null
 }
 
 /** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */

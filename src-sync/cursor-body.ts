@@ -2,7 +2,7 @@
  * What a cursor does behind its public face. There are two: the ordinary one keeps the whole result on this side, the
  * named one leaves it on the server and fetches pieces.
  */
-import type { ProgressTeller } from '../src-async/flows/progress.ts'
+import type { ProgressReporter } from '../src-async/flows/progress.ts'
 import type { Row } from '../src-async/values/record.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { ValueMeaning } from '../src-async/values/text-values.ts'
@@ -39,7 +39,7 @@ export interface BatchRequest extends RequestOptions {
   readonly elements: Iterable<Parameters>
   readonly meaning: ValueMeaning | undefined
   readonly isReturning: boolean
-  readonly progress: ProgressTeller | null
+  readonly progress: ProgressReporter | null
 }
 
 /** How `scroll` counts. */

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
-import { progressTeller } from '../src-async/flows/progress.ts'
+import { progressReporter } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -250,7 +250,7 @@ export class Cursor<T = Row> {
     return this.#guard(this.executemany, this, () => {
       const common = this.#begin(sql, elements, options, 'executemany')
       const isReturning = options.returning === true
-      const progress = progressTeller(options, 'executemany')
+      const progress = progressReporter(options, 'executemany')
       this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning, progress })
       return this
     })

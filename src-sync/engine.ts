@@ -161,7 +161,7 @@ export class Engine {
     queueMicrotask(() => {
       this.#isWatched = false
       // Nobody has seen what the torn call did.
-      if (this.#isRunning) this.context.statements.doubt()
+      if (this.#isRunning) this.context.statements.noteUnknownOutcome()
       this.#isRunning = false
       this.messages = null
       this.#tornCopy ??= this.#copy ?? this.#ifTorn

@@ -12,7 +12,7 @@ import { explain } from '../src-async/flows/explain.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
-import { progressTeller } from '../src-async/flows/progress.ts'
+import { progressReporter } from '../src-async/flows/progress.ts'
 import { type QueryResult, queryOne } from '../src-async/flows/query.ts'
 import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
@@ -149,7 +149,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   executemany(elements: Iterable<Values>, options: BatchOptions = {}): number {
     return call(this.executemany, () => {
       const batch = this.#beginMany('executemany', elements, options, BATCH_OPTIONS)
-      const progress = progressTeller(options, 'executemany')
+      const progress = progressReporter(options, 'executemany')
       const { sql, prepared, source, run } = batch
       const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
       const { affectedRows, tag } = this.#engine.run(executeMany(this.#engine.context, request), run)
