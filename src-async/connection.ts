@@ -159,9 +159,10 @@ export class Connection {
   }
 
   /**
-   * Runs a statement and drops its rows. Without arguments the text may hold several statements.
-   * @returns the last command tag, `INSERT 0 2`.
-   * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
+   * Runs a statement and drops its rows. Without values the text may hold several statements.
+   * @returns the last command tag, such as `INSERT 0 2`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const tag = await con.execute('update item set price = price + 1 where id = $1', [1]) // 'UPDATE 1'
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {

@@ -14,11 +14,11 @@ import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 
 /** Options of `cursor`. */
 export interface CursorOptions extends RowOptions, Pick<ExecuteStatementOptions, 'values'> {
-  /** Rows per round trip while you iterate; 50 by default. */
+  /** Rows per round trip while you iterate, 50 by default. */
   readonly prefetch?: number | undefined
   /** Milliseconds for each round trip; null or 0 for no limit. The default is the connection's `commandTimeout`. */
   readonly timeout?: number | null | undefined
-  /** Whether `fetch` and `forward` may go backward; false by default. */
+  /** Whether `fetch` and `forward` may go backward, false by default. */
   readonly scrollable?: boolean | undefined
 }
 

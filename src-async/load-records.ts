@@ -27,7 +27,7 @@ import type { Values } from './values/record.ts'
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   /** The records: an iterable or async iterable of arrays, each with a value for each column. */
   readonly records: Iterable<Values> | AsyncIterable<Values>
-  /** The columns of the records, in order; by default all columns of the table. */
+  /** The columns of the records in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
   /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined

@@ -12,7 +12,7 @@ export interface NotificationReaderInit {
   /** Whether the stream has been closed. @throws the error that ended the stream. */
   readonly hasEnded: () => boolean
   /** Called once, when the loop has ended. */
-  readonly left: () => void
+  readonly onLeft: () => void
 }
 
 type Result = IteratorResult<Notification, void>
@@ -98,6 +98,6 @@ export class NotificationReader implements AsyncGenerator<Notification, void, un
     if (this.#isDone) return
     this.#isDone = true
     this.#log.close()
-    this.#init.left()
+    this.#init.onLeft()
   }
 }

@@ -20,7 +20,7 @@ export interface NotificationStreamOptions extends ConnectOptions {
   /** Called after each reconnect. Notifications sent in between are lost. */
   readonly onGap?: (gap: NotificationGap) => void
   /**
-   * How many notifications the stream keeps in memory; 100,000 by default. When more arrive that no loop has read, the
+   * How many notifications the stream keeps in memory, 100,000 by default. When more arrive that no loop has read, the
    * stream is closed. A loop that is further behind the fastest loop ends alone. In both cases the loop throws
    * OperationalError.
    */
@@ -136,7 +136,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
         if (this.#failure !== null) throw this.#failure
         return this.isClosed
       },
-      left: () => this.#readers.delete(reader),
+      onLeft: () => this.#readers.delete(reader),
     })
     this.#readers.add(reader)
     return reader
@@ -181,12 +181,12 @@ export class NotificationStream implements AsyncIterable<Notification> {
     this.#connection = connection
     connection.addTerminationListener(() => {
       this.#connection = null
-      if (!this.isClosed) this.#comeBack().catch((error: unknown) => this.#fail(error))
+      if (!this.isClosed) this.#reconnect().catch((error: unknown) => this.#fail(error))
     })
   }
 
   /** Tries to connect until it succeeds or the stream is closed. */
-  async #comeBack(): Promise<void> {
+  async #reconnect(): Promise<void> {
     const lostAtMs = performance.now()
     let reason: unknown = new OperationalError('the connection was lost')
     for (let waitMs = FIRST_RETRY_MS; !this.isClosed; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {

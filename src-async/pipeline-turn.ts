@@ -32,7 +32,7 @@ export class Turn implements Gate {
   /** Whether this statement and all before it have been sent, or have ended without being sent. */
   #areAllSent = false
   #areAllEnded = false
-  #goOn: (() => void) | null = null
+  #resume: (() => void) | null = null
 
   constructor(site: TurnSite, before: Turn | null) {
     this.#site = site
@@ -41,7 +41,7 @@ export class Turn implements Gate {
   }
 
   /** Waits until all statements before it have ended. @throws the reason why the pipeline sends nothing more. */
-  async come(): Promise<void> {
+  async waitForOthers(): Promise<void> {
     const isReady = (): boolean => this.#before === null || this.#before.#areAllEnded
     if (!isReady()) await this.#hold(null, isReady)
   }
@@ -75,16 +75,16 @@ export class Turn implements Gate {
 
   /** Lets a waiting request go on if its condition is met. */
   wake(): void {
-    this.#goOn?.()
+    this.#resume?.()
   }
 
   #hold<T>(asked: T, isReady: () => boolean): Promise<T> {
     const site = this.#site
     site.held += 1
     return new Promise((resolve, reject) => {
-      this.#goOn = () => {
+      this.#resume = () => {
         if (!isReady()) return
-        this.#goOn = null
+        this.#resume = null
         site.held -= 1
         if (site.refusal === null) resolve(asked)
         else reject(site.refusal.reason)

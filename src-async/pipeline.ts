@@ -46,9 +46,8 @@ export interface PipelineOptions extends ValueOption, RowOptions {}
 export interface PipelineQueryOptions extends PipelineOptions {
   /**
    * Sends the statement at once, unprepared, so that it runs exactly in the order of the calls. Without this option a
-   * statement that the server must describe first may be overtaken by one that is already known. It needs `types:
-   * 'text'`, or a function that takes an OID and is marked as total, and values that mean text. Bytes are sent in
-   * binary.
+   * statement that the server must describe first may be overtaken by one that is already known. It needs values that
+   * mean text, and `types: 'text'` or a function with `isTotal: true`. Bytes are sent in binary.
    */
   readonly inOrder?: boolean | undefined
 }
@@ -262,7 +261,8 @@ export class Pipeline {
    */
   async #start<T>(turn: Turn, { sql, values }: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
     const { context, session } = this.#engine
-    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null) await turn.come()
+    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null)
+      await turn.waitForOthers()
     return runFlow(flow(), session, turn)
   }
 
@@ -319,5 +319,7 @@ export class Pipeline {
 /** @throws ProgrammingError for row options that need the column types before the statement is sent. */
 function requireTextRows({ types }: RowShapeOptions): void {
   if (types === 'text' || (typeof types === 'function' && types.isTotal === true)) return
-  throw new ProgrammingError("Pipeline.query(): inOrder: needs { types: 'text' }, or a total function of an OID")
+  throw new ProgrammingError(
+    "Pipeline.query(): inOrder: needs { types: 'text' }, or a function of an OID with isTotal: true",
+  )
 }

@@ -42,9 +42,9 @@ const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: 
 
 /** The result of `Connection.describe`. */
 export interface StatementDescription {
-  /** The types of its parameters, in order. */
+  /** The types of the statement's parameters, in order. */
   readonly parameters: readonly TypeInfo[]
-  /** Its columns; none for a statement without rows. */
+  /** The statement's columns; empty for a statement that returns no rows. */
   readonly columns: readonly Attribute[]
 }
 
@@ -87,7 +87,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * The types of its parameters, in order.
+   * The types of the statement's parameters, in order.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
@@ -97,7 +97,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its columns; none for a statement without rows.
+   * The statement's columns; empty for a statement that returns no rows.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   console.log(byPrice.getAttributes().map(({ name }) => name)) // [ 'name' ]

@@ -37,6 +37,7 @@ type ColumnItems = [
 
 /** A column of a result: PEP 249's sequence of seven items, with a name for each, and more details from the server. */
 export class Column {
+  /** The name of the column. */
   readonly name: string
   /** The type's OID. Compare it with `db.NUMBER.equals(column.typeCode)` or `column.is(db.NUMBER)`. */
   readonly typeCode: number
@@ -89,7 +90,7 @@ export class Column {
     return 7
   }
 
-  /** Whether the column's type belongs to a kind: `column.is(db.NUMBER)`. */
+  /** Whether the column's type belongs to a type object: `column.is(db.NUMBER)`. */
   is(kind: TypeObject): boolean {
     return kind.equals(this.typeCode)
   }

@@ -46,7 +46,7 @@ export interface BatchOptions extends CallOptions, ValueOption, ProgressOption {
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   /** The records: an iterable of arrays, each with a value for each column. */
   readonly records: Iterable<Values>
-  /** The columns of the records, in order; by default all columns of the table. */
+  /** The columns of the records in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
   /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined

@@ -649,7 +649,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a listener away again; nothing happens for a function that is none.
+   * Stops calling a listener of `addNoticeListener`. Does nothing if it was not added.
    * @example
    *   const print = (notice) => console.error(notice.message)
    *   con.addNoticeListener(print)
@@ -674,7 +674,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a logger away again; nothing happens for a function that is none.
+   * Stops calling a logger of `addQueryLogger`. Does nothing if it was not added.
    * @example
    *   const log = ({ query, elapsed }) => console.error(query, elapsed)
    *   con.addQueryLogger(log)

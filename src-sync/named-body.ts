@@ -31,7 +31,7 @@ export interface NamedCursorOptions {
   readonly scroll?: boolean
   /** True keeps the cursor after its transaction, until it is closed. False by default. */
   readonly hold?: boolean
-  /** Rows per round trip of `fetchone` and of iteration; 1000 by default. */
+  /** Rows per round trip of `fetchone` and of iteration, 1000 by default. */
   readonly itersize?: number
 }
 

@@ -40,9 +40,9 @@ import { textElements } from './statement.ts'
 
 /** The result of `Connection.describe`. */
 export interface StatementDescription {
-  /** The types of its parameters, in order. */
+  /** The types of the statement's parameters, in order. */
   readonly parameters: readonly TypeInfo[]
-  /** Its columns; none for a statement without rows. */
+  /** The statement's columns; empty for a statement that returns no rows. */
   readonly columns: readonly Column[]
 }
 

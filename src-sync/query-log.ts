@@ -48,7 +48,7 @@ export class QueryLog {
   #log(query: LoggedQuery): void {
     this.#isLogging = true
     try {
-      this.loggers.log(query, callApart)
+      this.loggers.log(query, callSafely)
     } finally {
       this.#isLogging = false
     }
@@ -60,7 +60,7 @@ function hasSubscribers(): boolean {
 }
 
 /** Calls a logger. An error that it throws does not fail the query: it becomes an uncaught exception of the process. */
-function callApart(listener: () => unknown): void {
+function callSafely(listener: () => unknown): void {
   const raise = (error: unknown): void =>
     nextTick(() => {
       throw error

@@ -20,7 +20,7 @@ import { type BoundStatement, valuesOf } from './statement.ts'
 
 /** Options of `Cursor.stream`. */
 export interface StreamOptions extends RowOptions, ValueOption {
-  /** Rows per round trip; 1000 by default. */
+  /** Rows per round trip, 1000 by default. */
   readonly size?: number | undefined
   /** Milliseconds for each round trip; null or 0 for no limit. The default is the connection's `commandTimeout`. */
   readonly timeout?: number | null | undefined

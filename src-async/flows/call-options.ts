@@ -17,17 +17,18 @@ export interface TimeoutOption {
 /** What the values of a call mean. */
 export interface ValueOption {
   /**
-   * `'text'`: the server reads each string as text of the parameter's type, json included; numbers and booleans are
-   * sent as text. `'typed'`: each value is encoded for the parameter's type, so a string for json is a JSON string, and
-   * a value that does not fit is refused before it is sent. The default is `'text'` for a statement that a query
-   * builder has compiled, and otherwise the connection's option `values`.
+   * What the values mean, `'text'` or `'typed'`. With `'text'` the server reads each string as text of the parameter's
+   * type, json included; numbers and booleans are sent as text. With `'typed'` each value is encoded for the
+   * parameter's type, so a string for json is a JSON string, and a value that does not fit is refused before it is
+   * sent. The default is `'text'` for a statement that a query builder has compiled, and otherwise the connection's
+   * option `values`.
    */
   readonly values?: ValueMeaning | undefined
 }
 
 /** Whether a call keeps its statement prepared. */
 export interface PrepareOption {
-  /** False does not keep the statement prepared. Use it for a text that will not run again. True by default. */
+  /** Whether the statement stays prepared, true by default. Use false for a text that will not run again. */
   readonly prepare?: boolean | undefined
 }
 

@@ -24,7 +24,7 @@ export class ConnectionInfo {
   readonly #state: FlowContext['state']
   readonly #isClosed: () => boolean
 
-  /** @param isClosed whether the program has closed the connection */
+  /** Made by its connection. @param isClosed whether the program has closed the connection */
   constructor({ state, place }: FlowContext, isClosed: () => boolean) {
     this.user = place.user
     this.database = place.database

@@ -20,11 +20,11 @@ export interface CopyFormatOptions {
   readonly null?: string | undefined
   /** Whether the first line has the names of the columns; `'match'` checks them against the table. */
   readonly header?: boolean | 'match' | undefined
-  /** The character around a value in CSV; `"` by default. */
+  /** The character around a value in CSV, `"` by default. */
   readonly quote?: string | undefined
-  /** The character before a quote inside a value in CSV; by default the quote character itself. */
+  /** The character before a quote inside a value in CSV, by default the quote character itself. */
   readonly escape?: string | undefined
-  /** The encoding of the bytes; by default that of the session. */
+  /** The encoding of the bytes, by default that of the session. */
   readonly encoding?: string | undefined
   /** Columns whose values are always quoted when written (CSV); true for all columns. */
   readonly forceQuote?: readonly string[] | true | undefined
@@ -48,7 +48,7 @@ export interface CopyFormatOptions {
 
 /** COPY's options, and the columns of the table. */
 export interface CopyTableOptions extends CopyFormatOptions {
-  /** The columns, in order; by default all columns of the table. */
+  /** The columns in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
   /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined

@@ -79,7 +79,8 @@ function codecsOf({ registry }: FlowContext, columns: readonly Column[]): Codec[
 /**
  * Loads the records of an iterable. An error of the source, or of a record that does not fit, aborts the COPY and is
  * thrown.
- * @param steps.onOpen called before the COPY starts. From then on it must be ended
+ * @param steps.onOpen called before the COPY starts. From then on an interrupted call leaves it open, and the caller
+ *   must end it
  */
 export function* copyRecords(
   context: FlowContext,
@@ -338,7 +339,7 @@ export class RecordEncoder implements SlowWay {
     return this.#hasStrings && this.#uncertain.some((index) => !this.#typed.has(index))
   }
 
-  /** Makes the format final: text when a later record may need it. A COPY that ends before this keeps its format. */
+  /** Makes the format final: text when a later record may need it. */
   #settle(): void {
     if (this.#lines !== null && this.#isDoubtful) this.#turnToText(this.#lines)
     this.#lines = null

@@ -59,7 +59,7 @@ export class DescribeAttempts {
   }
 
   /** Whether another attempt may follow a refused one. */
-  get mayGoOn(): boolean {
+  get mayRetry(): boolean {
     const { state } = this.#context
     if (!this.#mayBeRefused || state.isClosed) return false
     return state.transactionStatus !== 'E' || this.#guard !== 'nothing'

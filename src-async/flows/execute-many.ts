@@ -102,7 +102,7 @@ export class Batch {
   #done = 0
   #affectedRows = 0
   #tag = ''
-  /** See `begin`. */
+  /** For each parameter a value that is not null, if one is known. */
   #sample: readonly unknown[] = []
   /**
    * The server's own description, when the types were derived from the first values instead. Later values may not fit
@@ -154,7 +154,7 @@ export class Batch {
   add(element: Values): void {
     const { out } = this.#context
     const values = listed(element)
-    if (!Array.isArray(values)) throw noElement(values, this.#done + this.#count)
+    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count)
     const { encodingUse } = (this.#statement as Statement).traits
     if (encodingUse !== 'none') requireNoEncoding(encodingUse, values, AMONG)
     const length = out.reserveInt32()
@@ -186,14 +186,15 @@ export class Batch {
     const statement = this.#statement as Statement
     if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
     const elements = [...this.#unsure, element]
-    const again = yield* this.#describeAnew()
+    const again = yield* this.#describeAgain()
     if (isSame(again, statement)) throw refusal
     this.#encodeAgain(again, elements)
   }
 
-  *#describeAnew(): Flow<Statement> {
+  *#describeAgain(): Flow<Statement> {
     const { sql, hints, firstPlaces } = this.#request
-    return (yield* resolveStatement(this.#context, sql, this.#sample, { hints, firstPlaces, isAnew: true })).statement
+    return (yield* resolveStatement(this.#context, sql, this.#sample, { hints, firstPlaces, ignoresCache: true }))
+      .statement
   }
 
   #encodeAgain(statement: Statement, elements: readonly Values[]): void {
@@ -223,7 +224,7 @@ export class Batch {
       if (isLost(error)) statements.clear()
       if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
       else yield* undoBegin(context, scopeBegin)
-      this.#encodeAgain(yield* this.#describeAnew(), elements)
+      this.#encodeAgain(yield* this.#describeAgain(), elements)
       try {
         yield* this.#sendChunk()
       } catch (again) {
@@ -379,7 +380,7 @@ class Lookahead {
 
 keepClass(new Lookahead([]))
 
-function noElement(found: unknown, batchIndex: number): ProgrammingError {
+function elementError(found: unknown, batchIndex: number): ProgrammingError {
   const message = `element #${batchIndex} of executemany: expected an array of values, got ${describeValue(found)}`
   return new ProgrammingError(message, { batchIndex })
 }

@@ -7,7 +7,7 @@ import type { FlowContext } from './flow-context.ts'
 import { openScope, rollbackScope } from './transaction.ts'
 
 export interface ExplainOption {
-  /** True also runs the statement, in a transaction or savepoint that is rolled back; false by default. */
+  /** Whether to run the statement too, in a transaction or savepoint that is rolled back. False by default. */
   readonly analyze?: boolean | undefined
 }
 

@@ -45,7 +45,7 @@ export function* describeStatement(
 ): Flow<Statement> {
   if (context.state.transactionStatus === 'I') context.statements.beginTransaction()
   try {
-    return (yield* resolveStatement(context, sql, values, { ...options, isAnew: true })).statement
+    return (yield* resolveStatement(context, sql, values, { ...options, ignoresCache: true })).statement
   } catch (error) {
     throw noteFailure(context, error, sql)
   }

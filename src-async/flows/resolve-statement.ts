@@ -36,7 +36,7 @@ export interface ResolveOptions {
   /** The text will not run again: it is neither looked up in the cache nor kept. */
   readonly isOneOff?: boolean | undefined
   /** The cache entry may be wrong: it is not used, and the new description replaces it. */
-  readonly isAnew?: boolean | undefined
+  readonly ignoresCache?: boolean | undefined
 }
 
 const NO_TYPES: readonly number[] = []
@@ -71,9 +71,9 @@ export function* resolveStatement(
   values: readonly unknown[],
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const { hints = NO_TYPES, firstPlaces, isOneOff = false, isAnew = false } = options
+  const { hints = NO_TYPES, firstPlaces, isOneOff = false, ignoresCache = false } = options
   const { statements } = context
-  if (isAnew) statements.forgetText(sql)
+  if (ignoresCache) statements.forgetText(sql)
   const attempts = new DescribeAttempts(context, {
     mayBeRefused: values.length > 0,
     isDetermined: statements.texts.isDetermined(sql),
@@ -174,7 +174,7 @@ function* describeGuess(asking: Asking, inferred: Statement, types: number[]): F
   try {
     return { ...(yield* describeOnce(asking, types)), inferred }
   } catch (error) {
-    if (!isRefusalOfGuess(error) || !asking.attempts.mayGoOn) throw error
+    if (!isRefusalOfGuess(error) || !asking.attempts.mayRetry) throw error
   }
   inferred.refuseTypes(key)
   return null
@@ -196,7 +196,7 @@ function* describeDetermined(asking: Asking): Flow<Inferred> {
     } catch (error) {
       texts.forgetDetermined(sql)
       first ??= error
-      if (!attempts.mayGoOn) throw first
+      if (!attempts.mayRetry) throw first
       if (types === remembered && isRefusalOfTypes(error)) {
         // The remembered types are stale: the text has another meaning now.
         texts.forgetDeclared(sql)
@@ -236,7 +236,7 @@ function rememberedTypes({ context, sql, values, hints, isOneOff }: Asking): rea
   const types = Array.from(values, (_, index) => hints[index] ?? 0)
   for (const index of declared) {
     if (index < types.length && types[index] === 0) {
-      types[index] = declaredType(values[index]) ?? textOrNothing(values[index])
+      types[index] = declaredType(values[index]) ?? textTypeOrNone(values[index])
     }
   }
   return types
@@ -254,10 +254,10 @@ function determined(error: unknown, types: readonly number[], values: readonly u
   if (asked > 0) {
     const index = asked - 1
     if (index >= values.length || more[index] !== 0) return null
-    more[index] = declaredType(values[index]) ?? textOrNothing(values[index])
+    more[index] = declaredType(values[index]) ?? textTypeOrNone(values[index])
     return more[index] === 0 ? null : more
   }
-  for (const suggest of [declaredType, textOrNothing]) {
+  for (const suggest of [declaredType, textTypeOrNone]) {
     let hasMore = false
     values.forEach((value, index) => {
       if (more[index] !== 0) return
@@ -270,7 +270,7 @@ function determined(error: unknown, types: readonly number[], values: readonly u
 }
 
 /** Text for strings, and for null, which may stand for a string; otherwise 0. */
-function textOrNothing(given: unknown): number {
+function textTypeOrNone(given: unknown): number {
   // An object may convert itself to a string.
   const value = converted(given, TEXT_OID)
   return typeof value === 'string' || value === null ? TEXT_OID : 0

@@ -7,7 +7,7 @@ import { TRANSACTION_NAMES, type TransactionOptions } from './transaction.ts'
 /** Options of `transaction`. */
 export interface RetriedTransactionOptions extends TransactionOptions {
   /**
-   * How often to run the function again after a serialization failure (40001) or a deadlock (40P01); 0 by default. It
+   * How often to run the function again after a serialization failure (40001) or a deadlock (40P01), 0 by default. It
    * has no effect on a transaction inside another one. There is a short random delay before each retry; the blocking
    * API sleeps during it.
    */

@@ -43,7 +43,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
       encode(context, statement, request)
     } catch (error) {
       if (!isRemembered || !isRefusalByType(error) || context.state.isClosed) throw error
-      statement = yield* describedAnew(context, request, statement, error)
+      statement = yield* describedAgain(context, request, statement, error)
       isRemembered = false
       encode(context, statement, request)
     }
@@ -64,7 +64,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   try {
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
-    const { statement } = yield* resolveStatement(context, sql, values, anew(request))
+    const { statement } = yield* resolveStatement(context, sql, values, retryOptions(request))
     encode(context, statement, request)
     return yield* execute(context, request, statement, dueBegin(context))
   } catch (error) {
@@ -165,13 +165,13 @@ function isUndoable(
 }
 
 /** Describes the statement again. @throws the refusal when the description has not changed. */
-function* describedAnew(
+function* describedAgain(
   context: FlowContext,
   request: StatementRequest,
   statement: Statement,
   refusal: unknown,
 ): Flow<Statement> {
-  const again = (yield* resolveStatement(context, request.sql, request.values, anew(request))).statement
+  const again = (yield* resolveStatement(context, request.sql, request.values, retryOptions(request))).statement
   if (isSame(again, statement)) throw refusal
   return again
 }
@@ -185,6 +185,6 @@ export function isSame(one: Statement, other: Statement): boolean {
   )
 }
 
-function anew({ hints, firstPlaces, isOneOff }: StatementRequest): ResolveOptions {
-  return { hints, firstPlaces, isOneOff, isAnew: true }
+function retryOptions({ hints, firstPlaces, isOneOff }: StatementRequest): ResolveOptions {
+  return { hints, firstPlaces, isOneOff, ignoresCache: true }
 }

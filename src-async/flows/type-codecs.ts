@@ -19,7 +19,10 @@ import { askCatalog } from './catalog-query.ts'
 import type { FlowContext } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 
-/** @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type. */
+/**
+ * Gives a type the user's codec.
+ * @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type.
+ */
 export function* setTypeCodec(context: FlowContext, typeName: string, options: TypeCodecOptions): Flow<void> {
   requireTypeCodec(options, typeName)
   const oid = yield* findType(context, typeName, options.schema, 'setTypeCodec')

@@ -46,7 +46,7 @@ export interface AcquireOptions {
 /** Options of `release` and `withConnection` for the reset of the connection. */
 export interface ResetOptions {
   /**
-   * Whether the promise waits until the server has reset the connection; true by default. With false the reset runs in
+   * Whether the promise waits until the server has reset the connection, true by default. With false the reset runs in
    * the background and its errors go to `onError`.
    */
   readonly awaitReset?: boolean | undefined
@@ -63,7 +63,7 @@ export interface ReleaseOptions extends ResetOptions {
 
 /** Options of `close`. */
 export interface PoolCloseOptions {
-  /** Milliseconds to wait for connections in use; 10,000 by default; null or 0 for no limit. */
+  /** Milliseconds to wait for connections in use, 10,000 by default; null or 0 for no limit. */
   readonly timeout?: number | null | undefined
 }
 
