@@ -1,6 +1,6 @@
 /**
- * `executemany` and `fetchmany` of the async API: elements from an iterable of either kind, each batch all or nothing.
- * How a batch goes over the wire is in `flows/execute-many.ts`.
+ * `executemany` and `fetchmany` of the async API. The elements come from an iterable or an async iterable. A batch
+ * succeeds or fails as a whole. `flows/execute-many.ts` sends the batch to the server.
  */
 import type { CallOptions } from './call-options.ts'
 import { iterate, leave } from './copy.ts'
@@ -18,37 +18,37 @@ import {
 } from './flows/execute-many.ts'
 import { BatchRows, fetchMany as fetchManyAtHand } from './flows/fetch-many.ts'
 import { DROP_ROWS } from './flows/fetch-rows.ts'
-import { type ProgressOption, progressTeller } from './flows/progress.ts'
-import { Patience } from './patience.ts'
+import { type ProgressOption, progressReporter } from './flows/progress.ts'
+import { BoundedWait } from './bounded-wait.ts'
 import { runFlow } from './run-flow.ts'
 import { type Row, type Values, listed } from './values/record.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import { type ValueMeaning, textValues } from './values/text-values.ts'
 
-/** What a statement is run for, one after the other. */
+/** The lists of values that a statement is run with, one list for each run. */
 export type Elements = Iterable<Values> | AsyncIterable<Values>
 
-/** What a batch runs, and what its values mean. */
+/** The statement of a batch, and whether its values mean text. */
 export interface BatchTarget extends Pick<BatchRequest, 'sql' | 'prepared'> {
   readonly meaning: ValueMeaning
 }
 
 type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'rows' | 'sinkFor' | 'progress'>
 
-/** Runs it and drops the rows. */
+/** Runs the batch and drops its rows. */
 export function runMany(
   engine: Engine,
   target: BatchTarget,
   elements: Elements,
   options: CallOptions & ProgressOption = {},
 ): Promise<BatchResult> {
-  const progress = progressTeller(options, 'executemany')
+  const progress = progressReporter(options, 'executemany')
   const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS, progress }
-  const meant = meantElements(elements, target.meaning)
-  return engine.query(() => batchOf(engine, request, meant, options), target.sql, elements, options)
+  const elementsToRun = withMeaning(elements, target.meaning)
+  return engine.query(() => batchOf(engine, request, elementsToRun, options), target.sql, elements, options)
 }
 
-/** Runs it and gives the rows of all elements, in their order. */
+/** Runs the batch and returns the rows of all elements, in the order of the elements. */
 export function fetchMany(
   engine: Engine,
   target: BatchTarget,
@@ -56,36 +56,39 @@ export function fetchMany(
   { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
 ): Promise<{ readonly rows: Row[]; readonly tag: string }> {
   const { sql, prepared } = target
-  const meant = meantElements(elements, target.meaning)
-  if (!(Symbol.asyncIterator in meant)) {
-    const flow = fetchManyAtHand(engine.context, { sql, prepared, elements: meant, rows })
+  const elementsToRun = withMeaning(elements, target.meaning)
+  if (!(Symbol.asyncIterator in elementsToRun)) {
+    const flow = fetchManyAtHand(engine.context, { sql, prepared, elements: elementsToRun, rows })
     return engine.query(flow, sql, elements, options)
   }
   const collected = new BatchRows(engine.context, rows)
   const request = { sql, prepared, rows, sinkFor: collected.sinkFor }
   const work = async (): Promise<{ rows: Row[]; tag: string }> => {
-    const { tag } = await batchOf(engine, request, meant, options)
+    const { tag } = await batchOf(engine, request, elementsToRun, options)
     return { rows: await runFlow(collected.all(), engine.session), tag }
   }
   return engine.query(work, sql, elements, options)
 }
 
-/** The elements, each with the meaning that is asked for. */
-function meantElements(elements: Elements, meaning: ValueMeaning): Elements {
+/** Wraps the elements so that their values mean what the caller asked for. */
+function withMeaning(elements: Elements, meaning: ValueMeaning): Elements {
   if (meaning === 'typed') return elements
-  return Symbol.asyncIterator in elements ? meantLater(elements) : meantNow(elements)
+  return Symbol.asyncIterator in elements ? withTextMeaningAsync(elements) : withTextMeaning(elements)
 }
 
-function* meantNow(elements: Iterable<Values>): Generator<Values, void, undefined> {
-  for (const element of elements) yield meantElement(element)
+function* withTextMeaning(elements: Iterable<Values>): Generator<Values, void, undefined> {
+  for (const element of elements) yield elementWithMeaning(element)
 }
 
-async function* meantLater(elements: AsyncIterable<Values>): AsyncGenerator<Values, void, undefined> {
-  for await (const element of elements) yield meantElement(element)
+async function* withTextMeaningAsync(elements: AsyncIterable<Values>): AsyncGenerator<Values, void, undefined> {
+  for await (const element of elements) yield elementWithMeaning(element)
 }
 
-/** What is no list is refused by the batch, which knows its number. */
-function meantElement(element: Values): Values {
+/**
+ * An element that is not a list passes unchanged: `Batch.add` refuses it, because its error names the number of the
+ * element.
+ */
+function elementWithMeaning(element: Values): Values {
   const values: unknown = listed(element)
   return Array.isArray(values) ? textValues(values) : element
 }
@@ -103,8 +106,8 @@ async function batchFrom(
   signal: AbortSignal,
 ): Promise<BatchResult> {
   const run = <T>(flow: Flow<T>): Promise<T> => runFlow(flow, session)
-  const patience = new Patience(context.deadlineMs, signal)
-  const next = (): Promise<IteratorResult<Values, unknown>> => patience.wait(source.next())
+  const bounded = new BoundedWait(context.deadlineMs, signal)
+  const next = (): Promise<IteratorResult<Values, unknown>> => bounded.wait(source.next())
   const batch = new Batch(context, request)
   const add = (element: Values): Promise<void> | null => {
     try {
@@ -125,7 +128,8 @@ async function batchFrom(
       }
     }
     for (let step = await next(); step.done !== true; step = await next()) {
-      // Sent when there is more to come, because only then is it known that it has to be held together.
+      // A full batch waits until one more element has come. Only then are several parts needed, and a transaction
+      // around them.
       if (batch.isFull) await run(batch.send(false))
       const renewed = add(step.value)
       if (renewed !== null) await renewed
@@ -137,12 +141,15 @@ async function batchFrom(
   } catch (error) {
     return await run(batch.undo(error))
   } finally {
-    patience.stop()
-    if (!isDrained) await leave(source, patience)
+    bounded.stop()
+    if (!isDrained) await leave(source, bounded)
   }
 }
 
-/** As many as it takes to know a value for each parameter; none when there are none. */
+/**
+ * Reads elements until each parameter has a value that is not null, so that its type can be inferred. Empty when the
+ * source is empty.
+ */
 async function firstElements(next: () => Promise<IteratorResult<Values, unknown>>): Promise<(readonly unknown[])[]> {
   const elements: (readonly unknown[])[] = []
   do {

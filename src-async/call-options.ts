@@ -1,4 +1,4 @@
-/** What every call of the async API takes beside its own arguments, and the checks of common arguments. */
+/** The options that calls of the async API share, and the checks of arguments that they share. */
 import { ProgrammingError } from './errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'
 import type { ProgressOption } from './flows/progress.ts'
@@ -10,39 +10,39 @@ import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 
-/** What every call that asks the server takes. */
+/** Options of every call that sends something to the server. */
 export interface CallOptions extends TimeoutOption {
   /**
-   * Cancels the statement on the server; the call fails with the signal's reason, unless it was done already. When the
-   * server has not stopped 5 seconds later, the connection is closed.
+   * Cancels the statement on the server. The call then fails with the signal's reason, unless the statement had
+   * finished. If the server has not stopped the statement 5 seconds later, the connection is closed.
    */
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a call takes that has values. */
+/** Options of a call that passes values. */
 export interface ExecuteStatementOptions extends CallOptions, ValueOption {}
 
-/** What `execute` takes. */
+/** Options of `execute`. */
 export interface ExecuteOptions extends ExecuteStatementOptions, PrepareOption {}
 
-/** What a call takes that gives rows. */
+/** Options of a call that returns rows. */
 export interface ResultOptions extends ExecuteStatementOptions, RowOptions {}
 
-/** What a call takes that gives the rows of a text. */
+/** Options of a call that returns rows and takes the statement as text. */
 export interface FetchOptions extends ResultOptions, PrepareOption {}
 
-/** What `describe` takes. With `prepare: false` the connection asks the server anew and keeps nothing. */
+/** Options of `describe`. With `prepare: false` the connection always asks the server and does not cache the answer. */
 export interface DescribeOptions extends CallOptions, PrepareOption {}
 
-/** What `executemany` takes beside its statement and its elements. */
+/** Options of `executemany`. */
 export interface BatchOptions extends ExecuteStatementOptions, ProgressOption {}
 
-/** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
+/** A statement: SQL text, SQL composed with `sql`, or a statement that a query builder has compiled. */
 export type StatementText = string | Sql | CompiledStatement
 
 export const NO_OPTIONS: CallOptions = {}
 
-/** The names of the options, for the lists of methods that take more. */
+/** The names of the options. Methods with more options build their own lists from these. */
 export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: true, signal: true }
 export const VALUE_NAMES: OptionNames<Required<ExecuteStatementOptions>> = { ...CALL_NAMES, values: true }
 
@@ -59,26 +59,26 @@ export function requireText(sql: unknown, method: string): void {
   if (typeof sql !== 'string') throw new ProgrammingError(`${method}: expected SQL as a string, got ${typeof sql}`)
 }
 
-/** A text and its values, from the two arguments every method takes them in. */
+/** The SQL text and the values of a call, read from its first two arguments. */
 export interface Given {
   readonly sql: string
-  /** With their meaning: see `TextValues`. */
+  /** A `TextValues` list where the values mean text. */
   readonly values: readonly unknown[]
   /** The values as they were passed. */
   readonly args: readonly unknown[]
 }
 
-/** Who asks for a statement, and what values mean there. */
+/** The method that takes a statement, and what its values mean. */
 export interface Asking {
   readonly method: string
-  /** The connection's. */
+  /** What values mean on this connection, unless the options say otherwise. */
   readonly meaning: ValueMeaning
   readonly options?: ExecuteStatementOptions | undefined
 }
 
 /**
- * A text with its values, or composed SQL or a compiled statement, which bring them along.
- * @param values null where none were passed.
+ * Reads a statement and its values. Composed SQL and compiled statements contain their own values.
+ * @param values null when the caller passed none.
  * @throws ProgrammingError for anything else.
  */
 export function requireStatement(sql: unknown, values: Values | null, asking: Asking): Given {
@@ -86,25 +86,31 @@ export function requireStatement(sql: unknown, values: Values | null, asking: As
   const { text, own, meaning } = textOf(sql, asking)
   const passed = values === null ? NO_VALUES : requireValues(values, method)
   if (own !== null && passed.length > 0) {
-    throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument empty`)
+    throw new ProgrammingError(`${method}: the statement already contains its values: leave the second argument empty`)
   }
   const args = own ?? passed
   const asked = options?.values === undefined ? meaning : requireMeaning(options.values, method)
   return { sql: text, values: asked === 'text' ? textValues(args) : args, args }
 }
 
-/** Whether a statement came without values: then its text may hold several. An empty list says that it is one, as in the blocking API. */
+/**
+ * Whether the text may hold several statements: only when the call has no values. With an empty list of values the text
+ * must be one statement, in the blocking API too.
+ */
 export function mayHoldSeveral(sql: StatementText, values: Values | undefined, { args }: Given): boolean {
   return args.length === 0 && (values === undefined || typeof sql !== 'string')
 }
 
-/** A statement's text, whose values come by themselves, and what these mean. @throws ProgrammingError for anything else. */
+/**
+ * Reads a statement whose values are passed later: its text, and what the values mean.
+ * @throws ProgrammingError for anything else.
+ */
 export function requireStatementText(sql: unknown, asking: Asking): { text: string; meaning: ValueMeaning } {
   const { text, meaning } = textOf(sql, asking)
   return { text, meaning: requireMeaning(asking.options?.values, asking.method) ?? meaning }
 }
 
-/** @returns the values that the statement has itself as `own`; null where it has none. */
+/** @returns in `own` the values that the statement contains; null where it contains none. */
 function textOf(
   sql: unknown,
   { method, meaning }: Asking,
@@ -125,7 +131,7 @@ export function requireValues(values: unknown, method: string): readonly unknown
   throw new ProgrammingError(`${method}: expected the arguments as an array, got ${typeof values}: wrap them in []`)
 }
 
-/** @throws ProgrammingError for anything that cannot be iterated, in either way. */
+/** @throws ProgrammingError for anything that is neither an iterable nor an async iterable. */
 export function requireElements<T extends object>(elements: T, method: string): T {
   const candidate: unknown = elements
   if (candidate !== null && typeof candidate === 'object') {
@@ -134,7 +140,7 @@ export function requireElements<T extends object>(elements: T, method: string): 
   throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
 }
 
-/** @throws ProgrammingError for what is no AbortSignal, of this realm or another. */
+/** @throws ProgrammingError for a value that is not an AbortSignal. A signal of another realm is accepted. */
 export function requireSignal(signal: unknown): void {
   if (signal === undefined) return
   const { throwIfAborted, addEventListener } = Object(signal) as Partial<AbortSignal>

@@ -1,4 +1,4 @@
-/** Opens a connection of the async API: resolves the options, opens the session on this thread's event loop. */
+/** Opens a connection of the async API: resolves the options and opens the session on the event loop of this thread. */
 import { Connection, type ConnectionClass } from './connection.ts'
 import { Engine } from './engine.ts'
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
@@ -16,21 +16,21 @@ import { Listeners } from './listeners.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
 import { openSession } from './wire/open-session.ts'
 
-/** What `connect` takes: how to reach the server, and how values and rows shall look. */
+/** Options of `connect`: how to reach the server, and how values and rows look. */
 export interface ConnectOptions extends CoreOptions, ValueOptions {
-  /** A class of one's own for the connection, and for those a pool lends out. */
+  /** Your own class for the connection, or for the connections that a pool lends out. It extends `Connection`. */
   readonly connectionClass?: ConnectionClass | undefined
-  /** Gives connecting up, whatever it waits for; the call fails with the signal's reason. Not for pools. */
+  /** Stops connecting at any point. The call fails with the signal's reason. Pools do not take it. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** The keys of these options that are not `options/`'s. */
+/** The options that `options/` does not know. */
 export const FACE_OPTION_KEYS = [...VALUE_OPTION_KEYS, 'connectionClass']
 
 /**
  * Connects to PostgreSQL.
- * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; options and `PG*` variables
- *   fill in what it leaves open.
+ * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL. Options and `PG*` variables
+ *   supply what the DSN does not say.
  * @throws OperationalError when no server can be reached or it refuses the login; ProgrammingError for bad options.
  * @example
  *   const con = await connect('postgres://localhost/shop')
@@ -59,7 +59,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
     const session = await openSession(resolved.session, listeners, signal)
     listeners.lossOf = () => session.loss
     const context = createFlowContext(session, resolved.statementCache, null, values, placeOf(resolved.session))
-    listeners.onParameter = (name) => context.statements.heedParameter(name)
+    listeners.onParameter = (name) => context.statements.noteParameter(name)
     const keepAlive = (isWanted: boolean): void => session.keepAlive(isWanted)
     const connection = new ConnectionClass(
       new Engine(session, context, resolved.commandTimeoutMs, listeners, keepAlive),
@@ -72,19 +72,22 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
   }
 }
 
-/** Waits for what may take its time, such as a password from a vault, until the signal says otherwise. */
+/**
+ * Waits for work that may be slow, such as fetching a password from a vault.
+ * @throws the signal's reason when the signal aborts first.
+ */
 function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason as Error)
-    // The work may have aborted it itself.
+    // The work itself may have aborted the signal.
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
 }
 
-/** @throws ProgrammingError for what is no class of connections. */
+/** @throws ProgrammingError for a value that is not a class extending `Connection`. */
 export function requireConnectionClass(given: unknown): ConnectionClass {
   if (given === undefined || given === null || given === Connection) return Connection
   if (typeof given === 'function' && given.prototype instanceof Connection) return given as ConnectionClass

@@ -1,6 +1,7 @@
 /**
- * One connection of the async API: asyncpg's vocabulary over flows. Methods are thin; what PostgreSQL's protocol wants
- * is in `flows/` and below. One operation at a time: a second one is refused at once and the first is not disturbed.
+ * One connection of the async API, with the method names of asyncpg. Methods only check arguments and run flows;
+ * everything about PostgreSQL's protocol is in `flows/` and below. A connection runs one operation at a time. A second
+ * one is refused at once and does not disturb the first.
  */
 import {
   BATCH_OPTIONS,
@@ -74,9 +75,9 @@ import { type OtherRows, ROW_OPTION_NAMES, VALUE_ROWS, rowOptions } from './valu
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
-/** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
+/** Options of `prepare`. Options for rows and values apply to each call of the statement that does not set its own. */
 export interface PrepareOptions extends ResultOptions {
-  /** Its name on the server; one of the driver's unless given. */
+  /** The statement's name on the server. Without it the driver chooses one. */
   readonly name?: string | undefined
 }
 
@@ -86,7 +87,10 @@ const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 
 let readEngine: (connection: Connection) => Engine
 
-/** One connection: it does one thing at a time, and a call that comes meanwhile is refused. A pool has several. */
+/**
+ * One connection. It runs one operation at a time and refuses a call that comes while another one runs. Use a pool to
+ * run several at once.
+ */
 export class Connection {
   static {
     sealInstances(this)
@@ -102,12 +106,12 @@ export class Connection {
     this.#info = new ConnectionInfo(engine.context, () => engine.isClosed)
   }
 
-  /** What is known of the connection; costs no trip. */
+  /** Facts about the connection and its session. Reading them sends nothing. */
   get info(): ConnectionInfo {
     return this.#info
   }
 
-  /** True after `close`, `terminate` or the loss of the server. */
+  /** True after `close` or `terminate`, and after the connection was lost. */
   get closed(): boolean {
     return this.#engine.isClosed
   }
@@ -117,26 +121,29 @@ export class Connection {
     return this.closed
   }
 
-  /** Whether a transaction is open on the server, failed ones included: asyncpg's question; see `transactionStatus`. */
+  /**
+   * Whether a transaction is open on the server, including a failed one. asyncpg has this method; `transactionStatus`
+   * says more.
+   */
   get isInTransaction(): boolean {
     return !this.isClosed && this.#engine.session.transactionStatus !== 'I'
   }
 
   /**
-   * What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback.
-   * A `transaction(fn)` in which nothing has run yet is none.
+   * The state of the transaction on the server: none, open, or failed. A failed one accepts only a rollback. A
+   * `transaction(fn)` that has not run a statement yet counts as none, because BEGIN is sent with the first statement.
    */
   get transactionStatus(): ConnectionStatus {
     return this.info.status
   }
 
-  /** Process id of the server's backend. */
+  /** Process id of the backend that serves this connection. */
   get backendPid(): number {
     return this.#engine.session.backendPid
   }
 
   /**
-   * The server's version, taken apart.
+   * The server's version in parts.
    * @example const { major } = con.getServerVersion()
    */
   getServerVersion(): ServerVersion {
@@ -144,7 +151,7 @@ export class Connection {
   }
 
   /**
-   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * The value of a parameter that the server reports, such as `server_version` or `TimeZone`; undefined for others.
    * @example console.log(con.parameter('TimeZone'))
    */
   parameter(name: string): string | undefined {
@@ -152,9 +159,10 @@ export class Connection {
   }
 
   /**
-   * Runs a statement and drops its rows. Without arguments the text may hold several statements.
-   * @returns the last command tag, `INSERT 0 2`.
-   * @throws the server's error; DataError, ProgrammingError for arguments that do not fit.
+   * Runs a statement and drops its rows. Without values the text may hold several statements.
+   * @returns the last command tag, such as `INSERT 0 2`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const tag = await con.execute('update item set price = price + 1 where id = $1', [1]) // 'UPDATE 1'
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
@@ -174,10 +182,11 @@ export class Connection {
   }
 
   /**
-   * Runs a statement and gives all that comes of it at once: its rows, their columns, the command tag and the count.
-   * Without values the text may hold several statements: `results` has one result for each, the other fields are the last
-   * one's.
-   * @throws as `execute`.
+   * Runs a statement and returns its rows, their columns, the command tag and the row count. Without values the text
+   * may hold several statements: then `results` has one result for each, and the other fields are those of the last
+   * one.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example
    *   const { rows, rowCount } = await con.query('update item set price = price + 1 where id = $1 returning *', [7])
    */
@@ -212,7 +221,8 @@ export class Connection {
   }
 
   /**
-   * Runs a statement and returns its first row, null when there is none. A SELECT is run only as far as needed.
+   * Runs a statement and returns its first row; null when there is none. The server runs a SELECT only until it has one
+   * row.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const item = await con.fetchrow('select * from item where id = $1', [1])
@@ -230,7 +240,8 @@ export class Connection {
   }
 
   /**
-   * A value of the first row: its first column, or the one named or counted by `column`; null without a row.
+   * Runs a statement and returns one value of its first row; null when there is no row. `column` is the column's name,
+   * or its number from 0.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const count = await con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
@@ -248,10 +259,11 @@ export class Connection {
   }
 
   /**
-   * Runs a statement once for each element, all or nothing.
-   * @param sql a text, or a compiled statement, whose own values are not looked at
-   * @param elements an iterable of either kind
-   * @throws with `batchIndex`, the number of the element that failed.
+   * Runs a statement once for each element. If one run fails, none of them has an effect.
+   * @param sql SQL text, or a compiled statement, whose own values are ignored
+   * @param elements lists of values: an iterable or an async iterable
+   * @throws the server's error, or DataError for values that do not fit. `batchIndex` is the number of the element that
+   *   failed, from 0.
    * @example await con.executemany('insert into item (name, price) values ($1, $2)', [['milk', 1], ['bread', 2]])
    */
   async executemany(sql: string | CompiledStatement, elements: Elements, options?: BatchOptions): Promise<void> {
@@ -261,10 +273,11 @@ export class Connection {
   }
 
   /**
-   * The same for a statement that gives rows: `insert … returning`.
+   * Runs a statement that returns rows once for each element, such as `insert … returning`. If one run fails, none of
+   * them has an effect.
    * @returns the rows of all elements, in their order.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
-   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
+   *   QueryTimeoutError after `timeout`. `batchIndex` is the number of the element that failed, from 0
    * @example const ids = await con.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
    */
   async fetchmany<T>(
@@ -287,7 +300,8 @@ export class Connection {
   /**
    * Loads records into a table with COPY in binary format.
    * @returns the command tag, `COPY 1000`.
-   * @throws DataError naming the record and the column; QueryTimeoutError; nothing is loaded then.
+   * @throws DataError, which names the record and the column; QueryTimeoutError after `timeout`. If it throws, no
+   *   record is loaded.
    * @example await con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
@@ -295,10 +309,11 @@ export class Connection {
   }
 
   /**
-   * Prepares a statement under a name of its own, until it is closed.
-   * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
-   * @param options.name the name on the server, for `EXECUTE name` in SQL.
-   * @throws the server's error: a text with a mistake is refused here, not when it runs
+   * Prepares a statement on the server. It stays prepared until you close it, or the connection.
+   * @param sql SQL text, or a compiled statement. The compiled statement's own values are ignored, and values passed to
+   *   calls mean text
+   * @param options.name the statement's name on the server, for `EXECUTE name` in SQL.
+   * @throws the server's error: the server refuses faulty SQL here, before the first run
    * @example
    *   const byId = await con.prepare('select name from item where id = $1')
    *   console.log(await byId.fetchval([1]), await byId.fetchval([2]))
@@ -322,10 +337,10 @@ export class Connection {
   }
 
   /**
-   * Asks the server what a statement takes and gives, without running it. It is kept prepared, so that running it costs no
-   * trip more.
-   * @param sql a text, or a compiled statement, whose own values are not looked at
-   * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * Asks the server for the types of a statement's parameters and for its columns, without running it. The statement
+   * stays prepared, so running it later needs no extra round trip.
+   * @param sql SQL text, or a compiled statement, whose own values are ignored
+   * @throws the server's error. In a transaction this error fails the transaction, like any other error.
    * @example const { parameters, columns } = await con.describe('select id, name from item where price < $1')
    */
   async describe(sql: StatementText, options?: DescribeOptions): Promise<StatementDescription> {
@@ -343,9 +358,9 @@ export class Connection {
   }
 
   /**
-   * A statement's rows in pieces: iterate it, or `open` it to fetch by hand. Needs a transaction.
-   * @throws ProgrammingError at once for what is no statement; the server's error when rows are asked for,
-   *   InterfaceError outside a transaction
+   * Gives a statement's rows in pieces: iterate over it, or `open` it to fetch by hand. Needs a transaction.
+   * @throws ProgrammingError at once for a value that is not a statement. When you ask for rows: the server's error,
+   *   and InterfaceError outside a transaction
    * @example
    *   await con.transaction(async () => {
    *     for await (const row of con.cursor('select * from item')) console.log(row.name)
@@ -361,16 +376,17 @@ export class Connection {
   }
 
   /**
-   * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
+   * Sets your own functions that encode and decode values of a type, on this connection. Arrays, ranges and composites
+   * of the type use them too.
    * @example await con.setTypeCodec('jsonb', { decoder: (text) => text })
-   * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
+   * @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type.
    */
   async setTypeCodec(typeName: string, options: TypeCodecOptions): Promise<void> {
     await this.#engine.run(setTypeCodec(this.#engine.context, typeName, options))
   }
 
   /**
-   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * Gives a type the codec of a built-in type, or of `hstore`: `{ codecName: 'hstore' }`.
    * @example
    *   await con.execute('create extension if not exists hstore')
    *   await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
@@ -380,8 +396,8 @@ export class Connection {
   }
 
   /**
-   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
-   * @param options.schema the type's schema; the search path finds it without one
+   * Gives a type its built-in codec again, after `setTypeCodec` or `setBuiltinTypeCodec`.
+   * @param options.schema the type's schema; without it the search path decides
    * @example await con.resetTypeCodec('jsonb')
    */
   async resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): Promise<void> {
@@ -389,9 +405,9 @@ export class Connection {
   }
 
   /**
-   * Sends what `fn` asks of the pipeline without waiting in between; resolves when all of it is done. Each statement
-   * succeeds or fails by itself. `timeout` and `signal` are for the whole: when they strike, what is in flight is
-   * cancelled, and the call fails.
+   * Sends each statement of `fn` at once, without waiting for the answers of those before it. Resolves when all of them
+   * are done. Each statement succeeds or fails by itself. `timeout` and `signal` are for the whole pipeline: they
+   * cancel the statements that are not done, and the call fails.
    * @throws what `fn` throws; QueryTimeoutError after `timeout`
    * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
@@ -402,11 +418,11 @@ export class Connection {
   }
 
   /**
-   * Loads COPY's own formats into a table: text, CSV, binary.
+   * Loads data in one of COPY's formats into a table: text, CSV or binary.
    * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
    *   be a stream
    * @returns the command tag.
-   * @throws the source's own error; nothing is loaded then, and the connection stays usable.
+   * @throws the source's own error. Then nothing is loaded, and the connection stays usable.
    * @example await con.copyToTable('item', { source: ['milk,1\n', 'bread,2\n'], columns: ['name', 'price'], format: 'csv' })
    */
   async copyToTable(table: string, options: CopyTo): Promise<string> {
@@ -416,7 +432,7 @@ export class Connection {
   }
 
   /**
-   * Writes a table out in one of COPY's formats.
+   * Writes the rows of a table to an output, in one of COPY's formats.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
    * @returns the command tag.
@@ -430,7 +446,7 @@ export class Connection {
   }
 
   /**
-   * Writes a query's rows out in one of COPY's formats.
+   * Writes the rows of a query to an output, in one of COPY's formats.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
    * @throws the server's error, or the output's own
@@ -449,14 +465,15 @@ export class Connection {
   }
 
   /**
-   * Runs a COPY that is written in SQL.
+   * Runs a COPY statement that you write in SQL.
    * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
    * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
    *   be a stream
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
    * @returns the command tag.
-   * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
+   * @throws the error of the source or the output; ProgrammingError for a statement that is not such a COPY. Then
+   *   nothing is loaded.
    * @example await con.copy('copy item (name) from stdin (format csv)', { source: ['milk\n', 'bread\n'] })
    */
   async copy(sql: string, options: CopyOptions): Promise<string> {
@@ -471,9 +488,11 @@ export class Connection {
   }
 
   /**
-   * Calls the listener for each notification on a channel, while the connection is open and not given back to a pool.
-   * One added in a transaction hears from the transaction's end on, however it ends.
-   * @throws ProgrammingError for a channel name of more than 63 bytes, and for a listener that is no function.
+   * Calls the listener for each notification on a channel, until the connection is closed or given back to its pool.
+   * PostgreSQL starts to deliver at the end of the transaction that `addListener` was called in, whether it commits or
+   * rolls back.
+   * @throws ProgrammingError for a channel name of more than 63 bytes; InterfaceError for a listener that is not a
+   *   function.
    * @example await con.addListener('job', (con, pid, channel, payload) => console.log(channel, payload))
    */
   async addListener(channel: string, listener: NotificationListener<Connection>): Promise<void> {
@@ -482,7 +501,7 @@ export class Connection {
     if (this.#listeners.add(channel, listener)) {
       try {
         await this.#engine.run(runCommand(this.#engine.context, `LISTEN ${name}`))
-        // A rollback would undo it on the server and not here.
+        // A rollback undoes the LISTEN on the server but not here, so the engine sends it again after the transaction.
         if (this.isInTransaction) this.#listeners.unsettled.add(channel)
       } catch (error) {
         this.#listeners.remove(channel, listener)
@@ -492,7 +511,7 @@ export class Connection {
   }
 
   /**
-   * Ends what `addListener` began; does nothing if the listener was not added.
+   * Stops calling a listener of `addListener`. Does nothing if the listener was not added.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
    * @example
    *   const listener = () => {}
@@ -506,8 +525,8 @@ export class Connection {
   }
 
   /**
-   * Calls the listener for each notification on whatever channel: those of `addListener`, and those that a `LISTEN` in SQL
-   * has asked for. Sends nothing itself.
+   * Calls the listener for each notification on any channel: channels of `addListener`, and those of a `LISTEN` in SQL.
+   * Sends no LISTEN itself.
    * @example
    *   con.addNotificationListener((con, { channel, payload }) => console.log(channel, payload))
    *   await con.execute('listen job')
@@ -517,7 +536,7 @@ export class Connection {
   }
 
   /**
-   * Takes a listener away again; nothing happens for a function that is none.
+   * Stops calling a listener of `addNotificationListener`. Does nothing if it was not added.
    * @example
    *   const listener = () => {}
    *   con.addNotificationListener(listener)
@@ -528,7 +547,8 @@ export class Connection {
   }
 
   /**
-   * Calls the listener with every notice, in order with the results.
+   * Calls the listener with every notice and warning of the server, in their order and before the call that caused them
+   * ends.
    * @example con.addLogListener((con, notice) => console.error(notice.message))
    */
   addLogListener(listener: NoticeListener<Connection>): void {
@@ -536,7 +556,7 @@ export class Connection {
   }
 
   /**
-   * Takes a listener away again; nothing happens for a function that is none.
+   * Stops calling a listener of `addLogListener`. Does nothing if it was not added.
    * @example
    *   const listener = () => {}
    *   con.addLogListener(listener)
@@ -547,7 +567,8 @@ export class Connection {
   }
 
   /**
-   * Calls the listener once, when the connection is closed or lost, with the reason: null where the program closed it.
+   * Calls the listener once, when the connection is closed or lost. It gets the reason; null when the program closed
+   * it.
    * @example con.addTerminationListener((con, reason) => console.error('the connection has ended', reason))
    */
   addTerminationListener(listener: TerminationListener<Connection>): void {
@@ -555,7 +576,7 @@ export class Connection {
   }
 
   /**
-   * Takes a listener away again; nothing happens for a function that is none.
+   * Stops calling a listener of `addTerminationListener`. Does nothing if it was not added.
    * @example
    *   const listener = () => {}
    *   con.addTerminationListener(listener)
@@ -566,7 +587,8 @@ export class Connection {
   }
 
   /**
-   * Tells the logger of each of the caller's queries when it has ended; `{ args: true }` of its arguments too.
+   * Calls the logger after each query of the program, with its text, duration, row count and error. With `{ args: true
+   * }` the logger gets the arguments too.
    * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
    */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
@@ -575,7 +597,7 @@ export class Connection {
   }
 
   /**
-   * Takes a logger away again; nothing happens for a function that is none.
+   * Stops calling a logger of `addQueryLogger`. Does nothing if it was not added.
    * @example
    *   const listener = () => {}
    *   con.addQueryLogger(listener)
@@ -586,7 +608,7 @@ export class Connection {
   }
 
   /**
-   * The same for a scope.
+   * Adds a query logger until the end of a `using` scope; see `addQueryLogger`.
    * @example using logging = con.queryLogger((query) => console.log(query.query, query.elapsed))
    */
   queryLogger(logger: QueryLogger, options?: QueryLoggerOptions): Disposable {
@@ -595,7 +617,8 @@ export class Connection {
   }
 
   /**
-   * Forgets prepared statements of its own and the types it has learned: after a change it could not notice.
+   * Forgets cached statements and the types it has learned. Call it after a change of the schema that the driver cannot
+   * notice.
    * @example con.reloadSchemaState()
    */
   reloadSchemaState(): void {
@@ -603,11 +626,12 @@ export class Connection {
   }
 
   /**
-   * Runs `fn` in a transaction: committed when its promise is fulfilled, rolled back when it is rejected. Inside an open
-   * transaction it is a savepoint. Throwing `new Rollback(value)` rolls back and resolves to `value`.
+   * Runs `fn` in a transaction. It commits when the promise of `fn` is fulfilled and rolls back when it is rejected.
+   * Inside an open transaction it is a savepoint. If `fn` throws `new Rollback(value)`, the transaction rolls back and
+   * the call resolves to `value`.
    *
-   * Without a function it gives a `Transaction`, to be started and ended by hand.
-   * @throws ProgrammingError for options that are none.
+   * Without a function it returns a `Transaction`, which you start and end yourself.
+   * @throws ProgrammingError for invalid options.
    * @example
    *   await con.transaction(async () => {
    *     await con.execute('update item set price = price - 1 where id = $1', [1])
@@ -626,8 +650,8 @@ export class Connection {
 
   /**
    * Makes one round trip to the server.
-   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
-   *   limit passes, the connection is closed at once.
+   * @param options.timeout milliseconds; null or 0 for no limit. The default is the connection's `commandTimeout`. When
+   *   the limit passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
    * @example await con.ping({ timeout: 1000 })
    */
@@ -637,8 +661,8 @@ export class Connection {
   }
 
   /**
-   * Takes back what was done to the session: rolls back, unlocks, closes cursors, resets settings, forgets listeners. Codecs
-   * and prepared statements stay.
+   * Resets the session: rolls back, releases advisory locks, closes cursors, resets settings and removes listeners.
+   * Codecs and prepared statements stay.
    * @example await con.reset()
    */
   async reset(options?: CallOptions): Promise<void> {
@@ -649,7 +673,7 @@ export class Connection {
   }
 
   /**
-   * What `reset` runs after the rollback; to be overridden by those who need another.
+   * The SQL that `reset` runs after the rollback. A subclass overrides it to run other SQL.
    * @example console.log(con.getResetQuery())
    */
   getResetQuery(): string {
@@ -657,9 +681,10 @@ export class Connection {
   }
 
   /**
-   * Cancels the call that runs on this connection, of a pipeline the statement; it fails with QueryCanceledError, unless it
-   * was done before. Resolves when the server has taken the request; does nothing where nothing runs.
-   * @throws NotSupportedError where the server cannot be asked: an embedded PostgreSQL, some poolers.
+   * Cancels the call that runs on this connection; in a pipeline, the statement that runs. The call fails with
+   * QueryCanceledError, unless it has finished. Resolves when the server has received the request. Does nothing when no
+   * call runs.
+   * @throws NotSupportedError where the server takes no cancel request: an embedded PostgreSQL, some poolers.
    * @example
    *   const slow = con.fetch('select pg_sleep(60)').catch((error) => error.name) // 'QueryCanceledError'
    *   await con.cancel()
@@ -669,8 +694,8 @@ export class Connection {
   }
 
   /**
-   * Lets the process end while the connection is open, idle or not; `ref` takes it back. Not for connections of a pool,
-   * nor for an embedded PostgreSQL, which keeps no process alive.
+   * Lets the process end while the connection is open, even while a call runs. `ref` undoes this. It has no effect on
+   * connections of a pool, and none on an embedded PostgreSQL, which never keeps the process alive.
    * @example con.unref()
    */
   unref(): void {
@@ -678,7 +703,7 @@ export class Connection {
   }
 
   /**
-   * Keeps the process alive as long as the connection is open, as it does from the start.
+   * Keeps the process alive while the connection is open. This is the default.
    * @example con.ref()
    */
   ref(): void {
@@ -686,20 +711,21 @@ export class Connection {
   }
 
   /**
-   * Cuts the connection at once; what runs on it fails.
+   * Closes the connection at once, without waiting. A call that runs fails.
    * @example con.terminate()
    */
   terminate(): void {
     if (this.#engine.isShut) return
     this.#engine.isShut = true
     const { session } = this.#engine
-    // A backend at work does not notice that its client is gone, and would keep its locks until it is done.
+    // A backend that runs a statement does not notice that its client is gone. Without the cancel it would keep its
+    // locks until the statement ends.
     if (this.#engine.isBusy) session.cancel({}).catch(() => {})
     void session.close({ timeoutMs: 0 })
   }
 
   /**
-   * Ends the session politely; waits for the server at most `timeout` ms. A second call does nothing.
+   * Closes the connection. Waits at most `timeout` ms for the server, 5000 by default. A second call does nothing.
    * @example await con.close({ timeout: 1000 })
    */
   async close(options: CloseOptions = {}): Promise<void> {
@@ -748,12 +774,15 @@ export class Connection {
   }
 }
 
-/** A class of connections of one's own: it extends `Connection` and takes what that takes. */
+/** Your own class of connections: it extends `Connection` and has the same constructor arguments. */
 export type ConnectionClass<C extends Connection = Connection> = new (
   ...args: ConstructorParameters<typeof Connection>
 ) => C
 
-/** What a connection runs on, which is nobody's business but the pool's: it puts a lease between the two. */
+/**
+ * The engine of a connection. Only the pool uses it, to put a lease between the engine and the connection that it lends
+ * out.
+ */
 export function engineOf(connection: Connection): Engine {
   return readEngine(connection)
 }

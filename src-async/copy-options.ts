@@ -1,4 +1,4 @@
-/** What the COPY methods of a connection take beside their first argument. */
+/** Options of the COPY methods of a connection. */
 import type { CallOptions, ExecuteStatementOptions } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 import { COPY_FROM_NAMES, COPY_FROM_QUERY_NAMES, COPY_SQL_NAMES, COPY_TO_NAMES } from './flows/call-options.ts'
@@ -6,25 +6,25 @@ import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './
 import type { ProgressOption } from './flows/progress.ts'
 import { knownOptions } from './options/known-options.ts'
 
-/** What `copyToTable` takes beside the table's name. */
+/** Options of `copyToTable`. */
 export interface CopyTo extends CopyToTableOptions, CallOptions, ProgressOption {
   /** Where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may be a stream. */
   readonly source: CopySource
 }
 
-/** What `copyFromTable` takes beside the table's name. */
+/** Options of `copyFromTable`. */
 export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption {
   /** Where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
-/** What `copyFromQuery` takes beside the query and its values. */
+/** Options of `copyFromQuery`. */
 export interface CopyFromQuery extends CopyFormatOptions, ExecuteStatementOptions, ProgressOption {
   /** Where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
-/** What `copy` takes beside its statement: a source for `FROM STDIN`, an output for `TO STDOUT`. */
+/** Options of `copy`: a `source` for `COPY … FROM STDIN`, or an `output` for `COPY … TO STDOUT`. */
 export type CopyOptions = CallOptions &
   ProgressOption &
   (

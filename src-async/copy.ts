@@ -1,6 +1,7 @@
 /**
- * Where COPY's bytes come from and go to on the event loop: paths, streams, iterables, buffers and functions. Back-pressure
- * both ways: a source is asked when the server wants more, the server waits while a sink works.
+ * The sources and outputs of COPY in the async API: paths, streams, iterables, buffers and functions. Both have
+ * back-pressure: the source is read only as fast as the server takes the bytes, and the server waits while the output
+ * works.
  */
 import { fileError } from './errors/file-error.ts'
 import { isBytes, ownBytes } from './values/any-realm.ts'
@@ -20,21 +21,24 @@ import {
   startCopyIn,
   startCopyOut,
 } from './flows/copy-bytes.ts'
-import { type ProgressOption, progressTeller } from './flows/progress.ts'
+import { type ProgressOption, progressReporter } from './flows/progress.ts'
 import { countOf } from './flows/query.ts'
-import { Patience } from './patience.ts'
+import { BoundedWait } from './bounded-wait.ts'
 import { runFlow } from './run-flow.ts'
 
-/** Bytes, or text that is sent as UTF-8. */
+/** A piece of the data: bytes, or text, which is sent as UTF-8. */
 export type CopyChunk = Uint8Array | string
 
 /**
- * What COPY reads: a path or file URL, the bytes themselves, or anything that gives chunks: a stream, an iterable.
- * A string is always a path; text to be loaded is given as bytes or in an iterable.
+ * The data that COPY loads: a path, a `file:` URL, bytes, or an iterable of chunks, which may be a stream. A string is
+ * always a path. Pass text as bytes or in an iterable: `['milk,1\n']`.
  */
 export type CopySource = string | URL | Uint8Array | Iterable<CopyChunk> | AsyncIterable<CopyChunk>
 
-/** Where COPY writes: a path or file URL, a stream, or a function that is awaited. */
+/**
+ * Where COPY writes: a path, a `file:` URL, a writable stream, or a function. COPY calls the function with each chunk
+ * and awaits it.
+ */
 export type CopyOutput =
   | string
   | URL
@@ -42,13 +46,13 @@ export type CopyOutput =
   | WritableStream<Uint8Array>
   | ((chunk: Buffer) => void | Promise<void>)
 
-/** Bytes of a chunk that is read from a file or cut from a large buffer. */
+/** Size of the chunks that are read from a file or cut from a large buffer. */
 const CHUNK_BYTES = 256 * 1024
 
 /**
  * Runs `COPY … FROM STDIN`.
  * @returns the command tag.
- * @throws the source's own error; nothing is loaded then. Neither the time limit nor the signal waits for the source.
+ * @throws the source's own error; then nothing is loaded. The time limit and the signal also end a wait for the source.
  */
 export async function copyIn(
   engine: Engine,
@@ -57,17 +61,17 @@ export async function copyIn(
   options: CallOptions & ProgressOption = NO_OPTIONS,
 ): Promise<string> {
   const { context, session } = engine
-  const progress = progressTeller(options, 'COPY')
-  // The source is opened first: a file that is not there must not have begun anything.
+  const progress = progressReporter(options, 'COPY')
+  // The source is opened before the COPY starts, so that a missing file changes nothing on the server.
   const chunks = iterate(await openSource(source))
-  const patience = new Patience(context.deadlineMs, engine.waitSignal(options.signal))
+  const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   let isDrained = false
   try {
     await runFlow(startCopyIn(context, sql), session)
     isOurs = true
     for (;;) {
-      const step = await patience.wait(chunks.next())
+      const step = await bounded.wait(chunks.next())
       if (step.done === true) {
         isDrained = true
         break
@@ -89,8 +93,8 @@ export async function copyIn(
     if (isOurs) await runFlow(abandonCopyIn(context, error), session)
     throw error
   } finally {
-    patience.stop()
-    if (!isDrained) await leave(chunks, patience)
+    bounded.stop()
+    if (!isDrained) await leave(chunks, bounded)
   }
 }
 
@@ -102,9 +106,9 @@ export async function copyOut(
   options: CallOptions & ProgressOption = NO_OPTIONS,
 ): Promise<string> {
   const { context, session } = engine
-  const progress = progressTeller(options, 'COPY')
+  const progress = progressReporter(options, 'COPY')
   const sink = await openSink(output)
-  const patience = new Patience(context.deadlineMs, engine.waitSignal(options.signal))
+  const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(options.signal))
   let isOurs = false
   try {
     await runFlow(startCopyOut(context, sql), session)
@@ -114,28 +118,28 @@ export async function copyOut(
       const tag = await runFlow(readCopyOut(context, data), session)
       isOurs = true
       for (const chunk of data.chunks) {
-        await patience.wait(sink.write(chunk))
+        await bounded.wait(sink.write(chunk))
         progress?.add(null, chunk.length)
       }
       if (tag === null) continue
       isOurs = false
       progress?.end(countOf(tag))
-      await patience.wait(sink.close())
+      await bounded.wait(sink.close())
       return tag
     }
   } catch (error) {
     if (isOurs) await runFlow(abandonCopyOut(), session)
     const failed = sink.fail(error)
-    // What is stuck would hold the call as well.
-    if (patience.isOver) failed.catch(() => {})
+    // When the limit or the signal has ended the call, the output may be stuck, so the call does not wait for it.
+    if (bounded.isOver) failed.catch(() => {})
     else await failed
     throw error
   } finally {
-    patience.stop()
+    bounded.stop()
   }
 }
 
-/** One kind of iterator for both kinds of iterable. */
+/** Gives an async iterator for an iterable or an async iterable. */
 export function iterate<T>(source: Iterable<T> | AsyncIterable<T>): AsyncIterator<T, unknown> {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : eachOf(source)
 }
@@ -144,10 +148,12 @@ async function* eachOf<T>(source: Iterable<T>): AsyncGenerator<T, void, undefine
   yield* source
 }
 
-/** Lets a source clean up that is not drained. One that is stuck would never do it: it is not waited for. */
-export async function leave(source: AsyncIterator<unknown>, patience: Patience): Promise<void> {
+/**
+ * Closes a source that was not read to its end, so that it can clean up. Does not wait for a source that may be stuck.
+ */
+export async function leave(source: AsyncIterator<unknown>, bounded: BoundedWait): Promise<void> {
   const left = source.return?.()
-  if (patience.isOver) left?.catch(() => {})
+  if (bounded.isOver) left?.catch(() => {})
   else await left
 }
 
@@ -170,7 +176,9 @@ async function openSource(source: CopySource): Promise<Iterable<CopyChunk> | Asy
   throw new ProgrammingError('COPY: source: expected a path, a Uint8Array, a stream or an iterable of chunks')
 }
 
-/** @throws OperationalError when the system refuses it; ProgrammingError for what names no file. */
+/**
+ * @throws OperationalError when the system refuses to open the file; ProgrammingError for a value that is not a path.
+ */
 async function openFile(path: string | URL, mode: 'r' | 'w', argument: string): Promise<FileHandle> {
   try {
     return await open(path, mode)
@@ -218,7 +226,7 @@ function fileSink(file: FileHandle): Sink {
   }
 }
 
-/** A stream stays open: whoever made it ends it. */
+/** Writes to a stream and leaves it open, because the program made it and ends it. */
 function streamSink(stream: Writable): Sink {
   return {
     write: (chunk) =>

@@ -1,6 +1,6 @@
 /**
- * Rows in pieces, in bounded memory. A cursor lives in a transaction. Forward ones are portals of the protocol; a
- * scrollable one is DECLAREd in SQL, because the protocol's portals know no way back.
+ * Cursors of the async API: rows in pieces, in bounded memory. A cursor exists only in a transaction. A forward cursor
+ * is a portal of the protocol. A scrollable cursor is DECLAREd in SQL, because portals of the protocol cannot go back.
  */
 import { CALL_OPTIONS, type CallOptions, type ExecuteStatementOptions } from './call-options.ts'
 import type { Engine } from './engine.ts'
@@ -12,13 +12,13 @@ import { sealInstances } from './options/sealed.ts'
 import type { Row } from './values/record.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 
-/** What a cursor can be told. */
+/** Options of `cursor`. */
 export interface CursorOptions extends RowOptions, Pick<ExecuteStatementOptions, 'values'> {
-  /** Rows per trip while iterating; 50 at first. */
+  /** Rows per round trip while you iterate, 50 by default. */
   readonly prefetch?: number | undefined
-  /** Milliseconds for each trip; the connection's `commandTimeout` unless given; null or 0 for no limit. */
+  /** Milliseconds for each round trip; null or 0 for no limit. The default is the connection's `commandTimeout`. */
   readonly timeout?: number | null | undefined
-  /** Lets `fetch` and `forward` go backward. */
+  /** Whether `fetch` and `forward` may go backward, false by default. */
   readonly scrollable?: boolean | undefined
 }
 
@@ -32,7 +32,7 @@ export const CURSOR_OPTIONS = knownOptions<CursorOptions>({
 
 const DEFAULT_PREFETCH = 50
 
-/** Iterate it, as often as you like (each time the statement runs anew), or `open` it to fetch by hand. */
+/** What `cursor` returns. Iterate over it, or `open` it to fetch by hand. Each iteration runs the statement again. */
 export class CursorFactory<T = Row> implements AsyncIterable<T> {
   static {
     sealInstances(this)
@@ -65,7 +65,10 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
     return new Cursor<T>(this.#engine, await this.#open(), this.#limits)
   }
 
-  /** The rows, `prefetch` at a time, the next ones on their way meanwhile; leaving the loop closes the cursor. */
+  /**
+   * Gives the rows. It requests the next `prefetch` rows while the loop works on the ones before. Leaving the loop
+   * closes the cursor.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     const kind = await this.#open()
     const size = this.#options.prefetch ?? DEFAULT_PREFETCH
@@ -113,18 +116,21 @@ export class Cursor<T = Row> {
     this.#limits = limits
   }
 
-  /** The columns of its rows. */
+  /** The columns of the cursor's rows. */
   get columns(): readonly ResultColumn[] {
     return this.#kind.columns
   }
 
-  /** The command tag, `SELECT 5`, when the last row has been fetched; null before, and always of a scrollable cursor. */
+  /**
+   * The command tag, such as `SELECT 5`, after the last row was fetched; null before. A scrollable cursor always has
+   * null.
+   */
   get tag(): string | null {
     return this.#kind.tag
   }
 
   /**
-   * The next `count` rows, fewer at the end. A negative count, of a scrollable cursor, goes backward.
+   * Returns the next `count` rows, fewer at the end. A scrollable cursor goes backward with a negative count.
    * @example
    *   await con.transaction(async () => {
    *     const cursor = await con.cursor('select * from item order by id').open()
@@ -138,7 +144,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * The next row, null at the end.
+   * Returns the next row; null at the end.
    * @example
    *   await con.transaction(async () => {
    *     const cursor = await con.cursor('select * from item order by id').open()
@@ -152,8 +158,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Skips rows; backward when negative, of a scrollable cursor.
-   * @returns how many were skipped.
+   * Skips `count` rows. A scrollable cursor goes backward with a negative count.
+   * @returns how many rows it skipped.
    * @example
    *   await con.transaction(async () => {
    *     const cursor = await con.cursor('select * from item order by id').open()
@@ -168,7 +174,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Gives the cursor back to the server. A second call does nothing.
+   * Closes the cursor on the server. A second call does nothing.
    * @example
    *   await con.transaction(async () => {
    *     const cursor = await con.cursor('select * from item order by id').open()

@@ -1,7 +1,7 @@
 /**
- * What a connection and everything made by it (prepared statements, cursors, transactions) share below their public
- * faces: the session, the flows' context, and the one place where a flow is run, alone, within its time, and told to
- * loggers. Not exported by the door.
+ * The engine of a connection. The connection, its prepared statements, cursors and transactions share it. It holds the
+ * session and the context of the flows. It is the one place that runs a flow: one at a time, with a time limit and a
+ * signal, and reported to loggers. The door does not export it.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { QueryCanceledError } from './errors/sqlstates.ts'
@@ -23,14 +23,14 @@ export class Engine {
   readonly session: Operations
   readonly listeners: Listeners<unknown>
   readonly context: FlowContext
-  /** Limit of each call that names none, 0 for none. */
+  /** The time limit of calls that set none; 0 for no limit. */
   readonly commandTimeoutMs: number
   #isBusy = false
-  /** Aborted when the operation that runs is cancelled; made where something waits for it. */
+  /** `cancel` aborts it to end a wait of the running operation. `waitSignal` creates it. */
   #cancelling: AbortController | null = null
-  /** Set by `close`: after it every use is refused, whatever the session says. */
+  /** Set by `close` and `terminate`. Then every call is refused, whatever the state of the session. */
   isShut = false
-  /** Says whether the process stays alive for the connection. A lease of a pool has no say in it. */
+  /** Sets whether the connection keeps the process alive. null for a lease of a pool: there the pool decides. */
   readonly keepAlive: ((isWanted: boolean) => void) | null
 
   constructor(
@@ -51,12 +51,15 @@ export class Engine {
     return this.isShut || this.session.isClosed
   }
 
-  /** Runs a flow alone on the connection. @throws the flow's errors, on the caller's stack. */
+  /** Runs a flow as the only operation on the connection. @throws the flow's errors, with the caller's stack. */
   run<T>(flow: Flow<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     return this.exclusively(() => runFlow(flow, this.session), options)
   }
 
-  /** The same for a query of the user's, which loggers and tracing channels are told of. */
+  /**
+   * Runs a query of the program as the only operation on the connection, and reports it to loggers and tracing
+   * channels.
+   */
   query<T>(
     work: Flow<T> | (() => Promise<T>),
     sql: string,
@@ -65,12 +68,12 @@ export class Engine {
   ): Promise<T> {
     const operation = typeof work === 'function' ? work : () => runFlow(work, this.session)
     if (this.listeners.loggers.size === 0 && !tracing.hasSubscribers) return this.exclusively(operation, options)
-    return this.#told(operation, sql, args, options)
+    return this.#logged(operation, sql, args, options)
   }
 
   /**
    * Runs several flows as one operation.
-   * @throws InterfaceError when the connection is closed or busy; the signal's reason when it was aborted in time.
+   * @throws InterfaceError when the connection is closed or busy; the signal's reason when it aborts before the end.
    */
   async exclusively<T>(operation: () => Promise<T>, options: CallOptions = NO_OPTIONS): Promise<T> {
     const { signal } = options
@@ -85,7 +88,8 @@ export class Engine {
     try {
       return await (signal === undefined ? operation() : this.#abortable(operation, signal))
     } catch (error) {
-      // The limit passed while a source, an output or a pipeline was waited for, and then the server did not stop.
+      // The limit passed while the call waited for a source, an output or a pipeline. Then the server did not stop, so
+      // the session was closed. The error says both.
       if (!(error instanceof QueryTimeoutError) || !this.session.isClosed) throw error
       const { primaryMessage } = this.session.closedError()
       throw new OperationalError(`${error.primaryMessage}; ${primaryMessage}`, { cause: error })
@@ -101,8 +105,8 @@ export class Engine {
   }
 
   /**
-   * Cancels the operation that runs, wherever it stands: at the server, between two trips, or waiting for a source. Of a
-   * pipeline the statement that runs. Resolves when the server has taken the request.
+   * Cancels the running operation, whether the server works on it, it is between two round trips, or it waits for a
+   * source. In a pipeline it cancels the statement that runs. Resolves when the server has received the request.
    */
   async cancel(): Promise<void> {
     if (this.isShut) throw new InterfaceError('connection is closed')
@@ -114,14 +118,17 @@ export class Engine {
     await session.cancel({})
   }
 
-  /** What ends a wait of the operation for something that is not the server: the call's own signal, and `cancel`. */
+  /**
+   * A signal for waits for something other than the server, such as a source. The call's own signal and `cancel` abort
+   * it.
+   */
   waitSignal(signal: AbortSignal | undefined): AbortSignal {
     this.#cancelling ??= new AbortController()
     const cancelled = this.#cancelling.signal
     return signal === undefined ? cancelled : AbortSignal.any([signal, cancelled])
   }
 
-  /** The limit of a call in milliseconds, 0 for none. @throws ProgrammingError for what is no duration. */
+  /** The time limit of a call in milliseconds; 0 for no limit. @throws ProgrammingError for an invalid duration. */
   limitOf({ timeout }: CallOptions): number {
     return readTimeLimit(timeout, 'timeout') ?? this.commandTimeoutMs
   }
@@ -130,7 +137,7 @@ export class Engine {
     return this.#isBusy
   }
 
-  /** @throws InterfaceError when the connection is closed, or an operation is in progress on it. */
+  /** @throws InterfaceError when the connection is closed or busy. */
   requireReady(): void {
     if (this.isShut) throw new InterfaceError('connection is closed')
     if (this.session.isClosed) throw this.session.closedError()
@@ -138,7 +145,10 @@ export class Engine {
     throw new InterfaceError('another operation is in progress on this connection: await it first, or use a second one')
   }
 
-  /** After the end of a transaction that a LISTEN was sent in: a rollback has undone it; after a commit this changes nothing. */
+  /**
+   * Sends LISTEN again after a transaction in which it was sent. A rollback has undone it; after a commit it changes
+   * nothing.
+   */
   async #listenAgain(): Promise<void> {
     const { unsettled } = this.listeners
     if (this.isClosed || this.session.transactionStatus !== 'I' || this.context.scopes.length > 0) return
@@ -147,11 +157,11 @@ export class Engine {
       await runFlow(runCommand(this.context, sql, false), this.session)
       unsettled.clear()
     } catch {
-      // The operation before it has its own outcome to tell; this is tried again after the next one.
+      // The operation before it must keep its own result or error. The next operation tries the LISTEN again.
     }
   }
 
-  async #told<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
+  async #logged<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
     const startedMs = performance.now()
     let error: unknown = null
     let rowCount: number | null = null
@@ -172,9 +182,9 @@ export class Engine {
   async #abortable<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { context } = this
     const cancel = (): void => {
-      // A ROLLBACK that follows has the grace that the statement has.
+      // The deadline becomes now, so that a ROLLBACK that follows gets the same grace period as the statement.
       context.deadlineMs = Math.min(context.deadlineMs, performance.now())
-      // The caller hears the statement's own end; why a cancel could not be sent adds nothing to it.
+      // The caller gets the statement's own outcome. An error of the cancel request adds nothing to it.
       this.session.cancel({ isGivenUp: true }).catch(() => {})
     }
     signal.addEventListener('abort', cancel, { once: true })

@@ -89,5 +89,5 @@ export {
 } from './errors/tree.ts'
 export { InvalidCachedStatementError, PoolTimeoutError, QueryTimeoutError, Rollback } from './errors/client-errors.ts'
 export { registerSqlstate } from './errors/server-error.ts'
-// A class for each of PostgreSQL's 260 codes, and nothing else: the one place where a list would say no more than this.
+// `export *` only here: the file has one class for each of PostgreSQL's 260 codes and nothing else.
 export * from './errors/sqlstates.ts'

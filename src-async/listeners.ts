@@ -1,6 +1,7 @@
 /**
- * Who wants to hear what a connection says unasked: notifications by channel, notices, its end, and its queries. A
- * listener that throws harms nobody else: its error is raised outside, as an uncaught one.
+ * The listeners of a connection: for notifications of a channel or of all, for notices, for the end of the connection,
+ * and for queries. An error that a listener throws does not reach the connection or other listeners. It becomes an
+ * uncaught exception.
  */
 import { warningFromServer } from './errors/server-error.ts'
 import type { DbError, Warning } from './errors/tree.ts'
@@ -17,10 +18,10 @@ export type NoticeListener<C> = (connection: C, notice: Warning) => void
  */
 export type TerminationListener<C> = (connection: C, reason: DbError | null) => void
 
-/** One per session; `C` is the connection its listeners are handed. */
+/** The listeners of one session. `C` is the type of the connection that they are called with. */
 export class Listeners<C> implements SessionEvents {
   readonly #channels = new Map<string, Set<NotificationListener<C>>>()
-  /** Those who hear of every channel. */
+  /** Listeners for notifications of every channel. */
   readonly #notifications = new Set<NotificationListener<C>>()
   readonly #notices = new Set<NoticeListener<C>>()
   readonly #terminations = new Set<TerminationListener<C>>()
@@ -28,16 +29,16 @@ export class Listeners<C> implements SessionEvents {
   #hasEnded = false
   /** Channels whose LISTEN was sent in a transaction that is still open. */
   readonly unsettled = new Set<string>()
-  /** What listeners are handed; set once the connection is made. */
+  /** The connection that listeners are called with; set when it exists. */
   connection: C | null = null
-  /** Who hears of everything in this one's place for a while: the listeners of a pool's lease. */
-  deputy: Listeners<unknown> | null = null
-  /** Told of each parameter that has another value now. */
+  /** The listeners of a pool's lease, while it lasts. They are called instead of these. */
+  override: Listeners<unknown> | null = null
+  /** Called with the name of each server parameter that has changed. */
   onParameter: ((name: string) => void) | null = null
-  /** Gives the reason of the session's end, null where it was closed; set once the session is there. */
+  /** Gives the reason why the session ended; null when the program closed it. Set when the session exists. */
   lossOf: (() => DbError | null) | null = null
 
-  /** @returns whether it is the channel's first, so that LISTEN is due. */
+  /** @returns whether it is the channel's first listener, so that the caller must send LISTEN. */
   add(channel: string, listener: NotificationListener<C>): boolean {
     const listeners = this.#channels.get(channel)
     if (listeners !== undefined) {
@@ -48,7 +49,7 @@ export class Listeners<C> implements SessionEvents {
     return true
   }
 
-  /** @returns whether it was the channel's last, so that UNLISTEN is due. */
+  /** @returns whether it was the channel's last listener, so that the caller must send UNLISTEN. */
   remove(channel: string, listener: NotificationListener<C>): boolean {
     const listeners = this.#channels.get(channel)
     if (listeners === undefined || !listeners.delete(listener) || listeners.size > 0) return false
@@ -72,12 +73,12 @@ export class Listeners<C> implements SessionEvents {
     return this.#loggers
   }
 
-  /** Channels somebody listens to. */
+  /** Channels that have a listener. */
   get channels(): string[] {
     return [...this.#channels.keys()]
   }
 
-  /** Forgets all but those who wait for the end: what a reset does. */
+  /** Removes all listeners except those for the end of the connection. Called by a reset. */
   clear(): void {
     this.#channels.clear()
     this.#notifications.clear()
@@ -86,18 +87,21 @@ export class Listeners<C> implements SessionEvents {
     this.#loggers.clear()
   }
 
-  /** Listeners for a lease of this connection: those for notices and queries are with them from the start. */
+  /**
+   * Creates the listeners for a lease of this connection. The listeners for notices and the query loggers are copied
+   * into it.
+   */
   lend(connection: unknown): Listeners<unknown> {
-    const deputy = new Listeners<unknown>()
-    deputy.connection = connection
-    for (const listener of this.#notices) deputy.notices.add(listener as NoticeListener<unknown>)
-    this.#loggers.addTo(deputy.loggers)
-    this.deputy = deputy
-    return deputy
+    const override = new Listeners<unknown>()
+    override.connection = connection
+    for (const listener of this.#notices) override.notices.add(listener as NoticeListener<unknown>)
+    this.#loggers.addTo(override.loggers)
+    this.override = override
+    return override
   }
 
   notice(fields: ServerMessageFields): void {
-    if (this.deputy !== null) return this.deputy.notice(fields)
+    if (this.override !== null) return this.override.notice(fields)
     const { connection } = this
     if (connection === null || this.#notices.size === 0) return
     const notice = warningFromServer(fields)
@@ -105,7 +109,7 @@ export class Listeners<C> implements SessionEvents {
   }
 
   notification(notification: Notification): void {
-    if (this.deputy !== null) return this.deputy.notification(notification)
+    if (this.override !== null) return this.override.notification(notification)
     const { connection } = this
     if (connection === null) return
     const listeners = this.#channels.get(notification.channel)
@@ -118,12 +122,12 @@ export class Listeners<C> implements SessionEvents {
     this.onParameter?.(name)
   }
 
-  /** The session is over, by whatever cause. Told once. */
+  /** Tells the listeners that the session has ended, for any reason. Later calls do nothing. */
   closed(reason: DbError | null = this.lossOf?.() ?? null): void {
     const { connection } = this
     if (connection === null || this.#hasEnded) return
     this.#hasEnded = true
-    this.deputy?.closed(reason)
+    this.override?.closed(reason)
     for (const listener of [...this.#terminations]) call(() => listener(connection, reason))
   }
 
@@ -132,7 +136,7 @@ export class Listeners<C> implements SessionEvents {
   }
 }
 
-/** Calls a listener; what it throws is nobody's here, and is raised where the process hears it. */
+/** Calls a listener. An error that it throws becomes an uncaught exception of the process. */
 function call(listener: () => unknown): void {
   try {
     const result = listener()

@@ -1,4 +1,7 @@
-/** `copyRecordsToTable` on the event loop: records that are at hand, or that are waited for one by one. */
+/**
+ * `copyRecordsToTable` of the async API. Records of an iterable are read by the flow. For an async iterable this file
+ * waits for each record.
+ */
 import type { CallOptions } from './call-options.ts'
 import { COPY_RECORDS_NAMES } from './flows/call-options.ts'
 import { iterate, leave } from './copy.ts'
@@ -14,31 +17,31 @@ import {
   sendCopyChunk,
   startCopy,
 } from './flows/copy-records.ts'
-import { type ProgressOption, type ProgressTeller, progressTeller } from './flows/progress.ts'
-import { Patience } from './patience.ts'
+import { type ProgressOption, type ProgressReporter, progressReporter } from './flows/progress.ts'
+import { BoundedWait } from './bounded-wait.ts'
 import { runFlow } from './run-flow.ts'
 import { knownOptions, requireKnownAlways } from './options/known-options.ts'
 import type { Values } from './values/record.ts'
 
-/** What `copyRecordsToTable` takes beside the table's name. */
+/** Options of `copyRecordsToTable`. */
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
-  /** The records, an iterable or an async one: arrays with a value for each column. */
+  /** The records: an iterable or async iterable of arrays, each with a value for each column. */
   readonly records: Iterable<Values> | AsyncIterable<Values>
-  /** The columns of the records, in their order; all of the table's without it. */
+  /** The columns of the records in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
-  /** The table's schema; the search path finds it without one. */
+  /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined
-  /** A condition on the incoming rows, verbatim SQL. */
+  /** A condition in SQL. Only records that meet it are loaded. It is sent as it is. */
   readonly where?: string | undefined
 }
 
 const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
 
-/** @returns the command tag. @throws the source's own error; nothing is loaded then. */
+/** @returns the command tag. @throws the source's own error; then nothing is loaded. */
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {
   const { records } = requireRecords(options)
   const target = copyTarget(table, options)
-  const progress = progressTeller(options, 'copyRecordsToTable')
+  const progress = progressReporter(options, 'copyRecordsToTable')
   if (Symbol.iterator in records) {
     return engine.run(copyRecords(engine.context, target, records, { progress }), options)
   }
@@ -50,20 +53,20 @@ async function loadAwaited(
   engine: Engine,
   target: CopyTarget,
   records: AsyncIterable<Values>,
-  { signal, progress }: { signal: AbortSignal | undefined; progress: ProgressTeller | null },
+  { signal, progress }: { signal: AbortSignal | undefined; progress: ProgressReporter | null },
 ): Promise<string> {
   const { context, session } = engine
-  const patience = new Patience(context.deadlineMs, engine.waitSignal(signal))
+  const bounded = new BoundedWait(context.deadlineMs, engine.waitSignal(signal))
   const source = iterate(records)
   let encoder: RecordEncoder | null = null
-  /** Whether no flow of the COPY is under way, which would end it by itself when it fails. */
+  /** True while no flow of the COPY runs. A flow that fails ends the COPY itself; otherwise this function must. */
   let isOurs = false
   let isDrained = false
   try {
     encoder = await runFlow(startCopy(context, target), session)
     isOurs = true
     for (;;) {
-      const step = await patience.wait(source.next())
+      const step = await bounded.wait(source.next())
       if (step.done === true) break
       encoder.add(step.value)
       if (!encoder.isFull) continue
@@ -79,8 +82,8 @@ async function loadAwaited(
     if (isOurs && encoder?.isOpen === true) await runFlow(abandonCopyIn(context, error), session)
     throw error
   } finally {
-    patience.stop()
-    if (!isDrained) await leave(source, patience)
+    bounded.stop()
+    if (!isDrained) await leave(source, bounded)
   }
 }
 

@@ -1,18 +1,18 @@
 /**
- * One loop over a `NotificationStream`. It is an object and not an async generator, because a generator that waits cannot
- * be left: its `return()` would wait for the next notification too.
+ * One loop over a `NotificationStream`. It is not an async generator: the `return()` of a waiting generator would wait
+ * for the next notification too, so the loop could not end.
  */
 import { OperationalError } from './errors/tree.ts'
 import type { LogReader } from './flows/notification-log.ts'
 import type { Notification } from './wire/operations.ts'
 
 export interface NotificationReaderInit {
-  /** How far the loop may be behind another one; for the error. */
+  /** How many notifications the loop may be behind the fastest one. The error names it. */
   readonly maxQueued: number
-  /** Whether the stream has been closed. @throws what has ended the stream. */
+  /** Whether the stream has been closed. @throws the error that ended the stream. */
   readonly hasEnded: () => boolean
   /** Called once, when the loop has ended. */
-  readonly left: () => void
+  readonly onLeft: () => void
 }
 
 type Result = IteratorResult<Notification, void>
@@ -43,7 +43,7 @@ export class NotificationReader implements AsyncGenerator<Notification, void, un
     })
   }
 
-  /** Leaves the loop: steps that wait are done. */
+  /** Ends the loop. Waiting steps resolve as done. */
   async return(): Promise<Result> {
     this.#leave()
     this.wake()
@@ -63,7 +63,7 @@ export class NotificationReader implements AsyncGenerator<Notification, void, un
     await this.return()
   }
 
-  /** Answers the steps that wait, as far as there is something to answer. The stream calls this when something has changed. */
+  /** Answers waiting steps as far as it can. The stream calls this after each change. */
   wake(): void {
     while (this.#pending.length > 0) {
       let result: Result | null
@@ -98,6 +98,6 @@ export class NotificationReader implements AsyncGenerator<Notification, void, un
     if (this.#isDone) return
     this.#isDone = true
     this.#log.close()
-    this.#init.left()
+    this.#init.onLeft()
   }
 }

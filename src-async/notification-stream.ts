@@ -17,20 +17,21 @@ import type { Notification } from './wire/operations.ts'
 export interface NotificationStreamOptions extends ConnectOptions {
   /** Channels to listen to from the start. */
   readonly channels?: readonly string[]
-  /** Called after each return: notifications sent meanwhile were not delivered to anybody. */
+  /** Called after each reconnect. Notifications sent in between are lost. */
   readonly onGap?: (gap: NotificationGap) => void
   /**
-   * How many notifications are kept, 100,000 by default. When more arrive that no loop has read, the stream is closed. A
-   * loop that is further behind another one ends alone. In both cases the loop throws OperationalError.
+   * How many notifications the stream keeps in memory, 100,000 by default. When more arrive that no loop has read, the
+   * stream is closed. A loop that is further behind the fastest loop ends alone. In both cases the loop throws
+   * OperationalError.
    */
   readonly maxQueued?: number
 }
 
-/** What `onGap` is told: for how long there was no connection, and why. Notifications of that time are lost. */
+/** A time without a connection, which `onGap` gets. Notifications of that time are lost. */
 export interface NotificationGap {
   /** Milliseconds without a connection. */
   readonly elapsed: number
-  /** What ended the connection. */
+  /** The error that ended the connection, or the last failed attempt to reconnect. */
   readonly reason: unknown
 }
 
@@ -40,7 +41,8 @@ const LAST_RETRY_MS = 10_000
 
 /**
  * Opens a stream of notifications.
- * @throws as `connect`, for the first connection; ProgrammingError for a channel name of more than 63 bytes.
+ * @throws OperationalError when the first connection cannot be opened; ProgrammingError for bad options and for a
+ *   channel name of more than 63 bytes.
  * @example
  *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
  *   for await (const { payload } of jobs) await work(payload)
@@ -67,7 +69,7 @@ export async function listen(
   return stream
 }
 
-/** Iterate it. Made by `listen`. */
+/** A stream of notifications, made by `listen`. Iterate over it. */
 export class NotificationStream implements AsyncIterable<Notification> {
   static {
     sealInstances(this)
@@ -90,7 +92,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
     this.#onGap = onGap
   }
 
-  /** Channels listened to. */
+  /** The channels that the stream listens to. */
   get channels(): string[] {
     return [...this.#channels]
   }
@@ -111,19 +113,20 @@ export class NotificationStream implements AsyncIterable<Notification> {
     quoteChannel(channel, 'add')
     if (this.isClosed) throw new InterfaceError('the stream of notifications is closed')
     this.#channels.add(channel)
-    // Without a connection the next one listens to it.
+    // While there is no connection, nothing is sent: the next connection listens to all channels.
     await this.#connection?.addListener(channel, this.#take)
   }
 
-  /** Listens to one channel less. @throws ProgrammingError for a channel name of more than 63 bytes. */
+  /** Stops listening to a channel. @throws ProgrammingError for a channel name of more than 63 bytes. */
   async remove(channel: string): Promise<void> {
     quoteChannel(channel, 'remove')
     if (this.#channels.delete(channel)) await this.#connection?.removeListener(channel, this.#take)
   }
 
   /**
-   * The notifications as they come. Each loop gets every notification that arrives while it is open, and first those that
-   * nobody has read yet. Leaving a loop does not disturb another one. All loops end when the stream is closed.
+   * Gives the notifications as they arrive. Several loops may run: each gets every notification that arrives while it
+   * is open. A new loop first gets the notifications that no loop has read. Leaving a loop does not disturb the others.
+   * All loops end when the stream is closed.
    * @throws OperationalError when the loop is too slow, see `maxQueued`.
    */
   [Symbol.asyncIterator](): AsyncGenerator<Notification, void, undefined> {
@@ -133,13 +136,13 @@ export class NotificationStream implements AsyncIterable<Notification> {
         if (this.#failure !== null) throw this.#failure
         return this.isClosed
       },
-      left: () => this.#readers.delete(reader),
+      onLeft: () => this.#readers.delete(reader),
     })
     this.#readers.add(reader)
     return reader
   }
 
-  /** Ends the stream and its connection. */
+  /** Closes the stream and its connection. */
   async close(): Promise<void> {
     if (this.isClosed) return
     this.#stopped.abort()
@@ -178,12 +181,12 @@ export class NotificationStream implements AsyncIterable<Notification> {
     this.#connection = connection
     connection.addTerminationListener(() => {
       this.#connection = null
-      if (!this.isClosed) this.#comeBack().catch((error: unknown) => this.#fail(error))
+      if (!this.isClosed) this.#reconnect().catch((error: unknown) => this.#fail(error))
     })
   }
 
-  /** Tries until there is a connection again or the stream is closed. */
-  async #comeBack(): Promise<void> {
+  /** Tries to connect until it succeeds or the stream is closed. */
+  async #reconnect(): Promise<void> {
     const lostAtMs = performance.now()
     let reason: unknown = new OperationalError('the connection was lost')
     for (let waitMs = FIRST_RETRY_MS; !this.isClosed; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
@@ -193,7 +196,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
         return
       } catch (error) {
         reason = error
-        // Spread, so that the clients of a server that restarts do not come back all at once.
+        // The pause is random, so that not all clients of a restarted server connect at the same time.
         const pause = waitMs * (0.5 + Math.random())
         await delay(pause, undefined, { signal: this.#stopped.signal }).catch(() => {})
       }

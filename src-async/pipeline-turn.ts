@@ -1,34 +1,38 @@
 /**
- * The order of a pipeline. Statements are sent in the order in which they were asked for, though some have to be described
- * before: an execution waits until all before it have been sent. In a transaction a description waits until all before it
- * have ended, because it may bring a savepoint along and its refusal must not come too early.
+ * The order of the statements in a pipeline. They are sent in the order of the calls. Some statements must be described
+ * first, so an execution waits until all statements before it have been sent. In a transaction a description waits
+ * until all statements before it have ended: it may be sent with a savepoint, and its error must not come before
+ * theirs.
  */
 import type { Asked } from './flows/ask.ts'
 import { isExecution } from './flows/executions.ts'
 import type { Gate } from './run-flow.ts'
 import type { ExecuteRequest } from './wire/operations.ts'
 
-/** What the turns of one pipeline share. */
+/** The state that all turns of one pipeline share. */
 export interface TurnSite {
-  /** Whether a transaction is open, or may be by the time that a request arrives. */
+  /** Whether a transaction is open, or may be open when the next request arrives. */
   readonly isInTransaction: boolean
-  /** Why nothing more is sent; null while the pipeline goes on. */
+  /** The reason why the pipeline sends nothing more; null while it sends. */
   readonly refusal: { readonly reason: unknown } | null
-  /** How many requests wait: while there are any, no statement may be closed that one of them names. */
+  /**
+   * How many requests wait. While any waits, no prepared statement may be closed, because a waiting request may name
+   * it.
+   */
   held: number
 }
 
-/** One statement of a pipeline. */
+/** The turn of one statement of a pipeline. Turns form a list in the order of the calls. */
 export class Turn implements Gate {
   readonly #site: TurnSite
   #before: Turn | null
   #next: Turn | null = null
   #isSent = false
   #isEnded = false
-  /** Whether this and all before it have been sent, or have ended without. */
+  /** Whether this statement and all before it have been sent, or have ended without being sent. */
   #areAllSent = false
   #areAllEnded = false
-  #goOn: (() => void) | null = null
+  #resume: (() => void) | null = null
 
   constructor(site: TurnSite, before: Turn | null) {
     this.#site = site
@@ -36,8 +40,8 @@ export class Turn implements Gate {
     if (this.#before !== null) this.#before.#next = this
   }
 
-  /** Waits until all before it have ended. @throws the reason why nothing more is sent. */
-  async come(): Promise<void> {
+  /** Waits until all statements before it have ended. @throws the reason why the pipeline sends nothing more. */
+  async waitForOthers(): Promise<void> {
     const isReady = (): boolean => this.#before === null || this.#before.#areAllEnded
     if (!isReady()) await this.#hold(null, isReady)
   }
@@ -59,28 +63,28 @@ export class Turn implements Gate {
   performed(asked: Asked): void {
     if (this.#isSent || !isExecution(asked.request)) return
     this.#isSent = true
-    Turn.#tellAfter(this)
+    Turn.#settleFrom(this)
   }
 
-  /** The statement is done, or has failed. */
+  /** The pipeline calls this when the statement has succeeded or failed. */
   end(): void {
     this.#isSent = true
     this.#isEnded = true
-    Turn.#tellAfter(this)
+    Turn.#settleFrom(this)
   }
 
-  /** Goes on, if what is waited for has come. */
+  /** Lets a waiting request go on if its condition is met. */
   wake(): void {
-    this.#goOn?.()
+    this.#resume?.()
   }
 
   #hold<T>(asked: T, isReady: () => boolean): Promise<T> {
     const site = this.#site
     site.held += 1
     return new Promise((resolve, reject) => {
-      this.#goOn = () => {
+      this.#resume = () => {
         if (!isReady()) return
-        this.#goOn = null
+        this.#resume = null
         site.held -= 1
         if (site.refusal === null) resolve(asked)
         else reject(site.refusal.reason)
@@ -88,12 +92,15 @@ export class Turn implements Gate {
     })
   }
 
-  /** A loop, not a recursion: thousands may have failed behind one that is still being described. */
-  static #tellAfter(first: Turn): void {
+  /**
+   * Updates the turns behind a changed one. It is a loop and not a recursion, because thousands of turns may have
+   * failed behind one that is still being described.
+   */
+  static #settleFrom(first: Turn): void {
     for (let turn: Turn | null = first; turn !== null && turn.#settle(); turn = turn.#next) turn.#next?.wake()
   }
 
-  /** @returns whether something has changed for those behind it. */
+  /** @returns whether something has changed for the turns behind it. */
   #settle(): boolean {
     const before = this.#before
     const areAllSent = this.#isSent && (before === null || before.#areAllSent)
@@ -106,7 +113,7 @@ export class Turn implements Gate {
   }
 }
 
-/** The arguments lie in memory that the next statement overwrites. */
+/** Copies the encoded arguments, because the next statement overwrites the memory that they are in. */
 function ownCopy({ operation, request }: Asked): Asked {
   const execution = request as ExecuteRequest
   return { operation, request: { ...execution, bind: new Uint8Array(execution.bind) } } as Asked

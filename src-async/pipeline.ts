@@ -1,9 +1,10 @@
 /**
- * Many statements in flight on one connection: each is sent without waiting for the one before, in the order in which they
- * were asked for. Each has its own Sync and so its own fate. Inside a transaction a failure still fails what follows, as PostgreSQL has it.
+ * Many statements in flight on one connection. Each is sent in the order of the calls, without waiting for the one
+ * before. Each has its own Sync, so it succeeds or fails by itself. Inside a transaction PostgreSQL still refuses every
+ * statement after a failed one.
  *
- * A time limit or a signal is the whole pipeline's. Limits of single statements would keep the next one from being sent
- * (a cancel request names a session, not a statement); here what it hits is the pipeline's own in any case.
+ * A time limit or a signal applies to the whole pipeline. A cancel request names a session, not a statement: with a
+ * limit for one statement the next one could not be sent, because the cancel might hit it.
  */
 import { sealInstances } from './options/sealed.ts'
 import {
@@ -38,15 +39,15 @@ import type { RowOf } from './values/row-types.ts'
 
 type ValueOption = Pick<ExecuteStatementOptions, 'values'>
 
-/** What a statement of a pipeline takes; limits are the pipeline's. */
+/** Options of a statement of a pipeline. Time limit and signal are options of the pipeline. */
 export interface PipelineOptions extends ValueOption, RowOptions {}
 
-/** What `Pipeline.query` takes. */
+/** Options of `Pipeline.query`. */
 export interface PipelineQueryOptions extends PipelineOptions {
   /**
-   * Sends the statement in one flight, unprepared, so that it runs after what was asked for before it and before what is asked
-   * for after it. Otherwise a statement that the server has to describe first may be overtaken by one that is known. Only
-   * with `types: 'text'`, or a function of an OID that is total, and with values that mean text; bytes go in binary.
+   * Sends the statement at once, unprepared, so that it runs exactly in the order of the calls. Without this option a
+   * statement that the server must describe first may be overtaken by one that is already known. It needs values that
+   * mean text, and `types: 'text'` or a function with `isTotal: true`. Bytes are sent in binary.
    */
   readonly inOrder?: boolean | undefined
 }
@@ -58,7 +59,7 @@ const PIPELINE_QUERY_OPTIONS = knownOptions<PipelineQueryOptions>({ ...ROW_OPTIO
 const QUERY_CANCELED = '57014'
 const BEGINNING = /\b(?:begin|start)\b/i
 
-/** Runs `fn` with a pipeline; resolves when all it asked for is done. */
+/** Runs `fn` with a pipeline. Resolves when all statements of the pipeline are done. */
 export async function runPipeline<T>(
   engine: Engine,
   fn: (pipeline: Pipeline) => Promise<T>,
@@ -71,7 +72,8 @@ export async function runPipeline<T>(
   const { context, session } = engine
   const work = async (): Promise<T> => {
     const deadlineMs = performance.now() + limitMs
-    // BEGIN is waited for by itself, so it has a limit of its own on the server.
+    // A BEGIN that is due is sent first and awaited, within the time limit. The statements then have no deadlines of
+    // their own.
     context.deadlineMs = deadlineMs
     await runFlow(beginNow(context), session)
     context.deadlineMs = Infinity
@@ -94,8 +96,8 @@ export async function runPipeline<T>(
 }
 
 /**
- * What `Connection.pipeline` hands to its function: calls that are sent at once, without waiting for the answers of
- * those before them.
+ * The argument of the function that `Connection.pipeline` runs. Its calls are sent at once, without waiting for the
+ * answers of those before them.
  */
 export class Pipeline {
   static {
@@ -107,10 +109,10 @@ export class Pipeline {
   #isOver = false
   #stopped: { readonly reason: unknown } | null = null
   #cancelling: Promise<void> | null = null
-  /** Of the statement that was asked for last. */
+  /** The turn of the newest call. */
   #last: Turn | null = null
   readonly #site: TurnSite
-  /** Whether a statement may have begun a transaction that the session has not heard of yet. */
+  /** Whether a statement may have begun a transaction whose answer has not arrived yet. */
   #mayBegin = false
 
   /** Made by `Connection.pipeline`. */
@@ -135,7 +137,7 @@ export class Pipeline {
   }
 
   /**
-   * All rows of a statement.
+   * Runs a statement and returns all its rows.
    * @example
    *   await con.pipeline(async (p) => {
    *     const [items, names] = await Promise.all([p.fetch('select * from item'), p.fetch('select name from item')])
@@ -147,7 +149,7 @@ export class Pipeline {
   }
 
   /**
-   * A statement's rows, their columns, the command tag and the count; see `Connection.query`. One statement at a time.
+   * Runs one statement and returns its rows, their columns, the command tag and the row count; see `Connection.query`.
    * @example
    *   await con.pipeline(async (p) => {
    *     const { rows } = await p.query('select * from item')
@@ -176,7 +178,7 @@ export class Pipeline {
   }
 
   /**
-   * The first row, null when there is none.
+   * Runs a statement and returns its first row; null when there is none.
    * @example
    *   await con.pipeline(async (p) => {
    *     const item = await p.fetchrow('select * from item where id = $1', [1])
@@ -188,7 +190,7 @@ export class Pipeline {
   }
 
   /**
-   * A value of the first row, null when there is none.
+   * Runs a statement and returns one value of its first row; null when there is no row.
    * @example
    *   await con.pipeline(async (p) => {
    *     const count = await p.fetchval('select count(*) from item')
@@ -207,19 +209,19 @@ export class Pipeline {
   }
 
   /**
-   * Waits until nothing is in flight; afterwards the pipeline refuses. Called by `Connection.pipeline`.
+   * Waits until nothing is in flight. The pipeline refuses later calls. Called by `Connection.pipeline`.
    * @internal
    */
   async finish(): Promise<void> {
     this.#isOver = true
     while (this.#running.size > 0) await Promise.all(this.#running)
-    // A request to cancel that is still under way could hit what comes next.
+    // A cancel request that is still on its way could hit the next statement of the connection.
     await this.#cancelling
   }
 
   /**
-   * Cancels what is in flight, one statement after the other, and refuses the rest. Called by `Connection.pipeline`.
-   * @returns the reason, which is what those fail with that were cancelled.
+   * Cancels the statements in flight, one after the other, and refuses later calls. Called by `Connection.pipeline`.
+   * @returns the reason. Cancelled statements fail with it.
    */
   stop<R>(reason: R): R {
     this.#stopped ??= { reason }
@@ -231,11 +233,11 @@ export class Pipeline {
     const { session } = this.#engine
     while (this.#running.size > 0 && !session.isClosed) {
       const progress = Promise.race(this.#running)
-      // The statements tell how they ended; why a cancel could not be sent adds nothing to that. The session closes
-      // itself when not all of them have ended after the grace.
+      // Each statement reports its own end, so an error of the cancel request is ignored. The session closes itself
+      // when a statement still runs after the grace period.
       const cancelled = session.cancel({ isGivenUp: true }).catch(() => {})
       await progress
-      // A request that is still on its way could hit what comes next.
+      // A cancel request that is still on its way could hit the statement after the next one.
       if (!session.isClosed) await cancelled
     }
   }
@@ -253,10 +255,14 @@ export class Pipeline {
     return (await this.#run(request, () => fetchRows(this.#engine.context, request))).rows as T[]
   }
 
-  /** Whether a savepoint has to go before a description is seen from the transaction's state, which must be the latest. */
+  /**
+   * Starts a statement. In a transaction, a statement that must be described waits until all before it have ended:
+   * whether the description needs a savepoint depends on the transaction's state at that time.
+   */
   async #start<T>(turn: Turn, { sql, values }: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
     const { context, session } = this.#engine
-    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null) await turn.come()
+    if (this.#site.isInTransaction && values.length > 0 && knownStatement(context, sql, {}) === null)
+      await turn.waitForOthers()
     return runFlow(flow(), session, turn)
   }
 
@@ -290,7 +296,7 @@ export class Pipeline {
     return given
   }
 
-  /** A failure is the business of whoever awaits the result; here only the end of each flow counts. */
+  /** Runs a statement in its turn. The caller gets its error; `#running` only tracks when it ends. */
   async #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
     const turn = new Turn(this.#site, this.#last)
     this.#last = turn
@@ -310,8 +316,10 @@ export class Pipeline {
   }
 }
 
-/** @throws ProgrammingError where rows could not be read as text before their types are known. */
+/** @throws ProgrammingError for row options that need the column types before the statement is sent. */
 function requireTextRows({ types }: RowShapeOptions): void {
   if (types === 'text' || (typeof types === 'function' && types.isTotal === true)) return
-  throw new ProgrammingError("Pipeline.query(): inOrder: needs { types: 'text' }, or a total function of an OID")
+  throw new ProgrammingError(
+    "Pipeline.query(): inOrder: needs { types: 'text' }, or a function of an OID with isTotal: true",
+  )
 }

@@ -1,6 +1,6 @@
 /**
- * A statement prepared on request. Lives until it is closed or its connection is; never prepared again behind the
- * caller's back: when its plan goes stale the call fails with InvalidCachedStatementError.
+ * A statement that the program has prepared. It exists until it or its connection is closed. The driver never prepares
+ * it again on its own: when its plan becomes invalid, the call fails with InvalidCachedStatementError.
  */
 import { sealInstances } from './options/sealed.ts'
 import { type Elements, fetchMany, runMany } from './batch.ts'
@@ -35,20 +35,20 @@ import type { Statement } from './values/statement.ts'
 import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
 import type { Attribute, TypeInfo } from './values/type-info.ts'
 
-/** What `explain` takes. */
+/** Options of `explain`. */
 export interface ExplainOptions extends ExecuteStatementOptions, ExplainOption {}
 
 const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: true })
 
-/** What `Connection.describe` gives. */
+/** The result of `Connection.describe`. */
 export interface StatementDescription {
-  /** The types of its parameters, in order. */
+  /** The types of the statement's parameters, in order. */
   readonly parameters: readonly TypeInfo[]
-  /** Its columns; none for a statement without rows. */
+  /** The statement's columns; empty for a statement that returns no rows. */
   readonly columns: readonly Attribute[]
 }
 
-/** `T` is the type of its rows. */
+/** A prepared statement, made by `Connection.prepare`. `T` is the type of its rows. */
 export class PreparedStatement<T = Row> extends DescribedStatement {
   static {
     sealInstances(DescribedStatement, this)
@@ -56,7 +56,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
-  /** How rows are made where a call does not say it. */
+  /** The row options of calls that set none. */
   readonly #rows: RowShapeOptions
   readonly #life: StatementLife
 
@@ -71,7 +71,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     this.#life = life
   }
 
-  /** True after `close`, and when its connection is closed. */
+  /** True after `close`, and after its connection was closed. */
   get closed(): boolean {
     return this.#life.isClosed || this.#engine.isClosed
   }
@@ -81,13 +81,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.name
   }
 
-  /** The text it was prepared from. */
+  /** The SQL text of the statement. */
   getQuery(): string {
     return this.sql
   }
 
   /**
-   * The types of its parameters, in order.
+   * The types of the statement's parameters, in order.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
@@ -97,7 +97,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its columns; none for a statement without rows.
+   * The statement's columns; empty for a statement that returns no rows.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   console.log(byPrice.getAttributes().map(({ name }) => name)) // [ 'name' ]
@@ -111,13 +111,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.statusmessage
   }
 
-  /** True after `close`, and when the connection is closed. */
+  /** asyncpg's name for `closed`. */
   get isClosed(): boolean {
     return this.closed
   }
 
   /**
-   * Runs it and drops its rows.
+   * Runs the statement and drops its rows.
    * @returns the command tag.
    * @example
    *   const insert = await con.prepare('insert into item (name) values ($1)')
@@ -133,7 +133,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its rows, their columns, the command tag and the count; see `Connection.query`.
+   * Runs the statement and returns its rows, their columns, the command tag and the row count; see `Connection.query`.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   const { rows, columns } = await byPrice.query([5])
@@ -152,7 +152,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * All its rows.
+   * Runs the statement and returns all its rows.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   const rows = await byPrice.fetch([5])
@@ -165,7 +165,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its first row, null when there is none.
+   * Runs the statement and returns its first row; null when there is none.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   const row = await byPrice.fetchrow([5])
@@ -179,7 +179,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * A value of its first row; null without a row.
+   * Runs the statement and returns one value of its first row; null when there is no row.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   const name = await byPrice.fetchval([5])
@@ -196,7 +196,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Runs it once for each element, all or nothing.
+   * Runs the statement once for each element. If one run fails, none of them has an effect.
    * @example
    *   const insert = await con.prepare('insert into item (name) values ($1)')
    *   await insert.executemany([['milk'], ['bread']])
@@ -210,7 +210,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * The same for a statement that gives rows.
+   * Runs a statement that returns rows once for each element. If one run fails, none of them has an effect.
    * @returns the rows of all elements, in their order.
    * @example
    *   const insert = await con.prepare('insert into item (name) values ($1) returning id')
@@ -229,7 +229,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its rows in pieces; see `Connection.cursor`.
+   * Gives the statement's rows in pieces; see `Connection.cursor`.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   await con.transaction(async () => {
@@ -252,8 +252,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
-   * @param options.analyze runs the statement as well, in a transaction that is rolled back.
+   * Returns the statement's plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it.
+   * @param options.analyze true also runs the statement, in a transaction or savepoint that is rolled back.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   const plan = await byPrice.explain([5], { analyze: true })
@@ -265,7 +265,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Gives it back to the server. A second call does nothing.
+   * Closes the statement on the server. A second call does nothing.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
    *   await byPrice.close()

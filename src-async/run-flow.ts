@@ -1,17 +1,19 @@
 /**
- * Steps a flow with `await`, and gives every error a stack that begins in the caller's code: an error made in a socket's
- * callback knows nothing of who asked, so it is made again here, inside the async call that failed.
+ * Runs a flow on the event loop. Each operation of the flow is awaited. The stack of an error that was made in a
+ * socket's callback does not show the caller, so the error is made again here, inside the async call that failed.
  */
 import { errorFromFailure, failureFromError } from './errors/failure.ts'
 import { DbError } from './errors/tree.ts'
 import type { Asked, Flow } from './flows/ask.ts'
 import type { OperationName, Operations, ReplyOf } from './wire/operations.ts'
 
-/** Lets operations of a flow wait for those of others. */
+/** Lets the operations of a flow wait for those of other flows. A pipeline uses it. */
 export interface Gate {
-  /** @returns null where the operation may be performed at once; else what to perform, when it may. */
+  /**
+   * @returns null when the operation may run at once; otherwise a promise of the operation, fulfilled when it may run.
+   */
   admit(asked: Asked): Promise<Asked> | null
-  /** The operation has been handed to the session. */
+  /** Called when the operation has been passed to the session. */
   performed(asked: Asked): void
 }
 
@@ -43,7 +45,7 @@ export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate 
   }
 }
 
-/** Each operation takes its own request type, which the flow's `ask` has checked. */
+/** The cast is safe, because the flow's `ask` has checked that the request's type fits the operation. */
 function perform(session: Operations, { operation, request }: Asked): Promise<ReplyOf<OperationName>> {
   return (session[operation] as Performer)(request)
 }

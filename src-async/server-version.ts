@@ -1,7 +1,7 @@
-/** The server's version as it reports it, taken apart: PostgreSQL's, and those of its relatives that keep its numbering. */
+/** Parses the version that a server reports: PostgreSQL's, and those of related servers with the same numbering. */
 import { InterfaceError } from './errors/tree.ts'
 
-/** The version of a server, taken apart. */
+/** The version of a server in parts. */
 export interface ServerVersion {
   /** 17 of `17.2`, 9 of `9.6.24`. */
   readonly major: number
@@ -11,7 +11,7 @@ export interface ServerVersion {
   readonly patch: number
   /** `beta1`, `rc2`, `devel`; `''` for a release. */
   readonly prerelease: string
-  /** As the server says it. */
+  /** The full text that the server reports. */
   readonly text: string
 }
 

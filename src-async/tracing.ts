@@ -1,11 +1,11 @@
 /**
- * Node's `diagnostics_channel` for those who watch from outside: `tracing:syncpg:query:start`, `…:asyncEnd`, `…:error`
- * and their kin carry `{ query, backendPid }`, and `result` or `error` when there is one. Costs a look at a flag when
- * nobody listens.
+ * Publishes queries on Node's `diagnostics_channel`, for monitoring tools. The channels are
+ * `tracing:syncpg:query:start`, `:end`, `:asyncStart`, `:asyncEnd` and `:error`. Messages have `{ query, backendPid }`,
+ * and `result` or `error` when there is one. Without subscribers it costs one check of a flag.
  */
 import { tracingChannel } from 'node:diagnostics_channel'
 
-/** What subscribers are told of a query. Arguments are not among it: traces are kept, and may be read by anybody. */
+/** The message about a query. It has no arguments, because traces are stored and many people can read them. */
 export interface QueryTrace {
   readonly query: string
   readonly backendPid: number
@@ -19,7 +19,7 @@ export const tracing = {
     return parts.some((part) => part.hasSubscribers)
   },
 
-  /** Runs the query within its trace. */
+  /** Runs a query and publishes its messages. */
   trace<T>(context: QueryTrace, run: () => Promise<T>): Promise<T> {
     return tracing.hasSubscribers ? channel.tracePromise(run, context) : run()
   },

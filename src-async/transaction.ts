@@ -1,6 +1,7 @@
 /**
- * Transactions of the async API, in two forms: a function that runs in one, and an object that is started and ended by
- * hand. Both are scopes of `flows/transaction.ts`, where it is known what is inside what; here is who may end which, and when.
+ * Transactions of the async API, in two forms: a function that runs in a transaction, and an object that the program
+ * starts and ends. Both are scopes of `flows/transaction.ts`, which keeps the nesting. This file checks which
+ * transaction may end when.
  */
 import { sealInstances } from './options/sealed.ts'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -20,7 +21,7 @@ import {
   rollbackScope,
 } from './flows/transaction.ts'
 
-/** What became of a transaction. */
+/** The state of a `Transaction` object. */
 type Phase = 'new' | 'started' | 'committed' | 'rolled back' | 'failed'
 
 const REFUSALS: Readonly<Record<Phase, string>> = {
@@ -32,8 +33,8 @@ const REFUSALS: Readonly<Record<Phase, string>> = {
 }
 
 /**
- * A transaction that is started and ended by hand; inside another one, a savepoint. Serves once. Leaving an `await using`
- * scope rolls back what was not committed.
+ * A transaction that you start and end yourself. Inside another transaction it is a savepoint. An object can be started
+ * once. Leaving an `await using` scope rolls back a transaction that was not committed.
  * @example
  *   await using transaction = await con.transaction({ isolation: 'serializable' }).start()
  *   await con.execute('insert into item (name) values ($1)', ['milk'])
@@ -49,7 +50,7 @@ export class Transaction {
   #scope: Scope | null = null
   #phase: Phase = 'new'
 
-  /** Made by `Connection.transaction`. @throws ProgrammingError for options that are none. */
+  /** Made by `Connection.transaction`. @throws ProgrammingError for invalid options. */
   constructor(engine: Engine, options: TransactionOptions) {
     beginStatement(options)
     this.#engine = engine
@@ -57,10 +58,10 @@ export class Transaction {
   }
 
   /**
-   * Starts it. BEGIN leaves with the first statement.
+   * Starts the transaction. BEGIN is sent with the first statement.
    * @returns the transaction itself.
-   * @throws InterfaceError when it was started before; ProgrammingError for options of an inner one that are not those
-   *   of the transaction around it.
+   * @throws InterfaceError when it was started before; ProgrammingError when it is inside another transaction and their
+   *   options differ.
    * @example
    *   const transaction = await con.transaction().start()
    *   await con.execute('update item set price = 1')
@@ -74,9 +75,10 @@ export class Transaction {
   }
 
   /**
-   * Keeps what was done.
-   * @throws InterfaceError when it is not open, or one inside it still is; InFailedSQLTransactionError when a statement
-   *   had failed: it has been rolled back then; the server's error where the commit itself fails.
+   * Commits the transaction.
+   * @throws InterfaceError when the transaction is not open, or one inside it still is. InFailedSQLTransactionError
+   *   when a statement had failed; then the transaction is rolled back. The server's error when the commit itself
+   *   fails.
    * @example
    *   const transaction = await con.transaction().start()
    *   await con.execute('update item set price = 1')
@@ -92,9 +94,9 @@ export class Transaction {
   }
 
   /**
-   * Undoes what was done, that of transactions inside it too. One whose `commit` failed is rolled back already: then this
-   * does nothing, so that a `catch` may call it in either case.
-   * @throws InterfaceError when it is not open, or a `transaction(fn)` inside it runs.
+   * Rolls back the transaction and all transactions inside it. Does nothing after a failed `commit`, which has rolled
+   * back already, so a `catch` may always call it.
+   * @throws InterfaceError when the transaction is not open, or a `transaction(fn)` inside it runs.
    * @example
    *   const transaction = await con.transaction().start()
    *   await con.execute('update item set price = 1')
@@ -110,7 +112,7 @@ export class Transaction {
     await this.#end(rollbackScope(context, scope), 'rolled back')
   }
 
-  /** Rolls back what was started and not ended. */
+  /** Rolls back a transaction that was started and not ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#phase === 'started' && this.#isOpen && !this.#engine.isClosed) await this.rollback()
   }
@@ -120,7 +122,7 @@ export class Transaction {
   }
 
   async #end(flow: Flow<void>, phase: Phase): Promise<void> {
-    // What is refused because something else runs leaves everything as it is.
+    // On a busy connection the call is refused before anything changes, and the transaction stays open.
     this.#engine.requireReady()
     this.#phase = 'failed'
     await this.#engine.run(flow)
@@ -132,7 +134,7 @@ export class Transaction {
     const scope = this.#scope as Scope
     if (this.#isOpen) return scope
     this.#phase = 'rolled back'
-    throw new InterfaceError(`Transaction.${method}(): the one around it, or a reset, has ended it`)
+    throw new InterfaceError(`Transaction.${method}(): the transaction around it, or a reset, has ended it`)
   }
 
   #require(method: string, phase: Phase): void {
@@ -141,16 +143,16 @@ export class Transaction {
   }
 }
 
-/** What `transaction(fn)` runs in. */
+/** The connection that `transaction(fn)` runs on. */
 export interface TransactionSite {
   readonly engine: Engine
-  /** Ends the connection, and with it a transaction that nothing else can end. */
+  /** Closes the connection. That rolls back a transaction that cannot be ended in another way. */
   terminate(): void
 }
 
 /**
- * Runs `fn` in a transaction, again where it lost against others and may.
- * @throws what `fn` throws, but a `Rollback`; as `commitScope`.
+ * Runs `fn` in a transaction. After a serialization failure or a deadlock it runs `fn` again, up to `retries` times.
+ * @throws the errors of `fn`, except `Rollback`; the errors of `commitScope`.
  */
 export async function transact<T>(
   site: TransactionSite,
@@ -179,8 +181,8 @@ async function transactOnce<T>(site: TransactionSite, options: TransactionOption
   try {
     result = await fn()
   } catch (error) {
-    // The function's own error is the news. Where the rollback cannot be sent (the connection is lost, or still busy with
-    // something the function did not await), the end of the session is what rolls back.
+    // The caller gets the function's own error. When the rollback cannot be sent, because the connection is lost or
+    // busy with a call that the function did not await, closing the session rolls back.
     if (engine.isClosed) throw error
     if (isSharedWithAnother(context, scope)) site.terminate()
     else await engine.run(rollbackScope(context, scope)).catch(() => site.terminate())
@@ -202,12 +204,15 @@ async function transactOnce<T>(site: TransactionSite, options: TransactionOption
   return result
 }
 
-/** Another function's transaction was opened inside this one and goes on: after a rollback it would run outside of any. */
+/**
+ * Whether the transaction of another function was opened inside this one and still runs. After a rollback its
+ * statements would run outside any transaction.
+ */
 function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
   return openInside(context, scope).some(({ isFunctions }) => isFunctions)
 }
 
-/** The arguments of `Connection.transaction`, told apart. @throws ProgrammingError for others. */
+/** Reads the arguments of `Connection.transaction`. @throws ProgrammingError for other arguments. */
 export function transactionArguments<T>(args: readonly unknown[]): {
   readonly options: RetriedTransactionOptions
   readonly fn: (() => Promise<T>) | null

@@ -1,10 +1,15 @@
-/** The elements of `executemany` and `fetchmany`: their check, and their values in the order of the server's markers. */
+/**
+ * Checks the elements of `executemany` and `fetchmany`, and puts their values in the order of the server's parameters.
+ */
 import { DbError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { describeValue } from '../src-async/values/describe-value.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
 
-/** The elements' values, in the order of the server's markers. @throws with `batchIndex` for one that does not fit. */
+/**
+ * Gives the values of each element in the order of the server's parameters.
+ * @throws ProgrammingError with `batchIndex` for an element that does not fit.
+ */
 export function* boundElements(
   rewritten: RewrittenStatement,
   elements: Iterable<Parameters>,
@@ -22,7 +27,7 @@ function boundElement(rewritten: RewrittenStatement, element: Parameters, batchI
   }
 }
 
-/** @throws ProgrammingError for anything that cannot be iterated. */
+/** @throws ProgrammingError for anything that is not an iterable. */
 export function requireIterable<T>(elements: Iterable<T>, method: string): Iterable<T> {
   const candidate: unknown = elements
   if (candidate !== null && typeof candidate === 'object' && Symbol.iterator in candidate) return elements

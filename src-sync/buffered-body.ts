@@ -1,6 +1,6 @@
 /**
- * The ordinary cursor: a result is read to its end when the statement runs and kept as bytes off the JavaScript heap;
- * fetching decodes only the rows it returns.
+ * The body of an ordinary cursor. The result is read to its end when the statement runs, and kept as bytes outside the
+ * JavaScript heap. A fetch decodes only the rows that it returns.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
@@ -30,15 +30,15 @@ export class BufferedBody implements CursorBody {
   readonly #engine: Engine
   #results: readonly Result[] = []
   #current: Result | null = null
-  /** The statement of the current result, where a column of it holds composites. */
+  /** The statement of the current result when one of its columns contains composites; otherwise null. */
   #described: Statement | null = null
-  /** Number of the result that `nextset` shows. */
+  /** The index of the result that `nextset` shows next. */
   #next = 1
   #rowcount = -1
   #hasExecuted = false
-  /** After a batch of no elements: it would have given a result for each. */
+  /** True after a `returning` batch without elements: there is no result to show. */
   #hasNoResults = false
-  /** How rows are made for the request that was executed last. */
+  /** The row options of the last request. */
   #shape: RowShapeOptions = RECORD_ROWS
 
   constructor(engine: Engine) {
@@ -119,7 +119,7 @@ export class BufferedBody implements CursorBody {
     const [first] = this.#results
     if (first === undefined) this.complete(tag)
     else this.#show(first)
-    // Each result has its own count; without results there is only the sum.
+    // Each result has its own count. Without results there is only the sum.
     if (first === undefined) this.#rowcount = affectedRows
     this.#hasNoResults = isReturning && first === undefined
   }
@@ -190,7 +190,7 @@ export class BufferedBody implements CursorBody {
     const values = valuesOf(statement)
     let rows = new RowBuffer()
     const sinkFor = (found: Statement): RowBuffer => {
-      // What is wrong with the rows asked for shows before the statement runs.
+      // Invalid row options must fail before the statement runs.
       found.decoderFor(request.rows)
       return (rows = new RowBuffer())
     }
@@ -210,7 +210,7 @@ export class BufferedBody implements CursorBody {
     const { context } = this.#engine
     const sink = new ScriptResults()
     this.#engine.run(counted(context, statement.rewritten.text, sink), queryOptions(request, statement))
-    // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
+    // New types are learned after the text has run. In a failed transaction the server cannot be asked.
     if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
     const results = sink.results(context.registry)
     this.#hasExecuted = true
@@ -220,9 +220,9 @@ export class BufferedBody implements CursorBody {
     if (first !== undefined) this.#show(first)
   }
 
-  /** A text whose values stay text; what has come before a failure is kept. */
+  /** Runs a text whose values stay text. Results before an error are kept. */
   #runText(statement: BoundStatement, request: ExecuteRequest): void {
-    if (statement.values !== null) throw new ProgrammingError('execute: { text: true } goes without parameters')
+    if (statement.values !== null) throw new ProgrammingError('execute: { text: true } takes no parameters')
     const sink = new ScriptResults()
     try {
       this.#engine.run(counted(this.#engine.context, statement.rewritten.text, sink), queryOptions(request, statement))
@@ -235,7 +235,9 @@ export class BufferedBody implements CursorBody {
     }
   }
 
-  /** Decodes rows; those of a type that another session has altered are decoded again when the type has been learned anew. */
+  /**
+   * Decodes rows. When another session has altered a type, the type is learned again and the rows are decoded again.
+   */
   #read<T>(read: (result: ResultWithRows) => T): T {
     const result = this.#rows()
     const { position } = result.rows
@@ -260,7 +262,7 @@ export class BufferedBody implements CursorBody {
     this.#current = result
     this.#described = null
     const count = rowCountOf(result.tag)
-    // SHOW, EXPLAIN and CALL do not count the rows they give.
+    // The tags of SHOW, EXPLAIN and CALL have no count.
     this.#rowcount = count < 0 && result.decoderFor !== null ? result.rows.rowCount : count
   }
 
@@ -275,7 +277,7 @@ export class BufferedBody implements CursorBody {
   }
 }
 
-/** Runs a flow with the types `setinputsizes` asked for. */
+/** Runs a flow with the types that `setinputsizes` has set. */
 function withHints<T>(
   engine: Engine,
   { sizes }: RequestOptions,

@@ -1,4 +1,4 @@
-/** What calls of the blocking API take beside their own arguments, and the checks of common arguments. */
+/** The options that calls of the blocking API share, and the checks of arguments that they share. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
@@ -6,34 +6,37 @@ import { type OptionNames, knownOptions } from '../src-async/options/known-optio
 import { readTimeLimit } from '../src-async/options/time-limit.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from '../src-async/values/row-options.ts'
 
-/** What a call takes that has a time limit. */
+/** Options of a call with a time limit. */
 export interface CallOptions extends TimeoutOption {}
 
-/** What a call takes that gives rows. */
+/** Options of a call that returns rows. */
 export interface ResultOptions extends CallOptions, RowOptions, ValueOption {}
 
-/** What a call takes that gives the rows of a text. */
+/** Options of a call that returns rows and takes the statement as text. */
 export interface FetchOptions extends ResultOptions, PrepareOption {}
 
-/** What `execute` of a prepared statement takes: it drops the rows. */
+/** Options of a prepared statement's `execute`, which drops the rows. */
 export interface ExecuteStatementOptions extends CallOptions, ValueOption {}
 
 export interface ExecuteOptions extends FetchOptions {
   /**
-   * True gives each value as the server prints it: rows are arrays of strings and nulls. For texts without parameters, of
-   * any number of statements; the results before one that fails are kept, and can be fetched from a cursor that threw.
+   * True returns each value as the server prints it: rows are arrays of strings and nulls. Only for a text without
+   * parameters; it may hold several statements. If one fails, the cursor keeps the results before it, and you can fetch
+   * them.
    */
   readonly text?: boolean | undefined
 }
 
 export interface ExecutemanyOptions extends CallOptions, ProgressOption, RowOptions, ValueOption {
-  /** True keeps the rows of each element, as a result of its own: see `nextset` and `results`. */
+  /** True keeps the rows of each element as a separate result: see `nextset` and `results`. */
   readonly returning?: boolean | undefined
 }
 
 export const NO_OPTIONS = Object.freeze({})
 
-/** The names of the options of calls with values and rows, for the lists of methods that take more. */
+/**
+ * The names of the options of calls with values and rows. Methods with more options build their own lists from these.
+ */
 export const RESULT_NAMES: OptionNames<Required<ResultOptions>> = {
   ...ROW_OPTION_NAMES,
   values: true,
@@ -51,18 +54,21 @@ export const EXECUTEMANY_OPTIONS = knownOptions<ExecutemanyOptions>({
   onProgress: true,
 })
 
-/** The limit of a call in milliseconds, 0 for none; undefined for the connection's. @throws ProgrammingError */
+/**
+ * The time limit of a call in milliseconds; 0 for no limit, undefined for the connection's default.
+ * @throws ProgrammingError for an invalid duration.
+ */
 export function timeLimitOf({ timeout }: CallOptions, method: string): number | undefined {
   return timeout === undefined ? undefined : readTimeLimit(timeout, `${method}: timeout`)
 }
 
-/** @throws ProgrammingError for what cannot be called. */
+/** @throws ProgrammingError for a value that is not a function. */
 export function requireFunction(fn: unknown, what: string): void {
   if (typeof fn !== 'function')
     throw new ProgrammingError(`${what}: expected a function, got ${fn === null ? 'null' : typeof fn}`)
 }
 
-/** Why a function that was called may have done nothing yet; null when it has done all it will. */
+/** The kind of a function whose work is not done when it returns; null for an ordinary function. */
 export function isLater(fn: unknown, result: unknown): 'async' | 'a generator' | null {
   if (result === null || typeof result !== 'object') return null
   if ('then' in result && typeof result.then === 'function') return 'async'

@@ -1,7 +1,6 @@
 /**
- * PEP 249's `callproc`: finds out once what a name is, and calls a function with SELECT, a procedure with CALL. Which of
- * several of one name is meant is the server's to decide, by the values; only their kind and their OUT parameters are
- * looked at here.
+ * PEP 249's `callproc`. Looks up a name once and calls a function with SELECT, a procedure with CALL. When several have
+ * the same name, the server chooses one by the values. This file only needs their kind and their OUT parameters.
  */
 import { isMap } from '../src-async/values/any-realm.ts'
 import { DbError, ProgrammingError } from '../src-async/errors/tree.ts'
@@ -21,16 +20,16 @@ export interface ProcedureRequest extends RequestOptions {
   readonly parameters: Parameters
 }
 
-/** What pg_proc says of one of a name. */
+/** One function or procedure with the name, as pg_proc describes it. */
 interface Candidate {
   readonly kind: 'f' | 'p' | 'a' | 'w'
   /** `i`, `o`, `b` (both), `v` (variadic) or `t` (a column of the result) for each parameter. */
   readonly modes: readonly string[]
-  /** `''` for one without a name. */
+  /** `''` for a parameter without a name. */
   readonly names: readonly string[]
 }
 
-/** What the server says of a call that is made for another signature, or for another kind. */
+/** Errors of the server for a call that has the wrong signature or is for the wrong kind. */
 const MISFITS: ReadonlySet<unknown> = new Set(['42883', '42809', '42725'])
 
 const LOOK_UP = `
@@ -45,15 +44,18 @@ const LOOK_UP = `
 
 interface Known {
   readonly candidates: readonly Candidate[]
-  /** As old as what the statement cache forgot last. */
+  /** The statement cache's `generation` at the time of the lookup. The entry is stale when the number has changed. */
   readonly generation: number
-  /** The transaction in which the server was last right about it: another session may have replaced it since. */
+  /** The transaction of the lookup. Later another session may have replaced the function. */
   readonly transaction: number
 }
 
 const known = new WeakMap<Engine, Map<string, Known>>()
 
-/** Calls it; the rows are the body's. @returns a copy of the parameters, OUT and INOUT ones as the procedure left them. */
+/**
+ * Calls the function or procedure. Its rows go to the body.
+ * @returns a copy of the parameters, with the values of OUT and INOUT ones.
+ */
 export function callProcedure(engine: Engine, body: CursorBody, request: ProcedureRequest): Parameters {
   const { context } = engine
   const { scopeBegin } = context
@@ -62,7 +64,8 @@ export function callProcedure(engine: Engine, body: CursorBody, request: Procedu
     return callOnce(engine, body, request)
   } catch (error) {
     const isMisfit = error instanceof DbError && error.notStarted === true && MISFITS.has(error.sqlstate)
-    // Outside of a transaction the signature may have been remembered, and be another by now.
+    // The remembered signature may be stale, so the name is looked up again. Only outside a transaction: inside, the
+    // error has failed the transaction.
     if (!isMisfit || known.get(engine)?.delete(request.name) !== true || !wasIdle) throw error
     engine.run(undoBegin(context, scopeBegin))
     return callOnce(engine, body, request)
@@ -106,7 +109,7 @@ function functionCall(entries: readonly [string, unknown][]): PreparedCall {
   return { head: 'select * from', list: list.join(', '), values, all: values }
 }
 
-/** OUT parameters are written as null, whether they were given or left out. */
+/** Builds the CALL. OUT parameters are written as null, whether the caller passed them or not. */
 function procedureCall(candidate: Candidate, entries: [string, unknown][], isNamed: boolean): PreparedCall {
   const all: [string, unknown][] = []
   const isComplete = entries.length === candidate.modes.length
@@ -132,7 +135,7 @@ function procedureCall(candidate: Candidate, entries: [string, unknown][], isNam
   return { head: 'call', list: list.join(', '), values, all: all.map(([, value]) => value) }
 }
 
-/** The values of the single row a procedure with OUT or INOUT parameters gives; the row stays to be fetched. */
+/** The values of the one row that a procedure with OUT or INOUT parameters returns. The row can still be fetched. */
 function outputs(body: CursorBody, { modes }: Candidate): unknown[] {
   if (!modes.some((mode) => mode === 'o' || mode === 'b') || body.columns === null) return []
   const row = body.next('record')
@@ -162,7 +165,7 @@ function namedCopy(
   return copy
 }
 
-/** A dot parts schema and name; both are taken as they are written, as in every quoted name. */
+/** Splits a name at the dot into schema and name. Both are quoted, so upper and lower case matter. */
 function pathOf(name: unknown): string[] {
   const parts = typeof name === 'string' ? name.split('.') : []
   if (parts.length < 1 || parts.length > 2 || parts.includes('')) {
@@ -180,7 +183,7 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
   const { state, statements } = engine.context
   const found = names.get(key)
   if (found !== undefined && found.generation === statements.generation) {
-    // In a transaction a call that does not fit would cost the transaction: it is looked up once in each.
+    // A wrong call would fail an open transaction, so the name is looked up once in each transaction.
     if (state.transactionStatus === 'I' || found.transaction === statements.transaction) return found.candidates
   }
   const name = path.at(-1) ?? ''
@@ -189,7 +192,7 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
   const { rows } = engine.run(flow, { timeoutMs: request.timeoutMs, messages: request.messages })
   const candidates = rows.map((row) => {
     const [kind, modes, parameterNames] = Record.toArray(row) as [Candidate['kind'], string[], string[]]
-    // The columns of a table function are no parameters.
+    // Columns of a table function are not parameters.
     const isParameter = (_: unknown, index: number): boolean => modes[index] !== 't'
     return { kind, modes: modes.filter(isParameter), names: parameterNames.filter(isParameter) }
   })
@@ -211,7 +214,7 @@ function choose(candidates: readonly Candidate[], entries: readonly [string, unk
   throw new ProgrammingError(`callproc: ${name} is ${kind}: it goes with rows; use it in a SELECT`)
 }
 
-/** Whether so many values, or these names, can be its parameters. */
+/** Whether the number of values, or their names, fit the parameters. */
 function fits({ kind, modes, names }: Candidate, entries: readonly [string, unknown][]): boolean {
   const inputs = modes.filter((mode) => mode !== 'o').length
   if (entries.some(([key]) => key !== '')) return entries.every(([key]) => names.includes(key))

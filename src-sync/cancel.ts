@@ -1,4 +1,4 @@
-/** Cancelling from another thread than the one that waits. */
+/** Cancels a call from another thread. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { type CancelToken, cancelSession } from '../worker/caller/blocking-session.ts'
 import { call } from './engine.ts'
@@ -6,9 +6,9 @@ import { call } from './engine.ts'
 export type { CancelToken } from '../worker/caller/blocking-session.ts'
 
 /**
- * Asks the server to cancel what runs now on the connection the token is of; returns at once. The call that waits there
- * throws QueryCanceledError; a statement that comes later is not meant.
- * @param token from `Connection.cancelToken`, handed over by `postMessage` or `workerData`
+ * Asks the server to cancel the statement that runs on the token's connection. Returns at once. The waiting call throws
+ * QueryCanceledError. Later statements are not cancelled.
+ * @param token from `Connection.cancelToken`, passed to this thread by `postMessage` or `workerData`
  * @example cancel(con.cancelToken()) // usually in another thread than the one that waits
  */
 export function cancel(token: CancelToken): void {

@@ -1,6 +1,7 @@
 /**
- * One column of a cursor's `description`: PEP 249's sequence of seven, with names. Computed from what RowDescription
- * says; source of truth for the type modifiers: PostgreSQL, src/backend/utils/adt (numeric.c, varchar.c, timestamp.c).
+ * One column of a cursor's `description`: PEP 249's sequence of seven items, with names. It is computed from
+ * RowDescription. Source of truth for the type modifiers: PostgreSQL, src/backend/utils/adt (numeric.c, varchar.c,
+ * timestamp.c).
  */
 import { inspect } from 'node:util'
 import {
@@ -18,7 +19,7 @@ import {
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { TypeObject } from './type-objects.ts'
 
-/** Bytes of a varlena header, which the modifiers of `varchar`, `char` and `numeric` count in. */
+/** Bytes of a varlena header. The modifiers of `varchar`, `char` and `numeric` include it. */
 const HEADER_BYTES = 4
 /** An interval's modifier when no precision is given. */
 const FULL_PRECISION = 0xffff
@@ -34,31 +35,35 @@ type ColumnItems = [
   nullOk: null,
 ]
 
-/** A column of a result: PEP 249's sequence of seven, with names for its parts and more of what the server says. */
+/** A column of a result: PEP 249's sequence of seven items, with a name for each, and more details from the server. */
 export class Column {
+  /** The name of the column. */
   readonly name: string
-  /** The type's OID; compare it with `db.NUMBER.equals(column.typeCode)` or `column.is(db.NUMBER)`. */
+  /** The type's OID. Compare it with `db.NUMBER.equals(column.typeCode)` or `column.is(db.NUMBER)`. */
   readonly typeCode: number
-  /** The n of `varchar(n)`, `char(n)`, `bit(n)`. */
+  /** The n of `varchar(n)`, `char(n)` or `bit(n)`; null for other types. */
   readonly displaySize: number | null
-  /** Bytes of a value of a fixed size. */
+  /** The size of a value in bytes; null for a type of variable size. */
   readonly internalSize: number | null
-  /** Digits of a `numeric(p, s)`, or decimals of the seconds of `timestamp(p)` and its like. */
+  /**
+   * The number of digits of a `numeric(p, s)`, or of decimals of seconds of `timestamp(p)` and the other time types;
+   * null when not declared.
+   */
   readonly precision: number | null
-  /** Decimals of a `numeric(p, s)`; negative where it rounds to tens or hundreds. */
+  /** The number of decimals of a `numeric(p, s)`; negative when values are rounded to tens, hundreds and so on. */
   readonly scale: number | null
-  /** Always null: the server does not say. */
+  /** Always null, because the server does not report it. */
   readonly nullOk: null = null
-  /** `int4`, `timestamptz`, `text[]`. */
+  /** The name of the type, such as `int4`, `timestamptz` or `text[]`. */
   readonly typeName: string
-  /** The table the column comes from, 0 for an expression. */
+  /** The OID of the column's table; 0 for an expression. */
   readonly tableOid: number
-  /** Its number in that table, from 1; 0 for an expression. */
+  /** The column's number in its table, from 1; 0 for an expression. */
   readonly tableColumn: number
-  /** pg_attribute.atttypmod; -1 for none. */
+  /** The type modifier, as in pg_attribute.atttypmod; -1 for none. */
   readonly typmod: number
 
-  // Accessors of the prototype, below, so that a column prints its names and not all of it twice.
+  // These are accessors on the prototype, set below. Own properties would print each item twice.
   declare readonly 0: string
   declare readonly 1: number
   declare readonly 2: number | null
@@ -85,7 +90,7 @@ export class Column {
     return 7
   }
 
-  /** Whether the column's type belongs to a kind: `column.is(db.NUMBER)`. */
+  /** Whether the column's type belongs to a type object: `column.is(db.NUMBER)`. */
   is(kind: TypeObject): boolean {
     return kind.equals(this.typeCode)
   }
@@ -143,6 +148,6 @@ function precisionOf(oid: number, modifier: number): number | null {
 
 function scaleOf(oid: number, modifier: number): number | null {
   if (oid !== NUMERIC_OID || modifier < HEADER_BYTES) return null
-  // Eleven bits with a sign since version 15; before it never above 1000, so the reading is the same.
+  // Eleven bits with a sign since PostgreSQL 15. Before that the scale was at most 1000, so the same code reads it.
   return (((modifier - HEADER_BYTES) & 0x7ff) ^ 0x400) - 0x400
 }

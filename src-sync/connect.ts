@@ -1,4 +1,4 @@
-/** Opens a connection of the blocking API: resolves the options here, opens the session in the worker. */
+/** Opens a connection of the blocking API: resolves the options in this thread and opens the session in the worker. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
@@ -15,28 +15,37 @@ import { isLater } from './call-options.ts'
 import { Engine, call } from './engine.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 
-/** What `connect` takes beside what every connection takes. */
+/** Options of `connect`. */
 export interface ConnectOptions extends CoreOptions, ValueOptions {
-  /** Run statements outside transactions; false at first, as PEP 249 wants. */
+  /**
+   * True runs each statement in a transaction of its own. False, the default of PEP 249, begins a transaction with the
+   * first statement, which ends with `commit` or `rollback`.
+   */
   readonly autocommit?: boolean
-  /** Markers read beside `$1`; `pyformat` at first. */
+  /** The parameter markers that the connection reads besides `$1`; `pyformat` by default. */
   readonly paramstyle?: ParamStyle
-  /** Of the transactions the connection begins by itself. */
+  /** The isolation level of transactions that the connection begins. */
   readonly isolationLevel?: IsolationLevel
-  /** The transactions that the connection begins only read. */
+  /** True makes the transactions that the connection begins READ ONLY. */
   readonly readOnly?: boolean
   /**
-   * The transactions that the connection begins wait for a snapshot that cannot fail: for `serializable` and `readOnly`
-   * ones.
+   * True makes the transactions that the connection begins wait for a snapshot with which they cannot fail. Only for
+   * transactions that are `serializable` and `readOnly`.
    */
   readonly deferrable?: boolean
-  /** Bytes of shared memory for replies on their way, a power of two from 4096; 1 MiB at first. */
+  /** Bytes of the shared memory in which replies arrive: a power of two from 4096; 1 MiB by default. */
   readonly ringBytes?: number
-  /** What Ctrl-C does to the statement that is waited for: `cancel` it, at first, or nothing of ours. */
+  /**
+   * What Ctrl-C does while a statement runs: `'cancel'` (the default) cancels the statement; with `'none'` the driver
+   * does nothing.
+   */
   readonly interrupt?: 'cancel' | 'none'
 }
 
-/** A script that is killed while it is blocked cannot cancel what it waits for. */
+/**
+ * How often the server checks whether the client is gone. A script that is killed while it is blocked cannot cancel its
+ * statement.
+ */
 const CONNECTION_CHECK_MS = 5000
 
 const EXTRA_KEYS = [
@@ -52,8 +61,8 @@ const EXTRA_KEYS = [
 
 /**
  * Connects to PostgreSQL and blocks until it answers.
- * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL; options and `PG*` variables
- *   fill in what it leaves open.
+ * @param dsn a URI, a libpq `key=value` string, or `pglite:` for the embedded PostgreSQL. Options and `PG*` variables
+ *   supply what the DSN does not say.
  * @throws OperationalError when no server can be reached or it refuses the login; ProgrammingError for bad options.
  * @example
  *   const con = connect('postgres://localhost/shop')
@@ -92,7 +101,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
       placeOf(resolved.session),
     )
     const { commandTimeoutMs } = resolved
-    events.onParameter = (name) => context.statements.heedParameter(name)
+    events.onParameter = (name) => context.statements.noteParameter(name)
     const engine = new Engine({ session, context, paramstyle, commandTimeoutMs })
     events.connection = new Connection(engine, transaction, new ConnectionInfo(context, () => engine.isClosed))
     session.handOut()
@@ -101,8 +110,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
 }
 
 /**
- * Connects, runs `fn` with the connection and closes it. What `fn` did is committed when it returns, rolled back when it
- * throws.
+ * Connects, runs `fn` with the connection and closes it. Commits when `fn` returns, rolls back when it throws.
  * @returns what `fn` returns.
  * @example const count = withConnection(url, (con) => con.fetchval('select count(*) from item'))
  */
@@ -142,11 +150,11 @@ export function withConnection<T>(
   }
 }
 
-/** What the session says unasked, on its way to the connection. */
+/** Passes notices, notifications and parameter changes of the session to the connection. */
 class Events implements SessionEvents {
-  /** null until it is made: what is said while the session opens concerns nobody. */
+  /** null until the connection exists. Messages that arrive while the session opens are dropped. */
   connection: Connection | null = null
-  /** Told of each parameter that has another value now. */
+  /** Called with the name of each server parameter that has changed. */
   onParameter: ((name: string) => void) | null = null
 
   notice(fields: ServerMessageFields): void {
@@ -162,7 +170,7 @@ class Events implements SessionEvents {
   }
 }
 
-/** The line of the program that calls `connect` or `withConnection`, as in a stack: `at file:line:column`. */
+/** The line of the program that calls `connect` or `withConnection`, in the form of a stack: `at file:line:column`. */
 function placeOfCall(): string {
   const limit = Error.stackTraceLimit
   const held: { stack?: string } = {}

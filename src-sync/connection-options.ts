@@ -1,4 +1,4 @@
-/** What the methods of a connection take beside their first argument. */
+/** Options of the methods of a connection. */
 import {
   CLOSE_NAMES,
   COPY_FROM_NAMES,
@@ -21,58 +21,58 @@ import type { CopyOutput, CopySource } from './copy.ts'
 import type { NamedCursorOptions } from './named-body.ts'
 import type { ParamStyle } from './paramstyle/style.ts'
 
-/** What an ordinary cursor can be told. */
+/** Options of an ordinary cursor. */
 export interface CursorOptions extends RowOptions {
-  /** Markers this cursor reads beside `$1`. */
+  /** The parameter markers that this cursor reads besides `$1`; by default those of its connection. */
   readonly paramstyle?: ParamStyle | undefined
 }
 
-/** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
+/** Options of `prepare`. Options for rows and values apply to each call of the statement that does not set its own. */
 export interface PrepareOptions extends ResultOptions {
-  /** Its name on the server; one of the driver's unless given. */
+  /** The statement's name on the server. Without it the driver chooses one. */
   readonly name?: string | undefined
 }
 
-/** What `describe` takes. With `prepare: false` the connection asks the server anew and keeps nothing. */
+/** Options of `describe`. With `prepare: false` the connection always asks the server and does not cache the answer. */
 export interface DescribeOptions extends CallOptions, PrepareOption {}
 
-/** What `explain` takes. */
+/** Options of `explain`. */
 export interface ExplainOptions extends CallOptions, ValueOption, ExplainOption {}
 
-/** What `executemany` of a prepared statement takes. */
+/** Options of a prepared statement's `executemany`. */
 export interface BatchOptions extends CallOptions, ValueOption, ProgressOption {}
 
-/** What `copyRecordsToTable` takes beside the table's name. */
+/** Options of `copyRecordsToTable`. */
 export interface CopyRecordsOptions extends CallOptions, ProgressOption {
-  /** The records: arrays with a value for each column. */
+  /** The records: an iterable of arrays, each with a value for each column. */
   readonly records: Iterable<Values>
-  /** The columns of the records, in their order; all of the table's without it. */
+  /** The columns of the records in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
-  /** The table's schema; the search path finds it without one. */
+  /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined
-  /** A condition on the incoming rows, verbatim SQL. */
+  /** A condition in SQL. Only records that meet it are loaded. It is sent as it is. */
   readonly where?: string | undefined
 }
 
-/** What `copyToTable` takes beside the table's name. */
+/** Options of `copyToTable`. */
 export interface CopyTo extends CopyToTableOptions, CallOptions, ProgressOption {
   /** Where the bytes come from: a path, a `file:` URL, a file descriptor, bytes, or an iterable of chunks. */
   readonly source: CopySource
 }
 
-/** What `copyFromTable` takes beside the table's name. */
+/** Options of `copyFromTable`. */
 export interface CopyFrom extends CopyTableOptions, CallOptions, ProgressOption {
   /** Where the bytes go: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
-/** What `copyFromQuery` takes beside the query and its values. */
+/** Options of `copyFromQuery`. */
 export interface CopyFromQuery extends CopyFormatOptions, CallOptions, ValueOption, ProgressOption {
   /** Where the bytes go: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
   readonly output: CopyOutput
 }
 
-/** What `copy` takes beside its statement: a source for `FROM STDIN`, an output for `TO STDOUT`. */
+/** Options of `copy`: a `source` for `COPY … FROM STDIN`, or an `output` for `COPY … TO STDOUT`. */
 export type CopyOptions = CallOptions &
   ProgressOption &
   (

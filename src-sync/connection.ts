@@ -1,7 +1,7 @@
 /**
- * PEP 249's connection, and asyncpg's vocabulary in blocking form. Transactions are told straight: the server's status
- * byte is the only truth, BEGIN travels with the first statement, and every COMMIT's answer is looked at. Methods are
- * thin; each thing a connection can do is a file of its own.
+ * PEP 249's connection, with asyncpg's methods in blocking form. The state of a transaction is always the server's
+ * status byte. BEGIN is sent with the first statement, and the answer of every COMMIT is checked. Methods only check
+ * arguments and run flows; larger features have files of their own.
  */
 import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.ts'
 import { inspect } from 'node:util'
@@ -13,7 +13,7 @@ import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressOption, type ProgressTeller, progressTeller } from '../src-async/flows/progress.ts'
+import { type ProgressOption, type ProgressReporter, progressReporter } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
@@ -94,11 +94,11 @@ import { TwoPhase } from './two-phase.ts'
 import type { PublicMethod } from './run-flow.ts'
 import { type Xid, makeXid } from './xid.ts'
 
-/** Called with each notice of the server: what `RAISE NOTICE` and warnings of commands say. */
+/** Called with each notice of the server: messages of `RAISE NOTICE` and warnings of commands. */
 export type NoticeListener = (notice: Warning) => void
 
 const CLOSE_TIMEOUT_MS = 5000
-/** What `query` gives where an error handler has taken its error. */
+/** The result of `query` when an error handler has handled its error. */
 const NO_RESULT = new QueryResult<unknown>(Object.freeze([]) as unknown as unknown[], null, '')
 const MOST_MESSAGES = 1000
 
@@ -113,7 +113,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   readonly #twoPhase: TwoPhase
   readonly #inbox: Inbox
   readonly #listeners = new Set<NoticeListener>()
-  /** Notices since the last call of a connection's method, the latest 1000; a cursor has its own. */
+  /**
+   * The notices since the last call of a method of the connection, at most the latest 1000. A cursor has its own list.
+   */
   readonly messages: ServerMessage[] = []
 
   /** Made by `connect`. */
@@ -126,18 +128,18 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#inbox = new Inbox(engine)
   }
 
-  /** What the server says of its transaction: none, one that is open, one that has failed and takes nothing but a rollback. */
+  /** The state of the transaction on the server: none, open, or failed. A failed one accepts only a rollback. */
   get transactionStatus(): ConnectionStatus {
     return this.info.status
   }
 
-  /** The process id of the server's backend. */
+  /** The process id of the backend that serves this connection. */
   get backendPid(): number {
     return this.info.backendPid
   }
 
   /**
-   * Makes a cursor. With a name it is a server-side one: its rows stay on the server and come in pieces.
+   * Makes a cursor. A cursor with a name is a server-side one: its rows stay on the server and are fetched in pieces.
    * @throws ProgrammingError for an unknown option.
    * @example
    *   const cur = con.cursor()
@@ -189,10 +191,11 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Runs a statement and gives all that comes of it at once: its rows, their columns, the command tag and the count.
-   * Without parameters the text may hold several statements: `results` has one result for each, the other fields are the
-   * last one's.
-   * @throws as `Cursor.execute`.
+   * Runs a statement and returns its rows, their columns, the command tag and the row count. Without parameters the
+   * text may hold several statements: then `results` has one result for each, and the other fields are those of the
+   * last one.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
+   *   QueryTimeoutError after `timeout`
    * @example const { rows, rowCount } = con.query('update item set price = price + 1 where id = %s returning *', [7])
    */
   query<T>(
@@ -220,7 +223,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   /**
    * Runs a statement for each element on a new cursor and returns the cursor. See `Cursor.executemany`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
-   *   QueryTimeoutError after `timeout`; with `batchIndex`, the number of the element that failed
+   *   QueryTimeoutError after `timeout`. `batchIndex` is the number of the element that failed, from 0
    * @example con.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
    */
   executemany<T = Row>(
@@ -233,7 +236,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * All rows of a statement.
+   * Runs a statement and returns all its rows.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const names = con.fetch('select name from item where price < %s', [5]).map((row) => row.name)
@@ -245,7 +248,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * The first row of a statement, null when there is none.
+   * Runs a statement and returns its first row; null when there is none.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const item = con.fetchrow('select * from item where id = %s', [1])
@@ -264,7 +267,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * A value of the first row: its first column, or the one counted or named; null when there is no row.
+   * Runs a statement and returns one value of its first row; null when there is no row. `column` is the column's name,
+   * or its number from 0.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const count = con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
@@ -283,10 +287,11 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Runs a statement that gives rows (`insert … returning`) once for each element, all or nothing, pipelined. Not to be
-   * confused with a cursor's `fetchmany(size)`.
+   * Runs a statement that returns rows once for each element, such as `insert … returning`. If one run fails, none of
+   * them has an effect. A cursor's `fetchmany(size)` is a different method.
    * @returns the rows of all elements, in their order.
-   * @throws as `executemany`.
+   * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for elements that do not fit;
+   *   QueryTimeoutError after `timeout`. `batchIndex` is the number of the element that failed, from 0
    * @example const ids = con.fetchmany('insert into item (name) values (%s) returning id', [['milk'], ['bread']])
    */
   fetchmany<T>(
@@ -317,10 +322,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Prepares a statement under a name of its own, until it is closed. `$1` are its markers.
-   * @param sql a text, or a compiled statement, whose own values are not looked at; those that come mean text then
-   * @param options.name the name on the server, for `EXECUTE name` in SQL
-   * @throws the server's error: a text with a mistake is refused here, not when it runs
+   * Prepares a statement on the server. It stays prepared until you close it, or the connection. Its parameters are
+   * `$1`, `$2` and so on.
+   * @param sql SQL text, or a compiled statement. The compiled statement's own values are ignored, and values passed to
+   *   calls mean text
+   * @param options.name the statement's name on the server, for `EXECUTE name` in SQL
+   * @throws the server's error: the server refuses faulty SQL here, before the first run
    * @example
    *   const byId = con.prepare('select name from item where id = $1')
    *   console.log(byId.fetchval([1]), byId.fetchval([2]))
@@ -341,10 +348,11 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Asks the server what a statement takes and gives, without running it: what is wrong with it is told here. It is kept
-   * prepared, so that running it, with the same markers, costs no trip more. `prepare: false` asks anew and keeps nothing.
-   * @param sql text with markers, or a compiled statement, whose markers are `$1` and whose values are not looked at
-   * @throws what the server says of it; in a transaction that ends the transaction, as any error does.
+   * Asks the server for the types of a statement's parameters and for its columns, without running it. The statement
+   * stays prepared, so running it later with the same markers needs no extra round trip. With `prepare: false` nothing
+   * is cached.
+   * @param sql text with markers, or a compiled statement, whose markers are `$1`, `$2` and whose values are ignored
+   * @throws the server's error. In a transaction this error fails the transaction, like any other error.
    * @example const { parameters, columns } = con.describe('select name, price from item where id = %s')
    */
   describe(sql: StatementText, options: DescribeOptions = {}): StatementDescription {
@@ -370,8 +378,9 @@ export class Connection extends SettableConnection implements CursorConnection {
 
   /**
    * Loads records into a table with COPY in binary format.
-   * @returns how many were loaded.
-   * @throws DataError naming the record and the column; the source's own error; nothing is loaded then.
+   * @returns how many records were loaded.
+   * @throws DataError, which names the record and the column; the error of the iterable. If it throws, no record is
+   *   loaded.
    * @example const count = con.copyRecordsToTable('item', { records: [['milk', 1], ['bread', 2]], columns: ['name', 'price'] })
    */
   copyRecordsToTable(table: string, options: CopyRecordsOptions): number {
@@ -379,22 +388,22 @@ export class Connection extends SettableConnection implements CursorConnection {
       const { records } = requireRecords(options)
       const { context } = this.#engine
       let isOpen = false
-      const ifTorn = (): void => {
+      const ifInterrupted = (): void => {
         if (isOpen) this.#engine.step(abandonCopyIn(context, 'the call that fed the COPY was interrupted'))
       }
       const onOpen = (): void => {
         isOpen = true
       }
-      const progress = progressTeller(options, 'copyRecordsToTable')
+      const progress = progressReporter(options, 'copyRecordsToTable')
       const flow = copyRecords(context, copyTarget(table, options), records, { onOpen, progress })
-      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
+      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifInterrupted }))
     })
   }
 
   /**
-   * Loads COPY's own formats into a table.
-   * @returns how many rows.
-   * @throws the source's own error; nothing is loaded.
+   * Loads data in one of COPY's formats into a table: text, CSV or binary.
+   * @returns how many rows were loaded.
+   * @throws the source's own error. Then nothing is loaded.
    * @example con.copyToTable('item', { source: Buffer.from('milk,1\nbread,2\n'), columns: ['name', 'price'], format: 'csv' })
    */
   copyToTable(table: string, options: CopyTo): number {
@@ -406,8 +415,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Writes a table out in one of COPY's formats.
-   * @returns how many rows.
+   * Writes the rows of a table to an output, in one of COPY's formats.
+   * @returns how many rows were written.
    * @example con.copyFromTable('item', { output: (chunk) => process.stdout.write(chunk), format: 'csv', header: true })
    */
   copyFromTable(table: string, options: CopyFrom): number {
@@ -419,8 +428,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Writes a query's rows out in one of COPY's formats.
-   * @returns how many rows.
+   * Writes the rows of a query to an output, in one of COPY's formats.
+   * @returns how many rows were written.
    * @example con.copyFromQuery('select * from item where price < %s', [5], { output: (chunk) => process.stdout.write(chunk) })
    */
   copyFromQuery(sql: StatementText, parameters: Parameters | null | undefined, options: CopyFromQuery): number {
@@ -436,10 +445,11 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Runs a COPY that is written in SQL.
+   * Runs a COPY statement that you write in SQL.
    * @param sql `COPY … FROM STDIN`, with a `source`, or `COPY … TO STDOUT`, with an `output`
-   * @returns how many rows.
-   * @throws the source's or the output's own error; ProgrammingError for another statement. Nothing is loaded then.
+   * @returns how many rows were loaded or written.
+   * @throws the error of the source or the output; ProgrammingError for a statement that is not such a COPY. Then
+   *   nothing is loaded.
    * @example con.copy('copy item (name) from stdin (format csv)', { source: ['milk\n', 'bread\n'] })
    */
   copy(sql: string, options: CopyOptions): number {
@@ -457,8 +467,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Commits what is open; nothing is sent when nothing is.
-   * @throws InFailedSQLTransactionError when the transaction had failed: it has been rolled back instead.
+   * Commits the open transaction. Sends nothing when none is open.
+   * @throws InFailedSQLTransactionError when the transaction had failed. It has been rolled back then.
    * @throws TransactionResolutionUnknownError when the connection was lost before the answer came.
    * @example
    *   con.execute('update item set price = price + 1')
@@ -473,7 +483,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Rolls back what is open; nothing is sent when nothing is.
+   * Rolls back the open transaction. Sends nothing when none is open.
    * @example
    *   con.execute('delete from item')
    *   con.rollback() // all of them are there again
@@ -487,16 +497,17 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Runs `fn` in a transaction: committed when it returns, rolled back when it throws. Inside an open transaction it is
-   * a savepoint. Throwing `new Rollback(value)` rolls back and returns `value`. With `{ retries }` the function runs again
-   * where the transaction lost against others.
-   * @throws what `fn` throws; ProgrammingError when `fn` is async: it would run after the commit.
+   * Runs `fn` in a transaction. It commits when `fn` returns and rolls back when `fn` throws. Inside an open
+   * transaction it is a savepoint. If `fn` throws `new Rollback(value)`, the transaction rolls back and the call
+   * returns `value`. With `{ retries }` the function runs again after a serialization failure or a deadlock.
+   * @throws the error of `fn`; ProgrammingError when `fn` is async, because it would go on after the commit.
    * @example con.transaction({ isolation: 'serializable', retries: 5 }, () => con.execute('delete from item'))
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
   transaction<T>(options: RetriedTransactionOptions, fn: (() => T) & NotAsync<T>): T
   transaction<T>(first: RetriedTransactionOptions | (() => T), second?: () => T): T {
-    // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
+    // The connection's options apply only to outermost transactions. Options of the call that a savepoint cannot have
+    // are refused.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
     if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
     call(this.transaction, () => requireTransactionOptions(first))
@@ -504,7 +515,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * A transaction id for the methods below.
+   * Makes a transaction id for the `tpc_` methods.
    * @example const xid = con.xid(1, 'order 7', 'stock')
    */
   xid(formatId: number, gtrid: string, bqual: string): Xid {
@@ -512,8 +523,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Begins a transaction of two phases.
-   * @throws NotSupportedError where the server keeps no prepared transactions.
+   * Begins a two-phase transaction.
+   * @throws NotSupportedError when the server allows no prepared transactions: `max_prepared_transactions` is 0.
    * @example
    *   con.tpc_begin(con.xid(1, 'order 7', 'stock'))
    *   con.execute('update item set price = price + 1')
@@ -529,7 +540,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * The first phase: from here on the server keeps the transaction, whatever becomes of the connection.
+   * The first phase: prepares the transaction. From here on the server keeps it, even when the connection is lost.
    * @example
    *   con.tpc_begin('order 7')
    *   con.execute('update item set price = price + 1')
@@ -544,7 +555,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * The second phase; before the first, a commit in one. With an xid: of one prepared before, by whomever.
+   * The second phase: commits the prepared transaction. Before `tpc_prepare` it commits in one phase. With an xid it
+   * commits that prepared transaction, which any program may have prepared.
    * @example for (const xid of con.tpc_recover()) con.tpc_commit(xid)
    */
   tpc_commit(xid?: Xid | string | null): void {
@@ -555,7 +567,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Undoes a prepared transaction, or the one that `tpc_begin` has begun.
+   * Rolls back the transaction that `tpc_begin` has begun, prepared or not. With an xid it rolls back that prepared
+   * transaction.
    * @example for (const xid of con.tpc_recover()) con.tpc_rollback(xid)
    */
   tpc_rollback(xid?: Xid | string | null): void {
@@ -566,7 +579,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Transactions of this database that are prepared and wait for their second phase.
+   * Returns the ids of this database's prepared transactions, which wait for their second phase.
    * @example for (const { gtrid, prepared } of con.tpc_recover()) console.log(gtrid, prepared)
    */
   tpc_recover(): Xid[] {
@@ -577,10 +590,12 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Waits for notifications on the channels of `listen`. Each loop gets every notification that arrives while it is open,
-   * and first those that nobody has read yet. It ends with its `timeout` or `stopAfter`, and when the connection is closed.
-   * @throws ProgrammingError in a transaction, where none are delivered. The loop throws OperationalError when it is
-   *   100,000 notifications behind another loop of this connection, and when the connection is lost.
+   * Waits for notifications on the channels of `listen`. Several loops may run: each gets every notification that
+   * arrives while it is open. A new loop first gets the notifications that were not read yet. A loop ends with its
+   * `timeout` or `stopAfter`, and when the connection is closed.
+   * @throws ProgrammingError in a transaction, because PostgreSQL delivers nothing there. The loop throws
+   *   OperationalError when it is more than 100,000 notifications behind another loop of this connection, and when the
+   *   connection is lost.
    * @example
    *   con.autocommit = true
    *   con.listen('job')
@@ -592,7 +607,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Notifications that have arrived and nobody has read yet; waits for none.
+   * Returns the notifications that have arrived and were not read yet. Does not wait.
    * @example
    *   con.autocommit = true
    *   con.listen('job')
@@ -604,7 +619,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Listens to a channel: `notifies` and `poll` give what is sent there.
+   * Listens to a channel: `notifies` and `poll` then give its notifications.
    * @throws ProgrammingError for a channel name of more than 63 bytes.
    * @example con.listen('job')
    */
@@ -624,8 +639,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Calls the listener with every notice as it arrives, while the statement that raised it runs.
-   * @throws ProgrammingError for what is no function.
+   * Calls the listener with every notice as it arrives, while the statement that raised it still runs.
+   * @throws ProgrammingError for a value that is not a function.
    * @example con.addNoticeListener((notice) => console.error(notice.message))
    */
   addNoticeListener(listener: NoticeListener): void {
@@ -634,7 +649,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a listener away again; nothing happens for a function that is none.
+   * Stops calling a listener of `addNoticeListener`. Does nothing if it was not added.
    * @example
    *   const print = (notice) => console.error(notice.message)
    *   con.addNoticeListener(print)
@@ -645,9 +660,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Tells the logger of each query of the program when it has ended: text, milliseconds, rows, error; with `{ args: true }` the
-   * arguments too. Queries that the logger makes itself are not told.
-   * @throws ProgrammingError for what is no function.
+   * Calls the logger after each query of the program, with its text, duration, row count and error. With `{ args: true
+   * }` the logger gets the arguments too. Queries that the logger itself runs are not logged.
+   * @throws ProgrammingError for a value that is not a function.
    * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
    */
   addQueryLogger(logger: QueryLogger, options: QueryLoggerOptions = {}): void {
@@ -659,7 +674,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a logger away again; nothing happens for a function that is none.
+   * Stops calling a logger of `addQueryLogger`. Does nothing if it was not added.
    * @example
    *   const log = ({ query, elapsed }) => console.error(query, elapsed)
    *   con.addQueryLogger(log)
@@ -670,7 +685,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * The same for a scope.
+   * Adds a query logger until the end of a `using` scope; see `addQueryLogger`.
    * @example using logging = con.queryLogger(({ query, elapsed }) => console.error(query, elapsed))
    */
   queryLogger(logger: QueryLogger, options: QueryLoggerOptions = {}): Disposable {
@@ -679,7 +694,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a notice. Called by the session.
+   * Receives a notice. Called by the session.
    * @internal
    */
   notice(notice: Warning): void {
@@ -691,7 +706,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Takes a notification. Called by the session.
+   * Receives a notification. Called by the session.
    * @internal
    */
   notification(notification: Notification): void {
@@ -699,7 +714,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Asks the server to cancel what runs on this connection: for listeners, which run while a statement does.
+   * Asks the server to cancel the statement that runs on this connection. Call it from a listener, which runs during a
+   * statement.
    * @example con.addNoticeListener((notice) => { if (notice.message === 'enough') con.cancel() })
    */
   cancel(): void {
@@ -707,7 +723,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * What another thread needs to cancel what runs here: hand it over as a message, and call `cancel(token)` there.
+   * A token with which another thread can cancel the statements of this connection. Send it to that thread in a
+   * message, and call `cancel(token)` there.
    * @example const token = con.cancelToken() // send it to another thread, which calls cancel(token)
    */
   cancelToken(): CancelToken {
@@ -715,9 +732,9 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * One round trip.
-   * @param options.timeout milliseconds; the connection's `commandTimeout` unless given, null or 0 for no limit. When the
-   *   limit passes, the connection is closed at once.
+   * Makes one round trip to the server.
+   * @param options.timeout milliseconds; null or 0 for no limit. The default is the connection's `commandTimeout`. When
+   *   the limit passes, the connection is closed at once.
    * @throws OperationalError when the connection is lost, or when the limit has passed.
    * @example con.ping({ timeout: 1000 })
    */
@@ -729,7 +746,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Forgets its prepared statements and the types it has learned: after a change of the schema that it could not notice.
+   * Forgets cached statements and the types it has learned. Call it after a change of the schema that the driver cannot
+   * notice.
    * @example con.reloadSchemaState()
    */
   reloadSchemaState(): void {
@@ -737,7 +755,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Rolls back, and takes back settings, locks, cursors and subscriptions: the session is as after `connect`.
+   * Resets the session: rolls back, releases advisory locks, closes cursors, resets settings and stops listening. The
+   * session is then as after `connect`.
    * @example con.reset()
    */
   reset(options: CallOptions = {}): void {
@@ -750,8 +769,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   /**
-   * Ends the session; what is not committed is rolled back by the server.
-   * @throws InterfaceError when it is closed already; `using` and `[Symbol.dispose]()` do not.
+   * Closes the connection. The server rolls back an open transaction.
+   * @throws InterfaceError when the connection is closed already. `using` and `[Symbol.dispose]()` do not throw then.
    * @example con.close()
    */
   close(options: CloseOptions = {}): void {
@@ -814,8 +833,8 @@ export class Connection extends SettableConnection implements CursorConnection {
   #copying(
     options: CallOptions & ProgressOption,
     method: string,
-  ): { timeoutMs: number | undefined; progress: ProgressTeller | null } {
-    return { ...this.#limits(options, method), progress: progressTeller(options, method) }
+  ): { timeoutMs: number | undefined; progress: ProgressReporter | null } {
+    return { ...this.#limits(options, method), progress: progressReporter(options, method) }
   }
 
   #forbid(method: string): void {
@@ -840,7 +859,7 @@ export class Connection extends SettableConnection implements CursorConnection {
     if (this.#engine.isClosed) return
     this.#engine.session.requireNoCallback()
     this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
-    // Last, so that a close() that was torn off can be called again.
+    // This comes last, so that an interrupted `close()` can be called again.
     this.#engine.isClosed = true
   }
 }

@@ -1,6 +1,6 @@
 /**
- * PEP 249's constructors, with its argument order: months count from 1, ticks are seconds since 1970. `Date` here is the
- * specification's, the language's own is `globalThis.Date`.
+ * PEP 249's constructors, with its argument order: months count from 1, ticks are seconds since 1970. `Date` in this
+ * file is PEP 249's; JavaScript's own is `globalThis.Date`.
  */
 import { DataError } from '../src-async/errors/tree.ts'
 import { isDate } from '../src-async/values/calendar.ts'
@@ -10,7 +10,7 @@ import { PgTime } from '../src-async/values/pg-time.ts'
 import { PgTimestamp } from '../src-async/values/pg-timestamp.ts'
 
 /**
- * A calendar date, for `date` columns.
+ * Makes a calendar date, for `date` columns.
  * @throws DataError when there is no such day.
  * @example db.Date(2002, 12, 25)
  */
@@ -19,7 +19,7 @@ export function Date(year: number, month: number, day: number): PgDate {
 }
 
 /**
- * A time of day, for `time` columns.
+ * Makes a time of day, for `time` columns.
  * @throws DataError when there is no such time.
  * @example db.Time(10, 30)
  */
@@ -28,8 +28,8 @@ export function Time(hour: number, minute: number, second = 0, microsecond = 0):
 }
 
 /**
- * Date and time of day, for `timestamp` columns: a `Date` with these fields in UTC, whatever the zone of this machine. A
- * `timestamptz` column takes it as that instant.
+ * Makes a date with a time of day, for `timestamp` columns: a `Date` with these fields in UTC, independent of the time
+ * zone of this machine. A `timestamptz` column stores it as that instant.
  * @throws DataError when there is no such day or time.
  * @example db.Timestamp(2002, 12, 25, 10, 30)
  */
@@ -45,14 +45,14 @@ export function Timestamp(
   if (!isDate(year, month, day)) throw new DataError(`there is no date with year ${year}, month ${month}, day ${day}`)
   const time = new PgTime(hour, minute, second, microsecond)
   const result = new globalThis.Date(0)
-  // Date.UTC takes the years 0 to 99 for 1900 to 1999.
+  // Date.UTC reads the years 0 to 99 as 1900 to 1999.
   result.setUTCFullYear(year, month - 1, day)
   result.setUTCHours(time.hour, time.minute, time.second, Math.floor(microsecond / 1000))
   return withMicroseconds(result.getTime(), microsecond % 1000)
 }
 
 /**
- * The local calendar date at a number of seconds since 1970.
+ * Makes the local calendar date at a number of seconds since 1970.
  * @throws DataError when it is no instant.
  * @example db.DateFromTicks(1040775300)
  */
@@ -62,7 +62,7 @@ export function DateFromTicks(ticks: number): PgDate {
 }
 
 /**
- * The local time of day, in whole seconds, at a number of seconds since 1970.
+ * Makes the local time of day, in whole seconds, at a number of seconds since 1970.
  * @throws DataError when it is no instant.
  * @example db.TimeFromTicks(1040775300)
  */
@@ -72,7 +72,7 @@ export function TimeFromTicks(ticks: number): PgTime {
 }
 
 /**
- * The instant a number of seconds after 1970, to the microsecond.
+ * Makes the instant at a number of seconds since 1970, with microseconds.
  * @throws DataError when it is no instant.
  * @example db.TimestampFromTicks(1040775300.5)
  */
@@ -84,8 +84,8 @@ export function TimestampFromTicks(ticks: number): globalThis.Date {
 }
 
 /**
- * Bytes, for `bytea` columns. Views and buffers are shared, not copied; a string gives its UTF-8.
- * @throws DataError for anything else, and for a string with half of a surrogate pair, which has no UTF-8.
+ * Makes bytes, for `bytea` columns. Views and buffers are shared, not copied. A string is converted to UTF-8.
+ * @throws DataError for other values, and for a string with half of a surrogate pair, which has no UTF-8 form.
  * @example con.execute('select %s::bytea', [db.Binary('some text')])
  */
 export function Binary(value: string | ArrayBufferView | ArrayBufferLike): Buffer {

@@ -1,6 +1,6 @@
 /**
- * The object `Cursor.copy` hands to its function: bytes and, in binary format, records, in the direction the statement
- * says. Lives as long as the function runs.
+ * The object that `Cursor.copy` passes to its function. It sends or receives bytes, or records in some formats, in the
+ * direction of the statement. It is usable only while the function runs.
  */
 import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
@@ -19,7 +19,10 @@ import { type InputSize, typeOidOf } from './input-sizes.ts'
 import { LineCutter } from './line-cutter.ts'
 import { TupleCutter } from './tuple-cutter.ts'
 
-/** What `Cursor.copy` hands to its function: bytes or records, in the direction that the statement says. */
+/**
+ * The argument of the function that `Cursor.copy` runs. It sends or receives bytes or records, in the direction of the
+ * COPY statement.
+ */
 export class CopyStream implements Iterable<Buffer> {
   static {
     sealInstances(this)
@@ -29,7 +32,7 @@ export class CopyStream implements Iterable<Buffer> {
   readonly #in: CopyIn | null
   readonly #out: CopyOut | null
   readonly #format: CopyText['format']
-  /** null in formats that are text, until `setTypes` says what they are. */
+  /** The columns of the rows; null in text formats until `setTypes` is called. */
   #columns: readonly Column[] | null
   #encoder: RecordEncoder | null = null
   #isOver = false
@@ -47,15 +50,15 @@ export class CopyStream implements Iterable<Buffer> {
     this.#format = format
   }
 
-  /** Sends bytes, or text, in the COPY's own format. */
+  /** Sends bytes or text in the format of the COPY. */
   write(chunk: CopyChunk): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: rows and chunks cannot be mixed')
     this.#writing('write').write(chunk)
   }
 
   /**
-   * Sends a record of values: in binary format, and in text format after `setTypes`.
-   * @throws DataError naming the record and the column.
+   * Sends a record of values. Possible in binary format, and in text format after `setTypes`.
+   * @throws DataError, which names the record and the column.
    */
   writeRow(values: Values): void {
     const copy = this.#writing('writeRow')
@@ -65,9 +68,9 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   /**
-   * The types of the rows, where they are not the table's, or the COPY is in text format. As `setinputsizes` takes them:
-   * names as SQL writes them, `oid(n)`, type objects. Types of the database are known here when a call before the COPY has
-   * named them: while it runs nothing can be asked.
+   * Sets the types of the rows. Needed in text format, and when the types differ from those of the table. The types are
+   * written as for `setinputsizes`: names as in SQL, `oid(n)` or type objects. Types that are not built in must have
+   * been named in a call before the COPY, because the server answers no queries while it runs.
    */
   setTypes(types: readonly InputSize[]): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: setTypes() comes before the first row')
@@ -82,17 +85,17 @@ export class CopyStream implements Iterable<Buffer> {
     })
   }
 
-  /** The next bytes, null at the end. */
+  /** Returns the next bytes; null at the end. */
   read(): Buffer | null {
     return this.#reading('read').read()
   }
 
-  /** The bytes, chunk by chunk. */
+  /** Gives the bytes in chunks. */
   *[Symbol.iterator](): Generator<Buffer, void, undefined> {
     for (let chunk = this.read(); chunk !== null; chunk = this.read()) yield chunk
   }
 
-  /** The records: of binary format, and of text format after `setTypes`. */
+  /** Gives the records. Possible in binary format, and in text format after `setTypes`. */
   *rows(): Generator<Row, void, undefined> {
     const copy = this.#reading('rows')
     const cutter =
@@ -104,7 +107,8 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   /**
-   * Ends it well. Called when the function has returned. @returns the command tag.
+   * Finishes the COPY. Called when the function has returned.
+   * @returns the command tag.
    * @internal
    */
   finish(): string {
@@ -122,7 +126,7 @@ export class CopyStream implements Iterable<Buffer> {
   }
 
   /**
-   * Undoes it. Called when the function has thrown.
+   * Aborts the COPY. Called when the function has thrown.
    * @internal
    */
   abandon(reason: unknown): void {
@@ -172,13 +176,13 @@ export class CopyStream implements Iterable<Buffer> {
 
   #writing(method: string): CopyIn {
     this.#requireOpen()
-    if (this.#in === null) throw new ProgrammingError(`copy: ${method}(): this COPY gives data, it takes none`)
+    if (this.#in === null) throw new ProgrammingError(`copy: ${method}(): this COPY sends data to you and accepts none`)
     return this.#in
   }
 
   #reading(method: string): CopyOut {
     this.#requireOpen()
-    if (this.#out === null) throw new ProgrammingError(`copy: ${method}(): this COPY takes data, it gives none`)
+    if (this.#out === null) throw new ProgrammingError(`copy: ${method}(): this COPY accepts data and sends none`)
     return this.#out
   }
 
@@ -187,7 +191,7 @@ export class CopyStream implements Iterable<Buffer> {
   }
 }
 
-/** Runs a COPY around `fn`. @returns what `fn` returned, and the command tag. */
+/** Runs a COPY with `fn`. @returns the result of `fn` and the command tag. */
 export function runCopy<R>(
   engine: Engine,
   sql: string,
@@ -203,7 +207,8 @@ export function runCopy<R>(
   try {
     result = fn(stream)
     const later = isLater(fn, result)
-    if (later !== null) throw new ProgrammingError(`copy: the function is ${later}: the COPY would be over before`)
+    if (later !== null)
+      throw new ProgrammingError(`copy: the function is ${later}: the COPY would end before it has run`)
   } catch (error) {
     stream.abandon(error)
     throw error

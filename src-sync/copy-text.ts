@@ -1,12 +1,12 @@
-/** Reads as much of a COPY statement as its face must know: which way, whether in binary, and of which columns. */
+/** Parses a COPY statement as far as needed: its direction, its format and its columns. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { Lexer, TOKEN } from '../src-async/values/sql-lexer.ts'
 
 export interface CopyText {
   readonly direction: 'in' | 'out'
-  /** `text` is the server's own, with tabs and `\N`; `other` is CSV, or text with separators of one's choice. */
+  /** `text` is the server's text format, with tabs and `\N`. `other` is CSV, or text with other separators. */
   readonly format: 'binary' | 'text' | 'other'
-  /** A statement with the same columns. */
+  /** A SELECT with the same columns, which can be described. */
   readonly columnsSql: string
 }
 
@@ -16,19 +16,19 @@ interface Word {
   readonly end: number
 }
 
-/** Options of the formats that rows are not written in. */
+/** Options of the formats that rows cannot be written in. */
 const OTHER_FORMS = ['csv', 'delimiter', 'delimiters', 'null', 'header', 'default']
 
 const OPEN = 0x28
 const CLOSE = 0x29
 
-/** @throws ProgrammingError when the text is not one `COPY … FROM STDIN` or `COPY … TO STDOUT`. */
+/** @throws ProgrammingError when the text is not a single `COPY … FROM STDIN` or `COPY … TO STDOUT`. */
 export function readCopyText(sql: string, standardConformingStrings: boolean): CopyText {
   const { words, options } = wordsOf(sql, standardConformingStrings)
   const [first] = words
   const at = words.findIndex((word, index) => {
     const next = words[index + 1]?.text
-    // The grammar takes either word in both directions.
+    // PostgreSQL's grammar accepts STDIN and STDOUT in both directions.
     return (word.text === 'from' || word.text === 'to') && (next === 'stdin' || next === 'stdout')
   })
   const way = words[at]
@@ -41,7 +41,7 @@ export function readCopyText(sql: string, standardConformingStrings: boolean): C
   return { direction: way.text === 'from' ? 'in' : 'out', format, columnsSql: columnsSql(what) }
 }
 
-/** Words outside parentheses in order, and those inside them after the last word. */
+/** The words outside parentheses, in order, and the words inside parentheses that follow the last of them. */
 function wordsOf(sql: string, standardConformingStrings: boolean): { words: Word[]; options: string[] } {
   const lexer = new Lexer(sql, standardConformingStrings)
   const words: Word[] = []
@@ -69,7 +69,7 @@ function wordsOf(sql: string, standardConformingStrings: boolean): { words: Word
   return { words, options }
 }
 
-/** `(select …)`, `t`, or `t (a, b)`. */
+/** Makes a SELECT from the source of a COPY: `(select …)`, `t`, or `t (a, b)`. */
 function columnsSql(what: string): string {
   if (what.startsWith('(')) return `select * from ${what} as syncpg_copied limit 0`
   const listed = /^([^]*?)\(([^()]*)\)$/.exec(what)

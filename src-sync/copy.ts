@@ -1,6 +1,6 @@
 /**
- * COPY of bytes by blocking: the two directions as objects that a caller drives chunk by chunk, and the sources and sinks
- * that drive them. While a COPY is open nothing else may use its connection.
+ * COPY of bytes in the blocking API: one class for each direction, used chunk by chunk, and the sources and outputs
+ * that the COPY methods accept. While a COPY is open, nothing else may use its connection.
  */
 import { fileError } from '../src-async/errors/file-error.ts'
 import { isBytes, ownBytes } from '../src-async/values/any-realm.ts'
@@ -16,17 +16,20 @@ import {
   startCopyIn,
   startCopyOut,
 } from '../src-async/flows/copy-bytes.ts'
-import type { ProgressTeller } from '../src-async/flows/progress.ts'
+import type { ProgressReporter } from '../src-async/flows/progress.ts'
 import { countOf } from '../src-async/flows/query.ts'
 import type { Engine, RunOptions } from './engine.ts'
 
-/** Bytes, or text that is sent as UTF-8. */
+/** A piece of the data: bytes, or text, which is sent as UTF-8. */
 export type CopyChunk = Uint8Array | string
 
-/** A path or file URL, an open file's descriptor, the bytes themselves, or anything that gives chunks. */
+/**
+ * The data that COPY loads: a path, a `file:` URL, a file descriptor, bytes, or an iterable of chunks. A string is
+ * always a path.
+ */
 export type CopySource = string | URL | number | Uint8Array | Iterable<CopyChunk>
 
-/** A path or file URL, an open file's descriptor, or a function that takes each chunk. */
+/** Where COPY writes: a path, a `file:` URL, a file descriptor, or a function that is called with each chunk. */
 export type CopyOutput = string | URL | number | ((chunk: Buffer) => void)
 
 const CHUNK_BYTES = 256 * 1024
@@ -38,12 +41,12 @@ export class CopyIn {
 
   constructor(engine: Engine, sql: string, options: RunOptions = {}) {
     this.#engine = engine
-    const ifTorn = (): void => this.abandon('the call that fed the COPY was interrupted')
-    engine.run(startCopyIn(engine.context, sql), { ...options, ifTorn })
-    engine.holdForCopy(ifTorn)
+    const ifInterrupted = (): void => this.abandon('the call that fed the COPY was interrupted')
+    engine.run(startCopyIn(engine.context, sql), { ...options, ifInterrupted })
+    engine.holdForCopy(ifInterrupted)
   }
 
-  write(chunk: CopyChunk, progress: ProgressTeller | null = null): void {
+  write(chunk: CopyChunk, progress: ProgressReporter | null = null): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : requireBytes(chunk)
     for (let start = 0; start < bytes.length; start += CHUNK_BYTES) {
       const piece = bytes.subarray(start, start + CHUNK_BYTES)
@@ -52,20 +55,20 @@ export class CopyIn {
     }
   }
 
-  /** @returns the command tag. */
+  /** Finishes the COPY. @returns the command tag. */
   finish(): string {
     this.#release()
     return this.#engine.step(finishCopyIn(this.#engine.context))
   }
 
-  /** Undoes it. */
+  /** Aborts the COPY. The server undoes it. */
   abandon(reason: unknown): void {
     if (!this.#isOpen) return
     this.#release()
     if (!this.#engine.session.isClosed) this.#engine.step(abandonCopyIn(this.#engine.context, reason))
   }
 
-  /** What fails on the server's side has ended the COPY. */
+  /** Runs one step. An error of the server has ended the COPY, so the connection is released. */
   #step(body: () => void): void {
     try {
       body()
@@ -85,17 +88,17 @@ export class CopyIn {
 export class CopyOut {
   readonly #engine: Engine
   #isOpen = true
-  /** The command tag, null until the last chunk has been read. */
+  /** The command tag; null until the last chunk has been read. */
   tag: string | null = null
 
   constructor(engine: Engine, sql: string, options: RunOptions = {}) {
     this.#engine = engine
-    const ifTorn = (): void => this.abandon()
-    engine.run(startCopyOut(engine.context, sql), { ...options, ifTorn })
-    engine.holdForCopy(ifTorn)
+    const ifInterrupted = (): void => this.abandon()
+    engine.run(startCopyOut(engine.context, sql), { ...options, ifInterrupted })
+    engine.holdForCopy(ifInterrupted)
   }
 
-  /** What has come, null at the end. */
+  /** Returns the next bytes; null at the end. */
   read(): Buffer | null {
     while (this.tag === null) {
       const sink = new ChunkSink()
@@ -109,7 +112,7 @@ export class CopyOut {
     return null
   }
 
-  /** Has no more of it. */
+  /** Stops reading. The session is ready for the next call afterwards. */
   abandon(): void {
     if (!this.#isOpen) return
     this.#release()
@@ -131,13 +134,13 @@ export class CopyOut {
   }
 }
 
-interface Told {
-  readonly progress?: ProgressTeller | null
+interface WithProgress {
+  readonly progress?: ProgressReporter | null
 }
 
-/** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error; nothing is loaded then. */
-export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions & Told): string {
-  // The source is opened first: a file that is not there must not have begun anything.
+/** Runs `COPY … FROM STDIN`. @returns the command tag. @throws the source's own error. Then nothing is loaded. */
+export function copyIn(engine: Engine, sql: string, source: CopySource, options: RunOptions & WithProgress): string {
+  // The source is opened before the COPY starts, so that a missing file changes nothing on the server.
   const chunks = openSource(source)
   try {
     const copy = new CopyIn(engine, sql, options)
@@ -155,7 +158,7 @@ export function copyIn(engine: Engine, sql: string, source: CopySource, options:
 }
 
 /** Runs `COPY … TO STDOUT`. @returns the command tag. @throws the output's own error; the connection stays usable. */
-export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions & Told): string {
+export function copyOut(engine: Engine, sql: string, output: CopyOutput, options: RunOptions & WithProgress): string {
   const sink = openSink(output)
   try {
     const copy = new CopyOut(engine, sql, options)
@@ -198,7 +201,9 @@ function openSource(source: CopySource): Source {
   throw new ProgrammingError('COPY: source: expected a path, a file descriptor, a Uint8Array or an iterable of chunks')
 }
 
-/** @throws OperationalError when the system refuses it; ProgrammingError for what names no file. */
+/**
+ * @throws OperationalError when the system refuses to open the file; ProgrammingError for a value that is not a path.
+ */
 function openFile(path: string | URL, mode: 'r' | 'w', argument: string): number {
   try {
     return openSync(path, mode)
@@ -208,7 +213,7 @@ function openFile(path: string | URL, mode: 'r' | 'w', argument: string): number
 }
 
 function* fileChunks(file: number, path: string | URL = `descriptor ${file}`): Generator<Uint8Array> {
-  // One buffer serves all chunks: a chunk is sent before the next is asked for.
+  // All chunks use one buffer, because each chunk is sent before the next is read.
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for (;;) {
     const length = readPart(file, buffer, path)
@@ -225,7 +230,7 @@ function readPart(file: number, buffer: Buffer, path: string | URL): number {
   }
 }
 
-/** A number that can be a file descriptor: what Node says of others does not name the argument. */
+/** Whether a number can be a file descriptor. Node's own error for other numbers would not name the argument. */
 function isDescriptor(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0x7fffffff
 }

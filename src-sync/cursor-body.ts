@@ -1,8 +1,8 @@
 /**
- * What a cursor does behind its public face. There are two: the ordinary one keeps the whole result on this side, the
- * named one leaves it on the server and fetches pieces.
+ * The inner part of a cursor, which runs statements and holds rows. There are two kinds: the body of an ordinary cursor
+ * keeps the whole result in this process, the body of a named cursor leaves it on the server and fetches pieces.
  */
-import type { ProgressTeller } from '../src-async/flows/progress.ts'
+import type { ProgressReporter } from '../src-async/flows/progress.ts'
 import type { Row } from '../src-async/values/record.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { ValueMeaning } from '../src-async/values/text-values.ts'
@@ -13,13 +13,13 @@ import type { Parameters } from './paramstyle/bind-parameters.ts'
 import type { ParamStyle } from './paramstyle/rewrite.ts'
 import type { StatementText } from './statement.ts'
 
-/** What every request brings along beside its statement. */
+/** What every request has besides its statement. */
 export interface RequestOptions {
   readonly style: ParamStyle
-  /** What `setinputsizes` was told, for this request only. */
+  /** The types of `setinputsizes`, which apply to this request only. */
   readonly sizes: InputSizes | null
   readonly timeoutMs: number | undefined
-  /** How its rows are made. */
+  /** The options for its rows. */
   readonly rows: RowShapeOptions
   readonly messages: ServerMessage[]
 }
@@ -28,9 +28,9 @@ export interface ExecuteRequest extends RequestOptions {
   readonly statement: StatementText
   readonly parameters: Parameters | null | undefined
   readonly isOneOff: boolean
-  /** What the call says its values mean. */
+  /** What the values mean, if the call says so. */
   readonly meaning: ValueMeaning | undefined
-  /** Values as the server prints them. */
+  /** Whether values stay as the server prints them. */
   readonly isText?: boolean
 }
 
@@ -39,7 +39,7 @@ export interface BatchRequest extends RequestOptions {
   readonly elements: Iterable<Parameters>
   readonly meaning: ValueMeaning | undefined
   readonly isReturning: boolean
-  readonly progress: ProgressTeller | null
+  readonly progress: ProgressReporter | null
 }
 
 /** How `scroll` counts. */
@@ -48,30 +48,30 @@ export type ScrollMode = 'relative' | 'absolute'
 export interface CursorBody {
   /** Whether anything was executed. */
   readonly hasExecuted: boolean
-  /** Of the current result; null when it has none. */
+  /** The columns of the current result; null when it has none. */
   readonly columns: readonly WireColumn[] | null
   readonly tag: string | null
   readonly rowcount: number
-  /** Whether what it holds of its results is a few kilobytes at most. */
+  /** Whether its results use a few kilobytes at most. */
   readonly isSmall: boolean
-  /** Number of the row the next fetch gives, null without rows. */
+  /** The index of the row that the next fetch returns; null without rows. */
   readonly position: number | null
-  /** Forgets the result before something new is run. */
+  /** Drops the result before a new statement runs. */
   reset(): void
   execute(request: ExecuteRequest): void
   executemany(request: BatchRequest): void
-  /** Shows how something ended that ran beside the body: a COPY. */
+  /** Sets the command tag of a COPY, which runs outside the body. */
   complete(tag: string): void
   /** @throws ProgrammingError when the current result has no rows. */
   requireRows(): void
-  /** @param kind Records whatever the request asked for, of the same values. */
+  /** @param kind `'record'` returns Records, whatever row options the request has */
   next(kind?: 'record'): Row | null
   nextMany(count: number): Row[]
   rest(kind?: 'record'): Row[]
-  /** @throws RangeError when the target is outside; the position is unchanged then. */
+  /** @throws RangeError when the target is outside the result. Then the position does not change. */
   scroll(value: number, mode: ScrollMode): void
   nextset(): true | null
-  /** A body that shows the current result and no other; null where the last call gave none. */
+  /** A body that has only the current result; null when the last call gave none. */
   shown(): CursorBody | null
   close(): void
 }

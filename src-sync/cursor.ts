@@ -1,11 +1,11 @@
 /**
- * PEP 249's cursor: its checks, its counters and its words. What it runs and where the rows are is its body's: the whole
- * result on this side (`buffered-body.ts`), or pieces from the server (`named-body.ts`).
+ * PEP 249's cursor: its methods, checks and attributes. Its body runs the statements and holds the rows: the whole
+ * result in this process (`buffered-body.ts`), or pieces from the server (`named-body.ts`).
  */
 import { inspect } from 'node:util'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
-import { progressTeller } from '../src-async/flows/progress.ts'
+import { progressReporter } from '../src-async/flows/progress.ts'
 import { Record, type Row, pick } from '../src-async/values/record.ts'
 import { type OtherRows, type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { CompiledStatement } from '../src-async/values/compiled-statement.ts'
@@ -38,19 +38,19 @@ import { RowStream, STREAM_OPTIONS, type StreamOptions } from './stream.ts'
 export type { Parameters } from './paramstyle/bind-parameters.ts'
 export type { ScrollMode } from './cursor-body.ts'
 
-/** What a cursor shows of the connection it was made by; the object is the `Connection` itself. */
+/** The part of a `Connection` that its cursors use. The object is the `Connection` itself. */
 export interface CursorConnection {
-  /** True after `close` or the loss of the server. */
+  /** True after `close`, and after the connection was lost. */
   readonly closed: boolean
-  /** Whether each statement is a transaction of its own. */
+  /** Whether each statement runs in a transaction of its own. */
   readonly autocommit: boolean
-  /** Called instead of throwing, where set. */
+  /** When set, the handler is called with each error, which is not thrown then. */
   errorhandler: ErrorHandler | null
-  /** Makes what was done last. */
+  /** Commits the open transaction. */
   commit(): void
-  /** Undoes the open transaction. */
+  /** Rolls back the open transaction. */
   rollback(): void
-  /** Ends the session. */
+  /** Closes the connection. */
   close(): void
 }
 
@@ -58,15 +58,15 @@ export interface CursorInit {
   readonly connection: CursorConnection
   readonly engine: Engine
   readonly body: CursorBody
-  /** Of a named cursor. */
+  /** The name of a named cursor; null for an ordinary one. */
   readonly name: string | null
-  /** The connection's where it is null. */
+  /** null for the paramstyle of the connection. */
   readonly paramstyle: ParamStyle | null
-  /** How rows are made where an execute says nothing of it. */
+  /** The row options of calls that set none. */
   readonly rows: RowShapeOptions
 }
 
-/** `execute(sql, 1, 2)`, as other drivers take it. */
+/** The error for `execute(sql, 1, 2)`, the form that other drivers accept. */
 function spreadParameters(found: unknown): ProgrammingError {
   return new ProgrammingError(`execute: expected an object of options, got ${typeof found}`, {
     hint: 'the parameters come in one array: execute(sql, [first, second])',
@@ -80,9 +80,9 @@ const KNOWN: { readonly [method in 'execute' | 'executemany' | 'callproc' | 'cop
   copy: CALL_OPTIONS,
 }
 
-/** PEP 249's cursor: it runs statements and keeps the result of the last one, as bytes, until its rows are fetched. */
+/** PEP 249's cursor. It runs statements and keeps the result of the last one. Rows are decoded when you fetch them. */
 export class Cursor<T = Row> {
-  // A class that mentions itself is renamed by bundlers, and the name is what users see.
+  // Bundlers rename a class that mentions itself, and users would see the new name.
   static readonly name: string = 'Cursor'
   static {
     sealInstances(this)
@@ -114,7 +114,10 @@ export class Cursor<T = Row> {
     this.#errorhandler = init.connection.errorhandler
   }
 
-  /** Called instead of throwing, where set; a new cursor has its connection's. */
+  /**
+   * When set, the handler is called with each error, which is not thrown then. A new cursor has the handler of its
+   * connection.
+   */
   get errorhandler(): ErrorHandler | null {
     return this.#errorhandler
   }
@@ -123,7 +126,7 @@ export class Cursor<T = Row> {
     this.#errorhandler = requireHandler(value)
   }
 
-  /** The connection the cursor was made by. */
+  /** The connection that made the cursor. */
   get connection(): CursorConnection {
     return this.#connection
   }
@@ -133,12 +136,12 @@ export class Cursor<T = Row> {
     return this.#name
   }
 
-  /** True after `close`, and when the connection is closed. */
+  /** True after `close`, and after the connection was closed. */
   get closed(): boolean {
     return this.#isClosed || this.#connection.closed
   }
 
-  /** One `Column` per column of the current result; null when it has none. */
+  /** A `Column` for each column of the current result; null when it has none. */
   get description(): readonly Column[] | null {
     const { columns } = this.#body
     if (columns === null) return null
@@ -150,42 +153,45 @@ export class Cursor<T = Row> {
     return this.#described.description
   }
 
-  /** Rows produced or affected, by the server's count; -1 where it does not count, or not yet (named cursors). */
+  /**
+   * How many rows the statement returned or affected, counted by the server. -1 when there is no count, or not yet: a
+   * named cursor knows it after the last row.
+   */
   get rowcount(): number {
     return this.#body.rowcount
   }
 
-  /** Number of the row the next fetch gives, from 0; null without a result. */
+  /** The index of the row that the next fetch returns, from 0; null without a result. */
   get rownumber(): number | null {
     return this.#body.position
   }
 
-  /** Always null: PostgreSQL's tables have no row ids. `insert … returning id` gives what is meant. */
+  /** Always null, because PostgreSQL has no row ids. Use `insert … returning id`. */
   get lastrowid(): null {
     return null
   }
 
-  /** The command tag of the current result, `INSERT 0 1`; null before the first execute. */
+  /** The command tag of the current result, such as `INSERT 0 1`; null before the first execute. */
   get statusmessage(): string | null {
     return this.#body.tag
   }
 
-  /** The last statement as it was given, for debugging. */
+  /** The text of the last statement as you passed it, for debugging. */
   get query(): string | null {
     return this.#query
   }
 
-  /** What the last statement was given for its markers. */
+  /** The parameters of the last statement as you passed them. */
   get params(): unknown {
     return this.#params
   }
 
-  /** Notices of the last call: cleared by every method but those that fetch. */
+  /** The notices of the last call. Every method clears them, except those that fetch. */
   get messages(): ServerMessage[] {
     return this.#messages
   }
 
-  /** Which markers this cursor reads beside `$1`; its connection's unless set. */
+  /** The parameter markers that this cursor reads besides `$1`; by default those of its connection. */
   get paramstyle(): ParamStyle {
     return this.#paramstyle ?? this.#engine.paramstyle
   }
@@ -194,7 +200,7 @@ export class Cursor<T = Row> {
     this.#paramstyle = requireStyle(style)
   }
 
-  /** How many rows `fetchmany` gives when it is not told; 1 at first. */
+  /** How many rows `fetchmany` returns when it gets no size; 1 by default. */
   get arraysize(): number {
     return this.#arraysize
   }
@@ -208,9 +214,10 @@ export class Cursor<T = Row> {
 
   /**
    * Runs a statement and reads its result to the end.
-   * @param sql with `%s`, `%(name)s` (or what `paramstyle` says) or `$1` markers. Without `parameters` the text goes to
-   *   the server as it is, and may hold several statements. What a query builder has compiled will do as well.
-   * @param parameters an array for positional markers, an object or Map for named ones.
+   * @param sql a text with markers: `%s` and `%(name)s`, or those of another `paramstyle`, or `$1`. Without
+   *   `parameters` the text is sent as it is and may hold several statements. A statement that a query builder has
+   *   compiled is accepted too.
+   * @param parameters an array for positional markers, an object or a Map for named ones.
    * @returns the cursor itself.
    * @throws the server's errors by their SQLSTATE; ProgrammingError and DataError for parameters that do not fit.
    * @example cur.execute('select * from item where name = %(name)s', { name: 'tea' })
@@ -224,7 +231,8 @@ export class Cursor<T = Row> {
   execute<R>(sql: StatementText, parameters?: Parameters | null, options: ExecuteOptions = NO_OPTIONS): Cursor<R> {
     return this.#guard(this.execute, this as unknown as Cursor<R>, () => {
       if (typeof options !== 'object') throw spreadParameters(options)
-      // Spelled out: V8 gives what is spread a new hidden class each time, and this is every statement.
+      // The request is not built by spreading, because V8 makes a new hidden class for each spread object, and this
+      // runs for every statement.
       const { style, sizes, timeoutMs, rows, messages } = this.#begin(sql, parameters, options, 'execute')
       const isOneOff = options.prepare === false
       const isText = options.text === true
@@ -237,9 +245,10 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Runs a statement once for each element, all or nothing, pipelined.
-   * @param sql a text with markers, or a compiled statement, whose own values are not looked at
-   * @throws as `execute`, with `batchIndex`, the number of the element that failed.
+   * Runs a statement once for each element. If one run fails, none of them has an effect.
+   * @param sql a text with markers, or a compiled statement, whose own values are ignored
+   * @throws the server's errors by their SQLSTATE; ProgrammingError and DataError for elements that do not fit.
+   *   `batchIndex` is the number of the element that failed, from 0.
    * @example cur.executemany('insert into item (name, price) values (%s, %s)', [['milk', 1], ['bread', 2]])
    */
   executemany(
@@ -250,17 +259,16 @@ export class Cursor<T = Row> {
     return this.#guard(this.executemany, this, () => {
       const common = this.#begin(sql, elements, options, 'executemany')
       const isReturning = options.returning === true
-      const progress = progressTeller(options, 'executemany')
+      const progress = progressReporter(options, 'executemany')
       this.#body.executemany({ ...common, statement: sql, elements, meaning: options.values, isReturning, progress })
       return this
     })
   }
 
   /**
-   * Calls a function or a procedure by its name, qualified or not. A function's rows are fetched afterwards; a procedure
-   * fills its OUT and INOUT parameters in what is returned.
-   * @param parameters an array; an object calls by name.
-   * @returns a copy of the parameters.
+   * Calls a function or a procedure by its name, with or without a schema. Fetch the rows of a function afterwards.
+   * @param parameters an array, or an object to pass parameters by name.
+   * @returns a copy of the parameters. A procedure's OUT and INOUT parameters have their new values in it.
    * @example const [text] = cur.callproc('upper', ['tea'])
    */
   callproc<P extends Parameters = unknown[]>(name: string, parameters?: P): P {
@@ -273,7 +281,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * The next row, null at the end.
+   * Returns the next row; null at the end.
    * @throws ProgrammingError when there is no result.
    * @example
    *   cur.execute('select name from item order by id')
@@ -284,8 +292,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * The next `size` rows, fewer at the end, none after it.
-   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * Returns the next `size` rows, fewer at the end; an empty array after it.
+   * @throws ProgrammingError when the last statement returned no rows, or there was none
    * @example
    *   cur.execute('select name from item order by id')
    *   const firstTwo = cur.fetchmany(2)
@@ -300,8 +308,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * All rows from the current position on.
-   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * Returns all remaining rows.
+   * @throws ProgrammingError when the last statement returned no rows, or there was none
    * @example const rows = cur.execute('select * from item').fetchall()
    */
   fetchall(): T[] {
@@ -309,8 +317,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * All rows from the current position on as plain objects; of columns with one name the last.
-   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * Returns all remaining rows as plain objects. If columns have the same name, the last one wins.
+   * @throws ProgrammingError when the last statement returned no rows, or there was none
    * @example console.table(cur.execute('select * from item').fetchobjects())
    */
   fetchobjects(): { [column: string]: unknown }[] {
@@ -322,8 +330,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * A value of the next row: its first column, or the one counted or named; null at the end.
-   * @throws ProgrammingError when the last statement gave no rows, or there was none
+   * Returns one value of the next row; null at the end. `column` is the column's name, or its number from 0.
+   * @throws ProgrammingError when the last statement returned no rows, or there was none
    * @example const count = cur.execute('select count(*) from item').fetchval()
    */
   fetchval<V = unknown>(column: number | string = 0): V | null {
@@ -334,8 +342,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Moves within the result, without giving a row.
-   * @throws RangeError when the target is outside; nothing has moved then.
+   * Moves the position in the result: by `value` rows, or to the row with the index `value`.
+   * @throws RangeError when the target is outside the result. Then the position does not change.
    * @example
    *   cur.execute('select name from item order by id').fetchall()
    *   cur.scroll(0, 'absolute') // to the first row again
@@ -354,7 +362,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Goes on to the next result of a multi-statement string.
+   * Goes to the next result of a text with several statements.
    * @returns null when there is none.
    * @example
    *   cur.execute('select 1; select 2')
@@ -370,8 +378,9 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * The current result and those after it, one by one, while the cursor itself goes on to them; none where the last call
-   * gave none. Each is a cursor of its own that keeps its result, so that `[...cursor.results()]` has all of them.
+   * Gives the current result and those after it. The cursor itself moves to each of them. Each result is a cursor of
+   * its own that keeps its rows, so `[...cursor.results()]` has all results. Gives nothing when the last call gave no
+   * result.
    * @example for (const result of cur.execute('select 1 as a; select 2 as b').results()) console.log(result.fetchobjects())
    */
   *results(): Generator<Cursor<T>, void, undefined> {
@@ -383,12 +392,15 @@ export class Cursor<T = Row> {
     } while (this.nextset())
   }
 
-  /** The remaining rows; shares its position with the fetch methods, and leaving a loop early keeps the rest. */
+  /**
+   * Gives the remaining rows. It shares its position with the fetch methods, so after leaving a loop early you can
+   * fetch the rest.
+   */
   [Symbol.iterator](): IterableIterator<T> {
     const next = (): IteratorResult<T> => {
       const position = this.#body.position
       const row = this.fetchone()
-      // A row factory may make null of a row: then the position has moved.
+      // A row factory may return null for a row. Then the position has moved, and this is not the end.
       const isOver = row === null && (this.closed || this.#body.position === position)
       return isOver ? { done: true, value: undefined } : { done: false, value: row as T }
     }
@@ -401,8 +413,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * A statement's rows, `size` at a time, in bounded memory. Lives in the transaction that is open when it is begun, or
-   * that it opens; leaving the loop ends it. The cursor's own result stays what it was.
+   * Gives the rows of a statement in bounded memory: it fetches `size` rows at a time. It needs the transaction that is
+   * open, or begins one. Leaving the loop ends it. The cursor's own result does not change.
    * @example for (const row of cur.stream('select * from item', [], { size: 1000 })) console.log(row.name)
    */
   stream<R>(
@@ -425,11 +437,11 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Runs a COPY and lets `fn` write to it, or read from it. When `fn` returns the COPY is finished; when it throws, undone.
-   * The time limit is for the whole COPY; it strikes at the next call on `copy`, or when `fn` returns.
-   * @param options.timeout milliseconds for the whole COPY, 0 for no limit; the connection's `commandTimeout` unless
-   *   given
-   * @returns what `fn` returns; `rowcount` and `statusmessage` are the COPY's.
+   * Runs a COPY in which `fn` writes or reads the data. When `fn` returns, the COPY is finished; when it throws, the
+   * COPY is undone. The time limit is checked at each call on `copy`, and when `fn` returns.
+   * @param options.timeout milliseconds for the whole COPY; null or 0 for no limit. The default is the connection's
+   *   `commandTimeout`
+   * @returns the result of `fn`. `rowcount` and `statusmessage` are those of the COPY.
    * @example
    *   cur.copy('copy item (name, price) from stdin (format binary)', (copy) => {
    *     for (let price = 1; price <= 3; price++) copy.writeRow([`item ${price}`, price])
@@ -445,8 +457,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Types for the parameters of the next execute, by position or by name: `['numeric', null]`, `{ tags: 'text[]' }`. Sizes,
-   * which PEP 249 means by numbers, are accepted and without effect.
+   * Sets the types of parameters for the next execute, by position or by name: `['numeric', null]`, `{ tags: 'text[]'
+   * }`. Numbers, which are sizes in PEP 249, have no effect.
    * @example
    *   cur.setinputsizes(['numeric'])
    *   cur.execute('select %s + 1', ['0.1'])
@@ -459,7 +471,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Accepted and without effect, as PEP 249 allows.
+   * Has no effect, as PEP 249 allows.
    * @example cur.setoutputsize(1000)
    */
   setoutputsize(_size: number, _column?: number): void {
@@ -467,7 +479,7 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * Makes the cursor unusable. A second call does nothing.
+   * Closes the cursor. A second call does nothing.
    * @example cur.close()
    */
   close(): void {
@@ -490,7 +502,7 @@ export class Cursor<T = Row> {
     return `<Cursor${name} ${tag}:${rowcount < 0 ? '' : ` ${rowcount} rows,`} at ${position}>`
   }
 
-  /** What every request has in common; what was before it is forgotten. */
+  /** Starts a request: drops the result before it and reads the common options. */
   #begin(
     sql: StatementText,
     parameters: unknown,
@@ -509,7 +521,7 @@ export class Cursor<T = Row> {
     return { style: this.paramstyle, sizes, timeoutMs, rows, messages: this.#messages }
   }
 
-  /** A cursor that shows one result of this one. */
+  /** Makes a cursor that shows one result of this one. */
   #showing(body: CursorBody): Cursor<T> {
     if (body === this.#body) return this
     const cursor = new Cursor<T>({

@@ -1,6 +1,6 @@
 /**
- * What a connection and its cursors share below their public faces: the session, the flows' context, and the one place
- * where a flow is run and its errors are made fit for the caller. Not exported by the door.
+ * The engine of a blocking connection. The connection and its cursors share it. It holds the session and the context of
+ * the flows. It is the one place that runs a flow and prepares its errors for the caller. The door does not export it.
  */
 import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
@@ -12,25 +12,25 @@ import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/
 import { type LoggableQuery, QueryLog } from './query-log.ts'
 import { type PublicMethod, onCallersStack, runFlow } from './run-flow.ts'
 
-/** A message of the server's that is no error, with its class. */
+/** A notice or warning of the server, with its class. */
 export type ServerMessage = readonly [new (...args: never[]) => Warning, Warning]
 
-/** A text as its author wrote it, and as the server sees it. */
+/** A text as the user wrote it, and as it is sent to the server. */
 export interface StatementSource {
   readonly sql: string
   readonly rewritten: RewrittenStatement
 }
 
 export interface RunOptions {
-  /** The statement a flow is about: positions in its errors are mapped back to the text the user wrote. */
+  /** The statement of the flow. Positions in errors are mapped back to the text that the user wrote. */
   readonly source?: StatementSource | null | undefined
-  /** A query of the user's, which loggers and tracing channels are told of. */
+  /** The query of the program, for loggers and tracing channels. */
   readonly query?: LoggableQuery | undefined
-  /** Limit of the whole flow, 0 for none; the connection's `commandTimeout` unless given. */
+  /** The time limit of the whole flow; 0 for no limit. The default is the connection's `commandTimeout`. */
   readonly timeoutMs?: number | undefined
-  /** Ends what a flow leaves open on the server when its stack is torn off: a COPY. */
-  readonly ifTorn?: (() => void) | undefined
-  /** Where notices that come meanwhile are noted, beside the connection's own list. */
+  /** Ends the COPY that an interrupted flow leaves open on the server. */
+  readonly ifInterrupted?: (() => void) | undefined
+  /** A list for the notices of this call, besides the connection's own list. */
   readonly messages?: ServerMessage[] | undefined
 }
 
@@ -47,24 +47,24 @@ export class Engine {
   readonly session: BlockingSession
   readonly context: FlowContext
   paramstyle: ParamStyle
-  /** Limit of each call that names none, 0 for none. */
+  /** The time limit of calls that set none; 0 for no limit. */
   commandTimeoutMs: number
-  /** Set by `close`: after it every use is refused, whatever the session says. */
+  /** Set by `close`. Then every call is refused, whatever the state of the session. */
   isClosed = false
   /** True between `tpc_prepare` and its second phase. */
   isPrepared = false
-  /** The list of the cursor whose call runs. */
+  /** The list of messages of the cursor whose call runs. */
   messages: ServerMessage[] | null = null
-  /** OIDs of types by the names `setinputsizes` was given, for the statement they were given for. */
+  /** The OIDs of type names that were passed to `setinputsizes` for the current statement. */
   readonly typeOids = new Map<string, number>()
   readonly queryLog = new QueryLog()
   #isRunning = false
   #isWatched = false
-  /** A COPY that is open between calls of the user's: what ends it. */
+  /** Ends the COPY that is open between calls of the user; null when none is open. */
   #copy: (() => void) | null = null
-  /** What would end the COPY of the call that runs. */
-  #ifTorn: (() => void) | null = null
-  #tornCopy: (() => void) | null = null
+  /** Ends the COPY of the running call if the call is interrupted. */
+  #ifInterrupted: (() => void) | null = null
+  #interruptedCopy: (() => void) | null = null
 
   constructor(init: EngineInit) {
     this.session = init.session
@@ -85,49 +85,49 @@ export class Engine {
     throw new ProgrammingError('the transaction has been prepared: tpc_commit or tpc_rollback comes next')
   }
 
-  /** The user's text in PostgreSQL's own markers. */
+  /** Rewrites the user's text with PostgreSQL's markers, `$1` and so on. */
   rewrite(sql: string, hasParameters: boolean, style: ParamStyle = this.paramstyle): RewrittenStatement {
     const standardConformingStrings = this.session.parameters.get('standard_conforming_strings') !== 'off'
     return rewrite(sql, style, { standardConformingStrings, hasParameters })
   }
 
-  /** Runs a flow. @throws its errors, fit to be thrown by the public method that `call` is wrapped in. */
+  /** Runs a flow. @throws its errors. The public method passes them through `call`, which sets their stack. */
   run<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     this.requireOpen()
     this.requireUnprepared()
     if (this.#copy !== null) throw new InterfaceError('a COPY is open on this connection: end it first')
-    if (this.#tornCopy !== null) {
-      const end = this.#tornCopy
-      this.#tornCopy = null
+    if (this.#interruptedCopy !== null) {
+      const end = this.#interruptedCopy
+      this.#interruptedCopy = null
       end()
     }
     const { query } = options
     if (query === undefined || !this.queryLog.isWatched) return this.step(flow, options)
-    return this.queryLog.tell(query, this.session.backendPid, () => this.step(flow, options))
+    return this.queryLog.report(query, this.session.backendPid, () => this.step(flow, options))
   }
 
-  /** Runs a flow of the COPY that is open. */
+  /** Runs a flow without the checks of `run`. Used for the steps of an open COPY. */
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
-    // An iterable of the caller's, stepped by the flow, may not use the connection the flow runs on.
+    // An iterable of the caller, which the flow reads, must not use the connection that the flow runs on.
     if (this.#isRunning) {
       throw new InterfaceError('the connection is in use by the call this code was called from', {
-        hint: 'after a call that was torn off (the time limit of vm) return to the event loop first',
+        hint: 'after an interrupted call (the time limit of vm) return to the event loop first',
       })
     }
     const { source = null, timeoutMs = this.commandTimeoutMs, messages = null } = options
     this.#watchTurn()
     this.#isRunning = true
-    this.#ifTorn = options.ifTorn ?? null
+    this.#ifInterrupted = options.ifInterrupted ?? null
     this.messages = messages
     this.context.deadlineMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity
     try {
       return this.#runInUtf8(flow)
     } catch (error) {
-      if (source !== null && error instanceof DbError) tellSource(error, source)
+      if (source !== null && error instanceof DbError) mapToSource(error, source)
       throw error
     } finally {
       this.#isRunning = false
-      this.#ifTorn = null
+      this.#ifInterrupted = null
       this.messages = null
       this.context.deadlineMs = Infinity
     }
@@ -142,7 +142,10 @@ export class Engine {
     }
   }
 
-  /** Lets nobody but `step` use the connection until `releaseCopy`. @param end ends the COPY if nobody else does. */
+  /**
+   * Lets only `step` use the connection until `releaseCopy`.
+   * @param end ends the COPY when its call was interrupted.
+   */
   holdForCopy(end: () => void): void {
     this.#copy = end
   }
@@ -152,21 +155,23 @@ export class Engine {
   }
 
   /**
-   * A call's stack can be torn off in the middle, by Ctrl-C in a REPL, without running a `finally`. Nothing here lasts
-   * longer than a turn of the event loop, so what is still set when a microtask runs was left by a torn call.
+   * A call can be interrupted: Ctrl-C in a REPL throws its stack away without running a `finally`. A call never lasts
+   * longer than one turn of the event loop, so any state that is still set when a microtask runs was left by an
+   * interrupted call. The microtask resets it.
    */
   #watchTurn(): void {
     if (this.#isWatched) return
-    // In this order: a stack torn off between the two queues it once more.
+    // The flag is set after the microtask is queued: a call interrupted between the two queues it a second time, which
+    // is harmless.
     queueMicrotask(() => {
       this.#isWatched = false
-      // Nobody has seen what the torn call did.
-      if (this.#isRunning) this.context.statements.doubt()
+      // The outcome of the interrupted call is unknown.
+      if (this.#isRunning) this.context.statements.noteUnknownOutcome()
       this.#isRunning = false
       this.messages = null
-      this.#tornCopy ??= this.#copy ?? this.#ifTorn
+      this.#interruptedCopy ??= this.#copy ?? this.#ifInterrupted
       this.#copy = null
-      this.#ifTorn = null
+      this.#ifInterrupted = null
       const { context } = this
       context.deadlineMs = Infinity
       context.scopes.length = 0
@@ -178,8 +183,8 @@ export class Engine {
 }
 
 /**
- * Runs the body of a public method; its errors get the stack of whoever called the method.
- * @param inner the public method the body calls, if it does.
+ * Runs the body of a public method. Its errors get the stack of the method's caller.
+ * @param inner the public method that the body calls, if there is one.
  */
 export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMethod): T {
   try {
@@ -189,8 +194,8 @@ export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMetho
   }
 }
 
-/** Makes an error speak of the text the user wrote instead of the one the server saw. */
-function tellSource(error: DbError, source: StatementSource): void {
+/** Changes an error to refer to the text that the user wrote instead of the text that was sent. */
+function mapToSource(error: DbError, source: StatementSource): void {
   const { sql, rewritten } = source
   if (error.query !== rewritten.text || sql === rewritten.text) return
   const { position, statementPosition } = error

@@ -1,12 +1,15 @@
 /**
- * PEP 249's `errorhandler`: called instead of throwing. Where none is set, which is everywhere at first, errors are
- * thrown, with the stack of whoever called the public method.
+ * PEP 249's `errorhandler`. When one is set, it is called with the error, and the method does not throw. By default
+ * none is set, and errors are thrown with the stack of the public method's caller.
  */
 import { DbError } from '../src-async/errors/tree.ts'
 import { requireFunction } from './call-options.ts'
 import { type PublicMethod, onCallersStack } from './run-flow.ts'
 
-/** Gets the connection, the cursor where one is concerned, the error's class and the error. What it returns is ignored. */
+/**
+ * Called with the connection, the cursor (null for errors of a connection's method), the error's class and the error.
+ * Its result is ignored.
+ */
 export type ErrorHandler = (
   connection: unknown,
   cursor: unknown,
@@ -14,25 +17,25 @@ export type ErrorHandler = (
   error: Error,
 ) => void
 
-/** Whose method it is that failed. */
+/** The objects that an error handler is called with, and the handler. */
 export interface Failing {
   readonly connection: unknown
   readonly cursor: unknown
   readonly handler: ErrorHandler | null
 }
 
-/** @throws ProgrammingError for what cannot be called and is not null. */
+/** @throws ProgrammingError for a value that is neither a function nor null. */
 export function requireHandler(handler: ErrorHandler | null): ErrorHandler | null {
   if (handler !== null) requireFunction(handler, 'errorhandler')
   return handler
 }
 
-/** Errors a handler has seen and thrown on: an outer method does not ask again. */
+/** Errors that a handler has received. If it throws one on, an outer method does not call the handler again. */
 const seen = new WeakSet<object>()
 
 /**
- * What becomes of an error: thrown, or told to the handler.
- * @returns `otherwise`, when a handler took it and returned.
+ * Throws an error, or passes it to the handler if there is one.
+ * @returns `otherwise` when a handler was called and returned.
  */
 export function handled<R>(
   error: unknown,

@@ -1,4 +1,7 @@
-/** PEP 249: the exceptions as attributes of every connection, the same objects as the module's. */
+/**
+ * PEP 249's optional extension: every connection has the exception classes as attributes. They are the module's
+ * classes.
+ */
 import {
   DataError,
   DatabaseError,
@@ -25,7 +28,7 @@ const EXCEPTIONS = {
   NotSupportedError,
 }
 
-/** What a connection inherits them from. */
+/** The base class that gives connections these attributes. */
 export class ExceptionBearer {
   declare readonly Error: typeof DbError
   declare readonly Warning: typeof Warning
@@ -39,7 +42,7 @@ export class ExceptionBearer {
   declare readonly NotSupportedError: typeof NotSupportedError
 }
 
-// On the prototype, where they are not enumerated.
+// They are on the prototype and not enumerable, so that printing a connection does not show them.
 for (const [name, value] of Object.entries(EXCEPTIONS)) {
   Object.defineProperty(ExceptionBearer.prototype, name, { value, enumerable: false, configurable: true })
 }

@@ -1,7 +1,7 @@
 /**
- * `setinputsizes` as type hints: PEP 249's way to say what a parameter is before the statement is run, which is what
- * cures "could not determine data type of parameter $1". Names of types that are not built in are looked up in the database
- * each time: a type may have been dropped and made anew, with another OID.
+ * `setinputsizes` as type hints. It is PEP 249's way to declare parameter types before a statement runs, and it avoids
+ * the error "could not determine data type of parameter $1". Names of types that are not built in are looked up each
+ * time, because a type may have been dropped and created again with another OID.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
@@ -14,9 +14,9 @@ import { RECORD_ROWS } from '../src-async/values/row-options.ts'
 import type { Engine } from './engine.ts'
 import { BINARY, ROWID, STRING, TypeObject } from './type-objects.ts'
 
-/** A type by its OID, for `setinputsizes`; made by `oid()`. */
+/** A type given by its OID, for `setinputsizes`. Made by `oid()`. */
 export class TypeOid {
-  /** The OID. */
+  /** The OID of the type. */
   readonly oid: number
 
   constructor(oid: number) {
@@ -25,7 +25,8 @@ export class TypeOid {
 }
 
 /**
- * A type by its OID, for `setinputsizes`: `cursor.setinputsizes([oid(23)])`. A bare number is a size to PEP 249.
+ * Names a type by its OID, for `setinputsizes`: `cursor.setinputsizes([oid(23)])`. A plain number means a size in PEP
+ * 249.
  * @example cur.setinputsizes([oid(1700)]) // numeric
  */
 export function oid(value: number): TypeOid {
@@ -33,13 +34,16 @@ export function oid(value: number): TypeOid {
   throw new ProgrammingError(`oid(): expected the OID of a type, got ${describeValue(value)}`)
 }
 
-/** A type's name (`'numeric'`, `'mood[]'`), `oid(n)`, a type object; sizes and null say nothing of the type. */
+/**
+ * The type of one parameter: a name (`'numeric'`, `'mood[]'`), `oid(n)` or a type object. Sizes and null declare no
+ * type.
+ */
 export type InputSize = string | TypeOid | TypeObject | number | null | undefined
 
-/** By position, or by name. */
+/** The types of the parameters, by position or by name. */
 export type InputSizes = readonly InputSize[] | Readonly<globalThis.Record<string, InputSize>>
 
-/** @throws ProgrammingError for what is neither an array nor an object. */
+/** @throws ProgrammingError for a value that is neither an array nor an object. */
 export function requireInputSizes(sizes: unknown): InputSizes | null {
   if (sizes === null || sizes === undefined) return null
   if (typeof sizes === 'object' && !(sizes instanceof TypeObject) && !(sizes instanceof TypeOid)) {
@@ -49,9 +53,9 @@ export function requireInputSizes(sizes: unknown): InputSizes | null {
 }
 
 /**
- * The OIDs to declare, 0 where nothing is said.
- * @param order for each parameter of the server's the index or the name it comes from, as in `RewrittenStatement`
- * @param valueCount how many parameters there are, where `order` is empty because the text has the server's own markers
+ * The OIDs to declare; 0 for a parameter without a type.
+ * @param order for each parameter of the server the index or the name of its value, as in `RewrittenStatement`
+ * @param valueCount how many parameters there are when `order` is empty, because the text has `$1` markers
  */
 export function* resolveInputSizes(
   engine: Engine,
@@ -59,7 +63,7 @@ export function* resolveInputSizes(
   order: readonly (number | string)[],
   valueCount: number,
 ): Flow<number[]> {
-  // Sizes that no parameter is there for say nothing, as PEP 249 has it.
+  // Types without a matching parameter are ignored, as in PEP 249.
   const keys = order.length > 0 ? order : Array.from({ length: valueCount }, (_, index) => index)
   const asked = keys.map((key) => (sizes as globalThis.Record<number | string, InputSize>)[key])
   const names = asked.filter((size) => typeof size === 'string').filter((name) => builtInOidBySpelling(name) === null)
@@ -68,7 +72,7 @@ export function* resolveInputSizes(
   return asked.map((size) => oidOf(engine, size))
 }
 
-/** The OID of a type that can be told without asking the server; 0 where it cannot. */
+/** The OID of a type when it is known without asking the server; otherwise 0. */
 export function typeOidOf(engine: Engine, type: InputSize): number {
   const asked = oidOf(engine, type)
   return asked === 0 && typeof type === 'string' ? (builtInOidBySpelling(type) ?? 0) : asked

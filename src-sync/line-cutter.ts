@@ -1,7 +1,7 @@
 /**
- * Cuts the bytes of a COPY in text format into rows: a line for each, tabs between fields, `\N` for NULL, backslashes
- * before what would be taken for something else. Each line becomes a DataRow message and goes through the decoder of text.
- * Source of truth: PostgreSQL manual, COPY, "Text Format".
+ * Splits the bytes of a COPY in text format into rows. Each row is a line with tabs between fields, `\N` for NULL and
+ * backslash escapes. Each line is converted to a DataRow message for the text decoder. Source of truth: PostgreSQL
+ * manual, COPY, "Text Format".
  */
 import { ProtocolError } from '../src-async/errors/tree.ts'
 import type { Row } from '../src-async/values/record.ts'
@@ -9,7 +9,7 @@ import type { RowReader } from '../src-async/values/row-decoder.ts'
 
 const NEWLINE = 0x0a
 const DATA_ROW = 0x44
-/** Letter, length, count of fields. */
+/** The bytes of the message's type, its length and its field count. */
 const HEAD_BYTES = 7
 const NAMED: Readonly<{ [letter: string]: string }> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 const ESCAPE = /\\(?:x([\da-f]{1,2})|([0-7]{1,3})|([^]))/gi
@@ -24,7 +24,7 @@ export class LineCutter {
     this.#isWithoutColumns = columnCount === 0
   }
 
-  /** The rows that are whole. */
+  /** The complete rows in the data so far. */
   rows(chunk: Buffer): Row[] {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const rows: Row[] = []
@@ -43,13 +43,13 @@ export class LineCutter {
   }
 
   #decode(line: string, into: Row[]): void {
-    // A table without columns gives empty lines.
+    // The lines of a table without columns are empty.
     const fields = line === '' && this.#isWithoutColumns ? [] : line.split('\t')
     const values = fields.map((field) => (field === '\\N' ? null : Buffer.from(unescaped(field))))
     const size = values.reduce((sum, value) => sum + 4 + (value?.length ?? 0), HEAD_BYTES)
     const message = Buffer.allocUnsafe(size)
     message[0] = DATA_ROW
-    // A message's length counts its own word.
+    // The length of a message includes its own four bytes.
     message.writeInt32BE(size - 1, 1)
     message.writeInt16BE(fields.length, 5)
     let at = HEAD_BYTES

@@ -1,6 +1,6 @@
 /**
- * A named cursor: the result stays on the server, DECLAREd in SQL under the cursor's name, and is fetched in pieces. Lives
- * in its transaction, unless it was declared to be held beyond it.
+ * The body of a named cursor. The cursor is DECLAREd in SQL under its name. Its result stays on the server and is
+ * fetched in pieces. It ends with its transaction, unless it was declared WITH HOLD.
  */
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
 import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
@@ -22,13 +22,16 @@ import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
 import { bindStatement, requireSingle, valuesOf } from './statement.ts'
 
-/** What a cursor with a name can be told. */
+/** Options of a named cursor. */
 export interface NamedCursorOptions {
-  /** True to go backward too, false to promise not to; the server decides by the plan unless told. */
+  /**
+   * True for a cursor that can go backward, false for one that goes forward only. By default the server decides by the
+   * plan.
+   */
   readonly scroll?: boolean
-  /** Keep it beyond its transaction, until it is closed. */
+  /** True keeps the cursor after its transaction, until it is closed. False by default. */
   readonly hold?: boolean
-  /** Rows per trip of `fetchone` and iteration; 1000 at first. */
+  /** Rows per round trip of `fetchone` and of iteration, 1000 by default. */
   readonly itersize?: number
 }
 
@@ -42,19 +45,19 @@ export class NamedBody implements CursorBody {
   readonly #itersize: number
   #hasExecuted = false
   #isOpen = false
-  /** A FETCH from the cursor as the server describes it; null before it was asked. */
+  /** The server's description of a FETCH from this cursor; null before it is requested. */
   #fetched: Statement | null = null
   #tag: string | null = null
-  /** Rows fetched ahead. */
+  /** Rows that were fetched and not all returned yet. */
   #rows = new RowBuffer()
-  /** Rows before the first of `#rows`. */
+  /** How many rows of the result come before `#rows`. */
   #base = 0
   #isExhausted = false
   #limits: RunOptions = {}
-  /** How rows are made. */
+  /** The options for the rows. */
   #shape: RowShapeOptions
 
-  /** @throws ProgrammingError for options that are none. */
+  /** @throws ProgrammingError for an invalid `itersize`. */
   constructor(engine: Engine, name: string, options: NamedCursorOptions) {
     const { itersize = DEFAULT_ITERSIZE } = options
     if (!Number.isSafeInteger(itersize) || itersize < 1 || itersize > 0x7fffffff) {
@@ -91,7 +94,7 @@ export class NamedBody implements CursorBody {
     return this.#fetched === null ? null : this.#base + this.#rows.position
   }
 
-  /** A second `execute` takes the name anew. */
+  /** Closes the cursor on the server, so that a second `execute` can declare the name again. */
   reset(): void {
     this.close()
     this.#fetched = null
@@ -148,13 +151,17 @@ export class NamedBody implements CursorBody {
     this.#tag = tag
   }
 
-  /** A name that was never executed here may be a cursor the server has opened: one a function has returned. */
+  /**
+   * A name without an `execute` here may be a cursor that is open on the server, such as one that a function has
+   * returned.
+   */
   requireRows(): void {
     const isAdoptable = !this.#hasExecuted && this.#engine.session.transactionStatus !== 'I'
     if (!this.#isOpen && !isAdoptable && this.#options.hold !== true) {
       throw new ProgrammingError('there is no result to fetch from: execute a query first')
     }
-    // Rows fetched ahead are no exception: how far a loop with a commit in it gets would depend on their number.
+    // Rows that were fetched ahead are refused too after the end of the transaction. Otherwise `itersize` would decide
+    // how far a loop with a commit in it gets.
     if (this.#isOpen) this.#requireTransaction()
     if (this.#fetched === null) this.#describe()
   }
@@ -218,7 +225,7 @@ export class NamedBody implements CursorBody {
     return `DECLARE ${this.#name} ${scrolling}CURSOR${hold === true ? ' WITH HOLD' : ''} FOR `
   }
 
-  /** @throws ProgrammingError where the cursor would end with the statement that declares it. */
+  /** @throws ProgrammingError when no transaction is open or will begin: the cursor would end with its DECLARE. */
   #requireLife(): void {
     const { context, session } = this.#engine
     if (session.transactionStatus !== 'I' || this.#options.hold === true || pendingBegin(context) !== null) return
@@ -246,13 +253,13 @@ export class NamedBody implements CursorBody {
     return `FETCH FORWARD ${count} FROM ${this.#name}`
   }
 
-  /** Replaces the rows at hand by the next ones. */
+  /** Replaces `#rows` with the next rows. */
   #fetch(count: number | 'ALL'): void {
     this.#requireTransaction()
     const { context } = this.#engine
     const sql = this.#fetchSql(count)
     const columns = this.#fetched?.columns ?? null
-    // Described once: with another count it has the same columns.
+    // The cursor is described once, because each FETCH has the same columns.
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     const rows = new RowBuffer()
     const request = { sql, values: [], prepared, rows: this.#shape, sinkFor: () => rows }
@@ -265,13 +272,13 @@ export class NamedBody implements CursorBody {
     this.#isExhausted = count === 'ALL' || rows.rowCount < count
   }
 
-  /** Puts the server's cursor before a row, with nothing fetched ahead. */
+  /** Moves the server's cursor before a row and drops the fetched rows. */
   #moveTo(target: number): void {
     this.#requireTransaction()
     const { context } = this.#engine
     const ahead = target - (this.#base + this.#rows.rowCount)
     const isAfterEnd = this.#isExhausted
-    // Beyond the last row the server stands one further than it has given rows.
+    // After the last row the position of the server's cursor is one higher than the number of rows.
     const move = ahead > 0 && !isAfterEnd ? `FORWARD ${ahead}` : `ABSOLUTE ${target}`
     const tag =
       ahead === 0 && !isAfterEnd ? '' : this.#engine.run(runCommand(context, `MOVE ${move} FROM ${this.#name}`))

@@ -1,7 +1,7 @@
 /**
- * Notifications of the blocking face: they are kept in order until the program reads them, with `notifies`, which waits, or
- * with `poll`. PostgreSQL delivers notifications between transactions only, so a wait inside one would never end and is
- * refused.
+ * Notifications of the blocking API. They are kept in order until the program reads them, with `notifies`, which waits,
+ * or with `poll`, which does not. PostgreSQL delivers notifications only between transactions. A wait inside one would
+ * never end, so it is refused.
  */
 import { OperationalError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { ask, type Flow } from '../src-async/flows/ask.ts'
@@ -12,27 +12,31 @@ import { readTimeLimit, timerLimit } from '../src-async/options/time-limit.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
-/** How long `notifies` waits. */
+/** Options of `notifies`. */
 export interface NotifiesOptions {
   /**
-   * Milliseconds from the first step on, after which the loop ends; null, and no limit given, waits for ever. This is how long
-   * to listen and no limit of a call: 0 gives what has arrived and waits for nothing more.
+   * How many milliseconds the loop listens, counted from its first step. Without it, or with null, it never ends by
+   * time. It is not the time limit of a call: with 0 the loop gives the notifications that have arrived and does not
+   * wait.
    */
   readonly timeout?: number | null | undefined
-  /** Ends after as many. */
+  /** The loop ends after this many notifications. */
   readonly stopAfter?: number | undefined
 }
 
 const NOTIFIES_OPTIONS = knownOptions<NotifiesOptions>({ timeout: true, stopAfter: true })
 
-/** One wait; a longer one is made of several. */
+/** The longest single wait. A longer one is split. */
 const SLICE_MS = 60_000
-/** How far a reader may be behind another one. It bounds the memory of a reader that the program has forgotten. */
+/**
+ * How many notifications a reader may be behind the fastest one. This limits the memory for a reader that the program
+ * has forgotten.
+ */
 const MOST_BEHIND = 100_000
 
 export class Inbox {
   readonly #engine: Engine
-  // Notifications that nobody has read have no bound: they must not be lost, and the program chose its channels.
+  // The number of unread notifications has no limit: none may be lost, and the program has chosen its channels.
   readonly #log = new NotificationLog<Notification>(MOST_BEHIND)
 
   constructor(engine: Engine) {
@@ -44,7 +48,7 @@ export class Inbox {
     this.#log.add(notification)
   }
 
-  /** Gives what has arrived and no reader has taken; waits for nothing. */
+  /** Gives the notifications that have arrived and that no reader has taken. Does not wait. */
   takeAll(): Notification[] {
     this.#await(0)
     return this.#log.takeRest()

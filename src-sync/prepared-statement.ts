@@ -1,6 +1,7 @@
 /**
- * A statement prepared on request, in blocking form. Lives until it is closed or its connection is; never prepared again
- * behind the caller's back: when its plan goes stale the call fails.
+ * A statement that the program has prepared, in blocking form. It exists until it or its connection is closed. The
+ * driver never prepares it again on its own: when its plan becomes invalid, the call fails with
+ * InvalidCachedStatementError.
  */
 import { sealInstances } from '../src-async/options/sealed.ts'
 import type { ValueOption } from '../src-async/flows/call-options.ts'
@@ -12,7 +13,7 @@ import { explain } from '../src-async/flows/explain.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
-import { progressTeller } from '../src-async/flows/progress.ts'
+import { progressReporter } from '../src-async/flows/progress.ts'
 import { type QueryResult, queryOne } from '../src-async/flows/query.ts'
 import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
 import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
@@ -37,15 +38,15 @@ import { BATCH_OPTIONS, type BatchOptions, EXPLAIN_OPTIONS, type ExplainOptions 
 import { type Engine, type RunOptions, call } from './engine.ts'
 import { textElements } from './statement.ts'
 
-/** What `Connection.describe` gives. */
+/** The result of `Connection.describe`. */
 export interface StatementDescription {
-  /** The types of its parameters, in order. */
+  /** The types of the statement's parameters, in order. */
   readonly parameters: readonly TypeInfo[]
-  /** Its columns; none for a statement without rows. */
+  /** The statement's columns; empty for a statement that returns no rows. */
   readonly columns: readonly Column[]
 }
 
-/** `T` is the type of its rows. */
+/** A prepared statement, made by `Connection.prepare`. `T` is the type of its rows. */
 export class PreparedStatement<T = Row> extends DescribedStatement {
   static {
     sealInstances(DescribedStatement, this)
@@ -53,7 +54,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   readonly #engine: Engine
   readonly #statement: Statement
   readonly #meaning: ValueMeaning
-  /** How rows are made where a call does not say it. */
+  /** The row options of calls that set none. */
   readonly #rows: RowShapeOptions
   readonly #life: StatementLife
 
@@ -68,17 +69,17 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     this.#life = life
   }
 
-  /** True after `close`, and when its connection is closed. */
+  /** True after `close`, and after its connection was closed. */
   get closed(): boolean {
     return this.#life.isClosed || this.#engine.isClosed || this.#engine.session.isClosed
   }
 
   /**
-   * Runs it and drops its rows.
+   * Runs the statement and drops its rows.
    * @returns the command tag.
    * @example
-   *   const byPrice = con.prepare('select name from item where price < $1')
-   *   for (const { name } of byPrice.execute([5])) console.log(name)
+   *   const insert = con.prepare('insert into item (name) values ($1)')
+   *   const tag = insert.execute(['milk']) // 'INSERT 0 1'
    */
   execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
@@ -88,7 +89,9 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     })
   }
 
-  /** Runs it and gives its rows, their columns, the command tag and the count; see `Connection.query`. */
+  /**
+   * Runs the statement and returns its rows, their columns, the command tag and the row count; see `Connection.query`.
+   */
   query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): QueryResult<R>
   query<R = never>(values?: Values, options?: ResultOptions): QueryResult<Kept<T, R>>
   query(given: Values = [], options: ResultOptions = {}): QueryResult<unknown> {
@@ -102,7 +105,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * All its rows.
+   * Runs the statement and returns all its rows.
    * @example
    *   const byPrice = con.prepare('select name from item where price < $1')
    *   const rows = byPrice.fetch([5])
@@ -114,7 +117,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Its first row, null when there is none.
+   * Runs the statement and returns its first row; null when there is none.
    * @example
    *   const byPrice = con.prepare('select name from item where price < $1')
    *   const row = byPrice.fetchrow([5])
@@ -126,7 +129,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * A value of its first row: its first column, or the one counted or named; null without a row.
+   * Runs the statement and returns one value of its first row; null when there is no row. `column` is the column's
+   * name, or its number from 0.
    * @example
    *   const byPrice = con.prepare('select name from item where price < $1')
    *   const name = byPrice.fetchval([5])
@@ -140,8 +144,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Runs it once for each element, all or nothing.
-   * @returns how many rows were affected, -1 where it does not count.
+   * Runs the statement once for each element. If one run fails, none of them has an effect.
+   * @returns how many rows were affected; -1 for a command without a count.
    * @example
    *   const insert = con.prepare('insert into item (name) values ($1)')
    *   insert.executemany([['milk'], ['bread']])
@@ -149,7 +153,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   executemany(elements: Iterable<Values>, options: BatchOptions = {}): number {
     return call(this.executemany, () => {
       const batch = this.#beginMany('executemany', elements, options, BATCH_OPTIONS)
-      const progress = progressTeller(options, 'executemany')
+      const progress = progressReporter(options, 'executemany')
       const { sql, prepared, source, run } = batch
       const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
       const { affectedRows, tag } = this.#engine.run(executeMany(this.#engine.context, request), run)
@@ -159,7 +163,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Runs it, as a statement that gives rows, once for each element.
+   * Runs a statement that returns rows once for each element. If one run fails, none of them has an effect.
    * @returns the rows of all elements, in their order.
    * @example
    *   const insert = con.prepare('insert into item (name) values ($1) returning id')
@@ -178,8 +182,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Asks for its plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement runs as well, in a
-   * transaction that is rolled back.
+   * Returns the statement's plan, as EXPLAIN (FORMAT JSON, VERBOSE) gives it. With `{ analyze: true }` the statement
+   * also runs, in a transaction or savepoint that is rolled back.
    * @example
    *   const byPrice = con.prepare('select name from item where price < $1')
    *   const [{ Plan }] = byPrice.explain([5], { analyze: true })
@@ -193,7 +197,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   }
 
   /**
-   * Gives it back to the server. A second call does nothing.
+   * Closes the statement on the server. A second call does nothing.
    * @example
    *   const byPrice = con.prepare('select name from item where price < $1')
    *   byPrice.close()
@@ -224,7 +228,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return result.rows
   }
 
-  /** What every run of it has in common. */
+  /** Reads the arguments that all runs have in common. */
   #begin(
     method: string,
     given: Values,

@@ -1,16 +1,17 @@
 /**
- * Tells query loggers, and Node's `diagnostics_channel`, of the user's queries on a blocking connection. The channels are those of
- * `syncpg/async`: `tracing:syncpg:query:start`, `…:end` and `…:error` carry `{ query, backendPid }`, and `result` or `error` when
- * there is one. Costs a look at a flag when nobody listens.
+ * Reports the program's queries on a blocking connection to query loggers and to Node's `diagnostics_channel`. The
+ * channels are those of `syncpg/async`: `tracing:syncpg:query:start`, `:end` and `:error`. Messages have `{ query,
+ * backendPid }`, and `result` or `error` when there is one. Without loggers and subscribers it costs one check of a
+ * flag.
  */
 import { tracingChannel } from 'node:diagnostics_channel'
 import { nextTick } from 'node:process'
 import { type LoggedQuery, QueryLoggers, rowsOf } from '../src-async/flows/query-log.ts'
 
-/** What loggers are told of a query before it runs. */
+/** The parts of a log entry that are known before the query runs. */
 export interface LoggableQuery {
   readonly sql: string
-  /** Null for none. */
+  /** null when there are none. */
   readonly values: unknown
 }
 
@@ -20,15 +21,15 @@ const channel = tracingChannel<unknown, { query: string; backendPid: number }>('
 
 export class QueryLog {
   readonly loggers = new QueryLoggers()
-  /** Whether loggers are being called: queries of theirs are told to nobody, or there would be no end of it. */
-  #isTelling = false
+  /** Whether loggers are being called. Their own queries are not logged, because that would never end. */
+  #isLogging = false
 
   get isWatched(): boolean {
-    return !this.#isTelling && (this.loggers.size > 0 || hasSubscribers())
+    return !this.#isLogging && (this.loggers.size > 0 || hasSubscribers())
   }
 
-  /** Runs a query, and tells of it. @throws what it throws. */
-  tell<T>({ sql, values }: LoggableQuery, backendPid: number, run: () => T): T {
+  /** Runs a query and reports it. @throws the query's error. */
+  report<T>({ sql, values }: LoggableQuery, backendPid: number, run: () => T): T {
     const startedMs = performance.now()
     let error: unknown = null
     let rowCount: number | null = null
@@ -45,11 +46,11 @@ export class QueryLog {
   }
 
   #log(query: LoggedQuery): void {
-    this.#isTelling = true
+    this.#isLogging = true
     try {
-      this.loggers.log(query, callApart)
+      this.loggers.log(query, callSafely)
     } finally {
-      this.#isTelling = false
+      this.#isLogging = false
     }
   }
 }
@@ -58,8 +59,8 @@ function hasSubscribers(): boolean {
   return channel.start.hasSubscribers || channel.end.hasSubscribers || channel.error.hasSubscribers
 }
 
-/** Calls a logger; what it throws is not the query's, and is raised where the process hears it. */
-function callApart(listener: () => unknown): void {
+/** Calls a logger. An error that it throws does not fail the query: it becomes an uncaught exception of the process. */
+function callSafely(listener: () => unknown): void {
   const raise = (error: unknown): void =>
     nextTick(() => {
       throw error

@@ -1,4 +1,4 @@
-/** One result of a statement on the blocking side: what is known of its columns, and its rows as bytes until fetched. */
+/** One result of a statement in the blocking API: its columns, and its rows as bytes until they are fetched. */
 import { InternalError } from '../src-async/errors/tree.ts'
 import { text as plainText } from '../src-async/values/codecs/text.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
@@ -13,14 +13,14 @@ export interface Result {
   /** null when the statement returns no rows. */
   readonly columns: readonly WireColumn[] | null
   readonly rows: RowBuffer
-  /** Gives what makes rows of a kind; null when the statement returns none. */
+  /** Gives the decoder for row options; null when the statement returns no rows. */
   readonly decoderFor: DecoderFor | null
   readonly tag: string
 }
 
 export type DecoderFor = (options: RowShapeOptions) => RowReader
 
-/** Collects the results of a multi-statement string, whose values come as text. */
+/** Collects the results of a text with several statements, whose values arrive as text. */
 export class ScriptResults implements ResultSink {
   readonly #collected: { columns: readonly WireColumn[] | null; rows: RowBuffer; tag: string }[] = []
   #rows = new RowBuffer()
@@ -34,19 +34,19 @@ export class ScriptResults implements ResultSink {
     this.#rows = new RowBuffer()
   }
 
-  /** Of the last statement; `''` for a text without one. */
+  /** The command tag of the last statement; `''` for a text without a statement. */
   get lastTag(): string {
     return this.#collected.at(-1)?.tag ?? ''
   }
 
-  /** The types of all columns: what the registry must know before `results`. */
+  /** The types of all columns. The registry must know them before `results` is called. */
   *types(): Generator<number> {
     for (const { columns } of this.#collected) {
       if (columns !== null) for (const column of columns) yield column.typeOid
     }
   }
 
-  /** The values as they came. */
+  /** The results with values as text. */
   textResults(): Result[] {
     return this.#collected.map((each) => ({ ...each, decoderFor: each.columns && plainDecoder(each.columns) }))
   }
@@ -62,10 +62,10 @@ export class ElementResults implements ResultSink {
   #statement: Statement | null = null
   #rows = new RowBuffer()
 
-  /** What made a result drop rows, else null. */
+  /** The error that made a result drop rows; null when none did. */
   failure: unknown = null
 
-  /** Takes the rows of this statement from now on. */
+  /** Receives the rows of this statement from now on. */
   of(statement: Statement): this {
     this.#statement = statement
     return this
@@ -84,7 +84,7 @@ export class ElementResults implements ResultSink {
   }
 }
 
-/** What makes rows of a statement's bytes; null where it returns none. */
+/** The decoder for a statement's rows; null when it returns none. */
 export function decoderOf(statement: Statement | null): DecoderFor | null {
   if (statement === null || statement.columns === null) return null
   return (options) => {
@@ -103,7 +103,7 @@ function plainDecoder(columns: readonly WireColumn[]): DecoderFor {
   return remembered(() => new RowDecoder(columns, codecs, shapeFor(columns, { rowFactory: 'array' })).asText())
 }
 
-/** Rows of one result are nearly always fetched in one way. */
+/** Keeps the last decoder, because rows of one result are nearly always fetched with the same options. */
 function remembered(make: DecoderFor): DecoderFor {
   let last: { readonly options: RowShapeOptions; readonly decoder: RowReader } | null = null
   return (options) => {
@@ -114,7 +114,7 @@ function remembered(make: DecoderFor): DecoderFor {
 
 const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/
 
-/** Rows produced or affected, by a command tag; -1 where the command does not count. */
+/** How many rows a command tag says were returned or affected; -1 for a command that counts nothing. */
 export function rowCountOf(tag: string): number {
   const count = COUNTED.exec(tag)?.[1]
   return count === undefined ? -1 : Number(count)

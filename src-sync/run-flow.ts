@@ -1,6 +1,6 @@
 /**
- * Steps a flow by blocking, and gives every error the caller's stack: the frames of this library are cut off, so that
- * the first line of a stack is the line of the program that asked.
+ * Runs a flow by blocking. Each error gets the caller's stack: the frames of this library are cut off, so that the
+ * stack begins with the line of the program that made the call.
  */
 import { DbError } from '../src-async/errors/tree.ts'
 import type { Asked, Flow } from '../src-async/flows/ask.ts'
@@ -8,11 +8,14 @@ import type { BlockingOperations, OperationName, ReplyOf } from '../src-async/wi
 
 type Performer = (request: unknown) => ReplyOf<OperationName>
 
-/** A public method of ours: frames up to and including it are cut from stacks. */
+/** A public method of this library. Stack frames up to and including it are cut off. */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any method, whatever its parameters.
 export type PublicMethod = Function
 
-/** The method each error was placed at: one that comes through a callback of the user's keeps the inner caller's. */
+/**
+ * The public method that each error's stack begins at. An error that passes through a callback of the user keeps the
+ * stack of the inner call.
+ */
 const placed = new WeakMap<object, PublicMethod>()
 
 export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
@@ -21,7 +24,7 @@ export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
     const asked: Asked = step.value
     let reply: ReplyOf<OperationName>
     try {
-      // Each operation takes its own request type, which the flow's `ask` has checked.
+      // The cast is safe, because the flow's `ask` has checked that the request's type fits the operation.
       reply = (session[asked.operation] as Performer).call(session, asked.request)
     } catch (error) {
       step = flow.throw(error)
@@ -33,8 +36,9 @@ export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
 }
 
 /**
- * The error, with the stack of whoever called `method`. Errors that are not ours are left alone.
- * @param inner a public method that `method` itself calls: what was placed at its caller is placed anew.
+ * Sets an error's stack to that of the caller of `method`. Changes only errors of this library.
+ * @param inner a public method that `method` itself calls. An error whose stack begins at its caller gets the stack of
+ *   the caller of `method`.
  */
 export function onCallersStack(error: unknown, method: PublicMethod, inner?: PublicMethod): unknown {
   if (!(error instanceof DbError)) return error

@@ -1,4 +1,4 @@
-/** `transaction(fn)`: a transaction, or inside one a savepoint, that ends as the function ends. */
+/** `transaction(fn)` of the blocking API: a transaction, or a savepoint inside one, that ends with the function. */
 import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Scope } from '../src-async/flows/flow-context.ts'
@@ -14,8 +14,8 @@ import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
 
 /**
- * Does not compile for a function that gives a promise: what it does later would be outside of the transaction. A function of yours
- * that hands on a `() => T` of any type says `fn as (() => T) & NotAsync<T>`.
+ * Makes a function that returns a promise a compile error, because its later work would run outside the transaction. If
+ * your own function passes on a `() => T` of any type, write `fn as (() => T) & NotAsync<T>`.
  */
 export type NotAsync<T> = [T] extends [never]
   ? unknown
@@ -23,7 +23,10 @@ export type NotAsync<T> = [T] extends [never]
     ? 'transaction: the function may not be async'
     : unknown
 
-/** Runs `fn` in a transaction, again where it lost against others and may. @throws as `runInScope`. */
+/**
+ * Runs `fn` in a transaction. After a serialization failure or a deadlock it runs `fn` again, up to `retries` times.
+ * @throws the errors of `runInScope`.
+ */
 export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn: () => T, method: PublicMethod): T {
   const retries = call(method, () => requireRetries(asked))
   const { retries: _, ...options } = asked
@@ -40,7 +43,7 @@ export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn
   }
 }
 
-/** @throws ProgrammingError for what is no object of options, such as a savepoint's name. */
+/** @throws ProgrammingError for a value that is not an object of options, such as a savepoint's name. */
 export function requireTransactionOptions(options: unknown): void {
   if (options === undefined || (typeof options === 'object' && options !== null)) return
   throw new ProgrammingError(
@@ -59,8 +62,7 @@ function sleep(ms: number): void {
 
 /**
  * Runs `fn` in a scope.
- * @param options null for a scope that is asked nothing of.
- * @returns what `fn` returns, or what a `Rollback` it threw brings.
+ * @returns the result of `fn`, or the value of a `Rollback` that it threw.
  */
 export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: () => T, method: PublicMethod): T {
   const scope = call(method, () => {
@@ -84,7 +86,7 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
     if (later !== null) {
       undo(engine, scope)
       throw new ProgrammingError(
-        `transaction: the function is ${later}, and what it does later would be outside: it has been rolled back`,
+        `transaction: the function is ${later}, so its later work would run outside the transaction, which has been rolled back`,
       )
     }
     engine.run(commitScope(engine.context, scope))
@@ -93,12 +95,12 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
 }
 
 function undo(engine: Engine, scope: Scope): void {
-  // A connection that is gone has rolled back by itself, and the error in flight is the news.
+  // A lost connection has rolled back by itself, and the caller gets the error that is being thrown.
   if (engine.isClosed || engine.session.isClosed) return
   try {
     engine.run(rollbackScope(engine.context, scope))
   } catch (error) {
-    // The rollback is what found out that the connection is gone.
+    // The rollback has found that the connection is lost, which rolls back too.
     if (!engine.session.isClosed) throw error
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The part of a connection that can be set: how it begins transactions, which markers it reads, how long calls may take,
- * how values of a type are made. `Connection` adds what it does.
+ * The settings of a connection: how it begins transactions, which parameter markers it reads, its default time limit,
+ * and the codecs of types. `Connection` extends it with the methods that run statements.
  */
 import {
   type ResetTypeCodecOptions,
@@ -21,7 +21,7 @@ import type { Settings } from './settings.ts'
 export class SettableConnection extends ExceptionBearer {
   readonly #engine: Engine
   readonly #settings: Settings
-  /** What is known of the connection; costs no trip. */
+  /** Facts about the connection and its session. Reading them sends nothing. */
   readonly info: ConnectionInfo
   #errorhandler: ErrorHandler | null = null
 
@@ -32,12 +32,15 @@ export class SettableConnection extends ExceptionBearer {
     this.info = info
   }
 
-  /** True after `close`, and after the server or the worker was lost. */
+  /** True after `close`, and after the connection or the worker was lost. */
   get closed(): boolean {
     return this.#engine.isClosed || this.#engine.session.isClosed
   }
 
-  /** PEP 249's extension: called instead of throwing, where set. New cursors take it over. */
+  /**
+   * PEP 249's extension. When set, the handler is called with each error, which is not thrown then. New cursors inherit
+   * it.
+   */
   get errorhandler(): ErrorHandler | null {
     return this.#errorhandler
   }
@@ -49,14 +52,17 @@ export class SettableConnection extends ExceptionBearer {
   }
 
   /**
-   * A run-time parameter the server reports: `server_version`, `TimeZone` …
+   * The value of a parameter that the server reports, such as `server_version` or `TimeZone`; undefined for others.
    * @example console.log(con.parameter('TimeZone'))
    */
   parameter(name: string): string | undefined {
     return this.info.parameter(name)
   }
 
-  /** Whether statements run outside transactions of the connection's own making. Settable between transactions. */
+  /**
+   * True when each statement runs in a transaction of its own; false when the connection begins a transaction with the
+   * first statement. You can set it between transactions.
+   */
   get autocommit(): boolean {
     return this.#settings.autocommit
   }
@@ -68,7 +74,7 @@ export class SettableConnection extends ExceptionBearer {
   }
 
   /**
-   * The same as setting `autocommit`.
+   * Sets `autocommit`.
    * @throws ProgrammingError inside a transaction.
    * @example con.setautocommit(true)
    */
@@ -81,7 +87,10 @@ export class SettableConnection extends ExceptionBearer {
     }
   }
 
-  /** Of the transactions the connection begins by itself; undefined for the session's own. Settable between transactions. */
+  /**
+   * The isolation level of transactions that the connection begins; undefined for the session's default. You can set it
+   * between transactions.
+   */
   get isolationLevel(): TransactionOptions['isolation'] {
     return this.#settings.options.isolation
   }
@@ -112,7 +121,10 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** Which markers `execute` reads beside `$1`: `pyformat` (`%s`, `%(name)s`), `format`, `qmark`, `numeric`, `named`. */
+  /**
+   * The parameter markers that `execute` reads besides `$1`: `pyformat` (`%s`, `%(name)s`), `format`, `qmark`,
+   * `numeric` or `named`.
+   */
   get paramstyle(): ParamStyle {
     return this.#engine.paramstyle
   }
@@ -123,7 +135,7 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
-  /** Milliseconds for each call that names no `timeout`; 0 for no limit. Set null or 0 for no limit. */
+  /** Milliseconds for each call that sets no `timeout`; 0 for no limit. You can set null or 0 for no limit. */
   get commandTimeout(): number {
     return this.#engine.commandTimeoutMs
   }
@@ -135,16 +147,17 @@ export class SettableConnection extends ExceptionBearer {
   }
 
   /**
-   * Chooses how values of a type are made, on this connection, and in every array, range, composite made of it.
+   * Sets your own functions that encode and decode values of a type, on this connection. Arrays, ranges and composites
+   * of the type use them too.
    * @example con.setTypeCodec('jsonb', { decoder: (text) => text })
-   * @throws ProgrammingError for a type that does not exist, or a codec that cannot be its.
+   * @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type.
    */
   setTypeCodec(typeName: string, options: TypeCodecOptions): void {
     call(this.setTypeCodec, () => this.#engine.run(setTypeCodec(this.#engine.context, typeName, options)))
   }
 
   /**
-   * Gives a type the codec of a built-in one, or of `hstore`: `{ codecName: 'hstore' }`.
+   * Gives a type the codec of a built-in type, or of `hstore`: `{ codecName: 'hstore' }`.
    * @example
    *   con.execute('create extension if not exists hstore')
    *   con.setBuiltinTypeCodec('hstore', { codecName: 'hstore' })
@@ -154,8 +167,8 @@ export class SettableConnection extends ExceptionBearer {
   }
 
   /**
-   * Takes back what `setTypeCodec` or `setBuiltinTypeCodec` chose.
-   * @param options.schema the type's schema; the search path finds it without one
+   * Gives a type its built-in codec again, after `setTypeCodec` or `setBuiltinTypeCodec`.
+   * @param options.schema the type's schema; without it the search path decides
    * @example con.resetTypeCodec('jsonb')
    */
   resetTypeCodec(typeName: string, options: ResetTypeCodecOptions = {}): void {
@@ -163,7 +176,7 @@ export class SettableConnection extends ExceptionBearer {
   }
 }
 
-/** The function behind an assignment: errors of it begin at the line that assigns. */
+/** The setter function of a property. The stack of its errors begins at the line that assigns. */
 function setterOf(name: keyof SettableConnection): (value: never) => void {
   return Object.getOwnPropertyDescriptor(SettableConnection.prototype, name)?.set as (value: never) => void
 }

@@ -1,4 +1,7 @@
-/** A connection's own settings: whether it begins transactions, and of which kind. They change between transactions only. */
+/**
+ * The transaction settings of a connection: whether it begins transactions, and with which options. They can change
+ * only between transactions.
+ */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { resetQueryFor } from '../src-async/flows/reset-query.ts'
 import { resetSession } from '../src-async/flows/reset-session.ts'
@@ -14,12 +17,12 @@ export class Settings {
     this.#options = options
   }
 
-  /** Of the transactions the connection begins by itself. */
+  /** The options of transactions that the connection begins. */
   get options(): TransactionOptions {
     return this.#options
   }
 
-  /** Whether a transaction is open, or a `transaction(fn)` that has not begun one yet. */
+  /** Whether a transaction is open, or a `transaction(fn)` whose BEGIN has not been sent yet. */
   get isInside(): boolean {
     const { context, session } = this.#engine
     return context.scopes.length > 0 || session.transactionStatus !== 'I'
@@ -37,7 +40,7 @@ export class Settings {
     this.#engine.context.begin = value ? null : beginStatement(this.#options)
   }
 
-  /** @throws ProgrammingError inside a transaction, or for a value that is none. */
+  /** @throws ProgrammingError inside a transaction, and for an invalid value. */
   change(changes: TransactionOptions, name: string): void {
     this.#engine.requireOpen()
     const [value] = Object.values(changes) as unknown[]

@@ -1,6 +1,6 @@
 /**
- * What `execute` is given, brought into one form: a text with markers, or what a query builder has compiled, whose text
- * has PostgreSQL's own markers and brings its values along.
+ * Brings the statements that `execute` accepts into one form: a text with markers, or a statement that a query builder
+ * has compiled, which has `$1` markers and contains its values.
  */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { type CompiledStatement, compiledParts } from '../src-async/values/compiled-statement.ts'
@@ -13,31 +13,33 @@ import type { Engine, StatementSource } from './engine.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
 import type { ParamStyle, RewrittenStatement } from './paramstyle/rewrite.ts'
 
-/** What methods take as a statement: a text, composed SQL, or what a query builder has compiled. */
+/** A statement: SQL text, SQL composed with `sql`, or a statement that a query builder has compiled. */
 export type StatementText = string | Sql | CompiledStatement
 
-/** A statement ready for a flow. */
+/** A statement that is ready for a flow. */
 export interface BoundStatement extends StatementSource {
-  /** null when none were given: the text is the server's as it is. With their meaning: see `TextValues`. */
+  /**
+   * null when the caller passed none: then the text is sent as it is. A `TextValues` list where the values mean text.
+   */
   readonly values: readonly unknown[] | null
 }
 
-/** A statement for many elements, ready for a flow. */
+/** A statement with many elements that is ready for a flow. */
 export interface BoundBatch extends StatementSource {
   readonly elements: Iterable<readonly unknown[]>
 }
 
-/** Who asks for a statement. */
+/** The method that takes a statement, and its options. */
 export interface Asking {
   readonly method: string
   readonly style: ParamStyle
-  /** What the call says of its values. */
+  /** What the values mean, if the call says so. */
   readonly meaning?: ValueMeaning | undefined
 }
 
 const NO_VALUES: readonly unknown[] = []
 
-/** @throws ProgrammingError when it is no statement, or its parameters do not fit its markers. */
+/** @throws ProgrammingError for a value that is not a statement, and for parameters that do not fit its markers. */
 export function bindStatement(
   engine: Engine,
   statement: StatementText,
@@ -55,7 +57,7 @@ export function bindStatement(
   }
   const { text, isCompiled, own } = textOf(statement, method)
   if (own !== null && hasParameters) {
-    throw new ProgrammingError(`${method}: the statement brings its values along: leave the second argument out`)
+    throw new ProgrammingError(`${method}: the statement already contains its values: leave the second argument out`)
   }
   const rewritten = engine.rewrite(text, false, style)
   const given = own ?? (hasParameters ? requireList(parameters, method) : NO_VALUES)
@@ -65,7 +67,10 @@ export function bindStatement(
   return { sql: text, rewritten, values: meant(given, meaningOf(engine, isCompiled, asking)) }
 }
 
-/** @throws ProgrammingError when it is no statement, or holds several; for an element as `bindParameters`, with `batchIndex`. */
+/**
+ * @throws ProgrammingError for a value that is not a statement, and for a text with several. While the elements are
+ *   read: the errors of `bindParameters`, with `batchIndex`.
+ */
 export function bindBatch(
   engine: Engine,
   statement: StatementText,
@@ -77,17 +82,18 @@ export function bindBatch(
   const source = requireIterable(elements, method)
   const isPlain = typeof statement === 'string'
   const rewritten = requireSingle(engine.rewrite(text, isPlain, style), method)
-  // Markers of a compiled statement are the server's own: its elements are lists in their order.
+  // A compiled statement has `$1` markers, so its elements are already in the order of the parameters.
   const bound = isPlain ? boundElements(rewritten, source) : (source as Iterable<Values>)
   const meaning = meaningOf(engine, isCompiled, asking)
   return { sql: text, rewritten, elements: meaning === 'text' ? textElements(bound) : listedElements(bound) }
 }
 
-/** The elements of a batch, meaning text. */
+/** Wraps the elements of a batch so that their values mean text. */
 export function* textElements(elements: Iterable<Values>): Generator<readonly unknown[]> {
   for (const element of elements) {
     const values: unknown = listed(element)
-    // What is no list is refused by the batch, which knows its number.
+    // An element that is not a list passes unchanged: the batch refuses it, because its error names the number of the
+    // element.
     yield Array.isArray(values) ? textValues(values) : (values as readonly unknown[])
   }
 }
@@ -113,13 +119,16 @@ function requireList(parameters: Parameters, method: string): readonly unknown[]
   )
 }
 
-/** The text alone, for methods whose values come by themselves. @throws ProgrammingError for anything but a string. */
+/** Reads a text, for methods that take no values. @throws ProgrammingError for anything but a string. */
 export function requireText(sql: unknown, method: string): string {
   if (typeof sql === 'string') return sql
   throw new ProgrammingError(`${method}: expected SQL as a string, got ${describeValue(sql)}`)
 }
 
-/** The text of a statement in any form, and the values it brings along. @throws ProgrammingError for anything else. */
+/**
+ * Reads the text of a statement in any form, and the values that it contains.
+ * @throws ProgrammingError for anything else.
+ */
 export function textOf(
   statement: StatementText,
   method: string,
@@ -139,7 +148,7 @@ export function requireSingle(rewritten: RewrittenStatement, method: string): Re
   )
 }
 
-/** The values to send: none where none were given. */
+/** The values to send; empty when the caller passed none. */
 export function valuesOf(statement: BoundStatement): readonly unknown[] {
   return statement.values ?? NO_VALUES
 }

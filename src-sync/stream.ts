@@ -1,6 +1,6 @@
 /**
- * A statement's rows in pieces, through a portal of the protocol: bounded memory for any statement that returns rows. The
- * portal lives in a transaction, and no longer.
+ * Reads the rows of a statement in pieces through a portal of the protocol, in bounded memory. It works for any
+ * statement that returns rows. The portal ends with its transaction.
  */
 import { sealInstances } from '../src-async/options/sealed.ts'
 import { InterfaceError, ProgrammingError } from '../src-async/errors/tree.ts'
@@ -18,11 +18,11 @@ import { RESULT_NAMES } from './call-options.ts'
 import { type Engine, call } from './engine.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
-/** What `Cursor.stream` takes. */
+/** Options of `Cursor.stream`. */
 export interface StreamOptions extends RowOptions, ValueOption {
-  /** Rows of a trip; 1000 at first. */
+  /** Rows per round trip, 1000 by default. */
   readonly size?: number | undefined
-  /** Milliseconds for each trip; the connection's `commandTimeout` unless given; null or 0 for no limit. */
+  /** Milliseconds for each round trip; null or 0 for no limit. The default is the connection's `commandTimeout`. */
   readonly timeout?: number | null | undefined
 }
 
@@ -31,7 +31,10 @@ export const STREAM_OPTIONS = knownOptions<StreamOptions>({ ...RESULT_NAMES, siz
 const DEFAULT_SIZE = 1000
 const ROWS_AT_ONCE = 16
 
-/** Iterate it once; leaving the loop, or `using`, ends it on the server. */
+/**
+ * The rows of a statement, made by `Cursor.stream`. Iterate over it once. Leaving the loop, or the end of a `using`
+ * scope, closes it on the server.
+ */
 export class RowStream<T> implements IterableIterator<T> {
   static {
     sealInstances(this)
@@ -44,9 +47,12 @@ export class RowStream<T> implements IterableIterator<T> {
   readonly #shape: RowShapeOptions
   readonly #size: number
   readonly #timeoutMs: number | undefined
-  /** The rows of a trip, as bytes. */
+  /** The rows of one round trip, as bytes. */
   readonly #bytes = new RowBuffer()
-  /** The next few of them: so few that hardly any is still alive when garbage is collected, or the heap would grow. */
+  /**
+   * The next few decoded rows. Only a few, so that most are garbage before the collector runs; more would make the heap
+   * grow.
+   */
   #rows: readonly unknown[] = []
   #next = 0
   #isDone = false
@@ -80,7 +86,7 @@ export class RowStream<T> implements IterableIterator<T> {
     this.#decoder = decoder
   }
 
-  /** The columns of its rows. */
+  /** The columns of the rows. */
   get columns(): readonly ResultColumn[] {
     return this.#portal.statement.columns ?? []
   }
@@ -91,7 +97,7 @@ export class RowStream<T> implements IterableIterator<T> {
     return { done: false, value: this.#rows[this.#next++] as T }
   }
 
-  /** Ends the stream early. */
+  /** Closes the stream before its end. */
   return(): IteratorResult<T, undefined> {
     return call(this.return, () => {
       this.#isDone = true
@@ -99,7 +105,7 @@ export class RowStream<T> implements IterableIterator<T> {
       this.#next = 0
       this.#bytes.clear()
       const { isClosed, session, context } = this.#engine
-      // In a failed transaction the portal is gone; so it is with its connection.
+      // In a failed transaction, or with a lost connection, the portal no longer exists.
       if (!isClosed && !session.isClosed) this.#engine.run(closePortal(context, this.#portal))
       return { done: true, value: undefined }
     })
@@ -119,7 +125,7 @@ export class RowStream<T> implements IterableIterator<T> {
     try {
       this.#rows = bytes.nextMany(this.#decoder, ROWS_AT_ONCE)
     } catch {
-      // The rows before the one that has no value come first: one at a time.
+      // A row of this group cannot be decoded. The rows before it are returned first, one at a time.
       const row = bytes.next(this.#decoder)
       this.#rows = row === null ? [] : [row]
     }
@@ -128,7 +134,7 @@ export class RowStream<T> implements IterableIterator<T> {
 
   #fetch(): void {
     const { context } = this.#engine
-    // Asked for more after its end, it would begin a transaction to find nothing in.
+    // After the end of its transaction a fetch would begin a new one, in which the portal does not exist.
     if (this.#portal.isOpen && context.state.transactionStatus === 'I') {
       throw new InterfaceError('the transaction the stream lived in is over: its rows end with it')
     }

@@ -1,14 +1,14 @@
 /**
- * Cuts the bytes of a binary COPY into rows. A tuple of COPY's binary format is laid out like the body of a DataRow
- * message, so it gets such a message's head and goes through the same decoder.
- * Source of truth: PostgreSQL manual, COPY, "Binary Format".
+ * Splits the bytes of a binary COPY into rows. A tuple of COPY's binary format has the layout of a DataRow message's
+ * body, so it gets the head of such a message and the same decoder reads it. Source of truth: PostgreSQL manual, COPY,
+ * "Binary Format".
  */
 import { ProtocolError } from '../src-async/errors/tree.ts'
 import type { Row } from '../src-async/values/record.ts'
 import type { RowReader } from '../src-async/values/row-decoder.ts'
 
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
-/** Signature, flags, length of the header's extension. */
+/** The bytes of the signature, the flags and the length of the header's extension. */
 const HEAD_BYTES = SIGNATURE.length + 8
 const DATA_ROW = 0x44
 const TRAILER = -1
@@ -23,7 +23,7 @@ export class TupleCutter {
     this.#decoder = decoder
   }
 
-  /** The rows that are whole. @throws ProtocolError for what is no binary COPY. */
+  /** The complete rows in the data so far. @throws ProtocolError for data that is not a binary COPY. */
   rows(chunk: Buffer): Row[] {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const rows: Row[] = []
@@ -47,12 +47,12 @@ export class TupleCutter {
     return rows
   }
 
-  /** @throws ProtocolError when the data ended within a row. */
+  /** @throws ProtocolError when the data ended before its trailer. */
   end(): void {
     if (!this.#hasEnded) throw new ProtocolError('COPY: the data ended without its trailer')
   }
 
-  /** null when the tuple is not whole. */
+  /** The end of a tuple; null when the tuple is not complete. */
   #tupleEnd(bytes: Buffer, start: number): number | null {
     if (start + 2 > bytes.length) return null
     const count = bytes.readInt16BE(start)

@@ -1,6 +1,6 @@
 /**
- * Two-phase commit by PEP 249: which call may follow which, and the commands behind them. What has been prepared belongs
- * to the server, and to nobody's connection.
+ * PEP 249's two-phase commit: the allowed order of its calls, and the commands that they send. A prepared transaction
+ * belongs to the server and not to a connection.
  */
 import { NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
@@ -23,7 +23,7 @@ export class TwoPhase {
     this.#engine = engine
   }
 
-  /** @throws ProgrammingError when a TPC transaction is open: commit and rollback of their own have no place in it. */
+  /** @throws ProgrammingError when a two-phase transaction is open: plain commit and rollback are not allowed in it. */
   forbid(method: string): void {
     if (this.#xid === null) return
     throw new ProgrammingError(`${method}: a two-phase transaction is open: use tpc_commit or tpc_rollback`)
@@ -47,7 +47,7 @@ export class TwoPhase {
     this.#engine.requireUnprepared()
     const { context } = this.#engine
     try {
-      // The server answers with ROLLBACK where the transaction had failed.
+      // The server answers with the tag ROLLBACK when the transaction had failed.
       const tag = this.#engine.run(runCommand(context, `PREPARE TRANSACTION ${quoteLiteral(xid.toString())}`, false))
       if (tag !== 'PREPARE TRANSACTION') {
         throw new ProgrammingError(
@@ -84,7 +84,8 @@ export class TwoPhase {
       'where database = current_database() order by prepared, gid'
     const wasIdle = context.state.transactionStatus === 'I'
     const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0, rows: RECORD_ROWS }))
-    // What was begun only to look is ended again, so that what was found can be finished.
+    // If this call has begun a transaction, it is ended again: tpc_commit and tpc_rollback with an xid need that no
+    // transaction is open.
     if (wasIdle && context.scopes.length === 0) this.#engine.run(rollback(context))
     return rows.map((row) => {
       const [gid, prepared, owner, database] = Record.toArray(row) as [string, globalThis.Date, string, string]
@@ -92,7 +93,7 @@ export class TwoPhase {
     })
   }
 
-  /** A prepared transaction of whoever's. */
+  /** Finishes a prepared transaction of any program. */
   #finish(verb: 'COMMIT' | 'ROLLBACK', given: unknown, method: string): void {
     const xid = requireXid(given, method)
     if (this.#xid !== null || this.#engine.session.transactionStatus !== 'I') {
@@ -138,7 +139,7 @@ export class TwoPhase {
     return this.#xid
   }
 
-  /** @throws NotSupportedError where the server keeps no prepared transactions. */
+  /** @throws NotSupportedError when the server allows no prepared transactions. */
   #requireServer(): void {
     if (this.#isAllowed) return
     const { context } = this.#engine

@@ -1,40 +1,43 @@
 /**
- * PEP 249's type objects: sets of type OIDs that a column's type code is compared with. JavaScript's `==` cannot be taught
- * to compare, so there is `equals`, and `column.is(db.NUMBER)`.
- * A type that equals none of them (json, arrays, ranges, boolean, geometry) has no place in PEP 249's five.
+ * PEP 249's type objects: sets of type OIDs that a column's type code is compared with. JavaScript's `==` cannot be
+ * overloaded, so use `equals` or `column.is(db.NUMBER)`. Some types are in none of the five: json, arrays, ranges,
+ * boolean, geometry.
  */
 import { builtInNameOf } from '../src-async/values/built-in-codecs.ts'
 import { BUILT_IN_TYPES } from '../src-async/values/oids.ts'
 
-/** PEP 249's type object: it is equal to the OIDs of several types. */
+/** PEP 249's type object: it equals the OIDs of several types. */
 export class TypeObject {
-  /** `STRING`, `NUMBER` … */
+  /** The name of the type object, such as `STRING` or `NUMBER`. */
   readonly name: string
   readonly #given: readonly string[]
   #known: ReadonlySet<number> | null = null
 
-  /** @param typeNames names of built-in types, as pg_type spells them */
+  /** @param typeNames names of built-in types, as in pg_type */
   constructor(name: string, typeNames: readonly string[]) {
     this.name = name
     this.#given = typeNames
   }
 
-  /** Looked up when it is asked for, which most programs never do. */
+  /** The OIDs are computed on first use, because most programs never need them. */
   get #oids(): ReadonlySet<number> {
     return (this.#known ??= oidsOf(this.#given))
   }
 
-  /** Whether a type code (`column.typeCode`, an OID) belongs to this kind; or whether another type object is this one. */
+  /**
+   * Whether a type code (`column.typeCode`, an OID) belongs to this type object, or whether another type object is this
+   * one.
+   */
   equals(other: number | TypeObject): boolean {
     return typeof other === 'number' ? this.#oids.has(other) : other === this
   }
 
-  /** Whether a type's OID belongs to this kind. */
+  /** Whether a type's OID belongs to this type object. */
   includes(oid: number): boolean {
     return this.#oids.has(oid)
   }
 
-  /** Names of the types of this kind. */
+  /** The names of the types of this type object. */
   get typeNames(): string[] {
     return [...this.#oids].map((oid) => builtInNameOf(oid) ?? String(oid))
   }
@@ -63,7 +66,7 @@ const SEARCH = ['tsvector', 'tsquery', 'pg_snapshot', 'txid_snapshot']
 const NAMES_OF_OBJECTS = ['regproc', 'regprocedure', 'regoper', 'regoperator', 'regclass', 'regtype', 'regconfig']
 const MORE_NAMES_OF_OBJECTS = ['regdictionary', 'regnamespace', 'regrole', 'regcollation']
 
-/** Types whose values arrive as strings. An enum's OID is the database's own and is in no set made beforehand. */
+/** Types whose values arrive as strings. Enums are in no type object, because their OIDs differ between databases. */
 export const STRING = new TypeObject('STRING', [
   ...TEXTS,
   ...IDS,
@@ -75,7 +78,7 @@ export const STRING = new TypeObject('STRING', [
 /** `bytea`. */
 export const BINARY = new TypeObject('BINARY', ['bytea'])
 
-/** Integers, `numeric`, floats and `money`. */
+/** Integers, `numeric` and floats. */
 export const NUMBER = new TypeObject('NUMBER', ['int2', 'int4', 'int8', 'float4', 'float8', 'numeric'])
 
 /** Dates, times, timestamps and intervals. */

@@ -1,6 +1,6 @@
 /**
- * Transaction ids of two-phase commit: PEP 249's three parts, and the text PostgreSQL keeps them as, in the form that
- * pgjdbc and psycopg write too, so that one program can recover what another has prepared.
+ * Transaction ids of two-phase commit: PEP 249's three parts, and the text that PostgreSQL stores. The text has the
+ * format of pgjdbc and psycopg, so that one program can recover transactions that another has prepared.
  */
 import { inspect } from 'node:util'
 import { DataError, ProgrammingError } from '../src-async/errors/tree.ts'
@@ -8,26 +8,26 @@ import { DataError, ProgrammingError } from '../src-async/errors/tree.ts'
 const MOST_BYTES = 64
 const MOST_FORMAT_ID = 2 ** 31 - 1
 
-/** What a recovered id is known to be. */
+/** What the server reports about a prepared transaction. */
 export interface XidOrigin {
   readonly prepared: globalThis.Date
   readonly owner: string
   readonly database: string
 }
 
-/** A transaction id: three parts, by index or by name. Immutable. */
+/** A transaction id with three parts, which you read by index or by name. Immutable. */
 export class Xid {
-  /** The number of the format, or null for a text that no such id has made. */
+  /** The number of the format; null for a text that is not in this format. */
   readonly format_id: number | null
   /** The id of the whole transaction. */
   readonly gtrid: string
-  /** The id of the branch, or null. */
+  /** The id of the branch; null for a text that is not in this format. */
   readonly bqual: string | null
   /** When it was prepared; null unless it comes from `tpc_recover`. */
   readonly prepared: globalThis.Date | null
   /** The role that prepared it; null unless it comes from `tpc_recover`. */
   readonly owner: string | null
-  /** The database it is in; null unless it comes from `tpc_recover`. */
+  /** The database of the transaction; null unless it comes from `tpc_recover`. */
   readonly database: string | null
 
   declare readonly 0: number | null
@@ -57,7 +57,7 @@ export class Xid {
     yield this.bqual
   }
 
-  /** The id as the server keeps it. */
+  /** The id as the server stores it. */
   toString(): string {
     if (this.format_id === null) return this.gtrid
     return `${this.format_id}_${base64(this.gtrid)}_${base64(this.bqual ?? '')}`
@@ -80,8 +80,8 @@ for (let index = 0; index < 3; index++) {
 /**
  * Makes a transaction id.
  * @param formatId from 0 to 2³¹−1
- * @param gtrid of the global transaction, at most 64 bytes
- * @param bqual of the branch, at most 64 bytes
+ * @param gtrid the id of the global transaction, at most 64 bytes
+ * @param bqual the id of the branch, at most 64 bytes
  * @throws DataError for parts beyond these limits.
  * @example const id = xid(1, 'order 7', 'stock')
  */
@@ -92,18 +92,18 @@ export function makeXid(formatId: number, gtrid: string, bqual: string): Xid {
   return new Xid({ format_id: formatId, gtrid: requirePart(gtrid, 'gtrid'), bqual: requirePart(bqual, 'bqual') })
 }
 
-/** An id of the server's: its three parts where it has our form, else the whole of it as `gtrid`. */
+/** Parses an id from the server: its three parts when it has this format, otherwise the whole text as `gtrid`. */
 export function parseXid(text: string, origin: XidOrigin | null = null): Xid {
   const match = /^(\d{1,10})_([A-Za-z0-9+/]*={0,2})_([A-Za-z0-9+/]*={0,2})$/.exec(text)
   if (match !== null && Number(match[1]) <= MOST_FORMAT_ID) {
     const xid = new Xid({ format_id: Number(match[1]), gtrid: unbase64(match[2]), bqual: unbase64(match[3]) }, origin)
-    // Only what comes back as the same text was ours to begin with.
+    // An id has this format only if its parts give the same text again.
     if (xid.toString() === text) return xid
   }
   return new Xid({ format_id: null, gtrid: text, bqual: null }, origin)
 }
 
-/** @throws ProgrammingError for what is neither an Xid nor the text of one. */
+/** @throws ProgrammingError for a value that is neither an Xid nor the text of one. */
 export function requireXid(xid: unknown, method: string): Xid {
   if (xid instanceof Xid) return xid
   if (typeof xid === 'string' && xid !== '') return parseXid(xid)

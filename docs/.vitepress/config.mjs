@@ -40,7 +40,11 @@ export default defineConfig({
   cacheDir: `${cache}/vite`,
   cleanUrls: false,
   lastUpdated: false,
-  markdown: { anchor: { slugify: slug }, config: (md) => md.core.ruler.push('links-out-of-docs', dropLinksOutOfDocs) },
+  markdown: {
+    anchor: { slugify: slug },
+    languageAlias: { mjs: 'js', cjs: 'js' },
+    config: (md) => md.core.ruler.push('links-out-of-docs', dropLinksOutOfDocs),
+  },
   vite: { publicDir: `${cache}/public`, build: { chunkSizeWarningLimit: 4000 } },
   // The stylesheet shows tables of options in another way on phones.
   transformPageData: ({ relativePath }) =>

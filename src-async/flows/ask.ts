@@ -1,17 +1,16 @@
 /**
- * Flows: the few procedures that need both sides of the line and more than one trip. A flow is a generator that yields
- * an operation with its request and receives the reply; it never awaits, never blocks, and knows no thread. Two runners
- * step them: `src-async/run-flow.ts` with `await`, `src-sync/run-flow.ts` by blocking. A failed operation is thrown into
- * the flow at its `yield*`, so that a flow can catch it, mend what can be mended and go on.
+ * Flows: the procedures that need both sides of the line, values and wire, and more than one round trip. A flow is a
+ * generator that yields an operation with its request and receives the reply. It never awaits, never blocks, and does
+ * not know which thread it runs on. Two runners run flows: `src-async/run-flow.ts` with `await`, `src-sync/run-flow.ts`
+ * by blocking. The error of a failed operation is thrown into the flow at its `yield*`, so a flow can catch it and go
+ * on.
  *
- *   function* ping(): Flow<string> {
- *     const reply = yield* ask('execute', request)   // reply is typed by the operation's name
- *     return reply.tag ?? ''
- *   }
+ *   function* ping(): Flow<string> { const reply = yield* ask('execute', request)   // reply is typed by the
+ *   operation's name return reply.tag ?? '' }
  */
 import type { OperationName, ReplyOf, RequestOf } from '../wire/operations.ts'
 
-/** One operation to be performed, with its request. */
+/** One operation of a session, with its request. */
 export interface Asked<N extends OperationName = OperationName> {
   readonly operation: N
   readonly request: RequestOf<N>

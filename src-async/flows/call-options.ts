@@ -1,41 +1,47 @@
-/** The options of calls that both faces take, and their names. Each face adds its own. */
+/** The call options that both faces have, and their names. Each face adds its own. */
 import type { OptionNames } from '../options/known-options.ts'
 import type { ValueMeaning } from '../values/text-values.ts'
 import { COPY_FORMAT_NAMES } from './copy-bytes.ts'
 
-/** The time limit that every call takes. */
+/** The time limit of a call. */
 export interface TimeoutOption {
   /**
-   * Milliseconds for the whole call, preparation included; then the statement is cancelled on the server and the call
-   * fails with QueryTimeoutError. When the server has not stopped 5 seconds later, the connection is closed and the call
-   * fails with OperationalError. The connection's `commandTimeout` unless given; null or 0 for no limit.
+   * Milliseconds for the whole call, preparation included; null or 0 for no limit. The default is the connection's
+   * `commandTimeout`. When the limit passes, the statement is cancelled on the server and the call fails with
+   * QueryTimeoutError. If the server has not stopped the statement 5 seconds later, the connection is closed and the
+   * call fails with OperationalError.
    */
   readonly timeout?: number | null | undefined
 }
 
-/** What a call takes that has values. */
+/** What the values of a call mean. */
 export interface ValueOption {
   /**
-   * `'text'`: a string is what the server reads, for every type, json included, and a number or a boolean is its text.
-   * `'typed'`: a string for json is a JSON string, and what does not fit its type is refused before it is sent. What a query
-   * builder has compiled is `'text'` unless this says otherwise, the rest what the connection's option `values` says.
+   * What the values mean, `'text'` or `'typed'`. With `'text'` the server reads each string as text of the parameter's
+   * type, json included; numbers and booleans are sent as text. With `'typed'` each value is encoded for the
+   * parameter's type, so a string for json is a JSON string, and a value that does not fit is refused before it is
+   * sent. The default is `'text'` for a statement that a query builder has compiled, and otherwise the connection's
+   * option `values`.
    */
   readonly values?: ValueMeaning | undefined
 }
 
-/** What a call takes that runs a text. */
+/** Whether a call keeps its statement prepared. */
 export interface PrepareOption {
-  /** False for a text that will not come again: it is not kept as a prepared statement. */
+  /** Whether the statement stays prepared, true by default. Use false for a text that will not run again. */
   readonly prepare?: boolean | undefined
 }
 
-/** What `close` of a connection takes. */
+/** Options of a connection's `close`. */
 export interface CloseOptions {
-  /** Milliseconds to wait for the server's goodbye before the connection is cut: 5000 unless given; null or 0 for no limit. */
+  /**
+   * Milliseconds to wait until the server closes the connection; then the client cuts it. 5000 by default; null or 0
+   * for no limit.
+   */
   readonly timeout?: number | null | undefined
 }
 
-/** The names of the options of COPY, for the lists of the methods that take them. */
+/** The names of the options of COPY. Each COPY method builds its own list from these. */
 const COPY_NAMES = { timeout: true, onProgress: true } as const
 const TABLE_NAMES = { ...COPY_FORMAT_NAMES, ...COPY_NAMES, columns: true, schema: true } as const
 

@@ -1,6 +1,6 @@
 /**
- * Asks the catalog something, in one trip: the types of the parameters and columns are known, so nothing is described,
- * and they are read with built-in codecs, whatever the user has set.
+ * Queries the catalog in one round trip. The types of the parameters and columns are known, so nothing is described
+ * first. The values are read with built-in codecs, never with codecs that the user has set.
  */
 import { DecodingSink } from '../values/decoding-sink.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
@@ -12,12 +12,12 @@ import { type FlowContext, dueTimeout } from './flow-context.ts'
 
 export interface CatalogQuery {
   readonly sql: string
-  /** Type OIDs, as those of the columns. */
+  /** Type OIDs. */
   readonly parameterTypes: readonly number[]
   readonly columnTypes: readonly number[]
 }
 
-/** @returns the values of each row. Runs in whatever transaction is open, and begins none. */
+/** @returns the values of each row. Runs in the open transaction, if there is one, and never begins one. */
 export function* askCatalog(context: FlowContext, query: CatalogQuery, values: readonly unknown[]): Flow<unknown[][]> {
   const { sql, parameterTypes, columnTypes } = query
   const columns = columnTypes.map((typeOid, position) => ({

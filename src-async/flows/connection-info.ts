@@ -1,17 +1,17 @@
 /**
- * What is known of a connection: read from what the server has said and from what was asked for. Costs no trip, except after
- * a blocking call that was interrupted: the status waits for the end of that call.
+ * Facts about a connection: what the server has reported and which server was asked for. Reading them sends nothing.
+ * Only the status may wait: after an interrupted blocking call, until that call has ended.
  */
 import { sealInstances } from '../options/sealed.ts'
 import type { FlowContext, Place } from './flow-context.ts'
 
-/** Whether a transaction is open; `'failed'` takes nothing but a rollback. */
+/** The state of a connection's transaction. In a `'failed'` one the server accepts only a rollback. */
 export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
 const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
 
-/** What is known of a connection, as psycopg's `info` has it. */
+/** Facts about a connection, like psycopg's `info`. */
 export class ConnectionInfo {
   static {
     sealInstances(this)
@@ -24,7 +24,7 @@ export class ConnectionInfo {
   readonly #state: FlowContext['state']
   readonly #isClosed: () => boolean
 
-  /** @param isClosed whether the program has closed the connection */
+  /** Made by its connection. @param isClosed whether the program has closed the connection */
   constructor({ state, place }: FlowContext, isClosed: () => boolean) {
     this.user = place.user
     this.database = place.database
@@ -33,12 +33,15 @@ export class ConnectionInfo {
     this.#isClosed = isClosed
   }
 
-  /** Of the server, or the folder of its socket: of the one that answered, where several were named. null when embedded. */
+  /**
+   * The host of the server, or the folder of its Unix socket. When several hosts were named, the one that answered.
+   * null for an embedded server.
+   */
   get host(): string | null {
     return this.#place.host ?? this.parameter('syncpg host') ?? null
   }
 
-  /** The port of the server that answered; null for an embedded one. */
+  /** The port of the server that answered; null for an embedded server. */
   get port(): number | null {
     const { port } = this.#place
     if (port !== null) return port
@@ -46,7 +49,7 @@ export class ConnectionInfo {
     return found === undefined || found === '' ? null : Number(found)
   }
 
-  /** Protocol and cipher of TLS; null where the connection is not encrypted. */
+  /** Protocol and cipher of TLS; null when the connection is not encrypted. */
   get tls(): { readonly protocol: string; readonly cipher: string } | null {
     const words = this.parameter('syncpg tls')
     if (words === undefined) return null
@@ -54,28 +57,28 @@ export class ConnectionInfo {
     return { protocol, cipher }
   }
 
-  /** Whether a transaction is open. */
+  /** The state of the transaction; `'closed'` for a closed connection. */
   get status(): ConnectionStatus {
     if (this.#isClosed() || this.#state.isClosed) return 'closed'
     try {
       return STATUS_WORDS[this.#state.transactionStatus]
     } catch {
-      // A call was interrupted, and nobody could find out what it left.
+      // A call was interrupted, and asking the server about its outcome failed.
       return 'closed'
     }
   }
 
-  /** The process id of the server's backend. */
+  /** The process id of the backend that serves this connection. */
   get backendPid(): number {
     return this.#state.backendPid
   }
 
-  /** `18.1` */
+  /** The version of the server, such as `18.1`. */
   get serverVersion(): string {
     return this.#state.parameters.get('server_version') ?? ''
   }
 
-  /** A run-time parameter the server reports: `server_version`, `TimeZone` …; undefined for others. */
+  /** The value of a parameter that the server reports, such as `server_version` or `TimeZone`; undefined for others. */
   parameter(name: string): string | undefined {
     return this.#state.parameters.get(name)
   }

@@ -1,6 +1,6 @@
 /**
- * COPY of bytes as they are, both ways: the server reads and writes its formats, we carry them. The statements are built
- * here from names and options, so that both faces build the same.
+ * COPY of bytes in both directions, unchanged: only the server reads and writes the formats. The COPY statements of
+ * both faces are built here from names and options.
  */
 import { DbError, ProgrammingError } from '../errors/tree.ts'
 import type { OptionNames } from '../options/known-options.ts'
@@ -10,51 +10,57 @@ import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, flight } from './flow-context.ts'
 
-/** COPY's own options, by asyncpg's names; what is undefined is left to the server. */
+/** COPY's own options, with asyncpg's names. The server's default applies to an option that is undefined. */
 export interface CopyFormatOptions {
   /** The format; PostgreSQL's default is `'text'`. */
   readonly format?: 'text' | 'csv' | 'binary' | undefined
-  /** One character between the columns: a tab in text format, a comma in CSV, unless given. */
+  /** One character between the columns. By default a tab in text format, a comma in CSV. */
   readonly delimiter?: string | undefined
-  /** The text that stands for NULL: `\\N` in text format, nothing in CSV, unless given. */
+  /** The text that means NULL. By default `\\N` in text format, the empty text in CSV. */
   readonly null?: string | undefined
-  /** Whether the first line has the columns' names; `'match'` checks them against the table. */
+  /** Whether the first line has the names of the columns; `'match'` checks them against the table. */
   readonly header?: boolean | 'match' | undefined
-  /** The character around a value of CSV, `"` unless given. */
+  /** The character around a value in CSV, `"` by default. */
   readonly quote?: string | undefined
-  /** The character before a quote within a value of CSV; the quote itself unless given. */
+  /** The character before a quote inside a value in CSV, by default the quote character itself. */
   readonly escape?: string | undefined
-  /** The encoding of the bytes; the session's unless given. */
+  /** The encoding of the bytes, by default that of the session. */
   readonly encoding?: string | undefined
-  /** Columns always quoted on the way out, or true for all. */
+  /** Columns whose values are always quoted when written (CSV); true for all columns. */
   readonly forceQuote?: readonly string[] | true | undefined
   /** Columns whose values are never read as NULL (CSV). */
   readonly forceNotNull?: readonly string[] | undefined
-  /** Columns whose quoted values may be NULL too (CSV). */
+  /** Columns whose values are read as NULL even when they are quoted (CSV). */
   readonly forceNull?: readonly string[] | undefined
-  /** Loads rows as if VACUUM had frozen them: into a table that this transaction has made or emptied. */
+  /**
+   * Loads rows as already frozen, as VACUUM FREEZE would leave them. Only for a table that this transaction has created
+   * or truncated.
+   */
   readonly freeze?: boolean | undefined
-  /** PostgreSQL 16 and later: the text that stands for a column's default. */
+  /** The text that means the column's default value. PostgreSQL 16 and later. */
   readonly default?: string | undefined
-  /** PostgreSQL 17 and later. */
+  /**
+   * What COPY does with a value that it cannot convert: `'stop'` fails, `'ignore'` skips the row. PostgreSQL 17 and
+   * later.
+   */
   readonly onError?: 'stop' | 'ignore' | undefined
 }
 
-/** COPY's options, and which columns of the table. */
+/** COPY's options, and the columns of the table. */
 export interface CopyTableOptions extends CopyFormatOptions {
-  /** The columns, in their order; all of the table's without it. */
+  /** The columns in order, by default all columns of the table. */
   readonly columns?: readonly string[] | undefined
-  /** The table's schema; the search path finds it without one. */
+  /** The table's schema; without it the search path decides. */
   readonly schema?: string | undefined
 }
 
-/** COPY's options, which columns of the table, and which rows. */
+/** COPY's options, the columns of the table, and a condition for the rows. */
 export interface CopyToTableOptions extends CopyTableOptions {
-  /** A condition on the incoming rows, verbatim SQL. */
+  /** A condition in SQL. Only rows that meet it are loaded. It is sent as it is. */
   readonly where?: string | undefined
 }
 
-/** The names of these options, for the lists of the methods that take them. */
+/** The names of these options. Each COPY method builds its own list from these. */
 export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
   format: true,
   delimiter: true,
@@ -71,7 +77,7 @@ export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
   onError: true,
 }
 const OPTION_NAMES = Object.keys(COPY_FORMAT_NAMES) as (keyof CopyFormatOptions)[]
-/** Options whose value is a word of SQL, not a text. */
+/** Options whose value is an SQL keyword and not a string literal. */
 const WORDS: ReadonlySet<string> = new Set(['format', 'onError'])
 
 export function copyToTableSql(table: string, options: CopyToTableOptions): string {
@@ -84,7 +90,7 @@ export function copyFromTableSql(table: string, options: CopyTableOptions): stri
 }
 
 export function copyFromQuerySql(query: string, options: CopyFormatOptions): string {
-  // The query may end in a line comment.
+  // The newline ends a line comment that the query may end with.
   return `COPY (${query}\n) TO STDOUT${optionsSql(options)}`
 }
 
@@ -121,7 +127,9 @@ function optionValueSql(name: string, value: unknown): string {
   return value
 }
 
-/** A step that was interrupted may have succeeded all the same: then the COPY is open, and nobody's. */
+/**
+ * Whether the step was interrupted. It may have succeeded on the server: then a COPY is open that no caller will end.
+ */
 function isInterrupted(context: FlowContext, error: unknown): boolean {
   return error instanceof DbError && error.interrupted === true && !context.state.isClosed
 }
@@ -136,7 +144,7 @@ export function* startCopyIn(context: FlowContext, sql: string): Flow<void> {
   }
 }
 
-/** Sends bytes; returns when more are wanted. */
+/** Sends bytes. Returns when the session can take more. */
 export function* sendCopyIn(context: FlowContext, bytes: Uint8Array): Flow<void> {
   try {
     yield* ask('copyInData', { bytes })
@@ -155,7 +163,10 @@ export function* finishCopyIn(context: FlowContext): Flow<string> {
   }
 }
 
-/** Gives a COPY FROM STDIN up after the client's own failure: the server undoes it; its answer to that is not news. */
+/**
+ * Aborts a COPY FROM STDIN after an error on the client. The server undoes the COPY. The server's error about it is
+ * ignored, because the caller gets the client's error.
+ */
 export function* abandonCopyIn(context: FlowContext, reason: unknown): Flow<void> {
   const failure = reason instanceof Error ? reason.message : String(reason)
   try {
@@ -176,10 +187,10 @@ export function* startCopyOut(context: FlowContext, sql: string): Flow<void> {
   }
 }
 
-/** Bytes of one trip of a COPY TO STDOUT. */
+/** How many bytes one step of a COPY TO STDOUT reads. */
 const READ_BYTES = 256 * 1024
 
-/** Gives what has come to the sink. @returns the command tag at the end, null while there is more. */
+/** Passes the received bytes to the sink. @returns the command tag at the end; null while there is more. */
 export function* readCopyOut(context: FlowContext, data: ByteSink): Flow<string | null> {
   try {
     return (yield* ask('copyOutRead', { data, maxBytes: READ_BYTES })).tag
@@ -189,12 +200,12 @@ export function* readCopyOut(context: FlowContext, data: ByteSink): Flow<string 
   }
 }
 
-/** Has no more of a COPY TO STDOUT: the session is ready afterwards. */
+/** Stops a COPY TO STDOUT. The session is ready for the next call afterwards. */
 export function* abandonCopyOut(): Flow<void> {
   yield* ask('copyOutEnd', {})
 }
 
-/** Keeps copies of the bytes it takes. */
+/** A sink that keeps copies of the bytes it receives. */
 export class ChunkSink implements ByteSink {
   readonly chunks: Buffer[] = []
 

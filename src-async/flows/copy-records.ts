@@ -1,9 +1,9 @@
 /**
- * `COPY … FROM STDIN` of records: rows as JavaScript values, encoded by the columns' types into COPY's binary format, or
- * into its text format where a column has no binary form or the first records have strings that only the server reads.
- * The two ends of it, `startCopy` and `endCopy`, are flows; between them a face encodes and sends chunks at its own
- * pace, because one face's records come from an iterable and the other's perhaps from an async one. The COPY is opened
- * with the first chunk, so a record before it that does not fit costs no transaction.
+ * `COPY … FROM STDIN` of records, which are rows of JavaScript values. They are encoded in COPY's binary format, by the
+ * types of the columns. They are encoded in COPY's text format when a column has no binary encoder, or when the first
+ * records have strings that only the server can read. `startCopy` and `endCopy` are flows. Between them a face encodes
+ * records and sends chunks, because the async face may have to wait for each record. The COPY starts with the first
+ * chunk, so a bad record before that fails no transaction.
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'
@@ -22,19 +22,19 @@ import type { Flow } from './ask.ts'
 import { abandonCopyIn, finishCopyIn, sendCopyIn, startCopyIn } from './copy-bytes.ts'
 import { noteFailure } from './failed-transaction.ts'
 import type { FlowContext } from './flow-context.ts'
-import type { ProgressTeller } from './progress.ts'
+import type { ProgressReporter } from './progress.ts'
 import { resolveStatement } from './resolve-statement.ts'
 
 export interface CopyTarget {
   readonly table: string
   readonly schema?: string | undefined
-  /** All columns of the table, in its order, when missing. */
+  /** By default all columns of the table, in its order. */
   readonly columns?: readonly string[] | undefined
-  /** A condition on the incoming rows, verbatim. */
+  /** A condition in SQL that records must meet. */
   readonly where?: string | undefined
 }
 
-/** Where the records of a call go. @throws ProgrammingError for columns that are no list. */
+/** The target of a call. @throws ProgrammingError when `columns` is not an array. */
 export function copyTarget(table: string, { columns, schema, where }: Omit<CopyTarget, 'table'>): CopyTarget {
   if (columns === undefined || Array.isArray(columns)) return { table, columns, schema, where }
   throw new ProgrammingError(
@@ -42,20 +42,21 @@ export function copyTarget(table: string, { columns, schema, where }: Omit<CopyT
   )
 }
 
-/** Bytes to gather before a chunk is sent. */
+/** A chunk is sent when it has this many bytes. */
 const CHUNK_BYTES = 256 * 1024
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const TRAILER = -1
 const NOTHING = new Uint8Array(0)
 
-/** Learns the columns' types. @throws what the server says of the table or its columns. */
+/** Asks the server for the types of the columns. @throws the server's error about the table or its columns. */
 export function* startCopy(context: FlowContext, target: CopyTarget): Flow<RecordEncoder> {
   const table =
     target.schema === undefined ? quoteIdentifier(target.table) : quoteIdentifier(target.schema, target.table)
   const names = target.columns?.map((name) => quoteIdentifier(name)).join(', ')
   try {
     const { statement } = yield* resolveStatement(context, `select ${names ?? '*'} from ${table} limit 0`, [], {
-      // The table may be another one than at the last load: binary COPY into the wrong type stores nonsense in silence.
+      // The description is never cached, because the table may have changed since the last load. Binary COPY into a
+      // wrong type would store wrong data without an error.
       isOneOff: true,
     })
     const columns = statement.columns ?? []
@@ -76,15 +77,16 @@ function codecsOf({ registry }: FlowContext, columns: readonly Column[]): Codec[
 }
 
 /**
- * The whole of it for records that are at hand. A source that throws, or a record that does not fit, undoes the COPY and
- * is thrown on.
- * @param steps.onOpen called before the COPY is opened: from then on somebody has to end it
+ * Loads the records of an iterable. An error of the source, or of a record that does not fit, aborts the COPY and is
+ * thrown.
+ * @param steps.onOpen called before the COPY starts. From then on an interrupted call leaves it open, and the caller
+ *   must end it
  */
 export function* copyRecords(
   context: FlowContext,
   target: CopyTarget,
   records: Iterable<unknown>,
-  { onOpen = () => {}, progress = null }: { onOpen?: () => void; progress?: ProgressTeller | null } = {},
+  { onOpen = () => {}, progress = null }: { onOpen?: () => void; progress?: ProgressReporter | null } = {},
 ): Flow<string> {
   const encoder = yield* startCopy(context, target)
   const source = records[Symbol.iterator]()
@@ -107,7 +109,7 @@ export function* copyRecords(
   }
 }
 
-/** Encodes until a chunk is full. @returns whether the source is drained. */
+/** Encodes records until a chunk is full. @returns whether the source has ended. */
 function fill(encoder: RecordEncoder, source: Iterator<unknown>): boolean {
   while (!encoder.isFull) {
     const step = source.next()
@@ -123,11 +125,11 @@ export function* sendCopyChunk(context: FlowContext, encoder: RecordEncoder): Fl
   encoder.clear()
 }
 
-/** Sends what is left and finishes. @returns the command tag, `COPY 42`. */
+/** Sends the rest and ends the COPY. @returns the command tag, `COPY 42`. */
 export function* endCopy(
   context: FlowContext,
   encoder: RecordEncoder,
-  progress: ProgressTeller | null = null,
+  progress: ProgressReporter | null = null,
 ): Flow<string> {
   encoder.finish()
   yield* sendCopyChunk(context, encoder)
@@ -141,7 +143,7 @@ export function* endCopy(
   return yield* finishCopyIn(context)
 }
 
-/** The codec of a column. @throws NotSupportedError where the type has no binary form here. */
+/** The codec of a column. @throws NotSupportedError for a type without a binary encoder. */
 export function binaryCodec(context: FlowContext, column: Column): Codec {
   const codec = context.registry.codecFor(column.typeOid)
   if (codec.format === 1) return codec
@@ -150,13 +152,19 @@ export function binaryCodec(context: FlowContext, column: Column): Codec {
   )
 }
 
-/** Records to encode before code is generated, and before the format is settled: a short COPY would not earn it back. */
+/**
+ * After this many records the format is final and an encoder is generated as code. In a shorter COPY generating code
+ * would cost more than it saves.
+ */
 const FIRST_RECORDS = 32
 
-/** The format is settled sooner where the first records are long. */
+/** The format is final earlier when the first records have this many bytes. */
 const MOST_FIRST_BYTES = 64 * 1024
 
-/** Types of which every string in use is read here, so that no later record needs the server to read one. */
+/**
+ * Types whose strings are all parsed by the driver. No later record can have a string of these types that only the
+ * server can read.
+ */
 const CERTAIN_TYPES: ReadonlySet<string> = new Set([
   'bool',
   'int2',
@@ -172,16 +180,16 @@ const CERTAIN_TYPES: ReadonlySet<string> = new Set([
   'jsonpath',
 ])
 
-/** How records are written, and what opens the COPY. */
+/** The format in which records are written, and the statement that starts the COPY. */
 export interface RecordFormat {
   readonly format: 'binary' | 'text' | 'either'
-  /** The COPY in a format; for encoders that open it. */
+  /** The COPY statement for a format. Missing when the encoder does not start the COPY. */
   sql?(format: string): string
 }
 
 const BINARY: RecordFormat = { format: 'binary' }
 
-/** Turns records into COPY's rows, in a buffer that is sent when it is full. */
+/** Encodes records as rows of COPY into a buffer. The caller sends the buffer when it is full. */
 export class RecordEncoder implements SlowWay {
   readonly #out: ByteWriter
   readonly #columns: readonly Column[]
@@ -189,18 +197,24 @@ export class RecordEncoder implements SlowWay {
   readonly #format: RecordFormat
   #code: ListCode | null = null
   #isText: boolean
-  /** The first records in text format, while it may turn out that they have to go so. */
+  /**
+   * The first records in text format; null when the format is final. They are sent instead of the binary ones when text
+   * format turns out to be needed.
+   */
   #lines: string[] | null = null
-  /** Whether a first record has a string where a column is not text: then they come from a file or a command line. */
+  /**
+   * Whether one of the first records has a string for a column that is not text. Then the records probably come from a
+   * file or a command line.
+   */
   #hasStrings = false
-  /** Columns whose strings may be the server's to read, and which had a value that was none, or a string. */
+  /** Columns that had a value which is neither a string nor null. */
   readonly #typed = new Set<number>()
   readonly #uncertain: readonly number[]
-  /** Whether the COPY was opened. */
+  /** Whether the COPY has started. */
   isOpen = false
   /** Records encoded so far. */
   count = 0
-  /** Those of them that were sent. */
+  /** How many of the encoded records were sent. */
   sentCount = 0
   #sentBytes = 0
 
@@ -217,7 +231,10 @@ export class RecordEncoder implements SlowWay {
     if (!this.#isText) out.bytes(HEADER)
   }
 
-  /** @throws ProgrammingError, DataError naming the record and the column; what was encoded before stays. */
+  /**
+   * Encodes one record.
+   * @throws ProgrammingError or DataError, which name the record and the column. Earlier records stay encoded.
+   */
   add(given: unknown): void {
     const record = listed(given as Values)
     this.#requireFitting(record)
@@ -244,19 +261,19 @@ export class RecordEncoder implements SlowWay {
     }
   }
 
-  /** Whether there is enough for a chunk. */
+  /** Whether the buffer has enough bytes to send. */
   get isFull(): boolean {
     return this.#out.length >= CHUNK_BYTES
   }
 
-  /** Settles the format. @returns the statement that opens the COPY. */
+  /** Makes the format final. @returns the statement that starts the COPY. */
   open(): string {
     this.#settle()
     this.isOpen = true
     return this.#format.sql?.(this.#isText ? 'text' : 'binary') ?? ''
   }
 
-  /** What is to be sent, valid until the next record. */
+  /** The bytes to send. They are valid until the next record is added. */
   chunk(): Uint8Array {
     return this.#out.view()
   }
@@ -267,7 +284,7 @@ export class RecordEncoder implements SlowWay {
     this.#out.clear()
   }
 
-  /** Bytes sent since this was asked last. */
+  /** Bytes that were sent since the last call. */
   takeSentBytes(): number {
     const bytes = this.#sentBytes
     this.#sentBytes = 0
@@ -278,7 +295,7 @@ export class RecordEncoder implements SlowWay {
     if (!this.#isText) this.#out.int16(TRAILER)
   }
 
-  /** For generated code. */
+  /** Writes one value. Generated code calls it too. */
   writeValue(index: number, given: unknown): void {
     const out = this.#out
     const value = converted(given, this.#columns[index]?.typeOid ?? 0)
@@ -297,7 +314,7 @@ export class RecordEncoder implements SlowWay {
     out.patchLength(length)
   }
 
-  /** Keeps a record in text format beside the binary one, and what it says of where the records come from. */
+  /** Keeps a record in text format beside the binary one, and notes what kinds of values it has. */
   #note(lines: string[], record: readonly unknown[]): void {
     for (const [i, value] of record.entries()) {
       if (value === null) continue
@@ -308,21 +325,21 @@ export class RecordEncoder implements SlowWay {
     try {
       if (!isLong || this.#isDoubtful) lines.push(this.#lineOf(record))
     } catch {
-      // A codec of the user's that knows bytes only: there is no other format.
+      // A codec of the user encodes only to bytes, so text format is not possible.
       this.#lines = null
     }
     if (isLong) this.#settle()
   }
 
   /**
-   * Whether a later record may well need the server: strings came for columns that are not text, and a column of a type
-   * that the server reads had strings too, or nothing but NULL.
+   * Whether a later record may have a string that only the server can read. That is likely when strings came for
+   * columns that are not text, and a column of a type with such strings has had only strings or NULL.
    */
   get #isDoubtful(): boolean {
     return this.#hasStrings && this.#uncertain.some((index) => !this.#typed.has(index))
   }
 
-  /** Ends the time in which the format can change. A COPY that ends within it stays as it is. */
+  /** Makes the format final: text when a later record may need it. */
   #settle(): void {
     if (this.#lines !== null && this.#isDoubtful) this.#turnToText(this.#lines)
     this.#lines = null
@@ -392,14 +409,14 @@ export class RecordEncoder implements SlowWay {
 
 const ESCAPES: Readonly<{ [character: string]: string }> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** Whether a column takes any string as it is: text of every kind, enums. */
+/** Whether a column takes any string unchanged: text types and enums. */
 function isPlain(codec: Codec): boolean {
   return codec.isText === true && !CERTAIN_TYPES.has(codec.name)
 }
 
 function tooLateForText(value: unknown): DataError {
   return new DataError(
-    `${describeValue(value)} is for the server to read, and this COPY goes in binary format, as its first records needed: ` +
+    `${describeValue(value)} can only be read by the server, but this COPY is in binary format because of its first records: ` +
       'pass a Date or another value of the type, or strings from the first record on',
   )
 }

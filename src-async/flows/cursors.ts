@@ -1,6 +1,6 @@
 /**
- * The two ways in which a cursor of the server is kept: a portal of the protocol, which goes forward only, and a cursor
- * that is DECLAREd in SQL, which goes both ways. Each step is a flow, so that either face can take it.
+ * The two kinds of cursors: a portal of the protocol, which goes forward only, and a cursor that is DECLAREd in SQL,
+ * which goes in both directions. Each method is a flow, so both faces can run it.
  */
 import { InterfaceError } from '../errors/tree.ts'
 import type { Row } from '../values/record.ts'
@@ -17,22 +17,22 @@ import { RowCollector } from './row-collector.ts'
 import { runCommand } from './run-script.ts'
 import { runStatement } from './run-statement.ts'
 
-/** What a cursor runs. */
+/** The statement of a cursor, and how its rows look. */
 export interface CursorSource {
   readonly sql: string
   readonly values: readonly unknown[]
   readonly prepared: Statement | null
-  /** How its rows are made. */
+  /** The options for its rows. */
   readonly rows: RowShapeOptions
 }
 
-/** The two ways a cursor can be kept on the server. */
+/** The methods that both kinds of cursors have. */
 export interface CursorKind {
   readonly columns: readonly ResultColumn[]
   readonly tag: string | null
   open(): Flow<void>
   fetch(count: number, isIterated?: boolean): Flow<Row[]>
-  /** Whether a fetch that gave fewer rows than were wanted has given the last. */
+  /** Whether a fetch that returned fewer rows than requested has returned the last row. */
   readonly isAtEnd: boolean
   move(count: number): Flow<number>
   close(): Flow<void>
@@ -73,7 +73,7 @@ export class PortalCursor implements CursorKind {
     return yield* collector.rows()
   }
 
-  /** Not while a failure waits for its turn. */
+  /** False while an error is held back: the next fetch throws it. */
   get isAtEnd(): boolean {
     return this.#portal?.tag !== null
   }
@@ -81,7 +81,7 @@ export class PortalCursor implements CursorKind {
   *move(count: number): Flow<number> {
     const portal = this.#portal
     if (portal === null || portal.tag !== null) return 0
-    // Before the first fetch there is nothing on the server to move: the portal is opened by fetching.
+    // Before the first fetch the portal does not exist on the server, so a fetch opens it and skips the rows.
     if (!portal.isOpen) return (yield* this.fetch(count)).length
     const tag = yield* runCommand(this.#context, `MOVE FORWARD ${count} IN ${quoteIdentifier(portal.name)}`)
     return Number(tag.split(' ').at(-1))
@@ -98,7 +98,7 @@ export class ScrollableCursor implements CursorKind {
   readonly #context: FlowContext
   readonly #source: CursorSource
   readonly #name: string
-  /** A FETCH from it, as the server describes it; null before the first. */
+  /** The server's description of a FETCH from this cursor; null before `open`. */
   #described: Statement | null = null
   readonly isAtEnd = true
 
@@ -122,7 +122,7 @@ export class ScrollableCursor implements CursorKind {
     const { sql, values } = this.#source
     const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
     yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
-    // With another count it has the same columns.
+    // The count does not matter: each FETCH has the same columns.
     const fetched = this.#go('FETCH', 1)
     this.#described = (yield* resolveStatement(this.#context, fetched, [], { isOneOff: true })).statement
   }

@@ -1,8 +1,8 @@
 /**
- * Lets the server refuse a text for want of types without costing the transaction. Inside a transaction a savepoint
- * travels in the same flight before the text, and its release with the flight after it. A transaction that the flight
- * itself began holds nothing else, so it is begun again. What goes back after a refusal travels with the next attempt:
- * none of this takes a trip of its own.
+ * Describes a text that the server may refuse because it cannot tell a parameter's type, without failing the
+ * transaction. Inside a transaction a savepoint is sent in the same flight, before the text. Its release is sent with
+ * the next flight. A transaction that was begun by this flight has nothing else in it, so it is begun again. The
+ * rollback after a refusal is sent with the next attempt. So none of this costs a round trip of its own.
  */
 import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
 import type { Flight } from '../wire/operations.ts'
@@ -12,18 +12,18 @@ import { TagSink } from './run-script.ts'
 import { hasSavepoints } from './stale-statement.ts'
 
 interface AttemptOptions {
-  /** Whether the text has parameters, whose types the server may miss. */
+  /** Whether the text has parameters. Only then may the server refuse it for missing types. */
   readonly mayBeRefused: boolean
-  /** Whether the server could tell them the last time: then no savepoint is spent on the text. */
+  /** Whether the server could infer all types the last time. Then no savepoint is sent. */
   readonly isDetermined: boolean
 }
 
 export class DescribeAttempts {
   readonly #context: FlowContext
   readonly #mayBeRefused: boolean
-  /** Whether a savepoint goes before the text inside a transaction. */
+  /** Whether a savepoint is sent before the text when a transaction is open. */
   readonly #isWorthSavepoint: boolean
-  /** What a refusal can be undone by. */
+  /** How a refusal can be undone. */
   #guard: 'nothing' | 'savepoint' | 'begin' = 'nothing'
 
   constructor(context: FlowContext, { mayBeRefused, isDetermined }: AttemptOptions) {
@@ -32,7 +32,7 @@ export class DescribeAttempts {
     this.#isWorthSavepoint = !isDetermined && hasSavepoints(context)
   }
 
-  /** What the next attempt brings along. */
+  /** The requests that are sent with the next attempt. */
   flight(): Flight {
     const context = this.#context
     const { transactionStatus } = context.state
@@ -44,7 +44,7 @@ export class DescribeAttempts {
       return due
     }
     this.#guard = 'savepoint'
-    // A savepoint that waits for its release has seen nothing run since.
+    // Nothing has run since the savepoint that waits for its release, so it serves again.
     if (context.hasDueRelease) {
       context.hasDueRelease = false
       return { ...flight(context), begin: null }
@@ -52,24 +52,24 @@ export class DescribeAttempts {
     return { ...flight(context), begin: GUARD }
   }
 
-  /** Whether the server may refuse the next attempt, because that can be taken back. */
+  /** Whether the server may refuse the next attempt without harm, because the refusal can be undone. */
   get mayFail(): boolean {
     if (!this.#mayBeRefused) return false
     return this.#context.state.transactionStatus !== 'T' || this.#guard !== 'nothing' || this.#isWorthSavepoint
   }
 
-  /** Whether another attempt may follow the one that was refused. */
-  get mayGoOn(): boolean {
+  /** Whether another attempt may follow a refused one. */
+  get mayRetry(): boolean {
     const { state } = this.#context
     if (!this.#mayBeRefused || state.isClosed) return false
     return state.transactionStatus !== 'E' || this.#guard !== 'nothing'
   }
 
-  /** The statement is found. Takes the last refusal back where no attempt followed it. */
+  /** Called after the last attempt. Undoes its refusal if it was refused. */
   *finish(): Flow<void> {
     const { state } = this.#context
     if (this.#guard !== 'nothing' && state.transactionStatus === 'E') {
-      // Not `runCommand`: to the statement cache its ROLLBACK would be one of the program's.
+      // `runCommand` cannot be used: the statement cache would take this ROLLBACK for one of the program.
       const limits = { timeoutMs: dueTimeout(this.#context) }
       yield* ask('simpleQuery', { sql: this.#undo, results: new TagSink(), begin: null, closing: [], ...limits })
     }

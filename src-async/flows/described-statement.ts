@@ -1,5 +1,6 @@
 /**
- * What a prepared statement tells of itself, on either face. The face runs it, and notes here how that ended.
+ * The part of a prepared statement that both faces share: its name, text, parameters and columns. Each face runs the
+ * statement and stores the outcome here.
  */
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
@@ -7,21 +8,21 @@ import type { ValueMeaning } from '../values/text-values.ts'
 import { type Attribute, type TypeInfo, attributes, typeInfo } from '../values/type-info.ts'
 import type { FlowContext } from './flow-context.ts'
 
-/** What `prepare` was told for all calls of the statement that do not say it themselves. */
+/** Options of `prepare` for calls of the statement that set none. */
 export interface StatementDefaults {
   readonly meaning: ValueMeaning
-  /** How rows are made. */
+  /** The options for rows. */
   readonly rows: RowShapeOptions
 }
 
-/** What becomes of a statement while the program has it. */
+/** The state of a prepared statement that changes with its calls. */
 export class StatementLife {
   isClosed = false
   /** The command tag of the last run. */
   tag: string | null = null
 }
 
-/** The part of both faces' prepared statements that asks the server nothing. */
+/** The properties of a prepared statement that need no round trip. */
 export class DescribedStatement {
   readonly #context: FlowContext
   readonly #statement: Statement
@@ -33,27 +34,30 @@ export class DescribedStatement {
     this.#life = life
   }
 
-  /** Its name on the server, for `EXECUTE name` in SQL. */
+  /** The statement's name on the server, for `EXECUTE name` in SQL. */
   get name(): string {
     return this.#statement.name
   }
 
-  /** Its text. */
+  /** The SQL text of the statement. */
   get sql(): string {
     return this.#statement.sql
   }
 
-  /** The types of its parameters, in order. */
+  /** The types of the statement's parameters, in order. */
   get parameters(): TypeInfo[] {
     return this.#statement.parameterTypes.map((oid) => typeInfo(this.#context.registry, oid))
   }
 
-  /** Its columns; none for a statement without rows. */
+  /** The statement's columns; empty for a statement that returns no rows. */
   get columns(): Attribute[] {
     return attributes(this.#context.registry, this.#statement.columns)
   }
 
-  /** The command tag of the last run, null before the first and after one that stopped early. */
+  /**
+   * The command tag of the last run. null before the first run, and after a run that failed or fetched only a part of
+   * the rows.
+   */
   get statusmessage(): string | null {
     return this.#life.tag
   }

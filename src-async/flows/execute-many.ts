@@ -1,7 +1,7 @@
 /**
- * One statement for many elements: all or nothing. Elements are encoded and sent in chunks, each one Sync and one round
- * trip; what needs more than one chunk is held together by a transaction or a savepoint of its own, so that an element
- * that cannot be encoded in a late chunk undoes the early ones.
+ * Runs one statement for many elements, all or nothing. Elements are encoded and sent in chunks; each chunk has one
+ * Sync and costs one round trip. A batch of more than one chunk runs in a transaction or savepoint of its own, so that
+ * an error in a late chunk also undoes the earlier ones.
  */
 import { keepClass } from '../bytes/keep-class.ts'
 import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
@@ -16,7 +16,7 @@ import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding, pendingBegin } from './flow-context.ts'
-import type { ProgressTeller } from './progress.ts'
+import type { ProgressReporter } from './progress.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { isSame } from './run-statement.ts'
 import { undoBegin } from './undo-begin.ts'
@@ -29,13 +29,13 @@ export interface BatchRequest {
   readonly hints?: readonly number[] | undefined
   /** See `ResolveOptions`. */
   readonly firstPlaces?: readonly number[] | undefined
-  /** Whether the sink is told the end of each element's rows by its `complete`. */
+  /** Whether the sink's `complete` is called at the end of each element's rows. */
   readonly marksElements?: boolean | undefined
-  /** A statement the caller prepared. */
+  /** A statement that the caller has prepared. */
   readonly prepared?: Statement | undefined
-  /** What rows the sink is for: their formats are asked for accordingly. */
+  /** The options for the rows of the sink. They decide in which formats the columns are requested. */
   readonly rows?: RowShapeOptions | undefined
-  readonly progress?: ProgressTeller | null | undefined
+  readonly progress?: ProgressReporter | null | undefined
   sinkFor(statement: Statement): RowSink
 }
 
@@ -44,7 +44,7 @@ interface Elements {
 }
 
 export interface BatchResult {
-  /** Null when there were no elements: nothing was asked of the server. */
+  /** null when there were no elements. Then nothing was sent. */
   readonly statement: Statement | null
   readonly affectedRows: number
   readonly tag: string
@@ -52,15 +52,15 @@ export interface BatchResult {
 
 /** A chunk is sent when it has this many bytes. */
 const CHUNK_BYTES = 256 * 1024
-/** Elements looked at to find a value that is not null for each parameter. */
+/** How many elements are searched for a value that is not null for each parameter. */
 export const SAMPLE_ELEMENTS = 100
 const SAVEPOINT = 'syncpg_executemany'
 const AMONG = 'the elements of a batch'
 const NO_ROW_OPTIONS: RowShapeOptions = {}
 
 /**
- * @throws the server's errors with `batchIndex`; DataError and ProgrammingError for an element that does not fit. Either
- *   way nothing of the batch stays.
+ * @throws the server's errors with `batchIndex`; DataError and ProgrammingError for an element that does not fit. After
+ *   any error, no element has an effect.
  */
 export function* executeMany(context: FlowContext, request: BatchRequest & Elements): Flow<BatchResult> {
   const source = new Lookahead(request.elements)
@@ -87,8 +87,8 @@ export function* executeMany(context: FlowContext, request: BatchRequest & Eleme
 }
 
 /**
- * A batch under way, for a face that brings the elements itself, one by one. What fails is given to `undo`, which leaves
- * nothing of it and throws it on.
+ * A running batch, for a face that adds the elements one by one. The face passes any error to `undo`, which undoes the
+ * batch and throws the error.
  */
 export class Batch {
   readonly #context: FlowContext
@@ -97,16 +97,22 @@ export class Batch {
   #encoder: ElementEncoder | null = null
   #rows: RowSink | null = null
   #guard: 'transaction' | 'savepoint' | null = null
-  /** Elements encoded and not sent. */
+  /** How many elements are encoded but not sent. */
   #count = 0
   #done = 0
   #affectedRows = 0
   #tag = ''
-  /** See `begin`. */
+  /** For each parameter a value that is not null, if one is known. */
   #sample: readonly unknown[] = []
-  /** The server's own description, where types were guessed from the first values; others may not have them. */
+  /**
+   * The server's own description, when the types were derived from the first values instead. Later values may not fit
+   * the derived types.
+   */
   #inferred: Statement | null = null
-  /** The elements of the first chunk, where the statement is out of the cache: they may have to be encoded again. */
+  /**
+   * The elements of the first chunk, when the statement came from the cache. If it proves stale, they are encoded
+   * again.
+   */
   #unsure: Values[] | null = null
 
   constructor(context: FlowContext, request: BatchRequest) {
@@ -114,7 +120,7 @@ export class Batch {
     this.#request = request
   }
 
-  /** @param sample for each parameter a value that is not null, as far as one is known */
+  /** @param sample for each parameter a value that is not null, if one is known */
   *begin(sample: readonly unknown[]): Flow<void> {
     const { sql, prepared } = this.#request
     const context = this.#context
@@ -139,7 +145,7 @@ export class Batch {
     context.out.clear()
   }
 
-  /** Whether there is enough for a chunk. */
+  /** Whether the buffer has enough bytes for a chunk. */
   get isFull(): boolean {
     return this.#context.out.length >= CHUNK_BYTES
   }
@@ -148,7 +154,7 @@ export class Batch {
   add(element: Values): void {
     const { out } = this.#context
     const values = listed(element)
-    if (!Array.isArray(values)) throw noElement(values, this.#done + this.#count)
+    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count)
     const { encodingUse } = (this.#statement as Statement).traits
     if (encodingUse !== 'none') requireNoEncoding(encodingUse, values, AMONG)
     const length = out.reserveInt32()
@@ -159,9 +165,10 @@ export class Batch {
   }
 
   /**
-   * After an element was refused: where the type was a guess, what was added is sent and the rest goes as the server
-   * describes it; where the statement is out of the cache and the server now describes it otherwise, all of the first
-   * chunk is encoded anew. @throws the refusal, where it is true.
+   * Handles an element that could not be encoded. If the types were derived from the first values, it sends the
+   * elements before it and encodes the rest by the server's own description. If the statement came from the cache and
+   * the server now describes it differently, it encodes the whole first chunk again.
+   * @throws the refusal when neither helps.
    */
   *renew(refusal: unknown, element: Values): Flow<void> {
     const { state } = this.#context
@@ -179,14 +186,15 @@ export class Batch {
     const statement = this.#statement as Statement
     if (this.#unsure === null || !isRefusalByType(refusal) || state.isClosed) throw refusal
     const elements = [...this.#unsure, element]
-    const again = yield* this.#describeAnew()
+    const again = yield* this.#describeAgain()
     if (isSame(again, statement)) throw refusal
     this.#encodeAgain(again, elements)
   }
 
-  *#describeAnew(): Flow<Statement> {
+  *#describeAgain(): Flow<Statement> {
     const { sql, hints, firstPlaces } = this.#request
-    return (yield* resolveStatement(this.#context, sql, this.#sample, { hints, firstPlaces, isAnew: true })).statement
+    return (yield* resolveStatement(this.#context, sql, this.#sample, { hints, firstPlaces, ignoresCache: true }))
+      .statement
   }
 
   #encodeAgain(statement: Statement, elements: readonly Values[]): void {
@@ -196,7 +204,10 @@ export class Batch {
     for (const element of elements) this.add(element)
   }
 
-  /** Sends what was added. @param isLast whether it is all that is left: then nothing need hold it together with more. */
+  /**
+   * Sends the added elements.
+   * @param isLast whether no more will follow. Then a batch of one chunk needs no transaction of its own.
+   */
   *send(isLast: boolean): Flow<void> {
     const context = this.#context
     const { state, statements } = context
@@ -213,7 +224,7 @@ export class Batch {
       if (isLost(error)) statements.clear()
       if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
       else yield* undoBegin(context, scopeBegin)
-      this.#encodeAgain(yield* this.#describeAnew(), elements)
+      this.#encodeAgain(yield* this.#describeAgain(), elements)
       try {
         yield* this.#sendChunk()
       } catch (again) {
@@ -246,7 +257,7 @@ export class Batch {
       timeoutMs,
     })
     statement.provenIn = statements.proof
-    statements.heed(tag, statement)
+    statements.noteCommand(tag, statement)
     const encoding = otherEncoding(context)
     if (encoding !== null) throw unseenEncoding(encoding, 'text of later elements may have been misread')
     this.#affectedRows = this.#affectedRows < 0 || affectedRows < 0 ? -1 : this.#affectedRows + affectedRows
@@ -260,7 +271,7 @@ export class Batch {
     return { statement: this.#statement, affectedRows: this.#affectedRows, tag: this.#tag }
   }
 
-  /** Without what it would keep of the caller's. */
+  /** Drops the references to the caller's objects, so that a kept batch does not keep them in memory. */
   #emptied(): this {
     this.#request = NO_REQUEST
     this.#rows = null
@@ -268,7 +279,7 @@ export class Batch {
     return this
   }
 
-  /** Undoes what was sent. @throws the error, as its caller should hear it. */
+  /** Undoes the chunks that were sent. @throws the error, with the additions of `noteFailure`. */
   *undo(error: unknown): Flow<never> {
     const noted = noteFailure(this.#context, error, this.#request.sql)
     if (this.#guard !== null && !this.#context.state.isClosed) yield* undo(this.#context, this.#guard)
@@ -278,10 +289,10 @@ export class Batch {
 
 const NO_REQUEST: BatchRequest = { sql: '', sinkFor: () => ({ take() {} }) }
 
-/** What comes of no elements. */
+/** The result of a batch without elements. */
 export const NOTHING_DONE: BatchResult = { statement: null, affectedRows: 0, tag: '' }
 
-/** Counts the failing element from the start of the batch, not of the chunk, and says it in the message. */
+/** Changes `batchIndex` from an index in the chunk to one in the batch, and adds it to the message. */
 function withElement(error: unknown, done: number): unknown {
   if (!(error instanceof DbError) || error.batchIndex === undefined) return error
   const batchIndex = error.batchIndex + done
@@ -290,7 +301,7 @@ function withElement(error: unknown, done: number): unknown {
 }
 
 function* openGuard(context: FlowContext): Flow<'transaction' | 'savepoint'> {
-  // The chunk is encoded in the scratch buffer already: a command's text does not pass through it.
+  // The scratch buffer holds the encoded chunk. A command does not use that buffer.
   if (context.state.transactionStatus === 'I' && pendingBegin(context) === null) {
     yield* runCommand(context, 'BEGIN', false)
     return 'transaction'
@@ -304,7 +315,10 @@ function* closeGuard(context: FlowContext, guard: 'transaction' | 'savepoint'): 
   else yield* runCommand(context, `RELEASE SAVEPOINT ${SAVEPOINT}`, false)
 }
 
-/** Undoes what earlier chunks did. A transaction the server failed is the caller's to roll back, as after any error. */
+/**
+ * Undoes the effects of earlier chunks. If the caller's transaction has failed, the caller must roll it back, as after
+ * any error.
+ */
 function* undo(context: FlowContext, guard: 'transaction' | 'savepoint'): Flow<void> {
   if (guard === 'transaction') yield* rollback(context)
   else if (context.state.transactionStatus === 'T') {
@@ -314,12 +328,12 @@ function* undo(context: FlowContext, guard: 'transaction' | 'savepoint'): Flow<v
 
 const END = Symbol('end')
 
-/** An iterable's elements, with the first few looked at before they are consumed. */
+/** The elements of an iterable. It can read the first few ahead. */
 class Lookahead {
   readonly #iterator: Iterator<Values>
   /** The next element. */
   #head: readonly unknown[] | typeof END = END
-  /** The elements after it that were looked at, last first. */
+  /** The elements that were read ahead after `#head`, last first. */
   #looked: (readonly unknown[])[] = []
   #isDrained = false
 
@@ -366,17 +380,17 @@ class Lookahead {
 
 keepClass(new Lookahead([]))
 
-function noElement(found: unknown, batchIndex: number): ProgrammingError {
+function elementError(found: unknown, batchIndex: number): ProgrammingError {
   const message = `element #${batchIndex} of executemany: expected an array of values, got ${describeValue(found)}`
   return new ProgrammingError(message, { batchIndex })
 }
 
-/** Whether an element leaves open what its parameters are. */
+/** Whether an element has a null, which tells nothing about its parameter's type. */
 export function needsMore(element: unknown): boolean {
   return Array.isArray(element) && element.includes(null)
 }
 
-/** For each parameter its first value that is not null, among these elements. */
+/** For each parameter the first value in these elements that is not null. */
 export function sampleOf(elements: readonly (readonly unknown[])[]): readonly unknown[] {
   const first = elements[0] ?? []
   if (!needsMore(first)) return first

@@ -1,10 +1,10 @@
 /**
- * Which of the operations of a flow is the one that runs its statement. A pipeline sends these in the order in which they were
- * asked for; what only looks something up may go before.
+ * Marks the request of a flow that runs the program's statement. A pipeline sends marked requests in the order of the
+ * calls; other requests, such as descriptions, may be sent earlier.
  */
 const executions = new WeakSet<object>()
 
-/** Marks the request of an `execute` that is about to be asked for. */
+/** Marks a request before it is sent. */
 export function markExecution(request: object): void {
   executions.add(request)
 }

@@ -7,11 +7,11 @@ import type { FlowContext } from './flow-context.ts'
 import { openScope, rollbackScope } from './transaction.ts'
 
 export interface ExplainOption {
-  /** True runs the statement as well, in a transaction that is rolled back; false at first. */
+  /** Whether to run the statement too, in a transaction or savepoint that is rolled back. False by default. */
   readonly analyze?: boolean | undefined
 }
 
-/** @returns what EXPLAIN (FORMAT JSON, VERBOSE) gives: an array with one object. */
+/** @returns the result of EXPLAIN (FORMAT JSON, VERBOSE): an array with one object. */
 export function* explain(
   context: FlowContext,
   sql: string,

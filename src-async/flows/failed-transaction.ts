@@ -1,7 +1,7 @@
 /**
- * What every failure of a flow passes on its way up: it learns the text it is about and a hint the server cannot give,
- * and the first failure of a transaction is kept, so that "current transaction is aborted", which is all the server says
- * from then on, can name its culprit.
+ * Every error of a flow passes through here. It gets the SQL text and hints that the server cannot give. The first
+ * error of a transaction is kept: after it the server only says "current transaction is aborted", so those errors get
+ * the first one as their cause.
  */
 import { hintFor, withHint } from '../errors/hints.ts'
 import { DbError, amend } from '../errors/tree.ts'
@@ -12,27 +12,28 @@ import type { FlowContext } from './flow-context.ts'
 const IN_FAILED_SQL_TRANSACTION = '25P02'
 
 /**
- * Records a failure.
- * @param sql the text the server saw.
- * @param done how many of its statements the server had completed.
+ * Adds what is known to an error, and keeps the first error of a transaction.
+ * @param sql the text that the server received.
+ * @param done how many of its statements the server has completed.
  * @returns the error to throw.
  */
 export function noteFailure(context: FlowContext, error: unknown, sql?: string, done = 0): unknown {
-  const told = error instanceof DbError ? explained(context, error, sql, done) : error
+  const noted = error instanceof DbError ? explained(context, error, sql, done) : error
   if (context.state.transactionStatus !== 'E') {
     context.firstFailure = null
-    // Neither sent nor begun: what follows in the same `transaction(…)` must not run outside of one.
+    // The BEGIN had no effect, so it is due again. Without it the next statement of the same `transaction(…)` would run
+    // outside a transaction.
     if (context.state.transactionStatus === 'I' && context.scopes.length > 0) context.scopeBegin ??= context.sentBegin
-    return told
+    return noted
   }
-  if (told instanceof DbError && told.sqlstate === IN_FAILED_SQL_TRANSACTION) return withFirstFailure(context, told)
-  // A savepoint rolled back to may be followed by another failure; the latest culprit is the one that counts. What the
-  // client refuses once the transaction has failed is no culprit.
-  if (context.firstFailure === null || isServers(told)) context.firstFailure = told
-  return told
+  if (noted instanceof DbError && noted.sqlstate === IN_FAILED_SQL_TRANSACTION) return withFirstFailure(context, noted)
+  // After a rollback to a savepoint the transaction may fail again, so the latest error of the server counts. An error
+  // of the client after the transaction has failed is not its cause.
+  if (context.firstFailure === null || isServers(noted)) context.firstFailure = noted
+  return noted
 }
 
-/** Gives the error the first failure of the transaction as its `cause`, and its words as DETAIL. */
+/** Sets the first error of the transaction as the error's `cause`, and its message as DETAIL. */
 export function withFirstFailure<E extends DbError>(context: FlowContext, error: E): E {
   const first = context.firstFailure
   if (!(first instanceof Error) || error.cause !== undefined) return error
@@ -42,8 +43,11 @@ export function withFirstFailure<E extends DbError>(context: FlowContext, error:
   return error
 }
 
-/** Whether a call ended without the server's word on it: Ctrl-C came when the statement had completed. */
-export function isUntold(error: unknown): boolean {
+/**
+ * Whether the server did not report how the call ended: the error is not the server's, or Ctrl-C interrupted the call
+ * when the statement may have completed.
+ */
+export function isOutcomeUnknown(error: unknown): boolean {
   return !(error instanceof DbError) || error.interrupted === true
 }
 
@@ -61,7 +65,7 @@ function explained(context: FlowContext, error: DbError, sql: string | undefined
   const circumstances = {
     implicitTransaction: context.begin !== null,
     cachedStatement: true,
-    // In a transaction of the program's own, splitting the text would not help.
+    // In a transaction that the program has begun, splitting the text would not help.
     severalStatements:
       error.sqlstate === '25001' &&
       sql !== undefined &&

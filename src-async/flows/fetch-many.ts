@@ -1,4 +1,4 @@
-/** The rows of one statement run for many elements, in their order: `executemany` of what has RETURNING. */
+/** `fetchmany`: runs one statement for many elements and returns all rows, in the order of the elements. */
 import type { Row, Values } from '../values/record.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
@@ -9,11 +9,11 @@ import { noteFailure } from './failed-transaction.ts'
 import type { FlowContext } from './flow-context.ts'
 import { RowCollector } from './row-collector.ts'
 
-/** Gathers the rows of a batch. Its `sinkFor` is the batch's. */
+/** Collects the rows of a batch. Pass its `sinkFor` to the batch. */
 export class BatchRows {
   readonly #context: FlowContext
   readonly #options: RowShapeOptions
-  /** One for each statement: a batch may go on with another description. */
+  /** One collector for each description: a batch may go on with another one. */
   readonly #collectors: RowCollector[] = []
 
   constructor(context: FlowContext, options: RowShapeOptions) {
@@ -27,7 +27,7 @@ export class BatchRows {
     return collector.sink
   };
 
-  /** All of them, when the batch is done; none of a statement without rows, or of no elements. */
+  /** All rows, after the batch has ended; empty for a statement that returns no rows, and for no elements. */
   *all(): Flow<Row[]> {
     const [first, ...others] = this.#collectors
     if (first === undefined) return []
@@ -41,7 +41,7 @@ export class BatchRows {
   }
 }
 
-/** A statement, what it is run for, and how its rows are made. */
+/** A statement, the elements it is run for, and the options for its rows. */
 export interface FetchManyRequest extends Pick<BatchRequest, 'sql' | 'prepared' | 'firstPlaces'> {
   readonly elements: Iterable<Values>
   readonly rows: RowShapeOptions

@@ -1,6 +1,6 @@
 /**
- * A statement's rows, all of them, decoded while the rest is still arriving. A value that cannot be decoded fails the
- * fetch, not the connection: the remaining rows are dropped as they come.
+ * Runs a statement and returns its rows. Rows are decoded while more arrive. A value that cannot be decoded fails the
+ * call but not the connection: the remaining rows are read and dropped.
  */
 import type { Row } from '../values/record.ts'
 import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
@@ -16,28 +16,29 @@ export interface FetchRequest {
   readonly sql: string
   readonly values: readonly unknown[]
   readonly rowLimit: number
-  /** Not to be kept as a prepared statement. */
+  /** Whether the statement is not kept prepared. */
   readonly isOneOff?: boolean | undefined
   /** See `ResolveOptions`. */
   readonly firstPlaces?: readonly number[] | undefined
-  /** A statement the caller prepared. */
+  /** A statement that the caller has prepared. */
   readonly prepared?: Statement | undefined
-  /** How to make the rows; the connection's way unless given. */
+  /** The options for the rows; by default those of the connection. */
   readonly rows?: RowShapeOptions | undefined
 }
 
-/** Takes rows and drops them. */
+/** A sink that drops all rows. */
 export const DROP_ROWS: RowSink = { take() {} }
 
 export interface FetchResult {
   readonly rows: Row[]
-  /** The command tag, null when the row limit ended the statement early. */
+  /** The command tag; null when the row limit ended the statement early. */
   readonly tag: string | null
 }
 
-/** @throws what the statement raises; DataError when a value cannot be represented. */
+/** @throws the server's error; DataError when a value cannot be decoded. */
 export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<FetchResult> {
-  // Not spread: V8 gives what is spread a new hidden class each time, and this is every statement.
+  // The request is not spread, because V8 makes a new hidden class for each spread object, and this runs for every
+  // statement.
   const { sql, values, firstPlaces, rowLimit, isOneOff, prepared, rows: options = context.rows } = request
   let collector: RowCollector | null = null
   const { tag } = yield* runStatement(context, {
@@ -49,7 +50,7 @@ export function* fetchRows(context: FlowContext, request: FetchRequest): Flow<Fe
     prepared,
     takesAnyRows: fitsAnyColumns(options),
     rows: options,
-    // A second try has a collector of its own.
+    // A retry gets a new collector, so rows of the first try cannot mix with it.
     sinkFor(statement: Statement) {
       collector = new RowCollector(context, statement, options)
       return collector.sink

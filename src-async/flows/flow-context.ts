@@ -1,6 +1,6 @@
 /**
- * What the flows of one connection share: its state as the server tells it, the caches, and scratch memory. Made by a
- * face when it opens a connection; holds nothing of either thread's plumbing.
+ * The state that all flows of one connection share: the session's state, the caches and scratch memory. A face creates
+ * it when it opens a connection. It contains nothing about threads or sockets.
  */
 import { isUtf8 } from '../values/client-encoding.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
@@ -16,21 +16,21 @@ import { RELEASE_GUARD } from '../wire/guard.ts'
 import type { Flight, Limits, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
-/** Time for a server that is there to take back a portal or a prepared statement. */
+/** How long closing a portal or a prepared statement may take, even when the call's time is up. */
 const CLOSING_MS = 1000
 
-/** A `transaction(…)` that is open: the outermost is a transaction, the inner ones are savepoints. */
+/** An open `transaction(…)`. The outermost is a transaction, those inside it are savepoints. */
 export interface Scope {
   readonly savepoint: string | null
-  /** It ends when its function does, so nobody else may end it. */
+  /** Whether it ends with a function. Then no other code may end it. */
   readonly isFunctions: boolean
 }
 
-/** Whom and what a connection was asked for. */
+/** The user, database and server that a connection was opened for. */
 export interface Place {
   readonly user: string
   readonly database: string
-  /** Null where several hosts were named, and for an embedded PostgreSQL. */
+  /** null when several hosts were named, and for an embedded PostgreSQL. */
   readonly host: string | null
   readonly port: number | null
 }
@@ -39,42 +39,42 @@ export interface FlowContext {
   readonly state: SessionState
   readonly place: Place
   readonly registry: CodecRegistry
-  /** How rows are made where a call says nothing of it. */
+  /** The row options of calls that set none. */
   readonly rows: RowShapeOptions
-  /** What values mean where neither the statement nor the call says it. */
+  /** What values mean when neither the statement nor the call says it. */
   readonly meaning: ValueMeaning
   readonly statements: StatementCache
-  /** Scratch for the arguments of the statement being sent. */
+  /** Scratch memory for the encoded arguments of the next request. */
   readonly out: ByteWriter
   /** The SQL that opens a transaction before a statement when none is open; null in autocommit. */
   begin: string | null
-  /** The BEGIN of a `transaction(…)` that no statement has needed yet. */
+  /** The BEGIN of a `transaction(…)` in which no statement has been sent yet; null otherwise. */
   scopeBegin: string | null
-  /** The `scopeBegin` that left with the last flight: due again if that one turns out to have begun nothing. */
+  /** The `scopeBegin` that was sent with the last flight. It is due again if that flight failed before BEGIN ran. */
   sentBegin: string | null
-  /** Whether a savepoint of `DescribeAttempts` is to be released with the next flight. */
+  /** Whether the next flight must release a savepoint of `DescribeAttempts`. */
   hasDueRelease: boolean
-  /** The `transaction(…)` that are open, each inside the one before it. */
+  /** The open `transaction(…)` calls, each inside the one before it. */
   readonly scopes: Scope[]
-  /** Several statements are in flight: none may be tried again, it would overtake those after it. */
+  /** Whether a pipeline runs. Then no statement may be retried, because the statements after it have been sent. */
   isPipelining: boolean
-  /** When the call that runs must be over, on `performance.now`'s clock; Infinity for no limit. */
+  /** The deadline of the running call on the clock of `performance.now()`; Infinity for no limit. */
   deadlineMs: number
-  /** What calls off the call that runs; null where nothing can. */
+  /** The signal that can cancel the running call; null when there is none. */
   signal: AbortSignal | null
-  /** What the call that runs fails with at its next trip, because it has been cancelled; null where it has not. */
+  /** Set when the running call was cancelled: its next operation throws this error. null otherwise. */
   cancelled: DbError | null
-  /** What held the last result, emptied or small, for the sake of its hidden class. */
+  /** Keeps one instance of classes used by hot code, so that V8 keeps their hidden classes and the optimized code. */
   readonly kept: Kept
-  /** The `client_encoding` that was looked at last. */
+  /** The `client_encoding` at the last check. */
   encoding: string | undefined
-  /** What failed the transaction that is open now: the error that names the culprit. */
+  /** The error that failed the open transaction; null when it has not failed. */
   firstFailure: unknown
 }
 
 const NOWHERE: Place = { user: '', database: '', host: null, port: null }
 
-/** A fresh connection's context; `begin` null means autocommit. */
+/** The context of a new connection. `begin` is null for autocommit. */
 export function createFlowContext(
   state: SessionState,
   limits: StatementCacheLimits,
@@ -106,8 +106,8 @@ export function createFlowContext(
 }
 
 /**
- * What goes before the flight about to leave: BEGIN when one is due, which the server's status byte decides, or the
- * release of a savepoint of ours.
+ * The SQL that must be sent before the next flight: a BEGIN, when one is due and the server reports no open
+ * transaction, or the release of a savepoint of the driver. Marks it as sent.
  */
 export function dueBegin(context: FlowContext): string | null {
   if (context.hasDueRelease) {
@@ -121,22 +121,22 @@ export function dueBegin(context: FlowContext): string | null {
   return begin
 }
 
-/** What `dueBegin` would give, without taking it: whether the next flight opens a transaction. */
+/** The BEGIN that the next flight would send; null when it opens no transaction. Changes nothing. */
 export function pendingBegin(context: FlowContext): string | null {
   if (context.state.transactionStatus !== 'I') return null
   return context.scopeBegin ?? (context.scopes.length > 0 ? null : context.begin)
 }
 
-/** The encoding other than UTF-8 that the call under way has set; null where there is none. */
+/** The encoding other than UTF-8 that the running call has set; null when there is none. */
 export function otherEncoding({ state, encoding }: FlowContext): string | null {
   const now = state.parameters.get('client_encoding')
   return now === undefined || now === encoding || isUtf8(now) ? null : now
 }
 
 /**
- * What is left of the call's time, for the operation about to be asked; 0 means no limit.
- * @throws QueryTimeoutError when nothing is left; the signal's reason, or QueryCanceledError, when the call was called off: the cancel it sent
- *   may have found nothing to cancel, between two operations of the call.
+ * The rest of the call's time in milliseconds, for the next operation; 0 for no limit.
+ * @throws QueryTimeoutError when no time is left. The signal's reason, or QueryCanceledError, when the call was
+ *   cancelled: the cancel request may have reached the server between two operations, when there was nothing to cancel.
  */
 export function dueTimeout(context: FlowContext): number {
   context.signal?.throwIfAborted()
@@ -148,9 +148,9 @@ export function dueTimeout(context: FlowContext): number {
 }
 
 /**
- * The limits of a request that is sent although the call's time may be up, because the call is not over without it: a
- * ROLLBACK after a batch that was too slow. It is cancelled when the call's time is up, but not before `leastMs`; and it
- * ends with the call's grace, so that the whole call ends by then.
+ * The limits of a request that must be sent even when the call's time is up, such as the ROLLBACK of a batch that was
+ * too slow. It gets the rest of the call's time, but at least `leastMs` before it is cancelled. It ends within the
+ * call's grace period, so that the whole call ends by then.
  */
 export function lastLimits({ deadlineMs }: FlowContext, leastMs: number): Limits {
   if (deadlineMs === Infinity) return { timeoutMs: 0 }
@@ -161,14 +161,14 @@ export function lastLimits({ deadlineMs }: FlowContext, leastMs: number): Limits
 }
 
 /**
- * The limits of giving something back to the server, which is done at once or never. A server that is there gets enough
- * time for it, so that the call does not lose its result to its last message.
+ * The limits of closing a portal or a statement at the end of a call. A server that answers gets enough time for it, so
+ * that a call does not lose its result because of its last message.
  */
 export function closingLimits(context: FlowContext): Limits {
   return lastLimits(context, CLOSING_MS)
 }
 
-/** What every flight brings along. */
+/** The requests that each flight sends first, and its time limit. */
 export function flight(context: FlowContext): Flight {
   const timeoutMs = dueTimeout(context)
   return { begin: dueBegin(context), closing: context.statements.takeClosing(), timeoutMs }

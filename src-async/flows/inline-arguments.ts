@@ -1,6 +1,6 @@
 /**
- * Puts values into a query's text, for COPY, which takes no parameters. Each value becomes a literal that means the same
- * under every setting of the session (DateStyle, IntervalStyle, extra_float_digits), cast to the type the parameter has.
+ * Writes values into the text of a query as literals, for COPY, which takes no parameters. Each literal is cast to the
+ * parameter's type and means the same under every session setting (DateStyle, IntervalStyle, extra_float_digits).
  */
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { literalText } from '../values/literal-text.ts'
@@ -18,12 +18,12 @@ import { withFieldsOfNow } from './row-collector.ts'
 
 const TEXT_OID = 25
 const OID_ARRAY = 1028
-/** With -1 for "no modifier" a `bit` is not printed as `bit`, which SQL reads as `bit(1)`. */
+/** The modifier -1 prints `"bit"` with quotes. SQL would read `bit` without quotes as `bit(1)`. */
 const TYPE_NAMES = `select pg_catalog.format_type(o, -1) from unnest($1) with ordinality types (o, n) order by n`
 
 /**
  * @param firstPlaces see `ResolveOptions`
- * @throws what the server says of the query; DataError and ProgrammingError for values that do not fit.
+ * @throws the server's error about the query; DataError and ProgrammingError for values that do not fit.
  */
 export function* inlineArguments(
   context: FlowContext,
@@ -36,7 +36,7 @@ export function* inlineArguments(
   const statement = yield* withFieldsOfNow(context, described.statement)
   const { out } = context
   out.clear()
-  // Refuses what does not fit, with the parameter's number.
+  // Throws an error with the parameter's number for a value that does not fit.
   encodeArguments(out, statement, values)
   const request = { sql: TYPE_NAMES, parameterTypes: [OID_ARRAY], columnTypes: [TEXT_OID] }
   const names = yield* askCatalog(context, request, [statement.parameterTypes])

@@ -1,7 +1,7 @@
 /**
- * Learns types that are not built in, when a statement first mentions them: one query for all of them and for what they
- * are made of, in one trip, remembered for the connection's life. Runs in whatever transaction is open, read-only ones
- * included; what a transaction taught is forgotten if it is rolled back.
+ * Learns types that are not built in, when a statement first uses them. One query gets all of them, with their parts,
+ * in one round trip. The connection keeps them until it closes. The query runs in the open transaction, even in a
+ * read-only one. Types learned in a transaction are forgotten when it rolls back.
  */
 import { OID_OID, TEXT_OID } from '../values/oids.ts'
 import { typeRecordOf, typeRecordsSql, unknownTypes } from '../values/type-records.ts'
@@ -11,7 +11,7 @@ import type { FlowContext } from './flow-context.ts'
 
 const TEXT_ARRAY = 1009
 const OID_ARRAY = 1028
-/** What the query's columns are, so that it need not be described first. */
+/** The types of the query's columns, so that it need not be described first. */
 const COLUMN_TYPES = [
   OID_OID,
   TEXT_OID,
@@ -26,12 +26,12 @@ const COLUMN_TYPES = [
   TEXT_OID,
 ]
 
-/** Makes the registry know these types; asks the server only about those it does not. */
+/** Adds these types to the registry. Asks the server only about types that are not in it. */
 export function* learnTypes(context: FlowContext, oids: Iterable<number>): Flow<void> {
   const { registry, state } = context
   if (registry.forgetIfOutdated()) context.statements.clear()
   const unknown = unknownTypes(registry, oids)
-  // In a failed transaction nothing can be asked, and nothing new be fetched.
+  // In a failed transaction the server refuses every query, so no new rows can come either.
   if (unknown.length === 0 || state.transactionStatus === 'E') return
   const sql = typeRecordsSql(majorVersion(state.parameters.get('server_version')) >= 14)
   const query = { sql, parameterTypes: [OID_ARRAY], columnTypes: COLUMN_TYPES }
@@ -39,7 +39,7 @@ export function* learnTypes(context: FlowContext, oids: Iterable<number>): Flow<
   registry.learn(rows.map(typeRecordOf), state.transactionStatus !== 'I')
 }
 
-/** `18.4`, `16beta2`, `13.23 (Debian …)`; 0 where nothing of the kind is said. */
+/** The major version of `18.4`, `16beta2` or `13.23 (Debian …)`; 0 when the text has none. */
 function majorVersion(version: string | undefined): number {
   return Number.parseInt(version ?? '', 10) || 0
 }

@@ -1,14 +1,14 @@
 /**
  * Keeps notifications until they are read. Every open reader gets every notification that arrives while it is open, in
- * order, whatever other readers take. A reader that is opened later begins with the notifications that nobody has taken
- * yet. Does no I/O and waits for nothing; each face has its own way to wait.
+ * order, independent of other readers. A reader that is opened later begins with the notifications that no reader has
+ * taken yet. The log does no I/O and never waits; each face waits in its own way.
  */
 
 /** One reader's place in a log. Made by `NotificationLog.open`. */
 export interface LogReader<N> {
   /** Takes the next notification; undefined when there is none, and after `close`. */
   take(): N | undefined
-  /** Ends the reader. The log keeps what nobody has taken for the next one. */
+  /** Ends the reader. The log keeps the notifications that no reader has taken for the next one. */
   close(): void
   /** Whether the log has closed the reader because it was too far behind another one. */
   isOverrun(): boolean
@@ -26,7 +26,7 @@ export class NotificationLog<N> {
   /** The notifications kept. They are numbered in the order of arrival; the first one kept has the number `#first`. */
   readonly #kept: N[] = []
   #first = 0
-  /** Somebody has taken each notification with a lower number. */
+  /** Each notification with a lower number has been taken by a reader. */
   #taken = 0
 
   /** @param mostBehind how many notifications a reader may be behind the one that is furthest; then it is closed */
@@ -34,7 +34,7 @@ export class NotificationLog<N> {
     this.#mostBehind = mostBehind
   }
 
-  /** How many notifications nobody has taken yet. The log itself sets no limit to them. */
+  /** How many notifications no reader has taken yet. The log itself sets no limit. */
   get untakenCount(): number {
     return this.#first + this.#kept.length - this.#taken
   }
@@ -53,7 +53,7 @@ export class NotificationLog<N> {
     }
   }
 
-  /** Takes all notifications that nobody has taken yet. Open readers still get them. */
+  /** Takes all notifications that no reader has taken yet. Open readers still get them. */
   takeRest(): N[] {
     const rest = this.#kept.slice(this.#taken - this.#first)
     this.#taken += rest.length

@@ -1,6 +1,6 @@
 /**
- * A statement read in pieces through a named portal: bounded memory for results of any size. A portal lives in a
- * transaction; its first piece travels with its opening.
+ * Reads the rows of a statement in pieces through a named portal, in bounded memory. A portal exists only in a
+ * transaction. The first piece is requested together with the opening of the portal.
  */
 import { DbError, InterfaceError } from '../errors/tree.ts'
 import { requireUtf8 } from '../values/client-encoding.ts'
@@ -15,24 +15,24 @@ import { requireUtf8Rows } from './restore-encoding.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { withFieldsOfNow } from './row-collector.ts'
 
-/** What is known of a portal; `flow`s move it along. */
+/** The state of a portal. The flows here update it. */
 export interface Portal {
   readonly name: string
   readonly sql: string
   readonly statement: Statement
-  /** The arguments, encoded: the scratch they were encoded in is long overwritten when the portal is opened. */
+  /** The encoded arguments: a copy, because the scratch buffer is overwritten before the portal is opened. */
   readonly bind: Uint8Array
   isOpen: boolean
-  /** The command tag once the last row has come. */
+  /** The command tag, after the last row has arrived; null before. */
   tag: string | null
-  /** What failed after the rows that were given last; null while nothing has. */
+  /** An error that came after the rows of the last fetch. The next fetch throws it. null when there is none. */
   failure: unknown
 }
 
 export interface PortalOptions {
   /** See `ResolveOptions`. */
   readonly firstPlaces?: readonly number[] | undefined
-  /** How its rows will be decoded: Bind asks for their formats. */
+  /** The options for its rows. They decide in which formats Bind requests the columns. */
   readonly rows?: RowShapeOptions | undefined
 }
 
@@ -42,8 +42,9 @@ const QUERY_CANCELED = '57014'
 let portals = 0
 
 /**
- * Describes the statement and encodes its arguments; opens nothing yet. It is described anew each time: a portal's rows
- * are read by this description to their end, and one trip is little beside them.
+ * Describes the statement and encodes its arguments. Opens nothing yet. The statement is described each time and never
+ * taken from the cache, because all rows of the portal are decoded by this description. One round trip is little for a
+ * large result.
  */
 export function* preparePortal(
   context: FlowContext,
@@ -84,10 +85,10 @@ function* describedNow(
 }
 
 /**
- * The next rows, at most `rowLimit` (0 for all that are left).
- * @param isIterated whether the next ones will be asked for in the same way. Then rows that came before one that failed are
- *   given, and the call after that fails
- * @throws InterfaceError outside a transaction, where a portal cannot live.
+ * Fetches the next rows, at most `rowLimit` (0 for all that are left).
+ * @param isIterated whether a loop fetches all rows with the same limit. Then rows that arrived before an error are
+ *   returned, and the next fetch throws the error
+ * @throws InterfaceError outside a transaction, where a portal cannot exist.
  */
 export function* fetchPortal(
   context: FlowContext,
@@ -106,13 +107,14 @@ export function* fetchPortal(
   try {
     const timeoutMs = dueTimeout(context)
     const begin = dueBegin(context)
-    // A trip that was made ahead brings nothing along.
+    // The session may have prefetched this page. No names are passed, because a prefetched page sends no request that
+    // could close them.
     const closing = portal.isOpen && isIterated ? NOTHING_CLOSED : context.statements.takeClosing()
     const request = { portal: name, open, rowLimit, rows: sink, isIterated, begin, closing, timeoutMs }
     const reply = yield* ask('fetchPortal', request)
     portal.isOpen = true
     portal.tag = reply.tag
-    context.statements.heed('', statement)
+    context.statements.noteCommand('', statement)
     requireUtf8Rows(context, statement, null)
   } catch (error) {
     const noted = noteFailure(context, error, sql)
@@ -120,11 +122,14 @@ export function* fetchPortal(
     portal.isOpen = true
     portal.failure = noted
   }
-  // A finished portal still holds its table; asyncpg closes it at once, so that the table can be dropped.
+  // A finished portal keeps its table in use, so that DROP TABLE fails. It is closed at once, as asyncpg does.
   if (portal.tag !== null) yield* closePortal(context, portal)
 }
 
-/** Whether the server could not make a row. An end of the call or of the session is heard at once. */
+/**
+ * Whether the error is about one row: an ERROR of the server, and not a cancel or the end of the session, which are
+ * thrown at once.
+ */
 function isOfRow({ state }: FlowContext, error: unknown): boolean {
   if (state.isClosed || !(error instanceof DbError) || error.interrupted === true) return false
   return error.severity === 'ERROR' && error.sqlstate !== QUERY_CANCELED
@@ -144,7 +149,7 @@ class CountingSink implements RowSink {
   }
 }
 
-/** Gives the portal back to the server; nothing when it is closed, or gone with its transaction. */
+/** Closes the portal on the server. Does nothing when it is closed, or when its transaction has ended. */
 export function* closePortal(context: FlowContext, portal: Portal): Flow<void> {
   if (!portal.isOpen) return
   portal.isOpen = false
@@ -153,7 +158,7 @@ export function* closePortal(context: FlowContext, portal: Portal): Flow<void> {
   yield* ask('closePortal', { portal: portal.name, ...closingLimits(context) })
 }
 
-/** @throws InterfaceError where a cursor could not live. */
+/** @throws InterfaceError outside a transaction, where a cursor cannot exist. */
 export function requireTransaction(context: FlowContext): void {
   const { state, scopeBegin, begin } = context
   if (state.transactionStatus !== 'I' || scopeBegin !== null || begin !== null) return

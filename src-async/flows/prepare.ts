@@ -1,6 +1,7 @@
 /**
- * Statements prepared on request: with a name of their own, outside the cache, until they are closed, or described only.
- * Parse and Describe end with a Sync, so a prepared statement holds no lock and no open transaction.
+ * Prepares a statement for the program, or only describes it. A prepared statement has its own name, is not in the
+ * cache and exists until it is closed. Parse and Describe end with a Sync, so a prepared statement holds no lock and no
+ * transaction.
  */
 import { Statement } from '../values/statement.ts'
 import { traitsOf } from '../values/text-traits.ts'
@@ -11,7 +12,10 @@ import { learnTypes } from './learn-types.ts'
 import { countParameters } from './replace-parameters.ts'
 import { type ResolveOptions, resolveStatement } from './resolve-statement.ts'
 
-/** @param name null for one of our own making. @throws what the server says of the text, or of a name in use. */
+/**
+ * @param name null to let the driver choose one.
+ * @throws the server's error about the text, or about a name that is in use.
+ */
 export function* prepareStatement(context: FlowContext, sql: string, name: string | null): Flow<Statement> {
   const { registry, statements, state } = context
   const serverName = name ?? statements.nextName()
@@ -27,10 +31,11 @@ export function* prepareStatement(context: FlowContext, sql: string, name: strin
 }
 
 /**
- * Asks what a text takes and gives now, without running it. It stays in the cache, for when it runs.
- * @param values as many nulls as it has parameters
- * @param options `isOneOff` keeps nothing
- * @throws what the server says of the text.
+ * Asks the server for the parameters and columns of a text, without running it. The statement stays in the cache for
+ * its first run.
+ * @param values one null for each parameter
+ * @param options with `isOneOff` nothing stays in the cache
+ * @throws the server's error about the text.
  */
 export function* describeStatement(
   context: FlowContext,
@@ -40,15 +45,15 @@ export function* describeStatement(
 ): Flow<Statement> {
   if (context.state.transactionStatus === 'I') context.statements.beginTransaction()
   try {
-    return (yield* resolveStatement(context, sql, values, { ...options, isAnew: true })).statement
+    return (yield* resolveStatement(context, sql, values, { ...options, ignoresCache: true })).statement
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
 }
 
 /**
- * Describes a text with PostgreSQL's own markers, `$1`; as `describeStatement`.
- * @throws what the server says of the text.
+ * Describes a text whose parameters are `$1`, `$2` and so on; see `describeStatement`.
+ * @throws the server's error about the text.
  */
 export function* describeText(context: FlowContext, sql: string, isOneOff: boolean): Flow<Statement> {
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
@@ -56,7 +61,7 @@ export function* describeText(context: FlowContext, sql: string, isOneOff: boole
   return yield* describeStatement(context, sql, nulls, { isOneOff })
 }
 
-/** Gives the statement back to the server. */
+/** Closes the statement on the server. */
 export function* closeStatement(context: FlowContext, statement: Statement): Flow<void> {
   if (!context.state.isClosed) yield* ask('closeStatements', { names: [statement.name], ...closingLimits(context) })
 }

@@ -1,6 +1,6 @@
 /**
- * One statement in one flight, just as it is: parsed without a name, its arguments as text or as bytes, its rows as text. It is
- * never described first and never sent a second time, so what is asked for after it runs after it, in a pipeline too.
+ * Sends one statement in one flight: unnamed, with its arguments as text or bytes and its rows as text. It is never
+ * described first and never retried. So in a pipeline too, later statements run after it.
  */
 import { DataError } from '../errors/tree.ts'
 import { describeValue } from '../values/describe-value.ts'
@@ -13,7 +13,7 @@ import type { ExecuteRequest } from '../wire/operations.ts'
 import type { Column, Description, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { markExecution } from './executions.ts'
-import { isUntold, noteFailure } from './failed-transaction.ts'
+import { isOutcomeUnknown, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { QueryResult } from './query.ts'
 
@@ -23,8 +23,9 @@ const MOST_VALUES = 65_535
 const NO_TYPES: readonly number[] = []
 
 /**
- * @param rows with `types`, because all rows come as text
- * @throws the server's error; DataError for values other than `TextValues` of strings, null and bytes; what a parser throws
+ * @param rows with `types`, because all values arrive as text
+ * @throws the server's error; DataError for values other than bytes, null, and strings in `TextValues`; the error of a
+ *   parser
  */
 export function* queryAsSent(
   context: FlowContext,
@@ -51,15 +52,15 @@ export function* queryAsSent(
     }
     if (context.isPipelining) markExecution(execution)
     const { tag } = yield* ask('execute', execution)
-    statements.heed(tag ?? '', { columns: sink.columns, traits: traitsOf(sql, isStandard) })
+    statements.noteCommand(tag ?? '', { columns: sink.columns, traits: traitsOf(sql, isStandard) })
     return new QueryResult(sink.release(), sink.columns, tag ?? '')
   } catch (error) {
-    if (isUntold(error)) statements.doubt()
+    if (isOutcomeUnknown(error)) statements.noteUnknownOutcome()
     throw noteFailure(context, error, sql)
   }
 }
 
-/** The Bind message after its two names. */
+/** Writes the Bind message without its two names, which the session adds. */
 function writeBind({ out }: FlowContext, values: readonly unknown[]): void {
   if (values.length > MOST_VALUES) throw new DataError(`a statement takes ${MOST_VALUES} arguments at most`)
   out.int16(values.length)
@@ -73,7 +74,7 @@ function writeBind({ out }: FlowContext, values: readonly unknown[]): void {
     out.utf8(value)
     out.patchLength(lengthAt)
   })
-  // No codes for the columns: all of them as text.
+  // No format codes for the columns: all of them come as text.
   out.int16(TEXT)
 }
 
@@ -84,7 +85,7 @@ function notText(index: number, value: unknown): DataError {
   })
 }
 
-/** Decodes rows as they come, once the server has said what they are. */
+/** Decodes rows as they arrive, after the server's description of them. */
 class DescribedRows implements RowSink {
   readonly #context: FlowContext
   readonly #options: RowShapeOptions

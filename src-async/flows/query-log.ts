@@ -1,27 +1,30 @@
-/** Query loggers of a connection, of either face: who is told of its queries, and what. */
+/** The query loggers of a connection, in both faces, and what they are called with. */
 import { knownOptions } from '../options/known-options.ts'
 import { countOf } from './query.ts'
 
-/** What a query logger is told, after the fact. Passwords of the connection are not among it. */
+/** The argument of a query logger, which is called after the query. It never contains the connection's password. */
 export interface LoggedQuery {
-  /** The text as the program wrote it. */
+  /** The SQL text as the program wrote it. */
   readonly query: string
-  /** The arguments, or the iterable an `executemany` was given; undefined unless the logger asked for them. */
+  /**
+   * The arguments, or the iterable passed to `executemany`. undefined unless the logger was added with `{ args: true
+   * }`.
+   */
   readonly args: unknown
-  /** Milliseconds, from the call to its end. */
+  /** Milliseconds from the start of the call to its end. */
   readonly elapsed: number
-  /** Rows given or affected; null after an error, and where the command counts nothing. */
+  /** Rows returned or affected; null after an error, and for a command that counts nothing. */
   readonly rowCount: number | null
-  /** Null where there was none. */
+  /** The error of the query; null when it succeeded. */
   readonly error: unknown
 }
 
 /** Called after each query of the program. */
 export type QueryLogger = (query: LoggedQuery) => void
 
-/** What a query logger is told beside the text and the time. */
+/** Options of `addQueryLogger`. */
 export interface QueryLoggerOptions {
-  /** True: the logger is told the arguments too. Logs are kept and read by many: at first it is not. */
+  /** True passes the arguments to the logger too. False by default, because logs are stored and read by many people. */
   readonly args?: boolean
 }
 
@@ -50,14 +53,17 @@ export class QueryLoggers {
     for (const [logger, options] of this.#loggers) others.add(logger, options)
   }
 
-  /** @param call calls a logger, and deals with what that throws. */
+  /** @param call calls a logger, and handles the errors that it throws. */
   log(query: LoggedQuery, call: (listener: () => unknown) => void): void {
     const redacted = { ...query, args: undefined }
     for (const [logger, options] of [...this.#loggers]) call(() => logger(options.args === true ? query : redacted))
   }
 }
 
-/** Rows of what a query gave, in the forms that the calls of both faces have them in; null where nothing is counted. */
+/**
+ * How many rows a query returned or affected, read from the result of a call of either face; null when nothing is
+ * counted.
+ */
 export function rowsOf(result: unknown): number | null {
   if (typeof result === 'string') return countOf(result)
   if (Array.isArray(result)) return result.length

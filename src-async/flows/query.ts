@@ -1,6 +1,6 @@
 /**
- * A text with all that comes of it: rows, columns and command tag, of one statement or of each of several. One trip for a
- * statement that is known, as for a fetch.
+ * `query`: runs a text and returns rows, columns and command tag, of one statement or of each of several. A cached
+ * statement needs one round trip, like a fetch.
  */
 import { sealInstances } from '../options/sealed.ts'
 import type { Row } from '../values/record.ts'
@@ -23,21 +23,24 @@ import type { StatementRequest } from './statement-request.ts'
 export type ResultColumn = Column
 
 /**
- * What a text gives. Of a text with several statements the fields are the last one's, and `results` has one result for
- * each.
+ * The result of `query`. For a text with several statements the fields are those of the last one, and `results` has one
+ * result for each.
  */
 export class QueryResult<T = Row> {
   static {
     sealInstances(this)
   }
 
-  /** Empty where the statement gives none. */
+  /** The rows; empty for a statement that returns none. */
   readonly rows: T[]
-  /** Empty where the statement gives no rows. */
+  /** The columns of the rows; empty for a statement that returns no rows. */
   readonly columns: readonly ResultColumn[]
-  /** The command tag, `INSERT 0 2`; `''` for a text without a statement. */
+  /** The command tag, such as `INSERT 0 2`; `''` when the text contains no statement. */
   readonly tag: string
-  /** Rows given or affected, by the server's count; null where the command counts nothing, as BEGIN does. */
+  /**
+   * How many rows the statement returned or affected, counted by the server; null for a command that counts nothing,
+   * such as BEGIN.
+   */
   readonly rowCount: number | null
   readonly #results: readonly QueryResult<T>[]
 
@@ -50,7 +53,7 @@ export class QueryResult<T = Row> {
     this.#results = results ?? [this]
   }
 
-  /** One for each statement of the text; of a text with one statement, this one. */
+  /** One result for each statement of the text. For a text with one statement, only this one. */
   get results(): readonly QueryResult<T>[] {
     return this.#results
   }
@@ -59,13 +62,13 @@ export class QueryResult<T = Row> {
 const NO_COLUMNS: readonly Column[] = []
 const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/
 
-/** Rows given or affected, by a command tag; null where the command does not count. */
+/** How many rows a command tag says were returned or affected; null for a command that counts nothing. */
 export function countOf(tag: string): number | null {
   const count = COUNTED.exec(tag)?.[1]
   return count === undefined ? null : Number(count)
 }
 
-/** What `queryOne` runs. */
+/** The request of `queryOne`. */
 export type QueryRequest = Omit<StatementRequest, 'sinkFor' | 'rowLimit' | 'rows'> & { readonly rows: RowShapeOptions }
 
 /** Runs one statement. @throws as `fetchRows`. */
@@ -81,7 +84,7 @@ export function* queryOne(context: FlowContext, request: QueryRequest): Flow<Que
     prepared,
     rows,
     takesAnyRows: fitsAnyColumns(rows),
-    // A second try has a collector of its own.
+    // A retry gets a new collector, so rows of the first try cannot mix with it.
     sinkFor(found: Statement) {
       collector = new RowCollector(context, found, rows)
       return collector.sink
@@ -101,11 +104,14 @@ export function queryText(context: FlowContext, sql: string, rows: RowShapeOptio
   return holdsSeveral(sql, isStandard) ? queryScript(context, sql, rows) : queryOne(context, { sql, values: [], rows })
 }
 
-/** Runs a text of any number of statements, without values. @throws the server's error; DataError for a value without a form. */
+/**
+ * Runs a text of any number of statements, without values.
+ * @throws the server's error; DataError when a value cannot be decoded.
+ */
 export function* queryScript(context: FlowContext, sql: string, options: RowShapeOptions): Flow<QueryResult> {
   const sink = new ScriptSink()
   yield* runScript(context, sql, sink)
-  // What the text brought along is learned after it, as long as the transaction it left behind lets us ask.
+  // New types are learned after the text has run. In a failed transaction the server cannot be asked.
   if (context.state.transactionStatus !== 'E') yield* learnTypes(context, sink.types())
   const results = sink.results.map(({ columns, rows, tag }) => {
     if (rows.failure !== null) throw rows.failure

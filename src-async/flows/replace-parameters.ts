@@ -1,4 +1,7 @@
-/** Replaces `$1`, `$2` … in a text: only what is a parameter to the lexer, never one in a string, a name or a comment. */
+/**
+ * Replaces the parameters `$1`, `$2` … in a text. Finds them with the lexer, so it never changes a string, a name or a
+ * comment.
+ */
 import { Lexer, TOKEN } from '../values/sql-lexer.ts'
 
 /** @param isStandard the server's `standard_conforming_strings` */
@@ -15,7 +18,7 @@ export function replaceParameters(text: string, isStandard: boolean, replacement
   return replaced + text.slice(copied)
 }
 
-/** The number of the last parameter of a text, 0 for a text without parameters. */
+/** The highest parameter number in a text; 0 for a text without parameters. */
 export function countParameters(text: string, isStandard: boolean): number {
   let count = 0
   replaceParameters(text, isStandard, (number) => {

@@ -1,6 +1,7 @@
 /**
- * The SQL that undoes what a lease may have left on a connection: locks, cursors, subscriptions, settings and roles.
- * Other servers that speak PostgreSQL's protocol support only a part of it; they are recognised by parameters they report.
+ * The SQL that resets a session after a lease: it releases advisory locks, closes cursors and undoes LISTEN, settings
+ * and roles. Other servers that speak PostgreSQL's protocol support only some of these statements. They are recognised
+ * by a parameter that they report.
  */
 
 /** The parts of the reset query that a server supports. */

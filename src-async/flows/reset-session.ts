@@ -1,4 +1,4 @@
-/** Takes back what was done to a session: its transaction, and what the reset query of its server undoes. */
+/** Resets a session: rolls back its transaction and runs the reset query of its server. */
 import type { Flow } from './ask.ts'
 import { type FlowContext, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
@@ -6,17 +6,18 @@ import { rollback } from './transaction.ts'
 
 /**
  * Rolls back, then runs the reset query.
- * @param sql what `resetQueryFor` gives for the server, or a query of the program's own; `''` runs none
+ * @param sql the result of `resetQueryFor` for the server, or SQL of the program; `''` runs nothing
  */
 export function* resetSession(context: FlowContext, sql: string): Flow<void> {
   context.scopes.length = 0
   yield* rollback(context)
-  // It must not begin a transaction, which a blocking connection outside autocommit does otherwise.
+  // The query must not begin a transaction. On a blocking connection without autocommit, runCommand would begin one by
+  // default.
   if (sql !== '') yield* runCommand(context, sql, pendingBegin(context) === null)
   if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }
 
-/** Forgets the prepared statements that the driver keeps, and the types that the connection has learned. */
+/** Forgets the cached statements and the types that the connection has learned. */
 export function forgetSchema(context: FlowContext): void {
   context.statements.clear()
   context.registry.forget()

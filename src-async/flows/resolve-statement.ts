@@ -1,15 +1,16 @@
 /**
- * From a text and values to a described statement: out of the cache, or parsed and described in one trip. Where the
- * server cannot tell the type of a parameter, or took one for text and the value plainly is something else, the statement
- * is parsed once more with types derived from the values. A refusal of the server's does not cost the transaction: see
- * `describe-attempts.ts`. Where it would, and the value can go as text, the server's description stands.
+ * Gives the described statement for a text and its values: from the cache, or parsed and described in one round trip.
+ * The statement is parsed again with types derived from the values in two cases: when the server cannot infer the type
+ * of a parameter, and when it infers text but the value is clearly something else. A refusal by the server does not
+ * fail the transaction: see `describe-attempts.ts`. When it would, and the value can be sent as text, the server's
+ * description is used.
  */
 import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'
 import { TEXT_OID } from '../values/oids.ts'
 import { Statement } from '../values/statement.ts'
 import { traitsOf } from '../values/text-traits.ts'
-import { toldType } from '../values/suggested-type.ts'
+import { declaredType } from '../values/suggested-type.ts'
 import { converted } from '../values/to-postgres.ts'
 import { ask, type Flow } from './ask.ts'
 import { DescribeAttempts } from './describe-attempts.ts'
@@ -21,37 +22,40 @@ import type { DescribeReply } from '../wire/operations.ts'
 
 export interface ResolvedStatement {
   readonly statement: Statement
-  /** Whether the server was not asked about it just now: it may have changed since. */
+  /** Whether the description came from the cache and may be stale. */
   readonly isRemembered: boolean
-  /** The server's own description, where the statement was declared with types of the values instead. */
+  /** The server's own description, when the statement was declared with types derived from the values instead. */
   readonly inferred?: Statement | undefined
 }
 
 export interface ResolveOptions {
-  /** Type OIDs the caller asks for, 0 where the server may infer. */
+  /** Type OIDs that the caller asks for; 0 for a type that the server may infer. */
   readonly hints?: readonly number[] | undefined
-  /** For each parameter the index of the first one of the same name, its own where there is none before it. */
+  /** For each parameter the index of the first parameter with the same name; its own index when it is the first. */
   readonly firstPlaces?: readonly number[] | undefined
-  /** Neither looked for in the cache nor kept: a text that will not come again. */
+  /** The text will not run again: it is neither looked up in the cache nor kept. */
   readonly isOneOff?: boolean | undefined
-  /** Not looked for in the cache, but kept: what is remembered of it may be wrong. */
-  readonly isAnew?: boolean | undefined
+  /** The cache entry may be wrong: it is not used, and the new description replaces it. */
+  readonly ignoresCache?: boolean | undefined
 }
 
 const NO_TYPES: readonly number[] = []
 const NO_OPTIONS: ResolveOptions = {}
 const UNDETERMINED = '42P18'
 /**
- * What the server says where the type of a parameter decides: datatype mismatch, which includes polymorphic functions,
- * undefined and ambiguous function, cannot coerce, indeterminate collation.
+ * Errors of the server that another parameter type may avoid: datatype mismatch, which includes polymorphic functions,
+ * undefined and ambiguous function, cannot coerce, ambiguous parameter, indeterminate datatype.
  */
 const TYPE_REFUSALS: ReadonlySet<string> = new Set(['42804', '42883', '42725', '42846', '42P08', UNDETERMINED])
-/** GROUP BY and DISTINCT know an expression again only by its parameters' numbers. */
+/**
+ * Errors that one shared parameter may avoid: GROUP BY and DISTINCT treat two expressions as equal only if their
+ * parameters have the same numbers.
+ */
 const SAME_PARAMETER_REFUSALS: ReadonlySet<string> = new Set(['42803', '42P10'])
 
 /**
- * The statement where it is in the cache and nothing about it depends on the values; else null, and `resolveStatement`
- * finds out. Apart from it because this is nearly every statement, and generators have their price.
+ * The cached statement, when nothing about it depends on the values; otherwise null, and the caller uses
+ * `resolveStatement`. It is a plain function because nearly every statement comes here, and a generator costs more.
  */
 export function knownStatement(context: FlowContext, sql: string, options: ResolveOptions): Statement | null {
   const { statements } = context
@@ -60,16 +64,16 @@ export function knownStatement(context: FlowContext, sql: string, options: Resol
   return known === null || known.hasTextParameters ? null : known
 }
 
-/** @throws what the server says of the text. */
+/** Gives the described statement for a text and its values. @throws the server's error about the text. */
 export function* resolveStatement(
   context: FlowContext,
   sql: string,
   values: readonly unknown[],
   options: ResolveOptions = NO_OPTIONS,
 ): Flow<ResolvedStatement> {
-  const { hints = NO_TYPES, firstPlaces, isOneOff = false, isAnew = false } = options
+  const { hints = NO_TYPES, firstPlaces, isOneOff = false, ignoresCache = false } = options
   const { statements } = context
-  if (isAnew) statements.forgetText(sql)
+  if (ignoresCache) statements.forgetText(sql)
   const attempts = new DescribeAttempts(context, {
     mayBeRefused: values.length > 0,
     isDetermined: statements.texts.isDetermined(sql),
@@ -80,7 +84,7 @@ export function* resolveStatement(
   return resolved
 }
 
-/** What `describeOnce` needs beside the types. */
+/** The arguments of `describeOnce`, without the types. */
 interface Asking {
   readonly context: FlowContext
   readonly sql: string
@@ -91,28 +95,32 @@ interface Asking {
   readonly attempts: DescribeAttempts
 }
 
-/** What the server infers, and the types that the cache's key has for it. */
+/** The server's description, and the types in its cache key. */
 interface Inferred extends ResolvedStatement {
   readonly keyTypes: readonly number[]
 }
 
-/** Describes; parameters that the server took for text get the types of their values, where those are something else. */
+/**
+ * Describes the text. When the server infers text for a parameter whose value is something else, describes it again
+ * with the type of the value.
+ */
 function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
   const { sql } = asking
   const { statements } = asking.context
   let inferred = yield* describeDetermined(asking)
   let derived = derivedTypes(asking, inferred.statement)
   if (derived !== null && inferred.isRemembered && isNew(asking, inferred.statement, derived)) {
-    // What is declared now must not come from what the server inferred at another time.
+    // New types must not be derived from an old description, so the text is described again first.
     const { parameterTypes, refusedTypes } = inferred.statement
     statements.forget(keyOf(sql, inferred.keyTypes))
-    statements.texts.forgetTold(sql)
+    statements.texts.forgetDeclared(sql)
     inferred = yield* describeDetermined(asking)
     if (String(parameterTypes) !== String(inferred.statement.parameterTypes)) {
       statements.forgetText(sql)
       inferred = yield* describeDetermined(asking)
     } else {
-      // Values of two types in turn must not ask for both of them again and again.
+      // Keep the refusals. Otherwise a program that alternates between two types would cause a refused request for each
+      // run.
       for (const types of refusedTypes) inferred.statement.refuseTypes(types)
     }
     derived = derivedTypes(asking, inferred.statement)
@@ -121,14 +129,15 @@ function* describeForValues(asking: Asking): Flow<ResolvedStatement> {
   return (yield* describeDerived(asking, inferred.statement, derived)) ?? inferred
 }
 
-/** Whether the server has neither accepted nor refused these types for the text, as far as is remembered. */
+/** Whether these types are new for the text: the cache knows neither a statement nor a refusal for them. */
 function isNew({ context, sql }: Asking, inferred: Statement, types: readonly number[]): boolean {
   return !context.statements.has(keyOf(sql, types)) && !inferred.refusedTypes.has(types.join())
 }
 
 /**
- * The types to declare where the server took a parameter for text that is none; null where there is no such.
- * @param isSafe whether only those are wanted that the server cannot refuse, and those of values that cannot go as text
+ * The types to declare when the server inferred text for a value that is not text; null when there is no such value.
+ * @param isSafe whether to derive only types that the server cannot refuse, and types of values that cannot be sent as
+ *   text
  */
 function derivedTypes(asking: Asking, statement: Statement, isSafe = !asking.attempts.mayFail): number[] | null {
   const { values, hints, sql } = asking
@@ -136,7 +145,7 @@ function derivedTypes(asking: Asking, statement: Statement, isSafe = !asking.att
   const mayGuess = isSafe ? safeGuesses(asking, statement) : undefined
   const derived = deriveParameterTypes(values, statement.parameterTypes, sql, mayGuess)
   if (derived === null) return null
-  // What the caller asked for stands, be it text for a number.
+  // Types that the caller asked for are kept, even text for a number.
   hints.forEach((hint, index) => {
     if (hint !== 0) derived[index] = hint
   })
@@ -148,7 +157,10 @@ function safeGuesses({ context }: Asking, statement: Statement): (parameter: num
   return (parameter) => outputs.has(parameter)
 }
 
-/** With types derived from the values, or the safe ones of them; null where the server's own description stands. */
+/**
+ * Describes the text with types derived from the values, or with the safe ones of them. null when the server's own
+ * description is to be used.
+ */
 function* describeDerived(asking: Asking, inferred: Statement, types: number[]): Flow<ResolvedStatement | null> {
   const found = yield* describeGuess(asking, inferred, types)
   if (found !== null) return found
@@ -162,13 +174,13 @@ function* describeGuess(asking: Asking, inferred: Statement, types: number[]): F
   try {
     return { ...(yield* describeOnce(asking, types)), inferred }
   } catch (error) {
-    if (!isRefusalOfGuess(error) || !asking.attempts.mayGoOn) throw error
+    if (!isRefusalOfGuess(error) || !asking.attempts.mayRetry) throw error
   }
   inferred.refuseTypes(key)
   return null
 }
 
-/** Describes; parameters that the server can tell no type of get the ones their values suggest. */
+/** Describes the text. Parameters whose types the server cannot infer get types derived from their values. */
 function* describeDetermined(asking: Asking): Flow<Inferred> {
   const { context, sql, values, hints, attempts } = asking
   const { texts } = context.statements
@@ -178,16 +190,16 @@ function* describeDetermined(asking: Asking): Flow<Inferred> {
   for (;;) {
     try {
       const resolved = yield* describeOnce(asking, types)
-      if (first !== null) rememberTold(asking, types)
+      if (first !== null) rememberDeclared(asking, types)
       else if (types === hints) rememberDetermined(asking, resolved.statement)
       return { ...resolved, keyTypes: types }
     } catch (error) {
       texts.forgetDetermined(sql)
       first ??= error
-      if (!attempts.mayGoOn) throw first
+      if (!attempts.mayRetry) throw first
       if (types === remembered && isRefusalOfTypes(error)) {
-        // What was remembered is of a time when the text meant something else.
-        texts.forgetTold(sql)
+        // The remembered types are stale: the text has another meaning now.
+        texts.forgetDeclared(sql)
         types = hints
         first = null
         continue
@@ -199,37 +211,41 @@ function* describeDetermined(asking: Asking): Flow<Inferred> {
   }
 }
 
-/** An unnamed statement is described for each run: one that needs nothing of its values is not guarded again. */
+/**
+ * Remembers that the server could infer all types. An unnamed statement is described for each run, and the next run
+ * then needs no savepoint.
+ */
 function rememberDetermined({ context }: Asking, { name, sql, hasTextParameters }: Statement): void {
   if (name === '' && !hasTextParameters) context.statements.texts.rememberDetermined(sql)
 }
 
-/** Remembers which parameters had to be told, so that the next call tells them at once. */
-function rememberTold({ context, sql, hints, isOneOff }: Asking, types: readonly number[]): void {
+/** Remembers which parameter types had to be declared, so that the next call declares them at once. */
+function rememberDeclared({ context, sql, hints, isOneOff }: Asking, types: readonly number[]): void {
   if (isOneOff) return
-  const told = types.flatMap((type, index) => (type !== 0 && (hints[index] ?? 0) === 0 ? [index] : []))
-  if (told.length > 0) context.statements.texts.rememberTold(sql, told)
+  const declared = types.flatMap((type, index) => (type !== 0 && (hints[index] ?? 0) === 0 ? [index] : []))
+  if (declared.length > 0) context.statements.texts.rememberDeclared(sql, declared)
 }
 
 /**
- * The types to begin with where parameters had to be told: what the caller asked for, and what the values suggest for
- * those. null where nothing is remembered.
+ * The types to declare in the first attempt, when some had to be declared before: the types that the caller asked for,
+ * and types derived from the values of the remembered parameters. null when nothing is remembered.
  */
 function rememberedTypes({ context, sql, values, hints, isOneOff }: Asking): readonly number[] | null {
-  const told = isOneOff ? null : context.statements.texts.told(sql)
-  if (told === null) return null
+  const declared = isOneOff ? null : context.statements.texts.declared(sql)
+  if (declared === null) return null
   const types = Array.from(values, (_, index) => hints[index] ?? 0)
-  for (const index of told) {
+  for (const index of declared) {
     if (index < types.length && types[index] === 0) {
-      types[index] = toldType(values[index]) ?? textOrNothing(values[index])
+      types[index] = declaredType(values[index]) ?? textTypeOrNone(values[index])
     }
   }
   return types
 }
 
 /**
- * The types with more of them told: the one that the server asks for, or, where a function or an operator is not to be
- * found without them, all that the values suggest, then text for strings as well. null when that would change nothing.
+ * The types for the next attempt, after a refusal. If the server names a parameter, that one gets a type. If it cannot
+ * find a function or operator, all parameters get the types of their values; in a further attempt strings get text.
+ * null when nothing would change.
  */
 function determined(error: unknown, types: readonly number[], values: readonly unknown[]): number[] | null {
   if (!isRefusalOfTypes(error)) return null
@@ -238,10 +254,10 @@ function determined(error: unknown, types: readonly number[], values: readonly u
   if (asked > 0) {
     const index = asked - 1
     if (index >= values.length || more[index] !== 0) return null
-    more[index] = toldType(values[index]) ?? textOrNothing(values[index])
+    more[index] = declaredType(values[index]) ?? textTypeOrNone(values[index])
     return more[index] === 0 ? null : more
   }
-  for (const suggest of [toldType, textOrNothing]) {
+  for (const suggest of [declaredType, textTypeOrNone]) {
     let hasMore = false
     values.forEach((value, index) => {
       if (more[index] !== 0) return
@@ -253,9 +269,9 @@ function determined(error: unknown, types: readonly number[], values: readonly u
   return null
 }
 
-/** Strings, and null, which may be one. */
-function textOrNothing(given: unknown): number {
-  // An object that converts itself may become a string.
+/** Text for strings, and for null, which may stand for a string; otherwise 0. */
+function textTypeOrNone(given: unknown): number {
+  // An object may convert itself to a string.
   const value = converted(given, TEXT_OID)
   return typeof value === 'string' || value === null ? TEXT_OID : 0
 }
@@ -265,20 +281,23 @@ export function isRefusalOfTypes(error: unknown): error is DbError {
   return error instanceof DbError && TYPE_REFUSALS.has(error.sqlstate ?? '')
 }
 
-/** Whether the server refused a text because places of one name are different parameters to it. */
+/** Whether the server refused a text because two uses of the same name are different parameters for it. */
 export function isRefusalOfPlaces(error: unknown): boolean {
   return error instanceof DbError && SAME_PARAMETER_REFUSALS.has(error.sqlstate ?? '')
 }
 
-/** Whatever the server says of a text with guessed types, as that a literal beside the parameter is no integer. */
+/**
+ * Whether the server refused derived types. The error may be about another part of the text, such as a literal next to
+ * the parameter that is not an integer.
+ */
 function isRefusalOfGuess(error: unknown): boolean {
   return error instanceof DbError && /^(?:0A|22|42)/.test(error.sqlstate ?? '')
 }
 
 /**
- * Places of one name are parameters of their own, which `group by` takes for different expressions. Where that is what the
- * server refuses, they are one parameter.
- * @throws the first refusal, when that does not help.
+ * Uses of the same name are usually separate parameters, which `group by` treats as different expressions. When the
+ * server refuses that, this function describes the text with one shared parameter.
+ * @throws the first refusal when that does not help.
  */
 function* describeJoined(asking: Asking, error: unknown, first: unknown): Flow<Inferred> {
   const { context, sql, hints, firstPlaces } = asking
@@ -286,7 +305,7 @@ function* describeJoined(asking: Asking, error: unknown, first: unknown): Flow<I
   const unused = firstPlaces.flatMap((place, index) => (place === index ? [] : [index]))
   const types = firstPlaces.map((place, index) => (place === index ? (hints[index] ?? 0) : TEXT_OID))
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
-  // As long as before, so that the position of an error stays right.
+  // The text keeps its length, so that error positions stay correct.
   const joined = replaceParameters(sql, isStandard, (number) => {
     return `$${firstPlaces[number - 1]! + 1}`.padEnd(`$${number}`.length)
   })
@@ -297,7 +316,7 @@ function* describeJoined(asking: Asking, error: unknown, first: unknown): Flow<I
   }
 }
 
-/** Another text than the one asked about, under whose key it is kept. */
+/** A changed text that is sent instead of the original. It is cached under the key of the original. */
 interface Substitute {
   readonly sql: string
   readonly unused: readonly number[]

@@ -1,36 +1,39 @@
-/** When a transaction that lost against others is run again, and how long after: what both faces' `retries` share. */
+/** The option `retries` of both faces: when a failed transaction is run again, and after which delay. */
 import { DeadlockDetectedError, SerializationError } from '../errors/sqlstates.ts'
 import { ProgrammingError } from '../errors/tree.ts'
 import { knownOptions, requireKnown } from '../options/known-options.ts'
 import { TRANSACTION_NAMES, type TransactionOptions } from './transaction.ts'
 
-/** What `transaction` takes beside its function. */
+/** Options of `transaction`. */
 export interface RetriedTransactionOptions extends TransactionOptions {
   /**
-   * How often to run the function again when the transaction lost against others (40001 serialization failure, 40P01
-   * deadlock); 0 at first. Only for a transaction that is not within another. A short random time passes before each run; the
-   * blocking API sleeps for that time.
+   * How often to run the function again after a serialization failure (40001) or a deadlock (40P01), 0 by default. It
+   * has no effect on a transaction inside another one. There is a short random delay before each retry; the blocking
+   * API sleeps during it.
    */
   readonly retries?: number | undefined
 }
 
 const RETRIED = knownOptions<RetriedTransactionOptions>({ ...TRANSACTION_NAMES, retries: true })
 
-/** The first retry waits at most this long, each further one twice as long, up to the longest. */
+/** The maximum delay before the first retry. It doubles with each retry, up to the longest. */
 const FIRST_DELAY_MS = 20
 const LONGEST_DELAY_MS = 1000
 
-/** Whether running the transaction again may help: 40001 and 40P01. */
+/** Whether a retry may succeed: after 40001 and 40P01. */
 export function isWorthRetrying(error: unknown): boolean {
   return error instanceof SerializationError || error instanceof DeadlockDetectedError
 }
 
-/** Milliseconds to wait. Those who lost against each other would meet again if they came back together. */
+/**
+ * The delay in milliseconds. It is random, because transactions that failed together would conflict again if they
+ * retried at the same time.
+ */
 export function retryDelayMs(attempt: number): number {
   return Math.random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt)
 }
 
-/** @throws ProgrammingError for an unknown option, and for what is no number of retries. */
+/** @throws ProgrammingError for an unknown option, and for an invalid number of retries. */
 export function requireRetries(options: RetriedTransactionOptions): number {
   requireKnown(options, RETRIED, 'transaction')
   const { retries } = options

@@ -1,7 +1,7 @@
 /**
- * Where a statement's rows go to become values: decoded as they arrive, or kept until they are all there, because a type
- * must be learned between two attempts. That is where a column is an anonymous record, which may hold anything, or a
- * composite, which another session may have altered since it was learned.
+ * Collects the rows of a statement. Usually they are decoded as they arrive. They are kept as bytes until all have
+ * arrived when decoding may have to stop and learn a type: when a column is an anonymous record, which may contain any
+ * type, or a composite, which another session may have altered since it was learned.
  */
 import { DataError } from '../errors/tree.ts'
 import { UnknownTypeError } from '../values/codecs/composite.ts'
@@ -25,10 +25,10 @@ export class RowCollector {
   readonly #statement: Statement
   readonly #options: RowShapeOptions
   readonly #decoder: RowReader | null
-  /** Where the rows go. A collector collects once. */
+  /** The sink for the rows. A collector is used once. */
   readonly sink: RowSink
 
-  /** @throws as `Statement.decoderFor`, before anything is sent. */
+  /** @throws the errors of `Statement.decoderFor`, before anything is sent. */
   constructor(context: FlowContext, statement: Statement, options: RowShapeOptions = context.rows) {
     this.#context = context
     this.#statement = statement
@@ -39,7 +39,7 @@ export class RowCollector {
     else this.sink = new DecodingSink(this.#decoder)
   }
 
-  /** The rows, when the last of them has arrived. @throws what a codec or a row factory threw. */
+  /** The rows, after the last one has arrived. @throws the error of a codec or a row factory. */
   *rows(): Flow<Row[]> {
     const { sink } = this
     if (sink instanceof DecodingSink) {
@@ -60,9 +60,9 @@ export class RowCollector {
 }
 
 /**
- * The rows in the formats that a renewed statement reads: a type that got a part which is read as text is read as text as a
- * whole, and its values came in binary.
- * @throws DataError where the server does not print them
+ * Converts rows to the formats of a renewed statement. A type that has got a part without a binary decoder is now read
+ * as text, but its values arrived in binary.
+ * @throws DataError when the server cannot convert them to text
  */
 export function* inItsFormats(
   context: FlowContext,
@@ -81,8 +81,8 @@ export function* inItsFormats(
 }
 
 /**
- * Learns the types that occur in the anonymous records of these rows, and leaves the rows where they are.
- * @param options what the rows were asked for with
+ * Learns the types in the anonymous records of these rows. The rows can be read again afterwards.
+ * @param options the row options of the call
  */
 export function* learnRecordTypes(
   context: FlowContext,
@@ -98,8 +98,9 @@ export function* learnRecordTypes(
 }
 
 /**
- * Learns a statement's types anew after its rows have shown that one was altered.
- * @returns the statement with codecs for the types of now. @throws the error, where it is about anything else.
+ * Learns the types of a statement again after its rows have shown that one was altered.
+ * @returns the statement with codecs for the current types.
+ * @throws the given error when it has another cause.
  */
 export function* learnAltered(context: FlowContext, statement: Statement, error: unknown): Flow<Statement> {
   const { registry, state } = context
@@ -109,8 +110,8 @@ export function* learnAltered(context: FlowContext, statement: Statement, error:
 }
 
 /**
- * For a statement that runs once and cannot be tried again, such as one whose rows are read in pieces: the statement with
- * the fields that its composites have now, in parameters and columns. One trip more where there are composites.
+ * For a statement that cannot be retried, such as one whose rows are read in pieces: gives the statement with the
+ * current fields of its composite types, in parameters and columns. Costs a round trip when there are composites.
  */
 export function* withFieldsOfNow(context: FlowContext, statement: Statement): Flow<Statement> {
   const { registry, state } = context
@@ -121,7 +122,7 @@ export function* withFieldsOfNow(context: FlowContext, statement: Statement): Fl
   return statement.renewed()
 }
 
-/** Every round learns a type, so there are no more rounds than types. */
+/** Decodes rows and learns unknown types. Each round learns one type, so the loop ends. */
 function* decodeLearning(context: FlowContext, rows: RowBuffer, decoder: RowReader): Flow<Row[]> {
   for (;;) {
     try {
@@ -135,7 +136,10 @@ function* decodeLearning(context: FlowContext, rows: RowBuffer, decoder: RowRead
   }
 }
 
-/** The type an error says is unknown; the error may be wrapped in others that say where. */
+/**
+ * The OID of the unknown type that caused an error; null when it has another cause. The error may be wrapped in others
+ * that name the place.
+ */
 function unknownTypeIn(error: unknown): number | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof UnknownTypeError) return cause.typeOid

@@ -1,8 +1,8 @@
 /**
- * Runs a text that no statement is kept of in one flight: Parse, Bind, Describe, Execute, Sync, with the arguments as text and
- * the rows in binary. The first run has no server-side name; the second one has, and its statement is kept. A text whose
- * arguments need their types first, or that the server refused before it began, is described before it runs, as
- * `run-statement.ts` does. See docs/decisions/new-texts.md.
+ * Runs a text that is not in the cache in one flight: Parse, Bind, Describe, Execute, Sync, with the arguments as text
+ * and the rows in binary. In the first run the statement is unnamed. In the second run it has a name and is cached.
+ * Some texts are described before they run, in `run-statement.ts`: when the arguments cannot be sent without their
+ * types, or when the server refused the text before it began. See docs/decisions/new-texts.md.
  */
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { DbError, NotSupportedError } from '../errors/tree.ts'
@@ -17,7 +17,7 @@ import type { ExecuteRequest } from '../wire/operations.ts'
 import type { Description, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { markExecution } from './executions.ts'
-import { isUntold } from './failed-transaction.ts'
+import { isOutcomeUnknown } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 import { isRefusalOfPlaces, isRefusalOfTypes } from './resolve-statement.ts'
@@ -31,41 +31,44 @@ import { undoBegin } from './undo-begin.ts'
 
 const NO_TYPES: readonly number[] = []
 /**
- * What the server says at Bind of arguments that it cannot read, beside the class of data exceptions: another count of
- * them, a parameter that is not there, a name in use.
+ * Errors of the server at Bind about arguments, besides the class of data exceptions: a wrong number of arguments, a
+ * missing parameter, a name in use, an unknown statement name.
  */
 const ARGUMENT_REFUSALS: ReadonlySet<string> = new Set(['08P01', '42P02', '42P05', '26000'])
 const UNDEFINED_FUNCTION = '42883'
 /**
- * Functions of PostgreSQL's own whose effect a rollback does not take back. A text that was refused for the form of its rows
- * runs again, so these are described first.
+ * Functions of PostgreSQL whose effect a rollback does not undo. A text whose rows have no binary form is rolled back
+ * and runs again, so a text with these functions is described first.
  */
 const LASTING_EFFECTS =
   /\b(?:nextval|setval|pg_(?:try_)?advisory\w*|pg_notify|pg_(?:terminate|cancel)_backend|dblink\w*|set_config)\b/i
-/** The server's functions that give a value in binary: `array_send` for the elements of an array. */
+/** Functions of the server that produce the binary form of a value, such as `array_send`. */
 const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 
-/** Whether a text may be run without having been described. Its arguments are looked at when it is run. */
+/** Whether a text may run without being described first. `runAtOnce` checks its arguments. */
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
   const { sql, values, prepared, hints, takesAnyRows } = request
   const { state, statements, registry, isPipelining } = context
   if (wantsTextRows(request.rows?.types) === null) return false
   if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
-  // In a pipeline nothing can be run once more: those behind it are on their way.
+  // In a pipeline nothing can be retried, because the statements after it have been sent.
   if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context) || LASTING_EFFECTS.test(sql)) return false
   if (registry.hasEncoders && values.length > 0) return false
-  if (statements.texts.runKind(sql) === 'described' || statements.texts.told(sql) !== null) return false
+  if (statements.texts.runKind(sql) === 'described' || statements.texts.declared(sql) !== null) return false
   return !(isKept(context, request) && statements.has(keyOf(sql, NO_TYPES))) && values.length < 1000
 }
 
-/** Whether the rows are wanted as text, all of them; null where that depends on the columns. */
+/** Whether all columns are wanted as text; null when that depends on the columns. */
 function wantsTextRows(types: ResultTypes | undefined): boolean | null {
   if (typeof types === 'function') return types.isTotal === true ? true : null
   return types === 'text'
 }
 
-/** @returns null when nothing has run, or a text that only reads: it has to be described first. @throws what the statement raises */
+/**
+ * @returns null when the text must be described first: nothing has run, or only a text that reads.
+ * @throws the server's error
+ */
 export function* runAtOnce(context: FlowContext, request: StatementRequest): Flow<StatementResult | null> {
   const { state, statements, scopeBegin, out } = context
   const { sql, values } = request
@@ -98,7 +101,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
     if (context.isPipelining) markExecution(execution)
     tag = (yield* ask('execute', execution)).tag
   } catch (error) {
-    if (isUntold(error)) statements.doubt()
+    if (isOutcomeUnknown(error)) statements.noteUnknownOutcome()
     if (state.isClosed || context.isPipelining || (isInTransaction && !isGuarded) || !needsDescription(error, sql))
       throw error
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
@@ -106,12 +109,12 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
     statements.texts.rememberRun(sql, 'described')
     return null
   }
-  statements.heed(tag ?? '', { columns: rows.columns, traits })
+  statements.noteCommand(tag ?? '', { columns: rows.columns, traits })
   const statement = yield* afterwards(context, rows)
   if (statement === null) {
     statements.texts.rememberRun(sql, 'described')
     if (traits.onlyReads) return null
-    throw new NotSupportedError('the statement has run, but the server does not take back the rows that it gave', {
+    throw new NotSupportedError('the statement has run, but the server cannot convert its rows to text', {
       hint: 'cast the columns to text; the next run of the same text asks for its rows in another form',
     })
   }
@@ -122,8 +125,9 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
 }
 
 /**
- * Makes rows of what has come, which may take trips of the driver's own. The statement has run: an error that says it had been
- * cancelled, or had not been sent, would have its caller run it twice. So these trips have the grace of a time limit to end in.
+ * Decodes the rows, which may need more round trips. The statement has already run. An error which says that it was
+ * cancelled or not sent would make the caller run it twice. So these round trips also get the grace period after the
+ * time limit, and ignore the signal.
  */
 function* afterwards(context: FlowContext, rows: UndescribedRows): Flow<Statement | null> {
   const { deadlineMs, signal } = context
@@ -145,8 +149,8 @@ function* afterwards(context: FlowContext, rows: UndescribedRows): Flow<Statemen
 }
 
 /**
- * The savepoint around a new text. Nobody knows whether the server takes its arguments, and whether its rows have the form
- * that is asked for, which shows at the first row. null where a text that may give rows does more than read: it is described
+ * The kind of savepoint around a new text in a transaction. The server may refuse the arguments, or fail at the first
+ * row when a type has no binary form. null for a text that may return rows and does more than read: it is described
  * first.
  */
 function guardFor(traits: TextTraits, values: readonly unknown[], wantsText: boolean): GuardKind | 'none' | null {
@@ -160,7 +164,7 @@ function isKept({ statements }: FlowContext, { sql, isOneOff }: StatementRequest
   return isOneOff !== true && statements.isCacheable(sql)
 }
 
-/** What is known of the text now decides how it goes the next time. */
+/** Remembers how to run the text the next time. */
 function remember(context: FlowContext, { sql, values }: StatementRequest, statement: Statement): void {
   const { statements, out } = context
   const { name } = statement
@@ -174,17 +178,22 @@ function remember(context: FlowContext, { sql, values }: StatementRequest, state
     statements.put(keyOf(sql, NO_TYPES), statement)
   } catch (error) {
     if (!isRefusalByType(error)) throw error
-    // The server's input function took what the codec would not: it shall not be refused the next time.
+    // The server accepted a value that the codec refuses. The next run must succeed too, so the arguments are sent as
+    // text again.
     statements.discard(name)
     statements.texts.rememberRun(sql, 'text')
   }
 }
 
-/** Whether the statement may yet run when it has been described: it was refused for its arguments, or for the form of its rows. */
+/**
+ * Whether the statement may succeed after being described: the server refused its arguments, or a type of its rows has
+ * no binary form.
+ */
 function needsDescription(error: unknown, sql: string): boolean {
   if (!(error instanceof DbError) || error.sqlstate === null) return false
   const { sqlstate } = error
-  // A type without a binary form, of which the server says so at the first row that has one. Nothing of the statement is left.
+  // A type has no binary form. The server reports that at the first row with such a value, and the statement leaves no
+  // effect.
   const isAboutForm = sqlstate === UNDEFINED_FUNCTION && WRITERS_OF_BINARY.test(error.serverSourceFunction ?? '')
   if (isAboutForm) return !/\bcall\b/i.test(sql)
   if (error.notStarted !== true) return false
@@ -199,8 +208,8 @@ interface NewStatement {
 }
 
 /**
- * Takes the rows of a statement of which nothing is known until the server describes it, in the same flight. Where it knows
- * all types by then, the rows go on to the caller's sink as they come; otherwise they wait for the end.
+ * Receives the rows of a statement that the server describes in the same flight. If all types are known by then, each
+ * row goes directly to the caller's sink. Otherwise the rows wait until the flight ends.
  */
 class UndescribedRows implements RowSink {
   readonly #context: FlowContext
@@ -210,7 +219,7 @@ class UndescribedRows implements RowSink {
   #statement: Statement | null = null
   #sink: RowSink | null = null
   #failure: unknown = null
-  /** Runs that wait. */
+  /** Runs of rows that wait for the end of the flight. */
   readonly #waiting: Uint8Array[] = []
 
   constructor(context: FlowContext, request: StatementRequest, init: NewStatement) {
@@ -219,12 +228,12 @@ class UndescribedRows implements RowSink {
     this.#init = init
   }
 
-  /** Whether the rows come as text, which is what the caller reads. */
+  /** Whether all columns arrive as text, as the caller asked. */
   get #hasTextRows(): boolean {
     return wantsTextRows(this.#request.rows?.types) === true
   }
 
-  /** null when the statement gave no rows, nor could have. */
+  /** null for a statement that returns no rows. */
   get columns(): Description['columns'] {
     return this.#description.columns
   }
@@ -247,7 +256,10 @@ class UndescribedRows implements RowSink {
     else this.#waiting.push(new Uint8Array(bytes.subarray(start, end)))
   }
 
-  /** The flight has ended: passes on what has waited. @returns null where the rows cannot be read in this form. */
+  /**
+   * Called after the flight. Passes waiting rows to the caller's sink.
+   * @returns null when the rows cannot be read in this form.
+   */
   *finish(): Flow<Statement | null> {
     if (this.#failure !== null) throw this.#failure
     if (this.#sink === null) {
@@ -264,7 +276,10 @@ class UndescribedRows implements RowSink {
     return this.#statement
   }
 
-  /** Sends the rows on as they come, unless a column is one that the caller reads as text. */
+  /**
+   * Opens the caller's sink, so that rows go to it directly. With a column that the driver reads as text, they must
+   * wait.
+   */
   #open(): void {
     const statement = this.#makeStatement()
     if (!this.#hasTextRows && textColumnsOf(statement, this.#request.rows).length > 0) return

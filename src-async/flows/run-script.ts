@@ -1,6 +1,6 @@
 /**
- * A text of any number of statements in one Query message, never split on the client: the server's own rules about
- * implicit transactions hold. Values come as text.
+ * Runs a text of any number of statements in one Query message. The client never splits it, so the server's rules about
+ * implicit transactions apply. Values arrive as text.
  */
 import { callsUnknown } from '../values/called-functions.ts'
 import { EncodingGuard, encodingUse, requireUtf8, unseenEncoding } from '../values/client-encoding.ts'
@@ -9,10 +9,10 @@ import type { Flight } from '../wire/operations.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { markExecution } from './executions.ts'
-import { isUntold, noteFailure } from './failed-transaction.ts'
+import { isOutcomeUnknown, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueTimeout, flight, lastLimits, otherEncoding } from './flow-context.ts'
 
-/** Drops rows and keeps the command tags. */
+/** A sink that drops rows and keeps the command tags. */
 export class TagSink implements ResultSink {
   readonly tags: string[] = []
 
@@ -24,10 +24,13 @@ export class TagSink implements ResultSink {
 }
 
 const NO_VALUES: readonly unknown[] = []
-/** How long a command that ends a transaction runs before it is cancelled, although the call's own time is up. */
+/** How long a command that ends a transaction may run when the call's own time is up. Then it is cancelled. */
 const SETTLING_MS = 2500
 
-/** Runs the text as it stands; its rows and tags go to the sink in order. `begin: false` for what must not open a transaction. */
+/**
+ * Runs the text unchanged. Its rows and tags go to the sink in order. Pass `begin: false` for a command that must not
+ * open a transaction.
+ */
 export function* runScript(context: FlowContext, sql: string, results: ResultSink, begin = true): Flow<void> {
   const { statements, state } = context
   if (state.transactionStatus === 'I') statements.beginTransaction()
@@ -39,45 +42,47 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
   const taking = guard ?? results
   let hasRows = false
   let done = 0
-  const heeding: ResultSink = {
+  const noting: ResultSink = {
     take(bytes, start, end) {
       hasRows = true
       taking.take(bytes, start, end)
     },
     complete(columns, tag) {
-      statements.heed(tag, { columns, traits })
-      // The server's own tag has a count: the wire gives this one for a result of a rule, whose statement goes on.
+      statements.noteCommand(tag, { columns, traits })
+      // The server's tag of a SELECT has a count. The wire makes this tag without a count for a result inside a
+      // statement with a rule: the statement is not complete.
       if (tag !== 'SELECT') done += 1
       taking.complete(columns, tag)
     },
   }
   try {
-    const request = { sql, results: heeding, ...(begin ? flight(context) : settlingFlight(context)) }
+    const request = { sql, results: noting, ...(begin ? flight(context) : settlingFlight(context)) }
     if (context.isPipelining) markExecution(request)
     yield* ask('simpleQuery', request)
     const encoding = hasRows ? otherEncoding(context) : null
     if (guard !== null && (encoding !== null || use === 'last')) guard.end()
-    else if (encoding !== null) throw unseenEncoding(encoding, 'its results are not given')
+    else if (encoding !== null) throw unseenEncoding(encoding, 'its results are not returned')
   } catch (error) {
-    if (isUntold(error)) statements.doubt()
+    if (isOutcomeUnknown(error)) statements.noteUnknownOutcome()
     throw noteFailure(context, error, sql, done)
   }
 }
 
 /**
- * For what must not open a transaction: ROLLBACK and its kin. It is sent though the call's time limit has passed, since
- * the limit may be what made it necessary: a batch that was too slow must not stay half done.
+ * The flight of a command that must not open a transaction, such as ROLLBACK. It is sent even after the call's time
+ * limit, because the limit may be the reason for it: a batch that was too slow must be undone.
  */
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null
-  // The command may end the savepoint: with its transaction, or with the savepoint around it. If not, it stays harmlessly.
+  // The command may end the savepoint, with its transaction or with an outer savepoint. If it does not, the savepoint
+  // stays and does no harm.
   context.hasDueRelease = false
   return { begin: null, closing: context.statements.takeClosing(), ...lastLimits(context, SETTLING_MS) }
 }
 
 /**
- * One round trip that does nothing. When the call's time is up before the answer is there, the session is closed at once:
- * a ping has nothing that a cancel could save.
+ * Makes one round trip that does nothing. When the time limit passes first, the session is closed at once: there is no
+ * statement to cancel.
  */
 export function* ping(context: FlowContext): Flow<void> {
   const limits = { timeoutMs: dueTimeout(context), graceMs: 0 }

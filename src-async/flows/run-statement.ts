@@ -1,7 +1,7 @@
 /**
- * One statement, its arguments, its rows: the flow behind every fetch and every single execute. A statement out of the
- * cache may be stale: what the cache alone made fail is described anew and run once more, where the server has refused it
- * before it began.
+ * Runs one statement with its arguments and passes its rows to a sink. Every fetch and every single execute uses this
+ * flow. A cached statement may be stale. If that made the server refuse it before it began, it is described again and
+ * retried once.
  */
 import { EncodingGuard, requireNoEncoding, requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
@@ -9,7 +9,7 @@ import type { BindForm, Statement } from '../values/statement.ts'
 import { isHarmlessSetting } from '../values/text-traits.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
 import { ask, type Flow } from './ask.ts'
-import { isUntold, noteFailure } from './failed-transaction.ts'
+import { isOutcomeUnknown, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding } from './flow-context.ts'
 import { markExecution } from './executions.ts'
 import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
@@ -43,7 +43,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
       encode(context, statement, request)
     } catch (error) {
       if (!isRemembered || !isRefusalByType(error) || context.state.isClosed) throw error
-      statement = yield* describedAnew(context, request, statement, error)
+      statement = yield* describedAgain(context, request, statement, error)
       isRemembered = false
       encode(context, statement, request)
     }
@@ -53,17 +53,18 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     return yield* execute(context, request, statement, begin)
   } catch (error) {
     if (!isUndoable(context, request, error, { isUnbegun: wasIdle || isGuarded, isRemembered })) {
-      // Those behind it in a pipeline are on their way. The next call shall not fail by the same.
+      // In a pipeline there is no retry, because the statements after it have been sent. The entry is dropped, so that
+      // the next call does not fail for the same reason.
       if (context.isPipelining && isStale(error, isRemembered)) forgetStale(context, sql, error)
       throw noteFailure(context, error, sql)
     }
     forgetStale(context, sql, error)
   }
-  // The server refused the statement before it began, and the transaction, if one was begun for it, held nothing else.
+  // The server refused the statement before it began. If a transaction was begun for it, nothing else ran in it.
   try {
     if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
     else yield* undoBegin(context, scopeBegin)
-    const { statement } = yield* resolveStatement(context, sql, values, anew(request))
+    const { statement } = yield* resolveStatement(context, sql, values, retryOptions(request))
     encode(context, statement, request)
     return yield* execute(context, request, statement, dueBegin(context))
   } catch (error) {
@@ -73,13 +74,19 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
 
 const HARMLESS = { changesMeaning: false, callsUnknown: true }
 
-/** Whether the only settings that it sets are named by values, and decide nothing about what texts mean. */
+/**
+ * Whether the only settings that the statement changes are named by values, and have no influence on the meaning of
+ * texts.
+ */
 function changesNothing({ traits }: Statement, values: readonly unknown[]): boolean {
   const { settingParameters } = traits
   return settingParameters.length > 0 && settingParameters.every((number) => isHarmlessSetting(values[number - 1]))
 }
 
-/** What was lost was most likely lost with all others. */
+/**
+ * Drops the stale entry. When the server no longer has the statement, it has most likely lost all others too, so all
+ * entries are dropped.
+ */
 function forgetStale({ statements }: FlowContext, sql: string, error: unknown): void {
   if (isLost(error)) statements.clear()
   else statements.forgetText(sql)
@@ -118,8 +125,8 @@ function* execute(
     if (context.isPipelining) markExecution(execution)
     const { tag } = yield* ask('execute', execution)
     statement.provenIn = statements.proof
-    // A statement that the row limit ended has no tag.
-    statements.heed(
+    // A statement that was ended by the row limit has no tag.
+    statements.noteCommand(
       tag ?? '',
       changesNothing(statement, request.values) ? { columns: statement.columns, traits: HARMLESS } : statement,
     )
@@ -127,7 +134,7 @@ function* execute(
     else if (otherEncoding(context) !== null) guard.end()
     return { statement, tag }
   } catch (error) {
-    if (isUntold(error)) statements.doubt()
+    if (isOutcomeUnknown(error)) statements.noteUnknownOutcome()
     throw error
   }
 }
@@ -139,7 +146,7 @@ function isTextIn({ columnCodecs }: BindForm): (column: number) => boolean {
   }
 }
 
-/** @throws NotSupportedError for a statement whose text would come in another encoding than UTF-8. */
+/** @throws NotSupportedError for a statement whose text would arrive in another encoding than UTF-8. */
 function requireEncoding({ isPipelining }: FlowContext, { traits }: Statement, values: readonly unknown[]): void {
   const { encodingUse } = traits
   if (encodingUse === 'none') return
@@ -157,19 +164,19 @@ function isUndoable(
   return isOurs && isUnbegun && isStale(error, isRemembered)
 }
 
-/** @throws the refusal, where the statement is what it was. */
-function* describedAnew(
+/** Describes the statement again. @throws the refusal when the description has not changed. */
+function* describedAgain(
   context: FlowContext,
   request: StatementRequest,
   statement: Statement,
   refusal: unknown,
 ): Flow<Statement> {
-  const again = (yield* resolveStatement(context, request.sql, request.values, anew(request))).statement
+  const again = (yield* resolveStatement(context, request.sql, request.values, retryOptions(request))).statement
   if (isSame(again, statement)) throw refusal
   return again
 }
 
-/** Whether two descriptions of a text take the same parameters by the same codecs. */
+/** Whether two descriptions of a text have the same parameter types and codecs. */
 export function isSame(one: Statement, other: Statement): boolean {
   const { parameterTypes, parameterCodecs } = one
   if (parameterTypes.length !== other.parameterTypes.length) return false
@@ -178,6 +185,6 @@ export function isSame(one: Statement, other: Statement): boolean {
   )
 }
 
-function anew({ hints, firstPlaces, isOneOff }: StatementRequest): ResolveOptions {
-  return { hints, firstPlaces, isOneOff, isAnew: true }
+function retryOptions({ hints, firstPlaces, isOneOff }: StatementRequest): ResolveOptions {
+  return { hints, firstPlaces, isOneOff, ignoresCache: true }
 }

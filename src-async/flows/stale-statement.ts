@@ -1,6 +1,6 @@
 /**
- * Which errors may be the cache's own doing: the statement was described at another time, and something has changed since.
- * Only what the server refused before it began counts, so that nothing is ever run twice.
+ * Decides which errors a stale cache entry may have caused: something has changed since the statement was described.
+ * Only a statement that the server refused before it began counts, so that nothing runs twice.
  */
 import { DataError, DbError, ProgrammingError } from '../errors/tree.ts'
 import type { Statement } from '../values/statement.ts'
@@ -12,12 +12,12 @@ const INVALID_SQL_STATEMENT_NAME = '26000'
 const DUPLICATE_PREPARED_STATEMENT = '42P05'
 
 /**
- * Reported by servers that speak the protocol without being PostgreSQL: Redshift, CrateDB, Materialize, CockroachDB. Their
- * savepoints are others, or none.
+ * Parameters that only these other servers report: Redshift, CrateDB, Materialize, CockroachDB. They have no
+ * savepoints, or different ones.
  */
 const RELATIVES: readonly string[] = ['padb_version', 'crate_version', 'mz_version', 'crdb_version']
 
-/** What the server says at Bind of parameters, columns and names that are no longer what they were at Parse. */
+/** Errors at Bind that a change of parameters, columns or names since Parse can cause. */
 const STALE_STATES: ReadonlySet<string> = new Set([
   FEATURE_NOT_SUPPORTED,
   '42804', // datatype mismatch
@@ -36,7 +36,7 @@ const STALE_STATES: ReadonlySet<string> = new Set([
   'XX000', // cache lookup failed
 ])
 
-/** Whether the statement, described anew, may run where this error came. */
+/** Whether the statement may succeed after it is described again. */
 export function isStale(error: unknown, isRemembered: boolean): boolean {
   if (!(error instanceof DbError) || error.notStarted !== true || error.sqlstate === null) return false
   if (error.sqlstate === INVALID_SQL_STATEMENT_NAME || error.sqlstate === DUPLICATE_PREPARED_STATEMENT) return true
@@ -44,19 +44,19 @@ export function isStale(error: unknown, isRemembered: boolean): boolean {
   return isRemembered && STALE_STATES.has(error.sqlstate)
 }
 
-/** Whether a refusal is this side's own, by the types that are remembered. */
+/** Whether the driver itself refused a value by the types that it has cached. */
 export function isRefusalByType(error: unknown): boolean {
   return (error instanceof DataError || error instanceof ProgrammingError) && error.severity === undefined
 }
 
-/** Whether the server has lost its half of a statement: then the others are most likely lost too. */
+/** Whether the server no longer has the prepared statement. Then it has most likely lost the others too. */
 export function isLost(error: unknown): boolean {
   return error instanceof DbError && error.sqlstate === INVALID_SQL_STATEMENT_NAME
 }
 
 /**
- * Whether a savepoint has to go before the statement. Outside a transaction the statement is alone, and what was accepted
- * in this transaction holds the locks that keep everybody from changing tables.
+ * Whether a savepoint must be sent before the statement. Outside a transaction a refusal fails nothing else. A
+ * statement that the server has accepted in this transaction holds locks, so no other session can change its tables.
  */
 export function needsGuard(context: FlowContext, statement: Statement, isRemembered: boolean): boolean {
   const { state, statements, isPipelining } = context
@@ -66,15 +66,15 @@ export function needsGuard(context: FlowContext, statement: Statement, isRemembe
   return hasSavepoints(context)
 }
 
-/** Whether the server has the savepoints of PostgreSQL. */
+/** Whether the server supports savepoints as PostgreSQL does. */
 export function hasSavepoints({ state }: FlowContext): boolean {
   return !RELATIVES.some((parameter) => state.parameters.has(parameter))
 }
 
 /**
- * The savepoint for the flight about to leave. One of `DescribeAttempts` that waits for its release has seen nothing run
- * since, so it serves.
- * @param kind 'bind' for a statement with a name; 'run' for one that reads only
+ * The savepoint for the next flight. If one of `DescribeAttempts` waits for its release, nothing has run since, so it
+ * is used again.
+ * @param kind 'bind' for a named statement; 'run' for one that only reads
  */
 export function dueGuard(context: FlowContext, kind: GuardKind = 'bind'): string {
   const { hasDueRelease } = context

@@ -1,17 +1,19 @@
 /**
- * Server-side statements by their text: an LRU with asyncpg's three limits. Whatever the session itself does that may
- * change what a text means (DDL, settings, the end of a transaction that held either) empties the cache; see
- * docs/guides/prepared-statements.md. A statement that falls out is not closed at once: its name waits here and travels
- * with the next flight, so that eviction costs no trip of its own.
+ * The cache of prepared statements, by text: an LRU cache with asyncpg's three limits. Everything in this session that
+ * may change the meaning of a text empties the cache: DDL, settings, and the end of a transaction with either. See
+ * docs/guides/prepared-statements.md. A statement that is dropped from the cache is not closed at once. Its name waits
+ * here and is sent with the next flight, so dropping costs no round trip.
  */
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
 import { TextMemory } from './text-memory.ts'
 
 export interface StatementCacheLimits {
-  /** Most statements kept; 0 turns the cache off, and statements are unnamed then (for poolers). */
+  /**
+   * How many statements are kept at most. 0 turns the cache off: then statements are unnamed, as some poolers need it.
+   */
   readonly size: number
-  /** Longest life of an entry from its insertion; 0 for no limit. */
+  /** How long an entry is valid after it was added; 0 for no limit. */
   readonly lifetimeMs: number
   /** Texts longer than this, in UTF-16 units, are not cached; 0 for no limit. */
   readonly maxSqlLength: number
@@ -20,33 +22,36 @@ export interface StatementCacheLimits {
 interface Entry {
   readonly statement: Statement
   readonly expiresAtMs: number
-  /** Whether it speaks of types that a rollback would take back. */
+  /** Whether it uses types that a rollback would undo. */
   isTentative: boolean
 }
 
-/** What of a finished statement says whether it has changed the meaning of others. */
+/** The facts about a finished statement that show whether it may have changed the meaning of other texts. */
 export interface FinishedStatement {
-  /** null when it gave no rows, nor could have. */
+  /** null for a statement that returns no rows. */
   readonly columns: readonly unknown[] | null
   readonly traits: { readonly changesMeaning: boolean; readonly callsUnknown: boolean }
 }
 
 const NOTHING_TO_CLOSE: readonly string[] = []
-/** Reported parameters that decide nothing about the meaning of a text. */
+/** Reported parameters without influence on the meaning of a text. */
 const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
   'application_name',
   'default_transaction_read_only',
   'in_hot_standby',
   'scram_iterations',
 ])
-/** Commands after which a name may mean another thing. DO may hide any of them. */
+/** Commands that may change the meaning of a name. DO may run any of them. */
 const SCHEMA_COMMANDS = /^(?:CREATE|ALTER|DROP|IMPORT|DISCARD|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
-/** Commands after which a type that is known by its OID may be made of other parts. */
+/** Commands that may change the parts of a type with a known OID. */
 const TYPE_COMMANDS = /^(?:ALTER|DO|COMMIT PREPARED|ROLLBACK PREPARED)\b/
 
-/** Commands after which a statement of any name may be gone. */
+/** Commands that may remove prepared statements of any name. */
 const FORGETTING_COMMANDS = /^(?:DEALLOCATE|DISCARD|DO|CALL)\b/
-/** Commands whose effect is in the database, or ends with the transaction. '' is an empty text, or a cursor's trip. */
+/**
+ * Commands that leave nothing on the session: their effect is in the database, or ends with the transaction. '' is an
+ * empty text, or a fetch of a cursor.
+ */
 const PASSING_COMMANDS =
   /^(?:|BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|MERGE \d+|COPY \d+|FETCH \d+|SHOW|EXPLAIN|ANALYZE|VACUUM|TRUNCATE TABLE|NOTIFY)$/
 
@@ -55,39 +60,54 @@ export class StatementCache {
   readonly #registry: CodecRegistry
   readonly #entries = new Map<string, Entry>()
   #closing: string[] = []
-  /** Whether this transaction changed what texts mean: its end may change that back. */
+  /** Whether this transaction has changed the meaning of texts. Its end may change it back. */
   #isTouched = false
-  /** Whether a setting that decides about meanings was changed, so that a RESET has something to take back. */
+  /** Whether a setting that influences meanings was changed, so that a RESET changes it back. */
   #hasSettings = false
-  /** Behind a pooler other clients' statements may be where ours go: names of different connections never meet. */
+  /**
+   * A random part of statement names. Behind a pooler, several connections may share one server session, and their
+   * names must differ.
+   */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
-  /** Whether nothing is closed for now: a request that waits in a pipeline may name a statement that has fallen out. */
+  /**
+   * Whether no statement may be closed now, because a request that waits in a pipeline may name one that was dropped
+   * from the cache.
+   */
   isClosingHeld = false
-  /** Forgotten with the entries: what is known of the parameters of texts. */
+  /** What is known about the parameters of texts. It is forgotten together with the entries. */
   readonly texts: TextMemory
-  /** Counts the times that everything was forgotten: what others remember of the server is as old as this number. */
+  /**
+   * Counts how often the whole cache was emptied. Other code compares it to see whether its own knowledge about the
+   * server is stale.
+   */
   generation = 0
   /**
-   * Counts commands that may have left something on the session, as far as their tags and texts say: settings, locks,
-   * cursors, subscriptions. What functions do is not seen.
+   * Counts commands that may have left settings, locks, cursors or LISTENs on the session, as far as their tags and
+   * texts show. Effects of functions are not counted.
    */
   leftovers = 0
-  /** Counts commands that may have had the session forget statements that are not of this cache. */
+  /** Counts commands that may have removed prepared statements which are not in this cache. */
   losses = 0
-  /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
+  /**
+   * Counts transactions, and rollbacks to a savepoint. A statement that was accepted under the current number still
+   * holds its locks.
+   */
   transaction = 1
-  /** Counts statements that may have done anything. */
+  /** Counts statements that may have had any effect. */
   #unknownCalls = 0
 
-  /** @param registry is told, with the cache, how transactions end. */
+  /** @param registry is informed, like the cache, how transactions end. */
   constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
     this.#registry = registry
     this.texts = new TextMemory(limits.lifetimeMs)
   }
 
-  /** Changes when a statement that the server accepted before may be refused now, in spite of its locks. */
+  /**
+   * A number that changes when the server may refuse a statement that it accepted before, in spite of the statement's
+   * locks.
+   */
   get proof(): number {
     return this.transaction + this.#unknownCalls
   }
@@ -112,7 +132,7 @@ export class StatementCache {
     return entry.statement
   }
 
-  /** Whether there is an entry, used by this or not. */
+  /** Whether there is an entry for the key. Does not count as a use. */
   has(key: string): boolean {
     return this.#entries.has(key)
   }
@@ -128,7 +148,7 @@ export class StatementCache {
     }
   }
 
-  /** Drops one entry; the server's half is closed with the next flight. */
+  /** Drops one entry. Its statement is closed with the next flight. */
   forget(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
@@ -136,17 +156,18 @@ export class StatementCache {
     this.#closing.push(entry.statement.name)
   }
 
-  /** A statement that the server has and nobody wants: it is closed with the next flight. */
+  /** Closes a statement that is not in the cache, with the next flight. */
   discard(name: string): void {
     this.#closing.push(name)
   }
 
-  /** Drops every entry of this text, whatever types it was declared with, and what was learned of its types. */
+  /** Drops all entries of this text, with any declared types, and the types learned for it. */
   forgetText(sql: string): void {
     this.texts.forget(sql)
     let hasLearned = false
     for (const [key, { statement }] of this.#entries) {
-      // Not the statement's own: where places of one name were joined, the server has another text.
+      // The key's text is compared, because the statement's own text differs when parameters of the same name were
+      // joined.
       if (textOf(key) !== sql) continue
       hasLearned ||= this.#isLearned(statement)
       this.forget(key)
@@ -154,14 +175,14 @@ export class StatementCache {
     if (hasLearned) this.#registry.forget()
   }
 
-  /** Drops every entry of which the server may have lost or outdated its half. */
+  /** Drops all entries, because the server's statements may be lost or stale. */
   clear(): void {
     this.generation += 1
     this.texts.clear()
     for (const key of [...this.#entries.keys()]) this.forget(key)
   }
 
-  /** Drops what the server has lost already, by a command of its own: there is nothing to close. */
+  /** Drops all entries after a command that has removed all statements on the server, so there is nothing to close. */
   #clearLost(): void {
     this.generation += 1
     this.texts.clear()
@@ -169,7 +190,10 @@ export class StatementCache {
     this.#closing = []
   }
 
-  /** No transaction is open: whatever the last one changed is settled, one way or the other. */
+  /**
+   * Called when a statement starts and no transaction is open. Drops all entries if the last transaction changed the
+   * meaning of texts.
+   */
   beginTransaction(): void {
     this.transaction += 1
     if (!this.#isTouched) return
@@ -177,20 +201,21 @@ export class StatementCache {
     this.clear()
   }
 
-  /** Looks at the tag of a finished command, which says whether it has changed what texts mean. */
-  heed(tag: string, { columns, traits }: FinishedStatement): void {
+  /** Called with the tag of each finished command, which shows whether it may have changed the meaning of texts. */
+  noteCommand(tag: string, { columns, traits }: FinishedStatement): void {
     if (traits.changesMeaning) this.#touchSettings()
     if (traits.callsUnknown) this.#unknownCalls += 1
-    // Nearly all statements are one of these. A SELECT without columns has made a table: SELECT INTO, CREATE TABLE AS.
+    // Nearly all statements end here. A SELECT tag without columns is SELECT INTO or CREATE TABLE AS, which has made a
+    // table.
     if (tag.startsWith('SELECT')) {
       if (columns === null) this.#touch()
       return
     }
     if (tag.startsWith('INSERT') || tag.startsWith('UPDATE') || tag.startsWith('DELETE')) return
-    this.#heedCommand(tag)
+    this.#noteOtherCommand(tag)
   }
 
-  #heedCommand(tag: string): void {
+  #noteOtherCommand(tag: string): void {
     if (!PASSING_COMMANDS.test(tag)) this.leftovers += 1
     if (FORGETTING_COMMANDS.test(tag)) this.losses += 1
     switch (tag) {
@@ -204,7 +229,8 @@ export class StatementCache {
         for (const entry of this.#entries.values()) entry.isTentative = false
         return this.#endTransaction(true)
       case 'ROLLBACK':
-        // To a savepoint or of everything: what was learned of this transaction's own types may be wrong from here on.
+        // A rollback of the transaction or to a savepoint. Types that were created in this transaction may no longer
+        // exist.
         for (const [key, entry] of this.#entries) if (entry.isTentative) this.forget(key)
         return this.#endTransaction(false)
       case 'RESET':
@@ -217,18 +243,18 @@ export class StatementCache {
     }
   }
 
-  /** The server reports that a parameter has another value now, by whatever cause. */
-  heedParameter(name: string): void {
+  /** Called when the server reports that a parameter has changed, for any reason. */
+  noteParameter(name: string): void {
     if (!HARMLESS_PARAMETERS.has(name)) this.#touch()
   }
 
-  /** Every setting is what it was when the session began: a later RESET takes nothing back. */
+  /** Called when all settings have their initial values again. A later RESET changes nothing. */
   settingsWereReset(): void {
     this.#hasSettings = false
   }
 
-  /** A call ended without a word of what it did: it may have done anything. */
-  doubt(): void {
+  /** Called when a call ended and its outcome is unknown. It may have done anything. */
+  noteUnknownOutcome(): void {
     this.losses += 1
     this.#touchSettings()
     this.#registry.forget()
@@ -236,7 +262,7 @@ export class StatementCache {
 
   #endTransaction(isCommitted: boolean): void {
     this.transaction += 1
-    // It stays touched: a rollback to a savepoint does not end it.
+    // `#isTouched` stays true, because a rollback to a savepoint does not end the transaction.
     if (this.#isTouched) this.clear()
     this.#registry.settle(isCommitted)
   }
@@ -257,7 +283,7 @@ export class StatementCache {
     return false
   }
 
-  /** Statements to be closed in the flight about to leave; the caller sends them. */
+  /** The names of statements to close in the next flight. The caller must send them. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0 || this.isClosingHeld) return NOTHING_TO_CLOSE
     const closing = this.#closing
@@ -265,14 +291,14 @@ export class StatementCache {
     return closing
   }
 
-  /** A name no statement of this connection has had. */
+  /** A name that no statement of this connection has had before. */
   nextName(): string {
     this.#names += 1
     return `syncpg_${this.#token}_${this.#names}`
   }
 }
 
-/** The key of a text that is declared with these types. No SQL has the character between them. */
+/** The cache key of a text with declared types. The character between them cannot occur in SQL. */
 export function keyOf(sql: string, types: readonly number[]): string {
   return types.length === 0 ? sql : `${types.join(',')}\0${sql}`
 }

@@ -1,4 +1,4 @@
-/** What is asked of the flows that run one statement, and what they give. */
+/** The request and the result of flows that run one statement. */
 import type { Statement } from '../values/statement.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { RowSink } from '../wire/row-sink.ts'
@@ -6,26 +6,26 @@ import type { RowSink } from '../wire/row-sink.ts'
 export interface StatementRequest {
   readonly sql: string
   readonly values: readonly unknown[]
-  /** A statement the caller prepared: run as it is, and never again by itself. */
+  /** A statement that the caller has prepared. It is never described again or retried. */
   readonly prepared?: Statement | undefined
-  /** Type OIDs the caller asks for, by parameter. */
+  /** Type OIDs that the caller asks for, one for each parameter. */
   readonly hints?: readonly number[] | undefined
   /** See `ResolveOptions`. */
   readonly firstPlaces?: readonly number[] | undefined
-  /** Not to be kept as a prepared statement. */
+  /** Whether the statement is not kept prepared. */
   readonly isOneOff?: boolean | undefined
-  /** Most rows wanted, 0 for all. */
+  /** The row limit; 0 for all rows. */
   readonly rowLimit?: number
-  /** What rows the sink is for: their formats are asked for accordingly. */
+  /** The options for the rows of the sink. They decide in which formats the columns are requested. */
   readonly rows?: RowShapeOptions | undefined
-  /** Whether `sinkFor` refuses no statement, so that it may be called when the statement runs already. */
+  /** Whether `sinkFor` accepts every statement, so that it may be called when the statement already runs. */
   readonly takesAnyRows?: boolean | undefined
-  /** Where the rows of this statement go; asked anew for every attempt. */
+  /** Gives the sink for the rows of this statement. Called again for each attempt. */
   sinkFor(statement: Statement): RowSink
 }
 
 export interface StatementResult {
   readonly statement: Statement
-  /** The command tag; null when the row limit ended it early. */
+  /** The command tag; null when the row limit ended the statement early. */
   readonly tag: string | null
 }

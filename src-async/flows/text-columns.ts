@@ -1,6 +1,7 @@
 /**
- * Rows that came in binary because their types were not known when they were asked for: values that the driver reads as text
- * are given back to the server, which prints them. That leaves the rows as if they had been asked for in their own formats.
+ * Converts values of rows from binary to text. A new text's rows are requested in binary, because their types are not
+ * known yet. Values of types that the driver reads as text are sent back to the server, which returns them as text. The
+ * result looks as if each column had been requested in its own format.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
@@ -15,19 +16,22 @@ import { type FlowContext, dueTimeout } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard } from './stale-statement.ts'
 
-/** Each element's bytes are at least these: formats, count, length, formats. */
+/** A chunk of values is sent when it has this many bytes. */
 const CHUNK_BYTES = 64 * 1024
 const DATA_ROW = 0x44
 const HEADER_BYTES = 5
 
-/** Classes of what the server says of a value that it does not take: feature not supported, data, rules, internal. */
+/**
+ * Error classes for a value that the server does not accept: feature not supported, data exception, syntax error or
+ * access rule, internal error.
+ */
 const REFUSALS = /^(?:0A|22|42|XX)/
 const PG_NODE_TREE = 194
 const INT2VECTOR = 22
 const OIDVECTOR = 30
 /**
- * Types of the catalogs that the server prints and takes from nobody: statistics, and arrays of any type, whose elements may
- * have no binary form.
+ * Types of the catalogs that the server outputs but does not accept as input: statistics, and arrays of any type, whose
+ * elements may have no binary form.
  */
 const UNREADABLE: ReadonlySet<number> = new Set([2277, 5078, 3361, 3402, 5017, 4600, 4601])
 
@@ -36,16 +40,15 @@ export function hasUnreadable({ columns }: Statement): boolean {
   return columns?.some(({ typeOid }) => UNREADABLE.has(typeOid)) === true
 }
 
-/** The columns whose values are read as text. */
+/** The indexes of columns whose values the driver reads as text. */
 export function textColumnsOf(statement: Statement, rows: RowShapeOptions = {}): number[] {
   return statement.codecsFor(rows).flatMap(({ format }, index) => (format === 0 ? [index] : []))
 }
 
 /**
- * Has the server print the values of some columns.
+ * Converts the values of some columns to text. Costs one round trip or more for each column that has values.
  * @param runs whole DataRow messages, all columns in binary
- * @returns the same rows, these columns as text; null where the server refuses a value that it gave. One trip or more for
- *   each column that has values.
+ * @returns the rows with these columns as text; null when the server does not accept a value that it has sent.
  */
 export function* withTextOf(
   context: FlowContext,
@@ -57,11 +60,11 @@ export function* withTextOf(
   const rows = runs.flatMap(rowsIn)
   for (const column of columns) {
     const { typeOid } = statement.columns![column]!
-    // Its binary form is its text, and the server takes none.
+    // Its binary form is its text, and the server does not accept it as input.
     if (typeOid === PG_NODE_TREE) continue
     const values = rows.flatMap((row) => row[column] ?? [])
     const isVector = typeOid === INT2VECTOR || typeOid === OIDVECTOR
-    // Columns of names and kinds have few values, many times.
+    // Each distinct value is sent once, because columns such as names and kinds repeat few values.
     const different = new Map(values.map((value) => [keyOf(value), value]))
     const list = [...different.values()]
     const texts = isVector
@@ -114,13 +117,13 @@ function keyOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).latin1Slice(0, byteLength)
 }
 
-/** An empty vector has a binary form that the server does not take back. */
+/** The driver itself converts vectors, because the server does not accept the binary form of an empty one. */
 function vectorText(codec: Codec, value: Uint8Array): Uint8Array {
   const items = codec.decodeBinary!(new ByteReader(value), value.length) as number[]
   return Buffer.from(items.join(' '))
 }
 
-/** The server's text of values in binary, as many statements in one flight; null where it takes one of them not. */
+/** Converts binary values to text on the server; null when the server does not accept one of them. */
 function* printed(context: FlowContext, typeOid: number, values: readonly Uint8Array[]): Flow<Uint8Array[] | null> {
   try {
     return yield* printedByServer(context, typeOid, values)
@@ -157,7 +160,10 @@ function* printedByServer(context: FlowContext, typeOid: number, values: readonl
   return texts.values
 }
 
-/** A Bind with one parameter in binary, after its two names, and its length before it. The result is text. */
+/**
+ * Writes one element of a batch: its length, then a Bind without its two names, with one binary parameter and a text
+ * result.
+ */
 function writeElement(out: ByteWriter, value: Uint8Array): void {
   out.int32(2 + 2 + 2 + 4 + value.length + 2)
   out.int16(1).int16(1).int16(1)

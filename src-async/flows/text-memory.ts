@@ -1,55 +1,58 @@
 /**
- * What the server's answers taught about texts, beside the statements that are kept: which parameters had to be told, which
- * texts need nothing of the kind, and how a text is run that is not kept (see run-at-once.ts). The statement cache forgets
- * it together with the text.
+ * What the server's answers have shown about texts, besides the cached statements: for which parameters a type must be
+ * declared, for which texts the server can infer all types, and how to run a text that is not cached (see
+ * run-at-once.ts). The statement cache clears it.
  */
-interface Told {
+interface Declared {
   readonly indexes: readonly number[]
   readonly expiresAtMs: number
 }
 
-/** Texts of which something is remembered. */
+/** How many texts are remembered at most. */
 const MOST_REMEMBERED = 200
-/** Texts that ran once. A program that never repeats itself fills this again and again. */
+/**
+ * How many texts with a run kind are remembered at most. A program that never repeats a text fills this again and
+ * again.
+ */
 const MOST_RUNS = 1000
 
 /**
- * How a text goes when no statement of it is kept. 'again': it ran once without a description, so it is worth keeping.
- * 'text': its arguments go as text each time, because the description would refuse what the server took. 'described': it is
- * described before it runs.
+ * How a text without a cached statement runs the next time. 'again': it ran once without a description, so the next run
+ * is cached. 'text': its arguments are always sent as text, because the codec refuses a value that the server accepts.
+ * 'described': it is described before it runs.
  */
 export type RunKind = 'again' | 'text' | 'described'
 
 export class TextMemory {
   readonly #lifetimeMs: number
-  readonly #told = new Map<string, Told>()
+  readonly #declared = new Map<string, Declared>()
   readonly #determined = new Set<string>()
   readonly #runs = new Map<string, RunKind>()
 
-  /** @param lifetimeMs how long told parameters are remembered; 0 for no limit */
+  /** @param lifetimeMs how long declared parameters are remembered; 0 for no limit */
   constructor(lifetimeMs: number) {
     this.#lifetimeMs = lifetimeMs
   }
 
-  /** The indexes of the parameters whose types the server could not tell; null where nothing is remembered. */
-  told(sql: string): readonly number[] | null {
-    const told = this.#told.size === 0 ? undefined : this.#told.get(sql)
-    if (told === undefined) return null
-    if (told.expiresAtMs >= Date.now()) return told.indexes
-    this.#told.delete(sql)
+  /** The indexes of the parameters whose types must be declared; null when none is remembered. */
+  declared(sql: string): readonly number[] | null {
+    const declared = this.#declared.size === 0 ? undefined : this.#declared.get(sql)
+    if (declared === undefined) return null
+    if (declared.expiresAtMs >= Date.now()) return declared.indexes
+    this.#declared.delete(sql)
     return null
   }
 
-  rememberTold(sql: string, indexes: readonly number[]): void {
-    if (this.#told.size >= MOST_REMEMBERED) this.#told.clear()
-    this.#told.set(sql, { indexes, expiresAtMs: this.#lifetimeMs > 0 ? Date.now() + this.#lifetimeMs : Infinity })
+  rememberDeclared(sql: string, indexes: readonly number[]): void {
+    if (this.#declared.size >= MOST_REMEMBERED) this.#declared.clear()
+    this.#declared.set(sql, { indexes, expiresAtMs: this.#lifetimeMs > 0 ? Date.now() + this.#lifetimeMs : Infinity })
   }
 
-  forgetTold(sql: string): void {
-    this.#told.delete(sql)
+  forgetDeclared(sql: string): void {
+    this.#declared.delete(sql)
   }
 
-  /** Whether the server could tell the types of an unnamed statement: it needs no savepoint before it. */
+  /** Whether the server could infer all types of an unnamed statement. Then no savepoint is sent before it. */
   isDetermined(sql: string): boolean {
     return this.#determined.has(sql)
   }
@@ -63,7 +66,7 @@ export class TextMemory {
     this.#determined.delete(sql)
   }
 
-  /** How the text goes; undefined where it is new. */
+  /** How to run the text; undefined for a new text. */
   runKind(sql: string): RunKind | undefined {
     return this.#runs.get(sql)
   }
@@ -74,13 +77,13 @@ export class TextMemory {
   }
 
   forget(sql: string): void {
-    this.#told.delete(sql)
+    this.#declared.delete(sql)
     this.#determined.delete(sql)
     this.#runs.delete(sql)
   }
 
   clear(): void {
-    this.#told.clear()
+    this.#declared.clear()
     this.#determined.clear()
     this.#runs.clear()
   }

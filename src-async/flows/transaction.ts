@@ -1,7 +1,7 @@
 /**
- * Ends transactions and says truly how they ended. PostgreSQL answers the COMMIT of a failed transaction with the tag
- * ROLLBACK and no error, so every tag is looked at; a connection lost during COMMIT leaves the outcome unknown, which is
- * an error class of its own.
+ * Opens and ends transactions, and reports how they really ended. PostgreSQL answers the COMMIT of a failed transaction
+ * with the tag ROLLBACK and no error, so the tag is checked. When the connection is lost during COMMIT, the outcome is
+ * unknown, and that is an error class of its own.
  */
 import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
@@ -13,22 +13,28 @@ import { fetchRows } from './fetch-rows.ts'
 import { type FlowContext, type Scope, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 
-/** How much a transaction sees of others that run at the same time. PostgreSQL's own default is `read_committed`. */
+/**
+ * The isolation level of a transaction: how much it sees of others that run at the same time. PostgreSQL's default is
+ * `read committed`.
+ */
 export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable'
 
-/** What a transaction can be told when it begins. */
+/** Options of a transaction. */
 export interface TransactionOptions {
-  /** The isolation level; the server's `default_transaction_isolation` unless given. */
+  /** The isolation level; by default the server's `default_transaction_isolation`. */
   readonly isolation?: IsolationLevel | undefined
-  /** true READ ONLY, false READ WRITE, undefined the session's default. */
+  /** true for READ ONLY, false for READ WRITE; by default the session's setting. */
   readonly readOnly?: boolean | undefined
-  /** Waits for a snapshot that cannot fail: for transactions that are `serializable` and `readOnly`. */
+  /**
+   * Whether BEGIN waits for a snapshot with which the transaction cannot fail. Only for transactions that are
+   * `serializable` and `readOnly`.
+   */
   readonly deferrable?: boolean | undefined
 }
 
 const ISOLATION_LEVELS: readonly string[] = ['read uncommitted', 'read committed', 'repeatable read', 'serializable']
 
-/** The names of these options, for the lists of the methods that take them. */
+/** The names of these options. Methods with more options build their own lists from these. */
 export const TRANSACTION_NAMES: OptionNames<Required<TransactionOptions>> = {
   isolation: true,
   readOnly: true,
@@ -36,7 +42,7 @@ export const TRANSACTION_NAMES: OptionNames<Required<TransactionOptions>> = {
 }
 const TRANSACTION_OPTIONS = knownOptions<TransactionOptions>(TRANSACTION_NAMES)
 
-/** @throws ProgrammingError for an isolation level PostgreSQL does not have, and for options that are none. */
+/** @throws ProgrammingError for an unknown isolation level and for invalid options. */
 export function beginStatement(options: TransactionOptions): string {
   requireKnown(options, TRANSACTION_OPTIONS, 'transaction')
   const { isolation, readOnly, deferrable } = options
@@ -57,8 +63,8 @@ export function beginStatement(options: TransactionOptions): string {
 }
 
 /**
- * Commits what is open; nothing when nothing is.
- * @throws InFailedSQLTransactionError when the transaction had failed: it has been rolled back.
+ * Commits the open transaction. Does nothing when none is open.
+ * @throws InFailedSQLTransactionError when the transaction had failed. It has been rolled back then.
  * @throws TransactionResolutionUnknownError when the connection was lost before the answer came.
  */
 export function* commit(context: FlowContext): Flow<void> {
@@ -78,7 +84,7 @@ export function* commit(context: FlowContext): Flow<void> {
   if (tag === 'ROLLBACK') throw rolledBack()
 }
 
-/** Rolls back what is open; nothing when nothing is. */
+/** Rolls back the open transaction. Does nothing when none is open. */
 export function* rollback(context: FlowContext): Flow<void> {
   context.firstFailure = null
   context.scopeBegin = null
@@ -88,10 +94,10 @@ export function* rollback(context: FlowContext): Flow<void> {
 }
 
 /**
- * Opens a scope: the outermost is a transaction, those inside are savepoints. The outermost sends nothing: its BEGIN
- * leaves with the first statement.
- * @param isFunctions whether the scope ends when a function does.
- * @throws ProgrammingError for options of an inner one that are not those of the transaction it is in.
+ * Opens a scope. The outermost is a transaction, those inside it are savepoints. The outermost sends nothing: its BEGIN
+ * is sent with the first statement.
+ * @param isFunctions whether the scope ends with a function.
+ * @throws ProgrammingError when the options of an inner scope differ from those of its transaction.
  */
 export function* openScope(context: FlowContext, options: TransactionOptions, isFunctions = true): Flow<Scope> {
   const begin = beginStatement(options)
@@ -109,7 +115,7 @@ export function* openScope(context: FlowContext, options: TransactionOptions, is
   return scope
 }
 
-/** Whether the scope has been opened and not ended, by itself or by the one around it. */
+/** Whether the scope is open: neither it nor a scope around it has ended. */
 export function isOpenScope(context: FlowContext, scope: Scope): boolean {
   return context.scopes.includes(scope)
 }
@@ -120,8 +126,8 @@ export function openInside(context: FlowContext, scope: Scope): readonly Scope[]
 }
 
 /**
- * Ends a scope well; the caller has seen that none is open inside it.
- * @throws as `commit`; ProgrammingError when the transaction was ended inside the scope, by SQL or by a reset.
+ * Commits a scope. The caller has checked that no scope inside it is open.
+ * @throws the errors of `commit`; ProgrammingError when SQL or a reset has ended the transaction inside the scope.
  */
 export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
   const isOpen = closeScope(context, scope)
@@ -131,7 +137,7 @@ export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
     context.scopeBegin = null
     if (!wasNeeded) return
     throw new ProgrammingError(
-      'transaction: it was ended meanwhile, by SQL or by a reset; its outcome is not ours to tell',
+      'transaction: SQL or a reset has ended it meanwhile: whether its work was committed is unknown',
     )
   }
   if (savepoint === null) {
@@ -145,14 +151,14 @@ export function* commitScope(context: FlowContext, scope: Scope): Flow<void> {
   }
 }
 
-/** Ends a scope badly, and those inside it: everything since it was opened is undone. */
+/** Rolls back a scope and those inside it: undoes everything since it was opened. */
 export function* rollbackScope(context: FlowContext, scope: Scope): Flow<void> {
   if (!closeScope(context, scope)) return
   if (scope.savepoint === null) yield* rollback(context)
   else if (context.state.transactionStatus !== 'I') yield* rollbackTo(context, scope.savepoint)
 }
 
-/** Forgets the scope and all inside it. @returns whether it was open. */
+/** Removes the scope and all scopes inside it. @returns whether it was open. */
 function closeScope({ scopes }: FlowContext, scope: Scope): boolean {
   const index = scopes.indexOf(scope)
   if (index < 0) return false
@@ -160,7 +166,7 @@ function closeScope({ scopes }: FlowContext, scope: Scope): boolean {
   return true
 }
 
-/** Sends a BEGIN that is due, by itself: what follows may then be sent without waiting. */
+/** Sends a BEGIN that is due and waits for its answer. Then a pipeline may send statements without waiting. */
 export function* beginNow(context: FlowContext): Flow<void> {
   const begin = pendingBegin(context)
   if (begin === null) return
@@ -171,7 +177,10 @@ export function* beginNow(context: FlowContext): Flow<void> {
 const KIND_OF_TRANSACTION = `select pg_catalog.current_setting('transaction_isolation'),
   pg_catalog.current_setting('transaction_read_only') = 'on', pg_catalog.current_setting('transaction_deferrable') = 'on'`
 
-/** An inner transaction may say what holds anyway, so that a function that asks for it can be called inside another. */
+/**
+ * Checks that the options of an inner transaction match the outer one. Equal options are allowed, so that a function
+ * with its own `transaction(…)` can be called inside another.
+ */
 function* requireSameKind(context: FlowContext, options: TransactionOptions): Flow<void> {
   const request = { sql: KIND_OF_TRANSACTION, values: [], rowLimit: 0, rows: RECORD_ROWS }
   const [row] = (yield* fetchRows(context, request)).rows

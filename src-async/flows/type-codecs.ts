@@ -1,6 +1,6 @@
 /**
- * Codecs chosen by the user for one connection: finds the type by its name, and makes the choice hold for all that is
- * made of it. Statements prepared before are prepared anew, because their formats may differ.
+ * Sets codecs of the user for one connection. Finds the type by name; types made of it use the codec too. Cached
+ * statements are dropped, because their column formats may change.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { knownOptions, requireKnown } from '../options/known-options.ts'
@@ -19,19 +19,22 @@ import { askCatalog } from './catalog-query.ts'
 import type { FlowContext } from './flow-context.ts'
 import { learnTypes } from './learn-types.ts'
 
-/** @throws ProgrammingError for a type that does not exist, or a codec that is none for it. */
+/**
+ * Gives a type the user's codec.
+ * @throws ProgrammingError for a type that does not exist, or a codec that does not fit the type.
+ */
 export function* setTypeCodec(context: FlowContext, typeName: string, options: TypeCodecOptions): Flow<void> {
   requireTypeCodec(options, typeName)
   const oid = yield* findType(context, typeName, options.schema, 'setTypeCodec')
   const { registry } = context
   const kind = registry.recordOf(oid)?.kind ?? 'b'
-  // What is wrong with the choice shows now, not at the next statement.
+  // Building the codec here reports an error now and not at the next statement.
   customCodec(registry.defaultCodecFor(oid), kind, options)
   registry.choose(oid, (base) => customCodec(base, kind, options), options.encoder !== undefined)
   context.statements.clear()
 }
 
-/** Gives a type the codec of a built-in one, or of `hstore`. @throws as `setTypeCodec`. */
+/** Gives a type the codec of a built-in type, or of `hstore`. @throws the errors of `setTypeCodec`. */
 export function* setBuiltinTypeCodec(
   context: FlowContext,
   typeName: string,
@@ -46,15 +49,15 @@ export function* setBuiltinTypeCodec(
   context.statements.clear()
 }
 
-/** What `resetTypeCodec` takes. */
+/** Options of `resetTypeCodec`. */
 export interface ResetTypeCodecOptions {
-  /** The type's schema; without it the type is looked for where the search path leads. */
+  /** The type's schema; without it the search path decides. */
   readonly schema?: string
 }
 
 const RESET_TYPE_CODEC = knownOptions<ResetTypeCodecOptions>({ schema: true })
 
-/** Back to the codec the type has by itself. @throws ProgrammingError for a type that does not exist. */
+/** Gives a type its built-in codec again. @throws ProgrammingError for a type that does not exist. */
 export function* resetTypeCodec(context: FlowContext, typeName: string, options: ResetTypeCodecOptions): Flow<void> {
   requireKnown(options, RESET_TYPE_CODEC, 'resetTypeCodec')
   const oid = yield* findType(context, typeName, options.schema, 'resetTypeCodec')
@@ -70,7 +73,7 @@ where t.typname = $1 and (n.nspname = $2 or $2 = '' and pg_catalog.pg_type_is_vi
   columnTypes: [OID_OID],
 }
 
-/** The OID of a type by name: of a schema, or where the search path leads. What the type is made of is known then. */
+/** The OID of a type, found by name in a schema or in the search path. Learns the type and its parts too. */
 function* findType(context: FlowContext, typeName: unknown, schema: string | undefined, method: string): Flow<number> {
   if (typeof typeName !== 'string' || typeName === '') {
     throw new ProgrammingError(`${method}: expected the name of a type, got ${typeof typeName}`)

@@ -281,7 +281,7 @@ export class Lease {
     this.#isOver = true
     this.session.end(because)
     this.#override.clear()
-    if (this.#listeners.deputy === this.#override) this.#listeners.deputy = null
+    if (this.#listeners.override === this.#override) this.#listeners.override = null
   }
 
   /**
@@ -297,14 +297,14 @@ export class Lease {
   rest(): void {
     this.#isOver = true
     this.session.end('the call of the pool has ended')
-    if (this.#listeners.deputy === this.#override) this.#listeners.deputy = null
+    if (this.#listeners.override === this.#override) this.#listeners.override = null
   }
 
   renew(): void {
     this.#isOver = false
     this.sinceMs = performance.now()
     this.session.renew()
-    this.#listeners.deputy = this.#override
+    this.#listeners.override = this.#override
   }
 
   /** Moves the listeners for notices and queries to the connection itself, so that all later leases have them. */

@@ -1,6 +1,6 @@
 /**
- * The pool as the program sees it: acquire, release, the short forms, and the end. Which connection goes to whom is decided
- * in `keeper.ts`; what a holder may do with it in `lease.ts`.
+ * The public class of the pool: acquire, release, methods that run one call on any connection, and close. `keeper.ts`
+ * decides which connection a caller gets. `lease.ts` is the connection as a caller sees it until release.
  */
 import type { Elements } from '../batch.ts'
 import type { BatchOptions, ExecuteOptions, FetchOptions, ResultOptions, StatementText } from '../call-options.ts'
@@ -35,40 +35,43 @@ import { Upkeep } from './upkeep.ts'
 /** How long `acquire` waits for a connection. */
 export interface AcquireOptions {
   /**
-   * Milliseconds for all of it: waiting, connecting and the `setup` hook; null or 0 for no limit. The pool's
-   * `acquireTimeout` unless given.
+   * Milliseconds for waiting, connecting and the `setup` hook together; null or 0 for no limit. The default is the
+   * pool's `acquireTimeout`.
    */
   readonly timeout?: number | null | undefined
-  /** Gives up waiting; the call fails with the signal's reason. */
+  /** Ends the wait. The call fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** What `release` and `withConnection` take about the clean-up of the connection. */
+/** Options of `release` and `withConnection` for the reset of the connection. */
 export interface ResetOptions {
   /**
-   * Whether the promise waits until the server has undone what the connection left behind; true unless given. Without that it
-   * is undone all the same, behind the caller's back: what fails goes to `onError`.
+   * Whether the promise waits until the server has reset the connection, true by default. With false the reset runs in
+   * the background and its errors go to `onError`.
    */
   readonly awaitReset?: boolean | undefined
 }
 
-/** How long `release` may take. */
+/** Options of `release`. */
 export interface ReleaseOptions extends ResetOptions {
-  /** Milliseconds to clean the connection up; after that it is dropped. The pool's `resetTimeout` unless given. */
+  /**
+   * Milliseconds for the reset of the connection; after that the pool closes it. null or 0 for no limit. The default is
+   * the pool's `resetTimeout`.
+   */
   readonly timeout?: number | null | undefined
 }
 
-/** How long `close` waits. */
+/** Options of `close`. */
 export interface PoolCloseOptions {
-  /** Milliseconds to wait for connections in use, 10,000 at first; null or 0 for no limit. */
+  /** Milliseconds to wait for connections in use, 10,000 by default; null or 0 for no limit. */
   readonly timeout?: number | null | undefined
 }
 
-/** What `resize` takes; a size that is left out stays as it is. */
+/** Options of `resize`. A size that you leave out stays as it is. */
 export interface PoolSizes {
-  /** How many connections stay open. */
+  /** How many connections the pool keeps open at least. */
   readonly minSize?: number | undefined
-  /** How many there may be at once. */
+  /** How many connections the pool may have at once. */
   readonly maxSize?: number | undefined
 }
 
@@ -82,7 +85,9 @@ type Phase = 'open' | 'closing' | 'closed'
 
 const DEFAULT_CLOSE_LIMIT_MS = 10_000
 
-/** `C` is the class of its connections, `connectionClass`. */
+/**
+ * A pool of connections, made by `createPool`. `C` is the class of its connections; see the option `connectionClass`.
+ */
 export class Pool<C extends Connection = Connection> {
   static {
     sealInstances(this)
@@ -112,9 +117,10 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Lends a connection out. Give it back with `release`, or take it with `await using`.
-   * @throws PoolTimeoutError when none is free in time, which tells who has them; the signal's reason when it is aborted;
-   *   what kept a connection from being opened; InterfaceError when the pool is closed.
+   * Lends a connection to the caller. Give it back with `release`, or declare it with `await using`.
+   * @throws PoolTimeoutError when no connection is free in time; with the option `trackLeases` it says where the others
+   *   are used. The signal's reason when it aborts. The error of connecting, when a new connection cannot be opened.
+   *   InterfaceError when the pool is closed.
    * @example
    *   const con = await pool.acquire({ timeout: 1000 })
    *   try {
@@ -129,11 +135,11 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Takes a connection back. What it left behind is undone: its transaction, locks, cursors, subscriptions and settings.
-   * That is done on the server when the promise resolves. The connection may have been lent again by then, and what its
-   * next holder asked was sent behind it. The connection, and all that was made with it, refuses to be used from the moment
-   * of the call. A connection that was released or closed already is no mistake.
-   * @throws InterfaceError for a connection that is not of this pool; what the `reset` hook throws.
+   * Gives a connection back to the pool. The pool resets it: it undoes the open transaction, locks, cursors, LISTENs
+   * and settings. When the promise resolves, the server has done that. By then the connection may be lent again: its
+   * next caller's statements are sent after the reset. From the moment of this call you cannot use the connection, nor
+   * its statements and cursors. Releasing a connection that was released or closed before does nothing.
+   * @throws InterfaceError for a connection that is not of this pool; the error of the `reset` hook.
    * @example
    *   const con = await pool.acquire()
    *   await pool.release(con)
@@ -154,9 +160,9 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Lends a connection to a function for as long as its promise is pending.
-   * @returns what the function gives.
-   * @throws what the function throws; as `acquire`, as `release`.
+   * Lends a connection to a function until its promise settles, then releases it.
+   * @returns the function's result.
+   * @throws the function's error; the errors of `acquire` and `release`.
    * @example await pool.withConnection((con) => con.transaction(() => con.execute('update item set price = 3')))
    */
   async withConnection<T>(fn: (connection: C) => Promise<T>, options: AcquireOptions & ResetOptions = {}): Promise<T> {
@@ -167,7 +173,7 @@ export class Pool<C extends Connection = Connection> {
     try {
       result = await fn(connection)
     } catch (error) {
-      // The function's own error is the news.
+      // The caller gets the function's own error. An error of the release goes to `onError`.
       await this.#releaseQuietly(connection)
       throw error
     }
@@ -186,7 +192,10 @@ export class Pool<C extends Connection = Connection> {
     return this.#once((connection) => connection.execute(sql, values, options), this.execute)
   }
 
-  /** Runs a statement on a connection of the pool and gives all that comes of it; see `Connection.query`. */
+  /**
+   * Runs a statement on a connection of the pool and returns its rows, their columns, the command tag and the row
+   * count; see `Connection.query`.
+   */
   async query<T>(
     sql: StatementText,
     values: Values | undefined,
@@ -206,7 +215,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Runs a statement that gives rows once for each element; see `Connection.fetchmany`.
+   * Runs a statement that returns rows once for each element, on a connection of the pool; see `Connection.fetchmany`.
    * @example const ids = await pool.fetchmany('insert into item (name) values ($1) returning id', [['milk'], ['bread']])
    */
   async fetchmany<T>(
@@ -224,7 +233,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Gives all rows of a statement, run on a connection of the pool; see `Connection.fetch`.
+   * Runs a statement on a connection of the pool and returns all its rows; see `Connection.fetch`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const rows = await pool.fetch('select * from item where price < $1', [5])
@@ -236,7 +245,8 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Gives the first row of a statement, null when there is none; see `Connection.fetchrow`.
+   * Runs a statement on a connection of the pool and returns its first row; null when there is none. See
+   * `Connection.fetchrow`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const item = await pool.fetchrow('select * from item where id = $1', [1])
@@ -252,7 +262,8 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * As the method of a connection, on any.
+   * Runs a statement on a connection of the pool and returns one value of its first row; null when there is no row. See
+   * `Connection.fetchval`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
    * @example const count = await pool.fetchval('select count(*) from item')
@@ -267,7 +278,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * As the method of a connection, on any.
+   * Loads records into a table, on a connection of the pool; see `Connection.copyRecordsToTable`.
    * @example await pool.copyRecordsToTable('item', { records: [['milk', 1]], columns: ['name', 'price'] })
    */
   async copyRecordsToTable(table: string, options: CopyRecordsOptions): Promise<string> {
@@ -275,7 +286,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Loads COPY's own formats into a table; see `Connection.copyToTable`.
+   * Loads data in one of COPY's formats into a table, on a connection of the pool; see `Connection.copyToTable`.
    * @param options.source where the bytes come from: a path, a `file:` URL, bytes, or an iterable of chunks, which may
    *   be a stream
    * @example await pool.copyToTable('item', { source: ['milk,1\n'], columns: ['name', 'price'], format: 'csv' })
@@ -285,7 +296,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Writes a table out in one of COPY's formats; see `Connection.copyFromTable`.
+   * Writes the rows of a table to an output, on a connection of the pool; see `Connection.copyFromTable`.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
    * @example await pool.copyFromTable('item', { output: (chunk) => console.log(String(chunk)) })
@@ -295,7 +306,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Writes a query's rows out in one of COPY's formats; see `Connection.copyFromQuery`.
+   * Writes the rows of a query to an output, on a connection of the pool; see `Connection.copyFromQuery`.
    * @param options.output where the bytes go: a path, a `file:` URL, a stream, or a function that is called with each
    *   chunk
    * @example await pool.copyFromQuery('select * from item', [], { output: (chunk) => console.log(String(chunk)) })
@@ -305,14 +316,14 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Connections that are open.
+   * How many connections are open.
    * @example console.log(pool.getSize(), pool.getIdleSize(), pool.getWaitingCount())
    */
   getSize(): number {
     return this.#keeper.size
   }
 
-  /** Those of them that nobody has. */
+  /** How many open connections are free. */
   getIdleSize(): number {
     return this.#keeper.idleSize
   }
@@ -327,7 +338,7 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.maxSize
   }
 
-  /** Calls of `acquire` that wait for a connection. */
+  /** How many calls wait for a connection. */
   getWaitingCount(): number {
     return this.#keeper.waiting
   }
@@ -338,7 +349,8 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Changes the pool's sizes. Connections beyond the new ones are closed when they are free.
+   * Changes the sizes of the pool. When there are more connections than the new `maxSize`, the pool closes them as they
+   * become free.
    * @throws ProgrammingError for sizes that contradict each other.
    * @example pool.resize({ minSize: 2, maxSize: 20 })
    */
@@ -354,7 +366,10 @@ export class Pool<C extends Connection = Connection> {
     this.#keeper.resize(minSize, maxSize)
   }
 
-  /** Opens connections from now on with other arguments, all of them; `expireConnections` replaces those there are. */
+  /**
+   * Sets the arguments that new connections are opened with. They replace all old ones. `expireConnections` replaces
+   * the connections that are open.
+   */
   setConnectArgs(dsn?: string | PoolOptions, options?: PoolOptions): void {
     this.#requireOpen()
     const connect = readConnectArguments(dsn, options, this.#settings.hooks.connect !== undefined)
@@ -365,8 +380,8 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Replaces all connections: the free ones now, those in use when they are released.
-   * @throws NotSupportedError for an embedded PostgreSQL: what replaced it would be another database.
+   * Replaces all connections: free ones now, the others when they are released.
+   * @throws NotSupportedError for an embedded PostgreSQL, because a new connection would have another, empty database.
    * @example await pool.expireConnections()
    */
   async expireConnections(): Promise<void> {
@@ -378,7 +393,8 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Has all connections forget statements and types they know: after a change of the schema they could not notice.
+   * Makes all connections forget cached statements and types. Call it after a change of the schema that the driver
+   * cannot notice.
    * @example await pool.reloadSchemaState()
    */
   reloadSchemaState(): void {
@@ -386,8 +402,9 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Closes the pool: who waits is refused at once, who has a connection may finish.
-   * @throws PoolTimeoutError when connections were not released in time; they are terminated then.
+   * Closes the pool. Calls that wait for a connection fail at once. Connections in use stay open until they are
+   * released, at most for `timeout` ms.
+   * @throws PoolTimeoutError when connections were not released in time. They are terminated then.
    * @example await pool.close({ timeout: 5000 })
    */
   async close(options: PoolCloseOptions = {}): Promise<void> {
@@ -398,7 +415,7 @@ export class Pool<C extends Connection = Connection> {
   }
 
   /**
-   * Closes the pool at once: connections in use are cut.
+   * Closes the pool and all its connections at once. Calls that run fail.
    * @example await pool.terminate()
    */
   terminate(): void {
@@ -415,10 +432,10 @@ export class Pool<C extends Connection = Connection> {
     await this.close()
   }
 
-  /** For `createPool`: opens the first connections. When that fails nothing is left open. */
+  /** Opens the first connections. Called by `createPool`. When one fails, all are closed. */
   async start(): Promise<void> {
     try {
-      // The first alone, so that a wrong password is tried once and not ten times.
+      // The first connection is opened alone, so that a wrong password is tried once and not ten times.
       if (this.#keeper.missing > 0) await this.#keeper.dial()
       const others = Array.from({ length: Math.max(0, this.#keeper.missing) }, () => this.#keeper.dial())
       const failed = (await Promise.allSettled(others)).find((outcome) => outcome.status === 'rejected')
@@ -443,7 +460,7 @@ export class Pool<C extends Connection = Connection> {
     const late = (): Error => acquireTimeout(limitMs, this.#keeper.occupancy, trackLeases)
     const slot = this.#keeper.take() ?? (await this.#keeper.wait({ limitMs, late, signal }))
     if (slot.isClosed) {
-      // It was handed over and then, before this line was reached, it was lost, or the pool terminated.
+      // After the keeper chose the slot and before this line ran, the connection was lost or the pool was terminated.
       this.#keeper.put(slot)
       return this.#acquire({ ...options, timeout: remaining(deadlineMs) }, caller)
     }
@@ -470,7 +487,7 @@ export class Pool<C extends Connection = Connection> {
   async #once<T>(fn: (connection: Connection) => Promise<T>, caller: (...args: never[]) => unknown): Promise<T> {
     this.#requireOpen()
     const { trackLeases, hooks, resetLimitMs } = this.#settings
-    // Hooks and tracking are for leases that somebody holds.
+    // With a `setup` hook or `trackLeases` the call needs a full lease, so it takes the way of `acquire`.
     const slot = trackLeases || hooks.setup !== undefined ? null : this.#keeper.take()
     if (slot === null || slot.isClosed) {
       if (slot !== null) this.#keeper.put(slot)
@@ -480,10 +497,10 @@ export class Pool<C extends Connection = Connection> {
     try {
       return await fn(lease.connection)
     } finally {
-      // The pool was terminated meanwhile, or a listener that was told the connection gave it back.
+      // The lease is over when the pool was terminated meanwhile, or when a listener has released the connection.
       if (!lease.isOver) {
         slot.endOfCall(lease)
-        // The answer is there; cleaning up is not what the caller waits for.
+        // The result is there, so the caller does not wait for the reset.
         this.#takeBack(slot, lease, resetLimitMs)?.catch((error: unknown) => this.#report(error, 'reset'))
       }
     }
@@ -501,17 +518,18 @@ export class Pool<C extends Connection = Connection> {
   readonly #giveBack = (connection: Connection): Promise<void> => this.release(connection)
 
   /**
-   * Does with a connection what is due at the end of its lease.
-   * @returns a promise where something has to be waited for; of those, only an error of the program's own hook rejects it.
+   * Decides what happens to a connection at the end of its lease: it is removed, retired or reset.
+   * @returns a promise when the caller may have to wait. It rejects only with an error of the program's `reset` hook.
    */
   #takeBack(slot: Slot, lease: Lease, limitMs: number): Promise<void> | undefined {
     slot.statements += lease.session.statements
     if (slot.isClosed) return void this.#keeper.remove(slot)
-    // One that is in the middle of something cannot be closed politely.
+    // A connection on which a call still runs cannot be closed with a Terminate message, so it is reset and not
+    // retired.
     if (this.#keeper.isWorn(slot) && !lease.session.isRunning) return void this.#keeper.retire(slot)
     return this.#keeper.cleanse(slot, limitMs)?.catch((error: unknown) => {
-      // The connection is gone and the pool will open another. That is the program's concern only where it is the
-      // program's own hook that failed; the work done on the connection is not undone by it.
+      // The connection is closed and the pool will open another one. The work done on it stays done, so the call fails
+      // only when the program's own hook has failed.
       if (this.#settings.hooks.reset !== undefined) throw error
       this.#report(error, 'reset')
     })
@@ -535,7 +553,8 @@ export class Pool<C extends Connection = Connection> {
     } catch (error) {
       const hadLeases = this.#keeper.occupancy.leases.length > 0
       this.terminate()
-      // A connection that is still being opened, or slow to close, is nobody's loss.
+      // Without leases, the pool only waited for connections that were being opened or were slow to close. No caller
+      // loses anything, so this is no error.
       if (hadLeases) throw error
     }
     this.#phase = 'closed'
@@ -550,7 +569,7 @@ export class Pool<C extends Connection = Connection> {
     try {
       this.#settings.hooks.onError?.(error, during)
     } catch {
-      // A listener for errors that throws has nobody left to be told.
+      // The listener for errors has thrown. There is no other place to report its error to.
     }
   }
 }
@@ -564,7 +583,7 @@ function limitOf(timeout: unknown, presetMs: number, method: string): number {
   return limitMs === undefined ? presetMs : timerLimit(limitMs)
 }
 
-/** What is left of a limit, for a call that reads 0 as none. */
+/** The rest of a limit in milliseconds; 0 for no limit. */
 function remaining(deadlineMs: number): number {
   return deadlineMs === Infinity ? 0 : Math.max(1, deadlineMs - performance.now())
 }

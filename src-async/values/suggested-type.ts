@@ -58,7 +58,7 @@ const TYPED_ARRAYS: ReadonlyMap<string, number> = new Map([
  * The type to declare when the server has none for a parameter, as in `jsonb_build_object('a', $1)` and `unnest($1)`. There a
  * plain object can only be JSON, and a typed array of numbers can only be a list of them.
  */
-export function toldType(value: unknown): number | null {
+export function declaredType(value: unknown): number | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return suggestedType(value)
   const prototype: unknown = Object.getPrototypeOf(value)
   if ((prototype === Object.prototype || prototype === null) && !(TO_POSTGRES in value)) return JSONB_OID

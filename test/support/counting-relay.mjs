@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 
 const COUNT = 0
 const PORT = 1
-const LATENCY_MS = 10
+const LATENCY_MS = 25
 
 const RELAY = `
   const { workerData: { counted, host, port } } = require('node:worker_threads')

@@ -40,7 +40,9 @@ const startInBrowser = {
   name: 'start-in-browser',
   setup({ onResolve }) {
     onResolve({ filter: /^\.\/start\.ts$/ }, ({ importer }) => {
-      return importer.endsWith(join('wire', 'embedded', 'transport.ts')) ? { path: resolve(SOURCES, 'start-pglite.mjs') } : undefined
+      return importer.endsWith(join('wire', 'embedded', 'transport.ts'))
+        ? { path: resolve(SOURCES, 'start-pglite.mjs') }
+        : undefined
     })
   },
 }
@@ -58,7 +60,8 @@ const STAND_INS = {
     export const userInfo = () => ({ username: 'postgres' })
     export const hostname = () => 'browser'`,
   'node:process': 'export const env = {}',
-  'node:timers/promises': 'export const setTimeout = (ms, value) => new Promise((done) => globalThis.setTimeout(done, ms, value))',
+  'node:timers/promises':
+    'export const setTimeout = (ms, value) => new Promise((done) => globalThis.setTimeout(done, ms, value))',
   'node:diagnostics_channel': `
     export const tracingChannel = () => ({ hasSubscribers: false, start: {}, end: {}, asyncStart: {}, asyncEnd: {}, error: {} })`,
 }
@@ -72,7 +75,13 @@ const nodeForBrowsers = {
       if (STAND_INS[path] !== undefined) return { contents: STAND_INS[path] }
       const names = Object.keys(await import(path)).filter((name) => name !== 'default')
       const missing = `const missing = (name) => class { constructor() { throw new Error(\`\${name} of ${path} is not in a browser\`) } }`
-      return { contents: [missing, ...names.map((name) => `export const ${name} = /* @__PURE__ */ missing('${name}')`), 'export default {}'].join('\n') }
+      return {
+        contents: [
+          missing,
+          ...names.map((name) => `export const ${name} = /* @__PURE__ */ missing('${name}')`),
+          'export default {}',
+        ].join('\n'),
+      }
     })
   },
 }

@@ -257,7 +257,7 @@ describe('a transaction by hand that fails', () => {
     const bySql = await started()
     await insert(1)
     await con.execute('commit')
-    await expect(bySql.commit()).rejects.toThrow('ended meanwhile')
+    await expect(bySql.commit()).rejects.toThrow('has ended it meanwhile')
     const byReset = await started()
     await insert(2)
     await con.reset()

@@ -123,7 +123,7 @@ const FOUND_BY_SERVER: readonly Damage[] = [
 ]
 
 /** Checks the errors of both faces for each kind of damage. */
-async function expectTold(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
+async function expectReports(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
   const answers = await reportsOf(...directories)
   damages.forEach(([what, , words], index) => {
     for (const { error, message } of answers.slice(2 * index, 2 * index + 2)) {
@@ -141,13 +141,13 @@ test('a directory that holds no whole database of this version is refused, and l
   const isSmall = (path: string): boolean => !/(?:base|pg_wal)\/./.test(path)
   const directories = SEEN_BEFORE.map(([, change]) => database(change, isSmall))
   const before = directories.map(contents)
-  await expectTold(SEEN_BEFORE, directories)
+  await expectReports(SEEN_BEFORE, directories)
   expect(directories.map(contents)).toEqual(before)
 })
 
 test('a database that the server refuses is refused with what the server found', async () => {
   const directories = FOUND_BY_SERVER.map(([, change]) => database(change))
-  await expectTold(FOUND_BY_SERVER, directories)
+  await expectReports(FOUND_BY_SERVER, directories)
 })
 
 test('a database works again when its missing file is back', async () => {

@@ -1,16 +1,19 @@
 /**
- * Waiting for what is not the server: the source of a COPY or of a batch, a sink. The call's time limit and its signal end such a wait; the
- * promise that was waited for is left alone, and what becomes of it later is nobody's news.
+ * Waits of a call for something other than the server: the source of a COPY or of a batch, or an output. The call's
+ * time limit and its signal end such a wait. The promise goes on after that, and its later result or error is ignored.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
 
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-export class Patience {
+export class BoundedWait {
   readonly #signal: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout | undefined
   #reject: ((reason: unknown) => void) | null = null
-  /** What ended it, in a box of its own: a signal's reason may be anything. */
+  /**
+   * The reason why waiting has ended; null before. It is wrapped in an object, because a signal's reason may be null or
+   * undefined.
+   */
   #end: { readonly reason: unknown } | null = null
 
   /** @param deadlineMs on `performance.now`'s clock; Infinity for no limit. */
@@ -23,12 +26,15 @@ export class Patience {
     this.#timer = setTimeout(this.#expire, Math.min(leftMs, MAX_TIMER_MS))
   }
 
-  /** Whether time is up or the signal has come. */
+  /** Whether the time limit has passed or the signal was aborted. */
   get isOver(): boolean {
     return this.#end !== null
   }
 
-  /** Waits. @throws QueryTimeoutError when time is up first; the signal's reason when it was aborted. */
+  /**
+   * Waits for a promise.
+   * @throws QueryTimeoutError when the limit passes first; the signal's reason when it aborts first.
+   */
   wait<T>(waited: Promise<T>): Promise<T> {
     if (this.#timer === undefined && this.#signal === undefined) return waited
     return new Promise<T>((resolve, reject) => {
@@ -38,7 +44,7 @@ export class Patience {
     })
   }
 
-  /** Ends the clock. */
+  /** Stops the timer and removes the signal's listener. */
   stop(): void {
     clearTimeout(this.#timer)
     this.#signal?.removeEventListener('abort', this.#abort)

@@ -1,0 +1,26 @@
+/**
+ * `npm run docs`: builds the site into `site/`, the playground's files first. Files that nobody has to see stay in
+ * `node_modules/.cache`. docs/decisions/site.md says why the site is as it is.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { buildPlayground } from './build-playground.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+process.chdir(root)
+const publicFolder = join(root, 'node_modules/.cache/syncpg-site/public')
+rmSync(publicFolder, { recursive: true, force: true })
+mkdirSync(publicFolder, { recursive: true })
+await buildPlayground(publicFolder)
+// What the pages link to and is no page.
+for (const name of ['examples', 'benchmarks.json']) {
+  cpSync(join(root, 'docs', name), join(publicFolder, name), { recursive: true })
+}
+
+const vitepress = join(dirname(createRequire(import.meta.url).resolve('vitepress/package.json')), 'bin', 'vitepress.js')
+const { status } = spawnSync(process.execPath, [vitepress, 'build', 'docs'], { stdio: 'inherit' })
+process.exitCode = status ?? 1
