@@ -24,7 +24,7 @@ let folder: string
 let dsn: string
 
 beforeAll(() => {
-  // As a project of a user has it: the packages beside syncpg.
+  // The folder is like a project of a user: the packages are beside syncpg.
   folder = mkdtempSync(join(tmpdir(), 'syncpg-recipes-'))
   mkdirSync(join(folder, 'node_modules'))
   const packages = readdirSync(join(root, 'node_modules')).filter((name) => !name.startsWith('.'))
