@@ -71,7 +71,7 @@ export const clientErrors: readonly ErrorClass[] = [
  */
 export class Rollback extends globalThis.Error {
   static override readonly name: string = 'Rollback'
-  /** What `transaction()` returns. */
+  /** The value that `transaction()` returns. */
   readonly value: unknown
 
   constructor(value?: unknown) {

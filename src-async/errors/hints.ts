@@ -6,7 +6,7 @@
 import { detailsOf } from './failure.ts'
 import type { DbError, ErrorClass } from './tree.ts'
 
-/** What the flow knows about the statement that failed. */
+/** Facts about the failed statement that only the flow knows. */
 export interface HintCircumstances {
   /** The client began the transaction by itself; the program did not ask for it. */
   readonly implicitTransaction?: boolean

@@ -21,7 +21,7 @@ export interface PgSslConfig {
   readonly [name: string]: any
 }
 
-/** What `new Client()` takes. */
+/** The options of `new Client()`. */
 export interface ClientConfig {
   /** The role; the system user's name unless given. */
   readonly user?: string | undefined

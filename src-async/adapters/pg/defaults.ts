@@ -7,7 +7,7 @@ const INT8_ARRAY = 1016
 const INT4 = 23
 const INT4_ARRAY = 1007
 
-/** What clients have where nothing else is said; a program may change it. */
+/** The default options of clients. A program may change them. */
 export interface Defaults {
   /** The host. */
   host: string | undefined
@@ -64,7 +64,7 @@ export interface Defaults {
 const parseBigInteger = types.getTypeParser(INT8, 'text')
 const parseBigIntegerArray = types.getTypeParser(INT8_ARRAY, 'text')
 
-/** What clients have where nothing else is said; a program may change it. */
+/** The default options of clients. A program may change them. */
 export const defaults = {
   host: 'localhost',
   user: process.platform === 'win32' ? process.env['USERNAME'] : process.env['USER'],

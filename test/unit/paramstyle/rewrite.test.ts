@@ -1,4 +1,4 @@
-/** What each paramstyle makes of a statement, and what it refuses. */
+/** How each paramstyle rewrites a statement, and which statements it refuses. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'

@@ -129,7 +129,7 @@ export class Harness {
     return outcome
   }
 
-  /** What was written since the last call, as letters; a COPY's or a query's text is not shown. */
+  /** The messages written since the last call, as letters, without the text of a COPY or a query. */
   sent(): string {
     const bytes = this.conversation.takeOutgoing()
     let letters = ''
