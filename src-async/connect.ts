@@ -11,7 +11,7 @@ import {
   resolveOptions,
 } from './options/options.ts'
 import { placeOf } from './options/place.ts'
-import { tellMissingDsn } from './options/missing-dsn.ts'
+import { explainMissingDsn } from './options/missing-dsn.ts'
 import { Listeners } from './listeners.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from './values/value-options.ts'
 import { openSession } from './wire/open-session.ts'
@@ -68,7 +68,7 @@ export async function connect(dsn?: string | ConnectOptions, options?: ConnectOp
     return connection
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
-    throw tellMissingDsn(errorFromFailure(failureFromError(error)), asked.dsn, given)
+    throw explainMissingDsn(errorFromFailure(failureFromError(error)), asked.dsn, given)
   }
 }
 

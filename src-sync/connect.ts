@@ -5,7 +5,7 @@ import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
 import { placeOf } from '../src-async/options/place.ts'
-import { tellMissingDsn } from '../src-async/options/missing-dsn.ts'
+import { explainMissingDsn } from '../src-async/options/missing-dsn.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
 import { VALUE_OPTION_KEYS, type ValueOptions, connectionValues } from '../src-async/values/value-options.ts'
 import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/caller/blocking-session.ts'
@@ -91,7 +91,7 @@ export function connect(dsn?: string | ConnectOptions, options?: ConnectOptions)
     try {
       session = new BlockingSession(resolved.session, events, { ringBytes, isInterruptible, openedAt: placeOfCall() })
     } catch (error) {
-      throw tellMissingDsn(error, asked.dsn, given)
+      throw explainMissingDsn(error, asked.dsn, given)
     }
     const context = createFlowContext(
       session,

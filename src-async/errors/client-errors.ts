@@ -1,6 +1,7 @@
 /**
- * Classes that only the client raises, below the generated ones of `sqlstates.ts` (where ConnectionDoesNotExistError
- * and TransactionResolutionUnknownError are, since they have SQLSTATEs), and the control-flow class that is no error.
+ * Error classes that only the client raises. They extend the generated ones of `sqlstates.ts`.
+ * (ConnectionDoesNotExistError and TransactionResolutionUnknownError are there too, because they have SQLSTATEs.) Also
+ * `Rollback`, which controls a transaction and is no database error.
  */
 import { FeatureNotSupportedError, QueryCanceledError } from './sqlstates.ts'
 import { InternalError, NotSupportedError, OperationalError, type ErrorClass } from './tree.ts'
@@ -17,19 +18,25 @@ export class PoolTimeoutError extends OperationalError {
   declare protected readonly isPoolTimeoutError: true
 }
 
-/** A prepared statement's result type changed under it: ALTER TABLE, another search_path. Prepare it again. */
+/**
+ * The result type of a prepared statement has changed, by ALTER TABLE or another search_path. Prepare the statement
+ * again.
+ */
 export class InvalidCachedStatementError extends FeatureNotSupportedError {
   static override readonly name: string = 'InvalidCachedStatementError'
   declare protected readonly isInvalidCachedStatementError: true
 }
 
-/** A type was altered while its old shape was known to the client. What is known is dropped; the next call works. */
+/**
+ * A type was altered after the client had learned its shape. The client has forgotten the old shape, so the next call
+ * works.
+ */
 export class OutdatedSchemaCacheError extends InternalError {
   static override readonly name: string = 'OutdatedSchemaCacheError'
   declare protected readonly isOutdatedSchemaCacheError: true
 }
 
-/** No host of the list has the `targetSessionAttrs` asked for. */
+/** No host of the list is a server of the kind that `targetSessionAttrs` asks for. */
 export class TargetServerAttributeNotMatched extends OperationalError {
   static override readonly name: string = 'TargetServerAttributeNotMatched'
   declare protected readonly isTargetServerAttributeNotMatched: true
@@ -41,7 +48,7 @@ export class UnsupportedClientFeatureError extends NotSupportedError {
   declare protected readonly isUnsupportedClientFeatureError: true
 }
 
-/** The server connected to cannot do what the caller asks. */
+/** The connected server cannot do what the caller asks. */
 export class UnsupportedServerFeatureError extends NotSupportedError {
   static override readonly name: string = 'UnsupportedServerFeatureError'
   declare protected readonly isUnsupportedServerFeatureError: true
@@ -59,12 +66,12 @@ export const clientErrors: readonly ErrorClass[] = [
 ]
 
 /**
- * Thrown by the function given to `transaction()` to undo the transaction without failing: `transaction` rolls back and
- * returns `value`. Not under PEP 249's `Error`, so that a handler for database errors does not swallow it.
+ * Throw it in the function given to `transaction()`: `transaction` rolls back and returns `value`, without an error. It
+ * does not extend PEP 249's `Error`, so a handler of database errors does not catch it.
  */
 export class Rollback extends globalThis.Error {
   static override readonly name: string = 'Rollback'
-  /** What `transaction()` returns. */
+  /** The value that `transaction()` returns. */
   readonly value: unknown
 
   constructor(value?: unknown) {

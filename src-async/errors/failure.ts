@@ -1,6 +1,7 @@
 /**
- * Errors as plain data and back, to cross from one thread to another. What arrives is an instance of the same class
- * with the same fields; the far stack is kept as text. Never fails itself: whatever was thrown becomes a Failure.
+ * Turns errors into plain data (a Failure) and back, so that they can cross between threads. The built error has the
+ * same class and fields as the first one, whose stack is kept as text. `failureFromError` never throws: it describes
+ * any thrown value.
  */
 import { clientErrors } from './client-errors.ts'
 import { builtInClass, registeredClass } from './server-error.ts'
@@ -22,16 +23,16 @@ import {
   type ErrorDetails,
 } from './tree.ts'
 
-/** What Node puts on its own errors. */
+/** Properties of Node's own errors. */
 const SYSTEM_NAMES = ['code', 'errno', 'syscall', 'address', 'port', 'path', 'hostname', 'reason', 'library'] as const
 
 /** An error as JSON-able data. */
 export interface Failure {
-  /** A class of the tree, any other error, or a thrown thing that is no error. */
+  /** `tree`: a class of the tree; `foreign`: any other error; `value`: a thrown value that is not an error. */
   readonly kind: 'tree' | 'foreign' | 'value'
   /** The name of the class. */
   readonly name: string
-  /** Of the tree: without place, DETAIL and HINT, which are composed again. */
+  /** For errors of the tree the primary message: place, DETAIL and HINT are added again when the error is built. */
   readonly message: string
   readonly details?: Omit<ErrorDetails, 'cause'>
   /** `code`, `errno`, `syscall` … of a Node error. */
@@ -42,7 +43,7 @@ export interface Failure {
   readonly errors?: readonly Failure[]
 }
 
-// Bounds, so that a chain that bites its tail ends too.
+// Limits, because a chain of causes may be a cycle.
 const DEPTH_LIMIT = 8
 const WIDTH_LIMIT = 64
 
@@ -55,7 +56,7 @@ const foreignClasses: Readonly<Record<string, new (message: string) => globalThi
   EvalError,
 }
 
-/** Every class by name; made when the first error crosses. */
+/** All classes by name. The map is made when the first error crosses. */
 let classesByName: Map<string, ErrorClass> | null = null
 
 function classByName(name: string): ErrorClass | undefined {
@@ -80,8 +81,8 @@ function classByName(name: string): ErrorClass | undefined {
 }
 
 /**
- * Describes anything thrown. A native TypeError, RangeError or the like that nobody turned into an error of the tree is
- * a bug of this library and becomes an InternalError that says so, with the original as its cause.
+ * Describes any thrown value. A native TypeError, RangeError or the like that is not an error of the tree is a bug of
+ * this library. It becomes an InternalError that says so, with the original as its cause.
  */
 export function failureFromError(error: unknown): Failure {
   const failure = describe(error, 0)
@@ -100,7 +101,7 @@ function describe(error: unknown, depth: number): Failure {
   const isTree = error instanceof DbError
   const failure: Failure = {
     kind: isTree ? 'tree' : 'foreign',
-    // A class of the user's below a known one is not known by name on the other side; its SQLSTATE may be.
+    // The other thread does not know the user's own classes by name, but it may know their SQLSTATE.
     name: isTree ? error.constructor.name : textOf(error.name, 'Error'),
     message: isTree ? error.primaryMessage : textOf(error.message, ''),
     ...(typeof error.stack === 'string' ? { stack: error.stack } : {}),
@@ -146,8 +147,8 @@ function systemOf(error: globalThis.Error): { system?: Readonly<Record<string, s
 }
 
 /**
- * Builds the error again. Its stack is that of the caller; where it was thrown is in `remoteStack`, not enumerable.
- * Causes keep the stacks they had.
+ * Builds an error from a Failure. Its stack is that of the caller. `remoteStack`, which is not enumerable, has the
+ * stack of the other thread. Causes keep their first stacks.
  */
 export function errorFromFailure(failure: Failure): globalThis.Error {
   const error = build(failure)
@@ -175,7 +176,10 @@ function buildTree(failure: Failure): DbError {
   return new (classOf(failure))(failure.message, { ...failure.details, ...cause })
 }
 
-/** The user's classes are registered in the user's thread only, so a class that went by SQLSTATE is looked up again. */
+/**
+ * User classes are registered in the user's thread only. So if the other thread chose the class by the SQLSTATE, the
+ * class is looked up again here.
+ */
 function classOf(failure: Failure): ErrorClass {
   const byName = classByName(failure.name)
   const sqlstate = failure.details?.sqlstate
@@ -191,24 +195,25 @@ function buildCause(failure: Failure): unknown {
 
 function buildWithStack(failure: Failure): globalThis.Error {
   const error = build(failure)
-  // What has words of its own needs no frames of ours; those of a bug are all there is to go by.
-  const isTold = error instanceof DbError && !(error instanceof InternalError)
-  const isKnown = isTold || failure.system !== undefined || failure.errors !== undefined
+  // An error with a clear message is printed without syncpg's own stack frames. For a bug these frames are needed.
+  const hasClearMessage = error instanceof DbError && !(error instanceof InternalError)
+  const isKnown = hasClearMessage || failure.system !== undefined || failure.errors !== undefined
   const stack = isKnown ? `${error.name}: ${error.message}` : failure.stack
   if (stack !== undefined) hide(error, 'stack', stack)
   return error
 }
 
 /**
- * Makes an error short to print: it is the cause of an error that says all of it in words, and an uncaught error would fill the screen
- * with our frames and with attempts. Programs find all its properties. (Node does not ask for a custom inspection there.)
+ * Makes an error short to print. It is the cause of another error whose message already says everything, and without
+ * this an uncaught error would fill the screen with syncpg's stack frames and with connection attempts. All properties
+ * stay readable. (Node does not use a custom inspection function when it prints causes.)
  */
 export function printShort(error: globalThis.Error): void {
   hide(error, 'stack', `${error.name}: ${error.message}`)
   for (const [key, value] of Object.entries(error)) if (key !== 'code' && key !== 'batchIndex') hide(error, key, value)
   if (!(error instanceof AggregateError)) return
   const { errors } = error
-  // Node shows an accessor as such, and a list of errors whole.
+  // Node prints a list of errors in full, but a getter only as `[Getter]`.
   Object.defineProperty(error, 'errors', { get: (): unknown => errors, enumerable: false, configurable: true })
 }
 

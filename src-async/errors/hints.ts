@@ -1,21 +1,22 @@
 /**
- * What to do about errors whose cause the server cannot know: that a client opened a transaction by itself, that it
- * prepares statements, that a pooler stands between. Pure: gives text, or a new error; the flows decide when to ask.
+ * Hints for errors whose cause the server cannot know: the client began the transaction by itself, it prepares
+ * statements, or a pooler is in between. Pure functions: they return text, or a new error. The flows decide when to
+ * call them.
  */
 import { detailsOf } from './failure.ts'
 import type { DbError, ErrorClass } from './tree.ts'
 
-/** What the flow knows about the statement that failed. */
+/** Facts about the failed statement that only the flow knows. */
 export interface HintCircumstances {
-  /** The client began the transaction the statement ran in, the program did not ask for it. */
+  /** The client began the transaction by itself; the program did not ask for it. */
   readonly implicitTransaction?: boolean
   /** The client prepared the statement under a name of its own. */
   readonly cachedStatement?: boolean
-  /** The statement came in a text with others, of which the server made one transaction. */
+  /** The text had several statements, which the server runs as one transaction. */
   readonly severalStatements?: boolean
 }
 
-/** Characters looked at before a parameter. */
+/** How many characters before a parameter are examined. */
 const LONGEST_WORDS = 40
 
 /** The hint for an error, or null when there is nothing to add. */
@@ -31,7 +32,7 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     case '42P01':
       return hintForDottedName(error)
     case '42P18':
-      // An empty array has the server's own hint, and no parameter.
+      // For an empty array the server sends a hint itself, and no parameter is involved.
       if (error.serverSourceFunction === 'transformArrayExpr') return null
       return 'the server cannot infer the type of a parameter: cast it, for example $1::text or cast($1 as int)'
     case '42P05':
@@ -48,25 +49,27 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
   }
 }
 
-/** Whether the program prepares and executes in SQL: the name that is missing, or there already, is its own. */
+/**
+ * Whether the program uses PREPARE and EXECUTE in SQL. Then the name in the error is the program's, not the driver's.
+ */
 function isOwnPrepared({ query = '' }: DbError): boolean {
   return /^\s*(?:prepare|execute|deallocate)\b/i.test(query)
 }
 
-/** `copyToTable('shop.item')`: the name is taken as it is written, dot included. */
+/** For `copyToTable('shop.item')`: the whole string is the table's name, with the dot. */
 function hintForDottedName({ query = '' }: DbError): string | null {
   const [, schema, table] = /^COPY "([^".]+)\.([^".]+)"/.exec(query) ?? []
   return schema === undefined || table === undefined ? null : schemaHint(schema, table)
 }
 
-/** What to do about a table that was named with its schema in one string. */
+/** The hint for a table and its schema that were given in one string. */
 export function schemaHint(schema: string, table: string): string {
   return `the name is taken as it is written: name the table '${table}' and give { schema: '${schema}' }`
 }
 
 const ONE_BY_ONE = 'run them one by one, splitStatements(sql) gives them'
 
-/** A statement that cannot run in a transaction, as `create index concurrently`. */
+/** The hint for a statement that cannot run in a transaction, such as `create index concurrently`. */
 function hintForTransaction({ implicitTransaction, severalStatements }: HintCircumstances): string | null {
   if (implicitTransaction === true) {
     const further =
@@ -77,10 +80,12 @@ function hintForTransaction({ implicitTransaction, severalStatements }: HintCirc
   return `the statements of one text are one transaction, in autocommit too: ${ONE_BY_ONE}`
 }
 
-/** A syntax error at a parameter: words of SQL that look as if they took one. Null for any other. */
+/**
+ * The hint for a syntax error at a parameter, after words of SQL that seem to take one. Null for other syntax errors.
+ */
 function hintForMarker({ query, position }: DbError): string | null {
   if (query === undefined || position === undefined) return null
-  // Positions count characters; a statement of this kind is short.
+  // Positions count characters, not UTF-16 units. Such statements are short, so splitting them is cheap.
   const characters = [...query]
   const before = characters.slice(Math.max(0, position - 1 - LONGEST_WORDS), position - 1).join('')
   const at = characters.slice(position - 1, position + 1).join('')
@@ -108,10 +113,10 @@ function hintForMarker({ query, position }: DbError): string | null {
   return null
 }
 
-/** For values in statements that take no parameters. */
+/** The advice for values in statements that take no parameters. */
 export const INTO_TEXT = "put the value into the text: format('… %L', value)"
 
-/** Markers of other drivers, in a text that has none of PostgreSQL's. */
+/** The hint for markers of other drivers, in a text without `$1`. */
 function hintForForeignMarker(query: string, before: string, at: string): string | null {
   if (/\$\d/.test(query)) return null
   const isMarked =
@@ -119,12 +124,12 @@ function hintForForeignMarker(query: string, before: string, at: string): string
   return isMarked ? 'parameters are written $1, $2 …, and their values come in an array' : null
 }
 
-/** What stands before a name of a table or another object. */
+/** Words after which SQL expects the name of a table or another object. */
 const NAMED_NEXT = /\b(?:from|join|into|update|table|only|exists|view|index|schema|role|user|database|truncate)\s*$/i
 
-/** The hint for a refusal at the start of a session, null for others. */
+/** The hint for an error at the start of a session; null where there is nothing to add. */
 export function hintForStart({ message }: { readonly message: string }): string | null {
-  // PgBouncer's words; it sends no SQLSTATE that only this has.
+  // This is PgBouncer's message. The SQLSTATE that it sends is not specific to this error.
   if (!message.startsWith('unsupported startup parameter')) return null
   return (
     'a pooler refuses it: connect past the pooler, as migrations should, or name the setting in its ' +
@@ -132,7 +137,7 @@ export function hintForStart({ message }: { readonly message: string }): string 
   )
 }
 
-/** The error with a hint added after the server's own, if any: a new error of the same class, with the same stack. */
+/** Adds a hint after the server's own. @returns a new error of the same class, with the same stack */
 export function withHint(error: DbError, hint: string | null): DbError {
   if (hint === null || error.hint?.includes(hint) === true) return error
   const errorClass = error.constructor as ErrorClass

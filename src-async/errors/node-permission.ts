@@ -1,11 +1,14 @@
-/** What Node's permission model (`node --permission`) forbids, as an error that names the option that allows it. */
+/**
+ * Turns an error of Node's permission model (`node --permission`) into an error that names the option that allows the
+ * action.
+ */
 import { OperationalError } from './tree.ts'
 
 interface AccessDenied extends Error {
   readonly code: 'ERR_ACCESS_DENIED'
   /** `FileSystemRead`, `WorkerThreads` … */
   readonly permission?: string
-  /** The path, where the permission is about one. */
+  /** The path, for a permission that is about one. */
   readonly resource?: string
 }
 
@@ -24,7 +27,7 @@ export function isAccessDenied(error: unknown): error is AccessDenied {
 
 /**
  * @param action what could not be done: `the worker thread cannot start`
- * @param allow the path to allow; when left out, the one that was denied, or all packages where it is in one
+ * @param allow the path to allow. The default is the denied path; for a path in `node_modules`, all packages.
  * @returns an error that says what Node forbids and which option allows it.
  */
 export function accessDenied(action: string, error: AccessDenied, allow?: string): OperationalError {

@@ -1,7 +1,7 @@
 /**
- * Where in a text an error is. The server counts characters (code points) from 1, JavaScript strings count UTF-16
- * units: this is the one place that knows both. Knows nothing of errors. Source of truth: PostgreSQL manual, "Error and
- * Notice Message Fields", field P.
+ * Finds the place of an error in a text. The server counts characters (code points) from 1, and JavaScript strings
+ * count UTF-16 units; only this file converts one into the other. It knows nothing of errors. Source of truth:
+ * PostgreSQL manual, "Error and Notice Message Fields", field P.
  */
 
 /** A place in a text: line and column from 1, the column in characters; offsets in UTF-16 units. */
@@ -12,13 +12,14 @@ export interface TextPlace {
   readonly offset: number
 }
 
-/** Most characters of a line to show, and of them before the place; the rest becomes `...`. */
+/** The most characters of a line that are shown; `...` stands for the rest. */
 const SHOWN_CHARACTERS = 60
 const SHOWN_BEFORE = 40
 
 /**
  * @param position 1-based, in code points
- * @returns null when the text has no such position; one past the end is a place (a statement that ends too early).
+ * @returns null when the text has no such position. One past the end is a valid position: the server names it when a
+ *   statement ends too early.
  */
 export function locate(text: string, position: number): TextPlace | null {
   if (!Number.isSafeInteger(position) || position < 1) return null
@@ -44,7 +45,8 @@ export function locate(text: string, position: number): TextPlace | null {
 export function showPlace(text: string, position: number): string {
   const place = locate(text, position)
   if (place === null) return ''
-  // A line may be as long as a statement: only its neighbourhood is taken apart (twice, for surrogate pairs).
+  // A line may be as long as the whole statement, so only the text near the place is split into characters. The reach
+  // is twice the shown length, because a surrogate pair takes two units.
   const reach = 2 * SHOWN_CHARACTERS
   const ahead = charactersOf(text.slice(Math.max(place.lineStart, place.offset - reach), place.offset))
   const behind = charactersOf(/^[^\r\n]*/.exec(text.slice(place.offset, place.offset + reach))?.[0] ?? '')
@@ -56,7 +58,7 @@ export function showPlace(text: string, position: number): string {
   return `${prefix}${shownBefore.join('')}${shownAfter.join('')}${suffix}\n${' '.repeat(caretColumn)}^`
 }
 
-/** The characters of a piece of a line, each tab a space, so that the caret stands right. */
+/** The characters of a piece of a line. Each tab becomes a space, so that the caret stands under the right column. */
 function charactersOf(piece: string): string[] {
   return [...piece].map((character) => (character === '\t' ? ' ' : character))
 }

@@ -1,6 +1,7 @@
 /**
- * Turns the server's ErrorResponse and NoticeResponse into instances of the tree. Knows which class a SQLSTATE has, the
- * user's own included. Source of truth: PostgreSQL manual, "Error and Notice Message Fields" and appendix A.
+ * Turns the server's ErrorResponse and NoticeResponse into instances of the tree. Knows the class of each SQLSTATE,
+ * including the classes that the user registers. Source of truth: PostgreSQL manual, "Error and Notice Message Fields"
+ * and appendix A.
  */
 import { InvalidCachedStatementError } from './client-errors.ts'
 import { sqlstateErrors, sqlstateWarnings } from './sqlstate-tables.ts'
@@ -27,19 +28,20 @@ export interface ServerFields extends Omit<
 }
 
 export interface ServerErrorContext {
-  /** The text the positions refer to: shown in the message, and kept as `query`. */
+  /** The text to which positions refer. The message shows its line, and the error keeps it as `query`. */
   readonly query?: string
   /** The element of an `executemany` that failed, from 0. */
   readonly batchIndex?: number
 }
 
 const userClasses = new Map<string, ErrorClass>()
-// Made at the first error: a program that has none does not pay.
+// Made at the first error, so that a program without errors does not pay for it.
 let builtInClasses: Map<string, ErrorClass> | null = null
 let warningClasses: Map<string, WarningClass> | null = null
 
 /**
- * Gives a SQLSTATE, such as one raised with `using errcode = 'MY001'`, a class of the caller's. Holds for this thread.
+ * Sets the error class of a SQLSTATE, for instance of one that a function raises with `using errcode = 'MY001'`. It
+ * holds for this thread.
  * @param sqlstate five digits or capital letters
  * @param errorClass extends a class of the tree and takes `(message, details)` as they do
  * @example registerSqlstate('MY001', class OutOfStock extends DatabaseError {})
@@ -60,13 +62,16 @@ export function registeredClass(sqlstate: string): ErrorClass | undefined {
   return userClasses.get(sqlstate)
 }
 
-/** The class of a SQLSTATE without the user's own: its own class, that of its first two characters, DatabaseError. */
+/**
+ * The built-in class of a SQLSTATE: its own class, or else the class of its first two characters, or else
+ * DatabaseError.
+ */
 export function builtInClass(sqlstate: string): ErrorClass {
   builtInClasses ??= new Map(sqlstateErrors())
   return builtInClasses.get(sqlstate) ?? builtInClasses.get(`${sqlstate.slice(0, 2)}000`) ?? generalClass(sqlstate)
 }
 
-/** Of a class of codes in which PostgreSQL has no general one (10). */
+/** The class for an unknown SQLSTATE of a group that has no general class. For group 10, PostgreSQL has no `10000`. */
 function generalClass(sqlstate: string): ErrorClass {
   return sqlstate.startsWith('10') ? ProgrammingError : DatabaseError
 }
@@ -81,14 +86,15 @@ export function errorFromServer(fields: ServerFields, context: ServerErrorContex
 }
 
 function specialClass(fields: ServerFields): ErrorClass | undefined {
-  // The routine tells, since messages are translated.
+  // The message may be translated, so the routine decides.
   const isStalePlan = fields.sqlstate === '0A000' && fields.serverSourceFunction === 'RevalidateCachedQuery'
   return isStalePlan ? InvalidCachedStatementError : undefined
 }
 
 /**
- * Builds the object for a NoticeResponse: by its SQLSTATE where that is a warning's, else PostgresWarning for severity
- * WARNING and PostgresLogMessage for NOTICE, INFO, LOG and DEBUG. Never thrown.
+ * Builds the object for a NoticeResponse. A SQLSTATE that has a warning class gives that class. Otherwise severity
+ * WARNING gives PostgresWarning, and NOTICE, INFO, LOG and DEBUG give PostgresLogMessage. These objects are never
+ * thrown.
  */
 export function warningFromServer(fields: ServerFields, context: ServerErrorContext = {}): Warning {
   warningClasses ??= new Map(sqlstateWarnings())

@@ -1,26 +1,26 @@
 /**
- * The trunk of the error tree: PEP 249's classes and the client's own. The leaves, one class per SQLSTATE, are
- * generated into `sqlstates.ts`. Both APIs throw these classes; there is no other vocabulary, and no bare `Error`.
- * Each class states its name as a static property, so that a bundler's renaming does not change what users read.
+ * The base of the error tree: PEP 249's classes and the client's own. Below them is one class for each SQLSTATE,
+ * generated into `sqlstates.ts`. Both APIs throw only these classes, never a bare `Error`. Each class has its name as a
+ * static property, so that users see the same name when a bundler renames classes.
  */
 import { type TextPlace, locate, showPlace } from './position.ts'
 
-/** Everything an error may carry beside its message. Names are asyncpg's; positions are numbers. */
+/** The properties that an error may have beside its message. The names are those of asyncpg; positions are numbers. */
 export interface ErrorDetails {
   readonly sqlstate?: string
   /** `ERROR`, `FATAL` or `PANIC`; for warnings `WARNING`, `NOTICE` … */
   readonly severity?: string
-  /** What the server adds to its message. */
+  /** The server's DETAIL: more about what happened. */
   readonly detail?: string
-  /** What to do about it. */
+  /** Advice on what to do. */
   readonly hint?: string
   /** 1-based, in characters of the text the user wrote. */
   readonly position?: number
-  /** Like `position`, in `internalQuery`. */
+  /** Where in `internalQuery` the error is: 1-based, in characters. */
   readonly internalPosition?: number
-  /** The statement that a function ran, where that one failed. */
+  /** The statement that failed inside a function. */
   readonly internalQuery?: string
-  /** Where in functions, triggers or a COPY it happened. */
+  /** Where it happened: the functions, the trigger, or the line of a COPY. */
   readonly context?: string
   /** The schema that the error is about. */
   readonly schemaName?: string
@@ -32,15 +32,15 @@ export interface ErrorDetails {
   readonly dataTypeName?: string
   /** The constraint that was violated. */
   readonly constraintName?: string
-  /** The file of PostgreSQL's source. */
+  /** The file of PostgreSQL's source that raised the error. */
   readonly serverSourceFilename?: string
   /** The line of that file. */
   readonly serverSourceLine?: number
-  /** The function there. */
+  /** The function in that file. */
   readonly serverSourceFunction?: string
   /** The element of `executemany` that failed, from 0. */
   readonly batchIndex?: number
-  /** Which statement of the text failed, from 0. Not enumerable, as `line` and `column` are not. */
+  /** Which statement of the text failed, from 0. Not enumerable; `line` and `column` are not either. */
   readonly statementIndex?: number
   /** Where that statement begins: 1-based, in characters of the text the user wrote. Not enumerable. */
   readonly statementPosition?: number
@@ -53,7 +53,7 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
-/** The names of `ErrorDetails` that are plain data: all but `cause`. */
+/** The names of all `ErrorDetails` except `cause`, which is no plain data. */
 export const DETAIL_NAMES = [
   'sqlstate',
   'severity',
@@ -79,7 +79,7 @@ export const DETAIL_NAMES = [
   'query',
 ] as const satisfies readonly Exclude<keyof ErrorDetails, 'cause'>[]
 
-/** A class of the tree, or a user's own below it: anything built from a message and details. */
+/** A class of the tree, or a user's class that extends one: its constructor takes a message and details. */
 export type ErrorClass = (new (message: string, details?: ErrorDetails) => DbError) & { readonly name: string }
 
 /** A class of warning. */
@@ -98,12 +98,13 @@ function composeMessage(primary: string, details: ErrorDetails): string {
   if (place !== '') message += `\n${place}`
   if (detail !== undefined && detail !== '') message += `\nDETAIL:  ${detail}`
   if (hint !== undefined && hint !== '') message += `\nHINT:  ${hint}`
-  // Which line of the data it was is nowhere else. The words are the server's in any language; the data of the line may be long.
+  // No other field says which line of the data failed. The server writes it in its own language, and the data in it may
+  // be long.
   if (context?.startsWith('COPY ') === true) message += `\nCONTEXT:  ${firstLine(context)}`
   return message
 }
 
-/** Most characters of a line of CONTEXT to show. */
+/** The most characters of a line of CONTEXT that the message shows. */
 const SHOWN_CONTEXT = 200
 
 function firstLine(context: string): string {
@@ -111,10 +112,10 @@ function firstLine(context: string): string {
   return line.length <= SHOWN_CONTEXT ? line : `${line.slice(0, SHOWN_CONTEXT)}...`
 }
 
-/** Kept out of logs: not enumerable on an error. */
+/** Properties that are not enumerable on an error, so that logs do not print them. */
 const QUIET_NAMES: ReadonlySet<string> = new Set(['query', 'notStarted', 'statementIndex', 'statementPosition'])
 
-/** Puts the details on an error as properties. `query` and the bare message stay out of logs. */
+/** Sets the details as properties of an error. `primaryMessage` and the quiet names are not enumerable. */
 function assignDetails(target: object, primary: string, details: ErrorDetails): void {
   for (const key of DETAIL_NAMES) {
     const value = details[key]
@@ -137,7 +138,7 @@ export class DbError extends globalThis.Error {
   /** The SQLSTATE an instance has when none is given. */
   static readonly sqlstate: string | null = null
 
-  /** Five characters, or null when the error is the client's own. */
+  /** Five characters, or null for an error of the client that has no SQLSTATE. */
   declare readonly sqlstate: string | null
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
@@ -180,14 +181,14 @@ export class DbError extends globalThis.Error {
   }
 
   /**
-   * The line of the text, from 1: of `position`, and of the failed statement's beginning where the server gave no position, as for
-   * a unique violation. Undefined where neither is known.
+   * The line of `position` in the text, from 1. If the server sent no position, as for a unique violation, the line
+   * where the failed statement begins. Undefined when neither is known.
    */
   get line(): number | undefined {
     return placeOf(this)?.line
   }
 
-  /** The column in that line, in characters from 1; undefined where it is unknown. */
+  /** The column in that line, in characters from 1; undefined when the line is unknown. */
   get column(): number | undefined {
     return placeOf(this)?.column
   }
@@ -199,8 +200,8 @@ function placeOf({ query, position, statementPosition }: DbError): TextPlace | n
 }
 
 /**
- * Adds to what an error carries, or changes it, and composes its message again: for what is known only on the way up,
- * such as the text the user wrote.
+ * Adds or changes details of an error and composes its message again. Callers use it for details that only they know,
+ * such as the text that the user wrote.
  */
 export function amend(
   error: DbError,
@@ -214,11 +215,15 @@ export function amend(
 /** Misuse of the interface: a closed connection or cursor, re-entrance, calls out of order. */
 export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'
-  // A brand, here and below: without it classes of one shape are one to TypeScript, and `instanceof` narrows to never.
+  // A brand, here and in the classes below. Without it TypeScript takes classes of one shape for the same class, and
+  // `instanceof` narrows to never.
   declare protected readonly isInterfaceError: true
 }
 
-/** What psycopg's users ask an error for. Undefined would be worse: `error.diag.constraint_name` hides the error itself. */
+/**
+ * Properties that users of psycopg expect. They throw an error that says what to write, because
+ * `error.diag.constraint_name` on undefined would throw a TypeError that hides the database error.
+ */
 for (const [name, hint] of Object.entries({
   diag: 'the fields are properties of the error: error.constraintName, error.detail, error.hint',
   pgerror: 'it is error.message',
@@ -230,7 +235,7 @@ for (const [name, hint] of Object.entries({
   })
 }
 
-/** What the database, or the way to it, has to say. */
+/** An error of the database or of the connection to it. */
 export class DatabaseError extends DbError {
   static override readonly name: string = 'DatabaseError'
   declare protected readonly isDatabaseError: true
@@ -248,13 +253,13 @@ export class IntegrityError extends DatabaseError {
   declare protected readonly isIntegrityError: true
 }
 
-/** Trouble that is not the program's: connections, resources, shutdown, cancellation. */
+/** An error that is not the program's fault: connections, resources, shutdown, cancellation. */
 export class OperationalError extends DatabaseError {
   static override readonly name: string = 'OperationalError'
   declare protected readonly isOperationalError: true
 }
 
-/** The database or this client in a state it should not be in. */
+/** The database or this client is in a state in which it should not be. */
 export class InternalError extends DatabaseError {
   static override readonly name: string = 'InternalError'
   declare protected readonly isInternalError: true
@@ -272,7 +277,7 @@ export class NotSupportedError extends DatabaseError {
   declare protected readonly isNotSupportedError: true
 }
 
-/** The server broke the protocol, or what stands between did. The connection is closed. */
+/** The server, or something between it and the client, broke the protocol. The connection is closed. */
 export class ProtocolError extends InternalError {
   static override readonly name: string = 'ProtocolError'
   declare protected readonly isProtocolError: true
@@ -290,13 +295,16 @@ export interface Warning extends Omit<
   'sqlstate' | 'cause' | 'batchIndex' | 'statementIndex' | 'statementPosition' | 'interrupted' | 'notStarted'
 > {}
 
-/** PEP 249's `Warning`: never thrown, collected in `messages`, given to notice listeners. Not under PEP's `Error`. */
+/**
+ * PEP 249's `Warning`. It is never thrown: `messages` collects warnings, and notice listeners get them. It does not
+ * extend PEP 249's `Error`.
+ */
 export class Warning extends globalThis.Error {
   static override readonly name: string = 'Warning'
   /** The SQLSTATE an instance has when none is given. */
   static readonly sqlstate: string | null = null
 
-  /** Five characters, or null when the server says none. */
+  /** Five characters, or null when the server sent none. */
   declare readonly sqlstate: string | null
   /** The message alone, without the line of the statement, DETAIL and HINT. Not enumerable. */
   declare readonly primaryMessage: string
@@ -306,7 +314,7 @@ export class Warning extends globalThis.Error {
     const sqlstate = details.sqlstate ?? new.target.sqlstate
     Object.defineProperty(this, 'sqlstate', { value: sqlstate, enumerable: true, writable: true, configurable: true })
     assignDetails(this, message, details)
-    // Nobody threw it: where it was made is of no interest, and would be most of what is printed.
+    // Nobody throws it, so a stack would only make its printed form long.
     this.stack = `${this.name}: ${this.message}`
   }
 
@@ -315,7 +323,7 @@ export class Warning extends globalThis.Error {
   }
 }
 
-/** What the server says unasked: NOTICE, INFO, LOG, DEBUG, and WARNING through its subclass. */
+/** A message that the server sends beside the answer: NOTICE, INFO, LOG or DEBUG. WARNING has a subclass. */
 export class PostgresLogMessage extends Warning {
   static override readonly name: string = 'PostgresLogMessage'
   declare protected readonly isPostgresLogMessage: true

@@ -1,23 +1,23 @@
 /**
- * What the program demands of the server's authentication and of the protocol: `require_auth`, `channel_binding`, protocol
- * versions; and how to authenticate by GSSAPI. Source of truth: PostgreSQL manual, "Parameter Key Words".
+ * Options about authentication and the protocol: `require_auth`, `channel_binding`, protocol versions, GSSAPI. Source
+ * of truth: PostgreSQL manual, "Parameter Key Words".
  */
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { type Lookup, shown } from './keywords.ts'
 import type { AuthMethod, ChannelBinding, ProtocolVersion, RequiredAuth, SessionOptions } from './session-options.ts'
 
 const METHODS: readonly AuthMethod[] = ['password', 'md5', 'gss', 'sspi', 'scram-sha-256', 'oauth', 'none']
-/** What `latest` means: the newest this client knows. */
+/** The version that `latest` stands for: the newest that this client knows. */
 const LATEST: ProtocolVersion = '3.2'
 
-/** The words themselves have been checked with the other keywords. */
+/** Expects that `checkChoices` has checked the values. */
 export function resolveAuth(
   lookup: Lookup,
 ): Required<
   Pick<SessionOptions, 'channelBinding' | 'requireAuth' | 'minProtocolVersion' | 'maxProtocolVersion' | 'gss'>
 > {
   const min = versionOf(lookup('min_protocol_version')) ?? '3.0'
-  // As libpq: 3.0 unless asked, because poolers refuse what they do not know; a minimum lifts the maximum with it.
+  // 3.0 is the default, as in libpq, because poolers refuse versions that they do not know. A higher minimum raises the maximum too.
   const max = versionOf(lookup('max_protocol_version')) ?? min
   if (min > max) {
     throw new ClientConfigurationError(`min_protocol_version ${min} is above max_protocol_version ${max}`)
@@ -36,7 +36,7 @@ function versionOf(text: string | undefined): ProtocolVersion | undefined {
   return text === 'latest' ? LATEST : (text as ProtocolVersion | undefined)
 }
 
-/** `scram-sha-256,none`, or `!password,!md5`: all with the mark or none. */
+/** Reads `scram-sha-256,none`, or `!password,!md5`. Either all words have the `!` or none. */
 export function parseRequiredAuth(text: string): RequiredAuth {
   const words = text.split(',').map((word) => word.trim())
   const isNegated = words[0]?.startsWith('!') ?? false

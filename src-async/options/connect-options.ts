@@ -1,6 +1,6 @@
 /**
- * The options of `connect()` as the program writes them: their types, their check, and what they are as keywords. An
- * option that is unknown or of the wrong type is refused, never ignored.
+ * The options of `connect()` as the program writes them: their types, their checks, and the keywords of libpq that they
+ * stand for. An unknown option, or one of the wrong type, is refused and never ignored.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { clip, type Layer, refuseEmpty } from './keywords.ts'
@@ -8,22 +8,22 @@ import { nearest } from './nearest.ts'
 import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
 
-/** Options of `connect()`. Each is stronger than the DSN, and the DSN than the service file and the environment. */
+/** Options of `connect()`. An option overrides the DSN, and the DSN overrides the service file and the environment. */
 export interface ConnectOptions {
-  /** The DSN, where it is not the first argument. */
+  /** The DSN, if it is not the first argument. */
   readonly dsn?: string
   /**
-   * A name, an address, or the directory of a Unix socket; several, in a list or with commas, are tried in order.
-   * Default: the usual sockets, then localhost.
+   * A name, an address, or the directory of a Unix socket. Several, in an array or separated by commas, are tried in
+   * order. Default: the usual sockets, then localhost.
    */
   readonly host?: string | readonly string[]
-  /** IP addresses to connect to in place of looking `host` up. */
+  /** IP addresses to connect to; then `host` is not looked up. */
   readonly hostaddr?: string
-  /** One for all hosts or one for each. Default 5432. */
+  /** One port for all hosts, or one for each. Default 5432. */
   readonly port?: number | string | readonly (number | string)[]
   /** Default: the name of the operating system's user. */
   readonly user?: string
-  /** The password, or a function that gives it anew for each connection. */
+  /** The password, or a function that returns it and is called for each connection. */
   readonly password?: string | (() => string | Promise<string>)
   /** Default: the name of the user. */
   readonly database?: string
@@ -33,29 +33,30 @@ export interface ConnectOptions {
   readonly service?: string
   /** Default `~/.pg_service.conf`. */
   readonly serviceFile?: string
-  /** Milliseconds for the whole of connecting, all hosts together; null or 0 for no limit. Default 60,000. */
+  /** Time limit for connecting, in milliseconds, for all hosts together; null or 0 for no limit. Default 60,000. */
   readonly timeout?: number | null
-  /** Milliseconds for each statement; null or 0 for no limit, which is the default. */
+  /** Time limit for each statement, in milliseconds; null or 0 for no limit, which is the default. */
   readonly commandTimeout?: number | null
   /**
-   * Milliseconds after which a server that runs a statement for a program that is gone notices, and ends it; 0 or null leaves
-   * the server as it is. PostgreSQL 14 and later. Default 5,000 for blocking connections, 0 for others.
+   * How often the server checks, while it runs a statement, that this program is still there, in milliseconds; it ends
+   * the statement when the program is gone. 0 or null leaves the server's own setting. PostgreSQL 14 and later. Default
+   * 5,000 for blocking connections, 0 for others.
    */
   readonly clientConnectionCheckInterval?: number | null
-  /** Most prepared statements kept for reuse. 0 prepares none, as poolers may need. Default 100. */
+  /** How many prepared statements are kept for reuse. 0 prepares none; some poolers need that. Default 100. */
   readonly statementCacheSize?: number
-  /** Milliseconds a prepared statement is kept; 0 for no limit. Default 300,000. */
+  /** How long a prepared statement is kept, in milliseconds; 0 for no limit. Default 300,000. */
   readonly maxCachedStatementLifetime?: number
-  /** Longest statement, in characters, that is kept; 0 for no limit. Default 15,360. */
+  /** The longest statement that is kept, in characters; 0 for no limit. Default 15,360. */
   readonly maxCacheableStatementSize?: number
   /**
-   * true: TLS, verified against the authorities Node trusts; false: none; or a mode of libpq, or an object with
-   * certificates, which are PEM texts or paths.
+   * true: TLS, verified against the authorities that Node trusts. false: no TLS. Or a mode of libpq, or an object with
+   * certificates, each a PEM text or a path.
    */
   readonly ssl?: boolean | SslMode | SslSettings
-  /** As libpq's keyword; not together with `ssl`. Default prefer. */
+  /** A mode of libpq: `disable`, `require`, `verify-full` … Not together with `ssl`. Default prefer. */
   readonly sslmode?: SslMode
-  /** Path of trusted roots, or `system`. */
+  /** Path of a file with the trusted root certificates, or `system`. */
   readonly sslrootcert?: string
   /** Path of the client's certificate. */
   readonly sslcert?: string
@@ -63,31 +64,39 @@ export interface ConnectOptions {
   readonly sslkey?: string
   /** Passphrase of the key. */
   readonly sslpassword?: string
-  /** Path of revoked certificates. */
+  /** Path of a file with a list of revoked certificates. */
   readonly sslcrl?: string
-  /** `direct` begins with TLS without asking first: PostgreSQL 17 and later, sslmode require or stronger. */
+  /**
+   * `direct` begins with TLS and does not ask the server first. PostgreSQL 17 and later, with sslmode require or
+   * stronger.
+   */
   readonly sslnegotiation?: 'postgres' | 'direct'
   /**
-   * Whether SCRAM authentication is tied to the TLS connection, so that nobody in between can pass it on. Default prefer.
+   * Whether the SCRAM login is bound to the TLS connection, so that nobody in between can pass it on. Default prefer.
    */
   readonly channelBinding?: ChannelBinding
-  /** Methods the server may ask for, `scram-sha-256,none`, or may not, `!password,!md5`. Default: any. */
+  /**
+   * Authentication methods that the server may use (`scram-sha-256,none`), or may not use (`!password,!md5`). Default:
+   * any.
+   */
   readonly requireAuth?: string
   /** Oldest protocol to accept. Default 3.0. */
   readonly minProtocolVersion?: ProtocolVersion | 'latest'
-  /** Newest protocol to ask for; 3.2 has longer cancel keys, and poolers may refuse it. Default 3.0. */
+  /** Newest protocol to ask for. 3.2 has longer cancel keys, but poolers may refuse it. Default 3.0. */
   readonly maxProtocolVersion?: ProtocolVersion | 'latest'
   /** Name of the service in the server's Kerberos principal, `postgres/host@REALM`. Default postgres. */
   readonly krbsrvname?: string
   /** Whether the server gets Kerberos credentials to act for the user elsewhere. Default false. */
   readonly gssDelegation?: boolean
-  /** A bearer token for servers that ask for OAuth, or a function that gets one anew for each connection. */
+  /**
+   * A bearer token for servers that ask for OAuth, or a function that returns one and is called for each connection.
+   */
   readonly oauthToken?: string | (() => string | Promise<string>)
-  /** Server settings for the session, sent at its start; they are what RESET goes back to. */
+  /** Server settings for the session, sent at its start. RESET goes back to them. */
   readonly serverSettings?: Readonly<Record<string, string | number | boolean>>
-  /** What `pg_stat_activity` shows. */
+  /** The name that `pg_stat_activity` shows. */
   readonly applicationName?: string
-  /** Which server of several is wanted. Default any. */
+  /** Which kind of server is accepted, when there are several hosts. Default any. */
   readonly targetSessionAttrs?: TargetSessionAttrs
   /** `random` tries the hosts in random order. Default disable. */
   readonly loadBalanceHosts?: 'disable' | 'random'
@@ -95,7 +104,7 @@ export interface ConnectOptions {
 
 type Check = (value: unknown, name: string) => unknown
 
-/** Each option: its check, and the keyword it is, if it is one. */
+/** Each option: its check, and the keyword of libpq that it stands for, if any. */
 const OPTIONS: Readonly<Record<keyof ConnectOptions, readonly [Check, keyword?: string]>> = {
   dsn: [text],
   host: [hostList, 'host'],
@@ -134,7 +143,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions, readonly [Check, keyword?: 
   loadBalanceHosts: [text, 'load_balance_hosts'],
 }
 
-/** Names of other clients for what has another name here. */
+/** Names of options in other clients, and their names here. */
 const OTHER_NAMES: Readonly<Record<string, keyof ConnectOptions>> = {
   dbname: 'database',
   db: 'database',
@@ -148,7 +157,7 @@ const OTHER_NAMES: Readonly<Record<string, keyof ConnectOptions>> = {
 
 const SETTING = "a setting of the server's goes into serverSettings: { name: value }"
 
-/** Names of other clients that need more words than a name. */
+/** Names of options in other clients that need an explanation, not only another name. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
   connect_timeout: 'it is timeout, in milliseconds',
   connectTimeout: 'it is timeout, in milliseconds',
@@ -176,12 +185,13 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   isolation_level: 'it is isolationLevel, in lower case: serializable',
 }
 
-/** Null means the default; where it means "no limit" it is kept. */
+/** Options for which null means "no limit". For all others null means the default. */
 const NULL_IS_A_VALUE: readonly string[] = ['timeout', 'commandTimeout', 'clientConnectionCheckInterval']
 
 /**
- * The options that are set, checked one by one.
- * @param extraKeys keys that somebody else checks
+ * Checks the options one by one.
+ * @returns those that are set
+ * @param extraKeys names of options that another function checks
  * @throws ProgrammingError naming the option, what was expected and what was found
  */
 export function checkOptions(options: ConnectOptions, extraKeys: readonly string[]): ConnectOptions {
@@ -212,7 +222,7 @@ function unknownOption(name: string, extraKeys: readonly string[]): ProgrammingE
   return new ProgrammingError(`connect(): unknown option ${JSON.stringify(clip(name))}`, { hint })
 }
 
-/** The options that are keywords of libpq. */
+/** The options that stand for keywords of libpq, as a layer. */
 export function optionsLayer(options: ConnectOptions): Layer {
   const values = new Map<string, string>()
   for (const [name, [, keyword]] of Object.entries(OPTIONS)) {
@@ -229,7 +239,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'an array' : typeof value
 }
 
-/** Says the kind of a wrong value, never the value: it may be a password under the wrong name. */
+/** The error for a wrong value. It names the type and never the value, which may be a password under a wrong name. */
 function wrong(name: string, expected: string, value: unknown): ProgrammingError {
   const number = typeof value === 'number' ? ` ${value}` : ''
   return new ProgrammingError(`option ${name}: expected ${expected}, found ${kindOf(value)}${number}`)
@@ -279,13 +289,13 @@ function count(value: unknown, name: string): unknown {
   throw wrong(name, 'an integer, 0 or more', value)
 }
 
-/** Only the kind; `tls-options.ts` knows the rest. */
+/** Checks only the type; `tls-options.ts` checks the rest. */
 function sslOption(value: unknown, name: string): unknown {
   if (['boolean', 'string', 'object'].includes(typeof value)) return value
   throw wrong(name, 'true, false, a mode or an object', value)
 }
 
-/** Parameters of the startup message that are not settings, or that the client itself decides. */
+/** Parameters of the startup message that are no settings, or that the client sets itself. */
 const RESERVED: readonly string[] = ['user', 'database', 'replication', 'client_encoding']
 
 function settings(value: unknown, name: string): unknown {

@@ -1,7 +1,7 @@
 /**
- * Reads a DSN: a URI, a string of `keyword=value` pairs as libpq takes, or `pglite:`. Gives keywords and hosts as
- * written; knows nothing of defaults. An error never quotes the DSN: parts of a password may stand anywhere in one that
- * is malformed. Source of truth: PostgreSQL manual, "Connection Strings".
+ * Reads a DSN: a URI, a string of `keyword=value` pairs as libpq takes, or `pglite:`. Returns keywords and hosts as
+ * written, without defaults. An error never quotes the DSN, because parts of a password may stand anywhere in a
+ * malformed one. Source of truth: PostgreSQL manual, "Connection Strings".
  */
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { type HostSpec, parseHostSpec } from './hosts.ts'
@@ -12,7 +12,7 @@ export interface Dsn {
   readonly values: ReadonlyMap<string, string>
   /** Hosts of a URI's authority, in order; null where it has none. */
   readonly hosts: readonly HostSpec[] | null
-  /** Of a `pglite:` DSN: the directory as written, null in memory. Undefined for a server. */
+  /** The directory of a `pglite:` DSN as written, or null for a database in memory. Undefined for a server. */
   readonly pgliteDirectory?: string | null
 }
 
@@ -29,7 +29,8 @@ export function parseDsn(text: string): Dsn {
   if (text.startsWith('pglite:')) return parsePglite(text.slice('pglite:'.length))
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]
   if (scheme !== undefined && !text.slice(0, scheme.length + 1).includes('=')) {
-    // What stands before a colon may be a user name with its password behind: only a scheme with slashes is named.
+    // The text before a colon may be a user name, with the password after it. So the message names a scheme only if
+    // `://` follows it.
     const named = text.startsWith(`${scheme}://`) ? ` (found the scheme ${JSON.stringify(clip(scheme))})` : ''
     throw new ClientConfigurationError(`invalid DSN: neither a PostgreSQL URI nor keyword=value pairs${named}`, {
       hint: FORMS,
@@ -61,7 +62,7 @@ function parseUri(rest: string): Dsn {
   const queryStart = tail.indexOf('?')
   const path = queryStart < 0 ? tail : tail.slice(0, queryStart)
   addPair(values, 'dbname', 'dbname', decode(path.slice(1), 'database name'))
-  // As in libpq the query is stronger than what stands before it: hosted databases put a socket's folder there.
+  // The query overrides the part before it, as in libpq: hosted databases put the folder of a socket there.
   const fromQuery = parseQuery(queryStart < 0 ? '' : tail.slice(queryStart + 1))
   for (const [keyword, value] of fromQuery) values.set(keyword, value)
   if (authority === '') return { values, hosts: null }
@@ -72,7 +73,7 @@ function parseUri(rest: string): Dsn {
     return { values, hosts: null }
   }
   if (hosts.length === 1 && hosts[0]?.host === '') {
-    // `postgres://:5433/`: a port without a host.
+    // `postgres://:5433/` has a port and no host.
     if (hosts[0].port !== null) values.set('port', hosts[0].port)
     return { values, hosts: null }
   }
@@ -80,8 +81,8 @@ function parseUri(rest: string): Dsn {
 }
 
 /**
- * Commas part hosts, except inside the brackets of an IPv6 address.
- * @throws ClientConfigurationError for more hosts than anybody means.
+ * Splits hosts at commas, except inside the brackets of an IPv6 address.
+ * @throws ClientConfigurationError for more than 1000 hosts.
  */
 function splitAuthority(authority: string): string[] {
   const parts = authority.includes('[') ? splitOutsideBrackets(authority) : authority.split(',', MAX_HOSTS + 1)
@@ -117,7 +118,8 @@ function parseAuthorityHost(spec: string): HostSpec {
   const host = decode(name.startsWith('[') ? name.slice(1, -1) : name, 'host')
   const port = decode(match[2] ?? '', 'port')
   if (port !== '' && !/^\d{1,5}$/.test(port)) {
-    // Not quoted: with a slash in the password, what looks like the port is the password.
+    // The message does not quote the text: if the password has a slash, the text that looks like the port is the
+    // password.
     throw new ClientConfigurationError('invalid DSN: the port is not a number', { hint: ENCODE })
   }
   return { host, port: port === '' ? null : port }
@@ -135,14 +137,14 @@ function parseQuery(query: string): Map<string, string> {
     }
     const name = decode(item.slice(0, equals), 'query parameter')
     const value = decode(item.slice(equals + 1), `query parameter ${JSON.stringify(clip(name))}`)
-    // The JDBC spelling that libpq takes too.
+    // JDBC's spelling, which libpq accepts too.
     const [known, known_value] = name === 'ssl' && value === 'true' ? ['sslmode', 'require'] : [name, value]
     addPair(values, known, requireKeyword(known), known_value)
   }
   return values
 }
 
-/** Keywords of other libraries' connection strings, and what does it here. */
+/** Keywords of other libraries' connection strings, and what to use here. */
 const HABITS: ReadonlyMap<string, string> = new Map([
   [
     'pgbouncer',
@@ -178,12 +180,15 @@ function decode(text: string, what: string): string {
     const decoded = decodeURIComponent(text)
     if (!decoded.includes('\0')) return decoded
   } catch {
-    // Falls through: the reason would quote the text.
+    // The error below replaces this one, because its message would quote the text.
   }
   throw new ClientConfigurationError(`invalid DSN: malformed percent-encoding in the ${what}`, { hint: ENCODE })
 }
 
-/** `host=localhost user = 'a b' password=a\'b`: blanks around `=`, quotes, and backslash before any character. */
+/**
+ * Reads `host=localhost user = 'a b' password=a\'b`: there may be blanks around `=`, quotes, and a backslash before any
+ * character.
+ */
 function parsePairs(text: string): Map<string, string> {
   const values = new Map<string, string>()
   const pattern = /\s*([^\s=]+)\s*(=?)\s*(?:'((?:[^'\\]|\\[^])*)'(?=\s|$)|('?(?:[^\s\\]|\\[^])*\\?))/y
@@ -202,7 +207,8 @@ function parsePairs(text: string): Map<string, string> {
         hint: "write ' inside quotes as \\'",
       })
     }
-    // After a password without quotes, what looks like the next keyword may be the rest of the password.
+    // After a password without quotes, the text that looks like the next keyword may be the rest of the password, so an
+    // error must not quote it.
     const keyword = requireKeyword(name, !isAfterBarePassword)
     isAfterBarePassword = keyword === 'password' && quoted === undefined
     addPair(values, name, keyword, (quoted ?? bare).replaceAll(/\\([^]?)/g, '$1'))
@@ -224,7 +230,7 @@ function parsePglite(rest: string): Dsn {
   }
 }
 
-/** Hosts of a `host` keyword or variable: a list with commas, each as `parseHostSpec` takes it. */
+/** Reads the value of a `host` keyword or variable: hosts separated by commas, each in a form of `parseHostSpec`. */
 export function parseHostList(text: string): HostSpec[] {
   return splitAuthority(text).map((spec) => parseHostSpec(spec.trim()))
 }

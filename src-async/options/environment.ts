@@ -1,6 +1,7 @@
 /**
- * What surrounds the program: variables, home directory, user. The only file that asks the system; all else takes what
- * it says, so that a test can say something else. Source of truth: PostgreSQL manual, "Environment Variables".
+ * The environment of the program: variables, home directory, user. Only this file asks the system for them. All others
+ * get them as arguments, so that tests can pass other values. Source of truth: PostgreSQL manual, "Environment
+ * Variables".
  */
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ export function currentEnvironment(variables: Variables = process.env): Environm
   return { variables, platform: process.platform }
 }
 
-/** The PG variables as keywords. An empty variable counts as unset, or is refused where libpq refuses it. */
+/** The PG variables as keywords. An empty variable counts as unset, or is refused if libpq refuses it. */
 export function environmentLayer({ variables }: Environment): Layer {
   const values = new Map<string, string>()
   for (const [keyword, variable] of KEYWORDS) {
@@ -29,7 +30,7 @@ export function environmentLayer({ variables }: Environment): Layer {
   return { source: 'the environment', values }
 }
 
-/** Server settings that libpq takes from variables and that are no keywords. */
+/** Server settings that libpq reads from variables and for which it has no keyword. */
 export function environmentSettings({ variables }: Environment): Record<string, string> {
   const settings: Record<string, string> = {}
   const table = { PGTZ: 'TimeZone', PGDATESTYLE: 'DateStyle', PGGEQO: 'geqo' }
@@ -60,7 +61,7 @@ function homeDirectory({ variables }: Environment): string | null {
   }
 }
 
-/** Where PostgreSQL's own files for the user are; `unixName` differs since Windows has them all in one directory. */
+/** The path of one of the user's files for PostgreSQL. Windows has them all in one directory, so the names differ. */
 function userFile(environment: Environment, unixName: string, windowsName: string): string | null {
   if (environment.platform === 'win32') {
     const applicationData = environment.variables['APPDATA']

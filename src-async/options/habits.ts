@@ -1,9 +1,9 @@
 /**
- * Names that people know from psycopg, `pg` and other drivers, and what to write here in their place. Knows words only; the
- * guides `psycopg.md` and `coming-from-pg.md` have the same in tables.
+ * Names that people know from psycopg, `pg` and other drivers, and what to write here instead. The guides `psycopg.md`
+ * and `coming-from-pg.md` have them in tables.
  */
 
-/** By the name without case, underscores and dashes. */
+/** The hint for each name. The names have no capitals, underscores and dashes. */
 type Habits = Readonly<Record<string, string>>
 
 const NO_PROXY = 'a connection has no events of its own: '
@@ -11,7 +11,7 @@ const QUOTING = { escapeidentifier: 'it is quoteIdentifier(name)', escapeliteral
 const PREPARING = 'statements are prepared by themselves: statementCacheSize is the option of connect'
 const TYPES = "it is con.setTypeCodec(name, { decoder, encoder }), or the option types: { int8: 'number' }"
 
-/** Of connections of both APIs. */
+/** The habits for connections of both APIs. */
 const CONNECTION: Habits = {
   ...QUOTING,
   rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
@@ -34,13 +34,13 @@ const CONNECTION: Habits = {
   gettransactionstatus: 'it is transactionStatus',
 }
 
-/** By class; `Connection` of the blocking API is the one that has cursors. */
+/** The habits for each class. `blocking` and `async` are the classes `Connection` of the two APIs. */
 const BY_KIND: Readonly<Record<string, Habits>> = {
   blocking: {
     ...CONNECTION,
     setsession: 'set con.isolationLevel, con.readOnly, con.deferrable and con.autocommit',
     setisolationlevel: "set con.isolationLevel = 'serializable', between transactions",
-    notices: 'the notices of the last call are in messages, and addNoticeListener(fn) is told of each',
+    notices: 'the notices of the last call are in messages, and addNoticeListener(fn) hears each',
     addnotifyhandler: 'notifications are read: for (const { channel, payload } of con.notifies())',
     addnoticehandler: 'it is addNoticeListener(fn)',
     on: `${NO_PROXY}read notifications with con.notifies(), notices with con.addNoticeListener(fn)`,
@@ -90,8 +90,8 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     putconn: 'it is release(connection)',
     getconnection: 'it is acquire()',
     connection: 'it is withConnection(fn)',
-    on: 'a pool has no events: what goes wrong while nobody waits is told to the option onError',
-    once: 'a pool has no events: what goes wrong while nobody waits is told to the option onError',
+    on: 'a pool has no events: errors of background work go to the option onError',
+    once: 'a pool has no events: errors of background work go to the option onError',
     totalcount: 'it is getSize()',
     idlecount: 'it is getIdleSize()',
     waitingcount: 'it is getWaitingCount()',
@@ -115,7 +115,7 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
   },
 }
 
-/** Options of calls. Where a method has an option of the second name, that one is meant. */
+/** Options of calls in other drivers. `name` is the option here; the hint is given only for methods that have it. */
 const OPTIONS: Readonly<Record<string, { readonly name?: string; readonly words?: string }>> = {
   forcerollback: { words: 'to undo what the function did, throw new Rollback(value) at its end' },
   savepointname: { words: 'a transaction inside another is a savepoint, and has a name of its own' },
@@ -135,7 +135,7 @@ const OPTIONS: Readonly<Record<string, { readonly name?: string; readonly words?
   name: { words: 'prepare(sql, { name }) names a statement; others are prepared by themselves' },
 }
 
-/** What to write in the place of an option that a method does not have; null where nobody is known to expect it. */
+/** The hint for an option that a method does not have; null if no driver is known to have it. */
 export function optionHabit(name: string, known: ReadonlySet<string>): string | null {
   const plain = plainName(name)
   const habit = Object.hasOwn(OPTIONS, plain) ? OPTIONS[plain] : undefined
@@ -149,7 +149,7 @@ export function plainName(name: string): string {
   return name.slice(0, 64).toLowerCase().replaceAll(/[_-]/g, '')
 }
 
-/** What to write in the place of a property that a class does not have; null where nobody is known to expect it. */
+/** The hint for a property that a class does not have; null if no driver is known to have it. */
 export function propertyHabit(kind: string, name: string): string | null {
   const habits = BY_KIND[kind]
   const plain = plainName(name)

@@ -1,13 +1,14 @@
 /**
- * From names and ports to addresses to try. Knows the forms of a host (name, address, socket directory) and the places
- * where servers listen by default; opens nothing. Source of truth: PostgreSQL manual, "Specifying Multiple Hosts".
+ * Turns names and ports into the addresses to try. Knows the forms of a host (name, address, socket directory) and
+ * where servers listen by default. Opens no connection. Source of truth: PostgreSQL manual, "Specifying Multiple
+ * Hosts".
  */
 import { isAbsolute } from 'node:path'
 import { ClientConfigurationError } from '../errors/tree.ts'
 import { clip } from './keywords.ts'
 import type { HostAddress } from './session-options.ts'
 
-/** A host as written; `port` is its own, null where it has none. */
+/** A host as written. `port` is the port written with it, or null. */
 export interface HostSpec {
   readonly host: string
   readonly port: string | null
@@ -17,12 +18,14 @@ export const DEFAULT_PORT = 5432
 const SOCKET_DIRECTORIES = ['/run/postgresql', '/var/run/postgresql', '/tmp', '/private/tmp']
 const SOCKET_FILE = '.s.PGSQL.'
 
-/** Whether a host names a Unix socket: a path, or with `@` a socket of Linux's abstract namespace. */
+/** Whether a host is a Unix socket: a path, or a name with `@` for a socket of Linux's abstract namespace. */
 export function isSocketHost(host: string): boolean {
   return host.startsWith('/') || host.startsWith('@') || isAbsolute(host)
 }
 
-/** `name`, `name:port`, `[ipv6]`, `[ipv6]:port`, a bare IPv6 address, or a path, in which colons mean nothing. */
+/**
+ * Reads `name`, `name:port`, `[ipv6]`, `[ipv6]:port`, a bare IPv6 address, or a path (colons in a path are part of it).
+ */
 export function parseHostSpec(text: string): HostSpec {
   if (isSocketHost(text)) return { host: text, port: null }
   const bracketed = /^\[([^\]]*)\](?::(\d*))?$/.exec(text)
@@ -34,7 +37,10 @@ export function parseHostSpec(text: string): HostSpec {
   return named === null ? { host: text, port: null } : { host: named[1] ?? '', port: named[2] ?? null }
 }
 
-/** @throws ClientConfigurationError unless the text is a number from 1 to 65535; an empty one is the default. */
+/**
+ * An empty text gives the default port.
+ * @throws ClientConfigurationError unless the text is a number from 1 to 65535.
+ */
 export function parsePort(text: string): number {
   const trimmed = text.trim()
   if (trimmed === '') return DEFAULT_PORT
@@ -43,7 +49,7 @@ export function parsePort(text: string): number {
   throw new ClientConfigurationError(`port: expected a number from 1 to 65535, found ${JSON.stringify(clip(text))}`)
 }
 
-/** One port for each host: as many as there are hosts, or one for all. */
+/** One port for each host. The list has as many ports as there are hosts, or one for all. */
 export function spreadPorts(ports: string, hostCount: number): string[] {
   const list = ports.split(',')
   if (list.length === hostCount) return list
@@ -53,7 +59,7 @@ export function spreadPorts(ports: string, hostCount: number): string[] {
   })
 }
 
-/** The address of one host. `address` is an IP address to connect to in place of looking the name up. */
+/** The address of one host. `address`, if given, is the IP address to connect to, so that the name is not looked up. */
 export function toAddress(host: string, port: number, address?: string): HostAddress {
   if (address !== undefined) return { kind: 'tcp', host: host === '' ? address : host, port, address }
   if (host === '') return { kind: 'tcp', host: 'localhost', port }
@@ -64,13 +70,13 @@ export function toAddress(host: string, port: number, address?: string): HostAdd
   return { kind: 'unix', path: path.startsWith('@') ? `\0${path.slice(1)}` : path }
 }
 
-/** Where to look when no host is given: the usual sockets, then TCP; Windows has TCP only. */
+/** The addresses to try when no host is given: the usual sockets, then TCP. On Windows TCP only. */
 export function defaultAddresses(port: number, platform: NodeJS.Platform): HostAddress[] {
   const sockets = platform === 'win32' ? [] : SOCKET_DIRECTORIES.map((directory) => toAddress(directory, port))
   return [...sockets, toAddress('localhost', port)]
 }
 
-/** The same list in random order, for `load_balance_hosts=random`. */
+/** The addresses in random order, for `load_balance_hosts=random`. */
 export function shuffled<T>(addresses: readonly T[]): T[] {
   const result = [...addresses]
   for (let last = result.length - 1; last > 0; last--) {

@@ -1,21 +1,21 @@
 /**
- * Every connection keyword of libpq: its environment variable, and what happens to those this client does not act on.
- * A keyword whose neglect would weaken security or change what the session is gets refused; a harmless one is accepted.
- * Source of truth: PostgreSQL manual, "Parameter Key Words" and "Environment Variables".
+ * All connection keywords of libpq, with their environment variables, and what this client does with keywords that it
+ * cannot apply. If ignoring a keyword would weaken security or change the session, the keyword is refused; others are
+ * ignored. Source of truth: PostgreSQL manual, "Parameter Key Words" and "Environment Variables".
  */
 import { ClientConfigurationError, NotSupportedError } from '../errors/tree.ts'
 
-/** One place settings come from. Values are as written there, never empty. */
+/** One source of settings, such as the DSN. Values are as written there, never empty. */
 export interface Layer {
   /** For messages: `the DSN`, `the environment`. */
   readonly source: string
   readonly values: ReadonlyMap<string, string>
 }
 
-/** Looks a keyword up in layers, the strongest first. */
+/** Looks a keyword up in the layers, in order of precedence. */
 export type Lookup = (keyword: string) => string | undefined
 
-/** Keywords and their environment variables; null where there is none. */
+/** Keywords and their environment variables; null for a keyword that has none. */
 export const KEYWORDS: ReadonlyMap<string, string | null> = new Map(
   Object.entries({
     service: 'PGSERVICE',
@@ -73,16 +73,19 @@ export const KEYWORDS: ReadonlyMap<string, string | null> = new Map(
   }),
 )
 
-/** Other spellings that are accepted in a DSN: asyncpg's. */
+/** Other spellings that a DSN may have, from asyncpg. */
 const ALIASES: Readonly<Record<string, string>> = { database: 'dbname' }
 
-/** The keyword a name in a DSN or service file stands for, or undefined. */
+/** The keyword for a name in a DSN or service file, or undefined. */
 export function keywordOf(name: string): string | undefined {
   if (KEYWORDS.has(name)) return name
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined
 }
 
-/** Keywords that libpq takes no empty value for, as `?sslmode=$MODE` has where nobody set `MODE`: it would be a weaker mode. */
+/**
+ * Keywords for which libpq refuses an empty value. `?sslmode=$MODE` has one when `MODE` is not set; it would mean a
+ * weaker mode.
+ */
 const NEVER_EMPTY: ReadonlySet<string> = new Set([
   'sslmode',
   'sslnegotiation',
@@ -100,7 +103,7 @@ const NEVER_EMPTY: ReadonlySet<string> = new Set([
 ])
 
 /**
- * @param source for the message: where the empty value stands
+ * @param source where the empty value stands, for the message
  * @throws ClientConfigurationError for a keyword that must have a value.
  */
 export function refuseEmpty(keyword: string, source: string): void {
@@ -109,9 +112,9 @@ export function refuseEmpty(keyword: string, source: string): void {
 }
 
 /**
- * Adds one pair of a DSN: the last of a repeated keyword wins, an alias never beats the name itself, and an empty value
- * is no value.
- * @throws ClientConfigurationError for an empty value where libpq takes none.
+ * Adds one pair of a DSN. The last value of a repeated keyword counts, an alias never replaces the value of the name
+ * itself, and an empty value counts as no value.
+ * @throws ClientConfigurationError for an empty value that libpq refuses.
  */
 export function addPair(values: Map<string, string>, name: string, keyword: string, value: string): void {
   if (value === '') refuseEmpty(keyword, name)
@@ -119,7 +122,7 @@ export function addPair(values: Map<string, string>, name: string, keyword: stri
   values.set(keyword, value)
 }
 
-/** Values a keyword may have, where it is a word out of a list. */
+/** The allowed values of keywords that take one word of a list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   channel_binding: ['disable', 'prefer', 'require'],
   gssencmode: ['disable', 'prefer', 'require'],
@@ -134,12 +137,12 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
 }
 
-/** A keyword that cannot be honoured. */
+/** A keyword that this client cannot apply. */
 interface Refusal {
-  /** Values that ask for nothing this client does not do. */
+  /** Values that ask for nothing special, so they are accepted. */
   readonly harmless: readonly string[]
   readonly reason: string
-  /** The only kind of connection it says anything about. */
+  /** The only kind of connection to which the keyword applies. */
   readonly over?: 'tcp' | 'unix'
 }
 
@@ -176,10 +179,10 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   oauth_scope: NO_TOKENS,
 }
 
-/** Their values are secrets and are never shown. */
+/** Keywords whose values are secret and never shown. */
 const SECRETS = new Set(['password', 'sslpassword', 'scram_client_key', 'scram_server_key', 'oauth_client_secret'])
 
-/** A value for a message: clipped, in quotes, and hidden where it is a secret. */
+/** A value for a message: clipped and in quotes, or hidden if it is a secret. */
 export function shown(keyword: string, value: string): string {
   return SECRETS.has(keyword) ? '(hidden)' : JSON.stringify(clip(value))
 }
@@ -189,7 +192,7 @@ export function clip(text: string): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }
 
-/** @throws ClientConfigurationError for a word that is not one of its keyword's choices. */
+/** @throws ClientConfigurationError for a value that its keyword does not allow. */
 export function checkChoices(lookup: Lookup): void {
   for (const [keyword, choices] of Object.entries(CHOICES)) {
     const value = lookup(keyword)
@@ -201,8 +204,8 @@ export function checkChoices(lookup: Lookup): void {
 }
 
 /**
- * Refuses what this client cannot honour.
- * @param kinds of the hosts; what is about other kinds asks for nothing
+ * Refuses keywords that this client cannot apply.
+ * @param kinds the kinds of the hosts; keywords for other kinds are ignored
  * @throws NotSupportedError with the keyword and the reason
  */
 export function refuseKeywords(lookup: Lookup, kinds: readonly string[]): void {

@@ -1,7 +1,7 @@
 /**
- * The check of the options of a call, for both faces: a misspelled option is refused, because `{ timout: 5 }` would be no limit
- * and `{ colums: [...] }` would load into other columns. Each method has a list of its options, which the compiler holds
- * against their type. Calls without options do not get here.
+ * Checks the options of calls, for both faces. A misspelled option is refused, because `{ timout: 5 }` would set no
+ * limit and `{ colums: [...] }` would load into other columns. Each method has a list of its options, which the
+ * compiler compares with their type. A call without options is not checked.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { optionHabit } from './habits.ts'
@@ -10,11 +10,11 @@ import { nearest } from './nearest.ts'
 /** The names of a method's options. */
 export type KnownOptions = ReadonlySet<string>
 
-/** Each option of a type, by name. */
+/** An object with a key for each option of a type. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>
 
 /**
- * Lists the options of a type. A name that is missing, or one too many, does not compile.
+ * Lists the options of a type. If a name is missing, or is not in the type, the call does not compile.
  * @example const CLOSE = knownOptions<CloseOptions>({ timeout: true })
  */
 export function knownOptions<T>(names: OptionNames<Required<T>>): KnownOptions {
@@ -22,9 +22,10 @@ export function knownOptions<T>(names: OptionNames<Required<T>>): KnownOptions {
 }
 
 /**
- * Checks the names of options. Runs with each call that has options, so it allocates nothing unless it throws.
+ * Checks the names of options. It runs in each call that has options, so it allocates nothing unless it throws.
  * @param method the name of the called method, for the message
- * @throws ProgrammingError for what is no object, and for a name that is not in the list; its hint has the nearest name.
+ * @throws ProgrammingError for a value that is no object, and for a name that is not in the list. The hint has the
+ *   nearest name.
  */
 export function requireKnown(options: object | undefined, known: KnownOptions, method: string): void {
   if (options === undefined) return
@@ -34,7 +35,7 @@ export function requireKnown(options: object | undefined, known: KnownOptions, m
   }
 }
 
-/** Checks the names of options without which the method does nothing. @throws as `requireKnown`, and for undefined. */
+/** Checks the options of a method that needs some. @throws ProgrammingError as `requireKnown`, and for undefined. */
 export function requireKnownAlways(options: object, known: KnownOptions, method: string, wanted: string): void {
   if (options === undefined || options === null || typeof options !== 'object') {
     throw new ProgrammingError(`${method}: expected options with { ${wanted} }, got ${kindOf(options)}`)
@@ -50,7 +51,7 @@ function notOptions(options: unknown, method: string): ProgrammingError {
   )
 }
 
-/** What people mean who give something else. */
+/** The hints for values that people pass instead of options, by their type. */
 const HINTS: Readonly<Record<string, string>> = {
   function: 'no callback is called: the method gives its result, or a promise of it',
   number: 'a time limit is an option: { timeout: 5000 }, in milliseconds',

@@ -1,6 +1,6 @@
-/** Finds what a misspelt name was meant to be. Knows names only. */
+/** Finds the name that a misspelled name was meant to be. */
 
-/** The candidate nearest to a name in letters, case and underscores aside, or null when none is near. */
+/** The candidate with the fewest different letters, ignoring case and underscores; null when none is near. */
 export function nearest(name: string, candidates: Iterable<string>): string | null {
   const wanted = plain(name)
   let best: string | null = null
@@ -16,7 +16,7 @@ function plain(name: string): string {
   return name.slice(0, 64).toLowerCase().replaceAll(/[_-]/g, '')
 }
 
-/** Letters to insert, delete or replace to make one word the other. */
+/** The Levenshtein distance: how many letters to insert, delete or replace to turn one word into the other. */
 function distance(left: string, right: string): number {
   let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
   for (let row = 1; row <= left.length; row++) {

@@ -1,7 +1,7 @@
 /**
- * From what the program, the DSN, the service file and the environment say to what is needed to open a session. The
- * strongest first: options, DSN, service file, environment, built-in. Checks everything before anything is opened, and
- * reads files (certificates, password, services) so that nobody after it has to.
+ * Combines the options, the DSN, the service file, the environment and the built-in defaults, in this order of
+ * precedence, into the data that a session needs. Checks everything before a connection is opened. Reads all files
+ * (certificates, passwords, services), so that the worker opens none.
  */
 import { resolve } from 'node:path'
 import { ClientConfigurationError, ProgrammingError } from '../errors/tree.ts'
@@ -29,19 +29,19 @@ export type { ConnectOptions } from './connect-options.ts'
 export interface ResolveInput {
   readonly dsn?: string
   readonly options?: ConnectOptions
-  /** Further option keys that a face knows and reads itself. */
+  /** Further options that the face checks and reads itself. */
   readonly extraKeys?: readonly string[]
-  /** What the face has for `clientConnectionCheckInterval` when nothing is said. */
+  /** The face's default for `clientConnectionCheckInterval`. */
   readonly connectionCheckMs?: number
 }
 
-/** Everything resolved. Plain data but for a hook that hides secrets when it is printed. */
+/** The resolved options. Plain data, except for a hook that hides secrets when they are printed. */
 export interface ResolvedOptions {
   readonly session: SessionOptions
-  /** Limit of each statement, 0 for none. */
+  /** Time limit for each statement, 0 for none. */
   readonly commandTimeoutMs: number
   readonly statementCache: {
-    /** Most statements kept, 0 for none. */
+    /** How many statements are kept, 0 for none. */
     readonly size: number
     /** 0 for no limit. */
     readonly lifetimeMs: number
@@ -53,9 +53,10 @@ export interface ResolvedOptions {
 const DEFAULT_CONNECT_TIMEOUT_MS = 60_000
 
 /**
- * @param variables the environment's variables; the process's own when left out
- * @throws ProgrammingError for an option that is unknown or of the wrong type; ClientConfigurationError, which is one,
- *   for what a DSN, a service file or a variable says; NotSupportedError for what this client cannot do.
+ * @param variables environment variables; the default is those of the process
+ * @throws ProgrammingError for an option that is unknown or of the wrong type; ClientConfigurationError, which extends
+ *   it, for an error in a DSN, a service file or a variable; NotSupportedError for a feature that this client does not
+ *   have.
  */
 export function resolveOptions(input: ResolveInput, variables: Variables = process.env): ResolvedOptions {
   const options = checkOptions(input.options ?? {}, input.extraKeys ?? [])
@@ -78,14 +79,14 @@ export function resolveOptions(input: ResolveInput, variables: Variables = proce
 }
 
 /**
- * The options with what the functions for password and token give, waited for, in its place: for faces that can wait. Called for each
- * connection, so that short-lived passwords stay fresh.
+ * Calls the functions for password and token and awaits their results. For the face that can await. It is called for
+ * each connection, so that passwords which expire are always fresh.
  */
 export async function awaitPassword(options: ConnectOptions): Promise<ConnectOptions> {
   const { password, oauthToken } = options
   if (typeof password !== 'function' && typeof oauthToken !== 'function') return options
   const settled: { password?: () => string; oauthToken?: () => string } = {}
-  // Handed on as functions, so that a wrong type is refused in one place.
+  // They stay functions, so that only `callForSecret` has to refuse a wrong type.
   if (typeof password === 'function') {
     const given = await password()
     settled.password = () => given
@@ -161,7 +162,9 @@ function serverSession(options: ConnectOptions, dsn: Dsn | null, environment: En
   return checkZeroBytes(session)
 }
 
-/** PGlite has no hosts, logins or TLS, and what the environment says about servers does not concern it. */
+/**
+ * The options of an embedded database. It has no hosts, logins or TLS, and ignores environment variables about servers.
+ */
 function pgliteSession(options: ConnectOptions, dsn: Dsn, environment: Environment): SessionOptions {
   const layers = [optionsLayer(options), { source: 'the DSN', values: dsn.values }]
   const lookup = lookupIn(layers)
@@ -185,11 +188,11 @@ function pgliteSession(options: ConnectOptions, dsn: Dsn, environment: Environme
 
 interface HostChoice {
   readonly specs: readonly HostSpec[]
-  /** Index of the layer that names the hosts. */
+  /** The index of the layer that names the hosts. */
   readonly layerIndex: number
 }
 
-/** The hosts of the strongest layer that names any. Those of a URI's authority belong to the DSN's layer. */
+/** The hosts of the first layer that names any. The hosts in a URI's authority belong to the layer of the DSN. */
 function chooseHosts(layers: readonly Layer[], dsn: Dsn | null, options: ConnectOptions): HostChoice | null {
   for (const [layerIndex, layer] of layers.entries()) {
     if (layerIndex === 0 && Array.isArray(options.host)) {
@@ -221,7 +224,7 @@ function resolveHosts(
   if (addresses !== undefined && addresses.length !== specs.length) {
     throw new ClientConfigurationError(`could not match ${addresses.length} hostaddr values to ${specs.length} hosts`)
   }
-  // A port from a stronger place than the host's replaces the host's own.
+  // A port from an earlier layer than the host's replaces the port that stands with the host.
   const portIsStronger = portIndex >= 0 && chosen !== null && portIndex < chosen.layerIndex
   const needsPorts = portIsStronger || specs.some((spec) => spec.port === null)
   const spread = needsPorts ? spreadPorts(ports, specs.length) : []
@@ -290,7 +293,7 @@ function integerOf(lookup: Lookup, keyword: string): number | undefined {
   throw new ClientConfigurationError(`${keyword}: expected an integer, found ${JSON.stringify(clip(text))}`)
 }
 
-/** A zero byte would end a string early in the startup message, and what follows would be read as something else. */
+/** A zero byte would end a string early in the startup message, and the server would misread the rest. */
 function checkZeroBytes(session: SessionOptions): SessionOptions {
   const { user, database, password, parameters, gss } = session
   const texts = { user, database, password: password ?? '', krbsrvname: gss?.serviceName ?? '' }
@@ -306,27 +309,27 @@ function checkZeroBytes(session: SessionOptions): SessionOptions {
   return session
 }
 
-function veil(secret: string | null): string | null {
+function redact(secret: string | null): string | null {
   return secret === null ? null : '(hidden)'
 }
 
-/** Printing a session's options shows that there is a password, not which. The hook does not cross to the worker. */
+/** Hides passwords and keys when the session's options are printed. The hook does not cross to the worker. */
 function hideSecrets(session: SessionOptions): SessionOptions {
   const inspect = () => {
     const { password, tls, oauthToken = null } = session
     return {
       ...session,
-      password: veil(password),
-      oauthToken: veil(oauthToken),
-      tls: { ...tls, key: veil(tls.key), keyPassphrase: veil(tls.keyPassphrase) },
+      password: redact(password),
+      oauthToken: redact(oauthToken),
+      tls: { ...tls, key: redact(tls.key), keyPassphrase: redact(tls.keyPassphrase) },
     }
   }
   return Object.defineProperty(session, Symbol.for('nodejs.util.inspect.custom'), { value: inspect, enumerable: false })
 }
 
 /**
- * Tells `connect(dsn, options)`, `connect(options)` and `connect(undefined, options)` apart.
- * @throws ProgrammingError for options in both places: one of them would be dropped in silence.
+ * Sorts the arguments of `connect(dsn, options)`, `connect(options)` and `connect(undefined, options)`.
+ * @throws ProgrammingError for options in both places, because one of them would be ignored.
  */
 export function connectArguments<T extends ConnectOptions>(
   dsn: string | T | null | undefined,

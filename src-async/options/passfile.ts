@@ -1,6 +1,6 @@
 /**
- * Finds a password in a password file. A file that is missing, unreadable or open to others gives none; the last with a
- * warning. Source of truth: PostgreSQL manual, "The Password File".
+ * Finds a password in a password file. A file that is missing or unreadable is ignored, and so is one that other users
+ * can read, with a warning. Source of truth: PostgreSQL manual, "The Password File".
  */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -49,12 +49,13 @@ interface PassfileLine {
   readonly password: string
 }
 
-/** `host:port:database:user:password`; a backslash keeps the next character from meaning anything. */
+/** Reads `host:port:database:user:password`. A backslash escapes the next character. */
 function parseLine(line: string): PassfileLine | null {
   if (line.trim() === '' || line.startsWith('#')) return null
   const match = /^((?:[^:\\]|\\[^])*):((?:[^:\\]|\\[^])*):((?:[^:\\]|\\[^])*):((?:[^:\\]|\\[^])*):([^]*)$/.exec(line)
   if (match === null) return null
-  // The password reaches to the end of the line: libpq would end it at a colon, and a password with one is more likely.
+  // The password reaches to the end of the line. libpq ends it at a colon, but a colon is more likely a part of the
+  // password.
   const [, ...parts] = match
   return { fields: parts.slice(0, 4), password: unescape(parts[4] ?? '') }
 }

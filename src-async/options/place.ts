@@ -1,7 +1,7 @@
-/** Whom and what a session is asked for, as `con.info` shows it. */
+/** The user, database, host and port of a session, as `con.info` shows them. */
 import type { SessionOptions } from './session-options.ts'
 
-/** @returns the host and the port only where one host was named: of several nobody knows yet which one answers. */
+/** @returns null for host and port when there are several hosts, because it is not known yet which one answers. */
 export function placeOf({ user, database, hosts }: SessionOptions): {
   readonly user: string
   readonly database: string

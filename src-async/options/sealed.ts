@@ -1,8 +1,9 @@
 /**
- * Refuses properties that a class of ours does not have: `con.isolation_level = …` would be kept on the object and do nothing, and
- * `if (cursor.rowCount > 0)` would never hold. Where the prototypes of the class end stands a guard, so that known properties cost
- * what they cost without it. To read what is not there is refused only where another spelling is, or where people of other drivers
- * expect it: programs and libraries ask objects for `then`, `toJSON` and many more.
+ * Refuses properties that a class of syncpg does not have. Without it `con.isolation_level = …` would set a property
+ * that nobody reads, and `if (cursor.rowCount > 0)` would always be false. A guard stands at the end of the prototype
+ * chain, so access to known properties costs nothing more. Setting an unknown property throws. Reading one throws only
+ * if it is another spelling of a known name, or a name that users of other drivers expect, because programs and
+ * libraries read `then`, `toJSON` and many other names.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { plainName, propertyHabit } from './habits.ts'
@@ -11,13 +12,14 @@ import { nearest } from './nearest.ts'
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any class, whatever its parameters.
 type AnyClass = Function
 
-/** The prototypes of the classes that share a base. */
+/** For each base class, the prototypes of the guarded classes that extend it. */
 const guarded = new WeakMap<AnyClass, Set<unknown>>()
 
 /**
- * Guards a class, whose constructor sets its own properties by declaring them. Subclasses of the user's may have more.
+ * Guards a class. Its own properties have to be declared as fields, because declared fields do not reach the guard. The
+ * user's subclasses may have further properties.
  * @param base the class that extends no other
- * @param concrete the classes of ours that extend it. They may be named in calls of their own
+ * @param concrete the classes of syncpg that extend it; a later call may name more of them
  */
 export function sealInstances(base: AnyClass, ...concrete: readonly AnyClass[]): void {
   const known = guarded.get(base)
@@ -39,7 +41,7 @@ export function sealInstances(base: AnyClass, ...concrete: readonly AnyClass[]):
     },
   })
   Object.setPrototypeOf(base.prototype, guard)
-  // Each `await` asks for it, and finds it faster here than through the guard.
+  // Each `await` reads `then`. It finds it faster here than through the guard.
   // oxlint-disable-next-line unicorn/no-thenable -- it is undefined.
   Object.defineProperty(base.prototype, 'then', { value: undefined })
 }
@@ -54,7 +56,7 @@ function refusal(receiver: object, key: string): ProgrammingError {
   )
 }
 
-/** What to write for a name that differs from one of ours in case and underscores only, or that other drivers have. */
+/** The hint for a name that differs from a known one only in case and underscores, or that other drivers have. */
 function otherName(receiver: object, key: string): string | null {
   const plain = plainName(key)
   for (const { name } of membersOf(receiver)) {
@@ -63,7 +65,9 @@ function otherName(receiver: object, key: string): string | null {
   return propertyHabit(kindOf(receiver), key)
 }
 
-/** Under which kind the habits of a class are kept: two classes are called `Connection`. */
+/**
+ * The kind under which `habits.ts` lists a class. Two classes are called `Connection`, so the name alone does not do.
+ */
 function kindOf(receiver: object): string {
   const { name } = receiver.constructor
   if (name !== 'Connection') return name
@@ -79,13 +83,13 @@ interface Member {
   readonly isSettable: boolean
 }
 
-/** What an object has, and its prototypes below the guard. */
+/** The properties of an object and of its prototypes below the guard. */
 function* membersOf(receiver: object): Generator<Member, void, undefined> {
   for (const name of Object.keys(receiver)) yield { name, isSettable: false }
   let at: unknown = Object.getPrototypeOf(receiver)
   while (at !== null && at !== Object.prototype) {
     const above: unknown = Object.getPrototypeOf(at as object)
-    // The guard is the one below nothing.
+    // The guard's own prototype is null.
     if (above === null) return
     for (const [name, { set }] of Object.entries(Object.getOwnPropertyDescriptors(at as object))) {
       if (name !== 'constructor') yield { name, isSettable: set !== undefined }

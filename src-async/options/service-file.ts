@@ -1,6 +1,6 @@
 /**
- * Reads a section of a connection service file. A service that was asked for and is not there is an error. Source of
- * truth: PostgreSQL manual, "The Connection Service File".
+ * Reads a section of a connection service file. A missing service is an error. Source of truth: PostgreSQL manual, "The
+ * Connection Service File".
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { addPair, clip, KEYWORDS, keywordOf, type Layer } from './keywords.ts'
 import { nearest } from './nearest.ts'
 
 /**
- * @param path the file asked for, or null for the user's own and then the system's
+ * @param path the named file, or null for the user's file and then the system's
  * @throws ClientConfigurationError when the service is in no file, or its section cannot be understood
  */
 export function readService(service: string, path: string | null, environment: Environment): Layer {
@@ -40,7 +40,7 @@ function readText(path: string, isAskedFor: boolean): string | null {
   }
 }
 
-/** The pairs of a section; null when the file has no such section. As in libpq, the first of its name counts. */
+/** The pairs of a section; null when the file has no such section. The first section of a name counts, as in libpq. */
 function parseSection(text: string, service: string, path: string): Map<string, string> | null {
   let values: Map<string, string> | null = null
   for (const [index, line] of text.split(/\r?\n/).entries()) {

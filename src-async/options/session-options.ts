@@ -1,10 +1,13 @@
 /**
- * What `wire/open-session.ts` needs to know to open a session: plain data, so that it can cross to the worker. Made by
- * `options.ts` out of arguments, DSN, service file and environment.
+ * The data that `wire/open-session.ts` needs to open a session. It is plain data, so that it can cross to the worker.
+ * `options.ts` makes it from arguments, DSN, service file and environment.
  */
 
 export type HostAddress =
-  /** `address`, where given, is the IP address to connect to; `host` is then only what a certificate must name. */
+  /**
+   * If `address` is given, it is the IP address to connect to, and `host` is only the name that a certificate must
+   * have.
+   */
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly address?: string }
   /** `path` is the socket file itself, `/run/postgresql/.s.PGSQL.5432`. */
   | { readonly kind: 'unix'; readonly path: string }
@@ -13,15 +16,17 @@ export type HostAddress =
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full'
 
-/** What a server has to be to be taken, of those in `hosts`. */
+/** Which kind of server is accepted, of those in `hosts`. */
 export type TargetSessionAttrs = 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby'
 
-/** PEM texts, read by `options/`, so that the worker opens no files. */
+/** TLS options with PEM texts. `options/` has read the files, so the worker opens none. */
 export interface TlsOptions {
   readonly mode: SslMode
-  /** Trusted roots; null where none were given: verify-ca and verify-full then trust Node's own list, or the system's. */
+  /**
+   * Trusted roots. If none were given it is null, and verify-ca and verify-full trust Node's own list, or the system's.
+   */
   readonly rootCertificates: string | null
-  /** Whether the roots are the system's, where Node can tell them. Missing means Node's. */
+  /** Whether the roots are those of the system, if Node can read them. Missing means Node's list. */
   readonly usesSystemRoots?: boolean
   readonly certificate: string | null
   readonly key: string | null
@@ -32,18 +37,18 @@ export interface TlsOptions {
   readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3' | null
   /** `direct` begins with TLS, without asking (PostgreSQL 17 and later). Missing means postgres. */
   readonly negotiation?: 'postgres' | 'direct'
-  /** False hides the host's name from who listens. Missing means true. */
+  /** False does not send the host's name (SNI), which is not encrypted. Missing means true. */
   readonly sendsServerName?: boolean
-  /** Where the keys of the connection are written, for who inspects the network. */
+  /** The file to which the keys of the connection are written, for tools that inspect the network. */
   readonly keyLogFile?: string | null
 }
 
 export type ChannelBinding = 'disable' | 'prefer' | 'require'
 
-/** Names of libpq's `require_auth`; `none` is a server that asks for nothing. */
+/** Names of libpq's `require_auth`; `none` means that the server asks for nothing. */
 export type AuthMethod = 'password' | 'md5' | 'gss' | 'sspi' | 'scram-sha-256' | 'oauth' | 'none'
 
-/** The methods that are allowed, or, negated, those that are not. */
+/** The methods that are allowed; if negated, those that are not. */
 export interface RequiredAuth {
   readonly methods: readonly AuthMethod[]
   readonly isNegated: boolean
@@ -60,18 +65,18 @@ export interface SessionOptions {
   /** Further startup parameters: application_name, options, server settings. */
   readonly parameters: Readonly<Record<string, string>>
   readonly tls: TlsOptions
-  /** One budget for the whole of connecting; 0 for none. */
+  /** The time limit for connecting, all attempts together; 0 for none. */
   readonly connectTimeoutMs: number
   /** Missing means any. */
   readonly targetSessionAttrs?: TargetSessionAttrs
   /**
-   * TCP keepalive: how long a connection is silent before the first probe; 0, or missing, for the system's time, null
-   * for no probes.
+   * TCP keepalive: how long a connection is silent before the first probe. 0, or missing, means the system's time; null
+   * means no probes.
    */
   readonly keepAliveMs?: number | null
   /** Missing means prefer. */
   readonly channelBinding?: ChannelBinding
-  /** null, or missing: the server may ask for what it likes. */
+  /** null, or missing: the server may use any method. */
   readonly requireAuth?: RequiredAuth | null
   /** Missing means 3.0. */
   readonly minProtocolVersion?: ProtocolVersion
@@ -79,13 +84,16 @@ export interface SessionOptions {
   readonly maxProtocolVersion?: ProtocolVersion
   /** A bearer token for servers that ask for one. */
   readonly oauthToken?: string | null
-  /** How to authenticate by GSSAPI; missing means the service `postgres`, nothing delegated. */
+  /** How to authenticate by GSSAPI; missing means the service `postgres` without delegation. */
   readonly gss?: {
-    /** Of the server's principal: `postgres` in `postgres/host@REALM`. */
+    /** The service in the server's principal: `postgres` in `postgres/host@REALM`. */
     readonly serviceName: string
     readonly isDelegated: boolean
   }
-  /** How often the server looks, while a statement runs, whether we are still there; 0, or missing, leaves it alone. */
+  /**
+   * How often the server checks, while it runs a statement, that the client is still there; 0, or missing, leaves its
+   * own setting.
+   */
   readonly connectionCheckMs?: number
   /** Whether the hosts, and the addresses of each, are tried in random order. */
   readonly isLoadBalanced?: boolean

@@ -1,16 +1,16 @@
 /**
- * What a time limit means wherever the program gives one: milliseconds; `null`, `0` and `Infinity` are no limit; without it
- * the limit is the one of the connection or the pool. See docs/decisions/time-limits.md.
+ * Reads time limits, which mean the same in all calls: a number of milliseconds; `null`, `0` and `Infinity` for no
+ * limit; undefined for the limit of the connection or the pool. See docs/decisions/time-limits.md.
  */
 import { ProgrammingError } from '../errors/tree.ts'
 
-/** A time limit as options have it. */
+/** A time limit in options. */
 export type TimeLimit = number | null | undefined
 
 /**
- * @param what names the option in the message: `fetch: timeout`
- * @returns milliseconds, 0 for no limit; undefined where the program named none.
- * @throws ProgrammingError for what is no duration.
+ * @param what the method and option for the message: `fetch: timeout`
+ * @returns milliseconds, 0 for no limit; undefined when the program gave none.
+ * @throws ProgrammingError for a value that is not a time limit.
  */
 export function readTimeLimit(limit: unknown, what: string): number | undefined {
   if (limit === undefined) return undefined
@@ -19,7 +19,7 @@ export function readTimeLimit(limit: unknown, what: string): number | undefined 
   throw new ProgrammingError(`${what}: expected milliseconds from 0, or null for no limit, got ${shown(limit)}`)
 }
 
-/** The form of timers and of sums: Infinity for no limit. */
+/** Turns 0 (no limit) into Infinity, with which timers and sums can work. */
 export function timerLimit(limitMs: number): number {
   return limitMs === 0 ? Infinity : limitMs
 }

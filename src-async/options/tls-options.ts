@@ -1,6 +1,6 @@
 /**
- * What TLS is asked for and with which certificates. Reads the files here, so that who opens the session opens none.
- * Loads nothing of Node's TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
+ * Resolves the TLS options and reads the files with certificates, so that the worker opens none. Does not load Node's
+ * TLS. Source of truth: PostgreSQL manual, "SSL Support" of libpq.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
@@ -12,19 +12,19 @@ import { nearest } from './nearest.ts'
 import type { SslMode, TlsOptions } from './session-options.ts'
 
 /**
- * TLS as an object. Each certificate is PEM text (or its bytes) or the path of a file that holds it.
- * Without `mode` the server's certificate and name are verified.
+ * TLS options as an object. Each certificate is a PEM text (or its bytes) or the path of a file that has it. Without
+ * `mode` the server's certificate and name are verified.
  */
 export interface SslSettings {
   readonly mode?: SslMode
-  /** Trusted roots; several are joined. Without them, those Node trusts. */
+  /** Trusted root certificates, one or several. Without them, those that Node trusts. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[]
   /** The client's certificate, with its chain. */
   readonly cert?: string | Uint8Array
   readonly key?: string | Uint8Array
-  /** Of an encrypted key. */
+  /** The passphrase of an encrypted key. */
   readonly passphrase?: string
-  /** Revoked certificates. */
+  /** A list of revoked certificates. */
   readonly crl?: string | Uint8Array
   readonly minVersion?: TlsVersion
   readonly maxVersion?: TlsVersion
@@ -36,10 +36,10 @@ const MODES: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'ver
 const VERSIONS: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 const SETTINGS_KEYS = ['mode', 'ca', 'cert', 'key', 'passphrase', 'crl', 'minVersion', 'maxVersion']
 
-/** How each certificate in a PEM file begins, in the words that OpenSSL knows. */
+/** The first line of a certificate in a PEM file, in the forms that OpenSSL accepts. */
 const CERTIFICATE_MARK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/
 
-/** How each list in a PEM file begins. */
+/** The beginning of a revocation list in a PEM file. */
 const LIST_MARK = '-----BEGIN X509 CRL'
 
 export const NO_TLS: TlsOptions = {
@@ -54,7 +54,7 @@ export const NO_TLS: TlsOptions = {
 }
 
 /**
- * @param ssl the `ssl` option, which is stronger than the keywords; undefined where it is not given
+ * @param ssl the option `ssl`, which overrides the keywords; undefined if it is not given
  * @throws ClientConfigurationError for a bad mode or version, a file that cannot be read, verification without roots
  */
 export function resolveTls(
@@ -70,14 +70,15 @@ export function resolveTls(
   if (negotiation === 'direct' && ['disable', 'allow', 'prefer'].includes(mode)) {
     throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslnegotiation=direct: use require or stronger`)
   }
-  // The program's own word against TLS is one; a variable that came along is none against roots that somebody asked for.
+  // With sslrootcert=system, `sslmode=disable` is refused below, because it may come from a forgotten variable. Only
+  // the option `ssl` turns TLS off.
   if (mode === 'disable' && (!useSystemRoots || settings.mode !== undefined)) return NO_TLS
   if (useSystemRoots && mode !== 'verify-full') {
     throw new ClientConfigurationError(`sslmode ${mode} is too weak for sslrootcert=system: use verify-full`, {
       hint: 'anyone can get a certificate of a public authority; only the name in it tells whose it is',
     })
   }
-  // An `ssl` option other than a mode means: verify, with the roots that are known, Node's if no others.
+  // The option `ssl` as true or an object verifies with the given roots, or with those of Node.
   const trustsNode = ssl !== undefined && typeof ssl !== 'string'
   const rootCertificates =
     settings.ca === undefined
@@ -85,7 +86,7 @@ export function resolveTls(
       : requireRoot(joinPem(settings.ca, 'ssl.ca'))
   const keyLogFile = lookup('sslkeylogfile')
   if (keyLogFile !== undefined) requireAppendable(keyLogFile)
-  // As in libpq: with roots at hand, require verifies against them.
+  // With roots at hand, `require` verifies against them, as in libpq.
   if (mode === 'require' && rootCertificates !== null && typeof ssl !== 'object') mode = 'verify-ca'
   return {
     mode,
@@ -103,7 +104,7 @@ export function resolveTls(
   }
 }
 
-/** Checks what is said of TLS where it is not used, on a Unix socket: the same program may go to another server tomorrow. */
+/** Checks TLS options on a Unix socket, which does not use them: the program may connect to another server later. */
 export function requireTlsWords(ssl: boolean | SslMode | SslSettings | undefined, lookup: Lookup): void {
   settingsOf(ssl)
   modeOf(lookup, false)
@@ -165,10 +166,10 @@ function readRoots(
 ): string | null {
   if (path === 'system') return readSystemRoots(environment)
   if (path !== undefined) return requireCertificate(readFile(path, 'sslrootcert'), path, mode)
-  // A file that happens to lie in the home directory does not narrow what `ssl: true` trusts.
+  // `ssl: true` trusts the roots of Node, even if there is a file root.crt in the home directory.
   if (trustsNode) return null
   const defaultPath = defaultTlsFile(environment, 'root.crt')
-  // With roots at hand, require verifies against them.
+  // With a root.crt, `require` verifies against it.
   const roots = readDefault(defaultPath, mode === 'require')
   if (roots !== null) return requireCertificate(roots, String(defaultPath), mode)
   if (!mode.startsWith('verify')) return null
@@ -188,13 +189,16 @@ function requireRoot(text: string): string {
   throw new ClientConfigurationError('option ssl.ca: it holds no certificate in PEM form')
 }
 
-/** A file with other things in it (a key, a request, nothing) verifies nobody. As in libpq, allow and prefer go without TLS then. */
+/**
+ * Refuses a file of roots without a certificate (a key, a request, an empty file). `allow` and `prefer` accept it and
+ * go without TLS, as in libpq.
+ */
 function requireCertificate(text: string, path: string, mode: SslMode): string {
   if (CERTIFICATE_MARK.test(text) || mode === 'allow' || mode === 'prefer') return text
   throw new ClientConfigurationError(`root certificate file ${JSON.stringify(path)} holds no certificate in PEM form`)
 }
 
-/** The roots OpenSSL's own variables name; null where they name none. */
+/** The roots that OpenSSL's variables name; null if they name none. */
 function readSystemRoots({ variables }: Environment): string | null {
   const file = variables['SSL_CERT_FILE']
   const directories = variables['SSL_CERT_DIR']
@@ -225,7 +229,7 @@ function readClientCertificate(
     settings.key === undefined
       ? readNamedOrDefault(lookup, 'sslkey', 'postgresql.key', environment)
       : readPem(settings.key, 'ssl.key')
-  // A file may hold both.
+  // The file of the certificate may have the key too.
   const inCertificate = key === null && certificate.includes('PRIVATE KEY-----') ? certificate : null
   if (key === null && inCertificate === null) {
     throw new ClientConfigurationError('a client certificate is given, but no private key: set sslkey or ssl.key')
@@ -233,7 +237,10 @@ function readClientCertificate(
   return { certificate, key: key ?? inCertificate, keyPassphrase }
 }
 
-/** As in libpq the file at home is for those who name none. Lists that were asked for and are not there are no lists. */
+/**
+ * Reads the revocation lists. The file root.crl in the home directory counts only if none is named, as in libpq. A
+ * named file without a list is an error.
+ */
 function readRevocations(lookup: Lookup, mode: SslMode, environment: Environment): string | null {
   const path = lookup('sslcrl')
   const directory = lookup('sslcrldir')
@@ -265,12 +272,12 @@ function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, envir
 
 /**
  * @param isGuard whether the connection would be less safe without the file
- * @throws OperationalError when Node's permission model forbids to look for such a file.
+ * @throws OperationalError when Node's permission model forbids looking for a file with `isGuard`.
  */
 function readDefault(path: string | null, isGuard = false): string | null {
   if (path === null) return null
   try {
-    // Asked first, because a failure costs far more than a question, and most homes have none of these files.
+    // This check comes first because most home directories have none of these files, and a failed read costs far more.
     if (!existsSync(path)) return null
     return readFileSync(path, 'utf8')
   } catch (error) {
@@ -291,7 +298,7 @@ function readFile(path: string, where: string): string {
 function readDirectory(directory: string, where: string): string[] {
   try {
     const paths = readdirSync(directory).map((name) => join(directory, name))
-    // Two names of one file, as in the system's directories, are one.
+    // A system's directory of certificates has several names for one file. Each file is read once.
     const files = new Set(
       paths.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile()).map((path) => realpathSync(path)),
     )
@@ -314,7 +321,10 @@ function joinPem(source: NonNullable<SslSettings['ca']>, where: string): string 
   return source.map((each) => readPem(each, where)).join('\n')
 }
 
-/** PEM text as it is; anything else is a path. The text is never quoted: it may be a private key. */
+/**
+ * Returns PEM text unchanged, and reads the file of any other text. Errors never quote the text, which may be a private
+ * key.
+ */
 function readPem(source: string | Uint8Array, where: string): string {
   const text = typeof source === 'string' ? source : new TextDecoder().decode(source)
   if (text.includes('-----BEGIN ')) return text
@@ -330,7 +340,7 @@ function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'mi
   const maxVersion = maximum === undefined ? null : checkVersion(maximum, 'ssl_max_protocol_version')
   if (maxVersion === null || VERSIONS.indexOf(minVersion) <= VERSIONS.indexOf(maxVersion))
     return { minVersion, maxVersion }
-  // The built-in minimum yields to a maximum somebody asked for.
+  // The built-in minimum is lowered to a maximum that the program asked for.
   if (minimum === undefined) return { minVersion: maxVersion, maxVersion }
   throw new ClientConfigurationError(
     `ssl_min_protocol_version ${minVersion} is above ssl_max_protocol_version ${maxVersion}`,

@@ -7,17 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import { askServer, sharedServer } from '../support/shared-server.ts'
 import { STYLES, type Style } from './styles.ts'
+import { failureOf } from '../support/failure-of.ts'
 
 const BOOZE = ['Carlton Cold', 'Carlton Draft', 'Mountain Goat', 'Redback', 'String', 'Victoria Bitter', 'XXXX']
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 const names = (rows: Iterable<Iterable<unknown>>): unknown[] => [...rows].map((row) => [...row][0])
 

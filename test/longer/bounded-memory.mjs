@@ -8,7 +8,7 @@ const limitBytes = 64 * 2 ** 20
 const con = db.connect(dsn)
 let failed = false
 
-/** Runs it and watches heap and external memory every so many calls of `tick`. */
+/** Runs a function and measures heap and external memory at intervals of calls of `tick`. */
 function measure(name, run) {
   globalThis.gc?.()
   const { heapUsed, external } = process.memoryUsage()

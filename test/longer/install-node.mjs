@@ -6,7 +6,9 @@ import { join } from 'node:path'
 
 const folder = process.env.SYNCPG_NODES ?? join(tmpdir(), 'syncpg-nodes')
 
-/** @returns the path of the program and its version (`v22.23.3`); null, having said why, where it cannot be had. */
+/**
+ * @returns the path of the program and its version (`v22.23.3`); null if it cannot be installed, after printing why.
+ */
 export function installNode(major) {
   const prefix = join(folder, major)
   mkdirSync(prefix, { recursive: true })

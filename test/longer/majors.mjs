@@ -1,6 +1,6 @@
-// The tests that speak to a server, against each major version of PostgreSQL: `npm run test:majors [-- 14 15 …]`.
-// Installs those that `npm test` does not have into a folder of their own. Not part of `npm test`: it downloads, and takes
-// two to four minutes for each. Other arguments, as files of tests, take the place of the usual ones.
+// Runs the tests that use a server with each major version of PostgreSQL: `npm run test:majors [-- 14 15 …]`. Installs
+// those that `npm test` does not have into a folder of their own. Not part of `npm test`: it downloads, and takes two
+// to four minutes for each. Other arguments, as files of tests, take the place of the usual ones.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,8 @@ const isMajor = (argument) => /^\d+$/.test(argument)
 const given = process.argv.slice(2)
 const majors = given.some(isMajor) ? given.filter(isMajor) : ['13', '14', '15', '16', '17', '18']
 
-// Without those that are about something else than the server: other programs, pages, the embedded PostgreSQL, weather.
+// All folders except those about something other than the server: other programs, documents, the embedded PostgreSQL,
+// network faults.
 const ELSEWHERE =
   /pglite|cli\/|docs\/|embedded\/|package\/|sqlite\/|terminal|first-hour|million-rows|pooler|kerberos|chaos-|standby/
 const files = given.some((argument) => !isMajor(argument))

@@ -1,7 +1,7 @@
-// What blocking costs: `npm run test:overhead`. Beside the async API, in one process and by
-// turns, so that what the machine does meanwhile falls on both: a cached `select 1` may take twice its time and 60 µs, and
-// fetchall of 100,000 rows of 8 columns must reach 70 % of its throughput. Not part of `npm test`: a shared machine decides
-// too much of it.
+// The cost of blocking: `npm run test:overhead`. Compares the blocking API with the async API, in one process and in
+// turns, so that other work on the machine affects both: a cached `select 1` may take twice its time and 60 µs, and
+// fetchall of 100,000 rows of 8 columns must reach 70 % of its throughput. Not part of `npm test`: the result depends
+// too much on a shared machine.
 import * as db from 'syncpg'
 import { connect } from 'syncpg/async'
 

@@ -11,14 +11,15 @@ import { psqlProgram } from '../bench/support/psql-program.mjs'
 import { startServer } from '../support/postgres-server.mjs'
 
 const MAJOR = 15
-/** A script that takes longer has found something that hangs. */
+/** If a script takes longer, something hangs. */
 const MOST_MS = 300_000
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const cli = join(root, 'dist/cli.js')
 const cache = join(root, 'node_modules/.cache/syncpg')
 
 /**
- * What stays different, and why: lines of a script, on either side. The guide "The command line" says the same in its table.
+ * The differences that stay, and their reasons: lines of a script, on either side. The guide "The command line" has
+ * them in a table.
  */
 const REASONS = [
   ['copydml', /^(?:\d+|NOTICE: .*)$/, 'notices while COPY … TO STDOUT sends data may come before the data'],
@@ -35,7 +36,9 @@ const REASONS = [
   ],
   ['psql', /^(?:row_limit|unicode_\w+_linestyle) /, '\\pset lists row_limit, and no styles of Unicode lines'],
 ]
-/** What is refused by name is not tried: what follows it would differ for no other reason. */
+/**
+ * Scripts with commands that syncpg refuses by name are left out, because all output after such a command would differ.
+ */
 const EDITS = [
   [
     /^\\pset format (?:latex|latex-longtable|troff-ms)$/gm,
@@ -56,7 +59,8 @@ function fetchSources() {
   if (existsSync(join(kept, 'parallel_schedule'))) return kept
   const work = mkdtempSync(join(tmpdir(), 'syncpg-sources-'))
   try {
-    // The sources are where the packages are, whether or not this machine asks for them usually.
+    // Debian's source packages are on the same server as its packages, even if this machine is not set up to fetch
+    // them.
     const format = 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)'
     const targets = execFileSync('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], {
       encoding: 'utf8',
@@ -73,7 +77,7 @@ function fetchSources() {
     const apt = (...words) => execFileSync('apt-get', [...options, ...words], { cwd: work, stdio: 'pipe' })
     apt('update')
     const versions = execFileSync('apt-cache', [...options, 'showsrc', `postgresql-${MAJOR}`], { encoding: 'utf8' })
-    // A newer version may be named before it can be had.
+    // The list may name a newer version before it can be downloaded.
     const wanted = [...versions.matchAll(/^Version: (.*)$/gm)].map(([, version]) => version)
     if (!wanted.some((version) => canFetch(apt, version)))
       throw new Error(`none of ${wanted.join(', ')} can be fetched`)
@@ -175,7 +179,7 @@ function run({ command, env, build }, test) {
   })
 }
 
-/** Without the program's name, the place, and the numbers of objects and processes. */
+/** The output without the program's name, the place, and the numbers of objects and processes. */
 function plain(text, { build }) {
   return text
     .replace(/^(?:psql|syncpg):\S*?\.sql:\d+: /gm, '')

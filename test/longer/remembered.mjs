@@ -1,6 +1,6 @@
-// A million random steps where `npm test` takes ten thousand: `npm run test:remembered [-- steps]`. DDL by the same and by
-// another session between random statements; each outcome is compared with that of a session that remembers nothing.
-// Not part of `npm test`: it takes half an hour or more. A failure names its seed: REMEMBERED_SEED=… repeats it.
+// A million random steps, instead of the ten thousand of `npm test`: `npm run test:remembered [-- steps]`. DDL by the
+// same and by another session between random statements; each outcome is compared with that of a session without a
+// cache. Not part of `npm test`: it takes half an hour or more. A failure names its seed: REMEMBERED_SEED=… repeats it.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

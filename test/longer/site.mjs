@@ -50,7 +50,7 @@ const browser = await chromium.launch({ executablePath: browserPath, args: ['--n
 try {
   await inTab(DESKTOP, checkPlayground)
   await inTab(DESKTOP, checkSearch)
-  // What a page looks like is in its HTML; its scripts only cost time.
+  // The look of a page is in its HTML. Its scripts would only cost time.
   await inTab(PHONE, checkPhone, { javaScriptEnabled: false })
   if (process.argv.includes('--pictures')) await takePictures()
 } finally {
@@ -81,7 +81,7 @@ function answer(request, response) {
   createReadStream(file).pipe(response)
 }
 
-/** Links of all pages, from their HTML: each file is there, and each anchor is in it. */
+/** Checks the links of all pages, from their HTML: each file exists and has the anchor. */
 function checkLinks() {
   const html = new Map(pages.map((page) => [page, readFileSync(join(site, page), 'utf8')]))
   const ids = new Map(
@@ -104,7 +104,9 @@ function checkLinks() {
   check(count > 1000, `only ${count} links were found: the pages are not as this test reads them`)
 }
 
-/** Runs a check in a tab of a size; what the page logs as an error or loads from elsewhere is a failure. */
+/**
+ * Runs a check in a tab of the given size. It fails if the page logs an error or loads anything from another server.
+ */
 async function inTab(viewport, work, options = {}) {
   const tab = await browser.newPage({
     viewport,
@@ -151,7 +153,7 @@ async function checkPlayground(tab) {
   await tab.locator('.playground .run').click()
   await tab.locator('pre.error', { hasText: 'UndefinedColumnError: column "nothing" does not exist' }).waitFor()
 
-  // A loop without an end stops the worker only.
+  // An endless loop stops only the worker.
   await tab.locator('textarea').fill('for (;;) {}')
   await tab.locator('.playground .run').click()
   await tab.locator('.playground[data-state=running]').waitFor()

@@ -1,9 +1,9 @@
-// A storm over the blocking channel: `npm run storm -- [--calls n] [--seconds n] [--seed n] [--rounds name,…]`. At least a
-// million calls, each of which knows its answer, on 1, 2, 8 and 50 connections, in one thread and in four Workers, with other
-// work on the machine. Every value is full of bytes that look like messages of the server. Notifications, notices, time
-// limits, cancels, COPY, cursors, transactions, interrupted calls, killed backends and lost connections alternate at random. A
-// watchdog ends a round when a call takes 30 s. Exit status 0 only when nothing was wrong. The same seed walks the same way;
-// the timing is the machine's. Not part of `npm test`: it takes half an hour.
+// A storm over the blocking channel: `npm run storm -- [--calls n] [--seconds n] [--seed n] [--rounds name,…]`. At
+// least a million calls with known answers, on 1, 2, 8 and 50 connections, in one thread and in four Workers, with
+// other work on the machine. Every value is full of bytes that look like messages of the server. Notifications,
+// notices, time limits, cancels, COPY, cursors, transactions, interrupted calls, killed backends and lost connections
+// alternate at random. A watchdog ends a round when a call takes 30 s. Exit status 0 only when nothing was wrong. The
+// same seed gives the same walk, but the timing depends on the machine. Not part of `npm test`: it takes half an hour.
 import { fork, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -18,11 +18,11 @@ import { FAULTS, addTally, newTally } from './storm/tally.mjs'
 const HANG_MS = 30_000
 /** A server ends a session within this time after its connection is closed. */
 const GONE_MS = 2000
-/** A round that is not over so long after its time is over hangs between two calls. */
+/** A round that runs so much longer than its time hangs between two calls. */
 const OVERTIME_MS = 120_000
-/** Memory may grow by so much after the first third of a round: caches, and the collector's habits. */
+/** Memory may grow by this much after the first third of a round, because of caches and the garbage collector. */
 const MOST_GROWTH_MB = 100
-/** And by so much for each connection, whose shared memory is touched little by little. */
+/** And by this much for each connection, whose shared memory comes into use little by little. */
 const GROWTH_OF_CONNECTION_MB = 1.4
 const BUSY_PROCESSES = 2
 const ROUNDS = [false, true].flatMap((workers) =>
@@ -101,7 +101,7 @@ async function runRound(round, index) {
     await checkLedger(owner + thread, fates)
   }
   total.sessionsLeft += outcome.left
-  // The memory is the process's; the threads have looked at different times.
+  // All threads measure the memory of the same process, at different times.
   const early = Math.max(...outcome.results.map((result) => result.tally.rssEarlyMb))
   const late = Math.max(...outcome.results.map((result) => result.tally.rssMb))
   if (early > 0) total.growthMb = Math.max(total.growthMb, late - early)
@@ -119,7 +119,7 @@ function startBusyProcesses() {
   return Array.from({ length: BUSY_PROCESSES }, () => fork(path))
 }
 
-/** @returns the message of the round, and how many of its sessions stay; null when it hung or died */
+/** @returns the message of the round, and how many of its sessions are left; null when it hung or died */
 async function runProcess(plan, isNice) {
   const path = fileURLToPath(new URL('storm/round.mjs', import.meta.url))
   const args = ['--no-warnings', path, JSON.stringify(plan)]
@@ -155,7 +155,7 @@ async function countLeft() {
   }
 }
 
-/** Compares the rows on the server with what the walk knows of them. */
+/** Compares the rows on the server with those that the walk expects. */
 async function checkLedger(owner, fates) {
   const { rows } = await referee.query({
     text: 'select n from storm_ledger where owner = $1',

@@ -1,30 +1,31 @@
-// Interrupts a call at every place where the two threads can meet: `npm run test:tears [-- name]`. Each call is made again and
-// again, and stands still before, or after, its first, second, third … touch of the shared memory and of the socket, until
-// `vm`'s time limit ends it there, as Ctrl-C does in a REPL. The connection must then roll back and give its own answers, a
-// closed connection must leave the server, and another connection must not notice. Not part of `npm test`: it takes minutes.
+// Interrupts a call at every place where the two threads can meet: `npm run test:tears [-- name]`. Each call is made
+// many times. It stops before, or after, its first, second, third … touch of the shared memory or the socket, until
+// `vm`'s time limit ends it there, as Ctrl-C does in a REPL. The connection must then roll back and give its own
+// answers, a closed connection must leave the server, and another connection must not notice. Not part of `npm test`:
+// it takes minutes.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { Script } from 'node:vm'
 
 import { startServer } from '../support/postgres-server.mjs'
 
-/** Longer than any of the calls takes to its last touch, most of the time. */
+/** This is mostly longer than a call takes until its last touch. */
 const TEAR_MS = 12
-/** A lent socket that is not used for so long is the worker's again. */
+/** After this time without use, a lent socket goes back to the worker. */
 const RECLAIMED_MS = 60
 const GONE_MS = 2000
 /** The first call after an interrupted one may have to cancel a statement, and wait for its end. */
 const LONGEST_MS = 1500
 /** A call that sleeps touches the memory at each slice, so some have no last touch. */
 const MOST_TOUCHES = 400
-/** What the documentation allows: nobody can know how much of a request was sent. */
+/** Errors that the documentation allows, because it is unknown how much of a request was sent. */
 const LOST_BY_TEAR = 'sent or answered in part'
 
 let touchesLeft = Infinity
 let isBefore = true
 let place = ''
 
-/** Has a function stand still when its turn has come. */
+/** Makes a function stop at the chosen touch. */
 function touching(name, real) {
   return (...args) => {
     touchesLeft -= 1
@@ -40,7 +41,7 @@ function standStill(name, [, index]) {
   for (;;);
 }
 
-// Before syncpg is loaded.
+// This must run before syncpg is loaded.
 for (const name of ['load', 'store', 'exchange', 'compareExchange', 'notify', 'wait', 'add']) {
   Atomics[name] = touching(name, Atomics[name])
 }
@@ -63,7 +64,7 @@ let faults = 0
 const isCommitted = () => look.fetchval('select count(*)::int from torn where n = %s', [number]) > 0
 const insert = (con) => con.execute('insert into torn values (%s)', [number])
 
-/** The calls that are interrupted. `check` looks at what one has left, after a rollback; it gives what is wrong, or null. */
+/** The calls that are interrupted. `check` looks at the state after a rollback. It returns a fault, or null. */
 const CALLS = {
   select: { run: (con) => con.fetchval('select %s::int', [number]) },
   insert: { run: insert, check: () => (isCommitted() ? 'was rolled back, and is committed' : null) },
@@ -137,13 +138,13 @@ function complain(name, touch, what) {
   console.log(`${name}, interrupted at touch ${touch}, ${place}: ${what}`)
 }
 
-/** @returns what is wrong with a connection whose call was interrupted, null for nothing */
+/** @returns a fault of a connection whose call was interrupted, or null */
 function examine(con, pid, check) {
   const startedMs = performance.now()
   con.rollback()
   const [answer, ownPid] = con.fetchrow('select %s::int, pg_backend_pid()', [number])
   if (answer !== number || ownPid !== pid) return `asked for ${number} of ${pid}, got ${answer} of ${ownPid}`
-  // What the interrupted call began must not be part of this transaction.
+  // Work of the interrupted call must not be part of this transaction.
   con.commit()
   const ms = performance.now() - startedMs
   if (ms > LONGEST_MS) return `the next calls took ${ms.toFixed(0)} ms`

@@ -75,7 +75,9 @@ export const ids: number[] = executeSync(drizzleSync(connect()).select().from(ta
 export const later = (pool: Pool): Promise<{ id: number }[]> => drizzle(pool).select().from(table).execute()
 `
 
-/** A part that imports gives what it has to a part that requires: their classes are one for the compiler too. */
+/**
+ * A file that imports passes its objects to a file that requires, so the classes must be the same for the compiler too.
+ */
 const BOTH = `import { connect } from 'syncpg'
 import { close } from './required.cjs'
 close(connect())
@@ -123,10 +125,10 @@ function install() {
 function verdict({ name, file, module, moduleResolution, until, skipLibCheck = false }, version) {
   const major = Number(version.split('.')[0])
   if (major >= until) return '-'
-  // The newer types of Node in one way, for each is a compilation of all of them.
+  // Newer types of Node are tested in only one way of resolution, because each way compiles all of them again.
   for (const types of name === 'nodenext, ES' ? NODE_TYPES : NODE_TYPES.slice(0, 1)) {
     const options = { module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck }
-    // The last compiler that has it wants to be told that this is known.
+    // The last compiler that has `node10` needs an option that confirms that it is deprecated.
     if (moduleResolution === 'node10' && major >= 6) options.ignoreDeprecations = '6.0'
     const compilerOptions = { ...options, typeRoots: [`./types-${types}`], types: ['node'] }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
@@ -141,7 +143,10 @@ function verdict({ name, file, module, moduleResolution, until, skipLibCheck = f
   return 'ok'
 }
 
-/** @types/node of 22 and later promise nothing to compilers that are two years old: where they fail themselves, nothing is claimed. */
+/**
+ * @types/node of 22 and later do not support compilers that are two years old. If they fail themselves, the combination
+ *   is skipped.
+ */
 function isOfNodeTypes(output) {
   return /^node_modules\/node-types-2[24]\/.*: error /m.test(output)
 }

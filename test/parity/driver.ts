@@ -183,13 +183,3 @@ function stepBlocking<T>(body: Body<T>): T {
   while (step.done !== true) step = steps.next(step.value)
   return step.value
 }
-
-/** The error of a call of either face, which may throw at once or reject later. */
-export async function failureOf(call: () => Maybe<unknown>): Promise<Error & { readonly [field: string]: unknown }> {
-  try {
-    await call()
-  } catch (error) {
-    return error as Error & { readonly [field: string]: unknown }
-  }
-  throw new Error('expected a failure, and there was none')
-}

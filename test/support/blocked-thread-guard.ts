@@ -1,7 +1,8 @@
 /**
- * Loaded for every test file, started once in each process. vitest's time limits are timers, and a thread that blocks for
- * ever (which is what the synchronous API does when it is broken) fires none. So a second thread watches the first one's
- * heartbeat and ends the process when it stops for long, or when the test run that started the process is gone.
+ * Ends a test process whose main thread blocks for long. It is loaded for every test file and started once in each
+ * process. vitest's time limits are timers, and a thread that blocks forever, as the synchronous API does when it is
+ * broken, fires none. So a second thread watches the heartbeat of the first. It ends the process when the heartbeat
+ * stops for long, or when the test run that started the process is gone.
  */
 import { Worker } from 'node:worker_threads'
 
@@ -11,7 +12,8 @@ const BEAT_EVERY_MS = 100
 const LOOK_EVERY_MS = 250
 const LIMIT_MS = Number(process.env['SYNCPG_TEST_BLOCK_LIMIT_MS'] ?? 45_000)
 
-// Looks are counted, not clock time: on a starved machine this thread sleeps as well, and must not blame the other.
+// The guard counts its checks and does not measure time: on a busy machine this thread is delayed too, and must not
+// blame the other.
 const GUARD_SCRIPT = `
 const { writeSync } = require('node:fs')
 const { parentPort, workerData } = require('node:worker_threads')
@@ -50,7 +52,7 @@ function startGuard(): Worker {
   return started
 }
 
-// Where files share a process this is loaded for each of them, and one guard is enough.
+// If files share a process, this module is loaded for each of them, and one guard is enough.
 const processWide = globalThis as { syncpgTestGuard?: Worker }
 const guard = (processWide.syncpgTestGuard ??= startGuard())
 

@@ -1,7 +1,8 @@
 /**
  * Makes X.509 certificates for the tests with node:crypto and a small DER writer, so that a machine with only Node can
- * test TLS. Knows just what a PostgreSQL test needs: authorities, server certificates with names, client certificates,
- * revocation lists. Never for production use. Format: RFC 5280; algorithm identifiers: RFC 5758 and RFC 4055.
+ * test TLS. It makes only what a PostgreSQL test needs: authorities, server certificates with names, client
+ * certificates, revocation lists. Do not use it in production. Format: RFC 5280; algorithm identifiers: RFC 5758 and
+ * RFC 4055.
  */
 import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
@@ -23,13 +24,13 @@ export interface Authority extends Certificate {
 /** The signature made over the certificate, which decides the hash of tls-server-end-point channel binding. */
 export type SignatureAlgorithm = 'rsa-sha256' | 'rsa-sha384' | 'ecdsa-sha256' | 'ecdsa-sha384' | 'ed25519'
 
-/** What a leaf certificate is to say. */
+/** The contents of a leaf certificate. */
 export interface LeafRequest {
   readonly commonName: string
   /** DNS names and IP addresses it is valid for; none for a client certificate. */
   readonly hosts?: readonly string[]
   readonly usage: 'server' | 'client'
-  /** Milliseconds since 1970; ten years ahead unless told. */
+  /** Milliseconds since 1970; the default is in ten years. */
   readonly validUntilMs?: number
 }
 
@@ -43,7 +44,7 @@ const ALGORITHMS: Record<SignatureAlgorithm, { oid: string; hash: string | null;
   ed25519: { oid: '1.3.101.112', hash: null, nullParameter: false },
 }
 
-/** Makes a self-signed authority; its key's kind decides how all its certificates are signed. */
+/** Makes a self-signed authority. The kind of its key decides how all its certificates are signed. */
 export function createAuthority(commonName: string, algorithm: SignatureAlgorithm = 'ecdsa-sha256'): Authority {
   const { publicKey, privateKey } = createKeys(algorithm)
   const body = certificateBody({
@@ -60,14 +61,15 @@ export function createAuthority(commonName: string, algorithm: SignatureAlgorith
   return { commonName, privateKey, algorithm, ...sealed(body, algorithm, privateKey, privateKey) }
 }
 
-/** Makes a server or client certificate signed by an authority; its own key is of the same kind unless told. */
+/** Makes a server or client certificate signed by an authority; by default its own key is of the same kind. */
 export function createLeaf(
   authority: Authority,
   request: LeafRequest,
   keyAlgorithm: SignatureAlgorithm = authority.algorithm,
 ): Certificate {
   const { algorithm } = authority
-  // Ed25519 and EC keys are made in no time; RSA keys take tenths of a second, so only where the algorithm says so.
+  // Ed25519 and EC keys are made at once. RSA keys take tenths of a second, so they are made only if the algorithm asks
+  // for them.
   const { publicKey, privateKey } = createKeys(keyAlgorithm)
   const purpose = request.usage === 'server' ? '1.3.6.1.5.5.7.3.1' : '1.3.6.1.5.5.7.3.2'
   const extensions = [extension('2.5.29.37', false, sequence(objectIdentifier(purpose)))]

@@ -1,6 +1,6 @@
 /**
- * Runs a script through psql and through the command line, each in a database and a folder of its own, and tells what each
- * printed, how it ended, which files it made and what is in its database afterwards.
+ * Runs a script through psql and through the command line, each in a database and a folder of its own, and returns what
+ * each printed, how it ended, which files it made and what is in its database afterwards.
  */
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,19 +11,19 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { type CliRun, psqlVersion, runCli, runPsql } from './run-cli.ts'
 import { askServer, sharedServer } from './shared-server.ts'
 
-/** Whether psql is there in the version whose words are compared: later ones print other titles and columns. */
+/** Whether psql is installed in the version whose output is compared. Later versions print other titles and columns. */
 export const isPsqlComparable = psqlVersion !== null && psqlVersion[0] === 15 && psqlVersion[1] >= 20
 
 export interface Comparison {
-  /** Given to both before the script; the script itself is `-f script.sql`, unless `input` is given. */
+  /** Arguments for both programs before the script. The script is `-f script.sql`, unless `input` is given. */
   readonly options?: readonly string[]
-  /** What stands in the folder, by name. */
+  /** The files in the folder, by name. */
   readonly files?: Readonly<Record<string, string>>
-  /** What stands in the home, which is the folder too then. */
+  /** The files in the home directory, by name. The folder is the home directory then. */
   readonly home?: Readonly<Record<string, string>>
-  /** The standard input; then no script is named. */
+  /** The standard input. With it no script is named. */
   readonly input?: string
-  /** For scripts that make what there can be only one of in a server. */
+  /** Runs the programs one after another, for scripts that make an object of which a server can have only one. */
   readonly oneByOne?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * A relay that counts flights: what a client sends before it has an answer. It runs in a worker, because a blocking call stops
- * the event loop of its own thread.
+ * A relay that counts flights. A flight is all that a client sends before it gets an answer. It runs in a worker,
+ * because a blocking call stops the event loop of its own thread.
  */
 import { Worker } from 'node:worker_threads'
 

@@ -1,6 +1,6 @@
 /**
- * Reads what a door of the package declares, from the `.d.ts` files the compiler emitted: the names it exports and,
- * wherever they stand, all declarations those names lead to. That text is the API; a test keeps it against a lock.
+ * Reads the declarations of a door from the `.d.ts` files that the compiler emitted: the exported names, and all
+ * declarations to which they lead, in whichever file. That text is the API. A test compares it with a stored copy.
  */
 import { posix } from 'node:path'
 
@@ -9,9 +9,9 @@ import { removeComments } from './source-scanner.ts'
 interface Declarations {
   /** Statements by the name they declare; several for overloads. */
   readonly byName: Map<string, string[]>
-  /** What a local name stands for elsewhere; the name `*` is all of a module. */
+  /** The file and name behind an imported name; the name `*` means the whole module. */
   readonly imports: Map<string, { readonly from: string; readonly name: string }>
-  /** What an exported name stands for: a local name, or a name of another file. */
+  /** The name behind an exported one: a local name, or a name in another file. */
   readonly exports: Map<string, { readonly from: string | undefined; readonly name: string }>
   readonly starExports: string[]
 }

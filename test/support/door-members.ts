@@ -1,6 +1,6 @@
 /**
- * The members of what a door declares: methods with their options and their results. Reads the text that
- * `describeSurface` gives, which has one declaration after the other.
+ * Reads the members of a door's classes and interfaces: methods with their options and results. It parses the text that
+ * `describeSurface` returns, which has one declaration after the other.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -12,24 +12,27 @@ export interface Signature {
   readonly result: string
 }
 
-/** A property has no signatures. */
+/** The signatures of a method; empty for a property. */
 export interface Member {
   readonly name: string
   readonly signatures: readonly Signature[]
-  /** Of a property. */
+  /** The type of a property; null for a method. */
   readonly type: string | null
 }
 
 export interface Door {
   /** The names that the door exports. */
   readonly exports: ReadonlySet<string>
-  /** The members of a class or an interface, those of what it extends among them; null where there is none of the name. */
+  /**
+   * The members of a class or an interface, with the inherited ones; null if there is no class or interface of the
+   * name.
+   */
   membersOf(name: string): ReadonlyMap<string, Member> | null
   /** The names of exported classes. */
   readonly classes: readonly string[]
   /** Exported functions. */
   readonly functions: ReadonlyMap<string, readonly Signature[]>
-  /** The names of the options that a type has: of an interface, an intersection, a union, `Omit`, `Pick` or a literal. */
+  /** The names of the options in a type: an interface, an intersection, a union, `Omit`, `Pick` or a literal. */
   optionsOf(type: string): ReadonlySet<string>
 }
 
@@ -41,7 +44,7 @@ export function readDoor(path: string): Door {
   return doorOf(describeSurface(path, (file) => readFileSync(`${EMITTED}/${file}`, 'utf8')))
 }
 
-/** @param surface what `describeSurface` gives */
+/** @param surface the result of `describeSurface` */
 export function doorOf(surface: string): Door {
   const [list = '', ...rest] = surface.split(/^--- .*$/m)
   const exports = new Map<string, string>()
@@ -56,7 +59,7 @@ export function doorOf(surface: string): Door {
   }
   const kindOf = (name: string): string | undefined => HEAD.exec(declared.get(name)?.[0] ?? '')?.[1]
   const membersOf = (name: string): ReadonlyMap<string, Member> | null => {
-    // Two files may each have an interface of the name, one extending the other under an alias.
+    // Two files may each have an interface of this name, and one may extend the other under an alias.
     const statements = (declared.get(name) ?? []).filter(
       (text, index) => index === 0 || /^(?:export )?interface/.test(text),
     )

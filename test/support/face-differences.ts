@@ -1,4 +1,4 @@
-/** What one door of the package has and the other has not: names, members, options and results. */
+/** Finds the differences between the two doors: names, members, options and results that only one of them has. */
 import type { Door, Member, Signature } from './door-members.ts'
 
 export interface Difference {
@@ -8,9 +8,9 @@ export interface Difference {
    */
   readonly name: string
   readonly kind: 'name' | 'option' | 'result'
-  /** Which door has it; for a result both. */
+  /** The door that has it; both for a result that differs. */
   readonly side: 'blocking' | 'async' | 'both'
-  /** Of a result, what either door has. */
+  /** For a result that differs, the types of both doors. */
   readonly detail: string
 }
 
@@ -30,7 +30,7 @@ export function differencesOf(blocking: Door, async: Door): Difference[] {
 
   function membersOfBoth(name: string): Difference[] {
     const [own, other] = [blocking.membersOf(name), async.membersOf(name)]
-    // What options a method takes is compared method by method.
+    // The options of methods are compared method by method.
     if (own === null || other === null || optionTypes.has(name)) return []
     const named = (members: ReadonlyMap<string, Member>): Set<string> => new Set([...members.keys()].map(shared))
     const theirs = new Map([...other].map(([key, member]) => [shared(key), member]))
@@ -60,7 +60,7 @@ function namesOfOptionTypes(door: Door): Set<string> {
   const signatures = [...classes.flatMap((member) => member.signatures), ...[...door.functions.values()].flat()]
   const types = signatures.flatMap(({ parameters }) => parameters.filter(isOptions).map(({ type }) => type))
   const named = new Set(types.flatMap((type) => type.match(/\w+/g) ?? []))
-  // What those extend.
+  // These types extend other option types, which are exported under such names.
   for (const name of door.exports) if (/(?:Options|Option|Hooks)$/.test(name)) named.add(name)
   return named
 }
@@ -79,7 +79,7 @@ function onlyIn(
   ]
 }
 
-/** The faces have one name each for leaving a scope and for iterating. */
+/** Each face has its own symbols for the end of a scope and for iteration. */
 function shared(name: string): string {
   return name
     .replace('Symbol.async', 'Symbol.')

@@ -1,6 +1,6 @@
 /**
- * Runs once before all test files: starts the PostgreSQL they share and tells them where it is. Builds nothing; the
- * files that need the built package say so themselves. Should this process die, the server's watchdog cleans up.
+ * Runs once before all test files: starts the PostgreSQL that they share and gives them its address. It builds nothing;
+ * files that need the built package say so themselves. If this process dies, the server's watchdog cleans up.
  */
 import type { TestProject } from 'vitest/node'
 

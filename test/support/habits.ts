@@ -1,22 +1,22 @@
 /**
- * Tables of habits: code that people of another driver write without a look at the manual, letter by letter but for the language.
- * A row works and gives what they expect, or it is refused by an error of the right class with words that say what to write.
- * Nothing may pass in silence with another meaning.
+ * Tables of habits: code that users of another driver write without reading the manual, translated only into
+ * JavaScript. Each row either works as they expect, or throws an error of the right class that says what to write. No
+ * row may run without an error and mean something else.
  */
 import { expect } from 'vitest'
 
-/** What comes of a habit. */
+/** The expected outcome of a habit. */
 export type Outcome =
   | { readonly gives: unknown }
   /** The class of the error, and what its message says. */
   | { readonly refused: string; readonly words: string }
 
-/** A habit in the words of the other driver, the same as JavaScript, and what comes of it. */
+/** A habit: the other driver's code, its translation into JavaScript, and the outcome. */
 export type Habit = readonly [habit: string, code: string, outcome: Outcome]
 
 export const gives = (value: unknown): Outcome => ({ gives: value })
 export const refused = (className: string, words: string): Outcome => ({ refused: className, words })
-/** Refused by JavaScript itself, which names what is not there. */
+/** JavaScript itself throws a TypeError that names the missing function. */
 export const noSuchName = (words: string): Outcome => ({ refused: 'TypeError', words })
 
 /** The names that the code of a table uses. */
@@ -37,7 +37,7 @@ export function runAsyncHabit(code: string, names: Names): Promise<unknown> {
   return new AsyncFunction(...Object.keys(names), code)(...Object.values(names))
 }
 
-/** @param found what the code gave, or `{ threw }` */
+/** @param found the result of the code, or `{ threw }` */
 export function expectOutcome(found: { readonly gave: unknown } | { readonly threw: unknown }, outcome: Outcome): void {
   if ('gives' in outcome) {
     if ('threw' in found) throw found.threw

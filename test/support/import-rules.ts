@@ -1,6 +1,7 @@
 /**
  * Checks the imports of the sources against the table in docs/architecture.md: reads the table, finds the imports of a
- * TypeScript file without running or compiling it, and says which break a rule or close a cycle. Knows no rule of its own.
+ * TypeScript file without running or compiling it, and reports those that break a rule or close a cycle. All rules come
+ * from the page.
  */
 import { posix } from 'node:path'
 
@@ -78,7 +79,7 @@ export function findImports(source: string): Import[] {
     .map(({ specifier, isTypeOnly, line }) => ({ specifier, isTypeOnly, line }))
 }
 
-/** Says, a sentence each, which imports of the tree break the table. */
+/** Returns a sentence for each import of the tree that breaks a rule. */
 export function findViolations(tree: SourceTree, rooms: readonly Room[]): string[] {
   const violations: string[] = []
   for (const [path, source] of tree) {

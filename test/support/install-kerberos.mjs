@@ -1,6 +1,6 @@
-// Builds the package `kerberos`, an optional peer, for the tests that need it, beside the dependencies and not among
-// them: building it takes a compiler and the headers of Kerberos (Debian: apt-get install libkrb5-dev), which `npm ci`
-// must not ask for. Run by `npm run kerberos`; says in one line what is missing.
+// Builds the package `kerberos`, an optional peer, for the tests that need it. It is installed beside the dependencies
+// and not among them: building it takes a compiler and the headers of Kerberos (Debian: apt-get install libkrb5-dev),
+// which `npm ci` must not ask for. Run by `npm run kerberos`; prints in one line what is missing.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -24,7 +24,7 @@ try {
   }
   if (!existsSync(join(home, 'build', 'Release', 'kerberos.node'))) {
     mkdirSync(folder, { recursive: true })
-    // Its own install script would ask elsewhere for a binary.
+    // The package's own install script would download a binary.
     const install = ['install', '--prefix', folder, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund']
     run(npm, [...install, `kerberos@${VERSION}`], folder)
     run(nodeGyp, ['rebuild', `--nodedir=${nodeDirectory}`], home)

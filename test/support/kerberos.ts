@@ -1,17 +1,18 @@
 /**
- * A Kerberos realm of its own: a key distribution centre on loopback, with principals for a PostgreSQL server on localhost
- * and for its users. It comes from the machine, so tests ask `missingKerberos()` first and say what it answers when they
- * are skipped. Nothing is left behind: a shell holds the other end of a pipe, and cleans up when the test process is gone.
+ * A Kerberos realm of its own: a key distribution centre on loopback, with principals for a PostgreSQL server on
+ * localhost and for its users. Its programs must be installed on the machine, so tests call `missingKerberos()` first,
+ * and a skipped test shows its answer. A shell holds the other end of a pipe and removes everything when the test
+ * process has ended.
  */
 import { execFile, spawn } from 'node:child_process'
 import { accessSync, chmodSync, chownSync, constants, existsSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { locateSystemPostgres, serverAccount } from './postgres-binaries.ts'
+import { findFreePort } from './free-port.ts'
 
 export interface KerberosRealm {
   readonly name: string
@@ -32,7 +33,7 @@ export const kerberosPackage = fileURLToPath(
   new URL('../../node_modules/.cache/syncpg-kerberos/node_modules/kerberos', import.meta.url),
 )
 
-/** What is to be done to test with Kerberos here; null when all is there. */
+/** What to install to test with Kerberos here; null when everything is installed. */
 export function missingKerberos(): string | null {
   for (const [program, debianPackage] of Object.entries(PROGRAMS)) {
     if (findProgram(program) === null) return `there is no ${program} on this machine; apt-get install ${debianPackage}`
@@ -58,11 +59,11 @@ function findProgram(name: string): string | null {
 /**
  * Starts a realm.
  * @param users principals to make, each with a key of its own
- * @throws Error with what its programs said when it does not come up.
+ * @throws Error with the output of its programs when it does not start.
  */
 export async function startRealm(users: readonly string[]): Promise<KerberosRealm> {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-kerberos-'))
-  // The server, which has an account of its own, reads its keys here.
+  // The server runs under another account and reads its keys here.
   chmodSync(folder, 0o755)
   const port = await findFreePort()
   const file = (name: string): string => join(folder, name)
@@ -84,7 +85,8 @@ export async function startRealm(users: readonly string[]): Promise<KerberosReal
     cwd: '/',
     env: { ...process.env, ...environment },
     stdio: ['pipe', 'ignore', 'ignore'],
-    // A group of its own: Ctrl-C in the terminal must reach the tests, which then end it in order.
+    // It has a process group of its own, so that Ctrl-C in the terminal reaches only the tests, which then end it
+    // properly.
     detached: true,
   })
   const dispose = async (): Promise<void> => {
@@ -139,7 +141,7 @@ function centreConfiguration(folder: string, port: number): string {
 `
 }
 
-// The shell waits for the end of its pipe, which the kernel brings for a test process that dies of anything.
+// The shell waits for the end of its pipe, which the kernel closes however the test process ends.
 const KEEPER_SCRIPT = `
 "$1" -n </dev/null &
 read -r line
@@ -148,7 +150,7 @@ wait $!
 rm -rf "$2"
 `
 
-/** Whether somebody takes connections there before the time is over. */
+/** Whether a server accepts connections there before the time is over. */
 async function isUp(port: number): Promise<boolean> {
   for (const deadlineMs = Date.now() + START_TIMEOUT_MS; Date.now() < deadlineMs;) {
     const isOpen = await new Promise<boolean>((resolve) => {
@@ -175,15 +177,5 @@ function run(
       else reject(new Error(`${program} failed: ${error.message}\n${stdout}${stderr}`))
     })
     child.stdin?.end(input)
-  })
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject)
-    probe.listen(0, HOST, () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
   })
 }

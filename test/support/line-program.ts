@@ -1,13 +1,14 @@
 /**
- * A program whose `fs` is replaced where the main thread writes to a server's socket, or reads from it: so that the kernel
- * can be slow, full or gone on demand.
+ * Makes programs in which `fs` is replaced for the main thread's reads and writes on a server's socket. So a test can
+ * make the kernel slow, full or fail at will.
  */
 import { type ScriptRun, runScript } from './run-script.ts'
 import { sharedServer } from './shared-server.ts'
 
 /**
- * `body` has `con`; `writes`, how many requests this thread has written, and `act`, what becomes of a write; `reads`, how
- * many answers it has read in whole or in part, and `look`, what becomes of a read; `status`, what `fstat` says of a file.
+ * The body can use `con`; `writes` (the number of requests that this thread has written) and `act` (called in place of
+ * a write); `reads` (the number of answers that it has read in whole or in part) and `look` (called in place of a
+ * read); `status` (called in place of `fstat`).
  */
 export function lineProgram(body: string): string {
   return `
@@ -42,11 +43,12 @@ con.close()
 `
 }
 
-/** Makes the watch for an answer last as long as a busy machine may need for one. */
-export const PATIENCE = 'const now = performance.now.bind(performance); performance.now = () => now() / 50;'
+/** Makes this thread watch for an answer for as long as a busy machine may need. */
+export const SLOW_CLOCK = 'const now = performance.now.bind(performance); performance.now = () => now() / 50;'
 
-/** Runs it where every answer comes in time to be read by the thread that asks. */
-export const runPatiently = (body: string, dsn?: string): Promise<ScriptRun> => runLineProgram(body, dsn, {}, PATIENCE)
+/** Runs a body such that every answer arrives in time for the calling thread to read it. */
+export const runWithSlowClock = (body: string, dsn?: string): Promise<ScriptRun> =>
+  runLineProgram(body, dsn, {}, SLOW_CLOCK)
 
 /** @param before run before syncpg is loaded */
 export function runLineProgram(
@@ -58,7 +60,10 @@ export function runLineProgram(
   return runScript(before + lineProgram(body), { env: { DSN: dsn, ...env } })
 }
 
-/** Asks a hundred statements and compares; `length` gives the length of the text that goes there and back from `i`. */
+/**
+ * Runs a hundred statements and compares their results. `length` is an expression of `i` for the length of the text
+ * that is sent and returned.
+ */
 export const askAHundred = (length: string): string => `
 for (let i = 0; i < 100; i++) {
   const text = 'x'.repeat(${length})

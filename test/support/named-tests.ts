@@ -1,4 +1,4 @@
-/** Pages that name tests as what shows their claims: `file` “title” “title”, with files under test/. Are they there? */
+/** Checks the tests that a page names for its claims, as `file` “title” “title” with files under test/. */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -12,7 +12,7 @@ export function namedTests(text: string): { file: string; titles: string[] }[] {
   }))
 }
 
-/** What of it does not exist. */
+/** The named tests that do not exist. */
 export function missingTests(text: string): string[] {
   return namedTests(text).flatMap(({ file, titles }) => {
     const source = sourceOf(file)
@@ -22,7 +22,7 @@ export function missingTests(text: string): string[] {
   })
 }
 
-/** The source of a file of tests, or of one that declares tests for others. */
+/** The source of a test file, or of a file that declares tests for others. */
 function sourceOf(file: string): string | null {
   const path = [`test/${file}.test.ts`, `test/${file}.ts`].map((name) => root + name).find((name) => existsSync(name))
   return path === undefined ? null : readFileSync(path, 'utf8').replaceAll(/\\(['"`])/g, '$1')

@@ -1,7 +1,10 @@
 /** Processes in Linux namespaces of their own, as in a container, by unshare(1). */
 import { spawnSync } from 'node:child_process'
 
-/** Begins the command line of a process that sees no other one, has its own host name, network and mounts, and dies with unshare. */
+/**
+ * The beginning of a command line. The process sees no other process, has its own host name, network and mounts, and
+ * dies with unshare.
+ */
 export const IN_CONTAINER = [
   'unshare',
   ...['--pid', '--fork', '--kill-child', '--mount', '--mount-proc', '--net', '--uts', '--ipc'],

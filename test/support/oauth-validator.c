@@ -1,6 +1,5 @@
 /*
- * A validator of OAuth tokens for PostgreSQL 18: the token "good-for-<role>" lets that role in, "broken" makes the validator
- * fail, no other is good. Declares by itself the little of the server's interface it uses, so that it takes a compiler and
+ * A validator of OAuth tokens for PostgreSQL 18: the token "good-for-<role>" is valid for that role, "broken" makes the validator fail, and no other token is good. Declares by itself the little of the server's interface it uses, so that it takes a compiler and
  * no headers. Interface: PostgreSQL manual, "OAuth Validator Modules", and "Dynamic Loading" of C functions.
  */
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /**
- * Tries the package as its users get it: packs it, looks at what is inside, installs it into an empty folder without its
- * optional parts, and runs a consumer of every kind against a real server. Expects `npm run build` to have run.
+ * Tests the package as users get it: packs it, checks its files, installs it into an empty folder without its optional
+ * parts, and runs a consumer of every kind against a real server. Expects `npm run build` to have run.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ const WANTED = [
   'dist/index.d.ts',
   'dist/types/package.json',
   'dist/worker.cjs',
-  // What the README points to.
+  // The files to which the README links.
   'docs/guides/first-hour.md',
 ]
 WANTED.push('dist/types/src-sync/index.d.ts', 'dist/types/src-async/index.d.ts')
@@ -42,7 +42,7 @@ const CONSUMERS = [
   ['import.mjs', `import { connect } from 'syncpg'\n${SYNC_BODY}`],
   ['require.cjs', `const { connect } = require('syncpg')\n${SYNC_BODY}`],
   ['dynamic.cjs', `import('syncpg').then(({ connect }) => {${SYNC_BODY} })`],
-  // Left open on purpose: a script that forgets close() must end all the same.
+  // The connection stays open on purpose: a script that forgets close() must end all the same.
   ['unclosed.mjs', `import { connect } from 'syncpg'\n${SYNC_BODY.replace('con.close()', '')}`],
   [
     'async.mjs',
@@ -168,6 +168,6 @@ function runConsumer(file, source, dsn) {
 }
 
 function describe(error) {
-  // The compiler reports on stdout; what a failed process wrote to stderr is part of the message already.
+  // The compiler reports on stdout. The message of the error already has the text of stderr.
   return [error.message, error.stdout].filter(Boolean).join('\n').trim().slice(0, 2000)
 }

@@ -1,13 +1,11 @@
 /**
  * Starts PgBouncer in front of a test server. It comes from the machine (Debian: `apt-get install pgbouncer`), so tests
- * ask `missingPgbouncer()` first and say what it answers when they are skipped. Nothing is left behind: a shell holds the
- * other end of a pipe, and cleans up when the test process is gone.
+ * call `missingPgbouncer()` first, and a skipped test shows its answer. A shell holds the other end of a pipe and
+ * removes everything when the test process has ended.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import { accessSync, chownSync, constants, mkdtempSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -15,11 +13,12 @@ import type { Readable, Writable } from 'node:stream'
 import { serverAccount } from './postgres-binaries.ts'
 import { serverDsn } from './postgres-server.ts'
 import type { DsnOptions, ServerCoordinates } from './postgres-server.ts'
+import { findFreePort } from './free-port.ts'
 
 /** When a client gives its server connection back. */
 export type PoolMode = 'session' | 'transaction' | 'statement'
 
-/** What a test wants of its pooler. */
+/** The options of a pooler. */
 export interface PgbouncerOptions {
   readonly mode: PoolMode
   /** Server connections for each database and user; 2 unless told. */
@@ -30,7 +29,7 @@ export interface PgbouncerOptions {
 export interface Pgbouncer {
   readonly host: string
   readonly port: number
-  /** As a server's, with the pooler's address. */
+  /** Writes a DSN with the pooler's address; the options are those of a server's. */
   dsn(options?: DsnOptions): string
   /** Ends it with all its connections. */
   dispose(): Promise<void>
@@ -39,7 +38,7 @@ export interface Pgbouncer {
 const HOST = '127.0.0.1'
 const START_TIMEOUT_MS = 10_000
 
-/** What is to be done to have PgBouncer here; null when there is one. */
+/** What to install to have PgBouncer here; null when it is installed. */
 export function missingPgbouncer(): string | null {
   return findPgbouncer() === null ? 'there is no pgbouncer on this machine; apt-get install pgbouncer' : null
 }
@@ -58,15 +57,16 @@ function findPgbouncer(): string | null {
 }
 
 /**
- * Starts a PgBouncer with its defaults, but for the mode and the size of its pools: no startup parameter is ignored.
- * @throws Error with what it logged when it does not come up.
+ * Starts a PgBouncer with its defaults, except for the mode and the size of its pools. So it ignores no startup
+ * parameter.
+ * @throws Error with its log when it does not start.
  */
 export async function startPgbouncer(server: ServerCoordinates, options: PgbouncerOptions): Promise<Pgbouncer> {
   const binary = findPgbouncer()
   if (binary === null) throw new Error(missingPgbouncer() ?? '')
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-pgbouncer-'))
   const account = serverAccount()
-  // The keeper, which has no more rights than the pooler, is to remove it.
+  // The shell that removes the folder has no more rights than the pooler.
   if (account.uid !== undefined && account.gid !== undefined) chownSync(folder, account.uid, account.gid)
   const port = await findFreePort()
   const configuration = join(folder, 'pgbouncer.ini')
@@ -77,7 +77,8 @@ export async function startPgbouncer(server: ServerCoordinates, options: Pgbounc
     ...account,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'pipe'],
-    // A group of its own: Ctrl-C in the terminal must reach the tests, which then end the pooler in order.
+    // It has a process group of its own, so that Ctrl-C in the terminal reaches only the tests, which then end the
+    // pooler properly.
     detached: true,
   })
   const dispose = async (): Promise<void> => {
@@ -94,7 +95,7 @@ export async function startPgbouncer(server: ServerCoordinates, options: Pgbounc
   return { host: HOST, port, dsn: (dsnOptions) => serverDsn(address, dsnOptions), dispose }
 }
 
-/** Resolves when the pooler takes connections: to null, or to what it said when it does not come up. */
+/** Resolves to null when the pooler accepts connections, or to its output when it does not start. */
 function untilUp(shell: ChildProcessByStdio<Writable, null, Readable>): Promise<string | null> {
   return new Promise((resolve) => {
     let log = ''
@@ -103,7 +104,7 @@ function untilUp(shell: ChildProcessByStdio<Writable, null, Readable>): Promise<
       clearTimeout(deadline)
       resolve(complaint)
     }
-    // Read on for ever: a pooler whose log nobody reads would stop at a full pipe.
+    // The log is read all the time, because the pooler would stop when the pipe is full.
     shell.stderr.setEncoding('utf8').on('data', (text: string) => {
       log = (log + text).slice(-10_000)
       if (log.includes('process up')) finish(null)
@@ -129,8 +130,8 @@ max_client_conn = 200
 `
 }
 
-// The shell waits for the end of its pipe, which the kernel brings for a test process that dies of anything. It tells
-// the pooler to leave at once, and removes its folder.
+// The shell waits for the end of its pipe, which the kernel closes however the test process ends. It tells the pooler
+// to leave at once, and removes its folder.
 const KEEPER_SCRIPT = `
 "$1" "$2" </dev/null &
 read -r line
@@ -138,13 +139,3 @@ kill -TERM $!
 wait $!
 rm -rf "$3"
 `
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject)
-    probe.listen(0, HOST, () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
-}

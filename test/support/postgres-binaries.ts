@@ -22,7 +22,7 @@ export interface PostgresBinaries {
   readonly postgres: string
 }
 
-/** The account a server runs under; undefined ids mean "whoever runs the tests". */
+/** The account under which a server runs. Undefined ids mean the account that runs the tests. */
 export interface ServerAccount {
   readonly uid?: number
   readonly gid?: number
@@ -57,7 +57,9 @@ export function locatePostgres(major: PostgresMajor): PostgresBinaries {
   return { major, version, initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') }
 }
 
-/** The newest PostgreSQL that Debian's packages have put on this machine, or null: what npm's lack (Kerberos) is in it. */
+/**
+ * The newest PostgreSQL of Debian's packages on this machine, or null. It has Kerberos, which the packages of npm lack.
+ */
 export function locateSystemPostgres(): PostgresBinaries | null {
   const folder = '/usr/lib/postgresql'
   const majors = existsSync(folder) ? readdirSync(folder).map(Number).filter(Number.isInteger) : []
@@ -71,7 +73,7 @@ export function locateSystemPostgres(): PostgresBinaries | null {
   return null
 }
 
-/** The account for servers: nothing special for an ordinary user; `postgres` or `nobody` when the tests run as root. */
+/** The account for servers: that of the tests, or `postgres` or `nobody` when the tests run as root. */
 export function serverAccount(): ServerAccount {
   if (process.getuid?.() !== 0) return {}
   const passwd = readFileSync('/etc/passwd', 'utf8')
@@ -90,7 +92,7 @@ function packageDirectory(major: PostgresMajor): string | undefined {
     try {
       return dirname(dirname(home.resolve(`pg${major}-${process.platform}-${process.arch}`)))
     } catch {
-      // It may be in the other one.
+      // The other file may have the account.
     }
   }
   return undefined
@@ -112,7 +114,7 @@ function makeLibraryLinks(directory: string): void {
     try {
       symlinkSync(relative(dirname(linkPath), join(directory, source)), linkPath)
     } catch (error) {
-      // Another test process made the same link in between, which is as good.
+      // Another test process may have made the same link in between.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
   }
@@ -129,7 +131,7 @@ function isReachableByOthers(directory: string): boolean {
 function copyToTemporaryFolder(directory: string, name: string): string {
   const target = join(tmpdir(), `syncpg-${name}`)
   if (existsSync(target)) {
-    // The name can be guessed and the folder is everybody's: programs that someone else put there are not run.
+    // Every user can write to the folder and guess the name, so programs that another user put there are not run.
     if (statSync(target).uid !== process.getuid?.()) throw new Error(`${target} belongs to someone else; remove it`)
     return target
   }

@@ -1,13 +1,12 @@
 /**
- * Starts real PostgreSQL servers for the tests, each with a data directory, a port and a socket of its own. Nothing is
- * left behind: a watchdog process holds the other end of a pipe and, when the test process ends for whatever reason,
- * kills the server and removes its folder. The databases are throw-away: fsync and friends are off.
+ * Starts real PostgreSQL servers for the tests, each with a data directory, a port and a socket of its own. A watchdog
+ * process holds the other end of a pipe. When the test process ends for any reason, it kills the server and removes its
+ * folder. The databases are not kept, so fsync and similar settings are off.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { appendFileSync, chmodSync, chownSync, closeSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,18 +15,22 @@ import type { SignatureAlgorithm } from './certificates.ts'
 import { locatePostgres, serverAccount } from './postgres-binaries.ts'
 import type { PostgresBinaries, PostgresMajor } from './postgres-binaries.ts'
 import { copyForStandby, copyTemplate, TEST_ROLES } from './postgres-template.ts'
+import { findFreePort } from './free-port.ts'
 
-/** What a test wants of its server; everything has a default. */
+/** The options of a server; all have defaults. */
 export interface ServerOptions {
-  /** 18 unless told. */
+  /** Default 18. */
   readonly major?: PostgresMajor
-  /** Programs that are not npm's, in place of `major`. */
+  /** Programs to use in place of those of npm for `major`. */
   readonly binaries?: PostgresBinaries
-  /** Serves TLS as well, with certificates for localhost, 127.0.0.1 and ::1; or with a faulty one, to be refused. */
+  /**
+   * Serves TLS as well, with certificates for localhost, 127.0.0.1 and ::1, or with a faulty one that clients must
+   * refuse.
+   */
   readonly tls?: boolean | 'wrong-host' | 'expired'
   /** How the certificates are signed, which decides the hash of SCRAM channel binding. */
   readonly tlsSignature?: SignatureAlgorithm
-  /** What the server's own key is, where it is not of the kind the certificates are signed with. */
+  /** The kind of the server's own key, if it differs from the kind with which the certificates are signed. */
   readonly tlsKey?: SignatureAlgorithm
   /** Lines put before the default pg_hba.conf; the first line that matches a connection wins. */
   readonly hba?: string
@@ -37,11 +40,11 @@ export interface ServerOptions {
   readonly standbyFrom?: string
 }
 
-/** PEM files of a TLS server's world. */
+/** The PEM files for a TLS server and its clients. */
 export interface TlsFiles {
   /** The authority that signed the server's certificate. */
   readonly rootCertificate: string
-  /** An authority that did not. */
+  /** An authority that did not sign it. */
   readonly foreignRootCertificate: string
   /** A client certificate for `u_cert`, and its key. */
   readonly clientCertificate: string
@@ -66,7 +69,7 @@ export interface ServerCoordinates {
   readonly tls?: TlsFiles
 }
 
-/** What a DSN should say; what is left out is the superuser over TCP without TLS. */
+/** The parts of a DSN. The default is the superuser over TCP without TLS. */
 export interface DsnOptions {
   readonly transport?: 'tcp' | 'unix' | 'tls'
   readonly user?: string
@@ -76,7 +79,7 @@ export interface DsnOptions {
   readonly parameters?: Readonly<Record<string, string>>
 }
 
-/** `fast` lets no statement finish but shuts down in order (SIGINT); `immediate` looks like a crash (SIGQUIT). */
+/** `fast` cancels the statements and shuts down properly (SIGINT); `immediate` looks like a crash (SIGQUIT). */
 export type StopMode = 'fast' | 'immediate'
 
 /** A running server. */
@@ -202,7 +205,8 @@ class LocalServer implements TestServer {
       ...serverAccount(),
       cwd: this.#folder,
       stdio: ['ignore', logFile, logFile],
-      // A group of its own: Ctrl-C in the terminal must reach the tests, which then end the server in order.
+      // It has a process group of its own, so that Ctrl-C in the terminal reaches only the tests, which then end the
+      // server properly.
       detached: true,
       env: { PATH: process.env['PATH'], TZ: 'UTC', LC_ALL: 'C' },
     })
@@ -223,7 +227,7 @@ class LocalServer implements TestServer {
     return isReady
   }
 
-  // Line 1 of postmaster.pid is the process, line 8 its state; a file of an earlier life must not count.
+  // Line 1 of postmaster.pid is the process, line 8 its state; a file of an earlier start must not count.
   #isReady(postmaster: ChildProcess): boolean {
     const path = join(this.#folder, 'data', 'postmaster.pid')
     if (!existsSync(path)) return false
@@ -360,8 +364,8 @@ function giveToServer(path: string): void {
   if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
 }
 
-// The shell reads process ids until the pipe closes, which the kernel does for a test process that dies of anything.
-// It then kills the last one named and removes the folder.
+// The shell reads process ids until the pipe closes, which the kernel does however the test process ends. It then kills
+// the last one named and removes the folder.
 const WATCHDOG_SCRIPT = `
 pid=0
 while read -r line; do pid=$line; done
@@ -386,17 +390,6 @@ function startWatchdog(folder: string): ChildProcess {
   pipe?.on('error', () => {})
   ;(pipe as unknown as { unref?: () => void } | null)?.unref?.()
   return watchdog
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }
 
 async function waitUntil(isDone: () => boolean, ended: Promise<unknown>, timeoutMs: number): Promise<boolean> {

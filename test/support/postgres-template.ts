@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { serverAccount } from './postgres-binaries.ts'
 import type { PostgresBinaries, ServerAccount } from './postgres-binaries.ts'
 
-/** A role that every test server has; `hba` says how it must prove itself over TCP (the socket trusts everybody). */
+/** A role that every test server has. `hba` is its authentication method over TCP (the socket trusts everybody). */
 export interface TestRole {
   readonly user: string
   readonly password: string
@@ -28,7 +28,7 @@ export const TEST_ROLES = {
   /** The password holds what SASLprep (RFC 4013) maps: a soft hyphen and a non-ASCII space. */
   scramUnicode: { user: 'u_scram_unicode', password: 'I\u00ADX p\u00E4ss\u00A0w\u00F6rd' },
   reject: { user: 'u_reject', password: 'reject-secret' },
-  /** TLS servers only: proves itself with the client certificate. */
+  /** TLS servers only: logs in with the client certificate. */
   certificate: { user: 'u_cert', password: '' },
   /** TLS servers only: refused without TLS. */
   tlsOnly: { user: 'u_sslonly', password: 'tls-only-secret' },
@@ -67,7 +67,7 @@ async function findOrMakeTemplate(binaries: PostgresBinaries, account: ServerAcc
     const initdbOptions = ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`]
     await run(binaries.initdb, [...initdbOptions, '-E', 'UTF8', '--locale=C', '-N'], account)
     await run(binaries.postgres, ['--single', '-F', '-D', data, 'postgres'], account, roleStatements())
-    // The copy goes under a name of its own and is then moved, so that nobody ever sees half a template.
+    // The copy is made under another name and then moved, so that no other process sees half a template.
     const partial = `${template}.${process.pid}`
     await run('cp', ['-a', data, partial])
     if (existsSync(template)) rmSync(partial, { recursive: true, force: true })

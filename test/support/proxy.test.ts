@@ -78,7 +78,7 @@ describe('between a client and an echo', () => {
     proxy.setFaults('toServer', { isBlackHole: true })
     client.write('lost')
     proxy.setFaults('toServer', {})
-    // What follows the hole arrives, so the silence before was the hole's and not delay.
+    // Bytes after the black hole arrive, so the silence came from the black hole and not from a delay.
     await expect
       .poll(() => {
         client.write('x')

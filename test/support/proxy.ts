@@ -1,18 +1,18 @@
 /**
- * A TCP proxy that does to a connection what networks do: delays, small pieces, silence, cuts, resets, half-closed ends.
- * Each connection takes the faults as they stand when its bytes arrive, so a test can change the weather midway. Bytes
- * are never altered or reordered.
+ * A TCP proxy with the faults of networks: delays, small pieces, silence, cuts, resets, half-closed ends. The faults
+ * apply to bytes that arrive from now on, so a test can change them during a connection. Bytes are never altered or
+ * reordered.
  */
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
-/** What happens to the bytes of one direction. */
+/** The faults of one direction. */
 export interface Faults {
   /** Each chunk arrives this much later. */
   readonly latencyMs?: number
   /** Chunks are cut into pieces of at most this many bytes, each written on its own. */
   readonly chunkBytes?: number
-  /** Bytes are read and vanish, as behind a firewall that forgot the connection. */
+  /** The proxy reads bytes and drops them, as a firewall does that has forgotten the connection. */
   readonly isBlackHole?: boolean
   /** After this many bytes of a connection, both ends are reset; a client may see the reset as a plain end. */
   readonly cutAfterBytes?: number
@@ -22,8 +22,9 @@ export interface Faults {
 export type ProxyTarget = { readonly host: string; readonly port: number } | { readonly path: string }
 
 /**
- * What becomes of a connection that the proxy takes and does not pass on, as proxies lose cancel requests: `closed` when its
- * first bytes have come, as if they had arrived, or left `hanging`.
+ * How the proxy handles a connection that it accepts and does not pass on, as some proxies lose cancel requests.
+ * `closed`: it closes the connection after the first bytes, as if they had arrived. `hanging`: it leaves the connection
+ * open.
  */
 export type Loss = 'closed' | 'hanging'
 
@@ -35,9 +36,12 @@ export interface FaultProxy {
   readonly acceptedCount: number
   /** Bytes forwarded so far, of all connections. */
   readonly forwardedBytes: Readonly<Record<Direction, number>>
-  /** Replaces the faults of a direction; `{}` is fair weather. */
+  /** Replaces the faults of a direction; `{}` means none. */
   setFaults(direction: Direction | 'both', faults: Faults): void
-  /** Loses the connections made from now on, those with cancel requests among them; null passes them on again. */
+  /**
+   * Does not pass on connections that are made from now on, including those with cancel requests. null passes them on
+   * again.
+   */
   loseNewConnections(how: Loss | null): void
   /** Resolves at the next connection that reaches the proxy. */
   nextConnection(): Promise<void>
@@ -45,13 +49,13 @@ export interface FaultProxy {
   reset(): void
   /** Sends the client an end (FIN) while the server still listens: the client may write on and gets no answer. */
   halfClose(): void
-  /** Stops taking connections; open ones live on. New ones are refused. */
+  /** Refuses new connections; open ones stay. */
   refuse(): Promise<void>
-  /** Resets what is open and frees the port. */
+  /** Resets the open connections and frees the port. */
   close(): Promise<void>
 }
 
-/** Which way bytes go. */
+/** The direction of bytes. */
 export type Direction = 'toServer' | 'toClient'
 
 /** Starts a proxy on a free port of 127.0.0.1. */
@@ -177,7 +181,7 @@ class LocalProxy implements FaultProxy {
   #join(link: Link, direction: Direction, from: Socket, to: Socket): void {
     let passedBytes = 0
     let pendingBytes = 0
-    // One promise after the other keeps the order whatever the delays are.
+    // The promises are chained, so the order stays, whatever the delays are.
     let tail = Promise.resolve()
     from.on('data', (chunk: Buffer) => {
       const faults = this.#faults[direction]
@@ -203,7 +207,7 @@ class LocalProxy implements FaultProxy {
     from.on('end', () => {
       tail = tail.then(() => void to.end())
     })
-    // A reset or any other death of one end is passed on as a reset; the sets stay clean either way.
+    // A reset or another failure of one end is passed on as a reset. The sets are updated in both cases.
     from.on('error', () => this.#cut(link))
     from.on('close', () => {
       tail = tail.then(() => {

@@ -1,7 +1,6 @@
 /**
- * Runs the examples of the reference, one after another, each with what it takes for granted: a connection `con`, a
- * cursor `cur`, a pool, two tables. Started by `fork`; sends what failed on each
- * page.
+ * Runs the examples of the reference, one after another. Each finds what it expects: a connection `con`, a cursor
+ * `cur`, a pool, two tables. A test starts this program by `fork` and gets the failures of each page as a message.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,7 +15,7 @@ import { Umzug } from 'umzug'
 
 const [, , dsn, ...pages] = process.argv
 const MOST_MS = 20_000
-// What an example has left open may hold locks.
+// Connections that an example has left open may hold locks.
 const FIXTURE = `
   select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
     and backend_type = 'client backend';
@@ -27,7 +26,7 @@ const FIXTURE = `
   create table person (id int primary key, name text, age int); insert into person values (1, 'Ann', 30);
   create table users (id int primary key, name text); create table posts (id int primary key, author_id int);`
 
-/** Thrown by what an example calls in an endless loop. */
+/** Thrown by a function that an example calls in an endless loop. */
 class Enough extends Error {}
 
 const users = pgTable('users', { id: integer('id').primaryKey(), name: text('name') })
@@ -53,7 +52,7 @@ const common = {
   },
 }
 
-/** What the examples of a page find in scope, and what ends it. */
+/** The variables for the examples of a page, and a function that closes them. */
 const SCOPES = [
   [
     /^async/,
@@ -142,12 +141,12 @@ async function closeQuietly({ con, pool, close }) {
     try {
       await end()
     } catch {
-      // The example has closed it.
+      // The example may have closed it itself.
     }
   }
 }
 
-// Connections that an example has left open end with the next one's fixture; pg's pool emits that.
+// The next fixture ends connections that an example has left open, and pg's pool emits an error for them.
 process.on('uncaughtException', (error) => {
   if (error.code !== '57P01') throw error
 })

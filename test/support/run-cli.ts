@@ -1,4 +1,4 @@
-/** Runs the command line as a shell would, with a server named by the environment, and psql beside it where there is one. */
+/** Runs the command line as a shell would, with the server in environment variables, and psql if it is installed. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -35,13 +35,13 @@ export function runCli(words: readonly string[], options: CliOptions = {}): Prom
   return run(process.execPath, [cli, '-X', ...words], options)
 }
 
-/** psql without its start file; its messages speak of syncpg, so that they can be compared. */
+/** Runs psql without its start file, under the name syncpg, so that its messages can be compared. */
 export async function runPsql(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   const { status, stdout, stderr } = await run(psql, ['-X', ...words], options)
   return { status, stdout, stderr: stderr.replace(/^psql:/gm, 'syncpg:') }
 }
 
-/** Starts it, for what is done to it while it runs. */
+/** Starts the command line, for tests that do something while it runs. */
 export function startCli(words: readonly string[], options: CliOptions = {}): Started {
   return start(process.execPath, [cli, '-X', ...words], options)
 }
@@ -68,7 +68,7 @@ function start(program: string, words: readonly string[], options: CliOptions): 
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  // It may have ended before it has read everything.
+  // The program may end before it has read everything.
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   const ended = new Promise<CliRun>((resolve, reject) => {
@@ -78,7 +78,7 @@ function start(program: string, words: readonly string[], options: CliOptions): 
   return { child, ended }
 }
 
-/** What a shell runs: pipes and all. `$SYNCPG` is the program. */
+/** Runs a shell command, which may have pipes. `$SYNCPG` is the program. */
 export function runShell(command: string, options: CliOptions = {}): Promise<CliRun> {
   const env = { SYNCPG: `${process.execPath} ${cli} -X`, ...options.env }
   return run('/bin/bash', ['-c', command], { ...options, env })

@@ -1,6 +1,6 @@
 /**
  * Runs a program as a user would, in a Node process of its own from the package's folder, so that `syncpg` is the built
- * package. For what a test process cannot do to itself: block, die, exit, be interrupted.
+ * package. For tests of things that a test process cannot do to itself: block, die, exit, be interrupted.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

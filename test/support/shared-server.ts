@@ -1,7 +1,7 @@
 /**
- * The servers test files share. One PostgreSQL with TLS is started before the first file (`global-setup.ts`); its
- * address travels to each test process by vitest's provide/inject. Files must not stop it or change its settings: for
- * that, `startServer`. Files that create objects ask for a database of their own.
+ * The servers test files share. One PostgreSQL with TLS is started before the first file (`global-setup.ts`); vitest's
+ * provide/inject gives its address to each test process. Files must not stop it or change its settings: for that,
+ * `startServer`. Files that create objects ask for a database of their own.
  */
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, inject, onTestFinished } from 'vitest'
@@ -25,8 +25,8 @@ export function sharedServer(): SharedServer {
 const lazyServers = new Map<PostgresMajor, Promise<TestServer>>()
 
 /**
- * A server of a major, started at the first call in a test process and gone with that process, unless it is the shared one.
- * Ask `hasPostgres(major)` first: not every platform has every major.
+ * A server of a major version. The first call in a test process starts it, and it ends with that process, unless it is
+ * the shared one. Ask `hasPostgres(major)` first: not every platform has every major.
  */
 export function serverOfMajor(major: PostgresMajor): Promise<SharedServer> {
   if (major === sharedServer().major) return Promise.resolve(sharedServer())
@@ -57,7 +57,7 @@ export async function endBackend(server: ServerCoordinates, pid: number): Promis
   while ((await askServer(server, isThere, [pid])).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-// What a test that failed has left open holds locks.
+// A failed test may have left connections open, which hold locks.
 const EMPTY_DATABASE = `
   select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend';
@@ -92,7 +92,7 @@ export function databaseOfFile(): string {
   return name
 }
 
-/** Asks a server something as superuser, outside the driver under test. Rows come as `pg` reads them. */
+/** Runs a query as superuser with the package `pg`, not with the driver under test. Rows have pg's values. */
 export async function askServer<Row extends object = Record<string, unknown>>(
   server: ServerCoordinates,
   sql: string,

@@ -6,7 +6,7 @@
 const DOUBLE_QUOTED_END = /(?<!\\)(?:\\\\)*"|$/g
 const SINGLE_QUOTED_END = /(?<!\\)(?:\\\\)*'|$/g
 
-// A slash starts a regular expression where a value may start, and divides where one has ended.
+// After these a value may start, so a slash begins a regular expression. After other text it divides.
 const BEFORE_REGEXP =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^\n]|\b(?:return|typeof|case|in|of|do|else|void|delete|await|yield))\s*$/
 

@@ -1,4 +1,7 @@
-/** A Node that has node:sqlite: the one that runs, or one of npm's, kept for the next run. And files of SQLite made by it. */
+/**
+ * Finds a Node that has node:sqlite: the running one, or one from npm, which is kept for the next run. Makes and reads
+ * files of SQLite with it.
+ */
 import { execFileSync } from 'node:child_process'
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { builtinModules } from 'node:module'
@@ -7,10 +10,13 @@ import { fileURLToPath } from 'node:url'
 
 const cache = fileURLToPath(new URL('../../node_modules/.cache/sqlite-node', import.meta.url))
 
-/** The path of the program; null where none can be had. */
+/** The path of the program; null if none can be installed. */
 export const sqliteNode: string | null = hasSqlite() ? process.execPath : installedNode()
 
-/** Two files of tests may come here at once: each installs into a folder of its own, and the first gives the folder its name. */
+/**
+ * Two test files may run this at the same time. Each installs into a folder of its own, and the first one renames its
+ * folder to the final name.
+ */
 function installedNode(): string | null {
   const path = join(cache, 'node_modules', 'node', 'bin', 'node')
   if (existsSync(path)) return path
@@ -34,7 +40,7 @@ function runSqlite(script: string, ...words: string[]): string {
   return execFileSync(sqliteNode!, ['--no-warnings', '--input-type=module', '-e', script, ...words], options)
 }
 
-/** Runs SQL in a file of SQLite, which is made where it is not there. */
+/** Runs SQL in a file of SQLite, and makes the file if it does not exist. */
 export function writeSqlite(path: string, sql: string): void {
   const script = `import { DatabaseSync } from 'node:sqlite'; new DatabaseSync(process.argv[1], { enableForeignKeyConstraints: false }).exec(process.argv[2])`
   runSqlite(script, path, sql)

@@ -1,6 +1,7 @@
 /**
- * A primary with a hot standby that streams from it, for tests of host choice and of what a promotion does to clients.
- * Made without pg_basebackup, which the test servers' package lacks: the primary stands still while its data is copied.
+ * A primary with a hot standby that streams from it, for tests of the choice of hosts and of the effect of a promotion
+ * on clients. It is made without pg_basebackup, which the package of the test servers lacks: the primary is stopped
+ * while its data is copied.
  */
 import { startServer } from './postgres-server.ts'
 import type { TestServer } from './postgres-server.ts'
@@ -17,7 +18,7 @@ export interface ReplicatedServers {
   dispose(): Promise<void>
 }
 
-/** Starts both and resolves when the standby has all of the primary's data. */
+/** Starts both servers and resolves when the standby has all of the primary's data. */
 export async function startReplicatedServers(): Promise<ReplicatedServers> {
   const settings = { wal_level: 'replica', max_wal_senders: '4', hot_standby: 'on' }
   const hba = 'host replication all 127.0.0.1/32 trust\n'
@@ -28,7 +29,7 @@ export async function startReplicatedServers(): Promise<ReplicatedServers> {
     if (!row) throw new Error('the primary does not know its data directory')
     await primary.stop()
     const source = `host=${primary.host} port=${primary.port} user=${primary.user}`
-    // The primary is down while the standby starts; it must not take long to ask again.
+    // The primary is down while the standby starts, so the standby must try again soon.
     const following = { ...settings, primary_conninfo: source, wal_retrieve_retry_interval: '50ms' }
     standby = await startServer({ hba, settings: following, standbyFrom: row.data })
     await primary.start()
@@ -56,7 +57,7 @@ function pairOf(primary: TestServer, standby: TestServer): ReplicatedServers {
   }
 }
 
-// A standby learns how far it is from what it is sent; a primary at rest would send nothing for fifteen seconds.
+// A standby learns its position from the data that it gets. An idle primary would send nothing for fifteen seconds.
 async function caughtUp(primary: TestServer, standby: TestServer): Promise<void> {
   const [goal] = await askServer<{ lsn: string }>(primary, 'select pg_log_standby_snapshot()::text as lsn')
   const deadlineMs = Date.now() + 30_000

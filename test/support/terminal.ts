@@ -1,6 +1,6 @@
 /**
- * A program in a real terminal: tmux runs it, presses keys and shows the screen. Where tmux is missing, `hasTerminal` is
- * false and tests say that they are skipped.
+ * A program in a real terminal: tmux runs it, presses keys and shows the screen. If tmux is missing, `hasTerminal` is
+ * false and the tests are skipped.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ export class Terminal {
   /** Starts a program; its words are given to the shell quoted. The last screen stays when it has ended. */
   constructor(words: readonly string[], { env = {}, columns = 80, rows = 24, cwd }: TerminalOptions = {}) {
     const settings = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`)
-    // The shell tells how it ended: tmux itself sometimes misses that.
+    // The shell prints the exit status, because tmux sometimes misses it.
     const command = `${['env', ...settings, ...words.map(quoted)].join(' ')}; echo "[ended $?]"`
     const folder = cwd === undefined ? [] : ['-c', cwd]
     this.#tmux(

@@ -4,7 +4,8 @@ import { ProgrammingError, connect, format, sql } from 'syncpg/async'
 import { expect, test } from 'vitest'
 
 import { sharedServer } from '../support/shared-server.ts'
-import { eachFace, failureOf } from './faces.ts'
+import { eachFace } from './faces.ts'
+import { failureOfAsync } from '../support/failure-of.ts'
 
 eachFace('composed sql', 'create table "My table" (id int, name text, at date)', (world) => {
   test('goes where a text goes', async () => {
@@ -23,7 +24,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
   })
 
   test('brings its values along: others beside it are refused', async () => {
-    const refused = await failureOf(() => world.con.fetch(sql`select ${1}`, [2]))
+    const refused = await failureOfAsync(() => world.con.fetch(sql`select ${1}`, [2]))
     expect(refused).toBeInstanceOf(ProgrammingError)
     expect(refused.message).toMatch(/already contains its values/)
   })

@@ -2,7 +2,8 @@
 import { DataError, NotSupportedError, ProgrammingError, Record } from 'syncpg/async'
 import { expect, test } from 'vitest'
 
-import { eachFace, failureOf } from './faces.ts'
+import { eachFace } from './faces.ts'
+import { failureOfAsync } from '../support/failure-of.ts'
 
 const SETUP = `
 create extension hstore; create extension citext;
@@ -188,10 +189,10 @@ eachFace('custom codecs', SETUP, (world) => {
         throw mine
       },
     })
-    const refused = await failureOf(() => con.fetch('select $1::int8, $2::int4', [1, 2]))
+    const refused = await failureOfAsync(() => con.fetch('select $1::int8, $2::int4', [1, 2]))
     expect(refused).toBeInstanceOf(DataError)
     expect([refused.message, refused.cause]).toEqual([expect.stringMatching(/^query argument \$2: .*mine$/), mine])
-    expect(await failureOf(() => con.fetch('select 1::int4'))).toBe(mine)
+    expect(await failureOfAsync(() => con.fetch('select 1::int4'))).toBe(mine)
     expect(await con.fetchval('select 1::int8')).toBe(1n)
   })
 
@@ -200,7 +201,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ['int4', () => 'a\0b', /NUL/],
   ])('what an encoder gives is checked', async (type, encoder, message) => {
     await world.con.setTypeCodec(type, { encoder })
-    const refused = await failureOf(() => world.con.fetch(`select $1::${type}`, [1]))
+    const refused = await failureOfAsync(() => world.con.fetch(`select $1::${type}`, [1]))
     expect(refused).toBeInstanceOf(DataError)
     expect(refused.message).toMatch(message)
   })
@@ -215,7 +216,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ['day', { decoder: String }, NotSupportedError, /day is a domain/],
     ['money', { format: 'binary', decoder: String }, ProgrammingError, /no binary codec of its own/],
   ])('setTypeCodec(%j, %o) is refused', async (type, options, errorClass, message) => {
-    const refused = await failureOf(() => world.con.setTypeCodec(type, options as never))
+    const refused = await failureOfAsync(() => world.con.setTypeCodec(type, options as never))
     expect(refused).toBeInstanceOf(errorClass)
     expect(refused.message).toMatch(message)
   })
@@ -248,7 +249,7 @@ eachFace('custom codecs', SETUP, (world) => {
     }
     expect(await con.fetchval(`select array['a=>1', null]::hstore[]`)).toEqual([{ a: '1' }, null])
     expect(await con.fetchval(`select $1::attributes -> 'k'`, [{ k: 'v' }])).toBe('v')
-    const refused = await failureOf(() => con.fetch('select $1::hstore', [{ k: 1 }]))
+    const refused = await failureOfAsync(() => con.fetch('select $1::hstore', [{ k: 1 }]))
     expect(refused.message).toMatch(/expected a string or null as value for .*hstore, got the number 1/)
     // The text form is read by the same rules.
     await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore', format: 'text' })
@@ -265,7 +266,7 @@ eachFace('custom codecs', SETUP, (world) => {
       ['citext', { codecName: 'nothing' }, /no codec called the string "nothing"/],
       ['citext', { codecName: 'money', format: 'binary' }, /no codec in the format/],
     ] as const) {
-      const refused = await failureOf(() => con.setBuiltinTypeCodec(type, options))
+      const refused = await failureOfAsync(() => con.setBuiltinTypeCodec(type, options))
       expect(refused).toBeInstanceOf(ProgrammingError)
       expect(refused.message).toMatch(message)
     }

@@ -81,13 +81,3 @@ export function eachFace(name: string, setup: string, tests: (world: World) => v
     tests(world)
   })
 }
-
-/** The error of a call of either face, which may throw at once or reject later. */
-export async function failureOf(call: () => Maybe<unknown>): Promise<Error & { readonly [field: string]: unknown }> {
-  try {
-    await call()
-  } catch (error) {
-    return error as Error & { readonly [field: string]: unknown }
-  }
-  throw new Error('expected a failure, and there was none')
-}

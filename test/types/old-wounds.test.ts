@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
-import { eachFace, failureOf } from './faces.ts'
+import { eachFace } from './faces.ts'
+import { failureOfAsync } from '../support/failure-of.ts'
 
 const SETUP = `
 create type mood as enum ('ok', 'sad');
@@ -35,10 +36,10 @@ eachFace('old wounds', SETUP, (world) => {
     const { con } = world
     expect(await con.fetchval('select 9007199254740993::int8')).toBe(9007199254740993n)
     expect(await con.fetchval('select $1::int8 + 1', [9007199254740993n])).toBe(9007199254740994n)
-    expect(await failureOf(() => con.fetch('select $1::int8', [2 ** 53]))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => con.fetch('select $1::int8', [2 ** 53]))).toBeInstanceOf(DataError)
     const numbers = await world.connect({ types: { int8: 'number' } })
     expect(await numbers.fetchval('select count(*) from pg_class')).toBeTypeOf('number')
-    expect(await failureOf(() => numbers.fetch('select 9007199254740993::int8'))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => numbers.fetch('select 9007199254740993::int8'))).toBeInstanceOf(DataError)
   })
 
   test('an array is JSON for json, and an array for an array', async () => {
@@ -93,7 +94,7 @@ eachFace('old wounds', SETUP, (world) => {
     [[1, undefined], /array element \[1\] is undefined; use null/],
     [[[[[[[[1]]]]]]], /more than 6 dimensions/],
   ])('ragged nesting is refused: %j', async (value, message) => {
-    const refused = await failureOf(() => world.con.fetch('select $1::int[]', [value]))
+    const refused = await failureOfAsync(() => world.con.fetch('select $1::int[]', [value]))
     expect(refused).toBeInstanceOf(DataError)
     expect(refused.message).toMatch(message)
     expect(await world.con.fetchval('select 1')).toBe(1)
@@ -112,7 +113,7 @@ eachFace('old wounds', SETUP, (world) => {
       ['mood', text],
       ['jsonpath', text],
     ] as const) {
-      expect(await failureOf(() => con.fetch(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
+      expect(await failureOfAsync(() => con.fetch(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
     }
     // Had the server refused it, the transaction would have failed.
     expect(await con.fetchval('select 1')).toBe(1)
@@ -153,7 +154,7 @@ eachFace('old wounds', SETUP, (world) => {
         ['select $1::timestamp[]::text', [beyond]],
         ['select $1::tsrange::text', new Range<unknown>({ lower: beyond })],
       ] as const) {
-        expect(await failureOf(() => con.fetchval(sql, [value]))).toBeInstanceOf(DataError)
+        expect(await failureOfAsync(() => con.fetchval(sql, [value]))).toBeInstanceOf(DataError)
       }
     }
   })
@@ -179,8 +180,10 @@ eachFace('old wounds', SETUP, (world) => {
   test('an object whose content JSON does not see is refused', async () => {
     const hidden = [new Blob(['x']), new FormData(), new Headers({ a: '1' }), new URLSearchParams('a=1')]
     for (const value of [...hidden, new AbortController(), new Intl.NumberFormat(), Object(NaN), Object(-Infinity)]) {
-      expect(await failureOf(() => world.con.fetchval('select $1::jsonb', [value]))).toBeInstanceOf(DataError)
-      expect(await failureOf(() => world.con.fetchval('select $1::json', [{ a: [value] }]))).toBeInstanceOf(DataError)
+      expect(await failureOfAsync(() => world.con.fetchval('select $1::jsonb', [value]))).toBeInstanceOf(DataError)
+      expect(await failureOfAsync(() => world.con.fetchval('select $1::json', [{ a: [value] }]))).toBeInstanceOf(
+        DataError,
+      )
     }
     class Empty {
       readonly nothing = undefined
@@ -203,20 +206,20 @@ eachFace('old wounds', SETUP, (world) => {
       String(2n ** 60n),
     )
     await con.execute('commit')
-    expect(await failureOf(() => con.fetchval('select $1::text', [object]))).toBeInstanceOf(DataError)
-    expect(await failureOf(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => con.fetchval('select $1::text', [object]))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
   })
 
   test('blanks and digits of a number are those of the server', async () => {
     const { con } = world
-    expect(await failureOf(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
     // PostgreSQL takes underscores in numbers from 16 on.
     const grouped = (): unknown => con.fetchval('select $1::numeric::text', ['1e1_0'])
     if (sharedServer().major >= 16) expect(await grouped()).toBe('10000000000')
-    else expect(await failureOf(grouped)).toBeInstanceOf(DataError)
+    else expect(await failureOfAsync(grouped)).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::float4::text', ['3.4028235677973366e38'])).toBe('3.4028235e+38')
-    expect(await failureOf(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => con.fetchval('select $1::float4', ['3.4028236e38']))).toBeInstanceOf(DataError)
   })
 
   test('a month is a month and a day a day, not so many seconds', async () => {
@@ -230,7 +233,7 @@ eachFace('old wounds', SETUP, (world) => {
 
   test('an object of no known kind never becomes a text', async () => {
     for (const value of [{}, { toString: () => 'x' }, () => 1, Symbol('s'), new Map()]) {
-      expect(await failureOf(() => world.con.fetch('select $1::text', [value]))).toBeInstanceOf(DataError)
+      expect(await failureOfAsync(() => world.con.fetch('select $1::text', [value]))).toBeInstanceOf(DataError)
     }
   })
 
@@ -250,9 +253,9 @@ eachFace('old wounds', SETUP, (world) => {
       )
       const text = "select row('x', '2024-02-03', null)::holder v"
       if (style.startsWith('ISO')) expect(await con.fetchval(text)).toMatchObject({ d: new PgDate(2024, 2, 3) })
-      else expect((await failureOf(() => con.fetch(text))).message).toMatch(/DateStyle must be ISO/)
+      else expect((await failureOfAsync(() => con.fetch(text))).message).toMatch(/DateStyle must be ISO/)
       const interval = "select row('x', null, '1 year 2 days')::holder v"
-      expect((await failureOf(() => con.fetch(interval))).message).toMatch(/IntervalStyle/)
+      expect((await failureOfAsync(() => con.fetch(interval))).message).toMatch(/IntervalStyle/)
       // Written as text all the same.
       const given = { d: new PgDate(2024, 2, 3), i: new PgInterval(12, -2, 5n) }
       const back =
@@ -262,7 +265,7 @@ eachFace('old wounds', SETUP, (world) => {
     if (face === 'async') return
     const script = con as unknown as { execute(sql: string): { fetchone(): unknown } }
     await con.execute("set datestyle = 'SQL, DMY'; set intervalstyle = postgres_verbose")
-    const failed = await failureOf(() => script.execute(`${sql}; select 1`).fetchone())
+    const failed = await failureOfAsync(() => script.execute(`${sql}; select 1`).fetchone())
     expect(failed.message).toMatch(
       /column 1 \("d", date\): cannot read the string "03\/02\/2024" as date: DateStyle must be ISO/,
     )

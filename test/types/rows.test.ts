@@ -9,7 +9,8 @@ import { describe, expect, test } from 'vitest'
 
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
-import { eachFace, failureOf } from './faces.ts'
+import { eachFace } from './faces.ts'
+import { failureOfAsync } from '../support/failure-of.ts'
 
 class Person extends Record {
   declare readonly name: string
@@ -57,7 +58,7 @@ eachFace('rows', '', (world) => {
     const rowFactory = () => () => {
       throw mine
     }
-    expect(await failureOf(() => world.con.fetch(sql, [], { rowFactory }))).toBe(mine)
+    expect(await failureOfAsync(() => world.con.fetch(sql, [], { rowFactory }))).toBe(mine)
     expect(await world.con.fetchval('select 1')).toBe(1)
   })
 
@@ -79,11 +80,11 @@ eachFace('rows', '', (world) => {
   test("duplicates: 'error' refuses a name that occurs twice, before the statement runs", async () => {
     await world.con.execute('create temp table t (a int)')
     const twice = 'insert into t values (1) returning a, a'
-    expect(await failureOf(() => world.con.fetch(twice, [], { duplicates: 'error' }))).toBeInstanceOf(DataError)
+    expect(await failureOfAsync(() => world.con.fetch(twice, [], { duplicates: 'error' }))).toBeInstanceOf(DataError)
     expect(await world.con.fetchval('select count(*) from t')).toBe(0n)
     expect((await world.con.fetch(twice))[0]).toEqual(expect.objectContaining({ a: 1 }))
     const strict = await world.connect({ duplicates: 'error' })
-    const refused = await failureOf(() => strict.fetch('select 1 as b, 2 as b'))
+    const refused = await failureOfAsync(() => strict.fetch('select 1 as b, 2 as b'))
     expect(refused.message).toBe('the column name "b" occurs twice; give one an alias')
     expect(await strict.fetch('select 1 as b, 2 as b', [], { duplicates: 'last' })).toHaveLength(1)
   })
@@ -95,7 +96,7 @@ eachFace('rows', '', (world) => {
     [{ recordClass: Person, rowFactory: 'array' }, /recordClass is for rows that are Records/],
   ])('%o is refused, for a call and for a connection', async (options, message) => {
     for (const attempt of [() => world.con.fetch(sql, [], options), () => world.connect(options as never)]) {
-      const refused = await failureOf(attempt)
+      const refused = await failureOfAsync(attempt)
       expect(refused).toBeInstanceOf(ProgrammingError)
       expect(refused.message).toMatch(message)
     }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
-import { PATIENCE, askAHundred, runLineProgram, runPatiently as run } from '../support/line-program.ts'
+import { SLOW_CLOCK, askAHundred, runLineProgram, runWithSlowClock as run } from '../support/line-program.ts'
 import { runScript } from '../support/run-script.ts'
 import { sharedServer } from '../support/shared-server.ts'
 
@@ -112,7 +112,7 @@ test.concurrent.each(['unix', 'tcp'] as const)(
   async (transport) => {
     const dsn = sharedServer().dsn({ transport, parameters: transport === 'tcp' ? { sslmode: 'disable' } : {} })
     const program = readFileSync(new URL('./fixtures/mixed-calls.mjs', import.meta.url), 'utf8')
-    const { stdout, stderr } = await runScript(PATIENCE + program, { args: [dsn, '2'] })
+    const { stdout, stderr } = await runScript(SLOW_CLOCK + program, { args: [dsn, '2'] })
     expect([stdout, stderr]).toEqual(['the same\n', ''])
   },
 )

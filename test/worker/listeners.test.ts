@@ -3,6 +3,7 @@ import * as db from 'syncpg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { sharedServer } from '../support/shared-server.ts'
+import { failureOf } from '../support/failure-of.ts'
 
 let con: db.Connection
 beforeEach(() => {
@@ -12,15 +13,6 @@ afterEach(() => con[Symbol.dispose]())
 
 const LOUD = "do $$ begin raise notice 'first'; perform pg_sleep(0.05); raise notice 'second'; end $$"
 const LOUD_AND_LONG = "do $$ begin raise notice 'loud'; perform pg_sleep(30); end $$"
-
-function failureOf(run: () => unknown): Error {
-  try {
-    run()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('nothing was thrown')
-}
 
 test.each([
   ['execute', () => con.execute('select 1')],

@@ -1,4 +1,4 @@
-/** Drizzle's databases over syncpg: one whose queries are awaited, one whose queries give values. */
+/** Drizzle's databases over syncpg: one whose queries are awaited, and one whose queries return values. */
 import {
   type DrizzleConfig,
   DefaultLogger,
@@ -28,16 +28,17 @@ export class SyncpgDatabase<TSchema extends Schema = Record<string, never>> exte
 }
 
 /**
- * A Drizzle database over a blocking connection. Its builders are Drizzle's own; `executeSync` gives their results at once, and
- * `transaction` takes a function that gives a value.
+ * A Drizzle database over a blocking connection. Its builders are those of Drizzle. `executeSync` returns their results
+ * at once, and `transaction` takes a function that returns a value.
  */
 export interface SyncpgSyncDatabase<TSchema extends Schema = Record<string, never>> extends Omit<
   PgDatabase<SyncpgQueryResultHKT, TSchema>,
   'transaction'
 > {
   /**
-   * Runs a function in a transaction, an inner one in a savepoint: what it throws undoes what it did.
-   * @throws what the function throws
+   * Runs a function in a transaction; inside another one, in a savepoint. If the function throws, its work is rolled
+   * back.
+   * @throws the error of the function
    */
   transaction<T>(run: (tx: SyncpgSyncDatabase<TSchema>) => T, config?: PgTransactionConfig): T
 }
@@ -77,14 +78,14 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   return Object.assign(db as unknown as SyncpgSyncDatabase<TSchema>, { $client: connection })
 }
 
-/** A query that Drizzle's builders have made, or what its `prepare()` gave. */
+/** A query that Drizzle's builders have made, or the result of its `prepare()`. */
 export interface DrizzleQuery<T> {
-  /** Runs it, as `await` does. */
+  /** Runs the query, as `await` does. */
   execute(placeholderValues?: Record<string, unknown>): Promise<T>
 }
 
 /**
- * Runs a query of a database that `drizzleSync` made, or of its transaction, and gives its result.
+ * Runs a query of a database that `drizzleSync` made, or of its transaction, and returns the result.
  * @param placeholderValues values of `sql.placeholder(…)`
  * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
  */
@@ -94,7 +95,7 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Recor
   }
   const result: unknown = query.execute(placeholderValues)
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
-    // It runs all the same, and nobody waits for it.
+    // The query runs all the same. Its own error is dropped, because the error below is thrown.
     void Promise.resolve(result).catch(() => {})
     throw new ProgrammingError(
       'executeSync: the query is one of an asynchronous database; build it on one of drizzleSync',
@@ -103,7 +104,7 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Recor
   return result as T
 }
 
-/** Runs the migrations that drizzle-kit has written and that the database has not had, in one transaction. */
+/** Runs those migrations of drizzle-kit that the database does not have yet, in one transaction. */
 export async function migrate<TSchema extends Schema>(
   db: SyncpgDatabase<TSchema>,
   config: MigrationConfig,
@@ -113,7 +114,8 @@ export async function migrate<TSchema extends Schema>(
 }
 
 /**
- * `migrate` for a database that `drizzleSync` made. It keeps the same record, so either may go on where the other was.
+ * Runs those migrations of drizzle-kit that a database made by `drizzleSync` does not have yet, in one transaction.
+ * `migrate` uses the same table, so you can use either.
  * @throws the server's error; the migrations of this run are rolled back then
  */
 export function migrateSync<TSchema extends Schema>(db: SyncpgSyncDatabase<TSchema>, config: MigrationConfig): void {

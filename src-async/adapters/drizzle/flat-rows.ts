@@ -1,18 +1,18 @@
 /**
- * Makes the rows of a select whose fields are not nested, as most are. Drizzle's own mapper finds out what each field is
- * again for each value, which takes longer than the query does. Nested rows, of joins, are left to it.
+ * Makes the rows of a select whose fields are not nested; most are not. Drizzle's own mapper looks up the kind of a
+ * field again for each value, which takes longer than the query. It still maps nested rows, which joins give.
  */
 import { Column, SQL, Subquery, is } from 'drizzle-orm'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 
-/** What makes a value of a field from what the driver gives. */
+/** Turns the driver's value into the value of a field. */
 interface Decoder {
   mapFromDriverValue(value: unknown): unknown
 }
 
 type FlatRow = Record<string, unknown>
 
-/** @returns the rows; null where a field is nested */
+/** @returns the rows; null if a field is nested */
 export function flatRows(fields: SelectedFieldsOrdered, rows: readonly unknown[]): FlatRow[] | null {
   const names: string[] = []
   const decoders: (Decoder | null)[] = []
@@ -35,7 +35,7 @@ export function flatRows(fields: SelectedFieldsOrdered, rows: readonly unknown[]
   })
 }
 
-/** null for a field whose values stay as the driver gives them. */
+/** The decoder of a field; null if the driver's values are used unchanged. */
 function decoderOf(field: unknown): Decoder | null {
   const decoder = rawDecoderOf(field)
   return decoder.mapFromDriverValue === Column.prototype.mapFromDriverValue ? null : decoder

@@ -1,6 +1,6 @@
 /**
- * How Drizzle's queries run: the forms of values that its columns read, and what becomes of the rows. Shared by the session that
- * awaits and the one that blocks.
+ * The parts that Drizzle's two sessions share, the one that awaits and the one that blocks: the forms of values that
+ * its columns read, and the way from rows to results.
  */
 import { type Query, fillPlaceholders } from 'drizzle-orm'
 import * as utils from 'drizzle-orm/utils'
@@ -8,8 +8,8 @@ import { flatRows } from './flat-rows.ts'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 
 /**
- * Drizzle's columns read these types from the text that `pg` gives them, and a `sql` expression of one of them is that text
- * as well.
+ * Drizzle's columns read these types from the text that `pg` gives. A `sql` expression of such a type gives the text
+ * itself.
  */
 const FORMS = {
   int8: 'string',
@@ -34,10 +34,10 @@ export const POSITIONS = { rowFactory: 'array', types: FORMS } as const
 /** Rows by name, for raw SQL. */
 export const OBJECTS = { rowFactory: 'object', types: FORMS } as const
 
-/** Drizzle's way from the rows of a relational query to its result. */
+/** Drizzle's function that turns the rows of a relational query into its result. */
 export type ResultMapper = (rows: unknown[][], mapColumnValue?: (value: unknown) => unknown) => unknown
 
-/** What Drizzle tells of a query when it prepares it. */
+/** The data that Drizzle gives when it prepares a query. */
 export interface QueryPlan {
   readonly query: Query
   /** The columns that the builder has selected; undefined for raw SQL. */
@@ -45,7 +45,7 @@ export interface QueryPlan {
   readonly mapper: ResultMapper | undefined
 }
 
-/** What a connection of either API gives. */
+/** The result of a query on a connection of either API. */
 export interface Answer {
   readonly rows: unknown[]
   readonly rowCount: number | null
@@ -53,10 +53,10 @@ export interface Answer {
 
 type MapResultRow = (fields: SelectedFieldsOrdered, row: unknown, nullable?: Record<string, boolean>) => unknown
 
-// Drizzle's own drivers use it; its declarations leave it out.
+// Drizzle's own drivers use this function, but Drizzle's declarations do not have it.
 const { mapResultRow } = utils as unknown as { mapResultRow: MapResultRow }
 
-/** The statement with the values of its placeholders. */
+/** The statement, with values for its placeholders. */
 export function statementOf(
   { query }: QueryPlan,
   values: Record<string, unknown> = {},
@@ -64,12 +64,12 @@ export function statementOf(
   return { sql: query.sql, params: fillPlaceholders(query.params, values) }
 }
 
-/** Whether the rows are wanted by position, to be mapped. */
+/** Whether Drizzle maps the rows, and so needs them by position. */
 export function isMapped({ fields, mapper }: QueryPlan): boolean {
   return fields !== undefined || mapper !== undefined
 }
 
-/** What Drizzle's caller gets. @param nullable which tables of joins may be missing, as the builder has it */
+/** The result for the caller of Drizzle. @param nullable which joined tables may be missing, from the builder */
 export function resultOf(
   { fields, mapper }: QueryPlan,
   answer: Answer,

@@ -15,22 +15,22 @@ import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/s
 import type { Connection, Pool, QueryResult } from '../../index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
 
-/** What `drizzle` runs on. */
+/** Where `drizzle` runs its queries: a pool or a connection. */
 export type DrizzleClient = Pool | Connection
 
-/** What `db.execute(sql)` gives. */
+/** The type of the result of `db.execute(sql)`. */
 export interface SyncpgQueryResultHKT extends PgQueryResultHKT {
-  /** What a query without a type of its own gives. */
+  /** The result of a query without a type of its own. */
   readonly type: QueryResult<this['row']>
 }
 
-/** What Drizzle says of a query, for its cache. */
+/** The data about a query that Drizzle gives for its cache. */
 export interface QueryMetadata {
   type: 'select' | 'update' | 'delete' | 'insert'
   tables: string[]
 }
 
-/** A database's tables and relations, as Drizzle has worked them out. */
+/** The tables and relations of a database, as Drizzle has computed them. */
 export interface RelationalSchema<TSchema extends TablesRelationalConfig> {
   fullSchema: Record<string, unknown>
   schema: TSchema
@@ -83,7 +83,10 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
     return this.#cached(statement, () => (isPool(client) ? ask() : inTurn(client, ask)))
   }
 
-  /** Drizzle's cache, and its error class. Its declarations leave the method out. */
+  /**
+   * Runs a query through Drizzle's cache, which also wraps errors in Drizzle's class. Drizzle's declarations do not
+   * have this method.
+   */
   #cached(
     statement: { sql: string; params: unknown[] },
     run: () => Promise<QueryResult<unknown>>,
@@ -151,7 +154,8 @@ export class SyncpgSession<
         if (config !== undefined && Object.keys(config).length > 0) await tx.setTransaction(config)
         return await run(tx)
       } finally {
-        // The other queries of a `Promise.all` that has failed belong to this transaction, not to what comes after it.
+        // If one query of a `Promise.all` fails, the others still belong to this transaction, so it ends only after
+        // them.
         await quiet(connection)
       }
     })
@@ -197,12 +201,12 @@ function isPool(client: DrizzleClient): client is Pool {
   return 'withConnection' in client
 }
 
-/** The query of each connection that was asked last, settled or not. */
+/** For each connection, a promise that settles when its last query has ended. */
 const lastQueries = new WeakMap<Connection, Promise<unknown>>()
 
 /**
- * Runs a query when those before it have ended. Drizzle's users ask several at once (`Promise.all` in a transaction), and a client of
- * `pg` takes them one after another.
+ * Runs a query when those before it have ended. Users of Drizzle start several at once (`Promise.all` in a
+ * transaction), because a client of `pg` runs them one after another.
  */
 function inTurn<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
   const before = lastQueries.get(connection)

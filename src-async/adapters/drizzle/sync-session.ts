@@ -1,6 +1,6 @@
 /**
- * Drizzle's session over a blocking connection. Drizzle's builders for PostgreSQL hand on what the session gives without
- * awaiting it, so a session that gives values makes them synchronous; only their declarations say Promise.
+ * Drizzle's session over a blocking connection. Drizzle's builders for PostgreSQL return the session's results without
+ * awaiting them. So with a session that returns values they are synchronous, though their declarations say Promise.
  */
 import {
   DrizzleQueryError,
@@ -24,7 +24,7 @@ import type { Connection, QueryResult } from '../../../src-sync/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
 import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
 
-/** The declarations of Drizzle's base classes say Promise where a value is given. */
+/** The type of values that Drizzle's declarations call promises. */
 type Claimed<T> = Promise<T>
 
 class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T> {

@@ -1,4 +1,4 @@
-/** Kysely's dialect over syncpg: the SQL is Kysely's own for PostgreSQL, the connections are ours. */
+/** Kysely's dialect over syncpg: Kysely's own SQL for PostgreSQL, and syncpg's connections. */
 import {
   type DatabaseIntrospector,
   type Dialect,
@@ -15,11 +15,11 @@ import type { Connection, Pool } from '../../index.ts'
 import { type ConnectionHook, SyncpgDriver } from './driver.ts'
 import { poolSource, singleSource } from './sources.ts'
 
-/** What `SyncpgDialect` takes beside its connections. */
+/** The options of `SyncpgDialect` beside its connections. */
 export interface SyncpgDialectHooks {
   /**
-   * Called each time a connection is taken for a query or a transaction. What has to be done once for each new connection is
-   * the business of `createPool({ init })`.
+   * Called each time a connection is taken for a query or a transaction. To prepare each new connection once, use
+   * `createPool({ init })`.
    */
   readonly onReserveConnection?: ConnectionHook | undefined
 }
@@ -28,14 +28,17 @@ export interface SyncpgDialectHooks {
 export type SyncpgDialectConfig = SyncpgDialectHooks &
   (
     | {
-        /** A pool of `syncpg/async`, or a function that gives one at the first query. `db.destroy()` closes it. */
+        /**
+         * A pool of `syncpg/async`, or a function that returns one and is called at the first query. `db.destroy()`
+         * closes the pool.
+         */
         readonly pool: Pool | (() => Pool | Promise<Pool>)
         readonly connection?: undefined
       }
     | {
         /**
-         * One connection of either API, for scripts and migrations: queries take turns. A blocking one has to be in autocommit,
-         * because Kysely begins transactions itself. `db.destroy()` leaves it open.
+         * One connection of either API, for scripts and migrations. Queries take turns on it. A blocking connection has
+         * to be in autocommit, because Kysely begins transactions itself. `db.destroy()` leaves it open.
          */
         readonly connection: Connection | BlockingConnection
         readonly pool?: undefined

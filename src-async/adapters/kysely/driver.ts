@@ -1,4 +1,4 @@
-/** Kysely's driver: lends connections, begins and ends transactions, runs compiled queries and streams. */
+/** Kysely's driver: it lends connections, begins and ends transactions, and runs compiled queries and streams. */
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult, type TransactionSettings } from 'kysely'
 import { InFailedSQLTransactionError, ProgrammingError, quoteIdentifier } from '../../index.ts'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
@@ -13,10 +13,13 @@ interface Hooks {
 /** Rows are plain objects, as Kysely's plugins expect them. */
 const OBJECTS = { rowFactory: 'object' } as const
 const COUNTED = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
-/** By this Kysely knows that the transaction is over and gives its connection back. It does not export its own class. */
+/**
+ * A key by which Kysely recognizes that the transaction is over, so that it releases the connection. Kysely does not
+ * export its own class.
+ */
 const ABORTED_TRANSACTION = Symbol.for('kysely.AbortedTransactionError')
 const DEFAULT_CHUNK = 100
-/** The savepoint that a transaction of Kysely's is inside of another one. */
+/** The savepoint that stands for a transaction of Kysely inside another one. */
 const INNER = 'syncpg_kysely'
 
 export class SyncpgDriver implements Driver {
@@ -42,9 +45,10 @@ export class SyncpgDriver implements Driver {
   }
 
   /**
-   * Begins a transaction. In one that the connection's owner has begun it is a savepoint, as `transaction(fn)` is: a BEGIN would
-   * change nothing there, and the COMMIT after it would commit what the owner has not finished.
-   * @throws ProgrammingError for an isolation level or access mode in such a transaction, which has its own
+   * Begins a transaction. If the connection's owner has already begun one, it sets a savepoint instead, as
+   * `transaction(fn)` does. A BEGIN would change nothing there, and the COMMIT after it would commit the owner's
+   * unfinished transaction.
+   * @throws ProgrammingError for an isolation level or access mode inside such a transaction
    */
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     const ours = connection as SyncpgConnection
@@ -64,7 +68,10 @@ export class SyncpgDriver implements Driver {
     await command(connection, `savepoint ${INNER}`)
   }
 
-  /** @throws InFailedSQLTransactionError when the server has rolled back, because a statement of the transaction had failed. */
+  /**
+   * @throws InFailedSQLTransactionError when the server rolled back instead, because a statement of the transaction had
+   *   failed.
+   */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     if ((connection as SyncpgConnection).isInner) {
       await releaseInner(connection)
@@ -107,11 +114,11 @@ export class SyncpgDriver implements Driver {
 
 /** One connection as Kysely sees it. */
 class SyncpgConnection implements DatabaseConnection {
-  /** The connection of ours. */
+  /** The connection of syncpg. */
   readonly lent: AnyConnection
-  /** Nobody should get it again. */
+  /** Whether the connection must not be used again. */
   isBroken = false
-  /** Its transaction is a savepoint. */
+  /** Whether its transaction is a savepoint. */
   isInner = false
 
   readonly #isShared: boolean
@@ -122,8 +129,9 @@ class SyncpgConnection implements DatabaseConnection {
   }
 
   /**
-   * Whether a transaction is open. The driver sends the BEGIN of a `transaction(fn)` with its first statement, and before that says that
-   * there is none, so one statement goes ahead here where the connection is not Kysely's alone.
+   * Whether a transaction is open. The driver sends the BEGIN of a `transaction(fn)` with its first statement, and
+   * reports no transaction before that. So, if other code may use the connection too, this method sends a statement
+   * first.
    */
   async isInTransaction(): Promise<boolean> {
     const { lent } = this
@@ -137,14 +145,17 @@ class SyncpgConnection implements DatabaseConnection {
     return { rows, tag, numAffectedRows: BigInt(rowCount) }
   }
 
-  /** Rows in pieces. Outside of a transaction the stream is one of its own, because a cursor ends with its transaction. */
+  /**
+   * Gives rows in pieces. Outside of a transaction it begins one of its own, because a cursor ends with its
+   * transaction.
+   */
   async *streamQuery<R>(query: CompiledQuery, chunkSize = DEFAULT_CHUNK): AsyncIterableIterator<QueryResult<R>> {
     if (!Number.isInteger(chunkSize) || chunkSize <= 0) {
       throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
     }
     const isOwn = !(await this.isInTransaction())
     if (isOwn) await command(this, 'begin')
-    // Where the caller leaves the loop, what has run stands, as it does without a transaction.
+    // If the caller leaves the loop early, the work is committed, as it would be without a transaction.
     let end = 'commit'
     try {
       let rows: R[] = []
@@ -163,7 +174,7 @@ class SyncpgConnection implements DatabaseConnection {
     }
   }
 
-  /** For Kysely 0.29: ends what runs on the server. */
+  /** For Kysely 0.29: cancels the running statement on the server. */
   async cancelQuery(): Promise<void> {
     await (this.lent as { cancel?(): Promise<void> | void }).cancel?.()
   }
@@ -177,7 +188,7 @@ class SyncpgConnection implements DatabaseConnection {
   }
 }
 
-/** Kysely's result, and the command tag. */
+/** Kysely's result with the command tag. */
 interface Result<R> extends QueryResult<R> {
   readonly tag: string
 }
@@ -214,13 +225,16 @@ function isClosed(lent: AnyConnection): boolean {
   return isBlocking(lent) ? lent.closed : lent.isClosed
 }
 
-/** Runs a command as a query of Kysely's, so that its loggers hear of it. @returns the command tag. */
+/** Runs a command as a query of Kysely, so that Kysely's loggers hear of it. @returns the command tag. */
 async function command(connection: DatabaseConnection, sql: string): Promise<string> {
   const result = (await connection.executeQuery(CompiledQuery.raw(sql))) as Result<unknown>
   return result.tag
 }
 
-/** Commits what is a savepoint. @throws InFailedSQLTransactionError when a statement had failed: it is undone then. */
+/**
+ * Commits a transaction that is a savepoint.
+ * @throws InFailedSQLTransactionError when a statement had failed; the savepoint is rolled back then.
+ */
 async function releaseInner(connection: DatabaseConnection): Promise<void> {
   try {
     await command(connection, `release ${INNER}`)

@@ -1,7 +1,7 @@
 /**
- * Runs what Kysely builds on a blocking connection, with the row types that Kysely infers. Kysely's own `execute` returns a
- * promise on every dialect; here the builder is compiled and the result read at once. Plugins transform queries as usual, but
- * their `transformResult` is asynchronous and is not called: `mapRow` is its place.
+ * Runs Kysely's queries on a blocking connection, with the row types that Kysely infers. Kysely's own `execute` returns
+ * a promise on every dialect. The functions here compile the builder and return the result at once. Plugins transform
+ * queries as usual, but their `transformResult` is asynchronous and is not called: use `mapRow` instead.
  */
 import {
   type Compilable,
@@ -17,30 +17,33 @@ import {
 import type { Connection } from '../../../src-sync/index.ts'
 import { ProgrammingError } from '../../index.ts'
 
-/** A query of Kysely's whose rows are `O`: a builder, or what its `compile()` gave. */
+/** A query of Kysely whose rows are `O`: a builder, or the result of its `compile()`. */
 export type SyncQuery<O> = Compilable<O> | CompiledQuery<O>
 
-/** What the calls that block take. */
+/** The options of the blocking calls. */
 export interface SyncQueryOptions {
-  /** Makes of each row, a plain object, what the caller gets. In place of plugins that transform results. */
+  /**
+   * Turns each row, a plain object, into the one that the caller gets. Use it instead of plugins that transform
+   * results.
+   */
   readonly mapRow?: ((row: Record<string, unknown>) => Record<string, unknown>) | undefined
   /** Milliseconds after which the statement is cancelled. */
   readonly timeout?: number | undefined
 }
 
-/** What `streamSync` takes. */
+/** The options of `streamSync`. */
 export interface SyncStreamOptions extends SyncQueryOptions {
-  /** Rows of a trip; 1000 at first. */
+  /** Rows for each round trip. Default 1000. */
   readonly size?: number | undefined
 }
 
 /**
- * Runs a query and gives all its rows; of an INSERT, UPDATE, DELETE or MERGE without RETURNING Kysely's result object in a list
- * of one, as Kysely's `execute` does.
+ * Runs a query and returns all its rows. An INSERT, UPDATE, DELETE or MERGE without RETURNING gives an array with one
+ * result object of Kysely, as Kysely's `execute` does.
  * @example
  *   const adults = executeSync(con, db.selectFrom('person').select(['id', 'name']).where('age', '>=', 18))
  *   adults[0]?.name
- * @throws what `Connection.query` throws.
+ * @throws the errors of `Connection.query`.
  */
 export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = {}): O[] {
   const compiled = compiledOf(query)
@@ -56,7 +59,7 @@ export function executeSync<O>(connection: Connection, query: SyncQuery<O>, opti
   return (mapRow === undefined ? objects : objects.map((row) => mapRow(row))) as O[]
 }
 
-/** The first row; undefined without one. @throws as `executeSync`. */
+/** Returns the first row, or undefined if there is none. @throws the errors of `executeSync`. */
 export function executeTakeFirstSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
@@ -66,9 +69,9 @@ export function executeTakeFirstSync<O>(
 }
 
 /**
- * The first row.
- * @param options.makeError makes the error that is thrown where there is no row
- * @throws Kysely's NoResultError without one, or what `makeError` makes; as `executeSync`.
+ * Returns the first row.
+ * @param options.makeError makes the error that is thrown if there is no row
+ * @throws Kysely's NoResultError, or the error of `makeError`, if there is no row; the errors of `executeSync`.
  */
 export function executeTakeFirstOrThrowSync<O>(
   connection: Connection,
@@ -83,8 +86,8 @@ export function executeTakeFirstOrThrowSync<O>(
 }
 
 /**
- * Rows one after another, fetched in pieces. Inside a transaction only, as `Connection.stream`.
- * @throws as `Connection.stream`.
+ * Gives the rows one after another and fetches them in pieces. It needs a transaction, as `Cursor.stream` does.
+ * @throws the errors of `Cursor.stream`.
  */
 export function* streamSync<O>(
   connection: Connection,
@@ -111,7 +114,7 @@ function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
   return 'compile' in query ? query.compile() : query
 }
 
-/** What Kysely gives of a statement that writes and returns no rows; null where the rows are the result. */
+/** Kysely's result object for a statement that writes and returns no rows; null for other statements. */
 function resultOf(node: RootOperationNode, rowCount: number | null): unknown {
   if ('returning' in node && node.returning !== undefined) return null
   const count = BigInt(rowCount ?? 0)

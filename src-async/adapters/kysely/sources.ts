@@ -1,4 +1,4 @@
-/** Where Kysely's driver gets connections: out of a pool, or one connection that queries take in turns. */
+/** Where Kysely's driver gets connections: from a pool, or from one connection on which queries take turns. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
 
@@ -8,10 +8,10 @@ export type AnyConnection = Connection | BlockingConnection
 const IN_BACKGROUND = { awaitReset: false } as const
 
 export interface ConnectionSource {
-  /** Whether somebody else may use the connection beside Kysely, and have begun a transaction. */
+  /** Whether other code may use the connection beside Kysely, and may have begun a transaction. */
   readonly isShared: boolean
   acquire(): Promise<AnyConnection>
-  /** @param isBroken whether nobody should get the connection again */
+  /** @param isBroken whether the connection must not be used again */
   release(connection: AnyConnection, isBroken: boolean): Promise<void>
   close(): Promise<void>
 }
@@ -23,7 +23,7 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
     if (opening !== null) return opening
     const opened = Promise.resolve(typeof given === 'function' ? given() : given)
     opening = opened
-    // A server that was not there yet may be there at the next query.
+    // After a failure the next query tries again, because the server may be there by then.
     opened.catch(() => {
       if (opening === opened) opening = null
     })
@@ -50,11 +50,14 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
   }
 }
 
-/** Ends of the last turn that was given out, by connection: several Kysely objects may share one. */
+/**
+ * For each connection, a promise that resolves when its last turn ends. It is global because several Kysely objects may
+ * share a connection.
+ */
 const turns = new WeakMap<AnyConnection, Promise<void>>()
 
 /**
- * Lends one connection to one query or transaction at a time, whichever Kysely object asks.
+ * Lends one connection to one query or transaction at a time, across all Kysely objects.
  * @throws ProgrammingError for a blocking one without autocommit
  */
 export function singleSource(connection: AnyConnection): ConnectionSource {

@@ -1,4 +1,7 @@
-/** `pg-cursor`: the rows of a query in pieces. It has the connection for itself until it is read to its end or closed. */
+/**
+ * `pg-cursor`: a cursor that gives the rows of a query in pieces. No other query uses the connection until it is read
+ * to its end or closed.
+ */
 import { EventEmitter } from 'node:events'
 import { type Connection, type CustomTypes, Result, utils } from '../pg/index.ts'
 import type { Runnable } from '../pg/connection.ts'
@@ -10,13 +13,13 @@ import type { TextCursor } from '../pg/text-cursor.ts'
 type Any = any
 type RowsCallback = (error: Error | null, rows: Any[], result?: Result) => void
 
-/** What a cursor can be told. */
+/** The options of a cursor. */
 export interface CursorConfig {
   /** `'array'`: rows are arrays. */
   readonly rowMode?: string | undefined
   /** Parsers for this query. */
   readonly types?: CustomTypes | undefined
-  /** The class of the promises that calls give. */
+  /** The class of the promises that calls return. */
   readonly Promise?: PromiseConstructorLike | undefined
 }
 
@@ -35,14 +38,14 @@ export class Cursor extends EventEmitter implements Runnable {
   readonly values: readonly Any[] | null
   /** The connection it runs on, null before it is submitted. */
   connection: Connection | null = null
-  /** What it does now. */
+  /** The cursor's state. */
   state: 'initialized' | 'submitted' | 'idle' | 'busy' | 'error' | 'done' = 'initialized'
   readonly _result: Result
   readonly _conf: CursorConfig
   readonly #queue: [count: number, callback: RowsCallback][] = []
   readonly #promise: PromiseConstructor
   #rows: TextCursor | null = null
-  /** What is asked of the server; the next thing waits for it. */
+  /** Settles when the last request has ended. The next request waits for it. */
   #last: Promise<unknown> = Promise.resolve()
   #callback: RowsCallback | null = null
   #error: Error | null = null
@@ -73,7 +76,7 @@ export class Cursor extends EventEmitter implements Runnable {
     )
   }
 
-  /** The next rows, at most `count`; none at the end. */
+  /** Gives the next rows, at most `count`, and an empty array at the end. */
   read(count: number): Promise<Any[]>
   read(count: number, callback: RowsCallback): void
   read(count: number, callback?: RowsCallback): Promise<Any[]> | void {
@@ -88,7 +91,7 @@ export class Cursor extends EventEmitter implements Runnable {
     else this.#queue.push([count, callback])
   }
 
-  /** Ends it, and lets the client go on with other queries. */
+  /** Closes the cursor, so that the client goes on with other queries. */
   close(): Promise<void>
   close(callback: (error?: Error) => void): void
   close(callback?: (error?: Error) => void): Promise<void> | void {
@@ -102,7 +105,7 @@ export class Cursor extends EventEmitter implements Runnable {
     this.#last = this.#closeAfter(this.#last, callback)
   }
 
-  /** Called by the client, for errors that are not of the cursor's own doing. */
+  /** Called by the client when the cursor has failed, or the connection. */
   handleError(error: Error): void {
     if (this.state === 'error') return
     const isClosed = this.state === 'done'
@@ -129,7 +132,7 @@ export class Cursor extends EventEmitter implements Runnable {
     this.state = 'busy'
     this.#callback = callback
     this.#last = this.#last.then(async () => {
-      // Where it could not be opened, the callback has been told.
+      // If the cursor could not be opened, the callback has had the error.
       if (this.#rows === null) return
       try {
         const { rows, tag } = await this.#rows.fetch(count)
@@ -140,13 +143,13 @@ export class Cursor extends EventEmitter implements Runnable {
     })
   }
 
-  /** @throws what a parser throws */
+  /** @throws the error of a parser */
   async #take(given: unknown[], tag: string | null, callback: RowsCallback): Promise<void> {
     const rows = this._result.parseRows(given)
     outside(() => {
       for (const row of rows) this.emit('row', row, this._result)
     })
-    // A listener may have added rows to the result of its own accord: these are other ones.
+    // A listener may have added rows to the result. They are replaced by the rows of this call.
     this._result.rows = rows
     const give = (): void => {
       this.#callback = null
@@ -159,10 +162,10 @@ export class Cursor extends EventEmitter implements Runnable {
     if (this.state === 'idle') this.#next()
   }
 
-  /** The end of the rows is the end of the cursor. Its own transaction may yet fail, by a deferred constraint. */
+  /** After the last rows the cursor ends. Its own transaction may still fail, by a deferred constraint. */
   async #takeLast(tag: string, give: () => void): Promise<void> {
     this._result.addCommandComplete({ text: tag })
-    // Who closes it gives the connection back.
+    // `close` has been called, and gives the connection back itself.
     if (this.state === 'done') return outside(give)
     const failure = await this.#ended()
     if (failure === null) {
@@ -172,7 +175,7 @@ export class Cursor extends EventEmitter implements Runnable {
     this.#giveBack(failure)
   }
 
-  /** @returns what its own transaction has failed with; null when all is well */
+  /** Ends the driver's cursor. @returns the error with which its own transaction failed, or null */
   async #ended(): Promise<Error | null> {
     try {
       await this.#rows?.close()
@@ -189,7 +192,9 @@ export class Cursor extends EventEmitter implements Runnable {
     outside(() => (failure === null ? callback() : callback(failure)))
   }
 
-  /** Once: what comes after has the connection then. */
+  /**
+   * Gives the connection back. Only the first call does it, because later the next query may be using the connection.
+   */
   #giveBack(failure: unknown): void {
     if (this.#isGivenBack) return
     this.#isGivenBack = true

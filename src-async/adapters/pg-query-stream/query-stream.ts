@@ -1,4 +1,4 @@
-/** `pg-query-stream`: the rows of a query as a stream, read as fast as they are taken. */
+/** `pg-query-stream`: the rows of a query as a stream. It reads rows as fast as its reader takes them. */
 import { Readable } from 'node:stream'
 import { Cursor, type CursorConfig } from '../pg-cursor/index.ts'
 import type { Connection, Result } from '../pg/index.ts'
@@ -6,16 +6,16 @@ import type { Connection, Result } from '../pg/index.ts'
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
 type Any = any
 
-/** What a stream can be told. */
+/** The options of a stream. */
 export interface QueryStreamConfig extends CursorConfig {
-  /** Rows of a trip; the stream's high water mark, 100, unless given. */
+  /** Rows for each round trip. Default: the stream's high water mark, 100. */
   readonly batchSize?: number | undefined
-  /** How many rows are fetched ahead. */
+  /** How many rows the stream prefetches. */
   readonly highWaterMark?: number | undefined
 }
 
 /**
- * pg-query-stream's stream: the rows of a query as a Readable, read as fast as they are taken.
+ * pg-query-stream's stream: the rows of a query as a Readable. It reads rows as fast as its reader takes them.
  * @example
  *   const stream = client.query(new QueryStream('select * from big'))
  *   for await (const row of stream) use(row)

@@ -14,10 +14,10 @@ import type { Result } from './result.ts'
 type Any = any
 type ConnectCallback = (error: Error | null, client?: Any) => void
 
-/** What uses the connection by itself and is no `Query`: `Cursor` and `QueryStream`. */
+/** An object that uses the connection itself and is no `Query`: `Cursor`, `QueryStream`. */
 export interface Submittable {
-  /** Called by the client when it is this one's turn. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- those of others take pg's connection.
+  /** Called by the client when the queries before it have ended. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- classes of other packages declare pg's own connection here.
   submit(connection: any): unknown
 }
 
@@ -34,9 +34,9 @@ export class Client extends EventEmitter {
   /** The class `Query`. */
   static Query: typeof Query = Query
 
-  /** Where the client connects, after the environment was asked. */
+  /** The connection options, with the values of environment variables. */
   readonly connectionParameters: ConnectionParameters
-  /** The connection below, as far as programs use it. */
+  /** The connection, with those of pg's events and methods that programs use. */
   readonly connection: Connection
   /** The role. */
   readonly user: string | undefined
@@ -58,11 +58,11 @@ export class Client extends EventEmitter {
   readonly binary: boolean
   /** The process of the server; null before the connection is made. */
   processID: number | null = null
-  /** The driver does not hand it out. */
+  /** Always null: the driver does not give it to programs. */
   readonly secretKey: null = null
   /** Whether no query runs. */
   readyForQuery = false
-  /** Whether it has been asked for anything yet. */
+  /** Whether a query has run yet. */
   hasExecuted = false
   _ending = false
   _ended = false
@@ -83,8 +83,8 @@ export class Client extends EventEmitter {
   #connectTimer: NodeJS.Timeout | undefined
 
   /**
-   * @param config a connection string, or pg's options; the server is looked for when `connect` is called
-   * @throws Error for options that cannot be
+   * @param config a connection string, or pg's options. The client connects when `connect` is called.
+   * @throws Error for invalid options
    * @example
    *   const client = new Client({ connectionString: 'postgres://localhost/shop' })
    *   await client.connect()
@@ -114,8 +114,8 @@ export class Client extends EventEmitter {
   }
 
   /**
-   * Connects. A client connects once.
-   * @throws the server's refusal as DatabaseError, or what Node says of the socket, with its `code`.
+   * Connects. A client connects only once.
+   * @throws DatabaseError when the server refuses, or Node's error of the socket, with its `code`.
    */
   connect(): Promise<this>
   connect(callback: ConnectCallback): void
@@ -124,15 +124,16 @@ export class Client extends EventEmitter {
     const connected = new this._Promise<this>((resolve, reject) => {
       this.#connect((error) => (error ? reject(error) : resolve(this)))
     })
-    // Who ends the client meanwhile need not look at this any more.
+    // After `end()` the program need not handle this rejection.
     this.#ignoreConnecting = () => void connected.catch(() => {})
     return connected
   }
 
   /**
    * Runs a query when those before it are done; at once with `pipeline: true`.
-   * @returns a promise of the result, nothing where a callback was given, and a `Query` or another submittable itself
-   * @throws TypeError for null and for a callback that is none; the promise is rejected with what the server says
+   * @returns a promise of the result; undefined if a callback was given; a `Query` or another submittable is returned
+   *   itself
+   * @throws TypeError for null, and for a callback that is no function. The promise rejects with the server's error.
    */
   query<T extends Submittable>(submittable: T): T
   query<T extends Submittable>(submittable: T, callback: QueryCallback): T
@@ -161,9 +162,7 @@ export class Client extends EventEmitter {
     return result
   }
 
-  /**
-   * Ends the connection. A query that runs is given up, unless the client is a pipeline: then it is waited for.
-   */
+  /** Ends the connection. It breaks off a running query; with `pipeline: true` it waits for the queries. */
   end(): Promise<void>
   end(callback: (error?: Error) => void): void
   end(callback?: (error?: Error) => void): Promise<void> | void {
@@ -176,12 +175,12 @@ export class Client extends EventEmitter {
     return new this._Promise<void>((resolve) => void this.connection.once('end', () => resolve()))
   }
 
-  /** Whether the process stays alive for the connection; at first it does. */
+  /** The open connection keeps the process alive, which is the default. */
   ref(): void {
     this.connection.ref()
   }
 
-  /** The process need not stay alive for the connection. */
+  /** The open connection does not keep the process alive. */
   unref(): void {
     this.connection.unref()
   }
@@ -191,7 +190,7 @@ export class Client extends EventEmitter {
     return this._txStatus
   }
 
-  /** Chooses a parser for a type, by its OID, for this client. */
+  /** Sets the parser of a type, by its OID, for this client. */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
@@ -213,7 +212,7 @@ export class Client extends EventEmitter {
     return escapeLiteral(text)
   }
 
-  /** Takes a query of another client back: cancels it where it runs, forgets it where it waits. */
+  /** Cancels a query of another client if it runs, or removes it if it waits. */
   cancel(client: Client, query: Any): void {
     const at = client._queryQueue.indexOf(query)
     if (client._activeQuery === query) client.connection.cancel()
@@ -250,7 +249,7 @@ export class Client extends EventEmitter {
     })
   }
 
-  /** A function is asked once, and gets pg's parameters. */
+  /** A password function is called once, with pg's parameters. */
   async #askPassword(): Promise<void> {
     if (typeof this.password !== 'function') return
     const ask = this.password as (parameters: ConnectionParameters) => unknown
@@ -311,7 +310,7 @@ export class Client extends EventEmitter {
     else if (!this._ending) this.emit('error', error)
   }
 
-  /** The connection is not to be used any more. */
+  /** Handles an error after which the connection cannot be used any more. */
   #handleError(error: Error): void {
     if (this._connecting) return this.#handleConnectError(error)
     this._queryable = false
@@ -360,21 +359,21 @@ export class Client extends EventEmitter {
     const result = new this._Promise((resolve, reject) => {
       query.callback = (error, answer) => (error ? reject(error) : resolve(answer))
     }).catch((error: Error) => {
-      // The stack leads to the program, and not to what came from the socket.
+      // With this the stack shows the program and not the socket's event.
       Error.captureStackTrace(error)
       throw error
     })
     return { query, result }
   }
 
-  /** After `limitMs` the query fails here, and the server is asked to end it. */
+  /** Starts the time limit. After `limitMs` the query fails, and the server is asked to cancel it. */
   #limit(query: Submitted, limitMs: number | false | undefined): void {
     if (!limitMs) return
-    const told = query.callback ?? (() => {})
+    const report = query.callback ?? (() => {})
     const timer = setTimeout(() => {
       const error = new Error('Query read timeout')
       process.nextTick(() => query.handleError(error, this.connection))
-      told(error, undefined)
+      report(error, undefined)
       query.callback = () => {}
       const at = this._queryQueue.indexOf(query)
       if (at >= 0) this._queryQueue.splice(at, 1)
@@ -384,7 +383,7 @@ export class Client extends EventEmitter {
     }, limitMs)
     query.callback = (error, answer) => {
       clearTimeout(timer)
-      told(error, answer)
+      report(error, answer)
     }
   }
 
@@ -398,7 +397,7 @@ export class Client extends EventEmitter {
     return this._ending ? 'Client was closed and is not queryable' : null
   }
 
-  /** Starts what can be started. */
+  /** Starts the waiting queries that can start now. */
   _pulseQueryQueue(): void {
     if (this.pipeline) return this.#pulsePipeline()
     if (!this.readyForQuery) return
@@ -424,7 +423,7 @@ export class Client extends EventEmitter {
     if (!this._connected || !this._queryable) return
     for (let query = this._queryQueue.shift(); query !== undefined; query = this._queryQueue.shift()) {
       this.hasExecuted = true
-      // The connection may answer before `submit` returns only where it has failed.
+      // The query is queued first, because a failed connection answers before `submit` returns.
       this._sentQueryQueue.push(query)
       const error = submit(query, this.connection, true)
       if (error === null) continue
@@ -444,7 +443,7 @@ export class Client extends EventEmitter {
 function submit(query: Submitted, connection: Connection, isBehind: boolean): Error | null {
   try {
     if (query instanceof Query) return query.submit(connection, isBehind)
-    // Those of the npm packages pg-cursor and pg-query-stream; ours are handed their rows otherwise.
+    // Cursors of the npm packages pg-cursor and pg-query-stream need pg's messages. Our own classes do not.
     const site = isPortalReader(query) ? new ForeignPortal(connection, query) : connection
     return query.submit(site as Connection) ?? null
   } catch (error) {

@@ -1,11 +1,11 @@
-/** What a client is told about its server, in pg's words, and the same in the driver's. */
+/** The connection options of pg, and their translation into the driver's options. */
 import process from 'node:process'
 import { parse } from 'pg-connection-string'
 import type { ConnectOptions } from '../../index.ts'
 import { type Defaults, defaults } from './defaults.ts'
 import type { CustomTypes } from './pg-types.ts'
 
-/** TLS as Node's `tls.connect` takes it, as far as the driver has it. */
+/** Those options of Node's `tls.connect` that the driver supports. */
 export interface PgSslConfig {
   /** False takes any certificate of the server. */
   readonly rejectUnauthorized?: boolean | undefined
@@ -21,31 +21,31 @@ export interface PgSslConfig {
   readonly [name: string]: any
 }
 
-/** What `new Client()` takes. */
+/** The options of `new Client()`. */
 export interface ClientConfig {
   /** The role; the system user's name unless given. */
   readonly user?: string | undefined
   /** The database; the user's name unless given. */
   readonly database?: string | undefined
-  /** The password, or a function that gives it, asked for each connection. */
+  /** The password, or a function that returns it and is called for each connection. */
   readonly password?: string | null | (() => string | Promise<string>) | undefined
   /** The port, 5432 unless given. */
   readonly port?: number | string | undefined
   /** A name, an address, or the directory of a Unix socket. */
   readonly host?: string | undefined
-  /** A URL, or `pglite:` for the embedded PostgreSQL. It is stronger than the other options. */
+  /** A URL, or `pglite:` for the embedded PostgreSQL. Its values override the other options. */
   readonly connectionString?: string | undefined
   /** Whether the socket sends probes when nothing else is sent. */
   readonly keepAlive?: boolean | undefined
   /** Milliseconds before the first probe. */
   readonly keepAliveInitialDelayMillis?: number | undefined
-  /** Milliseconds that the server gives a statement. */
+  /** The server's time limit for a statement, in milliseconds. */
   readonly statement_timeout?: false | number | undefined
-  /** Milliseconds that the client gives a query. The statement is then cancelled on the server. */
+  /** The client's time limit for a query, in milliseconds. After it the statement is cancelled on the server. */
   readonly query_timeout?: number | false | undefined
   /** Milliseconds that a statement may wait for a lock: the server's setting. */
   readonly lock_timeout?: number | false | undefined
-  /** Milliseconds that a transaction may do nothing: the server's setting. */
+  /** Milliseconds that a transaction may be idle: the server's setting. */
   readonly idle_in_transaction_session_timeout?: number | false | undefined
   /** true, false, or an object with certificates: see `PgSslConfig`. */
   readonly ssl?: boolean | string | PgSslConfig | undefined
@@ -53,23 +53,26 @@ export interface ClientConfig {
   readonly sslnegotiation?: string | undefined
   /** The name that `pg_stat_activity` shows. */
   readonly application_name?: string | undefined
-  /** The name where no `application_name` is given. */
+  /** The name that is used if no `application_name` is given. */
   readonly fallback_application_name?: string | undefined
   /** The session's encoding. */
   readonly client_encoding?: string | undefined
-  /** Milliseconds for connecting; 0 for no limit, which is the default. */
+  /** Time limit for connecting, in milliseconds; 0 for no limit, which is the default. */
   readonly connectionTimeoutMillis?: number | undefined
   /** Parsers for this client. */
   readonly types?: CustomTypes | undefined
   /** Command line options of the server, `-c geqo=off`. */
   readonly options?: string | undefined
-  /** Taken and not used: results come as text. */
+  /** Accepted and not used: results come as text. */
   readonly binary?: boolean | undefined
   /** Sends queries without waiting for the ones before them. */
   readonly pipeline?: boolean | undefined
-  /** The class of the promises that calls give. */
+  /** The class of the promises that calls return. */
   readonly Promise?: PromiseConstructorLike | undefined
-  /** Options of `syncpg/async` for what pg has no option for, `{ statementCacheSize: 0 }`; stronger than all others. */
+  /**
+   * Options of `syncpg/async` that pg does not have, for instance `{ statementCacheSize: 0 }`. They override all
+   * others.
+   */
   readonly syncpg?: ConnectOptions | undefined
 }
 
@@ -100,7 +103,7 @@ export class ConnectionParameters {
   /** A DSN of the embedded PostgreSQL, which has no host. */
   readonly embedded: string | null
 
-  /** @throws Error for a `sslnegotiation` that is none */
+  /** @throws Error for an unknown `sslnegotiation` */
   constructor(config?: string | ClientConfig) {
     const given = flattened(config)
     this.embedded = embeddedIn(config)
@@ -128,7 +131,7 @@ export class ConnectionParameters {
       limit === undefined ? Number(process.env['PGCONNECT_TIMEOUT'] ?? 0) : Math.floor(limit / 1000)
   }
 
-  /** The driver's options. @throws Error for what the driver has no way to do */
+  /** The driver's options. @throws Error for options that the driver does not support */
   toOptions(): ConnectOptions {
     const serverSettings = this.#serverSettings()
     if (this.embedded !== null) return { dsn: this.embedded, serverSettings, timeout: null }
@@ -157,7 +160,7 @@ export class ConnectionParameters {
   }
 }
 
-/** Where a connection string is given, what it says is stronger than the options beside it. */
+/** The options as one object. The values of a connection string override the options beside it. */
 function flattened(config: string | ClientConfig | undefined): Given {
   if (config === undefined || config === null || embeddedIn(config) !== null) return {}
   if (typeof config === 'string') return parse(config) as Given
@@ -170,7 +173,10 @@ function embeddedIn(config: string | ClientConfig | undefined): string | null {
   return typeof text === 'string' && text.startsWith('pglite:') ? text : null
 }
 
-/** What was given, the environment's word for it, or the default. @param variable null where none counts */
+/**
+ * The given value, or that of the environment variable, or the default.
+ * @param variable null for a setting without one
+ */
 function pick<T = string>(
   given: Given,
   name: Setting,
@@ -182,7 +188,7 @@ function pick<T = string>(
   return (fromEnvironment || defaults[name] || (name === 'password' ? null : undefined)) as T | undefined
 }
 
-/** Keeps it out of logs and traces. */
+/** Sets a property that is not enumerable, so that logs do not print it. */
 export function hide(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, configurable: true, enumerable: false, writable: true })
 }
@@ -219,11 +225,14 @@ function requireNegotiation(negotiation: string | undefined, ssl: unknown): void
   if (negotiation === 'direct' && !ssl) throw new Error('sslnegotiation=direct requires SSL to be enabled')
 }
 
-/** What decides whom to trust, and what the driver has no option for: left out in silence it would be trusted otherwise. */
+/**
+ * TLS options that decide which servers are trusted and that the driver does not have. They are refused, because
+ * ignoring them would trust other servers.
+ */
 const REFUSED = ['pfx', 'secureContext', 'servername', 'pskCallback', 'ciphers'] as const
 const KNOWN = ['ca', 'cert', 'key', 'passphrase', 'crl', 'minVersion', 'maxVersion'] as const
 
-/** @throws Error for what would be verified otherwise than it says */
+/** @throws Error for options that the driver cannot apply */
 function driverSsl(ssl: boolean | PgSslConfig, isSocketFile: boolean): NonNullable<ConnectOptions['ssl']> {
   if (!ssl || isSocketFile) return false
   if (typeof ssl !== 'object') return true
@@ -237,7 +246,7 @@ function driverSsl(ssl: boolean | PgSslConfig, isSocketFile: boolean): NonNullab
 function modeOf({ rejectUnauthorized, checkServerIdentity }: PgSslConfig): string {
   if (rejectUnauthorized === false) return 'require'
   if (checkServerIdentity === undefined) return 'verify-full'
-  // What pg-connection-string makes of sslmode=verify-ca: it accepts every name.
+  // pg-connection-string turns sslmode=verify-ca into an empty function, which accepts every name.
   if (/\{\s*\}$/.test(String(checkServerIdentity))) return 'verify-ca'
   throw new Error('syncpg/pg has no ssl.checkServerIdentity: see docs/guides/pg.md')
 }

@@ -1,6 +1,6 @@
 /**
- * pg's `client.connection`, as far as programs use it: its events and its stream. It does not speak the protocol. This is the
- * one place where the adapter meets the driver.
+ * pg's `client.connection`, with the events and the stream that programs use. It does not speak the protocol. Only this
+ * file of the adapter calls the driver.
  */
 import { EventEmitter } from 'node:events'
 import { type Connection as Driver, type ConnectOptions, type DbError, connect } from '../../index.ts'
@@ -11,16 +11,16 @@ import type { Prepared } from './prepare-value.ts'
 import { AS_ARRAYS, AS_OBJECTS, type Sending, type TextResult, sentWithin, valuesOf } from './sending.ts'
 import { TextCursor } from './text-cursor.ts'
 
-/** The server's word about the transaction. */
+/** The transaction's status: idle, in a transaction, or in a failed one. */
 export type StatusLetter = 'I' | 'T' | 'E'
 
-/** What listeners of `notification` get. */
+/** The argument of listeners of `notification`. */
 export interface Notification {
   /** The process id of the session that sent it. */
   readonly processId: number
-  /** The channel it came on. */
+  /** The channel. */
   readonly channel: string
-  /** Its text, empty where none was sent. */
+  /** The text; empty if none was sent. */
   readonly payload: string
   readonly name: 'notification'
   readonly length: number
@@ -28,15 +28,15 @@ export interface Notification {
 
 type CopyEnds = { readonly source: AsyncIterable<Uint8Array> } | { readonly output: (chunk: Buffer) => Promise<void> }
 
-/** One that uses the connection by itself: `Query`, `Cursor`, `QueryStream`. */
+/** An object that uses the connection: `Query`, `Cursor`, `QueryStream`. */
 export interface Runnable {
-  /** Starts. @returns an error where it cannot be started */
+  /** Starts it. @returns an error if it cannot start */
   submit(connection: Connection): Error | null | undefined | void
   handleError(error: Error, connection: Connection): void
   handleReadyForQuery(connection: Connection): void
 }
 
-/** Settings that the server tells of its own accord. */
+/** Settings whose values the server reports without being asked. */
 const REPORTED = [
   'server_version',
   'server_encoding',
@@ -58,13 +58,16 @@ const REPORTED = [
 const LETTERS: Readonly<Record<string, StatusLetter>> = { idle: 'I', 'in-transaction': 'T', failed: 'E' }
 const CLOSE_TIMEOUT_MS = 5000
 
-/** The connection below a client, as far as programs use pg's: its stream, its events and what it prepared. */
+/**
+ * The connection of a client, with those parts of pg's that programs use: its stream, its events and its prepared
+ * texts.
+ */
 export class Connection extends EventEmitter {
-  /** Stands for pg's socket: `ref`, `unref`, `destroy`, and what is known of TLS. */
+  /** Stands for pg's socket: `ref`, `unref`, `destroy`, and properties about TLS. */
   readonly stream: ConnectionStream
   /** Texts of named statements that have run. */
   readonly parsedStatements: Record<string, string> = {}
-  /** Texts of named statements under way. */
+  /** Texts of named statements that were sent and have not ended. */
   readonly submittedNamedStatements: Record<string, string> = {}
   _connecting = false
   _ending = false
@@ -72,11 +75,11 @@ export class Connection extends EventEmitter {
   #feed: PipelineFeed | null = null
   #hasEnded = false
   #isBusy = false
-  /** Whether a query has failed with the reason of the session's end. */
-  #isLossTold = false
+  /** Whether a query has already failed with the error that ended the session. */
+  #isLossReported = false
   #isReferenced = true
   readonly #opening = new AbortController()
-  readonly #told = new Map<string, string>()
+  readonly #emittedParameters = new Map<string, string>()
 
   constructor() {
     super()
@@ -84,7 +87,7 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * Opens the session; tells of it by `parameterStatus`, `backendKeyData` and `readyForQuery`, of a failure by `error` and `end`.
+   * Opens the session. Emits `parameterStatus`, `backendKeyData` and `readyForQuery`, or `error` and `end` if it fails.
    * @internal
    */
   async open(optionsOf: () => ConnectOptions | Promise<ConnectOptions>): Promise<void> {
@@ -106,7 +109,7 @@ export class Connection extends EventEmitter {
     this.#listen(driver)
     if (!this.#isReferenced) driver.unref()
     outside(() => {
-      this.#tellParameters()
+      this.#emitParameters()
       this.emit('backendKeyData', { processID: driver.backendPid, secretKey: null })
       this.#ready()
     })
@@ -121,7 +124,7 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * Sends a query that nothing else runs beside; its end comes as `errorMessage`, `readyForQuery`.
+   * Sends a query while no other runs. Emits `errorMessage` if it fails, and `readyForQuery` at its end.
    * @internal
    */
   send(query: Sending, take: (result: TextResult) => void): void {
@@ -133,7 +136,7 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * Sends a query behind those that are under way.
+   * Sends a query without waiting for the queries before it.
    * @internal
    */
   sendBehind(query: Sending, take: (result: TextResult) => void): void {
@@ -151,7 +154,7 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * Opens a cursor: the rows of a statement in pieces. Nothing else runs until it is closed.
+   * Opens a cursor, which gives the rows of a statement in pieces. No other query runs until it is closed.
    * @internal
    */
   async openCursor(text: string, values: readonly Prepared[], rowsAsArrays: boolean): Promise<TextCursor> {
@@ -174,7 +177,7 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * Says that a cursor is done with the connection.
+   * A cursor calls this when it no longer needs the connection.
    * @internal
    */
   finish(): void {
@@ -182,14 +185,15 @@ export class Connection extends EventEmitter {
   }
 
   /**
-   * The same of a cursor that has failed, and takes its error back by `handleError`.
+   * A failed cursor calls this when it no longer needs the connection. The client passes the error to its
+   * `handleError`.
    * @internal
    */
   fail(error: unknown): void {
     this.#settleError(error)
   }
 
-  /** Asks the server to cancel what runs. */
+  /** Asks the server to cancel the running statement. */
   cancel(): void {
     this.#driver?.cancel().catch(() => {})
   }
@@ -199,7 +203,7 @@ export class Connection extends EventEmitter {
     return LETTERS[this.#driver?.transactionStatus ?? ''] ?? null
   }
 
-  /** Says goodbye to the server, or gives connecting up. */
+  /** Closes the connection, or stops connecting. */
   end(): void {
     this._ending = true
     if (this.#driver === null) return this.giveUp(new Error('Connection terminated'))
@@ -207,7 +211,7 @@ export class Connection extends EventEmitter {
     this.#driver.close({ timeout: CLOSE_TIMEOUT_MS }).catch(() => {})
   }
 
-  /** Cuts the connection. */
+  /** Closes the socket at once, without telling the server. */
   destroy(error?: Error): void {
     this.stream.destroyed = true
     this.#opening.abort(error ?? new Error(UNEXPECTED_END))
@@ -215,13 +219,13 @@ export class Connection extends EventEmitter {
     this.#driver?.terminate()
   }
 
-  /** The process stays alive for it. */
+  /** The open connection keeps the process alive. */
   ref(): void {
     this.#isReferenced = true
     this.#driver?.ref()
   }
 
-  /** The process need not stay alive for it. */
+  /** The open connection does not keep the process alive. */
   unref(): void {
     this.#isReferenced = false
     this.#driver?.unref()
@@ -240,14 +244,15 @@ export class Connection extends EventEmitter {
       this.emit('notice', noticeMessage(notice))
     })
     driver.addTerminationListener((_, reason) => {
-      // What runs fails with the reason first, then the rest is told.
+      // The running query fails first, with the reason. Then the events follow.
       setImmediate(() => this.#lost(reason))
     })
   }
 
   #lost(reason: DbError | null): void {
     outside(() => {
-      if (!this.#isBusy && !this.#isLossTold && isServerError(reason)) this.emit('errorMessage', databaseError(reason))
+      if (!this.#isBusy && !this.#isLossReported && isServerError(reason))
+        this.emit('errorMessage', databaseError(reason))
     })
     this.#end()
   }
@@ -262,10 +267,10 @@ export class Connection extends EventEmitter {
     })
   }
 
-  /** One query alone, in the shortest way that means the same. */
+  /** Runs one query alone, through the driver's fastest call that gives pg's result. */
   #sent(driver: Driver, query: Sending): Promise<TextResult> {
     const { text, values } = query
-    // Bytes are for whatever type the server finds; by itself the driver would ask for the type and refuse most.
+    // Bytes may be for a parameter of any type. `driver.query` would ask for the type and refuse most types.
     const hasBytes = values.some((value) => value instanceof Uint8Array)
     if (hasBytes || (query.isExtended && values.length === 0 && text.includes(';'))) {
       return driver.pipeline((pipeline) => sentWithin(pipeline, query))
@@ -273,19 +278,19 @@ export class Connection extends EventEmitter {
     return driver.query(text, valuesOf(query), query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS)
   }
 
-  #settle(told: () => void): void {
+  #settle(report: () => void): void {
     this.#isBusy = false
-    // What comes after the connection was cut is given up with it.
+    // After `destroy()` results are dropped.
     if (this.stream.destroyed) return
-    outside(told)
+    outside(report)
     this.#ready()
   }
 
   #settleError(error: unknown): void {
     const isClosed = this.#driver?.isClosed === true
-    // Of a connection that was cut, or lost without a word, `end` tells.
+    // When the connection was destroyed, or lost without an error of the server, the event `end` reports it.
     if (this.stream.destroyed || (isClosed && !isServerError(error))) return
-    this.#isLossTold = isClosed
+    this.#isLossReported = isClosed
     outside(() => this.emit('errorMessage', databaseError(error)))
     this.#isBusy = false
     if (!isClosed) this.#ready()
@@ -293,22 +298,22 @@ export class Connection extends EventEmitter {
 
   #ready(): void {
     outside(() => {
-      if (this.listenerCount('parameterStatus') > 0) this.#tellParameters()
+      if (this.listenerCount('parameterStatus') > 0) this.#emitParameters()
       this.emit('readyForQuery', { status: this.transactionStatus, name: 'readyForQuery', length: 5 })
     })
   }
 
-  #tellParameters(): void {
+  #emitParameters(): void {
     for (const parameterName of REPORTED) {
       const parameterValue = this.#driver?.parameter(parameterName)
-      if (parameterValue === undefined || this.#told.get(parameterName) === parameterValue) continue
-      this.#told.set(parameterName, parameterValue)
+      if (parameterValue === undefined || this.#emittedParameters.get(parameterName) === parameterValue) continue
+      this.#emittedParameters.set(parameterName, parameterValue)
       this.emit('parameterStatus', { parameterName, parameterValue, name: 'parameterStatus', length: 0 })
     }
   }
 }
 
-// What speaks the protocol by itself, such as pg-copy-streams, is told that it cannot.
+// Packages that send protocol messages themselves, such as pg-copy-streams, get an error that says what to use.
 for (const name of ['parse', 'bind', 'describe', 'execute', 'query', 'sync', 'flush', 'close', 'sendCopyFail']) {
   Object.defineProperty(Connection.prototype, name, {
     configurable: true,
@@ -321,7 +326,7 @@ for (const name of ['parse', 'bind', 'describe', 'execute', 'query', 'sync', 'fl
   })
 }
 
-/** pg's `connection.stream`: its end, and cutting it. */
+/** pg's `connection.stream`: events and methods about the end of the connection. */
 export class ConnectionStream extends EventEmitter {
   destroyed = false
   encrypted: boolean | undefined
@@ -334,7 +339,7 @@ export class ConnectionStream extends EventEmitter {
     this.on('error', (error: Error) => this.#connection.emit('error', error))
   }
 
-  /** Says what it is like, for those who look: TLS, and the protocol's name for TLS without a question before it. */
+  /** Sets the properties about TLS. `alpnProtocol` is set for TLS that begins without asking the server first. */
   describe({ ssl, sslnegotiation }: ConnectOptions): void {
     if (ssl === undefined || ssl === false) return
     this.encrypted = true

@@ -1,6 +1,6 @@
 /**
- * COPY as streams, for clients of `syncpg/pg`: what `from` and `to` of the npm package `pg-copy-streams` are, which itself speaks
- * the protocol and so cannot be used here.
+ * COPY as streams, for clients of `syncpg/pg`. They replace `from` and `to` of the npm package `pg-copy-streams`, which
+ * cannot be used here because it speaks the protocol itself.
  */
 import { Readable, Writable } from 'node:stream'
 import type { Connection, Runnable } from './connection.ts'
@@ -11,7 +11,7 @@ type Done = (error?: Error | null) => void
 export class CopyFromStream extends Writable implements Runnable {
   /** The COPY statement. */
   readonly text: string
-  /** Rows that were loaded; null before the end. */
+  /** How many rows were loaded; null before the end. */
   rowCount: number | null = null
   /** Set by the client or a pool, which wants to hear of the end. */
   callback: ((error: Error | null, result?: unknown) => void) | undefined
@@ -51,7 +51,7 @@ export class CopyFromStream extends Writable implements Runnable {
     this.#chunks.push(chunk, done)
   }
 
-  /** `finish` comes when the server has said that all is loaded. */
+  /** The event `finish` comes when the server has confirmed that all rows are loaded. */
   override _final(done: Done): void {
     this.#finish = done
     if (this.#error !== null) return this.#end(this.#error)
@@ -75,9 +75,9 @@ export class CopyFromStream extends Writable implements Runnable {
 export class CopyToStream extends Readable implements Runnable {
   /** The COPY statement. */
   readonly text: string
-  /** Rows that were written; null before the end. */
+  /** How many rows were written; null before the end. */
   rowCount: number | null = null
-  /** Called with the error or the result, where `client.query` was given a callback. */
+  /** Called with the error or the result, if `client.query` was given a callback. */
   callback: ((error: Error | null, result?: unknown) => void) | undefined
   #wanted: (() => void) | null = null
 
@@ -89,7 +89,7 @@ export class CopyToStream extends Readable implements Runnable {
   /** Called by the client. */
   submit(connection: Connection): void {
     const output = async (chunk: Buffer): Promise<void> => {
-      // A reader that has gone wants no more; the server is told to stop.
+      // The reader has destroyed the stream. The error makes the driver stop the COPY on the server.
       if (this.destroyed) throw new Error('the stream was destroyed')
       if (this.push(chunk)) return
       await new Promise<void>((resolve) => {
@@ -126,8 +126,8 @@ export class CopyToStream extends Readable implements Runnable {
 
 /**
  * A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`.
- * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
- *   unless given
+ * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
+ *   default is Node's for streams
  */
 export function copyFrom(text: string, options?: { readonly highWaterMark?: number }): CopyFromStream {
   return new CopyFromStream(text, options)
@@ -135,8 +135,8 @@ export function copyFrom(text: string, options?: { readonly highWaterMark?: numb
 
 /**
  * A stream out of a table: `client.query(copyTo('copy item to stdout'))`.
- * @param options.highWaterMark bytes that are kept before the stream says that it is full; what Node has for streams
- *   unless given
+ * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
+ *   default is Node's for streams
  */
 export function copyTo(text: string, options?: { readonly highWaterMark?: number }): CopyToStream {
   return new CopyToStream(text, options)
@@ -144,11 +144,11 @@ export function copyTo(text: string, options?: { readonly highWaterMark?: number
 
 interface Chunk {
   readonly bytes: Buffer
-  /** Called when the chunk is taken, so that the next one comes. */
+  /** Called when the driver has taken the chunk, so that the stream gives the next one. */
   readonly taken: Done
 }
 
-/** What a stream is given, as the driver takes it: one chunk after the other, when the server wants it. */
+/** The chunks written to a stream, as an iterable for the driver, which takes one when the server can read it. */
 class Chunks implements AsyncIterable<Buffer> {
   readonly #waiting: Chunk[] = []
   #isOver = false
@@ -172,7 +172,7 @@ class Chunks implements AsyncIterable<Buffer> {
     this.#wake?.()
   }
 
-  /** Nobody takes chunks any more. */
+  /** Drops all chunks, because the COPY has failed. */
   stop(): void {
     this.#isStopped = true
     for (const { taken } of this.#waiting.splice(0)) taken()

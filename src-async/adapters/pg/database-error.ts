@@ -1,4 +1,4 @@
-/** `pg.DatabaseError`: what the server says, with the names that pg has for its fields. */
+/** `pg.DatabaseError`, and the server's notices: the driver's errors with pg's names for their fields. */
 import {
   ConnectionDoesNotExistError,
   DbError,
@@ -7,10 +7,10 @@ import {
   type Warning,
 } from '../../index.ts'
 
-/** What pg says of a server that is gone without a word. */
+/** pg's message when a server closes the connection without an error. */
 export const UNEXPECTED_END = 'Connection terminated unexpectedly'
 
-/** Our names, pg's names, and the letters that the protocol has for them. */
+/** The fields: syncpg's name, pg's name, and the protocol's letter. */
 const FIELDS = [
   ['severity', 'severity', 'S'],
   ['sqlstate', 'code', 'C'],
@@ -37,14 +37,14 @@ type ServerWords = { readonly primaryMessage?: string; readonly message: string 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `fieldsOf` gives what is declared here.
 export interface DatabaseError extends Partial<Record<Field, string>> {}
 
-/** What the server refuses, with pg's names for its fields: `code`, `detail`, `constraint`, `table` … */
+/** An error from the server, with pg's names for its fields: `code`, `detail`, `constraint`, `table` … */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class DatabaseError extends Error {
   /** Bytes of the server's message. */
   readonly length: number
   override name: string
 
-  /** As pg's own. */
+  /** The parameters are those of pg's class. */
   constructor(message: string, length: number, name: string, options?: ErrorOptions) {
     super(message, options)
     this.length = length
@@ -53,20 +53,23 @@ export class DatabaseError extends Error {
   }
 }
 
-/** A notice of the server's. It is an object as pg has it, and no error. */
+/** A notice from the server. It is a plain object, as in pg, and no error. */
 export interface NoticeMessage extends Partial<Record<Field, string>> {
-  /** What the server says. */
+  /** The server's message. */
   readonly message: string | undefined
   readonly length: number
   readonly name: 'notice'
 }
 
-/** Whether the server has said it, and not the driver. */
+/** Whether an error comes from the server, and not from the driver. */
 export function isServerError(error: unknown): error is DbError {
   return error instanceof DbError && error.sqlstate !== null && error.severity !== undefined
 }
 
-/** pg's error for the driver's, which is its `cause`. Errors of the driver itself stay what they are. */
+/**
+ * Turns the driver's error about a server error into pg's, whose `cause` it becomes. Other errors are returned
+ * unchanged.
+ */
 export function databaseError(error: unknown): Error {
   if (!isServerError(error)) return error instanceof Error ? error : new Error(String(error))
   const fields = fieldsOf(error)
@@ -75,7 +78,7 @@ export function databaseError(error: unknown): Error {
   return Object.assign(made, fields)
 }
 
-/** pg's notice for the driver's. */
+/** Turns the driver's notice into pg's. */
 export function noticeMessage(notice: Warning | PostgresLogMessage): NoticeMessage {
   const fields = fieldsOf(notice)
   const message = wordsOf(notice)
@@ -95,15 +98,18 @@ function fieldsOf(said: object): Partial<Record<Field, string>> {
   return fields
 }
 
-/** The message's length on the wire: for each field a letter, a text and a zero; the severity comes twice. */
+/**
+ * The length of the message on the wire: each field has a letter, a text and a zero byte, and the severity is sent
+ * twice.
+ */
 function lengthOf(said: ServerWords, fields: Partial<Record<Field, string>>): number {
   const texts = [wordsOf(said), fields.severity ?? '', ...Object.values(fields)]
   return texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 2, 4 + 1)
 }
 
 /**
- * What a program gets of a failure to connect, where pg hands on what the server and Node say: an error with a `code`, such as
- * ECONNREFUSED. The driver's own is the `cause`.
+ * Turns the driver's error about a failed connection into the one that pg gives: the server's error, or Node's with a
+ * `code` such as ECONNREFUSED. Errors made here have the driver's error as their `cause`.
  */
 export function connectError(error: unknown): Error {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {

@@ -1,4 +1,4 @@
-/** `pg.defaults`: what clients begin with that are told nothing else. A program may change it. */
+/** `pg.defaults`: the default options of clients. A program may change them. */
 import process from 'node:process'
 import { types } from './pg-types.ts'
 
@@ -7,7 +7,7 @@ const INT8_ARRAY = 1016
 const INT4 = 23
 const INT4_ARRAY = 1007
 
-/** What clients have where nothing else is said; a program may change it. */
+/** The default options of clients. A program may change them. */
 export interface Defaults {
   /** The host. */
   host: string | undefined
@@ -27,7 +27,7 @@ export interface Defaults {
   binary: boolean
   /** The size of a pool. */
   max: number
-  /** Milliseconds that a pool keeps a connection that nobody uses. */
+  /** Milliseconds that a pool keeps an idle connection. */
   idleTimeoutMillis: number
   /** The encoding of sessions. */
   client_encoding: string
@@ -37,7 +37,7 @@ export interface Defaults {
   sslnegotiation: string | undefined
   /** The name that `pg_stat_activity` shows. */
   application_name: string | undefined
-  /** The name where no `application_name` is given. */
+  /** The name that is used if no `application_name` is given. */
   fallback_application_name: string | undefined
   /** Options of the server's command line. */
   options: string | undefined
@@ -47,24 +47,24 @@ export interface Defaults {
   statement_timeout: number | false
   /** Milliseconds that a statement may wait for a lock. */
   lock_timeout: number | false
-  /** Milliseconds that a transaction may do nothing. */
+  /** Milliseconds that a transaction may be idle. */
   idle_in_transaction_session_timeout: number | false
   /** Milliseconds that a query may take, as the client measures it. */
   query_timeout: number | false
   /** Seconds for connecting, 0 for no limit. */
   connect_timeout: number
-  /** 1 for probes of idle connections. */
+  /** 1 to send probes on idle connections. */
   keepalives: number
   /** Seconds before the first probe. */
   keepalives_idle: number
-  /** Set it to true, and int8 becomes a number, in silence beyond 2^53. Cannot be read. */
+  /** If true, int8 values are numbers, which are inexact beyond 2^53. It can be set and not read. */
   parseInt8: boolean
 }
 
 const parseBigInteger = types.getTypeParser(INT8, 'text')
 const parseBigIntegerArray = types.getTypeParser(INT8_ARRAY, 'text')
 
-/** What clients have where nothing else is said; a program may change it. */
+/** The default options of clients. A program may change them. */
 export const defaults = {
   host: 'localhost',
   user: process.platform === 'win32' ? process.env['USERNAME'] : process.env['USER'],

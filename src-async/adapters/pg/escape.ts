@@ -1,11 +1,11 @@
-/** pg's functions for names and strings in SQL text. They take what pg's take, and give what pg's give. */
+/** pg's functions that quote names and strings for SQL. Their results are those of pg. */
 
 /** A name in double quotes. */
 export function escapeIdentifier(name: string): string {
   return `"${name.replace(/"/g, '""')}"`
 }
 
-/** A string in single quotes, `E'…'` where it has a backslash; `''` for what is no string. */
+/** A string in single quotes, or as `E'…'` if it has a backslash. `''` for a value that is no string. */
 export function escapeLiteral(text: string): string {
   if (typeof text !== 'string') return "''"
   const escaped = `'${text.replace(/'/g, "''").replace(/\\/g, '\\\\')}'`

@@ -1,6 +1,6 @@
 /**
- * Enough of pg's protocol for the npm packages `pg-cursor` and `pg-query-stream` themselves: they open a portal by messages, and are
- * handed its rows one by one. What they send becomes a cursor of the driver.
+ * The part of pg's protocol that the npm packages `pg-cursor` and `pg-query-stream` use: they open a portal by messages
+ * and get its rows one by one. This file translates their messages into calls of a driver's cursor.
  */
 import { EventEmitter } from 'node:events'
 import type { Connection, Runnable } from './connection.ts'
@@ -9,7 +9,7 @@ import { type Prepared, prepareValue } from './prepare-value.ts'
 import { fieldOf } from './result.ts'
 import type { TextCursor } from './text-cursor.ts'
 
-/** What pg's connection calls for each message. */
+/** The methods that pg's connection calls for each message. */
 export interface PortalReader extends Omit<Runnable, 'submit'> {
   submit(connection: unknown): unknown
   handleRowDescription(message: { readonly fields: readonly unknown[] }): void
@@ -19,13 +19,13 @@ export interface PortalReader extends Omit<Runnable, 'submit'> {
   handleEmptyQuery(connection: unknown): void
 }
 
-/** Whether it reads a portal by pg's messages, as `pg-cursor` does. */
+/** Whether a query reads a portal by pg's messages, as the package `pg-cursor` does. */
 export function isPortalReader(query: object): query is PortalReader {
   const { handlePortalSuspended, handleDataRow } = query as Partial<PortalReader>
   return typeof handlePortalSuspended === 'function' && typeof handleDataRow === 'function'
 }
 
-/** pg's connection, as such a reader sees it. */
+/** Stands for pg's connection; such a reader calls its methods. */
 export class ForeignPortal extends EventEmitter {
   readonly #connection: Connection
   readonly #reader: PortalReader
@@ -61,7 +61,7 @@ export class ForeignPortal extends EventEmitter {
     this.#wanted = rows
   }
 
-  /** Does what was asked for since the last time. */
+  /** Performs the messages since the last `flush`. */
   flush(): void {
     const wanted = this.#wanted
     this.#wanted = null
@@ -72,12 +72,12 @@ export class ForeignPortal extends EventEmitter {
 
   close(): void {}
 
-  /** The end of the portal. */
+  /** Ends the portal. */
   sync(): void {
     this.#then(() => this.#finish())
   }
 
-  /** Ends the connection, as `Cursor.end` wants it. */
+  /** Ends the connection; `Cursor.end` calls it. */
   end(): void {
     this.#connection.end()
   }
@@ -128,7 +128,7 @@ export class ForeignPortal extends EventEmitter {
     try {
       await this.#rows?.close()
     } catch {
-      // The first error is the one to tell.
+      // The first error is reported, not this one.
     }
     this.#connection.fail(error)
   }

@@ -20,9 +20,9 @@ import { prepareValue } from './prepare-value.ts'
 import { Query } from './query.ts'
 import { Result } from './result.ts'
 
-/** There is one client, and it is not libpq's. */
+/** Always null: there is no client over libpq. */
 export const native = null
-/** pg's inner helpers, as far as programs use them. */
+/** Those of pg's internal helpers that programs use. */
 export const utils = { prepareValue, escapeIdentifier, escapeLiteral }
 
 interface Pg {
@@ -43,7 +43,7 @@ interface Pg {
   readonly utils: typeof utils
 }
 
-/** All of it in one object, as `import pg from 'pg'` gives it. */
+/** All exports in one object, as `import pg from 'pg'` gives it. */
 export const pg: Pg = {
   Client,
   Connection,
@@ -63,7 +63,7 @@ export const pg: Pg = {
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg.
 type Any = any
 
-/** The types of the same names, for who writes `pg.Client` where a type is meant. */
+/** The types of the same names, so that programs can write `pg.Client` as a type. */
 // oxlint-disable-next-line typescript/no-namespace
 export declare namespace pg {
   export type Client = ClientFile.Client
@@ -86,7 +86,7 @@ export declare namespace pg {
   export type TypeOverrides = PgTypesFile.TypeOverrides
 }
 
-// As in pg: who lists what there is does not find it.
+// Not enumerable, as in pg: code that lists the properties does not find it.
 Object.defineProperty(pg, 'native', { value: native })
 
 export {

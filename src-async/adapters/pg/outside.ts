@@ -1,4 +1,7 @@
-/** Calls what a program wrote. What it throws is the program's, and nothing of ours shall fail by it: the process hears it. */
+/**
+ * Calls a function of the program. If it throws, syncpg goes on, and the error is thrown on the next tick as an
+ * uncaught one.
+ */
 export function outside(call: () => unknown): void {
   try {
     call()

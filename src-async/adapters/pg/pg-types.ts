@@ -1,21 +1,24 @@
-/** pg-types, pg's own table of parsers: the module itself, so that a parser set anywhere in the program is heard here. */
+/**
+ * pg-types, pg's table of parsers. It is the module itself and no copy, so a parser that is set anywhere in the program
+ * is used here too.
+ */
 import pgTypes from 'pg-types'
 
-/** Makes a value of the server's text, or of bytes where the format is binary. */
+/** Turns the server's text, or bytes in binary format, into a value. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: a parser gives whatever it gives.
 export type TypeParser = (value: any) => any
 /** The format that a parser reads. The server is asked for text only. */
 export type TypeFormat = 'text' | 'binary'
 
-/** What finds parsers: pg-types, `TypeOverrides`, or an object of the program's. */
+/** An object that finds parsers: pg-types, `TypeOverrides`, or one of the program. */
 export interface CustomTypes {
   /** The parser of a type, by its OID. */
   getTypeParser(oid: number, format?: TypeFormat): TypeParser
 }
 
-/** What pg-types offers. */
+/** The exports of pg-types. */
 export interface PgTypes extends CustomTypes {
-  /** Chooses a parser for a type, by its OID, for all clients. */
+  /** Sets the parser of a type, by its OID, for all clients. */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   /** Reads arrays as text. */
@@ -24,13 +27,13 @@ export interface PgTypes extends CustomTypes {
   readonly builtins: Readonly<Record<string, number>>
 }
 
-/** The parsers of all clients: the package `pg-types` where it is installed, and what does the same where it is not. */
+/** The parsers of all clients: those of the installed package `pg-types`. */
 export const types = pgTypes as unknown as PgTypes
 
-/** The parser of types that nobody knows: it gives the text as it is. */
+/** The parser of unknown types, which returns the text unchanged. */
 export const AS_TEXT: TypeParser = types.getTypeParser(0, 'text')
 
-/** Parsers of one client or one query, before those of pg-types or of another table. */
+/** Parsers of one client or one query. They override those of pg-types, or of another table. */
 export class TypeOverrides implements CustomTypes {
   readonly _types: CustomTypes
   /** Parsers for text format, by OID. */
@@ -47,7 +50,7 @@ export class TypeOverrides implements CustomTypes {
     return format === 'text' || format === 'binary' ? this[format] : {}
   }
 
-  /** Chooses a parser for a type, by its OID, for this client. */
+  /** Sets the parser of a type, by its OID, for this client. */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
@@ -55,7 +58,7 @@ export class TypeOverrides implements CustomTypes {
     else if (parse !== undefined) this.getOverrides(format)[oid] = parse
   }
 
-  /** The parser of a type: this client's, or that of all. */
+  /** The parser of a type: that of this client, or else that of all clients. */
   getTypeParser(oid: number, format: TypeFormat = 'text'): TypeParser {
     return this.getOverrides(format)[oid] ?? this._types.getTypeParser(oid, format)
   }

@@ -1,11 +1,12 @@
 /**
- * Queries of a client with `pipeline: true`: each is sent without waiting for those before it. A text that may hold several
- * statements cannot go so; it waits for those before it, and those after it wait for it.
+ * The queries of a client with `pipeline: true`. Each is sent without waiting for those before it. A text that may hold
+ * several statements cannot be sent in a pipeline: it waits for the queries before it, and the queries after it wait
+ * for it.
  */
 import type { Pipeline } from '../../index.ts'
 import type { Sending, TextResult } from './sending.ts'
 
-/** What the feed needs of a connection. */
+/** The calls of the connection that the feed uses. */
 export interface FeedSite {
   openPipeline(work: (pipeline: Pipeline) => Promise<void>): Promise<void>
   alone(query: Sending): Promise<TextResult>
@@ -18,7 +19,7 @@ interface Waiting {
   readonly fail: (error: unknown) => void
 }
 
-/** A pipeline that is open: it is closed when nothing is under way. */
+/** An open pipeline. It is closed when all its queries have ended. */
 interface Open {
   readonly pipeline: Pipeline
   readonly close: () => void

@@ -1,4 +1,4 @@
-/** `pg.Pool`: pg-pool itself, with our clients. */
+/** `pg.Pool`: the package pg-pool with the clients of `syncpg/pg`. */
 import type { EventEmitter } from 'node:events'
 import PgPool from 'pg-pool'
 import { Client } from './client.ts'
@@ -9,17 +9,17 @@ import type { Result } from './result.ts'
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
 type Any = any
 
-/** What `new Pool()` takes beside what a client takes. */
+/** The options of `new Pool()`: those of a client and these. */
 export interface PoolConfig extends ClientConfig {
-  /** Most clients; 10 at first. */
+  /** The most clients at a time. Default 10. */
   readonly max?: number | undefined
-  /** Clients that are kept though nobody uses them. */
+  /** How many idle clients are always kept. */
   readonly min?: number | undefined
-  /** Milliseconds after which an idle client is closed; 10,000 at first. */
+  /** Milliseconds after which an idle client is closed. Default 10,000. */
   readonly idleTimeoutMillis?: number | undefined
-  /** Called with what the pool does, for debugging. */
+  /** Called with messages about the pool's work, for debugging. */
   readonly log?: ((...messages: Any[]) => void) | undefined
-  /** The process need not stay alive for clients that nobody uses. */
+  /** Whether the process may end while the pool has idle clients. */
   readonly allowExitOnIdle?: boolean | undefined
   /** How often a client is used before it is replaced. */
   readonly maxUses?: number | undefined
@@ -27,19 +27,19 @@ export interface PoolConfig extends ClientConfig {
   readonly maxLifetimeSeconds?: number | undefined
   /** The class of the clients. */
   readonly Client?: (new (config?: string | ClientConfig) => Client) | undefined
-  /** Called with each new client, before anybody else gets it. */
+  /** Called with each new client before the pool lends it. */
   readonly onConnect?: ((client: Client) => void | Promise<void>) | undefined
-  /** Called with each new client before anybody gets it. */
+  /** Called with each new client before the pool lends it; an error given to the callback closes the client. */
   readonly verify?: ((client: Client, callback: (error?: Error) => void) => void) | undefined
 }
 
 /** A client that a pool has lent. */
 export interface PoolClient extends Client {
-  /** Gives it back; with an error or true it is closed. */
+  /** Gives the client back to the pool. With an error or true the client is closed. */
   release(error?: Error | boolean): void
 }
 
-/** The class as programs see it. */
+/** The public members of pg-pool's class. */
 interface PoolBase extends EventEmitter {
   readonly options: PoolConfig
   readonly Client: typeof Client
@@ -70,7 +70,7 @@ type PoolConstructor = new (options: PoolConfig | undefined, client: typeof Clie
 const Base = PgPool as unknown as PoolConstructor
 
 /**
- * A pool of clients. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which has to be listened to.
+ * A pool of clients. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which needs a listener.
  * @example
  *   const pool = new Pool({ connectionString: 'postgres://localhost/shop' })
  *   const { rows } = await pool.query('select * from item where price < $1', [10])

@@ -1,22 +1,22 @@
-/** What pg makes of a program's values before they are sent: text, or bytes. The server reads them as the type it wants. */
+/** Turns a program's values into text or bytes, as pg does. The server reads them as the type of the parameter. */
 import { isDate } from 'node:util/types'
 import { defaults } from './defaults.ts'
 
-/** A value as it goes to the server. */
+/** A value in the form in which it is sent. */
 export type Prepared = string | Buffer | null
 
 interface ToPostgres {
   toPostgres(prepare: (value: unknown) => Prepared): unknown
 }
 
-/** @throws Error for an object whose `toPostgres` leads back to it, and what JSON.stringify throws. */
+/** @throws Error for an object whose `toPostgres` returns the object again, and the errors of JSON.stringify. */
 export function prepareValue(value: unknown): Prepared {
   return prepared(value, [])
 }
 
 function prepared(value: unknown, seen: unknown[]): Prepared {
   if (value === null || value === undefined) return null
-  // A symbol or a function has a text too; the server will say what it thinks of it.
+  // Symbols and functions are sent as their text, as in pg; the server decides about it.
   if (typeof value !== 'object') return (value as { toString(): string }).toString()
   if (Buffer.isBuffer(value)) return value
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
@@ -72,7 +72,7 @@ function milliseconds(date: Date): string {
   return String(date.getMilliseconds()).padStart(3, '0')
 }
 
-/** JavaScript has a year 0, the server has 1 BC. */
+/** The year 0 of JavaScript is the year 1 BC of the server. */
 function yearText(year: number): { year: string; era: string } {
   const isBefore = year < 1
   return { year: String(isBefore ? Math.abs(year) + 1 : year).padStart(4, '0'), era: isBefore ? ' BC' : '' }

@@ -1,4 +1,4 @@
-/** `pg.Query`: one query with what it becomes, told by a callback or by events. */
+/** `pg.Query`: one query. It gives its result by a callback or by events. */
 import { EventEmitter } from 'node:events'
 import type { Connection, Runnable } from './connection.ts'
 import type { TextResult } from './sending.ts'
@@ -7,7 +7,7 @@ import type { CustomTypes } from './pg-types.ts'
 import { type Prepared, prepareValue } from './prepare-value.ts'
 import { Result, fieldOf } from './result.ts'
 
-/** What `client.query()` takes in place of a text. */
+/** A query as an object, which `client.query()` takes instead of a text. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg.
 export interface QueryConfig<I = any[]> {
   /** The text, with `$1`, `$2` for parameters. */
@@ -22,7 +22,7 @@ export interface QueryConfig<I = any[]> {
   readonly types?: CustomTypes | undefined
   /** `'extended'`: the text has one statement, with or without values. */
   readonly queryMode?: string | undefined
-  /** Milliseconds. */
+  /** Time limit in milliseconds. */
   readonly query_timeout?: number | undefined
   /** Not used: rows come as text, and parsers give the same values. */
   readonly binary?: boolean | undefined
@@ -74,7 +74,7 @@ export class Query extends EventEmitter implements Runnable {
     this._results = this._result
   }
 
-  /** Starts it, alone on the connection or behind others. @returns what is wrong with it */
+  /** Starts the query, alone on the connection or behind others. @returns the error if it cannot start */
   submit(connection: Connection, isBehind = false): Error | null {
     const { name } = this
     const known = name ? (connection.parsedStatements[name] ?? connection.submittedNamedStatements[name]) : undefined
@@ -117,7 +117,7 @@ export class Query extends EventEmitter implements Runnable {
     this.emit('end', this._results)
   }
 
-  /** Makes pg's results of the driver's. What a parser throws is what the query fails with. */
+  /** Turns the driver's results into pg's. If a parser throws, the query fails with its error. */
   #take(answer: TextResult, connection: Connection): void {
     const { name } = this
     if (name) {
@@ -139,7 +139,7 @@ export class Query extends EventEmitter implements Runnable {
 
   #takeOne({ rows, columns, tag }: TextResult): void {
     const result = this._result
-    // Nobody keeps rows that are heard one by one.
+    // A query with a listener of `row` and without a callback does not keep its rows.
     const isHeard = this.listenerCount('row') > 0
     if (columns.length > 0) result.addFields(columns.map((column) => fieldOf(column)))
     const parsed = result.parseRows(rows)
@@ -153,7 +153,7 @@ interface Domain {
   bind<F>(call: F): F
 }
 
-/** In a domain of Node's the callback stays in it. */
+/** In a domain of Node, binds the callback to that domain, as pg does. */
 function bound(callback: QueryCallback | undefined): QueryCallback | undefined {
   const { domain } = process as { domain?: Domain | null }
   return callback !== undefined && domain ? domain.bind(callback) : callback

@@ -22,12 +22,12 @@ export interface FieldDef {
 
 const COMMAND = /^([A-Za-z]+)(?: (\d+))?(?: (\d+))?/
 
-/** What a program gets of a statement. */
+/** The result of a statement. */
 // oxlint-disable-next-line typescript/no-explicit-any -- as in pg: rows are whatever the program says they are.
 export class Result<R = any> {
   /** The first word of the command tag: `SELECT`, `INSERT` … */
   command: string | null = null
-  /** Rows given or affected; null where the command counts nothing. */
+  /** How many rows were returned or affected; null for a command that counts none. */
   rowCount: number | null = null
   /** The OID in the command tag of an old server, else null. */
   oid: number | null = null
@@ -72,7 +72,7 @@ export class Result<R = any> {
     this._parsers = fields.map((field) => table.getTypeParser(field.dataTypeID, 'text'))
   }
 
-  /** One row of the server's text. @throws what a parser throws */
+  /** Parses one row of the server's text. @throws the error of a parser */
   parseRow(values: readonly (string | null)[]): R {
     const names = this.fields.map(({ name }) => name)
     const row = this.rowAsArray ? [...values] : Object.fromEntries(names.map((name, index) => [name, values[index]]))
@@ -80,12 +80,12 @@ export class Result<R = any> {
   }
 
   /**
-   * Parses rows of the server's text where they are: arrays, or objects by name, as `rowAsArray` says.
-   * @throws what a parser throws
+   * Parses rows of the server's text in place. They are arrays or objects, as `rowAsArray` says.
+   * @throws the error of a parser
    */
   parseRows(rows: unknown[]): R[] {
     const parsers = this._parsers ?? []
-    // Of columns with one name the last one's value is in the row.
+    // If several columns have the same name, the row has the value of the last.
     const keys: (string | number)[] = this.fields.map(({ name }, index) => (this.rowAsArray ? index : name))
     const steps = parsers
       .map((parse, index) => ({ key: keys[index] as number, parse, isLast: !keys.includes(keys[index]!, index + 1) }))
@@ -102,14 +102,14 @@ function parseRow(row: unknown[], steps: readonly { readonly key: number; readon
   }
 }
 
-/** What `query` gives; pg's declarations have this name for it. */
+/** The result of `query`, under the name that pg's declarations have. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type QueryResult<R = any> = Result<R>
-/** A row, as pg's declarations have it. */
+/** A row, under the name that pg's declarations have. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type QueryResultRow = Record<string, any>
 
-/** A column in pg's words. */
+/** Turns the driver's description of a column into pg's. */
 export function fieldOf(column: ResultColumn): FieldDef {
   return {
     name: column.name,

@@ -1,4 +1,4 @@
-/** The rows of a statement in pieces, as text, for `Cursor` and `QueryStream`. */
+/** A cursor that gives the rows of a statement in pieces, as text. `Cursor` and `QueryStream` use it. */
 import {
   type Connection as Driver,
   type Cursor,
@@ -10,13 +10,13 @@ import type { Prepared } from './prepare-value.ts'
 
 const TEXT = { types: 'text', values: 'text' } as const
 
-/** A piece of rows; `tag` is the command tag where they were the last ones. */
+/** A piece of the rows. `tag` is the command tag if they were the last rows, else null. */
 export interface Piece {
   readonly rows: unknown[]
   readonly tag: string | null
 }
 
-/** What a cursor runs. */
+/** The statement of a cursor. */
 export interface CursorSource {
   readonly text: string
   readonly values: readonly Prepared[]
@@ -24,8 +24,8 @@ export interface CursorSource {
 }
 
 /**
- * pg's cursors live outside of a transaction too, because pg leaves the protocol's exchange open. The driver's need one: it is
- * begun here where there is none, and ends with the cursor.
+ * A cursor of pg also works outside of a transaction, because pg leaves the protocol's exchange open. The driver's
+ * cursor needs a transaction. If there is none, this class begins one and ends it with the cursor.
  */
 export class TextCursor {
   readonly #driver: Driver
@@ -43,7 +43,7 @@ export class TextCursor {
     this.#source = source
   }
 
-  /** @throws the server's error, and leaves no transaction behind */
+  /** @throws the server's error; a transaction begun here is rolled back then */
   static async open(driver: Driver, source: CursorSource): Promise<TextCursor> {
     const own = driver.isInTransaction ? null : await driver.transaction().start()
     try {
@@ -60,7 +60,7 @@ export class TextCursor {
     return this.#cursor.columns
   }
 
-  /** The next rows. A statement that gives none is run by this. */
+  /** Returns the next rows. A statement without rows runs in this call. */
   async fetch(count: number): Promise<Piece> {
     try {
       const rows = await this.#cursor.fetch(count)
@@ -72,7 +72,7 @@ export class TextCursor {
     }
   }
 
-  /** Ends it, and its own transaction: what has run stands unless something has failed. */
+  /** Closes the cursor and ends its own transaction: commits it, or rolls back after a failure. */
   async close(): Promise<void> {
     if (this.#driver.isClosed || this.#isClosed) return
     this.#isClosed = true

@@ -1,18 +1,18 @@
-/** A lock around umzug's commands that lasts no longer than its connection, behind a pooler too. */
+/** A lock around umzug's commands. It ends with its connection, behind a pooler too. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import type { Connection } from '../../index.ts'
 
-/** What of umzug is needed here. */
+/** The part of umzug that the lock uses. */
 export interface LockedUmzug {
-  /** Umzug's events, of which the lock needs those before and after all migrations. */
+  /** Adds a listener. The lock listens to the events before and after a command. */
   on(event: 'beforeCommand' | 'afterCommand', listener: () => Promise<void>): unknown
 }
 
 export interface LockOptions {
-  /** The number that all who migrate this database agree on; 7431 at first. */
+  /** The number of the lock. All programs that migrate this database must use the same. Default 7431. */
   readonly key?: number | bigint
-  /** Called once where another migration is running and this one waits. */
+  /** Called once if another migration is running and this one waits. */
   readonly onWait?: () => void
 }
 
@@ -21,10 +21,10 @@ type Guard = BlockingConnection | Connection
 const POLL_MS = 200
 
 /**
- * Lets one command of umzug run at a time on a database: a second process waits until the first is done. The lock is an advisory one,
- * held by an open transaction on a connection of its own, so a pooler in transaction mode cannot leak it, and it ends with the
- * process.
- * @param connectGuard gives the connection that holds the lock; it is closed afterwards
+ * Lets one command of umzug run at a time on a database: a second process waits until the first is done. The lock is an
+ * advisory one, held by an open transaction on a connection of its own. So it works behind a pooler in transaction
+ * mode, and it ends with the process.
+ * @param connectGuard returns the connection that holds the lock; it is closed afterwards
  * @example oneAtATime(umzug, () => connect(dsn))
  */
 export function oneAtATime(
@@ -50,16 +50,17 @@ export function oneAtATime(
 }
 
 /**
- * One text with several statements, so that it goes by the simple protocol: of a statement with parameters the portal stays open, and
- * with it a snapshot, for which `create index concurrently` would wait as long as the lock is held.
+ * One text with several statements, so that it is sent by the simple protocol. The portal of a statement with
+ * parameters would stay open and keep a snapshot, and `create index concurrently` would wait for that snapshot as long
+ * as the lock is held.
  */
 function tryLock(key: number | bigint): string {
   return `set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock(${BigInt(key)})`
 }
 
 /**
- * Asks again and again instead of waiting in the server: a statement that waits holds a snapshot, and `create index concurrently` of
- * the one that has the lock would wait for it for ever.
+ * Takes the lock. It polls and does not wait in the server, because a waiting statement holds a snapshot, and a `create
+ * index concurrently` in the process that has the lock would wait for that snapshot forever.
  */
 async function takeLock(guard: Guard, key: number | bigint, onWait: () => void): Promise<void> {
   for (let isFirst = true; ; isFirst = false) {

@@ -1,9 +1,9 @@
-/** A file of SQL as a migration: all of it or nothing of it, and errors that say where in the file they are. */
+/** Migrations that are files of SQL. A file runs as a whole or not at all, and errors have their place in the file. */
 import { readFileSync } from 'node:fs'
 import { DbError, ProgrammingError, type SplitStatement, splitStatements } from '../../index.ts'
 import { type MigrationConnection, isBlocking, requireAutocommit } from './storage.ts'
 
-/** What umzug gives to `resolve`. */
+/** The argument that umzug gives to `resolve`. */
 export interface SqlMigrationParameters {
   readonly name: string
   /** The path of the file. */
@@ -12,7 +12,7 @@ export interface SqlMigrationParameters {
   readonly context: MigrationConnection
 }
 
-/** What umzug runs. */
+/** A migration that umzug runs. */
 export interface SqlMigration {
   readonly name: string
   /** Runs the file. */
@@ -24,9 +24,10 @@ export interface SqlMigration {
 const NO_TRANSACTION = /^\s*--\s*no transaction\b/i
 
 /**
- * `resolve` for umzug: the file runs in one transaction, or, where its first line is `-- no transaction`, statement by statement
- * without one, as `create index concurrently` needs it. `x.down.sql` beside `x.sql` or `x.up.sql` is the way back. COPY with its
- * data in the file works. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own error.
+ * `resolve` for umzug. The file runs in one transaction. If its first line is `-- no transaction`, it runs statement by
+ * statement without one, as `create index concurrently` needs it. `x.down.sql` undoes `x.sql` or `x.up.sql`. The file
+ * may have COPY with its data. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own
+ * error.
  * @example
  *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */
@@ -43,7 +44,7 @@ export function sqlMigration({ name, path, context }: SqlMigrationParameters): S
 async function runFile(connection: MigrationConnection, file: string): Promise<void> {
   const sql = readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
   const hasTransaction = !NO_TRANSACTION.test(sql)
-  // The server reads most files as they are; one with the data of COPY in it is no text for the server.
+  // Most files are sent to the server as a whole. A file with the data of COPY has to be split first.
   const isWhole = hasTransaction && !/\bfrom\s+stdin\b/i.test(sql)
   const statements = isWhole ? [{ sql, offset: 0, line: 1, copyData: null }] : splitStatements(sql)
   const place = new Place(file, sql)
@@ -62,7 +63,7 @@ async function runFile(connection: MigrationConnection, file: string): Promise<v
       try {
         await (copyData === null ? lent.execute(text) : lent.copy(text, { source: [copyData] }))
       } catch (error) {
-        throw place.told(error, statement)
+        throw place.withPlace(error, statement)
       }
     }
   }
@@ -95,11 +96,11 @@ class Place {
     try {
       body()
     } catch (error) {
-      throw this.told(error, statement)
+      throw this.withPlace(error, statement)
     }
   }
 
-  told(error: unknown, { offset, line }: SplitStatement): unknown {
+  withPlace(error: unknown, { offset, line }: SplitStatement): unknown {
     if (!(error instanceof DbError)) return error
     const inStatement = error.line ?? 1
     const before = inStatement === 1 ? this.#text.slice(this.#text.lastIndexOf('\n', offset - 1) + 1, offset) : ''

@@ -1,20 +1,20 @@
-/** Which migrations were run, in a table of the database that they change. */
+/** Stores which migrations were run, in a table of the migrated database. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, type Pool, ProgrammingError, quoteIdentifier } from '../../index.ts'
 
-/** What migrations run on: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
+/** Where migrations run: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
 export type MigrationConnection = BlockingConnection | Connection | Pool
 
-/** Where the names of the migrations are kept. */
+/** The options of `SyncpgStorage`: where the names of the migrations are stored. */
 export interface SyncpgStorageOptions {
-  /** `umzug` at first. */
+  /** The table. Default `umzug`. */
   readonly table?: string
-  /** Where the table is; the search path says unless given. */
+  /** The schema of the table. Without it the search path decides. */
   readonly schema?: string
 }
 
 /**
- * umzug's storage. The table is made where it is first needed.
+ * umzug's storage. It creates its table when it is first needed.
  * @example new Umzug({ storage: new SyncpgStorage(con), context: con, migrations: [], logger: console })
  */
 export class SyncpgStorage {
@@ -22,30 +22,29 @@ export class SyncpgStorage {
   readonly #table: string
   #isThere = false
 
-  /** @throws ProgrammingError for a blocking connection that is not in autocommit: what it logs would never be committed. */
+  /**
+   * @throws ProgrammingError for a blocking connection that is not in autocommit, because its changes would never be
+   *   committed.
+   */
   constructor(connection: MigrationConnection, { table = 'umzug', schema }: SyncpgStorageOptions = {}) {
     requireAutocommit(connection)
     this.#connection = connection
     this.#table = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
   }
 
-  /**
-   * Called by umzug when a migration has run: notes its name.
-   */
+  /** Called by umzug when a migration has run. Stores its name. */
   async logMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`insert into ${this.#table} (name) values ($1)`, [name])
   }
 
-  /**
-   * Called by umzug when a migration is undone: removes its name.
-   */
+  /** Called by umzug when a migration is undone. Removes its name. */
   async unlogMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`delete from ${this.#table} where name = $1`, [name])
   }
 
-  /** The names of those that were run, sorted. */
+  /** The names of the migrations that were run, sorted. */
   async executed(): Promise<string[]> {
     await this.#makeTable()
     const names = `select array_agg(name order by name) from ${this.#table}`
@@ -54,7 +53,7 @@ export class SyncpgStorage {
 
   async #makeTable(): Promise<void> {
     if (this.#isThere) return
-    // Asked first, so that an ordinary run raises no notice.
+    // This check comes first, because `create table if not exists` raises a notice when the table exists.
     const found = await this.#connection.fetchval<boolean>('select to_regclass($1) is not null', [this.#table])
     if (found !== true) {
       const columns = 'name text primary key, at timestamptz not null default now()'
@@ -64,7 +63,7 @@ export class SyncpgStorage {
   }
 }
 
-/** Whether its calls block. */
+/** Whether a connection is a blocking one. */
 export function isBlocking(connection: MigrationConnection): connection is BlockingConnection {
   return 'autocommit' in connection
 }

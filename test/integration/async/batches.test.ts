@@ -1,4 +1,4 @@
-/** `executemany` and `fetchmany` of the async API: elements that arrive one by one, prepared statements, the pool. */
+/** `executemany` and `fetchmany` of the async API: elements from async iterables, prepared statements, the pool. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { type Connection, DataError, ProgrammingError, QueryTimeoutError, connect, createPool } from 'syncpg/async'

@@ -1,6 +1,6 @@
 /**
- * What stands beside a connection's statements in the async API: its status, what it hears unasked, cancelling, COPY by SQL,
- * giving connecting up, and whether it keeps the process alive.
+ * The async connection beside its statements: its status, notices and notifications, cancelling, COPY by SQL, aborting
+ * `connect()`, and whether it keeps the process alive.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -22,17 +22,12 @@ import { connect as connectBlocking } from 'syncpg'
 
 import { runScript } from '../../support/run-script.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { failureOrNull } from '../../support/failure-of.ts'
 
-/** A source that gives nothing and does not end. */
+/** A source that yields nothing and does not end. */
 async function* stuck(): AsyncGenerator<never, void, undefined> {
   yield await new Promise<never>(() => {})
 }
-
-const failureOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => null,
-    (error: unknown) => error,
-  )
 
 let con: Connection
 beforeEach(async () => {
@@ -143,7 +138,7 @@ describe('the end of a connection', () => {
 describe('cancel()', () => {
   test('ends what runs, and nothing that comes after it', async () => {
     const sleeping = con.execute('select pg_sleep(60)')
-    const outcome = failureOf(sleeping)
+    const outcome = failureOrNull(sleeping)
     await con.cancel()
     expect(await outcome).toBeInstanceOf(QueryCanceledError)
     await con.cancel()
@@ -160,7 +155,7 @@ describe('cancel()', () => {
     ]
     await con.execute('create temp table item (id int)')
     for (const call of calls) {
-      const outcome = failureOf(call())
+      const outcome = failureOrNull(call())
       await con.cancel()
       expect(await outcome).toBeInstanceOf(QueryCanceledError)
     }

@@ -1,4 +1,4 @@
-/** COPY of bytes in the async API: sources and sinks of every kind, those that fail among them. */
+/** COPY of bytes in the async API: sources and sinks of every kind, also those that fail. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => con.close())
 
-/** What the server says the connection is doing. */
+/** The state of the connection's session, from the server. */
 async function stateOf(connection: Connection): Promise<string | undefined> {
   const rows = await askServer<{ state: string }>(sharedServer(), 'select state from pg_stat_activity where pid = $1', [
     connection.backendPid,

@@ -1,4 +1,4 @@
-/** A stream of notifications outlives its connections. */
+/** A stream of notifications goes on when its connection is lost. */
 import { expect, test } from 'vitest'
 
 import {
@@ -23,7 +23,8 @@ test('gives notifications in order, of channels added and removed on the way', a
   const heard = async () => (await notifications.next()).value?.payload
   await send('stream a', '1')
   await send('stream b', '2')
-  // Heard before the next step: a session that stops to listen gets nothing of what the server had not handed over yet.
+  // The test waits until it has arrived, because a session that stops listening does not get notifications that the
+  // server has not sent yet.
   expect([await heard(), await heard()]).toEqual(['1', '2'])
   await stream.remove('stream a')
   await send('stream a', 'unheard')
@@ -117,7 +118,7 @@ test('closing the stream settles every step that waits', async () => {
   const stream = await listen(sharedServer().dsn(), { channels: ['closing'] })
   const [one, other] = [stream[Symbol.asyncIterator](), stream[Symbol.asyncIterator]()]
   const steps = [one.next(), other.next(), other.next()]
-  // A turn of the event loop, so that each step has begun to wait.
+  // Lets the event loop turn, so that each step has begun to wait.
   await new Promise(setImmediate)
   await stream.close()
   expect(await Promise.all(steps)).toEqual([DONE, DONE, DONE])

@@ -210,7 +210,8 @@ describe('a pipeline', () => {
     await con.execute('create temp table ordered (n int)')
     const count = 'select count(*) as n from ordered'
     const form = { types: 'text', values: 'text', inOrder: true } as const
-    // Known: by itself it would overtake what the server has to describe first.
+    // This text is known, so without the pipeline's order it would overtake a text that the server has to describe
+    // first.
     for (let i = 0; i < 3; i++) await con.query(count, [], { types: 'text' })
     const results = await con.pipeline((pipeline) =>
       Promise.allSettled([
@@ -303,7 +304,7 @@ describe('a pipeline', () => {
         Promise.all(Array.from({ length: statements }, (_, i) => pipeline.fetchval('select $1::int', [i]))),
       )
       expect(answers).toEqual(Array.from({ length: statements }, (_, i) => i))
-      // One after the other they would take 50 trips of 80 ms.
+      // If they waited for each other, they would take 50 round trips of 80 ms.
       expect(performance.now() - startedMs).toBeLessThan((statements * 2 * latencyMs) / 2)
       proxy.setFaults('both', {})
       await far.close()

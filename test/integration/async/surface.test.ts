@@ -1,4 +1,4 @@
-/** What a connection tells of itself and of its statements, and what can be put in its place. */
+/** The properties of a connection and of its statements, and the classes that a program can replace. */
 import { tracingChannel } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -31,7 +31,7 @@ describe('a statement tells the kinds of its types', () => {
     await con.execute(types)
     const statement = await con.prepare(sql)
     expect(statement.getParameters().map(({ kind }) => kind)).toEqual(parameters)
-    // The server tells a domain's base type of a column.
+    // For a column of a domain, the server reports the base type.
     const kinds = [...parameters.slice(0, 5), 'scalar', 'array', 'composite', ...parameters.slice(7)]
     expect(statement.getAttributes().map(({ type }) => type.kind)).toEqual(kinds)
     expect(statement.getParameters()[1]).toEqual({ oid: 1009, name: 'text[]', kind: 'array' })

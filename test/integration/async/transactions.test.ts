@@ -1,4 +1,4 @@
-/** Transactions started and ended by hand: what is allowed when, and what is kept. */
+/** Transactions that are started and ended by hand: which calls are allowed when, and what is committed. */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import {
@@ -32,7 +32,7 @@ beforeEach(async () => {
 
 const insert = (a: number): Promise<string> => con.execute('insert into t values ($1)', [a])
 
-/** What another session sees. */
+/** The rows that another session sees. */
 async function kept(): Promise<number[]> {
   const rows = await askServer<{ a: number }>(sharedServer(), 'select a from t order by a', [], database)
   return rows.map(({ a }) => a)

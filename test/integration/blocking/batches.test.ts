@@ -1,9 +1,9 @@
-/** `executemany` of the blocking face: what an iterable of the caller's may do to the connection that works for it. */
+/** `executemany` of the blocking face, with an iterable that uses the connection while the batch is sent. */
 import { connect, type Connection, InterfaceError } from 'syncpg'
 import { beforeEach, afterEach, expect, test } from 'vitest'
 
-import { failureOf } from '../../parity/driver.ts'
 import { sharedServer } from '../../support/shared-server.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const INSERT = 'insert into t values ($1, $2)'
 /** Some 100 bytes each: 10,000 of them are several chunks. */
@@ -17,7 +17,7 @@ beforeEach(() => {
 })
 afterEach(() => con[Symbol.dispose]())
 
-/** Elements, among which something else is done: long after the first chunk is on its way. */
+/** Elements whose iterable makes another call in the middle, long after the first chunk was sent. */
 function* elements(act: () => void): Generator<[number, string]> {
   for (let index = 0; index < COUNT; index++) {
     if (index === COUNT - 100) act()
@@ -29,7 +29,7 @@ const rowCount = (): unknown => con.execute('select count(*) from t').fetchone()
 
 test('elements that run a statement on the connection are told that it is in use; nothing of the batch stays', async () => {
   const cursor = con.cursor()
-  const failure = await failureOf(() =>
+  const failure = await failureOfAsync(() =>
     cursor.executemany(
       INSERT,
       elements(() => void con.fetchval('select 1')),
@@ -41,7 +41,7 @@ test('elements that run a statement on the connection are told that it is in use
 })
 
 test('elements that close the connection end the call', async () => {
-  const failure = await failureOf(() =>
+  const failure = await failureOfAsync(() =>
     con.executemany(
       INSERT,
       elements(() => con.close()),
@@ -49,5 +49,5 @@ test('elements that close the connection end the call', async () => {
   )
   expect(failure).toBeInstanceOf(InterfaceError)
   expect(failure).toMatchObject({ message: 'connection is closed' })
-  expect(await failureOf(() => con.execute('select 1'))).toBeInstanceOf(InterfaceError)
+  expect(await failureOfAsync(() => con.execute('select 1'))).toBeInstanceOf(InterfaceError)
 })

@@ -1,4 +1,4 @@
-/** Results that stay on the server: named cursors and streams; and COPY, which has no results but bytes. */
+/** Results that stay on the server: named cursors and streams. And COPY, whose results are bytes. */
 import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 let con: db.Connection
@@ -21,15 +22,6 @@ afterEach(async () => {
   con[Symbol.dispose]()
   await rm(folder, { recursive: true })
 })
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 const values = (rows: Iterable<Iterable<unknown>>): unknown[][] => [...rows].map((row) => [...row])
 const firsts = (rows: Iterable<{ [index: number]: unknown }>): unknown[] => [...rows].map((row) => row[0])

@@ -1,8 +1,9 @@
-/** Cursors beyond fetching: moving within a result, messages, type hints, procedures, options of a call. */
+/** Cursors, beside fetching: moving in a result, messages, type hints, procedures, options of a call. */
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 let con: db.Connection
@@ -13,15 +14,6 @@ beforeEach(() => {
 afterEach(() => {
   con[Symbol.dispose]()
 })
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 const values = (rows: Iterable<Iterable<unknown>>): unknown[][] => [...rows].map((row) => [...row])
 

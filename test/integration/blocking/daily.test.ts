@@ -5,6 +5,7 @@ import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 let dsn: string
@@ -17,15 +18,6 @@ beforeEach(() => {
 afterEach(() => {
   con[Symbol.dispose]()
 })
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 describe('a schema that changes', () => {
   test('under a cached statement: the next call works, outside a transaction and in a new one', () => {
@@ -145,7 +137,8 @@ describe('columns', () => {
 })
 
 describe('values', () => {
-  // Far over every limit of the channel, the largest of which is a ring of one; `npm run soak` takes a hundred.
+  // This is far above every limit of the channel, the largest of which is a ring of one; `npm run soak` takes a
+  // hundred.
   test('of twenty megabytes go there and back', () => {
     const bytes = Buffer.alloc(20 * 2 ** 20, 'syncpg')
     const [back, length] = con.fetchrow('select %s::bytea, length(%s)', [bytes, bytes]) ?? []

@@ -1,5 +1,7 @@
-/** Wherever scripts run: module systems, bundles, workers, test runners; each in a process of its own that ends by itself. */
-import { execFile } from 'node:child_process'
+/**
+ * The places where scripts run: module systems, bundles, workers, test runners. Each test runs a process of its own,
+ * which must end by itself.
+ */
 import { mkdtempSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,16 +11,11 @@ import { build, type BuildOptions } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { sharedServer } from '../../support/shared-server.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 let folder: string
-
-interface Run {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: unknown
-}
 
 /** A project that has the package among its dependencies. */
 beforeEach(() => {
@@ -29,13 +26,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-function run(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Run> {
-  const env = { ...process.env, NODE_OPTIONS: '', DSN: sharedServer().dsn({ transport: 'unix' }), ...more }
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, { cwd: folder, env, timeout: 30_000 }, (error, stdout, stderr) => {
-      resolve({ stdout, stderr, status: error === null ? 0 : (error.code ?? error.signal) })
-    })
-  })
+function run(args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<ProgramRun> {
+  const env = { DSN: sharedServer().dsn({ transport: 'unix' }), ...more }
+  return runProgram(process.execPath, args, { cwd: folder, env })
 }
 
 function file(name: string, text: string): string {
@@ -57,7 +50,7 @@ test('CommonJS', async () => {
   expect(it).toEqual(good('answer 42\n'))
 })
 
-/** Bundles a program with nothing but the options docs/guides/tools.md names. */
+/** Bundles a program with only the options that docs/guides/tools.md names. */
 async function bundle(format: 'esm' | 'cjs', options: BuildOptions = {}): Promise<string> {
   const outfile = join(folder, `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`)
   const entry = file('entry.mjs', `import * as db from 'syncpg'\n${USE}`)
@@ -81,7 +74,7 @@ test.each(['esm', 'cjs'] as const)('a bundle that takes the package in, %s, with
   const path = await bundle(format)
   const worker = { SYNCPG_WORKER: join('node_modules', 'syncpg', 'dist', 'worker.cjs') }
   expect(await run([path], worker)).toEqual(good('answer 42\n'))
-  // Without it, and with a file that stands alone, an error says what to do.
+  // Without the variable, or when it names an empty file, an error says what to do.
   const alone = file('alone.js', '')
   for (const env of [{}, { SYNCPG_WORKER: alone }]) {
     const { status, stderr } = await run([path], env)

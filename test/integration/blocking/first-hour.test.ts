@@ -1,4 +1,4 @@
-/** What a newcomer does with the blocking face in the first hour, each step a claim of its own. */
+/** The calls that a newcomer makes in the first hour with the blocking API. */
 import { inspect } from 'node:util'
 
 import * as db from 'syncpg'
@@ -6,17 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { runScript } from '../../support/run-script.ts'
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 describe('connecting', () => {
   test('by the environment alone', async () => {

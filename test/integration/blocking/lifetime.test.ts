@@ -42,7 +42,7 @@ throw new Error('the program failed')`
     const run = await runScript(program, { env: { DSN: dsn() } })
     expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('the program failed')])
     const sql = 'select count(*)::int as count from pg_stat_activity where pid = $1'
-    // The goodbye is sent before the process ends; the backend needs a moment to go.
+    // The Terminate message is sent before the process ends. The server's process needs a moment to end.
     await expect.poll(() => askServer(sharedServer(), sql, [Number(run.stdout)])).toEqual([{ count: 0 }])
   })
 })
@@ -192,12 +192,12 @@ describe('two connections of one thread', () => {
 })
 
 describe('a worker left alone', () => {
-  /** Sleeps without the event loop, as a busy program does. */
+  /** Blocks the thread without a turn of the event loop, as a busy program does. */
   const sleep = (ms: number): void => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
   }
 
-  // 100 ms is how long the worker stays at the bell; just then it goes back to its loop. A heartbeat that is not seen for
+  // The worker waits at the doorbell for 100 ms and then goes back to its event loop. A heartbeat that is missing for
   // 1000 ms is suspicious.
   test.each([0, 50, 90, 95, 99, 100, 101, 105, 110, 150, 1100])('for %i ms answers the next statement', (pauseMs) => {
     const con = db.connect(dsn(), { autocommit: true })
@@ -206,7 +206,8 @@ describe('a worker left alone', () => {
         expect(con.fetchval('select %s', [answer])).toBe(answer)
         sleep(answer === 3 ? 0 : pauseMs)
       }
-      // What is too long for the request area goes through the control plane, which must reach the worker as well.
+      // A request that is too long for the request area goes through the control plane, which must reach the worker
+      // too.
       sleep(pauseMs)
       const long = 'x'.repeat(1_000_000)
       expect(con.fetchval('select %s::text', [long]) === long).toBe(true)

@@ -1,4 +1,4 @@
-/** Arguments that are none, as somebody in a hurry passes them: refused by name before anything is sent. */
+/** Wrong arguments: the error names the argument, and nothing is sent. */
 import * as db from 'syncpg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 

@@ -31,7 +31,7 @@ afterEach(() => {
 })
 
 interface Program {
-  /** The next line that the program prints; how it ended, when it prints no more: `exit 0`, `SIGINT`. */
+  /** The next line that the program prints; after the last line, how it ended: `exit 0`, `SIGINT`. */
   readonly line: () => Promise<string>
   readonly interrupt: () => void
 }
@@ -72,7 +72,10 @@ ${body}
   return start(node, [path])
 }
 
-/** Resolves when a backend of the program runs a statement and the wait for it is armed, if ever: 300 ms later. */
+/**
+ * Resolves 300 ms after the program's session has begun to run a statement. By then a wait that is long enough is armed
+ * for Ctrl-C.
+ */
 async function waitsForStatement(): Promise<void> {
   const sql = `select 1 from pg_stat_activity where application_name = $1 and state = 'active'
     and query_start < clock_timestamp() - interval '0.3 s'`

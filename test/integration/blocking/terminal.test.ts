@@ -1,7 +1,7 @@
 /**
- * Ctrl-C in a terminal: the key, not the signal. A pseudo-terminal's line discipline makes a SIGINT of it for everybody
- * in the foreground, or hands it to a program that reads raw keys, as Node's REPL does. `SYNCPG_TEST_NODE` names another
- * Node to try.
+ * Ctrl-C in a terminal: the key, not the signal. The line discipline of a pseudo-terminal turns it into a SIGINT for
+ * all processes in the foreground, or passes it to a program that reads raw keys, as Node's REPL does.
+ * `SYNCPG_TEST_NODE` names another Node to test.
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const node = process.env['SYNCPG_TEST_NODE'] ?? process.execPath
 const CTRL_C = '\x03'
 
-/** util-linux's `script` makes the pseudo-terminal; the one of the BSDs takes other options. */
+/** The program `script` of util-linux makes the pseudo-terminal. That of the BSDs takes other options. */
 const hasTerminal = ((): boolean => {
   try {
     return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux')
@@ -52,7 +52,7 @@ class Terminal {
     this.#child.stdin.write(keys)
   }
 
-  /** Resolves when the words have been printed after the last words waited for. */
+  /** Resolves when the words have been printed, after the words for which the test waited before. */
   async see(words: string): Promise<void> {
     const deadlineMs = performance.now() + 15_000
     for (;;) {
@@ -102,7 +102,7 @@ const environment = (): Record<string, string> => ({
   DSN: sharedServer().dsn({ transport: 'unix', parameters: { application_name: application() } }),
 })
 
-/** Resolves when the program's backend runs, or no longer runs, what it was given. */
+/** Resolves when the program's session runs a statement, or no longer runs one. */
 async function backend(state: 'active' | 'quiet'): Promise<void> {
   const sql = `select count(*)::int as n from pg_stat_activity where application_name = $1 and state = 'active'
     and query_start < clock_timestamp() - interval '0.3 s'`
@@ -115,7 +115,7 @@ async function backend(state: 'active' | 'quiet'): Promise<void> {
   }
 }
 
-/** Runs a script in a terminal; it lies in the package's folder in spirit: `syncpg` is the built package. */
+/** Runs a script in a terminal, as if it were in the package's folder, so that `syncpg` is the built package. */
 function start(script: string): Terminal {
   const path = join(folder, 'script.mjs')
   const url = JSON.stringify(new URL('dist/index.js', `file://${root}`).href)
@@ -197,7 +197,7 @@ for (const [name, call] of Object.entries(calls)) {
   })
 
   test('ends a wait of a few hundredths of a second as well', async (context) => {
-    // A machine with other work may be slow to press the key, or hold the script back: some try is quick enough.
+    // On a busy machine the key may come late, or the script may be delayed, so the test tries several times.
     const waitedMs: number[] = []
     for (let attempt = 0; attempt < 10 && !waitedMs.some((ms) => ms < 95); attempt++) {
       const it = start(`
@@ -248,7 +248,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
 
   test('a call interrupted in the middle: the next one has its own answer, never the one before', async () => {
     const it = await startRepl()
-    // Each wait is too short to be armed, so the key hits the REPL's own watchdog, which throws the stack away.
+    // Each wait is too short to be armed, so the key reaches the REPL's own watchdog, which unwinds the stack.
     it.type("let n = 0; console.log('looping'); for (;;) con.fetchval('select %s::int, pg_sleep(0.004)', [n++])\n")
     await it.see('looping')
     await new Promise((resolve) => setTimeout(resolve, 400))

@@ -1,17 +1,12 @@
-/** Transactions of the blocking face: begun in the flight of the first statement, and never told to have ended otherwise than they did. */
+/**
+ * Transactions of the blocking face: they begin in the flight of the first statement, and the reported outcome is
+ * always the real one.
+ */
 import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 let con: db.Connection
@@ -28,7 +23,7 @@ afterEach(() => {
   watcher[Symbol.dispose]()
 })
 
-/** What the server says of the connection under test. */
+/** The state of the tested connection's session, from the server. */
 function stateOnServer(): unknown {
   return watcher.fetchval('select state from pg_stat_activity where pid = %s', [con.info.backendPid])
 }
@@ -328,7 +323,7 @@ describe('transaction(fn)', () => {
         con.execute('insert into t values (2)')
       }),
     )
-    // Lost now or a moment ago, by which of the two threads saw it first; the words are the server's either way.
+    // The message depends on which of the two threads notices the loss first. In both cases it has the server's text.
     expect(failure.message).toContain('terminating connection due to administrator command')
     expect([con.closed, countRows()]).toEqual([true, 0n])
   })

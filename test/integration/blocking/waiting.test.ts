@@ -1,4 +1,7 @@
-/** What a blocked thread waits for and how it is woken: notifications, notices, cancels from other threads; and prepared transactions. */
+/**
+ * How a blocked thread waits and is woken: notifications, notices, cancels from other threads. Also prepared
+ * transactions.
+ */
 import { Worker } from 'node:worker_threads'
 
 import * as db from 'syncpg'
@@ -7,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startServer } from '../../support/postgres-server.ts'
 import { runScript } from '../../support/run-script.ts'
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 let dsn: string
@@ -19,15 +23,6 @@ beforeEach(() => {
 afterEach(() => {
   con[Symbol.dispose]()
 })
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 describe('notifications', () => {
   test('two connections of one script talk to each other', () => {
@@ -177,7 +172,7 @@ describe('notices', () => {
     con.execute("do $$ begin for i in 1..4 loop raise notice '%', i; perform pg_sleep(0.25); end loop; end $$")
     const endedMs = performance.now() - startedMs
     expect(heard.map(([text]) => text)).toEqual(['1', '2', '3', '4'])
-    // The first was there long before the end, which came a second later.
+    // The first notification arrived long before the end, which came a second later.
     expect(endedMs - (heard[0]?.[1] ?? endedMs)).toBeGreaterThan(700)
   })
 

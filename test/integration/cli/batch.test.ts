@@ -1,4 +1,4 @@
-/** The command line without a prompt: what scripts that spawned psql count on. */
+/** The command line without a prompt: the behaviour that scripts written for psql rely on. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ function script(text: string, name = 'script.sql'): string {
   return name
 }
 
-/** Scripts that need no process of their own: one reads them all, with `-q`, `--csv` and two variables. */
+/** Scripts that need no process of their own. One process reads them all, with `-q`, `--csv` and two variables. */
 const SCRIPTS = {
   variables: `select :n, :'v', ':v', $$:v$$, /* :v */ 1::text as :"v", (array[5,6,7])[:n:3]; -- :v\n`,
   semicolon: `\\set w '\\'; drop table x; --'\nselect :'w' as w;\n`,
@@ -50,7 +50,7 @@ beforeAll(async () => {
   scripts = await runCli(words, { server: sharedServer(), input: input.join(''), cwd: tmpdir() })
 })
 
-/** What came of one of them. */
+/** The output of one of them. */
 function printed(name: keyof typeof SCRIPTS): { readonly stdout: string; readonly stderr: string } {
   const part = (stream: string): string => {
     const [, text] = stream.split(`script ${name}\n`)
@@ -338,7 +338,7 @@ describe('as a part of a pipeline', () => {
     const running = (): Promise<object[]> =>
       askServer(sharedServer(), 'select 1 from pg_stat_activity where query = $1', [statement])
     await expect.poll(running, { timeout: 10_000 }).toHaveLength(1)
-    // A wait is plain in its first moments; it is armed soon after.
+    // In its first moments a wait is not armed for Ctrl-C.
     await new Promise((resolve) => setTimeout(resolve, 300))
     child.kill('SIGINT')
     const { status, stdout, stderr } = await ended

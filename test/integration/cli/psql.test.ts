@@ -1,4 +1,4 @@
-/** What a command prints is what psql prints, on the same server: formats, and the family of \d. */
+/** Commands print what psql prints, on the same server: formats, and the family of \d. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,8 +77,8 @@ const VALUES = `select 1 as a, 'x' as b, null as c, 2.50 as num, true as t, E'l1
 lines", E'tab\\there\\r\\x01' as ctl, '漢字' as wide, E'e\\u0301' as accent, '👍🏽' as emoji`
 
 /**
- * What is asked with the same options, each text a `-c` of its own and a test of its own: one process of each program runs
- * them all, because starting one takes longer than an answer does.
+ * Texts with the same options. Each text is a `-c` and a test of its own. One process of each program runs them all,
+ * because starting a process takes longer than an answer.
  */
 const GROUPS: readonly (readonly [options: string, texts: readonly string[]])[] = [
   [
@@ -125,7 +125,7 @@ const GROUPS: readonly (readonly [options: string, texts: readonly string[]])[] 
   ['-P null=(null) -P footer=off', ['table "Mixed Case"']],
 ]
 
-/** What ends with a status of its own; the words are given to both. */
+/** Calls that end with a certain status. Both programs get the same arguments. */
 const FAILURES: readonly (readonly string[])[] = [
   ['-c', 'selec 1', '-c', 'select * from nowhere', '-c', 'select 1; select 1 / 0; select 2'],
   [
@@ -144,7 +144,7 @@ const LONG = `select repeat('abc ', 20) as long, 2 as b, repeat('x', g) as xs, r
 const eachWay = (format: string): string =>
   `\\pset format ${format}\n${['', '\\x', '\\t', '\\x', '\\t\n\\C title'].map((way) => `${way}\n${MARKED}\n`).join('')}`
 
-/** Scripts; each is run by both. */
+/** Scripts that both programs run. */
 const SCRIPTS: readonly (readonly [claim: string, script: string])[] = [
   ['HTML and AsciiDoc', `${eachWay('html')}\\T class=q\n${MARKED}\n\\C\n\\x off\n${eachWay('asciidoc')}\\dt\n`],
   [
@@ -238,8 +238,8 @@ select nowhere\\gdesc
 
 if (psqlVersion === null)
   process.stderr.write('psql is missing: what is printed is not compared with it (apt-get install postgresql-client)\n')
-// Later versions title these lists otherwise, and add columns.
-// 15.20 draws the frames of expanded records in another way than the versions before it.
+// Later versions have other titles and more columns in these lists. 15.20 draws the frames of expanded records in
+// another way than the versions before it.
 const isComparable = psqlVersion !== null && psqlVersion[0] === 15 && psqlVersion[1] >= 20
 if (psqlVersion !== null && !isComparable) {
   process.stderr.write(`psql ${psqlVersion.join('.')} is not 15.20 or a later 15, which is compared with\n`)
@@ -247,7 +247,7 @@ if (psqlVersion !== null && !isComparable) {
 
 const MARK = 'text number '
 
-/** What a run printed of one text. */
+/** The part of a run's output that belongs to one text. */
 function partOf({ status, stdout, stderr }: CliRun, index: number): CliRun {
   const cut = (stream: string): string => {
     const [, part] = stream.split(`${MARK}${index}\n`)
@@ -277,7 +277,7 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     let theirs: CliRun
 
     beforeAll(async () => {
-      // Between the texts stands a line of their number, in both streams.
+      // Between the texts both streams have a line with the number of the text.
       const words = texts.flatMap((text, index) => [
         '-c',
         `\\echo ${MARK}${index}`,

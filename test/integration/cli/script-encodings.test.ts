@@ -9,7 +9,10 @@ const ONE_BYTE = [
   ...['LATIN4', 'LATIN5', 'LATIN6', 'LATIN7', 'LATIN8', 'LATIN9', 'LATIN10'],
 ]
 const TWO_BYTES = ['EUC_JP', 'SJIS', 'EUC_KR', 'UHC', 'EUC_CN', 'GBK', 'GB18030', 'BIG5']
-/** Characters that the server's tables of 2000 have where Unicode has others by now, and what the server cannot say. */
+/**
+ * Characters for which the server's tables, of the year 2000, differ from today's Unicode, and characters that the
+ * server cannot convert.
+ */
 const KNOWN = new Map([['GB18030', ['a3a0', 'a8bc']]])
 
 beforeAll(async () => {
@@ -24,7 +27,7 @@ beforeAll(async () => {
 async function charactersOf(encoding: string, sequences: readonly Buffer[]): Promise<Map<string, string>> {
   const sql = "select encode(b, 'hex') as bytes, text_of(b, $2) as text from unnest($1::bytea[]) b"
   const rows = await askServer<{ bytes: string; text: string | null }>(sharedServer(), sql, [sequences, encoding])
-  // What is no character to the server either comes as its own sign for that.
+  // U+FFFD stands for bytes that the server does not read as a character.
   const known = rows.filter(({ text }) => text !== null && !text.includes('\ufffd'))
   return new Map(known.map(({ bytes, text }) => [bytes, text!]))
 }

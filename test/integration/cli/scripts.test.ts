@@ -1,4 +1,4 @@
-/** Scripts that could do harm are obeyed as psql obeys them: what is printed, the status, files and tables are the same. */
+/** Scripts that could do harm run as in psql: the output, the status, the files and the tables are the same. */
 import { readFileSync } from 'node:fs'
 
 import { describe, expect, test } from 'vitest'
@@ -20,14 +20,14 @@ async function expectSame(script: string, comparison?: Comparison): Promise<void
   expect(ours).toEqual(theirs)
 }
 
-/** psql tells the line where a statement ends, data and all; here it is the one where it begins. */
+/** psql names the line where a statement ends, after its data. syncpg names the line where it begins. */
 async function expectSameButLines(script: string, comparison?: Comparison): Promise<void> {
   const { ours, theirs } = await compare(script, comparison)
   const unnumbered = (text: string): string => text.replace(/^(syncpg:[^:]*):\d+:/gm, '$1:')
   expect({ ...ours, stderr: unnumbered(ours.stderr) }).toEqual({ ...theirs, stderr: unnumbered(theirs.stderr) })
 }
 
-/** What must not be obeyed, and a statement that must be. */
+/** Commands that must not run, and a statement that must run. */
 const DATA = `1\tx; drop table victim; --
 \\echo a line of data was obeyed
 \\! touch obeyed
@@ -61,7 +61,7 @@ const REFUSED = refused([
   'rollback;\nset role pg_monitor;\ncopy victim from stdin;',
 ])
 
-/** Statements whose data is none: the lines after them are a script. */
+/** Statements that do not take data, so the lines after them are part of the script. */
 const NO_DATA = `create table t (a int);
 copy missing to stdin;
 select 1 as a;
@@ -81,7 +81,7 @@ describe.skipIf(!isPsqlComparable)('the data of a COPY that is refused', () => {
   test('is passed over, whatever it was refused for', () => expectSame(REFUSED))
   test('is passed over on the standard input', async () => {
     const { ours, theirs } = await compare('', { input: REFUSED })
-    // Here a script on the standard input has a name.
+    // syncpg gives a script on the standard input a name.
     expect({ ...ours, stderr: ours.stderr.replace(/^syncpg:<stdin>:\d+: /gm, '') }).toEqual(theirs)
   })
   test('is passed over up to the end where nothing ends it', () =>
@@ -136,7 +136,7 @@ test.skipIf(!isPsqlComparable)('the embedded PostgreSQL is as safe from the data
   expect([ours.stdout, errors(ours.stderr)]).toEqual([theirs.stdout, errors(theirs.stderr)])
 })
 
-/** What is in capitals, and what nobody knows. */
+/** Names in capitals, and unknown names. */
 const CAPITALS = `create table t (a text, b text);
 create table victim (a int);
 \\COPY t from stdin
@@ -233,7 +233,7 @@ describe.skipIf(!isPsqlComparable)('variables in backquotes', () => {
     const refusal = 'error: shell command argument contains a newline or carriage return: "a\nb"\n'
     expect(ours.stderr).toBe(`syncpg:script.sql:2: ${refusal}syncpg:script.sql:3: ${refusal}`)
     expect(theirs.stderr).toContain(refusal)
-    // psql goes on with the command as it was written, and the shell obeys that.
+    // psql then passes the command to the shell as it was written.
     expect([ours.stdout, Object.keys(ours.files)]).toEqual(['after\n', ['script.sql']])
   })
 })
@@ -384,7 +384,7 @@ describe.skipIf(!isPsqlComparable)('\\q', () => {
   )
 })
 
-/** As pg_dump -C --clean and pg_dumpall write a database whose name is no plain identifier. */
+/** pg_dump -C --clean and pg_dumpall write this for a database whose name is no plain identifier. */
 const dumpOf = (name: string, literal: string): string => `\\restrict abc
 SET client_encoding = 'UTF8';
 DROP DATABASE IF EXISTS ${name};
@@ -410,7 +410,7 @@ describe.skipIf(!isPsqlComparable)('\\connect', () => {
     ['"my-app PID"', 'my-app PID'],
     ['"it\'s \\ odd PID"', "it\\'s \\\\ odd PID"],
   ])('restores the dump of %s', async (name, literal) => {
-    // One after the other: both would make the same database.
+    // The programs run one after another, because both make the same database.
     const script = dumpOf(name, literal).replaceAll('PID', String(process.pid))
     const { ours, theirs } = await compare(script, { oneByOne: true })
     expect(ours).toEqual(theirs)
@@ -518,7 +518,7 @@ select generate_series(1, 100000) as a;
 `))
 })
 
-/** Tells at its end how much memory it has used at most, in KiB. */
+/** Prints at its end the most memory that it has used, in KiB. */
 const TELLS_MEMORY =
   "--import=data:text/javascript,process.on('exit',()=>console.error('KiB',process.resourceUsage().maxRSS))"
 
@@ -751,7 +751,7 @@ select nowhere \\gdesc
 prepare p as select $1;
 `
 
-/** What PostgreSQL's own regression scripts found (test/longer/regress.mjs). */
+/** Cases that PostgreSQL's own regression scripts found (test/longer/regress.mjs). */
 const REGRESSED = `\\set ON_ERROR_ROLLBACK on
 create table oer (a int);
 begin;

@@ -1,4 +1,4 @@
-/** The prompt in a real terminal: keys pressed, screens read. */
+/** The prompt in a real terminal: the tests press keys and read the screen. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,7 +85,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
         timeout: 10_000,
       })
       .toHaveLength(1)
-    // A wait is plain in its first moments; it is armed soon after.
+    // In its first moments a wait is not armed for Ctrl-C.
     await new Promise((resolve) => setTimeout(resolve, 300))
     it.press('C-c')
     await it.shows('canceling statement due to user request')
@@ -282,7 +282,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     for (const word of ['giraffe', 'zebra', 'lion']) it.enter(`select '${word}' as animal;`)
     await it.shows(/ lion\n\(1 row\)/)
     it.enter('\\! clear')
-    // While a program runs the key is the terminal's own.
+    // While a program runs, the terminal handles the key.
     await it.shows(/^\S*=#$/)
     it.press('C-r')
     it.type('raff')
@@ -633,7 +633,7 @@ describe.skipIf(!hasTerminal)('a batch in a terminal', () => {
     return (terminal = new Terminal(['bash', '-c', command], { env, columns: 90, rows: 12, cwd: folder }))
   }
 
-  /** What stays, without blank lines. */
+  /** The text that stays on the screen, without blank lines. */
   const printed = (it: Terminal): string[] => {
     const lines = it.everything().split('\n')
     return lines.slice(0, lines.indexOf('[ended 0]')).filter((line) => line !== '')
@@ -641,7 +641,7 @@ describe.skipIf(!hasTerminal)('a batch in a terminal', () => {
 
   test('a long script says where it is, until it prints something or ends', async () => {
     const database = await freshDatabase()
-    // It waits at a place that is known until the table is there.
+    // The program waits at a known place until the table exists.
     const wait =
       "do $$ begin while not exists (select from pg_class where relname = 'gate') loop perform pg_sleep(0.02); end loop; end $$;"
     writeFileSync(
@@ -665,7 +665,7 @@ describe.skipIf(!hasTerminal)('a batch in a terminal', () => {
   })
 })
 
-/** It makes a database first, on a machine that others use. */
+/** The limit is long because the program makes a database first, and the machine may be busy. */
 const EMBEDDED_PATIENCE_MS = 60_000
 
 describe.skipIf(!hasTerminal)('without a server named', () => {

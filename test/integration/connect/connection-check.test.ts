@@ -1,4 +1,7 @@
-/** A statement whose program is gone ends on the server too: what is asked of it, when, and what is left alone. */
+/**
+ * When a program is gone, its statement ends on the server too. The tests show which setting is sent, when, and which
+ * servers and sessions are left alone.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -93,7 +96,7 @@ con.execute('select pg_sleep(600)')`
   30_000,
 )
 
-/** Asks again and again; the test's own limit is the bound. */
+/** Polls until it is so. The time limit of the test ends the loop. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20))
 }

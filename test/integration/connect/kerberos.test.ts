@@ -1,6 +1,6 @@
 /**
- * GSSAPI against a real KDC and a real server, with the real package, as a program has them: the built package and
- * `kerberos` side by side in node_modules. Each program is a process of its own, because tickets are the environment's.
+ * GSSAPI with a real KDC, a real server and the real package `kerberos`, which stands beside the built package in
+ * node_modules. Each program is a process of its own, because tickets belong to the environment of a process.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -20,7 +20,10 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 const missing = missingKerberos()
 const FACES = ['async', 'blocking'] as const
 const HBA = 'host all u_gss all gss include_realm=0 krb_realm=SYNCPG.TEST\nhost all u_other all gss include_realm=0'
-/** What a program prints of a session; `await` of a plain value changes nothing, so it serves both faces. */
+/**
+ * The code with which a program prints facts about a session. `await` also takes plain values, so the code serves both
+ * faces.
+ */
 const ASK = `const con = await connect(process.env.DSN, JSON.parse(process.env.OPTIONS))
 const ask = (sql) => con.fetchval(sql)
 console.log(await ask('select current_user::text'))
@@ -36,7 +39,10 @@ interface Program {
 
 let folders: { readonly withPackage: string; readonly without: string }
 
-/** A project with the built package in it, and `kerberos` or not. Copied: a link would find the modules of this one. */
+/**
+ * A project with the built package in it, and `kerberos` or not. The package is copied, because a link would find the
+ * modules of this project.
+ */
 function project(hasKerberos: boolean): string {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-kerberos-project-'))
   const modules = join(folder, 'node_modules')

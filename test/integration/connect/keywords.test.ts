@@ -1,4 +1,6 @@
-/** What keywords and variables of libpq do to a real connection, where a look at the resolved options would not tell. */
+/**
+ * The effect of libpq's keywords and variables on a real connection, where the resolved options alone do not show it.
+ */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -10,7 +12,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthority, createLeaf } from '../../support/certificates.ts'
 import { startServer } from '../../support/postgres-server.ts'
 import { sharedServer } from '../../support/shared-server.ts'
-import { failureOf } from '../wire/support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const { rootCertificate } = server.tls!
@@ -28,7 +30,7 @@ function setVariables(variables: Readonly<Record<string, string>>): void {
   onTestFinished(() => void vi.unstubAllEnvs())
 }
 
-/** The kernel's timer of a connection to the server, by the client's port: `2`, keepalive, and when it is due. */
+/** The kernel's timer of the connection with the client's port: its kind (`2` is keepalive) and when it is due. */
 async function timerOf(con: Connection): Promise<{ readonly kind: string; readonly inSeconds: number }> {
   const port = (await con.fetchval('select inet_client_port()')) as number
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
@@ -57,7 +59,7 @@ describe.skipIf(process.platform !== 'linux')('keepalives', () => {
 })
 
 describe('sslsni', () => {
-  /** The server name a TLS server hears from a client. */
+  /** The server name that a TLS server gets from a client. */
   async function heardName(query: string): Promise<string | false> {
     const { certificatePem, keyPem } = createLeaf(createAuthority('a'), { commonName: 'x', usage: 'server' })
     const heard = new Promise<string | false>((resolve) => {
@@ -110,7 +112,7 @@ describe('sslrootcert=system', () => {
 
   test('does not trust an authority that only the test knows', async () => {
     setVariables({ SSL_CERT_FILE: '', SSL_CERT_DIR: '' })
-    const error = await failureOf(connect(dsn))
+    const error = await failureOfAsync(connect(dsn))
     expect(error).toBeInstanceOf(db.OperationalError)
     expect(error.message).toMatch(/TLS handshake failed: .*certificate[^]*an authority the system knows/)
     expect(() => db.connect(dsn)).toThrow(/an authority the system knows/)
@@ -137,7 +139,7 @@ test('hostaddr is connected to, and the host is only what the certificate must n
   expect(await con.fetchval('select host(inet_server_addr())')).toBe('127.0.0.1')
   await con.close()
   const strange = { ...options, host: 'nonesuch.invalid' }
-  const error = await failureOf(connect({ ...strange, sslmode: 'verify-full', sslrootcert: rootCertificate }))
+  const error = await failureOfAsync(connect({ ...strange, sslmode: 'verify-full', sslrootcert: rootCertificate }))
   expect(error.message).toMatch(/"nonesuch.invalid" \(127.0.0.1\)/)
 })
 
@@ -162,7 +164,7 @@ test('a password function is asked for each connection, a pool’s too, and its 
     asked += 1
     return Promise.resolve(asked === 1 ? 'expired' : server.password)
   }
-  const error = await failureOf(connect({ host, port, user, database, password }))
+  const error = await failureOfAsync(connect({ host, port, user, database, password }))
   expect(error).toBeInstanceOf(db.InvalidPasswordError)
   expect(error.message).not.toContain('expired')
   await (await connect({ host, port, user, database, password })).close()
@@ -171,7 +173,7 @@ test('a password function is asked for each connection, a pool’s too, and its 
   await pool.close()
   expect(asked).toBe(4)
   const failing = new RangeError('the vault is closed')
-  expect(await failureOf(connect({ host, port, user, database, password: () => Promise.reject(failing) }))).toBe(
+  expect(await failureOfAsync(connect({ host, port, user, database, password: () => Promise.reject(failing) }))).toBe(
     failing,
   )
   db.connect({ host, port, user, database, password: () => server.password }).close()

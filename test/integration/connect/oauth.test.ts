@@ -14,13 +14,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasPostgres } from '../../support/postgres-binaries.ts'
 import { startServer, type TestServer } from '../../support/postgres-server.ts'
 import { askServer } from '../../support/shared-server.ts'
-import { failureOf } from '../wire/support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const source = fileURLToPath(new URL('../../support/oauth-validator.c', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'syncpg-validator-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What keeps the validator from being there, or null. */
+/** The reason why there is no validator, or null. */
 function compile(): string | null {
   if (!hasPostgres(18)) return 'there is no PostgreSQL 18 for this platform'
   try {
@@ -28,7 +28,7 @@ function compile(): string | null {
   } catch (error) {
     return `the validator could not be compiled: ${(error as Error).message.split('\n')[0]}; apt-get install gcc`
   }
-  // The server, which has an account of its own, loads it.
+  // The server runs under another account and loads the file.
   chmodSync(folder, 0o755)
   return null
 }
@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     ['async', (options: ConnectOptions) => connect(tls, options)],
     ['blocking', async (options: ConnectOptions) => db.connect(tls, options)],
   ] as const)('a token that is not is refused with what the server wants, and never shown: %s', async (_, open) => {
-    const error = await failureOf(open({ oauthToken: BAD }))
+    const error = await failureOfAsync(open({ oauthToken: BAD }))
     expect(error).toBeInstanceOf(db.InvalidAuthorizationSpecificationError)
     expect(error.message).toMatch(/OAuth bearer authentication failed for user "u_oauth"/)
     expect(error.message).toContain(
@@ -101,24 +101,24 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
   })
 
   test("a validator that fails is the server's error", async () => {
-    const error = await failureOf(connect(tls, { oauthToken: 'broken' }))
+    const error = await failureOfAsync(connect(tls, { oauthToken: 'broken' }))
     expect(error).toBeInstanceOf(db.OperationalError)
     expect(error.message).toMatch(/OAuth/)
   })
 
   test('what the function for the token throws is the program’s own, and nothing was opened', async () => {
     const failing = new RangeError('the vault is closed')
-    expect(await failureOf(connect(tls, { oauthToken: () => Promise.reject(failing) }))).toBe(failing)
+    expect(await failureOfAsync(connect(tls, { oauthToken: () => Promise.reject(failing) }))).toBe(failing)
     const throwing = (): string => {
       throw failing
     }
-    expect(await failureOf((async () => db.connect(tls, { oauthToken: throwing }))())).toBe(failing)
+    expect(await failureOfAsync((async () => db.connect(tls, { oauthToken: throwing }))())).toBe(failing)
   })
 
   test('without a token, or where others could read it, nothing is sent', async () => {
-    expect((await failureOf(connect(tls))).message).toMatch(/for an OAuth token, and none was given[^]*oauthToken/)
+    expect((await failureOfAsync(connect(tls))).message).toMatch(/for an OAuth token, and none was given[^]*oauthToken/)
     const inTheClear = server.dsn({ user: 'u_oauth', password: '', parameters: { sslmode: 'disable' } })
-    const error = await failureOf(connect(inTheClear, { oauthToken: GOOD }))
+    const error = await failureOfAsync(connect(inTheClear, { oauthToken: GOOD }))
     expect(error.message).toMatch(/must not travel unencrypted/)
     expect(inspect(error, { depth: null })).not.toContain(GOOD)
   })

@@ -1,4 +1,7 @@
-/** A primary and its hot standby: which of them a session takes, and what a pool does when the standby takes over. */
+/**
+ * A primary and its hot standby: which of them a session connects to, and what a pool does when the standby becomes the
+ * primary.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import * as blocking from 'syncpg'
@@ -25,7 +28,7 @@ describe('targetSessionAttrs', () => {
     return `postgresql://${user}:${password}@${hosts}/${database}`
   }
 
-  // The first two columns are the hosts in order, the last one is the one to be taken.
+  // The first two columns are the hosts in order. The last one is the expected host.
   test.for([
     ['standby', 'primary', 'any', 'standby'],
     ['primary', 'standby', 'any', 'primary'],
@@ -83,7 +86,7 @@ describe('the primary is gone and the standby is promoted', () => {
   })
   afterEach(() => servers.dispose())
 
-  /** Asks until it is answered; the failures on the way must be of the tree. */
+  /** Tries until a query succeeds. The errors before that must be of the tree. */
   async function eventually<T>(work: () => Promise<T>, limitMs: number): Promise<T> {
     for (const deadlineMs = Date.now() + limitMs; ;) {
       try {
@@ -126,7 +129,7 @@ describe('the primary is gone and the standby is promoted', () => {
           (port) => ports.add(port),
           (error: unknown) => expect(error).toBeInstanceOf(OperationalError),
         )
-        // Failures at once, one after another, would leave nobody else the processor.
+        // Without a pause, immediate failures would leave no processor time for the servers.
         await new Promise((resolve) => setImmediate(resolve))
       }
     })
@@ -134,7 +137,7 @@ describe('the primary is gone and the standby is promoted', () => {
     await eventually(() => pool.execute('create table after_all (n int)'), 5000)
     isOver = true
     await Promise.all(callers)
-    // The new primary is taken, and nothing else ever answered.
+    // The new primary answers, and no other server ever did.
     ports.add(await pool.fetchval(PORT))
     expect(ports).toEqual(new Set([servers.primary.port, servers.standby.port]))
     const con: Connection = await connect(servers.dsn, { targetSessionAttrs: 'primary' })

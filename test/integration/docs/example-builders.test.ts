@@ -1,5 +1,7 @@
-/** The programs of docs/examples over query builders, job queues and their migrations do what they say, as their users run them. */
-import { execFile } from 'node:child_process'
+/**
+ * Runs the programs of docs/examples over query builders, job queues and their migrations, as users do, and compares
+ * their output.
+ */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -7,29 +9,18 @@ import { transformSync } from 'esbuild'
 import { expect, test } from 'vitest'
 
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const examples = fileURLToPath(new URL('../../../docs/examples/', import.meta.url))
 
-interface Run {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: number
-}
-
 const database = async (): Promise<string> => sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' })
 
-/** Node 20 runs no TypeScript, so such a program has its types taken away and comes by standard input. */
-function run(name: string, ...args: string[]): Promise<Run> {
+/** Node 20 runs no TypeScript, so the types are removed and the program is given on standard input. */
+function run(name: string, ...args: string[]): Promise<ProgramRun> {
   const isTyped = name.endsWith('.ts')
   const program = isTyped ? ['--input-type=module', '-'] : [name]
-  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' }
-  return new Promise((resolve) => {
-    const options = { timeout: 30_000, env, cwd: examples }
-    const child = execFile(process.execPath, [...program, ...args], options, (error, stdout, stderr) => {
-      resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? -1) })
-    })
-    child.stdin?.end(isTyped ? transformSync(readFileSync(examples + name, 'utf8'), { loader: 'ts' }).code : '')
-  })
+  const input = isTyped ? transformSync(readFileSync(examples + name, 'utf8'), { loader: 'ts' }).code : ''
+  return runProgram(process.execPath, [...program, ...args], { cwd: examples, env: { NO_COLOR: '1' }, input })
 }
 
 const PRINTED: readonly [string, string][] = [
@@ -92,9 +83,9 @@ test.each(PRINTED)('%s', async (name, stdout) => {
 test('kysely-migrate.mjs goes up and down, and two of it take turns', async () => {
   const dsn = await database()
   const up = await Promise.all([run('kysely-migrate.mjs', 'up', dsn), run('kysely-migrate.mjs', 'up', dsn)])
-  // Kysely makes its two tables before it takes the lock, so either program may meet those of the other.
+  // Kysely makes its two tables before it takes the lock, so each program may find those of the other.
   const met = /NOTICE: relation "kysely_migration\w*" already exists, skipping\n/g
-  // The one that came second found nothing left to do.
+  // The second program found nothing left to do.
   expect(up.map(({ stdout }) => stdout.replaceAll(met, '')).toSorted()).toEqual([
     '',
     'NOTICE: Ada is there\n1-person: Success\n2-first-person: Success\n',

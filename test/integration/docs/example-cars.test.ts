@@ -1,4 +1,4 @@
-/** The example is what `npm start` runs and what a newcomer reads first: it must work wherever it is pointed. */
+/** `npm start` runs this example, and newcomers read it first. It must work on each kind of server. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,13 +10,13 @@ import { askServer, freshDatabase, sharedServer } from '../../support/shared-ser
 const example = fileURLToPath(new URL('../../../docs/examples/cars.mjs', import.meta.url))
 const withoutServer = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'))
 
-/** Runs it to its own end; the timeout is for an example that does not end. */
+/** Runs the example until it ends. The time limit is for an example that does not end. */
 async function run(args: readonly string[], environment: Record<string, string> = {}): Promise<string> {
   const options = { timeout: 60_000, env: { ...Object.fromEntries(withoutServer), NO_COLOR: '1', ...environment } }
   return (await promisify(execFile)(process.execPath, [example, ...args], options)).stdout
 }
 
-/** The report without what differs between runs: the server's version, the times. */
+/** The report without the parts that differ between runs: the server's version and the times. */
 function answers(report: string): string {
   return report.slice(report.indexOf('\nMiles per gallon'))
 }

@@ -1,5 +1,8 @@
-/** The programs of docs/examples do what their heads say, as their users run them: in a process of their own. */
-import { execFile, spawn } from 'node:child_process'
+/**
+ * Runs the programs of docs/examples as users do, each in a process of its own, and checks that they do what their
+ * heads say.
+ */
+import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +13,7 @@ import * as db from 'syncpg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const examples = fileURLToPath(new URL('../../../docs/examples/', import.meta.url))
 
@@ -22,23 +26,11 @@ beforeEach(async () => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-interface Run {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: number
+function run(args: readonly string[], input = ''): Promise<ProgramRun> {
+  return runProgram(process.execPath, args, { cwd: examples, env: { NO_COLOR: '1', DATABASE_URL: dsn }, input })
 }
 
-function run(args: readonly string[], input = ''): Promise<Run> {
-  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', DATABASE_URL: dsn }
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, args, { timeout: 30_000, env, cwd: examples }, (error, stdout, stderr) => {
-      resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? -1) })
-    })
-    child.stdin?.end(input)
-  })
-}
-
-const program = (name: string, ...args: string[]): Promise<Run> => run([join(examples, name), ...args])
+const program = (name: string, ...args: string[]): Promise<ProgramRun> => run([join(examples, name), ...args])
 
 test('the script counts and commits', async () => {
   const it = await program('script.mjs', dsn)
@@ -91,7 +83,7 @@ describe('the migration tool', () => {
 
 describe('umzug', () => {
   const file = (name: string, sql: string): void => writeFileSync(join(folder, name), sql)
-  const umzug = (command: string): Promise<Run> => program('umzug.mjs', command, folder)
+  const umzug = (command: string): Promise<ProgramRun> => program('umzug.mjs', command, folder)
 
   test('runs files once, shows notices and takes them back', async () => {
     file('1-person.sql', "create table person (id int);\ndo $$ begin raise notice 'hello'; end $$;\n")

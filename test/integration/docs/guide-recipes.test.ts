@@ -1,5 +1,4 @@
 /** The recipes of the guides run as they stand: each is a program (`mjs`) whose first line names it. */
-import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +8,7 @@ import * as db from 'syncpg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const RECIPES = new Map(
@@ -24,7 +24,7 @@ let folder: string
 let dsn: string
 
 beforeAll(() => {
-  // As a project of a user has it: the packages beside syncpg.
+  // The folder is like a project of a user: the packages are beside syncpg.
   folder = mkdtempSync(join(tmpdir(), 'syncpg-recipes-'))
   mkdirSync(join(folder, 'node_modules'))
   const packages = readdirSync(join(root, 'node_modules')).filter((name) => !name.startsWith('.'))
@@ -41,22 +41,11 @@ beforeEach(async () => {
 
 const file = (name: string, text: string): void => writeFileSync(join(folder, 'migrations', name), text)
 
-interface Run {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: number
+function run(name: string, ...args: string[]): Promise<ProgramRun> {
+  return runProgram(process.execPath, [name, ...args], { cwd: folder, env: { NO_COLOR: '1', DATABASE_URL: dsn } })
 }
 
-function run(name: string, ...args: string[]): Promise<Run> {
-  const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', DATABASE_URL: dsn }
-  return new Promise((resolve) => {
-    execFile(process.execPath, [name, ...args], { timeout: 30_000, env, cwd: folder }, (error, stdout, stderr) => {
-      resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? -1) })
-    })
-  })
-}
-
-const printed = (stdout: string): Run => ({ stdout, stderr: '', status: 0 })
+const printed = (stdout: string): ProgramRun => ({ stdout, stderr: '', status: 0 })
 
 test('the guides have recipes, and each is tested here', () => {
   expect([...RECIPES.keys()].toSorted()).toEqual(['node-pg-migrate.mjs', 'postgrator.mjs', 'ts-sql-query.mjs'])

@@ -1,4 +1,4 @@
-/** The examples of the docstrings do what they show: each one runs against a real server. */
+/** Runs each example of the docstrings against a real server, and checks the results that it shows. */
 import { fork } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -21,7 +21,7 @@ interface Report {
   readonly failures: readonly string[]
 }
 
-/** All in one process, which takes longer to start than most pages do. */
+/** All pages run in one process, because starting a process takes longer than most pages. */
 function runAll(dsn: string): Promise<Report[]> {
   const child = fork(program, [dsn, ...withExamples], { cwd: fileURLToPath(root), silent: true, timeout: 150_000 })
   const reports: Report[] = []

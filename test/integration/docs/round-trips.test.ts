@@ -1,4 +1,6 @@
-/** Holds the table of docs/guides/round-trips.md to what a relay between client and server counts. */
+/**
+ * Compares the table of docs/guides/round-trips.md with the round trips that a relay between client and server counts.
+ */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -9,7 +11,7 @@ const root = new URL('../../../', import.meta.url)
 const page = readFileSync(new URL('docs/guides/round-trips.md', root), 'utf8')
 const script = fileURLToPath(new URL('test/support/round-trips.mjs', root))
 
-/** The page's words, and what the script calls them. */
+/** The names on the page, and their names in the script. */
 const NAMES = new Map([
   ['connect, with a password', 'connect'],
   ['a text that the server has not seen', 'new text'],

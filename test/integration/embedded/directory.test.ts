@@ -1,4 +1,7 @@
-/** Directories that the embedded server cannot use: each is told in our words, in both faces, and left as it was. */
+/**
+ * Directories that the embedded server cannot use. For each, both faces throw an error that says why, and the directory
+ * stays unchanged.
+ */
 import {
   cpSync,
   existsSync,
@@ -14,7 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 import { connect } from 'syncpg/async'
 
@@ -22,12 +25,9 @@ import { serverMajor } from '../../../src-async/wire/embedded/cache.ts'
 import { isLockFile } from '../../../src-async/wire/embedded/lock.ts'
 import { canMount } from '../../support/namespaces.ts'
 import { runInContainer, runScript } from '../../support/run-script.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'syncpg-directory-'))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+const folder = (): string => temporaryFolder('directory')
 
 /** A database with a table `kept` of one row, 5. */
 let template: string
@@ -48,7 +48,7 @@ function database(change: (directory: string) => void, isCopied = (_path: string
   return directory
 }
 
-/** Names of all files, with size and time of the last change. */
+/** The names of all files, with size and time of the last change. */
 function contents(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => {
     const { size, mtimeMs } = statSync(join(path, name))
@@ -56,12 +56,12 @@ function contents(path: string): string[] {
   })
 }
 
-interface Told {
+interface Report {
   readonly error: string
   readonly message: string
 }
 
-/** What the two faces say, in one process. */
+/** The errors of both faces for each directory, from one process. */
 const BOTH_FACES = `
   import * as db from 'syncpg'
   import { connect } from 'syncpg/async'
@@ -76,13 +76,13 @@ const BOTH_FACES = `
     }
   }`
 
-async function told(...directories: string[]): Promise<Told[]> {
+async function reportsOf(...directories: string[]): Promise<Report[]> {
   const { stdout, stderr } = await runScript(BOTH_FACES, { args: directories, timeoutMs: 90_000 })
   expect(stderr).toBe('')
   return stdout
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Told)
+    .map((line) => JSON.parse(line) as Report)
 }
 
 const logOf = (directory: string): string => join(directory, 'pg_wal/000000010000000000000001')
@@ -114,7 +114,7 @@ const SEEN_BEFORE: readonly Damage[] = [
   ['without all that says what it is', without('PG_VERSION', 'global'), 'holds no database and is not empty'],
 ]
 
-/** The server itself finds these. */
+/** The server itself reports these. */
 const FOUND_BY_SERVER: readonly Damage[] = [
   ['with a short pg_control', withFile('global/pg_control', 'short'), 'could not read file "global/pg_control"'],
   ['without a log', (directory) => rmSync(logOf(directory)), 'could not locate a valid checkpoint record'],
@@ -122,9 +122,9 @@ const FOUND_BY_SERVER: readonly Damage[] = [
   ['with a bad setting', withFile('postgresql.conf', 'nonsense = =\n'), 'postgresql.conf" contains errors'],
 ]
 
-/** Checks what both faces say about each damage. */
-async function expectTold(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
-  const answers = await told(...directories)
+/** Checks the errors of both faces for each kind of damage. */
+async function expectReports(damages: readonly Damage[], directories: readonly string[]): Promise<void> {
+  const answers = await reportsOf(...directories)
   damages.forEach(([what, , words], index) => {
     for (const { error, message } of answers.slice(2 * index, 2 * index + 2)) {
       expect([what, error]).toEqual([what, 'OperationalError'])
@@ -137,22 +137,22 @@ async function expectTold(damages: readonly Damage[], directories: readonly stri
 }
 
 test('a directory that holds no whole database of this version is refused, and left as it was', async () => {
-  // The files that make a database large are not looked at.
+  // The check does not read the files that make a database large.
   const isSmall = (path: string): boolean => !/(?:base|pg_wal)\/./.test(path)
   const directories = SEEN_BEFORE.map(([, change]) => database(change, isSmall))
   const before = directories.map(contents)
-  await expectTold(SEEN_BEFORE, directories)
+  await expectReports(SEEN_BEFORE, directories)
   expect(directories.map(contents)).toEqual(before)
 })
 
 test('a database that the server refuses is refused with what the server found', async () => {
   const directories = FOUND_BY_SERVER.map(([, change]) => database(change))
-  await expectTold(FOUND_BY_SERVER, directories)
+  await expectReports(FOUND_BY_SERVER, directories)
 })
 
 test('a database works again when its missing file is back', async () => {
   const directory = database(without('global/pg_control'))
-  await told(directory)
+  await reportsOf(directory)
   cpSync(join(template, 'global/pg_control'), join(directory, 'global/pg_control'))
   const session = await connect(`pglite:${directory}`)
   expect(await session.fetchval('select a from kept')).toBe(5)
@@ -190,7 +190,7 @@ describe('a path', () => {
     const parent = folder()
     const path = join(parent, make(parent))
     const before = readdirSync(parent)
-    for (const { error, message } of await told(path)) {
+    for (const { error, message } of await reportsOf(path)) {
       expect(error).toBe('OperationalError')
       expect(message).toMatch(words)
       expect(message).toContain('HINT:')
@@ -199,7 +199,7 @@ describe('a path', () => {
   })
 
   test.skipIf(process.platform !== 'linux')('where nobody can make a directory is refused', async () => {
-    for (const { error, message } of await told('/proc/none/data')) {
+    for (const { error, message } of await reportsOf('/proc/none/data')) {
       expect(error).toBe('OperationalError')
       expect(message).toContain('a directory of its path is missing and cannot be made')
     }
@@ -209,7 +209,7 @@ describe('a path', () => {
     const parent = folder()
     mkdirSync(join(parent, 'data'))
     symlinkSync('data', join(parent, 'link'))
-    expect(await told(join(parent, 'link'))).toEqual([
+    expect(await reportsOf(join(parent, 'link'))).toEqual([
       { error: 'none', message: '' },
       { error: 'none', message: '' },
     ])

@@ -1,17 +1,7 @@
 /** One owner per data directory of the embedded server: across containers, processes and threads, and after a crash. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -28,15 +18,12 @@ import { type LockOwner, whereabouts } from '../../../src-async/wire/embedded/lo
 import { OwnerSocket, askSocket } from '../../../src-async/wire/embedded/owner-socket.ts'
 import { IN_CONTAINER, hasNamespaces } from '../../support/namespaces.ts'
 import { runScript } from '../../support/run-script.ts'
-import { failureOf } from '../wire/support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'syncpg-lock-'))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+const folder = (): string => temporaryFolder('lock')
 
 const ASYNC = `
   import { connect } from 'syncpg/async'
@@ -65,7 +52,7 @@ const BLOCKING = `
 
 interface Contender {
   readonly process: ChildProcess
-  /** `in`, or its error. */
+  /** Either `in`, or the error of the process. */
   readonly answer: string
   readonly ended: Promise<unknown>
   /** Ends the process as kill -9 does. */
@@ -238,7 +225,7 @@ describe('a data directory', () => {
         platform: 'node',
         format: 'esm',
       })
-      // Each one ends without a release, once it was alone with the directory for a while.
+      // Each process ends without releasing the lock, after it has had the directory for a while.
       const program = `
       const { lockDataDirectory } = await import('${pathToFileURL(file).href}')
       const { openSync, closeSync, rmSync } = await import('node:fs')
@@ -271,12 +258,12 @@ describe('a data directory', () => {
 })
 
 describe('a lock', () => {
-  /** A directory with a lock whose owner is this process, but for what is changed. */
+  /** A directory with a lock whose owner is this process, except for the given changes. */
   function locked(change: Partial<LockOwner>): { directory: string; path: string } {
     const directory = folder()
     const owner: LockOwner = { token: '00ff', socket: null, ...whereabouts(directory), ...change }
     if (owner.socket !== null && owner.socket !== 'missing.sock') {
-      // On a file that nobody listens on the kernel refuses a connection.
+      // The kernel refuses a connection to a socket file without a listener.
       writeFileSync(join(directory, owner.socket), '')
     }
     const path = join(directory, LOCK_FILE)
@@ -344,7 +331,7 @@ describe('a lock', () => {
   ])('of %s is left alone, and the error names its file', async (_who, change, words) => {
     const { directory, path } = locked(change)
     const before = readFileSync(path, 'utf8')
-    const error = await failureOf(lockDataDirectory(directory))
+    const error = await failureOfAsync(lockDataDirectory(directory))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(words)
     expect(error.message).toContain(`remove "${path}"`)
@@ -358,7 +345,7 @@ describe('a lock', () => {
     async (content) => {
       const { directory, path } = locked({})
       writeFileSync(path, content)
-      const error = await failureOf(lockDataDirectory(directory))
+      const error = await failureOfAsync(lockDataDirectory(directory))
       expect(error.message).toContain('cannot be understood')
       expect(error.message).toContain(`remove "${path}"`)
       expect(readFileSync(path, 'utf8')).toBe(content)

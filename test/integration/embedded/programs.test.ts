@@ -1,10 +1,9 @@
-/** COPY … PROGRAM in the embedded server: an error of the statement that asks for it, never a hang and never a lost connection. */
+/** COPY … PROGRAM in the embedded server: the statement fails, it does not hang, and the connection is not lost. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import * as db from 'syncpg'
 import { connect } from 'syncpg/async'
-
-import { failureOf } from '../wire/support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const REFUSED = {
   name: 'FeatureNotSupportedError',
@@ -33,21 +32,21 @@ describe('a COPY with PROGRAM', () => {
     `do $do$ begin execute 'copy t from ' || 'program ''echo 1'''; end $do$`,
   ])('is refused, and the connection goes on: %s', async (sql) => {
     for (const attempt of [() => session.execute(sql), () => session.fetch(sql)]) {
-      expect(await failureOf(attempt())).toMatchObject(REFUSED)
+      expect(await failureOfAsync(attempt())).toMatchObject(REFUSED)
       expect(await count()).toBe(0)
     }
   })
 
   test('among several statements undoes them all, as any failed statement does', async () => {
     const sql = `insert into t values (1); copy t from program 'echo 2'; insert into t values (3)`
-    expect(await failureOf(session.execute(sql))).toMatchObject(REFUSED)
+    expect(await failureOfAsync(session.execute(sql))).toMatchObject(REFUSED)
     expect(await count()).toBe(0)
   })
 
   test('fails the transaction that it is in, and a savepoint rescues that', async () => {
     await session.execute(`begin; insert into t values (1); savepoint s`)
-    expect(await failureOf(session.execute(`copy t from program 'echo 2'`))).toMatchObject(REFUSED)
-    expect(await failureOf(session.execute('select 1'))).toMatchObject({ sqlstate: '25P02' })
+    expect(await failureOfAsync(session.execute(`copy t from program 'echo 2'`))).toMatchObject(REFUSED)
+    expect(await failureOfAsync(session.execute('select 1'))).toMatchObject({ sqlstate: '25P02' })
     await session.execute('rollback to s; commit')
     expect(await count()).toBe(1)
   })
@@ -60,7 +59,7 @@ describe('a COPY with PROGRAM', () => {
   })
 
   test('costs no memory, however often it is tried', async () => {
-    for (let i = 0; i < 3000; i++) await failureOf(session.execute(`copy t to program 'cat'`))
+    for (let i = 0; i < 3000; i++) await failureOfAsync(session.execute(`copy t to program 'cat'`))
     expect(await session.fetchval(`select length(repeat('x', 1000000))`)).toBe(1_000_000)
   })
 })

@@ -1,4 +1,7 @@
-/** How the embedded server starts: from an image of a new cluster, which the first start on a machine leaves. */
+/**
+ * The start of the embedded server. The first start on a machine stores an image of a new cluster, and later starts use
+ * it.
+ */
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -23,21 +26,18 @@ import { OperationalError, connect } from 'syncpg/async'
 import { imagePath } from '../../../src-async/wire/embedded/cache.ts'
 import { ClusterImage, storeImage } from '../../../src-async/wire/embedded/image.ts'
 import { runScript } from '../../support/run-script.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const { version } = JSON.parse(readFileSync('node_modules/@electric-sql/pglite/package.json', 'utf8')) as {
   version: string
 }
 const NAME = `pglite-${version}.image`
-/** Left by the first start, in a home of its own, for the tests that follow. */
+/** The image that the first start has stored, in a home directory of its own. The tests use it. */
 let image: string
 
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), 'syncpg-embedded-'))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
+const folder = (): string => temporaryFolder('embedded')
 
-/** A session of its own in a cache folder of its own. */
+/** The answer of a new session that uses this cache folder. */
 async function answers(cache: string, dsn = 'pglite:'): Promise<unknown> {
   vi.stubEnv('SYNCPG_CACHE_DIR', cache)
   const session = await connect(dsn)
@@ -61,7 +61,7 @@ beforeAll(async () => {
 }, 90_000)
 afterEach(() => vi.unstubAllEnvs())
 
-/** A cache folder with the image, as the change leaves it. */
+/** A cache folder with the image, after the change. */
 function cacheWith(change: (path: string) => void): string {
   const cache = folder()
   copyFileSync(image, join(cache, NAME))
@@ -124,7 +124,10 @@ describe('the image', () => {
 })
 
 describe('a user without a place for the image', () => {
-  /** Asks both faces, one in memory and one in a folder. Prints the answers and the names of what the folder holds. */
+  /**
+   * Connects with both faces, one in memory and one in a folder. Prints the answers and the names of the files in the
+   * cache folder.
+   */
   const BOTH_FACES = `
     const { chdir, setuid, env } = await import('node:process')
     const { mkdtempSync, readdirSync, rmSync } = await import('node:fs')

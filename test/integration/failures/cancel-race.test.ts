@@ -1,6 +1,6 @@
 /**
- * A time limit that races the end of its statement, again and again: whichever is first, the call has its own answer or
- * QueryTimeoutError, and the next statement is not touched by a cancel that was late. `CANCEL_RACES` asks for more of them.
+ * A time limit that passes at the moment when its statement ends, many times. The call gets its own answer or
+ * QueryTimeoutError, and a late cancel does not hit the next statement. `CANCEL_RACES` sets the number of races.
  */
 import { expect, test } from 'vitest'
 
@@ -15,7 +15,8 @@ test.each(['disable', 'require'] as const)(
   async (sslmode) => {
     const con = await connect(sharedServer().dsn({ user: 'u_trust', transport: 'tcp' }), { sslmode })
     const outcomes = { inTime: 0, late: 0 }
-    // How long a cancel takes is the machine's affair: the sleep moves to where it comes in time and too late.
+    // The time of a cancel depends on the machine, so the sleep is adjusted until cancels come both in time and too
+    // late.
     let sleepMs = 4
     for (let race = 0; race < races; race += 1) {
       const isRead = race % 2 === 0

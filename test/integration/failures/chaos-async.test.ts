@@ -1,6 +1,6 @@
 /**
- * Random statements over a network that fails at random moments: every call ends in time, with its own answer or an error
- * of the tree, what was to happen at once happened at once or not at all, and the connection is usable or closed.
+ * Random statements over a network that fails at random moments. Every call ends in time, with its own answer or an
+ * error of the tree. Atomic changes happen as a whole or not at all. Afterwards the connection is usable or closed.
  */
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 
@@ -23,7 +23,10 @@ import {
 } from './chaos-support.ts'
 
 const { runs, seed } = walk(30)
-/** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
+/**
+ * One run in this many has a black hole. It takes several seconds, because a session is given up only after that
+ * silence.
+ */
 const BLACK_HOLE_EVERY = 20
 const LANES = 8
 const DIRECTIONS: readonly Direction[] = ['toServer', 'toClient']
@@ -33,7 +36,7 @@ const LIMIT_MS = 30_000
 
 const ROWS = 200
 
-/** What is asked in a run; `mark` is the run's number. Each knows whether its answer is right. */
+/** The calls of a run. `mark` is the number of the run. Each call checks its answer. */
 const requests = {
   async select(con: Connection, mark: number) {
     const rows = await con.fetch(
@@ -129,7 +132,7 @@ async function oneRun(mark: number, { fault, request, sslmode }: Run): Promise<b
     const isAnswered = await attempt(() => requests[request](con, mark))
     callOff()
     proxy.setFaults('both', {})
-    // A connection may be lost between two statements, too; that it is open means that it answers.
+    // A connection may also be lost between two statements. If it is open, it must answer.
     const isUsable = await attempt(async () => {
       demand(
         (await con.fetchval('select $1::int', [mark], 0, { timeout: LIMIT_MS })) === mark,
@@ -145,7 +148,7 @@ async function oneRun(mark: number, { fault, request, sslmode }: Run): Promise<b
   }
 }
 
-/** What was to be written is there wholly or not at all; wholly, where the call said so. */
+/** The rows of a write are all there or none is. If the call succeeded, all are there. */
 async function demandWhole(mark: number, request: Request, isAnswered: boolean): Promise<void> {
   if (!WRITERS.includes(request)) return
   const [row] = await askServer<{ count: number }>(
@@ -177,7 +180,7 @@ test(
     }
     const marks = Array.from({ length: runs }, (_, index) => index)
     const isSlow = (mark: number): boolean => mark % BLACK_HOLE_EVERY === 0
-    // Black holes only wait, so that many of them can do it side by side.
+    // Runs with black holes only wait, so many of them run at the same time.
     await Promise.all([
       inLanes(marks.filter(isSlow), 3 * LANES, walkOne),
       inLanes(
@@ -186,14 +189,14 @@ test(
         walkOne,
       ),
     ])
-    // The walk went through both kinds of weather, or it has shown nothing.
+    // The walk must have had runs with success and with failure, or it has shown nothing.
     expect(Math.min(outcomes.answered, outcomes.failed)).toBeGreaterThan(runs / 10)
   },
   60_000 + runs * 200,
 )
 
 const IS_EVERY_BYTE = process.env['CHAOS_EVERY_BYTE'] !== undefined
-/** How many cuts in a direction, beside those between messages, where it is not every byte. */
+/** The number of cuts in a direction, beside those between messages, when not every byte is cut. */
 const CUTS_BY_CHANCE = 50
 
 test.each(['disable', 'require'] as const)(
@@ -201,7 +204,7 @@ test.each(['disable', 'require'] as const)(
   async (sslmode) => {
     const server = sharedServer()
     const proxies = await Promise.all(Array.from({ length: LANES }, () => startProxy(server)))
-    /** Gives what was answered, or where it failed. */
+    /** Returns the answer, or the step that failed. */
     const visit = async ({ port }: { readonly port: number }): Promise<string> => {
       const dsn = server.dsn({ user: 'u_trust' }).replace(`:${server.port}/`, `:${port}/`)
       let con: Connection | undefined
@@ -236,7 +239,8 @@ test.each(['disable', 'require'] as const)(
         }
       }),
     )
-    // Only what comes after the answer can be missed: the goodbye of the client, the last bytes of the server.
+    // After a cut there, only bytes after the answer are lost: the client's Terminate message, or the server's last
+    // bytes.
     expect(answers.toServer).toBeLessThan(limits.toServer)
     expect(answers.toClient).toBeLessThan(limits.toClient)
     await Promise.all(proxies.map((proxy) => proxy.close()))
@@ -244,7 +248,7 @@ test.each(['disable', 'require'] as const)(
   IS_EVERY_BYTE ? 660_000 : 60_000,
 )
 
-/** Where a direction is cut: after every byte, or between any two messages and at places by chance. */
+/** The places to cut a direction: after every byte, or between all messages and at random places. */
 function cutsOf(length: number, between: readonly number[]): number[] {
   if (IS_EVERY_BYTE) return Array.from({ length }, (_, index) => index + 1)
   const chance = new Chance(seed)
@@ -261,7 +265,9 @@ function messageEnds(direction: Direction, bytes: Buffer): number[] {
   return ends
 }
 
-/** Between a client and the server, hearing all and changing nothing. Gone with the test. */
+/**
+ * A relay between a client and the server that records all bytes and changes none. It closes at the end of the test.
+ */
 async function startTap(): Promise<{ readonly port: number; heard(direction: Direction): Buffer }> {
   const { host, port: serverPort } = sharedServer()
   const heard: Record<Direction, Buffer[]> = { toServer: [], toClient: [] }

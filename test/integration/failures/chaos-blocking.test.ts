@@ -1,6 +1,7 @@
 /**
  * The blocking face over a network that fails at random moments. The program runs in a process of its own, because it
- * blocks; the proxies are here, one for each of its connections. It says when it is about to ask, and what came of it.
+ * blocks; the proxies are here, one for each of its connections. It prints a line before each call, and another with
+ * the outcome.
  */
 import { beforeAll, expect, test } from 'vitest'
 
@@ -10,7 +11,10 @@ import { askServer, sharedServer } from '../../support/shared-server.ts'
 import { Chance, demand, type Fault, isHarmless, someFault, someSslmode, strike, walk } from './chaos-support.ts'
 
 const { runs, seed } = walk(15)
-/** One run in so many meets a black hole, which takes the seconds of silence after which a session is given up. */
+/**
+ * One run in this many has a black hole. It takes several seconds, because a session is given up only after that
+ * silence.
+ */
 const BLACK_HOLE_EVERY = 80
 const ROWS = 200
 /** The longest wait of the driver is five seconds of silence after a cancel request; a machine may be busy. */
@@ -18,7 +22,7 @@ const LIMIT_MS = 30_000
 
 const REQUESTS = ['select', 'executemany', 'records', 'transaction', 'stream'] as const
 
-/** What a run came to: `ok`, `failed` with an error of the tree, or what contradicts a claim. */
+/** The outcome of a run: `ok`, `failed` with an error of the tree, or a text that says which claim is broken. */
 interface Outcome {
   readonly mark: number
   readonly said: string
@@ -76,7 +80,7 @@ for (const { mark, dsn, request, commandTimeout } of JSON.parse(process.env.RUNS
   console.log('READY ' + mark)
   const startedMs = Date.now()
   const said = attempt(() => requests[request](con, mark))
-  // The weather may change between the two; the connection is closed after the last word, or it answers.
+  // The faults may change between the two calls. After the last one the connection is closed, or it answers.
   const next = attempt(() => { con.rollback(); demand(con.fetchval('select %s::int', [mark], 0, { timeout: ${LIMIT_MS} }) === mark, 'wrong answer') })
   console.log('OUTCOME ' + JSON.stringify({
     mark, said: next === 'ok' || next === 'failed' ? said : next, isUsable: next === 'ok', isClosed: con.closed,
@@ -137,7 +141,7 @@ test(
     expect(outcomes.length).toBe(runs)
     const written = await writtenRows()
     for (const outcome of outcomes) demandGoodEnd(planned, outcome, written.get(outcome.mark) ?? 0)
-    // The walk went through both kinds of weather, or it has shown nothing.
+    // The walk must have had runs with success and with failure, or it has shown nothing.
     for (const said of ['ok', 'failed']) {
       expect(outcomes.filter((outcome) => outcome.said === said).length).toBeGreaterThan(runs / 10)
     }

@@ -1,26 +1,26 @@
 /**
- * What the chaos tests of both faces share: chance that can be repeated, and the faults a network can have, as plain data
- * and as what is done to a proxy. `CHAOS_RUNS` asks for another number of runs (`npm run test:chaos`: thousands), `CHAOS_SEED`
- * for those of an earlier walk; every failure names both.
+ * The parts that the chaos tests of both faces share: random numbers that can be repeated, and the faults of a network,
+ * as plain data and as calls of a proxy. `CHAOS_RUNS` sets the number of runs (`npm run test:chaos`: thousands).
+ * `CHAOS_SEED` repeats an earlier walk. Every failure names both.
  */
 import type { FaultProxy, Faults } from '../../support/proxy.ts'
 
-/** What goes wrong. Those without a moment hold from the start; the others come so many milliseconds later. */
+/** The faults. A fault without `afterMs` begins at once; the others begin that many milliseconds later. */
 export type Fault =
   | { readonly kind: 'delayed' | 'in pieces'; readonly faults: Faults }
-  /** After so many bytes of the direction, reckoned from the moment the fault is made. */
+  /** The number of bytes in the direction after which it happens, counted from the moment when the fault is set. */
   | { readonly kind: 'truncated'; readonly direction: 'toServer' | 'toClient'; readonly afterBytes: number }
   | { readonly kind: 'reset' | 'half-closed'; readonly afterMs: number }
-  /** Silence; only a time limit ends a statement then. */
+  /** Silence: only a time limit ends a statement. */
   | { readonly kind: 'black hole'; readonly direction: 'both' | 'toServer' | 'toClient'; readonly afterMs: number }
 
-/** Numbers by chance, the same ones for the same seed. */
+/** Random numbers, the same for the same seed. */
 export class Chance {
   #state: number
 
   constructor(seed: number) {
     this.#state = seed >>> 0 || 1
-    // Seeds that lie close together begin alike.
+    // The first numbers of similar seeds are similar, so they are skipped.
     for (let i = 0; i < 8; i += 1) this.below(1)
   }
 
@@ -34,7 +34,7 @@ export class Chance {
     return this.#state % limit
   }
 
-  /** Mostly small, as where things begin and end is where they break. */
+  /** Mostly a small number, because most faults show near the beginning or the end. */
   mostlySmall(limit: number): number {
     return this.below(1 + this.below(limit))
   }
@@ -52,12 +52,12 @@ export function walk(usualRuns: number): { readonly runs: number; readonly seed:
   return { runs: Number(runs ?? usualRuns), seed: Number(seed ?? Math.floor(Math.random() * 1e9)) }
 }
 
-/** In the clear or encrypted, by chance: what is broken in the middle of a record is another thing to find out. */
+/** Encrypted or not, at random: a break in the middle of a TLS record is another case. */
 export function someSslmode(chance: Chance): 'disable' | 'require' {
   return chance.of(['disable', 'require'])
 }
 
-/** A fault by chance. Black holes, which cost seconds each, are dug where they are asked for. */
+/** A random fault. Black holes cost several seconds each, so they are made only on request. */
 export function someFault(chance: Chance, isBlackHole: boolean): Fault {
   if (isBlackHole) {
     return {
@@ -87,7 +87,7 @@ export function isHarmless(fault: Fault): boolean {
   return fault.kind === 'delayed' || fault.kind === 'in pieces'
 }
 
-/** Does to the proxy's only connection what the fault says. @returns what cancels it, if it has not come yet. */
+/** Applies a fault to the proxy's only connection. @returns a function that cancels it, if it has not happened yet. */
 export function strike(proxy: FaultProxy, fault: Fault): () => void {
   switch (fault.kind) {
     case 'delayed':
@@ -113,12 +113,12 @@ function later(afterMs: number, act: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-/** @throws Error naming what does not hold. */
+/** @throws Error with the claim that does not hold. */
 export function demand(holds: boolean, claim: string): void {
   if (!holds) throw new Error(`it does not hold that ${claim}`)
 }
 
-/** Ends with the promise, or after the limit with an error that names what did not end. */
+/** Settles with the promise, or rejects after the limit with an error that names what did not end. */
 export async function bounded<T>(promise: Promise<T>, limitMs: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 /**
- * What goes wrong between a program and its server, seen from programs of both faces in processes of their own: an error
- * of the right class whose first line says it all, soon, with nothing left that keeps the process from ending by itself.
+ * Failures between a program and its server, in programs of both faces that run in processes of their own. Each program
+ * gets soon an error of the right class whose first line says what happened, and then the process ends by itself.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
@@ -16,10 +16,13 @@ import { askServer, freshDatabase, sharedServer } from '../../support/shared-ser
 type Face = 'async' | 'blocking'
 
 const FACES: readonly Face[] = ['async', 'blocking']
-/** Two seconds on a machine that has them; a busy one is not a failure of ours, a hang is. */
+/**
+ * Failures take less than two seconds on an idle machine. The limit is longer, so that only a hang fails the test, and
+ * not a busy machine.
+ */
 const SOON_MS = 6000
 
-/** What a program reports of a failed call. */
+/** A program's report of a failed call. */
 interface Report {
   readonly name: string
   readonly classes: readonly string[]
@@ -27,10 +30,10 @@ interface Report {
   readonly message: string
   /** Where the stack begins. */
   readonly top: string
-  /** From the moment the trouble was made, or the call where there is no such moment. */
+  /** Milliseconds since the fault was made, or since the call if there is no fault. */
   readonly ms: number
   readonly isClosed: boolean | null
-  /** What the connection says to the next statement. */
+  /** The outcome of the next statement on the connection. */
   readonly next: string | null
 }
 
@@ -47,7 +50,7 @@ const report = (error, startedMs, isClosed = null, next = null) => console.log('
 }))
 `
 
-/** Tries to connect to one after the other, and reports why each failed. */
+/** Tries to connect to each DSN in turn, and reports why it failed. */
 function connectProgram(face: Face): string {
   return withLines(
     face,
@@ -62,7 +65,7 @@ function connectProgram(face: Face): string {
   )
 }
 
-/** Connects, says it is about to run a statement, runs it, reports the failure and tries another. Never closes. */
+/** Connects, prints a line, runs a statement, reports its failure and runs another. It never closes the connection. */
 function statementProgram(face: Face, call: string): string {
   const isAsync = face === 'async'
   const wait = isAsync ? 'await ' : ''
@@ -99,7 +102,10 @@ function reportOf(run: ScriptRun): Report {
   return JSON.parse(line.slice('REPORT '.length)) as Report
 }
 
-/** What holds of every failure: told once, told soon, on the caller's line, and the process ends well by itself. */
+/**
+ * The checks for every failure: it is reported once and soon, the stack begins at the caller's line, and the process
+ * ends by itself with status 0.
+ */
 function expectGoodEnd(face: Face, program: string, run: ScriptRun): Report {
   const report = reportOf(run)
   expect([run.status, run.signal, run.stderr]).toEqual([0, null, ''])
@@ -113,7 +119,10 @@ interface Attempt {
   readonly timeout: number
 }
 
-/** Where connecting fails, by name; the ports are those of a listener that is gone, of a mute one and of a web server. */
+/**
+ * DSNs to which connecting fails, by name. The ports are those of a closed listener, of one that never answers, and of
+ * a web server.
+ */
 function attemptsThatFail(ports: { gone: number; mute: number; web: number }): Record<string, Attempt> {
   const { dsn, host, port } = sharedServer()
   const guessing = (where: string): string => `postgresql://postgres:guess-me@${where}/postgres`
@@ -229,10 +238,10 @@ describe.each(FACES)('connecting, %s face', (face) => {
   })
 })
 
-/** Backends of lost connections sleep on; each program has a mark of its own. */
+/** Sessions of lost connections go on sleeping on the server, so each program has a mark of its own. */
 let troubles = 0
 
-/** Runs a program, and makes trouble when it says it is ready and the server is at work for it. */
+/** Runs a program, and calls `makeTrouble` when the program is ready and the server runs its statement. */
 async function troubled(
   program: string,
   dsn: string,
@@ -340,7 +349,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
   test('the network: reset while COMMIT is at work, which leaves its outcome unknown', async () => {
     const server = sharedServer()
     const database = await freshDatabase(server)
-    // A trigger that the COMMIT fires and that takes its time.
+    // A slow trigger that the COMMIT fires.
     await askServer(
       server,
       `create table slow (a int);

@@ -1,4 +1,4 @@
-/** The hints that say what to write, in both APIs, on a server and in `pglite:`. */
+/** The hints of errors, in both APIs, on a server and in `pglite:`. */
 import * as db from 'syncpg'
 import * as syncpg from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { askServer, sharedServer } from '../../support/shared-server.ts'
 
 const database = `hints_${process.pid}`
 
-/** The statement, its values, and what the message says; null for one that has no hint. */
+/** The statement, its values, and the text of the hint; null if it has none. */
 const STATEMENTS: readonly (readonly [sql: string, values: readonly unknown[] | undefined, words: string | null])[] = [
   ['select 1 where 1 in ($1)', [[1, 2]], 'x = any(…)'],
   ['select 1 where 1 in $1', [[1, 2]], '= any(…)'],
@@ -40,7 +40,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
     if (place === 'server') await askServer(sharedServer(), `drop database if exists ${database} with (force)`)
   })
 
-  /** Runs the same in both APIs. @returns the two messages. */
+  /** Runs a statement in both APIs. @returns the two messages. */
   async function messages(
     run: (con: db.Connection | syncpg.Connection) => unknown,
   ): Promise<readonly [string, string]> {
@@ -78,7 +78,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
         await con.execute('begin')
         await Promise.resolve(con.execute('selct')).catch(() => {})
       } catch {
-        // The blocking one throws at once.
+        // The blocking call throws at once.
       }
       await con.execute('select 1')
     })

@@ -1,7 +1,7 @@
 /**
- * A time limit and a signal where the request to cancel gets lost on the way, as proxies and tunnels lose it, and rows keep
- * coming: the call ends with the grace after its limit, whatever arrives, and the connection is closed. Where the request
- * arrives late, behind a long line, the connection stays of use.
+ * Time limits and signals when the cancel request is lost, as some proxies and tunnels lose it, while rows go on
+ * arriving. The call ends at the end of the grace after its limit, and the connection is closed. If the request only
+ * arrives late, over a slow line, the connection stays usable.
  */
 import {
   type ConnectOptions,
@@ -18,19 +18,20 @@ import { type TestContext, describe, expect, test } from 'vitest'
 import { type FaultProxy, type Loss, startProxy } from '../../support/proxy.ts'
 import { runScript } from '../../support/run-script.ts'
 import { sharedServer } from '../../support/shared-server.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const LIMIT_MS = 300
 /** CANCEL_GRACE_MS of the sources. */
 const GRACE_MS = 5000
-/** What a busy machine may add. */
+/** The delay that a busy machine may add. */
 const MARGIN_MS = 2500
 const AT_ONCE_MS = 1000
 const RESET_MS = 1000
 
-/** Some eight kilobytes of rows every eight milliseconds, for ever. */
+/** Endless rows, some 8 kB every 8 ms. */
 const ENDLESS = "select repeat('x', 1000), pg_sleep(0.001), generate_series(1, 1000000000)"
-/** Rows as fast as they go, for ever. */
+/** Endless rows, as fast as possible. */
 const FLOOD = "select repeat('x', 1000), generate_series(1, 1000000000)"
 const WENT_ON = /has passed, and the server could not be made to stop within 5 s: the connection is closed/
 
@@ -50,15 +51,13 @@ async function meet({ onTestFinished }: TestContext, options: ConnectOptions = {
   return { con, proxy }
 }
 
-/** How a promise was rejected, and after how long. */
-async function failureOf(promise: Promise<unknown>): Promise<{ readonly error: Error; readonly elapsedMs: number }> {
+/** The error of a promise, and the milliseconds until it was rejected. */
+async function timedFailureOf(
+  promise: Promise<unknown>,
+): Promise<{ readonly error: Error; readonly elapsedMs: number }> {
   const startedMs = performance.now()
-  try {
-    await promise
-  } catch (error) {
-    return { error: error as Error, elapsedMs: performance.now() - startedMs }
-  }
-  throw new Error('expected a failure, and there was none')
+  const error = await failureOfAsync(promise)
+  return { error, elapsedMs: performance.now() - startedMs }
 }
 
 /** Resolves when the server has begun to send rows. */
@@ -103,7 +102,7 @@ describe.concurrent('where cancel requests are lost, a limit ends with its grace
   ])('%s', async ([, loss, options, call], context) => {
     const { con, proxy } = await meet(context, options)
     proxy.loseNewConnections(loss)
-    const { error, elapsedMs } = await failureOf(call(con))
+    const { error, elapsedMs } = await timedFailureOf(call(con))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS + GRACE_MS)
@@ -129,7 +128,7 @@ describe.concurrent('where cancel requests are lost, a call that a signal gives 
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections(loss)
     const controller = new AbortController()
-    const failure = failureOf(call(con, controller.signal))
+    const failure = timedFailureOf(call(con, controller.signal))
     setTimeout(() => controller.abort(new RangeError('enough')), LIMIT_MS)
     const { error, elapsedMs } = await failure
     expect(error).toBeInstanceOf(RangeError)
@@ -146,7 +145,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const output = (): void => {
       throw new RangeError('full')
     }
-    const { error, elapsedMs } = await failureOf(con.copyFromQuery(ENDLESS, [], { output }))
+    const { error, elapsedMs } = await timedFailureOf(con.copyFromQuery(ENDLESS, [], { output }))
     expect(error).toBeInstanceOf(RangeError)
     expectWithin(elapsedMs, GRACE_MS)
     expect(con.isClosed).toBe(true)
@@ -163,7 +162,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('closed')
     const forty = "select repeat('x', 100000), pg_sleep(0.002), generate_series(1, 400)"
-    const { error } = await failureOf(con.fetch(forty, [], { timeout: 100 }))
+    const { error } = await timedFailureOf(con.fetch(forty, [], { timeout: 100 }))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(error.message).toMatch(/the statement completed after that, and its rows were dropped/)
     expect(await con.fetchval('select 42')).toBe(42)
@@ -173,7 +172,7 @@ describe.concurrent('where cancel requests are lost', () => {
     const { con, proxy } = await meet(context)
     proxy.loseNewConnections('hanging')
     expect(await con.fetchval("select 'late' from pg_sleep(1)", [], 0, { timeout: LIMIT_MS })).toBe('late')
-    const { error, elapsedMs } = await failureOf(con.execute('select 42'))
+    const { error, elapsedMs } = await timedFailureOf(con.execute('select 42'))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(/the request could hit a later statement/)
     expect(elapsedMs).toBeLessThan(GRACE_MS + MARGIN_MS)
@@ -188,10 +187,10 @@ describe.concurrent('where cancel requests are lost', () => {
       await proxy.close()
     })
     const con = await pool.acquire()
-    const running = failureOf(con.fetch(ENDLESS))
+    const running = timedFailureOf(con.fetch(ENDLESS))
     await rowsArrive(proxy)
     proxy.loseNewConnections('hanging')
-    const { error, elapsedMs } = await failureOf(pool.acquire({ timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(pool.acquire({ timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(PoolTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS, LIMIT_MS + AT_ONCE_MS)
     const startedMs = performance.now()
@@ -207,7 +206,7 @@ describe.concurrent('a network that is silent', () => {
   test('ends the COMMIT of a call with its limit and the grace, and the outcome is unknown', async (context) => {
     const { con, proxy } = await meet(context, { commandTimeout: LIMIT_MS })
     const startedMs = { commit: 0 }
-    const { error } = await failureOf(
+    const { error } = await timedFailureOf(
       con.transaction(async () => {
         await con.execute('select 1')
         proxy.setFaults('both', { isBlackHole: true })
@@ -229,7 +228,7 @@ describe.concurrent('a network that is silent', () => {
         yield 'x\n'.repeat(10_000)
       }
     }
-    const { error, elapsedMs } = await failureOf(con.copyToTable('t', { source: lines(), timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(con.copyToTable('t', { source: lines(), timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expectWithin(elapsedMs, LIMIT_MS + GRACE_MS)
@@ -238,7 +237,7 @@ describe.concurrent('a network that is silent', () => {
 
   test('keeps close no longer than its own limit', async (context) => {
     const { con, proxy } = await meet(context)
-    const running = failureOf(con.fetch(ENDLESS))
+    const running = timedFailureOf(con.fetch(ENDLESS))
     await rowsArrive(proxy)
     proxy.loseNewConnections('hanging')
     const startedMs = performance.now()
@@ -252,7 +251,7 @@ describe.concurrent('a network that is silent', () => {
     onTestFinished(() => proxy.close())
     proxy.loseNewConnections('hanging')
     const dsn = server.dsn({ user: 'u_trust', transport: 'tcp' }).replace(`:${server.port}/`, `:${proxy.port}/`)
-    const { error, elapsedMs } = await failureOf(connect(dsn, { timeout: LIMIT_MS }))
+    const { error, elapsedMs } = await timedFailureOf(connect(dsn, { timeout: LIMIT_MS }))
     expect(error).toBeInstanceOf(OperationalError)
     expectWithin(elapsedMs, LIMIT_MS, LIMIT_MS + AT_ONCE_MS)
   })
@@ -270,7 +269,7 @@ describe.concurrent('a healthy server behind a long line', () => {
   ])('keeps the connection after a limit: %s', async ([, options, call], context) => {
     const { con, proxy } = await meet(context, options)
     proxy.setFaults('both', slow)
-    const { error } = await failureOf(call(con))
+    const { error } = await timedFailureOf(call(con))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(await con.fetchval('select 42')).toBe(42)
   })
@@ -279,7 +278,7 @@ describe.concurrent('a healthy server behind a long line', () => {
     const { con, proxy } = await meet(context)
     proxy.setFaults('both', slow)
     const controller = new AbortController()
-    const failure = failureOf(con.fetch(ENDLESS, [], { signal: controller.signal }))
+    const failure = timedFailureOf(con.fetch(ENDLESS, [], { signal: controller.signal }))
     setTimeout(() => controller.abort(new RangeError('enough')), 1000)
     expect((await failure).error).toBeInstanceOf(RangeError)
     expect(await con.fetchval('select 42')).toBe(42)
@@ -335,7 +334,7 @@ async function runBlocked(
 
 describe.concurrent('a blocked call', () => {
   const lose = (proxy: FaultProxy): void => proxy.loseNewConnections('closed')
-  // The limit leaves the time in which the proxy hears that it is to lose what comes.
+  // The limit is long enough that the proxy has been told before to drop new connections.
   test.for<[string, string]>([
     ['rows', 'return outcomeOf(() => con.fetch(process.env.ENDLESS, null, { timeout: 1000 }))'],
     ['a flood of rows', 'return outcomeOf(() => con.execute(process.env.FLOOD, null, { timeout: 1000 }))'],

@@ -1,6 +1,7 @@
 /**
- * A connection that the server ended while nobody used it: the first call is told why, by the server's class and SQLSTATE, all
- * of them OperationalErrors; later calls are told that it is closed, with the reason as the cause. The same on both faces.
+ * A connection that the server ended while it was idle. The first call throws the server's reason with its class and
+ * SQLSTATE, always an OperationalError. Later calls throw that the connection is closed, with the reason as the cause.
+ * Both faces are tested.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import * as db from 'syncpg'
@@ -10,6 +11,7 @@ import { describe, expect, test } from 'vitest'
 import { type FaultProxy, startProxy } from '../../support/proxy.ts'
 import { runScript } from '../../support/run-script.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
 const terminate = (pid: number): Promise<unknown> => askServer(sharedServer(), 'select pg_terminate_backend($1)', [pid])
@@ -110,15 +112,6 @@ test('a call in flight that is told of the loss is the first: the next one is to
   expect(failureOf(() => con.execute('select 3'))).toBeInstanceOf(db.InterfaceError)
   con[Symbol.dispose]()
 })
-
-function failureOf(run: () => unknown): Error {
-  try {
-    run()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('nothing was thrown')
-}
 
 function firstFailure(run: () => unknown): { readonly sqlstate: unknown; readonly isOperational: boolean } {
   const error = failureOf(run)

@@ -1,6 +1,6 @@
 /**
- * A network that goes silent, or slow, where a connection has more in flight than the statement that is waited for: what the
- * driver asks of its own accord must not keep a time limit or a cancel from what it is meant for.
+ * A network that goes silent or slow while a connection has more requests in flight than the awaited statement.
+ * Requests that the driver sends by itself must not keep a time limit or a cancel from working.
  */
 import { type ConnectOptions, type Connection, OperationalError, connect } from 'syncpg/async'
 import { type TestContext, expect, test } from 'vitest'
@@ -12,8 +12,8 @@ import { sharedServer } from '../../support/shared-server.ts'
 const server = sharedServer()
 
 /**
- * A connection that has the server look after its client, which is asked ahead of the first statement. It is given up with
- * the test that asks for it, which tests that run side by side have to say.
+ * A connection with `clientConnectionCheckInterval`, whose setting the driver sends before the first statement. It is
+ * terminated at the end of the test, which concurrent tests have to name.
  */
 async function connectThroughProxy(
   { onTestFinished }: TestContext,
@@ -29,7 +29,8 @@ async function connectThroughProxy(
   return { con, proxy }
 }
 
-// Each takes the five seconds of silence after which a session is given up; what begins or ends a transaction has five more.
+// Each test takes the five seconds of silence after which a session is given up. Statements that begin or end a
+// transaction have five more.
 test.concurrent.for<[string, (con: Connection, fallSilent: () => void) => Promise<unknown>]>([
   [
     'the first statement of a connection',

@@ -1,10 +1,13 @@
-/** A time limit that strikes in the middle of what takes several trips: it must not leave half of it, nor a transaction. */
+/**
+ * A time limit that passes in the middle of a call of several round trips. The call must leave neither half of its work
+ * nor an open transaction.
+ */
 import { type Connection, QueryTimeoutError, connect } from 'syncpg/async'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { sharedServer } from '../../support/shared-server.ts'
 
-// Enough for the early chunks on a machine with other work; the last element sleeps far past it.
+// The limit is long enough for the first chunks on a busy machine. The last element sleeps much longer.
 const LIMIT_MS = 1500
 const INSERT = 'insert into t select $1::int, $2::text where pg_sleep($3) is not null'
 

@@ -1,4 +1,4 @@
-/** What the build changes without the sources showing it (tools/esbuild-plugins.mjs) changes nothing else. */
+/** Changes that the build makes and the sources do not show (tools/esbuild-plugins.mjs) have no other effect. */
 import { readdirSync, readFileSync } from 'node:fs'
 import * as built from 'syncpg/async'
 import { expect, test } from 'vitest'
@@ -33,7 +33,7 @@ test.each(Object.entries(sqlstates))('%s is as in the sources', (name, errorClas
 
 test.each(files)('%s has no import of a builtin, no letter outside ASCII and no doc comment', (name) => {
   const code = readFileSync(new URL(name, dist), 'utf8')
-  // The worker's thread is of the package alone: no bundler meets it, and `require` costs it nothing more.
+  // The worker's file may use `require`, because no bundler reads it.
   if (name !== 'worker.cjs') expect(code).not.toMatch(/^import .* from "node:|require\("node:/m)
   // oxlint-disable-next-line no-control-regex -- all of ASCII is meant.
   expect(code).not.toMatch(/[^\0-\x7f]/)
@@ -45,6 +45,6 @@ test('one file names the worker as @vercel/nft, and other tools that copy what a
     /import\([^()]*"\.\/worker\.cjs"\)/.test(readFileSync(new URL(name, dist), 'utf8')),
   )
   expect(naming).toEqual(['index.cjs'])
-  // They follow `require` with a literal from there.
+  // From there bundlers follow `require` with a literal.
   expect(readFileSync(new URL('worker.cjs', dist), 'utf8')).toMatch(/require\("synckit"\)/)
 })

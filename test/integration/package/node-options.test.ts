@@ -1,5 +1,4 @@
-/** A program that is run with Node's options prints with syncpg what it prints without, and works. */
-import { execFile } from 'node:child_process'
+/** With Node's options a program that uses syncpg works, and its output is that of a program without syncpg. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { sharedServer } from '../../support/shared-server.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -30,28 +30,21 @@ if (con.fetchval('select 42') !== 42) throw new Error('another answer')
 con.close()
 console.log('answer', 42)`
 
-interface Run {
-  readonly stdout: string
-  readonly stderr: string
-  readonly status: unknown
-}
-
-function run(source: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
-  const all = { ...process.env, NODE_OPTIONS: '', HOOKED: join(folder, 'hooked'), DSN: sharedServer().dsn(), ...env }
-  const given = [...args, '--input-type=module', '--eval', source]
-  return new Promise((resolve) => {
-    execFile(process.execPath, given, { cwd: root, env: all, timeout: 30_000 }, (error, stdout, stderr) => {
-      resolve({ stdout, stderr: comparable(stderr), status: error === null ? 0 : (error.code ?? error.signal) })
-    })
+async function run(source: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<ProgramRun> {
+  const all = { HOOKED: join(folder, 'hooked'), DSN: sharedServer().dsn(), ...env }
+  const ended = await runProgram(process.execPath, [...args, '--input-type=module', '--eval', source], {
+    cwd: root,
+    env: all,
   })
+  return { ...ended, stderr: comparable(ended.stderr) }
 }
 
-/** Without what differs between two runs of one program: numbers of processes, the address of the inspector. */
+/** The text without the parts that differ between two runs: process ids, the address of the inspector. */
 function comparable(text: string): string {
   return text.replace(/\(node:\d+\)/g, '(node)').replace(/ws:\S+/g, 'ws:')
 }
 
-/** Options of the process and of V8, which Node refuses for a thread. */
+/** Options of the process and of V8 that Node refuses for a thread. */
 const PROCESS =
   '--title=x --max-old-space-size=300 --expose-gc --stack-trace-limit=50 --use-openssl-ca --tls-cipher-list=DEFAULT'
 const ANYWHERE = [

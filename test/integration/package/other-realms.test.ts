@@ -1,4 +1,7 @@
-/** A program whose globals are not Node's own: a prompt with a context of its own, tests run by jest or in vitest's vm pools. */
+/**
+ * Programs whose globals are not those of Node: a prompt with a context of its own, tests in jest or in vitest's vm
+ * pools.
+ */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -1,4 +1,4 @@
-/** What a program prints that does not catch an error: at most a dozen lines, which say what happened and where. */
+/** The output for an uncaught error: at most a dozen lines, which say what happened and where. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -9,7 +9,7 @@ import { sharedServer } from '../../support/shared-server.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The lines that Node prints for the error: without those that show the source, the blank ones and its own version. */
+/** The lines that Node prints for the error, without blank lines and those of the source and of Node's version. */
 function printed(program: string, env: NodeJS.ProcessEnv = {}): Promise<string[]> {
   const source = `import * as db from 'syncpg'\nimport * as later from 'syncpg/async'\n${program}`
   const options = { cwd: root, env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', ...env }, timeout: 30_000 }

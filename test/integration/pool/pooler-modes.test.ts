@@ -1,6 +1,7 @@
 /**
- * PgBouncer before the server, in its three modes. Debian 12's (1.18) knows nothing of prepared statements, which is what
- * makes it worth testing: the failure is reproduced here, explained by our error, and gone with `statementCacheSize: 0`.
+ * PgBouncer in front of the server, in its three modes. The version of Debian 12 (1.18) does not know prepared
+ * statements. The tests reproduce the failure, check the hint of the error, and show that `statementCacheSize: 0`
+ * avoids it.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
@@ -37,7 +38,7 @@ function behind(mode: PoolMode, serverConnections: number): void {
   })
 }
 
-/** Opens so many connections, and closes them whatever happens. */
+/** Opens this many connections, and closes them in any case. */
 async function withClients<T>(count: number, options: object, work: (clients: Connection[]) => Promise<T>): Promise<T> {
   const clients = await Promise.all(Array.from({ length: count }, () => connect(pooler.dsn(), options)))
   try {
@@ -47,7 +48,7 @@ async function withClients<T>(count: number, options: object, work: (clients: Co
   }
 }
 
-/** Many statements with arguments, on all clients at once; each must get its own answer. Gives the failures. */
+/** Runs many statements with arguments on all clients at once. Each must get its own answer. @returns the failures */
 async function crowd(clients: readonly Connection[], rounds: number): Promise<unknown[]> {
   const failures: unknown[] = []
   await Promise.all(
@@ -80,7 +81,7 @@ describe('session pooling', () => {
   test('works with prepared statements', async () => {
     await withClients(CLIENTS, {}, async (clients) => {
       expect(await crowd(clients, 30)).toEqual([])
-      // The next client inherits the server connection, and nothing of what was prepared on it.
+      // The next client gets the server connection without the statements that were prepared on it.
       await clients[0]?.close()
       const next = await connect(pooler.dsn())
       expect(await crowd([next], 10)).toEqual([])
@@ -119,7 +120,7 @@ test('a startup parameter the pooler does not know is asked for by the program a
   context.skip(missing !== null, missing ?? '')
   const strict = await startPgbouncer(sharedServer(), { mode: 'transaction' })
   try {
-    // What is sent by default, and application_name, pass a pooler that ignores none.
+    // A pooler that ignores no parameter accepts the default startup parameters and application_name.
     const con = await connect(strict.dsn(), { applicationName: 'welcome', ...UNPREPARED })
     expect(await con.fetchval('show application_name')).toBe('welcome')
     await con.close()
@@ -135,7 +136,7 @@ test('a startup parameter the pooler does not know is asked for by the program a
 describe('transaction pooling', () => {
   behind('transaction', 2)
 
-  /** Keeps the first server connection busy while the work is done, so that it is done on the second one. */
+  /** Keeps the first server connection busy during the work, so that the work runs on the second one. */
   async function elsewhere(holder: Connection, work: () => Promise<unknown>): Promise<void> {
     await holder.transaction(async () => {
       await holder.execute('select 1')
@@ -235,7 +236,7 @@ describe('transaction pooling', () => {
     const reports: unknown[] = []
     const onError = (error: unknown): void => void reports.push(error)
     const pool = await createPool(pooler.dsn(), { minSize: 6, maxSize: 6, onError, ...options })
-    // Scripts, because a kept statement may be lost by the pooler.
+    // These are scripts, because the pooler may lose a kept statement.
     const work = (n: number): Promise<unknown> =>
       n % 3 === 0
         ? pool.withConnection((con) => con.transaction(() => con.execute('select 1')))
@@ -295,7 +296,7 @@ for (const con of clients) con.close()
 console.log(JSON.stringify(failures))
 `
 
-  // The holder's transaction occupies the server connection where the statement was prepared.
+  // The holder's transaction occupies the server connection on which the statement was prepared.
   const LOSING_PROGRAM = `
 import * as db from 'syncpg'
 const con = db.connect(process.env.DSN)

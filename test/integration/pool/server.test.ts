@@ -1,6 +1,6 @@
 /**
- * The pool on a real server: traffic, what a lease leaves behind, and servers that end connections or go away. An error
- * that nobody handles fails the run by itself.
+ * The pool on a real server: traffic, the reset after each use, and servers that end connections or stop. vitest fails
+ * the run for an unhandled error.
  */
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PoolTimeoutError } from '../../../src-async/errors/client-errors.ts'
@@ -65,7 +65,7 @@ describe('traffic', () => {
     const results = await Promise.all(
       Array.from({ length: 100 }, (_, number) =>
         pool.withConnection(async (con) => {
-          // Nobody gives back before all ten are lent, however fast the first ones are.
+          // No caller releases its connection before all ten are lent.
           if (backends.add(con.backendPid).size === 10) tellAllAreOut()
           await allAreOut
           return con.fetchval<number>('select $1::int', [number])
@@ -166,7 +166,7 @@ const CLEAN = { path: '"$user", public', timeout: '0', channels: 0, locks: 0, cu
 async function openWithFunctions(options: PoolOptions): Promise<Pool> {
   const pool = await open(options, server.dsn({ database: await freshDatabase() }))
   await pool.execute(FUNCTIONS)
-  // The first reset is waited for; the second one prepares its commands.
+  // The first reset is awaited. The second one prepares its commands.
   await pool.fetchval('select 1')
   await pool.fetchval('select 2')
   return pool
@@ -196,7 +196,7 @@ describe('what a lease leaves behind', () => {
   test('is gone for the next one where a function has done it, which no command tag tells', async () => {
     const pool = await openWithFunctions({ maxSize: 1 })
     for (let round = 0; round < 5; round++) {
-      // The second waits for the only connection, and is sent behind the reset.
+      // The second statement waits for the only connection and is sent behind the reset.
       const [, state] = await Promise.all([pool.fetchval('select leave_all()'), pool.fetchrow(STATE)])
       expect({ ...(state as object) }).toEqual(CLEAN)
     }

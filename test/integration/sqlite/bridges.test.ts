@@ -1,6 +1,6 @@
 /**
- * What bridges from SQLite's synchronous calls to PostgreSQL, built by hand with a worker and `pg`, got wrong: one claim
- * for each that it is not so here.
+ * Faults of hand-made bridges from SQLite's synchronous calls to PostgreSQL, built with a worker and `pg`. Each test
+ * shows that syncpg does not have one of them.
  */
 import { createServer } from 'node:net'
 import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
@@ -14,20 +14,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createAuthority } from '../../support/certificates.ts'
 import { runScript } from '../../support/run-script.ts'
 import { askServer, freshDatabase, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 function open(dsn = sharedServer().dsn({ transport: 'unix' }), options: DatabaseSyncOptions = {}): DatabaseSync {
   const opened = new DatabaseSync(dsn, options)
   onTestFinished(() => opened[Symbol.dispose]())
   return opened
-}
-
-function failureOf(call: () => unknown): db.DbError {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
 }
 
 test('no size caps: 20 MB go in and come out in one value', () => {

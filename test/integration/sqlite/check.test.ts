@@ -1,4 +1,4 @@
-/** `syncpg sqlite-check` over five public schemas made small, over programs, and its options. */
+/** `syncpg sqlite-check` with five public schemas in short form, with programs, and with its options. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const environment = { cwd: fixtures, env: { NO_COLOR: '1' } }
-/** Without the option -X, which is the prompt's. */
+/** Runs without the option -X, which only the prompt has. */
 const check = (words: string): Promise<CliRun> => runShell(`\${SYNCPG% -X} sqlite-check ${words}`, environment)
 
 interface Finding {

@@ -1,6 +1,7 @@
 /**
- * Every rule of the table, run against a server: what is said to fail fails, and `DatabaseSync` says the rule's advice; what is said
- * to differ runs, with the answer that the rule speaks of. And what PostgreSQL takes as it is is not complained of.
+ * Tests every rule of the table against a server. SQL that should fail fails, and the error of `DatabaseSync` has the
+ * rule's advice. SQL that should differ runs, with the answer that the rule names. SQL that PostgreSQL accepts
+ * unchanged is not reported.
  */
 import type * as db from 'syncpg'
 import { DatabaseSync } from 'syncpg/sqlite-shape'
@@ -9,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findDialect } from '../../../src-sync/sqlite-dialect/read-dialect.ts'
 import { DIALECT_RULES } from '../../../src-sync/sqlite-dialect/rules.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 let dsn: string
 let main: DatabaseSync
@@ -35,19 +37,17 @@ afterAll(async () => {
 const rulesIn = (sql: string): string[] => findDialect(sql).map(({ rule }) => rule.name)
 const sayingOf = (name: string): string => DIALECT_RULES.find((rule) => rule.name === name)!.says
 
-function failureOf(sql: string): db.DbError {
+/** The error of a statement, which runs in a transaction that is rolled back. */
+function failureIn(sql: string): db.DbError {
+  main.exec('begin')
   try {
-    main.exec('begin')
-    main.exec(sql)
-  } catch (error) {
-    return error as db.DbError
+    return failureOf(() => main.exec(sql))
   } finally {
     main.exec('rollback')
   }
-  throw new Error(`it did not fail: ${sql}`)
 }
 
-/** All of them fail in PostgreSQL 13 to 18, unless said otherwise. */
+/** All of these fail in PostgreSQL 13 to 18, except where noted. */
 const FAILING: readonly (readonly [rule: string, sql: string])[] = [
   ['blob', 'create table t (id integer, logo BLOB)'],
   ['blob', 'select cast(name as blob) from item'],
@@ -193,11 +193,11 @@ const FAILING: readonly (readonly [rule: string, sql: string])[] = [
 describe('what is said to fail fails, and the error says what to write', () => {
   test.each(FAILING)('%s: %s', (rule, sql) => {
     expect(rulesIn(sql)).toContain(rule)
-    expect(failureOf(sql).message).toContain(`HINT:  ${sayingOf(rule)}`)
+    expect(failureIn(sql).message).toContain(`HINT:  ${sayingOf(rule)}`)
   })
 })
 
-/** The text alone does not tell whether these fail: they are hints only. */
+/** The text alone does not show whether these fail, so their rules are only hints. */
 describe('an error is explained that the text alone does not tell of', () => {
   test.each([
     ['select name, max(stock) from item group by stock', 'must be in GROUP BY or inside an aggregate'],
@@ -215,7 +215,7 @@ describe('an error is explained that the text alone does not tell of', () => {
     ["insert into item (name) values ('new')", "select setval(pg_get_serial_sequence('table', 'id')"],
     ["select 1 from item where body = x'41'", "'\\x41'::bytea"],
   ])('%s', (sql, words) => {
-    expect(failureOf(sql).hint).toContain(words)
+    expect(failureIn(sql).hint).toContain(words)
   })
 
   test('a negative limit in a parameter', () => {
@@ -225,19 +225,22 @@ describe('an error is explained that the text alone does not tell of', () => {
   })
 
   test('the rule nearest to the place of the fault, of several', () => {
-    expect(failureOf('select ifnull(name, words), json_set(data, 1, 2) from item').hint).toContain('ifnull')
-    expect(failureOf('select coalesce(name, words), json_set(data, 1, 2), ifnull(1, 2) from item').hint).toContain(
+    expect(failureIn('select ifnull(name, words), json_set(data, 1, 2) from item').hint).toContain('ifnull')
+    expect(failureIn('select coalesce(name, words), json_set(data, 1, 2), ifnull(1, 2) from item').hint).toContain(
       'json_set',
     )
   })
 
   test('the name that the server proposes stays', () => {
     main.exec('create table "camel" ("createdAt" integer)')
-    expect(failureOf('select createdAt from camel').hint).toMatch(/^Perhaps you meant[^]*names without quotes/)
+    expect(failureIn('select createdAt from camel').hint).toMatch(/^Perhaps you meant[^]*names without quotes/)
   })
 })
 
-/** They run, and answer otherwise: the statement, the answer here, and SQLite's in words where it is told. */
+/**
+ * Statements that run and give another answer: the statement, PostgreSQL's answer, and SQLite's answer if the rule
+ * names it.
+ */
 describe('what is said to differ differs', () => {
   test.each([
     ['null-order', 'select name from item where id < 3 order by words, id', 'tea'],

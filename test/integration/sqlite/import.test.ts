@@ -1,5 +1,4 @@
 /** `syncpg sqlite-import`: files that SQLite made, moved into a server, and read back through `DatabaseSync`. */
-import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +12,7 @@ import { findDialect } from '../../../src-sync/sqlite-dialect/read-dialect.ts'
 import { statementsOf } from '../../../src-sync/sqlite-dialect/sqlite-text.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 import { readSqlite, sqliteNode, writeSqlite } from '../../support/sqlite-node.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const fixtures = fileURLToPath(new URL('../../support/fixtures/sqlite/', import.meta.url))
 const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
@@ -33,19 +33,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-interface Run {
-  readonly status: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function run(program: string, words: readonly string[]): Promise<Run> {
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  return new Promise((resolve) => {
-    execFile(program, [cli, 'sqlite-import', ...words], { timeout: 30_000, env }, (error, stdout, stderr) => {
-      resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? -1) })
-    })
-  })
+function run(program: string, words: readonly string[]): Promise<ProgramRun> {
+  return runProgram(program, [cli, 'sqlite-import', ...words])
 }
 
 let count = 0
@@ -53,7 +42,7 @@ let count = 0
 async function move(
   sql: string,
   ...words: string[]
-): Promise<Run & { readonly schema: string; readonly path: string }> {
+): Promise<ProgramRun & { readonly schema: string; readonly path: string }> {
   const schema = `moved_${++count}`
   const path = join(folder, `${schema}.db`)
   writeSqlite(path, sql)
@@ -97,7 +86,7 @@ function plain(value: unknown): unknown {
 }
 
 describe.skipIf(sqliteNode === null)('five public schemas', () => {
-  /** What the report says has changed, and what could not be made. */
+  /** The parts of the report about changes, and about objects that could not be made. */
   const CHANGED: Record<string, (text: string) => string> = {
     sakila: (text) => text.replaceAll('22:04:36.000', '22:04:36'),
     places: (text) => text.replace('"value":12', '"value":"12"'),
@@ -133,7 +122,7 @@ describe.skipIf(sqliteNode === null)('five public schemas', () => {
       const outcomes = statementsOf(queries).map(({ start, end }) => {
         const sql = queries.slice(start, end)
         const fails = findDialect(sql).some(({ rule }) => rule.effect === 'fails')
-        // The text does not tell that the column is a boolean; the error does.
+        // The text does not show that the column is a boolean. The error does.
         return { sql, expected: fails || sql.includes('isDone = 1'), hinted: failsWithHint(moved, sql) }
       })
       expect(outcomes.filter(({ expected, hinted }) => expected !== hinted)).toEqual([])

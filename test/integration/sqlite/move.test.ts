@@ -1,4 +1,4 @@
-/** The moved program of the guide: it runs, it prints what the original prints, and the guide's diff is the whole of it. */
+/** The moved program of the guide. It prints what the original prints, and the guide's diff shows all changes. */
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { DIALECT_RULES } from '../../../src-sync/sqlite-dialect/rules.ts'
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 import { sqliteNode, writeSqlite } from '../../support/sqlite-node.ts'
+import { type ProgramRun, runProgram } from '../../support/run-program.ts'
 
 const folder = new URL('../../../docs/examples/sqlite-move/', import.meta.url)
 const read = (path: string): string => readFileSync(new URL(path, folder), 'utf8')
@@ -19,23 +20,9 @@ const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'syncpg-move-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 
-interface Run {
-  readonly stdout: string
-  readonly status: number
-}
-
 /** Runs a program where the examples are. */
-function run(program: string, words: readonly string[]): Promise<Run> {
-  const options = {
-    timeout: 60_000,
-    cwd: fileURLToPath(folder),
-    env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' },
-  }
-  return new Promise((resolve) => {
-    execFile(program, words, options, (error, stdout) => {
-      resolve({ stdout, status: error === null ? 0 : Number(error.code ?? -1) })
-    })
-  })
+function run(program: string, words: readonly string[]): Promise<ProgramRun> {
+  return runProgram(program, words, { cwd: fileURLToPath(folder), env: { NO_COLOR: '1' }, timeoutMs: 60_000 })
 }
 
 function blocks(language: string): string[] {

@@ -1,9 +1,10 @@
-/** node:sqlite's and better-sqlite3's documented behaviour, over PostgreSQL. The differences are in the guide. */
+/** The documented behaviour of node:sqlite and better-sqlite3, over PostgreSQL. The guide lists the differences. */
 import * as db from 'syncpg'
 import { DatabaseSync, type DatabaseSyncOptions } from 'syncpg/sqlite-shape'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const dsn = sharedServer().dsn({ transport: 'unix', database: databaseOfFile() })
 let main: DatabaseSync
@@ -12,15 +13,6 @@ function open(options: DatabaseSyncOptions = {}): DatabaseSync {
   const opened = new DatabaseSync(dsn, options)
   onTestFinished(() => opened[Symbol.dispose]())
   return opened
-}
-
-function failureOf(call: () => unknown): db.DbError & { errcode?: number; errstr?: string; sqliteCode?: string } {
-  try {
-    call()
-  } catch (error) {
-    return error as db.DbError
-  }
-  throw new Error('expected a failure, and there was none')
 }
 
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /**
- * Every method that takes options refuses one that it does not know, and says which is meant. The methods and their options
- * are read from the declarations, so a method that is added later is tested too.
+ * Every method with options refuses an unknown option, and its hint names the nearest one. The test reads the methods
+ * and their options from the declarations, so it covers methods that are added later.
  */
 import * as blocking from 'syncpg'
 import * as asynchronous from 'syncpg/async'
@@ -8,11 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { type Door, type Signature, readDoor } from '../../support/door-members.ts'
 import { sharedServer } from '../../support/shared-server.ts'
+import { failureOrNull } from '../../support/failure-of.ts'
 
-/** The names that parameters for options have. */
+/** The names of parameters for options. */
 const OPTIONS = ['options', 'sizes']
 
-/** What the parameters before the options are given. */
+/** The arguments for the parameters before the options. */
 const given: Record<string, unknown> = {
   sql: 'select 1',
   query: 'select 1',
@@ -67,15 +68,6 @@ function misspelled(options: readonly string[]): { wrong: string; meant: string 
   return { wrong: meant.slice(0, -2) + meant.slice(-1), meant }
 }
 
-async function failureOf(run: () => unknown): Promise<unknown> {
-  try {
-    await run()
-  } catch (error) {
-    return error
-  }
-  return null
-}
-
 async function expectRefusal(target: unknown, { name, signature, options }: Case): Promise<void> {
   const { wrong, meant } = misspelled(options)
   const args = signature.parameters.map((parameter) => {
@@ -84,7 +76,7 @@ async function expectRefusal(target: unknown, { name, signature, options }: Case
     return parameter.name === 'connection' ? target : expect.fail(`no value for the parameter ${parameter.name}`)
   })
   const method = (typeof target === 'function' ? target : Reflect.get(target as object, name)) as () => unknown
-  const error = (await failureOf(() => Reflect.apply(method, target, args))) as asynchronous.DbError
+  const error = (await failureOrNull(() => Reflect.apply(method, target, args))) as asynchronous.DbError
   expect(error).toBeInstanceOf(asynchronous.ProgrammingError)
   expect([error.message.split('\n')[0], error.hint]).toEqual([
     expect.stringMatching(new RegExp(`: unknown option "${wrong}"|\\(\\): unknown option "${wrong}"`)),
@@ -96,7 +88,7 @@ async function expectRefusal(target: unknown, { name, signature, options }: Case
   const nothing = args.map((argument, index) =>
     OPTIONS.includes(signature.parameters[index]?.name ?? '') ? null : argument,
   )
-  const other = await failureOf(() => Reflect.apply(method, target, nothing))
+  const other = await failureOrNull(() => Reflect.apply(method, target, nothing))
   expect(other).toBeInstanceOf(asynchronous.ProgrammingError)
 }
 

@@ -1,6 +1,6 @@
 /**
- * The time limit of a COPY is that of the whole COPY, whoever is slow: the server, the source, the output. Afterwards nothing
- * of it is there and the connection is of use.
+ * The time limit of a COPY holds for the whole COPY, whether the server, the source or the output is slow. After it
+ * nothing is loaded, and the connection is usable.
  */
 import * as db from 'syncpg'
 import { type Connection, QueryTimeoutError, connect } from 'syncpg/async'

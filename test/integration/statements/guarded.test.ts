@@ -1,6 +1,6 @@
 /**
- * The savepoint that goes around the Bind of a statement in a transaction changes nothing of what the statement does, and
- * what it is there for is mended by it: functions and types that another session makes anew.
+ * The savepoint around the Bind of a statement in a transaction does not change what the statement does. It lets the
+ * driver repair statements after another session has replaced functions or types.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
@@ -39,7 +39,10 @@ describe.each([
     if (transport !== 'pglite') await askServer(sharedServer(), `drop database ${own} with (force)`)
   })
 
-  /** Runs something in three transactions: new, known, and known in the same transaction. Statements are guarded by then. */
+  /**
+   * Runs a body in three transactions, so that its statements are new, known, and known in the same transaction. Then
+   * they are guarded.
+   */
   async function thrice(body: () => Promise<void>): Promise<void> {
     for (let i = 0; i < 3; i += 1) {
       await con.execute('begin')
@@ -136,7 +139,7 @@ describe.each(['async', 'blocking'] as const)('%s, while another session changes
     await con.execute('insert into keep values (1)')
     await con.fetchval(sql, [value])
     await dba.execute(change)
-    // The server looks for news of other sessions when it locks what it has not locked yet.
+    // The server reads the changes by other sessions when it takes a lock that it does not have yet.
     await con.execute(`select from ${sql.includes('mood') ? 'other1' : 'other2'}`)
     expect(await con.fetchval(sql, [value])).toBe(wanted)
     await con.execute('commit')

@@ -1,6 +1,6 @@
 /**
- * A million rows through the blocking cursor: right to the last, held as bytes, decoded one by one as they are fetched.
- * The check sums are the server's word against sums over the decoded values.
+ * A million rows through the blocking cursor. They are kept as bytes and decoded one by one when they are fetched. The
+ * sums over the decoded values are compared with sums from the server.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -62,7 +62,7 @@ describe('a million rows', () => {
     await nextTurn()
     const parse = JSON.parse
     let decoded = 0
-    // The codec of json calls it once for each value; the channel's own texts do not begin like this.
+    // The codec of json calls JSON.parse once for each value. The texts of the channel do not begin like these values.
     JSON.parse = (text, reviver) => {
       if (text.startsWith('{"counted"')) decoded += 1
       return parse(text, reviver) as unknown

@@ -1,6 +1,7 @@
 /**
- * A text that is new to a connection runs in one flight, and means what it means once its statement is kept: each text runs
- * several times, and the outcomes are compared with each other and with those of a connection that keeps nothing.
+ * A text that is new to a connection runs in one flight, and has the same meaning as later, when its statement is kept.
+ * Each text runs several times, and the outcomes are compared with each other and with those of a connection without a
+ * statement cache.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as db from 'syncpg'
@@ -70,7 +71,7 @@ const CASES: readonly Case[] = [
   ['update t set price = $1, part = $2 where id = 1 returning price, part', 0.1, 0.2],
   ['update t set name = $1 where id = 1 returning name', 0.00001],
   ['update t set name = $1 where id = 1 returning name', 2.5e-9],
-  // Halfway between two reals: rounded once or twice, it is another one.
+  // This number is halfway between two reals, so rounding it twice gives another real than rounding it once.
   ['update t set part = $1 where id = 1 returning part', 1 + 2 ** -24],
   ['select id from t where part = $1', 1 + 2 ** -24],
   ['update t set id = $1 where id = 1 returning id', 'x'],
@@ -80,7 +81,7 @@ const CASES: readonly Case[] = [
   ['select $1'],
   ['select 1', 1],
   ['select $1 from t group by $1', 'x'],
-  // Types that travel as text, that must be learned, or that have no binary form.
+  // Types that are sent as text, that must be learned, or that have no binary form.
   ["select 'a b'::tsvector as a, 5::text::money as b, null::tsvector as c, 'pg_class'::regclass as d"],
   ["select '1 2'::int2vector as a, ''::oidvector as b, '{5}'::money[] as c, row(1, 'x') as d, 'sad'::mood as e"],
   ['select t from t'],
@@ -92,7 +93,7 @@ const CASES: readonly Case[] = [
   ['explain (costs off) select 1'],
 ]
 
-/** Rows, or what the failure says. */
+/** The rows, or the error's message. */
 async function outcomeOf(driver: Driver, [sql, ...values]: Case): Promise<unknown> {
   try {
     return await driver.rows(sql, values)
@@ -128,7 +129,7 @@ describe.each(WORLDS)('%s, %s', (face, transport) => {
 
   test.each(CASES)('%s, in a transaction, which it does not cost', async (...given) => {
     const [sql, ...values] = given as unknown as Case
-    // Another text, so that it is new once more.
+    // Another text, so that it is new again.
     const of: Case = [`${sql} `, ...values]
     const outcomes: string[] = []
     await con.execute('begin')
@@ -148,7 +149,7 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
   beforeAll(() => askServer(sharedServer(), `create database ${database}`))
   afterAll(() => askServer(sharedServer(), `drop database ${database} with (force)`))
 
-  // More than 64 of them would slow the snapshots of every other session down.
+  // More than 64 savepoints would make the snapshots of all other sessions slower.
   test('a transaction of many new texts that write has few subtransactions', async () => {
     const con = await openDriver(face, sharedServer().dsn({ database }))
     await con.execute('create table t (id int, name text)')
@@ -186,10 +187,10 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
   })
 })
 
-/** Forms that are read from text, next to forms that are read from binary. */
+/** Forms of values that are read from text, beside forms that are read from binary. */
 const FORMS = { date: 'string', timestamptz: 'string', int8: 'number' } as const
 
-/** What query builders compile: each string is the server's text, for every type. */
+/** Compiled queries of builders: the server reads each string as text of its type. */
 const COMPILED: readonly Case[] = [
   ['select $1 as v', 42],
   ['select $1::jsonb as v', '12'],
@@ -232,7 +233,8 @@ describe.each(['async', 'blocking'] as const)('compiled, %s', (face) => {
   })
 })
 
-// The values are given back to the server, which prints them: the limit is the statement's, and that has ended.
+// The values are sent back to the server, which prints them. The time limit does not apply to this trip, because the
+// statement has ended.
 test('a limit that passes after the statement has ended does not say that it was not run', async () => {
   const con = await connect(sharedServer().dsn())
   await con.execute('create temp table slow (id int)')

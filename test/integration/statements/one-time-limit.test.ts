@@ -1,4 +1,7 @@
-/** A time limit means one thing wherever it is given: null, 0 and Infinity are none, and without it the connection's holds. */
+/**
+ * Time limits mean the same in all calls: null, 0 and Infinity mean no limit, and undefined means the connection's
+ * limit.
+ */
 import * as blocking from 'syncpg'
 import { ProgrammingError, QueryTimeoutError, connect, createPool } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'

@@ -1,6 +1,7 @@
 /**
- * The lexer against the server's: statements full of literals of every kind, with markers inside them that are text and
- * one outside that is not. Read alike, the statement has that many columns and the parameter comes back in the last.
+ * Compares the lexer with the server's. The statements are full of literals of every kind. Markers inside the literals
+ * are text, and there is one real marker outside. If both lexers agree, the statement has the expected number of
+ * columns, and the parameter comes back in the last.
  */
 import fc from 'fast-check'
 import * as db from 'syncpg'
@@ -18,7 +19,7 @@ afterAll(() => {
   con[Symbol.dispose]()
 })
 
-/** Text that a careless reader stumbles over. */
+/** Text that a wrong lexer misreads. */
 const bait = fc.constantFrom(
   ...[
     '%s',
@@ -59,7 +60,7 @@ const dollar = bodyOf("'", '\\').map((body) => `$q1$${body}$q1$`)
 const bits = fc.constantFrom("B'01'", "x'1F'", "N'a''b'")
 const comment = fc.constantFrom('', ' ', "/* ' %s ? :a /* $$ */ */", "-- it's %s ? :a $$\n", '\n')
 
-/** With the server's setting on: a backslash is nothing special in a plain string. */
+/** With standard_conforming_strings on, a backslash has no special meaning in a plain string. */
 const literals = fc.oneof(
   withBackslash,
   escaped.map((body) => `e'${body}'`),
@@ -69,7 +70,7 @@ const literals = fc.oneof(
   bits,
   plain,
 )
-/** With the setting off it escapes there; U&'' is refused by the server then. */
+/** With the setting off it escapes the next character, and the server refuses U&''. */
 const oldLiterals = fc.oneof(
   escaped.map((body) => `'${body}'`),
   continued,

@@ -1,4 +1,6 @@
-/** A pipeline sends statements in the order in which they were asked for, known or new, and remembers nothing that is stale. */
+/**
+ * A pipeline sends statements in the order of the calls, whether they are known or new, and keeps no stale statement.
+ */
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
@@ -134,7 +136,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
     const settled: PromiseSettledResult<unknown>[] = []
     const waiting = con.pipeline(
       async (pipeline) => {
-        // Its description waits for the lock.
+        // The description of this text waits for the lock.
         const asked = [pipeline.execute('select from locked where v = $1', [1]), pipeline.execute(insert, ['late'])]
         settled.push(...(await Promise.allSettled(asked)))
       },

@@ -1,4 +1,4 @@
-/** How a prepared statement makes its rows: as the connection, as `prepare`, and as the call say, on both faces. */
+/** The form of a prepared statement's rows: options of the connection, of `prepare` and of the call, on both faces. */
 import * as blocking from 'syncpg'
 import { type PreparedStatement, type RowFactory, connect } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
@@ -15,7 +15,10 @@ const FORMS: readonly (readonly [name: string, form: Form | undefined, row: unkn
   ['objects', 'object', { a: 1, b: 'x' }],
   ['a function', factory, 'a=1,b=x'],
 ]
-/** Each of connection, prepare and call says something or nothing; the nearest of them counts. */
+/**
+ * Each of connection, prepare and call sets a form or none. The call counts before prepare, and prepare before the
+ * connection.
+ */
 const COMBINATIONS = FORMS.flatMap((outer) =>
   FORMS.flatMap((own) => FORMS.map((near) => ({ outer, own, near, title: `${outer[0]}, ${own[0]}, ${near[0]}` }))),
 )
@@ -23,7 +26,7 @@ const SQL = 'select a, b from (values (1, $1::text)) as t (a, b)'
 
 const optionsOf = (form: Form | undefined): { rowFactory?: Form } => (form === undefined ? {} : { rowFactory: form })
 const expected = (...rows: unknown[]): unknown => rows.filter((row) => row !== undefined).at(-1) ?? { a: 1, b: 'x' }
-/** A Record compared by its values. */
+/** Turns a Record into a plain object, so that rows can be compared. */
 const plain = (row: unknown): unknown => (row instanceof blocking.Record ? blocking.Record.toObject(row) : row)
 
 const SERVERS = [
@@ -32,7 +35,7 @@ const SERVERS = [
 ] as const
 
 describe.each(SERVERS)('on %s', (name, dsn) => {
-  // An embedded PostgreSQL takes its time to start, so there only the connection that makes rows by a function.
+  // An embedded PostgreSQL starts slowly, so only the connection with a function for rows is tested there.
   const outers = name === 'pglite' ? FORMS.slice(3) : FORMS
 
   test.each(outers)('the blocking face, over a connection that says %s', (_name, form) => {

@@ -1,6 +1,7 @@
 /**
- * A loop over a stream or a cursor has its next rows made while it looks at the last ones. How far the server has got is
- * counted here by a sequence: what is read ahead must be no more than a trip, and nothing where the loop asks for more.
+ * A loop over a stream or a cursor prefetches: the server makes the next page while the loop works on this one. A
+ * sequence counts the rows that the server has made. At most one page may be prefetched, and none when the loop uses
+ * the connection for other statements.
  */
 import * as db from 'syncpg'
 import * as async from 'syncpg/async'

@@ -1,10 +1,10 @@
 /**
- * Random walks: DDL by the same and by another session between random statements, on both faces. Each outcome is compared
- * with that of a session that remembers nothing, in a database of its own where the same things happen.
+ * Random walks: DDL by the same and by another session between random statements, on both faces. Each outcome is
+ * compared with that of a session without a cache, in another database that gets the same statements.
  *
- * What another session changes here is never one of the changes that docs/guides/prepared-statements.md names as silent: it
- * converts no column to a type that the old one is assigned to with another value, and it creates no table of a name that
- * another schema of the path has. `npm run test:remembered` takes a million steps.
+ * What another session changes here is never one of the changes that docs/guides/prepared-statements.md names as
+ * silent: it converts no column to a type that the old one is assigned to with another value, and it creates no table
+ * of a name that another schema of the path has. `npm run test:remembered` takes a million steps.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -18,7 +18,10 @@ const SEED = Number(process.env['REMEMBERED_SEED'] ?? Date.now() % 1_000_000)
 /** Steps in one pair of databases. */
 const WALK = 500
 
-/** Who may change the schema: with the other session, types are left out that would change values in silence. */
+/**
+ * Which session may change the schema. For the other session, types are left out that would change values without an
+ * error.
+ */
 type Mode = 'own changes' | 'changes by both'
 type Face = 'async' | 'blocking' | 'blocking, implicit transactions'
 
@@ -29,24 +32,24 @@ interface Step {
   readonly values?: readonly unknown[]
 }
 
-/** A session under test, or the one it is compared with. */
+/** The tested session, or the session with which it is compared. */
 interface Subject {
   readonly isIdle: boolean
   run(step: Step): Promise<unknown>
-  /** The schema may be another one now. */
+  /** The schema may have changed. */
   forget?(): void
   close(): Promise<void>
 }
 
 const MOST_LIKED = 4
 const MOMENT = new Date('2024-06-01T12:30:00Z')
-/** Pairs that the server converts into each other by itself: what is remembered of one gives other values in the other. */
+/** Pairs of types that the server converts automatically, so a remembered type gives other values. */
 const OWN_TYPES = ['timestamp', 'timestamptz', 'float4', 'float8', 'int8', 'text', 'numeric', 'mood']
 const SHARED_TYPES = ['int8', 'text', 'bool', 'mood']
 const OWN_VALUES = [MOMENT, MOMENT, 0.1, 0.1, 7, 2n ** 40n, 'x', '1.5', null]
 const SHARED_VALUES = [7, 2n ** 40n, 'abc', 'x', '12', true, null]
 
-/** What the other session may do while the first one is in a transaction: nothing that waits for it. */
+/** The steps of the other session while the first one is in a transaction. None of them may wait for it. */
 const ALTERATIONS = [
   ['int8', 'text', 'a::text'],
   ['text', 'int8', 'null'],
@@ -57,7 +60,7 @@ const ALTERATIONS = [
 class Walk {
   readonly #random: () => number
   readonly #mode: Mode
-  /** Statements that ran well: they come again, so that something is remembered when it changes. */
+  /** Statements that succeeded. They run again, so that they are cached when the schema changes. */
   readonly #liked: Step[] = []
   #last: Step | null = null
 
@@ -275,7 +278,7 @@ afterAll(async () => {
   for (const name of databases) await askServer(sharedServer(), `drop database if exists ${name} with (force)`)
 })
 
-/** Statements that had an outcome other than a failure: a walk of failures would show little. */
+/** The number of statements that succeeded. A walk of only failures would show little. */
 let answered = 0
 
 async function walk(face: Face, mode: Mode, seed: number, steps: number): Promise<void> {
@@ -297,7 +300,7 @@ async function walk(face: Face, mode: Mode, seed: number, steps: number): Promis
       const step = course.next(reference.isIdle, last)
       if (step.sql === 'begin' && face.endsWith('implicit transactions')) continue
       const [one, two] = step.by === 'own' ? [subject, reference] : (others as [Subject, Subject])
-      // The second server process works while this thread waits for the first.
+      // The two server processes work at the same time.
       const wanted = outcomeOf(two, step)
       const outcomes = [await outcomeOf(one, step), await wanted] as const
       if (step.kind === 'command') reference.forget?.()
@@ -332,7 +335,7 @@ async function outcomeOf(subject: Subject, step: Step): Promise<string> {
   }
 }
 
-/** A session that remembers nothing. */
+/** A session without a cache. */
 async function forgetful(dsn: string, isImplicit = false): Promise<Subject> {
   const con = await async_.connect(dsn, { statementCacheSize: 0 })
   return {
@@ -389,7 +392,7 @@ async function runAsync(con: async_.Connection, { kind, sql, values = [] }: Step
 function runBlocking(con: blocking.Connection, { kind, sql, values = [] }: Step): unknown {
   switch (kind) {
     case 'command':
-      // Without a transaction nothing is begun for these.
+      // When no transaction is open, `execute` would begin one before these commands; the methods do not.
       if (sql === 'commit' && con.autocommit === false) commitQuietly(con)
       else if (sql === 'rollback' && con.autocommit === false) con.rollback()
       else con.execute(sql)
@@ -424,7 +427,7 @@ function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : `${typeof value} ${String(value)}`
 }
 
-/** Small numbers from a seed, the same each time. */
+/** Random numbers from a seed, the same each time. */
 function mulberry32(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,6 +1,7 @@
 /**
- * What is remembered of a text's parameters (which of them had to be told, which places of a name were joined) lasts no
- * longer than the text's statement, and the driver's savepoint serves describing and running alike. On both faces.
+ * The driver remembers facts about a text's parameters: which of them need a type, and which places of a name were
+ * joined. It must forget them with the text's statement. One savepoint must serve for describing and for running. On
+ * both faces.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -55,7 +56,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     await con.rows(read)
     await dba.execute('alter table t alter v type text')
     await con.execute('begin; insert into log values (1)')
-    // Described under a savepoint, and refused before it ran: the savepoint waits for the next flight.
+    // The statement was described after a savepoint and refused before it ran. The next flight releases the savepoint.
     await expect(Promise.resolve().then(() => con.fetchval('select $1::int + 1', ['none']))).rejects.toThrow('none')
     expect(await con.rows(read)).toEqual([['1']])
     await con.execute(insert, [2])

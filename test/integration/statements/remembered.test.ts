@@ -1,6 +1,6 @@
 /**
- * What is remembered of the server (prepared statements, parameter types, the columns of a load) is never stale: a text
- * means what it means now, and what the cache alone made fail is no failure. On both faces.
+ * Facts that the driver remembers (prepared statements, parameter types, the columns of a load) are never stale: a text
+ * always has its present meaning, and the program does not see failures that only the cache caused. On both faces.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
@@ -40,7 +40,8 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
 
     test.each(CREATIONS)('a DELETE means the temporary table that %s has just made', async (_, creations) => {
       await con.execute('create table t (v int); insert into t values (1)')
-      // The first temporary object changes the search path, which the server notices; the next ones it does not.
+      // The first temporary object changes the search path, so the server refuses old statements. Later temporary
+      // objects do not change it.
       await con.execute('create temp table other_before ()')
       await con.execute(deleteOne, [9])
       for (const sql of creations) await con.execute(sql)
@@ -300,7 +301,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       for (const isInside of [false, true]) {
         await con.execute('create temp table kept (n int)')
         await con.fetchval(read, [1])
-        // Hidden in a function, where no command tag tells of it.
+        // The change is inside a function, so no command tag shows it.
         await con.execute(
           `create or replace function pg_temp.lose() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$`,
         )
@@ -414,7 +415,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
   })
 })
 
-/** Rows, or the SQLSTATE of the failure. */
+/** The rows, or the SQLSTATE of the error. */
 async function outcomeOf(driver: Driver, sql: string, values: readonly unknown[]): Promise<unknown> {
   try {
     return (await driver.rows(sql, values)).map((row) => row.map((value) => String(value)))

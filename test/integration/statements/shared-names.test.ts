@@ -1,4 +1,4 @@
-/** What the async connection has from the blocking one, and the other way round. */
+/** The names that each of the two connection classes took over from the other. */
 import { connect as connectBlocking } from 'syncpg'
 import { type Connection, connect } from 'syncpg/async'
 import { afterEach, beforeEach, expect, test } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * What a program meets in its first hour beside the values themselves: one name in two places, values in the query of a
- * COPY under any settings, text after `client_encoding` was set by SQL.
+ * One name in two places, values in the query of a COPY under any settings, and text after SQL has set
+ * `client_encoding`.
  */
 import * as db from 'syncpg'
 import * as async from 'syncpg/async'
@@ -9,18 +9,10 @@ import { DatabaseSync } from 'syncpg/sqlite-shape'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../../support/shared-server.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const database = databaseOfFile()
 const dsn = (): string => sharedServer().dsn({ database })
-
-function failureOf(call: () => unknown): Error & { sqlstate?: string | null } {
-  try {
-    call()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('expected a failure, and there was none')
-}
 
 describe('one named parameter in two places', () => {
   let con: db.Connection
@@ -341,7 +333,7 @@ describe('forms of results', () => {
     const given = [5, new Date(0), db.Json({ a: 1 }), [1, { a: null }], Buffer.from('a')]
     const row = con.fetchrow('select %s::int8, %s::timestamptz, %s::json, %s::jsonb, %s::bytea', given)!
     expect([...row]).toEqual(['5', '1970-01-01 00:00:00+00', '{"a":1}', '[1, {"a": null}]', '\\x61'])
-    // What is read and written back is the same.
+    // A value that is read and written back stays the same.
     const again = con.fetchrow('select %s::int8, %s::timestamptz, %s::json, %s::jsonb, %s::bytea', row)!
     expect([...again]).toEqual([...row])
     expect(con.fetchval('select %s::int8[]', [[5, 6n, '7']])).toEqual(['5', '6', '7'])

@@ -1,19 +1,19 @@
-/** The operations of the contract through the worker: what a session can, a blocking session can. */
+/** The operations through the worker: a blocking session has all operations of a session. */
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { QueryTimeoutError } from '../../../src-async/errors/client-errors.ts'
 import type { SessionOptions } from '../../../src-async/options/session-options.ts'
 import { BlockingSession } from '../../../worker/caller/blocking-session.ts'
 import { sharedServer } from '../../support/shared-server.ts'
-import { deaf, executing, noBind, optionsFor, plain, TextSink } from './support.ts'
+import { ignoreEvents, executing, noBind, optionsFor, plain, TextSink } from './support.ts'
 
-// The worker itself runs as built: Node cannot start one from TypeScript everywhere.
+// The worker is the built one, because not every Node can start a worker from TypeScript.
 process.env['SYNCPG_WORKER'] ??= fileURLToPath(new URL('../../../dist/worker.cjs', import.meta.url))
 
 const server = sharedServer()
 
 function open(heard: string[] = [], options: SessionOptions = optionsFor(server)): BlockingSession {
-  const events = { ...deaf, notification: ({ payload }: { payload: string }) => void heard.push(payload) }
+  const events = { ...ignoreEvents, notification: ({ payload }: { payload: string }) => void heard.push(payload) }
   const session = new BlockingSession(options, events, { ringBytes: 4096, isInterruptible: false })
   session.handOut()
   onTestFinished(() => void session.close({ timeoutMs: 1000 }))

@@ -1,4 +1,4 @@
-/** Getting to a session: authentication, TLS, hosts, time limits, and the words when it does not work. */
+/** Opening a session: authentication, TLS, hosts, time limits, and the errors when it fails. */
 import { createServer } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -11,7 +11,8 @@ import { hasPostgres } from '../../support/postgres-binaries.ts'
 import { startServer } from '../../support/postgres-server.ts'
 import { TEST_ROLES } from '../../support/postgres-template.ts'
 import { serverOfMajor, sharedServer } from '../../support/shared-server.ts'
-import { deaf, failureOf, noTls, open, optionsFor, query, tcp, unix } from './support.ts'
+import { ignoreEvents, noTls, open, optionsFor, query, tcp, unix } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const pem = (path: string): string => readFileSync(path, 'utf8')
@@ -20,14 +21,14 @@ function tls(mode: SslMode, more: Partial<TlsOptions> = {}): TlsOptions {
   return { ...noTls, mode, ...more }
 }
 
-/** Whether a session with these options is encrypted, as the server sees it. */
+/** Whether a session with these options is encrypted, from the server's view. */
 async function isEncrypted(options: SessionOptions): Promise<boolean> {
   await using session = await open(options)
   const [[isOn]] = (await query(session, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')) as [[string]]
   return isOn === 't'
 }
 
-/** A server that does with its first bytes what the test says. */
+/** A server that passes its first bytes to a function of the test. */
 async function fakeServer(answer: (write: (bytes: Uint8Array | null) => void) => void): Promise<SessionOptions> {
   const fake = createServer((socket) => {
     socket.on('error', () => {})
@@ -52,18 +53,18 @@ describe('authentication', () => {
   })
 
   test.each([password, md5, scram])('keeps $user out with a wrong password', async ({ user }) => {
-    const error = await failureOf(openSession(optionsFor(server, { user, password: 'wrong' }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { user, password: 'wrong' }), ignoreEvents))
     expect(error).toBeInstanceOf(InvalidPasswordError)
   })
 
   test.each([password, md5, scram])('says so when $user gives no password', async ({ user }) => {
-    const error = await failureOf(openSession(optionsFor(server, { user, password: null }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { user, password: null }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(/for a password .* none was given/)
   })
 
   test("passes on the server's refusal as it is", async () => {
-    const error = await failureOf(openSession(optionsFor(server, TEST_ROLES.reject), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, TEST_ROLES.reject), ignoreEvents))
     expect(error).toMatchObject({ sqlstate: '28000', severity: 'FATAL' })
   })
 
@@ -106,7 +107,7 @@ describe('TLS', () => {
     ['disable', TEST_ROLES.tlsOnly],
     ['require', TEST_ROLES.plainOnly],
   ] as const)('sslmode=%s does not', async (mode, role) => {
-    const error = await failureOf(openSession(optionsFor(server, { ...role, tls: tls(mode) }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { ...role, tls: tls(mode) }), ignoreEvents))
     expect(error).toMatchObject({ sqlstate: '28000' })
   })
 
@@ -117,7 +118,7 @@ describe('TLS', () => {
     ['verify-ca', {}, /sslrootcert/],
     ['verify-ca', { rootCertificates: root, certificate: 'no PEM', key: 'no PEM' }, /sslcert/],
   ] as const)('sslmode=%s refuses a certificate and names the option', async (mode, more, pattern) => {
-    const error = await failureOf(openSession(optionsFor(server, { tls: tls(mode, more) }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { tls: tls(mode, more) }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(pattern)
   })
@@ -126,7 +127,7 @@ describe('TLS', () => {
     const hosts = [{ kind: 'tcp', host: 'example.invalid', address: server.host, port: server.port }] as const
     const options = (mode: SslMode): SessionOptions =>
       optionsFor(server, { hosts, tls: tls(mode, { rootCertificates: root }) })
-    const error = await failureOf(openSession(options('verify-full'), deaf))
+    const error = await failureOfAsync(openSession(options('verify-full'), ignoreEvents))
     expect(error.message).toMatch(/example\.invalid/)
     expect(await isEncrypted(options('verify-ca'))).toBe(true)
   })
@@ -140,7 +141,7 @@ describe('TLS', () => {
 
   test('cancels over TLS', async () => {
     await using session = await open(optionsFor(server, { tls: tls('verify-full', { rootCertificates: root }) }))
-    const sleeping = failureOf(query(session, 'select pg_sleep(30)'))
+    const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
@@ -155,7 +156,7 @@ describe('TLS', () => {
 
   test('refuses bytes smuggled in behind the answer to the request for TLS', async () => {
     const options = await fakeServer((write) => write(Buffer.from('SE')))
-    const error = await failureOf(openSession({ ...options, tls: tls('require') }, deaf))
+    const error = await failureOfAsync(openSession({ ...options, tls: tls('require') }, ignoreEvents))
     expect(error.cause).toBeInstanceOf(ProtocolError)
     expect(error.message).toMatch(/unencrypted bytes/)
   })
@@ -166,7 +167,7 @@ describe('TLS', () => {
     ['nonsense', 'H', /is it PostgreSQL/],
   ])('ends with words when the server answers %s', async (_, answer, pattern) => {
     const options = await fakeServer((write) => write(Buffer.from(answer)))
-    const error = await failureOf(openSession({ ...options, tls: tls('require') }, deaf))
+    const error = await failureOfAsync(openSession({ ...options, tls: tls('require') }, ignoreEvents))
     expect(error.message).toMatch(pattern)
   })
 })
@@ -176,7 +177,7 @@ describe('a server without TLS', () => {
     const other = await startServer()
     onTestFinished(() => other.dispose())
     expect(await isEncrypted(optionsFor(other, { tls: tls('prefer') }))).toBe(false)
-    const error = await failureOf(openSession(optionsFor(other, { tls: tls('require') }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(other, { tls: tls('require') }), ignoreEvents))
     expect(error.message).toMatch(/does not offer TLS/)
   })
 })
@@ -189,7 +190,7 @@ describe.each([
     const other = await startServer({ tls: fault })
     onTestFinished(() => other.dispose())
     const root = { rootCertificates: pem(other.tls!.rootCertificate) }
-    const error = await failureOf(openSession(optionsFor(other, { tls: tls('verify-full', root) }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(other, { tls: tls('verify-full', root) }), ignoreEvents))
     expect(error.message).toMatch(pattern)
     expect(await isEncrypted(optionsFor(other, { tls: tls('require') }))).toBe(true)
   })
@@ -213,7 +214,7 @@ describe('a server that cannot be reached', () => {
     ['a long path', { kind: 'unix', path: `/${'x'.repeat(120)}` }, /121 bytes, and the system allows 107/],
     ['a file that is no socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
   ] as const)('is told in one line: %s', async (_, host, words) => {
-    const error = await failureOf(openSession(optionsFor(server, { hosts: [host] }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [host] }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(words)
     expect(error.message).not.toContain('\n')
@@ -225,14 +226,16 @@ describe('a server that cannot be reached', () => {
   })
 
   test('leaves one error per attempt', async () => {
-    const error = await failureOf(openSession(optionsFor(server, { hosts: [nobody, nobody] }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [nobody, nobody] }), ignoreEvents))
     expect((error.cause as AggregateError).errors).toHaveLength(2)
     expect(error).toBeInstanceOf(OperationalError)
   })
 
   test('is not asked again elsewhere when it refuses', async () => {
     const hosts = [tcp(server), nobody]
-    const error = await failureOf(openSession(optionsFor(server, { hosts, user: 'u_scram', password: 'wrong' }), deaf))
+    const error = await failureOfAsync(
+      openSession(optionsFor(server, { hosts, user: 'u_scram', password: 'wrong' }), ignoreEvents),
+    )
     expect(error).toBeInstanceOf(InvalidPasswordError)
   })
 
@@ -240,7 +243,9 @@ describe('a server that cannot be reached', () => {
     'and stays silent costs the time limit, sslmode=%s',
     async (mode) => {
       const options = await fakeServer(() => {})
-      const error = await failureOf(openSession({ ...options, connectTimeoutMs: 100, tls: tls(mode) }, deaf))
+      const error = await failureOfAsync(
+        openSession({ ...options, connectTimeoutMs: 100, tls: tls(mode) }, ignoreEvents),
+      )
       expect(error).toBeInstanceOf(OperationalError)
       expect(error.message).toMatch(/timeout expired \(100 ms/)
     },
@@ -258,7 +263,7 @@ describe('a server that cannot be reached', () => {
     ['speaks another language', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
   ])('and %s is told', async (_, answer) => {
     const options = await fakeServer((write) => write(answer))
-    const error = await failureOf(openSession(options, deaf))
+    const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(DbError)
     expect(error.message).toMatch(/^connection to server at "127.0.0.1", port \d+ failed: /)
   })
@@ -274,7 +279,7 @@ describe('the kind of server', () => {
   )
 
   test.each(['read-only', 'standby'] as const)('%s is not', async (targetSessionAttrs) => {
-    const error = await failureOf(openSession(optionsFor(server, { targetSessionAttrs }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(server, { targetSessionAttrs }), ignoreEvents))
     expect(error).toBeInstanceOf(TargetServerAttributeNotMatched)
   })
 

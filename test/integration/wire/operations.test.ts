@@ -15,9 +15,8 @@ import { askServer, sharedServer } from '../../support/shared-server.ts'
 import {
   bindOf,
   bindsOf,
-  deaf,
+  ignoreEvents,
   executing,
-  failureOf,
   noBind,
   noTls,
   open,
@@ -27,6 +26,7 @@ import {
   tcp,
   TextSink,
 } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const options = optionsFor(server)
@@ -50,17 +50,19 @@ afterAll(async () => {
   await (await embeddedSession)?.close({ timeoutMs: 5000 })
 })
 
-/** A session as new: the embedded server takes seconds to start, so there is one for all. */
+/**
+ * A session without open statements. The embedded server takes seconds to start, so all tests share one session there.
+ */
 async function lend(transport: SessionOptions): Promise<Session & AsyncDisposable> {
   if (transport !== embedded) return open(transport)
-  embeddedSession ??= openSession(embedded, deaf)
+  embeddedSession ??= openSession(embedded, ignoreEvents)
   const session = await embeddedSession
   await query(session, 'rollback')
   await query(session, 'discard all')
   return Object.assign(session, { [Symbol.asyncDispose]: async () => {} })
 }
 
-/** Joins what a COPY sends. */
+/** Joins the chunks of a COPY. */
 class BytesSink implements ByteSink {
   readonly parts: Buffer[] = []
   take(bytes: Uint8Array, start: number, end: number): void {
@@ -94,7 +96,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect(rows.rows.flat()).toEqual(['1', '2', '3', '4', '5'])
     await session.closePortal({ portal: 'p', timeoutMs: 0 })
     await session.closePortal({ portal: 'never opened', timeoutMs: 0 })
-    const gone = await failureOf(session.fetchPortal(portal('', rows, { open: null })))
+    const gone = await failureOfAsync(session.fetchPortal(portal('', rows, { open: null })))
     expect([gone, session.transactionStatus]).toMatchObject([{ sqlstate: '34000' }, 'E'])
   })
 
@@ -128,7 +130,7 @@ describe.each(transports)('over %s', (_, transport) => {
     await using session = await lend(transport)
     await query(session, 'create temp table t (a int)')
     for (const sql of ['copy t from stdin', 'copy t to stdout']) {
-      expect(await failureOf(session.fetchPortal(portal(sql, new TextSink())))).toBeInstanceOf(ProgrammingError)
+      expect(await failureOfAsync(session.fetchPortal(portal(sql, new TextSink())))).toBeInstanceOf(ProgrammingError)
     }
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
@@ -153,7 +155,9 @@ describe.each(transports)('over %s', (_, transport) => {
       expect(lines.slice(0, -1).every((line, i) => line === `${i + 1}\t${'x'.repeat((i + 1) % 90)}`)).toBe(true)
       expect(lines).toHaveLength(20_001)
     }
-    expect(await failureOf(session.copyOutRead({ data: new BytesSink(), maxBytes: 1 }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.copyOutRead({ data: new BytesSink(), maxBytes: 1 }))).toBeInstanceOf(
+      InterfaceError,
+    )
   })
 
   test('COPY out begins a transaction, and tells the formats of its columns', async () => {
@@ -169,7 +173,7 @@ describe.each(transports)('over %s', (_, transport) => {
     await using session = await lend(transport)
     await session.copyOutStart({ ...plain, sql: 'copy (select 1/(3-g) from generate_series(1, 5) g) to stdout' })
     const data = new BytesSink()
-    expect(await failureOf(readAll(session, data))).toMatchObject({ sqlstate: '22012' })
+    expect(await failureOfAsync(readAll(session, data))).toMatchObject({ sqlstate: '22012' })
     expect(data.text).toBe('0\n1\n')
     await session.copyOutEnd()
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -211,7 +215,7 @@ describe.each(transports)('over %s', (_, transport) => {
       await session.copyOutStart({ ...plain, sql })
       return readAll(session, new BytesSink())
     }
-    expect((await failureOf(copying())).message).toMatch(pattern)
+    expect((await failureOfAsync(copying())).message).toMatch(pattern)
     expect(await query(session, 'select count(*) from t')).toEqual([['1']])
   })
 })
@@ -224,7 +228,7 @@ describe('COPY out', () => {
       sql: "copy (select repeat('x', 9999) from generate_series(1, 10000)) to stdout",
     })
     const before = process.memoryUsage().arrayBuffers
-    // The server can only be done when all hundred megabytes have been taken from it.
+    // The server can end only when the client has read all hundred megabytes.
     await askServer(server, 'select pg_sleep(0.3)')
     const busy = await askServer(server, 'select state from pg_stat_activity where pid = $1', [session.backendPid])
     expect(busy).toMatchObject([{ state: 'active' }])
@@ -256,13 +260,13 @@ describe('COPY out', () => {
     const proxy = await startProxy(server)
     onTestFinished(() => proxy.close())
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
-    // The server sends what it has by eights of kilobytes.
+    // The server sends its output in blocks of 8 kB.
     const row = "case g when 3 then pg_sleep(30)::text else repeat('x', 9999) end"
     await session.copyOutStart({ ...plain, sql: `copy (select ${row} from generate_series(1, 3) g) to stdout` })
     const data = new BytesSink()
     await session.copyOutRead({ data, maxBytes: 1 })
     expect(data.text).toHaveLength(10_000)
-    const reading = failureOf(readAll(session, data))
+    const reading = failureOfAsync(readAll(session, data))
     proxy.reset()
     expect(await reading).toBeInstanceOf(ConnectionDoesNotExistError)
     await session.copyOutEnd()
@@ -321,7 +325,7 @@ describe('a time limit', () => {
   ])('ends %s, and the session goes on', async (_, run) => {
     await askServer(server, 'create table if not exists limited (a int)')
     await using session = await open(options)
-    const error = await failureOf(run(session))
+    const error = await failureOfAsync(run(session))
     expect(error).toBeInstanceOf(QueryTimeoutError)
     expect(error).toMatchObject({ sqlstate: '57014', message: expect.stringMatching(/time limit of 30 ms/) })
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -332,24 +336,25 @@ describe('a time limit', () => {
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 100000)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 50, sql })
     while (session.phase === 'busy') await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(await failureOf(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
+    expect(await failureOfAsync(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
   test('does not let a COPY out end well when it dropped what nobody had read', async () => {
     await using session = await open(options)
-    // More than the session keeps, and no more than that and the buffers of the sockets: the server is done before the limit.
+    // This is more than the session buffers, but fits into its buffer and those of the sockets together, so the server
+    // ends before the limit.
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 130)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 300, sql })
     await expect.poll(() => session.phase, { interval: 5 }).toBe('ready')
-    expect(await failureOf(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
+    expect(await failureOfAsync(readAll(session, new BytesSink()))).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
   test('drops the rows of a reader that stands still, and keeps the session', async () => {
     await using session = await open(options)
     const sql = "select repeat('x', 9999), generate_series(1, 1000000000)"
-    const running = failureOf(session.execute(executing(sql, { timeoutMs: 300 })))
+    const running = failureOfAsync(session.execute(executing(sql, { timeoutMs: 300 })))
     session.pauseReading()
     expect(await running).toBeInstanceOf(QueryTimeoutError)
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -361,9 +366,9 @@ describe('a time limit', () => {
     proxy.loseNewConnections('hanging')
     const startedMs = performance.now()
     const elapsedMs = async (promise: Promise<Error>): Promise<number> => (await promise, performance.now() - startedMs)
-    const stuck = failureOf(session.execute(executing('select pg_sleep(60)')))
-    const written = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
-    const waiting = failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const stuck = failureOfAsync(session.execute(executing('select pg_sleep(60)')))
+    const written = failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const waiting = failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
     expect([await elapsedMs(waiting), await elapsedMs(written)]).toEqual([roughly(300), roughly(5300)])
     expect((await waiting).message).toMatch(/nothing was run/)
     expect((await written).message).toMatch(/^the time limit of 300 ms.*within 5 s: the connection is closed/)
@@ -379,7 +384,7 @@ describe('a time limit', () => {
     const cancelling = session.cancel().catch(() => {})
     await first
     const startedMs = performance.now()
-    const error = await failureOf(session.execute(executing('select 1', { timeoutMs: 300 })))
+    const error = await failureOfAsync(session.execute(executing('select 1', { timeoutMs: 300 })))
     expect([error.message, performance.now() - startedMs]).toEqual([
       expect.stringMatching(/nothing was run/),
       roughly(300),
@@ -394,7 +399,7 @@ describe('a time limit', () => {
     await proxy.refuse()
     const rows = new TextSink()
     const running = session.execute(executing('select 1 from pg_sleep(0.5)', { timeoutMs: 100, graceMs: 600, rows }))
-    // The limit has passed, and the grace ends while the loop stands still.
+    // The limit has passed, and the grace ends while the event loop is blocked.
     setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000), 200)
     await running
     expect(rows.rows).toEqual([['1']])
@@ -403,7 +408,9 @@ describe('a time limit', () => {
   test('without a grace closes the session at once', async () => {
     const session = await open(options)
     const startedMs = performance.now()
-    const error = await failureOf(session.execute(executing('select pg_sleep(60)', { timeoutMs: 100, graceMs: 0 })))
+    const error = await failureOfAsync(
+      session.execute(executing('select pg_sleep(60)', { timeoutMs: 100, graceMs: 0 })),
+    )
     expect([error.message, performance.now() - startedMs]).toEqual([
       'the time limit of 100 ms has passed and the server has not answered: the connection is closed',
       roughly(100),
@@ -416,14 +423,14 @@ describe('a time limit', () => {
     const parse = { sql: 'select pg_sleep($1::text::float)', parameterTypes: [] }
     const binds = bindsOf([['0'], ['0'], ['30']])
     const batch = session.executeMany({ ...plain, timeoutMs, name: '', parse, binds, count: 3, rows: new TextSink() })
-    expect(await failureOf(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
+    expect(await failureOfAsync(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
   })
 
   test('passed while others ran first is told without running anything', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int)')
     const first = session.execute(executing('select pg_sleep(0.2)', { timeoutMs: 5000 }))
-    const late = failureOf(session.execute(executing('insert into t values (1)', { timeoutMs })))
+    const late = failureOfAsync(session.execute(executing('insert into t values (1)', { timeoutMs })))
     expect((await late).message).toMatch(/nothing was run/)
     await first
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
@@ -432,7 +439,7 @@ describe('a time limit', () => {
   test('of a statement behind another strikes that statement only', async () => {
     await using session = await open(options)
     const first = query(session, 'select pg_sleep(0.2), 1')
-    const late = failureOf(session.execute(executing(sleep, { timeoutMs })))
+    const late = failureOfAsync(session.execute(executing(sleep, { timeoutMs })))
     expect(await first).toEqual([['', '1']])
     expect(await late).toBeInstanceOf(QueryTimeoutError)
   })
@@ -442,7 +449,8 @@ describe('a time limit', () => {
     let completed = 0
     const race = async (): Promise<void> => {
       await using session = await open(options)
-      // How long a cancel takes is the machine's affair: the sleep moves to where it comes in time and too late.
+      // The time of a cancel depends on the machine, so the sleep is adjusted until cancels come both in time and too
+      // late.
       let sleepMs = 2
       for (let i = 0; i < 50; i++) {
         const rows = new TextSink()
@@ -465,17 +473,17 @@ describe('a time limit', () => {
       }
     }
     await Promise.all([race(), race()])
-    // That both happen is what makes it a race.
+    // Both outcomes must happen, or there was no race.
     expect(Math.min(timedOut, completed)).toBeGreaterThan(0)
   })
 
   test('leaves a failure that is not its own as it is', async () => {
     await using session = await open(options)
     const rows = new TextSink()
-    expect(await failureOf(session.execute(executing('select 1/0', { timeoutMs: 5000, rows })))).toMatchObject({
+    expect(await failureOfAsync(session.execute(executing('select 1/0', { timeoutMs: 5000, rows })))).toMatchObject({
       sqlstate: '22012',
     })
-    const cancelled = failureOf(session.execute(executing(sleep, { timeoutMs: 5000 })))
+    const cancelled = failureOfAsync(session.execute(executing(sleep, { timeoutMs: 5000 })))
     await session.cancel()
     expect(await cancelled).not.toBeInstanceOf(QueryTimeoutError)
   })
@@ -484,7 +492,7 @@ describe('a time limit', () => {
     const silent = await muteServer()
     const session = await open(optionsFor(server, { hosts: [tcp({ host: '127.0.0.1', port: silent.port })] }))
     silent.mute()
-    const error = await failureOf(session.execute(executing('select 1', { timeoutMs })))
+    const error = await failureOfAsync(session.execute(executing('select 1', { timeoutMs })))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error).not.toBeInstanceOf(QueryTimeoutError)
     expect(error.message).toMatch(/time limit of 30 ms.*within 5 s: the connection is closed/)
@@ -506,12 +514,12 @@ async function proxyTo(target: ServerCoordinates): Promise<FaultProxy> {
   return proxy
 }
 
-/** As long as that, or as much longer as a busy machine takes. */
+/** It takes that long, or longer on a busy machine. */
 function roughly(ms: number): unknown {
   return expect.toSatisfy((elapsedMs: number) => elapsedMs > ms - 50 && elapsedMs < ms + 1500, `about ${ms} ms`)
 }
 
-/** Passes everything on until it is told to be silent: then it swallows requests, and takes cancels without a deed. */
+/** A relay. After it is made silent, it drops requests, and accepts cancel requests without passing them on. */
 async function muteServer(): Promise<{ readonly port: number; mute(): void }> {
   let isMute = false
   const between = createServer((client) => {
@@ -532,7 +540,7 @@ async function muteServer(): Promise<{ readonly port: number; mute(): void }> {
 describe('waiting for notifications', () => {
   test('ends when one comes, and with false when none does', async () => {
     const heard: string[] = []
-    await using session = await open(options, { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await query(session, 'listen wired')
     expect(await session.awaitNotification({ timeoutMs: 0 })).toEqual({ arrived: false })
     expect(await session.awaitNotification({ timeoutMs: 20 })).toEqual({ arrived: false })
@@ -551,7 +559,7 @@ describe('waiting for notifications', () => {
 
   test('a look without waiting finds what lies in the socket', async () => {
     const heard: string[] = []
-    await using session = await open(options, { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await using other = await open(options)
     await query(session, 'listen looked')
     session.pauseReading()
@@ -564,10 +572,10 @@ describe('waiting for notifications', () => {
 
   test('fails with the connection', async () => {
     await using session = await open(options)
-    const waiting = failureOf(session.awaitNotification({ timeoutMs: 10_000 }))
+    const waiting = failureOfAsync(session.awaitNotification({ timeoutMs: 10_000 }))
     await askServer(server, 'select pg_terminate_backend($1)', [session.backendPid])
     expect(await waiting).toMatchObject({ sqlstate: '57P01' })
-    expect(await failureOf(session.awaitNotification({ timeoutMs: 0 }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.awaitNotification({ timeoutMs: 0 }))).toBeInstanceOf(InterfaceError)
   })
 
   test('ends with cancel and with close', async () => {
@@ -575,7 +583,7 @@ describe('waiting for notifications', () => {
     const waiting = session.awaitNotification({ timeoutMs: 10_000 })
     await session.cancel()
     expect(await waiting).toEqual({ arrived: false })
-    const left = failureOf(session.awaitNotification({ timeoutMs: 10_000 }))
+    const left = failureOfAsync(session.awaitNotification({ timeoutMs: 10_000 }))
     await session.close({ timeoutMs: 1000 })
     expect((await left).message).toBe('connection is closed')
   })

@@ -1,4 +1,4 @@
-/** The embedded server as a transport: what it shares with a real one, and the traps around it. */
+/** The embedded server as a transport: behaviour that it shares with a real server, and special cases. */
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,8 @@ import type { SessionOptions } from '../../../src-async/options/session-options.
 import { openSession } from '../../../src-async/wire/open-session.ts'
 import type { Session } from '../../../src-async/wire/session.ts'
 import { isLockFile } from '../../../src-async/wire/embedded/lock.ts'
-import { bindOf, bindsOf, deaf, executing, failureOf, noTls, open, plain, query, TextSink } from './support.ts'
+import { bindOf, bindsOf, ignoreEvents, executing, noTls, open, plain, query, TextSink } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 function embedded(dataDirectory: string | null): SessionOptions {
   const hosts = [{ kind: 'pglite', dataDirectory }] as const
@@ -34,7 +35,7 @@ describe('an embedded session', () => {
   const heard: string[] = []
 
   beforeAll(async () => {
-    session = await openSession(embedded(null), { ...deaf, notification: ({ payload }) => heard.push(payload) })
+    session = await openSession(embedded(null), { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
   })
 
   afterAll(async () => {
@@ -61,7 +62,7 @@ describe('an embedded session', () => {
       count: 2,
       rows: new TextSink(),
     })
-    expect(await failureOf(batch)).toMatchObject({ sqlstate: '23505', batchIndex: 1 })
+    expect(await failureOfAsync(batch)).toMatchObject({ sqlstate: '23505', batchIndex: 1 })
   })
 
   test('copies in one flight what was given in many', async () => {
@@ -77,7 +78,7 @@ describe('an embedded session', () => {
 
   test('gives a COPY up with its reason', async () => {
     await session.copyInStart({ ...plain, sql: 'copy t from stdin' })
-    expect(await failureOf(session.copyInEnd({ failure: 'changed my mind' }))).toMatchObject({ sqlstate: '57014' })
+    expect(await failureOfAsync(session.copyInEnd({ failure: 'changed my mind' }))).toMatchObject({ sqlstate: '57014' })
   })
 
   test('survives COPY run as a query, which would end it', async () => {
@@ -90,7 +91,7 @@ describe('an embedded session', () => {
       () =>
         session.executeMany({ ...plain, name: '', parse, binds: bindsOf([[], []]), count: 2, rows: new TextSink() }),
     ]
-    for (const attempt of attempts) expect(await failureOf(attempt())).toBeInstanceOf(ProgrammingError)
+    for (const attempt of attempts) expect(await failureOfAsync(attempt())).toBeInstanceOf(ProgrammingError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
@@ -108,7 +109,7 @@ describe('an embedded session', () => {
 
   test('says that it cannot cancel', async () => {
     expect(session.canCancel).toBe(false)
-    expect(await failureOf(session.cancel())).toBeInstanceOf(NotSupportedError)
+    expect(await failureOfAsync(session.cancel())).toBeInstanceOf(NotSupportedError)
   })
 })
 
@@ -121,7 +122,7 @@ describe('a data directory', () => {
       await query(session, 'create table kept (a int); insert into kept values (5)')
       symlinkSync(directory, join(parent, 'alias'))
       for (const name of [directory, `${directory}/`, join(parent, 'x', '..', 'data'), join(parent, 'alias')]) {
-        const error = await failureOf(openSession(embedded(name), deaf))
+        const error = await failureOfAsync(openSession(embedded(name), ignoreEvents))
         expect(error).toBeInstanceOf(OperationalError)
         expect(error.message).toMatch(/is in use by this process/)
       }
@@ -134,7 +135,7 @@ describe('a data directory', () => {
   test('that cannot be made is told', async () => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
-    const error = await failureOf(openSession(embedded(join(file, 'data')), deaf))
+    const error = await failureOfAsync(openSession(embedded(join(file, 'data')), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toContain(file)
   })

@@ -1,4 +1,4 @@
-/** Revocation lists: a server whose certificate is on one is not talked to, however the list is given. */
+/** Revocation lists: connecting to a server whose certificate is on a list fails, however the list is given. */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { connect } from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAuthority, createRevocationList } from '../../support/certificates.ts'
 import { sharedServer } from '../../support/shared-server.ts'
-import { failureOf } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const { revocationList, emptyRevocationList } = server.tls!
@@ -25,7 +25,7 @@ function file(name: string, ...lists: readonly string[]): string {
   return path
 }
 
-/** The sum of 40 and 2 as the server sees it, over a connection that verifies. */
+/** The server's sum of 40 and 2, over a connection that verifies. */
 async function ask(parameters: Readonly<Record<string, string>>): Promise<unknown> {
   const con = await connect(server.dsn({ transport: 'tls', parameters }))
   try {
@@ -47,7 +47,7 @@ describe('a revoked certificate', () => {
       () => ({ sslcrl: file('foreign.crl', foreignList), sslcrldir: directory('two', [revocationList]) }),
     ],
   ])('on %s is refused, and the option named', async (_, parameters) => {
-    const error = await failureOf(ask(parameters()))
+    const error = await failureOfAsync(ask(parameters()))
     expect(error).toBeInstanceOf(db.OperationalError)
     expect(error.message).toMatch(/certificate revoked[^]*HINT: {2}sslcrl/)
   })
@@ -74,7 +74,7 @@ test('a certificate that is on no list is taken', async () => {
 })
 
 test("without a list of the server's own authority nothing is known, and that is refused as well", async () => {
-  const error = await failureOf(ask({ sslcrl: file('foreign.crl', foreignList) }))
+  const error = await failureOfAsync(ask({ sslcrl: file('foreign.crl', foreignList) }))
   expect(error.message).toMatch(/unable to get certificate CRL[^]*HINT: {2}sslcrl/)
 })
 
@@ -82,14 +82,14 @@ test.each([
   ['sslcrl', () => file('text.crl', 'no list')],
   ['sslcrldir', () => directory('none', [])],
 ])('%s without any list in it is refused before anything is opened', async (keyword, path) => {
-  const error = await failureOf(ask({ [keyword]: path() }))
+  const error = await failureOfAsync(ask({ [keyword]: path() }))
   expect(error).toBeInstanceOf(db.ProgrammingError)
   expect(error.message).toMatch(new RegExp(`${keyword}: .*holds no revocation list`))
 })
 
 function directory(name: string, files: readonly string[]): string {
   const path = mkdtempSync(join(folder, `${name}-`))
-  // Neither is a list, nor is it in the way.
+  // These files are no lists, and they are ignored.
   mkdirSync(join(path, '..data'))
   writeFileSync(join(path, 'README'), 'no list')
   for (const each of files) copyFileSync(each, join(path, 'abcdef01.r0'))

@@ -1,4 +1,7 @@
-/** What the program demands of TLS, authentication and the protocol, against servers that have it and servers that do not. */
+/**
+ * Demands of the program about TLS, authentication and the protocol, with servers that fulfil them and servers that do
+ * not.
+ */
 import { createPrivateKey } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +19,8 @@ import { createAuthority, createLeaf } from '../../support/certificates.ts'
 import { startServer, type TestServer } from '../../support/postgres-server.ts'
 import { TEST_ROLES } from '../../support/postgres-template.ts'
 import { serverOfMajor, sharedServer } from '../../support/shared-server.ts'
-import { deaf, failureOf, noTls, open, optionsFor, query } from './support.ts'
+import { ignoreEvents, noTls, open, optionsFor, query } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 const pem = (path: string): string => readFileSync(path, 'utf8')
@@ -44,7 +48,7 @@ describe('channel_binding=require', () => {
     ['rsa-sha384', 'rsa-sha384'],
     ['ecdsa-sha256', 'ecdsa-sha256'],
     ['ecdsa-sha384', 'ecdsa-sha384'],
-    // What counts is how the authority has signed it, not what kind of key it is of.
+    // The authority's signature counts, and not the kind of the certificate's key.
     ['rsa-sha256', 'ed25519'],
   ] as const)('binds to a certificate signed with %s, of a key for %s', async (tlsSignature, tlsKey) => {
     const other = await startServer({ tls: true, tlsSignature, tlsKey })
@@ -58,7 +62,7 @@ describe('channel_binding=require', () => {
     const other = await startServer({ tls: true, tlsSignature: 'ed25519' })
     onTestFinished(() => other.dispose())
     const tls: TlsOptions = { ...noTls, mode: 'require' }
-    const error = await failureOf(openSession(optionsFor(other, { tls, channelBinding: 'require' }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(other, { tls, channelBinding: 'require' }), ignoreEvents))
     expect(error.message).toMatch(/channel_binding=require.*Ed25519/)
     expect(await whoAmI(optionsFor(other, { ...TEST_ROLES.scram, tls }))).toBe('u_scram')
   })
@@ -68,7 +72,9 @@ describe('channel_binding=require', () => {
     ['a server that asks for md5', { ...TEST_ROLES.md5, tls: verified }, /md5 authentication, which cannot be bound/],
     ['a server that asks for nothing', { ...TEST_ROLES.trust, tls: verified }, /without authentication/],
   ] as const)('refuses %s', async (_, more, pattern) => {
-    const error = await failureOf(openSession(optionsFor(server, { ...more, channelBinding: 'require' }), deaf))
+    const error = await failureOfAsync(
+      openSession(optionsFor(server, { ...more, channelBinding: 'require' }), ignoreEvents),
+    )
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(pattern)
   })
@@ -101,7 +107,7 @@ describe('require_auth', () => {
     ['none', password, /asks for password/],
   ])('%s keeps from $user, and shows no password', async (text, role, pattern) => {
     const options = optionsFor(server, { ...role, requireAuth: parseRequiredAuth(text) })
-    const error = await failureOf(openSession(options, deaf))
+    const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(pattern)
     expect(error.message).toContain(`require_auth=${text}`)
@@ -111,7 +117,7 @@ describe('require_auth', () => {
   test('is no reason to ask the next host, which would be as wrong', async () => {
     const options = optionsFor(server, { ...md5, requireAuth: parseRequiredAuth('none') })
     const hosts = [...options.hosts, { kind: 'tcp', host: '127.0.0.1', port: 1 } as const]
-    const error = await failureOf(openSession({ ...options, hosts }, deaf))
+    const error = await failureOfAsync(openSession({ ...options, hosts }, ignoreEvents))
     expect(error.message).toMatch(/asks for md5/)
     expect(error.message).not.toMatch(/port 1 /)
   })
@@ -123,7 +129,7 @@ describe('sslnegotiation=direct', () => {
   test.skipIf(server.major < 17)('encrypts from the first byte, cancels too', async () => {
     await using session = await open(optionsFor(server, { tls: direct, channelBinding: 'require' }))
     expect(await query(session, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([['t']])
-    const sleeping = failureOf(query(session, 'select pg_sleep(30)'))
+    const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
@@ -131,7 +137,7 @@ describe('sslnegotiation=direct', () => {
   test.skipIf(!hasPostgres(13))('is told where the server is too old', async () => {
     const old = await serverOfMajor(13)
     const tls: TlsOptions = { ...noTls, mode: 'require', negotiation: 'direct' }
-    const error = await failureOf(openSession(optionsFor(old, { tls }), deaf))
+    const error = await failureOfAsync(openSession(optionsFor(old, { tls }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(/sslnegotiation=direct needs PostgreSQL 17/)
   })
@@ -140,7 +146,7 @@ describe('sslnegotiation=direct', () => {
 describe('protocol 3.2', () => {
   test.skipIf(server.major < 18)('is spoken with PostgreSQL 18, and its longer keys cancel', async () => {
     await using session = await open(optionsFor(server, { minProtocolVersion: '3.2', maxProtocolVersion: '3.2' }))
-    const sleeping = failureOf(query(session, 'select pg_sleep(30)'))
+    const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
@@ -149,12 +155,12 @@ describe('protocol 3.2', () => {
     const old = await serverOfMajor(13)
     {
       await using session = await open(optionsFor(old, { maxProtocolVersion: '3.2' }))
-      const sleeping = failureOf(query(session, 'select pg_sleep(30)'))
+      const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
       await session.cancel()
       expect(await sleeping).toMatchObject({ sqlstate: '57014' })
     }
     const strict = optionsFor(old, { minProtocolVersion: '3.2', maxProtocolVersion: '3.2' })
-    const error = await failureOf(openSession(strict, deaf))
+    const error = await failureOfAsync(openSession(strict, ignoreEvents))
     expect(error.message).toMatch(/speaks protocol 3\.0 only, and min_protocol_version=3\.2/)
   })
 })
@@ -193,7 +199,7 @@ describe('a client certificate', () => {
     const other = await connect(dsn('key-secret'))
     expect(await other.fetchval('select current_user::text')).toBe('u_cert')
     await other.close()
-    for (const error of [await failureOf(connect(dsn('wr0ng'))), thrownBy(() => db.connect(dsn('wr0ng')))]) {
+    for (const error of [await failureOfAsync(connect(dsn('wr0ng'))), thrownBy(() => db.connect(dsn('wr0ng')))]) {
       expect(error.message).toMatch(/sslpassword/)
       expect(inspect(error)).not.toContain('wr0ng')
     }
@@ -207,7 +213,7 @@ describe('a client certificate', () => {
   test.each([['wrong-secret'], [null]])(
     'whose passphrase is %s is told by the option, without the phrase',
     async (phrase) => {
-      const error = await failureOf(openSession(withKey(phrase), deaf))
+      const error = await failureOfAsync(openSession(withKey(phrase), ignoreEvents))
       expect(error).toBeInstanceOf(OperationalError)
       expect(error.message).toMatch(/sslpassword/)
       expect(error.message).not.toContain('wrong-secret')
@@ -220,7 +226,9 @@ describe('a client certificate', () => {
       const foreign = createLeaf(createAuthority('foreign'), { commonName: 'u_cert', usage: 'client' })
       const { certificatePem, keyPem } = foreign
       const tls = { ...verified, certificate: certificatePem, key: keyPem, minVersion: version, maxVersion: version }
-      const error = await failureOf(openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls }), deaf))
+      const error = await failureOfAsync(
+        openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls }), ignoreEvents),
+      )
       expect(error.message).toMatch(
         /failed: the server refused the client certificate: unknown ca\nHINT: {2}look at sslcert/,
       )
@@ -228,7 +236,9 @@ describe('a client certificate', () => {
   )
 
   test('that is missing is what the server says', async () => {
-    const error = await failureOf(openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls: verified }), deaf))
+    const error = await failureOfAsync(
+      openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls: verified }), ignoreEvents),
+    )
     expect(error).toMatchObject({ sqlstate: '28000' })
   })
 })
@@ -237,7 +247,7 @@ test('TLS versions that do not meet are told by their options', async () => {
   const other = await startServer({ tls: true, settings: { ssl_min_protocol_version: 'TLSv1.3' } })
   onTestFinished(() => other.dispose())
   const tls: TlsOptions = { ...noTls, mode: 'require', maxVersion: 'TLSv1.2' }
-  const error = await failureOf(openSession(optionsFor(other, { tls }), deaf))
+  const error = await failureOfAsync(openSession(optionsFor(other, { tls }), ignoreEvents))
   expect(error.message).toMatch(/no TLS version in common: .*ssl_max_protocol_version/s)
 })
 
@@ -255,7 +265,7 @@ describe('a server in trouble', () => {
     let turns = 0
     const turning = setInterval(() => turns++, 10)
     const slow = optionsFor(starting, { user: 'slow', password: 'slow-secret', connectTimeoutMs: 150 })
-    const error = await failureOf(openSession(slow, deaf))
+    const error = await failureOfAsync(openSession(slow, ignoreEvents))
     clearInterval(turning)
     expect(error.message).toMatch(/timeout expired \(150 ms/)
     expect(turns).toBeGreaterThan(5)
@@ -267,7 +277,9 @@ test('hosts are tried in random order when load is to be balanced', async () => 
   const others = Array.from({ length: 6 }, (_, i) => ({ ...nobody, port: i + 1 }))
   const orders = new Set<string>()
   for (let i = 0; i < 5; i++) {
-    const error = await failureOf(openSession(optionsFor(server, { hosts: others, isLoadBalanced: true }), deaf))
+    const error = await failureOfAsync(
+      openSession(optionsFor(server, { hosts: others, isLoadBalanced: true }), ignoreEvents),
+    )
     orders.add(error.message)
   }
   expect(orders.size).toBeGreaterThan(1)

@@ -1,4 +1,4 @@
-/** What a session does with a real server, on a good day and on a bad one. */
+/** A session with a real server, with and without failures. */
 import { describe, expect, test } from 'vitest'
 import { ConnectionDoesNotExistError } from '../../../src-async/errors/sqlstates.ts'
 import { DbError, InterfaceError, OperationalError, ProgrammingError } from '../../../src-async/errors/tree.ts'
@@ -9,9 +9,8 @@ import { askServer, endBackend, sharedServer } from '../../support/shared-server
 import {
   bindOf,
   bindsOf,
-  deaf,
+  ignoreEvents,
   executing,
-  failureOf,
   open,
   optionsFor,
   plain,
@@ -20,6 +19,7 @@ import {
   TextSink,
   unix,
 } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const server = sharedServer()
 
@@ -42,11 +42,11 @@ describe.each([
     const reply = await session.execute(executing('', { name: 's', parse: null, bind: bindOf('ü'), rows }))
     expect([reply, rows.rows]).toEqual([{ tag: 'SELECT 1' }, [['ü', '2']]])
     await session.execute(executing('select 1', { closing: ['s'] }))
-    expect(await failureOf(session.execute(executing('', { name: 's', parse: null, bind: bindOf('') })))).toMatchObject(
-      {
-        sqlstate: '26000',
-      },
-    )
+    expect(
+      await failureOfAsync(session.execute(executing('', { name: 's', parse: null, bind: bindOf('') }))),
+    ).toMatchObject({
+      sqlstate: '26000',
+    })
   })
 
   test('begins in the same flight, and does nothing when BEGIN fails', async () => {
@@ -66,7 +66,7 @@ describe.each([
       }),
       session.copyInStart({ begin, closing: [], timeoutMs: 0, sql: 'copy t from stdin' }),
     ]) {
-      expect(await failureOf(failure)).toMatchObject({ sqlstate: '42601' })
+      expect(await failureOfAsync(failure)).toMatchObject({ sqlstate: '42601' })
     }
     expect(session.transactionStatus).toBe('I')
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
@@ -118,13 +118,13 @@ describe.each([
       count: 4,
       rows: new TextSink(),
     })
-    expect(await failureOf(batch)).toMatchObject({ sqlstate: '23505', batchIndex: 2 })
+    expect(await failureOfAsync(batch)).toMatchObject({ sqlstate: '23505', batchIndex: 2 })
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
   test('cancels what runs, and goes on', async () => {
     await using session = await open(options)
-    const sleeping = failureOf(query(session, 'select pg_sleep(30)'))
+    const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -146,7 +146,7 @@ describe.each([
   test('hears notifications and notices', async () => {
     const heard: string[] = []
     await using session = await open(options, {
-      ...deaf,
+      ...ignoreEvents,
       notice: ({ message }) => heard.push(message),
       notification: ({ channel, payload }: Notification) => heard.push(`${channel}=${payload}`),
     })
@@ -188,7 +188,7 @@ describe('COPY', () => {
     await query(session, 'create temp table t (a text)')
     await session.copyInStart({ ...plain, sql: 'copy t from stdin' })
     await session.copyInData({ bytes: Buffer.from('1\n') })
-    const error = await failureOf(session.copyInEnd({ failure: 'the source broke' }))
+    const error = await failureOfAsync(session.copyInEnd({ failure: 'the source broke' }))
     expect(error).toMatchObject({ sqlstate: '57014' })
     expect(error.message).toContain('the source broke')
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
@@ -204,8 +204,8 @@ describe('COPY', () => {
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    expect(await failureOf(feed())).toMatchObject({ sqlstate: '22P02' })
-    expect(await failureOf(session.copyInEnd({ failure: null }))).toMatchObject({ sqlstate: '22P02' })
+    expect(await failureOfAsync(feed())).toMatchObject({ sqlstate: '22P02' })
+    expect(await failureOfAsync(session.copyInEnd({ failure: null }))).toMatchObject({ sqlstate: '22P02' })
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
@@ -226,9 +226,9 @@ describe('COPY', () => {
 
   test('out of order is refused', async () => {
     await using session = await open(optionsFor(server))
-    expect(await failureOf(session.copyInData({ bytes: Buffer.from('1\n') }))).toBeInstanceOf(InterfaceError)
-    expect(await failureOf(session.copyInEnd({ failure: null }))).toBeInstanceOf(InterfaceError)
-    expect(await failureOf(session.copyInStart({ ...plain, sql: 'select 1' }))).toBeInstanceOf(ProgrammingError)
+    expect(await failureOfAsync(session.copyInData({ bytes: Buffer.from('1\n') }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.copyInEnd({ failure: null }))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(session.copyInStart({ ...plain, sql: 'select 1' }))).toBeInstanceOf(ProgrammingError)
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
@@ -253,7 +253,7 @@ describe('COPY', () => {
       () => session.executeMany({ ...plain, name: '', parse, binds, count: 3, rows: new TextSink() }),
     ]
     for (const attempt of attempts) {
-      expect((await failureOf(attempt())).message).toMatch(pattern)
+      expect((await failureOfAsync(attempt())).message).toMatch(pattern)
       expect(await query(session, 'select 1')).toEqual([['1']])
     }
   })
@@ -262,14 +262,14 @@ describe('COPY', () => {
 describe('the end of a session', () => {
   test("that an administrator terminates carries the server's words", async () => {
     await using session = await open(optionsFor(server))
-    const running = failureOf(query(session, 'select pg_sleep(30)'))
-    const queued = failureOf(query(session, 'select 1'))
+    const running = failureOfAsync(query(session, 'select pg_sleep(30)'))
+    const queued = failureOfAsync(query(session, 'select 1'))
     await askServer(server, 'select pg_terminate_backend($1)', [session.backendPid])
     expect(await running).toMatchObject({ sqlstate: '57P01' })
     expect(await queued).toBeInstanceOf(OperationalError)
     expect((await queued).message).toMatch(/administrator/)
     expect(session.isClosed).toBe(true)
-    const late = await failureOf(query(session, 'select 1'))
+    const late = await failureOfAsync(query(session, 'select 1'))
     expect(late).toBeInstanceOf(InterfaceError)
     expect(late.message).toMatch(/^connection is closed: .*administrator/)
   })
@@ -277,7 +277,7 @@ describe('the end of a session', () => {
   test('that was terminated while idle is told at the next call, whichever hears of it first', async () => {
     await using session = await open(optionsFor(server))
     await endBackend(server, session.backendPid)
-    const error = await failureOf(query(session, 'select 1'))
+    const error = await failureOfAsync(query(session, 'select 1'))
     expect(error).toBeInstanceOf(DbError)
     expect(error.message).toMatch(/administrator/)
   })
@@ -285,8 +285,8 @@ describe('the end of a session', () => {
   test('whose network resets fails what is pending', async () => {
     const proxy = await startProxy(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
-    const running = failureOf(query(session, 'select pg_sleep(30)'))
-    await query(await openSession(optionsFor(server), deaf), 'select 1')
+    const running = failureOfAsync(query(session, 'select pg_sleep(30)'))
+    await query(await openSession(optionsFor(server), ignoreEvents), 'select 1')
     proxy.reset()
     expect(await running).toBeInstanceOf(ConnectionDoesNotExistError)
     expect((await running).message).toMatch(/^connection was closed in the middle of operation/)
@@ -304,10 +304,10 @@ describe('the end of a session', () => {
   })
 
   test('by close lets answers arrive that were due, and nothing be asked any more', async () => {
-    const session = await openSession(optionsFor(server), deaf)
+    const session = await openSession(optionsFor(server), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     const closing = session.close({ timeoutMs: 5000 })
-    expect(await failureOf(query(session, 'select 2'))).toBeInstanceOf(InterfaceError)
+    expect(await failureOfAsync(query(session, 'select 2'))).toBeInstanceOf(InterfaceError)
     expect((await due)[0]![1]).toBe('1')
     await closing
     expect(session.phase).toBe('closed')
@@ -316,15 +316,15 @@ describe('the end of a session', () => {
 
   test('takes limits that are longer than a timer can count', async () => {
     const longMs = 2 ** 31
-    const session = await openSession(optionsFor(server, { connectTimeoutMs: longMs }), deaf)
+    const session = await openSession(optionsFor(server, { connectTimeoutMs: longMs }), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     await session.close({ timeoutMs: longMs })
     expect((await due)[0]![1]).toBe('1')
   })
 
   test('by close is cut when the server does not answer in time', async () => {
-    const session = await openSession(optionsFor(server), deaf)
-    const stuck = failureOf(query(session, 'select pg_sleep(30)'))
+    const session = await openSession(optionsFor(server), ignoreEvents)
+    const stuck = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.close({ timeoutMs: 50 })
     expect(await stuck).toBeInstanceOf(ConnectionDoesNotExistError)
     expect(session.phase).toBe('closed')

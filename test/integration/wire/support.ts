@@ -1,4 +1,4 @@
-/** What the wire's tests against real servers share: options, requests, sinks, and the outcome of a promise as data. */
+/** Helpers for tests of the wire with real servers: options, requests and sinks. */
 import type { HostAddress, SessionOptions, TlsOptions } from '../../../src-async/options/session-options.ts'
 import { openSession } from '../../../src-async/wire/open-session.ts'
 import type { ExecuteRequest, Flight, SessionEvents } from '../../../src-async/wire/operations.ts'
@@ -21,7 +21,7 @@ export const noTls: TlsOptions = {
   maxVersion: null,
 }
 
-export const deaf: SessionEvents = { notice() {}, notification() {}, parameter() {} }
+export const ignoreEvents: SessionEvents = { notice() {}, notification() {}, parameter() {} }
 
 export function tcp(server: Pick<ServerCoordinates, 'host' | 'port'>, host: string = server.host): HostAddress {
   return { kind: 'tcp', host, port: server.port }
@@ -37,10 +37,10 @@ export function optionsFor(server: ServerCoordinates, more: Partial<SessionOptio
   return { hosts, user, password, database, parameters: {}, tls: noTls, connectTimeoutMs: 15_000, ...more }
 }
 
-/** Opens a session that is closed, whatever happens, when the scope is left. */
+/** Opens a session that `await using` closes at the end of the block. */
 export async function open(
   options: SessionOptions,
-  events: SessionEvents = deaf,
+  events: SessionEvents = ignoreEvents,
 ): Promise<Session & { [Symbol.asyncDispose](): Promise<void> }> {
   const session = await openSession(options, events)
   return Object.assign(session, {
@@ -78,7 +78,7 @@ function readRow(buffer: Buffer, bodyAt: number): (string | null)[] {
   return row
 }
 
-/** Runs a string of statements and gives all rows. */
+/** Runs a text of statements and returns all rows. */
 export async function query(session: Session, sql: string): Promise<(string | null)[][]> {
   const results = new TextSink()
   await session.simpleQuery({ ...plain, sql, results })
@@ -117,14 +117,4 @@ function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(value)
   return bytes
-}
-
-/** What a promise was rejected with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('expected a failure, and there was none')
 }

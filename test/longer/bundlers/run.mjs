@@ -1,6 +1,7 @@
-// `npm run test:bundlers [-- nft main.cjs …]`: the packed package in the hands of tools that copy or bundle a program. @vercel/nft (Next's
-// standalone output, Nitro, Vercel) must find all that runs: the copy runs in an empty folder. A bundle of esbuild, webpack, Rollup
-// or Vite without the package beside it must say what to do, and holds one instance for those who import and who require. Not part of `npm test`: it downloads the tools.
+// `npm run test:bundlers [-- nft main.cjs …]`: the packed package with tools that copy or bundle a program. @vercel/nft
+// (Next's standalone output, Nitro, Vercel) must find all files that are needed: the copy runs in an empty folder. A
+// bundle of esbuild, webpack, Rollup or Vite without the package beside it must say what to do, and must hold one
+// instance for `import` and `require`. Not part of `npm test`: it downloads the tools.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -66,7 +67,7 @@ async function attempt(name, check) {
     console.log(`${name}: as claimed`)
   } catch (error) {
     process.exitCode = 1
-    // A bundle of one line would be printed whole.
+    // If a bundle is one line, Node would print all of it.
     console.error(`${name}: FAIL: ${error.stack.slice(-3000)}`)
   }
 }
@@ -90,7 +91,7 @@ function freshFolder() {
   return mkdtempSync(join(folder, 'run-'))
 }
 
-/** What nft names is copied into an empty folder, and runs there. */
+/** Copies the files that nft names into an empty folder, and runs the program there. */
 async function trace(name) {
   const { nodeFileTrace } = createRequire(join(project, 'x.js'))('@vercel/nft')
   const { fileList } = await nodeFileTrace([join(project, name)], { base: project })
@@ -118,7 +119,7 @@ function bundleByEsbuild(name) {
 async function bundleByWebpack(name) {
   const webpack = createRequire(join(project, 'x.js'))('webpack')
   const place = freshFolder()
-  // kerberos and PGlite are optional; a bundler asks for each package it can read of.
+  // kerberos and PGlite are optional, but a bundler looks for every package whose name it finds.
   const externals = { kerberos: 'commonjs kerberos' }
   const output = { path: place, filename: 'main.cjs' }
   const options = {
@@ -162,7 +163,7 @@ async function bundleByVite(name) {
   claimsOfABundle(place, 'main.mjs')
 }
 
-/** A bundle has left the worker behind: it says what to do, and runs when that is done. */
+/** A bundle does not have the worker. Its error says what to do, and after that the bundle runs. */
 function claimsOfABundle(place, name) {
   // webpack writes the path of the package into the bundle: elsewhere that path does not exist.
   const away = join(folder, 'away')

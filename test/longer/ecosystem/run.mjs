@@ -1,8 +1,8 @@
-// The suites of other projects against the packed package, with ours in the place of their driver:
+// Runs the test suites of other projects with the packed package in the place of their driver:
 //
 //   npm run test:ecosystem -- tools pg=/path/of/node-postgres kysely=/path/of/kysely [--majors=18,15] [--only=part of a file's name]
 //
-// Each argument names a suite of `suites/` and the folder of a checkout, which is copied and left as it is; `tools` needs none. Prints a table and each
+// Each argument names a suite of `suites/` and the folder of a checkout, which is copied and not changed; `tools` needs none. Prints a table and each
 // failure. Starts PostgreSQL 18, or the majors that are named, unless SYNCPG_ECOSYSTEM_DSN names a server by a URL with a user and
 // a password. Not part of `npm test`: it downloads what the suites need.
 import { execFileSync } from 'node:child_process'
@@ -94,7 +94,7 @@ function install(folder, packages) {
   execFileSync('npm', ['install', ...flags, ...packages], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-/** @param rows one of each suite: `{ suite, total, passed, failures: [{ name, output }] }` */
+/** @param rows one for each suite: `{ suite, total, passed, failures: [{ name, output }] }` */
 function print(rows) {
   for (const { suite, failures } of rows) {
     for (const { name, output } of failures) console.log(`\n--- ${suite}: ${name}\n${output}`)

@@ -1,5 +1,5 @@
-// `npm run test:runtimes [-- 20 22 … jest bundle …]`: the packed package, installed into an empty folder, in every way
-// programs are run: module systems, TypeScript, bundles, Workers, test runners, each on every version of Node. Prints a
+// `npm run test:runtimes [-- 20 22 … jest bundle …]`: the packed package, installed into an empty folder, in all ways
+// to run programs: module systems, TypeScript, bundles, Workers, test runners, each on every version of Node. Prints a
 // table. Not part of `npm test`: it downloads the versions of Node and what the programs are run with.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -20,7 +20,10 @@ const jestRequire = (file) => [bin('jest/bin/jest.js'), '--testRegex', file, '--
 const jest = (file) => ['--experimental-vm-modules', ...jestRequire(file)]
 const WORKER = 'node_modules/syncpg/dist/worker.cjs'
 
-/** How each is run, and what its output must have. `from` is the first Node that can; a `bundle` is made beforehand. */
+/**
+ * How each program is run, and the text that its output must have. `from` is the first version of Node that can run it.
+ * A `bundle` is made first.
+ */
 const WAYS = [
   { name: 'ES module', args: ['module.mjs'] },
   { name: 'CommonJS require', args: ['require.cjs'] },
@@ -29,7 +32,7 @@ const WAYS = [
   { name: 'inside a Worker', args: ['worker.mjs'] },
   { name: 'node script.ts', args: ['script.ts'], from: 22 },
   { name: 'tsx script.ts', args: [bin('tsx/dist/cli.mjs'), 'script.ts'] },
-  // The claims are an ES module, which tsx cannot require on Node 20.
+  // The claims are an ES module, and tsx cannot require one on Node 20.
   { name: 'tsx script.cts', args: [bin('tsx/dist/cli.mjs'), 'script.cts'], from: 22 },
   { name: 'node --import tsx', args: ['--import', 'tsx', 'script.ts'] },
   { name: 'bundle, ESM, package external', bundle: 'esm', external: ['syncpg'] },
@@ -38,7 +41,7 @@ const WAYS = [
   { name: 'bundle, CommonJS, SYNCPG_WORKER', bundle: 'cjs', worker: WORKER },
   { name: 'node:test', args: ['--test', 'node-test.mjs'], expected: /pass 1\n/ },
   { name: 'jest 30, .mjs', args: jest('module\\.jest\\.mjs$'), expected: /2 passed, 2 total/ },
-  // As jest is run by those who have set nothing: CommonJS alone.
+  // jest in its default configuration: only CommonJS.
   { name: 'jest 30, require', args: jestRequire('commonjs\\.jest\\.cjs$'), expected: /4 passed, 4 total/ },
   { name: 'jest 30, await import', args: jest('require\\.jest\\.cjs$'), expected: /1 passed, 1 total/ },
   { name: 'vitest 4', args: [bin('vitest/vitest.mjs'), 'run'], expected: /2 passed/ },
@@ -53,7 +56,7 @@ try {
   const ways = WAYS.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))
   const lines = ways.map((way) => ({ name: way.name, cells: nodes.map((node) => tryOut(way, node)) }))
   printTable(nodes, lines)
-  // A version that cannot be had here fails too: nothing was tried there.
+  // A version that cannot be installed counts as a failure, because nothing was tested with it.
   if (lines.some(({ cells }) => cells.some((cell) => cell === 'FAIL' || cell === 'none'))) process.exitCode = 1
 } finally {
   await server?.dispose()
@@ -92,7 +95,7 @@ function tryOut(way, node) {
   return 'FAIL'
 }
 
-/** Bundles module.mjs with esbuild and nothing but the options the guide names. */
+/** Bundles module.mjs with esbuild and only the options that the guide names. */
 function bundle({ bundle: format, external = [] }) {
   const outfile = `bundle.${format === 'cjs' ? 'cjs' : 'mjs'}`
   const args = ['module.mjs', '--bundle', '--platform=node', `--format=${format}`, `--outfile=${outfile}`]

@@ -1,6 +1,6 @@
 /**
- * What a walk does with a connection. Each act begins on a connection that is of use, with or without an open transaction,
- * and leaves it so. It compares everything that comes back.
+ * The acts of a walk on a connection. Each begins on a usable connection, with or without an open transaction, and
+ * leaves it usable. It compares all results with the expected ones.
  */
 import * as db from 'syncpg'
 
@@ -10,7 +10,7 @@ import { collectGarbage, turn } from './turns.mjs'
 
 export { recover } from './tears.mjs'
 
-/** A listener of notices throws this. */
+/** The error that a listener of notices throws. */
 class ListenerError extends Error {
   isOfListener = true
 }
@@ -84,7 +84,7 @@ function endByLimit(walk, side, sleepMs, timeoutMs) {
   } catch (error) {
     if (!(error instanceof db.QueryTimeoutError)) throw error
     walk.tally.limits += 1
-    // The limit may pass between the trip that begins the transaction and the statement itself.
+    // The limit may pass after the round trip that begins the transaction and before the statement.
     afterFailure(walk, side, 'in-transaction')
     return
   }
@@ -92,7 +92,7 @@ function endByLimit(walk, side, sleepMs, timeoutMs) {
   walk.demandStatus(side, what, side.isAutocommit ? 'idle' : 'in-transaction')
 }
 
-/** Waits until the killed connection fails, and checks how it is told. `use` is a call on it. */
+/** Waits until the killed connection fails, and checks the error. `use` is a call on it. */
 function awaitLoss(walk, side, use) {
   const deadlineMs = Date.now() + 20_000
   let first = null
@@ -116,7 +116,7 @@ function awaitLoss(walk, side, use) {
   walk.replace(side)
 }
 
-/** Inserts a row of the ledger and commits it, alone. Where it throws, the row has the fate that is known. */
+/** Inserts a row of the ledger in a transaction of its own and commits it. If it throws, the row's fate is recorded. */
 function commitOne(walk, side) {
   const row = walk.newRow(side)
   const isUnknown = side.isAutocommit
@@ -255,7 +255,7 @@ export const ACTS = {
     else walk.rollback(side)
   },
 
-  /** A look at a row of the ledger from another connection than the one that made it, most of the time. */
+  /** Reads a row of the ledger, mostly from another connection than the one that made it. */
   look(walk, side) {
     if (walk.fates.length === 0) return
     const row = walk.random.below(walk.fates.length)
@@ -266,7 +266,7 @@ export const ACTS = {
     if (fate === FATE.rolledBack) walk.demand(count === 0, `row ${row} was rolled back, and is there`)
   },
 
-  /** `poll()` or a refused `notifies()` in the middle of whatever is open; the status must stay. */
+  /** `poll()` or a refused `notifies()`, also in a transaction or a cursor. The status must not change. */
   pollBetween(walk, side) {
     const { status } = side.con.info
     if (status === 'idle' || walk.random.chance(0.6)) {
@@ -409,7 +409,7 @@ export const ACTS = {
     selectNumber(walk, side)
   },
 
-  /** The token of a connection that is closed cancels nothing, though another one may have its memory. */
+  /** The token of a closed connection cancels nothing, even if another connection has its memory now. */
   staleToken(walk, side) {
     const own = new Set(walk.sides.map(({ con }) => con?.cancelToken().number))
     const stale = walk.tokens.filter(({ number }) => !own.has(number))
@@ -486,7 +486,8 @@ export const ACTS = {
         demandValues(walk, rows, 0, walk.values.slice(0, Math.min(count, most)))
       }),
     )
-    // A COPY that nobody reads to its end is cancelled, unless all of it was on its way; that fails its transaction.
+    // A COPY that is not read to its end is cancelled, unless all of it had been sent. The cancel makes its transaction
+    // fail.
     if (side.isAutocommit || most === Infinity) {
       walk.demandStatus(side, what, side.isAutocommit ? 'idle' : 'in-transaction')
     } else {
@@ -536,7 +537,7 @@ export const ACTS = {
   reset(walk, side) {
     walk.idle(side)
     walk.call(side, 'reset', (con) => con.reset(), 'idle')
-    // What arrived before is still there.
+    // Notifications that arrived before are still there.
     walk.hear(
       side,
       walk.call(side, 'poll after a reset', (con) => con.poll(), 'idle'),
@@ -622,7 +623,7 @@ export const ACTS = {
     await new Promise((resolve) => setTimeout(resolve, ms))
   },
 
-  /** The thread stands still, as in a long computation. */
+  /** Blocks the thread, as a long computation does. */
   freeze(walk) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, walk.random.pick([1, 24, 26, 49, 51, 100]))
   },
@@ -632,7 +633,7 @@ export const ACTS = {
   tearReconnect,
 }
 
-/** Collects the garbage; what was dropped and is collected now is closed, and must leave the server. */
+/** Collects the garbage. Dropped connections that are collected are closed, and must leave the server. */
 async function collect(walk) {
   for (let tries = 0; tries < 3 && walk.dropped.some(({ ref }) => ref.deref() !== undefined); tries++) {
     await turn()
@@ -649,7 +650,7 @@ async function collect(walk) {
   walk.tally.collected += before - walk.dropped.length
 }
 
-/** What costs little comes often. */
+/** Cheap acts come often. */
 const WEIGHTS = {
   select: 120,
   echo: 60,

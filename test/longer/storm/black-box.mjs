@@ -1,6 +1,6 @@
 /**
- * What a thread does and has done, in shared memory: a thread that hangs in a call cannot tell it. The guard reads which call
- * runs and since when. After a failure the last events of a connection are printed.
+ * A record, in shared memory, of the calls of a thread, because a thread that hangs in a call cannot report it. The
+ * guard reads which call runs and since when. After a failure the last events of a connection are printed.
  */
 const RECORDS = 4096
 const RECORD_BYTES = 144
@@ -17,7 +17,7 @@ const HEAD = {
   calls: 4,
 }
 
-/** Milliseconds that all threads of the process count from the same moment. */
+/** A clock in milliseconds that is the same in all threads of the process. */
 export const clockMs = () => Math.trunc(Date.now() % 1e9)
 
 export class BlackBox {

@@ -1,4 +1,4 @@
-/** Burns a processor in bursts of random length, as other work on the machine would. Ends with its parent. */
+/** Uses a processor in bursts of random length, as other work on the machine would. Ends with its parent. */
 const pause = new Int32Array(new SharedArrayBuffer(4))
 process.on('disconnect', () => process.exit())
 

@@ -13,7 +13,7 @@ fs.writeSync = (...args) => {
   seen.writes += 1
   return writeSync(...args)
 }
-// Part of the answer may come from here, so it is in the way as it would be in a program that traces its reads.
+// The answer may be read through this function, as in a program that traces its reads.
 fs.readSync = (...args) => readSync(...args)
 syncBuiltinESMExports()
 Atomics.notify = (...args) => {

@@ -1,4 +1,4 @@
-/** Fates of a row of the ledger, as a walk knows them. */
+/** The fates of a row of the ledger, from the view of a walk. */
 export const FATE = {
   /** Its transaction is open. */
   open: 'o',

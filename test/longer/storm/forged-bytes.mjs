@@ -8,15 +8,15 @@ import { Random, seedOf } from './random.mjs'
 
 /** How many values are kept on the server, for answers that are larger than their requests. */
 const STORED_VALUES = 64
-/** Sizes around which a value changes its way through the channel: of a read, of a request, of the fast path. */
+/** Sizes at which a value takes another way through the channel: of a read, of a request, of the fast path. */
 const SIZES = [0, 5, 100, 4096, 16_384, 65_536, 320 * 1024]
 /** How often each size comes. Large values cost much more time than small ones. */
 const SIZE_WEIGHTS = [10, 20, 40, 12, 10, 3, 1]
 const SIZE_DECK = SIZES.flatMap((size, index) => Array.from({ length: SIZE_WEIGHTS[index] }, () => size))
-/** A message header, a column count and a length of a value have this size, so a boundary may be off by as much. */
+/** The size of a message header, a column count and the length of a value. A boundary may be off by this much. */
 const MOST_OFF = 64
 const POOL_BYTES = 1 << 20
-/** What a forged row says. No call asks for this number. */
+/** The number in a forged row. No call asks for it. */
 const FORGED_NUMBER = 0x0bad_f00d
 
 function message(letter, ...parts) {
@@ -71,7 +71,7 @@ function oneMessage(random) {
   }
 }
 
-/** A whole answer to a small statement, as the fast path looks for it. */
+/** A whole answer to a small statement, of the form that the fast path reads. */
 function wholeAnswer(random) {
   const end = message('Z', Buffer.from(random.pick(['I', 'T', 'E'])))
   return Buffer.concat([message('2'), dataRow(random), message('C', text('SELECT 1')), end])

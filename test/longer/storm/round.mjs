@@ -1,7 +1,7 @@
 /**
- * One round, in a process of its own: walks in the main thread, or in four Workers at once. Started by ../storm.mjs, which
- * gives the plan as JSON and gets the tallies as a message. The process ends when it is told to: its sessions must have left
- * the server before, by their own.
+ * One round, in a process of its own: walks in the main thread, or in four Workers at once. Started by ../storm.mjs,
+ * which gives the plan as JSON and gets the tallies as a message. The process ends on request. Before that its sessions
+ * must have left the server.
  */
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
 

@@ -1,4 +1,7 @@
-/** What a walk counts. Each thread has one; the figures of a run are their sums, and the largest of what is a maximum. */
+/**
+ * The counts of a walk. Each thread has a tally. The figures of a run are the sums of all, or the largest for figures
+ * that are maxima.
+ */
 
 /** Every one of these must be 0 at the end. */
 export const FAULTS = {

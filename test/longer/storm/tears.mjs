@@ -11,12 +11,12 @@ import { Fault } from './tally.mjs'
 import { turn } from './turns.mjs'
 
 const script = new Script('stormTorn()')
-/** What the documentation allows: nobody can know how much of a request or an answer was read. */
+/** Errors that the documentation allows, because it is unknown how much of a request or an answer was read. */
 const LOST_BY_TEAR = 'sent or answered in part'
 
 const ignore = () => {}
 
-/** Each would go on for ever, or much longer than it is let. */
+/** Each of these calls would run forever, or much longer than its limit. */
 const LOOPS = {
   select(con) {
     for (;;) con.fetchval('select %s::int', [-7])
@@ -80,7 +80,7 @@ const LOOPS = {
       }
     }
   },
-  /** The row that is being inserted is not committed; of the one that is being committed nobody knows. */
+  /** A row whose insert was interrupted is not committed. The fate of a row whose commit was interrupted is unknown. */
   ledger(con, walk, side) {
     for (;;) {
       const row = walk.newRow(side)
@@ -124,7 +124,7 @@ export async function tear(walk, side) {
   const { con } = side
   side.isTorn = true
   tearOff(walk, side, `loop ${name}`, () => LOOPS[name](con, walk, side))
-  // What was interrupted may still send its notification: no other may overtake it.
+  // The interrupted call may still send its notification, so later ones must come after it.
   if (name === 'notify') return recover(walk, side)
   if (random.chance(0.3)) return askOther(walk, side)
   if (random.chance(0.2)) await turn()
@@ -158,9 +158,12 @@ function connectAnother(walk, side) {
   walk.closed.push({ name, atMs: Date.now() })
 }
 
-/** The first call on a connection whose last call was interrupted: it is the same session, and has its own answer. */
+/**
+ * The first call on a connection whose last call was interrupted. The session must be the same, and the call must get
+ * its own answer.
+ */
 export async function recover(walk, side) {
-  // The prompt comes back: a turn of the event loop.
+  // Lets the event loop turn, as when the prompt returns.
   await turn()
   side.isTorn = false
   const number = walk.nextNumber()
@@ -222,6 +225,6 @@ export async function tearReconnect(walk, side) {
   await turn()
   walk.tally.connects += names.length
   for (const name of names) walk.closed.push({ name, atMs: Date.now() })
-  // A connection that is closed must leave the server though the program still has it.
+  // A closed connection must leave the server even if the program still refers to it.
   walk.kept.push(con)
 }

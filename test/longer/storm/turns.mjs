@@ -1,4 +1,4 @@
-/** Turns of the event loop, and collections of garbage, on request. */
+/** Functions that let the event loop turn and collect garbage. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 

@@ -1,10 +1,10 @@
 /**
- * One thread's walk: its connections, what it knows of each of them, and how each call is made and checked. What the calls
- * are stands in acts.mjs. The walk is the same for the same seed; the timing is the machine's.
+ * One thread's walk: its connections, its knowledge about each of them, and the making and checking of calls. The calls
+ * themselves are in acts.mjs. The same seed gives the same walk, but the timing depends on the machine.
  */
 import { Worker } from 'node:worker_threads'
 
-// Before anything that loads syncpg.
+// This import comes before all imports that load syncpg.
 import { afterCall, answered, beforeCall } from './call-counter.mjs'
 import * as db from 'syncpg'
 import { ACTS, DECK, recover } from './acts.mjs'
@@ -23,7 +23,7 @@ const MOST_TOKENS = 40
 const WARM_SHARE = 0.3
 const RING_BYTES = [4096, 16_384, 65_536, undefined]
 
-/** A connection, and what is known of it. */
+/** A connection, with the walk's knowledge about it. */
 function newSide(index) {
   return {
     index,
@@ -69,7 +69,7 @@ export class Walk {
     /** Sessions that were closed, and when. */
     this.closed = []
     this.dropped = []
-    /** Connections that were closed and are not to be collected as garbage. */
+    /** Closed connections that must not be collected as garbage. */
     this.kept = []
     /** Tokens of connections, some of which are closed by now. */
     this.tokens = []
@@ -153,7 +153,7 @@ export class Walk {
 
   demandStatus(side, what, ...wanted) {
     const { status } = side.con.info
-    // A killed connection may be lost between its answer and this look.
+    // A killed connection may be lost after its answer and before this check.
     if (status === 'closed' && side.isKilled) return
     if (!wanted.includes(status))
       throw new Fault('wrong', `${what}: status ${status} instead of ${wanted.join(' or ')}`)
@@ -218,7 +218,7 @@ export class Walk {
     side.heard = new Map([[this.owner, this.saidSurely]])
   }
 
-  /** Closes the connection, in the middle of whatever it does. */
+  /** Closes the connection, also in a transaction or a cursor. */
   close(side) {
     const { con } = side
     if (con === null) return
@@ -273,7 +273,7 @@ export class Walk {
 
   // ---- notifications
 
-  /** The payload says who sent it, its number, and the number of the one before it that was certainly sent. */
+  /** The payload has the sender, the number, and the number of the last one before it that was certainly sent. */
   nextPayload() {
     this.saidCount += 1
     return `${this.owner} ${this.saidCount} ${this.saidSurely}`
@@ -292,7 +292,7 @@ export class Walk {
     }
   }
 
-  /** All notifications that this thread's own connections have sent must be here. */
+  /** All notifications that this thread's own connections have sent must have arrived. */
   demandHeard(side) {
     const last = side.heard.get(this.owner)
     if (last >= this.saidSurely) return

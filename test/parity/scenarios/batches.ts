@@ -2,7 +2,8 @@
 import { DataError, ProgrammingError } from 'syncpg/async'
 import { beforeEach, describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const INSERT = 'insert into t values ($1, $2)'
 /** Some 100 bytes each: 10,000 of them are several chunks. */
@@ -37,7 +38,7 @@ export function batchScenarios(db: () => Driver): void {
       function* source(): Generator<[number, string]> {
         for (const [index, text] of elements(10_000)) yield [index === bad ? -1 : index, text]
       }
-      const failure = await failureOf(() => db().executemany(INSERT, source()))
+      const failure = await failureOfAsync(() => db().executemany(INSERT, source()))
       expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
       expect(failure.message.split('\n')[0]).toContain(`#${bad}`)
       expect(await countRows()).toBe(1n)
@@ -47,7 +48,7 @@ export function batchScenarios(db: () => Driver): void {
     test.each([0, 1, 300, 7777, 9999])('an array, of which the server refuses element %i', async (bad) => {
       await db().execute('insert into t values (-1, null)')
       const source = [...elements(10_000)].map(([index, text]) => [index === bad ? -1 : index, text])
-      const failure = await failureOf(() => db().executemany(INSERT, source))
+      const failure = await failureOfAsync(() => db().executemany(INSERT, source))
       expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
       expect([await countRows(), db().isInTransaction]).toEqual([1n, false])
       await db().executemany(INSERT, source.toSpliced(bad, 1))
@@ -58,10 +59,10 @@ export function batchScenarios(db: () => Driver): void {
       const source: unknown[][] = [...elements(10_000)]
       source[20] = [0, 'again']
       source[9000] = ['12a', 'x']
-      const failure = await failureOf(() => db().executemany(INSERT, source))
+      const failure = await failureOfAsync(() => db().executemany(INSERT, source))
       expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: 20 })
       source[20] = [20, 'x']
-      const next = await failureOf(() => db().executemany(INSERT, source))
+      const next = await failureOfAsync(() => db().executemany(INSERT, source))
       expect(next).toMatchObject({ name: 'DataError', batchIndex: 9000 })
       expect([await countRows(), db().isInTransaction]).toEqual([0n, false])
     })
@@ -75,7 +76,7 @@ export function batchScenarios(db: () => Driver): void {
         yield* elements(9000)
         yield bad
       }
-      const failure = await failureOf(() => db().executemany(INSERT, source()))
+      const failure = await failureOfAsync(() => db().executemany(INSERT, source()))
       expect(failure).toBeInstanceOf(errorClass)
       expect(failure).toMatchObject({ batchIndex: 9000, message: expect.stringContaining('9000') })
       expect(await countRows()).toBe(0n)
@@ -95,7 +96,7 @@ export function batchScenarios(db: () => Driver): void {
           isClosed = true
         }
       }
-      expect(await failureOf(() => db().executemany(INSERT, source()))).toBe(mishap)
+      expect(await failureOfAsync(() => db().executemany(INSERT, source()))).toBe(mishap)
       expect(isClosed).toBe(true)
       expect(await countRows()).toBe(0n)
     })
@@ -110,7 +111,7 @@ export function batchScenarios(db: () => Driver): void {
           isClosed = true
         }
       }
-      await failureOf(() => db().executemany(INSERT, source()))
+      await failureOfAsync(() => db().executemany(INSERT, source()))
       expect(isClosed).toBe(true)
     })
 
@@ -137,7 +138,7 @@ export function batchScenarios(db: () => Driver): void {
         // The second round finds the statement in the cache, so that no other trip opens the transaction.
         for (const round of [1, 2]) {
           const mishap = new Error(`undo ${round}`)
-          const failure = await failureOf(() =>
+          const failure = await failureOfAsync(() =>
             db().transaction(function* () {
               yield db().executemany(INSERT, elements(count))
               throw mishap
@@ -151,7 +152,7 @@ export function batchScenarios(db: () => Driver): void {
 
     test.each([null, undefined])('an element that is %s is refused by its number, and nothing stays', async (bad) => {
       const elements = [[1, 'x'], bad] as readonly (readonly unknown[])[]
-      const failure = await failureOf(() => db().executemany(INSERT, elements))
+      const failure = await failureOfAsync(() => db().executemany(INSERT, elements))
       expect(failure).toMatchObject({ name: 'ProgrammingError', batchIndex: 1 })
       expect(await countRows()).toBe(0n)
     })
@@ -198,7 +199,7 @@ export function batchScenarios(db: () => Driver): void {
         yield* elements(5000)
         yield [0, 'again']
       }
-      const failure = await failureOf(() => db().fetchmany(RETURNING, source()))
+      const failure = await failureOfAsync(() => db().fetchmany(RETURNING, source()))
       expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: 5000 })
       expect([await db().fetchval('select count(*) from t'), db().isInTransaction]).toEqual([0n, false])
     })
@@ -213,7 +214,7 @@ export function batchScenarios(db: () => Driver): void {
     })
 
     test.each([5, 'select', null])('of %s instead of elements is refused', async (wrong) => {
-      const failure = await failureOf(() => db().fetchmany(RETURNING, wrong as unknown as []))
+      const failure = await failureOfAsync(() => db().fetchmany(RETURNING, wrong as unknown as []))
       expect(failure).toBeInstanceOf(ProgrammingError)
     })
   })

@@ -15,7 +15,8 @@ import sqlTag from 'sql-template-tag'
 import { DataError, ProgrammingError, sql } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 interface Tables {
   item: { id: number; label: string | null; data: unknown; tags: string[]; at: Date }
@@ -116,7 +117,7 @@ export function builderScenarios(db: () => Driver): void {
       expect((await db().query({ text: 'select 1' })).rows).toEqual([[1]])
       expect((await db().query({ text: 'select 1; select 2' })).results.map(({ rows }) => rows)).toEqual([[[1]], [[2]]])
       expect((await db().query({ text: 'select $1::jsonb' }, ['{"a":1}'])).rows).toEqual([[{ a: 1 }]])
-      const both = await failureOf(() => db().query({ text: 'select $1', values: [1] }, [2]))
+      const both = await failureOfAsync(() => db().query({ text: 'select $1', values: [1] }, [2]))
       expect(both).toBeInstanceOf(ProgrammingError)
     })
 
@@ -144,7 +145,7 @@ export function builderScenarios(db: () => Driver): void {
       expect((await db().query(sql`select ${'"x"'}::jsonb::text`, undefined, { values: 'text' })).rows).toEqual([
         ['"x"'],
       ])
-      const wrong = await failureOf(() => db().query('select 1', [], { values: 'other' as 'text' }))
+      const wrong = await failureOfAsync(() => db().query('select 1', [], { values: 'other' as 'text' }))
       expect(wrong.message).toContain("values: expected 'typed' or 'text'")
     })
 
@@ -178,19 +179,21 @@ export function builderScenarios(db: () => Driver): void {
     })
 
     test('what the server cannot read is the server’s error', async () => {
-      const failure = await failureOf(() => db().query('select $1::int', ['12a'], { values: 'text' }))
+      const failure = await failureOfAsync(() => db().query('select $1::int', ['12a'], { values: 'text' }))
       expect(failure).toMatchObject({ sqlstate: '22P02' })
-      expect(await failureOf(() => db().query({ text: 'select $1::int', values: [undefined] }))).toBeInstanceOf(
+      expect(await failureOfAsync(() => db().query({ text: 'select $1::int', values: [undefined] }))).toBeInstanceOf(
         ProgrammingError,
       )
-      expect(await failureOf(() => db().query({ text: 'select $1::text', values: ['a\0b'] }))).toBeInstanceOf(DataError)
+      expect(await failureOfAsync(() => db().query({ text: 'select $1::text', values: ['a\0b'] }))).toBeInstanceOf(
+        DataError,
+      )
     })
 
     test('a placeholder of Drizzle’s that was not filled in is no JSON', async () => {
       const item = pg.pgTable('item', { id: pg.integer(), data: pg.jsonb() })
       await db().execute('create table item (id int, data jsonb)')
       const insert = draft.insert(item).values({ id: 1, data: drizzleSql.placeholder('data') })
-      const failure = await failureOf(() => db().query(insert.toSQL()))
+      const failure = await failureOfAsync(() => db().query(insert.toSQL()))
       expect(failure.message).toContain('Placeholder')
       const select = draft.select().from(item).where(eq(item.id, 1)).toSQL()
       expect((await db().query(select)).rows).toEqual([])
@@ -203,7 +206,7 @@ export function builderScenarios(db: () => Driver): void {
       ['a builder of Drizzle', () => draft.select().from(pg.pgTable('item', { id: pg.integer() })), 'query.toSQL()'],
       ['slonik', () => ({ sql: 'select $slonik_1', values: [1] }), "replaceAll('$slonik_', '$')"],
     ])('%s is refused with what to write', async (_, statement, instead) => {
-      const failure = await failureOf(() => db().query(statement() as never))
+      const failure = await failureOfAsync(() => db().query(statement() as never))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure.message).toContain(instead)
     })

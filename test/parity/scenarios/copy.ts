@@ -2,7 +2,8 @@
 import { DataError, PgDate, ProgrammingError } from 'syncpg/async'
 import { beforeEach, describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 function* records(count: number): Generator<[number, string]> {
   for (let index = 0; index < count; index++) yield [index, `record ${index}`]
@@ -43,7 +44,7 @@ export function copyScenarios(db: () => Driver): void {
         yield* records(30_000)
         yield bad as readonly unknown[]
       }
-      const failure = await failureOf(() => db().copy('t', { records: source() }))
+      const failure = await failureOfAsync(() => db().copy('t', { records: source() }))
       expect(failure).toBeInstanceOf(errorClass)
       expect(failure.message.split('\n')[0]).toMatch(words)
       expect(await countRows()).toBe(0n)
@@ -58,7 +59,7 @@ export function copyScenarios(db: () => Driver): void {
           yield* records(count)
           throw mishap
         }
-        expect(await failureOf(() => db().copy('t', { records: source() }))).toBe(mishap)
+        expect(await failureOfAsync(() => db().copy('t', { records: source() }))).toBe(mishap)
         expect(await countRows()).toBe(0n)
       },
     )
@@ -73,20 +74,20 @@ export function copyScenarios(db: () => Driver): void {
           isClosed = true
         }
       }
-      await failureOf(() => db().copy('t', { records: source() }))
+      await failureOfAsync(() => db().copy('t', { records: source() }))
       expect(isClosed).toBe(true)
     })
 
     test('what the server refuses is its own error, at the end as in the middle', async () => {
       await db().execute('alter table t add check (a <> 40000)')
-      const failure = await failureOf(() => db().copy('t', { records: records(50_000) }))
+      const failure = await failureOfAsync(() => db().copy('t', { records: records(50_000) }))
       expect(failure).toMatchObject({ name: 'CheckViolationError', tableName: 't' })
       expect(await countRows()).toBe(0n)
       expect(await db().copy('t', { records: records(3) })).toBe(3)
     })
 
     test('a table that is not there', async () => {
-      expect(await failureOf(() => db().copy('nowhere', { records: records(1) }))).toMatchObject({
+      expect(await failureOfAsync(() => db().copy('nowhere', { records: records(1) }))).toMatchObject({
         name: 'UndefinedTableError',
       })
       expect(await countRows()).toBe(0n)
@@ -101,7 +102,7 @@ export function copyScenarios(db: () => Driver): void {
         yield [2, 'y']
         throw new Error('the source gave up')
       }
-      await failureOf(() => db().copy('t', { records: source() }))
+      await failureOfAsync(() => db().copy('t', { records: source() }))
       expect(await countRows()).toBe(0n)
     })
 
@@ -112,10 +113,10 @@ export function copyScenarios(db: () => Driver): void {
     })
 
     test('execute refuses COPY FROM STDIN and names the way, and the connection lives on', async () => {
-      const failure = await failureOf(() => db().execute('copy t from stdin'))
+      const failure = await failureOfAsync(() => db().execute('copy t from stdin'))
       expect(failure.message).toContain('copy')
       expect(await countRows()).toBe(0n)
-      const out = await failureOf(() => db().execute('copy t to stdout'))
+      const out = await failureOfAsync(() => db().execute('copy t to stdout'))
       expect(out.message).toContain('copy')
       expect(await countRows()).toBe(0n)
     })

@@ -2,7 +2,8 @@
 import * as api from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function errorScenarios(db: () => Driver): void {
   describe('errors', () => {
@@ -29,7 +30,7 @@ export function errorScenarios(db: () => Driver): void {
     ])('%s is a %s', async (sql, name, parents) => {
       await db().execute('create table t (a int primary key check (a > 0))')
       for (const values of [undefined, []]) {
-        const failure = await failureOf(() => db().execute(sql, values))
+        const failure = await failureOfAsync(() => db().execute(sql, values))
         expect(failure.name).toBe(name)
         for (const parent of [name, ...parents]) expect(failure).toBeInstanceOf(classes[parent])
       }
@@ -39,7 +40,7 @@ export function errorScenarios(db: () => Driver): void {
     test('every field of a constraint violation', async () => {
       await db().execute('create table pair (a int, b text, constraint only_once unique (a, b))')
       await db().execute("insert into pair values (1, 'x')")
-      const failure = await failureOf(() => db().execute('insert into pair values ($1, $2)', [1, 'x']))
+      const failure = await failureOfAsync(() => db().execute('insert into pair values ($1, $2)', [1, 'x']))
       expect(failure).toMatchObject({
         sqlstate: '23505',
         code: '23505',
@@ -58,11 +59,11 @@ export function errorScenarios(db: () => Driver): void {
 
     test('the column and the type of a violation', async () => {
       await db().execute('create domain positive as int check (value > 0); create table n (a int not null)')
-      expect(await failureOf(() => db().execute('insert into n values (null)'))).toMatchObject({
+      expect(await failureOfAsync(() => db().execute('insert into n values (null)'))).toMatchObject({
         tableName: 'n',
         columnName: 'a',
       })
-      expect(await failureOf(() => db().execute('select (-1)::positive'))).toMatchObject({
+      expect(await failureOfAsync(() => db().execute('select (-1)::positive'))).toMatchObject({
         dataTypeName: 'positive',
         constraintName: 'positive_check',
       })
@@ -73,7 +74,7 @@ export function errorScenarios(db: () => Driver): void {
         'create function broken() returns int language plpgsql as ' +
           '$$ begin return (select wrong from (select 1 as "wrung") q); end $$',
       )
-      const failure = await failureOf(() => db().fetchval('select broken()'))
+      const failure = await failureOfAsync(() => db().fetchval('select broken()'))
       expect(failure).toMatchObject({
         name: 'UndefinedColumnError',
         hint: expect.stringContaining('wrung'),
@@ -87,7 +88,7 @@ export function errorScenarios(db: () => Driver): void {
       const sql = "select 'żółć 😀',\n       nothing\n  from t"
       await db().execute('create table t (a int)')
       for (const values of [undefined, []]) {
-        const failure = await failureOf(() => db().execute(sql, values))
+        const failure = await failureOfAsync(() => db().execute(sql, values))
         expect(failure).toMatchObject({ line: 2, column: 8 })
         const [, line = '', caret = ''] = failure.message.split('\n')
         expect(line).toBe('LINE 2:        nothing')
@@ -106,13 +107,13 @@ export function errorScenarios(db: () => Driver): void {
         select 3`
 
       test('is told where the server gives no position', async () => {
-        const failure = await failureOf(() => db().execute(script))
+        const failure = await failureOfAsync(() => db().execute(script))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 5, line: 6, column: 17, query: script })
         expect(failure.propertyIsEnumerable('statementIndex')).toBe(false)
       })
 
       test('is told inside a transaction too', async () => {
-        const failure = await failureOf(() =>
+        const failure = await failureOfAsync(() =>
           db().transaction(function* () {
             yield db().execute('create table t (a int); select 1')
             yield db().execute('select 1;\n select 2;\n create table t (a int); select 3')
@@ -126,23 +127,23 @@ export function errorScenarios(db: () => Driver): void {
         ['select 1; select nothing; select 2', { statementIndex: 1, line: 1, column: 18 }],
         ['select 1;\n\nselect (', { statementIndex: 1, line: 3, column: 9 }],
       ])('is that of the position where there is one: %j', async (sql, place) => {
-        expect(await failureOf(() => db().execute(sql))).toMatchObject(place)
+        expect(await failureOfAsync(() => db().execute(sql))).toMatchObject(place)
       })
 
       test('is the first where there is one, in either protocol', async () => {
         await db().execute('create table t (a int primary key)')
         for (const values of [undefined, []]) {
-          const failure = await failureOf(() => db().execute('-- why\n\n  insert into t values (1), (1)', values))
+          const failure = await failureOfAsync(() => db().execute('-- why\n\n  insert into t values (1), (1)', values))
           expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 0, line: 3, column: 3 })
         }
         const sql = '/* $1 */ insert into t values ($1), ($1)'
-        const failure = await failureOf(() => db().execute(sql, [1]))
+        const failure = await failureOfAsync(() => db().execute(sql, [1]))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 0, line: 1, column: 10 })
       })
 
       test('is the last where the end of the text fails', async () => {
         await db().execute('create table t (a int unique deferrable initially deferred)')
-        const failure = await failureOf(() => db().execute('insert into t values (1);\ninsert into t values (1)'))
+        const failure = await failureOfAsync(() => db().execute('insert into t values (1);\ninsert into t values (1)'))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 1, line: 2, column: 1 })
       })
     })
@@ -151,13 +152,13 @@ export function errorScenarios(db: () => Driver): void {
       const sql = 'vacuum pg_catalog.pg_class; vacuum pg_catalog.pg_type'
       const hint =
         'the statements of one text are one transaction, in autocommit too: run them one by one, splitStatements(sql)'
-      expect(await failureOf(() => db().execute(sql))).toMatchObject({
+      expect(await failureOfAsync(() => db().execute(sql))).toMatchObject({
         sqlstate: '25001',
         statementIndex: 0,
         hint: expect.stringContaining(hint),
       })
       for (const { sql: one } of api.splitStatements(sql)) expect(await db().execute(one)).toBe('VACUUM')
-      const inside = await failureOf(() =>
+      const inside = await failureOfAsync(() =>
         db().transaction(function* () {
           yield db().execute('select 1')
           yield db().execute(sql)
@@ -168,13 +169,13 @@ export function errorScenarios(db: () => Driver): void {
 
     test('a table named with its schema in one string says how it is named', async () => {
       const call = (): unknown => db().copy('parity.t', { records: [[1]] })
-      expect(await failureOf(call as () => Promise<unknown>)).toMatchObject({
+      expect(await failureOfAsync(call as () => Promise<unknown>)).toMatchObject({
         sqlstate: '42P01',
         hint: expect.stringContaining("name the table 't' and give { schema: 'parity' }"),
       })
       const source = Buffer.from('1\n')
       const load = (): unknown => db().load('parity.t', { source } as never)
-      const { hint, query } = await failureOf(load as () => Promise<unknown>)
+      const { hint, query } = await failureOfAsync(load as () => Promise<unknown>)
       // PGlite gets a COPY with its data and refuses it at the end, where nobody knows the text any more.
       expect(query === undefined ? "{ schema: 'parity' }" : hint).toContain("{ schema: 'parity' }")
     })
@@ -182,19 +183,19 @@ export function errorScenarios(db: () => Driver): void {
     test('a line of COPY that does not fit is told in the message', async () => {
       await db().execute('create table t (a int)')
       const source = Buffer.from('1\n2\nx\n')
-      const failure = await failureOf(() => db().load('t', { schema: 'parity', source }))
+      const failure = await failureOfAsync(() => db().load('t', { schema: 'parity', source }))
       expect(failure.message).toContain('\nCONTEXT:  COPY t, line 3, column a: "x"')
       expect(failure['primaryMessage']).not.toContain('CONTEXT')
     })
 
     test('a list for one value says that it wants = any', async () => {
-      const failure = await failureOf(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
+      const failure = await failureOfAsync(() => db().execute('select 1 where 1 in ($1)', [[1, 2]]))
       expect(failure['hint']).toContain('write x = any(…)')
       expect(await db().fetchval('select 1 where 1 = any($1)', [[1, 2]])).toBe(1)
     })
 
     test('the first line of the stack that is a file’s is the caller’s', async () => {
-      const failure = await failureOf(async () => {
+      const failure = await failureOfAsync(async () => {
         await db().fetch('select * from nowhere')
       })
       expect(failure.stack).toContain('scenarios/errors.ts')
@@ -202,12 +203,12 @@ export function errorScenarios(db: () => Driver): void {
 
     test('a failing row in the middle of a result', async () => {
       const sql = 'select 1 / (5000 - i) from generate_series(1, 10000) i'
-      expect(await failureOf(() => db().fetch(sql))).toMatchObject({ name: 'DivisionByZeroError' })
+      expect(await failureOfAsync(() => db().fetch(sql))).toMatchObject({ name: 'DivisionByZeroError' })
       expect(await db().fetchval('select 1')).toBe(1)
     })
 
     test('a value that JavaScript cannot hold fails the fetch, not the connection', async () => {
-      const failure = await failureOf(() => db().fetch("select '294276-12-31'::timestamp"))
+      const failure = await failureOfAsync(() => db().fetch("select '294276-12-31'::timestamp"))
       expect(failure).toBeInstanceOf(api.DataError)
       expect(await db().fetchval('select 1')).toBe(1)
     })

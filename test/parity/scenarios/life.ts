@@ -2,7 +2,8 @@
 import { InterfaceError } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function lifeScenarios(db: () => Driver): void {
   describe('after close', () => {
@@ -23,7 +24,7 @@ export function lifeScenarios(db: () => Driver): void {
           }),
       ]
       for (const use of uses) {
-        const failure = await failureOf(use)
+        const failure = await failureOfAsync(use)
         expect(failure).toBeInstanceOf(InterfaceError)
         expect(failure.message).toContain('closed')
       }

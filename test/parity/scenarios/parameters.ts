@@ -2,7 +2,8 @@
 import { DataError, ProgrammingError } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function parameterScenarios(db: () => Driver): void {
   describe('parameters', () => {
@@ -10,7 +11,7 @@ export function parameterScenarios(db: () => Driver): void {
 
     async function refused(values: readonly unknown[]): Promise<Error> {
       await db().execute('create table t (a int, b text)')
-      const failure = await failureOf(() => db().execute(insert, values))
+      const failure = await failureOfAsync(() => db().execute(insert, values))
       expect(await db().rows('select * from t')).toEqual([])
       expect(db().isInTransaction).toBe(false)
       await db().execute(insert, [1, 'usable'])
@@ -52,20 +53,20 @@ export function parameterScenarios(db: () => Driver): void {
 
     test('a value too long for its column is the server’s DataError', async () => {
       await db().execute('create table v (a varchar(3))')
-      const failure = await failureOf(() => db().execute('insert into v values ($1)', ['four']))
+      const failure = await failureOfAsync(() => db().execute('insert into v values ($1)', ['four']))
       expect(failure).toBeInstanceOf(DataError)
       expect(failure).toMatchObject({ name: 'StringDataRightTruncationError', sqlstate: '22001' })
     })
 
     test('what is not an array is refused with advice', async () => {
-      const failure = await failureOf(() => db().execute('select $1::int', 42 as unknown as readonly unknown[]))
+      const failure = await failureOfAsync(() => db().execute('select $1::int', 42 as unknown as readonly unknown[]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure.message).toMatch(/wrap/)
     })
 
     test('a text that is no string is refused', async () => {
       for (const sql of [undefined, null, 42, ['select 1']]) {
-        expect(await failureOf(() => db().fetch(sql as unknown as string))).toBeInstanceOf(ProgrammingError)
+        expect(await failureOfAsync(() => db().fetch(sql as unknown as string))).toBeInstanceOf(ProgrammingError)
       }
     })
 
@@ -86,7 +87,7 @@ export function parameterScenarios(db: () => Driver): void {
       ['select 1 where 1 is $1', [null], 'is not distinct from …'],
       ['select 1 where 1 is not $1', [null], 'is distinct from …'],
     ])('%s gets a hint', async (sql, values, words) => {
-      const failure = await failureOf(() => db().fetch(sql, values))
+      const failure = await failureOfAsync(() => db().fetch(sql, values))
       expect(failure).toMatchObject({ name: 'PostgresSyntaxError', hint: expect.stringContaining(words) })
     })
 
@@ -96,7 +97,7 @@ export function parameterScenarios(db: () => Driver): void {
     })
 
     test('where the value suggests none either, it gets a hint', async () => {
-      const failure = await failureOf(() => db().fetch('select $1 is null', [[]]))
+      const failure = await failureOfAsync(() => db().fetch('select $1 is null', [[]]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure).toMatchObject({ sqlstate: '42P18', hint: expect.stringContaining('::text') })
     })

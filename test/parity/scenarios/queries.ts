@@ -2,7 +2,8 @@
 import { ProgrammingError, UndefinedTableError } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 const INT8_OID = 20
 const DATE_OID = 1082
@@ -58,9 +59,9 @@ export function queryScenarios(db: () => Driver): void {
 
     test('a text of several statements takes no values, and fails as a whole', async () => {
       for (const values of [[], [1]]) {
-        expect(await failureOf(() => db().query('select 1; select 2', values))).toBeInstanceOf(ProgrammingError)
+        expect(await failureOfAsync(() => db().query('select 1; select 2', values))).toBeInstanceOf(ProgrammingError)
       }
-      const failure = await failureOf(() => db().query('create table one (); select * from missing'))
+      const failure = await failureOfAsync(() => db().query('create table one (); select * from missing'))
       expect(failure).toBeInstanceOf(UndefinedTableError)
       expect(await db().fetchval("select to_regclass('one')::text")).toBe(null)
     })
@@ -121,7 +122,7 @@ export function queryScenarios(db: () => Driver): void {
     test('what is no form is refused before anything is sent', async () => {
       await db().execute('begin')
       for (const types of [{ int9: 'number' }, { int8: 'words' }, 'words', 5, null]) {
-        expect(await failureOf(() => db().query('select 1', [], { types: types as never }))).toBeInstanceOf(
+        expect(await failureOfAsync(() => db().query('select 1', [], { types: types as never }))).toBeInstanceOf(
           ProgrammingError,
         )
       }
@@ -133,7 +134,7 @@ export function queryScenarios(db: () => Driver): void {
       const types = () => () => {
         throw new RangeError('mine')
       }
-      expect(await failureOf(() => db().query('select 1', [], { types }))).toBeInstanceOf(RangeError)
+      expect(await failureOfAsync(() => db().query('select 1', [], { types }))).toBeInstanceOf(RangeError)
       expect(await db().fetchval('select 1')).toBe(1)
     })
   })

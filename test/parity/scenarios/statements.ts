@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 
 import { ProgrammingError } from 'syncpg/async'
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function statementScenarios(db: () => Driver): void {
   describe('statements', () => {
@@ -50,7 +51,7 @@ export function statementScenarios(db: () => Driver): void {
       expect(await db().execute('create table t (a int); insert into t values (1), (2); update t set a = 3')).toBe(
         'UPDATE 2',
       )
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().execute('insert into t values (4); select 1/0; insert into t values (5)'),
       )
       expect(failure).toMatchObject({ sqlstate: '22012' })
@@ -58,7 +59,7 @@ export function statementScenarios(db: () => Driver): void {
     })
 
     test('several statements with parameters are refused', async () => {
-      const failure = await failureOf(() => db().execute('select $1::int; select 2', [1]))
+      const failure = await failureOfAsync(() => db().execute('select $1::int; select 2', [1]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(await db().fetchval('select 1')).toBe(1)
     })

@@ -2,7 +2,8 @@
 import { DataError, PgDate, Range } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync, failureOrNull } from '../../support/failure-of.ts'
 
 /** A type, a string as it comes from a command line, and what the server prints for its own literal. */
 const STRINGS: readonly (readonly [type: string, text: string])[] = [
@@ -52,7 +53,7 @@ export function stringScenarios(db: () => Driver): void {
       const t = newName()
       await db().execute("set timezone = 'America/New_York'")
       // PGlite has no XML.
-      if (type === 'xml' && (await failureOfOrNull(() => db().fetchval("select '<a/>'::xml"))) !== null) return
+      if (type === 'xml' && (await failureOrNull(() => db().fetchval("select '<a/>'::xml"))) !== null) return
       const wanted = await db().fetchval(`select ${literal(text)}::${type}::text`)
       expect(await db().fetchval(`select $1::${type}::text`, [text])).toBe(wanted)
       // Within an array, beside a NULL, in a composite, in a batch, and in a COPY.
@@ -89,7 +90,7 @@ export function stringScenarios(db: () => Driver): void {
       ['uuid', 'x'],
     ])('for %s %o is refused before it is sent: the transaction goes on', async (type, text) => {
       await db().execute('begin')
-      const failure = await failureOf(() => db().fetchval(`select $1::${type}`, [text]))
+      const failure = await failureOfAsync(() => db().fetchval(`select $1::${type}`, [text]))
       expect(failure).toBeInstanceOf(DataError)
       expect(failure.message).toContain(JSON.stringify(text))
       expect(await db().fetchval('select 1')).toBe(1)
@@ -132,7 +133,7 @@ export function stringScenarios(db: () => Driver): void {
       function* records(): Generator<readonly unknown[]> {
         for (let i = 0; i < 100; i += 1) yield [i, i === 99 ? '2024-01-01' : new Date(i)]
       }
-      const failure = await failureOf(() => db().copy(t, { records: records() }))
+      const failure = await failureOfAsync(() => db().copy(t, { records: records() }))
       expect(failure).toBeInstanceOf(DataError)
       expect(failure.message).toContain('record #99, column "at"')
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(0)
@@ -174,12 +175,14 @@ export function stringScenarios(db: () => Driver): void {
       const t = newName()
       await db().execute(`create table ${t} (v ${type})`)
       for (const value of [Buffer.from('a'), new Uint8Array(1), ['a'], [1], { a: 1 }, new Map()]) {
-        expect(await failureOf(() => db().execute(`insert into ${t} values ($1)`, [value]))).toBeInstanceOf(DataError)
-        expect(await failureOf(() => db().fetchval(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
-        expect(await failureOf(() => db().executemany(`insert into ${t} values ($1)`, [[value]]))).toBeInstanceOf(
+        expect(await failureOfAsync(() => db().execute(`insert into ${t} values ($1)`, [value]))).toBeInstanceOf(
           DataError,
         )
-        expect(await failureOf(() => db().copy(t, { records: [[value]] }))).toBeInstanceOf(DataError)
+        expect(await failureOfAsync(() => db().fetchval(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
+        expect(await failureOfAsync(() => db().executemany(`insert into ${t} values ($1)`, [[value]]))).toBeInstanceOf(
+          DataError,
+        )
+        expect(await failureOfAsync(() => db().copy(t, { records: [[value]] }))).toBeInstanceOf(DataError)
       }
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(0)
     })
@@ -253,10 +256,10 @@ export function stringScenarios(db: () => Driver): void {
 
     test('what is wrong for another reason is told as it was, and fails the transaction', async () => {
       await db().execute('begin')
-      expect(await failureOf(() => db().fetchval('select nosuch($1)', [1]))).toMatchObject({ sqlstate: '42883' })
-      expect(await failureOf(() => db().fetchval('select 1'))).toMatchObject({ sqlstate: '25P02' })
+      expect(await failureOfAsync(() => db().fetchval('select nosuch($1)', [1]))).toMatchObject({ sqlstate: '42883' })
+      expect(await failureOfAsync(() => db().fetchval('select 1'))).toMatchObject({ sqlstate: '25P02' })
       await db().execute('rollback')
-      expect(await failureOf(() => db().fetchval('select $1 +', [1]))).toMatchObject({ sqlstate: '42601' })
+      expect(await failureOfAsync(() => db().fetchval('select $1 +', [1]))).toMatchObject({ sqlstate: '42601' })
     })
   })
 
@@ -273,14 +276,14 @@ export function stringScenarios(db: () => Driver): void {
       ['undefined in a list', [undefined]],
     ])('refuses %s', async (_name, value) => {
       for (const type of ['json', 'jsonb']) {
-        expect(await failureOf(() => db().fetchval(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
-        const nested = await failureOf(() => db().fetchval(`select $1::${type}[]`, [[{ value }]]))
+        expect(await failureOfAsync(() => db().fetchval(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
+        const nested = await failureOfAsync(() => db().fetchval(`select $1::${type}[]`, [[{ value }]]))
         expect(nested).toBeInstanceOf(DataError)
       }
     })
 
     test('says where it is', async () => {
-      const failure = await failureOf(() => db().fetchval('select $1::jsonb', [{ a: [1, { b: NaN }] }]))
+      const failure = await failureOfAsync(() => db().fetchval('select $1::jsonb', [{ a: [1, { b: NaN }] }]))
       expect(failure.message).toContain('the number NaN at .a[1].b')
     })
   })
@@ -314,13 +317,4 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval('select $1::daterange::text', [range])).toBe('[2024-01-01,2024-01-03)')
     })
   })
-}
-
-async function failureOfOrNull(call: () => unknown): Promise<unknown> {
-  try {
-    await call()
-    return null
-  } catch (error) {
-    return error
-  }
 }

@@ -2,7 +2,8 @@
 import { DataError, InFailedSQLTransactionError, ProgrammingError } from 'syncpg/async'
 import { beforeEach, describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function transactionScenarios(db: () => Driver): void {
   describe('transaction(fn)', () => {
@@ -23,7 +24,7 @@ export function transactionScenarios(db: () => Driver): void {
 
     test('rolls back when the function throws, and throws the same on', async () => {
       const mishap = new RangeError('enough')
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
           throw mishap
@@ -74,7 +75,7 @@ export function transactionScenarios(db: () => Driver): void {
     })
 
     test('a statement that fails and is caught inside fails the commit, with the culprit as cause', async () => {
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
           try {
@@ -90,7 +91,7 @@ export function transactionScenarios(db: () => Driver): void {
     })
 
     test('statements after a failed one say why they fail', async () => {
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           try {
             yield db().execute('select 1/0')
@@ -105,7 +106,7 @@ export function transactionScenarios(db: () => Driver): void {
 
     test('what the client refuses afterwards does not hide the culprit', async () => {
       await insert(7)
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           try {
             yield insert(7)
@@ -139,7 +140,7 @@ export function transactionScenarios(db: () => Driver): void {
 
     test('a deferred constraint fails the commit', async () => {
       await db().execute('create table c (a int references t deferrable initially deferred)')
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield db().execute('insert into c values (99)')
         }),
@@ -160,7 +161,7 @@ export function transactionScenarios(db: () => Driver): void {
     })
 
     test('options of an inner one are refused, not ignored', async () => {
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
           yield db().transaction(
@@ -187,7 +188,7 @@ export function transactionScenarios(db: () => Driver): void {
 
     test('an option that is none is refused, not ignored', async () => {
       const options = { readonly: true } as unknown as { readOnly: true }
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
         }, options),
@@ -199,7 +200,7 @@ export function transactionScenarios(db: () => Driver): void {
 
     test('an unknown isolation level is refused before anything is sent', async () => {
       const options = { isolation: 'strict' } as unknown as { isolation: 'serializable' }
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield null
         }, options),
@@ -209,7 +210,7 @@ export function transactionScenarios(db: () => Driver): void {
     })
 
     test('a transaction ended by SQL inside is told', async () => {
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
           yield db().execute('commit')

@@ -2,7 +2,8 @@
 import type * as api from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
-import { type Driver, failureOf } from '../driver.ts'
+import { type Driver } from '../driver.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function watchingScenarios(db: () => Driver): void {
   describe('a query logger', () => {
@@ -17,7 +18,7 @@ export function watchingScenarios(db: () => Driver): void {
         await db().query('select 1; update t set a = 3')
         await db().executemany('insert into t values ($1)', [[5], [6], [7]])
         await db().prepared('select a from t where a = $1', [3])
-        await failureOf(() => db().execute('select 1/0'))
+        await failureOfAsync(() => db().execute('select 1/0'))
         db().addQueryLogger(logger)
         await db().fetchval('select $1::text', ['a secret'])
       } finally {
@@ -91,14 +92,14 @@ export function watchingScenarios(db: () => Driver): void {
           executemany: () => db().executemany('insert into t values ($1)', slowly(2), { onProgress }),
           load: () => db().load('t', { schema: 'parity', source: Buffer.from('x\n'), onProgress }),
         }[way]
-        expect(await failureOf(call)).toBe(reason)
+        expect(await failureOfAsync(call)).toBe(reason)
         expect(await db().fetchval('select count(*) from t')).toBe(0n)
       },
     )
 
     test('that is no function is refused', async () => {
       const wrong = { onProgress: 'yes' } as never
-      const failure = await failureOf(() => db().executemany('select $1::int', [[1]], wrong))
+      const failure = await failureOfAsync(() => db().executemany('select $1::int', [[1]], wrong))
       expect(failure.message).toBe('executemany: onProgress: expected a function, got string')
     })
   })
@@ -130,14 +131,14 @@ export function watchingScenarios(db: () => Driver): void {
         attempts += 1
         yield db().execute(lose(sqlstate))
       }
-      const failure = await failureOf(() => db().transaction(body, retries === undefined ? {} : { retries }))
+      const failure = await failureOfAsync(() => db().transaction(body, retries === undefined ? {} : { retries }))
       expect([failure['sqlstate'], attempts]).toEqual([sqlstate, expected])
       expect(await db().fetchval('select 1')).toBe(1)
     })
 
     test('within another is not run again: the server has ended the outer one', async () => {
       let attempts = 0
-      const failure = await failureOf(() =>
+      const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield db().execute('select 1')
           yield db().transaction(
@@ -153,7 +154,7 @@ export function watchingScenarios(db: () => Driver): void {
     })
 
     test.each([-1, 1.5, '3'])('of %j is refused', async (retries) => {
-      const failure = await failureOf(() => db().transaction(function* () {}, { retries: retries as number }))
+      const failure = await failureOfAsync(() => db().transaction(function* () {}, { retries: retries as number }))
       expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${retries}`)
     })
   })

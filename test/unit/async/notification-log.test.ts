@@ -5,7 +5,7 @@ import { type LogReader, NotificationLog } from '../../../src-async/flows/notifi
 
 interface ModelReader {
   readonly reader: LogReader<number>
-  /** What it has to get next. */
+  /** The notifications that the reader must get next. */
   readonly waiting: number[]
 }
 

@@ -19,7 +19,7 @@ import {
   type ErrorClass,
 } from '../../../src-async/errors/tree.ts'
 
-/** As the channel does: data only, through text. */
+/** Sends a Failure through JSON text, as the channel does. */
 function cross(error: unknown): Error {
   return errorFromFailure(JSON.parse(JSON.stringify(failureFromError(error))) as Failure)
 }

@@ -1,4 +1,4 @@
-/** What a text says about its own memory. */
+/** Reads from a text whether its statement may be kept. */
 import { describe, expect, test } from 'vitest'
 
 import { changesMeaning, traitsOf } from '../../../src-async/values/text-traits.ts'

@@ -1,10 +1,10 @@
-/** BEGIN leaves with the first statement of a transaction: when that one never ran, with the next. */
+/** BEGIN is sent with the first statement of a transaction. If that statement never ran, it is sent with the next. */
 import { describe, expect, test } from 'vitest'
 import { OperationalError } from '../../../src-async/errors/tree.ts'
 import type { SimpleQueryRequest } from '../../../src-async/wire/operations.ts'
 import { FakeServer, type FakeSession } from '../pool/support.ts'
 
-/** The BEGINs that queries of the session took along from now on, null for none. */
+/** The BEGIN that each query of the session carries from now on; null for none. */
 function begins(session: FakeSession): (string | null)[] {
   const seen: (string | null)[] = []
   const inner = session.simpleQuery.bind(session)

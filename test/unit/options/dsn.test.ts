@@ -10,6 +10,7 @@ import {
 import type { ConnectOptions } from '../../../src-async/options/connect-options.ts'
 import { awaitPassword, resolveOptions } from '../../../src-async/options/options.ts'
 import type { HostAddress } from '../../../src-async/options/session-options.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 /** No files in this home, so that the machine's own do not matter. */
 const NOWHERE = { HOME: '/nonexistent/home' }
@@ -28,15 +29,7 @@ function brief(session: ReturnType<typeof resolveSession>): string {
   return `${session.user}:${session.password ?? '-'}@${hosts.join(',')}/${session.database}`
 }
 
-function failure(resolve: () => unknown): DbError {
-  try {
-    resolve()
-  } catch (error) {
-    if (error instanceof DbError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
+const failure = (call: () => unknown): DbError => failureOf(call, DbError)
 
 const env = { PGUSER: 'u' }
 
@@ -239,7 +232,7 @@ describe('where, who and what', () => {
 
 const SECRET = 'Tr0ub4dor'
 
-/** Each holds the secret somewhere it does not belong. */
+/** Each has the secret at a wrong place. */
 const badDsns: readonly (readonly [what: string, dsn: string, message: RegExp])[] = [
   ['another scheme', `mysql://u:${SECRET}@h/d`, /neither a PostgreSQL URI nor/],
   ['no scheme', `u:${SECRET}@h/d`, /neither a PostgreSQL URI nor/],
@@ -311,7 +304,7 @@ describe('what cannot be understood', () => {
 })
 
 describe('libpq keywords', () => {
-  /** Each keyword once: a value that is accepted. */
+  /** An accepted value for each keyword. */
   const accepted: Readonly<Record<string, string>> = {
     passfile: '/nonexistent',
     connect_timeout: '3',
@@ -524,7 +517,7 @@ test.each(['h', '[::1]'])('a thousand hosts are tried: %s', (host) => {
 })
 
 describe('hostile text', () => {
-  /** Pieces that mean something, so that random text gets past the first character. */
+  /** Pieces with a meaning in a DSN, so that random text gets past the first character. */
   const piece = fc.oneof(
     fc.constantFrom(
       'postgres://',
@@ -596,7 +589,7 @@ describe('hostile text', () => {
     'a megabyte of %j is answered at once',
     (unit) => {
       const long = unit.repeat(1_000_000 / unit.length)
-      // Time on the CPU, which other work on the machine does not add to.
+      // CPU time, because other work on the machine does not increase it.
       const started = process.cpuUsage()
       for (const dsn of [
         long,

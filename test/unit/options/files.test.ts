@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { ClientConfigurationError, DbError, ProgrammingError } from '../../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../../src-async/options/connect-options.ts'
 import { resolveOptions } from '../../../src-async/options/options.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 let home: string
 
@@ -35,15 +36,7 @@ const privateKey = '-----BEGIN PRIVATE KEY-----\nTr0ub4dor\n-----END PRIVATE KEY
 const tls = (dsn: string, options: ConnectOptions = {}, variables: Record<string, string> = {}) =>
   resolveSession(dsn, options, variables).tls
 
-function failure(resolve: () => unknown): DbError {
-  try {
-    resolve()
-  } catch (error) {
-    if (error instanceof DbError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
+const failure = (call: () => unknown): DbError => failureOf(call, DbError)
 
 describe('the password file', () => {
   const text = [
@@ -314,7 +307,7 @@ describe('TLS', () => {
     expect(roots(both)).toMatchObject({ rootCertificates: `${pem('in the file')}\n${pem('in the directory')}` })
     expect(failure(() => roots({ SSL_CERT_FILE: '/nonexistent' })).message).toMatch(/SSL_CERT_FILE: file/)
     expect(failure(() => roots({ SSL_CERT_DIR: '/nonexistent' })).message).toMatch(/SSL_CERT_DIR: directory/)
-    // A file of that name is another matter.
+    // `./system` is a path and not the word `system`.
     expect(failure(() => tls('postgres://h?sslmode=require&sslrootcert=./system')).message).toMatch(/"\.\/system"/)
   })
 

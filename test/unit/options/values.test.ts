@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DbError, ProgrammingError } from '../../../src-async/errors/tree.ts'
 import type { ConnectOptions } from '../../../src-async/options/connect-options.ts'
 import { connectArguments, awaitPassword, resolveOptions } from '../../../src-async/options/options.ts'
+import { failureOf } from '../../support/failure-of.ts'
 
 const variables = { HOME: '/nonexistent/home', PGUSER: 'u', PGHOST: 'h' }
 
@@ -10,15 +11,7 @@ function resolve(options: object, extraKeys: readonly string[] = []) {
   return resolveOptions({ options: options as ConnectOptions, extraKeys }, variables)
 }
 
-function failure(run: () => unknown): DbError {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof DbError) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
+const failure = (call: () => unknown): DbError => failureOf(call, DbError)
 
 describe('limits and the statement cache', () => {
   test('the defaults', () => {
@@ -118,7 +111,7 @@ describe('an option of the wrong type', () => {
   ])('%s: %o is a ProgrammingError that names it and no secret', (name, value) => {
     const error = failure(() => resolve({ [name]: value }))
     expect(error).toBeInstanceOf(ProgrammingError)
-    // What is a choice is checked under the keyword's name, wherever it comes from.
+    // An option with a list of allowed values is checked under the keyword's name, from whichever source it comes.
     expect(error.message.replace('target_session_attrs', 'targetSessionAttrs')).toContain(name)
     expect(inspect(error)).not.toContain(SECRET)
   })

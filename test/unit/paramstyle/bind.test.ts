@@ -1,4 +1,4 @@
-/** Parameters against markers: what is handed on, and how each mistake is told. */
+/** Parameters for markers: which values are passed on, and the error for each mistake. */
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'
 import { shapeFor } from '../../../src-async/values/row-shapes.ts'

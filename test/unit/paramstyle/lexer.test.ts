@@ -1,10 +1,12 @@
-/** The token table: what is text, comment or name to PostgreSQL, seen through where markers are found. */
+/**
+ * The tokens: which parts PostgreSQL reads as text, comment or name. The tests look at where the lexer finds markers.
+ */
 import { describe, expect, test } from 'vitest'
 import { Lexer, TOKEN } from '../../../src-async/values/sql-lexer.ts'
 
 const names = new Map(Object.entries(TOKEN).map(([name, token]) => [token as number, name]))
 
-/** `KIND text` of each token but single spaces. */
+/** `KIND text` of each token, without single spaces. */
 function tokens(sql: string, standardConformingStrings = true): string[] {
   const lexer = new Lexer(sql, standardConformingStrings)
   const found: string[] = []
@@ -95,7 +97,7 @@ const hostile: [string, string][] = [
   ['question marks', '?'],
 ]
 
-/** Time in ms to read the text, in the fastest of three goes. */
+/** Milliseconds to read the text, the fastest of three runs. */
 function timeToRead(sql: string): number {
   let fastest = Number.POSITIVE_INFINITY
   for (let go = 0; go < 3; go++) {

@@ -1,4 +1,4 @@
-/** What each paramstyle makes of a statement, and what it refuses. */
+/** How each paramstyle rewrites a statement, and which statements it refuses. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'
@@ -183,7 +183,7 @@ describe('refusals', () => {
   })
 })
 
-/** Pieces that matter to the lexer, and enough else to make trouble together. */
+/** Pieces with a meaning for the lexer, and others that make trouble together with them. */
 const piece = fc.constantFrom(
   ...["'", "''", '"', '$$', '$a$', '$1', '%s', '%%', '%', '%(a)s', '%(', ')', '?', '??', ':', '::', ':=', ':a', ':1'],
   ...[
@@ -249,7 +249,7 @@ describe('for any text', () => {
         const before = attempt(sql, style)
         if (before === null || before.kind === 'native') return
         expect(read(before.text, style, false).statementCount).toBe(before.statementCount)
-        // `$1` glued to what is beside it must not become another marker or a word.
+        // `$1` must not join the text beside it and become another marker or a word.
         expect(nativeParameters(before.text)).toBe(before.order.length)
       }),
       { numRuns: 5000 },
@@ -284,7 +284,7 @@ function attempt(sql: string, style: ParamStyle): RewrittenStatement | null {
   }
 }
 
-/** The highest `$n`, by the lexer alone. */
+/** The highest `$n` that the lexer finds. */
 function nativeParameters(sql: string): number {
   const lexer = new Lexer(sql, true)
   let highest = 0

@@ -1,4 +1,4 @@
-/** The lexer over the SQL that PostgreSQL itself brings along: its system views, its information schema, its extensions. */
+/** The lexer reads the SQL that comes with PostgreSQL: its system views, its information schema, its extensions. */
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -15,7 +15,7 @@ const scripts = ['.', 'extension'].flatMap((folder) =>
     .map((name) => ({ name, sql: readScript(join(share, folder, name)) })),
 )
 
-/** As the server runs it: CREATE EXTENSION puts schemas for such names. */
+/** The script as the server runs it: CREATE EXTENSION replaces such names by schemas. */
 function readScript(path: string): string {
   return readFileSync(path, 'utf8').replaceAll(/@extschema(:\w+)?@/g, 'public')
 }

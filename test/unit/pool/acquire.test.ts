@@ -1,9 +1,10 @@
-/** Who gets which connection, when, and what those hear who get none. */
+/** Which caller gets which connection, and when; and the errors of callers that get none. */
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PoolTimeoutError } from '../../../src-async/errors/client-errors.ts'
 import { InterfaceError, OperationalError } from '../../../src-async/errors/tree.ts'
-import { failureOf, FakeServer, isSettled } from './support.ts'
+import { FakeServer, isSettled } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 let server: FakeServer
 beforeEach(() => {
@@ -124,7 +125,7 @@ describe('acquire', () => {
     vi.useFakeTimers()
     server.connectMs = 100
     const pool = await server.pool({ minSize: 0 })
-    const late = failureOf(pool.acquire({ timeout: 50 }))
+    const late = failureOfAsync(pool.acquire({ timeout: 50 }))
     await vi.advanceTimersByTimeAsync(120)
     expect(await late).toBeInstanceOf(PoolTimeoutError)
     expect([pool.getSize(), pool.getIdleSize(), pool.getWaitingCount()]).toEqual([1, 1, 0])
@@ -155,13 +156,14 @@ describe('acquire', () => {
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ maxSize: 1 })
       const con = await pool.acquire()
-      // So that there is something to undo: the hand-over then comes later than the release.
+      // The session has something to reset, so the next caller gets the connection later than the release.
       await con.execute('select 1')
       const controller = new AbortController()
       const first = pool.acquire({ signal: controller.signal })
       const second = pool.acquire()
       const released = pool.release(con)
-      // Before, during and after the hand-over, one turn of the loop at a time.
+      // The abort comes before, during and after the connection is handed to the caller, one turn of the event loop
+      // later each time.
       for (let turn = 0; turn < turns; turn++) await Promise.resolve()
       controller.abort(new Error('enough'))
       const [outcome] = await Promise.allSettled([first])
@@ -234,7 +236,7 @@ describe('the error of one who waited in vain', () => {
     await expect(pool.acquire()).rejects.toThrow('on fire')
     server.connectMs = 1000
     const waiting = pool.acquire({ timeout: 100 })
-    const told = failureOf(waiting)
+    const told = failureOfAsync(waiting)
     await vi.advanceTimersByTimeAsync(100)
     expect((await told).message).toMatch(/1 being opened, the last attempt to connect failed: .*on fire/)
   })
@@ -282,7 +284,7 @@ describe('hooks', () => {
   test('a setup that does not end is within the limit of acquire', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 1, setup: () => new Promise(() => {}) })
-    const late = failureOf(pool.acquire({ timeout: 100 }))
+    const late = failureOfAsync(pool.acquire({ timeout: 100 }))
     await vi.advanceTimersByTimeAsync(100)
     expect((await late).message).toContain('setup hook did not end within 100 ms')
     expect(server.session(1).isClosed).toBe(true)
@@ -292,7 +294,7 @@ describe('hooks', () => {
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ minSize: 0, maxSize: 1, setup: () => new Promise(() => {}) })
       const controller = new AbortController()
-      const failure = failureOf(pool.acquire({ signal: controller.signal, timeout: null }))
+      const failure = failureOfAsync(pool.acquire({ signal: controller.signal, timeout: null }))
       for (let turn = 0; turn < turns; turn++) await Promise.resolve()
       controller.abort(new Error('enough'))
       expect((await failure).message).toBe('enough')
@@ -302,7 +304,7 @@ describe('hooks', () => {
   test('an init that does not end keeps no place for ever', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ minSize: 0, maxSize: 1, timeout: 1000, init: () => new Promise(() => {}) })
-    const late = failureOf(pool.acquire())
+    const late = failureOfAsync(pool.acquire())
     await vi.advanceTimersByTimeAsync(1000)
     expect((await late).message).toContain('init hook did not end within 1000 ms')
     expect(server.open.size).toBe(0)

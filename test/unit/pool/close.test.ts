@@ -1,8 +1,9 @@
-/** The end of a pool: nobody waits for ever, nothing stays open, nothing is lost without a word. */
+/** The end of a pool: no caller waits forever, no connection stays open, and no error is lost. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PoolTimeoutError } from '../../../src-async/errors/client-errors.ts'
 import { InterfaceError } from '../../../src-async/errors/tree.ts'
-import { failureOf, FakeServer, isSettled } from './support.ts'
+import { FakeServer, isSettled } from './support.ts'
+import { failureOfAsync } from '../../support/failure-of.ts'
 
 let server: FakeServer
 beforeEach(() => {
@@ -38,7 +39,7 @@ describe('close', () => {
     const pool = await server.pool({ maxSize: 2, trackLeases: true })
     const con = await pool.acquire()
     const closed = pool.close({ timeout: 500 })
-    const told = failureOf(closed)
+    const told = failureOfAsync(closed)
     await vi.advanceTimersByTimeAsync(500)
     expect((await told).message).toContain('1 connection was not released within 500 ms and terminated')
     await expect(closed).rejects.toBeInstanceOf(PoolTimeoutError)
@@ -52,7 +53,7 @@ describe('close', () => {
     const [pool, patient] = [await server.pool(), await server.pool()]
     await pool.acquire()
     await patient.acquire()
-    const told = failureOf(pool.close())
+    const told = failureOfAsync(pool.close())
     const closed = patient.close({ timeout: null })
     await vi.advanceTimersByTimeAsync(10_000)
     expect((await told).message).toContain('within 10000 ms')
@@ -75,7 +76,7 @@ describe('close', () => {
   test('does not wait for a connection that cannot be opened, and closes it when it is', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.connectMs = 60_000
-    const refused = failureOf(pool.acquire())
+    const refused = failureOfAsync(pool.acquire())
     const closed = pool.close({ timeout: 100 })
     expect((await refused).message).toContain('pool is closing')
     await vi.advanceTimersByTimeAsync(100)
@@ -130,7 +131,7 @@ describe('terminate', () => {
   test('while connections are being opened closes them when they are', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.connectMs = 100
-    const refused = failureOf(pool.acquire())
+    const refused = failureOfAsync(pool.acquire())
     pool.terminate()
     expect((await refused).message).toContain('pool is closed')
     await vi.advanceTimersByTimeAsync(100)

@@ -1,4 +1,4 @@
-/** How long connections live, and that there are as many of them as there should be. Time is the test's. */
+/** How long a pool keeps connections, and how many it has. The clock is a fake one. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { OperationalError } from '../../../src-async/errors/tree.ts'
 import type { Pool } from '../../../src-async/pool/pool.ts'
@@ -39,7 +39,7 @@ describe('unused connections', () => {
     await vi.advanceTimersByTimeAsync(HOUR)
     await con.execute('still there')
     await pool.release(con)
-    // It was too old by then.
+    // The connection had reached its age limit by then.
     await vi.advanceTimersByTimeAsync(0)
     expect(pool.getSize()).toBe(0)
   })

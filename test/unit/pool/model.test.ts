@@ -1,7 +1,8 @@
 /**
- * The pool beside a model of it: any sequence of what a program and a network can do, and after each step the pool must be
- * where the model is. The model is four lines: who has asked and not given back, in order; of them the first `maxSize` have a
- * connection, the others wait. `POOL_RUNS` asks for more walks than usual.
+ * Compares the pool with a model. Each test runs a random sequence of events from the program and the network, and
+ * after each step the pool must be in the state of the model. The model is a list of the callers that have called
+ * `acquire` and not released, in order: the first `maxSize` of them have a connection, the others wait. `POOL_RUNS`
+ * asks for more runs than usual.
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -10,7 +11,7 @@ import { InterfaceError, OperationalError } from '../../../src-async/errors/tree
 import type { Pool } from '../../../src-async/pool/pool.ts'
 import { FakeServer } from './support.ts'
 
-/** A call of `acquire` that has not been given back. */
+/** A call of `acquire` whose connection is not released. */
 interface Claim {
   readonly number: number
   readonly controller: AbortController
@@ -26,7 +27,7 @@ class World {
   maxSize: number
   /** In the order of asking. */
   claims: Claim[] = []
-  /** Numbers of those that got a connection, in the order of getting. */
+  /** The numbers of the callers that got a connection, in the order in which they got it. */
   readonly served: number[] = []
   /** Attempts to connect that the server will refuse. */
   refusals = 0
@@ -100,7 +101,7 @@ function pick<T>(from: readonly T[], which: number): T | undefined {
   return from[which % Math.max(1, from.length)]
 }
 
-/** What can happen. Each does nothing where there is nothing to do it to. */
+/** The events. An event does nothing if there is nothing to which it applies. */
 const verbs = {
   acquire: (world: World) => world.acquire(),
   acquireThree: (world: World) => [1, 2, 3].forEach(() => world.acquire()),
@@ -172,12 +173,13 @@ function demandModel(world: World): void {
   }
   world.claims = world.claims.filter(({ failure }) => failure === null)
   const held = world.held
-  // Nobody waits while there is room, nor when the pool has ended; whoever asked first is served first.
+  // No caller waits while there is room, nor after the pool has ended. The caller that asked first gets a connection
+  // first.
   if (isOver) expect(world.waiting).toEqual([])
   else if (world.waiting.length > 0) expect(held.length).toBeGreaterThanOrEqual(maxSize)
   expect(pool.getWaitingCount()).toBe(world.waiting.length)
   expect(world.served).toEqual([...world.served].sort((a, b) => a - b))
-  // A connection is with one, and what nobody has lies ready.
+  // Each connection has one holder at most, and the others are idle.
   const alive = held.filter(({ connection }) => connection?.isClosed === false)
   const pids = alive.map(({ connection }) => connection?.backendPid)
   expect(new Set(pids).size).toBe(pids.length)
@@ -192,7 +194,7 @@ function demandModel(world: World): void {
 }
 
 const names = Object.keys(verbs) as Step[0][]
-// The end comes rarely, so that most walks have something before it.
+// `close` comes rarely, so that most runs have other events before it.
 const usual = names.filter((name) => name !== 'close' && name !== 'terminate')
 const verb = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom(...usual) },
@@ -216,7 +218,7 @@ test('whatever is done to it, the pool is where its model is, and it can always 
       world.close()
       for (let turn = 0; turn < 20 && !world.hasClosed; turn++) {
         await settle()
-        // One who waited may have got the connection that was given back just before the end.
+        // A waiting caller may have got a connection that was released just before the end.
         for (const claim of world.held) world.release(claim)
       }
       expect([world.hasClosed, world.server.open.size, world.pool.getSize()]).toEqual([true, 0, 0])

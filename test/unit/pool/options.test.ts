@@ -1,4 +1,4 @@
-/** What `createPool` accepts, and that its numbers cannot contradict its defaults. */
+/** Which options `createPool` accepts, and how its numbers work together with the defaults. */
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'
 import { createPool } from '../../../src-async/pool/create-pool.ts'

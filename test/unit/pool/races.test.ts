@@ -1,10 +1,10 @@
-/** Every order of events, by the thousand: no connection is with two, none is lost, nobody waits for ever. */
+/** Thousands of orders of events: no connection has two holders, none is lost, and no caller waits forever. */
 import { expect, test } from 'vitest'
 import { PoolTimeoutError } from '../../../src-async/errors/client-errors.ts'
 import { OperationalError } from '../../../src-async/errors/tree.ts'
 import { FakeServer } from './support.ts'
 
-/** Numbers that look random and are the same at each run, so that a failure can be had again. */
+/** Random numbers that are the same in each run, so that a failure can be repeated. */
 function dice(seed: number): (sides: number) => number {
   let state = seed
   return (sides) => {

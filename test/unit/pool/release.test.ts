@@ -1,4 +1,4 @@
-/** What happens to a connection that is given back, and to what was made with it. */
+/** What happens to a released connection, and to the cursors, listeners and statements that were made with it. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ConnectionDoesNotExistError } from '../../../src-async/errors/sqlstates.ts'
 import { InterfaceError, OperationalError } from '../../../src-async/errors/tree.ts'

@@ -1,6 +1,6 @@
 /**
- * A server for the pool's unit tests that is made of promises: connections are real `Connection`s over sessions that do
- * what the test says, so that every order of events can be had, thousands of times a second.
+ * A fake server for the pool's unit tests. Its connections are real `Connection`s over sessions whose promises settle
+ * when the test says so. So a test can make any order of events, thousands of times a second.
  */
 import { Connection } from '../../../src-async/connection.ts'
 import { Engine } from '../../../src-async/engine.ts'
@@ -37,7 +37,7 @@ export class FakeSession implements Operations {
   isClosed = false
   /** Queries never get an answer while this is set. */
   isFrozen = false
-  /** What the next query fails with. */
+  /** The error of the next query. */
   failure: Error | null = null
   readonly #server: FakeServer
   readonly #listeners: Listeners<unknown>
@@ -87,7 +87,7 @@ export class FakeSession implements Operations {
     return { results: 1 }
   }
 
-  /** Resolves when the request is on its way; the statement ends a little later. */
+  /** Resolves when the request is sent; the statement ends a little later. */
   async cancel(): Promise<Nothing> {
     void this.#cancelSoon()
     return NOTHING
@@ -98,7 +98,7 @@ export class FakeSession implements Operations {
     return NOTHING
   }
 
-  /** The connection ends, as the operating system would tell. */
+  /** Ends the connection and reports it, as the operating system would. */
   lose(): void {
     if (this.isClosed) return
     this.isClosed = true
@@ -107,7 +107,7 @@ export class FakeSession implements Operations {
     this.#listeners.closed()
   }
 
-  /** The connection ends and nobody has noticed. */
+  /** Loses the connection without a report: later queries get no answer. */
   loseSilently(): void {
     this.isFrozen = true
   }
@@ -133,15 +133,15 @@ export class FakeSession implements Operations {
 
 export class FakeServer {
   readonly open = new Set<FakeSession>()
-  /** Every session there ever was. */
+  /** All sessions, also those that have ended. */
   readonly sessions: FakeSession[] = []
-  /** Most sessions open at one time. */
+  /** The highest number of sessions that were open at one time. */
   peak = 0
   attempts = 0
   /** Milliseconds to open a connection, and to answer a query. */
   connectMs = 0
   delayMs = 0
-  /** Asked before each connection: what it fails with, if it does. */
+  /** Called before each connection. @returns the error with which it fails, or null. */
   refuse: (attempt: number) => Error | null = () => null
 
   connect = async (): Promise<Connection> => {
@@ -170,7 +170,7 @@ export class FakeServer {
   }
 }
 
-/** Whether a promise has been settled by now, all that is due at this moment having been done. */
+/** Whether a promise has settled, after all callbacks that are due now have run. */
 export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false
   const note = (): void => {
@@ -179,14 +179,4 @@ export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   promise.then(note, note)
   for (let turn = 0; turn < 50; turn++) await Promise.resolve()
   return settled
-}
-
-/** What a promise is rejected with; asked for at once, so that it is nobody's unhandled rejection in between. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('expected a failure, and there was none')
 }

@@ -1,4 +1,4 @@
-/** Holds docs/acceptance.md to its word: each claim names tests, and they are there. */
+/** Checks docs/acceptance.md: each claim names tests, and these tests exist. */
 import { readFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'

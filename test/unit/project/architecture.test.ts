@@ -1,6 +1,6 @@
 /**
- * Holds the sources to the import table of docs/architecture.md. The checker itself is tried on small invented trees first,
- * so that a rule that is never broken is known to be one that could fail.
+ * Checks the imports of the sources against the table in docs/architecture.md. The checker itself is tested first, on
+ * small invented trees that break each rule.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -58,7 +58,7 @@ Some text.
 More text.
 `
 
-/** A tree in which all is well; the tests add one file each. */
+/** A tree that breaks no rule; each test adds one file. */
 function treeWith(files: Record<string, string>): SourceTree {
   const base = {
     'a/low/bytes.ts': 'export const one = 1',

@@ -1,6 +1,6 @@
 /**
- * Holds docs/asyncpg-parity.md to its word: every public name of asyncpg is in a first column, and every test that a last
- * column names is there, under that title.
+ * Checks docs/asyncpg-parity.md: every public name of asyncpg is in a first column, and every test that a last column
+ * names exists under that title.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +11,7 @@ import { missingTests, namedTests } from '../../support/named-tests.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** The public names of asyncpg 0.31, but those of Python's own protocols. */
+/** The public names of asyncpg 0.31, without those of Python's own protocols. */
 const SURFACE = {
   Connecting: 'connect connection_class record_class passfile service servicefile ssl direct_tls server_settings',
   Connection: `add_listener add_log_listener add_query_logger add_termination_listener close copy_from_query

@@ -1,6 +1,6 @@
 /**
- * The benchmarks' report says what the figures say: verdicts at their limits, ratios within a round, and a document that
- * fits the published figures.
+ * Tests the report of the benchmarks: verdicts at their limits, ratios within a round, and a document that agrees with
+ * the published figures.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

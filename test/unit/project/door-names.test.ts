@@ -1,7 +1,7 @@
-/** What users read in errors and in printed rows are the names of classes: the bundler must not have changed them. */
+/** Errors and printed rows show names of classes, so the bundler must not change these names. */
 import { expect, test } from 'vitest'
 
-/** Exported under PEP 249's or the guide's name, called otherwise inside. */
+/** These classes are exported under the name of PEP 249 or of the guide, and have another name in the sources. */
 const ALIASES: Record<string, string> = { Error: 'DbError', SqlLexer: 'Lexer' }
 
 test.each(['index.js', 'async.js'])('every class that %s exports has its name', async (file) => {

@@ -1,4 +1,6 @@
-/** The doors as the build knows them (tools/doors.mjs), as package.json names them, and how a user of them is built. */
+/**
+ * Compares the doors in tools/doors.mjs with those in package.json, and tests how programs that use a door are built.
+ */
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -23,7 +25,7 @@ const manifest = require('../../../package.json')
 const folder = mkdtempSync(join(tmpdir(), 'syncpg-doors-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** `syncpg/pg/cursor` lies in dist/pg-cursor. */
+/** `syncpg/pg/cursor` is built into dist/pg-cursor. */
 const fileOf = (entry: string): string => (entry === '.' ? 'index' : entry.slice(2).replaceAll('/', '-'))
 
 test('package.json names each door for import, for require and for resolvers that read no exports', () => {
@@ -50,13 +52,13 @@ test.each(Object.keys(DOORS))('%s has the same names and the same things for imp
   const imported = await import(new URL(`../../../dist/${name}.js`, import.meta.url).href)
   const required = require(`../../../dist/${name}.cjs`)
   expect(required.__esModule).toBe(true)
-  // Those are built twice, for the two builds of the package that they use.
+  // These doors are built twice, because the package that they use has two builds.
   const isTwice = Object.hasOwn(USERS_OF_PEERS, name)
   const differing = Object.keys(isTwice ? {} : required).filter((key) => required[key] !== imported[key])
   expect([Object.keys(imported).toSorted(), differing]).toEqual([Object.keys(required).toSorted(), []])
 })
 
-// An imported name is a constant in CommonJS: it would keep the first value.
+// In the built CommonJS an imported name is a constant, so it would keep the first value.
 test('no source exports what it assigns anew', () => {
   const files = ['src-async', 'src-sync', 'worker'].flatMap((room) => {
     const paths = readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
@@ -72,7 +74,7 @@ test('adapters of both doors, built, load the built doors and each other, in Com
   const users = { 'async-user': fixture('async-user'), 'sync-user': fixture('sync-user') }
   const out = join(folder, 'dist')
   await buildUsers(users, out, { ...DOORS, ...users }, { inBothForms: true })
-  // The doors lie beside them, as in dist.
+  // The doors are in the same folder, as in dist.
   for (const name of ['index', 'async']) {
     for (const end of ['.cjs', '.js']) symlinkSync(join(root, 'dist', name + end), join(out, name + end))
   }

@@ -1,4 +1,4 @@
-/** Holds docs/faces.md to its word: it has a row for each difference of the two APIs, and no row without a difference. */
+/** Checks docs/faces.md: it has a row for each difference between the two APIs, and no other row. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, Difference['kind']>> = {
   'Results that differ': 'result',
 }
 
-/** One for each name in the first column, and for each option in its braces. */
+/** A key for each name in the first column, and for each option in its braces. */
 function rowsOf(page: string): Row[] {
   const rows: Row[] = []
   let kind: Difference['kind'] | undefined
@@ -41,7 +41,7 @@ function isAbout(row: Row, { name, kind, side }: Difference): boolean {
   return row.name === name || (row.name.startsWith('{') && name.endsWith(row.name))
 }
 
-/** What the table does not have, and what it has for nothing. */
+/** The differences that the table lacks, and the rows that are no differences. */
 function disagreements(
   differences: readonly Difference[],
   rows: readonly Row[],

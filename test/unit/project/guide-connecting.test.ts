@@ -1,4 +1,7 @@
-/** The tables of the guide to connecting say what the options do: the keywords, and what each form of a DSN means. */
+/**
+ * Checks two tables of the guide to connecting against the sources: the keywords, and the meaning of each form of a
+ * DSN.
+ */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -59,7 +62,7 @@ describe('the table of keywords', () => {
     expect(told.toSorted()).toEqual(pairs.toSorted())
   })
 
-  /** What is refused where the table says so. */
+  /** A value for each keyword that the table calls refused. It must be refused. */
   const refused: Readonly<Record<string, string>> = {
     replication: 'database',
     gssencmode: 'require',

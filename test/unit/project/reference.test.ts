@@ -1,4 +1,4 @@
-/** The reference is what the docstrings say, and everything public has one. */
+/** The reference agrees with the docstrings, and all public names have one. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -1,4 +1,4 @@
-/** Who gets which bytes of a source: scripts, the data of COPYs, and those who read on after a failure. */
+/** Which reader gets which bytes of a source: the script, the data of a COPY, and the script after a failure. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

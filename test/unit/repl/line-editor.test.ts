@@ -1,4 +1,4 @@
-/** The line editor: what keys make of a text, and where its characters stand on the screen. */
+/** The line editor: how keys change a text, and where its characters are on the screen. */
 import { describe, expect, test } from 'vitest'
 
 import { fittingAt } from '../../../src-sync/repl/prompt/completion-place.ts'
@@ -13,7 +13,7 @@ interface Desk {
   press(...keys: string[]): string
 }
 
-/** An editor, whose keys are `ctrl-a`, `meta-b`, `left`, `paste:text`, or text. */
+/** Makes an editor and presses keys: `ctrl-a`, `meta-b`, `left`, `paste:text`, or text. */
 function deskOf({ history = [] as string[], names = [] as string[] } = {}): Desk {
   const accepted: string[] = []
   const events: string[] = []

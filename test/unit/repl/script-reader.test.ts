@@ -1,4 +1,4 @@
-/** How a script is cut: statements, commands, variables, lines. */
+/** How a script is split into statements, commands, variables and lines. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -175,7 +175,7 @@ describe('what is long is read once, by lines as it comes', () => {
     ['a dollar literal', 'select $a$', `$1 $$ $b$ '${' '.repeat(90)}\n`, '$a$;'],
   ])('%s', (_, head, line, tail) => {
     const text = head + line.repeat(LINES) + tail
-    // What is scanned again with each line takes minutes.
+    // A reader that scans the text again at each line would take minutes.
     expect(readByLines(`${text}\n`, () => undefined)).toEqual([`1: ${text}`])
   })
 })

@@ -1,4 +1,4 @@
-/** SQLite's five markers, numbered as SQLite numbers them and handed to PostgreSQL as `$1`. */
+/** SQLite's five kinds of markers, numbered as in SQLite and sent to PostgreSQL as `$1`. */
 import { describe, expect, test } from 'vitest'
 
 import { bindParameters } from '../../../src-sync/paramstyle/bind-parameters.ts'

@@ -1,4 +1,4 @@
-/** What is read from a statement's text before it runs: the careful answer wherever there is doubt. */
+/** Reads facts from a statement's text before it runs. If the text does not decide, the answer is the safe one. */
 import { describe, expect, test } from 'vitest'
 
 import { readSql } from '../../../src-sync/sqlite-shape/sql-shape.ts'

@@ -1,4 +1,4 @@
-/** Values on the way between PostgreSQL's types and those a SQLite program knows. */
+/** Converts values between PostgreSQL's types and those of a SQLite program. */
 import { describe, expect, test } from 'vitest'
 
 import { rewriteMarkers } from '../../../src-sync/index.ts'

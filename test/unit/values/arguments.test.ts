@@ -1,6 +1,4 @@
-/**
- * Arguments: strict about types and counts, and clear about what was wrong where.
- */
+/** Arguments: types and counts are checked strictly, and errors say what was wrong and where. */
 import { describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src-async/bytes/byte-writer.ts'
 import { DataError, ProgrammingError } from '../../../src-async/errors/tree.ts'
@@ -54,7 +52,7 @@ function encode(types: readonly string[], values: readonly unknown[], element?: 
   return out.take()
 }
 
-/** Hexadecimal digits in groups for the eye. */
+/** Hexadecimal digits, in groups that are easy to read. */
 function hex(groups: string): string {
   return groups.replaceAll(' ', '')
 }
@@ -517,7 +515,7 @@ function catchError(call: () => unknown): Error {
   return (caught(call) as Error | null) ?? expect.fail('nothing was thrown')
 }
 
-/** What a call throws, null when it returns. */
+/** The error that a call throws; null when it returns. */
 function caught(call: () => unknown): unknown {
   try {
     call()

@@ -1,6 +1,4 @@
-/**
- * Every built-in codec against what a real server sent (values-samples.json, made by tools/record-values.mjs).
- */
+/** Tests every built-in codec with values from a real server (samples.json, recorded by tools/record-values.mjs). */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ByteReader } from '../../../src-async/bytes/byte-reader.ts'
@@ -25,7 +23,7 @@ function decodeAll(oid: number, bytes: Uint8Array): unknown {
   return value
 }
 
-/** What the server sent, in the format that the codec asks for. */
+/** The server's value, in the format that the codec asks for. */
 function sentBytes(sample: Sample): Buffer {
   return registry.codecFor(sample.oid).format === 1 ? Buffer.from(sample.binary, 'hex') : Buffer.from(sample.text)
 }
@@ -33,8 +31,8 @@ function sentBytes(sample: Sample): Buffer {
 const table = samples.map((sample) => [sample.type, sample.source, sample] as const)
 
 /**
- * Values that go back otherwise than they came: JSON without its blanks, numeric infinities without the scale that means
- * nothing, arrays without lower bounds, text elements with more quotes than they need.
+ * Values that are encoded in another form than the server's: JSON without its blanks, numeric infinities without their
+ * meaningless scale, arrays without lower bounds, text elements with more quotes than they need.
  */
 function isSameBytes(sample: Sample): boolean {
   if (sample.type.startsWith('json') || (sample.type.startsWith('num') && sample.text.includes('Infinity')))

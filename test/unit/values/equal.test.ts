@@ -15,7 +15,7 @@ const row = (names: string[], values: unknown[]): unknown =>
     names.map((name) => ({ name, tableOid: 0, tableColumn: 0, typeOid: 25, typeSize: -1, typeModifier: -1 })),
   ).make(values)
 
-/** Each twice, made anew. */
+/** Makes each value anew, so that a test can have two of them. */
 const makers: (() => unknown)[] = [
   () => null,
   () => NaN,
@@ -51,7 +51,7 @@ describe('equal', () => {
     const seconds = makers.map((make) => make())
     firsts.forEach((a, i) => {
       const same = seconds.flatMap((b, k) => (equal(a, b) ? [k] : []))
-      // Of a Map nothing is known.
+      // `equal` does not look into a Map.
       expect(same).toEqual(a instanceof Map ? [] : [i])
     })
   })

@@ -1,4 +1,7 @@
-/** Bytes and texts that lie, for types that are not built in: a typed error, nothing read outside, nothing else. */
+/**
+ * Malformed bytes and texts for types that are not built in: they give a typed error, and no byte outside of the value
+ * is read.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ByteReader, TruncatedBytesError } from '../../../src-async/bytes/byte-reader.ts'
@@ -61,7 +64,7 @@ const change = fc.record({ at: fc.nat(), value: fc.nat(255), cut: fc.nat(40) })
 test('bytes', () => {
   const binary = CASES.map(([codec, value]): [Codec, Buffer] => {
     const out = new ByteWriter()
-    // Those that travel as text are read in binary only within records: begin with what their parts would be.
+    // Types that are sent as text are read in binary only inside records, so the bytes begin with those of their parts.
     if (codec.format === 1) codec.encode(out, value)
     else out.bytes(Buffer.from('00000003000050070000000401612e620000001600000000', 'hex'))
     return [readsBinary(codec), out.take()]
@@ -70,7 +73,7 @@ test('bytes', () => {
   fc.assert(
     fc.property(fc.constantFrom(...binary), change, ([codec, bytes], { at, value, cut }) => {
       const hostile = changed(bytes, at, value, cut)
-      // What lies behind is not the value's.
+      // The bytes behind do not belong to the value.
       const reader = new ByteReader(Buffer.concat([hostile, Buffer.alloc(64, 0x41)]), 0, hostile.length)
       readable(() => codec.decode(reader, hostile.length))
       expect(reader.position).toBeLessThanOrEqual(hostile.length)

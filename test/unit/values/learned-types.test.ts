@@ -1,6 +1,6 @@
 /**
- * Types a server adds to the built-in ones: enums, domains, composites, ranges and arrays of them. The rows of the
- * catalog query and the bytes were recorded from a server.
+ * Types that a database adds to the built-in ones: enums, domains, composites, ranges and arrays of them. The rows of
+ * the catalog query and the bytes were recorded from a server.
  */
 import { describe, expect, test } from 'vitest'
 import { ByteReader } from '../../../src-async/bytes/byte-reader.ts'

@@ -1,6 +1,6 @@
 /**
- * Lists of values are written by generated code once there are many of them: it must write the same bytes as the plain
- * way, refuse the same values in the same words, and leave the writer as it was when it refuses.
+ * Generated code writes lists of values once there are many of them. It must write the same bytes as the plain code,
+ * refuse the same values with the same messages, and leave the writer unchanged when it refuses.
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { PgTimestamp } from '../../../src-async/values/pg-timestamp.ts'
 import { CodecRegistry } from '../../../src-async/values/registry.ts'
 import { Statement } from '../../../src-async/values/statement.ts'
 
-/** More than it takes for code to be generated. */
+/** Enough elements that code is generated. */
 const MANY = 40
 
 const OIDS = {
@@ -39,7 +39,7 @@ function statementOf(types: readonly Type[]): Statement {
   return new Statement({ name: 's1', sql: '', parameterTypes, columns, registry: new CodecRegistry() })
 }
 
-/** What an element becomes: its bytes, or the words it is refused with. */
+/** The outcome for an element: its bytes, or the message with which it is refused. */
 function plainly(statement: Statement, values: readonly unknown[], element: number): string {
   const out = new ByteWriter(8)
   try {
@@ -100,7 +100,7 @@ describe('generated code for a list of values', () => {
     let element = MANY
     const expected = elements.map((values) => {
       const result = plainly(statement, values, element)
-      // A refused element is not counted, as nothing comes after it.
+      // A refused element is not counted, because no element comes after it.
       if (/^[0-9a-f]+$/.test(result)) element += 1
       return result
     })

@@ -1,4 +1,4 @@
-/** Parameters that are columns by themselves: those whose type nothing else decides about. */
+/** Parameters that stand alone as a column, so that nothing else decides about their type. */
 import { expect, test } from 'vitest'
 
 import { outputParameters } from '../../../src-async/values/output-parameters.ts'

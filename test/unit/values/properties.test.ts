@@ -1,6 +1,4 @@
-/**
- * What holds for all values: what is encoded decodes to itself, by both roads where the text is ours to make.
- */
+/** Properties of all values: an encoded value decodes to itself, in binary, and in text if syncpg writes the text. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByteReader } from '../../../src-async/bytes/byte-reader.ts'

@@ -1,6 +1,6 @@
 /**
- * Decoding rows: the loop and the generated code are one, hostile bytes end in a typed error, and neither depends on a
- * server: the messages are built here from recorded values.
+ * Decoding rows: the loop and the generated code give the same values, and malformed bytes give a typed error. No
+ * server is needed, because the messages are built here from recorded values.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ interface Sample {
 
 const samples = JSON.parse(readFileSync(new URL('samples.json', import.meta.url), 'utf8')) as Sample[]
 const registry = new CodecRegistry()
-/** Rows after which every decoder has generated its code. */
+/** The number of rows after which every decoder has generated its code. */
 const MANY = 200
 
 function decoderFor(oids: readonly number[], rowFactory: 'record' | 'array' = 'array'): RowDecoder {

@@ -1,6 +1,4 @@
-/**
- * Rows: what a Record is to its user, whatever its columns are called, and the other row factories.
- */
+/** Rows: how a Record behaves, whatever the names of its columns are, and the other row factories. */
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** SQL composed of parts: what is a value becomes a parameter, and nothing gets in by mistake. */
+/** SQL composed of parts: values become parameters and never parts of the text. */
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'
 import { type Sql, format, sql } from '../../../src-async/values/sql-template.ts'

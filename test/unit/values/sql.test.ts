@@ -1,6 +1,4 @@
-/**
- * Identifiers and literals. The right-hand sides were read back by a server: each gives its value again.
- */
+/** Identifiers and literals. A server has read each expected text and given the value back. */
 import { describe, expect, test } from 'vitest'
 import { DataError, ProgrammingError } from '../../../src-async/errors/tree.ts'
 import { PgDate } from '../../../src-async/values/pg-date.ts'

@@ -1,5 +1,6 @@
 /**
- * The option `types`: another form for a type, both ways, in arrays too, and never where it would lie.
+ * The option `types`: another form for a type, in both directions and in arrays too, but not where it would give a
+ * wrong value.
  */
 import { describe, expect, test } from 'vitest'
 import { ByteReader } from '../../../src-async/bytes/byte-reader.ts'
@@ -69,7 +70,7 @@ describe('types', () => {
   })
 })
 
-/** As much of Temporal as is used; each object says what it was made of. */
+/** The part of Temporal that is used. Each object records the fields from which it was made. */
 const made = (kind: string) => ({
   from: (fields: object) => {
     if (

@@ -1,4 +1,4 @@
-/** What a server may ask for before it lets us in, and what it gets. */
+/** The authentication requests of a server, and the client's answers. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { OperationalError, ProtocolError } from '../../../src-async/errors/tree.ts'
@@ -172,7 +172,7 @@ describe('OAUTHBEARER', () => {
     harness.hear(oauth)
     const [mechanism, ...response] = harness.conversation.takeOutgoing().subarray(5).toString('latin1').split('\0')
     expect(mechanism).toBe('OAUTHBEARER')
-    // Before it stands its length, 27 bytes.
+    // Its length, 27 bytes, comes first.
     expect(response.at(-1)).toBe('\u001bn,,\u0001auth=Bearer abc.def-1\u0001\u0001')
     harness.hear(welcome)
     expect(outcome.reply).toMatchObject({ backendPid: 42 })

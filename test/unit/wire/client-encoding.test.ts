@@ -1,4 +1,4 @@
-/** What the words of a text say about client_encoding. */
+/** Which texts set client_encoding. */
 import { expect, test } from 'vitest'
 
 import { encodingUse, requireUtf8 } from '../../../src-async/values/client-encoding.ts'

@@ -63,8 +63,8 @@ function manyRequest(
 const hexOf = (...parts: Uint8Array[]): string => Buffer.concat(parts).toString('hex')
 
 /**
- * Asks and answers with the answer cut in two at every position.
- * @returns what was different from position to position: one outcome when nothing was, as it must.
+ * Runs an exchange once for each position, with the answer cut in two there.
+ * @returns the different outcomes: there must be only one.
  */
 function outcomesOfCuts(answer: Uint8Array, ask: (harness: Harness) => () => unknown): unknown[] {
   const outcomes = new Map<string, unknown>()
@@ -340,7 +340,7 @@ describe('simpleQuery', () => {
   })
 })
 
-/** Executes a statement that turns out to be a COPY. */
+/** Executes a statement that is a COPY. */
 function runCopy(answer: readonly Uint8Array[], wholeFlights = false): [Outcome, Harness] {
   const harness = new Harness({ sendsWholeFlights: wholeFlights })
   const outcome = harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
@@ -545,7 +545,7 @@ describe('start-up', () => {
     harness.ask((link) => startup(link, request, plainChannel, authServices))
     harness.conversation.takeOutgoing()
     harness.hear(message('R', 5, Buffer.from([1, 2, 3, 4])))
-    // echo -n pu | md5sum; then that text and the salt once more.
+    // `echo -n pu | md5sum`, then md5 of that text and the salt.
     expect(harness.conversation.takeOutgoing().toString('latin1').slice(5)).toBe(
       'md5facdc455923b0a58efea84a6d9ee0e76\0',
     )
@@ -727,7 +727,7 @@ describe('whatever the server sends', () => {
             () => harness.ask(() => closeStatements(link, { names: ['a', 'b'], timeoutMs: 0 })),
             () => harness.ask(() => copyOut(link, { ...plain, sql: '' }, silentCopy), true),
           ]
-          // Each has its turn at being what the answers are for.
+          // Each exchange in turn is the first one, to which the answers belong.
           const outcomes = [...asks.slice(first), ...asks.slice(0, first)].map((ask) => ask())
           const ends = messages.map((bytes) => harness.hear(bytes))
           conversation.breakOff(new OperationalError('end of test'))

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../../src-async/errors/tree.ts'
 import { Framer } from '../../../src-async/wire/protocol/framer.ts'
 import { complete, int32, message, ready, row } from './messages.ts'
 
-/** Everything a framer hands out, with adjacent runs put together: where chunks end must not show in the rest. */
+/** Everything that a framer gives out, with adjacent runs joined. The ends of chunks must make no other difference. */
 class Recorder {
   readonly seen: string[] = []
   #lastWasRows = false

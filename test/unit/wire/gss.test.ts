@@ -1,4 +1,7 @@
-/** The exchange of GSSAPI tokens: who speaks when, and what is refused. The library that makes tokens is a scripted one. */
+/**
+ * The exchange of GSSAPI tokens: which side sends when, and which messages are refused. The library that makes the
+ * tokens is a fake one.
+ */
 import { describe, expect, test } from 'vitest'
 import { OperationalError, ProtocolError } from '../../../src-async/errors/tree.ts'
 import { parseRequiredAuth } from '../../../src-async/options/auth-options.ts'
@@ -17,7 +20,7 @@ const continuing = (token: string): Buffer => message('R', 8, token)
 interface Scene {
   readonly harness: Harness
   readonly outcome: Outcome
-  /** What the library was asked for, and the tokens it was given. */
+  /** The calls of the library, and the tokens that it got. */
   readonly opened: GssRequest[]
   readonly challenges: (string | null)[]
   /** Lets the library answer the step it was asked for. */
@@ -86,7 +89,8 @@ test.each([
   expect(scene.challenges).toEqual([null, 'two', 'four'])
 })
 
-// PostgreSQL sends its last token, and that it is content, and all of the start, without waiting for us.
+// PostgreSQL sends its last token, AuthenticationOk and the messages of the start together, without waiting for the
+// client.
 test.each([0, 1, 2, 3])('a server that is ahead of our last step lets us in, cut at %i of its messages', (cut) => {
   const scene = starting()
   scene.harness.hear(gss)

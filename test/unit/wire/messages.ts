@@ -1,6 +1,6 @@
 /**
- * The server's side of the wire for unit tests: builds messages as bytes, and feeds a conversation with them whole or cut
- * at a given place. Written from the manual's "Message Formats", not from the code under test.
+ * The server's side of the protocol for unit tests. It builds messages as bytes and feeds a conversation with them,
+ * whole or cut at a given place. It is written from the manual's "Message Formats", not from the code under test.
  */
 import type {
   ExecuteRequest,
@@ -62,7 +62,7 @@ export const notice = (text: string): Buffer => message('N', `SNOTICE\0VNOTICE\0
 /** AuthenticationOk, a key and the first ReadyForQuery. */
 export const welcome = Buffer.concat([message('R', 0), message('K', 42, 'abcd'), ready()])
 
-/** Keeps what it is given: the rows as hexadecimal text, the ends of results, in order. */
+/** A sink that records what it gets, in order: the rows as hexadecimal text, and the ends of results. */
 export class RecordingSink implements ResultSink {
   readonly log: string[] = []
   #run: string = ''
@@ -76,13 +76,13 @@ export class RecordingSink implements ResultSink {
     this.#run = ''
   }
 
-  /** Of everything since the last `complete`. */
+  /** The rows since the last `complete`. */
   get rows(): string {
     return this.#run
   }
 }
 
-/** What a flight without a BEGIN, names to close or a limit brings along. */
+/** The fields of a request without a BEGIN, names to close or a time limit. */
 export const plain: Flight = { begin: null, closing: [], timeoutMs: 0 }
 /** A bind body without parameters. */
 export const noBind = new Uint8Array(6)
@@ -92,13 +92,13 @@ export function executeRequest(rows: RecordingSink, more: Partial<ExecuteRequest
 }
 
 export interface Outcome {
-  /** How often one of the callbacks was called: 1 when the exchange has ended. */
+  /** How many callbacks were called: 1 when the exchange has ended. */
   endings: number
   reply?: unknown
   error?: unknown
 }
 
-/** A conversation past start-up, with what it told its listener. */
+/** A conversation after start-up that records the calls of its listener. */
 export class Harness {
   readonly told: string[] = []
   readonly conversation: Conversation
@@ -129,7 +129,7 @@ export class Harness {
     return outcome
   }
 
-  /** What was written since the last call, as letters; a COPY's or a query's text is not shown. */
+  /** The messages written since the last call, as letters, without the text of a COPY or a query. */
   sent(): string {
     const bytes = this.conversation.takeOutgoing()
     let letters = ''

@@ -1,6 +1,6 @@
 /**
- * Whose certificate it is, as libpq says. The answers are those of psql 15 for the same certificates, hosts and
- * `sslmode=verify-full`, on a server that shows them.
+ * Compares the host with the names in a certificate, as libpq does. The expected answers are those of psql 15 for the
+ * same certificates and hosts with `sslmode=verify-full`.
  */
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
@@ -21,7 +21,7 @@ describe('a certificate', () => {
     ['localhost', [], ['localhost']],
     ['LOCALHOST', [], ['localhost']],
     ['localhost.', [], ['localhost.']],
-    // An address as the name of the certificate, and as one of its DNS names.
+    // The address is the common name of the certificate, or one of its DNS names.
     ['127.0.0.1', [], ['127.0.0.1']],
     ['*.0.0.1', [], ['127.0.0.1']],
     ['*.example.com', [], ['a.example.com']],
@@ -31,7 +31,7 @@ describe('a certificate', () => {
     ['x', ['::1'], ['::1']],
     ['x', ['localhost', '127.0.0.1'], ['localhost', '127.0.0.1']],
     ['x', ['*.example.com'], ['a.example.com']],
-    // The common name counts where no alternative name is of the host's kind.
+    // The common name counts if no alternative name is of the host's kind.
     ['127.0.0.1', ['other.example.com'], ['127.0.0.1']],
     ['localhost', ['10.0.0.1'], ['localhost']],
     ['localhost', ['other'], []],

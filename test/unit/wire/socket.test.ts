@@ -1,4 +1,7 @@
-/** What is written arrives as it was when it was written, however slowly the peer reads and whatever its memory is for next. */
+/**
+ * Written bytes arrive unchanged, however slowly the peer reads, and even if the caller overwrites their memory after
+ * the write.
+ */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -14,7 +17,7 @@ interface Pair extends AsyncDisposable {
   readonly peer: Socket
 }
 
-/** On a Unix socket, whose kernel buffer is small: the peer does not read, so most of a big write is left to the stream. */
+/** A Unix socket, whose kernel buffer is small. The peer does not read, so most of a big write waits in the stream. */
 async function pair(): Promise<Pair> {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-socket-'))
   const path = join(folder, 's')
@@ -36,7 +39,7 @@ async function pair(): Promise<Pair> {
   }
 }
 
-/** Reads until this many bytes are there, then pauses again. */
+/** Reads until it has this many bytes, then pauses again. */
 async function received(peer: Socket, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let missing = bytes
@@ -59,7 +62,7 @@ describe('what is written to a socket', () => {
     await using both = await pair()
     const { transport, peer } = both
     const scratch = Buffer.alloc(2048 * KB)
-    // From the second pass on copies are made in the memory of earlier ones, larger and smaller.
+    // From the second pass on, copies use the memory of earlier ones, which were larger or smaller.
     for (const sizes of [
       [300, 64, 65, 1, 512],
       [512, 300, 300, 2048, 0.01],

@@ -1,4 +1,4 @@
-/** A whole answer is one exactly where the exchange, given the same bytes, ends with a reply and has nothing else to tell. */
+/** `whole-answer` accepts bytes exactly when an exchange that gets them ends with a reply and reports nothing else. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -33,7 +33,7 @@ const PARSE = { sql: 'select 1', parameterTypes: [] }
 
 function look(bytes: Uint8Array, question: Question): { kind: AnswerKind; tag: unknown; rows: string; status: string } {
   const answer = new WholeAnswer()
-  // Memory behind the answer that belongs to an earlier one.
+  // The memory behind the answer has bytes of an earlier one.
   const memory = Buffer.concat([bytes, ready('E'), complete('SELECT 9')])
   const kind = answer.read(memory, bytes.length, question)
   const rows = memory.subarray(answer.rowsStart, answer.rowsEnd).toString('hex')

@@ -1,6 +1,7 @@
 /**
- * Ctrl-C in a REPL interrupts a call between any two calls of functions: no `catch`, no `finally` runs. What one call of the
- * library leaves half done must not be what the next one builds on. `vm`'s time limit ends a script in the same way.
+ * Ctrl-C in a REPL interrupts a call between any two function calls, and no `catch` and no `finally` runs. The next
+ * call must work even if the interrupted one has left its work half done. `vm`'s time limit ends a script in the same
+ * way.
  */
 import { runInThisContext } from 'node:vm'
 
@@ -16,7 +17,10 @@ import {
 } from '../../../worker/channel/layout.ts'
 import { RingReader, RingWriter } from '../../../worker/channel/ring.ts'
 
-/** Runs it until its end, or until it is interrupted in its first endless loop. @returns whether it was. */
+/**
+ * Runs a function until its end, or until it is interrupted in its first endless loop.
+ * @returns whether it was interrupted.
+ */
 function isTornOff(run: () => void): boolean {
   Object.assign(globalThis, { tornRun: run })
   try {

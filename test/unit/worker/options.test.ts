@@ -1,4 +1,4 @@
-/** Which options of Node's the worker gets, from the environment and from the command line. */
+/** Which of Node's options the worker gets, from the environment and from the command line. */
 import { expect, test } from 'vitest'
 
 import { workerOptions } from '../../../worker/caller/worker-options.ts'
@@ -19,7 +19,7 @@ test.each([
     '--no-network-family-autoselection --tls-min-v1.3 --no-warnings',
   ],
   ['--tls-keylog="/a folder/\\"keys\\""', '"--tls-keylog=/a folder/\\"keys\\""'],
-  // The value of an option that is left out is no option.
+  // The value of an option that is left out is left out too, even if it looks like an option.
   ['--import --no-warnings', ''],
   ['--dns-result-order', '--dns-result-order'],
 ])('NODE_OPTIONS %j gives the worker %j', (given, passed) => {

@@ -1,4 +1,4 @@
-// better-auth: its own migrations, a person who signs up, signs in twice and out, wrong passwords, one address twice.
+// better-auth: its own migrations, sign-up, two sign-ins and a sign-out, wrong passwords, one address used twice.
 import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 

@@ -1,4 +1,4 @@
-// pg-boss and graphile-worker: jobs that run, fail, are tried again, and come by a schedule of the queue.
+// pg-boss and graphile-worker: jobs that run, fail, are retried, and are started by a schedule of the queue.
 import { Logger, run } from 'graphile-worker'
 import { PgBoss } from 'pg-boss'
 

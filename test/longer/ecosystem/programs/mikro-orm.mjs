@@ -4,7 +4,7 @@ import { MikroORM, UniqueConstraintViolationException } from '@mikro-orm/postgre
 
 import { connectionString, isOurs, kyselyDialect } from './via.mjs'
 
-// MikroORM reads these types from their text.
+// MikroORM parses these types from text.
 const types = {
   date: 'string',
   timestamp: 'string',

@@ -1,4 +1,4 @@
-// pg-promise, which imports `pg` and reaches into it, so the package of docs/guides/pg.md stands in its place.
+// pg-promise, which imports `pg` and its inner files, so the package of docs/guides/pg.md stands in its place.
 import pgPromise from 'pg-promise'
 
 import { connectionString } from './via.mjs'

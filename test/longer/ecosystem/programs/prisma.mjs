@@ -6,7 +6,8 @@ import { PrismaClient } from '@prisma/client'
 import { connectionString, pg } from './via.mjs'
 
 const pool = new pg.Pool({ connectionString, max: 3 })
-// What `prisma db push` makes of prisma/schema.prisma; its engine is a download.
+// The SQL that `prisma db push` makes from prisma/schema.prisma. It is written here because the engine of that command
+// is a download.
 await pool.query(`create type "Mood" as enum ('glad', 'sad');
   create table "Author" (id serial primary key, name text not null unique, born date, seen timestamp(3), local timestamp(3), score int8,
     price numeric(65, 30), ratio float8, data jsonb, bytes bytea, tags text[], nums int[], mood "Mood", key uuid, at time(3));

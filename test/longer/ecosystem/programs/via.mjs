@@ -1,11 +1,12 @@
-// What each program imports: the driver that this run is about, by the environment variable VIA, `pg` or `syncpg`.
+// Each program imports this file. It exports the driver of this run, which the environment variable VIA names: `pg` or
+// `syncpg`.
 const isOurs = process.env.VIA === 'syncpg'
 
-/** The module `pg`, or ours in its shape. */
+/** The module `pg`, or `syncpg/pg`. */
 export const { default: pg } = await import(isOurs ? 'syncpg/pg' : 'pg')
 export const connectionString = process.env.DATABASE_URL
 
-/** Kysely's dialect: over `pg`, or ours with the forms of values that `pg` gives. */
+/** Kysely's dialect over `pg`, or `SyncpgDialect` with pg's forms of values. */
 export async function kyselyDialect(types = {}) {
   if (!isOurs) {
     const { PostgresDialect } = await import('kysely')

@@ -1,6 +1,7 @@
-// Kysely's own tests for PostgreSQL: over `pg` itself, over `SyncpgDialect`, and over Kysely's dialect for `pg` with ours in the place of
-// `pg` and `pg-cursor`. The checkout has to be built, its tests too: `npm install && npx tsc && npx tsc -p test/node`. Its tests run as they
-// are; only the setup that they share is told, at its end, where the server is and which dialect to take.
+// Kysely's own tests for PostgreSQL: over `pg` itself, over `SyncpgDialect`, and over Kysely's dialect for `pg` with
+// `syncpg/pg` in the place of `pg` and `pg-cursor`. The checkout has to be built, its tests too: `npm install && npx
+// tsc && npx tsc -p test/node`. Its tests run unchanged. Only at the end of their shared setup a few lines are added,
+// with the server and the dialect.
 import { spawn } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
@@ -34,7 +35,7 @@ export async function run({ checkout, folder, dsn, only, install }) {
   return rows
 }
 
-/** A copy that shares the packages of the checkout: node_modules is a folder of links, ours among them. */
+/** A copy that shares the packages of the checkout: node_modules is a folder of links, and syncpg is one of them. */
 function prepare(checkout, home, install, way) {
   mkdirSync(join(home, 'ours'), { recursive: true })
   for (const part of ['dist', 'package.json', 'test/node/dist']) {
@@ -58,7 +59,7 @@ function replace(modules, name, target) {
   symlinkSync(target, join(modules, name))
 }
 
-/** A package that hands ours on, as docs/guides/pg.md has it. */
+/** A package that re-exports `syncpg/pg`, as in docs/guides/pg.md. */
 function standIn(modules, name, entry) {
   const folder = join(modules, name)
   rmSync(folder, { recursive: true, force: true })
@@ -75,7 +76,7 @@ async function freshDatabase(dsn) {
   await con.close()
 }
 
-/** What is added to the end of Kysely's setup. */
+/** The lines that are added to the end of Kysely's setup. */
 function setup(dsn, way) {
   const { hostname, port, username, password } = new URL(dsn)
   const config = {

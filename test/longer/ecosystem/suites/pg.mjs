@@ -1,5 +1,6 @@
-// node-postgres's own suites: pg's integration tests, each file a program, and pg-pool's, pg-cursor's and pg-query-stream's. In the
-// copy of the checkout the sources of pg, pg-cursor and pg-query-stream are replaced by ours; pg-pool's stay, over our clients.
+// node-postgres's own suites: pg's integration tests, each file a program, and pg-pool's, pg-cursor's and
+// pg-query-stream's. In the copy of the checkout `syncpg/pg`, its cursor and its stream replace the sources of pg,
+// pg-cursor and pg-query-stream. pg-pool's sources stay, over the clients of `syncpg/pg`.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
@@ -16,7 +17,7 @@ const HELPERS = [
 const STREAM_HELPERS = ['JSONStream@~1.3.5', 'concat-stream@~1.0.1', 'stream-spec@~0.3.5', 'tsx@4', 'pg-types@2.2.0']
 const LIMIT_MS = 60_000
 
-/** What the tests of pg import of its sources, by the names of the files. */
+/** The files of pg's sources that its tests import. */
 const LIB = {
   index: 'pg',
   client: 'pg.Client',
@@ -37,7 +38,8 @@ export async function run({ checkout, folder, dsn, only, install }) {
   const wants = (name) => only === '' || name.includes(only)
   rows.push(await runFiles(folder, env, wants))
   for (const name of ['pg-pool', 'pg-cursor', 'pg-query-stream']) rows.push(await runMocha(folder, name, env, wants))
-  // The same suites over the packages themselves, which ask our connection for portals.
+  // The suites of pg-cursor and pg-query-stream once more, over these packages themselves, which read portals of our
+  // connection.
   for (const name of ['pg-cursor', 'pg-query-stream']) restore(checkout, folder, name)
   for (const name of ['pg-cursor', 'pg-query-stream']) {
     rows.push({ ...(await runMocha(folder, name, env, wants)), suite: `${name}, its own sources` })

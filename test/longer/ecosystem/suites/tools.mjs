@@ -1,6 +1,7 @@
-// ORMs, job queues and other tools, each by a program of `programs/` that prints what it sees: once over `pg`, once over ours, and the
-// two have to be the same. No checkout is needed. The tools come from npm into two folders; in the second the package of
-// docs/guides/pg.md stands in the place of `pg`, for those that import it themselves.
+// ORMs, job queues and other tools, each with a program of `programs/` that prints its results: once over `pg`, and
+// once over `syncpg/pg`. Both outputs have to be the same. No checkout is needed. The tools come from npm into two
+// folders; in the second the package of docs/guides/pg.md stands in the place of `pg`, for those that import it
+// themselves.
 import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,13 +15,13 @@ export const needsCheckout = false
 const PROGRAMS = fileURLToPath(new URL('../programs', import.meta.url))
 const GUIDE = new URL('../../../../docs/guides/pg.md', import.meta.url)
 const LIMIT_MS = 60_000
-/** What the programs are about; `via.mjs` is what they share. */
+/** The tools that the programs use. `via.mjs` is shared by all programs. */
 const names = readdirSync(PROGRAMS)
   .filter((name) => name.endsWith('.mjs') && name !== 'via.mjs')
   .map((name) => name.replace('.mjs', ''))
 
 export async function run({ folder, dsn, only, tarball }) {
-  // MikroORM, pg-boss and Kysely 0.29 want Node 22 and later.
+  // MikroORM, pg-boss and Kysely 0.29 need Node 22 or later.
   const node = Number(process.versions.node.split('.')[0]) >= 24 ? process.execPath : installNode('24').path
   const homes = { pg: join(folder, 'pg'), syncpg: join(folder, 'syncpg') }
   for (const [via, home] of Object.entries(homes)) prepare(home, tarball, via === 'syncpg', node)
@@ -52,7 +53,7 @@ function prepare(home, tarball, isOurs, node) {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: environment(node),
   })
-  // The engine that the command would download is not needed to write the client.
+  // The command would download an engine, which is not needed to generate the client.
   const env = { ...environment(node), PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' }
   execFileSync('npx', ['prisma', 'generate'], { cwd: home, stdio: ['ignore', 'ignore', 'inherit'], env })
 }

@@ -1,6 +1,6 @@
-// What every program here claims, however it was started: an answer, an error of the right class, values of the realm the
-// program runs in, a wait that is long enough to be armed for Ctrl-C, a time limit, a connection that is usable after all
-// that. The database has no trace of it afterwards.
+// The claims that every program here checks, however it was started: an answer, an error of the right class, values of
+// the program's realm, a wait that is long enough to be armed for Ctrl-C, a time limit, and a connection that is usable
+// after all that. They leave nothing in the database.
 import assert from 'node:assert'
 
 export function claims(db) {
@@ -26,7 +26,7 @@ export function claims(db) {
   return 'all claims hold'
 }
 
-/** The claims as tests of a runner, and that its `toEqual` takes rows for the literals they look like. */
+/** The claims as tests of a runner. They also check that its `toEqual` accepts rows as equal to plain literals. */
 export function register({ test, expect }, db) {
   test('all claims hold', () => void claims(db))
 
