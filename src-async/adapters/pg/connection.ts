@@ -96,7 +96,8 @@ export class Connection extends EventEmitter {
       this.stream.describe(options)
     } catch (error) {
       outside(() => this.emit('error', connectError(error)))
-      return this.#end()
+      // As with pg's socket the end is told later, so that who hears of the error can still ask something.
+      return void setImmediate(() => this.#end())
     }
     if (this.#opening.signal.aborted) {
       driver.terminate()
