@@ -1,7 +1,8 @@
 /** The same steps over `pg` and over `syncpg/pg`: what becomes of queries that cannot run. */
 import { once } from 'node:events'
 import * as realPg from 'pg'
-import pg, { type Client, type ClientConfig } from 'syncpg/pg'
+import pg, { type Client, type ClientConfig, DatabaseError, type Result } from 'syncpg/pg'
+import Cursor from 'syncpg/pg/cursor'
 import { describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
@@ -95,4 +96,74 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     })
     expect([ours, theirs]).toEqual([[{ a: 1 }], [{ a: 1 }]])
   })
+})
+
+describe.each([false, true])('with pipeline: %s a transaction that waits in the queue', (pipeline) => {
+  const insert = 'insert into item values (2, $1)'
+  const half = '😀'.slice(0, 1)
+  const many = Array.from({ length: 65_537 }, () => 1)
+  type Step = (client: Client) => Promise<Result>
+  const all: [what: string, end: string, code: string | null, step: Step][] = [
+    ['a NUL in a value', 'ROLLBACK', '22021', (client) => client.query(insert, ['a\0b'])],
+    ['a value too many', 'ROLLBACK', '08P01', (client) => client.query(insert, ['a', 'b'])],
+    ['a value too few', 'ROLLBACK', '08P01', (client) => client.query('insert into item values ($1, $2)', [2])],
+    ['a NUL in the text', 'ROLLBACK', '08P01', (client) => client.query("insert into item values (2, 'a\0b')")],
+    [
+      'a NUL in a text with values',
+      'ROLLBACK',
+      '08P01',
+      (client) => client.query("insert into item values ($1, 'a\0b')", [2]),
+    ],
+    ['too many values for the protocol', 'ROLLBACK', '08P01', (client) => client.query(insert, many)],
+    ['half a surrogate pair in a value', 'COMMIT', null, (client) => client.query(insert, [half])],
+    [
+      'half a surrogate pair in the text',
+      'COMMIT',
+      null,
+      (client) => client.query(`insert into item values ($1, '${half}')`, [2]),
+    ],
+  ]
+
+  test.each(all)('with %s ends as in pg', async (_, end, code, step) => {
+    const [theirs, ours] = await beside(config({ pipeline }), async (client) => {
+      await client.connect()
+      await client.query('create temp table item (id int, name text)')
+      const first = client.query('insert into item values ($1, $2)', [1, 'first'])
+      const asks = [first, client.query('begin'), client.query("insert into item values (0, 'in it')"), step(client)]
+      const told = await Promise.allSettled([...asks, client.query(insert, ['last']), client.query('commit')])
+      const { rows } = await client.query('select id, name from item')
+      const failure = told[3]?.status === 'rejected' ? told[3].reason : null
+      const last = told.at(-1) as PromiseFulfilledResult<Result>
+      return { fates: told.map(({ status }) => status), code: failure?.code ?? null, end: last.value.command, rows }
+    })
+    expect(ours).toEqual(theirs)
+    expect([ours.code, ours.end]).toEqual([code, end])
+  })
+})
+
+test('what the driver refuses by itself is a DatabaseError, and outside of a transaction nothing else comes of it', async () => {
+  const client = new pg.Client(config())
+  await client.connect()
+  const refused = client.query('select $1::text', ['a', 'b'])
+  const next = client.query('select 1 as a')
+  await expect(refused).rejects.toBeInstanceOf(DatabaseError)
+  expect([(await next).rows, client.getTransactionStatus()]).toEqual([[{ a: 1 }], 'I'])
+  await client.end()
+})
+
+test('a cursor that the driver refuses fails the transaction', async () => {
+  const client = new pg.Client(config())
+  await client.connect()
+  for (const [values, code] of [
+    [['a\0b'], '22021'],
+    [['a', 'b'], '08P01'],
+  ] as const) {
+    await client.query('begin')
+    await expect(client.query(new Cursor('select $1::text', values)).read(1)).rejects.toMatchObject({ code })
+    expect((await client.query('commit')).command).toBe('ROLLBACK')
+  }
+  const cursor = client.query(new Cursor('select $1::text as t', ['😀'.slice(0, 1)]))
+  expect(await cursor.read(1)).toEqual([{ t: '\uFFFD' }])
+  await cursor.close()
+  await client.end()
 })

@@ -8,7 +8,16 @@ import { UNEXPECTED_END, connectError, databaseError, isServerError, noticeMessa
 import { outside } from './outside.ts'
 import { PipelineFeed } from './pipeline-feed.ts'
 import type { Prepared } from './prepare-value.ts'
-import { AS_ARRAYS, AS_OBJECTS, type Sending, type TextResult, sentWithin, valuesOf } from './sending.ts'
+import {
+  AS_ARRAYS,
+  AS_OBJECTS,
+  type Sending,
+  type TextResult,
+  refusedByServer,
+  sentWithin,
+  valuesOf,
+  wellFormed,
+} from './sending.ts'
 import { TextCursor } from './text-cursor.ts'
 
 /** The server's word about the transaction. */
@@ -127,7 +136,7 @@ export class Connection extends EventEmitter {
    */
   send(query: Sending, take: (result: TextResult) => void): void {
     this.#isBusy = true
-    this.#sent(this.#require(), query).then(
+    this.#sent(this.#require(), wellFormed(query)).then(
       (result) => this.#settle(() => take(result)),
       (error: unknown) => this.#settleError(error),
     )
@@ -145,7 +154,7 @@ export class Connection extends EventEmitter {
       within: (pipeline, each) => sentWithin(pipeline, each),
     })
     this.#feed.send(
-      query,
+      wellFormed(query),
       (result) => this.#settle(() => take(result)),
       (error) => this.#settleError(error),
     )
@@ -157,7 +166,7 @@ export class Connection extends EventEmitter {
    */
   async openCursor(text: string, values: readonly Prepared[], rowsAsArrays: boolean): Promise<TextCursor> {
     this.#isBusy = true
-    return TextCursor.open(this.#require(), { text, values, rowsAsArrays })
+    return TextCursor.open(this.#require(), wellFormed({ text, values, rowsAsArrays }))
   }
 
   /**
@@ -266,12 +275,14 @@ export class Connection extends EventEmitter {
   /** One query alone, in the shortest way that means the same. */
   #sent(driver: Driver, query: Sending): Promise<TextResult> {
     const { text, values } = query
-    // Bytes are for whatever type the server finds; by itself the driver would ask for the type and refuse most.
-    const hasBytes = values.some((value) => value instanceof Uint8Array)
-    if (hasBytes || (query.isExtended && values.length === 0 && text.includes(';'))) {
+    // Bytes are for whatever type the server finds; by itself the driver would ask for the type and refuse most. A NUL is
+    // for the server to refuse, because that fails the transaction.
+    const isForServer = values.some((value) => (typeof value === 'string' ? value.includes('\0') : value !== null))
+    if (isForServer || (query.isExtended && values.length === 0 && text.includes(';'))) {
       return driver.pipeline((pipeline) => sentWithin(pipeline, query))
     }
-    return driver.query(text, valuesOf(query), query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS)
+    const sent = driver.query<unknown>(text, valuesOf(query), query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS)
+    return sent.catch((error: unknown) => refusedByServer(driver, error))
   }
 
   #settle(told: () => void): void {
