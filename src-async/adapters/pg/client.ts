@@ -195,6 +195,15 @@ export class Client extends EventEmitter {
     return this._txStatus
   }
 
+  /**
+   * Whether there is no query and no transaction.
+   * @internal
+   */
+  get _isIdle(): boolean {
+    const isAsked = this._activeQuery !== null || this._sentQueryQueue.length > 0 || this._queryQueue.length > 0
+    return !isAsked && this.connection.transactionStatus === 'I'
+  }
+
   /** Chooses a parser for a type, by its OID, for this client. */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
