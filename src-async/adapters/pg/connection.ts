@@ -199,6 +199,14 @@ export class Connection extends EventEmitter {
     this.#settleError(error)
   }
 
+  /**
+   * What a program is told of a failure: pg's error for the driver's.
+   * @internal
+   */
+  _errorOf(error: unknown): Error {
+    return databaseError(error)
+  }
+
   /** Asks the server to cancel what runs. */
   cancel(): void {
     this.#driver?.cancel().catch(() => {})
