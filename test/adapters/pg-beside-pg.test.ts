@@ -1,8 +1,9 @@
 /** The same steps over `pg` and over `syncpg/pg`: what becomes of queries that cannot run. */
 import { once } from 'node:events'
 import * as realPg from 'pg'
-import pg, { type Client, type ClientConfig, DatabaseError, type Result } from 'syncpg/pg'
+import pg, { type Client, type ClientConfig, DatabaseError, type Result, copyFrom } from 'syncpg/pg'
 import Cursor from 'syncpg/pg/cursor'
+import QueryStream from 'syncpg/pg/query-stream'
 import { describe, expect, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
@@ -165,5 +166,35 @@ test('a cursor that the driver refuses fails the transaction', async () => {
   const cursor = client.query(new Cursor('select $1::text as t', ['😀'.slice(0, 1)]))
   expect(await cursor.read(1)).toEqual([{ t: '\uFFFD' }])
   await cursor.close()
+  await client.end()
+})
+
+test('a COPY that the driver refuses fails the transaction', async () => {
+  const client = new pg.Client(config())
+  await client.connect()
+  await client.query('begin')
+  const loading = client.query(copyFrom("copy pg_class from stdin (null '\0')"))
+  const [error] = await once(loading, 'error')
+  expect(error).toMatchObject({ code: '08P01' })
+  expect((await client.query('commit')).command).toBe('ROLLBACK')
+  await client.end()
+})
+
+test('cursors, streams and COPY of a client that could not connect fail', async () => {
+  const client = new pg.Client({ host: '127.0.0.1', port: 1 })
+  const end = once(client, 'end')
+  const early = client.query(new Cursor('select 1')).read(1)
+  await Promise.all([
+    expect(client.connect()).rejects.toThrow('ECONNREFUSED'),
+    expect(early).rejects.toThrow('terminated'),
+    end,
+  ])
+  const cursor = client.query(new Cursor('select 1'))
+  await expect(cursor.read(1)).rejects.toThrow('not queryable')
+  await cursor.close()
+  const rows = client.query(new QueryStream('select 1'))
+  await expect(rows.toArray()).rejects.toThrow('not queryable')
+  const [error] = await once(client.query(copyFrom('copy item from stdin')), 'error')
+  expect(error).toMatchObject({ message: 'Client has encountered a connection error and is not queryable' })
   await client.end()
 })

@@ -175,8 +175,10 @@ export class Connection extends EventEmitter {
    */
   copy(text: string, ends: CopyEnds, take: (rowCount: number) => void): void {
     this.#isBusy = true
-    this.#require()
+    const driver = this.#require()
+    driver
       .copy(text, ends)
+      .catch((error: unknown) => refusedByServer(driver, error))
       .then(
         (tag) => this.#settle(() => take(Number(tag.split(' ').at(-1)))),
         (error: unknown) => this.#settleError(error),
