@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { Readable, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Client, type ClientConfig, Pool, copyFrom, copyTo } from 'syncpg/pg'
+import { Client, type ClientConfig, DatabaseError, Pool, copyFrom, copyTo } from 'syncpg/pg'
 import Cursor, { Cursor as NamedCursor } from 'syncpg/pg/cursor'
 import QueryStream from 'syncpg/pg/query-stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -94,7 +94,9 @@ describe.each(SERVERS)('over %s', (server) => {
     expect((await client.query('select count(*)::int n from deferred')).rows).toEqual([{ n: 0 }])
     const closed = client.query(new Cursor('insert into deferred values (1), (1) returning id'))
     await closed.read(1)
-    await expect(closed.close()).rejects.toMatchObject({ code: '23505' })
+    const failure: unknown = await closed.close().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(DatabaseError)
+    expect(failure).toMatchObject({ code: '23505', table: 'deferred', name: 'error' })
     expect(await answers()).toEqual(FREE)
     await client.query('drop table deferred')
   })

@@ -411,6 +411,36 @@ describe('a pool', () => {
   })
 })
 
+describe('a pool of an embedded PostgreSQL', () => {
+  const limits = { max: 5, idleTimeoutMillis: 1, maxUses: 1, maxLifetimeSeconds: 1 }
+  test.each([{}, limits])('has one client, which keeps the data when queries fail: %o', async (options) => {
+    const pool = new Pool({ connectionString: 'pglite:', ...options })
+    const { max, idleTimeoutMillis, maxUses, maxLifetimeSeconds } = pool.options
+    expect([max, idleTimeoutMillis, maxUses, maxLifetimeSeconds]).toEqual([1, 0, Infinity, 0])
+    let removed = 0
+    pool.on('remove', () => (removed += 1))
+    await pool.query('create table item (id int primary key)')
+    await Promise.all([1, 2, 3].map((id) => pool.query('insert into item values ($1)', [id])))
+    await expect(pool.query('insert into item values (1)')).rejects.toMatchObject({ code: '23505' })
+    const client = await pool.connect()
+    await client.query('begin')
+    await client.query('insert into item values (4)')
+    const waiting = pool.query('select count(*)::int as n from item')
+    client.release(new Error('what the program has thrown'))
+    expect([(await waiting).rows, pool.totalCount, removed]).toEqual([[{ n: 3 }], 1, 0])
+    const again = await pool.connect()
+    void again.query('begin')
+    void again.query('insert into item values (5)')
+    const failing = again.query('select 1 / 0').catch(() => {})
+    again.release(true)
+    await failing
+    expect((await pool.query('select count(*)::int as n from item')).rows).toEqual([{ n: 3 }])
+    expect(removed).toBe(0)
+    await pool.end()
+    expect([pool.ended, pool.totalCount]).toEqual([true, 0])
+  })
+})
+
 test('has the names of pg, and finds itself in CommonJS', () => {
   const require = createRequire(import.meta.url)
   const required = require(fileURLToPath(new URL('../../dist/pg.cjs', import.meta.url)))

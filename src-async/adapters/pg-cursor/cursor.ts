@@ -189,7 +189,7 @@ export class Cursor extends EventEmitter implements Runnable {
     await last
     const failure = await this.#ended()
     this.#giveBack(failure)
-    outside(() => (failure === null ? callback() : callback(failure)))
+    outside(() => (failure === null ? callback() : callback(this.connection?._errorOf(failure))))
   }
 
   /**

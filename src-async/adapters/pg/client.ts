@@ -169,7 +169,11 @@ export class Client extends EventEmitter {
     this._ending = true
     this.#ignoreConnecting()
     const isIdle = !this.connection._connecting || this._ended
-    if (isIdle) return callback ? callback() : this._Promise.resolve()
+    if (isIdle) {
+      // What was asked of a client that never connected; in pg it waits for ever.
+      this.#failAll(new Error('Connection terminated'))
+      return callback ? callback() : this._Promise.resolve()
+    }
     this.#goodbye()
     if (callback) return void this.connection.once('end', callback)
     return new this._Promise<void>((resolve) => void this.connection.once('end', () => resolve()))
@@ -188,6 +192,15 @@ export class Client extends EventEmitter {
   /** `'I'` idle, `'T'` in a transaction, `'E'` in one that has failed; null before the connection is made. */
   getTransactionStatus(): StatusLetter | null {
     return this._txStatus
+  }
+
+  /**
+   * Whether there is no query and no transaction.
+   * @internal
+   */
+  get _isIdle(): boolean {
+    const isAsked = this._activeQuery !== null || this._sentQueryQueue.length > 0 || this._queryQueue.length > 0
+    return !isAsked && this.connection.transactionStatus === 'I'
   }
 
   /** Sets the parser of a type, by its OID, for this client. */
@@ -236,7 +249,6 @@ export class Client extends EventEmitter {
       return process.nextTick(() => callback(error))
     }
     this._connecting = true
-    this._ending = false
     this.#connectCallback = callback
     const limitMs = this._connectionTimeoutMillis
     if (limitMs > 0) {
@@ -393,7 +405,9 @@ export class Client extends EventEmitter {
       const what = isOther ? 'Custom query classes such as pg-cursor and pg-query-stream are' : 'The `rows` option is'
       if (isOther || query.rows) return `${what} not supported in pipeline mode`
     }
-    if (!this._queryable) return 'Client has encountered a connection error and is not queryable'
+    // A connection that could not be made has ended too, and nothing would take the query from the queue.
+    const isLost = !this._queryable || (this._ended && !this._ending)
+    if (isLost) return 'Client has encountered a connection error and is not queryable'
     return this._ending ? 'Client was closed and is not queryable' : null
   }
 

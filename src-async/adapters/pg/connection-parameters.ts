@@ -168,6 +168,11 @@ function flattened(config: string | ClientConfig | undefined): Given {
   return { ...config, ...(parse(config.connectionString) as Given) }
 }
 
+/** Whether a client of these options is an embedded PostgreSQL, which lives and ends with the client. */
+export function isEmbedded(config: ClientConfig | undefined): boolean {
+  return embeddedIn(config) !== null
+}
+
 function embeddedIn(config: string | ClientConfig | undefined): string | null {
   const text = typeof config === 'string' ? config : config?.connectionString
   return typeof text === 'string' && text.startsWith('pglite:') ? text : null

@@ -8,7 +8,16 @@ import { UNEXPECTED_END, connectError, databaseError, isServerError, noticeMessa
 import { outside } from './outside.ts'
 import { PipelineFeed } from './pipeline-feed.ts'
 import type { Prepared } from './prepare-value.ts'
-import { AS_ARRAYS, AS_OBJECTS, type Sending, type TextResult, sentWithin, valuesOf } from './sending.ts'
+import {
+  AS_ARRAYS,
+  AS_OBJECTS,
+  type Sending,
+  type TextResult,
+  refusedByServer,
+  sentWithin,
+  valuesOf,
+  wellFormed,
+} from './sending.ts'
 import { TextCursor } from './text-cursor.ts'
 
 /** The transaction's status: idle, in a transaction, or in a failed one. */
@@ -99,7 +108,8 @@ export class Connection extends EventEmitter {
       this.stream.describe(options)
     } catch (error) {
       outside(() => this.emit('error', connectError(error)))
-      return this.#end()
+      // As with pg's socket the end is told later, so that who hears of the error can still ask something.
+      return void setImmediate(() => this.#end())
     }
     if (this.#opening.signal.aborted) {
       driver.terminate()
@@ -129,7 +139,7 @@ export class Connection extends EventEmitter {
    */
   send(query: Sending, take: (result: TextResult) => void): void {
     this.#isBusy = true
-    this.#sent(this.#require(), query).then(
+    this.#sent(this.#require(), wellFormed(query)).then(
       (result) => this.#settle(() => take(result)),
       (error: unknown) => this.#settleError(error),
     )
@@ -147,7 +157,7 @@ export class Connection extends EventEmitter {
       within: (pipeline, each) => sentWithin(pipeline, each),
     })
     this.#feed.send(
-      query,
+      wellFormed(query),
       (result) => this.#settle(() => take(result)),
       (error) => this.#settleError(error),
     )
@@ -159,7 +169,7 @@ export class Connection extends EventEmitter {
    */
   async openCursor(text: string, values: readonly Prepared[], rowsAsArrays: boolean): Promise<TextCursor> {
     this.#isBusy = true
-    return TextCursor.open(this.#require(), { text, values, rowsAsArrays })
+    return TextCursor.open(this.#require(), wellFormed({ text, values, rowsAsArrays }))
   }
 
   /**
@@ -168,8 +178,10 @@ export class Connection extends EventEmitter {
    */
   copy(text: string, ends: CopyEnds, take: (rowCount: number) => void): void {
     this.#isBusy = true
-    this.#require()
+    const driver = this.#require()
+    driver
       .copy(text, ends)
+      .catch((error: unknown) => refusedByServer(driver, error))
       .then(
         (tag) => this.#settle(() => take(Number(tag.split(' ').at(-1)))),
         (error: unknown) => this.#settleError(error),
@@ -191,6 +203,14 @@ export class Connection extends EventEmitter {
    */
   fail(error: unknown): void {
     this.#settleError(error)
+  }
+
+  /**
+   * Turns an error of the driver into the one that pg throws.
+   * @internal
+   */
+  _errorOf(error: unknown): Error {
+    return databaseError(error)
   }
 
   /** Asks the server to cancel the running statement. */
@@ -270,12 +290,14 @@ export class Connection extends EventEmitter {
   /** Runs one query alone, through the driver's fastest call that gives pg's result. */
   #sent(driver: Driver, query: Sending): Promise<TextResult> {
     const { text, values } = query
-    // Bytes may be for a parameter of any type. `driver.query` would ask for the type and refuse most types.
-    const hasBytes = values.some((value) => value instanceof Uint8Array)
-    if (hasBytes || (query.isExtended && values.length === 0 && text.includes(';'))) {
+    // Bytes may be for a parameter of any type. `driver.query` would ask for the type and refuse most types. A NUL is left for
+    // the server to refuse, because that fails the transaction.
+    const isForServer = values.some((value) => (typeof value === 'string' ? value.includes('\0') : value !== null))
+    if (isForServer || (query.isExtended && values.length === 0 && text.includes(';'))) {
       return driver.pipeline((pipeline) => sentWithin(pipeline, query))
     }
-    return driver.query(text, valuesOf(query), query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS)
+    const sent = driver.query<unknown>(text, valuesOf(query), query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS)
+    return sent.catch((error: unknown) => refusedByServer(driver, error))
   }
 
   #settle(report: () => void): void {

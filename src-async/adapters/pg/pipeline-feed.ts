@@ -31,6 +31,8 @@ export class PipelineFeed {
   readonly #waiting: Waiting[] = []
   #state: 'free' | 'opening' | 'open' | 'closing' | 'alone' = 'free'
   #open: Open | null = null
+  /** When the answers to all queries so far have been handed on. */
+  #told: Promise<void> = Promise.resolve()
 
   constructor(site: FeedSite) {
     this.#site = site
@@ -72,7 +74,10 @@ export class PipelineFeed {
       this.#state = 'closing'
       open.close()
     }
-    this.#site.within(open.pipeline, query).then(take, fail).then(ended, ended)
+    const answer = this.#site.within(open.pipeline, query)
+    answer.catch(() => {})
+    // What the driver refuses by itself fails at once; the client takes each answer for that of its oldest query.
+    this.#told = this.#told.then(() => answer.then(take, fail)).then(ended, ended)
   }
 
   #openPipeline(): void {

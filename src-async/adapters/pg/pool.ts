@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import PgPool from 'pg-pool'
 import { Client } from './client.ts'
-import type { ClientConfig } from './connection-parameters.ts'
+import { type ClientConfig, isEmbedded } from './connection-parameters.ts'
 import type { QueryCallback, QueryConfig } from './query.ts'
 import type { Result } from './result.ts'
 
@@ -69,14 +69,39 @@ type PoolConstructor = new (options: PoolConfig | undefined, client: typeof Clie
 
 const Base = PgPool as unknown as PoolConstructor
 
+type IdleListener = (error: Error) => void
+type Release = (client: Client, idleListener: IdleListener, error?: Error | boolean) => void
+const { _release: release } = Base.prototype as unknown as { readonly _release: Release }
+
+/** An embedded database is its client: a second client would be another database, and a closed one takes its data along. */
+const EMBEDDED = { max: 1, min: 1, idleTimeoutMillis: 0, maxUses: 0, maxLifetimeSeconds: 0 } as const
+
 /**
- * A pool of clients. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which needs a listener.
+ * A pool of clients. Over `pglite:` it has one client and keeps it until the pool ends, whatever the options and the errors of
+ * queries say. Events: `connect`, `acquire`, `release`, `remove`, and `error`, which needs a listener.
  * @example
  *   const pool = new Pool({ connectionString: 'postgres://localhost/shop' })
  *   const { rows } = await pool.query('select * from item where price < $1', [10])
  */
 export class Pool extends Base {
+  readonly #isEmbedded: boolean
+
   constructor(options?: PoolConfig) {
-    super(options, Client)
+    const embedded = isEmbedded(options)
+    super(embedded ? { ...options, ...EMBEDDED } : options, Client)
+    this.#isEmbedded = embedded
+  }
+
+  /**
+   * Called by pg-pool when a client is given back; with an error it closes the client.
+   * @internal
+   */
+  _release(client: Client, idleListener: IdleListener, error?: Error | boolean): void {
+    const giveBack = (reason?: Error | boolean): void => release.call(this, client, idleListener, reason)
+    const isUsable = client._queryable && !client._ending && !client._ended
+    if (!error || !this.#isEmbedded || !isUsable) return giveBack(error)
+    // What closing would have ended ends here.
+    if (client._isIdle) giveBack()
+    else client.query('rollback', () => giveBack())
   }
 }

@@ -1,5 +1,7 @@
 /** A query in the form in which it goes to the driver, and the options for its rows. */
-import type { Pipeline, QueryResult } from '../../index.ts'
+import { type Connection as Driver, DataError, type Pipeline, ProgrammingError, type QueryResult } from '../../index.ts'
+import { isServerError } from './database-error.ts'
+import { escapeLiteral } from './escape.ts'
 import type { Prepared } from './prepare-value.ts'
 
 /** A result whose rows are text, as arrays or objects. */
@@ -26,7 +28,52 @@ export function valuesOf({ values, isExtended }: Sending): readonly Prepared[] |
 }
 
 /** Sends a query of a pipeline in one flight and in order. */
-export function sentWithin(pipeline: Pipeline, query: Sending): Promise<TextResult> {
+export function sentWithin(pipeline: Pipeline, given: Sending): Promise<TextResult> {
+  const query = sendable(given)
   const form = query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS
   return pipeline.query(query.text, valuesOf(query), { ...form, inOrder: true }) as unknown as Promise<TextResult>
+}
+
+/** The query with U+FFFD for each half of a surrogate pair: pg writes it so, and the driver would refuse it. */
+export function wellFormed<T extends Pick<Sending, 'text' | 'values'>>(query: T): T {
+  const { text, values } = query
+  if (text.isWellFormed() && values.every((value) => typeof value !== 'string' || value.isWellFormed())) return query
+  const sound = values.map((value) => (typeof value === 'string' ? value.toWellFormed() : value))
+  return { ...query, text: text.toWellFormed(), values: sound }
+}
+
+/**
+ * Has the server refuse what the driver has refused, nothing of which has been sent: an error of the server's fails the
+ * transaction, as programs for pg rely on. Otherwise the statements that wait in the queue would run, and COMMIT would keep them.
+ * @throws the server's error, with the driver's words; the given one where the transaction has failed already
+ */
+export async function refusedByServer(driver: Driver, error: unknown): Promise<never> {
+  const isOwn = !isServerError(error) && (error instanceof DataError || error instanceof ProgrammingError)
+  if (!isOwn || driver.isClosed || driver.transactionStatus === 'failed') throw error
+  await driver.query(refusal(error instanceof DataError ? BAD_CHARACTER : BAD_MESSAGE, error.message, error.hint))
+  throw error
+}
+
+// SQLSTATEs of what the server says to pg: character_not_in_repertoire and protocol_violation.
+const BAD_CHARACTER = '22021'
+const BAD_MESSAGE = '08P01'
+/** The protocol counts them in two bytes. */
+const MOST_VALUES = 65_535
+
+/** A statement that fails with these words. */
+function refusal(sqlstate: string, message: string, hint?: string | null): string {
+  const more = hint ? `, hint = ${escapeLiteral(hint)}` : ''
+  const body = `begin raise exception using errcode = '${sqlstate}', message = ${escapeLiteral(message)}${more}; end`
+  return `do ${escapeLiteral(body)}`
+}
+
+/** In place of what the protocol cannot carry a statement that the server refuses. */
+function sendable(query: Sending): Sending {
+  const { text, values } = query
+  const isTooMuch = values.length > MOST_VALUES
+  if (!isTooMuch && !text.includes('\0')) return query
+  const words = isTooMuch
+    ? `a statement takes ${MOST_VALUES} values at most, ${values.length} were given`
+    : 'the text of a query has a NUL character, which PostgreSQL cannot read'
+  return { ...query, text: refusal(BAD_MESSAGE, words), values: [], isExtended: true }
 }

@@ -7,6 +7,7 @@ import {
   type Transaction,
 } from '../../index.ts'
 import type { Prepared } from './prepare-value.ts'
+import { refusedByServer } from './sending.ts'
 
 const TEXT = { types: 'text', values: 'text' } as const
 
@@ -52,7 +53,7 @@ export class TextCursor {
       return new TextCursor(driver, cursor, own, source)
     } catch (error) {
       if (!driver.isClosed) await own?.rollback()
-      throw error
+      return await refusedByServer(driver, error)
     }
   }
 

@@ -50,6 +50,8 @@ const CASES: readonly Case[] = [
   ['select $1::int[] as v', '{1,2}'],
   ['select $1::int[] as v', [1, 2]],
   ['select $1::"char" as v', 'a'],
+  ['select $1::"char" as v', 'abc'],
+  ['select $1::bytea as v', 5],
   ['select coalesce($1, $2) as v', 1, 2],
   ['select coalesce($1, 5) as v', 1],
   ['select concat($1) as v', 'a'],
