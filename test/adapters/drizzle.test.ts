@@ -1,14 +1,18 @@
 /** `syncpg/drizzle`, beside Drizzle over `pg`: awaited over a pool, a connection and `pglite:`, and synchronously. */
+import { AsyncResource } from 'node:async_hooks'
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DrizzleQueryError, count, eq, gt, relations, sql } from 'drizzle-orm'
 import { type NodePgDatabase, drizzle as overPg } from 'drizzle-orm/node-postgres'
 import * as pg from 'drizzle-orm/pg-core'
+import { Kysely } from 'kysely'
 import { Client } from 'pg'
 import * as db from 'syncpg'
-import { connect, createPool } from 'syncpg/async'
+import { type Connection, connect, createPool } from 'syncpg/async'
 import { type SyncpgDatabase, drizzle, drizzleSync, executeSync, migrate, migrateSync } from 'syncpg/drizzle'
+import { SyncpgDialect } from 'syncpg/kysely'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
@@ -238,6 +242,78 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     )
     expect(error).toBeInstanceOf(DrizzleQueryError)
     expect((error as Error).cause).toMatchObject({ sqlstate: '22012', query: 'select 1 / 0' })
+  })
+})
+
+describe('transactions on one connection', () => {
+  const require = createRequire(import.meta.url)
+  const required = require('syncpg/drizzle') as typeof import('syncpg/drizzle')
+  let connection: Connection
+  let orm: SyncpgDatabase
+  const add = (to: { insert: typeof orm.insert }, name: string): Promise<unknown> =>
+    to.insert(users).values({ name }).execute()
+  const names = async (): Promise<string[]> => {
+    const rows = await orm.select({ name: users.name }).from(users).orderBy(users.id)
+    return rows.map(({ name }) => name)
+  }
+
+  beforeEach(async () => {
+    connection = await connect(sharedServer().dsn({ database }))
+    await connection.execute(TABLES)
+    orm = drizzle(connection)
+  })
+  afterEach(() => connection.close())
+
+  /** What another user writes while a transaction is open that then gives up. */
+  async function duringTransaction(other: () => Promise<unknown>): Promise<void> {
+    let written: Promise<unknown> = Promise.resolve()
+    const outside = AsyncResource.bind(() => {
+      written = other()
+    })
+    const undone = orm.transaction(async (tx) => {
+      await add(tx, 'undone')
+      outside()
+      await add(tx, 'undone too')
+      throw new RangeError('gives up')
+    })
+    await expect(undone).rejects.toThrow('gives up')
+    await written
+  }
+
+  test('take turns, with queries and with other transactions', async () => {
+    expect(required.drizzle).not.toBe(drizzle)
+    const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
+    await duringTransaction(() => add(orm, 'query'))
+    await duringTransaction(() => orm.transaction((tx) => add(tx, 'transaction')))
+    await duringTransaction(() => required.drizzle(connection).transaction((tx) => add(tx, 'other build')))
+    await duringTransaction(() => kysely.insertInto('users').values({ name: 'kysely' }).execute())
+    expect(await names()).toEqual(['query', 'transaction', 'other build', 'kysely'])
+  })
+
+  test('what a transaction calls is part of it, whichever object it uses', async () => {
+    const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
+    await orm.transaction(async () => {
+      await add(orm, 'a')
+      await required.drizzle(connection).transaction((tx) => add(tx, 'b'))
+      await kysely.transaction().execute((trx) => trx.insertInto('users').values({ name: 'c' }).execute())
+    })
+    const undone = orm.transaction(async () => {
+      await add(orm, 'undone')
+      throw new RangeError('no')
+    })
+    await expect(undone).rejects.toThrow('no')
+    await connection.transaction(() => add(orm, 'd'))
+    expect(await names()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('what a transaction has left behind waits as others do', async () => {
+    let late: () => Promise<unknown> = () => Promise.resolve()
+    await orm.transaction(async (tx) => {
+      await add(tx, 'first')
+      late = AsyncResource.bind(() => add(orm, 'late'))
+    })
+    await duringTransaction(() => late())
+    expect(await names()).toEqual(['first', 'late'])
   })
 })
 

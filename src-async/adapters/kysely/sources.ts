@@ -1,6 +1,7 @@
 /** Where Kysely's driver gets connections: out of a pool, or one connection that queries take in turns. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
+import { takeTurn } from '../turns/index.ts'
 
 /** A connection of either API. */
 export type AnyConnection = Connection | BlockingConnection
@@ -50,11 +51,8 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
   }
 }
 
-/** Ends of the last turn that was given out, by connection: several Kysely objects may share one. */
-const turns = new WeakMap<AnyConnection, Promise<void>>()
-
 /**
- * Lends one connection to one query or transaction at a time, whichever Kysely object asks.
+ * Lends one connection to one query or transaction at a time, whichever Kysely object asks. Drizzle's queries on it wait as well.
  * @throws ProgrammingError for a blocking one without autocommit
  */
 export function singleSource(connection: AnyConnection): ConnectionSource {
@@ -63,15 +61,7 @@ export function singleSource(connection: AnyConnection): ConnectionSource {
   return {
     isShared: true,
     async acquire() {
-      const before = turns.get(connection)
-      let endOfTurn: () => void = () => {}
-      turns.set(
-        connection,
-        new Promise((resolve) => {
-          endOfTurn = resolve
-        }),
-      )
-      await before
+      const endOfTurn = await takeTurn(connection)
       try {
         requireAutocommit(connection)
       } catch (error) {
