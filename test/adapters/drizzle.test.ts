@@ -365,6 +365,21 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
+  test('a connection without autocommit is refused, and one that has left it', () => {
+    using other = db.connect(sharedServer().dsn({ database }))
+    expect(() => drizzleSync(other)).toThrow('autocommit: true')
+    const orm = drizzleSync(con)
+    con.setautocommit(false)
+    expect(() => executeSync(orm.select().from(users))).toThrow(db.ProgrammingError)
+    expect(() => orm.transaction(() => 1)).toThrow('autocommit: true')
+    con.setautocommit(true)
+    expect(executeSync(orm.select().from(users))).toEqual([])
+    // In a transaction of the connection's owner Drizzle's is a savepoint.
+    con.transaction(() => orm.transaction((tx) => executeSync(tx.insert(users).values({ name: 'kept' }))))
+    expect(con.info.status).toBe('idle')
+    expect(executeSync(orm.select().from(users))).toHaveLength(1)
+  })
+
   test.each(['select 1', null, {}])('what Drizzle has not built is refused: %o', (query) => {
     expect(() => executeSync(query as never)).toThrow(db.ProgrammingError)
   })
@@ -376,23 +391,29 @@ describe('synchronously', () => {
   })
 })
 
-test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+/** A folder of migrations as drizzle-kit writes it. */
+function migrationsFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-drizzle-'))
+  mkdirSync(join(folder, 'meta'))
+  const entries = ['first', 'second'].map((tag, idx) => ({
+    idx,
+    version: '7',
+    when: 1000 + idx,
+    tag,
+    breakpoints: true,
+  }))
+  writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ version: '7', dialect: 'postgresql', entries }))
+  writeFileSync(
+    join(folder, 'first.sql'),
+    'create table a (id int);\n--> statement-breakpoint\ncreate table b (id int);',
+  )
+  writeFileSync(join(folder, 'second.sql'), 'alter table a add name text;')
+  return folder
+}
+
+test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+  const folder = migrationsFolder()
   try {
-    mkdirSync(join(folder, 'meta'))
-    const entries = ['first', 'second'].map((tag, idx) => ({
-      idx,
-      version: '7',
-      when: 1000 + idx,
-      tag,
-      breakpoints: true,
-    }))
-    writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ version: '7', dialect: 'postgresql', entries }))
-    writeFileSync(
-      join(folder, 'first.sql'),
-      'create table a (id int);\n--> statement-breakpoint\ncreate table b (id int);',
-    )
-    writeFileSync(join(folder, 'second.sql'), 'alter table a add name text;')
     using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
     migrateSync(drizzleSync(con), { migrationsFolder: folder })
     migrateSync(drizzleSync(con), { migrationsFolder: folder })
@@ -406,6 +427,27 @@ test('migrations of drizzle-kit run once, whichever face runs them', async () =>
     expect(con.fetchval('select count(*)::int from drizzle.__drizzle_migrations')).toBe(2)
     con.fetch('select id, name from a, (select 1 from b) x')
   } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('programs that migrate at once take turns', async () => {
+  const folder = migrationsFolder()
+  const dsn = sharedServer().dsn({ database })
+  const pool = await createPool(dsn, { minSize: 4, maxSize: 4 })
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      const migrationsSchema = `at_once_${round}`
+      await pool.execute('drop table if exists a, b')
+      const config = { migrationsFolder: folder, migrationsSchema }
+      await Promise.all([1, 2, 3, 4].map(() => migrate(drizzle(pool), config)))
+      expect(await pool.fetchval(`select count(*)::int from ${migrationsSchema}.__drizzle_migrations`)).toBe(2)
+      using con = db.connect(dsn, { autocommit: true })
+      migrateSync(drizzleSync(con), config)
+      expect(con.fetchval(`select count(*)::int from ${migrationsSchema}.__drizzle_migrations`)).toBe(2)
+    }
+  } finally {
+    await pool.close()
     rmSync(folder, { recursive: true })
   }
 })

@@ -4,6 +4,7 @@ import {
   DefaultLogger,
   type ExtractTablesWithRelations,
   type Logger,
+  type SQL,
   type TablesRelationalConfig,
   createTableRelationsHelpers,
   entityKind,
@@ -62,10 +63,11 @@ export function drizzle<TSchema extends Schema = Record<string, never>>(
 }
 
 /**
- * A Drizzle database over a blocking connection.
+ * A Drizzle database over a blocking connection. It has to be in autocommit, because Drizzle begins transactions itself.
  * @example
- *   const db = drizzleSync(connect(dsn), { schema })
+ *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
  *   const users = executeSync(db.select().from(schema.users))
+ * @throws ProgrammingError for a connection without autocommit, here and in each query of one that has left it
  */
 export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   connection: BlockingConnection,
@@ -103,13 +105,22 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Recor
   return result as T
 }
 
-/** Runs the migrations that drizzle-kit has written and that the database has not had, in one transaction. */
+/**
+ * Runs the migrations that drizzle-kit has written and that the database has not had, in one transaction. Programs that migrate at once
+ * take turns.
+ * @throws the server's error; the migrations of this run are rolled back then
+ */
 export async function migrate<TSchema extends Schema>(
   db: SyncpgDatabase<TSchema>,
   config: MigrationConfig,
 ): Promise<void> {
-  const { dialect, session } = db as unknown as { dialect: PgDialect; session: never }
-  await dialect.migrate(readMigrationFiles(config), session, config)
+  const migrations = readMigrationFiles(config)
+  await db.transaction(async (tx) => {
+    for (const statement of openRecord(config)) await tx.execute(statement)
+    const { dialect, session } = tx as unknown as { dialect: PgDialect; session: never }
+    // Its transaction is a savepoint of this one.
+    await dialect.migrate(migrations, session, config)
+  })
 }
 
 /**
@@ -117,25 +128,39 @@ export async function migrate<TSchema extends Schema>(
  * @throws the server's error; the migrations of this run are rolled back then
  */
 export function migrateSync<TSchema extends Schema>(db: SyncpgSyncDatabase<TSchema>, config: MigrationConfig): void {
-  const { migrationsSchema = 'drizzle', migrationsTable = '__drizzle_migrations' } = config
-  const schema = sql.identifier(migrationsSchema)
-  const table = sql`${schema}.${sql.identifier(migrationsTable)}`
+  const table = recordOf(config)
   const migrations = readMigrationFiles(config)
-  executeSync(db.execute(sql`create schema if not exists ${schema}`))
-  executeSync(
-    db.execute(sql`create table if not exists ${table} (id serial primary key, hash text not null, created_at bigint)`),
-  )
   db.transaction((tx) => {
-    // Two programs that migrate at once take turns.
-    executeSync(tx.execute(sql`lock table ${table} in exclusive mode`))
+    const run = (statement: SQL): void => void executeSync(tx.execute(statement))
+    openRecord(config).forEach(run)
     const { rows } = executeSync(tx.execute<{ last: string | null }>(sql`select max(created_at) as last from ${table}`))
     const last = Number(rows[0]?.last ?? -1)
     for (const { folderMillis, hash, sql: statements } of migrations) {
       if (folderMillis <= last) continue
-      for (const statement of statements) executeSync(tx.execute(sql.raw(statement)))
-      executeSync(tx.execute(sql`insert into ${table} (hash, created_at) values (${hash}, ${folderMillis})`))
+      for (const statement of statements) run(sql.raw(statement))
+      run(sql`insert into ${table} (hash, created_at) values (${hash}, ${folderMillis})`)
     }
   })
+}
+
+/** The table in which Drizzle records the migrations that a database has had. */
+function recordOf({ migrationsSchema = 'drizzle', migrationsTable = '__drizzle_migrations' }: MigrationConfig): SQL {
+  return sql`${sql.identifier(migrationsSchema)}.${sql.identifier(migrationsTable)}`
+}
+
+/**
+ * Creates the record and waits for other programs that use it. The first lock is for `create schema if not exists`, which fails where two
+ * programs run it at once; the second is for Drizzle's own `migrate`, which takes none.
+ */
+function openRecord(config: MigrationConfig): SQL[] {
+  const { migrationsSchema = 'drizzle' } = config
+  const table = recordOf(config)
+  return [
+    sql`select pg_advisory_xact_lock(hashtext(${`syncpg/drizzle ${migrationsSchema}`}))`,
+    sql`create schema if not exists ${sql.identifier(migrationsSchema)}`,
+    sql`create table if not exists ${table} (id serial primary key, hash text not null, created_at bigint)`,
+    sql`lock table ${table} in exclusive mode`,
+  ]
 }
 
 interface Parts {

@@ -22,6 +22,7 @@ import {
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, QueryResult } from '../../../src-sync/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
+import { ProgrammingError } from '../../index.ts'
 import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
 
 /** The declarations of Drizzle's base classes say Promise where a value is given. */
@@ -54,6 +55,7 @@ class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T
   #ask(values: Record<string, unknown> | undefined, rows: typeof POSITIONS | typeof OBJECTS): QueryResult<unknown> {
     const statement = statementOf(this.#plan, values)
     this.#logger.logQuery(statement.sql, statement.params)
+    requireAutocommit(this.#connection)
     try {
       return this.#connection.query(statement, null, rows)
     } catch (error) {
@@ -78,6 +80,7 @@ export class SyncSession<
     logger: Logger = new NoopLogger(),
   ) {
     super(dialect)
+    requireAutocommit(connection)
     this.#connection = connection
     this.#schema = schema
     this.#logger = logger
@@ -98,6 +101,7 @@ export class SyncSession<
     run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>,
     config?: PgTransactionConfig,
   ): Claimed<T> {
+    requireAutocommit(this.#connection)
     const tx = new SyncTransaction<TFullSchema, TSchema>(this.dialect, this, this.#schema)
     const result: unknown = this.#connection.transaction(() => {
       if (config !== undefined && Object.keys(config).length > 0) void tx.setTransaction(config)
@@ -122,4 +126,12 @@ export class SyncTransaction<
     const { session } = this as unknown as { session: SyncSession<TFullSchema, TSchema> }
     return session.transaction(run)
   }
+}
+
+/** Without autocommit the first query would begin a transaction, and Drizzle's own would be savepoints that nobody commits. */
+function requireAutocommit(connection: Connection): void {
+  if (connection.closed || connection.autocommit) return
+  throw new ProgrammingError(
+    'drizzleSync: the connection has to be in autocommit, because Drizzle begins transactions itself: connect(dsn, { autocommit: true })',
+  )
 }
