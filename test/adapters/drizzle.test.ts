@@ -234,6 +234,14 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(await orm.select().from(users)).toEqual([])
   })
 
+  test('a Date in raw SQL', async () => {
+    await orm.insert(users).values({ name: 'Ada', born: INSTANT })
+    const born = (at: Date): Promise<unknown> =>
+      orm.execute(sql`select name from users where born >= ${at}`).then(({ rows }) => rows)
+    expect(await born(INSTANT)).toEqual([{ name: 'Ada' }])
+    expect(await born(new Date(INSTANT.getTime() + 1))).toEqual([])
+  })
+
   test("errors are Drizzle's, with ours as the cause", async () => {
     const failing = orm.execute(sql`select 1 / 0`)
     const error = await failing.then(
