@@ -388,6 +388,25 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
+  test('a query that is awaited is refused before it runs', async () => {
+    const orm = drizzleSync(con, { schema })
+    const insert = orm.insert(users).values({ name: 'never' })
+    const queries = [
+      insert,
+      insert.returning(),
+      orm.select().from(users),
+      orm.query.users.findFirst(),
+      orm.execute(sql`insert into users (name) values ('never')`),
+    ]
+    for (const query of queries) await expect(query).rejects.toThrow('executeSync(query)')
+    expect(() => orm.transaction((tx) => tx.execute(sql`select 1`).execute())).toThrow('executeSync(query)')
+    expect(executeSync(orm.select().from(users))).toEqual([])
+    expect(await orm.$count(users)).toBe(0)
+    expect(orm.transaction((tx) => executeSync(tx.query.users.findFirst()), { accessMode: 'read only' })).toBe(
+      undefined,
+    )
+  })
+
   test.each(['select 1', null, {}])('what Drizzle has not built is refused: %o', (query) => {
     expect(() => executeSync(query as never)).toThrow(db.ProgrammingError)
   })

@@ -9,14 +9,16 @@ import {
   createTableRelationsHelpers,
   entityKind,
   extractTablesRelationalConfig,
+  is,
   sql,
 } from 'drizzle-orm'
 import { type MigrationConfig, readMigrationFiles } from 'drizzle-orm/migrator'
 import { PgDatabase, PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-core'
+import { PgRelationalQuery } from 'drizzle-orm/pg-core/query-builders/query'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { ProgrammingError } from '../../index.ts'
 import { type DrizzleClient, type RelationalSchema, SyncpgSession, type SyncpgQueryResultHKT } from './session.ts'
-import { SyncSession } from './sync-session.ts'
+import { SyncDatabase, SyncSession } from './sync-session.ts'
 
 type Schema = Record<string, unknown>
 
@@ -75,7 +77,7 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
 ): SyncpgSyncDatabase<TSchema> & { $client: BlockingConnection } {
   const { dialect, schema, logger } = partsOf(config)
   const session = new SyncSession<TSchema, TablesRelationalConfig>(connection, dialect, schema, logger)
-  const db = new PgDatabase<SyncpgQueryResultHKT, TSchema>(dialect, session as never, schema as never)
+  const db = new SyncDatabase<TSchema>(dialect, session as never, schema as never)
   return Object.assign(db as unknown as SyncpgSyncDatabase<TSchema>, { $client: connection })
 }
 
@@ -90,11 +92,13 @@ export interface DrizzleQuery<T> {
  * @param placeholderValues values of `sql.placeholder(…)`
  * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
  */
-export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Record<string, unknown>): T {
+export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues: Record<string, unknown> = {}): T {
   if (typeof (query as Partial<DrizzleQuery<T>> | null)?.execute !== 'function') {
     throw new ProgrammingError('executeSync: expected a query that Drizzle has built')
   }
-  const result: unknown = query.execute(placeholderValues)
+  // A relational query's own `execute` hands no values on.
+  const runnable = is(query, PgRelationalQuery) ? query.prepare('') : query
+  const result: unknown = runnable.execute(placeholderValues)
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
     // It runs all the same, and nobody waits for it.
     void Promise.resolve(result).catch(() => {})

@@ -8,14 +8,17 @@ import {
   NoopLogger,
   type Query,
   type SQL,
+  type SQLWrapper,
   type TablesRelationalConfig,
   entityKind,
 } from 'drizzle-orm'
-import type { PgDialect } from 'drizzle-orm/pg-core'
+import { PgDatabase, type PgDialect } from 'drizzle-orm/pg-core'
+import type { PgRaw } from 'drizzle-orm/pg-core/query-builders/raw'
 import {
   PgPreparedQuery,
   PgSession,
   PgTransaction,
+  type PgQueryResultKind,
   type PgTransactionConfig,
   type PreparedQueryConfig,
 } from 'drizzle-orm/pg-core/session'
@@ -33,15 +36,19 @@ class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T
   readonly #connection: Connection
   readonly #plan: QueryPlan
   readonly #logger: Logger
+  readonly #isBuilt: boolean
 
-  constructor(connection: Connection, plan: QueryPlan, logger: Logger) {
+  /** @param isBuilt whether a builder's `then` or `executeSync` runs it, not the session itself */
+  constructor(connection: Connection, plan: QueryPlan, logger: Logger, isBuilt: boolean) {
     super(plan.query, undefined, undefined)
+    this.#isBuilt = isBuilt
     this.#connection = connection
     this.#plan = plan
     this.#logger = logger
   }
 
   override execute(placeholderValues?: Record<string, unknown>): Claimed<T['execute']> {
+    if (this.#isBuilt) requireExecuteSync(placeholderValues)
     const plan = this.#plan
     const answer = this.#ask(placeholderValues, isMapped(plan) ? POSITIONS : OBJECTS)
     const { joinsNotNullableMap } = this as { joinsNotNullableMap?: Record<string, boolean> }
@@ -90,10 +97,10 @@ export class SyncSession<
     query: Query,
     fields: SelectedFieldsOrdered | undefined,
     _name: string | undefined,
-    _isResponseInArrayMode: boolean,
+    isResponseInArrayMode: boolean,
     mapper?: ResultMapper,
   ): PgPreparedQuery<T> {
-    return new SyncPreparedQuery<T>(this.#connection, { query, fields, mapper }, this.#logger)
+    return new SyncPreparedQuery<T>(this.#connection, { query, fields, mapper }, this.#logger, isResponseInArrayMode)
   }
 
   /** Runs a function in a transaction, or in a savepoint of the one that is open. */
@@ -116,16 +123,50 @@ export class SyncSession<
   }
 }
 
+type RawQuery<TRow> = PgRaw<PgQueryResultKind<SyncpgQueryResultHKT, TRow>>
+
+/** A database whose transactions and queries block. */
+export class SyncDatabase<TSchema extends Record<string, unknown>> extends PgDatabase<SyncpgQueryResultHKT, TSchema> {
+  static override readonly [entityKind]: string = 'SyncpgSyncDatabase'
+
+  override execute<TRow extends Record<string, unknown>>(query: SQLWrapper | string): RawQuery<TRow> {
+    return notAwaited(super.execute<TRow>(query))
+  }
+}
+
+/** Raw SQL, whose own `execute` hands no values on. */
+function notAwaited<T>(raw: PgRaw<T>): PgRaw<T> {
+  const { execute } = raw
+  const run = (placeholderValues?: Record<string, unknown>): Promise<T> => {
+    requireExecuteSync(placeholderValues)
+    return execute()
+  }
+  return Object.assign(raw, { execute: run })
+}
+
 export class SyncTransaction<
   TFullSchema extends Record<string, unknown>,
   TSchema extends TablesRelationalConfig,
 > extends PgTransaction<SyncpgQueryResultHKT, TFullSchema, TSchema> {
   static override readonly [entityKind]: string = 'SyncpgSyncTransaction'
 
+  override execute<TRow extends Record<string, unknown>>(query: SQLWrapper | string): RawQuery<TRow> {
+    return notAwaited(super.execute<TRow>(query))
+  }
+
   override transaction<T>(run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>): Claimed<T> {
     const { session } = this as unknown as { session: SyncSession<TFullSchema, TSchema> }
     return session.transaction(run)
   }
+}
+
+/**
+ * Refuses a builder that is awaited, before its query runs. Drizzle's `then` would run it and look for a promise in the result.
+ * `executeSync` always passes values; `then` passes none.
+ */
+function requireExecuteSync(placeholderValues: Record<string, unknown> | undefined): void {
+  if (placeholderValues !== undefined) return
+  throw new ProgrammingError('a query of drizzleSync is not awaited: executeSync(query) gives its result')
 }
 
 /** Without autocommit the first query would begin a transaction, and Drizzle's own would be savepoints that nobody commits. */

@@ -120,7 +120,7 @@ test('values that mean text and are no strings, with forms by call that are text
       ]
       const x = type === 'timestamptz[]' ? ['2026-01-02 03:04:05+00'] : printed
       const row = { x, printed, ...(extra.length === 0 ? {} : { y: extra[0] }) }
-      expect(rows, type).toEqual([row, row, row, row])
+      expect(rows).toEqual([row, row, row, row])
     }
   }
 })
