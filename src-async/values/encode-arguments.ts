@@ -26,7 +26,7 @@ const TEXT_ARRAY_OID = 1009
 const TEXT_FORMAT = 0
 
 /** The part of a statement that the encoding of its arguments needs. */
-type ParameterList = Omit<BindForm, 'textCodecs' | 'columnCodecs'>
+type ParameterList = Omit<BindForm, 'textCodecs' | 'textBindHead' | 'columnCodecs'>
 
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
@@ -52,8 +52,8 @@ export function encodeArguments(
 }
 
 /** The parameter list for values that mean text. */
-function textForm({ parameterTypes, textCodecs, bindHead, bindTail }: BindForm): ParameterList {
-  return { parameterTypes, parameterCodecs: textCodecs, bindHead, bindTail }
+function textForm({ parameterTypes, textCodecs, textBindHead, bindTail }: BindForm): ParameterList {
+  return { parameterTypes, parameterCodecs: textCodecs, bindHead: textBindHead, bindTail }
 }
 
 function encodeTyped(
@@ -218,6 +218,7 @@ const NO_PARAMETERS = {
   columnCodecs: [],
   parameterTypes: [],
   bindHead: NO_BYTES,
+  textBindHead: NO_BYTES,
   bindTail: NO_BYTES,
 }
 keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS))

@@ -50,6 +50,8 @@ export interface BindForm {
   readonly textCodecs: readonly Codec[]
   /** The bind body up to the first parameter: format codes, then how many parameters follow. */
   readonly bindHead: Uint8Array
+  /** `bindHead` for the codecs of values that mean text. */
+  readonly textBindHead: Uint8Array
   /** The Bind body after the last parameter: the result formats. */
   readonly bindTail: Uint8Array
   /** The codecs of the columns in these formats. */
@@ -128,6 +130,11 @@ export class Statement implements BindForm {
 
   get bindHead(): Uint8Array {
     return (this.#bindHead ??= bindHead(this.parameterCodecs))
+  }
+
+  /** The codecs for values that mean text have the formats of the others. */
+  get textBindHead(): Uint8Array {
+    return this.bindHead
   }
 
   get bindTail(): Uint8Array {
@@ -222,6 +229,7 @@ export class Statement implements BindForm {
       parameterCodecs,
       // Values that mean text do not depend on the forms of values.
       textCodecs: this.textCodecs,
+      textBindHead: this.textBindHead,
       bindHead: bindHead(parameterCodecs),
       bindTail: formatBlock(columnCodecs),
     }

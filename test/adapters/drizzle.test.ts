@@ -1,14 +1,18 @@
 /** `syncpg/drizzle`, beside Drizzle over `pg`: awaited over a pool, a connection and `pglite:`, and synchronously. */
+import { AsyncResource } from 'node:async_hooks'
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DrizzleQueryError, count, eq, gt, relations, sql } from 'drizzle-orm'
 import { type NodePgDatabase, drizzle as overPg } from 'drizzle-orm/node-postgres'
 import * as pg from 'drizzle-orm/pg-core'
+import { Kysely } from 'kysely'
 import { Client } from 'pg'
 import * as db from 'syncpg'
-import { connect, createPool } from 'syncpg/async'
+import { type Connection, connect, createPool } from 'syncpg/async'
 import { type SyncpgDatabase, drizzle, drizzleSync, executeSync, migrate, migrateSync } from 'syncpg/drizzle'
+import { SyncpgDialect } from 'syncpg/kysely'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 
 import { databaseOfFile, sharedServer } from '../support/shared-server.ts'
@@ -230,6 +234,14 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(await orm.select().from(users)).toEqual([])
   })
 
+  test('a Date in raw SQL', async () => {
+    await orm.insert(users).values({ name: 'Ada', born: INSTANT })
+    const born = (at: Date): Promise<unknown> =>
+      orm.execute(sql`select name from users where born >= ${at}`).then(({ rows }) => rows)
+    expect(await born(INSTANT)).toEqual([{ name: 'Ada' }])
+    expect(await born(new Date(INSTANT.getTime() + 1))).toEqual([])
+  })
+
   test("errors are Drizzle's, with ours as the cause", async () => {
     const failing = orm.execute(sql`select 1 / 0`)
     const error = await failing.then(
@@ -238,6 +250,78 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     )
     expect(error).toBeInstanceOf(DrizzleQueryError)
     expect((error as Error).cause).toMatchObject({ sqlstate: '22012', query: 'select 1 / 0' })
+  })
+})
+
+describe('transactions on one connection', () => {
+  const require = createRequire(import.meta.url)
+  const required = require('syncpg/drizzle') as typeof import('syncpg/drizzle')
+  let connection: Connection
+  let orm: SyncpgDatabase
+  const add = (to: { insert: typeof orm.insert }, name: string): Promise<unknown> =>
+    to.insert(users).values({ name }).execute()
+  const names = async (): Promise<string[]> => {
+    const rows = await orm.select({ name: users.name }).from(users).orderBy(users.id)
+    return rows.map(({ name }) => name)
+  }
+
+  beforeEach(async () => {
+    connection = await connect(sharedServer().dsn({ database }))
+    await connection.execute(TABLES)
+    orm = drizzle(connection)
+  })
+  afterEach(() => connection.close())
+
+  /** What another user writes while a transaction is open that then gives up. */
+  async function duringTransaction(other: () => Promise<unknown>): Promise<void> {
+    let written: Promise<unknown> = Promise.resolve()
+    const outside = AsyncResource.bind(() => {
+      written = other()
+    })
+    const undone = orm.transaction(async (tx) => {
+      await add(tx, 'undone')
+      outside()
+      await add(tx, 'undone too')
+      throw new RangeError('gives up')
+    })
+    await expect(undone).rejects.toThrow('gives up')
+    await written
+  }
+
+  test('take turns, with queries and with other transactions', async () => {
+    expect(required.drizzle).not.toBe(drizzle)
+    const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
+    await duringTransaction(() => add(orm, 'query'))
+    await duringTransaction(() => orm.transaction((tx) => add(tx, 'transaction')))
+    await duringTransaction(() => required.drizzle(connection).transaction((tx) => add(tx, 'other build')))
+    await duringTransaction(() => kysely.insertInto('users').values({ name: 'kysely' }).execute())
+    expect(await names()).toEqual(['query', 'transaction', 'other build', 'kysely'])
+  })
+
+  test('what a transaction calls is part of it, whichever object it uses', async () => {
+    const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
+    await orm.transaction(async () => {
+      await add(orm, 'a')
+      await required.drizzle(connection).transaction((tx) => add(tx, 'b'))
+      await kysely.transaction().execute((trx) => trx.insertInto('users').values({ name: 'c' }).execute())
+    })
+    const undone = orm.transaction(async () => {
+      await add(orm, 'undone')
+      throw new RangeError('no')
+    })
+    await expect(undone).rejects.toThrow('no')
+    await connection.transaction(() => add(orm, 'd'))
+    expect(await names()).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  test('what a transaction has left behind waits as others do', async () => {
+    let late: () => Promise<unknown> = () => Promise.resolve()
+    await orm.transaction(async (tx) => {
+      await add(tx, 'first')
+      late = AsyncResource.bind(() => add(orm, 'late'))
+    })
+    await duringTransaction(() => late())
+    expect(await names()).toEqual(['first', 'late'])
   })
 })
 
@@ -289,6 +373,40 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
+  test('a connection without autocommit is refused, and one that has left it', () => {
+    using other = db.connect(sharedServer().dsn({ database }))
+    expect(() => drizzleSync(other)).toThrow('autocommit: true')
+    const orm = drizzleSync(con)
+    con.setautocommit(false)
+    expect(() => executeSync(orm.select().from(users))).toThrow(db.ProgrammingError)
+    expect(() => orm.transaction(() => 1)).toThrow('autocommit: true')
+    con.setautocommit(true)
+    expect(executeSync(orm.select().from(users))).toEqual([])
+    // In a transaction of the connection's owner Drizzle's is a savepoint.
+    con.transaction(() => orm.transaction((tx) => executeSync(tx.insert(users).values({ name: 'kept' }))))
+    expect(con.info.status).toBe('idle')
+    expect(executeSync(orm.select().from(users))).toHaveLength(1)
+  })
+
+  test('a query that is awaited is refused before it runs', async () => {
+    const orm = drizzleSync(con, { schema })
+    const insert = orm.insert(users).values({ name: 'never' })
+    const queries = [
+      insert,
+      insert.returning(),
+      orm.select().from(users),
+      orm.query.users.findFirst(),
+      orm.execute(sql`insert into users (name) values ('never')`),
+    ]
+    for (const query of queries) await expect(query).rejects.toThrow('executeSync(query)')
+    expect(() => orm.transaction((tx) => tx.execute(sql`select 1`).execute())).toThrow('executeSync(query)')
+    expect(executeSync(orm.select().from(users))).toEqual([])
+    expect(await orm.$count(users)).toBe(0)
+    expect(orm.transaction((tx) => executeSync(tx.query.users.findFirst()), { accessMode: 'read only' })).toBe(
+      undefined,
+    )
+  })
+
   test.each(['select 1', null, {}])('what Drizzle has not built is refused: %o', (query) => {
     expect(() => executeSync(query as never)).toThrow(db.ProgrammingError)
   })
@@ -300,23 +418,29 @@ describe('synchronously', () => {
   })
 })
 
-test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+/** A folder of migrations as drizzle-kit writes it. */
+function migrationsFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-drizzle-'))
+  mkdirSync(join(folder, 'meta'))
+  const entries = ['first', 'second'].map((tag, idx) => ({
+    idx,
+    version: '7',
+    when: 1000 + idx,
+    tag,
+    breakpoints: true,
+  }))
+  writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ version: '7', dialect: 'postgresql', entries }))
+  writeFileSync(
+    join(folder, 'first.sql'),
+    'create table a (id int);\n--> statement-breakpoint\ncreate table b (id int);',
+  )
+  writeFileSync(join(folder, 'second.sql'), 'alter table a add name text;')
+  return folder
+}
+
+test('migrations of drizzle-kit run once, whichever face runs them', async () => {
+  const folder = migrationsFolder()
   try {
-    mkdirSync(join(folder, 'meta'))
-    const entries = ['first', 'second'].map((tag, idx) => ({
-      idx,
-      version: '7',
-      when: 1000 + idx,
-      tag,
-      breakpoints: true,
-    }))
-    writeFileSync(join(folder, 'meta/_journal.json'), JSON.stringify({ version: '7', dialect: 'postgresql', entries }))
-    writeFileSync(
-      join(folder, 'first.sql'),
-      'create table a (id int);\n--> statement-breakpoint\ncreate table b (id int);',
-    )
-    writeFileSync(join(folder, 'second.sql'), 'alter table a add name text;')
     using con = db.connect(sharedServer().dsn({ database }), { autocommit: true })
     migrateSync(drizzleSync(con), { migrationsFolder: folder })
     migrateSync(drizzleSync(con), { migrationsFolder: folder })
@@ -330,6 +454,27 @@ test('migrations of drizzle-kit run once, whichever face runs them', async () =>
     expect(con.fetchval('select count(*)::int from drizzle.__drizzle_migrations')).toBe(2)
     con.fetch('select id, name from a, (select 1 from b) x')
   } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('programs that migrate at once take turns', async () => {
+  const folder = migrationsFolder()
+  const dsn = sharedServer().dsn({ database })
+  const pool = await createPool(dsn, { minSize: 4, maxSize: 4 })
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      const migrationsSchema = `at_once_${round}`
+      await pool.execute('drop table if exists a, b')
+      const config = { migrationsFolder: folder, migrationsSchema }
+      await Promise.all([1, 2, 3, 4].map(() => migrate(drizzle(pool), config)))
+      expect(await pool.fetchval(`select count(*)::int from ${migrationsSchema}.__drizzle_migrations`)).toBe(2)
+      using con = db.connect(dsn, { autocommit: true })
+      migrateSync(drizzleSync(con), config)
+      expect(con.fetchval(`select count(*)::int from ${migrationsSchema}.__drizzle_migrations`)).toBe(2)
+    }
+  } finally {
+    await pool.close()
     rmSync(folder, { recursive: true })
   }
 })

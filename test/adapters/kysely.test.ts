@@ -1,4 +1,5 @@
 /** `syncpg/kysely`: the dialect over a pool, over a connection of either API, and the synchronous executor. */
+import { createRequire } from 'node:module'
 import { type Generated, Kysely, Migrator, type Migration, NoResultError, sql } from 'kysely'
 import * as db from 'syncpg'
 import { type Connection, type Pool, connect, createPool } from 'syncpg/async'
@@ -90,6 +91,37 @@ describe.each(WAYS)('the dialect over %s', (way) => {
     const trx = await kysely.startTransaction().execute()
     await expect(sql`select 1 / 0`.execute(trx)).rejects.toMatchObject({ sqlstate: '22012' })
     await expect(trx.commit().execute()).rejects.toMatchObject({ sqlstate: '25P02' })
+  })
+
+  test('the end of a transaction waits for the queries before it, and its own error stands', async () => {
+    const insert = (trx: Kysely<Database>, id: number): Promise<unknown> =>
+      trx.insertInto('person').values({ id, name: 'x', age: null, tags: null }).execute()
+    const ids = (): Promise<unknown> => kysely.selectFrom('person').select('id').orderBy('id').execute()
+    const twice = kysely.transaction().execute((trx) => Promise.all([1, 2, 2, 3].map((id) => insert(trx, id))))
+    await expect(twice).rejects.toMatchObject({ sqlstate: '23505' })
+    const thrown = kysely.transaction().execute(async (trx) => {
+      insert(trx, 5).catch(() => {})
+      throw new RangeError('my own')
+    })
+    await expect(thrown).rejects.toThrow('my own')
+    expect(await ids()).toEqual([])
+    let left: Promise<unknown> = Promise.resolve()
+    await kysely.transaction().execute(async (trx) => {
+      left = insert(trx, 9)
+    })
+    await left
+    expect(await ids()).toEqual([{ id: 9 }])
+    await kysely.transaction().execute((trx) => Promise.all([10, 11, 12].map((id) => insert(trx, id))))
+    expect(await ids()).toEqual([9, 10, 11, 12].map((id) => ({ id })))
+  })
+
+  test('a stream that fails gives its connection back', async () => {
+    const failing = kysely.selectFrom(sql`generate_series(-1, 1)`.as<'g'>(sql`g(n)`)).select(sql`1 / n`.as('n'))
+    const read = async (): Promise<void> => {
+      for await (const _ of failing.stream(1)) await Promise.resolve()
+    }
+    await expect(read()).rejects.toMatchObject({ sqlstate: '22012' })
+    expect((await sql`select 1 as one`.execute(kysely)).rows).toEqual([{ one: 1 }])
   })
 
   test('streams, outside and inside of a transaction, left early or not', async () => {
@@ -228,6 +260,22 @@ test('a transaction or stream of Kysely that comes first in transaction(fn) is u
   })
   await expect(streamed).rejects.toThrow(RangeError)
   expect(await kysely.selectFrom('person').select('name').execute()).toEqual([])
+})
+
+test('the builds for import and for require share the turns of a connection', async () => {
+  const require = createRequire(import.meta.url)
+  const { SyncpgDialect: Required } = require('syncpg/kysely') as typeof import('syncpg/kysely')
+  expect(Required).not.toBe(SyncpgDialect)
+  await using connection = await connect(sharedServer().dsn({ database }))
+  await connection.execute(TABLES)
+  const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
+  const other = new Kysely<Database>({ dialect: new Required({ connection }) })
+  const transaction = await kysely.startTransaction().execute()
+  const kept = other.insertInto('person').values({ name: 'kept', age: null, tags: null }).execute()
+  await transaction.insertInto('person').values({ name: 'undone', age: null, tags: null }).execute()
+  await transaction.rollback().execute()
+  await kept
+  expect(await kysely.selectFrom('person').select('name').execute()).toEqual([{ name: 'kept' }])
 })
 
 test('a call on an async connection while a query of Kysely runs is told', async () => {

@@ -71,7 +71,7 @@ import type { Pool } from 'syncpg/async'
 import { integer, pgTable } from 'drizzle-orm/pg-core'
 import { drizzle, drizzleSync, executeSync } from 'syncpg/drizzle'
 const table = pgTable('t', { id: integer().notNull() })
-export const ids: number[] = executeSync(drizzleSync(connect()).select().from(table)).map(({ id }) => id)
+export const ids: number[] = executeSync(drizzleSync(connect({ autocommit: true })).select().from(table)).map(({ id }) => id)
 export const later = (pool: Pool): Promise<{ id: number }[]> => drizzle(pool).select().from(table).execute()
 `
 

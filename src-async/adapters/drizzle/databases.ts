@@ -4,18 +4,21 @@ import {
   DefaultLogger,
   type ExtractTablesWithRelations,
   type Logger,
+  type SQL,
   type TablesRelationalConfig,
   createTableRelationsHelpers,
   entityKind,
   extractTablesRelationalConfig,
+  is,
   sql,
 } from 'drizzle-orm'
 import { type MigrationConfig, readMigrationFiles } from 'drizzle-orm/migrator'
 import { PgDatabase, PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-core'
+import { PgRelationalQuery } from 'drizzle-orm/pg-core/query-builders/query'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { ProgrammingError } from '../../index.ts'
 import { type DrizzleClient, type RelationalSchema, SyncpgSession, type SyncpgQueryResultHKT } from './session.ts'
-import { SyncSession } from './sync-session.ts'
+import { SyncDatabase, SyncSession } from './sync-session.ts'
 
 type Schema = Record<string, unknown>
 
@@ -63,10 +66,11 @@ export function drizzle<TSchema extends Schema = Record<string, never>>(
 }
 
 /**
- * A Drizzle database over a blocking connection.
+ * A Drizzle database over a blocking connection. It has to be in autocommit, because Drizzle begins transactions itself.
  * @example
- *   const db = drizzleSync(connect(dsn), { schema })
+ *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
  *   const users = executeSync(db.select().from(schema.users))
+ * @throws ProgrammingError for a connection without autocommit, here and in each query of one that has left it
  */
 export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   connection: BlockingConnection,
@@ -74,7 +78,7 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
 ): SyncpgSyncDatabase<TSchema> & { $client: BlockingConnection } {
   const { dialect, schema, logger } = partsOf(config)
   const session = new SyncSession<TSchema, TablesRelationalConfig>(connection, dialect, schema, logger)
-  const db = new PgDatabase<SyncpgQueryResultHKT, TSchema>(dialect, session as never, schema as never)
+  const db = new SyncDatabase<TSchema>(dialect, session as never, schema as never)
   return Object.assign(db as unknown as SyncpgSyncDatabase<TSchema>, { $client: connection })
 }
 
@@ -89,11 +93,13 @@ export interface DrizzleQuery<T> {
  * @param placeholderValues values of `sql.placeholder(…)`
  * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
  */
-export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Record<string, unknown>): T {
+export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues: Record<string, unknown> = {}): T {
   if (typeof (query as Partial<DrizzleQuery<T>> | null)?.execute !== 'function') {
     throw new ProgrammingError('executeSync: expected a query that Drizzle has built')
   }
-  const result: unknown = query.execute(placeholderValues)
+  // A relational query's own `execute` hands no values on.
+  const runnable = is(query, PgRelationalQuery) ? query.prepare('') : query
+  const result: unknown = runnable.execute(placeholderValues)
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
     // The query runs all the same. Its own error is dropped, because the error below is thrown.
     void Promise.resolve(result).catch(() => {})
@@ -104,13 +110,22 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues?: Recor
   return result as T
 }
 
-/** Runs those migrations of drizzle-kit that the database does not have yet, in one transaction. */
+/**
+ * Runs those migrations of drizzle-kit that the database does not have yet, in one transaction. Programs that migrate at the
+ * same time take turns.
+ * @throws the server's error; the migrations of this run are rolled back then
+ */
 export async function migrate<TSchema extends Schema>(
   db: SyncpgDatabase<TSchema>,
   config: MigrationConfig,
 ): Promise<void> {
-  const { dialect, session } = db as unknown as { dialect: PgDialect; session: never }
-  await dialect.migrate(readMigrationFiles(config), session, config)
+  const migrations = readMigrationFiles(config)
+  await db.transaction(async (tx) => {
+    for (const statement of openRecord(config)) await tx.execute(statement)
+    const { dialect, session } = tx as unknown as { dialect: PgDialect; session: never }
+    // Its transaction is a savepoint of this one.
+    await dialect.migrate(migrations, session, config)
+  })
 }
 
 /**
@@ -119,25 +134,39 @@ export async function migrate<TSchema extends Schema>(
  * @throws the server's error; the migrations of this run are rolled back then
  */
 export function migrateSync<TSchema extends Schema>(db: SyncpgSyncDatabase<TSchema>, config: MigrationConfig): void {
-  const { migrationsSchema = 'drizzle', migrationsTable = '__drizzle_migrations' } = config
-  const schema = sql.identifier(migrationsSchema)
-  const table = sql`${schema}.${sql.identifier(migrationsTable)}`
+  const table = recordOf(config)
   const migrations = readMigrationFiles(config)
-  executeSync(db.execute(sql`create schema if not exists ${schema}`))
-  executeSync(
-    db.execute(sql`create table if not exists ${table} (id serial primary key, hash text not null, created_at bigint)`),
-  )
   db.transaction((tx) => {
-    // Two programs that migrate at once take turns.
-    executeSync(tx.execute(sql`lock table ${table} in exclusive mode`))
+    const run = (statement: SQL): void => void executeSync(tx.execute(statement))
+    openRecord(config).forEach(run)
     const { rows } = executeSync(tx.execute<{ last: string | null }>(sql`select max(created_at) as last from ${table}`))
     const last = Number(rows[0]?.last ?? -1)
     for (const { folderMillis, hash, sql: statements } of migrations) {
       if (folderMillis <= last) continue
-      for (const statement of statements) executeSync(tx.execute(sql.raw(statement)))
-      executeSync(tx.execute(sql`insert into ${table} (hash, created_at) values (${hash}, ${folderMillis})`))
+      for (const statement of statements) run(sql.raw(statement))
+      run(sql`insert into ${table} (hash, created_at) values (${hash}, ${folderMillis})`)
     }
   })
+}
+
+/** The table in which Drizzle records the migrations that a database has had. */
+function recordOf({ migrationsSchema = 'drizzle', migrationsTable = '__drizzle_migrations' }: MigrationConfig): SQL {
+  return sql`${sql.identifier(migrationsSchema)}.${sql.identifier(migrationsTable)}`
+}
+
+/**
+ * Creates the record and waits for other programs that use it. The first lock is for `create schema if not exists`, which fails where two
+ * programs run it at once; the second is for Drizzle's own `migrate`, which takes none.
+ */
+function openRecord(config: MigrationConfig): SQL[] {
+  const { migrationsSchema = 'drizzle' } = config
+  const table = recordOf(config)
+  return [
+    sql`select pg_advisory_xact_lock(hashtext(${`syncpg/drizzle ${migrationsSchema}`}))`,
+    sql`create schema if not exists ${sql.identifier(migrationsSchema)}`,
+    sql`create table if not exists ${table} (id serial primary key, hash text not null, created_at bigint)`,
+    sql`lock table ${table} in exclusive mode`,
+  ]
 }
 
 interface Parts {

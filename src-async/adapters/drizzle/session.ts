@@ -13,6 +13,7 @@ import {
 } from 'drizzle-orm/pg-core/session'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, Pool, QueryResult } from '../../index.ts'
+import { inTurn, quiet, takeTurn, withTurn } from '../turns/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
 
 /** Where `drizzle` runs its queries: a pool or a connection. */
@@ -40,6 +41,8 @@ export interface RelationalSchema<TSchema extends TablesRelationalConfig> {
 export interface SessionOptions {
   readonly logger?: Logger | undefined
   readonly cache?: Cache | undefined
+  /** Whether the session is that of a transaction, which has its connection to itself. */
+  readonly isInner?: boolean | undefined
 }
 
 export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T> {
@@ -47,11 +50,12 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
   readonly #client: DrizzleClient
   readonly #plan: QueryPlan
   readonly #logger: Logger
+  readonly #isInner: boolean
 
   constructor(
     client: DrizzleClient,
     plan: QueryPlan,
-    { logger = new NoopLogger(), cache = new NoopCache() }: SessionOptions,
+    { logger = new NoopLogger(), cache = new NoopCache(), isInner = false }: SessionOptions,
     metadata: QueryMetadata | undefined,
     cacheConfig: WithCacheConfig | undefined,
   ) {
@@ -59,6 +63,7 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
     this.#client = client
     this.#plan = plan
     this.#logger = logger
+    this.#isInner = isInner
   }
 
   async execute(placeholderValues?: Record<string, unknown>): Promise<T['execute']> {
@@ -80,7 +85,10 @@ export class SyncpgPreparedQuery<T extends PreparedQueryConfig> extends PgPrepar
     this.#logger.logQuery(statement.sql, statement.params)
     const client = this.#client
     const ask = (): Promise<QueryResult<unknown>> => client.query(statement, undefined, rows)
-    return this.#cached(statement, () => (isPool(client) ? ask() : inTurn(client, ask)))
+    return this.#cached(statement, () => {
+      if (isPool(client)) return ask()
+      return this.#isInner ? inTurn(client, ask) : betweenTransactions(client, ask)
+    })
   }
 
   /**
@@ -138,7 +146,8 @@ export class SyncpgSession<
     const client = this.#client
     if (isPool(client))
       return client.withConnection((connection) => this.#transaction(connection, run, config), { awaitReset: false })
-    return this.#transaction(client, run, config)
+    if (this.#options.isInner === true) return this.#transaction(client, run, config)
+    return withTurn(client, () => this.#transaction(client, run, config))
   }
 
   async #transaction<T>(
@@ -146,7 +155,8 @@ export class SyncpgSession<
     run: (tx: SyncpgTransaction<TFullSchema, TSchema>) => Promise<T>,
     config: PgTransactionConfig | undefined,
   ): Promise<T> {
-    const session = new SyncpgSession<TFullSchema, TSchema>(connection, this.dialect, this.#schema, this.#options)
+    const options = { ...this.#options, isInner: true }
+    const session = new SyncpgSession<TFullSchema, TSchema>(connection, this.dialect, this.#schema, options)
     const tx = new SyncpgTransaction<TFullSchema, TSchema>(this.dialect, session, this.#schema)
     await quiet(connection)
     return connection.transaction(async () => {
@@ -201,26 +211,12 @@ function isPool(client: DrizzleClient): client is Pool {
   return 'withConnection' in client
 }
 
-/** For each connection, a promise that settles when its last query has ended. */
-const lastQueries = new WeakMap<Connection, Promise<unknown>>()
-
-/**
- * Runs a query when those before it have ended. Users of Drizzle start several at once (`Promise.all` in a
- * transaction), because a client of `pg` runs them one after another.
- */
-function inTurn<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
-  const before = lastQueries.get(connection)
-  const mine = before === undefined ? ask() : before.then(ask)
-  const settled = mine.then(ignore, ignore).then(() => {
-    if (lastQueries.get(connection) === settled) lastQueries.delete(connection)
-  })
-  lastQueries.set(connection, settled)
-  return mine
+/** Runs a query of a connection's database object when the transactions before it have ended. */
+async function betweenTransactions<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
+  const endTurn = await takeTurn(connection)
+  try {
+    return await inTurn(connection, ask)
+  } finally {
+    endTurn()
+  }
 }
-
-/** Waits until no query runs or waits on the connection. */
-async function quiet(connection: Connection): Promise<void> {
-  for (let last = lastQueries.get(connection); last !== undefined; last = lastQueries.get(connection)) await last
-}
-
-function ignore(): void {}

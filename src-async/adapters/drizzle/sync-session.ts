@@ -8,20 +8,24 @@ import {
   NoopLogger,
   type Query,
   type SQL,
+  type SQLWrapper,
   type TablesRelationalConfig,
   entityKind,
 } from 'drizzle-orm'
-import type { PgDialect } from 'drizzle-orm/pg-core'
+import { PgDatabase, type PgDialect } from 'drizzle-orm/pg-core'
+import type { PgRaw } from 'drizzle-orm/pg-core/query-builders/raw'
 import {
   PgPreparedQuery,
   PgSession,
   PgTransaction,
+  type PgQueryResultKind,
   type PgTransactionConfig,
   type PreparedQueryConfig,
 } from 'drizzle-orm/pg-core/session'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, QueryResult } from '../../../src-sync/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
+import { ProgrammingError } from '../../index.ts'
 import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
 
 /** The type of values that Drizzle's declarations call promises. */
@@ -32,15 +36,19 @@ class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T
   readonly #connection: Connection
   readonly #plan: QueryPlan
   readonly #logger: Logger
+  readonly #isBuilt: boolean
 
-  constructor(connection: Connection, plan: QueryPlan, logger: Logger) {
+  /** @param isBuilt whether a builder's `then` or `executeSync` runs it, not the session itself */
+  constructor(connection: Connection, plan: QueryPlan, logger: Logger, isBuilt: boolean) {
     super(plan.query, undefined, undefined)
+    this.#isBuilt = isBuilt
     this.#connection = connection
     this.#plan = plan
     this.#logger = logger
   }
 
   override execute(placeholderValues?: Record<string, unknown>): Claimed<T['execute']> {
+    if (this.#isBuilt) requireExecuteSync(placeholderValues)
     const plan = this.#plan
     const answer = this.#ask(placeholderValues, isMapped(plan) ? POSITIONS : OBJECTS)
     const { joinsNotNullableMap } = this as { joinsNotNullableMap?: Record<string, boolean> }
@@ -54,6 +62,7 @@ class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T
   #ask(values: Record<string, unknown> | undefined, rows: typeof POSITIONS | typeof OBJECTS): QueryResult<unknown> {
     const statement = statementOf(this.#plan, values)
     this.#logger.logQuery(statement.sql, statement.params)
+    requireAutocommit(this.#connection)
     try {
       return this.#connection.query(statement, null, rows)
     } catch (error) {
@@ -78,6 +87,7 @@ export class SyncSession<
     logger: Logger = new NoopLogger(),
   ) {
     super(dialect)
+    requireAutocommit(connection)
     this.#connection = connection
     this.#schema = schema
     this.#logger = logger
@@ -87,10 +97,10 @@ export class SyncSession<
     query: Query,
     fields: SelectedFieldsOrdered | undefined,
     _name: string | undefined,
-    _isResponseInArrayMode: boolean,
+    isResponseInArrayMode: boolean,
     mapper?: ResultMapper,
   ): PgPreparedQuery<T> {
-    return new SyncPreparedQuery<T>(this.#connection, { query, fields, mapper }, this.#logger)
+    return new SyncPreparedQuery<T>(this.#connection, { query, fields, mapper }, this.#logger, isResponseInArrayMode)
   }
 
   /** Runs a function in a transaction, or in a savepoint of the one that is open. */
@@ -98,6 +108,7 @@ export class SyncSession<
     run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>,
     config?: PgTransactionConfig,
   ): Claimed<T> {
+    requireAutocommit(this.#connection)
     const tx = new SyncTransaction<TFullSchema, TSchema>(this.dialect, this, this.#schema)
     const result: unknown = this.#connection.transaction(() => {
       if (config !== undefined && Object.keys(config).length > 0) void tx.setTransaction(config)
@@ -112,14 +123,56 @@ export class SyncSession<
   }
 }
 
+type RawQuery<TRow> = PgRaw<PgQueryResultKind<SyncpgQueryResultHKT, TRow>>
+
+/** A database whose transactions and queries block. */
+export class SyncDatabase<TSchema extends Record<string, unknown>> extends PgDatabase<SyncpgQueryResultHKT, TSchema> {
+  static override readonly [entityKind]: string = 'SyncpgSyncDatabase'
+
+  override execute<TRow extends Record<string, unknown>>(query: SQLWrapper | string): RawQuery<TRow> {
+    return notAwaited(super.execute<TRow>(query))
+  }
+}
+
+/** Raw SQL, whose own `execute` hands no values on. */
+function notAwaited<T>(raw: PgRaw<T>): PgRaw<T> {
+  const { execute } = raw
+  const run = (placeholderValues?: Record<string, unknown>): Promise<T> => {
+    requireExecuteSync(placeholderValues)
+    return execute()
+  }
+  return Object.assign(raw, { execute: run })
+}
+
 export class SyncTransaction<
   TFullSchema extends Record<string, unknown>,
   TSchema extends TablesRelationalConfig,
 > extends PgTransaction<SyncpgQueryResultHKT, TFullSchema, TSchema> {
   static override readonly [entityKind]: string = 'SyncpgSyncTransaction'
 
+  override execute<TRow extends Record<string, unknown>>(query: SQLWrapper | string): RawQuery<TRow> {
+    return notAwaited(super.execute<TRow>(query))
+  }
+
   override transaction<T>(run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>): Claimed<T> {
     const { session } = this as unknown as { session: SyncSession<TFullSchema, TSchema> }
     return session.transaction(run)
   }
+}
+
+/**
+ * Refuses a builder that is awaited, before its query runs. Drizzle's `then` would run it and look for a promise in the result.
+ * `executeSync` always passes values; `then` passes none.
+ */
+function requireExecuteSync(placeholderValues: Record<string, unknown> | undefined): void {
+  if (placeholderValues !== undefined) return
+  throw new ProgrammingError('a query of drizzleSync is not awaited: executeSync(query) gives its result')
+}
+
+/** Without autocommit the first query would begin a transaction, and Drizzle's own would be savepoints that nobody commits. */
+function requireAutocommit(connection: Connection): void {
+  if (connection.closed || connection.autocommit) return
+  throw new ProgrammingError(
+    'drizzleSync: the connection has to be in autocommit, because Drizzle begins transactions itself: connect(dsn, { autocommit: true })',
+  )
 }

@@ -2,6 +2,7 @@
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult, type TransactionSettings } from 'kysely'
 import { InFailedSQLTransactionError, ProgrammingError, quoteIdentifier } from '../../index.ts'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import { inTurn, isBusy, quiet } from '../turns/index.ts'
 import type { AnyConnection, ConnectionSource } from './sources.ts'
 
 export type ConnectionHook = (connection: DatabaseConnection) => Promise<void> | void
@@ -73,7 +74,10 @@ export class SyncpgDriver implements Driver {
    *   failed.
    */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    if ((connection as SyncpgConnection).isInner) {
+    const { isInner, lent } = connection as SyncpgConnection
+    // What the transaction's function has asked and not awaited belongs to it.
+    await quiet(lent)
+    if (isInner) {
       await releaseInner(connection)
       return
     }
@@ -81,8 +85,10 @@ export class SyncpgDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const { isInner, lent } = connection as SyncpgConnection
     try {
-      if ((connection as SyncpgConnection).isInner) await undoInner(connection)
+      await quiet(lent)
+      if (isInner) await undoInner(connection)
       else await command(connection, 'rollback')
     } catch (error) {
       ;(connection as SyncpgConnection).isBroken = true
@@ -104,7 +110,14 @@ export class SyncpgDriver implements Driver {
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {
     const { lent, isBroken } = connection as SyncpgConnection
-    await this.#source.release(lent, isBroken)
+    if (isBroken || !isBusy(lent)) {
+      await this.#source.release(lent, isBroken)
+      return
+    }
+    // A query that Kysely waits for no longer, after `signal`. Its caller gets the error now, the next one the connection later.
+    void quiet(lent)
+      .then(() => this.#source.release(lent, false))
+      .catch(() => {})
   }
 
   async destroy(): Promise<void> {
@@ -135,12 +148,12 @@ class SyncpgConnection implements DatabaseConnection {
    */
   async isInTransaction(): Promise<boolean> {
     const { lent } = this
-    if (this.#isShared && !isBlocking(lent) && !lent.isInTransaction) await lent.query('select 1')
+    if (this.#isShared && !isBlocking(lent) && !lent.isInTransaction) await inTurn(lent, () => lent.query('select 1'))
     return isInTransaction(lent)
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<Result<R>> {
-    const { rows, tag, rowCount } = await ask<R>(this.lent, query)
+    const { rows, tag, rowCount } = await inTurn(this.lent, () => ask<R>(this.lent, query))
     if (rowCount === null || !COUNTED.test(tag)) return { rows, tag }
     return { rows, tag, numAffectedRows: BigInt(rowCount) }
   }
@@ -153,24 +166,27 @@ class SyncpgConnection implements DatabaseConnection {
     if (!Number.isInteger(chunkSize) || chunkSize <= 0) {
       throw new ProgrammingError(`stream: chunkSize has to be an integer from 1 on, got ${chunkSize}`)
     }
+    const { lent } = this
     const isOwn = !(await this.isInTransaction())
     if (isOwn) await command(this, 'begin')
+    const rows = rowsOf<R>(lent, query, chunkSize)
+    let isAtEnd = false
     // If the caller leaves the loop early, the work is committed, as it would be without a transaction.
     let end = 'commit'
     try {
-      let rows: R[] = []
-      for await (const row of rowsOf<R>(this.lent, query, chunkSize)) {
-        rows.push(row)
-        if (rows.length < chunkSize) continue
-        yield { rows }
-        rows = []
+      while (!isAtEnd) {
+        const piece = await inTurn(lent, () => pieceOf(rows, chunkSize))
+        isAtEnd = piece.length < chunkSize
+        if (piece.length > 0) yield { rows: piece }
       }
-      if (rows.length > 0) yield { rows }
     } catch (error) {
       end = 'rollback'
       throw error
     } finally {
-      if (isOwn && !isClosed(this.lent)) await command(this, end)
+      if (!isClosed(lent)) {
+        if (!isAtEnd) await inTurn(lent, async () => rows.return?.())
+        if (isOwn) await command(this, end)
+      }
     }
   }
 
@@ -199,18 +215,33 @@ interface Answer<R> {
   readonly rowCount: number | null
 }
 
+type RowIterator<R> = AsyncIterator<R, unknown> | Iterator<R, unknown>
+
 async function ask<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery): Promise<Answer<R>> {
   const statement = { sql, parameters }
   const answer = isBlocking(lent) ? lent.query(statement, null, OBJECTS) : lent.query(statement, undefined, OBJECTS)
   return (await answer) as unknown as Answer<R>
 }
 
-function rowsOf<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery, size: number): AsyncIterable<R> {
+function rowsOf<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery, size: number): RowIterator<R> {
   const statement = { sql, parameters }
   const rows: unknown = isBlocking(lent)
     ? lent.cursor().stream(statement, null, { ...OBJECTS, size })
     : lent.cursor(statement, undefined, { ...OBJECTS, prefetch: size })
-  return rows as AsyncIterable<R>
+  return Symbol.asyncIterator in (rows as object)
+    ? (rows as AsyncIterable<R>)[Symbol.asyncIterator]()
+    : (rows as Iterable<R>)[Symbol.iterator]()
+}
+
+/** Up to so many of the rows that come next; fewer at the end. */
+async function pieceOf<R>(rows: RowIterator<R>, size: number): Promise<R[]> {
+  const piece: R[] = []
+  while (piece.length < size) {
+    const next = await rows.next()
+    if (next.done === true) break
+    piece.push(next.value)
+  }
+  return piece
 }
 
 function isBlocking(lent: AnyConnection): lent is BlockingConnection {

@@ -1,6 +1,7 @@
 /** Where Kysely's driver gets connections: from a pool, or from one connection on which queries take turns. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
+import { takeTurn } from '../turns/index.ts'
 
 /** A connection of either API. */
 export type AnyConnection = Connection | BlockingConnection
@@ -51,13 +52,7 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
 }
 
 /**
- * For each connection, a promise that resolves when its last turn ends. It is global because several Kysely objects may
- * share a connection.
- */
-const turns = new WeakMap<AnyConnection, Promise<void>>()
-
-/**
- * Lends one connection to one query or transaction at a time, across all Kysely objects.
+ * Lends one connection to one query or transaction at a time, across all Kysely objects. Queries of Drizzle on it wait as well.
  * @throws ProgrammingError for a blocking one without autocommit
  */
 export function singleSource(connection: AnyConnection): ConnectionSource {
@@ -66,15 +61,7 @@ export function singleSource(connection: AnyConnection): ConnectionSource {
   return {
     isShared: true,
     async acquire() {
-      const before = turns.get(connection)
-      let endOfTurn: () => void = () => {}
-      turns.set(
-        connection,
-        new Promise((resolve) => {
-          endOfTurn = resolve
-        }),
-      )
-      await before
+      const endOfTurn = await takeTurn(connection)
       try {
         requireAutocommit(connection)
       } catch (error) {

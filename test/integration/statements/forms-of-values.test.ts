@@ -93,3 +93,34 @@ test('types that a transaction has made and taken back are not remembered by for
     await con.execute('rollback')
   }
 })
+
+test('values that mean text and are no strings, with forms by call that are text', async () => {
+  const at = new Date('2026-01-02T03:04:05Z')
+  const types = { timestamptz: 'string', timestamp: 'string', date: 'string', point: 'string', int8: 'string' } as const
+  const cases: [string, unknown, string][] = [
+    ['timestamptz', at, '2026-01-02 03:04:05+00'],
+    ['timestamp', at, '2026-01-02 03:04:05'],
+    ['timestamptz[]', [at], '{"2026-01-02 03:04:05+00"}'],
+    ['date', db.PgDate.parse('2026-01-02'), '2026-01-02'],
+    ['point', { x: 1, y: 2 }, '(1,2)'],
+  ]
+  await using other = await connect(sharedServer().dsn())
+  using con = db.connect(sharedServer().dsn(), { autocommit: true })
+  for (const each of [other, con]) await each.execute("set time zone 'UTC'")
+  for (const [type, value, printed] of cases) {
+    for (const extra of [[], ['beside a string']]) {
+      const values = [value, ...extra]
+      const text = `select $1::${type} as x, $1::${type}::text as printed${extra.length === 0 ? '' : ', $2::text as y'}`
+      const options = { types, rowFactory: 'object' } as const
+      const rows = [
+        (await other.query({ text, values }, undefined, options)).rows[0],
+        con.query({ text, values }, null, options).rows[0],
+        (await other.query(text, values, { ...options, values: 'text' })).rows[0],
+        con.query(text, values, { ...options, values: 'text' }).rows[0],
+      ]
+      const x = type === 'timestamptz[]' ? ['2026-01-02 03:04:05+00'] : printed
+      const row = { x, printed, ...(extra.length === 0 ? {} : { y: extra[0] }) }
+      expect(rows).toEqual([row, row, row, row])
+    }
+  }
+})
