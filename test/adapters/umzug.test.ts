@@ -133,6 +133,48 @@ describe('oneAtATime', () => {
   })
 })
 
+describe('a lock that is lost', () => {
+  const KILL = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 7431"
+
+  test.each(['blocking', 'async'])('runs no further migration, with a %s guard', async (kind) => {
+    file('1-kill.sql', KILL)
+    file('2-pet.sql', 'create table pet (id int)')
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => (kind === 'async' ? connect(dsn) : db.connect(dsn)))
+    const failure = await umzug.up().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(db.OperationalError)
+    expect((failure as Error).message).toContain('the connection that holds the lock was closed')
+    expect(watcher.fetchval("select to_regclass('pet')::text")).toBeNull()
+    expect(await umzug.up()).toHaveLength(1)
+    expect(watcher.fetchval("select to_regclass('pet')::text")).toBe('pet')
+  })
+
+  test('is told at the end where no migration follows, and hides no error of a migration', async () => {
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => connect(dsn))
+    file('1-kill.sql', `-- no transaction\n${KILL};\nselec`)
+    await expect(umzug.up()).rejects.toThrow('syntax error')
+    file('1-kill.sql', KILL)
+    file('1-kill.down.sql', KILL)
+    await expect(umzug.up()).rejects.toThrow('the connection that holds the lock was closed')
+    await expect(umzug.down()).rejects.toThrow('the connection that holds the lock was closed')
+  })
+
+  test('is not lost to the time limits of the server', async () => {
+    const name = watcher.fetchval<string>('select quote_ident(current_database())')
+    watcher.execute(`alter database ${name} set idle_in_transaction_session_timeout = '400ms'`)
+    const isKnown = watcher.fetchval("select count(*) from pg_settings where name = 'transaction_timeout'") === 1n
+    if (isKnown) watcher.execute(`alter database ${name} set transaction_timeout = '400ms'`)
+    await using context = await connect(dsn, { serverSettings: isKnown ? { transaction_timeout: '0' } : {} })
+    file('1-long.sql', 'select pg_sleep(0.6)')
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => connect(dsn))
+    expect(await umzug.up()).toHaveLength(1)
+  })
+})
+
 test('a blocking connection that is not in autocommit is refused', () => {
   using con = db.connect(dsn)
   expect(() => new SyncpgStorage(con)).toThrow('connect(dsn, { autocommit: true })')

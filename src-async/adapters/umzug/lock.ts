@@ -1,13 +1,15 @@
 /** A lock around umzug's commands that lasts no longer than its connection, behind a pooler too. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import type { Connection } from '../../index.ts'
+import { type Connection, OperationalError } from '../../index.ts'
 
 /** What of umzug is needed here. */
 export interface LockedUmzug {
-  /** Umzug's events, of which the lock needs those before and after all migrations. */
-  on(event: 'beforeCommand' | 'afterCommand', listener: () => Promise<void>): unknown
+  /** Umzug's events, of which the lock needs those before and after a command, and before and after each migration. */
+  on(event: UmzugEvent, listener: () => Promise<void>): unknown
 }
+
+type UmzugEvent = 'beforeCommand' | 'afterCommand' | 'migrating' | 'migrated' | 'reverting' | 'reverted'
 
 export interface LockOptions {
   /** The number that all who migrate this database agree on; 7431 at first. */
@@ -23,7 +25,8 @@ const POLL_MS = 200
 /**
  * Lets one command of umzug run at a time on a database: a second process waits until the first is done. The lock is an advisory one,
  * held by an open transaction on a connection of its own, so a pooler in transaction mode cannot leak it, and it ends with the
- * process.
+ * process. Before each migration, and at the end, the lock is looked at: where the server or a pooler has ended its connection, another
+ * process may be migrating, so the command fails with an OperationalError and runs no further migration.
  * @param connectGuard gives the connection that holds the lock; it is closed afterwards
  * @example oneAtATime(umzug, () => connect(dsn))
  */
@@ -33,7 +36,18 @@ export function oneAtATime(
   { key = 7431, onWait = () => {} }: LockOptions = {},
 ): void {
   const guards: Guard[] = []
+  // True from the start of a migration until umzug has recorded it. Where it failed, umzug throws that error, which must not be
+  // replaced by another at the end.
+  let isWithin = false
+  const before = async (): Promise<void> => {
+    isWithin = true
+    for (const guard of guards) await requireLock(guard)
+  }
+  const after = async (): Promise<void> => {
+    isWithin = false
+  }
   umzug.on('beforeCommand', async () => {
+    isWithin = false
     const guard = await connectGuard()
     try {
       await takeLock(guard, key, onWait)
@@ -43,18 +57,47 @@ export function oneAtATime(
     }
     guards.push(guard)
   })
+  umzug.on('migrating', before)
+  umzug.on('reverting', before)
+  umzug.on('migrated', after)
+  umzug.on('reverted', after)
   umzug.on('afterCommand', async () => {
     const guard = guards.pop()
-    if (guard !== undefined && !guard.closed) await guard.close()
+    if (guard === undefined) return
+    try {
+      if (!isWithin) await requireLock(guard)
+    } finally {
+      if (!guard.closed) await guard.close()
+    }
   })
+}
+
+/** @throws OperationalError where the connection was closed, or its transaction was ended: the lock went with it. */
+async function requireLock(guard: Guard): Promise<void> {
+  let cause: unknown
+  try {
+    await guard.ping()
+    if (guard.info.status === 'in-transaction') return
+  } catch (error) {
+    cause = error
+  }
+  throw new OperationalError(
+    'syncpg/umzug: the connection that holds the lock was closed, so another process may have migrated at the same time',
+    {
+      ...(cause === undefined ? {} : { cause }),
+      hint: 'what has run until now is recorded: look whether a migration ran twice. A time limit of a pooler or a firewall may have closed it',
+    },
+  )
 }
 
 /**
  * One text with several statements, so that it goes by the simple protocol: of a statement with parameters the portal stays open, and
  * with it a snapshot, for which `create index concurrently` would wait as long as the lock is held.
+ * The server must not end the transaction by a time limit: the first is of all versions, the second of PostgreSQL 17 and later.
  */
 function tryLock(key: number | bigint): string {
-  return `set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock(${BigInt(key)})`
+  const limit = "select set_config(name, '0', true) from pg_catalog.pg_settings where name = 'transaction_timeout'"
+  return `set local idle_in_transaction_session_timeout = 0; ${limit}; select pg_try_advisory_xact_lock(${BigInt(key)})`
 }
 
 /**
@@ -63,7 +106,7 @@ function tryLock(key: number | bigint): string {
  */
 async function takeLock(guard: Guard, key: number | bigint, onWait: () => void): Promise<void> {
   for (let isFirst = true; ; isFirst = false) {
-    if ('autocommit' in guard && !guard.autocommit) await guard.rollback()
+    if ('autocommit' in guard && !guard.autocommit) guard.rollback()
     await guard.execute('begin')
     const sql = tryLock(key)
     const { rows } = 'autocommit' in guard ? guard.query<[boolean]>(sql) : await guard.query<[boolean]>(sql)
