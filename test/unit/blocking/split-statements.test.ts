@@ -32,6 +32,8 @@ describe('a text is split', () => {
     ['without empty statements', ';; ; -- x\n /* y */ ; select 1;;', ['2: select 1;']],
     ['with a hint for the planner', '-- x\n/*+ SeqScan(t) */ select 1', ['2: /*+ SeqScan(t) */ select 1']],
     ['into one where a quote is open', "select 'a; select 2", ["1: select 'a; select 2"]],
+    ['into one where a comment is open', 'a; /* x /* y */\nb; -- c', ['1: a;', '1: /* x /* y */\nb; -- c']],
+    ['with an open comment in the statement that it is in', 'a /* b; c', ['1: a /* b; c']],
     ['into none where there is none', ' -- nothing\n', []],
   ])('%s', (_claim, text, statements) => {
     expect(split(text)).toEqual(statements)
