@@ -616,6 +616,7 @@ export class Connection {
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
   transaction<T>(options: RetriedTransactionOptions, fn: () => Promise<T>): Promise<T>
+  transaction<T>(fn: () => Promise<T>, options: RetriedTransactionOptions): Promise<T>
   transaction(): Transaction
   transaction(options: TransactionOptions): Transaction
   transaction<T>(...args: readonly unknown[]): Transaction | Promise<T> {

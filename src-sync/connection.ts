@@ -495,12 +495,16 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
   transaction<T>(options: RetriedTransactionOptions, fn: (() => T) & NotAsync<T>): T
-  transaction<T>(first: RetriedTransactionOptions | (() => T), second?: () => T): T {
+  transaction<T>(fn: (() => T) & NotAsync<T>, options: RetriedTransactionOptions): T
+  transaction<T>(first: RetriedTransactionOptions | (() => T), second?: RetriedTransactionOptions | (() => T)): T {
     // The connection's own options are for whole transactions; those of the call are refused where they cannot hold.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
-    if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
-    call(this.transaction, () => requireTransactionOptions(first))
-    return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
+    if (typeof first === 'function' && second === undefined) {
+      return runInScope(this.#engine, inherited, first, this.transaction)
+    }
+    const [options, fn] = typeof first === 'function' ? [second, first] : [first, second]
+    call(this.transaction, () => requireTransactionOptions(options))
+    return transact(this.#engine, { ...inherited, ...options }, fn as () => T, this.transaction)
   }
 
   /**

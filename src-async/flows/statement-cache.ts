@@ -75,6 +75,8 @@ export class StatementCache {
   leftovers = 0
   /** Counts commands that may have had the session forget statements that are not of this cache. */
   losses = 0
+  /** Counts transactions that were committed. */
+  commits = 0
   /** Counts transactions, and rollbacks to a savepoint: a statement accepted in this one holds its locks still. */
   transaction = 1
   /** Counts statements that may have done anything. */
@@ -200,6 +202,7 @@ export class StatementCache {
         this.#hasSettings = false
         return this.#clearLost()
       case 'COMMIT':
+        this.commits += 1
         // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
         return this.#endTransaction(true)

@@ -152,6 +152,41 @@ export function watchingScenarios(db: () => Driver): void {
       expect([failure['sqlstate'], attempts]).toEqual(['40001', 1])
     })
 
+    test.each([
+      ['commit', 1n],
+      ['commit and chain', 1n],
+      ["select 1; commit; select 'more'", 1n],
+      ['end', 1n],
+    ])('does not run again what was committed inside by %s', async (sql, count) => {
+      await db().execute('create table t (a int)')
+      let attempts = 0
+      const body = function* (): Generator<unknown, void, unknown> {
+        attempts += 1
+        yield db().execute('insert into t values (1)')
+        yield db().execute(sql)
+        yield db().execute(lose('40001'))
+      }
+      const failure = await failureOf(() => db().transaction(body, { retries: 3 }))
+      expect([failure['sqlstate'], attempts, await db().fetchval('select count(*) from t')]).toEqual([
+        '40001',
+        1,
+        count,
+      ])
+      expect(failure['hint']).toContain('not run again, because the function ended the transaction by SQL')
+    })
+
+    test('does not run again what was written after a rollback inside', async () => {
+      await db().execute('create table t (a int)')
+      const body = function* (): Generator<unknown, void, unknown> {
+        yield db().execute('select 1')
+        yield db().execute('rollback')
+        yield db().execute('insert into t values (1)')
+        yield db().execute(lose('40001'))
+      }
+      await failureOf(() => db().transaction(body, { retries: 3 }))
+      expect(await db().fetchval('select count(*) from t')).toBe(1n)
+    })
+
     test.each([-1, 1.5, '3'])('of %j is refused', async (retries) => {
       const failure = await failureOf(() => db().transaction(function* () {}, { retries: retries as number }))
       expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${retries}`)
