@@ -74,6 +74,8 @@ import { type OtherRows, ROW_OPTION_NAMES, VALUE_ROWS, rowOptions } from './valu
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
+const NO_VALUES: Values = []
+
 /** What `prepare` takes. How rows are made, and what values mean, is for all calls of the statement that do not say it. */
 export interface PrepareOptions extends ResultOptions {
   /** Its name on the server; one of the driver's unless given. */
@@ -412,7 +414,7 @@ export class Connection {
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
-    return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
+    return this.#engine.query(() => copyIn(this.#engine, sql, options.source, options), sql, NO_VALUES, options)
   }
 
   /**
@@ -426,7 +428,7 @@ export class Connection {
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
-    return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
+    return this.#engine.query(() => copyOut(this.#engine, sql, options.output, options), sql, NO_VALUES, options)
   }
 
   /**
@@ -442,10 +444,11 @@ export class Connection {
     requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
     const given = this.#given('copyFromQuery', query, values, options)
     const { context, session } = this.#engine
-    return this.#engine.exclusively(async () => {
+    const work = async (): Promise<string> => {
       const text = await runFlow(inlineArguments(context, given.sql, given.values), session)
       return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
-    }, options)
+    }
+    return this.#engine.query(work, given.sql, given.values, options)
   }
 
   /**
@@ -464,10 +467,11 @@ export class Connection {
     requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
     if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
-    return this.#engine.exclusively(() => {
+    const work = (): Promise<string> => {
       if (output !== undefined) return copyOut(this.#engine, sql, output, options)
       return copyIn(this.#engine, sql, source as CopySource, options)
-    }, options)
+    }
+    return this.#engine.query(work, sql, NO_VALUES, options)
   }
 
   /**

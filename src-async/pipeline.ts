@@ -291,7 +291,11 @@ export class Pipeline {
   }
 
   /** A failure is the business of whoever awaits the result; here only the end of each flow counts. */
-  async #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+  #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+    return this.#engine.told(() => this.#send(given, flow), given.sql, given.values)
+  }
+
+  async #send<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
     const turn = new Turn(this.#site, this.#last)
     this.#last = turn
     const result = this.#start(turn, given, flow)

@@ -7,7 +7,7 @@ import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
-import { copyRecords, copyTarget } from '../src-async/flows/copy-records.ts'
+import { copyRecords, copyRecordsSql, copyTarget } from '../src-async/flows/copy-records.ts'
 import { forgetSchema } from '../src-async/flows/reset-session.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
@@ -386,8 +386,10 @@ export class Connection extends SettableConnection implements CursorConnection {
         isOpen = true
       }
       const progress = progressTeller(options, 'copyRecordsToTable')
-      const flow = copyRecords(context, copyTarget(table, options), records, { onOpen, progress })
-      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn }))
+      const target = copyTarget(table, options)
+      const flow = copyRecords(context, target, records, { onOpen, progress })
+      const query = { sql: copyRecordsSql(target), values: null }
+      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifTorn, query }))
     })
   }
 
@@ -401,7 +403,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyToTable, () => {
       requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
       const limits = this.#copying(options, 'copyToTable')
-      return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
+      const sql = copyToTableSql(table, options)
+      return countOf(this.#told(sql, () => copyIn(this.#engine, sql, options.source, limits)))
     })
   }
 
@@ -414,7 +417,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyFromTable, () => {
       requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
       const limits = this.#copying(options, 'copyFromTable')
-      return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
+      const sql = copyFromTableSql(table, options)
+      return countOf(this.#told(sql, () => copyOut(this.#engine, sql, options.output, limits)))
     })
   }
 
@@ -430,8 +434,11 @@ export class Connection extends SettableConnection implements CursorConnection {
       const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
-      const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
-      return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
+      const tag = this.#engine.told(bound, () => {
+        const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
+        return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits)
+      })
+      return countOf(tag)
     })
   }
 
@@ -451,8 +458,11 @@ export class Connection extends SettableConnection implements CursorConnection {
         throw new ProgrammingError('copy: a source and an output at once')
       }
       const limits = this.#copying(options, 'copy')
-      if (output !== undefined) return countOf(copyOut(this.#engine, text, output, limits))
-      return countOf(copyIn(this.#engine, text, source as CopySource, limits))
+      const run = (): string => {
+        if (output !== undefined) return copyOut(this.#engine, text, output, limits)
+        return copyIn(this.#engine, text, source as CopySource, limits)
+      }
+      return countOf(this.#told(text, run))
     })
   }
 
@@ -825,6 +835,10 @@ export class Connection extends SettableConnection implements CursorConnection {
   #forbid(method: string): void {
     this.#forbidInsideScope(method)
     this.#twoPhase.forbid(method)
+  }
+
+  #told<R>(sql: string, run: () => R): R {
+    return this.#engine.told({ sql, values: null }, run)
   }
 
   #forbidInsideScope(method: string): void {

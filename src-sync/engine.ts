@@ -106,6 +106,11 @@ export class Engine {
     return this.queryLog.tell(query, this.session.backendPid, () => this.step(flow, options))
   }
 
+  /** Runs what takes several flows for one query of the user's, and tells loggers and tracing channels of it. */
+  told<T>(query: LoggableQuery, run: () => T): T {
+    return this.queryLog.isWatched ? this.queryLog.tell(query, this.session.backendPid, run) : run()
+  }
+
   /** Runs a flow of the COPY that is open. */
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     // An iterable of the caller's, stepped by the flow, may not use the connection the flow runs on.

@@ -41,6 +41,29 @@ export function watchingScenarios(db: () => Driver): void {
     })
   })
 
+  test('a query logger is told of COPY both ways, and of a cursor', async () => {
+    await db().execute('create table "T" (a int)')
+    const told: api.LoggedQuery[] = []
+    const logger = (query: api.LoggedQuery): void => void told.push(query)
+    db().addQueryLogger(logger)
+    try {
+      await db().copy('T', { schema: 'parity', records: [[1], [2]], columns: ['a'] })
+      await db().load('T', { schema: 'parity', source: Buffer.from('3\n') })
+      await db().unload('T', { schema: 'parity', output: () => {} })
+      await db().pieces('select a from "T" where a > $1', [1], {})
+      await failureOf(() => db().load('T', { schema: 'parity', source: Buffer.from('x\n') }))
+    } finally {
+      db().removeQueryLogger(logger)
+    }
+    expect(told.map(({ query, rowCount, error }) => [query, rowCount, (error as Error | null)?.name])).toEqual([
+      ['COPY "parity"."T" ("a") FROM STDIN', 2, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" FROM STDIN/), 1, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" TO STDOUT/), 3, undefined],
+      ['select a from "T" where a > $1', null, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" FROM STDIN/), null, 'InvalidTextRepresentationError'],
+    ])
+  })
+
   describe('onProgress', () => {
     /** Records of a chunk each, 120 ms apart. */
     function* slowly(count: number): Generator<[string]> {
