@@ -237,3 +237,14 @@ test('a blocking connection that is not in autocommit is refused', () => {
   expect(() => sqlMigration({ name: 'x', path: 'x.sql', context: con })).toThrow('autocommit')
   expect(() => sqlMigration({ name: 'x', context: watcher })).toThrow('x has no path')
 })
+
+test('misspelled options are refused', () => {
+  const umzug = umzugOver(watcher)
+  expect(() => new SyncpgStorage(watcher, { tableName: 'x' } as object)).toThrow(
+    'SyncpgStorage: unknown option "tableName"',
+  )
+  expect(() => oneAtATime(umzug, () => connect(dsn), { keys: 5 } as object)).toThrow(
+    'oneAtATime: unknown option "keys"',
+  )
+  expect(() => oneAtATime(umzug, () => connect(dsn), { key: 'abc' as never })).toThrow('key: expected a whole number')
+})

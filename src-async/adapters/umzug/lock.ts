@@ -1,7 +1,8 @@
 /** A lock around umzug's commands that lasts no longer than its connection, behind a pooler too. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import { type Connection, OperationalError } from '../../index.ts'
+import { type Connection, OperationalError, ProgrammingError } from '../../index.ts'
+import { requireOptions } from './require-options.ts'
 
 /** What of umzug is needed here. */
 export interface LockedUmzug {
@@ -33,8 +34,11 @@ const POLL_MS = 200
 export function oneAtATime(
   umzug: LockedUmzug,
   connectGuard: () => Guard | Promise<Guard>,
-  { key = 7431, onWait = () => {} }: LockOptions = {},
+  options: LockOptions = {},
 ): void {
+  requireOptions(options, ['key', 'onWait'], 'oneAtATime')
+  const { key = 7431, onWait = () => {} } = options
+  requireKey(key)
   const guards: Guard[] = []
   // True from the start of a migration until umzug has recorded it. Where it failed, umzug throws that error, which must not be
   // replaced by another at the end.
@@ -70,6 +74,11 @@ export function oneAtATime(
       if (!guard.closed) await guard.close()
     }
   })
+}
+
+function requireKey(key: unknown): void {
+  if (typeof key === 'bigint' || Number.isSafeInteger(key)) return
+  throw new ProgrammingError(`oneAtATime: key: expected a whole number or a bigint, got ${String(key).slice(0, 40)}`)
 }
 
 /** @throws OperationalError where the connection was closed, or its transaction was ended: the lock went with it. */

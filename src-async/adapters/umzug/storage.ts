@@ -1,5 +1,6 @@
 /** Which migrations were run, in a table of the database that they change. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import { requireOptions } from './require-options.ts'
 import { type Connection, type Pool, ProgrammingError, quoteIdentifier } from '../../index.ts'
 
 /** What migrations run on: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
@@ -25,8 +26,10 @@ export class SyncpgStorage {
   #isThere = false
 
   /** @throws ProgrammingError for a blocking connection that is not in autocommit: what it logs would never be committed. */
-  constructor(connection: MigrationConnection, { table = 'umzug', schema }: SyncpgStorageOptions = {}) {
+  constructor(connection: MigrationConnection, options: SyncpgStorageOptions = {}) {
+    requireOptions(options, ['table', 'schema'], 'SyncpgStorage')
     requireAutocommit(connection)
+    const { table = 'umzug', schema } = options
     this.#connection = connection
     this.#name = table
     this.#table = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
