@@ -7,7 +7,7 @@ import { findDialect } from '../sqlite-dialect/read-dialect.ts'
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 import { type ColumnPlan, planColumns } from './column-types.ts'
 import { type CopyTally, copyText } from './copy-rows.ts'
-import { type Naming, checkNames } from './import-names.ts'
+import { type Naming, checkNames, checkSystemNames } from './import-names.ts'
 import type { SqliteFile } from './open-sqlite.ts'
 import {
   type SourceColumn,
@@ -73,6 +73,11 @@ export class ImportRun {
         columns.map((column) => column.name),
         naming,
         `the columns of ${name}`,
+      )
+      checkSystemNames(
+        columns.map((column) => column.name),
+        naming,
+        name,
       )
     }
     const tables = schema.tables.map((source) => this.#plan(source))
@@ -203,10 +208,13 @@ export class ImportRun {
     const tally: CopyTally = { rows: 0, replaced: [] }
     const onRows = (count: number): void => this.#options.onRows(source.name, count, total)
     const types = source.columns.map(({ name }) => columns.get(name)!.type)
-    const count = this.#connection.copyToTable(this.#options.naming(source.name), {
-      columns: source.columns.map(({ name }) => shadows.get(name) ?? this.#options.naming(name)),
-      source: copyText(rows, { types, stripsZeros: this.#options.stripsZeros, onRows }, tally),
-    })
+    const targets = source.columns.map(({ name }) => shadows.get(name) ?? this.#options.naming(name))
+    const count = withPlace(source, targets, () =>
+      this.#connection.copyToTable(this.#options.naming(source.name), {
+        columns: targets,
+        source: copyText(rows, { types, stripsZeros: this.#options.stripsZeros, onRows }, tally),
+      }),
+    )
     if (count !== tally.rows || count !== total) {
       throw new MoveError(`${source.name}: SQLite has ${total} rows, ${tally.rows} were read and ${count} arrived`)
     }
@@ -383,6 +391,25 @@ export class ImportRun {
 
   #names(names: readonly string[]): string {
     return names.map((name) => this.#name(name)).join(', ')
+  }
+}
+
+/** Runs the COPY. A value that the column's type refuses is told with its column, its row and what to do. */
+function withPlace<T>({ name, columns }: SourceTable, targets: readonly string[], copy: () => T): T {
+  try {
+    return copy()
+  } catch (error) {
+    if (!(error instanceof DbError) || error.sqlstate?.startsWith('22') !== true) throw error
+    const [, row, target] = /\bline (\d+), column ([^:]+)/.exec(error.context ?? '') ?? []
+    const column = columns[targets.indexOf(target ?? '')]?.name
+    if (column === undefined) throw error
+    const reason = error.detail === undefined ? error.primaryMessage : `${error.primaryMessage} (${error.detail})`
+    throw new MoveError(
+      `${reason}, in ${name}.${column}, row ${row}: --type ${name}.${column}=text keeps it as it is`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

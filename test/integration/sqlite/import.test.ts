@@ -223,6 +223,19 @@ describe.skipIf(sqliteNode === null)('types', () => {
     expect((await move(sql, '--type=t.note=text; drop table x')).stderr).toContain('expected table.column=type')
   })
 
+  test.each([
+    [
+      String.raw`create table t (a int, j json); insert into t values (1, '{}'), (2, '"\u0000"')`,
+      'in t.j, row 2: --type t.j=text',
+    ],
+    [String.raw`create table t (j json); insert into t values ('"\ud800"')`, 'in t.j, row 1: --type t.j=text'],
+    ['create table t (id integer primary key, xmin int)', 't.xmin: each table of PostgreSQL has a column of this name'],
+  ])('what cannot be moved is told with its place and what to do: %s', async (sql, words) => {
+    const { status, stderr, schema } = await move(sql)
+    expect([status, stderr, hasTables(schema)]).toEqual([2, expect.stringContaining(words), 0])
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
   test('an empty column takes the type of what it refers to', async () => {
     const { schema, status } = await move(
       'create table p (code text primary key); create table c (p_code integer references P (CODE))',
