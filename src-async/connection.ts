@@ -75,6 +75,8 @@ import { type OtherRows, ROW_OPTION_NAMES, VALUE_ROWS, rowOptions } from './valu
 import type { RowOf } from './values/row-types.ts'
 import type { CompiledStatement } from './values/compiled-statement.ts'
 
+const NO_VALUES: Values = []
+
 /** Options of `prepare`. Options for rows and values apply to each call of the statement that does not set its own. */
 export interface PrepareOptions extends ResultOptions {
   /** The statement's name on the server. Without it the driver chooses one. */
@@ -428,7 +430,7 @@ export class Connection {
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
-    return this.#engine.exclusively(() => copyIn(this.#engine, sql, options.source, options), options)
+    return this.#engine.query(() => copyIn(this.#engine, sql, options.source, options), sql, NO_VALUES, options)
   }
 
   /**
@@ -442,7 +444,7 @@ export class Connection {
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
-    return this.#engine.exclusively(() => copyOut(this.#engine, sql, options.output, options), options)
+    return this.#engine.query(() => copyOut(this.#engine, sql, options.output, options), sql, NO_VALUES, options)
   }
 
   /**
@@ -458,10 +460,11 @@ export class Connection {
     requireKnownAlways(options, COPY_FROM_QUERY, 'copyFromQuery', 'output')
     const given = this.#given('copyFromQuery', query, values, options)
     const { context, session } = this.#engine
-    return this.#engine.exclusively(async () => {
+    const work = async (): Promise<string> => {
       const text = await runFlow(inlineArguments(context, given.sql, given.values), session)
       return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
-    }, options)
+    }
+    return this.#engine.query(work, given.sql, given.values, options)
   }
 
   /**
@@ -481,10 +484,11 @@ export class Connection {
     requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
     if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
-    return this.#engine.exclusively(() => {
+    const work = (): Promise<string> => {
       if (output !== undefined) return copyOut(this.#engine, sql, output, options)
       return copyIn(this.#engine, sql, source as CopySource, options)
-    }, options)
+    }
+    return this.#engine.query(work, sql, NO_VALUES, options)
   }
 
   /**
@@ -640,6 +644,7 @@ export class Connection {
    */
   transaction<T>(fn: () => Promise<T>): Promise<T>
   transaction<T>(options: RetriedTransactionOptions, fn: () => Promise<T>): Promise<T>
+  transaction<T>(fn: () => Promise<T>, options: RetriedTransactionOptions): Promise<T>
   transaction(): Transaction
   transaction(options: TransactionOptions): Transaction
   transaction<T>(...args: readonly unknown[]): Transaction | Promise<T> {

@@ -93,7 +93,9 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
       this.#options.scrollable === true
         ? new ScrollableCursor(this.#engine.context, this.#source)
         : new PortalCursor(this.#engine.context, this.#source)
-    await this.#engine.run(kind.open(), this.#limits)
+    // Query loggers are told of the statement once, when it has been opened.
+    const { sql, values } = this.#source
+    await this.#engine.query(kind.open(), sql, values, this.#limits)
     return kind
   }
 }

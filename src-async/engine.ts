@@ -67,8 +67,12 @@ export class Engine {
     options: CallOptions = NO_OPTIONS,
   ): Promise<T> {
     const operation = typeof work === 'function' ? work : () => runFlow(work, this.session)
-    if (this.listeners.loggers.size === 0 && !tracing.hasSubscribers) return this.exclusively(operation, options)
-    return this.#logged(operation, sql, args, options)
+    return this.told(() => this.exclusively(operation, options), sql, args)
+  }
+
+  /** Runs what runs a query of the user's, and tells loggers and tracing channels of it. */
+  told<T>(run: () => Promise<T>, sql: string, args: unknown): Promise<T> {
+    return this.listeners.loggers.size === 0 && !tracing.hasSubscribers ? run() : this.#told(run, sql, args)
   }
 
   /**
@@ -161,14 +165,12 @@ export class Engine {
     }
   }
 
-  async #logged<T>(operation: () => Promise<T>, query: string, args: unknown, options: CallOptions): Promise<T> {
+  async #told<T>(run: () => Promise<T>, query: string, args: unknown): Promise<T> {
     const startedMs = performance.now()
     let error: unknown = null
     let rowCount: number | null = null
     try {
-      const result = await tracing.trace({ query, backendPid: this.session.backendPid }, () =>
-        this.exclusively(operation, options),
-      )
+      const result = await tracing.trace({ query, backendPid: this.session.backendPid }, run)
       rowCount = rowsOf(result)
       return result
     } catch (caught) {

@@ -12,6 +12,7 @@ import {
   type CopyTarget,
   type RecordEncoder,
   copyRecords,
+  copyRecordsSql,
   copyTarget,
   endCopy,
   sendCopyChunk,
@@ -35,18 +36,21 @@ export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   readonly where?: string | undefined
 }
 
+/** The records are no arguments: there may be millions. */
+const NO_ARGUMENTS: readonly unknown[] = []
 const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
 
 /** @returns the command tag. @throws the source's own error; then nothing is loaded. */
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {
   const { records } = requireRecords(options)
   const target = copyTarget(table, options)
+  const sql = copyRecordsSql(target)
   const progress = progressReporter(options, 'copyRecordsToTable')
   if (Symbol.iterator in records) {
-    return engine.run(copyRecords(engine.context, target, records, { progress }), options)
+    return engine.query(copyRecords(engine.context, target, records, { progress }), sql, NO_ARGUMENTS, options)
   }
   const { signal } = options
-  return engine.exclusively(() => loadAwaited(engine, target, records, { signal, progress }), options)
+  return engine.query(() => loadAwaited(engine, target, records, { signal, progress }), sql, NO_ARGUMENTS, options)
 }
 
 async function loadAwaited(

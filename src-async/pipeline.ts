@@ -296,8 +296,12 @@ export class Pipeline {
     return given
   }
 
+  #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+    return this.#engine.told(() => this.#send(given, flow), given.sql, given.values)
+  }
+
   /** Runs a statement in its turn. The caller gets its error; `#running` only tracks when it ends. */
-  async #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
+  async #send<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
     const turn = new Turn(this.#site, this.#last)
     this.#last = turn
     const result = this.#start(turn, given, flow)

@@ -10,7 +10,7 @@ import { Rollback } from './errors/client-errors.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
 import type { FlowContext, Scope } from './flows/flow-context.ts'
-import { type RetriedTransactionOptions, isWorthRetrying, requireRetries, retryDelayMs } from './flows/retry.ts'
+import { type RetriedTransactionOptions, RetryWatch, requireRetries, retryDelayMs } from './flows/retry.ts'
 import {
   type TransactionOptions,
   beginStatement,
@@ -148,6 +148,8 @@ export interface TransactionSite {
   readonly engine: Engine
   /** Closes the connection. That rolls back a transaction that cannot be ended in another way. */
   terminate(): void
+  /** Called when the function has thrown, before the rollback. */
+  readonly onThrow?: () => void
 }
 
 /**
@@ -164,10 +166,11 @@ export async function transact<T>(
   const { session, context } = site.engine
   const mayRetry = context.scopes.length === 0 && session.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
+    const watch = new RetryWatch(context)
     try {
-      return await transactOnce(site, options, fn)
+      return await transactOnce({ ...site, onThrow: watch.look }, options, fn)
     } catch (error) {
-      if (!mayRetry || attempt >= retries || !isWorthRetrying(error) || site.engine.isClosed) throw error
+      if (!mayRetry || attempt >= retries || site.engine.isClosed || !watch.allows(error)) throw error
       await delay(retryDelayMs(attempt))
     }
   }
@@ -181,6 +184,7 @@ async function transactOnce<T>(site: TransactionSite, options: TransactionOption
   try {
     result = await fn()
   } catch (error) {
+    site.onThrow?.()
     // The caller gets the function's own error. When the rollback cannot be sent, because the connection is lost or
     // busy with a call that the function did not await, closing the session rolls back.
     if (engine.isClosed) throw error
@@ -212,20 +216,29 @@ function isSharedWithAnother(context: FlowContext, scope: Scope): boolean {
   return openInside(context, scope).some(({ isFunctions }) => isFunctions)
 }
 
-/** Reads the arguments of `Connection.transaction`. @throws ProgrammingError for other arguments. */
+/**
+ * Reads the arguments of `Connection.transaction`. Options may stand before or after the function.
+ * @throws ProgrammingError for other arguments.
+ */
 export function transactionArguments<T>(args: readonly unknown[]): {
   readonly options: RetriedTransactionOptions
   readonly fn: (() => Promise<T>) | null
 } {
   const [first, second] = args
   if (args.length === 0) return { options: {}, fn: null }
-  if (typeof first === 'function') return { options: {}, fn: first as () => Promise<T> }
-  const isObject = first !== null && typeof first === 'object'
-  if (!isObject || (args.length > 1 && typeof second !== 'function')) {
-    throw new ProgrammingError('transaction: expected a function to run in it, options and a function, or options')
+  if (typeof first === 'function') {
+    const options = second === undefined ? {} : second
+    if (options === null || typeof options !== 'object') throw notArguments()
+    return { options, fn: first as () => Promise<T> }
   }
+  const isObject = first !== null && typeof first === 'object'
+  if (!isObject || (args.length > 1 && typeof second !== 'function')) throw notArguments()
   if (args.length === 1 && 'retries' in first) {
     throw new ProgrammingError('transaction: retries: only a function can be run again: pass one')
   }
   return { options: first, fn: args.length > 1 ? (second as () => Promise<T>) : null }
+}
+
+function notArguments(): ProgrammingError {
+  return new ProgrammingError('transaction: expected a function to run in it, options and a function, or options')
 }

@@ -121,12 +121,16 @@ export function withConnection<T>(
   fn: (connection: Connection) => T,
 ): T
 export function withConnection<T>(
+  dsn: string | undefined,
+  fn: (connection: Connection) => T,
+  options: ConnectOptions,
+): T
+export function withConnection<T>(
   dsn: string | ConnectOptions | undefined,
   second: ConnectOptions | ((connection: Connection) => T),
-  third?: (connection: Connection) => T,
+  third?: ConnectOptions | ((connection: Connection) => T),
 ): T {
-  const fn = typeof second === 'function' ? second : third
-  const options = typeof second === 'function' ? undefined : second
+  const [fn, options] = typeof second === 'function' ? [second, third as ConnectOptions | undefined] : [third, second]
   const connection = call(
     withConnection,
     () => {

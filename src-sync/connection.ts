@@ -7,7 +7,7 @@ import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
 import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } from '../src-async/flows/copy-bytes.ts'
-import { copyRecords, copyTarget } from '../src-async/flows/copy-records.ts'
+import { copyRecords, copyRecordsSql, copyTarget } from '../src-async/flows/copy-records.ts'
 import { forgetSchema } from '../src-async/flows/reset-session.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/fetch-rows.ts'
@@ -395,8 +395,10 @@ export class Connection extends SettableConnection implements CursorConnection {
         isOpen = true
       }
       const progress = progressReporter(options, 'copyRecordsToTable')
-      const flow = copyRecords(context, copyTarget(table, options), records, { onOpen, progress })
-      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifInterrupted }))
+      const target = copyTarget(table, options)
+      const flow = copyRecords(context, target, records, { onOpen, progress })
+      const query = { sql: copyRecordsSql(target), values: null }
+      return countOf(this.#engine.run(flow, { ...this.#limits(options, 'copyRecordsToTable'), ifInterrupted, query }))
     })
   }
 
@@ -410,7 +412,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyToTable, () => {
       requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
       const limits = this.#copying(options, 'copyToTable')
-      return countOf(copyIn(this.#engine, copyToTableSql(table, options), options.source, limits))
+      const sql = copyToTableSql(table, options)
+      return countOf(this.#told(sql, () => copyIn(this.#engine, sql, options.source, limits)))
     })
   }
 
@@ -423,7 +426,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return call(this.copyFromTable, () => {
       requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
       const limits = this.#copying(options, 'copyFromTable')
-      return countOf(copyOut(this.#engine, copyFromTableSql(table, options), options.output, limits))
+      const sql = copyFromTableSql(table, options)
+      return countOf(this.#told(sql, () => copyOut(this.#engine, sql, options.output, limits)))
     })
   }
 
@@ -439,8 +443,11 @@ export class Connection extends SettableConnection implements CursorConnection {
       const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
-      const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
-      return countOf(copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits))
+      const tag = this.#engine.told(bound, () => {
+        const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
+        return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits)
+      })
+      return countOf(tag)
     })
   }
 
@@ -461,8 +468,11 @@ export class Connection extends SettableConnection implements CursorConnection {
         throw new ProgrammingError('copy: a source and an output at once')
       }
       const limits = this.#copying(options, 'copy')
-      if (output !== undefined) return countOf(copyOut(this.#engine, text, output, limits))
-      return countOf(copyIn(this.#engine, text, source as CopySource, limits))
+      const run = (): string => {
+        if (output !== undefined) return copyOut(this.#engine, text, output, limits)
+        return copyIn(this.#engine, text, source as CopySource, limits)
+      }
+      return countOf(this.#told(text, run))
     })
   }
 
@@ -505,13 +515,17 @@ export class Connection extends SettableConnection implements CursorConnection {
    */
   transaction<T>(fn: (() => T) & NotAsync<T>): T
   transaction<T>(options: RetriedTransactionOptions, fn: (() => T) & NotAsync<T>): T
-  transaction<T>(first: RetriedTransactionOptions | (() => T), second?: () => T): T {
+  transaction<T>(fn: (() => T) & NotAsync<T>, options: RetriedTransactionOptions): T
+  transaction<T>(first: RetriedTransactionOptions | (() => T), second?: RetriedTransactionOptions | (() => T)): T {
     // The connection's options apply only to outermost transactions. Options of the call that a savepoint cannot have
     // are refused.
     const inherited = this.#settings.isInside ? {} : this.#settings.options
-    if (typeof first === 'function') return runInScope(this.#engine, inherited, first, this.transaction)
-    call(this.transaction, () => requireTransactionOptions(first))
-    return transact(this.#engine, { ...inherited, ...first }, second as () => T, this.transaction)
+    if (typeof first === 'function' && second === undefined) {
+      return runInScope(this.#engine, inherited, first, this.transaction)
+    }
+    const [options, fn] = typeof first === 'function' ? [second, first] : [first, second]
+    call(this.transaction, () => requireTransactionOptions(options))
+    return transact(this.#engine, { ...inherited, ...options }, fn as () => T, this.transaction)
   }
 
   /**
@@ -840,6 +854,10 @@ export class Connection extends SettableConnection implements CursorConnection {
   #forbid(method: string): void {
     this.#forbidInsideScope(method)
     this.#twoPhase.forbid(method)
+  }
+
+  #told<R>(sql: string, run: () => R): R {
+    return this.#engine.told({ sql, values: null }, run)
   }
 
   #forbidInsideScope(method: string): void {

@@ -450,7 +450,9 @@ export class Cursor<T = Row> {
   copy<R>(sql: string, fn: (copy: CopyStream) => R, options: CallOptions = NO_OPTIONS): R {
     return call(this.copy, () => {
       const { messages, timeoutMs } = this.#begin(sql, null, options, 'copy')
-      const { result, tag } = runCopy(this.#engine, requireText(sql, 'copy'), fn, { messages, timeoutMs })
+      const text = requireText(sql, 'copy')
+      const run = (): { result: R; tag: string } => runCopy(this.#engine, text, fn, { messages, timeoutMs })
+      const { result, tag } = this.#engine.told({ sql: text, values: null }, run)
       this.#body.complete(tag)
       return result
     })

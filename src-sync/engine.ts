@@ -106,6 +106,11 @@ export class Engine {
     return this.queryLog.report(query, this.session.backendPid, () => this.step(flow, options))
   }
 
+  /** Runs several flows as one query of the user, and reports it to loggers and tracing channels. */
+  told<T>(query: LoggableQuery, run: () => T): T {
+    return this.queryLog.isWatched ? this.queryLog.report(query, this.session.backendPid, run) : run()
+  }
+
   /** Runs a flow without the checks of `run`. Used for the steps of an open COPY. */
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
     // An iterable of the caller, which the flow reads, must not use the connection that the flow runs on.

@@ -3,12 +3,7 @@ import { Rollback } from '../src-async/errors/client-errors.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Scope } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from '../src-async/flows/transaction.ts'
-import {
-  type RetriedTransactionOptions,
-  isWorthRetrying,
-  requireRetries,
-  retryDelayMs,
-} from '../src-async/flows/retry.ts'
+import { type RetriedTransactionOptions, RetryWatch, requireRetries, retryDelayMs } from '../src-async/flows/retry.ts'
 import { isLater } from './call-options.ts'
 import { type Engine, call } from './engine.ts'
 import type { PublicMethod } from './run-flow.ts'
@@ -33,11 +28,11 @@ export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn
   const { context, session } = engine
   const mayRetry = retries > 0 && context.scopes.length === 0 && context.state.transactionStatus === 'I'
   for (let attempt = 0; ; attempt++) {
+    const watch = new RetryWatch(context)
     try {
-      return runInScope(engine, options, fn, method)
+      return runInScope(engine, options, fn, method, watch.look)
     } catch (error) {
-      if (!mayRetry || attempt >= retries || !isWorthRetrying(error)) throw error
-      if (engine.isClosed || session.isClosed) throw error
+      if (!mayRetry || attempt >= retries || engine.isClosed || session.isClosed || !watch.allows(error)) throw error
       sleep(retryDelayMs(attempt))
     }
   }
@@ -62,9 +57,16 @@ function sleep(ms: number): void {
 
 /**
  * Runs `fn` in a scope.
+ * @param onThrow called when `fn` has thrown, before the rollback.
  * @returns the result of `fn`, or the value of a `Rollback` that it threw.
  */
-export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: () => T, method: PublicMethod): T {
+export function runInScope<T>(
+  engine: Engine,
+  options: TransactionOptions,
+  fn: () => T,
+  method: PublicMethod,
+  onThrow?: () => void,
+): T {
   const scope = call(method, () => {
     if (typeof fn !== 'function') {
       throw new ProgrammingError('transaction: expected a function to run in it', {
@@ -77,6 +79,7 @@ export function runInScope<T>(engine: Engine, options: TransactionOptions, fn: (
   try {
     result = fn()
   } catch (error) {
+    onThrow?.()
     undo(engine, scope)
     if (error instanceof Rollback) return error.value as T
     throw error

@@ -16,8 +16,12 @@ con.setautocommit(true)
 
 // A transaction of its own holds the lock: it ends with this connection at the latest, and no pooler can leak it.
 const guard = db.connect(process.argv[3], { applicationName: 'migrate: lock' })
-// One text: of a statement by itself the server keeps a snapshot, and `create index concurrently` waits for those.
-const lock = guard.query(`set local idle_in_transaction_session_timeout = 0; select pg_try_advisory_xact_lock(${LOCK})`)
+// One text: of a statement by itself the server keeps a snapshot, and `create index concurrently` waits for those. The server's time
+// limits must not end the transaction; the second limit exists since PostgreSQL 17.
+const lock = guard.query(`
+  set local idle_in_transaction_session_timeout = 0;
+  select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout';
+  select pg_try_advisory_xact_lock(${LOCK})`)
 if (!lock.rows[0][0]) {
   console.error('another migration is running')
   process.exit(3)
@@ -48,10 +52,13 @@ for (const id of readdirSync(folder)
   const statements = hasTransaction ? [{ sql, line: 1 }] : db.splitStatements(sql)
   let line = 1
   const step = () => {
+    // Throws where the lock is lost with its connection: then another process may be migrating.
+    guard.ping()
     for (const statement of statements) {
       line = statement.line
       con.execute(statement.sql)
     }
+    guard.ping()
     con.execute('insert into schema_migration (id, sum) values (%s, %s)', [id, sum])
   }
   try {

@@ -42,6 +42,17 @@ export function copyTarget(table: string, { columns, schema, where }: Omit<CopyT
   )
 }
 
+/** The text of the COPY for query loggers. It has no format, because the first records decide that. */
+export function copyRecordsSql(target: CopyTarget): string {
+  return copySql(target, '')
+}
+
+function copySql({ table, schema, columns, where }: CopyTarget, format: string): string {
+  const name = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
+  const list = columns === undefined ? '' : ` (${columns.map((column) => quoteIdentifier(column)).join(', ')})`
+  return `COPY ${name}${list} FROM STDIN${format}${where === undefined ? '' : ` WHERE ${where}`}`
+}
+
 /** A chunk is sent when it has this many bytes. */
 const CHUNK_BYTES = 256 * 1024
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
@@ -60,9 +71,7 @@ export function* startCopy(context: FlowContext, target: CopyTarget): Flow<Recor
       isOneOff: true,
     })
     const columns = statement.columns ?? []
-    const list = names === undefined ? '' : ` (${names})`
-    const where = target.where === undefined ? '' : ` WHERE ${target.where}`
-    const sql = (format: string): string => `COPY ${table}${list} FROM STDIN (FORMAT ${format})${where}`
+    const sql = (format: string): string => copySql(target, ` (FORMAT ${format})`)
     return new RecordEncoder(context.out, columns, codecsOf(context, columns), { format: 'either', sql })
   } catch (error) {
     const [schema, table, ...more] = target.table.split('.')

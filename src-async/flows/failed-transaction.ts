@@ -5,7 +5,7 @@
  */
 import { hintFor, withHint } from '../errors/hints.ts'
 import { DbError, amend } from '../errors/tree.ts'
-import { failedStatement } from '../values/failed-statement.ts'
+import { failedStatement, failsAtCommit } from '../values/failed-statement.ts'
 import { holdsSeveral } from '../values/several-statements.ts'
 import type { FlowContext } from './flow-context.ts'
 
@@ -55,12 +55,26 @@ function isServers(error: unknown): boolean {
   return error instanceof DbError && error.severity !== undefined
 }
 
+const AT_COMMIT = {
+  hint: 'a deferred constraint was checked at the commit after the last statement, so no statement is named',
+}
+
+/** Whether a violation belongs to no statement of the text. One in a function has a context, which names it. */
+function isOfCommit(error: DbError, sql: string, isStandard: boolean, done: number): boolean {
+  const isViolation = error.sqlstate?.startsWith('23') === true && error.constraintName !== undefined
+  if (!isViolation || error.context !== undefined || error.position !== undefined) return false
+  return failsAtCommit(sql, isStandard, done)
+}
+
 function explained(context: FlowContext, error: DbError, sql: string | undefined, done: number): DbError {
   if (!isServers(error)) return error
   if (sql !== undefined && error.query === undefined) amend(error, { query: sql })
   const isStandard = context.state.parameters.get('standard_conforming_strings') !== 'off'
   if (sql !== undefined && error.query === sql && error.statementIndex === undefined) {
-    amend(error, failedStatement(sql, isStandard, done, error.position))
+    amend(
+      error,
+      isOfCommit(error, sql, isStandard, done) ? AT_COMMIT : failedStatement(sql, isStandard, done, error.position),
+    )
   }
   const circumstances = {
     implicitTransaction: context.begin !== null,

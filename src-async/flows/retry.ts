@@ -1,7 +1,8 @@
 /** The option `retries` of both faces: when a failed transaction is run again, and after which delay. */
 import { DeadlockDetectedError, SerializationError } from '../errors/sqlstates.ts'
-import { ProgrammingError } from '../errors/tree.ts'
+import { DbError, ProgrammingError, amend } from '../errors/tree.ts'
 import { knownOptions, requireKnown } from '../options/known-options.ts'
+import type { FlowContext } from './flow-context.ts'
 import { TRANSACTION_NAMES, type TransactionOptions } from './transaction.ts'
 
 /** Options of `transaction`. */
@@ -23,6 +24,40 @@ const LONGEST_DELAY_MS = 1000
 /** Whether a retry may succeed: after 40001 and 40P01. */
 export function isWorthRetrying(error: unknown): boolean {
   return error instanceof SerializationError || error instanceof DeadlockDetectedError
+}
+
+/**
+ * Watches one run of a function. A function that ended its transaction by SQL may have committed a part. A retry would do that
+ * part twice.
+ */
+export class RetryWatch {
+  readonly #context: FlowContext
+  readonly #commits: number
+  #hasEnded = false
+
+  /** @param context of the connection, before the transaction is begun */
+  constructor(context: FlowContext) {
+    this.#context = context
+    this.#commits = context.statements.commits
+  }
+
+  /** To be called when the function has thrown, before the transaction is rolled back. */
+  readonly look = (): void => {
+    const { state, scopeBegin, statements } = this.#context
+    const isGone = state.transactionStatus === 'I' && scopeBegin === null
+    this.#hasEnded = isGone || statements.commits !== this.#commits
+  }
+
+  /** Whether the function may run again after this error. An error that only a retry would help is told why there is none. */
+  allows(error: unknown): boolean {
+    if (!isWorthRetrying(error)) return false
+    if (this.#hasEnded && error instanceof DbError) {
+      const hint =
+        'not run again, because the function ended the transaction by SQL: a part of it may be committed already'
+      if (error.hint === undefined) amend(error, { hint })
+    }
+    return !this.#hasEnded
+  }
 }
 
 /**

@@ -89,6 +89,8 @@ export class StatementCache {
   leftovers = 0
   /** Counts commands that may have removed prepared statements which are not in this cache. */
   losses = 0
+  /** Counts transactions that were committed. */
+  commits = 0
   /**
    * Counts transactions, and rollbacks to a savepoint. A statement that was accepted under the current number still
    * holds its locks.
@@ -225,6 +227,7 @@ export class StatementCache {
         this.#hasSettings = false
         return this.#clearLost()
       case 'COMMIT':
+        this.commits += 1
         // SET LOCAL and ON COMMIT DROP end here.
         for (const entry of this.#entries.values()) entry.isTentative = false
         return this.#endTransaction(true)

@@ -2,6 +2,26 @@
 import { locate } from '../errors/position.ts'
 import { StatementSpans } from './statement-spans.ts'
 
+/** Statements that change rows or tables, so that they may violate a constraint themselves. */
+const MAY_VIOLATE =
+  /^(?:select\b[^]*\binto|(?:insert|update|delete|merge|with|copy|create|alter|truncate|refresh|call|do|execute|explain|set\s+constraints|commit|end)\b)/i
+
+/**
+ * Whether the error is of the commit that the server makes after the last statement: a deferred constraint is checked there. The
+ * server reports it in the last statement's place, which may be a plain SELECT.
+ * @param done how many statements of the text the server has completed
+ */
+export function failsAtCommit(sql: string, isStandard: boolean, done: number): boolean {
+  const spans = new StatementSpans(sql, isStandard)
+  let count = 0
+  let last = ''
+  for (let span = spans.next(); span !== null; span = spans.next()) {
+    count += 1
+    last = sql.slice(span.head, span.end)
+  }
+  return count > 1 && done === count - 1 && !MAY_VIOLATE.test(last)
+}
+
 export interface FailedStatement {
   /** Counted from 0. */
   readonly statementIndex: number

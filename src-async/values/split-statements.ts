@@ -33,7 +33,7 @@ const END_OF_DATA = /\n\\\.\r?(?=\n|$)/
 
 /**
  * Splits a text at its semicolons, as psql and the server do. Semicolons inside quotes, dollar quotes, comments, parentheses
- * and the `begin atomic … end` of a function do not count. Empty statements are left out. An unclosed quote reaches to the end
+ * and the `begin atomic … end` of a function do not count. Empty statements are left out. An unclosed quote or comment reaches to the end
  * of the text, and the server will report it.
  * @throws ProgrammingError for a command of psql (`\connect`), which is not SQL, and for SQL on the same line as COPY's data.
  * @example

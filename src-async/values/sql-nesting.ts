@@ -7,6 +7,7 @@ import { TOKEN, type Token } from './sql-lexer.ts'
 
 const OPEN = 0x28
 const CLOSE = 0x29
+const DOT = 0x2e
 
 /** The words at the head that decide whether a statement has a body of statements. */
 const BODY_WORDS = /^(?:create|function|procedure|or|replace)$/i
@@ -37,7 +38,8 @@ export class SqlNesting {
 
   /** Takes the next token, which lies in `text` from `start` to `end` and begins with the unit `code`. */
   take(token: Token, code: number, text: string, start: number, end: number): void {
-    if (token === TOKEN.IDENTIFIER) this.#word(text.slice(start, end))
+    // `e.end` is a column, not the end of a block.
+    if (token === TOKEN.IDENTIFIER && text.charCodeAt(start - 1) !== DOT) this.#word(text.slice(start, end))
     else if (code === OPEN) this.#parentheses += 1
     else if (code === CLOSE && this.#parentheses > 0) this.#parentheses -= 1
   }

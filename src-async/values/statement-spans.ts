@@ -52,6 +52,10 @@ export class StatementSpans {
           break
         case TOKEN.COMMENT:
           if (start < 0 && lexer.code !== MINUS) start = lexer.start
+          if (lexer.code === MINUS || lexer.isTerminated) break
+          // An unclosed comment is part of the statement, so that the server refuses it. Left out, it would hide the rest of the text.
+          if (head < 0) head = lexer.start
+          end = lexer.end
           break
         case TOKEN.SEMICOLON:
           end = lexer.end

@@ -102,10 +102,9 @@ export const CALL_RULES: readonly DialectRule[] = [
       !/(?:["\w]|\bas)\s+$/.test(masked.slice(0, offset)) || /\bselect\s+$/.test(masked.slice(0, offset)),
   },
   missing('unicode', 'unicode(x) is ascii(x)'),
-  missing(
-    'randomblob zeroblob',
-    'randomblob(16) is gen_random_uuid(), or gen_random_bytes(16) of the extension pgcrypto',
-  ),
+  missing('randomblob', 'randomblob(16) is gen_random_uuid(), or gen_random_bytes(16) of the extension pgcrypto'),
+  missing('zeroblob', "zeroblob(5) is decode(repeat('00', 5), 'hex')"),
+  missing('log2', 'log2(x) is log(2, x::numeric)'),
   missing('changes total_changes', 'changes() is the changes of run(), or the count of a command'),
   missing('last_insert_rowid', 'last_insert_rowid() is INSERT … RETURNING id, or lastInsertRowid of run()'),
   missing('sqlite_version sqlite_source_id', 'sqlite_version() is version()'),
@@ -140,7 +139,7 @@ export const CALL_RULES: readonly DialectRule[] = [
     // This depends on the type of x, which the text does not show.
     isCertain: () => false,
   },
-  missing('json_extract', "json_extract(j, '$.a') is j ->> 'a', with j a jsonb; deeper j #>> '{a,b}'"),
+  missing('json_extract jsonb_extract', "json_extract(j, '$.a') is j ->> 'a', with j a jsonb; deeper j #>> '{a,b}'"),
   missing('json_set json_insert json_replace', "json_set(j, '$.a', x) is jsonb_set(j, '{a}', to_jsonb(x))"),
   missing('json_remove', "json_remove(j, '$.a') is j - 'a', deeper j #- '{a,b}'"),
   missing('json_patch', 'json_patch(a, b) is a || b'),

@@ -205,6 +205,8 @@ const QUOTING_RULES: readonly DialectRule[] = [
     says: `double quotes are for names: "text" is 'text'`,
     find: /(?<=(?:[=<>]|\blike|\bin\s*\((?:[^()]*,)?|\bdefault|\bvalues\s*\((?:[^()]*,)?|\bthen|\belse|\|\|)\s*)"_*"(?!\s*\.)/g,
     states: ['42703', '0A000', '42P10'],
+    // Of two double-quoted operands, "createdAt" = "updatedAt", both are probably columns.
+    isCertain: ({ masked }, offset) => !/"_*"\s*(?:[=<>!]+|\blike)\s*$/.test(masked.slice(0, offset)),
   },
   {
     name: 'blob-literal',
@@ -306,7 +308,7 @@ const QUERY_RULES: readonly DialectRule[] = [
     name: 'is-value',
     effect: 'fails',
     says: 'IS between values is IS NOT DISTINCT FROM, and IS NOT is IS DISTINCT FROM',
-    find: /\bis\s+(?:not\s+)?(?!not\b|null\b|true\b|false\b|unknown\b|distinct\b|document\b|json\b|normalized\b|of\b|nf)(?=[\w'"?:@$(])/g,
+    find: /(?<!^\s*comment\s+on\b[^]*)\bis\s+(?:not\s+)?(?!not\b|null\b|true\b|false\b|unknown\b|distinct\b|document\b|json\b|normalized\b|of\b|nf)(?=[\w'"?:@$(])/g,
     states: SYNTAX,
   },
   {

@@ -28,7 +28,8 @@ Tables that are there already are never touched.
 
 Reads with node:sqlite (Node 22.13 and later), or with better-sqlite3 where it is installed.
 
-Exit status: 0 all was moved, 1 all rows were moved, but something could not be made (the report says what), 2 nothing was done.
+Exit status: 0 all was moved; 1 all rows were moved, but something could not be made, or gives other results than in SQLite (the
+report says what); 2 nothing was done.
 `
 const PROGRESS_EVERY_MS = 100
 
@@ -65,7 +66,7 @@ export async function runImport(words: readonly string[], output: CommandOutput)
       const report = inOneTransaction(file, connection, { options, schema, isDry })
       progress.hide()
       writeReport(report, { isDry, showsSql: values.sql === true }, output)
-      return report.missing.length > 0 ? 1 : 0
+      return report.missing.length + report.differing.length > 0 ? 1 : 0
     } finally {
       connection[Symbol.dispose]()
     }
@@ -140,7 +141,7 @@ function checkTypes(types: ReadonlyMap<string, string>, tables: ReturnType<typeo
 }
 
 function writeReport(
-  { tables, changed, missing, statements }: ImportReport,
+  { tables, changed, missing, differing, statements }: ImportReport,
   { isDry, showsSql }: { readonly isDry: boolean; readonly showsSql: boolean },
   output: CommandOutput,
 ): void {
@@ -149,6 +150,7 @@ function writeReport(
   for (const { name, rows } of tables) output.write(`${name.padEnd(width)}  ${rows} ${rows === 1 ? 'row' : 'rows'}\n`)
   writeList('changed', changed, output)
   writeList('could not be made', missing, output)
+  writeList('made, but works otherwise than in SQLite', differing, output)
   output.write(isDry ? '\nThis was a dry run: all changes were rolled back.\n' : '\nDone.\n')
 }
 

@@ -18,6 +18,19 @@ export function namingOf(isLower: boolean): Naming {
   }
 }
 
+/** Columns that each table of PostgreSQL has. */
+const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'])
+
+/** @throws MoveError for a column whose name PostgreSQL keeps for itself. */
+export function checkSystemNames(names: readonly string[], naming: Naming, table: string): void {
+  const taken = names.find((name) => SYSTEM_COLUMNS.has(naming(name)))
+  if (taken === undefined) return
+  throw new MoveError(
+    `${table}.${taken}: each table of PostgreSQL has a column of this name already: rename it first, in a copy of the file: ` +
+      `alter table ${table} rename column ${taken} to ${taken}_`,
+  )
+}
+
 /** @throws MoveError when two names would become the same name. */
 export function checkNames(names: readonly string[], naming: Naming, what: string): void {
   const seen = new Map<string, string>()

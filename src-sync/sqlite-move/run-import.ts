@@ -7,9 +7,16 @@ import { findDialect } from '../sqlite-dialect/read-dialect.ts'
 import { quoteWrittenNames } from '../sqlite-dialect/written-names.ts'
 import { type ColumnPlan, planColumns } from './column-types.ts'
 import { type CopyTally, copyText } from './copy-rows.ts'
-import { type Naming, checkNames } from './import-names.ts'
+import { type Naming, checkNames, checkSystemNames } from './import-names.ts'
 import type { SqliteFile } from './open-sqlite.ts'
-import { type SourceForeignKey, type SourceIndex, type SourceSchema, type SourceTable, quoted } from './read-schema.ts'
+import {
+  type SourceColumn,
+  type SourceForeignKey,
+  type SourceIndex,
+  type SourceSchema,
+  type SourceTable,
+  quoted,
+} from './read-schema.ts'
 import { translateDefault } from './translate-default.ts'
 import { MoveError } from './usage-error.ts'
 
@@ -28,6 +35,8 @@ export interface ImportReport {
   readonly changed: string[]
   /** Sentences about everything that could not be created. */
   readonly missing: string[]
+  /** Sentences about what was made, but gives other results than in SQLite. */
+  readonly differing: string[]
   /** All executed statements except COPY, in order. */
   readonly statements: string[]
 }
@@ -40,7 +49,7 @@ interface PlannedTable {
 
 /** The whole import on the server. The caller opens the transaction around it. */
 export class ImportRun {
-  readonly report: ImportReport = { tables: [], changed: [], missing: [], statements: [] }
+  readonly report: ImportReport = { tables: [], changed: [], missing: [], differing: [], statements: [] }
   readonly #file: SqliteFile
   readonly #connection: Connection
   readonly #options: ImportOptions
@@ -65,6 +74,11 @@ export class ImportRun {
         naming,
         `the columns of ${name}`,
       )
+      checkSystemNames(
+        columns.map((column) => column.name),
+        naming,
+        name,
+      )
     }
     const tables = schema.tables.map((source) => this.#plan(source))
     this.#adoptParents(tables)
@@ -74,7 +88,9 @@ export class ImportRun {
     for (const table of tables) this.#load(table)
     for (const table of tables) this.#afterRows(table)
     for (const table of tables) for (const key of table.source.foreignKeys) this.#foreignKey(table.source, key, tables)
-    for (const { name, sql } of schema.views) this.#try(`view ${name}`, this.#translated(sql))
+    for (const { name, sql } of schema.views) {
+      if (this.#try(`view ${name}`, this.#translated(sql))) this.#tellDifferences(`view ${name}`, sql)
+    }
     for (const { name, sql } of schema.triggers)
       this.#missing(`trigger ${name}`, 'in PostgreSQL a trigger calls a function: write it by hand', sql)
     for (const name of schema.virtualTables) {
@@ -172,41 +188,76 @@ export class ImportRun {
     return this.#file.all(`select 1 from ${quoted(name)} where ${isNull} limit 1`).length > 0
   }
 
-  /** Creates the computed columns, then copies the rows. Where PostgreSQL refuses an expression, the computed values are copied. */
+  /** Copies the rows. The values of computed columns come along, to be compared with what PostgreSQL computes. */
   #load({ source, columns }: PlannedTable): void {
     const table = this.#name(source.name)
-    const loaded = source.columns.filter(({ name, computed }) => {
-      if (computed === null) return true
-      const column = `alter table ${table} add column ${this.#name(name)} ${columns.get(name)!.type}`
-      if (computed !== '' && this.#try(null, `${column} generated always as (${this.#translated(computed)}) stored`))
-        return false
-      this.#execute(column)
-      this.report.changed.push(
-        `${source.name}.${name} is no longer computed, because PostgreSQL refuses ${computed}: it holds the values that SQLite computed`,
-      )
-      return true
-    })
+    const computed = source.columns.filter((column) => column.computed !== null)
+    const shadows = new Map(computed.map(({ name }, place) => [name, `syncpg_computed_${place}`]))
+    for (const [name, shadow] of shadows) {
+      this.#execute(`alter table ${table} add column ${quoteIdentifier(shadow)} ${columns.get(name)!.type}`)
+    }
+    this.#copy({ source, columns }, shadows)
+    for (const column of computed) this.#compute(source, column, { shadow: shadows.get(column.name)!, columns })
+    this.#setSequence(source, table)
+  }
+
+  #copy({ source, columns }: PlannedTable, shadows: ReadonlyMap<string, string>): void {
     const total = Number(this.#file.all(`select count(*) as n from ${quoted(source.name)}`)[0]!['n'])
-    const reads = loaded.map(({ name }, place) => `${columns.get(name)!.reads} as c${place}`)
+    const reads = source.columns.map(({ name }, place) => `${columns.get(name)!.reads} as c${place}`)
     const rows = this.#file.rows(`select ${reads.join(', ')} from ${quoted(source.name)}`)
     const tally: CopyTally = { rows: 0, replaced: [] }
     const onRows = (count: number): void => this.#options.onRows(source.name, count, total)
-    const types = loaded.map(({ name }) => columns.get(name)!.type)
-    const count = this.#connection.copyToTable(this.#options.naming(source.name), {
-      columns: loaded.map(({ name }) => this.#options.naming(name)),
-      source: copyText(rows, { types, stripsZeros: this.#options.stripsZeros, onRows }, tally),
-    })
+    const types = source.columns.map(({ name }) => columns.get(name)!.type)
+    const targets = source.columns.map(({ name }) => shadows.get(name) ?? this.#options.naming(name))
+    const count = withPlace(source, targets, () =>
+      this.#connection.copyToTable(this.#options.naming(source.name), {
+        columns: targets,
+        source: copyText(rows, { types, stripsZeros: this.#options.stripsZeros, onRows }, tally),
+      }),
+    )
     if (count !== tally.rows || count !== total) {
       throw new MoveError(`${source.name}: SQLite has ${total} rows, ${tally.rows} were read and ${count} arrived`)
     }
     for (const [place, replaced] of tally.replaced.entries()) {
       if (!(replaced > 0)) continue
       this.report.changed.push(
-        `${source.name}.${loaded[place]!.name}: ${replaced} texts hold U+FFFD, which stands for bytes that were not UTF-8`,
+        `${source.name}.${source.columns[place]!.name}: ${replaced} texts hold U+FFFD, which stands for bytes that were not UTF-8`,
       )
     }
     this.report.tables.push({ name: this.#options.naming(source.name), rows: count })
-    this.#setSequence(source, table)
+  }
+
+  /**
+   * Makes a computed column. Where PostgreSQL refuses the expression, or computes other values than SQLite did, the column holds
+   * SQLite's values.
+   */
+  #compute(
+    source: SourceTable,
+    { name, computed }: SourceColumn,
+    { shadow, columns }: { readonly shadow: string; readonly columns: ReadonlyMap<string, ColumnPlan> },
+  ): void {
+    const [table, column, { type }] = [this.#name(source.name), this.#name(name), columns.get(name)!]
+    const what = `${source.name}.${name} is no longer computed, and holds the values that SQLite computed`
+    const sql = `alter table ${table} add column ${column} ${type} generated always as (${this.#translated(computed!)}) stored`
+    const isMade = this.#try(computed === '' ? what : `${what}: PostgreSQL refuses ${computed}`, sql)
+    if (isMade) {
+      // `json` has no equality.
+      const cast = type === 'json' ? '::text' : ''
+      const condition = `${column}${cast} is distinct from ${quoteIdentifier(shadow)}${cast}`
+      const others = this.#connection.fetchval<bigint>(`select count(*) from ${table} where ${condition}`)
+      if (others === 0n) {
+        this.#execute(`alter table ${table} drop column ${quoteIdentifier(shadow)}`)
+        this.#tellDifferences(`${source.name}.${name}`, computed!)
+        return
+      }
+      this.#execute(`alter table ${table} drop column ${column}`)
+      this.#missing(
+        what,
+        `PostgreSQL computes ${computed} otherwise, in ${others} ${others === 1n ? 'row' : 'rows'}`,
+        computed!,
+      )
+    }
+    this.#execute(`alter table ${table} rename column ${quoteIdentifier(shadow)} to ${column}`)
   }
 
   #setSequence({ name, rowidColumn, lastNumber }: SourceTable, table: string): void {
@@ -224,14 +275,17 @@ export class ImportRun {
       if (column.default === null || column.computed !== null || column.name === source.rowidColumn) continue
       const value = translateDefault(column.default, columns.get(column.name)!.type)
       if (value === null) continue
-      this.#try(
-        `default of ${source.name}.${column.name}`,
+      const what = `default of ${source.name}.${column.name}`
+      const isMade = this.#try(
+        what,
         `alter table ${table} alter column ${this.#name(column.name)} set default ${value}`,
       )
+      if (isMade) this.#tellDifferences(what, value)
     }
     for (const index of source.indexes) this.#index(source, index)
     for (const check of source.checks) {
-      this.#try(`CHECK of ${source.name}`, `alter table ${table} add check (${this.#translated(check)})`)
+      const isMade = this.#try(`CHECK of ${source.name}`, `alter table ${table} add check (${this.#translated(check)})`)
+      if (isMade) this.#tellDifferences(`CHECK of ${source.name}`, check)
     }
     if (source.ignoresCase) {
       this.report.changed.push(
@@ -243,7 +297,7 @@ export class ImportRun {
   #index(source: SourceTable, { name, isUnique, isConstraint, sql, columns }: SourceIndex): void {
     const table = this.#name(source.name)
     if (columns === null) {
-      this.#try(`index ${name}`, this.#translated(sql!))
+      if (this.#try(`index ${name}`, this.#translated(sql!))) this.#tellDifferences(`index ${name}`, sql!)
       return
     }
     const ignoresCase = columns.some((column) => column.ignoresCase)
@@ -300,12 +354,18 @@ export class ImportRun {
     }
   }
 
+  /** Lists what the rules of `sqlite-check` say about SQL that PostgreSQL accepted. Names are written as SQLite has them. */
+  #tellDifferences(what: string, sql: string): void {
+    const advice = findDialect(sql).filter(({ rule }) => rule.effect === 'differs' && rule.name !== 'names-case')
+    for (const says of new Set(advice.map(({ rule }) => rule.says))) this.report.differing.push(`${what}: ${says}`)
+  }
+
   #missing(what: string, reason: string, sql?: string): void {
     const advice = new Set(
       sql === undefined
         ? []
         : findDialect(sql)
-            .filter(({ rule }) => rule.effect === 'fails')
+            .filter(({ rule }) => rule.name !== 'names-case')
             .map(({ rule }) => rule.says),
     )
     const lines = [
@@ -331,6 +391,25 @@ export class ImportRun {
 
   #names(names: readonly string[]): string {
     return names.map((name) => this.#name(name)).join(', ')
+  }
+}
+
+/** Runs the COPY. A value that the column's type refuses is told with its column, its row and what to do. */
+function withPlace<T>({ name, columns }: SourceTable, targets: readonly string[], copy: () => T): T {
+  try {
+    return copy()
+  } catch (error) {
+    if (!(error instanceof DbError) || error.sqlstate?.startsWith('22') !== true) throw error
+    const [, row, target] = /\bline (\d+), column ([^:]+)/.exec(error.context ?? '') ?? []
+    const column = columns[targets.indexOf(target ?? '')]?.name
+    if (column === undefined) throw error
+    const reason = error.detail === undefined ? error.primaryMessage : `${error.primaryMessage} (${error.detail})`
+    throw new MoveError(
+      `${reason}, in ${name}.${column}, row ${row}: --type ${name}.${column}=text keeps it as it is`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -83,6 +83,62 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
   })
 
   test.each([
+    ["select pg_catalog.set_config('search_path', '', false)"],
+    ['create schema app; set search_path = app'],
+    ['set default_transaction_read_only = on'],
+    ['set session characteristics as transaction read only'],
+    ['set role pg_monitor'],
+    ['set session authorization pg_monitor'],
+    ["set app.tenant = '5'; set lock_timeout = 0"],
+    ['create temp table "Done migrations" (x int)'],
+    ['-- no transaction\nset search_path = pg_catalog;\nset role pg_monitor;'],
+  ])('takes back what a file sets in the session: %s', async (sql) => {
+    const storage = new SyncpgStorage(context, { table: 'Done migrations' })
+    umzug = new Umzug({ ...umzug.options, storage })
+    if (!('acquire' in context)) await context.execute("set lock_timeout = '7s'; set statement_timeout = '9s'")
+    const settings = `select string_agg(name || '=' || setting, ' ' order by name)
+      from pg_settings where source = 'session' and name not like 'transaction%'`
+    const before = await context.fetchval(settings)
+    file('1-settings.sql', sql)
+    file('2-pet.sql', 'create table pet (id int)')
+    expect(names(await umzug.up())).toEqual(['1-settings.sql', '2-pet.sql'])
+    expect(names(await umzug.executed())).toEqual(['1-settings.sql', '2-pet.sql'])
+    expect(watcher.fetchval("select to_regclass('public.pet')::text")).toBe('pet')
+    expect(watcher.fetchval('select count(*) from public."Done migrations"')).toBe(2n)
+    expect(await context.fetchval(settings)).toBe(before)
+  })
+
+  test.each([
+    ['begin;\ninsert into pet values (2);\ncommit;', '1:1: sqlMigration: begin'],
+    ['insert into pet values (2);\n /* done */ commit;\nselec', '2:2: sqlMigration: commit'],
+    ['insert into pet values (2); rollback; copy pet from stdin;\n1\n\\.\n', '1:29: sqlMigration: rollback'],
+  ])('refuses a file with a transaction of its own before it runs: %s', async (sql, words) => {
+    watcher.execute('create table pet (id int)')
+    file('1-own.sql', sql)
+    const failure = (await umzug.up().catch((error: unknown) => error)) as Error
+    expect(failure.message).toContain(`${join(folder, '1-own.sql')}:${words}`)
+    expect(watcher.fetchval('select count(*) from pet')).toBe(0n)
+    expect(await umzug.executed()).toEqual([])
+  })
+
+  test('lets a file have savepoints, and a transaction of its own where it runs without one', async () => {
+    file('1-pet.sql', 'create table pet (id int); savepoint a; drop table pet; rollback to a; release a')
+    file('2-own.sql', '-- no transaction\nbegin;\ninsert into pet values (1);\ncommit;')
+    expect(await umzug.up()).toHaveLength(2)
+    expect(watcher.fetchval('select count(*) from pet')).toBe(1n)
+  })
+
+  test.each(['', '-- no transaction\n', 'copy pet from stdin;\n1\n\\.\n'])(
+    'fails at a comment that is never closed, after %j',
+    async (head) => {
+      watcher.execute('create table pet (id int)')
+      file('1-open.sql', `${head}insert into pet values (2);\n/* oops /* nested */\ncreate table b (n int);`)
+      await expect(umzug.up()).rejects.toThrow(/1-open.sql:\d:1: .*comment/)
+      expect(await umzug.executed()).toEqual([])
+    },
+  )
+
+  test.each([
     [
       'the server names',
       'create table pet (id int);\nalter table pet\n  add column x nonsense;\n',
@@ -133,9 +189,62 @@ describe('oneAtATime', () => {
   })
 })
 
+describe('a lock that is lost', () => {
+  const KILL = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 7431"
+
+  test.each(['blocking', 'async'])('runs no further migration, with a %s guard', async (kind) => {
+    file('1-kill.sql', KILL)
+    file('2-pet.sql', 'create table pet (id int)')
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => (kind === 'async' ? connect(dsn) : db.connect(dsn)))
+    const failure = await umzug.up().catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(db.OperationalError)
+    expect((failure as Error).message).toContain('the connection that holds the lock was closed')
+    expect(watcher.fetchval("select to_regclass('pet')::text")).toBeNull()
+    expect(await umzug.up()).toHaveLength(1)
+    expect(watcher.fetchval("select to_regclass('pet')::text")).toBe('pet')
+  })
+
+  test('is told at the end where no migration follows, and hides no error of a migration', async () => {
+    await using context = await connect(dsn)
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => connect(dsn))
+    file('1-kill.sql', `-- no transaction\n${KILL};\nselec`)
+    await expect(umzug.up()).rejects.toThrow('syntax error')
+    file('1-kill.sql', KILL)
+    file('1-kill.down.sql', KILL)
+    await expect(umzug.up()).rejects.toThrow('the connection that holds the lock was closed')
+    await expect(umzug.down()).rejects.toThrow('the connection that holds the lock was closed')
+  })
+
+  test('is not lost to the time limits of the server', async () => {
+    const name = watcher.fetchval<string>('select quote_ident(current_database())')
+    watcher.execute(`alter database ${name} set idle_in_transaction_session_timeout = '400ms'`)
+    const isKnown = watcher.fetchval("select count(*) from pg_settings where name = 'transaction_timeout'") === 1n
+    if (isKnown) watcher.execute(`alter database ${name} set transaction_timeout = '400ms'`)
+    await using context = await connect(dsn, { serverSettings: isKnown ? { transaction_timeout: '0' } : {} })
+    file('1-long.sql', 'select pg_sleep(0.6)')
+    const umzug = umzugOver(context)
+    oneAtATime(umzug, () => connect(dsn))
+    expect(await umzug.up()).toHaveLength(1)
+  })
+})
+
 test('a blocking connection that is not in autocommit is refused', () => {
   using con = db.connect(dsn)
   expect(() => new SyncpgStorage(con)).toThrow('connect(dsn, { autocommit: true })')
   expect(() => sqlMigration({ name: 'x', path: 'x.sql', context: con })).toThrow('autocommit')
   expect(() => sqlMigration({ name: 'x', context: watcher })).toThrow('x has no path')
+})
+
+test('misspelled options are refused', () => {
+  const umzug = umzugOver(watcher)
+  expect(() => new SyncpgStorage(watcher, { tableName: 'x' } as object)).toThrow(
+    'SyncpgStorage: unknown option "tableName"',
+  )
+  expect(() => oneAtATime(umzug, () => connect(dsn), { keys: 5 } as object)).toThrow(
+    'oneAtATime: unknown option "keys"',
+  )
+  expect(() => oneAtATime(umzug, () => connect(dsn), { key: 'abc' as never })).toThrow('key: expected a whole number')
 })

@@ -1,6 +1,7 @@
 /** Migrations that are files of SQL. A file runs as a whole or not at all, and errors have their place in the file. */
 import { readFileSync } from 'node:fs'
 import { DbError, ProgrammingError, type SplitStatement, splitStatements } from '../../index.ts'
+import { restoreSettings, sessionSettings } from './session-settings.ts'
 import { type MigrationConnection, isBlocking, requireAutocommit } from './storage.ts'
 
 /** The argument that umzug gives to `resolve`. */
@@ -22,11 +23,15 @@ export interface SqlMigration {
 }
 
 const NO_TRANSACTION = /^\s*--\s*no transaction\b/i
+/** Begins or ends a transaction. `rollback to` a savepoint does not. Comments may stand before it. */
+const TRANSACTION_CONTROL =
+  /^(?:\s|--.*|\/\*[^]*?\*\/)*(begin|commit|end|abort|start\s+transaction|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i
 
 /**
  * `resolve` for umzug. The file runs in one transaction. If its first line is `-- no transaction`, it runs statement by
  * statement without one, as `create index concurrently` needs it. `x.down.sql` undoes `x.sql` or `x.up.sql`. The file
- * may have COPY with its data. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own
+ * may have COPY with its data. A file in a transaction may not begin or end one: it is refused before anything runs. Settings
+ * that the file changes in the session (`set search_path`, `set role`) are taken back after it. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own
  * error.
  * @example
  *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
@@ -44,16 +49,20 @@ export function sqlMigration({ name, path, context }: SqlMigrationParameters): S
 async function runFile(connection: MigrationConnection, file: string): Promise<void> {
   const sql = readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
   const hasTransaction = !NO_TRANSACTION.test(sql)
-  // Most files are sent to the server as a whole. A file with the data of COPY has to be split first.
-  const isWhole = hasTransaction && !/\bfrom\s+stdin\b/i.test(sql)
-  const statements = isWhole ? [{ sql, offset: 0, line: 1, copyData: null }] : splitStatements(sql)
   const place = new Place(file, sql)
+  const split = place.within(WHOLE, () => splitStatements(sql))
+  if (hasTransaction) for (const statement of split) place.within(statement, () => requireNoControl(statement))
+  // The server reads most files as they are; one with the data of COPY in it is no text for the server.
+  const isWhole = hasTransaction && split.every(({ copyData }) => copyData === null)
+  const statements = isWhole ? [{ ...WHOLE, sql }] : split
   if (isBlocking(connection)) {
-    const run = (): void => {
-      for (const statement of statements) place.within(statement, () => runNow(connection, statement))
-    }
-    if (hasTransaction) connection.transaction(run)
-    else run()
+    await keepingSettings(connection, async () => {
+      const run = (): void => {
+        for (const statement of statements) place.within(statement, () => runNow(connection, statement))
+      }
+      if (hasTransaction) connection.transaction(run)
+      else run()
+    })
     return
   }
   const lent = 'acquire' in connection ? await connection.acquire() : connection
@@ -68,10 +77,35 @@ async function runFile(connection: MigrationConnection, file: string): Promise<v
     }
   }
   try {
-    await (hasTransaction ? lent.transaction(run) : run())
+    await keepingSettings(lent, () => (hasTransaction ? lent.transaction(run) : run()))
   } finally {
     if ('acquire' in connection) await connection.release(lent)
   }
+}
+
+const WHOLE: SplitStatement = { sql: '', offset: 0, line: 1, copyData: null }
+
+/** Runs `body`, and takes back what it sets in the session. Where it fails, its error is the one that is thrown. */
+async function keepingSettings(
+  session: Parameters<typeof sessionSettings>[0],
+  body: () => Promise<void>,
+): Promise<void> {
+  const before = await sessionSettings(session)
+  try {
+    await body()
+  } catch (error) {
+    await restoreSettings(session, before).catch(() => {})
+    throw error
+  }
+  await restoreSettings(session, before)
+}
+
+function requireNoControl({ sql }: SplitStatement): void {
+  const command = TRANSACTION_CONTROL.exec(sql)?.[1]
+  if (command === undefined) return
+  throw new ProgrammingError(`sqlMigration: ${command} in a file that runs in one transaction: nothing of it was run`, {
+    hint: 'leave begin and commit out; or let the first line be `-- no transaction`, and the file runs statement by statement with its own',
+  })
 }
 
 function runNow(
@@ -92,9 +126,9 @@ class Place {
     this.#text = text
   }
 
-  within(statement: SplitStatement, body: () => void): void {
+  within<T>(statement: SplitStatement, body: () => T): T {
     try {
-      body()
+      return body()
     } catch (error) {
       throw this.withPlace(error, statement)
     }

@@ -1,5 +1,6 @@
 /** Stores which migrations were run, in a table of the migrated database. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
+import { requireOptions } from './require-options.ts'
 import { type Connection, type Pool, ProgrammingError, quoteIdentifier } from '../../index.ts'
 
 /** Where migrations run: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
@@ -19,16 +20,21 @@ export interface SyncpgStorageOptions {
  */
 export class SyncpgStorage {
   readonly #connection: MigrationConnection
-  readonly #table: string
+  /** Quoted; with its schema once the table was found, so that a later `set search_path` does not lead to another table. */
+  #table: string
+  readonly #name: string
   #isThere = false
 
   /**
    * @throws ProgrammingError for a blocking connection that is not in autocommit, because its changes would never be
    *   committed.
    */
-  constructor(connection: MigrationConnection, { table = 'umzug', schema }: SyncpgStorageOptions = {}) {
+  constructor(connection: MigrationConnection, options: SyncpgStorageOptions = {}) {
+    requireOptions(options, ['table', 'schema'], 'SyncpgStorage')
     requireAutocommit(connection)
+    const { table = 'umzug', schema } = options
     this.#connection = connection
+    this.#name = table
     this.#table = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
   }
 
@@ -53,13 +59,22 @@ export class SyncpgStorage {
 
   async #makeTable(): Promise<void> {
     if (this.#isThere) return
-    // This check comes first, because `create table if not exists` raises a notice when the table exists.
-    const found = await this.#connection.fetchval<boolean>('select to_regclass($1) is not null', [this.#table])
-    if (found !== true) {
+    // Asked first, because `create table if not exists` raises a notice when the table exists.
+    let schema = await this.#schema()
+    if (schema === null) {
       const columns = 'name text primary key, at timestamptz not null default now()'
       await this.#connection.execute(`create table if not exists ${this.#table} (${columns})`)
+      schema = await this.#schema()
     }
+    if (schema !== null) this.#table = quoteIdentifier(schema, this.#name)
     this.#isThere = true
+  }
+
+  /** The schema in which the table is; null where there is none. */
+  async #schema(): Promise<string | null> {
+    const sql = `select nspname::text from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.oid = pg_catalog.to_regclass($1)`
+    return await this.#connection.fetchval<string>(sql, [this.#table])
   }
 }
 

@@ -184,6 +184,16 @@ describe('listeners', () => {
     expect(told).toEqual(['select 1 true false', 'select 1/0 true true'])
   })
 
+  test('of queries are told each statement of a pipeline', async () => {
+    const told: unknown[] = []
+    con.addQueryLogger(({ query, rowCount, error }) => told.push([query, rowCount, error instanceof Error]))
+    await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.execute('select 1/0').catch(() => {})]))
+    expect(told).toEqual([
+      ['select 1', 1, false],
+      ['select 1/0', null, true],
+    ])
+  })
+
   test('of a wrong kind are refused before LISTEN is sent', async () => {
     await expect(con.addListener('never', 'no function' as never)).rejects.toThrow('expected a function')
     expect(await con.fetch('select pg_listening_channels()')).toEqual([])

@@ -291,3 +291,22 @@ describe('a transaction by hand that fails', () => {
     expect(await kept()).toEqual([2])
   })
 })
+
+test('options may stand behind the function; what is no options is refused', async () => {
+  const isolation = (): Promise<unknown> => con.fetchval('show transaction_isolation')
+  expect(await con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
+  let runs = 0
+  const lose = (): Promise<unknown> => {
+    runs += 1
+    return con.execute("do $$ begin raise 'lost' using errcode = '40001'; end $$")
+  }
+  await expect(con.transaction(lose, { retries: 2 })).rejects.toMatchObject({ sqlstate: '40001' })
+  expect(runs).toBe(3)
+  await expect(con.transaction(lose, { isolaton: 'serializable' } as object)).rejects.toMatchObject({
+    hint: 'did you mean isolation?',
+  })
+  for (const wrong of [null, 5, lose]) {
+    expect(() => con.transaction(lose, wrong as unknown as object)).toThrow('transaction: expected')
+  }
+  expect(runs).toBe(3)
+})

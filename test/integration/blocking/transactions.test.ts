@@ -328,3 +328,26 @@ describe('transaction(fn)', () => {
     expect([con.closed, countRows()]).toEqual([true, 0n])
   })
 })
+
+test('options may stand behind the function; what is no options is refused', () => {
+  const isolation = (): unknown => con.fetchval('show transaction_isolation')
+  expect(con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
+  let runs = 0
+  const lose = (): void => {
+    runs += 1
+    con.execute("do $$ begin raise 'lost' using errcode = '40001'; end $$")
+  }
+  expect(failureOf(() => con.transaction(lose, { retries: 2 })).sqlstate).toBe('40001')
+  expect(runs).toBe(3)
+  expect(failureOf(() => con.transaction(lose, { isolaton: 'serializable' } as object)).hint).toBe(
+    'did you mean isolation?',
+  )
+  for (const wrong of [null, 5, lose]) {
+    expect(failureOf(() => con.transaction(lose, wrong as unknown as object)).message).toContain(
+      'transaction: expected',
+    )
+  }
+  expect(runs).toBe(3)
+  const dsn = sharedServer().dsn({ database })
+  expect(db.withConnection(dsn, ({ autocommit }) => autocommit, { autocommit: true })).toBe(true)
+})

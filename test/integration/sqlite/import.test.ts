@@ -212,6 +212,19 @@ describe.skipIf(sqliteNode === null)('types', () => {
     expect((await move(sql, '--type=t.note=text; drop table x')).stderr).toContain('expected table.column=type')
   })
 
+  test.each([
+    [
+      String.raw`create table t (a int, j json); insert into t values (1, '{}'), (2, '"\u0000"')`,
+      'in t.j, row 2: --type t.j=text',
+    ],
+    [String.raw`create table t (j json); insert into t values ('"\ud800"')`, 'in t.j, row 1: --type t.j=text'],
+    ['create table t (id integer primary key, xmin int)', 't.xmin: each table of PostgreSQL has a column of this name'],
+  ])('what cannot be moved is told with its place and what to do: %s', async (sql, words) => {
+    const { status, stderr, schema } = await move(sql)
+    expect([status, stderr, hasTables(schema)]).toEqual([2, expect.stringContaining(words), 0])
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
   test('an empty column takes the type of what it refers to', async () => {
     const { schema, status } = await move(
       'create table p (code text primary key); create table c (p_code integer references P (CODE))',
@@ -245,12 +258,55 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
   })
 
   test('computed columns stay computed, or keep what was computed', async () => {
-    const { schema, stdout } = await move(`
+    const { schema, stdout, status } = await move(`
       create table t (a text, up text generated always as (upper(a)) virtual, part text as (iif(a = 'x', 'one', 'two')) stored);
       insert into t (a) values ('x');`)
-    expect(stdout).toContain("t.part is no longer computed, because PostgreSQL refuses iif(a = 'x', 'one', 'two')")
+    expect(stdout).toContain(
+      "t.part is no longer computed, and holds the values that SQLite computed: PostgreSQL refuses iif(a = 'x'",
+    )
+    expect(status).toBe(1)
     con.execute(`update ${schema}.t set a = 'y'`)
     expect([...con.fetchrow(`select a, up, part from ${schema}.t`)!]).toEqual(['y', 'Y', 'one'])
+  })
+
+  test('computed columns that PostgreSQL would compute otherwise hold SQLite’s values', async () => {
+    const { schema, stdout, status } = await move(`
+      create table person (
+        id integer primary key, phone text, score real, same real as (score * 2) stored,
+        last4 text generated always as (substr(phone, -4)) stored, rounded integer as (round(score)) virtual,
+        whole integer generated always as (cast(score as integer)) stored, kilos integer as (cast(phone as integer)) stored,
+        twice integer as (whole * 2) stored);
+      insert into person (phone, score) values ('0170-5551234', 2.5), ('0171-5559876', 2.7), (null, null);`)
+    expect(status).toBe(1)
+    for (const column of ['last4', 'rounded', 'whole', 'kilos']) {
+      expect(stdout).toContain(`person.${column} is no longer computed, and holds the values that SQLite computed`)
+    }
+    expect(stdout).toContain('PostgreSQL computes substr(phone, -4) otherwise, in 2 rows')
+    expect(stdout).toContain('hint: substr(s, -2) counts from the end in SQLite only: right(s, 2)')
+    expect(stdout).not.toContain('person.same')
+    const rows = con.fetch(`select last4, rounded, whole, kilos, twice from ${schema}.person order by id`)
+    expect(rows.map((row) => [...row].map(plain))).toEqual([
+      ['1234', 3, 2, 170, 4],
+      ['9876', 3, 2, 171, 4],
+      [null, null, null, null, null],
+    ])
+    const names =
+      "select count(*)::int from information_schema.columns where table_schema = $1 and column_name like 'syncpg%'"
+    expect(con.fetchval(names, [schema])).toBe(0)
+  })
+
+  test('defaults, views, checks and indexes that work otherwise are told', async () => {
+    const { stdout, status } = await move(`
+      create table t (id integer primary key, token integer default (random()), s text check (s like 'a%'));
+      create view v as select id, substr(s, -4) as last4 from t;
+      create index i on t (substr(s, -4));
+      create view plain as select id from t;`)
+    expect(status).toBe(1)
+    expect(stdout).toContain('made, but works otherwise than in SQLite:')
+    for (const what of ['default of t.token: random()', 'view v: substr', 'index i: substr', 'CHECK of t: LIKE']) {
+      expect(stdout).toContain(`  ${what}`)
+    }
+    expect(stdout).not.toContain('view plain')
   })
 
   test('rows that refer to none: the constraint holds for new rows, and it is told', async () => {

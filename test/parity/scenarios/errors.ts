@@ -213,4 +213,19 @@ export function errorScenarios(db: () => Driver): void {
       expect(await db().fetchval('select 1')).toBe(1)
     })
   })
+
+  test('a deferred constraint that fails at the end of a text is blamed on no statement', async () => {
+    await db().execute(
+      'create table p (a int primary key); create table c (a int references p deferrable initially deferred)',
+    )
+    const atCommit = await failureOfAsync(() => db().execute('insert into c values (99);\nselect 1;\nselect 2'))
+    expect([atCommit['sqlstate'], atCommit['statementIndex'], atCommit['line']]).toEqual([
+      '23503',
+      undefined,
+      undefined,
+    ])
+    expect(atCommit['hint']).toContain('a deferred constraint was checked at the commit')
+    const duplicate = await failureOfAsync(() => db().execute('select 1; insert into p values (1), (1)'))
+    expect([duplicate['sqlstate'], duplicate['statementIndex']]).toEqual(['23505', 1])
+  })
 }

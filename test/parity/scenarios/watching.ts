@@ -42,6 +42,29 @@ export function watchingScenarios(db: () => Driver): void {
     })
   })
 
+  test('a query logger is told of COPY both ways, and of a cursor', async () => {
+    await db().execute('create table "T" (a int)')
+    const told: api.LoggedQuery[] = []
+    const logger = (query: api.LoggedQuery): void => void told.push(query)
+    db().addQueryLogger(logger)
+    try {
+      await db().copy('T', { schema: 'parity', records: [[1], [2]], columns: ['a'] })
+      await db().load('T', { schema: 'parity', source: Buffer.from('3\n') })
+      await db().unload('T', { schema: 'parity', output: () => {} })
+      await db().pieces('select a from "T" where a > $1', [1], {})
+      await failureOfAsync(() => db().load('T', { schema: 'parity', source: Buffer.from('x\n') }))
+    } finally {
+      db().removeQueryLogger(logger)
+    }
+    expect(told.map(({ query, rowCount, error }) => [query, rowCount, (error as Error | null)?.name])).toEqual([
+      ['COPY "parity"."T" ("a") FROM STDIN', 2, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" FROM STDIN/), 1, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" TO STDOUT/), 3, undefined],
+      ['select a from "T" where a > $1', null, undefined],
+      [expect.stringMatching(/^COPY "parity"."T" FROM STDIN/), null, 'InvalidTextRepresentationError'],
+    ])
+  })
+
   describe('onProgress', () => {
     /** Records of a chunk each, 120 ms apart. */
     function* slowly(count: number): Generator<[string]> {
@@ -151,6 +174,41 @@ export function watchingScenarios(db: () => Driver): void {
         }),
       )
       expect([failure['sqlstate'], attempts]).toEqual(['40001', 1])
+    })
+
+    test.each([
+      ['commit', 1n],
+      ['commit and chain', 1n],
+      ["select 1; commit; select 'more'", 1n],
+      ['end', 1n],
+    ])('does not run again what was committed inside by %s', async (sql, count) => {
+      await db().execute('create table t (a int)')
+      let attempts = 0
+      const body = function* (): Generator<unknown, void, unknown> {
+        attempts += 1
+        yield db().execute('insert into t values (1)')
+        yield db().execute(sql)
+        yield db().execute(lose('40001'))
+      }
+      const failure = await failureOfAsync(() => db().transaction(body, { retries: 3 }))
+      expect([failure['sqlstate'], attempts, await db().fetchval('select count(*) from t')]).toEqual([
+        '40001',
+        1,
+        count,
+      ])
+      expect(failure['hint']).toContain('not run again, because the function ended the transaction by SQL')
+    })
+
+    test('does not run again what was written after a rollback inside', async () => {
+      await db().execute('create table t (a int)')
+      const body = function* (): Generator<unknown, void, unknown> {
+        yield db().execute('select 1')
+        yield db().execute('rollback')
+        yield db().execute('insert into t values (1)')
+        yield db().execute(lose('40001'))
+      }
+      await failureOfAsync(() => db().transaction(body, { retries: 3 }))
+      expect(await db().fetchval('select count(*) from t')).toBe(1n)
     })
 
     test.each([-1, 1.5, '3'])('of %j is refused', async (retries) => {

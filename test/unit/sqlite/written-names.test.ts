@@ -27,6 +27,20 @@ describe('names of mixed case are quoted', () => {
       'select cast(isDone as Integer), isDone::Text, Date from t',
       'select cast("isDone" as Integer), "isDone"::Text, "Date" from t',
     ],
+    ['create table appS.tabT(colC int)', 'create table "appS"."tabT"("colC" int)'],
+    ['select appS.tabT(colC) from x', 'select "appS".tabT("colC") from x'],
+    [
+      'insert into t (theVal) values (1) on conflict (theVal) do update set theVal = Excluded.theVal',
+      'insert into t ("theVal") values (1) on conflict ("theVal") do update set "theVal" = Excluded."theVal"',
+    ],
+    [
+      'create table t (madeAt Timestamp With Time Zone, Zone text, id int Generated Always As Identity, x int Generated Always As (id) Stored)',
+      'create table t ("madeAt" Timestamp With Time Zone, "Zone" text, id int Generated Always As Identity, x int Generated Always As (id) Stored)',
+    ],
+    [
+      'select madeAt At Time Zone tZone, sum(x) over (Rows Between Unbounded Preceding And Current Row) from t',
+      'select "madeAt" At Time Zone "tZone", sum(x) over (Rows Between Unbounded Preceding And Current Row) from t',
+    ],
     ['create index onNote on userNote (createdAt)', 'create index "onNote" on "userNote" ("createdAt")'],
     ['SELECT Key, Name FROM t WHERE Value = 1', 'SELECT "Key", "Name" FROM t WHERE "Value" = 1'],
   ])('%s', (sql, expected) => {
