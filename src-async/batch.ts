@@ -85,8 +85,8 @@ async function* withTextMeaningAsync(elements: AsyncIterable<Values>): AsyncGene
 }
 
 /**
- * An element that is not a list passes unchanged: `Batch.add` refuses it, because its error names the number of the
- * element.
+ * Passes an element that is not a list unchanged. `Batch.add` then refuses it, with an error that tells the element's
+ * number.
  */
 function elementWithMeaning(element: Values): Values {
   const values: unknown = listed(element)
@@ -128,8 +128,8 @@ async function batchFrom(
       }
     }
     for (let step = await next(); step.done !== true; step = await next()) {
-      // A full batch waits until one more element has come. Only then are several parts needed, and a transaction
-      // around them.
+      // A full batch is sent only after one more element has come. If none comes, the batch fits into one part and
+      // needs no transaction around several parts.
       if (batch.isFull) await run(batch.send(false))
       const renewed = add(step.value)
       if (renewed !== null) await renewed

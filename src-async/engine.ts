@@ -1,7 +1,7 @@
 /**
  * The engine of a connection. The connection, its prepared statements, cursors and transactions share it. It holds the
- * session and the context of the flows. It is the one place that runs a flow: one at a time, with a time limit and a
- * signal, and reported to loggers. The door does not export it.
+ * session and the context of the flows. Only the engine runs flows: it runs one at a time, applies the time limit and
+ * the signal, and reports queries to the loggers. It is not part of the public API.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { QueryCanceledError } from './errors/sqlstates.ts'
@@ -92,8 +92,8 @@ export class Engine {
     try {
       return await (signal === undefined ? operation() : this.#abortable(operation, signal))
     } catch (error) {
-      // The limit passed while the call waited for a source, an output or a pipeline. Then the server did not stop, so
-      // the session was closed. The error says both.
+      // The time limit passed while the call waited for a source, an output or a pipeline. The server did not stop
+      // either, so the session was closed. The error reports both.
       if (!(error instanceof QueryTimeoutError) || !this.session.isClosed) throw error
       const { primaryMessage } = this.session.closedError()
       throw new OperationalError(`${error.primaryMessage}; ${primaryMessage}`, { cause: error })
@@ -109,8 +109,9 @@ export class Engine {
   }
 
   /**
-   * Cancels the running operation, whether the server works on it, it is between two round trips, or it waits for a
-   * source. In a pipeline it cancels the statement that runs. Resolves when the server has received the request.
+   * Cancels the running operation. This works while the server executes it, between two round trips, and while the
+   * operation waits for a source. In a pipeline it cancels the statement that runs. Resolves when the server has
+   * received the request.
    */
   async cancel(): Promise<void> {
     if (this.isShut) throw new InterfaceError('connection is closed')

@@ -1,7 +1,7 @@
 /**
- * The listeners of a connection: for notifications of a channel or of all, for notices, for the end of the connection,
- * and for queries. An error that a listener throws does not reach the connection or other listeners. It becomes an
- * uncaught exception.
+ * The listeners of a connection. They listen for notifications (of one channel or of all), for notices, for queries,
+ * and for the end of the connection. An error that a listener throws does not reach the connection or other listeners.
+ * It becomes an uncaught exception.
  */
 import { warningFromServer } from './errors/server-error.ts'
 import type { DbError, Warning } from './errors/tree.ts'
@@ -31,7 +31,10 @@ export class Listeners<C> implements SessionEvents {
   readonly unsettled = new Set<string>()
   /** The connection that listeners are called with; set when it exists. */
   connection: C | null = null
-  /** The listeners of a pool's lease, while it lasts. They are called instead of these. */
+  /**
+   * The listeners of the current lease; null when the connection is not leased. They get the notices and notifications
+   * instead of these.
+   */
   override: Listeners<unknown> | null = null
   /** Called with the name of each server parameter that has changed. */
   onParameter: ((name: string) => void) | null = null

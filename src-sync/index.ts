@@ -97,5 +97,5 @@ export {
 } from '../src-async/errors/tree.ts'
 export { InvalidCachedStatementError, QueryTimeoutError, Rollback } from '../src-async/errors/client-errors.ts'
 export { registerSqlstate } from '../src-async/errors/server-error.ts'
-// `export *` only here: the file has one class for each of PostgreSQL's 260 codes and nothing else.
+// `export *` is allowed for this file, because it has one class for each of PostgreSQL's 260 codes and nothing else.
 export * from '../src-async/errors/sqlstates.ts'

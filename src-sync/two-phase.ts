@@ -84,8 +84,8 @@ export class TwoPhase {
       'where database = current_database() order by prepared, gid'
     const wasIdle = context.state.transactionStatus === 'I'
     const { rows } = this.#engine.run(fetchRows(context, { sql, values: [], rowLimit: 0, rows: RECORD_ROWS }))
-    // If this call has begun a transaction, it is ended again: tpc_commit and tpc_rollback with an xid need that no
-    // transaction is open.
+    // If this call has begun a transaction, it also ends it, because tpc_commit and tpc_rollback with an xid are
+    // refused while a transaction is open.
     if (wasIdle && context.scopes.length === 0) this.#engine.run(rollback(context))
     return rows.map((row) => {
       const [gid, prepared, owner, database] = Record.toArray(row) as [string, globalThis.Date, string, string]

@@ -56,7 +56,7 @@ function isOwnPrepared({ query = '' }: DbError): boolean {
   return /^\s*(?:prepare|execute|deallocate)\b/i.test(query)
 }
 
-/** For `copyToTable('shop.item')`: the whole string is the table's name, with the dot. */
+/** The hint for `copyToTable('shop.item')`, which takes the whole string, with the dot, as the name of the table. */
 function hintForDottedName({ query = '' }: DbError): string | null {
   const [, schema, table] = /^COPY "([^".]+)\.([^".]+)"/.exec(query) ?? []
   return schema === undefined || table === undefined ? null : schemaHint(schema, table)
@@ -81,7 +81,7 @@ function hintForTransaction({ implicitTransaction, severalStatements }: HintCirc
 }
 
 /**
- * The hint for a syntax error at a parameter, after words of SQL that seem to take one. Null for other syntax errors.
+ * The hint for a syntax error at a parameter where SQL allows none, for example after IN. Null for other syntax errors.
  */
 function hintForMarker({ query, position }: DbError): string | null {
   if (query === undefined || position === undefined) return null

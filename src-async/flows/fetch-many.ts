@@ -13,7 +13,7 @@ import { RowCollector } from './row-collector.ts'
 export class BatchRows {
   readonly #context: FlowContext
   readonly #options: RowShapeOptions
-  /** One collector for each description: a batch may go on with another one. */
+  /** One collector for each description of the statement. The batch may describe its statement again and go on. */
   readonly #collectors: RowCollector[] = []
 
   constructor(context: FlowContext, options: RowShapeOptions) {

@@ -1,6 +1,7 @@
 /**
- * Decides which errors a stale cache entry may have caused: something has changed since the statement was described.
- * Only a statement that the server refused before it began counts, so that nothing runs twice.
+ * Decides whether a stale cache entry may have caused an error, that is, whether something may have changed since the
+ * statement was described. Only errors from before the statement started count, so that a retry cannot run a statement
+ * twice.
  */
 import { DataError, DbError, ProgrammingError } from '../errors/tree.ts'
 import type { Statement } from '../values/statement.ts'
@@ -55,8 +56,9 @@ export function isLost(error: unknown): boolean {
 }
 
 /**
- * Whether a savepoint must be sent before the statement. Outside a transaction a refusal fails nothing else. A
- * statement that the server has accepted in this transaction holds locks, so no other session can change its tables.
+ * Whether a savepoint must be sent before the statement, so that a refusal does not abort the transaction. Outside a
+ * transaction there is nothing to protect. A statement that the server has already accepted in this transaction needs
+ * no savepoint either: it holds locks, so no other session can change its tables.
  */
 export function needsGuard(context: FlowContext, statement: Statement, isRemembered: boolean): boolean {
   const { state, statements, isPipelining } = context
@@ -72,8 +74,8 @@ export function hasSavepoints({ state }: FlowContext): boolean {
 }
 
 /**
- * The savepoint for the next flight. If one of `DescribeAttempts` waits for its release, nothing has run since, so it
- * is used again.
+ * The savepoint for the next flight. If a savepoint of `DescribeAttempts` is not released yet, no statement has run
+ * since it was set, so the flight uses it again.
  * @param kind 'bind' for a named statement; 'run' for one that only reads
  */
 export function dueGuard(context: FlowContext, kind: GuardKind = 'bind'): string {

@@ -55,7 +55,8 @@ export const NO_TLS: TlsOptions = {
 
 /**
  * @param ssl the option `ssl`, which overrides the keywords; undefined if it is not given
- * @throws ClientConfigurationError for a bad mode or version, a file that cannot be read, verification without roots
+ * @throws ClientConfigurationError for a bad mode or version, for a file that cannot be read, and when there are no
+ *   roots to verify with
  */
 export function resolveTls(
   ssl: boolean | SslMode | SslSettings | undefined,
@@ -104,7 +105,7 @@ export function resolveTls(
   }
 }
 
-/** Checks TLS options on a Unix socket, which does not use them: the program may connect to another server later. */
+/** Checks the TLS options for a Unix socket, although it does not use them: the program may connect over TCP later. */
 export function requireTlsWords(ssl: boolean | SslMode | SslSettings | undefined, lookup: Lookup): void {
   settingsOf(ssl)
   modeOf(lookup, false)
@@ -272,7 +273,7 @@ function readNamedOrDefault(lookup: Lookup, keyword: string, name: string, envir
 
 /**
  * @param isGuard whether the connection would be less safe without the file
- * @throws OperationalError when Node's permission model forbids looking for a file with `isGuard`.
+ * @throws OperationalError when `isGuard` is true and Node's permission model forbids access to the file.
  */
 function readDefault(path: string | null, isGuard = false): string | null {
   if (path === null) return null
@@ -340,7 +341,7 @@ function versionsOf(settings: SslSettings, lookup: Lookup): Pick<TlsOptions, 'mi
   const maxVersion = maximum === undefined ? null : checkVersion(maximum, 'ssl_max_protocol_version')
   if (maxVersion === null || VERSIONS.indexOf(minVersion) <= VERSIONS.indexOf(maxVersion))
     return { minVersion, maxVersion }
-  // The built-in minimum is lowered to a maximum that the program asked for.
+  // The program asked only for a maximum, which is below the built-in minimum. So the minimum becomes that version too.
   if (minimum === undefined) return { minVersion: maxVersion, maxVersion }
   throw new ClientConfigurationError(
     `ssl_min_protocol_version ${minVersion} is above ssl_max_protocol_version ${maxVersion}`,

@@ -1,7 +1,8 @@
 /**
- * A connection lent out. The holder gets its own `Connection` over a `LeasedSession`. That passes every operation on until
- * the lease ends, and refuses all of them from then on, also those of the holder's statements, cursors and transactions,
- * because they all go through it. It also counts for the pool what still runs and how many statements were begun.
+ * A connection that the pool has lent out. The holder gets a `Connection` of its own over a `LeasedSession`. The
+ * `LeasedSession` passes operations on until the lease ends, and then refuses them all. The holder's statements, cursors and
+ * transactions go through it too, so they are refused as well. It also counts the running operations and the statements begun,
+ * for the pool.
  */
 import { type DbError, InterfaceError } from '../errors/tree.ts'
 import { type Connection, type ConnectionClass, engineOf } from '../connection.ts'
@@ -100,7 +101,7 @@ export class LeasedSession implements Operations {
     return this.#endedBecause === undefined ? this.#session.closedError() : new InterfaceError(this.#endedBecause)
   }
 
-  /** After the lease this reports no transaction: the session's may be that of the next holder. */
+  /** After the lease this reports no transaction, because an open one may be that of the next holder. */
   get transactionStatus(): TransactionStatus {
     return this.#endedBecause === undefined ? this.#session.transactionStatus : 'I'
   }
@@ -229,7 +230,7 @@ export interface LeaseTerms {
   /** The pool's own connection, which the holder does not see. */
   readonly connection: Connection
   giveBack(connection: Connection): Promise<void>
-  /** The stack of the call that acquired, where leases are tracked. */
+  /** The stack of the `acquire` call, if the pool tracks leases; otherwise null. */
   readonly place: string | null
 }
 
@@ -246,8 +247,8 @@ export class Lease {
   constructor({ connection, giveBack, place }: LeaseTerms) {
     const { session, context, commandTimeoutMs, listeners } = engineOf(connection)
     this.session = new LeasedSession(session)
-    // Prepared statements and codecs belong to the connection, transactions to the lease: a function given to
-    // `transaction()` that ends after the lease must find its own scope, not the next holder's.
+    // Prepared statements and codecs belong to the connection, but transactions belong to the lease. A function given to
+    // `transaction()` may end after the lease. It must then find its own scope, not that of the next holder.
     const own: FlowContext = {
       ...context,
       state: this.session,
@@ -285,8 +286,8 @@ export class Lease {
   }
 
   /**
-   * Whether the pool can use this lease again for its own next short call: nothing runs, nothing failed, and no listener
-   * has subscribed to a channel (a listener gets the connection as an argument, so it could).
+   * Whether the pool can use this lease again for its own next short call. It can when nothing runs, nothing failed, and no
+   * channel has a listener. (A listener gets the connection as an argument, so it can add listeners to channels.)
    */
   get isRenewable(): boolean {
     const { isRunning, isInCopy, hadTrouble } = this.session

@@ -1,6 +1,6 @@
 /**
  * Checks the options of `createPool`. The pool's own options are checked here, those of each connection by `options/`. The
- * defaults of `minSize` and `maxSize` follow the other one, so that a single option never contradicts a default.
+ * default of `minSize` depends on `maxSize`, and the reverse, so that an option never contradicts the default of the other one.
  */
 import { FACE_OPTION_KEYS, type ConnectOptions, requireConnectionClass } from '../connect.ts'
 import type { Connection } from '../connection.ts'
@@ -17,7 +17,7 @@ export type PoolActivity = 'connect' | 'health check' | 'reset'
 export interface PoolHooks {
   /** Opens a connection, in place of `connect`: for cloud connectors and short-lived credentials. */
   readonly connect?: (dsn: string | undefined, options: ConnectOptions) => Promise<Connection>
-  /** Called once with each new connection: codecs, types. Settings made here last one lease; see `serverSettings`. */
+  /** Called once with each new connection: codecs, types. Settings made here last only one lease: use `serverSettings`. */
   readonly init?: (connection: Connection) => unknown
   /** Called with the connection at each acquire, before it is handed out. */
   readonly setup?: (connection: Connection) => unknown
@@ -37,7 +37,7 @@ export interface PoolOptions extends ConnectOptions, PoolHooks {
   readonly maxQueries?: number | null
   /** Time unused after which a connection above `minSize` is closed. Default 300,000. */
   readonly maxInactiveLifetime?: number | null
-  /** Age at which a connection is replaced, once it is free; a random part of up to a tenth is taken off. Default 3,600,000. */
+  /** Age at which a connection is replaced as soon as it is free, shortened at random by up to a tenth. Default 3,600,000. */
   readonly maxLifetime?: number | null
   /** Time unused after which a connection gets a health check before it is handed out. Default 30,000. */
   readonly healthCheckAfter?: number | null

@@ -19,7 +19,10 @@ export class WaitQueue<T> {
     return this.#waiters.size
   }
 
-  /** Waits in the queue until served, refused, late or aborted. The place in the queue is taken synchronously. */
+  /**
+   * Waits in the queue until the caller gets a connection, is refused, reaches its time limit or is aborted. The place in the
+   * queue is taken synchronously.
+   */
   wait({ limitMs, late, signal }: Limit): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const waiter: Waiter<T> = {

@@ -1,7 +1,8 @@
 /**
- * Generates the function that writes one list of values: the arguments of an element, or the fields of a record. Hot types are
- * written inline, without a call or an allocation; all others by the caller's `SlowWay`. Both write the same bytes, which a
- * test checks. The source contains only the kinds of the codecs, so equal lists share one function.
+ * Generates the function that writes one list of values: the arguments of an element, or the fields of a record. The generated
+ * code writes the common types inline, without a call or an allocation, and calls the caller's `SlowWay` for all others. A test
+ * checks that both write the same bytes. The generated source depends only on the kinds of the codecs and on the frame, so
+ * lists of the same kinds share one function.
  */
 import { bool } from './codecs/boolean.ts'
 import { float8 } from './codecs/floats.ts'

@@ -39,7 +39,10 @@ export interface ColumnPlan {
 }
 
 const COLUMNS_OF_A_SCAN = 40
-/** Half of the range of `integer`: values near its end, such as seconds since 1970, will soon pass it. */
+/**
+ * Half of the range of `integer`. Columns with values beyond it, such as seconds since 1970, become `bigint`, because they may
+ * soon outgrow `integer`.
+ */
 const INTEGER_LOWEST = -(2n ** 30n)
 const INTEGER_HIGHEST = 2n ** 30n
 const NAMED_AS_TIME =
@@ -165,7 +168,8 @@ function bySpecialName(column: SourceColumn, content: ColumnContent, filled: num
   const hasTimeDefault = /\b(?:current_(?:timestamp|date|time)|datetime|date|strftime)\b/i.test(column.default ?? '')
   if (filled > 0 && isTextual(declared) && (NAMED_AS_TIME.test(column.name) || hasTimeDefault)) {
     const time = timeType(content, filled)
-    // Only a form that PostgreSQL prints in the same way is safe, because TEXT is no promise that these are times.
+    // The type TEXT does not promise that these are times. So they become times only if PostgreSQL prints them in the same
+    // form.
     if (time !== null && content.fractional === 0 && content.dates % filled === 0) {
       return { type: time.type, note: `every text is a ${time.type}, so it became one; --type keeps it text` }
     }

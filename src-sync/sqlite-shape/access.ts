@@ -1,7 +1,7 @@
 /**
- * The connection of a database, shared by its statements, and everything done on it. Handles transaction control itself,
- * because SQLite's statements for it are not all PostgreSQL's, and because two of PostgreSQL's answers would mislead a SQLite
- * program: a COMMIT that rolled back, and a BEGIN inside a transaction.
+ * The connection of a database, which its statements share, and all operations on it. BEGIN, COMMIT and ROLLBACK are handled
+ * here, because PostgreSQL does not know all of SQLite's forms of them, and because it reports no error in two cases where
+ * SQLite programs expect one: a COMMIT of a failed transaction, and a BEGIN inside a transaction.
  */
 import {
   type Connection,
@@ -122,7 +122,7 @@ export class Access {
     }
   }
 
-  /** Runs a script, or one statement, which gets a savepoint of its own where the options ask for it. */
+  /** Runs a script or one statement. With the option `statementSavepoints`, one statement gets its own savepoint. */
   perform<T>(shape: SqlShape, action: (connection: Connection) => T): T {
     const { connection } = this
     const [verb = ''] = shape.words
@@ -134,8 +134,9 @@ export class Access {
   }
 
   /**
-   * Lets the server check a statement that is being prepared, once for each text. This costs one round trip, which its first
-   * run then saves. In a transaction it runs in a savepoint (two more round trips), because a refusal would abort the transaction.
+   * Lets the server check a statement that is being prepared, once for each text. This costs one round trip, but the
+   * statement's first run then needs one less. In a transaction it runs in a savepoint (two more round trips), because a
+   * refusal would abort the transaction.
    * @throws the server's error.
    */
   check(shape: SqlShape, sql: string): void {
@@ -144,7 +145,7 @@ export class Access {
     const checked = this.#checked.get(sql)
     // In a failed transaction the server checks nothing.
     if (checked === this.#schemaState || connection.info.status === 'failed') return
-    // A statement that the connection keeps prepared may be older than the last change of the schema: ask the server anew.
+    // The statement was checked before the schema changed. The prepared one may be as old, so the server checks the text anew.
     const prepare = checked === undefined
     const describe = (text: string): void => {
       const ask = (): unknown => connection.describe(text, { prepare })

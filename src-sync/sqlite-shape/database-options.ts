@@ -2,7 +2,7 @@
 import { type ConnectOptions, type IsolationLevel, ProgrammingError } from '../index.ts'
 import { SQLITE_TYPES } from './values.ts'
 
-/** node:sqlite's options of a database, and what connecting takes. */
+/** The options that node:sqlite has for a database, and the options for connecting. */
 export interface DatabaseSyncOptions {
   /** False: the database is opened only when `open()` is called. Default true. */
   readonly open?: boolean
@@ -18,11 +18,11 @@ export interface DatabaseSyncOptions {
   readonly allowUnknownNamedParameters?: boolean
   /** Milliseconds to wait for a lock; 0 waits for ever. Default: the server's setting. */
   readonly timeout?: number
-  /** Isolation level of transactions. Default `serializable`, which SQLite's transactions are. */
+  /** Isolation level of transactions. Default `serializable`, as SQLite's transactions are. */
   readonly isolationLevel?: IsolationLevel
   /** False: `prepare` does not ask the server, so a wrong statement fails only when it first runs. Default true. */
   readonly checkOnPrepare?: boolean
-  /** Sets a savepoint around each statement in a transaction, so that an error that is caught does not abort it. Default false. */
+  /** Sets a savepoint around each statement in a transaction, so that a program can catch an error and go on. Default false. */
   readonly statementSavepoints?: boolean
   /**
    * What happens to names of mixed case that the SQL has without quotes. `'folded'` (default): PostgreSQL folds them, so

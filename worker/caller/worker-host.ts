@@ -34,7 +34,7 @@ import {
 
 /** A worker takes 30–100 ms to start and answers other calls at once. An overloaded machine may need far longer. */
 const ANSWER_TIMEOUT_MS = 30_000
-/** synckit measures its limit by another clock, in whole milliseconds. */
+/** synckit measures its limit with another clock, in whole milliseconds, so it may time out this much too early. */
 const CLOCK_SLACK_MS = 5
 /** When the last heartbeat is older than this, the caller asks the kernel whether the worker still exists. */
 export const SUSPICION_MS = 1000
@@ -67,7 +67,9 @@ export class WorkerHost {
   #lastBeatAtMs = 0
   #isStuck = false
 
-  /** Kernel ids of threads, one of which is the worker: when all have ended, so has the worker. Empty where unknown. */
+  /**
+   * Kernel ids of threads; one of them is the worker. When all of them have ended, the worker has ended too. Empty if unknown.
+   */
   #taskIds: readonly number[]
   #isStarted = false
 
@@ -150,7 +152,7 @@ export class WorkerHost {
     if (index < 0) return null
     const [block] = spare.splice(index, 1)
     const { words, answer } = block!.view
-    // The numbers of calls go on, because a canceller of the last session may still be about to use one.
+    // The call numbers do not start again at 0, because a canceller of the last session may still use an old number.
     const callId = Atomics.load(words, WORD.callId)
     words.fill(0)
     Atomics.store(words, WORD.callId, callId)
@@ -245,8 +247,8 @@ export class WorkerHost {
   }
 
   /**
-   * Makes a synckit call in slices. A thread that crashes wakes nobody, so after each slice the caller checks whether it still
-   * exists, and makes the call again. So the worker may get one call twice.
+   * Makes a synckit call and waits for it in slices. A worker that crashes does not wake the caller, so after each slice the
+   * caller checks whether the worker still exists, and makes the call again. The worker may get one call twice.
    */
   #control(call: ControlCall, limitMs = ANSWER_TIMEOUT_MS): unknown {
     const mostSlices = Math.ceil(limitMs / ANSWER_SLICE_MS)

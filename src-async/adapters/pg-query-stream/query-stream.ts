@@ -25,7 +25,7 @@ export class QueryStream extends Readable {
   readonly cursor: Cursor
   /** The client sets the parsers of its types here. */
   readonly _result: Result
-  /** Set by the client or a pool, which wants to hear of the end. */
+  /** The client or a pool sets it; it is called when the query ends. */
   callback: ((error: Error | null, result?: Result) => void) | undefined
   /** The text. */
   readonly text: string

@@ -1,4 +1,4 @@
-/** Migrations that are files of SQL. A file runs as a whole or not at all, and errors have their place in the file. */
+/** Migrations that are SQL files. An error names its line and column in the file. */
 import { readFileSync } from 'node:fs'
 import { DbError, ProgrammingError, type SplitStatement, splitStatements } from '../../index.ts'
 import { restoreSettings, sessionSettings } from './session-settings.ts'
@@ -28,11 +28,12 @@ const TRANSACTION_CONTROL =
   /^(?:\s|--.*|\/\*[^]*?\*\/)*(begin|commit|end|abort|start\s+transaction|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i
 
 /**
- * `resolve` for umzug. The file runs in one transaction. If its first line is `-- no transaction`, it runs statement by
- * statement without one, as `create index concurrently` needs it. `x.down.sql` undoes `x.sql` or `x.up.sql`. The file
- * may have COPY with its data. A file in a transaction may not begin or end one: it is refused before anything runs. Settings
- * that the file changes in the session (`set search_path`, `set role`) are taken back after it. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own
- * error.
+ * `resolve` for umzug. The file runs in one transaction. If its first line is `-- no transaction`, its statements run
+ * one by one without a transaction; `create index concurrently` needs that. `x.down.sql` undoes `x.sql` or `x.up.sql`.
+ * The file may contain COPY commands with their data. A file in a transaction may not begin or end one: it is refused before
+ * anything runs. Settings that the file changes in the session (`set search_path`, `set role`) are taken back after it.
+ * An error's message begins with `file:line:column`, and it is the
+ * `cause` of umzug's own error.
  * @example
  *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */

@@ -92,7 +92,10 @@ export class UnknownTypeError extends DataError {
   }
 }
 
-/** The codec of `record`. Its fields have types only in the binary format; in text they are read as strings. */
+/**
+ * The codec of `record`. Only the binary format tells the types of the fields. The text format does not, so the fields are read
+ * as strings there.
+ */
 export function recordCodec(types: FieldCodecs): Codec<Row> {
   return {
     name: 'record',
@@ -211,7 +214,7 @@ function compositeText(values: readonly unknown[], fields: readonly CompositeFie
   return `(${items.join(',')})`
 }
 
-/** The fields of a composite literal; null when there is nothing between two commas. */
+/** The fields of a composite literal. A field is null when nothing stands between its commas. */
 function splitComposite(text: string, name: string): (string | null)[] {
   if (!text.startsWith('(') || !text.endsWith(')')) throw unreadable(name, text)
   const items: (string | null)[] = []

@@ -37,7 +37,7 @@ function cacheFolder(): string | null {
   return base === undefined || !isAbsolute(base) ? null : join(base, 'syncpg')
 }
 
-/** A path in the user's home. Undefined without HOME and a line in /etc/passwd, as in many containers. */
+/** A path in the user's home. Undefined when neither HOME nor /etc/passwd names a home, as in many containers. */
 function inHome(...path: string[]): string | undefined {
   try {
     return join(homedir(), ...path)
@@ -56,7 +56,10 @@ export function serverMajor(program: Buffer): number | null {
   return null
 }
 
-/** Finds the files of a package beside its entry. @returns null when they are not as expected; the start is slower then */
+/**
+ * Reads a package's version and server program, which lie near its entry point.
+ * @returns null when they are not found; then the start is slower
+ */
 export function packageFiles(name: string): PackageFiles | null {
   try {
     const entry = createRequire(import.meta.filename).resolve(name)

@@ -1,6 +1,7 @@
 /**
- * COPY … FROM STDIN. The exchange stays open while data is sent, and holds the line. `copyIn` streams the data. `copyInWhole`
- * sends all data in one flight, for a transport that cannot take a part of a COPY (PGlite).
+ * COPY … FROM STDIN. The exchange stays open while data is sent, and holds the line: no later request is written before it
+ * ends. `copyIn` streams the data. `copyInWhole` sends all data in one flight, for a transport that cannot take a part of a
+ * COPY (PGlite).
  */
 import { ProgrammingError } from '../../errors/tree.ts'
 import type { CopyInEndReply, CopyInStartRequest } from '../operations.ts'
@@ -49,7 +50,8 @@ function* readEnd(link: Link): Exchange<CopyInEndReply> {
   expect(link, COMMAND_COMPLETE, 'COPY')
   const tag = link.commandTag()
   yield
-  // A statement behind the COPY in the same string has run, and its results were dropped. The user has to know that.
+  // Another statement followed the COPY in the same string. It has run, and its results were dropped. The user has to know
+  // that.
   if (link.tag !== READY_FOR_QUERY) {
     yield* skipToReady(link)
     throw new ProgrammingError('COPY ... FROM STDIN was followed by another statement; give COPY a call of its own')

@@ -19,7 +19,9 @@ export type Exchange<Reply> = Generator<void, Reply, void>
 /** The value of `Link.tag` when `wake` resumed the exchange, not a message. */
 export const WOKEN = 0
 
-/** Takes the ordinary answers of an exchange that expects thousands of them, so that only other messages resume it. */
+/**
+ * Takes the ordinary answers of an exchange that expects thousands of them. They do not resume the exchange; other messages do.
+ */
 export interface AnswerCounter {
   /** @returns whether the current control message was an ordinary answer, which needs nothing more */
   take(tag: number): boolean
@@ -133,7 +135,10 @@ export function markNotStarted(error: unknown): void {
   if (error instanceof DbError && error.severity !== undefined) amend(error, { notStarted: true })
 }
 
-/** Whether `writeQueries` has to wait for the answer to BEGIN. The exchange must hold the line then. */
+/**
+ * Whether `writeQueries` has to wait for the answer to BEGIN. Then the exchange must hold the line: no later request may be
+ * written before it ends.
+ */
 export function holdsLine(flight: Flight): boolean {
   return flight.begin !== null
 }

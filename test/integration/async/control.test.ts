@@ -1,6 +1,6 @@
 /**
- * The async connection beside its statements: its status, notices and notifications, cancelling, COPY by SQL, aborting
- * `connect()`, and whether it keeps the process alive.
+ * The async connection, apart from ordinary queries: its status, its notifications, its end, cancelling, COPY by SQL,
+ * columns of cursors, aborting `connect()`, and keeping the process alive.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'

@@ -1,4 +1,4 @@
-/** With Node's options a program that uses syncpg works, and its output is that of a program without syncpg. */
+/** A program that uses syncpg works with Node's options, and prints the same as a program without syncpg. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
