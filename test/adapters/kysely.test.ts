@@ -115,6 +115,11 @@ describe.each(WAYS)('the dialect over %s', (way) => {
     expect(await ids()).toEqual([9, 10, 11, 12].map((id) => ({ id })))
   })
 
+  test.runIf(way === 'a pool')('the stack of an error has the line of the program', async () => {
+    const error = await sql`select nothing`.execute(kysely).catch((caught: unknown) => caught as Error)
+    expect((error as Error).stack).toContain('kysely.test.ts')
+  })
+
   test('a stream that fails gives its connection back', async () => {
     const failing = kysely.selectFrom(sql`generate_series(-1, 1)`.as<'g'>(sql`g(n)`)).select(sql`1 / n`.as('n'))
     const read = async (): Promise<void> => {

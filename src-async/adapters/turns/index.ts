@@ -33,17 +33,26 @@ function turnsOf(connection: object): Turns {
   return turns
 }
 
-/** Runs a query when those before it have ended: users ask several at once, and a client of `pg` takes them one after another. */
-export function inTurn<T>(connection: object, ask: () => Promise<T>): Promise<T> {
+/**
+ * Runs a query when those before it have ended: users ask several at once, and a client of `pg` takes them one after another.
+ * Everything is awaited, because V8 ends an error's stack at a promise that somebody else listens to as well: the program's own
+ * lines would be missing.
+ */
+export async function inTurn<T>(connection: object, ask: () => Promise<T>): Promise<T> {
   const turns = turnsOf(connection)
   const before = turns.lastQuery
-  const mine = before === null ? ask() : before.then(ask)
-  const note = (): void => {
-    if (turns.lastQuery === settled) turns.lastQuery = null
+  let end: EndOfTurn = ignore
+  const mine = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  turns.lastQuery = mine
+  try {
+    if (before !== null) await before
+    return await ask()
+  } finally {
+    if (turns.lastQuery === mine) turns.lastQuery = null
+    end()
   }
-  const settled: Promise<void> = mine.then(note, note)
-  turns.lastQuery = settled
-  return mine
 }
 
 /** Whether a query runs or waits on the connection. */
