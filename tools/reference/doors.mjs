@@ -90,7 +90,6 @@ export const PAGES = [
       ['src-sync/column.ts'],
       ['src-sync/type-objects.ts', 'TypeObject'],
       ['src-sync/xid.ts', 'Xid'],
-      ['src-sync/info.ts'],
     ],
   },
   {

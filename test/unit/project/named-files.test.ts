@@ -1,0 +1,18 @@
+/** The pages for developers name files of the project: they are there. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const root = new URL('../../../', import.meta.url)
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/architecture.md'].concat(
+  readdirSync(new URL('docs/decisions', root)).map((name) => `docs/decisions/${name}`),
+)
+const FILE = /\b(?:test|tools|worker|src-async|src-sync)\/[\w./-]+\.(?:ts|mjs|json)\b/g
+
+test.each(pages)('%s names files that are there', (page) => {
+  const named = readFileSync(new URL(page, root), 'utf8').match(FILE) ?? []
+  expect(named.filter((file) => !existsSync(new URL(file, root)))).toEqual([])
+})
+
+test('a file that is gone would be found', () => {
+  expect('see test/unit/gone.test.ts'.match(FILE)).toEqual(['test/unit/gone.test.ts'])
+})
