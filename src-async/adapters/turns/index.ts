@@ -17,8 +17,8 @@ interface Turns {
   lastQuery: Promise<void> | null
   /** Settles when the turn that was given out last has ended. */
   lastTurn: Promise<void> | null
-  /** Whose turn the code that calls belongs to. */
-  readonly caller: AsyncLocalStorage<Holder>
+  /** The turn to which the calling code belongs; made by the first `withTurn`, because most connections never need it. */
+  caller: AsyncLocalStorage<Holder> | null
 }
 
 const TURNS = Symbol.for('syncpg.turns')
@@ -27,7 +27,7 @@ function turnsOf(connection: object): Turns {
   const holder = connection as { [TURNS]?: Turns }
   const known = holder[TURNS]
   if (known !== undefined) return known
-  const turns: Turns = { lastQuery: null, lastTurn: null, caller: new AsyncLocalStorage() }
+  const turns: Turns = { lastQuery: null, lastTurn: null, caller: null }
   // Not enumerable, so that nobody prints it.
   Object.defineProperty(holder, TURNS, { value: turns })
   return turns
@@ -69,7 +69,7 @@ export async function quiet(connection: object): Promise<void> {
 /** Waits for a turn on the connection; not where the caller belongs to one that `withTurn` has taken. */
 export async function takeTurn(connection: object): Promise<EndOfTurn> {
   const turns = turnsOf(connection)
-  if (turns.caller.getStore()?.isOpen === true) return ignore
+  if (turns.caller?.getStore()?.isOpen === true) return ignore
   const before = turns.lastTurn
   let end: EndOfTurn = ignore
   const mine = new Promise<void>((resolve) => {
@@ -85,7 +85,8 @@ export async function takeTurn(connection: object): Promise<EndOfTurn> {
 
 /** Runs a function in a turn. What it calls, and what that calls, belongs to the turn and does not wait for another one. */
 export async function withTurn<T>(connection: object, run: () => Promise<T>): Promise<T> {
-  const { caller } = turnsOf(connection)
+  const turns = turnsOf(connection)
+  const caller = (turns.caller ??= new AsyncLocalStorage())
   if (caller.getStore()?.isOpen === true) return run()
   const endTurn = await takeTurn(connection)
   const holder = { isOpen: true }
