@@ -1,6 +1,7 @@
 /**
- * Puts a session back as it was before a file of SQL ran. `set search_path = app` in a file would hold for the files after it and for
- * umzug's storage, and `set role` or `default_transaction_read_only` would keep the storage from noting that the file has run.
+ * Takes back the settings that a file of SQL changed in the session. Without that, `set search_path = app` in one file would
+ * apply to the next files and to umzug's storage. After `set role` or `set default_transaction_read_only` the storage could
+ * not record that the file has run.
  */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, quoteIdentifier, quoteLiteral } from '../../index.ts'
@@ -31,14 +32,15 @@ export async function sessionSettings(session: Session): Promise<SessionSettings
 /** Takes back what was set since `before`. Sends one query where nothing was. */
 export async function restoreSettings(session: Session, before: SessionSettings): Promise<void> {
   const now = await sessionSettings(session)
-  // First, because a role may not see all settings. To set the user sets the role to none.
+  let { values } = now
   if (now.user !== before.user || now.role !== before.role) {
+    // SET SESSION AUTHORIZATION sets the role to none, so the role comes after it.
     const user = `set session authorization ${quoteIdentifier(before.user)}`
     const role = `set role ${before.role === 'none' ? 'none' : quoteIdentifier(before.role)}`
     await session.execute(now.user === before.user ? role : `${user}; ${role}`)
+    // The other role may not have seen all settings.
+    values = (await sessionSettings(session)).values
   }
-  const values =
-    now.user === before.user && now.role === before.role ? now.values : (await sessionSettings(session)).values
   const statements: string[] = []
   for (const name of values.keys()) {
     if (!before.values.has(name)) statements.push(`reset ${quoteIdentifier(...name.split('.'))}`)

@@ -32,8 +32,7 @@ const TRANSACTION_CONTROL =
  * one by one without a transaction; `create index concurrently` needs that. `x.down.sql` undoes `x.sql` or `x.up.sql`.
  * The file may contain COPY commands with their data. A file in a transaction may not begin or end one: it is refused before
  * anything runs. Settings that the file changes in the session (`set search_path`, `set role`) are taken back after it.
- * An error's message begins with `file:line:column`, and it is the
- * `cause` of umzug's own error.
+ * An error's message begins with `file:line:column`, and it is the `cause` of umzug's own error.
  * @example
  *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */
