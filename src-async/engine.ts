@@ -67,12 +67,13 @@ export class Engine {
     options: CallOptions = NO_OPTIONS,
   ): Promise<T> {
     const operation = typeof work === 'function' ? work : () => runFlow(work, this.session)
-    return this.told(() => this.exclusively(operation, options), sql, args)
+    if (!this.isWatched) return this.exclusively(operation, options)
+    return this.logged(() => this.exclusively(operation, options), sql, args)
   }
 
-  /** Runs what runs a query of the user's, and tells loggers and tracing channels of it. */
-  told<T>(run: () => Promise<T>, sql: string, args: unknown): Promise<T> {
-    return this.listeners.loggers.size === 0 && !tracing.hasSubscribers ? run() : this.#told(run, sql, args)
+  /** Whether a query logger or a tracing channel hears of queries. */
+  get isWatched(): boolean {
+    return this.listeners.loggers.size > 0 || tracing.hasSubscribers
   }
 
   /**
@@ -166,7 +167,8 @@ export class Engine {
     }
   }
 
-  async #told<T>(run: () => Promise<T>, query: string, args: unknown): Promise<T> {
+  /** Runs a query of the program, and reports it to query loggers and tracing channels. */
+  async logged<T>(run: () => Promise<T>, query: string, args: unknown): Promise<T> {
     const startedMs = performance.now()
     let error: unknown = null
     let rowCount: number | null = null

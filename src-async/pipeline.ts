@@ -297,7 +297,9 @@ export class Pipeline {
   }
 
   #run<T>(given: Pick<Given, 'sql' | 'values'>, flow: () => Flow<T>): Promise<T> {
-    return this.#engine.told(() => this.#send(given, flow), given.sql, given.values)
+    const engine = this.#engine
+    if (!engine.isWatched) return this.#send(given, flow)
+    return engine.logged(() => this.#send(given, flow), given.sql, given.values)
   }
 
   /** Runs a statement in its turn. The caller gets its error; `#running` only tracks when it ends. */

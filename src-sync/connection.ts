@@ -413,7 +413,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
       const limits = this.#copying(options, 'copyToTable')
       const sql = copyToTableSql(table, options)
-      return countOf(this.#told(sql, () => copyIn(this.#engine, sql, options.source, limits)))
+      return countOf(this.#logged(sql, () => copyIn(this.#engine, sql, options.source, limits)))
     })
   }
 
@@ -427,7 +427,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
       const limits = this.#copying(options, 'copyFromTable')
       const sql = copyFromTableSql(table, options)
-      return countOf(this.#told(sql, () => copyOut(this.#engine, sql, options.output, limits)))
+      return countOf(this.#logged(sql, () => copyOut(this.#engine, sql, options.output, limits)))
     })
   }
 
@@ -443,7 +443,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       const bound = this.#bind('copyFromQuery', sql, parameters, options)
       const { context } = this.#engine
       const { text: asked, firstPlaces } = bound.rewritten
-      const tag = this.#engine.told(bound, () => {
+      const tag = this.#engine.logged(bound, () => {
         const text = this.#engine.run(inlineArguments(context, asked, valuesOf(bound), firstPlaces), limits)
         return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, limits)
       })
@@ -472,7 +472,7 @@ export class Connection extends SettableConnection implements CursorConnection {
         if (output !== undefined) return copyOut(this.#engine, text, output, limits)
         return copyIn(this.#engine, text, source as CopySource, limits)
       }
-      return countOf(this.#told(text, run))
+      return countOf(this.#logged(text, run))
     })
   }
 
@@ -856,8 +856,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     this.#twoPhase.forbid(method)
   }
 
-  #told<R>(sql: string, run: () => R): R {
-    return this.#engine.told({ sql, values: null }, run)
+  #logged<R>(sql: string, run: () => R): R {
+    return this.#engine.logged({ sql, values: null }, run)
   }
 
   #forbidInsideScope(method: string): void {

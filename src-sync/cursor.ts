@@ -452,7 +452,7 @@ export class Cursor<T = Row> {
       const { messages, timeoutMs } = this.#begin(sql, null, options, 'copy')
       const text = requireText(sql, 'copy')
       const run = (): { result: R; tag: string } => runCopy(this.#engine, text, fn, { messages, timeoutMs })
-      const { result, tag } = this.#engine.told({ sql: text, values: null }, run)
+      const { result, tag } = this.#engine.logged({ sql: text, values: null }, run)
       this.#body.complete(tag)
       return result
     })

@@ -107,7 +107,7 @@ export class Engine {
   }
 
   /** Runs several flows as one query of the user, and reports it to loggers and tracing channels. */
-  told<T>(query: LoggableQuery, run: () => T): T {
+  logged<T>(query: LoggableQuery, run: () => T): T {
     return this.queryLog.isWatched ? this.queryLog.report(query, this.session.backendPid, run) : run()
   }
 

@@ -48,7 +48,7 @@ export class RetryWatch {
     this.#hasEnded = isGone || statements.commits !== this.#commits
   }
 
-  /** Whether the function may run again after this error. An error that only a retry would help is told why there is none. */
+  /** Whether the function may run again after this error. An error that a retry could cure gets a hint why there is none. */
   allows(error: unknown): boolean {
     if (!isWorthRetrying(error)) return false
     if (this.#hasEnded && error instanceof DbError) {

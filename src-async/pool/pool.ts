@@ -177,8 +177,7 @@ export class Pool<C extends Connection = Connection> {
       await this.#releaseQuietly(connection)
       throw error
     }
-    const { awaitReset } = options
-    await this.release(connection, awaitReset === undefined ? {} : { awaitReset })
+    await this.release(connection, { awaitReset: options.awaitReset })
     return result
   }
 
