@@ -153,7 +153,9 @@ export class Keeper {
   cleanse(slot: Slot, limitMs: number): Promise<void> | undefined {
     const { lease } = slot
     if (lease === null || !this.#slots.has(slot)) return undefined
-    if (this.#settings.hooks.reset === undefined) {
+    const { reset } = this.#settings.hooks
+    if (reset === null && slot.isClean(lease)) return void this.put(slot)
+    if (reset === undefined) {
       const sent = slot.isUntouched(lease) ? undefined : slot.resetAside(lease, limitMs)
       if (sent === null) return this.#cleanseAndWait(slot, lease, limitMs)
       this.put(slot)

@@ -529,7 +529,7 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.cleanse(slot, limitMs)?.catch((error: unknown) => {
       // The connection is closed and the pool will open another one. The work done on it stays done, so the call fails
       // only when the program's own hook has failed.
-      if (this.#settings.hooks.reset !== undefined) throw error
+      if (typeof this.#settings.hooks.reset === 'function') throw error
       this.#report(error, 'reset')
     })
   }

@@ -141,6 +141,14 @@ export class Slot {
     )
   }
 
+  /** Whether nothing is left to do after a lease that is over, in a pool that resets nothing (`reset: null`). */
+  isClean({ session }: Lease): boolean {
+    const own = this.#session
+    if (session.hadTrouble || session.isRunning || session.isInCopy || own.transactionStatus !== 'I') return false
+    // A cancel request for the holder's statement may arrive late and would cancel the next holder's.
+    return !(own instanceof Session) || own.cancelRequests === this.#cancelRequests
+  }
+
   /**
    * Sends the reset without waiting for it. Requests of the next holder are written behind it; when the reset fails, the
    * session is closed before any of them is answered. Only for a lease that, as far as the client knows, left nothing behind.
@@ -165,6 +173,12 @@ export class Slot {
     }
     if (session.isInCopy) throw new OperationalError('a connection was released in the middle of COPY')
     const isInTransaction = own.transactionStatus !== 'I'
+    if (hook === null) {
+      // The empty query is answered after all that was sent before it, and takes a cancel request that comes late.
+      await this.#run(isInTransaction ? 'ROLLBACK' : '')
+      if (own instanceof Session) this.#cancelRequests = own.cancelRequests
+      return
+    }
     if (hook !== undefined) {
       if (isInTransaction) await this.#run('ROLLBACK')
       await this.#lendTo('reset', hook)

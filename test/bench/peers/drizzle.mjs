@@ -62,7 +62,7 @@ async function openSync({ dsn }, { dist }) {
   }
 }
 
-async function databaseFor(target, { dist }) {
+async function databaseFor(target, { dist, hasReset }) {
   if (dist === undefined) {
     const [{ default: pg }, { drizzle }] = await Promise.all([import('pg'), import('drizzle-orm/node-postgres')])
     const pool = new pg.Pool({ ...target, ssl: false, max: 10 })
@@ -70,7 +70,7 @@ async function databaseFor(target, { dist }) {
   }
   const { createPool } = await import(new URL('async.js', dist).href)
   const { drizzle } = await import(new URL('drizzle.js', dist).href)
-  const pool = await createPool(target.dsn, { minSize: 1, maxSize: 10 })
+  const pool = await createPool(target.dsn, { minSize: 1, maxSize: 10, ...(hasReset === false && { reset: null }) })
   return { db: drizzle(pool), close: () => pool.close() }
 }
 

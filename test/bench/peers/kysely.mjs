@@ -49,14 +49,16 @@ async function openSync({ dsn }, { dist }) {
   }
 }
 
-async function dialectFor(target, { dist }) {
+async function dialectFor(target, { dist, hasReset }) {
   if (dist === undefined) {
     const { default: pg } = await import('pg')
     return new PostgresDialect({ pool: new pg.Pool({ ...target, ssl: false, max: 10 }) })
   }
   const { createPool } = await import(new URL('async.js', dist).href)
   const { SyncpgDialect } = await import(new URL('kysely.js', dist).href)
-  return new SyncpgDialect({ pool: await createPool(target.dsn, { minSize: 1, maxSize: 10 }) })
+  return new SyncpgDialect({
+    pool: await createPool(target.dsn, { minSize: 1, maxSize: 10, ...(hasReset === false && { reset: null }) }),
+  })
 }
 
 const byKey = (db, id) => db.selectFrom('bench_builders').selectAll().where('id', '=', id)

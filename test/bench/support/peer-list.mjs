@@ -25,6 +25,8 @@ export const PEERS = [
   { name: 'pgbench', host: 'pgbench' },
   ...['kysely', 'drizzle'].flatMap((builder) => [
     { ...builderPeer(builder), name: `syncpg/${builder}`, dist: DIST },
+    // pg's pool resets nothing between two users of a connection, so this is the like for like.
+    { ...builderPeer(builder), name: `syncpg/${builder}, no reset`, dist: DIST, hasReset: false },
     { ...builderPeer(builder), name: `syncpg/${builder}, blocking`, dist: DIST, isBlocking: true },
     { ...builderPeer(builder), name: `${builder} over pg` },
   ]),

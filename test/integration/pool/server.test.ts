@@ -55,6 +55,50 @@ describe('traffic', () => {
     expect(reported).toEqual([failure])
   })
 
+  describe('with reset: null', () => {
+    test('the next holder has the settings and locks of the last one, and nothing is sent at a release', async () => {
+      const pool = await open({ maxSize: 1, reset: null })
+      const pid = await pool.withConnection(async (con) => {
+        await con.execute("set search_path = 'mine'")
+        await con.fetchval('select pg_advisory_lock(78)')
+        return con.fetchval('select pg_backend_pid()')
+      })
+      const [path, locks] = [
+        await pool.fetchval('show search_path'),
+        await pool.fetchval(
+          `select count(*)::int from pg_locks where locktype = 'advisory' and objid = 78 and pid = pg_backend_pid()`,
+        ),
+      ]
+      // pg_stat_activity shows the last statement of a session, which a reset would have replaced.
+      const last = await askServer(server, 'select query from pg_stat_activity where pid = $1', [pid])
+      expect([path, locks]).toEqual(['mine', 1])
+      expect(last).toEqual([{ query: expect.stringContaining('pg_locks') }])
+    })
+
+    test('an open transaction is rolled back, also after a failed or cancelled statement', async () => {
+      const pool = await open({ maxSize: 1, reset: null })
+      await pool.execute('create temp table kept (id int)')
+      await pool.withConnection((con) => con.execute('begin; insert into kept values (1)'))
+      expect(await pool.fetchval('select count(*)::int from kept')).toBe(0)
+      await expect(pool.withConnection((con) => con.execute('begin; select 1/0'))).rejects.toThrow('division by zero')
+      expect(await pool.fetchval('select count(*)::int from kept')).toBe(0)
+      for (let turn = 0; turn < 20; turn += 1) {
+        await expect(pool.fetch('select pg_sleep(10)', [], { timeout: 5 })).rejects.toThrow('time limit')
+        expect(await pool.fetchval('select count(*)::int from kept')).toBe(0)
+      }
+    })
+
+    test('a statement that still runs at the release is cancelled before the next holder gets the connection', async () => {
+      const pool = await open({ maxSize: 1, reset: null })
+      const con = await pool.acquire()
+      const running = con.fetchval('select pg_sleep(10)')
+      running.catch(() => {})
+      await pool.release(con)
+      await expect(running).rejects.toThrow('canceling statement')
+      expect(await pool.fetchval('select 7')).toBe(7)
+    })
+  })
+
   test('a hundred tasks share ten connections', async () => {
     const pool = await open({ maxSize: 10 })
     const backends = new Set<number>()
