@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { buildDriver, buildProgram, buildUsers, optionsOfAll } from './bundles.mjs'
 import { DOORS, DRIVER, USERS, USERS_OF_PEERS } from './doors.mjs'
-import { sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
+import { builtinModules, sqlstateClasses, withoutComments } from './esbuild-plugins.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const fresh = `.dist-${process.pid}`
@@ -25,7 +25,7 @@ try {
     entryPoints: { worker: 'worker/hosted/entry.ts' },
     outExtension: { '.js': '.cjs' },
     define: { 'import.meta.filename': '__filename' },
-    plugins: [sqlstateClasses, withoutComments],
+    plugins: [builtinModules, sqlstateClasses, withoutComments],
   })
   await buildUsers(USERS, fresh, DOORS)
   await buildUsers(USERS_OF_PEERS, fresh, DOORS, { inBothForms: true })

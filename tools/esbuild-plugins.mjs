@@ -7,11 +7,15 @@ import { transform } from 'esbuild'
 
 import { ROOMS_OF_USERS } from './doors.mjs'
 
+/** Modules of Node that take a millisecond or two to load, and that many programs never use. Only their functions are used. */
+const LOADED_ON_USE = new Set(['node:crypto', 'node:dns/promises', 'node:fs/promises'])
+
 const DOC_COMMENT = /^[ \t]*\/\*\*[^]*?\*\/[ \t]*$/gm
 
 /**
  * Loads Node's own modules by `process.getBuiltinModule`. With an import statement, Node reads every property of the module
- * when it links it, and some of these properties load more of Node (`fs.promises`, `crypto.webcrypto`).
+ * when it links it, and some of these properties load more of Node (`fs.promises`, `crypto.webcrypto`). A module in
+ * `LOADED_ON_USE` is loaded by the first call of one of its functions.
  */
 export const builtinModules = {
   name: 'builtin-modules',
@@ -23,6 +27,12 @@ export const builtinModules = {
     onLoad({ filter: /^node:/, namespace: 'builtin' }, async ({ path: named }) => {
       const [path] = named.split('#')
       const names = Object.keys(await import(path)).filter((name) => name !== 'default')
+      if (LOADED_ON_USE.has(path)) {
+        const load = `process.getBuiltinModule(${JSON.stringify(path)})`
+        return {
+          contents: names.map((name) => `export const ${name} = (...given) => ${load}.${name}(...given)`).join('\n'),
+        }
+      }
       // These calls are marked as pure, so esbuild drops the names that no file imports.
       const exported = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
       const builtin = `const builtin = /* @__PURE__ */ process.getBuiltinModule(${JSON.stringify(path)})`
