@@ -1,8 +1,4 @@
 /** The clients that are compared, in the order of the table. Each is one adapter file in `peers/`. */
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
 const DIST = new URL('../../../dist/', import.meta.url).href
 
 /**
@@ -36,19 +32,9 @@ function builderPeer(builder) {
   return { adapter, group: 'builders', packages: [builder === 'drizzle' ? 'drizzle-orm' : builder, 'pg'] }
 }
 
-/**
- * @param wanted names; undefined for all.
- * @param otherBuild a dist folder whose syncpg joins as `syncpg@other`.
- */
-export function peersFor(wanted, otherBuild) {
-  const peers = wanted === undefined ? [...PEERS] : wanted.map(peerCalled)
-  if (otherBuild === undefined) return peers
-  const dist = pathToFileURL(`${resolve(otherBuild)}/`).href
-  if (!existsSync(new URL('async.js', dist))) throw new Error(`--against: ${otherBuild} holds no build of syncpg`)
-  const others = peers
-    .filter((peer) => peer.dist !== undefined)
-    .map((peer) => ({ ...peer, name: `${peer.name}@other`, dist }))
-  return [...peers, ...others]
+/** @param wanted names; undefined for all. */
+export function peersFor(wanted) {
+  return wanted === undefined ? [...PEERS] : wanted.map(peerCalled)
 }
 
 function peerCalled(name) {

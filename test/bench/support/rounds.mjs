@@ -16,6 +16,8 @@ const WARM_UP_MS = 2000
  */
 const TURN_WARM_UP_MS = 200
 const LONG_MS = 1000
+/** With several sittings each has less of it; what is left of the start falls on both builds. */
+const SITTING_WARM_UP_MS = 700
 const QUICK_ROUNDS = 3
 
 /** @returns `{ workload, unit, peers: [{ name, … figures }], skipped: [{ name, why }] }`. */
@@ -40,6 +42,38 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
       ...summarize(entries, workload.operations(size)),
       skipped,
     }
+  })
+}
+
+/**
+ * Runs a workload several times, each time with new processes, for `--against`: what one process was lucky with falls on one
+ * sitting only.
+ * @returns `{ collected, skipped }`: for each peer a list with `{ elapsedMs, peakRssMb }` of each sitting.
+ */
+export async function runSittings({ workload, peers, server, isQuick, sittings, rounds }) {
+  const size = isQuick ? workload.quickSize : workload.size
+  const target = targetOf(server, workload.transport)
+  return admin(targetOf(server, 'unix'), async (query) => {
+    const expected = await workload.prepare(query, size)
+    const collected = new Map()
+    const skipped = []
+    const context = { workload, size, target, expected, query, isQuick, warmUpMs: SITTING_WARM_UP_MS }
+    // Whole processes are new in every round anyway.
+    const [times, count] = workload.isProcess ? [1, sittings * 2] : [sittings, rounds]
+    for (let i = 0; i < times; i += 1) {
+      const taking = i % 2 === 0 ? peers : peers.toReversed()
+      const turn = { ...context, count, peers: partOf(workload, taking) }
+      const result = workload.isProcess
+        ? await runProcessWorkload({ ...turn, isWanted: (name) => /^syncpg|in syncpg/.test(name) })
+        : await runRounds(turn)
+      for (const { name, elapsedMs, peakRssMb } of result.entries) {
+        collected.set(name, [...(collected.get(name) ?? []), { elapsedMs, peakRssMb }])
+      }
+      skipped.push(...result.skipped)
+      if (result.skipped.length > 0) break
+    }
+    await workload.after?.(query)
+    return { collected, skipped }
   })
 }
 
@@ -112,7 +146,8 @@ async function warmUp({ handle, elapsedMs }) {
 }
 
 /** Opens a peer, lets it do the work for its warm-up, and checks that the work is the right one. */
-async function enter({ workload, size: fullSize, target, expected, query, isQuick }, peer, skipped) {
+async function enter(context, peer, skipped) {
+  const { workload, size: fullSize, target, expected, query, isQuick, warmUpMs = WARM_UP_MS } = context
   const { operationsShare = 1 } = peer
   const size = operationsShare === 1 ? fullSize : (workload.shareOf?.(fullSize, operationsShare) ?? fullSize)
   const handle = startPeer(peer)
@@ -125,7 +160,7 @@ async function enter({ workload, size: fullSize, target, expected, query, isQuic
       return null
     }
     let warm = null
-    const warmUntilMs = performance.now() + (isQuick ? 0 : WARM_UP_MS)
+    const warmUntilMs = performance.now() + (isQuick ? 0 : warmUpMs)
     for (let i = 0; i < (workload.warmUps ?? 1) || performance.now() < warmUntilMs; i += 1) {
       warm = await handle.ask({ name: 'round', isChecked: true })
       requireSameWork(workload, warm, expected)
