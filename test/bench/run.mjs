@@ -29,7 +29,10 @@ const USAGE = `npm run bench -- [options]
   --report            only writes them anew, from docs/benchmarks.json
   --list              names of workloads and peers`
 
-const SERVER = { settings: { shared_buffers: '512MB', jit: 'off', autovacuum: 'off' } }
+const SERVER = {
+  tls: true,
+  settings: { shared_buffers: '512MB', jit: 'off', autovacuum: 'off', max_connections: '600' },
+}
 
 const { values: options } = parseArgs({
   options: {

@@ -13,6 +13,10 @@ export async function open(target, { dist }) {
         for (const row of con.cursor().stream(sql, [], { size })) take(row)
       }),
     insertMany: (sql, records) => con.executemany(sql, records),
+    inTransaction: (sql, records) =>
+      con.transaction(() => {
+        for (const record of records) con.execute(sql, record)
+      }),
     copyRecords: (table, columns, records) => con.copyRecordsToTable(table, { columns, records }),
     close: () => con.close(),
   }

@@ -3,6 +3,7 @@ import { admin, sessionsOf } from './admin.mjs'
 import { startPeer } from './peer-handle.mjs'
 import { runProcessWorkload } from './process-rounds.mjs'
 import { emptyFigures, summarize, turnsOf } from './statistics.mjs'
+import { targetOf, withTarget } from './target.mjs'
 
 const FULL_ROUNDS = 9
 /**
@@ -25,8 +26,7 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
   const size = isQuick ? workload.quickSize : workload.size
   const fullRounds = workload.rounds ?? FULL_ROUNDS
   const count = rounds ?? (isQuick ? Math.min(QUICK_ROUNDS, fullRounds) : fullRounds)
-  const target = targetOf(server, workload.transport)
-  return admin(targetOf(server, 'unix'), async (query) => {
+  const measure = async (query, target) => {
     const expected = await workload.prepare(query, size)
     const context = { workload, peers: partOf(workload, peers), size, count, target, expected, query, isQuick }
     const { entries, skipped } = workload.isProcess ? await runProcessWorkload(context) : await runRounds(context)
@@ -42,7 +42,10 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
       ...summarize(entries, workload.operations(size)),
       skipped,
     }
-  })
+  }
+  return withTarget(server, workload.transport, (target) =>
+    admin(targetOf(server, 'unix'), (query) => measure(query, target)),
+  )
 }
 
 /**
@@ -52,8 +55,7 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
  */
 export async function runSittings({ workload, peers, server, isQuick, sittings, rounds }) {
   const size = isQuick ? workload.quickSize : workload.size
-  const target = targetOf(server, workload.transport)
-  return admin(targetOf(server, 'unix'), async (query) => {
+  const measure = async (query, target) => {
     const expected = await workload.prepare(query, size)
     const collected = new Map()
     const skipped = []
@@ -74,7 +76,10 @@ export async function runSittings({ workload, peers, server, isQuick, sittings, 
     }
     await workload.after?.(query)
     return { collected, skipped }
-  })
+  }
+  return withTarget(server, workload.transport, (target) =>
+    admin(targetOf(server, 'unix'), (query) => measure(query, target)),
+  )
 }
 
 /** The server's own words for its version. */
@@ -88,13 +93,6 @@ function partOf({ only, without = [], group }, peers) {
     const [base] = name.split('@')
     return (only?.includes(base) ?? true) && !without.includes(base)
   })
-}
-
-/** The server as plain data, in the forms clients want it. */
-function targetOf(server, transport) {
-  const { user, password, database, port } = server
-  const host = transport === 'unix' ? server.socketDirectory : server.host
-  return { transport, dsn: server.dsn({ transport }), host, port, user, password, database }
 }
 
 async function runRounds(context) {
@@ -165,7 +163,7 @@ async function enter(context, peer, skipped) {
       warm = await handle.ask({ name: 'round', isChecked: true })
       requireSameWork(workload, warm, expected)
     }
-    await requireSameTerms({ workload, peer, handle, query })
+    await requireSameTerms({ workload, peer, handle, query, target })
     const { version } = opened
     const operations = workload.operations(size)
     return { name: peer.name, version, operations, kinds: warm?.kinds ?? null, handle, ...emptyFigures() }
@@ -187,10 +185,11 @@ function requireSameWork({ expectedKinds }, { checked, kinds }, expected) {
   if (odd !== -1) throw new WrongWorkError(`column ${odd + 1} is a ${kinds[odd]}, expected ${expectedKinds[odd]}`)
 }
 
-/** No TLS, nothing left open, and the statement prepared where the client can do that. */
-async function requireSameTerms({ workload, peer, handle, query }) {
-  const { withTls, inTransaction } = await sessionsOf(query)
-  if (withTls > 0) throw new WrongWorkError('its connection uses TLS')
+/** TLS for all or for none, nothing left open, and the statement prepared where the client can do that. */
+async function requireSameTerms({ workload, peer, handle, query, target }) {
+  const { withTls, withoutTls, inTransaction } = await sessionsOf(query)
+  if (target.ssl !== false && withoutTls > 0) throw new WrongWorkError('its connection does not use TLS')
+  if (target.ssl === false && withTls > 0) throw new WrongWorkError('its connection uses TLS')
   if (inTransaction > 0) throw new WrongWorkError('its connection was left in a transaction')
   const { preparedSql } = workload
   if (preparedSql === undefined || peer.isUnprepared === true || peer.host === 'pgbench') return

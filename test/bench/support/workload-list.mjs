@@ -2,6 +2,7 @@
 import { workloads as builders } from '../workloads/builders.mjs'
 import { workloads as commandLine } from '../workloads/command-line.mjs'
 import { workload as copyRecords } from '../workloads/copy-records.mjs'
+import { workloads as far } from '../workloads/far.mjs'
 import { workload as firstRow } from '../workloads/embedded-first-row.mjs'
 import { workload as inFlight } from '../workloads/in-flight.mjs'
 import { workload as insertMany } from '../workloads/insert-many.mjs'
@@ -22,6 +23,7 @@ export const WORKLOADS = [
   copyRecords,
   ...magicStack,
   ...builders,
+  ...far,
   wholeProcess,
   firstRow,
   ...commandLine,
