@@ -24,6 +24,13 @@ export const PEERS = [
     { ...builderPeer(builder), name: `syncpg/${builder}, blocking`, dist: DIST, isBlocking: true },
     { ...builderPeer(builder), name: `${builder} over pg` },
   ]),
+  { name: 'syncpg/sqlite-shape', adapter: 'sqlite-shape.mjs', group: 'sqlite', dist: DIST },
+  ...['better-sqlite3', 'node:sqlite'].map((library) => ({
+    name: library,
+    adapter: 'sqlite-file.mjs',
+    group: 'sqlite',
+    library,
+  })),
 ]
 
 /** Query builders have workloads of their own. */

@@ -3,7 +3,8 @@ import { fixed, markdownTable, spreadText } from './tables.mjs'
 
 /** @returns a table: time of a round, time and processor per operation, peak memory, and the ratios to our faces. */
 export function tableOf(result) {
-  const faces = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
+  const all = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
+  const faces = result.ratiosTo ?? all
   const perOperation = result.operations > 1
   const head = [
     'client',

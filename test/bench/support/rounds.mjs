@@ -35,6 +35,7 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
       workload: workload.name,
       title: workload.title,
       unit: workload.unit,
+      ...(workload.ratiosTo === undefined ? {} : { ratiosTo: workload.ratiosTo }),
       size,
       operations: workload.operations(size),
       rounds: count,

@@ -4,12 +4,14 @@ import { workloads as commandLine } from '../workloads/command-line.mjs'
 import { workload as copyRecords } from '../workloads/copy-records.mjs'
 import { workloads as far } from '../workloads/far.mjs'
 import { workload as firstRow } from '../workloads/embedded-first-row.mjs'
+import { workload as importing } from '../workloads/import.mjs'
 import { workload as inFlight } from '../workloads/in-flight.mjs'
 import { workload as insertMany } from '../workloads/insert-many.mjs'
 import { workloads as magicStack } from '../workloads/magicstack.mjs'
 import { workloads as streamed } from '../workloads/million-rows-streamed.mjs'
 import { workloads as millionRows } from '../workloads/million-rows.mjs'
 import { workloads as selectOne } from '../workloads/select-one.mjs'
+import { workloads as sqlite } from '../workloads/sqlite.mjs'
 import { workload as wholeProcess } from '../workloads/whole-process.mjs'
 import { workload as wideRows } from '../workloads/wide-rows.mjs'
 
@@ -24,6 +26,8 @@ export const WORKLOADS = [
   ...magicStack,
   ...builders,
   ...far,
+  ...sqlite,
+  importing,
   wholeProcess,
   firstRow,
   ...commandLine,
