@@ -19,6 +19,8 @@ export async function open(target, { isPipelined = false }) {
   }
   const common = {
     isBlocking: false,
+    // It makes a PostgreSQL array of an array, whatever the parameter's type.
+    takesJsonText: true,
     one: async (sql) => (await named(sql)).rows[0],
     command: (sql) => client.query(sql),
     close: () => client.end(),

@@ -7,6 +7,7 @@ export async function open(target, { dist }) {
     isBlocking: true,
     one: (sql) => con.execute(sql).fetchone(),
     rows: (sql) => con.fetch(sql),
+    query: (sql, values) => con.fetch(sql, values),
     command: (sql) => con.execute(sql),
     stream: (sql, size, take) =>
       con.transaction(() => {

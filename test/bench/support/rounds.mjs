@@ -2,6 +2,7 @@
 import { admin, sessionsOf } from './admin.mjs'
 import { startPeer } from './peer-handle.mjs'
 import { runProcessWorkload } from './process-rounds.mjs'
+import { runRange } from './range-rounds.mjs'
 import { emptyFigures, summarize, turnsOf } from './statistics.mjs'
 import { targetOf, withTarget } from './target.mjs'
 
@@ -25,6 +26,8 @@ const QUICK_ROUNDS = 3
 export async function runWorkload({ workload, peers, server, isQuick, rounds }) {
   const size = isQuick ? workload.quickSize : workload.size
   const fullRounds = workload.rounds ?? FULL_ROUNDS
+  if (workload.isRange)
+    return runRangeWorkload({ workload, peers, server, isQuick, rounds: rounds ?? (isQuick ? 2 : fullRounds) })
   const count = rounds ?? (isQuick ? Math.min(QUICK_ROUNDS, fullRounds) : fullRounds)
   const measure = async (query, target) => {
     const expected = await workload.prepare(query, size)
@@ -81,6 +84,27 @@ export async function runSittings({ workload, peers, server, isQuick, sittings, 
   return withTarget(server, workload.transport, (target) =>
     admin(targetOf(server, 'unix'), (query) => measure(query, target)),
   )
+}
+
+/** A range has sizes and costs of units in place of rounds and ratios. */
+async function runRangeWorkload({ workload, peers, server, isQuick, rounds }) {
+  const target = targetOf(server, workload.transport)
+  await admin(target, (query) => workload.prepare(query))
+  const part = partOf(workload, peers)
+  const runOne = workload.run ?? runRange
+  const figures = await runOne({ workload, peers: part, rounds, target, isQuick })
+  const { name, title, unit, transport, sizeUnit } = workload
+  const about = {
+    workload: name,
+    title,
+    unit,
+    sizeUnit,
+    transport,
+    isRange: true,
+    rounds,
+    measuredAt: new Date().toISOString(),
+  }
+  return { ...about, ...figures }
 }
 
 /** The server's own words for its version. */

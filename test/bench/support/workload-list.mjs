@@ -1,9 +1,11 @@
 /** The workloads, in the order they run. */
 import { workloads as builders } from '../workloads/builders.mjs'
 import { workloads as commandLine } from '../workloads/command-line.mjs'
+import { workload as connections } from '../workloads/connections.mjs'
 import { workload as copyRecords } from '../workloads/copy-records.mjs'
 import { workloads as far } from '../workloads/far.mjs'
 import { workload as firstRow } from '../workloads/embedded-first-row.mjs'
+import { workloads as growth } from '../workloads/growth.mjs'
 import { workload as importing } from '../workloads/import.mjs'
 import { workload as inFlight } from '../workloads/in-flight.mjs'
 import { workload as insertMany } from '../workloads/insert-many.mjs'
@@ -28,7 +30,9 @@ export const WORKLOADS = [
   ...far,
   ...sqlite,
   importing,
+  connections,
   wholeProcess,
   firstRow,
   ...commandLine,
+  ...growth,
 ]
