@@ -4,7 +4,7 @@ const DIST = new URL('../../../dist/', import.meta.url).href
 /**
  * `host` is what runs the adapter: this Node, a Python with the client installed, or a program that is a client itself.
  * `isUnprepared`: it has no prepared statements to offer. `operationsShare`: it needs so long that it gets only this part
- * of the operations; its times are counted per operation.
+ * of the operations; its times are counted per operation. `onlyIn`: it takes part in workloads whose name begins so.
  */
 export const PEERS = [
   { name: 'syncpg', adapter: 'syncpg.mjs', dist: DIST },
@@ -13,6 +13,7 @@ export const PEERS = [
   { name: 'pg-pipelined', adapter: 'pg.mjs', isPipelined: true, packages: ['pg'] },
   { name: 'postgres', adapter: 'postgres.mjs', packages: ['postgres'] },
   { name: 'pg-native', adapter: 'pg-native.mjs', packages: ['pg-native', 'libpq'] },
+  { name: 'node-socket', adapter: 'node-socket.mjs', onlyIn: 'select-one', packages: ['pg'] },
   { name: 'synckit-bridge', adapter: 'synckit-bridge/main.mjs', packages: ['synckit', 'pg'] },
   { name: 'psql', adapter: 'psql.mjs', isUnprepared: true, operationsShare: 0.01 },
   { name: 'psycopg2', adapter: 'psycopg2_peer.py', isUnprepared: true, host: 'python' },

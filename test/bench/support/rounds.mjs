@@ -112,9 +112,9 @@ export function serverVersion(server) {
   return admin(targetOf(server, 'unix'), async (query) => (await query('show server_version'))[0].server_version)
 }
 
-function partOf({ only, without = [], group }, peers) {
-  return peers.filter(({ name, group: itsGroup }) => {
-    if (itsGroup !== group) return false
+function partOf({ name: workload, only, without = [], group }, peers) {
+  return peers.filter(({ name, group: itsGroup, onlyIn = '' }) => {
+    if (itsGroup !== group || !workload.startsWith(onlyIn)) return false
     const [base] = name.split('@')
     return (only?.includes(base) ?? true) && !without.includes(base)
   })
