@@ -6,8 +6,13 @@ import { versionOf } from './package-version.mjs'
 import { WORKLOADS } from './workload-list.mjs'
 
 /** A turn repeats short work for so long and divides. */
-const TURN_MS = 20
-const WARM_UP_MS = 150
+const TURN_MS = 40
+/**
+ * Before that it does the work for so long uncounted: after the other sizes had their turns, caches are cold on both sides.
+ * Work that takes longer is its own warm-up.
+ */
+const TURN_WARM_UP_MS = 60
+const WARM_UP_MS = 200
 /** Work that takes longer than this is its own warm-up, and is done fewer times. */
 const LONG_MS = 1500
 const LONG_ROUNDS = 2
@@ -31,7 +36,10 @@ async function run({ workload: name, peer, target, points, rounds }) {
   const sizes = points.map((size) => (size > most ? null : { size, ms: [] }))
   const turn = async (entry, turnMs) => {
     // What a size needs is made for its turn only: together the largest would fill the memory.
-    const { ms, outcome } = await timed(workload, client, workload.work(client, entry.size), turnMs)
+    const work = workload.work(client, entry.size)
+    globalThis.gc()
+    if (entry.warmMs < TURN_WARM_UP_MS) await timed(workload, client, work, TURN_WARM_UP_MS)
+    const { ms, outcome } = await timed(workload, client, work, turnMs)
     requireExpected(workload, entry.size, outcome)
     return ms
   }
@@ -50,7 +58,6 @@ async function run({ workload: name, peer, target, points, rounds }) {
 
 /** @returns milliseconds for one time, and what the last time gave. */
 async function timed(workload, client, work, turnMs) {
-  globalThis.gc()
   let spentMs = 0
   let times = 0
   let outcome
