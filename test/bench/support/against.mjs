@@ -14,7 +14,7 @@ const FULL = { sittings: 9, rounds: 4 }
 const QUICK = { sittings: 6, rounds: 2 }
 
 /** Without `--all` and `--only` these are left out: others measure the same code, and they take long. */
-const LONG = [/^magicstack-/, /^million-rows-ms$/, /^embedded-/, /-prompt$/]
+const LONG = [/^magicstack-/, /^million-rows-ms$/, /^embedded-/, /^far-20-/, /-prompt$/]
 
 export function isMeasuredAgainst({ name, isOptIn = false, isRange = false }, { only, all }) {
   if (isRange) return false
