@@ -78,6 +78,13 @@ const RATIOS = [
   ['copy-records', 'COPY, 1M records', BLOCKING, 'asyncpg', 1],
   ['copy-records', 'COPY, 1M records', BLOCKING, 'psycopg', 1],
   ['copy-records', 'COPY, 1M records', ASYNC, 'asyncpg', 1],
+  ...['syncpg/kysely', 'syncpg/kysely, blocking'].map((face) => [
+    'builders-one-row',
+    'query builders, a row by its key',
+    face,
+    'kysely over pg',
+    1.5,
+  ]),
   ...BUILDERS.flatMap((builder) =>
     BUILDER_WORKLOADS.flatMap(([workload, what, least]) =>
       [`syncpg/${builder}`, `syncpg/${builder}, blocking`].map((face) => [
