@@ -65,7 +65,7 @@ export default defineConfig({
       { text: 'API', items: [{ text: 'All pages', link: '/api' }, ...referencePages()] },
       {
         text: 'About',
-        items: ['benchmarks', 'architecture', 'asyncpg-parity', 'acceptance'].map((name) => page(name)),
+        items: ['benchmarks', 'growth', 'architecture', 'asyncpg-parity', 'acceptance'].map((name) => page(name)),
       },
       { text: 'Decisions', collapsed: true, items: pagesOf('decisions') },
     ],

@@ -6,8 +6,10 @@
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startServer } from '../support/postgres-server.mjs'
+import { compareBuilds, isMeasuredAgainst } from './support/against.mjs'
 import { installPeers } from './support/install-peers.mjs'
 import { machineFacts } from './support/machine.mjs'
+import { findBuild } from './support/other-build.mjs'
 import { PEERS, peersFor } from './support/peer-list.mjs'
 import { publish, republish, saveLatest } from './support/results-file.mjs'
 import { leftOut, tableOf } from './support/report.mjs'
@@ -19,11 +21,18 @@ const USAGE = `npm run bench -- [options]
   --only <workload>   may be repeated; a name or the beginning of one
   --peer <peer>       may be repeated; without it all that can be run
   --rounds <n>        counted rounds per workload
-  --against <folder>  another build of syncpg (its dist folder) as further peers, to compare a change with
+  --against <build>   compares this checkout's build with another one and says of each row whether it is slower, faster or
+                      within the spread; ends with 1 when one is slower. A version on npm, a .tgz, a package's folder or
+                      its dist folder. Writes nothing
   --write             writes docs/benchmarks.md, its pictures and its JSON, as a whole run does by itself; what was not
                       measured stays there as it was
   --report            only writes them anew, from docs/benchmarks.json
   --list              names of workloads and peers`
+
+const SERVER = {
+  tls: true,
+  settings: { shared_buffers: '512MB', jit: 'off', autovacuum: 'off', max_connections: '600' },
+}
 
 const { values: options } = parseArgs({
   options: {
@@ -45,19 +54,47 @@ else if (options.list) {
   console.log(`workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}`)
   console.log(`peers: ${PEERS.map(({ name }) => name).join(', ')}`)
 } else if (options.report) republish()
+else if (options.against !== undefined) await against()
 else await main()
+
+/** Compares with another build. Imports wait until the packages they need are sure to be there. */
+async function against() {
+  const workloads = WORKLOADS.filter((workload) => isMeasuredAgainst(workload, options))
+  if (workloads.length === 0) throw new Error(`no workload is called ${options.only?.join(', ')}; see --list`)
+  const { quick: isQuick, peer } = options
+  const build = findBuild(options.against)
+  try {
+    await installPeers()
+    const server = await startServer(SERVER)
+    try {
+      const { runSittings } = await import('./support/rounds.mjs')
+      const measure = (part) => runSittings({ ...part, server, isQuick })
+      const common = { workloads, peers: peersFor(peer), dist: build.dist, isQuick, rounds: roundsAsked(), measure }
+      if (!(await compareBuilds(common))) process.exitCode = 1
+    } finally {
+      await server.dispose()
+    }
+  } finally {
+    build.dispose()
+  }
+}
+
+function roundsAsked() {
+  const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds: expected a number')
+  return rounds
+}
 
 async function main() {
   const workloads = WORKLOADS.filter(isWanted)
   if (workloads.length === 0) throw new Error(`no workload is called ${options.only?.join(', ')}; see --list`)
-  const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
-  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds: expected a number')
-  const { quick: isQuick, only, peer, against, write } = options
-  const isWhole = !isQuick && [only, peer, rounds, against].every((option) => option === undefined)
+  const rounds = roundsAsked()
+  const { quick: isQuick, only, peer, write } = options
+  const isWhole = !isQuick && [only, peer, rounds].every((option) => option === undefined)
 
   await installPeers()
-  const peers = peersFor(peer, against)
-  const server = await startServer({ settings: { shared_buffers: '512MB', jit: 'off', autovacuum: 'off' } })
+  const peers = peersFor(peer)
+  const server = await startServer(SERVER)
   // Imported when the packages it needs are sure to be there.
   const { runWorkload, serverVersion } = await import('./support/rounds.mjs')
   const report = { machine: machineFacts(), server: await serverVersion(server), results: [] }

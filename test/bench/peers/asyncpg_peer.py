@@ -2,6 +2,7 @@
 installed, as its makers measure it."""
 
 import asyncio
+import ssl
 
 import asyncpg
 from python_host import serve
@@ -27,7 +28,7 @@ class Client:
                 user=target["user"],
                 password=target["password"],
                 database=target["database"],
-                ssl=False,
+                ssl=ssl.create_default_context(cafile=target["sslrootcert"]) if target["ssl"] else False,
                 loop=LOOP,
             )
         )
@@ -65,6 +66,14 @@ class Client:
 
     def insert_many(self, sql, records):
         run(self.connection.executemany(sql, records))
+
+    def in_transaction(self, sql, records):
+        async def one_by_one():
+            async with self.connection.transaction():
+                for record in records:
+                    await self.connection.execute(sql, *record)
+
+        run(one_by_one())
 
     def copy_records(self, table, columns, records):
         run(self.connection.copy_records_to_table(table, columns=columns, records=records))

@@ -3,8 +3,9 @@
 export async function open(target) {
   const { Client } = await load()
   const client = new Client()
-  const { host, port, user, password, database } = target
-  client.connectSync(`host=${host} port=${port} user=${user} password=${password} dbname=${database} sslmode=disable`)
+  const { host, port, user, password, database, sslmode, sslrootcert } = target
+  const where = `host=${host} port=${port} user=${user} password=${password} dbname=${database}`
+  client.connectSync(`${where} sslmode=${sslmode} sslrootcert='${sslrootcert}'`)
   const names = new Map()
   const prepared = (text, values) => {
     let name = names.get(text)
@@ -15,16 +16,18 @@ export async function open(target) {
     }
     return client.executeSync(name, values)
   }
+  const insert = (sql, records) => {
+    client.querySync('begin')
+    for (const record of records) prepared(sql, record.map(String))
+    client.querySync('commit')
+  }
   return {
     isBlocking: true,
     one: (sql) => prepared(sql, [])[0],
     rows: (sql) => prepared(sql, []),
     command: (sql) => client.querySync(sql),
-    insertMany(sql, records) {
-      client.querySync('begin')
-      for (const record of records) prepared(sql, record.map(String))
-      client.querySync('commit')
-    },
+    insertMany: insert,
+    inTransaction: insert,
     close: () => client.end(),
   }
 }

@@ -6,7 +6,7 @@
 import pg from 'pg'
 
 export async function open(target, { isPipelined = false }) {
-  const client = new pg.Client({ ...target, ssl: false, pipeline: isPipelined })
+  const client = new pg.Client({ ...target, pipeline: isPipelined })
   await client.connect()
   const names = new Map()
   const named = (text, values) => {
@@ -19,6 +19,8 @@ export async function open(target, { isPipelined = false }) {
   }
   const common = {
     isBlocking: false,
+    // It makes a PostgreSQL array of an array, whatever the parameter's type.
+    takesJsonText: true,
     one: async (sql) => (await named(sql)).rows[0],
     command: (sql) => client.query(sql),
     close: () => client.end(),
@@ -37,16 +39,19 @@ export async function open(target, { isPipelined = false }) {
         for (const row of rows) take(row)
       }
     },
-    async insertMany(sql, records) {
-      await client.query('begin')
-      for (const record of records) await named(sql, record)
-      await client.query('commit')
-    },
+    insertMany: (sql, records) => oneByOne(client, named, sql, records),
+    inTransaction: (sql, records) => oneByOne(client, named, sql, records),
     async copyRecords(table, columns, records) {
       const [{ from }, { writeRecords }] = await Promise.all([import('pg-copy-streams'), import('./copy-text.mjs')])
       await writeRecords(client.query(from(`copy ${table} (${columns.join(', ')}) from stdin`)), records)
     },
   }
+}
+
+async function oneByOne(client, named, sql, records) {
+  await client.query('begin')
+  for (const record of records) await named(sql, record)
+  await client.query('commit')
 }
 
 function pipelined(client, named) {

@@ -2,9 +2,9 @@
 import postgres from 'postgres'
 
 export async function open(target) {
-  const { user, password, database, port, host, transport } = target
+  const { user, password, database, port, host, transport, ssl } = target
   const where = transport === 'unix' ? { path: `${host}/.s.PGSQL.${port}` } : { host, port }
-  const sql = postgres({ ...where, user, password, database, max: 1, ssl: false, onnotice() {} })
+  const sql = postgres({ ...where, user, password, database, max: 1, ssl, onnotice() {} })
   await sql`select 1`
   // Without `simple: false` it uses the simple protocol for a statement without parameters, prepared or not.
   const run = (text, values = []) => sql.unsafe(text, values, { prepare: true, simple: false })
@@ -29,6 +29,10 @@ export async function open(target) {
       const rows = records.map((record) => Object.fromEntries(columns.map((column, i) => [column, record[i]])))
       return sql`insert into ${sql(table)} ${sql(rows, ...columns)}`
     },
+    inTransaction: (text, records) =>
+      sql.begin(async (transaction) => {
+        for (const record of records) await transaction.unsafe(text, record, { prepare: true })
+      }),
     async copyRecords(table, columns, records) {
       const { writeRecords } = await import('./copy-text.mjs')
       await writeRecords(await sql.unsafe(`copy ${table} (${columns.join(', ')}) from stdin`).writable(), records)

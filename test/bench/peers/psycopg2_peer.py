@@ -1,6 +1,7 @@
 """psycopg2: libpq by a C extension, the blocking client most scripts in Python have."""
 
 import io
+import re
 
 import psycopg2
 import psycopg2.extras
@@ -15,7 +16,8 @@ class Client:
             user=target["user"],
             password=target["password"],
             dbname=target["database"],
-            sslmode="disable",
+            sslmode=target["sslmode"],
+            sslrootcert=target["sslrootcert"] or None,
         )
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
@@ -53,6 +55,12 @@ class Client:
         markers = sql[sql.index("values") :]
         self.cursor.execute("begin")
         psycopg2.extras.execute_values(self.cursor, sql.replace(markers, "values %s"), records)
+        self.cursor.execute("commit")
+
+    def in_transaction(self, sql, records):
+        self.cursor.execute("begin")
+        for record in records:
+            self.cursor.execute(re.sub(r"\$\d+", "%s", sql), record)
         self.cursor.execute("commit")
 
     def copy_records(self, table, columns, records):

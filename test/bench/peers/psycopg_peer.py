@@ -16,7 +16,8 @@ class Client:
             user=target["user"],
             password=target["password"],
             dbname=target["database"],
-            sslmode="disable",
+            sslmode=target["sslmode"],
+            sslrootcert=target["sslrootcert"] or None,
             autocommit=True,
         )
         self.cursor = self.connection.cursor()
@@ -53,6 +54,11 @@ class Client:
     def insert_many(self, sql, records):
         with self.connection.transaction():
             self.cursor.executemany(re.sub(r"\$\d+", "%s", sql), records)
+
+    def in_transaction(self, sql, records):
+        with self.connection.transaction():
+            for record in records:
+                self.cursor.execute(re.sub(r"\$\d+", "%s", sql), record)
 
     def copy_records(self, table, columns, records):
         with self.cursor.copy(f"copy {table} ({', '.join(columns)}) from stdin") as copy:

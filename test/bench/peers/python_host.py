@@ -55,6 +55,11 @@ def measure(clients, task, records):
         return tally
     if kind == "insert":
         return client.insert_many(task["sql"], records)
+    if kind == "transactions":
+        size = task["size"]
+        for start in range(0, len(records), size):
+            client.in_transaction(task["sql"], records[start : start + size])
+        return None
     if kind == "copy":
         return client.copy_records(task["table"], task["columns"], records)
     return client.at_once(clients, task, records)

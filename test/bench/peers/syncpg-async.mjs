@@ -16,6 +16,10 @@ export async function open(target, { dist }) {
     manyInFlight: (sql, count) =>
       con.pipeline((pipe) => Promise.all(Array.from({ length: count }, () => pipe.fetchrow(sql)))),
     insertMany: (sql, records) => con.executemany(sql, records),
+    inTransaction: (sql, records) =>
+      con.transaction(async () => {
+        for (const record of records) await con.execute(sql, record)
+      }),
     copyRecords: (table, columns, records) => con.copyRecordsToTable(table, { columns, records }),
     close: () => con.close(),
   }

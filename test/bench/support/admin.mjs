@@ -12,9 +12,10 @@ export async function admin(target, work) {
   }
 }
 
-/** How many of the other sessions use TLS, and how many are in a transaction though nobody works. */
+/** How many of the other sessions use TLS, how many do not, and how many are in a transaction though nobody works. */
 export async function sessionsOf(query) {
   const [counts] = await query(`select count(*) filter (where ssl)::int as "withTls",
+      count(*) filter (where not ssl)::int as "withoutTls",
       count(*) filter (where state <> 'idle')::int as "inTransaction"
     from pg_stat_activity join pg_stat_ssl using (pid)
     where backend_type = 'client backend' and pid <> pg_backend_pid()`)

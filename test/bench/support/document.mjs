@@ -4,6 +4,7 @@
  */
 import { MAGICSTACK_CONNECTIONS } from '../workloads/magicstack.mjs'
 import { chartsOf } from './charts.mjs'
+import { GROWTH_LIMIT } from './growth.mjs'
 import { leftOut, tableOf } from './report.mjs'
 import { fixed, markdownTable, spreadText } from './tables.mjs'
 import { judge, magicStackRatio, ratioOf } from './targets.mjs'
@@ -14,27 +15,74 @@ const END = '<!-- figures: end -->'
 const RATIO_ROWS = [
   ['select-one-unix', 'select 1, Unix socket'],
   ['select-one-tcp', 'select 1, TCP'],
+  ['select-one-tls', 'select 1, TLS'],
   ['in-flight', 'select 1, 100 in flight'],
   ['wide-rows', '10,000 rows × 20'],
   ['million-rows-us', '1M rows kept, µs'],
   ['million-rows-ms', '1M rows kept, ms'],
+  ['rows-tls', '200,000 rows kept, TLS'],
   ['million-streamed', '1M rows one by one'],
   ['insert-many', 'insert 10,000'],
   ['copy-records', 'COPY 1M'],
+  ...[1, 20].flatMap((ms) => [
+    [`far-${ms}-first-query`, `${ms} ms away: first query`],
+    [`far-${ms}-new-text`, `${ms} ms away: new text`],
+    [`far-${ms}-transaction`, `${ms} ms away: ten in a transaction`],
+    [`far-${ms}-insert-many`, `${ms} ms away: insert 1000`],
+    [`far-${ms}-pipeline`, `${ms} ms away: ten in a pipeline`],
+  ]),
   ['whole-process', 'whole process'],
 ]
 
 const CONNECTIONS = { 1: 'one connection', 10: 'ten connections' }
 
-/** @returns the document's text with its figures replaced. @throws Error when the markers are not there. */
+/** @returns the text of docs/benchmarks.md with its figures replaced. @throws Error when the markers are not there. */
 export function withFigures(text, report) {
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (from === -1 || to < from) throw new Error(`docs/benchmarks.md: the markers ${BEGIN} and ${END} are gone`)
-  return `${text.slice(0, from)}${BEGIN}\n\n${figuresOf(report)}\n\n${text.slice(to)}`
+  return replaced(text, figuresOf(report), 'docs/benchmarks.md')
 }
 
-function figuresOf({ machine, server, results }) {
-  const sections = [machineText(machine, server, results), targetsTable(results)]
+/** @returns the text of docs/growth.md with its figures replaced. @throws Error when the markers are not there. */
+export function withGrowth(text, report) {
+  return replaced(text, growthOf(report), 'docs/growth.md')
+}
+
+function replaced(text, figures, page) {
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
+  if (from === -1 || to < from) throw new Error(`${page}: the markers ${BEGIN} and ${END} are gone`)
+  return `${text.slice(0, from)}${BEGIN}\n\n${figures}\n\n${text.slice(to)}`
+}
+
+function isGrowth({ workload }) {
+  return workload.startsWith('growth-')
+}
+
+function growthOf({ machine, server, results: all }) {
+  const results = all.filter(isGrowth)
+  if (results.length === 0) return 'Not measured yet.'
+  const names = [...new Set(results.flatMap(({ peers }) => peers.map(({ name }) => name)))]
+  const rows = results.map(({ title, peers }) => [
+    title,
+    ...names.map((name) => {
+      const peer = peers.find((candidate) => candidate.name === name)
+      if (peer === undefined) return ''
+      return peer.bend > GROWTH_LIMIT && name.startsWith('syncpg') ? `**${fixed(peer.bend)}**` : fixed(peer.bend)
+    }),
+  ])
+  return [
+    machineText(machine, server, results),
+    '### The worst cost of a unit divided by the best',
+    markdownTable([['range', ...names], ...rows]),
+    '### Each range',
+    ...results.map((result) =>
+      [`**${result.title}** (\`${result.workload}\`)`, tableOf(result), ...leftOut(result)].join('\n\n'),
+    ),
+  ].join('\n\n')
+}
+
+function figuresOf({ machine, server, results: all }) {
+  const results = all.filter((result) => !isGrowth(result))
+  // The targets judge what grows as well.
+  const sections = [machineText(machine, server, results), targetsTable(all)]
   for (const face of ['syncpg', 'syncpg/async']) {
     const table = ratioTable(results, face)
     if (table !== null) sections.push(table)

@@ -11,8 +11,8 @@ export async function runNodeScript(peer, target) {
   return { ...JSON.parse(output), elapsedMs }
 }
 
-/** libpq's environment for a target, without TLS. */
-export function libpqEnvironment({ host, port, user, password, database }) {
+/** libpq's environment for a target. */
+export function libpqEnvironment({ host, port, user, password, database, sslmode, sslrootcert }) {
   const where = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: database }
-  return { ...where, PGSSLMODE: 'disable' }
+  return { ...where, PGSSLMODE: sslmode, ...(sslrootcert === '' ? {} : { PGSSLROOTCERT: sslrootcert }) }
 }

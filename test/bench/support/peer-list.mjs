@@ -1,14 +1,10 @@
 /** The clients that are compared, in the order of the table. Each is one adapter file in `peers/`. */
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-
 const DIST = new URL('../../../dist/', import.meta.url).href
 
 /**
  * `host` is what runs the adapter: this Node, a Python with the client installed, or a program that is a client itself.
  * `isUnprepared`: it has no prepared statements to offer. `operationsShare`: it needs so long that it gets only this part
- * of the operations; its times are counted per operation.
+ * of the operations; its times are counted per operation. `onlyIn`: it takes part in workloads whose name begins so.
  */
 export const PEERS = [
   { name: 'syncpg', adapter: 'syncpg.mjs', dist: DIST },
@@ -17,6 +13,7 @@ export const PEERS = [
   { name: 'pg-pipelined', adapter: 'pg.mjs', isPipelined: true, packages: ['pg'] },
   { name: 'postgres', adapter: 'postgres.mjs', packages: ['postgres'] },
   { name: 'pg-native', adapter: 'pg-native.mjs', packages: ['pg-native', 'libpq'] },
+  { name: 'node-socket', adapter: 'node-socket.mjs', onlyIn: 'select-one', packages: ['pg'] },
   { name: 'synckit-bridge', adapter: 'synckit-bridge/main.mjs', packages: ['synckit', 'pg'] },
   { name: 'psql', adapter: 'psql.mjs', isUnprepared: true, operationsShare: 0.01 },
   { name: 'psycopg2', adapter: 'psycopg2_peer.py', isUnprepared: true, host: 'python' },
@@ -30,6 +27,13 @@ export const PEERS = [
     { ...builderPeer(builder), name: `syncpg/${builder}, blocking`, dist: DIST, isBlocking: true },
     { ...builderPeer(builder), name: `${builder} over pg` },
   ]),
+  { name: 'syncpg/sqlite-shape', adapter: 'sqlite-shape.mjs', group: 'sqlite', dist: DIST },
+  ...['better-sqlite3', 'node:sqlite'].map((library) => ({
+    name: library,
+    adapter: 'sqlite-file.mjs',
+    group: 'sqlite',
+    library,
+  })),
 ]
 
 /** Query builders have workloads of their own. */
@@ -38,19 +42,9 @@ function builderPeer(builder) {
   return { adapter, group: 'builders', packages: [builder === 'drizzle' ? 'drizzle-orm' : builder, 'pg'] }
 }
 
-/**
- * @param wanted names; undefined for all.
- * @param otherBuild a dist folder whose syncpg joins as `syncpg@other`.
- */
-export function peersFor(wanted, otherBuild) {
-  const peers = wanted === undefined ? [...PEERS] : wanted.map(peerCalled)
-  if (otherBuild === undefined) return peers
-  const dist = pathToFileURL(`${resolve(otherBuild)}/`).href
-  if (!existsSync(new URL('async.js', dist))) throw new Error(`--against: ${otherBuild} holds no build of syncpg`)
-  const others = peers
-    .filter((peer) => peer.dist !== undefined)
-    .map((peer) => ({ ...peer, name: `${peer.name}@other`, dist }))
-  return [...peers, ...others]
+/** @param wanted names; undefined for all. */
+export function peersFor(wanted) {
+  return wanted === undefined ? [...PEERS] : wanted.map(peerCalled)
 }
 
 function peerCalled(name) {

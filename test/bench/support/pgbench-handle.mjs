@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { libpqEnvironment } from './node-script.mjs'
 
 const TIMEOUT_MS = 60_000
 
@@ -47,7 +48,7 @@ export class PgbenchPeer {
   }
 
   #run(words) {
-    const env = { ...process.env, PGPASSWORD: this.#target.password, PGSSLMODE: 'disable' }
+    const env = { ...process.env, ...libpqEnvironment(this.#target) }
     return new Promise((resolve, reject) => {
       const child = spawn('pgbench', words, { env, timeout: TIMEOUT_MS, stdio: ['ignore', 'pipe', 'pipe'] })
       let output = ''

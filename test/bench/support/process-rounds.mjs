@@ -1,8 +1,11 @@
 /** Rounds of a workload that is a process each time, such as: start, connect, one statement, end. */
 import { emptyFigures, turnsOf } from './statistics.mjs'
 
-/** The workload's `entriesFor` gives `{ name, version, run }`; `run` gives `{ elapsedMs, cpuMs, rssMb, value }`. */
-export async function runProcessWorkload({ workload, peers, count, target, expected }) {
+/**
+ * The workload's `entriesFor` gives `{ name, version, run }`; `run` gives `{ elapsedMs, cpuMs, rssMb, value }`.
+ * @param isWanted which of the entries run, by name; default all.
+ */
+export async function runProcessWorkload({ workload, peers, count, target, expected, isWanted = () => true }) {
   const skipped = []
   let entries = []
   const attempt = async (entry, record) => {
@@ -18,6 +21,7 @@ export async function runProcessWorkload({ workload, peers, count, target, expec
     }
   }
   for (const { name, run } of workload.entriesFor(peers, target)) {
+    if (!isWanted(name)) continue
     const entry = { name, run, version: null, kinds: null, ...emptyFigures() }
     await attempt(entry, () => entries.push(entry))
   }

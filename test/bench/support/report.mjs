@@ -1,9 +1,11 @@
 /** A workload's result as a table. */
-import { fixed, markdownTable, spreadText } from './tables.mjs'
+import { fixed, markdownTable, sizeText, spreadText } from './tables.mjs'
 
 /** @returns a table: time of a round, time and processor per operation, peak memory, and the ratios to our faces. */
 export function tableOf(result) {
-  const faces = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
+  if (result.isRange) return rangeTable(result)
+  const all = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
+  const faces = result.ratiosTo ?? all
   const perOperation = result.operations > 1
   const head = [
     'client',
@@ -23,6 +25,37 @@ export function tableOf(result) {
     ]
   })
   return markdownTable([head, ...lines])
+}
+
+/** A line for each size: the time, and what each unit beyond the first costs. */
+function rangeTable({ workload, points, peers, unit, sizeUnit = `${unit}s` }) {
+  if (workload === 'connections') return connectionsTable({ points, peers })
+  const head = [sizeUnit, ...peers.flatMap(({ name }) => [`${name}: ms`, `µs/${unit}`])]
+  const lines = points.map((size, i) => [
+    sizeText(size),
+    ...peers.flatMap(({ totalsMs, unitsUs }) => [fixed(totalsMs[i]), unitText(totalsMs[i], unitsUs[i])]),
+  ])
+  const bends = ['worst ÷ best', ...peers.flatMap(({ bend }) => ['', fixed(bend)])]
+  return markdownTable([head, ...lines, bends])
+}
+
+function connectionsTable({ points, peers }) {
+  const head = ['connections', ...peers.flatMap(({ name }) => [`${name}: ms to open each`, 'MB each', 'select 1, µs'])]
+  const lines = points.map((count, i) => [
+    sizeText(count),
+    ...peers.flatMap(({ openMs, eachMb, selectUs }) => [openMs, eachMb, selectUs].map((list) => fixed(list[i]))),
+  ])
+  return markdownTable([head, ...lines])
+}
+
+function unitText(totalMs, unitUs) {
+  if (totalMs === null) return '–'
+  return unitUs === null ? '(call)' : significant(unitUs)
+}
+
+/** Units cost from nanoseconds to milliseconds. */
+function significant(us) {
+  return us >= 0.1 ? fixed(us) : String(Number(us.toPrecision(2)))
 }
 
 /** Who took no part, and why; without those that only lack what the workload needs. */

@@ -1,16 +1,17 @@
 /**
  * Where results are kept: `results/latest.json` after every run, whatever it was; `docs/benchmarks.json`, the pictures and
- * the figures in `docs/benchmarks.md` when they are to be published. What a run has not measured stays as it was there.
+ * the figures in `docs/benchmarks.md` and `docs/growth.md` when they are to be published. What a run has not measured stays as it was there.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { chartsOf } from './charts.mjs'
-import { withFigures } from './document.mjs'
+import { withFigures, withGrowth } from './document.mjs'
 import { WORKLOADS } from './workload-list.mjs'
 
 const LATEST = new URL('../results/latest.json', import.meta.url)
 const DOCS = new URL('../../../docs/', import.meta.url)
 const PUBLISHED = new URL('benchmarks.json', DOCS)
 const DOCUMENT = new URL('benchmarks.md', DOCS)
+const GROWTH = new URL('growth.md', DOCS)
 
 export function saveLatest(report) {
   mkdirSync(new URL('.', LATEST), { recursive: true })
@@ -39,6 +40,7 @@ function readPublished() {
 
 function writeDocument(report) {
   writeFileSync(DOCUMENT, withFigures(readFileSync(DOCUMENT, 'utf8'), report))
+  writeFileSync(GROWTH, withGrowth(readFileSync(GROWTH, 'utf8'), report))
   for (const { file, svg } of chartsOf(report.results)) writeFileSync(new URL(`pictures/${file}`, DOCS), svg)
 }
 

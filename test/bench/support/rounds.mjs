@@ -2,7 +2,9 @@
 import { admin, sessionsOf } from './admin.mjs'
 import { startPeer } from './peer-handle.mjs'
 import { runProcessWorkload } from './process-rounds.mjs'
+import { runRange } from './range-rounds.mjs'
 import { emptyFigures, summarize, turnsOf } from './statistics.mjs'
+import { targetOf, withTarget } from './target.mjs'
 
 const FULL_ROUNDS = 9
 /**
@@ -16,15 +18,18 @@ const WARM_UP_MS = 2000
  */
 const TURN_WARM_UP_MS = 200
 const LONG_MS = 1000
+/** With several sittings each has less of it; what is left of the start falls on both builds. */
+const SITTING_WARM_UP_MS = 700
 const QUICK_ROUNDS = 3
 
 /** @returns `{ workload, unit, peers: [{ name, … figures }], skipped: [{ name, why }] }`. */
 export async function runWorkload({ workload, peers, server, isQuick, rounds }) {
   const size = isQuick ? workload.quickSize : workload.size
   const fullRounds = workload.rounds ?? FULL_ROUNDS
+  if (workload.isRange)
+    return runRangeWorkload({ workload, peers, server, isQuick, rounds: rounds ?? (isQuick ? 2 : fullRounds) })
   const count = rounds ?? (isQuick ? Math.min(QUICK_ROUNDS, fullRounds) : fullRounds)
-  const target = targetOf(server, workload.transport)
-  return admin(targetOf(server, 'unix'), async (query) => {
+  const measure = async (query, target) => {
     const expected = await workload.prepare(query, size)
     const context = { workload, peers: partOf(workload, peers), size, count, target, expected, query, isQuick }
     const { entries, skipped } = workload.isProcess ? await runProcessWorkload(context) : await runRounds(context)
@@ -33,6 +38,7 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
       workload: workload.name,
       title: workload.title,
       unit: workload.unit,
+      ...(workload.ratiosTo === undefined ? {} : { ratiosTo: workload.ratiosTo }),
       size,
       operations: workload.operations(size),
       rounds: count,
@@ -40,7 +46,65 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
       ...summarize(entries, workload.operations(size)),
       skipped,
     }
-  })
+  }
+  return withTarget(server, workload.transport, (target) =>
+    admin(targetOf(server, 'unix'), (query) => measure(query, target)),
+  )
+}
+
+/**
+ * Runs a workload several times, each time with new processes, for `--against`: what one process was lucky with falls on one
+ * sitting only.
+ * @returns `{ collected, skipped }`: for each peer a list with `{ elapsedMs, peakRssMb }` of each sitting.
+ */
+export async function runSittings({ workload, peers, server, isQuick, sittings, rounds }) {
+  const size = isQuick ? workload.quickSize : workload.size
+  const measure = async (query, target) => {
+    const expected = await workload.prepare(query, size)
+    const collected = new Map()
+    const skipped = []
+    const context = { workload, size, target, expected, query, isQuick, warmUpMs: SITTING_WARM_UP_MS }
+    // Whole processes are new in every round anyway.
+    const [times, count] = workload.isProcess ? [1, sittings * 2] : [sittings, rounds]
+    for (let i = 0; i < times; i += 1) {
+      const taking = i % 2 === 0 ? peers : peers.toReversed()
+      const turn = { ...context, count, peers: partOf(workload, taking) }
+      const result = workload.isProcess
+        ? await runProcessWorkload({ ...turn, isWanted: (name) => /^syncpg|in syncpg/.test(name) })
+        : await runRounds(turn)
+      for (const { name, elapsedMs, peakRssMb } of result.entries) {
+        collected.set(name, [...(collected.get(name) ?? []), { elapsedMs, peakRssMb }])
+      }
+      skipped.push(...result.skipped)
+      if (result.skipped.length > 0) break
+    }
+    await workload.after?.(query)
+    return { collected, skipped }
+  }
+  return withTarget(server, workload.transport, (target) =>
+    admin(targetOf(server, 'unix'), (query) => measure(query, target)),
+  )
+}
+
+/** A range has sizes and costs of units in place of rounds and ratios. */
+async function runRangeWorkload({ workload, peers, server, isQuick, rounds }) {
+  const target = targetOf(server, workload.transport)
+  await admin(target, (query) => workload.prepare(query))
+  const part = partOf(workload, peers)
+  const runOne = workload.run ?? runRange
+  const figures = await runOne({ workload, peers: part, rounds, target, isQuick })
+  const { name, title, unit, transport, sizeUnit } = workload
+  const about = {
+    workload: name,
+    title,
+    unit,
+    sizeUnit,
+    transport,
+    isRange: true,
+    rounds,
+    measuredAt: new Date().toISOString(),
+  }
+  return { ...about, ...figures }
 }
 
 /** The server's own words for its version. */
@@ -48,19 +112,12 @@ export function serverVersion(server) {
   return admin(targetOf(server, 'unix'), async (query) => (await query('show server_version'))[0].server_version)
 }
 
-function partOf({ only, without = [], group }, peers) {
-  return peers.filter(({ name, group: itsGroup }) => {
-    if (itsGroup !== group) return false
+function partOf({ name: workload, only, without = [], group }, peers) {
+  return peers.filter(({ name, group: itsGroup, onlyIn = '' }) => {
+    if (itsGroup !== group || !workload.startsWith(onlyIn)) return false
     const [base] = name.split('@')
     return (only?.includes(base) ?? true) && !without.includes(base)
   })
-}
-
-/** The server as plain data, in the forms clients want it. */
-function targetOf(server, transport) {
-  const { user, password, database, port } = server
-  const host = transport === 'unix' ? server.socketDirectory : server.host
-  return { transport, dsn: server.dsn({ transport }), host, port, user, password, database }
 }
 
 async function runRounds(context) {
@@ -112,7 +169,8 @@ async function warmUp({ handle, elapsedMs }) {
 }
 
 /** Opens a peer, lets it do the work for its warm-up, and checks that the work is the right one. */
-async function enter({ workload, size: fullSize, target, expected, query, isQuick }, peer, skipped) {
+async function enter(context, peer, skipped) {
+  const { workload, size: fullSize, target, expected, query, isQuick, warmUpMs = WARM_UP_MS } = context
   const { operationsShare = 1 } = peer
   const size = operationsShare === 1 ? fullSize : (workload.shareOf?.(fullSize, operationsShare) ?? fullSize)
   const handle = startPeer(peer)
@@ -125,12 +183,12 @@ async function enter({ workload, size: fullSize, target, expected, query, isQuic
       return null
     }
     let warm = null
-    const warmUntilMs = performance.now() + (isQuick ? 0 : WARM_UP_MS)
+    const warmUntilMs = performance.now() + (isQuick ? 0 : warmUpMs)
     for (let i = 0; i < (workload.warmUps ?? 1) || performance.now() < warmUntilMs; i += 1) {
       warm = await handle.ask({ name: 'round', isChecked: true })
       requireSameWork(workload, warm, expected)
     }
-    await requireSameTerms({ workload, peer, handle, query })
+    await requireSameTerms({ workload, peer, handle, query, target })
     const { version } = opened
     const operations = workload.operations(size)
     return { name: peer.name, version, operations, kinds: warm?.kinds ?? null, handle, ...emptyFigures() }
@@ -152,10 +210,11 @@ function requireSameWork({ expectedKinds }, { checked, kinds }, expected) {
   if (odd !== -1) throw new WrongWorkError(`column ${odd + 1} is a ${kinds[odd]}, expected ${expectedKinds[odd]}`)
 }
 
-/** No TLS, nothing left open, and the statement prepared where the client can do that. */
-async function requireSameTerms({ workload, peer, handle, query }) {
-  const { withTls, inTransaction } = await sessionsOf(query)
-  if (withTls > 0) throw new WrongWorkError('its connection uses TLS')
+/** TLS for all or for none, nothing left open, and the statement prepared where the client can do that. */
+async function requireSameTerms({ workload, peer, handle, query, target }) {
+  const { withTls, withoutTls, inTransaction } = await sessionsOf(query)
+  if (target.ssl !== false && withoutTls > 0) throw new WrongWorkError('its connection does not use TLS')
+  if (target.ssl === false && withTls > 0) throw new WrongWorkError('its connection uses TLS')
   if (inTransaction > 0) throw new WrongWorkError('its connection was left in a transaction')
   const { preparedSql } = workload
   if (preparedSql === undefined || peer.isUnprepared === true || peer.host === 'pgbench') return

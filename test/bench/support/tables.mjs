@@ -11,6 +11,11 @@ export function spreadText({ median, least, most }) {
   return least === most ? fixed(median) : `${fixed(median)} (${fixed(least)}–${fixed(most)})`
 }
 
+/** A size as people write it: `1,000,000`. */
+export function sizeText(size) {
+  return size.toLocaleString('en-US')
+}
+
 /** Three digits that mean something; an en dash for what cannot be told. */
 export function fixed(value) {
   if (value === null || value === undefined) return '–'

@@ -3,6 +3,7 @@
  * client (how many times as long that one takes), or a limit in megabytes or milliseconds.
  */
 import { MAGICSTACK_CONNECTIONS, MAGICSTACK_NAMES } from '../workloads/magicstack.mjs'
+import { GROWTH_LIMIT } from './growth.mjs'
 import { geometricMean, spreadOf } from './statistics.mjs'
 
 const BLOCKING = 'syncpg'
@@ -19,10 +20,30 @@ const BUILDER_WORKLOADS = [
   ['builders-parallel', 'query builders, ten at once', 1.2],
 ]
 
+/** A server that is far away: how often a client waits decides, and none is to wait less. Each: workload, what it is called. */
+const FAR = [1, 20].flatMap((ms) => [
+  [`far-${ms}-first-query`, `${ms} ms away: first query of a process`],
+  [`far-${ms}-new-text`, `${ms} ms away: a new text`],
+  [`far-${ms}-transaction`, `${ms} ms away: a transaction of ten statements`],
+  [`far-${ms}-insert-many`, `${ms} ms away: 1000 records by INSERT`],
+  [`far-${ms}-pipeline`, `${ms} ms away: ten statements in a pipeline`],
+])
+
+function isFarClient(workload, client, face) {
+  const hasPipeline = workload.endsWith('pipeline')
+  if (hasPipeline) return client === 'pg' && face === ASYNC
+  if (/query$|text$/.test(workload)) return client === 'pg'
+  return client !== 'pg' || !workload.endsWith('insert-many')
+}
+
+function selectOneOver(transport) {
+  return `select 1, ${{ unix: 'Unix socket', tcp: 'TCP', tls: 'TLS' }[transport]}`
+}
+
 /** Each: workload, what it is called, face, client, the least ratio. */
 const RATIOS = [
   ...['unix', 'tcp'].flatMap((transport) => {
-    const what = `select 1, ${transport === 'unix' ? 'Unix socket' : 'TCP'}`
+    const what = selectOneOver(transport)
     return [
       [`select-one-${transport}`, what, BLOCKING, 'pg', 1.8],
       [`select-one-${transport}`, what, BLOCKING, 'psycopg2', 0.75],
@@ -39,13 +60,31 @@ const RATIOS = [
     ['million-rows-us', '1M rows kept', face, 'psycopg', 1],
     ['million-streamed', '1M rows one by one', face, 'psycopg2', 3],
     ['wide-rows', '10,000 rows × 20 columns', face, 'pg', 2.5],
+    ['wide-rows', '10,000 rows × 20 columns', face, 'asyncpg', 1.2],
+    ...FAR.flatMap(([workload, what]) =>
+      ['pg', 'psycopg', 'asyncpg']
+        .filter((client) => isFarClient(workload, client, face))
+        .map((client) => [workload, what, face, workload.endsWith('pipeline') ? 'pg-pipelined' : client, 1]),
+    ),
   ]),
+  ...['unix', 'tcp'].map((transport) => [`select-one-${transport}`, selectOneOver(transport), ASYNC, 'pg', 2.2]),
+  ['select-one-tls', selectOneOver('tls'), BLOCKING, 'pg', 1],
+  ['select-one-tls', selectOneOver('tls'), ASYNC, 'pg', 1.3],
+  ['rows-tls', '200,000 rows over TLS', BLOCKING, 'pg', 2.4],
+  ['rows-tls', '200,000 rows over TLS', ASYNC, 'pg', 2.3],
   ['insert-many', 'executemany, 10,000 rows', BLOCKING, 'asyncpg', 1],
   ['insert-many', 'executemany, 10,000 rows', BLOCKING, 'psycopg', 1],
   ['insert-many', 'executemany, 10,000 rows', ASYNC, 'asyncpg', 1],
   ['copy-records', 'COPY, 1M records', BLOCKING, 'asyncpg', 1],
   ['copy-records', 'COPY, 1M records', BLOCKING, 'psycopg', 1],
   ['copy-records', 'COPY, 1M records', ASYNC, 'asyncpg', 1],
+  ...['syncpg/kysely', 'syncpg/kysely, blocking'].map((face) => [
+    'builders-one-row',
+    'query builders, a row by its key',
+    face,
+    'kysely over pg',
+    1.5,
+  ]),
   ...BUILDERS.flatMap((builder) =>
     BUILDER_WORKLOADS.flatMap(([workload, what, least]) =>
       [`syncpg/${builder}`, `syncpg/${builder}, blocking`].map((face) => [
@@ -62,8 +101,17 @@ const RATIOS = [
 /** Each: face, at most so many times pg's time. */
 const STARTS = [
   [BLOCKING, 1],
+  [BLOCKING, 1.2],
   [ASYNC, 0.9],
+  [ASYNC, 0.85],
 ]
+/** The program of the package loads more than a script that does the same. */
+const PROGRAM_START = 1.15
+
+/** Of each connection beyond the first. */
+const CONNECTION_LIMIT_MB = 0.5
+/** A `select 1` with a hundred connections, in turn, by one with a single connection. */
+const HUNDRED_LIMIT = 1.2
 
 const GEOMETRIC = [
   ['asyncpg', 1],
@@ -104,6 +152,8 @@ function judgeAll(figures) {
       const what = 'process start, connect, select 1, end'
       return judgeAtMost({ what, face, target: `≤ ${most} × pg’s time`, most }, ratio === null ? null : inverse(ratio))
     }),
+    programTarget(figures),
+    ...[BLOCKING, ASYNC].flatMap((face) => [...connectionTargets(figures, face), growthTarget(figures, face)]),
     ...[BLOCKING, ASYNC].map((face) => {
       const ms = peerOf(figures, 'embedded-first-row', face)?.roundMs ?? null
       const row = { what: 'pglite: to the first row', face, target: '≤ 1 s', most: FIRST_ROW_LIMIT_MS, unit: ' ms' }
@@ -140,7 +190,7 @@ function memoryTargets(figures) {
   return [BLOCKING, ASYNC].flatMap((face) => {
     const [million, tenMillion] = ['million-streamed', 'ten-million-streamed'].map((workload) => {
       const mb = peerOf(figures, workload, face)?.peakRssMb
-      return mb === undefined ? null : { median: mb, least: mb, most: mb }
+      return mb === undefined ? null : single(mb)
     })
     const what = 'peak memory, 1M rows one by one'
     const ten = 'peak memory, 10M rows one by one'
@@ -151,6 +201,41 @@ function memoryTargets(figures) {
       judgeAtMost({ what: ten, face, target: 'no more than 1M', most: allowed, unit: ' MB' }, million && tenMillion),
     ]
   })
+}
+
+function programTarget(figures) {
+  const ratio = ratioOf(figures, 'whole-process', `${BLOCKING} -c`, BLOCKING)
+  const what = "process start of the program: syncpg -c 'select 1'"
+  return judgeAtMost({ what, face: BLOCKING, target: `≤ ${PROGRAM_START} × a script’s`, most: PROGRAM_START }, ratio)
+}
+
+function connectionTargets(figures, face) {
+  const { points = [] } = figures.get('connections') ?? {}
+  const peer = peerOf(figures, 'connections', face)
+  const memory = { what: 'connections: memory of each beyond the first', face, target: `≤ ${CONNECTION_LIMIT_MB} MB` }
+  const select = { what: 'connections: select 1 in turn, 100 by 1', face, target: `≤ ${HUNDRED_LIMIT} × that of one` }
+  const [one, hundred] = [1, 100].map((count) => peer?.allRounds[points.indexOf(count)])
+  const isMeasured = one !== undefined && hundred !== undefined
+  const ratios = isMeasured ? hundred.map(({ selectUs }, i) => selectUs / one[i].selectUs) : []
+  const each = peer === undefined ? null : single(Math.max(...peer.eachMb.filter((mb) => mb !== null)))
+  return [
+    judgeAtMost({ ...memory, most: CONNECTION_LIMIT_MB, unit: ' MB' }, each),
+    judgeAtMost({ ...select, most: HUNDRED_LIMIT }, isMeasured ? spreadOf(ratios) : null),
+  ]
+}
+
+/** The range that bends most; docs/growth.md shows each. */
+function growthTarget(figures, face) {
+  const peers = [...figures].flatMap(([name, { peers: all }]) =>
+    name.startsWith('growth-') ? all.filter((peer) => peer.name === face && peer.bend !== null) : [],
+  )
+  const what = 'cost of a unit over each range of sizes, the worst range'
+  const worst = peers.length === 0 ? null : single(Math.max(...peers.map(({ bend }) => bend)))
+  return judgeAtMost({ what, face, target: `≤ ${GROWTH_LIMIT} × its best`, most: GROWTH_LIMIT }, worst)
+}
+
+function single(value) {
+  return { median: value, least: value, most: value }
 }
 
 /** psycopg 3 is meant with its C parts; beside its Python alone to be faster proves little. */

@@ -8,19 +8,20 @@ import { FIVE_KINDS, kindsOf } from './value-kinds.mjs'
 const SUMS = `select count(*)::int as rows, sum(a)::float8 as a, sum(b)::float8 as b, sum(c) as c,
   sum(length(d))::float8 as d, sum(floor(extract(epoch from e) * 1000)::int8 % 1000000)::float8 as e`
 
-function millionRows(kind, { step, rounds, without }) {
-  const table = `bench_rows_${kind}`
+const FIVE = 'int4, int8, float8, text, timestamptz'
+
+function keptRows({ name, title, table, rows, quickRows, transport = 'unix', step, rounds, without }) {
   const sql = `select a, b, c, d, e from ${table}`
   return {
-    name: `million-rows-${kind}`,
-    title: `1,000,000 rows × (int4, int8, float8, text, timestamptz with ${kind === 'us' ? 'micro' : 'milli'}seconds), all kept`,
-    transport: 'unix',
+    name,
+    title,
+    transport,
     unit: 'row',
     needs: ['rows'],
     without,
     rounds,
-    size: { rows: 1_000_000 },
-    quickSize: { rows: 200_000 },
+    size: { rows },
+    quickSize: { rows: quickRows },
     operations: ({ rows }) => rows,
     prepare: async (query, { rows }) => {
       await makeFiveColumns(query, table, step, rows)
@@ -61,8 +62,35 @@ export async function makeFiveColumns(query, table, step, rows) {
 
 export const MICROSECOND_STEP = '1000037 microseconds'
 
+const MILLION = { rows: 1_000_000, quickRows: 200_000, rounds: 5 }
+
 export const workloads = [
-  millionRows('us', { step: MICROSECOND_STEP, rounds: 5, without: [] }),
+  keptRows({
+    ...MILLION,
+    name: 'million-rows-us',
+    title: `1,000,000 rows × (${FIVE} with microseconds), all kept`,
+    table: 'bench_rows_us',
+    step: MICROSECOND_STEP,
+    without: [],
+  }),
   // The timestamps alone differ, so whoever is far from the others is not asked twice.
-  millionRows('ms', { step: '1037 milliseconds', rounds: 5, without: ['pg-native', 'synckit-bridge', 'psycopg'] }),
+  keptRows({
+    ...MILLION,
+    name: 'million-rows-ms',
+    title: `1,000,000 rows × (${FIVE} with milliseconds), all kept`,
+    table: 'bench_rows_ms',
+    step: '1037 milliseconds',
+    without: ['pg-native', 'synckit-bridge', 'psycopg'],
+  }),
+  keptRows({
+    name: 'rows-tls',
+    title: `200,000 rows × (${FIVE}) over TLS, all kept`,
+    table: 'bench_rows_tls',
+    transport: 'tls',
+    rows: 200_000,
+    quickRows: 50_000,
+    step: MICROSECOND_STEP,
+    rounds: 7,
+    without: ['pg-native', 'synckit-bridge'],
+  }),
 ]

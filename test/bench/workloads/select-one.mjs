@@ -2,15 +2,19 @@
 
 const SQL = 'select 1 as one'
 
+const TRANSPORTS = { unix: 'Unix socket', tcp: 'TCP on the loopback', tls: 'TLS, the certificate checked' }
+
 function selectOne(transport) {
   return {
     name: `select-one-${transport}`,
-    title: `SELECT 1, prepared, ${transport === 'unix' ? 'Unix socket' : 'TCP on the loopback'}`,
+    title: `SELECT 1, prepared, ${TRANSPORTS[transport]}`,
     transport,
     unit: 'query',
     needs: ['one'],
     preparedSql: SQL,
     rounds: 11,
+    // psql would make a TLS connection for each statement.
+    without: transport === 'tls' ? ['psql'] : [],
     size: { queries: 3000 },
     quickSize: { queries: 1000 },
     shareOf: ({ queries }, share) => ({ queries: Math.round(queries * share) }),
@@ -31,4 +35,4 @@ function selectOne(transport) {
   }
 }
 
-export const workloads = [selectOne('unix'), selectOne('tcp')]
+export const workloads = [selectOne('unix'), selectOne('tcp'), selectOne('tls')]

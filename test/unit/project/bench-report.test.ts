@@ -34,7 +34,9 @@ interface Verdict {
 const support = (file: string): string => new URL(`../../bench/support/${file}`, import.meta.url).href
 const { summarize, turnsOf } = await import(support('statistics.mjs'))
 const { judge } = await import(support('targets.mjs'))
-const { withFigures } = await import(support('document.mjs'))
+const { growthOf } = await import(support('growth.mjs'))
+const { tableOf } = await import(support('report.mjs'))
+const { withFigures, withGrowth } = await import(support('document.mjs'))
 const { barChart } = await import(support('bar-chart.mjs'))
 const { chartsOf } = await import(support('charts.mjs'))
 
@@ -129,6 +131,77 @@ describe('verdicts', () => {
   })
 })
 
+describe('ranges of sizes', () => {
+  const points = [1, 10, 100, 1000]
+  const rangeOf = (syncpg: readonly (number | null)[]): Result => {
+    const msOf = syncpg.map((ms) => (ms === null ? null : [ms]))
+    const peers = [growthOf({ name: 'syncpg', version: 'syncpg 1.0', msOf }, points)]
+    return {
+      workload: 'growth-x',
+      title: 'x',
+      unit: 'row',
+      isRange: true,
+      points,
+      peers,
+      skipped: [],
+    } as unknown as Result
+  }
+  const bendOf = (result: Result): number | null => (result.peers[0] as unknown as { bend: number | null }).bend
+
+  test('the cost of a unit leaves out what a call costs with one unit', () => {
+    // 1 ms for the call, and 1 µs for each unit.
+    const [peer] = rangeOf([1, 1.009, 1.099, 1.999].map((ms) => ms * 1)).peers as unknown as { unitsUs: unknown }[]
+    expect(peer?.unitsUs).toEqual([null, null, null, null])
+    const [larger] = rangeOf([0.1, 0.109, 0.199, 1.099]).peers as unknown as { unitsUs: unknown }[]
+    expect(larger?.unitsUs).toEqual([null, null, null, 1])
+  })
+
+  test('a bend is the worst cost divided by the best; sizes that were not done are left out', () => {
+    expect(bendOf(rangeOf([0.001, 0.01, 0.1, 1]))).toBe(1)
+    expect(bendOf(rangeOf([0.001, 0.01, 0.1, 2]))).toBeCloseTo(2, 1)
+    expect(bendOf(rangeOf([0.001, 0.01, null, null]))).toBeNull()
+  })
+
+  test('the target takes the range that bends most, and no spread excuses it', () => {
+    const straight = { ...rangeOf([0.001, 0.01, 0.1, 1]), workload: 'growth-a' }
+    const bent = { ...rangeOf([0.001, 0.01, 0.1, 2]), workload: 'growth-b' }
+    expect(verdictOf([straight], 'syncpg', '≤ 1.5 × its best')).toBe('reached')
+    expect(verdictOf([straight, bent], 'syncpg', '≤ 1.5 × its best')).toBe('missed')
+  })
+
+  test('the table says where a unit cannot be told from the call', () => {
+    const lines = (tableOf(rangeOf([0.1, 0.109, 0.199, 1.099])) as string).split('\n')
+    expect(lines.map((line) => line.replaceAll(/ +/g, ' '))).toEqual([
+      '| rows | syncpg: ms | µs/row |',
+      expect.stringMatching(/^\|-/),
+      '| 1 | 0.10 | (call) |',
+      '| 10 | 0.11 | (call) |',
+      '| 100 | 0.20 | (call) |',
+      '| 1,000 | 1.10 | 1.00 |',
+      '| worst ÷ best | | – |',
+    ])
+  })
+})
+
+describe('connections', () => {
+  const round = (selectUs: number): object => ({ openMs: 1, rssMb: 50, selectUs })
+  const connections = (eachMb: number, hundred: number): Result => {
+    const figures = { openMs: [1, 1, 1], selectUs: [40, 41, hundred], rssMb: [50, 51, 60], eachMb: [null, 0.1, eachMb] }
+    const allRounds = [[round(40)], [round(41)], [round(hundred)]]
+    const peers = [{ name: 'syncpg', version: 'syncpg 1.0', ...figures, allRounds }]
+    return { workload: 'connections', isRange: true, points: [1, 10, 100], peers } as unknown as Result
+  }
+
+  test.each([
+    ['reached', 0.5, 48],
+    ['missed', 0.51, 49],
+  ])('are %s at half a megabyte and 1.2 times the time', (verdict, eachMb, hundred) => {
+    const results = [connections(eachMb, hundred)]
+    const verdicts = ['≤ 0.5 MB', '≤ 1.2 × that of one'].map((target) => verdictOf(results, 'syncpg', target))
+    expect(verdicts).toEqual([verdict, verdict])
+  })
+})
+
 describe('the document', () => {
   const report = {
     machine: { node: 'v20', platform: 'linux', processors: 2, model: 'none', memoryGb: 4 },
@@ -144,6 +217,18 @@ describe('the document', () => {
     expect(text).not.toContain('old')
     expect(text).toContain('| 10,000 rows × 20 | 3.00 |')
     expect(withFigures(text, report)).toBe(text)
+  })
+
+  test('ranges stand on a page of their own', () => {
+    const points = [1, 1000]
+    const peer = growthOf({ name: 'syncpg', version: 'syncpg 1.0', msOf: [[0.001], [1]] }, points)
+    const about = { workload: 'growth-x', title: 'a range', unit: 'row', isRange: true, load: 1, skipped: [] }
+    const growth = { ...about, measuredAt: '2024-01-01T00:00:00Z', points, peers: [peer] }
+    const both = { ...report, results: [...report.results, growth] }
+    const empty = `${BEGIN}\n${END}\n`
+    expect(withFigures(empty, both)).not.toContain('a range')
+    expect(withGrowth(empty, both)).toContain('**a range** (`growth-x`)')
+    expect(withGrowth(empty, report)).toContain('Not measured yet.')
   })
 
   test('without its markers it is refused rather than written over', () => {
@@ -162,15 +247,16 @@ describe('the document', () => {
   })
 
   test.skipIf(!existsSync(new URL('benchmarks.json', docs)))(
-    'docs/benchmarks.md shows what docs/benchmarks.json holds',
+    'docs/benchmarks.md and docs/growth.md show what docs/benchmarks.json holds',
     () => {
-      const text = readFileSync(new URL('benchmarks.md', docs), 'utf8')
+      const [text, growth] = ['benchmarks.md', 'growth.md'].map((page) => readFileSync(new URL(page, docs), 'utf8'))
       const { head, results } = JSON.parse(readFileSync(new URL('benchmarks.json', docs), 'utf8'))
       const published = results.map((result: { about: object; peers: Peer[] }) => ({
         ...result.about,
         peers: result.peers,
       }))
       expect(withFigures(text, { ...head, results: published })).toBe(text)
+      expect(withGrowth(growth, { ...head, results: published })).toBe(growth)
     },
   )
 })

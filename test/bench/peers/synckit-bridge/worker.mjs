@@ -7,7 +7,7 @@ const names = new Map()
 
 runAsWorker(async (action, first, values) => {
   if (action === 'open') {
-    client = new Client({ ...first, ssl: false })
+    client = new Client(first)
     await client.connect()
     return null
   }
