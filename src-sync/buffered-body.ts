@@ -5,16 +5,15 @@
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
-import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
 import { inItsFormats, learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
-import { runStatement } from '../src-async/flows/run-statement.ts'
+import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RECORD_ROWS, recordsLike } from '../src-async/values/row-options.ts'
-import { type RowShapeOptions, fitsAnyColumns } from '../src-async/values/row-shapes.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
@@ -194,9 +193,8 @@ export class BufferedBody implements CursorBody {
       found.decoderFor(request.rows)
       return (rows = new RowBuffer())
     }
-    const takesAnyRows = fitsAnyColumns(request.rows)
     const flow = withHints(this.#engine, request, statement.rewritten, values.length, (hints) =>
-      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, takesAnyRows, rows: request.rows, sinkFor }),
+      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, rows: request.rows }, sinkFor),
     )
     const { statement: described, tag } = this.#engine.run(flow, queryOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
