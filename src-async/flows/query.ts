@@ -109,13 +109,16 @@ export function* queryScript(context: FlowContext, sql: string, options: RowShap
   return new QueryResult(last.rows, last.columns, last.tag, results)
 }
 
-interface ScriptResult {
+/** One result of a text: the rows of a statement as bytes, whose values are text. */
+export interface ScriptResult {
+  /** null when the statement returns no rows. */
   readonly columns: readonly Column[] | null
   readonly rows: RowBuffer
   readonly tag: string
 }
 
-class ScriptSink implements ResultSink {
+/** Collects the results of a text with any number of statements. */
+export class ScriptSink implements ResultSink {
   readonly results: ScriptResult[] = []
   #rows = new RowBuffer()
 
@@ -128,6 +131,7 @@ class ScriptSink implements ResultSink {
     this.#rows = new RowBuffer()
   }
 
+  /** The types of all columns. The registry must know them before the rows are read. */
   *types(): Generator<number> {
     for (const { columns } of this.results) {
       if (columns !== null) for (const column of columns) yield column.typeOid
