@@ -21,7 +21,7 @@ import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Kept } from '../src-async/values/row-types.ts'
 import type { Statement } from '../src-async/values/statement.ts'
-import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
+import { type ValueMeaning, requireMeaning, textValues } from '../src-async/values/text-values.ts'
 import type { TypeInfo } from '../src-async/values/type-info.ts'
 import { requireIterable } from './batch.ts'
 import {
@@ -238,7 +238,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     const meaning = this.#require(method, options, known)
     const { sql } = this.#statement
     const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: given } }
-    return { sql, values: meant(listed(given), meaning), prepared: this.#statement, run }
+    const values = listed(given)
+    return { sql, values: meaning === 'text' ? textValues(values) : values, prepared: this.#statement, run }
   }
 
   #beginMany(
