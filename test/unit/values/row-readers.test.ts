@@ -102,7 +102,7 @@ function same(count: number, run: Uint8Array): Outcome {
     name,
     result: told(outcome(() => read(count, run))),
   }))
-  for (const { name, result } of others) expect(result, name).toStrictEqual(first!.result)
+  for (const { name, result } of others) expect({ name, ...result }).toStrictEqual({ name, ...first!.result })
   return first!.result
 }
 
@@ -170,10 +170,7 @@ describe('all readers of rows', () => {
         bytes[at] = value
         // A buffer checks the heads of all messages before the body of the first.
         for (const [name, read] of Object.entries(readers)) {
-          expect(
-            outcome(() => read(3, bytes)),
-            name,
-          ).toHaveProperty('refused')
+          expect({ name, ...outcome(() => read(3, bytes)) }).toHaveProperty('refused')
         }
       }),
       { numRuns: 300 },
