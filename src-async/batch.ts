@@ -4,7 +4,7 @@
  */
 import type { CallOptions } from './call-options.ts'
 import { iterate, leave } from './copy.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, runFlow } from './engine.ts'
 import type { Flow } from './flows/ask.ts'
 import {
   Batch,
@@ -17,10 +17,9 @@ import {
   sampleOf,
 } from './flows/execute-many.ts'
 import { BatchRows, fetchMany as fetchManyAtHand } from './flows/fetch-many.ts'
-import { DROP_ROWS } from './flows/fetch-rows.ts'
+import { DROP_ROWS } from './flows/run-statement.ts'
 import { type ProgressOption, progressReporter } from './flows/progress.ts'
 import { BoundedWait } from './bounded-wait.ts'
-import { runFlow } from './run-flow.ts'
 import { type Row, type Values, listed } from './values/record.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import { type ValueMeaning, textValues } from './values/text-values.ts'

@@ -28,9 +28,9 @@ import {
 } from './call-options.ts'
 import { type BatchTarget, type Elements, fetchMany, runMany } from './batch.ts'
 import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, runFlow } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
-import { executeOne } from './flows/execute-one.ts'
+import { executeOne, fetchRows } from './flows/run-statement.ts'
 import { type CopySource, copyIn, copyOut } from './copy.ts'
 import {
   COPY_FROM,
@@ -54,7 +54,6 @@ import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
 import { type Pipeline, runPipeline } from './pipeline.ts'
 import { quoteChannel } from './values/sql.ts'
-import { fetchRows } from './flows/fetch-rows.ts'
 import { describeText, prepareStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne, queryText } from './flows/query.ts'
 import { ping, runCommand } from './flows/run-script.ts'
@@ -65,7 +64,6 @@ import { resetQueryFor } from './flows/reset-query.ts'
 import { forgetSchema, resetSession } from './flows/reset-session.ts'
 import { PreparedStatement, type StatementDescription } from './prepared-statement.ts'
 import { type ServerVersion, parseServerVersion } from './server-version.ts'
-import { runFlow } from './run-flow.ts'
 import { Transaction, transact, transactionArguments } from './transaction.ts'
 import type { BuiltinTypeCodecOptions, TypeCodecOptions } from './values/custom-codec.ts'
 import { type Row, type Values, pick } from './values/record.ts'
@@ -178,7 +176,6 @@ export class Connection {
           sql: given.sql,
           values: given.values,
           isOneOff: options?.prepare === false,
-          takesAnyRows: true,
         })
     return this.#engine.query(flow, given.sql, given.args, options)
   }

@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { type CallOptions, NO_OPTIONS } from './call-options.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, runFlow } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import {
   ChunkSink,
@@ -24,7 +24,6 @@ import {
 import { type ProgressOption, progressReporter } from './flows/progress.ts'
 import { countOf } from './flows/query.ts'
 import { BoundedWait } from './bounded-wait.ts'
-import { runFlow } from './run-flow.ts'
 
 /** A piece of the data: bytes, or text, which is sent as UTF-8. */
 export type CopyChunk = Uint8Array | string

@@ -1,23 +1,23 @@
 /**
  * The engine of a connection. The connection, its prepared statements, cursors and transactions share it. It holds the
- * session and the context of the flows. Only the engine runs flows: it runs one at a time, applies the time limit and
- * the signal, and reports queries to the loggers. It is not part of the public API.
+ * session and the context of the flows, and runs flows on the event loop: one at a time, with the time limit and the
+ * signal of the call. It reports queries to the loggers. It is not part of the public API.
  */
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { QueryCanceledError } from './errors/sqlstates.ts'
-import { InterfaceError, OperationalError } from './errors/tree.ts'
-import type { Flow } from './flows/ask.ts'
+import { errorFromFailure, failureFromError } from './errors/failure.ts'
+import { DbError, InterfaceError, OperationalError } from './errors/tree.ts'
+import type { Asked, Flow } from './flows/ask.ts'
 import type { FlowContext } from './flows/flow-context.ts'
 import { rowsOf } from './flows/query-log.ts'
 import { hasOtherEncoding, restoreEncoding } from './flows/restore-encoding.ts'
 import { runCommand } from './flows/run-script.ts'
 import { type CallOptions, NO_OPTIONS, requireSignal } from './call-options.ts'
 import { readTimeLimit } from './options/time-limit.ts'
-import { runFlow } from './run-flow.ts'
 import { tracing } from './tracing.ts'
 import { Listeners } from './listeners.ts'
 import { quoteIdentifier } from './values/sql.ts'
-import type { Operations } from './wire/operations.ts'
+import type { OperationName, Operations, ReplyOf } from './wire/operations.ts'
 
 export class Engine {
   readonly session: Operations
@@ -201,4 +201,63 @@ export class Engine {
       signal.removeEventListener('abort', cancel)
     }
   }
+}
+
+/** Lets the operations of a flow wait for those of other flows. A pipeline uses it. */
+export interface Gate {
+  /**
+   * @returns null when the operation may run at once; otherwise a promise of the operation, fulfilled when it may run.
+   */
+  admit(asked: Asked): Promise<Asked> | null
+  /** Called when the operation has been passed to the session. */
+  performed(asked: Asked): void
+}
+
+type Performer = (request: unknown) => Promise<ReplyOf<OperationName>>
+
+/** Runs a flow, without the checks of an engine. Awaits each operation. @throws the flow's errors, with the caller's stack. */
+export async function runFlow<T>(flow: Flow<T>, session: Operations, gate: Gate | null = null): Promise<T> {
+  try {
+    let step = flow.next()
+    while (step.done !== true) {
+      const asked: Asked = step.value
+      let reply: ReplyOf<OperationName>
+      try {
+        if (gate === null) reply = await perform(session, asked)
+        else {
+          const admission = gate.admit(asked)
+          const answer = perform(session, admission === null ? asked : await admission)
+          gate.performed(asked)
+          reply = await answer
+        }
+      } catch (error) {
+        step = flow.throw(error)
+        continue
+      }
+      step = flow.next(reply)
+    }
+    return step.value
+  } catch (error) {
+    throw onCallersStack(error)
+  }
+}
+
+/** The cast is safe, because the flow's `ask` has checked that the request's type fits the operation. */
+function perform(session: Operations, { operation, request }: Asked): Promise<ReplyOf<OperationName>> {
+  return (session[operation] as Performer)(request)
+}
+
+/**
+ * Makes an error again, inside the async call that failed. The stack of an error that was made in a socket's callback does
+ * not show the caller.
+ */
+function onCallersStack(error: unknown): unknown {
+  if (!(error instanceof DbError)) return error
+  const { cause } = error
+  const again = errorFromFailure(failureFromError(error))
+  Error.captureStackTrace(again, onCallersStack)
+  if (cause !== undefined) {
+    Object.defineProperty(again, 'cause', { value: cause, enumerable: false, configurable: true, writable: true })
+  }
+  return again
 }

@@ -5,7 +5,7 @@
 import type { CallOptions } from './call-options.ts'
 import { COPY_RECORDS_NAMES } from './flows/call-options.ts'
 import { iterate, leave } from './copy.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, runFlow } from './engine.ts'
 import { ProgrammingError } from './errors/tree.ts'
 import { abandonCopyIn } from './flows/copy-bytes.ts'
 import {
@@ -20,7 +20,6 @@ import {
 } from './flows/copy-records.ts'
 import { type ProgressOption, type ProgressReporter, progressReporter } from './flows/progress.ts'
 import { BoundedWait } from './bounded-wait.ts'
-import { runFlow } from './run-flow.ts'
 import { knownOptions, requireKnownAlways } from './options/known-options.ts'
 import type { Values } from './values/record.ts'
 

@@ -6,7 +6,7 @@
  */
 import type { Asked } from './flows/ask.ts'
 import { isExecution } from './flows/executions.ts'
-import type { Gate } from './run-flow.ts'
+import type { Gate } from './engine.ts'
 import type { ExecuteRequest } from './wire/operations.ts'
 
 /** The state that all turns of one pipeline share. */

@@ -16,18 +16,16 @@ import {
   requireSignal,
   requireStatement,
 } from './call-options.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, runFlow } from './engine.ts'
 import { QueryTimeoutError } from './errors/client-errors.ts'
 import { DbError, InterfaceError, ProgrammingError } from './errors/tree.ts'
 import type { Flow } from './flows/ask.ts'
-import { executeOne } from './flows/execute-one.ts'
-import { fetchRows } from './flows/fetch-rows.ts'
+import { executeOne, fetchRows } from './flows/run-statement.ts'
 import { type QueryResult, queryOne, queryScript } from './flows/query.ts'
 import { knownStatement } from './flows/resolve-statement.ts'
 import { queryAsSent } from './flows/query-as-sent.ts'
 import { beginNow } from './flows/transaction.ts'
 import { Turn, type TurnSite } from './pipeline-turn.ts'
-import { runFlow } from './run-flow.ts'
 import { withLimit } from './with-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
@@ -132,8 +130,8 @@ export class Pipeline {
   async execute(sql: StatementText, values?: Values, options?: ValueOption): Promise<string> {
     requireKnown(options, VALUE_OPTION, 'execute')
     const given = this.#require('execute', sql, values, options)
-    const { sql: text, values: listed } = given
-    return this.#run(given, () => executeOne(this.#engine.context, { sql: text, values: listed }))
+    const request = { sql: given.sql, values: given.values, isDescribedFirst: true }
+    return this.#run(given, () => executeOne(this.#engine.context, request))
   }
 
   /**

@@ -21,8 +21,7 @@ import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import { type ExplainOption, explain } from './flows/explain.ts'
 import { DescribedStatement, type StatementDefaults, StatementLife } from './flows/described-statement.ts'
-import { executeOne } from './flows/execute-one.ts'
-import { fetchRows } from './flows/fetch-rows.ts'
+import { executeOne, fetchRows } from './flows/run-statement.ts'
 import { closeStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne } from './flows/query.ts'
 import { knownOptions, requireKnown } from './options/known-options.ts'
@@ -32,7 +31,7 @@ import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { Kept } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
-import { type ValueMeaning, meant, requireMeaning } from './values/text-values.ts'
+import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
 import type { Attribute, TypeInfo } from './values/type-info.ts'
 
 /** Options of `explain`. */
@@ -297,7 +296,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   ): Given & { prepared: Statement } {
     const { sql, prepared, meaning } = this.#target(method, options)
     const args = requireValues(given, method)
-    return { sql, values: meant(args, meaning), args, prepared }
+    return { sql, values: meaning === 'text' ? textValues(args) : args, args, prepared }
   }
 
   #target(

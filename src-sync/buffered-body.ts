@@ -5,23 +5,32 @@
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { Flow } from '../src-async/flows/ask.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
-import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
 import { learnTypes } from '../src-async/flows/learn-types.ts'
 import { inItsFormats, learnAltered, learnRecordTypes } from '../src-async/flows/row-collector.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
+import { ScriptSink } from '../src-async/flows/query.ts'
 import { runScript } from '../src-async/flows/run-script.ts'
-import { runStatement } from '../src-async/flows/run-statement.ts'
+import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RECORD_ROWS, recordsLike } from '../src-async/values/row-options.ts'
-import { type RowShapeOptions, fitsAnyColumns } from '../src-async/values/row-shapes.ts'
+import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn } from '../src-async/wire/row-sink.ts'
 import type { BatchRequest, CursorBody, ExecuteRequest, RequestOptions, ScrollMode } from './cursor-body.ts'
 import type { Engine, RunOptions, StatementSource } from './engine.ts'
 import { resolveInputSizes } from './input-sizes.ts'
 import type { RewrittenStatement } from './paramstyle/rewrite.ts'
-import { type DecoderFor, ElementResults, type Result, ScriptResults, decoderOf, rowCountOf } from './result.ts'
+import {
+  type DecoderFor,
+  ElementResults,
+  type Result,
+  decoderOf,
+  lastTagOf,
+  rowCountOf,
+  textResults,
+  typedResults,
+} from './result.ts'
 import { type BoundStatement, bindBatch, bindStatement, valuesOf } from './statement.ts'
 
 type ResultWithRows = Result & { readonly decoderFor: DecoderFor }
@@ -194,9 +203,8 @@ export class BufferedBody implements CursorBody {
       found.decoderFor(request.rows)
       return (rows = new RowBuffer())
     }
-    const takesAnyRows = fitsAnyColumns(request.rows)
     const flow = withHints(this.#engine, request, statement.rewritten, values.length, (hints) =>
-      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, takesAnyRows, rows: request.rows, sinkFor }),
+      runStatement(context, { sql, values, hints, firstPlaces, isOneOff, rows: request.rows }, sinkFor),
     )
     const { statement: described, tag } = this.#engine.run(flow, queryOptions(request, statement))
     if (rows.failure !== null) throw rows.failure
@@ -208,11 +216,11 @@ export class BufferedBody implements CursorBody {
 
   #runScript(statement: BoundStatement, request: ExecuteRequest): void {
     const { context } = this.#engine
-    const sink = new ScriptResults()
+    const sink = new ScriptSink()
     this.#engine.run(counted(context, statement.rewritten.text, sink), queryOptions(request, statement))
     // New types are learned after the text has run. In a failed transaction the server cannot be asked.
     if (context.state.transactionStatus !== 'E') this.#engine.run(learnTypes(context, sink.types()))
-    const results = sink.results(context.registry)
+    const results = typedResults(sink, context.registry)
     this.#hasExecuted = true
     this.#results = results
     this.#next = 1
@@ -223,12 +231,12 @@ export class BufferedBody implements CursorBody {
   /** Runs a text whose values stay text. Results before an error are kept. */
   #runText(statement: BoundStatement, request: ExecuteRequest): void {
     if (statement.values !== null) throw new ProgrammingError('execute: { text: true } takes no parameters')
-    const sink = new ScriptResults()
+    const sink = new ScriptSink()
     try {
       this.#engine.run(counted(this.#engine.context, statement.rewritten.text, sink), queryOptions(request, statement))
     } finally {
       this.#hasExecuted = true
-      this.#results = sink.textResults()
+      this.#results = textResults(sink)
       this.#next = 1
       const [first] = this.#results
       if (first !== undefined) this.#show(first)
@@ -293,9 +301,9 @@ function* hinted<T>(resolving: Flow<number[]>, flow: (hints: readonly number[]) 
 }
 
 /** Runs a text. @returns the last command tag, for loggers. */
-function* counted(context: FlowContext, sql: string, sink: ScriptResults): Flow<string> {
+function* counted(context: FlowContext, sql: string, sink: ScriptSink): Flow<string> {
   yield* runScript(context, sql, sink)
-  return sink.lastTag
+  return lastTagOf(sink)
 }
 
 function queryOptions(request: RequestOptions, source: BoundStatement): RunOptions {

@@ -5,7 +5,7 @@
 import { isMap } from '../src-async/values/any-realm.ts'
 import { DbError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { UndefinedFunctionError } from '../src-async/errors/sqlstates.ts'
-import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { fetchRows } from '../src-async/flows/run-statement.ts'
 import { undoBegin } from '../src-async/flows/undo-begin.ts'
 import { Record } from '../src-async/values/record.ts'
 import { RECORD_ROWS } from '../src-async/values/row-options.ts'

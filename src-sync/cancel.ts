@@ -1,7 +1,7 @@
 /** Cancels a call from another thread. */
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { type CancelToken, cancelSession } from '../worker/caller/blocking-session.ts'
-import { call } from './engine.ts'
+import { call } from './callers-stack.ts'
 
 export type { CancelToken } from '../worker/caller/blocking-session.ts'
 

@@ -12,7 +12,8 @@ import { BlockingSession, DEFAULT_CHANNEL, MIN_RING_BYTES } from '../worker/call
 import type { Notification, ServerMessageFields, SessionEvents } from '../src-async/wire/operations.ts'
 import { Connection } from './connection.ts'
 import { isLater } from './call-options.ts'
-import { Engine, call } from './engine.ts'
+import { Engine } from './engine.ts'
+import { call } from './callers-stack.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 
 /** Options of `connect`. */

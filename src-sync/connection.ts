@@ -10,7 +10,7 @@ import { abandonCopyIn, copyFromQuerySql, copyFromTableSql, copyToTableSql } fro
 import { copyRecords, copyRecordsSql, copyTarget } from '../src-async/flows/copy-records.ts'
 import { forgetSchema } from '../src-async/flows/reset-session.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
-import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { fetchRows } from '../src-async/flows/run-statement.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
 import { type ProgressOption, type ProgressReporter, progressReporter } from '../src-async/flows/progress.ts'
@@ -67,7 +67,8 @@ import {
   requireFunction,
   timeLimitOf,
 } from './call-options.ts'
-import { type Engine, type ServerMessage, call } from './engine.ts'
+import type { Engine, ServerMessage } from './engine.ts'
+import { type PublicMethod, call } from './callers-stack.ts'
 import { handled } from './error-handler.ts'
 import type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
@@ -91,7 +92,6 @@ import { ExceptionBearer } from './exceptions.ts'
 import { SettableConnection } from './settable-connection.ts'
 import { Settings } from './settings.ts'
 import { TwoPhase } from './two-phase.ts'
-import type { PublicMethod } from './run-flow.ts'
 import { type Xid, makeXid } from './xid.ts'
 
 /** Called with each notice of the server: messages of `RAISE NOTICE` and warnings of commands. */

@@ -26,12 +26,12 @@ import {
   timeLimitOf,
 } from './call-options.ts'
 import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
-import { type Engine, type ServerMessage, call } from './engine.ts'
+import type { Engine, ServerMessage } from './engine.ts'
+import { type PublicMethod, call } from './callers-stack.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
-import type { PublicMethod } from './run-flow.ts'
 import { type StatementText, bindStatement, requireText } from './statement.ts'
 import { RowStream, STREAM_OPTIONS, type StreamOptions } from './stream.ts'
 

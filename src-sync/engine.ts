@@ -1,16 +1,16 @@
 /**
  * The engine of a blocking connection. The connection and its cursors share it. It holds the session and the context of
- * the flows. It is the one place that runs a flow and prepares its errors for the caller. The door does not export it.
+ * the flows, and it is the one place that runs them. The door does not export it.
  */
 import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
-import type { Flow } from '../src-async/flows/ask.ts'
+import type { Asked, Flow } from '../src-async/flows/ask.ts'
 import type { FlowContext } from '../src-async/flows/flow-context.ts'
 import { hasOtherEncoding, restoreEncoding } from '../src-async/flows/restore-encoding.ts'
+import type { BlockingOperations, OperationName, ReplyOf } from '../src-async/wire/operations.ts'
 import type { BlockingSession } from '../worker/caller/blocking-session.ts'
 import { mapPosition } from './paramstyle/map-position.ts'
 import { type ParamStyle, type RewrittenStatement, rewrite } from './paramstyle/rewrite.ts'
 import { type LoggableQuery, QueryLog } from './query-log.ts'
-import { type PublicMethod, onCallersStack, runFlow } from './run-flow.ts'
 
 /** A notice or warning of the server, with its class. */
 export type ServerMessage = readonly [new (...args: never[]) => Warning, Warning]
@@ -187,16 +187,24 @@ export class Engine {
   }
 }
 
-/**
- * Runs the body of a public method. Its errors get the stack of the method's caller.
- * @param inner the public method that the body calls, if there is one.
- */
-export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMethod): T {
-  try {
-    return body()
-  } catch (error) {
-    throw onCallersStack(error, method, inner)
+type Performer = (request: unknown) => ReplyOf<OperationName>
+
+/** Runs a flow. Each operation blocks. @throws the flow's errors. */
+function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
+  let step = flow.next()
+  while (step.done !== true) {
+    const asked: Asked = step.value
+    let reply: ReplyOf<OperationName>
+    try {
+      // The cast is safe, because the flow's `ask` has checked that the request's type fits the operation.
+      reply = (session[asked.operation] as Performer).call(session, asked.request)
+    } catch (error) {
+      step = flow.throw(error)
+      continue
+    }
+    step = flow.next(reply)
   }
+  return step.value
 }
 
 /** Changes an error to refer to the text that the user wrote instead of the text that was sent. */

@@ -3,8 +3,8 @@
  * none is set, and errors are thrown with the stack of the public method's caller.
  */
 import { DbError } from '../src-async/errors/tree.ts'
+import { type PublicMethod, onCallersStack } from './callers-stack.ts'
 import { requireFunction } from './call-options.ts'
-import { type PublicMethod, onCallersStack } from './run-flow.ts'
 
 /**
  * Called with the connection, the cursor (null for errors of a connection's method), the error's class and the error.

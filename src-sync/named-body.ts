@@ -3,12 +3,11 @@
  * fetched in pieces. It ends with its transaction, unless it was declared WITH HOLD.
  */
 import { DbError, InterfaceError, NotSupportedError, ProgrammingError, amend } from '../src-async/errors/tree.ts'
-import { DROP_ROWS } from '../src-async/flows/fetch-rows.ts'
+import { DROP_ROWS, runStatement } from '../src-async/flows/run-statement.ts'
 import { pendingBegin } from '../src-async/flows/flow-context.ts'
 import { learnRecordTypes, withFieldsOfNow } from '../src-async/flows/row-collector.ts'
 import { resolveStatement } from '../src-async/flows/resolve-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
-import { runStatement } from '../src-async/flows/run-statement.ts'
 import type { Row } from '../src-async/values/record.ts'
 import { recordsLike } from '../src-async/values/row-options.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
@@ -123,9 +122,12 @@ export class NamedBody implements CursorBody {
     const values = valuesOf(bound)
     const hints =
       sizes === null ? undefined : engine.run(resolveInputSizes(engine, sizes, order, values.length), limits)
-    const statement = { sql: declared.text, values, hints, firstPlaces, isOneOff: true, sinkFor: () => DROP_ROWS }
+    const statement = { sql: declared.text, values, hints, firstPlaces, isOneOff: true, isDescribedFirst: true }
     try {
-      const { tag } = engine.run(runStatement(context, statement), { ...limits, source, query: bound })
+      const { tag } = engine.run(
+        runStatement(context, statement, () => DROP_ROWS),
+        { ...limits, source, query: bound },
+      )
       this.#tag = tag
     } catch (error) {
       throw withAdvice(error)
@@ -262,8 +264,11 @@ export class NamedBody implements CursorBody {
     // The cursor is described once, because each FETCH has the same columns.
     const prepared = new Statement({ name: '', sql, parameterTypes: [], columns, registry: context.registry })
     const rows = new RowBuffer()
-    const request = { sql, values: [], prepared, rows: this.#shape, sinkFor: () => rows }
-    const { tag } = this.#engine.run(runStatement(context, request), this.#limits)
+    const request = { sql, values: [], prepared, rows: this.#shape }
+    const { tag } = this.#engine.run(
+      runStatement(context, request, () => rows),
+      this.#limits,
+    )
     if (rows.failure !== null) throw rows.failure
     if (prepared.hasRecords) this.#engine.run(learnRecordTypes(context, prepared, rows, this.#shape), this.#limits)
     this.#base += this.#rows.rowCount

@@ -9,8 +9,8 @@ import { type LogReader, NotificationLog } from '../src-async/flows/notification
 import type { AwaitNotificationReply, Notification } from '../src-async/wire/operations.ts'
 import { knownOptions, requireKnown } from '../src-async/options/known-options.ts'
 import { readTimeLimit, timerLimit } from '../src-async/options/time-limit.ts'
-import { type Engine, call } from './engine.ts'
-import type { PublicMethod } from './run-flow.ts'
+import type { Engine } from './engine.ts'
+import { type PublicMethod, call } from './callers-stack.ts'
 
 /** Options of `notifies`. */
 export interface NotifiesOptions {

@@ -8,10 +8,9 @@ import type { ValueOption } from '../src-async/flows/call-options.ts'
 import { InterfaceError } from '../src-async/errors/tree.ts'
 import { DescribedStatement, type StatementDefaults, StatementLife } from '../src-async/flows/described-statement.ts'
 import { executeMany } from '../src-async/flows/execute-many.ts'
-import { executeOne } from '../src-async/flows/execute-one.ts'
+import { DROP_ROWS, executeOne, fetchRows } from '../src-async/flows/run-statement.ts'
 import { explain } from '../src-async/flows/explain.ts'
 import { fetchMany } from '../src-async/flows/fetch-many.ts'
-import { DROP_ROWS, fetchRows } from '../src-async/flows/fetch-rows.ts'
 import { closeStatement } from '../src-async/flows/prepare.ts'
 import { progressReporter } from '../src-async/flows/progress.ts'
 import { type QueryResult, queryOne } from '../src-async/flows/query.ts'
@@ -22,7 +21,7 @@ import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Kept } from '../src-async/values/row-types.ts'
 import type { Statement } from '../src-async/values/statement.ts'
-import { type ValueMeaning, meant, requireMeaning } from '../src-async/values/text-values.ts'
+import { type ValueMeaning, requireMeaning, textValues } from '../src-async/values/text-values.ts'
 import type { TypeInfo } from '../src-async/values/type-info.ts'
 import { requireIterable } from './batch.ts'
 import {
@@ -35,7 +34,8 @@ import {
 } from './call-options.ts'
 import type { Column } from './column.ts'
 import { BATCH_OPTIONS, type BatchOptions, EXPLAIN_OPTIONS, type ExplainOptions } from './connection-options.ts'
-import { type Engine, type RunOptions, call } from './engine.ts'
+import type { Engine, RunOptions } from './engine.ts'
+import { call } from './callers-stack.ts'
 import { textElements } from './statement.ts'
 
 /** The result of `Connection.describe`. */
@@ -238,7 +238,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     const meaning = this.#require(method, options, known)
     const { sql } = this.#statement
     const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: given } }
-    return { sql, values: meant(listed(given), meaning), prepared: this.#statement, run }
+    const values = listed(given)
+    return { sql, values: meaning === 'text' ? textValues(values) : values, prepared: this.#statement, run }
   }
 
   #beginMany(

@@ -1,5 +1,6 @@
 /** One result of a statement in the blocking API: its columns, and its rows as bytes until they are fetched. */
 import { InternalError } from '../src-async/errors/tree.ts'
+import { type ScriptResult, type ScriptSink, countOf } from '../src-async/flows/query.ts'
 import { text as plainText } from '../src-async/values/codecs/text.ts'
 import { RowBuffer } from '../src-async/values/row-buffer.ts'
 import { RowDecoder, type RowReader } from '../src-async/values/row-decoder.ts'
@@ -9,51 +10,26 @@ import { textRowReader } from '../src-async/values/text-rows.ts'
 import type { Statement } from '../src-async/values/statement.ts'
 import type { Column as WireColumn, ResultSink } from '../src-async/wire/row-sink.ts'
 
-export interface Result {
-  /** null when the statement returns no rows. */
-  readonly columns: readonly WireColumn[] | null
-  readonly rows: RowBuffer
+export interface Result extends ScriptResult {
   /** Gives the decoder for row options; null when the statement returns no rows. */
   readonly decoderFor: DecoderFor | null
-  readonly tag: string
 }
 
 export type DecoderFor = (options: RowShapeOptions) => RowReader
 
-/** Collects the results of a text with several statements, whose values arrive as text. */
-export class ScriptResults implements ResultSink {
-  readonly #collected: { columns: readonly WireColumn[] | null; rows: RowBuffer; tag: string }[] = []
-  #rows = new RowBuffer()
+/** The command tag of the last statement of a text; `''` for a text without a statement. */
+export function lastTagOf({ results }: ScriptSink): string {
+  return results.at(-1)?.tag ?? ''
+}
 
-  take(bytes: Uint8Array, start: number, end: number): void {
-    this.#rows.take(bytes, start, end)
-  }
+/** The results of a text with values as text. */
+export function textResults({ results }: ScriptSink): Result[] {
+  return results.map((each) => ({ ...each, decoderFor: each.columns && plainDecoder(each.columns) }))
+}
 
-  complete(columns: readonly WireColumn[] | null, tag: string): void {
-    this.#collected.push({ columns, rows: this.#rows, tag })
-    this.#rows = new RowBuffer()
-  }
-
-  /** The command tag of the last statement; `''` for a text without a statement. */
-  get lastTag(): string {
-    return this.#collected.at(-1)?.tag ?? ''
-  }
-
-  /** The types of all columns. The registry must know them before `results` is called. */
-  *types(): Generator<number> {
-    for (const { columns } of this.#collected) {
-      if (columns !== null) for (const column of columns) yield column.typeOid
-    }
-  }
-
-  /** The results with values as text. */
-  textResults(): Result[] {
-    return this.#collected.map((each) => ({ ...each, decoderFor: each.columns && plainDecoder(each.columns) }))
-  }
-
-  results(registry: CodecRegistry): Result[] {
-    return this.#collected.map((each) => ({ ...each, decoderFor: each.columns && textDecoder(each.columns, registry) }))
-  }
+/** The results of a text. The registry must know the types of all columns. */
+export function typedResults({ results }: ScriptSink, registry: CodecRegistry): Result[] {
+  return results.map((each) => ({ ...each, decoderFor: each.columns && textDecoder(each.columns, registry) }))
 }
 
 /** Collects the rows of a batch, one result for each element. */
@@ -112,10 +88,7 @@ function remembered(make: DecoderFor): DecoderFor {
   }
 }
 
-const COUNTED = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|MOVE|COPY)\b.* (\d+)$/
-
 /** How many rows a command tag says were returned or affected; -1 for a command that counts nothing. */
 export function rowCountOf(tag: string): number {
-  const count = COUNTED.exec(tag)?.[1]
-  return count === undefined ? -1 : Number(count)
+  return countOf(tag) ?? -1
 }

@@ -5,8 +5,8 @@ import type { Scope } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, commitScope, openScope, rollbackScope } from '../src-async/flows/transaction.ts'
 import { type RetriedTransactionOptions, RetryWatch, requireRetries, retryDelayMs } from '../src-async/flows/retry.ts'
 import { isLater } from './call-options.ts'
-import { type Engine, call } from './engine.ts'
-import type { PublicMethod } from './run-flow.ts'
+import type { Engine } from './engine.ts'
+import { type PublicMethod, call } from './callers-stack.ts'
 
 /**
  * Makes a function that returns a promise a compile error, because its later work would run outside the transaction. If

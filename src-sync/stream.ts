@@ -15,7 +15,8 @@ import { type RowOptions, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { ValueOption } from '../src-async/flows/call-options.ts'
 import { RESULT_NAMES } from './call-options.ts'
-import { type Engine, call } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { call } from './callers-stack.ts'
 import { type BoundStatement, valuesOf } from './statement.ts'
 
 /** Options of `Cursor.stream`. */

@@ -3,7 +3,7 @@
  * belongs to the server and not to a connection.
  */
 import { NotSupportedError, ProgrammingError } from '../src-async/errors/tree.ts'
-import { fetchRows } from '../src-async/flows/fetch-rows.ts'
+import { fetchRows } from '../src-async/flows/run-statement.ts'
 import { runCommand } from '../src-async/flows/run-script.ts'
 import { beginStatement, commit, rollback, type TransactionOptions } from '../src-async/flows/transaction.ts'
 import { Record } from '../src-async/values/record.ts'

@@ -1,7 +1,7 @@
 /**
  * Flows: the procedures that need both sides of the line, values and wire, and more than one round trip. A flow is a
  * generator that yields an operation with its request and receives the reply. It never awaits, never blocks, and does
- * not know which thread it runs on. Two runners run flows: `src-async/run-flow.ts` with `await`, `src-sync/run-flow.ts`
+ * not know which thread it runs on. Two runners run flows: `src-async/engine.ts` with `await`, `src-sync/engine.ts`
  * by blocking. The error of a failed operation is thrown into the flow at its `yield*`, so a flow can catch it and go
  * on.
  *

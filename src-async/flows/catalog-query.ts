@@ -2,7 +2,7 @@
  * Queries the catalog in one round trip. The types of the parameters and columns are known, so nothing is described
  * first. The values are read with built-in codecs, never with codecs that the user has set.
  */
-import { DecodingSink } from '../values/decoding-sink.ts'
+import { DecodingSink } from '../values/row-decoder.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
 import { Record } from '../values/record.ts'
 import { CodecRegistry } from '../values/registry.ts'

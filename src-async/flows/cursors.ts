@@ -8,14 +8,13 @@ import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { quoteIdentifier } from '../values/sql.ts'
 import { Statement } from '../values/statement.ts'
 import type { Flow } from './ask.ts'
-import { fetchRows } from './fetch-rows.ts'
 import type { FlowContext } from './flow-context.ts'
 import { type Portal, closePortal, fetchPortal, preparePortal, requireTransaction } from './portal.ts'
 import type { ResultColumn } from './query.ts'
 import { resolveStatement } from './resolve-statement.ts'
 import { RowCollector } from './row-collector.ts'
 import { runCommand } from './run-script.ts'
-import { runStatement } from './run-statement.ts'
+import { DROP_ROWS, fetchRows, runStatement } from './run-statement.ts'
 
 /** The statement of a cursor, and how its rows look. */
 export interface CursorSource {
@@ -121,7 +120,7 @@ export class ScrollableCursor implements CursorKind {
     requireTransaction(this.#context)
     const { sql, values } = this.#source
     const declared = `DECLARE ${this.#name} SCROLL CURSOR FOR ${sql}`
-    yield* runStatement(this.#context, { sql: declared, values, sinkFor: () => ({ take() {} }) })
+    yield* runStatement(this.#context, { sql: declared, values, isDescribedFirst: true }, () => DROP_ROWS)
     // The count does not matter: each FETCH has the same columns.
     const fetched = this.#go('FETCH', 1)
     this.#described = (yield* resolveStatement(this.#context, fetched, [], { isOneOff: true })).statement

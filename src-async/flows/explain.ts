@@ -2,7 +2,7 @@
 import { type Row, pick } from '../values/record.ts'
 import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
-import { fetchRows } from './fetch-rows.ts'
+import { fetchRows } from './run-statement.ts'
 import type { FlowContext } from './flow-context.ts'
 import { openScope, rollbackScope } from './transaction.ts'
 

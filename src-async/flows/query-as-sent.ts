@@ -4,7 +4,7 @@
  */
 import { DataError } from '../errors/tree.ts'
 import { describeValue } from '../values/describe-value.ts'
-import { DecodingSink } from '../values/decoding-sink.ts'
+import { DecodingSink } from '../values/row-decoder.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { textRowReader } from '../values/text-rows.ts'
 import { TextValues } from '../values/text-values.ts'

@@ -5,8 +5,7 @@
 import { sealInstances } from '../options/sealed.ts'
 import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
-import { type RowShapeOptions, fitsAnyColumns } from '../values/row-shapes.ts'
-import type { Statement } from '../values/statement.ts'
+import type { RowShapeOptions } from '../values/row-shapes.ts'
 import { holdsSeveral } from '../values/several-statements.ts'
 import { textRowReader } from '../values/text-rows.ts'
 import type { Column, ResultSink } from '../wire/row-sink.ts'
@@ -17,7 +16,7 @@ import { learnTypes } from './learn-types.ts'
 import { RowCollector } from './row-collector.ts'
 import { runScript } from './run-script.ts'
 import { runStatement } from './run-statement.ts'
-import type { StatementRequest } from './statement-request.ts'
+import type { RowsRequest } from './statement-request.ts'
 
 /** A column of a result, as the server describes it. */
 export type ResultColumn = Column
@@ -68,27 +67,13 @@ export function countOf(tag: string): number | null {
   return count === undefined ? null : Number(count)
 }
 
-/** The request of `queryOne`. */
-export type QueryRequest = Omit<StatementRequest, 'sinkFor' | 'rowLimit' | 'rows'> & { readonly rows: RowShapeOptions }
-
-/** Runs one statement. @throws as `fetchRows`. */
-export function* queryOne(context: FlowContext, request: QueryRequest): Flow<QueryResult> {
-  const { sql, values, firstPlaces, hints, isOneOff, prepared, rows } = request
+/** Runs one statement. @throws the errors of `fetchRows`. */
+export function* queryOne(context: FlowContext, request: RowsRequest): Flow<QueryResult> {
   let collector: RowCollector | null = null
-  const { statement, tag } = yield* runStatement(context, {
-    sql,
-    values,
-    firstPlaces,
-    hints,
-    isOneOff,
-    prepared,
-    rows,
-    takesAnyRows: fitsAnyColumns(rows),
+  const { statement, tag } = yield* runStatement(context, request, (found) => {
     // A retry gets a new collector, so rows of the first try cannot mix with it.
-    sinkFor(found: Statement) {
-      collector = new RowCollector(context, found, rows)
-      return collector.sink
-    },
+    collector = new RowCollector(context, found, request.rows)
+    return collector.sink
   })
   try {
     const found = yield* (collector as unknown as RowCollector).rows()
@@ -124,13 +109,16 @@ export function* queryScript(context: FlowContext, sql: string, options: RowShap
   return new QueryResult(last.rows, last.columns, last.tag, results)
 }
 
-interface ScriptResult {
+/** One result of a text: the rows of a statement as bytes, whose values are text. */
+export interface ScriptResult {
+  /** null when the statement returns no rows. */
   readonly columns: readonly Column[] | null
   readonly rows: RowBuffer
   readonly tag: string
 }
 
-class ScriptSink implements ResultSink {
+/** Collects the results of a text with any number of statements. */
+export class ScriptSink implements ResultSink {
   readonly results: ScriptResult[] = []
   #rows = new RowBuffer()
 
@@ -143,6 +131,7 @@ class ScriptSink implements ResultSink {
     this.#rows = new RowBuffer()
   }
 
+  /** The types of all columns. The registry must know them before the rows are read. */
   *types(): Generator<number> {
     for (const { columns } of this.results) {
       if (columns !== null) for (const column of columns) yield column.typeOid

@@ -5,10 +5,9 @@
  */
 import { DataError } from '../errors/tree.ts'
 import { UnknownTypeError } from '../values/codecs/composite.ts'
-import { DecodingSink } from '../values/decoding-sink.ts'
 import type { Row } from '../values/record.ts'
 import { RowBuffer } from '../values/row-buffer.ts'
-import type { RowReader } from '../values/row-decoder.ts'
+import { DecodingSink, type RowReader } from '../values/row-decoder.ts'
 import { recordsLike } from '../values/row-options.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'

@@ -9,6 +9,7 @@ import { DbError, NotSupportedError } from '../errors/tree.ts'
 import { writeArgumentsAsText } from '../values/arguments-as-text.ts'
 import type { ResultTypes } from '../values/call-types.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
+import { fitsAnyColumns } from '../values/row-shapes.ts'
 import { Statement, storesValues } from '../values/statement.ts'
 import { type TextTraits, mayGiveRows, traitsOf } from '../values/text-traits.ts'
 import { CANCEL_GRACE_MS } from '../wire/grace.ts'
@@ -25,7 +26,7 @@ import { requireUtf8Rows } from './restore-encoding.ts'
 import { runCommand } from './run-script.ts'
 import { dueGuard, hasSavepoints, isRefusalByType } from './stale-statement.ts'
 import { keyOf } from './statement-cache.ts'
-import type { StatementRequest, StatementResult } from './statement-request.ts'
+import type { SinkFor, StatementRequest, StatementResult } from './statement-request.ts'
 import { hasUnreadable, textColumnsOf, withTextOf } from './text-columns.ts'
 import { undoBegin } from './undo-begin.ts'
 
@@ -47,10 +48,10 @@ const WRITERS_OF_BINARY = /^getTypeBinaryOutputInfo$|_send$/
 
 /** Whether a text may run without being described first. `runAtOnce` checks its arguments. */
 export function mayRunAtOnce(context: FlowContext, request: StatementRequest): boolean {
-  const { sql, values, prepared, hints, takesAnyRows } = request
+  const { sql, values, prepared, hints, rows = {} } = request
   const { state, statements, registry, isPipelining } = context
-  if (wantsTextRows(request.rows?.types) === null) return false
-  if (takesAnyRows !== true || prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
+  if (wantsTextRows(rows.types) === null || request.isDescribedFirst === true || !fitsAnyColumns(rows)) return false
+  if (prepared !== undefined || hints?.some((oid) => oid !== 0)) return false
   // In a pipeline nothing can be retried, because the statements after it have been sent.
   if (isPipelining && (values.length > 0 || !storesValues(sql) || mayGiveRows(sql))) return false
   if (state.transactionStatus === 'E' || !hasSavepoints(context) || LASTING_EFFECTS.test(sql)) return false
@@ -69,7 +70,11 @@ function wantsTextRows(types: ResultTypes | undefined): boolean | null {
  * @returns null when the text must be described first: nothing has run, or only a text that reads.
  * @throws the server's error
  */
-export function* runAtOnce(context: FlowContext, request: StatementRequest): Flow<StatementResult | null> {
+export function* runAtOnce(
+  context: FlowContext,
+  request: StatementRequest,
+  sinkFor: SinkFor,
+): Flow<StatementResult | null> {
   const { state, statements, scopeBegin, out } = context
   const { sql, values } = request
   const isStandard = state.parameters.get('standard_conforming_strings') !== 'off'
@@ -84,7 +89,7 @@ export function* runAtOnce(context: FlowContext, request: StatementRequest): Flo
   if (!writeArgumentsAsText(out, sql, values, { storesValues: storesValues(sql), isStandard, wantsText })) return null
   const isNamed = traits.isKeepable && isKept(context, request) && statements.texts.runKind(sql) === 'again'
   const name = isNamed ? statements.nextName() : ''
-  const rows = new UndescribedRows(context, request, { name, traits })
+  const rows = new UndescribedRows(context, request, { name, traits, sinkFor })
   let tag: string | null
   try {
     const execution: ExecuteRequest = {
@@ -205,6 +210,7 @@ function needsDescription(error: unknown, sql: string): boolean {
 interface NewStatement {
   readonly name: string
   readonly traits: TextTraits
+  readonly sinkFor: SinkFor
 }
 
 /**
@@ -270,7 +276,7 @@ class UndescribedRows implements RowSink {
       const columns = this.#hasTextRows ? [] : textColumnsOf(statement, this.#request.rows)
       const runs = yield* withTextOf(context, statement, columns, this.#waiting)
       if (runs === null) return null
-      this.#sink = this.#request.sinkFor(statement)
+      this.#sink = this.#init.sinkFor(statement)
       for (const run of runs) this.#sink.take(run, 0, run.length)
     }
     return this.#statement
@@ -283,7 +289,7 @@ class UndescribedRows implements RowSink {
   #open(): void {
     const statement = this.#makeStatement()
     if (!this.#hasTextRows && textColumnsOf(statement, this.#request.rows).length > 0) return
-    this.#sink = this.#request.sinkFor(statement)
+    this.#sink = this.#init.sinkFor(statement)
   }
 
   #makeStatement(): Statement {

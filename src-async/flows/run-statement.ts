@@ -1,13 +1,15 @@
 /**
- * Runs one statement with its arguments and passes its rows to a sink. Every fetch and every single execute uses this
- * flow. A cached statement may be stale. If that made the server refuse it before it began, it is described again and
- * retried once.
+ * Runs one statement with its arguments. Its rows are decoded while more arrive (`fetchRows`), dropped (`executeOne`),
+ * or passed to a sink (`runStatement`). A cached statement may be stale. If that made the server refuse it before it
+ * began, it is described again and retried once.
  */
 import { EncodingGuard, requireNoEncoding, requireUtf8 } from '../values/client-encoding.ts'
 import { encodeArguments } from '../values/encode-arguments.ts'
+import type { Row } from '../values/record.ts'
 import type { BindForm, Statement } from '../values/statement.ts'
 import { isHarmlessSetting } from '../values/text-traits.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
+import type { RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { isOutcomeUnknown, noteFailure } from './failed-transaction.ts'
 import { type FlowContext, dueBegin, dueTimeout, otherEncoding } from './flow-context.ts'
@@ -16,12 +18,55 @@ import { mayRunAtOnce, runAtOnce } from './run-at-once.ts'
 import { type ResolveOptions, knownStatement, resolveStatement } from './resolve-statement.ts'
 import { requireUtf8Rows } from './restore-encoding.ts'
 import { runCommand } from './run-script.ts'
-import type { StatementRequest, StatementResult } from './statement-request.ts'
+import { RowCollector } from './row-collector.ts'
+import type { RowsRequest, SinkFor, StatementRequest, StatementResult } from './statement-request.ts'
 import { undoBegin } from './undo-begin.ts'
 import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-statement.ts'
 
+export interface FetchResult {
+  readonly rows: Row[]
+  /** The command tag; null when the row limit ended the statement early. */
+  readonly tag: string | null
+}
+
+/** A sink that drops all rows. */
+export const DROP_ROWS: RowSink = { take() {} }
+
+/**
+ * Runs a statement and returns its rows. A value that cannot be decoded fails the call but not the connection: the
+ * remaining rows are read and dropped.
+ * @throws the errors of `runStatement`; DataError when a value cannot be decoded.
+ */
+export function* fetchRows(context: FlowContext, request: RowsRequest): Flow<FetchResult> {
+  let collector: RowCollector | null = null
+  const { tag } = yield* runStatement(context, request, (statement) => {
+    // A retry gets a new collector, so rows of the first try cannot mix with it.
+    collector = new RowCollector(context, statement, request.rows)
+    return collector.sink
+  })
+  try {
+    const rows = yield* (collector as unknown as RowCollector).rows()
+    return { rows, tag }
+  } catch (error) {
+    throw noteFailure(context, error)
+  }
+}
+
+/**
+ * Runs a statement and drops its rows.
+ * @returns the command tag; `''` when the text contains no statement.
+ */
+export function* executeOne(context: FlowContext, request: StatementRequest): Flow<string> {
+  const { tag } = yield* runStatement(context, request, () => DROP_ROWS)
+  return tag ?? ''
+}
+
 /** @throws the server's errors; DataError and ProgrammingError for arguments that do not fit, before anything runs. */
-export function* runStatement(context: FlowContext, request: StatementRequest): Flow<StatementResult> {
+export function* runStatement(
+  context: FlowContext,
+  request: StatementRequest,
+  sinkFor: SinkFor,
+): Flow<StatementResult> {
   const { state, statements, scopeBegin } = context
   const { sql, values, prepared } = request
   const wasIdle = state.transactionStatus === 'I'
@@ -31,7 +76,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
   try {
     let statement = prepared ?? knownStatement(context, sql, request)
     if (statement === null && mayRunAtOnce(context, request)) {
-      const result = yield* runAtOnce(context, request)
+      const result = yield* runAtOnce(context, request, sinkFor)
       if (result !== null) return result
     }
     if (statement === null) {
@@ -50,7 +95,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     requireEncoding(context, statement, values)
     isGuarded = needsGuard(context, statement, isRemembered)
     const begin = isGuarded ? dueGuard(context) : dueBegin(context)
-    return yield* execute(context, request, statement, begin)
+    return yield* execute(context, request, statement, sinkFor(statement), begin)
   } catch (error) {
     if (!isUndoable(context, request, error, { isUnbegun: wasIdle || isGuarded, isRemembered })) {
       // In a pipeline there is no retry, because the statements after it have been sent. The entry is dropped, so that
@@ -66,7 +111,7 @@ export function* runStatement(context: FlowContext, request: StatementRequest): 
     else yield* undoBegin(context, scopeBegin)
     const { statement } = yield* resolveStatement(context, sql, values, retryOptions(request))
     encode(context, statement, request)
-    return yield* execute(context, request, statement, dueBegin(context))
+    return yield* execute(context, request, statement, sinkFor(statement), dueBegin(context))
   } catch (error) {
     throw noteFailure(context, error, sql)
   }
@@ -105,10 +150,10 @@ function* execute(
   context: FlowContext,
   request: StatementRequest,
   statement: Statement,
+  sink: RowSink,
   begin: string | null,
 ): Flow<StatementResult> {
   const { out, statements } = context
-  const sink = request.sinkFor(statement)
   const isSuspect = statement.traits.encodingUse !== 'none'
   const guard = isSuspect ? new EncodingGuard(sink, isTextIn(formOf(statement, request))) : null
   try {

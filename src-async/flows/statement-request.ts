@@ -1,8 +1,12 @@
-/** The request and the result of flows that run one statement. */
+/**
+ * The request and the result of flows that run one statement. The face makes the request once. Every flow passes the
+ * same object on, and no flow copies it.
+ */
 import type { Statement } from '../values/statement.ts'
 import type { RowShapeOptions } from '../values/row-shapes.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
+/** One statement to run. */
 export interface StatementRequest {
   readonly sql: string
   readonly values: readonly unknown[]
@@ -18,11 +22,20 @@ export interface StatementRequest {
   readonly rowLimit?: number
   /** The options for the rows of the sink. They decide in which formats the columns are requested. */
   readonly rows?: RowShapeOptions | undefined
-  /** Whether `sinkFor` accepts every statement, so that it may be called when the statement already runs. */
-  readonly takesAnyRows?: boolean | undefined
-  /** Gives the sink for the rows of this statement. Called again for each attempt. */
-  sinkFor(statement: Statement): RowSink
+  /** Whether the statement must be described before it runs, even if its text could run at once. */
+  readonly isDescribedFirst?: boolean | undefined
 }
+
+/** A statement to run, and how its rows are made. */
+export interface RowsRequest extends StatementRequest {
+  readonly rows: RowShapeOptions
+}
+
+/**
+ * Gives the sink for the rows of a statement. Called again for each attempt. It may be called when the statement already
+ * runs, unless the request is described first or its row options do not fit any columns.
+ */
+export type SinkFor = (statement: Statement) => RowSink
 
 export interface StatementResult {
   readonly statement: Statement

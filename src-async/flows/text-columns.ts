@@ -7,10 +7,13 @@ import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DbError, InternalError } from '../errors/tree.ts'
 import type { Codec } from '../values/codec.ts'
-import type { RowShapeOptions } from '../values/row-shapes.ts'
+import { bytea } from '../values/codecs/bytea.ts'
+import type { Row as DecodedRow } from '../values/record.ts'
+import { RowDecoder } from '../values/row-decoder.ts'
+import { type RowShapeOptions, shapeFor } from '../values/row-shapes.ts'
 import type { Statement } from '../values/statement.ts'
 import { UNDO_GUARD } from '../wire/guard.ts'
-import type { RowSink } from '../wire/row-sink.ts'
+import type { Column, RowSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
 import { type FlowContext, dueTimeout } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
@@ -19,7 +22,6 @@ import { dueGuard } from './stale-statement.ts'
 /** A chunk of values is sent when it has this many bytes. */
 const CHUNK_BYTES = 64 * 1024
 const DATA_ROW = 0x44
-const HEADER_BYTES = 5
 
 /**
  * Error classes for a value that the server does not accept: feature not supported, data exception, syntax error or
@@ -57,7 +59,7 @@ export function* withTextOf(
   runs: readonly Uint8Array[],
 ): Flow<readonly Uint8Array[] | null> {
   if (columns.length === 0 || runs.length === 0) return runs
-  const rows = runs.flatMap(rowsIn)
+  const rows = rowsIn(runs, statement.columns!)
   for (const column of columns) {
     const { typeOid } = statement.columns![column]!
     // Its binary form is its text, and the server does not accept it as input.
@@ -82,20 +84,18 @@ export function* withTextOf(
 
 type Row = (Uint8Array | null)[]
 
-function rowsIn(run: Uint8Array): Row[] {
-  const rows: Row[] = []
-  const input = new ByteReader(run)
-  while (input.position < run.length) {
-    input.skip(HEADER_BYTES)
-    const row: Row = []
-    for (let count = input.uint16(); count > 0; count -= 1) {
-      const length = input.int32()
-      row.push(length < 0 ? null : run.subarray(input.position, input.position + length))
-      if (length > 0) input.skip(length)
-    }
-    rows.push(row)
-  }
-  return rows
+/** The column of `select $1`. */
+const ONE_COLUMN: readonly Column[] = [
+  { name: 'text', tableOid: 0, tableColumn: 0, typeOid: 25, typeSize: -1, typeModifier: -1 },
+]
+const BYTES_OF_ROW = shapeFor([], { rowFactory: () => (values) => values })
+
+/** Reads rows whose values stay bytes. */
+function rowsIn(runs: readonly Uint8Array[], columns: readonly Column[]): Row[] {
+  const decoder = new RowDecoder(columns, new Array<Codec>(columns.length).fill(bytea), BYTES_OF_ROW)
+  const rows: unknown[] = []
+  for (const run of runs) decoder.decodeRun(run, 0, run.length, rows as DecodedRow[])
+  return rows as Row[]
 }
 
 function dataRows(rows: readonly Row[]): Uint8Array {
@@ -175,6 +175,6 @@ class FirstColumn implements RowSink {
   readonly values: Uint8Array[] = []
 
   take(bytes: Uint8Array, start: number, end: number): void {
-    for (const [value] of rowsIn(new Uint8Array(bytes.subarray(start, end)))) this.values.push(value!)
+    for (const [value] of rowsIn([bytes.subarray(start, end)], ONE_COLUMN)) this.values.push(value!)
   }
 }

@@ -9,7 +9,7 @@ import { type OptionNames, knownOptions, requireKnown } from '../options/known-o
 import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
-import { fetchRows } from './fetch-rows.ts'
+import { fetchRows } from './run-statement.ts'
 import { type FlowContext, type Scope, pendingBegin } from './flow-context.ts'
 import { runCommand } from './run-script.ts'
 

@@ -9,37 +9,7 @@ import { type Connection, type ConnectionClass, engineOf } from '../connection.t
 import { Engine } from '../engine.ts'
 import type { FlowContext } from '../flows/flow-context.ts'
 import type { Listeners } from '../listeners.ts'
-import type {
-  AwaitNotificationReply,
-  AwaitNotificationRequest,
-  CancelRequest,
-  ClosePortalRequest,
-  CloseRequest,
-  CloseStatementsRequest,
-  CopyInDataRequest,
-  CopyInEndReply,
-  CopyInEndRequest,
-  CopyInStartRequest,
-  CopyOutReadReply,
-  CopyOutReadRequest,
-  CopyOutStartReply,
-  CopyOutStartRequest,
-  DescribeReply,
-  DescribeRequest,
-  ExecuteManyReply,
-  ExecuteManyRequest,
-  ExecuteReply,
-  ExecuteRequest,
-  FetchPortalRequest,
-  Nothing,
-  OperationName,
-  Operations,
-  ReplyOf,
-  RequestOf,
-  SimpleQueryReply,
-  SimpleQueryRequest,
-  TransactionStatus,
-} from '../wire/operations.ts'
+import type { OperationName, Operations, ReplyOf, RequestOf, TransactionStatus } from '../wire/operations.ts'
 
 type Performer<N extends OperationName> = (request: RequestOf<N>) => Promise<ReplyOf<N>>
 
@@ -118,75 +88,75 @@ export class LeasedSession implements Operations {
     return this.#endedBecause === undefined && this.#session.canCancel
   }
 
-  describe(request: DescribeRequest): Promise<DescribeReply> {
+  describe(request: RequestOf<'describe'>): Promise<ReplyOf<'describe'>> {
     return this.#pass('describe', request)
   }
 
-  execute(request: ExecuteRequest): Promise<ExecuteReply> {
+  execute(request: RequestOf<'execute'>): Promise<ReplyOf<'execute'>> {
     return this.#pass('execute', request, 1)
   }
 
-  executeMany(request: ExecuteManyRequest): Promise<ExecuteManyReply> {
+  executeMany(request: RequestOf<'executeMany'>): Promise<ReplyOf<'executeMany'>> {
     return this.#pass('executeMany', request, 1)
   }
 
-  simpleQuery(request: SimpleQueryRequest): Promise<SimpleQueryReply> {
+  simpleQuery(request: RequestOf<'simpleQuery'>): Promise<ReplyOf<'simpleQuery'>> {
     return this.#pass('simpleQuery', request, 1)
   }
 
-  fetchPortal(request: FetchPortalRequest): Promise<ExecuteReply> {
+  fetchPortal(request: RequestOf<'fetchPortal'>): Promise<ReplyOf<'fetchPortal'>> {
     return this.#pass('fetchPortal', request, request.open === null ? 0 : 1)
   }
 
-  closePortal(request: ClosePortalRequest): Promise<Nothing> {
+  closePortal(request: RequestOf<'closePortal'>): Promise<ReplyOf<'closePortal'>> {
     return this.#pass('closePortal', request)
   }
 
-  closeStatements(request: CloseStatementsRequest): Promise<Nothing> {
+  closeStatements(request: RequestOf<'closeStatements'>): Promise<ReplyOf<'closeStatements'>> {
     return this.#pass('closeStatements', request)
   }
 
-  async copyInStart(request: CopyInStartRequest): Promise<Nothing> {
+  async copyInStart(request: RequestOf<'copyInStart'>): Promise<ReplyOf<'copyInStart'>> {
     const reply = await this.#pass('copyInStart', request, 1)
     this.#isInCopy = true
     return reply
   }
 
-  copyInData(request: CopyInDataRequest): Promise<Nothing> {
+  copyInData(request: RequestOf<'copyInData'>): Promise<ReplyOf<'copyInData'>> {
     return this.#pass('copyInData', request)
   }
 
-  copyInEnd(request: CopyInEndRequest): Promise<CopyInEndReply> {
+  copyInEnd(request: RequestOf<'copyInEnd'>): Promise<ReplyOf<'copyInEnd'>> {
     return this.#endCopy('copyInEnd', request)
   }
 
-  async copyOutStart(request: CopyOutStartRequest): Promise<CopyOutStartReply> {
+  async copyOutStart(request: RequestOf<'copyOutStart'>): Promise<ReplyOf<'copyOutStart'>> {
     const reply = await this.#pass('copyOutStart', request, 1)
     this.#isInCopy = true
     return reply
   }
 
-  async copyOutRead(request: CopyOutReadRequest): Promise<CopyOutReadReply> {
+  async copyOutRead(request: RequestOf<'copyOutRead'>): Promise<ReplyOf<'copyOutRead'>> {
     const reply = await this.#pass('copyOutRead', request)
     if (reply.tag !== null) this.#isInCopy = false
     return reply
   }
 
-  copyOutEnd(request: Nothing): Promise<Nothing> {
+  copyOutEnd(request: RequestOf<'copyOutEnd'>): Promise<ReplyOf<'copyOutEnd'>> {
     return this.#endCopy('copyOutEnd', request)
   }
 
-  awaitNotification(request: AwaitNotificationRequest): Promise<AwaitNotificationReply> {
+  awaitNotification(request: RequestOf<'awaitNotification'>): Promise<ReplyOf<'awaitNotification'>> {
     return this.#pass('awaitNotification', request)
   }
 
-  cancel(request: CancelRequest): Promise<Nothing> {
+  cancel(request: RequestOf<'cancel'>): Promise<ReplyOf<'cancel'>> {
     this.#hadTrouble = true
     return this.#pass('cancel', request)
   }
 
   /** Closes the connection itself; the pool opens another. After the lease this does nothing. */
-  async close(request: CloseRequest): Promise<Nothing> {
+  async close(request: RequestOf<'close'>): Promise<ReplyOf<'close'>> {
     return this.#endedBecause === undefined ? this.#session.close(request) : {}
   }
 

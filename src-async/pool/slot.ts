@@ -6,7 +6,8 @@ import { connect } from '../connect.ts'
 import { Connection, engineOf } from '../connection.ts'
 import type { Engine } from '../engine.ts'
 import { InterfaceError, OperationalError } from '../errors/tree.ts'
-import { runCommand, runScript } from '../flows/run-script.ts'
+import { queryScript } from '../flows/query.ts'
+import { runCommand } from '../flows/run-script.ts'
 import type { StatementCache } from '../flows/statement-cache.ts'
 import type { Operations } from '../wire/operations.ts'
 import { Session } from '../wire/session.ts'
@@ -260,30 +261,19 @@ export class Slot {
 
 const { getResetQuery } = Connection.prototype
 
+const TEXT_ROWS = { rowFactory: 'array', types: 'text' } as const
+
 /** The process id of the backend, asked from the server; 0 when the server cannot answer. */
 async function backendPid(engine: Engine): Promise<number> {
-  let text = ''
-  const results = {
-    take: (bytes: Uint8Array, start: number, end: number) => {
-      // The result is one row of one column, so the value reaches to the end of the message.
-      text = Buffer.from(bytes.buffer, bytes.byteOffset + start + DATA_ROW_HEAD, end - start - DATA_ROW_HEAD).toString(
-        'latin1',
-      )
-    },
-    complete: () => {},
-  }
   try {
-    await engine.run(runScript(engine.context, 'SELECT pg_catalog.pg_backend_pid()', results, false))
+    const { rows } = await engine.run(queryScript(engine.context, 'SELECT pg_catalog.pg_backend_pid()', TEXT_ROWS))
+    return Number(rows[0]?.[0] ?? 0)
   } catch (error) {
     if (engine.isClosed) throw error
     // Another server than PostgreSQL, which does not know the function.
     return 0
   }
-  return Number(text)
 }
-
-/** The bytes of a DataRow before its first value: tag, length, number of columns, length of the value. */
-const DATA_ROW_HEAD = 11
 
 function openWith(dsn: string | undefined, options: ConnectArguments['options']): Promise<Connection> {
   return dsn === undefined ? connect(options) : connect(dsn, options)

@@ -3,8 +3,8 @@
  * on a million rows decodes one. Chunks grow with the result. A message never spans two chunks.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
-import { InternalError, ProtocolError } from '../errors/tree.ts'
-import { enterMessage, type RowReader } from './row-decoder.ts'
+import { InternalError } from '../errors/tree.ts'
+import { type RowReader, enterMessage, messageEnd } from './row-decoder.ts'
 import type { Row } from './record.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
@@ -13,7 +13,6 @@ const FIRST_CHUNK_BYTES = 16 * 1024
 const SMALL_CHUNK_BYTES = 2048
 const SMALL_RESULT_BYTES = 4096
 const MOST_CHUNK_BYTES = 1024 * 1024
-const HEADER_BYTES = 5
 
 interface Chunk {
   readonly bytes: Buffer
@@ -215,16 +214,4 @@ function offsetsOf(chunk: Chunk, rows: number): Uint32Array {
     offset = messageEnd(chunk.bytes, offset, chunk.length)
   }
   return offsets
-}
-
-/** The end of the message at `position`. @throws ProtocolError: a wrong length would shift every row after it. */
-function messageEnd(bytes: Uint8Array, position: number, end: number): number {
-  if (position + HEADER_BYTES > end) throw new ProtocolError('a run of rows ends within a message')
-  const length =
-    (bytes[position + 1]! << 24) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 8) | bytes[position + 4]!
-  const next = position + 1 + length
-  if (length < HEADER_BYTES - 1 || next > end) {
-    throw new ProtocolError(`a row claims ${length} bytes, ${end - position - 1} are left of its run`)
-  }
-  return next
 }

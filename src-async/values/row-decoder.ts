@@ -10,10 +10,12 @@ import { generateRowCode, type RowCode, type RowFailures } from './row-code.ts'
 import type { Codec } from './codec.ts'
 import type { Row } from './record.ts'
 import type { RowShape } from './row-shapes.ts'
-import type { Column } from '../wire/row-sink.ts'
+import type { Column, RowSink } from '../wire/row-sink.ts'
 
 const DATA_ROW = 0x44
-/** The least size of a message: tag, length and field count. */
+/** Letter and length. */
+const HEADER_BYTES = 5
+/** The least size of a message: letter, length and field count. */
 const LEAST_MESSAGE_BYTES = 7
 /** Code is generated only after this many rows: for a statement that returns one row it would never pay off. */
 const ROWS_BEFORE_GENERATION = 64
@@ -21,6 +23,7 @@ const ROWS_BEFORE_GENERATION = 64
 const MOST_GENERATED_COLUMNS = 128
 /** A row longer than this on the wire is not kept as a sample, because it would occupy too much memory. */
 const MOST_SAMPLE_BYTES = 4096
+const NO_ROWS: Row[] = []
 
 /** Turns messages into rows: a RowDecoder, or its variant for rows in text format. */
 export interface RowReader {
@@ -127,22 +130,64 @@ class TextRowDecoder implements RowReader {
 }
 
 /**
+ * Decodes rows as they arrive, while the rest is still on its way. A sink must not throw, so it keeps the first failure and
+ * drops the rows after it.
+ */
+export class DecodingSink implements RowSink {
+  rows: Row[] = []
+  /** The error of the first row that could not be decoded; otherwise null. */
+  failure: unknown = null
+  readonly #decoder: RowReader
+
+  constructor(decoder: RowReader) {
+    this.#decoder = decoder
+  }
+
+  /** Returns the rows and forgets them. */
+  release(): Row[] {
+    const { rows } = this
+    this.rows = NO_ROWS
+    return rows
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): void {
+    if (this.failure !== null) return
+    try {
+      this.#decoder.decodeRun(bytes, start, end, this.rows)
+    } catch (error) {
+      this.failure = error ?? new InternalError('a codec threw null instead of an error')
+    }
+  }
+}
+
+/**
+ * The end of the DataRow message at `position`. It is the only check of a message's frame in this room.
+ * @throws ProtocolError for another message and for a false length, which would shift every row after it.
+ */
+export function messageEnd(bytes: Uint8Array, position: number, end: number): number {
+  if (end - position < LEAST_MESSAGE_BYTES)
+    throw new ProtocolError(`a run of rows ends within a message at byte ${position}`)
+  const letter = bytes[position]!
+  if (letter !== DATA_ROW)
+    throw new ProtocolError(`a run of rows holds a message of type ${letter} at byte ${position}`)
+  const length =
+    (bytes[position + 1]! << 24) | (bytes[position + 2]! << 16) | (bytes[position + 3]! << 8) | bytes[position + 4]!
+  const next = position + 1 + length
+  if (length < LEAST_MESSAGE_BYTES - 1 || next > end) {
+    throw new ProtocolError(`a row at byte ${position} claims ${length} bytes, its run ends at byte ${end}`)
+  }
+  return next
+}
+
+/**
  * Moves the reader from a message's letter into its body and sets its end.
  * @returns where the next message begins.
  */
 export function enterMessage(reader: ByteReader): number {
-  const start = reader.position
-  if (reader.remaining < LEAST_MESSAGE_BYTES)
-    throw new ProtocolError(`a run of rows ends within a message at byte ${start}`)
-  const letter = reader.uint8()
-  if (letter !== DATA_ROW) throw new ProtocolError(`a run of rows holds a message of type ${letter} at byte ${start}`)
-  const length = reader.int32()
-  const end = start + 1 + length
-  if (length < LEAST_MESSAGE_BYTES - 1 || end > reader.end) {
-    throw new ProtocolError(`a row at byte ${start} claims ${length} bytes, its run ends at byte ${reader.end}`)
-  }
-  reader.end = end
-  return end
+  const next = messageEnd(reader.bytes, reader.position, reader.end)
+  reader.position += HEADER_BYTES
+  reader.end = next
+  return next
 }
 
 type FieldDecoder = (codec: Codec, reader: ByteReader, length: number) => unknown

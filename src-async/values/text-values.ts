@@ -37,11 +37,6 @@ export function textValues(values: readonly unknown[]): TextValues {
   return list
 }
 
-/** The values with the given meaning. */
-export function meant(values: readonly unknown[], meaning: ValueMeaning): readonly unknown[] {
-  return meaning === 'text' ? textValues(values) : values
-}
-
 /** @throws ProgrammingError for a value that is not the name of a meaning. */
 export function requireMeaning(given: unknown, method: string): ValueMeaning | undefined {
   if (given === undefined || given === 'typed' || given === 'text') return given

@@ -13,7 +13,7 @@ import type {
   SessionEvents,
   TransactionStatus,
 } from '../../src-async/wire/operations.ts'
-import { writeExecuteFlight, writeQueryFlight } from '../../src-async/wire/protocol/flights.ts'
+import { writeExecuteFlight, writeQueryFlight } from '../../src-async/wire/protocol/frontend.ts'
 import { WholeAnswer } from '../../src-async/wire/protocol/whole-answer.ts'
 import type { ByteSink, ResultSink } from '../../src-async/wire/row-sink.ts'
 import {

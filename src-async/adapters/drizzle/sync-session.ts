@@ -25,8 +25,12 @@ import {
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, QueryResult } from '../../../src-sync/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
+import { requireAutocommit } from '../turns/require-autocommit.ts'
 import { ProgrammingError } from '../../index.ts'
 import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
+
+/** For `requireAutocommit`. Drizzle's own transactions would be savepoints of a transaction that nobody commits. */
+const DRIZZLE = ['drizzleSync', 'Drizzle begins transactions itself'] as const
 
 /** The type of values that Drizzle's declarations call promises. */
 type Claimed<T> = Promise<T>
@@ -62,7 +66,7 @@ class SyncPreparedQuery<T extends PreparedQueryConfig> extends PgPreparedQuery<T
   #ask(values: Record<string, unknown> | undefined, rows: typeof POSITIONS | typeof OBJECTS): QueryResult<unknown> {
     const statement = statementOf(this.#plan, values)
     this.#logger.logQuery(statement.sql, statement.params)
-    requireAutocommit(this.#connection)
+    requireAutocommit(this.#connection, ...DRIZZLE)
     try {
       return this.#connection.query(statement, null, rows)
     } catch (error) {
@@ -87,7 +91,7 @@ export class SyncSession<
     logger: Logger = new NoopLogger(),
   ) {
     super(dialect)
-    requireAutocommit(connection)
+    requireAutocommit(connection, ...DRIZZLE)
     this.#connection = connection
     this.#schema = schema
     this.#logger = logger
@@ -108,7 +112,7 @@ export class SyncSession<
     run: (tx: SyncTransaction<TFullSchema, TSchema>) => Claimed<T>,
     config?: PgTransactionConfig,
   ): Claimed<T> {
-    requireAutocommit(this.#connection)
+    requireAutocommit(this.#connection, ...DRIZZLE)
     const tx = new SyncTransaction<TFullSchema, TSchema>(this.dialect, this, this.#schema)
     const result: unknown = this.#connection.transaction(() => {
       if (config !== undefined && Object.keys(config).length > 0) void tx.setTransaction(config)
@@ -167,12 +171,4 @@ export class SyncTransaction<
 function requireExecuteSync(placeholderValues: Record<string, unknown> | undefined): void {
   if (placeholderValues !== undefined) return
   throw new ProgrammingError('a query of drizzleSync is not awaited: executeSync(query) gives its result')
-}
-
-/** Without autocommit the first query would begin a transaction, and Drizzle's own would be savepoints that nobody commits. */
-function requireAutocommit(connection: Connection): void {
-  if (connection.closed || connection.autocommit) return
-  throw new ProgrammingError(
-    'drizzleSync: the connection has to be in autocommit, because Drizzle begins transactions itself: connect(dsn, { autocommit: true })',
-  )
 }

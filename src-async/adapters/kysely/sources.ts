@@ -1,11 +1,14 @@
 /** Where Kysely's driver gets connections: from a pool, or from one connection on which queries take turns. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
+import type { Connection, Pool } from '../../index.ts'
 import { takeTurn } from '../turns/index.ts'
+import { requireAutocommit } from '../turns/require-autocommit.ts'
 
 /** A connection of either API. */
 export type AnyConnection = Connection | BlockingConnection
 
+/** For `requireAutocommit`. */
+const KYSELY = ['SyncpgDialect', 'Kysely begins transactions itself'] as const
 const IN_BACKGROUND = { awaitReset: false } as const
 
 export interface ConnectionSource {
@@ -56,14 +59,14 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
  * @throws ProgrammingError for a blocking one without autocommit
  */
 export function singleSource(connection: AnyConnection): ConnectionSource {
-  requireAutocommit(connection)
+  requireAutocommit(connection, ...KYSELY)
   let end: () => void = () => {}
   return {
     isShared: true,
     async acquire() {
       const endOfTurn = await takeTurn(connection)
       try {
-        requireAutocommit(connection)
+        requireAutocommit(connection, ...KYSELY)
       } catch (error) {
         endOfTurn()
         throw error
@@ -76,11 +79,4 @@ export function singleSource(connection: AnyConnection): ConnectionSource {
     },
     async close() {},
   }
-}
-
-function requireAutocommit(connection: AnyConnection): void {
-  if (!('autocommit' in connection) || connection.closed || connection.autocommit) return
-  throw new ProgrammingError(
-    'SyncpgDialect: a blocking connection has to be in autocommit, because Kysely begins transactions itself: connect(dsn, { autocommit: true })',
-  )
 }

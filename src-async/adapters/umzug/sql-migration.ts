@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { DbError, ProgrammingError, type SplitStatement, splitStatements } from '../../index.ts'
 import { restoreSettings, sessionSettings } from './session-settings.ts'
-import { type MigrationConnection, isBlocking, requireAutocommit } from './storage.ts'
+import { type MigrationConnection, isBlocking, requireOwnTransactions } from './storage.ts'
 
 /** The argument that umzug gives to `resolve`. */
 export interface SqlMigrationParameters {
@@ -38,7 +38,7 @@ const TRANSACTION_CONTROL =
  */
 export function sqlMigration({ name, path, context }: SqlMigrationParameters): SqlMigration {
   if (path === undefined) throw new ProgrammingError(`sqlMigration: ${name} has no path: it is for files of SQL`)
-  requireAutocommit(context)
+  requireOwnTransactions(context)
   return {
     name,
     up: () => runFile(context, path),

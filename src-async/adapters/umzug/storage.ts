@@ -1,7 +1,8 @@
 /** Stores which migrations were run, in a table of the migrated database. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { requireOptions } from './require-options.ts'
-import { type Connection, type Pool, ProgrammingError, quoteIdentifier } from '../../index.ts'
+import { requireAutocommit } from '../turns/require-autocommit.ts'
+import { type Connection, type Pool, quoteIdentifier } from '../../index.ts'
 
 /** Where migrations run: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */
 export type MigrationConnection = BlockingConnection | Connection | Pool
@@ -31,7 +32,7 @@ export class SyncpgStorage {
    */
   constructor(connection: MigrationConnection, options: SyncpgStorageOptions = {}) {
     requireOptions(options, ['table', 'schema'], 'SyncpgStorage')
-    requireAutocommit(connection)
+    requireOwnTransactions(connection)
     const { table = 'umzug', schema } = options
     this.#connection = connection
     this.#name = table
@@ -83,10 +84,7 @@ export function isBlocking(connection: MigrationConnection): connection is Block
   return 'autocommit' in connection
 }
 
-export function requireAutocommit(connection: MigrationConnection): void {
-  if (!isBlocking(connection) || connection.autocommit) return
-  throw new ProgrammingError(
-    'syncpg/umzug: a blocking connection has to be in autocommit, because each migration is a transaction of its own: ' +
-      'connect(dsn, { autocommit: true })',
-  )
+/** @throws ProgrammingError for a blocking connection that is not in autocommit. */
+export function requireOwnTransactions(connection: MigrationConnection): void {
+  requireAutocommit(connection, 'syncpg/umzug', 'each migration is a transaction of its own')
 }

@@ -4,8 +4,7 @@
 import type { DescribeReply, DescribeRequest } from '../operations.ts'
 import { readParameterDescription, readRowDescription } from './backend.ts'
 import { expect, markNotStarted, readPrelude, unexpected, type Exchange, type Link } from './exchange.ts'
-import { hasPrelude, writePrelude } from './flights.ts'
-import { writeDescribeStatement, writeParse, writeSync } from './frontend.ts'
+import { hasPrelude, writeDescribeStatement, writeParse, writePrelude, writeSync } from './frontend.ts'
 import { NO_DATA, PARAMETER_DESCRIPTION, PARSE_COMPLETE, READY_FOR_QUERY, ROW_DESCRIPTION } from './tags.ts'
 
 export function* describe(link: Link, request: DescribeRequest): Exchange<DescribeReply> {

@@ -19,8 +19,19 @@ import {
   type Exchange,
   type Link,
 } from './exchange.ts'
-import { hasPrelude, requireParse, writePrelude, writeReleaseOfBind, writeReleaseOfRun } from './flights.ts'
-import { bindNames, writeBind, writeBindAndExecute, writeExecute, writeParse, writeSync } from './frontend.ts'
+import {
+  bindNames,
+  hasPrelude,
+  requireParse,
+  writeBind,
+  writeBindAndExecute,
+  writeExecute,
+  writeParse,
+  writePrelude,
+  writeReleaseOfBind,
+  writeReleaseOfRun,
+  writeSync,
+} from './frontend.ts'
 import {
   BIND_COMPLETE,
   COMMAND_COMPLETE,

@@ -17,8 +17,7 @@ import {
   type Exchange,
   type Link,
 } from './exchange.ts'
-import { hasPrelude, writeExecution } from './flights.ts'
-import { writeSync } from './frontend.ts'
+import { hasPrelude, writeExecution, writeSync } from './frontend.ts'
 import {
   BIND_COMPLETE,
   COMMAND_COMPLETE,

@@ -12,8 +12,7 @@ import type {
 } from '../operations.ts'
 import { execute, executeTag } from './execute.ts'
 import { expect, readPrelude, type Exchange, type Link } from './exchange.ts'
-import { hasPrelude, writePrelude } from './flights.ts'
-import { writeClosePortal, writeCloseStatement, writeExecute, writeSync } from './frontend.ts'
+import { hasPrelude, writeClosePortal, writeCloseStatement, writeExecute, writePrelude, writeSync } from './frontend.ts'
 import { CLOSE_COMPLETE, READY_FOR_QUERY } from './tags.ts'
 
 const NOTHING: Nothing = Object.freeze({})

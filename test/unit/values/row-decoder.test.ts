@@ -12,11 +12,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ByteReader } from '../../../src-async/bytes/byte-reader.ts'
 import { DataError, ProtocolError } from '../../../src-async/errors/tree.ts'
-import { DecodingSink } from '../../../src-async/values/decoding-sink.ts'
 import type { Row } from '../../../src-async/values/record.ts'
 import { CodecRegistry } from '../../../src-async/values/registry.ts'
 import { RowBuffer } from '../../../src-async/values/row-buffer.ts'
-import { RowDecoder } from '../../../src-async/values/row-decoder.ts'
+import { DecodingSink, RowDecoder } from '../../../src-async/values/row-decoder.ts'
 import { shapeFor } from '../../../src-async/values/row-shapes.ts'
 
 interface Sample {

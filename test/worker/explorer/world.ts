@@ -6,7 +6,7 @@
 import { DbError, InterfaceError } from '../../../src-async/errors/tree.ts'
 import type { SessionOptions } from '../../../src-async/options/session-options.ts'
 import type { ExecuteRequest, SessionEvents } from '../../../src-async/wire/operations.ts'
-import { writeExecuteFlight } from '../../../src-async/wire/protocol/flights.ts'
+import { writeExecuteFlight } from '../../../src-async/wire/protocol/frontend.ts'
 import { WholeAnswer } from '../../../src-async/wire/protocol/whole-answer.ts'
 import type { RowSink } from '../../../src-async/wire/row-sink.ts'
 import { Session } from '../../../src-async/wire/session.ts'

@@ -1,12 +1,8 @@
 /**
- * Runs a flow by blocking. Each error gets the caller's stack: the frames of this library are cut off, so that the
- * stack begins with the line of the program that made the call.
+ * Gives an error the stack of the program's call: the frames of this library are cut off, so that the stack begins with
+ * the line of the program that made the call.
  */
 import { DbError } from '../src-async/errors/tree.ts'
-import type { Asked, Flow } from '../src-async/flows/ask.ts'
-import type { BlockingOperations, OperationName, ReplyOf } from '../src-async/wire/operations.ts'
-
-type Performer = (request: unknown) => ReplyOf<OperationName>
 
 /** A public method of this library. Stack frames up to and including it are cut off. */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any method, whatever its parameters.
@@ -17,23 +13,6 @@ export type PublicMethod = Function
  * stack of the inner call.
  */
 const placed = new WeakMap<object, PublicMethod>()
-
-export function runFlow<T>(flow: Flow<T>, session: BlockingOperations): T {
-  let step = flow.next()
-  while (step.done !== true) {
-    const asked: Asked = step.value
-    let reply: ReplyOf<OperationName>
-    try {
-      // The cast is safe, because the flow's `ask` has checked that the request's type fits the operation.
-      reply = (session[asked.operation] as Performer).call(session, asked.request)
-    } catch (error) {
-      step = flow.throw(error)
-      continue
-    }
-    step = flow.next(reply)
-  }
-  return step.value
-}
 
 /**
  * Sets an error's stack to that of the caller of `method`. Changes only errors of this library.
@@ -47,4 +26,16 @@ export function onCallersStack(error: unknown, method: PublicMethod, inner?: Pub
   placed.set(error, method)
   Error.captureStackTrace(error, method)
   return error
+}
+
+/**
+ * Runs the body of a public method. Its errors get the stack of the method's caller.
+ * @param inner the public method that the body calls, if there is one.
+ */
+export function call<T>(method: PublicMethod, body: () => T, inner?: PublicMethod): T {
+  try {
+    return body()
+  } catch (error) {
+    throw onCallersStack(error, method, inner)
+  }
 }
