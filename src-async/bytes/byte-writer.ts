@@ -161,6 +161,11 @@ export class ByteWriter {
   }
 }
 
+/** Whether the writer of this view has given up its buffer at `clear`, so that nothing will ever write into the view. */
+export function isReleased(view: Uint8Array): boolean {
+  return view.buffer.byteLength > KEEP_BYTES
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -6,6 +6,7 @@
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { ConnectionDoesNotExistError, ConnectionFailureError, QueryCanceledError } from '../errors/sqlstates.ts'
 import { InterfaceError, InternalError, NotSupportedError, OperationalError, type DbError } from '../errors/tree.ts'
+import { isReleased } from '../bytes/byte-writer.ts'
 import { authServices } from './auth-services.ts'
 import type { CancelRoute } from './cancel.ts'
 import { Canceller, type CancelSite, type TimeLimit } from './canceller.ts'
@@ -630,7 +631,8 @@ export class Session implements Operations, TransportEvents {
   /** Sends the outgoing bytes. @returns false when the transport asks to wait before the next write */
   #flush(): boolean {
     if (!this.#conversation.hasOutgoing) return true
-    return this.#transport.write(this.#conversation.takeOutgoing())
+    const bytes = this.#conversation.takeOutgoing()
+    return this.#transport.write(bytes, isReleased(bytes))
   }
 
   #breakOff(error: DbError): void {

@@ -116,11 +116,12 @@ export class SocketTransport implements Transport {
     return secured
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, isGiven = false): boolean {
     if (this.#isPeerGone || this.#isClosed) return true
     const written = this.#writeDirectly(bytes)
     if (written === bytes.length || this.#isPeerGone) return true
-    return this.#writeCopy(written === 0 ? bytes : bytes.subarray(written))
+    const rest = written === 0 ? bytes : bytes.subarray(written)
+    return isGiven ? this.#stream.write(rest) : this.#writeCopy(rest)
   }
 
   pause(): void {

@@ -17,8 +17,12 @@ export interface Transport {
   readonly sendsWholeFlights: boolean
   /** Sets the listener. */
   listen(events: TransportEvents): void
-  /** Sends the bytes, or queues a copy, so the caller may reuse them. @returns false to ask the caller to wait for `drain` */
-  write(bytes: Uint8Array): boolean
+  /**
+   * Sends the bytes, or queues a copy, so the caller may reuse them.
+   * @param isGiven the caller will not write into these bytes again, so no copy is needed; false when left out
+   * @returns false to ask the caller to wait for `drain`
+   */
+  write(bytes: Uint8Array, isGiven?: boolean): boolean
   /** Stops reading until `resume`. Bytes that were read already may still come. */
   pause(): void
   resume(): void

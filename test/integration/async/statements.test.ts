@@ -371,3 +371,16 @@ describe('one operation at a time', () => {
     expect(await first).toBe(1)
   })
 })
+
+test('values of megabytes that follow each other without a wait arrive as they were given', async () => {
+  const values = [3, 1, 2, 0.02, 3, 1.2, 0.001, 2].map((megabytes, fill) => Buffer.alloc(megabytes * 1e6, fill + 1))
+  const answers = await con.pipeline((pipe) =>
+    Promise.all(
+      values.map((value) =>
+        pipe.fetchval("select length($1) || ' of ' || get_byte($1, 0) || trim(both substr($1, 1, 1) from $1)", [value]),
+      ),
+    ),
+  )
+  // `trim` leaves nothing of a value whose bytes are all alike.
+  expect(answers).toEqual(values.map((value, fill) => `${value.length} of ${fill + 1}\\x`))
+})

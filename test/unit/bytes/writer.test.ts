@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ByteWriter } from '../../../src-async/bytes/byte-writer.ts'
+import { ByteWriter, isReleased } from '../../../src-async/bytes/byte-writer.ts'
 
 describe('a byte writer', () => {
   test.each<[string, (out: ByteWriter) => ByteWriter, string]>([
@@ -26,4 +26,16 @@ describe('a byte writer', () => {
       ).toBe(hex + hex)
     }
   })
+
+  test.each([100, 1 << 20, (1 << 20) + 1, 5_000_000])(
+    'that was cleared after %i bytes writes into a view only if the view is not said to be released',
+    (size) => {
+      const out = new ByteWriter(64).bytes(new Uint8Array(size).fill(7))
+      const view = out.view()
+      out.clear()
+      out.bytes(new Uint8Array(size).fill(9))
+      expect(view.includes(9)).toBe(!isReleased(view))
+      expect(isReleased(view)).toBe(size > 1 << 20)
+    },
+  )
 })
