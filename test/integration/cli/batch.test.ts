@@ -200,7 +200,7 @@ describe('a connection that is not to be had', () => {
     expect(await cli(['-c', '\\c a=b c', '-c', 'select 1'])).toMatchObject({ status: 2, stdout: '' })
   })
 
-  test('where nothing names a server and the embedded one is not installed, it is said how to name one', async () => {
+  test('that names no server is told how to name one, if the embedded one is not installed', async () => {
     const root = fileURLToPath(new URL('../../..', import.meta.url))
     cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true, filter: (path) => !path.includes('types') })
     mkdirSync(join(folder, 'node_modules'))
@@ -212,7 +212,7 @@ describe('a connection that is not to be had', () => {
     expect(stderr).toMatch(/npm install @electric-sql\/pglite\n[^]*npx syncpg postgres:\/\/user@host\/database\n$/)
   })
 
-  test('is told for each place that was tried', async () => {
+  test('has a message for each place that was tried', async () => {
     const { stderr } = await runCli(['host=127.0.0.1,127.0.0.1,localhost port=1,2,3 user=x', '-c', 'select 1'])
     expect(stderr).toMatch(
       /^syncpg: error: connection to server at "127.0.0.1", port 1 failed: .*\n.*port 2 .*\n.*port 3 /,
@@ -308,14 +308,14 @@ describe('as a part of a pipeline', () => {
     expect([stdout, stderr]).toEqual(['1\n2\n', ''])
   })
 
-  test('what is written is whole before it ends', async () => {
+  test('all output is written before the program ends', async () => {
     const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", {
       server: sharedServer(),
     })
     expect(stdout).toBe('300000\n')
   })
 
-  test('a full disk is told', async () => {
+  test('a full disk is an error', async () => {
     const { stderr, status } = await runShell('$SYNCPG -c "select 1" >/dev/full', { server: sharedServer() })
     expect([stderr, status]).toEqual(['syncpg: error: could not write the results: No space left on device\n', 1])
   })
