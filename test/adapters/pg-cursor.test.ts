@@ -49,7 +49,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect([client.getTransactionStatus(), NamedCursor]).toEqual(['I', Cursor])
   })
 
-  test('a cursor that is closed early leaves no transaction, and what it wrote stands', async () => {
+  test('a cursor that is closed early ends its transaction, and its changes stay', async () => {
     await client.query('create temp table written (n int)')
     const cursor = client.query(
       new Cursor('insert into written select generate_series(1, 10) returning n', null, { rowMode: 'array' }),
@@ -101,7 +101,7 @@ describe.each(SERVERS)('over %s', (server) => {
     await client.query('drop table deferred')
   })
 
-  test('rows are heard one by one, and a listener may keep them in the result', async () => {
+  test('the event row comes for each row, and a listener may store rows in the result', async () => {
     const cursor = client.query(new Cursor(SERIES, [4]))
     const heard: number[] = []
     cursor.on('row', (row, result) => {
@@ -214,7 +214,7 @@ class MessageReader {
   }
 }
 
-test('those who ask for a portal by messages get it', async () => {
+test('an object that opens a portal by protocol messages gets its rows', async () => {
   const client = new Client(await configOf('PostgreSQL 18'))
   await client.connect()
   for (let i = 0; i < 12; i++) {

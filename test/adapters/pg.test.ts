@@ -84,7 +84,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(rows[0]).toEqual([null, { a: 1 }, [1, 2], ['1', '2', null, 'a"b'], Buffer.from([1, 255]), '1', 'true', 'x'])
   })
 
-  test('bytes go to whatever type the server finds', async () => {
+  test('bytes go to a parameter of any type', async () => {
     const bytes = [Buffer.from('text'), new Uint8Array(Buffer.from('{"a":2}')), Buffer.from([0, 0, 1, 0])]
     const { rows } = await client.query({
       text: 'select $1 a, $2::json b, $3::int4 c',
@@ -178,7 +178,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((error as DatabaseError).code).toBe('42703')
   })
 
-  test('notices and notifications are heard, those of LISTEN in SQL too', async () => {
+  test('the client emits notices and notifications, also after a LISTEN in SQL', async () => {
     const notice = once(client, 'notice')
     await client.query(`do $$ begin raise warning 'careful' using detail = 'why'; end $$`)
     expect((await notice)[0]).toMatchObject({ message: 'careful', severity: 'WARNING', detail: 'why', name: 'notice' })
@@ -188,7 +188,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await notification)[0]).toMatchObject({ channel: 'news', payload: 'hello' })
   })
 
-  test('what a parser, toPostgres or a callback throws stays where it belongs', async () => {
+  test('an error of a parser, of toPostgres or of a callback fails only its own query', async () => {
     const broken = {
       getTypeParser: () => () => {
         throw new Error('parser')
@@ -298,7 +298,7 @@ describe('a connection', () => {
     expect(rows).toEqual([{ n: 0 }])
   })
 
-  test('what the server is not able to do otherwise is said', async () => {
+  test('an error names what syncpg/pg cannot do', async () => {
     const foreign = { submit: (connection: { query(text: string): void }) => connection.query('copy x from stdin') }
     const told = {
       ...foreign,
@@ -309,7 +309,7 @@ describe('a connection', () => {
     }
     client.query(told)
     await client.query('select 1')
-    expect(told.error?.message).toContain('does not hand out the protocol')
+    expect(told.error?.message).toContain('gives no access to the protocol')
     await expect(client.query('copy (select 1) to stdout')).rejects.toThrow(/COPY/i)
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
   })
@@ -367,7 +367,7 @@ describe('pipeline: true', () => {
     expect([sent, performance.now() - startedMs >= 190]).toEqual([20, true])
   })
 
-  test('end waits for what is under way', async () => {
+  test('end waits for the queries that are under way', async () => {
     const running = client.query('select pg_sleep(0.05), 1 as a')
     const [{ rows }] = await Promise.all([running, client.end()])
     expect(rows[0].a).toBe(1)
@@ -397,7 +397,7 @@ describe('a pool', () => {
     expect([pool.ended, pool.totalCount]).toEqual([true, 0])
   })
 
-  test('drops a client that was lost while nobody had it', async () => {
+  test('drops an idle client whose connection was lost', async () => {
     const pool = new Pool(config())
     const lost = once(pool, 'error')
     const { rows } = await pool.query('select pg_backend_pid() as pid')

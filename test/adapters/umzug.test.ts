@@ -92,7 +92,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
     ["set app.tenant = '5'; set lock_timeout = 0"],
     ['create temp table "Done migrations" (x int)'],
     ['-- no transaction\nset search_path = pg_catalog;\nset role pg_monitor;'],
-  ])('takes back what a file sets in the session: %s', async (sql) => {
+  ])('restores the settings that a file changes in the session: %s', async (sql) => {
     const storage = new SyncpgStorage(context, { table: 'Done migrations' })
     umzug = new Umzug({ ...umzug.options, storage })
     if (!('acquire' in context)) await context.execute("set lock_timeout = '7s'; set statement_timeout = '9s'")
@@ -206,7 +206,7 @@ describe('a lock that is lost', () => {
     expect(watcher.fetchval("select to_regclass('pet')::text")).toBe('pet')
   })
 
-  test('is told at the end where no migration follows, and hides no error of a migration', async () => {
+  test('is reported at the end if no migration follows, and hides no error of a migration', async () => {
     await using context = await connect(dsn)
     const umzug = umzugOver(context)
     oneAtATime(umzug, () => connect(dsn))
