@@ -132,7 +132,10 @@ function causeOf(details: ErrorDetails): ErrorOptions | undefined {
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
 export interface DbError extends Omit<ErrorDetails, 'sqlstate' | 'cause'> {}
 
-/** PEP 249's `Error`, exported under that name by the doors. Its subclasses carry the server's fields as properties. */
+/**
+ * PEP 249's `Error`. Both entry points of the package export it under that name. Its subclasses have the server's
+ * fields as properties.
+ */
 export class DbError extends globalThis.Error {
   static override readonly name: string = 'DbError'
   /** The SQLSTATE an instance has when none is given. */

@@ -1,6 +1,6 @@
 /**
- * Decodes rows as they arrive, while the rest is still on its way. A sink must not throw, so it keeps the first failure and
- * drops the rows after it.
+ * Decodes rows as they arrive, before the rest has arrived. A sink (a receiver of rows) must not throw, so it keeps the
+ * first error and drops the rows after it.
  */
 import { InternalError } from '../errors/tree.ts'
 import type { Row } from './record.ts'

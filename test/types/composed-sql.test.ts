@@ -32,7 +32,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
 
 const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((text) => !text.includes('\0'))
 
-test('names and literals are quoted so that the server reads what was meant', { timeout: 60_000 }, async () => {
+test('quoted names and literals mean the same to the server', { timeout: 60_000 }, async () => {
   const con = await connect(sharedServer().dsn())
   await fc.assert(
     fc.asyncProperty(word, word, async (name, text) => {

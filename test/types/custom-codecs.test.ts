@@ -151,7 +151,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ])
   })
 
-  test('statements prepared before are prepared anew, and reset brings back what was', async () => {
+  test('statements prepared before are prepared again, and reset restores the old codec', async () => {
     const { con } = world
     const sql = 'select 5::int4 n, array[5]::int4[] ns'
     expect(await con.fetchrow(sql)).toMatchObject({ n: 5, ns: [5] })
@@ -199,7 +199,7 @@ eachFace('custom codecs', SETUP, (world) => {
   test.each([
     ['int4', () => 5, /the encoder of int4 gave the number 5, not a string/],
     ['int4', () => 'a\0b', /NUL/],
-  ])('what an encoder gives is checked', async (type, encoder, message) => {
+  ])('the result of an encoder is checked', async (type, encoder, message) => {
     await world.con.setTypeCodec(type, { encoder })
     const refused = await failureOfAsync(() => world.con.fetch(`select $1::${type}`, [1]))
     expect(refused).toBeInstanceOf(DataError)

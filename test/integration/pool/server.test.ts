@@ -25,7 +25,7 @@ async function kill(backendPid: number): Promise<void> {
 }
 
 describe('traffic', () => {
-  test('a release that does not wait undoes what was left behind all the same', async () => {
+  test("a release that does not wait undoes the lease's changes too", async () => {
     const pool = await open({ maxSize: 1 })
     await pool.fetchval('select 1')
     const con = await pool.acquire()
@@ -172,7 +172,7 @@ async function openWithFunctions(options: PoolOptions): Promise<Pool> {
   return pool
 }
 
-describe('what a lease leaves behind', () => {
+describe('the changes that a lease leaves in the session', () => {
   test('is gone for the next one: transaction, settings, locks, cursors, subscriptions, roles', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 1 }, server.dsn({ database }))
@@ -425,7 +425,7 @@ describe('a network that falls silent', () => {
   })
 })
 
-test('a reset that nobody waits for has its time limit, and so has the statement behind it', async () => {
+test('a reset in the background has its time limit, and so has the statement behind it', async () => {
   const proxy = await startProxy(server)
   onTestFinished(() => proxy.close())
   const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)

@@ -117,7 +117,7 @@ describe('minSize', () => {
     expect(pool.getIdleSize()).toBe(1)
   })
 
-  test('a connection that was counted on and failed is replaced by one for who waits', async () => {
+  test('a failed attempt to connect is replaced by another one for the waiters', async () => {
     const pool = await server.pool({ minSize: 1, maxSize: 1 })
     server.refuse = (attempt) => (attempt === 2 ? new OperationalError('down') : null)
     server.connectMs = 100
@@ -141,7 +141,7 @@ describe('expireConnections', () => {
     expect(server.peak).toBe(2)
   })
 
-  test('also replaces what was being opened', async () => {
+  test('also replaces connections that were being opened', async () => {
     const pool = await server.pool({ minSize: 0, maxSize: 1 })
     server.connectMs = 100
     const waiting = pool.acquire()
@@ -171,7 +171,7 @@ test('setConnectArgs is for connections to come, and is checked', async () => {
 })
 
 describe('resize', () => {
-  test('to more serves those who wait', async () => {
+  test('to more serves the waiters', async () => {
     const pool = await server.pool({ maxSize: 1 })
     await pool.acquire()
     const waiting = Promise.all([pool.acquire(), pool.acquire()])

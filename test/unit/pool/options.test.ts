@@ -17,7 +17,7 @@ describe('sizes', () => {
     expect(readPoolOptions(options, false)).toMatchObject({ minSize, maxSize })
   })
 
-  test('of an embedded database are one, whatever the defaults are, and it is never replaced', () => {
+  test('of an embedded database are always one, and its connection is never replaced', () => {
     expect(readPoolOptions({}, true)).toMatchObject({
       minSize: 1,
       maxSize: 1,

@@ -160,7 +160,7 @@ describe('the reset', () => {
     }
   })
 
-  test('cancels what still runs, whose caller hears of it', async () => {
+  test('cancels a running statement, whose caller gets an error', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     server.session(1).isFrozen = true
@@ -184,7 +184,7 @@ describe('the reset', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('takes back no more than what a server of another make knows', () => {
+  test('undoes only what a server that is not PostgreSQL supports', () => {
     expect(RESET).toBe(
       'SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL',
     )

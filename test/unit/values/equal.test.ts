@@ -64,7 +64,7 @@ describe('equal', () => {
     expect(equal(new Date(0), new PgTimestamp(0, 0))).toBe(true)
   })
 
-  test('what contains itself ends', () => {
+  test('a comparison of values that contain themselves ends', () => {
     const loop: unknown[] = []
     loop.push(loop)
     const other: unknown[] = []

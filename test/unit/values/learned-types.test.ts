@@ -150,12 +150,12 @@ describe('learned types', () => {
     expect(() => encode(RECORD_OID, [1])).toThrow(DataError)
   })
 
-  test('what is unknown is told, once, and not what is built in or learned', () => {
+  test('unknown types are listed once, built-in and learned ones are not', () => {
     expect(unknownTypes(new CodecRegistry(), [23, 99999, 0, 99999, RECORD_OID])).toEqual([99999])
     expect(unknownTypes(registry, [oidOf('s.mood'), 99998])).toEqual([99998])
   })
 
-  test('a type that claims to contain itself does not send us round for ever', () => {
+  test('a type that claims to contain itself causes no endless loop', () => {
     const other = new CodecRegistry()
     other.learn([typeRecordOf([50000, 'loop', 'c', 0, ',', 0, 0, ['self'], [50000]])])
     expect(other.codecFor(50000).format).toBe(0)

@@ -238,7 +238,7 @@ describe('sinks', () => {
     expect(sink.rows).toStrictEqual([[Buffer.from('bytes'), 'text']])
   })
 
-  test('a buffer gives single rows, some, and the rest, whatever the runs were', () => {
+  test('a buffer gives single rows, several, and the rest, for any division into runs', () => {
     const buffer = new RowBuffer()
     for (let i = 0; i < 5000; i += 50) {
       const bytes = Buffer.concat([Buffer.from('noise'), run(i, i + 50)])

@@ -33,7 +33,7 @@ describe('a record', () => {
     ])
   })
 
-  test('gives undefined or the given value for what is not there', () => {
+  test('gives undefined or the given value for a column that does not exist', () => {
     expect([it[3], it.at(3), it.at(-4), it['nothing'], it.get('nothing'), it.get('nothing', 7), it.get(9, 8)]).toEqual([
       undefined,
       undefined,

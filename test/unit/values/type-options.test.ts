@@ -55,7 +55,7 @@ describe('types', () => {
     expect(() => registryWith({ int8: 'number' }).codecFor(INT8_OID).decodeText('9007199254740993')).toThrow(DataError)
   })
 
-  test('what a function throws is the user’s own error', () => {
+  test('an error of the function passes unchanged', () => {
     const failure = new RangeError('mine')
     const options = {
       numeric: () => {
@@ -115,7 +115,7 @@ describe("types: 'temporal'", () => {
     expect(read(typeName, text)).toEqual(value)
   })
 
-  test('what Temporal cannot hold is refused, by the type’s name', () => {
+  test('a value that Temporal cannot hold is refused, by the type’s name', () => {
     expect(() => read('time', '24:00:00')).toThrow(/^time: .* has no form in Temporal/)
     expect(() => read('interval', '1 mon -1 day')).toThrow(DataError)
   })
