@@ -36,7 +36,7 @@ describe('exceptions', () => {
 })
 
 describe('constructors', () => {
-  test('Date, Time and Timestamp hold what they are given', () => {
+  test('Date, Time and Timestamp keep their arguments', () => {
     expect(String(db.Date(2002, 12, 25))).toBe('2002-12-25')
     expect(String(db.Time(13, 45, 30))).toBe('13:45:30')
     expect(db.Timestamp(2002, 12, 25, 13, 45, 30).toISOString()).toBe('2002-12-25T13:45:30.000Z')

@@ -183,7 +183,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
   })
 
   describe('execute', () => {
-    test('binds parameters, whatever is in them', () => {
+    test('binds parameters of any content', () => {
       populate()
       const nasty = `'%s ? :1 :n $1 \\ "`
       con.execute(insert(), parameters(nasty, null))
@@ -265,7 +265,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect([cursor.fetchone(), cursor.fetchone()]).toEqual([null, null])
     })
 
-    test('fetchmany gives arraysize rows, 1 at first, or as many as it is told', () => {
+    test('fetchmany returns arraysize rows, 1 by default, or the given number', () => {
       const cursor = populate()
       cursor.execute('select name from booze order by name')
       expect(cursor.arraysize).toBe(1)
@@ -328,7 +328,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
     expect([output, output === input, names(cursor.fetchall())]).toEqual([['FOO'], false, ['foo']])
   })
 
-  test('setinputsizes and setoutputsize are there, and do no harm', () => {
+  test('setinputsizes and setoutputsize can be called', () => {
     const cursor = populate()
     cursor.setinputsizes([25])
     cursor.setoutputsize(1000)
@@ -355,7 +355,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
     expect([...(con.fetchrow('select name, price from booze where name is null') ?? [])]).toEqual([null, null])
   })
 
-  test('what the constructors make goes there and back', () => {
+  test('the results of the constructors are stored and read back', () => {
     con.execute('create table t (d date, b bytea)')
     con.execute(`insert into t values (${first}, ${second})`, parameters(db.Date(2002, 12, 25), db.Binary('\0\u00ff')))
     const [date, bytes] = con.fetchrow('select d, b from t') ?? []

@@ -280,7 +280,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(1n)
   })
 
-  test('what the server refuses is its error, with the line of the data', () => {
+  test("the server's error has the line of the data", () => {
     const failure = failureOf(() => con.cursor().copy('copy t from stdin', (copy) => copy.write('x\ty\n')))
     expect([failure, failure.context]).toEqual([
       expect.any(db.InvalidTextRepresentationError),

@@ -45,14 +45,14 @@ describe('moving within a result', () => {
     expect(cursor.rownumber).toBe(3)
   })
 
-  test('scroll refuses what is no mode, no number, and no result', () => {
+  test('scroll refuses an unknown mode, a value that is not a number, and a cursor without a result', () => {
     const cursor = con.execute('select 1')
     expect(failureOf(() => cursor.scroll(0, 'sideways' as 'relative'))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => cursor.scroll(0.5))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => con.cursor().scroll(0))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('results() goes through what a script has given, the rowless ones included', () => {
+  test('results() gives all results of a script, also those without rows', () => {
     const cursor = con.execute('select 1; create table t (a int); select 2, 3')
     const seen: unknown[] = []
     for (const result of cursor.results())
@@ -145,7 +145,7 @@ describe('the last rules of PEP 249', () => {
     expect([...named.execute('values (1), (2), (3)')]).toEqual([null, null, null])
   })
 
-  test('each result of a batch has its own count, and stays what it is', () => {
+  test('each result of a batch keeps its own count', () => {
     con.execute('create temp table counted (a int)')
     const cursor = con.cursor()
     const sql = 'insert into counted select generate_series(1, %s) returning a'
@@ -169,7 +169,7 @@ describe('the last rules of PEP 249', () => {
     expect(cursor.rowcount).toBeGreaterThan(1)
   })
 
-  test('a transaction’s function that throws when the connection is gone is heard', () => {
+  test('an error thrown by a transaction’s function is not hidden when the connection is lost', () => {
     const doomed = db.connect(sharedServer().dsn({ database }))
     const failure = failureOf(() =>
       doomed.transaction(() => {
@@ -403,7 +403,7 @@ describe('callproc', () => {
     expect(con.fetchval('select a from t')).toBe(7)
   })
 
-  test('an unknown name is told without a trip through a failed transaction; an aggregate is refused', () => {
+  test('an unknown name is an error that does not fail the transaction; an aggregate is refused', () => {
     const failure = failureOf(() => con.cursor().callproc('nobody', []))
     expect(failure).toBeInstanceOf(db.UndefinedFunctionError)
     expect(failure).toBeInstanceOf(db.ProgrammingError)
@@ -456,7 +456,7 @@ describe('options of a call', () => {
     expect(texts).toEqual([['select 2 as twice']])
   })
 
-  test('what query builders compile is executed with the values it brings', () => {
+  test('a query that a builder has compiled runs with its own values', () => {
     expect(con.execute({ sql: 'select $1::int + $2', parameters: [1, 2] }).fetchval()).toBe(3)
     expect(con.fetchval({ sql: "select $1::int, '%s'", params: [1] })).toBe(1)
     expect(con.fetchval({ sql: 'select $1::text', bindings: ['x'] })).toBe('x')
@@ -472,7 +472,7 @@ describe('options of a call', () => {
 })
 
 describe('errorhandler', () => {
-  test('is called instead of throwing, and the method gives what is nothing', () => {
+  test('is called instead of throwing, and the method returns an empty value', () => {
     const heard: unknown[][] = []
     con.errorhandler = (...args) => heard.push(args)
     const cursor = con.cursor()

@@ -182,8 +182,8 @@ describe('the place of an error', () => {
   })
 })
 
-describe('who watches queries', () => {
-  test('hears of them on the tracing channels, with result or error and without arguments', () => {
+describe('a watcher of queries', () => {
+  test('gets them on the tracing channels, with result or error and without arguments', () => {
     const seen: string[] = []
     const note = (event: string) => (message: unknown) => {
       const { query, backendPid, error } = message as { query: string; backendPid: number; error?: db.Error }
@@ -208,7 +208,7 @@ describe('who watches queries', () => {
     ])
   })
 
-  test('may ask the database itself: a logger is not told of its own queries', () => {
+  test('may query the database itself: a logger does not get its own queries', () => {
     const told: string[] = []
     con.addQueryLogger(({ query, rowCount }) => {
       told.push(query)

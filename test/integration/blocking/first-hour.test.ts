@@ -81,7 +81,7 @@ describe('the first statements', () => {
     expect(con.execute(sql, ['z']).fetchval()).toBe(1n)
   })
 
-  test('a marker in quotes is told to be text, a list after IN to want any(), and undefined is refused', () => {
+  test('errors explain a marker in quotes, a list after IN, and undefined', () => {
     expect(failureOf(() => con.execute("select 1 where 'a' = '%s'", ['a'])).message).toMatch(/quotes/)
     expect(failureOf(() => con.execute('select 1 where 1 in %s', [[1, 2]])).message).toMatch(/any\(/)
     con.rollback()
@@ -185,7 +185,7 @@ describe('the first statements', () => {
     expect(text).toEqual(binary)
   })
 
-  test('a cursor says what it holds, a connection where it stands, neither a secret', () => {
+  test('a cursor prints its result and a connection its state, without secrets', () => {
     expect(inspect(con)).toMatch(/^<Connection idle, backend \d+>$/)
     expect(inspect(con.execute('select 1'))).toBe('<Cursor SELECT 1: 1 rows, at 0>')
     expect(inspect(con, { showHidden: true, depth: 9 })).not.toContain(sharedServer().password)
@@ -221,7 +221,7 @@ console.log('done')`
   )
 })
 
-test('what is inserted and not committed is gone with the connection; what is committed stays', async () => {
+test('changes that are not committed are lost with the connection; committed ones stay', async () => {
   const database = await freshDatabase()
   const connect = (): db.Connection => db.connect(sharedServer().dsn({ database }))
   const first = connect()

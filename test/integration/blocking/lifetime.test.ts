@@ -34,7 +34,7 @@ ${end}`
     expect(await outputOf(program)).toBe('42\n')
   })
 
-  test('with an uncaught error, which is shown, and the server hears a goodbye', async () => {
+  test('with an uncaught error, which is shown, and the server gets a Terminate message', async () => {
     const program = `import * as db from 'syncpg'
 const con = db.connect(process.env.DSN)
 console.log(con.info.backendPid)
@@ -216,7 +216,7 @@ describe('a worker left alone', () => {
     }
   })
 
-  test('notices of a long statement are heard while it runs, in order, and the messages are those of the last call', () => {
+  test('notices of a long statement arrive in order while it runs, and `messages` has those of the last call', () => {
     const con = db.connect(dsn(), { autocommit: true })
     const heard: { readonly text: string; readonly atMs: number }[] = []
     const startedMs = performance.now()

@@ -160,7 +160,7 @@ describe('autocommit', () => {
     expect([countRows(), con.autocommit]).toEqual([1n, false])
   })
 
-  test('cannot be changed inside a transaction, and setting it to what it is can', () => {
+  test('cannot be changed inside a transaction; setting the present value is allowed', () => {
     con.execute('select 1')
     expect(failureOf(() => con.setautocommit(true))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => (con.autocommit = true))).toBeInstanceOf(db.ProgrammingError)
@@ -242,7 +242,7 @@ describe('statements that refuse a transaction', () => {
 })
 
 describe('transaction(fn)', () => {
-  test('undoes quietly when told by Rollback, and gives its value', () => {
+  test('rolls back without an error for a Rollback, and returns its value', () => {
     const value = con.transaction(() => {
       con.execute('insert into t values (1)')
       throw new db.Rollback('undone')
@@ -329,7 +329,7 @@ describe('transaction(fn)', () => {
   })
 })
 
-test('options may stand behind the function; what is no options is refused', () => {
+test('options may follow the function; a value that is not an object of options is refused', () => {
   const isolation = (): unknown => con.fetchval('show transaction_isolation')
   expect(con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
   let runs = 0

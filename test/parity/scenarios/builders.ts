@@ -173,12 +173,12 @@ export function builderScenarios(db: () => Driver): void {
       ['bytea', Buffer.from('ab'), '\\x6162'],
       ['text', Buffer.from('ä'), 'ä'],
       ['date', '29 Feb 2024', '2024-02-29'],
-    ])('for %s %o is what the server reads', async (type, value, printed) => {
+    ])('for %s the server reads %o', async (type, value, printed) => {
       const { rows } = await db().query(`select $1::${type}::text`, [value], { values: 'text' })
       expect(rows).toEqual([[printed]])
     })
 
-    test('what the server cannot read is the server’s error', async () => {
+    test('a string that the server cannot read gives the server’s error', async () => {
       const failure = await failureOfAsync(() => db().query('select $1::int', ['12a'], { values: 'text' }))
       expect(failure).toMatchObject({ sqlstate: '22P02' })
       expect(await failureOfAsync(() => db().query({ text: 'select $1::int', values: [undefined] }))).toBeInstanceOf(

@@ -106,13 +106,13 @@ export function errorScenarios(db: () => Driver): void {
           values (2);
         select 3`
 
-      test('is told where the server gives no position', async () => {
+      test('is found if the server gives no position', async () => {
         const failure = await failureOfAsync(() => db().execute(script))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 5, line: 6, column: 17, query: script })
         expect(failure.propertyIsEnumerable('statementIndex')).toBe(false)
       })
 
-      test('is told inside a transaction too', async () => {
+      test('is found inside a transaction too', async () => {
         const failure = await failureOfAsync(() =>
           db().transaction(function* () {
             yield db().execute('create table t (a int); select 1')
@@ -148,7 +148,7 @@ export function errorScenarios(db: () => Driver): void {
       })
     })
 
-    test('what cannot run beside another statement says why, and runs alone', async () => {
+    test('a statement that cannot run beside another one fails with the reason, and runs alone', async () => {
       const sql = 'vacuum pg_catalog.pg_class; vacuum pg_catalog.pg_type'
       const hint =
         'the statements of one text are one transaction, in autocommit too: run them one by one, splitStatements(sql)'
@@ -180,7 +180,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(query === undefined ? "{ schema: 'parity' }" : hint).toContain("{ schema: 'parity' }")
     })
 
-    test('a line of COPY that does not fit is told in the message', async () => {
+    test('the message names a line of COPY that does not fit', async () => {
       await db().execute('create table t (a int)')
       const source = Buffer.from('1\n2\nx\n')
       const failure = await failureOfAsync(() => db().load('t', { schema: 'parity', source }))

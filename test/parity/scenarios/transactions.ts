@@ -104,7 +104,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(failure['cause']).toMatchObject({ sqlstate: '22012' })
     })
 
-    test('what the client refuses afterwards does not hide the culprit', async () => {
+    test('a later refusal by the client does not hide the first error', async () => {
       await insert(7)
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
@@ -209,7 +209,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('a transaction ended by SQL inside is told', async () => {
+    test('a transaction that SQL inside has ended throws', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)

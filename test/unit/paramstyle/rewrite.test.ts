@@ -112,7 +112,7 @@ describe('rewriting', () => {
     expect(read(many, 'pyformat')).not.toBe(read(many, 'pyformat'))
   })
 
-  test('what was read is forgotten when much else has been, least recently used first', () => {
+  test('the least recently used texts are forgotten first', () => {
     const first = read('select %s -- first', 'pyformat')
     for (let index = 0; index < 600; index++) {
       read(`select %s -- ${index}`, 'pyformat')
@@ -169,8 +169,8 @@ describe('refusals', () => {
 
   test('show the line of the statement', () => {
     expect(refusal("select '🦊',\n  %d", 'pyformat').message).toBe(
-      '%d is not a parameter marker\nLINE 2:   %d\n          ^\nHINT:  a marker is %s or %(name)s whatever its type; ' +
-        'write %% or a blank after it for the operator',
+      '%d is not a parameter marker\nLINE 2:   %d\n          ^\nHINT:  a marker is always %s or %(name)s, ' +
+        'for every type; for the operator write %%, or a blank after the %',
     )
   })
 
@@ -243,7 +243,7 @@ describe('for any text', () => {
     )
   })
 
-  test('what is rewritten has the same quotes, comments and statements as before', () => {
+  test('the rewritten text has the same quotes, comments and statements as before', () => {
     fc.assert(
       fc.property(nasty, anyStyle, (sql, style) => {
         const before = attempt(sql, style)
