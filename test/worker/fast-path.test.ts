@@ -62,7 +62,7 @@ test.concurrent('answers around the size of the area for them are whole', async 
   expect([stdout, stderr]).toEqual(['right\n', ''])
 })
 
-test.concurrent('what is more than a plain answer arrives as ever: errors, notices, parameters, notifications', async () => {
+test.concurrent('answers that are more than a plain result arrive in full: errors, notices, parameters, notifications', async () => {
   const { stdout, stderr } = await run(
     `const notices = []
      con.addNoticeListener((notice) => notices.push(notice.message))
@@ -181,7 +181,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['true in-transaction\n', ''])
 })
 
-test.concurrent('a call interrupted in the middle of an answer closes the connection, for nobody knows how much was read', async () => {
+test.concurrent('a call interrupted in the middle of an answer closes the connection, because nobody knows how much was read', async () => {
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      const ask = new Script("for (;;) con.fetchval('select 1')")

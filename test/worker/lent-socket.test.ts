@@ -57,7 +57,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['true\n', ''])
 })
 
-test.concurrent('what the kernel refuses the worker sends', async () => {
+test.concurrent('the worker sends bytes that the kernel did not take', async () => {
   const { stdout, stderr } = await run(
     `globalThis.act = () => { throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) }
      ${ASK_A_HUNDRED}
@@ -172,7 +172,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.dispose())
 
-test.concurrent('a server that went away while nobody looked is told at the next statement, and nothing is written anywhere', async () => {
+test.concurrent('the next statement throws when the server went away while idle, and nothing is written anywhere', async () => {
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')

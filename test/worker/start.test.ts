@@ -215,7 +215,7 @@ describe('Node’s permission model', () => {
     expect(found).toEqual([expect.objectContaining(failure), expect.objectContaining(failure)])
   })
 
-  test('without reading what is beside the package', async () => {
+  test('without permission to read the packages', async () => {
     const found = await run(
       BOTH,
       withPermission(
@@ -336,7 +336,10 @@ describe.runIf(isLinux)('a limit of the system', () => {
        attempt()`,
       NOBODY,
     )
-    const expected = fails(/^the worker thread cannot start: the system gives no thread/, /ulimit -u, pids\.max/)
+    const expected = fails(
+      /^the worker thread cannot start: the system refuses to create a thread/,
+      /ulimit -u, pids\.max/,
+    )
     expect([failure, embedded]).toEqual([expect.objectContaining(expected), expect.objectContaining(expected)])
     expect(later).toEqual(WORKS)
   })
