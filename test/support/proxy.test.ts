@@ -107,7 +107,7 @@ describe('between a client and an echo', () => {
     expect(error.code).toBe('ECONNRESET')
   })
 
-  test('a half-closed connection ends for the client, who may still write', async () => {
+  test('a half-closed connection ends for the client, which may still write', async () => {
     client.write('x')
     await once(client, 'data')
     const ended = once(client, 'end')

@@ -85,7 +85,7 @@ describe('elements of an async iterable', () => {
     expect(await con.fetch('select distinct b from t', [], { rowFactory: 'array' })).toEqual([['double precision']])
   })
 
-  test('inside a transaction that goes on leave what was there before', async () => {
+  test('inside a transaction that goes on do not undo earlier work', async () => {
     await con.transaction(async () => {
       await con.execute("insert into t values (-5, '')")
       async function* source(): AsyncGenerator<readonly unknown[]> {

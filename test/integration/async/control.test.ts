@@ -89,7 +89,7 @@ describe('notifications of every channel', () => {
     expect(() => con.addNotificationListener('x' as never)).toThrow('expected a function')
   })
 
-  test('reach the holder of a pool’s connection, and nobody after it', async () => {
+  test('reach only the present holder of a pool’s connection', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 1, maxSize: 1 })
     const heard: string[] = []
     const lease = await pool.acquire()
@@ -111,7 +111,7 @@ describe('the end of a connection', () => {
   const endOf = (own: Connection): Promise<DbError | null> =>
     new Promise((resolve) => own.addTerminationListener((_, reason) => resolve(reason)))
 
-  test('is told with its reason, and so is the next call', async () => {
+  test('calls the listener with its reason, and the next call throws it', async () => {
     const own = await connect(sharedServer().dsn())
     const end = endOf(own)
     await askServer(sharedServer(), 'select pg_terminate_backend($1)', [own.backendPid])
@@ -126,7 +126,7 @@ describe('the end of a connection', () => {
     expect(await end).toBe(null)
   })
 
-  test('is told to the holder of a pool’s connection', async () => {
+  test('calls the listener of the holder of a pool’s connection', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 1, maxSize: 1 })
     const lease = await pool.acquire()
     const end = endOf(lease)

@@ -176,7 +176,7 @@ describe('listeners', () => {
     expect(con.isClosed).toBe(true)
   })
 
-  test('of queries are told text, time and failure, and no internal statement', async () => {
+  test('of queries get text, time and error, and no internal statement', async () => {
     const told: string[] = []
     con.addQueryLogger(({ query, elapsed, error }) => told.push(`${query} ${elapsed > 0} ${error instanceof Error}`))
     await con.transaction(() => con.fetch('select 1'))
@@ -184,7 +184,7 @@ describe('listeners', () => {
     expect(told).toEqual(['select 1 true false', 'select 1/0 true true'])
   })
 
-  test('of queries are told each statement of a pipeline', async () => {
+  test('of queries get each statement of a pipeline', async () => {
     const told: unknown[] = []
     con.addQueryLogger(({ query, rowCount, error }) => told.push([query, rowCount, error instanceof Error]))
     await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.execute('select 1/0').catch(() => {})]))

@@ -61,7 +61,7 @@ test('ends its iteration when it is closed', async () => {
   expect(await read).toBe('ended')
 })
 
-test('fails instead of filling memory when nobody reads', async () => {
+test('a stream fails instead of filling the memory when no loop reads it', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['flood'], maxQueued: 10 })
   await askServer(sharedServer(), `select pg_notify('flood', i::text) from generate_series(1, 11) i`)
   await expect.poll(() => stream.isClosed).toBe(true)
@@ -107,7 +107,7 @@ test('a loop that is left does not disturb another one, and a step that waits is
   expect(await stays).toEqual(['1', '2', '3'])
 })
 
-test('a loop begins with what no loop has read', async () => {
+test('a loop begins with the notifications that no loop has read', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['rest'] })
   await send('rest', 3)
   expect(await payloads(stream, '1')).toEqual(['1'])

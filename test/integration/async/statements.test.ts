@@ -330,7 +330,7 @@ describe('a pipeline', () => {
       expect(await con.fetchval('select 42')).toBe(42)
     })
 
-    test('refuses what is asked for after it', async () => {
+    test('refuses later calls', async () => {
       let late: Promise<unknown> = Promise.resolve()
       await expect(
         con.pipeline(

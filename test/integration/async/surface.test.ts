@@ -145,7 +145,7 @@ describe('a property that is none', () => {
     expect(Object.keys(con)).toEqual([])
   })
 
-  test('is refused on what a connection makes', async () => {
+  test('is refused on the objects of a connection', async () => {
     const result = await con.query('select 1 as a')
     const statement = await con.prepare('select 1')
     const made = { result, statement, transaction: con.transaction(), cursor: con.cursor('select 1') }
@@ -155,7 +155,7 @@ describe('a property that is none', () => {
     expect(() => (result as unknown as { fields: unknown }).fields).toThrow('they are columns')
   })
 
-  test('is undefined where nobody is known to mean another, as libraries ask for many', async () => {
+  test('is undefined when its name resembles no other, because libraries ask for many names', async () => {
     const asked = con as unknown as Record<string, unknown>
     for (const name of ['then', 'toJSON', 'length', 'nodeType', 'asymmetricMatch', 'inspect', 'whatever']) {
       expect(asked[name]).toBeUndefined()
@@ -204,7 +204,7 @@ describe('connectionClass', () => {
     expect(await shop.items()).toEqual([[1], [2], [3]])
   })
 
-  test('is the class of what a pool lends, whose release resets as it says', async () => {
+  test("is the class of the pool's connections, and its getResetQuery() resets them", async () => {
     await using pool = await createPool(sharedServer().dsn(), { connectionClass: Shop, maxSize: 1 })
     expect(await pool.withConnection((shop) => shop.items())).toEqual([[1], [2], [3]])
     const shop = await pool.acquire()
@@ -215,7 +215,7 @@ describe('connectionClass', () => {
     await expect(shop.items()).rejects.toThrow('released back to the pool')
   })
 
-  test('is what the connect hook must give', async () => {
+  test('is the class that the connect hook must return', async () => {
     const options = { connectionClass: Shop, connect: () => connect(sharedServer().dsn()) }
     await expect(createPool(undefined, options)).rejects.toThrow(InterfaceError)
   })

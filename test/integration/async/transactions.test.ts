@@ -43,7 +43,7 @@ function started(options = {}): Promise<Transaction> {
 }
 
 describe('a transaction by hand', () => {
-  test('keeps what is committed and nothing else', async () => {
+  test('stores only committed changes', async () => {
     const first = con.transaction()
     await first.start()
     await insert(1)
@@ -110,7 +110,7 @@ describe('a transaction by hand', () => {
     expect(await askServer(sharedServer(), sql, [con.backendPid])).toEqual([{ query: "select 'the last word'" }])
   })
 
-  test('leaving an `await using` scope undoes what was not committed', async () => {
+  test('leaving an `await using` scope undoes the changes that were not committed', async () => {
     const abandoned = await started()
     await insert(1)
     await abandoned[Symbol.asyncDispose]()
@@ -253,7 +253,7 @@ describe('a transaction by hand that fails', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('because SQL or a reset ended it is told', async () => {
+  test('because SQL or a reset ended it throws', async () => {
     const bySql = await started()
     await insert(1)
     await con.execute('commit')
@@ -292,7 +292,7 @@ describe('a transaction by hand that fails', () => {
   })
 })
 
-test('options may stand behind the function; what is no options is refused', async () => {
+test('options may follow the function; a value that is not an object of options is refused', async () => {
   const isolation = (): Promise<unknown> => con.fetchval('show transaction_isolation')
   expect(await con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
   let runs = 0

@@ -42,7 +42,7 @@ test.skipIf(!isKnown)(
   },
 )
 
-test.skipIf(!isKnown)('what somebody has set already stays', async () => {
+test.skipIf(!isKnown)('an interval that is set already stays', async () => {
   const serverSettings = { client_connection_check_interval: '7s' }
   expect(shownToBlocking({ serverSettings })).toBe('7s')
   await askServer(server, "create role u_watched login password 'x' superuser")

@@ -195,7 +195,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     expect(refusalByServerOrNetwork('no password').message.split('\n')[0]).toContain('password')
   })
 
-  test('a port where nobody listens', () => {
+  test('a port without a server', () => {
     const { message } = refusalByServerOrNetwork('nobody listens')
     expect(message).toBe(`connection to server at "127.0.0.1", port ${gonePort} failed: connection refused`)
   })
@@ -218,7 +218,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     expect(report.message.split('\n')[0]).toContain('u_reject')
   })
 
-  test('a role that does not exist is told like a wrong password', () => {
+  test('a role that does not exist gives the same error as a wrong password', () => {
     const { message } = refusalByServerOrNetwork('unknown role')
     expect(message).toBe(`${atServer} failed: password authentication failed for user "nobody_known"`)
   })

@@ -64,7 +64,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
     }
   })
 
-  test('a parameter whose type nobody can tell', async () => {
+  test('a parameter whose type the server cannot determine', async () => {
     for (const said of await messages((con) =>
       (con as syncpg.Connection).prepare('select $1 is null or $1 is not null'),
     )) {

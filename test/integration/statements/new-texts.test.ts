@@ -175,7 +175,7 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
     await con.close()
   })
 
-  test('a function that writes runs once, whatever is refused', async () => {
+  test('a function that writes runs once after any refusal', async () => {
     const con = await openDriver(face, sharedServer().dsn({ database }))
     await con.execute(
       'create table calls (n int); create function note(x int) returns int language sql as $$ insert into calls values (x) returning n $$',

@@ -27,7 +27,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     await dba.close()
   })
 
-  describe('what the session itself changes', () => {
+  describe('changes by the session itself', () => {
     const CREATIONS = [
       ['create temp table', ['create temp table t (v int)', 'insert into t values (1)']],
       ['create temp table as', ['create temp table t as select 1 as v']],
@@ -193,13 +193,13 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     })
   })
 
-  describe('what another session changes', () => {
+  describe('changes by another session', () => {
     test.each([
       ['int', 'bigint', 1, 2n ** 40n],
       ['int', 'text', 1, 'abc'],
       ['int', 'numeric', 1, '1.5'],
       ['varchar', 'timestamptz', '2020-01-01', new Date(0)],
-    ])('a column that was %s and is %s takes what it takes now', async (from, to, before, after) => {
+    ])("a column that was %s and is %s takes the new type's values", async (from, to, before, after) => {
       for (const isInside of [false, true]) {
         await dba.execute(`drop table if exists t; create table t (v ${from}); create table if not exists log (n int)`)
         const insert = 'insert into t values ($1)'
@@ -256,7 +256,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
-    test('a value of another kind is declared by what the server infers now', async () => {
+    test('a value of another kind is declared with the type that the server infers now', async () => {
       await dba.execute('create table t (a int8, b text); create table log (n int)')
       const insert = 'insert into t values ($1, $2)'
       await con.execute(insert, [1, 'x'])
@@ -296,7 +296,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await dba.rows('select * from t')).toEqual([[42, 1]])
     })
 
-    test('what was prepared and is lost is prepared again, in a transaction too', async () => {
+    test('a prepared statement that was lost is prepared again, in a transaction too', async () => {
       const read = 'select $1::int + 1'
       for (const isInside of [false, true]) {
         await con.execute('create temp table kept (n int)')
@@ -369,7 +369,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     })
   })
 
-  describe('what is kept', () => {
+  describe('the statement cache keeps', () => {
     test.each([
       ['values of two types in turn', 'select v from t where v = $1 limit 1', [[1], [1.5], [true]]],
       ['a setting of the program’s own', 'select set_config($1, $2, false)', [['app.tenant', '1']]],
@@ -436,7 +436,7 @@ describe('the blocking face', () => {
     await dba.close()
   })
 
-  test('describe() says what the server says now', async () => {
+  test('describe() always asks the server', async () => {
     const columns = (): unknown => con.describe('select * from t').columns?.map(({ name }) => name)
     con.execute('create table t (a int)')
     con.fetch('select * from t')
@@ -514,7 +514,7 @@ describe('a pool', () => {
   // PostgreSQL 13 reports a parameter at each RESET, changed or not.
   const majors = [...new Set([sharedServer().major, 13 as const])].filter(hasPostgres)
   test.each(majors)(
-    'keeps what a connection has prepared from one lease to the next, on PostgreSQL %i',
+    'keeps prepared statements of a connection from one lease to the next, on PostgreSQL %i',
     async (major) => {
       const server = await serverOfMajor(major)
       await using pool = await createPool(server.dsn(), { minSize: 1, maxSize: 1 })
@@ -529,7 +529,7 @@ describe('a pool', () => {
     },
   )
 
-  test('forgets what a lease has prepared under a search path that its end takes back', async () => {
+  test('forgets statements that a lease has prepared under a search path of its own', async () => {
     const dsn = sharedServer().dsn({ database })
     const dba = await connect(dsn)
     await dba.execute("create schema s; create table s.t as select 's' as v; create table t as select 'public' as v")

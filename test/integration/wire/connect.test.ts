@@ -213,7 +213,7 @@ describe('a server that cannot be reached', () => {
     ],
     ['a long path', { kind: 'unix', path: `/${'x'.repeat(120)}` }, /121 bytes, and the system allows 107/],
     ['a file that is no socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
-  ] as const)('is told in one line: %s', async (_, host, words) => {
+  ] as const)('is an error of one line: %s', async (_, host, words) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [host] }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(words)
@@ -261,7 +261,7 @@ describe('a server that cannot be reached', () => {
   test.each([
     ['hangs up', null],
     ['speaks another language', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-  ])('and %s is told', async (_, answer) => {
+  ])('and %s is an error', async (_, answer) => {
     const options = await fakeServer((write) => write(answer))
     const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(DbError)

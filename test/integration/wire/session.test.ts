@@ -143,7 +143,7 @@ describe.each([
     expect(session.phase).toBe('ready')
   })
 
-  test('hears notifications and notices', async () => {
+  test('emits notifications and notices', async () => {
     const heard: string[] = []
     await using session = await open(options, {
       ...ignoreEvents,
@@ -209,7 +209,7 @@ describe('COPY', () => {
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('holds back what is asked meanwhile, with its own bytes', async () => {
+  test('holds back requests until it has ended, with their own bytes', async () => {
     await using session = await open(optionsFor(server))
     await query(session, 'create temp table t (a text)')
     const started = session.copyInStart({ ...plain, sql: 'copy t from stdin' })
@@ -274,7 +274,7 @@ describe('the end of a session', () => {
     expect(late.message).toMatch(/^connection is closed: .*administrator/)
   })
 
-  test('that was terminated while idle is told at the next call, whichever hears of it first', async () => {
+  test("by an administrator while idle fails the next call with the administrator's error", async () => {
     await using session = await open(optionsFor(server))
     await endBackend(server, session.backendPid)
     const error = await failureOfAsync(query(session, 'select 1'))
@@ -282,7 +282,7 @@ describe('the end of a session', () => {
     expect(error.message).toMatch(/administrator/)
   })
 
-  test('whose network resets fails what is pending', async () => {
+  test('by a network reset fails the running call', async () => {
     const proxy = await startProxy(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     const running = failureOfAsync(query(session, 'select pg_sleep(30)'))

@@ -146,7 +146,7 @@ describe('an error that crosses', () => {
   })
 })
 
-describe('what is not of the tree', () => {
+describe('errors of other classes', () => {
   test.each([[TypeError], [RangeError], [ReferenceError], [SyntaxError], [URIError], [EvalError]])(
     'a naked %o is a bug to report, with itself as cause',
     (nativeClass) => {
@@ -191,7 +191,7 @@ describe('what is not of the tree', () => {
     expect(depth).toBeLessThan(12)
   })
 
-  test('an error whose fields are not what they should be still crosses', () => {
+  test('an error with fields of wrong types is still passed on', () => {
     const error = new Error('m')
     Object.defineProperty(error, 'message', { value: 42 })
     Object.defineProperty(error, 'stack', { value: undefined })

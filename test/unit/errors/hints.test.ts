@@ -104,7 +104,7 @@ describe('a parameter where SQL takes none', () => {
   })
 })
 
-describe('a hint is for those whom it concerns', () => {
+describe('a hint is given only where it fits:', () => {
   test.each(['execute nosuch', 'deallocate nosuch', ' EXECUTE x(1)'])('no pooler for %s', (query) => {
     expect(hintFor(inStatement('26000', query), { cachedStatement: true })).toBeNull()
   })

@@ -104,7 +104,7 @@ describe('the class of a server error', () => {
     expect(() => registerSqlstate('MY003', TypeError as never)).toThrow(ProgrammingError)
   })
 
-  test('a stale plan is told by the routine, in any language', () => {
+  test('a stale plan is recognized by the routine, in any language', () => {
     const stale = fields('0A000', { serverSourceFunction: 'RevalidateCachedQuery', message: 'zwischengespeichert' })
     expect(errorFromServer(stale)).toBeInstanceOf(InvalidCachedStatementError)
     expect(errorFromServer(fields('0A000', { serverSourceFunction: 'other' }))).not.toBeInstanceOf(

@@ -380,7 +380,7 @@ describe('TLS', () => {
   })
 })
 
-describe('what libpq does not take', () => {
+describe('files that libpq does not take', () => {
   test.each([
     ['nothing', ''],
     ['a key', privateKey],

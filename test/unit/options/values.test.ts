@@ -187,7 +187,7 @@ describe('passwords', () => {
     expect(failure(() => resolve(wrong))).toBeInstanceOf(ProgrammingError)
   })
 
-  test('what the function throws passes unchanged', () => {
+  test('an error of the function passes unchanged', () => {
     const mine = new Error('vault is closed')
     expect(() =>
       resolve({

@@ -29,7 +29,7 @@ describe('the sources', () => {
   const rooms = readImportTable(readFileSync(join(root, 'docs/architecture.md'), 'utf8'))
   const sources = readSources()
 
-  test('import only what the table allows', () => {
+  test('import only the rooms and modules that the table allows', () => {
     expect(findViolations(sources, rooms)).toEqual([])
   })
 

@@ -103,7 +103,7 @@ describe('verdicts', () => {
     expect(verdictOf(results, 'syncpg', '≤ 1 × pg’s time')).toBe(verdict)
   })
 
-  test('what was not measured is not called reached', () => {
+  test('a claim without a measurement is not called reached', () => {
     expect((judge([]) as Verdict[]).every(({ verdict }) => verdict === 'not measured')).toBe(true)
     expect(verdictOf(wide([10], [25]), 'syncpg/async', '≥ 2.5 × pg')).toBe('not measured')
   })
@@ -150,7 +150,7 @@ describe('the document', () => {
     expect(() => withFigures('prose', report)).toThrow(/markers/)
   })
 
-  test('a chart has a bar for each client, ours in colours of their own, and names are escaped', () => {
+  test("a chart has a bar for each client, syncpg's in colours of their own, and names are escaped", () => {
     const bar = { label: 'a<b', kind: 'theirs', median: 2, least: 1, most: 3, figure: '2.00' }
     const svg = barChart({ title: 't', note: 'n', groups: [{ title: 'g', bars: [bar] }] }) as string
     expect(svg).toContain('a&lt;b')

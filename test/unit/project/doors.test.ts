@@ -59,7 +59,7 @@ test.each(Object.keys(DOORS))('%s has the same names and the same things for imp
 })
 
 // In the built CommonJS an imported name is a constant, so it would keep the first value.
-test('no source exports what it assigns anew', () => {
+test('no source exports a variable that it assigns again', () => {
   const files = ['src-async', 'src-sync', 'worker'].flatMap((room) => {
     const paths = readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
     return paths.filter((path) => path.endsWith('.ts')).map((path) => join(room, path))
@@ -124,7 +124,7 @@ export {
   expect([asked, module.exports.g]).toEqual([['pkg', 'pkg', './other.cjs', './effect.cjs'], 1])
 })
 
-test('what is not known in CommonJS is refused', () => {
+test('syntax that CommonJS does not have is refused', () => {
   expect(() => toCommonJs('export * from "pkg";\n', 'x')).toThrow('x: not known in CommonJS: export * from "pkg";')
   expect(() => toCommonJs('const a = import.meta.url;\n', 'x')).toThrow('not known')
 })

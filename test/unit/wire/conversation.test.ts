@@ -98,7 +98,7 @@ describe('execute', () => {
     expect(harness.sent()).toBe('BES')
   })
 
-  test('sends what is to be closed, BEGIN and the statement in one flight under one Sync', () => {
+  test('sends the closes, BEGIN and the statement in one flight under one Sync', () => {
     const harness = new Harness()
     const parse = { sql: 'select 1', parameterTypes: [] }
     const request = executeRequest(new RecordingSink(), { begin: 'begin', closing: ['a', 'b'], name: '', parse })
@@ -428,8 +428,8 @@ describe('COPY IN', () => {
   })
 })
 
-describe('what the server says unasked', () => {
-  test('is told in order and never disturbs an exchange', () => {
+describe('messages that the server sends unasked', () => {
+  test('are reported in order and never disturb an exchange', () => {
     const harness = new Harness()
     const sink = new RecordingSink()
     const outcome = harness.ask((link) => execute(link, executeRequest(sink)))
@@ -440,7 +440,7 @@ describe('what the server says unasked', () => {
     expect(harness.told).toEqual(['notice one', 'parameter TimeZone UTC', 'notification c p'])
   })
 
-  test('is heard while nothing is asked', () => {
+  test('are reported while no request is open', () => {
     const harness = new Harness()
     expect(harness.hear(Buffer.concat([notification('c', ''), notice('n')]))).toBeNull()
     expect(harness.told).toEqual(['notification c ', 'notice n'])
@@ -448,7 +448,7 @@ describe('what the server says unasked', () => {
 })
 
 describe('a broken conversation', () => {
-  test("fails what is pending with the server's FATAL, and the rest for its sake", () => {
+  test("fails the running request with the server's FATAL, and the others because of it", () => {
     const harness = new Harness()
     const outcomes = [0, 1].map(() => harness.ask((link) => execute(link, executeRequest(new RecordingSink()))))
     const broken = harness.hear(error('57P01', 'terminating connection due to administrator command', 'FATAL'))
@@ -460,7 +460,7 @@ describe('a broken conversation', () => {
     expect(late.error).toBe(broken)
   })
 
-  test('tells the reason to the one who waits, where a request of the driver’s own is before it', () => {
+  test('gives the reason to the waiting caller, when a request of the driver’s own is before it', () => {
     const harness = new Harness()
     const { conversation } = harness
     conversation.aside(execute(conversation.link, executeRequest(new RecordingSink())))
@@ -681,7 +681,7 @@ describe('a request that still waits', () => {
   })
 })
 
-describe('whatever the server sends', () => {
+describe('for all messages of a server', () => {
   const pieces = [
     bindComplete,
     parseComplete,
@@ -706,7 +706,7 @@ describe('whatever the server sends', () => {
     message('R', 0),
   ]
 
-  test('every exchange ends once, at the latest with the conversation, and only with our errors', () => {
+  test('every exchange ends once, at the latest with the conversation, and only with errors of syncpg', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...pieces) }, fc.uint8Array({ maxLength: 12 }))),

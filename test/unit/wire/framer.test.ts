@@ -130,7 +130,7 @@ describe('a framer', () => {
     expect(frame([...chunks, ready()])).toEqual([`rows ${large.toString('hex')}`, 'Z 49'])
   })
 
-  test('throws nothing but ProtocolError, whatever the bytes', () => {
+  test('throws only ProtocolError, for any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (chunks) => {
         expect(thrownBy(() => frame(chunks)) ?? new ProtocolError('')).toBeInstanceOf(ProtocolError)
