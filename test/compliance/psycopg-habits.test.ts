@@ -29,7 +29,7 @@ const HABITS: readonly Habit[] = [
   [
     'psycopg.connect(dsn, connect_timeout=3)',
     'psycopg.connect(dsn, { connect_timeout: 3 })',
-    refused('ProgrammingError', 'it is timeout, in milliseconds'),
+    refused('ProgrammingError', 'use timeout, in milliseconds'),
   ],
   [
     "psycopg.connect(dsn, options='-c …')",
@@ -80,7 +80,7 @@ const HABITS: readonly Habit[] = [
   [
     "cur.execute('… like %s%', …)",
     'cur.execute("select name from item where name like %s%", ["ab"])',
-    refused('ProgrammingError', 'belongs into the value'),
+    refused('ProgrammingError', 'is a part of the value'),
   ],
   [
     "cur.execute('… in %s', (tuple,))",
@@ -275,7 +275,7 @@ const HABITS: readonly Habit[] = [
   ],
   ['raise psycopg.Rollback()', 'return conn.transaction(() => { throw new psycopg.Rollback(5) })', gives(5)],
   ['conn.commit() twice', 'conn.commit(); conn.commit(); return conn.info.status', gives('idle')],
-  ['conn.info.transaction_status', 'return conn.info.transaction_status', refused('ProgrammingError', 'it is status')],
+  ['conn.info.transaction_status', 'return conn.info.transaction_status', refused('ProgrammingError', 'use status')],
   // Values
   ['None', "return cur.execute('select %s is null', [null]).fetchone()[0]", gives(true)],
   [

@@ -199,7 +199,7 @@ describe('errors of other classes', () => {
   })
 })
 
-test('a cause that has words of its own brings no frames of this library along', () => {
+test('a cause with a clear message has no stack frames of this library', () => {
   const attempt = new OperationalError('connection refused', {
     cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
   })

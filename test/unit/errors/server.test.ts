@@ -74,7 +74,7 @@ describe('the class of a server error', () => {
     ['HV005', OperationalError],
     ['P0001', ProgrammingError],
     ['XX001', InternalError],
-  ])('%s stands under its class of PEP 249', (code, pepClass) => {
+  ])('%s extends its class of PEP 249', (code, pepClass) => {
     expect(errorFromServer(fields(code))).toBeInstanceOf(pepClass)
   })
 
@@ -112,7 +112,7 @@ describe('the class of a server error', () => {
     )
   })
 
-  test('a class of the client has the code of the class it stands under', () => {
+  test('a class of the client has the SQLSTATE of its parent class', () => {
     const error = new QueryTimeoutError('too long')
     expect([error instanceof QueryCanceledError, error.sqlstate]).toEqual([true, '57014'])
   })

@@ -153,7 +153,7 @@ describe('an unknown option', () => {
     expect(inspect(error)).not.toContain(SECRET)
   })
 
-  test('one like no other comes with the list', () => {
+  test('an unknown name that resembles no other gives the whole list', () => {
     expect(failure(() => resolve({ xyzzy: 1 })).hint).toContain('known options: dsn, host')
     expect(failure(() => resolve({ toString: 1 })).message).toContain('unknown option "toString"')
     expect(failure(() => resolve(JSON.parse('{"__proto__": 1}') as object)).message).toContain(
