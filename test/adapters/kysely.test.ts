@@ -93,7 +93,7 @@ describe.each(WAYS)('the dialect over %s', (way) => {
     await expect(trx.commit().execute()).rejects.toMatchObject({ sqlstate: '25P02' })
   })
 
-  test('the end of a transaction waits for the queries before it, and its own error stands', async () => {
+  test('the end of a transaction waits for the queries before it, and throws its own error', async () => {
     const insert = (trx: Kysely<Database>, id: number): Promise<unknown> =>
       trx.insertInto('person').values({ id, name: 'x', age: null, tags: null }).execute()
     const ids = (): Promise<unknown> => kysely.selectFrom('person').select('id').orderBy('id').execute()

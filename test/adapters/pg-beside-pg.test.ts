@@ -36,7 +36,7 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     ['no such database', () => config({ database: 'nonexistent', pipeline })],
   ] as const
 
-  test.each(nowhere)('while connecting fails, and in the handler of that: %s', async (_, options) => {
+  test.each(nowhere)('while connecting fails, and in the handler of that error: %s', async (_, options) => {
     const [theirs, ours] = await beside(options(), async (client) => {
       const connecting = client.connect().catch(() => asked(client))
       return [await asked(client), await connecting]

@@ -121,7 +121,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
     expect(await umzug.executed()).toEqual([])
   })
 
-  test('lets a file have savepoints, and a transaction of its own where it runs without one', async () => {
+  test('a file may use savepoints, and a transaction of its own if it runs without one', async () => {
     file('1-pet.sql', 'create table pet (id int); savepoint a; drop table pet; rollback to a; release a')
     file('2-own.sql', '-- no transaction\nbegin;\ninsert into pet values (1);\ncommit;')
     expect(await umzug.up()).toHaveLength(2)
@@ -164,7 +164,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
 })
 
 describe('oneAtATime', () => {
-  test.each(['blocking', 'async'])('lets a second run wait for the first, with a %s guard', async (kind) => {
+  test.each(['blocking', 'async'])('a second run waits for the first, with a %s guard', async (kind) => {
     file('1-person.sql', '-- no transaction\ncreate table person (id int);\ncreate index concurrently on person (id);')
     const guard = () => (kind === 'async' ? connect(dsn) : db.connect(dsn))
     await using context = await connect(dsn)

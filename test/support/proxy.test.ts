@@ -74,7 +74,7 @@ describe('between a client and an echo', () => {
     expect(performance.now() - startedAtMs).toBeLessThan(400)
   })
 
-  test('a black hole answers nothing and breaks nothing', async () => {
+  test('a black hole drops all bytes and keeps the connection open', async () => {
     proxy.setFaults('toServer', { isBlackHole: true })
     client.write('lost')
     proxy.setFaults('toServer', {})

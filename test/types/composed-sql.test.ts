@@ -23,7 +23,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
     expect(await con.fetchval(sql`select name from ${table} where id = ${3}`)).toBe("it's \\ ${x}")
   })
 
-  test('brings its values along: others beside it are refused', async () => {
+  test('has its own values: further ones are refused', async () => {
     const refused = await failureOfAsync(() => world.con.fetch(sql`select ${1}`, [2]))
     expect(refused).toBeInstanceOf(ProgrammingError)
     expect(refused.message).toMatch(/already contains its values/)

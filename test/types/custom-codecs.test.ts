@@ -122,7 +122,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval("select array[row(1, '2024-01-02')::pair]")).toEqual(['(1,2024-01-02)'])
   })
 
-  test('the codec of a type holds for the type that is made anew under its name, and for no other', async () => {
+  test('the codec of a type applies to a new type of the same name, and to no other', async () => {
     const { con } = world
     await con.execute("create schema elsewhere; create type hue as enum ('a'); create type elsewhere.hue as enum ('a')")
     const codec = { encoder: (value: { hue: string }) => value.hue, decoder: (hue: string) => ({ hue }) }
@@ -272,7 +272,7 @@ eachFace('custom codecs', SETUP, (world) => {
     }
   })
 
-  test('an object converts itself, wherever it stands', async () => {
+  test('an object converts itself at any place', async () => {
     const { con } = world
     class Point {
       [Symbol.for('syncpg.toPostgres')](oid: number): unknown {

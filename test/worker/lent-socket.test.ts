@@ -13,7 +13,7 @@ import { type TestServer, startServer } from '../support/postgres-server.ts'
 const ASK_A_HUNDRED = askAHundred('(i * 97) % 5000')
 
 test.concurrent.each(['tcp', 'unix'] as const)(
-  'a known statement over %s is written by the thread that asks',
+  'the calling thread writes a known statement over %s',
   async (transport) => {
     const { stdout, stderr } = await run(
       `const ask = () => {

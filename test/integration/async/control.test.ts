@@ -145,7 +145,7 @@ describe('cancel()', () => {
     expect(await con.fetchval('select 1')).toBe(1)
   })
 
-  test('ends a call that stands between two trips, or waits for its source', async () => {
+  test('ends a call between two round trips, and one that waits for its source', async () => {
     const calls = [
       () => con.fetch('select $1::int, pg_sleep(60)', [1]),
       () => con.copy('copy (select pg_sleep(60)) to stdout', { output: () => {} }),

@@ -13,7 +13,7 @@ import {
 import { startServer } from '../../support/postgres-server.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 
-test('gives notifications in order, of channels added and removed on the way', async () => {
+test('a stream gives notifications in order, also of channels that are added and removed later', async () => {
   const dsn = sharedServer().dsn()
   await using stream = await listen(dsn, { channels: ['stream a'] })
   await stream.add('stream b')

@@ -57,7 +57,7 @@ describe('a prepared statement', () => {
     await con.execute('drop table prepared_lock')
   })
 
-  test('refuses use after it is closed, and closing twice is nothing', async () => {
+  test('refuses use after it is closed; a second close does nothing', async () => {
     const statement = await con.prepare('select 1')
     await statement.close()
     await statement.close()
@@ -260,7 +260,7 @@ describe('a pipeline', () => {
     expect(answers).toEqual(Array.from({ length: 1000 }, (_, i) => i))
   })
 
-  test('refuses other operations meanwhile, and use after its end', async () => {
+  test('refuses other operations while it is open, and use after its end', async () => {
     const kept = await con.pipeline(async (pipeline) => {
       const first = pipeline.fetchval('select 1')
       await expect(con.fetchval('select 2')).rejects.toThrow('another operation is in progress')

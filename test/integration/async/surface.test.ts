@@ -70,7 +70,7 @@ describe('reloadSchemaState', () => {
     await Promise.all(lent.map((connection) => pool.release(connection)))
   })
 
-  test('prepares statements anew', async () => {
+  test('prepares statements again', async () => {
     const names = 'select name from pg_prepared_statements where statement = $1'
     const runTwice = async (): Promise<void> => {
       for (let i = 0; i < 2; i += 1) await con.fetchval('select 1')
@@ -152,7 +152,7 @@ describe('a property that is none', () => {
     for (const each of Object.values(made)) {
       expect(() => Object.assign(each, { timeOut: 3 })).toThrow('there is no property "timeOut" to set')
     }
-    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('they are columns')
+    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('use columns')
   })
 
   test('is undefined when its name resembles no other, because libraries ask for many names', async () => {

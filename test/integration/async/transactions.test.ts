@@ -90,7 +90,7 @@ describe('a transaction by hand', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('works beside transaction(fn), one inside the other', async () => {
+  test('works together with transaction(fn), one inside the other', async () => {
     const outer = await started()
     await con.transaction(async () => {
       await insert(1)

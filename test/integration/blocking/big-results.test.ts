@@ -115,7 +115,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('executed anew with other columns never gives values read by the old ones', () => {
+  test('executed again with other columns, it reads no value by the old columns', () => {
     const cursor = con.cursor('c1', { itersize: 2 })
     for (let round = 0; round < 3; round++) {
       expect(values(cursor.execute('select 1::int8, 2::int8').fetchall())).toEqual([[1n, 2n]])
@@ -152,7 +152,7 @@ describe('a named cursor', () => {
 })
 
 describe('a stream', () => {
-  test('gives the rows in order, and other cursors work meanwhile', () => {
+  test('gives the rows in order, and other cursors work at the same time', () => {
     let next = 0
     for (const [i] of con.cursor().stream('select i from generate_series(0, %s) i', [2500], { size: 100 })) {
       expect(i).toBe(next++)
@@ -161,7 +161,7 @@ describe('a stream', () => {
     expect(next).toBe(2501)
   })
 
-  test('left half-way, it is gone from the server and the connection of use', () => {
+  test('left half-way, it is closed on the server and the connection is usable', () => {
     con.execute('create table t as select generate_series(1, 5000) as a')
     for (const _ of con.cursor().stream('select a from t', null, { size: 10 })) break
     // A portal left open would hold the table.
@@ -176,7 +176,7 @@ describe('a stream', () => {
     expect(con.fetchval('select count(*) from t')).toBe(10n)
   })
 
-  test('needs a transaction, rows, and parameters that fit; each said at the line that asks', () => {
+  test('needs a transaction, rows, and parameters that fit; each error points to the call', () => {
     expect(failureOf(() => con.cursor().stream('create table t (a int)'))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => con.cursor().stream('select %s', []))).toBeInstanceOf(db.ProgrammingError)
     con.rollback()
@@ -260,7 +260,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(0n)
   })
 
-  test('leaving COPY TO half-way leaves the connection of use', () => {
+  test('leaving COPY TO half-way leaves the connection usable', () => {
     con.execute("insert into t select i, repeat('x', 1000) from generate_series(1, 20000) i")
     con.commit()
     const first = con.cursor().copy('copy t to stdout', (copy) => copy.read()?.length)
@@ -288,7 +288,7 @@ describe('COPY', () => {
     ])
   })
 
-  test('execute of a COPY names the method for it, and the connection stays of use', () => {
+  test('execute of a COPY is an error that names the right method, and the connection stays usable', () => {
     expect(failureOf(() => con.execute('copy t from stdin'))).toBeInstanceOf(db.ProgrammingError)
     con.rollback()
     expect(con.fetchval('select 1')).toBe(1)

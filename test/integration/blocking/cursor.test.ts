@@ -262,7 +262,7 @@ describe('copy of a text', () => {
 })
 
 describe('setinputsizes', () => {
-  test('cures a parameter the server can tell no type of, by position and by name', () => {
+  test('gives a type to a parameter whose type the server cannot determine, by position and by name', () => {
     const cursor = con.cursor()
     expect(failureOf(() => cursor.execute('select %s is null', [[]])).sqlstate).toBe('42P18')
     con.rollback()
@@ -281,7 +281,7 @@ describe('setinputsizes', () => {
     expect(cursor.execute('select pg_typeof(%s)::text', [1]).fetchval()).toBe('integer')
   })
 
-  test('knows types of the database, and arrays of them', () => {
+  test('takes types of the database, and arrays of them', () => {
     con.execute("create type mood as enum ('sad', 'ok')")
     const cursor = con.cursor()
     cursor.setinputsizes(['mood[]'])
@@ -309,7 +309,7 @@ describe('setinputsizes', () => {
     expect(failureOf(() => cursor.setinputsizes('text' as never))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('asks for the type it names even where the value suggests another', () => {
+  test('declares the named type also if the value suggests another', () => {
     const cursor = con.cursor()
     cursor.setinputsizes([db.STRING])
     expect(cursor.execute('select %s', [42]).fetchval()).toBe('42')
@@ -421,7 +421,7 @@ describe('callproc', () => {
 })
 
 describe('options of a call', () => {
-  test('timeout: the statement is cancelled, the backend idle, the connection of use', () => {
+  test('timeout: the statement is cancelled, the server process idle, the connection usable', () => {
     const started = performance.now()
     const failure = failureOf(() => con.execute('select pg_sleep(30)', null, { timeout: 200 }))
     expect(performance.now() - started).toBeLessThan(5000)

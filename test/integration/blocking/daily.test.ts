@@ -52,7 +52,7 @@ describe('a schema that changes', () => {
     }
   })
 
-  test('an enum made in a transaction that is rolled back, and made anew, is read rightly', () => {
+  test('an enum made in a transaction that is rolled back, and made again, is read correctly', () => {
     con.execute("create type mood as enum ('sad'); select 'sad'::mood")
     expect(con.fetchval("select array['sad'::mood]")).toEqual(['sad'])
     con.rollback()
@@ -139,7 +139,7 @@ describe('columns', () => {
 describe('values', () => {
   // This is far above every limit of the channel, the largest of which is a ring of one; `npm run soak` takes a
   // hundred.
-  test('of twenty megabytes go there and back', () => {
+  test('of twenty megabytes are stored and read back', () => {
     const bytes = Buffer.alloc(20 * 2 ** 20, 'syncpg')
     const [back, length] = con.fetchrow('select %s::bytea, length(%s)', [bytes, bytes]) ?? []
     expect(Buffer.compare(back as Buffer, bytes)).toBe(0)

@@ -55,7 +55,7 @@ describe('the first statements', () => {
     expect(con.execute('select 1').fetchone()?.[0]).toBe(1)
   })
 
-  test('parameters in each style that is understood unasked', () => {
+  test('parameters in each style that needs no option', () => {
     expect([...con.execute('select %s', [42])].map((row) => [...row])).toEqual([[42]])
     expect(con.execute('select $1', ['x']).fetchone()?.[0]).toBe('x')
     expect(con.execute('select %(a)s::int + 1', { a: 1 }).fetchone()?.[0]).toBe(2)
@@ -196,7 +196,7 @@ describe('dates', () => {
   const ZONES = ['America/New_York', 'Asia/Kolkata', 'Europe/Berlin', 'UTC']
 
   test.each(ZONES)(
-    'go there and back the same in a program of the zone %s, over the change of summer time',
+    'are stored and read back unchanged in a program of the zone %s, over the change of summer time',
     async (zone) => {
       const program = `
 import * as db from 'syncpg'

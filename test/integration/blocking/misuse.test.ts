@@ -50,7 +50,7 @@ test.each<[string, () => unknown, string]>([
   ['a name of another driver', () => no(con).set_session({}), 'con.isolationLevel'],
   ['another spelling', () => no(con.cursor()).rowCount, 'did you mean rowcount?'],
   ['another spelling of a method', () => no(con.cursor()).fetchOne(), 'did you mean fetchone?'],
-  ['a property of what is known', () => no(con.info).transaction_status, 'it is status'],
+  ['a property of what is known', () => no(con.info).transaction_status, 'use status'],
   ['parameters that are spread', () => no(con).execute('select %s + %s', 1, 2), 'execute(sql, [first, second])'],
   ['a savepoint with a name', () => no(con).transaction('sp', () => 1), 'is a savepoint'],
   ['a cursor whose name is an option', () => con.cursor(no({ name: 'c' })), "cursor('name', {"],
@@ -101,6 +101,6 @@ test('the objects of a connection take no new properties', () => {
     expect(() => Object.assign(each, { timeOut: 5 })).toThrow(`${name}: there is no property "timeOut" to set`)
   }
   expect(() => Object.assign(con.cursor().stream('select 1'), { size: 5 })).toThrow('RowStream: there is no property')
-  expect(() => no(made.QueryResult).fields).toThrow('they are columns')
+  expect(() => no(made.QueryResult).fields).toThrow('use columns')
   con.rollback()
 })

@@ -100,7 +100,7 @@ describe('a failed transaction', () => {
     expect(con.fetchval('select 1')).toBe(1)
   })
 
-  test('commit() throws with the culprit as cause, and has rolled back', () => {
+  test('commit() throws with the first error as cause, and has rolled back', () => {
     con.execute('insert into t values (1)')
     failureOf(() => con.execute('select 1/0'))
     const failure = failureOf(() => con.commit())
@@ -111,7 +111,7 @@ describe('a failed transaction', () => {
     con.commit()
   })
 
-  test('a COMMIT by SQL of a failed transaction does not pretend either', () => {
+  test('a COMMIT by SQL of a failed transaction throws too', () => {
     con.execute('insert into t values (1)')
     failureOf(() => con.execute('select 1/0'))
     expect(con.execute('commit').statusmessage).toBe('ROLLBACK')

@@ -91,7 +91,7 @@ test('results before an error are printed, and the error goes to standard error'
   expect([stdout, stderr]).toEqual(['1\n', 'ERROR:  division by zero\n'])
 })
 
-test('an error in a script names the file and the line the server means', async () => {
+test("an error in a script names the file and the line of the server's position", async () => {
   script('select 1;\n\n-- why\nselect 2,\n  nowhere\nfrom pg_class;\n')
   const { stderr } = await cli(['-q', '-f', 'script.sql'])
   expect(stderr).toBe('syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n')
@@ -189,7 +189,7 @@ describe('COPY', () => {
 })
 
 describe('a connection that is not to be had', () => {
-  test('ends a script at \\c: what follows was meant for another database', async () => {
+  test('ends a script at \\c, because the rest is for another database', async () => {
     expect(await cli([], { input: '\\c nosuch\nselect 1;\n' })).toEqual({
       status: 2,
       stdout: '',
@@ -267,7 +267,7 @@ select 1 as one, 2 as two \\; select 'b' as b;
       expect(stderr).toContain(word)
   })
 
-  test('--json of one statement is one document, of a statement without rows none', async () => {
+  test('--json prints one document for one statement, and none for a statement without rows', async () => {
     const statement = 'select g from generate_series(1, 3) g'
     const [rows, none] = await Promise.all([
       cli(['--json', '-c', statement]),
@@ -360,7 +360,7 @@ describe('\\bind', () => {
   })
 })
 
-test('-E shows what \\d asks the catalog', async () => {
+test('-E shows the catalog queries of \\d', async () => {
   const { stdout } = await cli(['-E', '-c', '\\dn'])
   expect(stdout).toMatch(/^\*{9} QUERY \*{10}\nselect n\.nspname as "Name"[^]*\n\*{26}\n\n +List of schemas\n/)
 })

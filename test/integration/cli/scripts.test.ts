@@ -510,7 +510,7 @@ select generate_series(1, 100000);
 \\o
 \\! echo after
 `))
-  test('have their program run beside the statement', () =>
+  test('run their program while the statement runs', () =>
     expectSame(`\\o | head -n 3 >first.txt; touch seen
 select generate_series(1, 100000) as a;
 \\! while [ ! -e seen ]; do sleep 0.02; done; cat first.txt

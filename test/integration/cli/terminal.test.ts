@@ -127,7 +127,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/# \\copy$/m)
   })
 
-  test('a table taller than the screen goes through the pager', async () => {
+  test('a table taller than the screen is shown by the pager', async () => {
     const it = await open({ env: { PAGER: 'less' }, rows: 12 })
     it.enter('select generate_series(1, 50) as n;')
     const screen = await it.shows(/^:$/m)
@@ -357,7 +357,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(it.screen().replaceAll('\n', '')).toContain(`=# ${long};`)
   })
 
-  test('Tab on an empty word names what fits there, and asks before it shows many', async () => {
+  test('Tab on an empty word lists fitting names, and asks before it shows many', async () => {
     const database = await freshDatabase()
     const many = Array.from({ length: 120 }, (_, index) => `create table zoo_${index} ();`).join('')
     await askServer(
@@ -455,7 +455,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     },
   )
 
-  test('a connection that is lost is made anew', async () => {
+  test('a lost connection is opened again', async () => {
     const it = await open()
     it.enter('select pg_backend_pid() as pid \\gset')
     it.enter('select pg_terminate_backend(:pid);')

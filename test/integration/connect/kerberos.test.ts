@@ -114,7 +114,7 @@ describe.skipIf(missing !== null)(`Kerberos${missing === null ? '' : ` (skipped:
   const asUser = (): Record<string, string> => realm.environmentOf('u_gss')
   const LET_IN = 'u_gss\nt u_gss@SYNCPG.TEST f\n'
 
-  test.each(FACES)('a ticket lets the user in, %s', async (face) => {
+  test.each(FACES)('a ticket is accepted for the login, %s', async (face) => {
     expect(await run(folders.withPackage, { face, dsn, env: asUser() })).toBe(LET_IN)
   })
 

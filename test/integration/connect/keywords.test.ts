@@ -102,7 +102,7 @@ describe('sslrootcert=system', () => {
   const parameters = { sslmode: 'verify-full', sslrootcert: 'system' }
   const dsn = server.dsn({ parameters })
 
-  test('trusts what SSL_CERT_FILE holds, in both APIs', async () => {
+  test('trusts the authorities in SSL_CERT_FILE, in both APIs', async () => {
     setVariables({ SSL_CERT_FILE: rootCertificate })
     const con = await connect(dsn)
     expect(await con.fetchval('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toBe(true)

@@ -63,7 +63,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     }
   }
 
-  test('a token that is good lets the user in, in both APIs', async () => {
+  test('a valid token is accepted for the login, in both APIs', async () => {
     expect(await whoAmI(tls, { oauthToken: GOOD })).toBe('oauth:u_oauth')
     expect(await whoAmI(tls, { oauthToken: GOOD, requireAuth: 'oauth' })).toBe('oauth:u_oauth')
     db.withConnection(tls, { oauthToken: GOOD }, (con) => expect(con.fetchval(IDENTITY)).toBe('oauth:u_oauth'))

@@ -280,7 +280,7 @@ describe('a lock', () => {
   const NFS = 0x6969
   const socket = 'syncpg-00ff.sock'
 
-  test('is gone after its release, with all that belongs to it', async () => {
+  test('is removed at its release, with all its files', async () => {
     const directory = folder()
     const lock = await lockDataDirectory(directory)
     expect(JSON.parse(readFileSync(join(directory, LOCK_FILE), 'utf8'))).toMatchObject({ pid: process.pid })

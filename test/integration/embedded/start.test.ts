@@ -70,7 +70,7 @@ function cacheWith(change: (path: string) => void): string {
 }
 
 describe('the image', () => {
-  test('is left by the first start where the system keeps such things, for its user alone, and is small', () => {
+  test("is stored by the first start in the user's cache folder, for its user alone, and is small", () => {
     expect(readdirSync(dirname(image))).toEqual([NAME])
     expect(statSync(image).mode & 0o777).toBe(0o600)
     expect(statSync(image).size).toBeLessThan(20_000_000)

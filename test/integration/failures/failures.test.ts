@@ -346,7 +346,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
     })
   })
 
-  test('the network: reset while COMMIT is at work, which leaves its outcome unknown', async () => {
+  test('the network: reset during COMMIT, whose outcome is then unknown', async () => {
     const server = sharedServer()
     const database = await freshDatabase(server)
     // A slow trigger that the COMMIT fires.
@@ -408,7 +408,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
 })
 
 describe.each(FACES)('an idle connection, %s face', (face) => {
-  test('that the server ended meanwhile fails the next statement and is closed', async () => {
+  test('that the server ended while it was idle fails the next statement and is closed', async () => {
     const wait = face === 'async' ? 'await ' : ''
     const call = `${wait}con.execute('select pg_terminate_backend(pg_backend_pid())')`
     const program = statementProgram(face, `try { ${call} } catch {} ; ${wait}con.execute('select 2')`)

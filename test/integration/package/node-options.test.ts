@@ -89,7 +89,7 @@ if (process.env.NODE_OPTIONS !== '--title=child --no-such-option') throw new Err
   expect(await run(source, [], {})).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })
 })
 
-test('variables of synckit’s own that are meant for other packages change nothing here', async () => {
+test("synckit's own variables for other packages change nothing here", async () => {
   const env = {
     SYNCKIT_EXEC_ARGV: '--no-such-option',
     SYNCKIT_GLOBAL_SHIMS: '1',

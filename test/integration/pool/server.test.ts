@@ -234,7 +234,7 @@ describe('the changes that a lease leaves in the session', () => {
     await pool.close()
   })
 
-  test('closes the session before the next one sees an answer, when it cannot be undone', async () => {
+  test('closes the session before the next holder gets an answer, when it fails', async () => {
     const reports: unknown[] = []
     const onError = (error: unknown, during: string): void => void reports.push(during, (error as Error).message)
     const pool = await openWithFunctions({ maxSize: 1, onError })
@@ -348,7 +348,7 @@ describe('the changes that a lease leaves in the session', () => {
 })
 
 describe('connections the server ends', () => {
-  test('while they lie ready are replaced, unnoticed by anybody', async () => {
+  test('while they are idle are replaced in the background', async () => {
     const pool = await open({ minSize: 2, maxSize: 2 })
     const before = await pool.fetchval<number>('select pg_backend_pid()')
     await kill(before!)

@@ -430,8 +430,11 @@ describe('refusals', () => {
     expect(stderr.split('\n')).toHaveLength(2)
   })
 
-  test.skipIf(sqliteNode === process.execPath)('a Node that cannot read such files says what to do', async () => {
-    const { status, stderr } = await run(process.execPath, [cli, dsn])
-    expect([status, stderr]).toEqual([2, expect.stringContaining('npm install better-sqlite3')])
-  })
+  test.skipIf(sqliteNode === process.execPath)(
+    'a Node that cannot read such files gives an error with advice',
+    async () => {
+      const { status, stderr } = await run(process.execPath, [cli, dsn])
+      expect([status, stderr]).toEqual([2, expect.stringContaining('npm install better-sqlite3')])
+    },
+  )
 })

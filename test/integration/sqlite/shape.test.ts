@@ -113,7 +113,7 @@ describe('run', () => {
     expect(main.prepare(upsert).run('a')).toEqual({ changes: 1, lastInsertRowid: 1 })
   })
 
-  test('is null where there is no such column, and never an earlier table’s', () => {
+  test('is null if the table has no such column, and never the number of an earlier table', () => {
     main.prepare("insert into note (title) values ('a')").run()
     expect(main.prepare("insert into tag values ('t')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
@@ -216,7 +216,7 @@ describe('rows', () => {
     expect(main.prepare('select count(*) from note').pluck().get()).toBe(3)
   })
 
-  test('iterate goes on while other statements write, and sees the rows as they were', () => {
+  test('iterate goes on while other statements write, and returns the rows of its start', () => {
     const seen: unknown[] = []
     for (const row of main.prepare('select id from note order by id').iterate() as Iterable<{ id: number }>) {
       seen.push(row.id)

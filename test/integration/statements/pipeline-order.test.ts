@@ -103,7 +103,7 @@ describe.each(['unix', 'tls', 'pglite'] as const)('%s:', (transport) => {
     if (isInside) await con.execute('commit')
   })
 
-  test('a guess of a type costs no transaction that the pipeline itself has begun', async () => {
+  test('a guessed type does not fail a transaction that the pipeline itself has begun', async () => {
     const results = await con.pipeline((pipeline) =>
       Promise.all([
         pipeline.execute('begin'),

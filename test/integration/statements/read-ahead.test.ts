@@ -47,7 +47,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('is not ahead of a loop that asks other things of the connection', () => {
+    test('does not prefetch when the loop uses the connection for other statements', () => {
       con.execute('begin')
       for (const [i] of stream(COUNTED)) expect(made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)
       con.commit()
@@ -100,7 +100,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       }
     })
 
-    test('left while rows are on their way, it leaves the connection ready', () => {
+    test('left while rows arrive, it leaves the connection ready', () => {
       for (let leftAt = 15; leftAt < 60; leftAt += 5) {
         con.execute('begin')
         for (const [i] of stream(COUNTED)) if (i === leftAt) break
@@ -238,7 +238,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
-    test('is not ahead of a loop that asks other things of the connection', async () => {
+    test('does not prefetch when the loop uses the connection for other statements', async () => {
       await con.transaction(async () => {
         for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) {
           expect(await made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)

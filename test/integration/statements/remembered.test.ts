@@ -38,7 +38,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     ] as const
     const deleteOne = 'delete from t where v = $1'
 
-    test.each(CREATIONS)('a DELETE means the temporary table that %s has just made', async (_, creations) => {
+    test.each(CREATIONS)('a DELETE is for the temporary table that %s has just made', async (_, creations) => {
       await con.execute('create table t (v int); insert into t values (1)')
       // The first temporary object changes the search path, so the server refuses old statements. Later temporary
       // objects do not change it.
@@ -60,7 +60,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ],
       ['COMMIT of what is dropped on commit', ['begin', 'create temp table t (v int) on commit drop'], ['commit']],
       ['DISCARD TEMP', ['create temp table t (v int)'], ['discard temp']],
-    ])('the table of before is meant after %s', async (_, before, after) => {
+    ])('a statement uses the earlier table again after %s', async (_, before, after) => {
       await con.execute('create table t (v int)')
       await con.execute('create temp table other_before ()')
       const insert = 'insert into t values ($1)'
@@ -79,7 +79,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ['RESET', ['set search_path = b', 'select * from t where v = 7', 'reset search_path'], 'a'],
       ['the end of SET LOCAL', ['begin', 'set local search_path = b', 'table t', 'commit'], 'a'],
       ['ROLLBACK of SET', ['begin', 'set search_path = b', 'table t', 'rollback'], 'a'],
-    ])('a name means the table that the search path leads to after %s', async (_, commands, wanted) => {
+    ])('a statement uses the table that the search path finds after %s', async (_, commands, wanted) => {
       await con.execute("create schema a; create table a.t (v) as select 'a'::text")
       await con.execute('create schema b; create table b.t (v) as select 7')
       const own = await openDriver(face, `${sharedServer().dsn({ database })}?options=-csearch_path%3Da`)
@@ -127,7 +127,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.fetchval('select count(distinct at)::int from t')).toBe(1)
     })
 
-    test('a type and a table made anew under their names serve as the first ones did', async () => {
+    test('a type and a table made again under their names work like the first ones', async () => {
       for (const label of ['x', 'y']) {
         await con.execute(`create type mood as enum ('${label}')`)
         await con.execute('create table t (m mood)')
@@ -317,7 +317,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
   })
 
   describe('a failure of the program’s own', () => {
-    test('fails its transaction as ever', async () => {
+    test('fails its transaction as usual', async () => {
       await con.execute("create type mood as enum ('x'); create table t (m mood)")
       await con.execute('insert into t values ($1)', ['x'])
       await con.execute('begin')
@@ -454,7 +454,7 @@ describe('the blocking face', () => {
   ] as const
 
   test.each(['own', 'other', 'other, in a transaction'])(
-    'callproc knows a routine that was replaced (%s)',
+    'callproc calls a routine that was replaced (%s)',
     async (by) => {
       const isInside = by.endsWith('transaction')
       con.execute('create table log (n int)')
@@ -473,16 +473,19 @@ describe('the blocking face', () => {
     },
   )
 
-  test.each(['own', 'other'])('setinputsizes means the type that has the name now (made anew by %s)', async (by) => {
-    for (const label of ['x', 'y']) {
-      const sql = `drop type if exists mood; create type mood as enum ('${label}')`
-      if (by === 'own') con.execute(sql)
-      else await dba.execute(sql)
-      const cursor = con.cursor()
-      cursor.setinputsizes(['mood'])
-      expect(cursor.execute('select %s as m, pg_typeof(%s)::text', [label, label]).fetchone()?.['m']).toBe(label)
-    }
-  })
+  test.each(['own', 'other'])(
+    'setinputsizes declares the type that has the name now (made again by %s)',
+    async (by) => {
+      for (const label of ['x', 'y']) {
+        const sql = `drop type if exists mood; create type mood as enum ('${label}')`
+        if (by === 'own') con.execute(sql)
+        else await dba.execute(sql)
+        const cursor = con.cursor()
+        cursor.setinputsizes(['mood'])
+        expect(cursor.execute('select %s as m, pg_typeof(%s)::text', [label, label]).fetchone()?.['m']).toBe(label)
+      }
+    },
+  )
 
   test('rows that another session has given more fields are read, at once and piece by piece', async () => {
     await dba.execute('create type pair as (a int, b int); create table t (p pair, r int)')

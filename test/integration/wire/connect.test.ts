@@ -45,7 +45,7 @@ async function fakeServer(answer: (write: (bytes: Uint8Array | null) => void) =>
 describe('authentication', () => {
   const { trust, password, md5, scram, scramUnicode } = TEST_ROLES
 
-  test.each([trust, password, md5, scram, scramUnicode])('lets $user in with the right password', async (role) => {
+  test.each([trust, password, md5, scram, scramUnicode])('$user logs in with the right password', async (role) => {
     await using session = await open(optionsFor(server, role))
     expect(await query(session, 'select current_user')).toEqual([[role.user]])
     expect(session.backendPid).toBeGreaterThan(0)
@@ -99,7 +99,7 @@ describe('TLS', () => {
   test.each([
     ['allow', TEST_ROLES.tlsOnly, true],
     ['prefer', TEST_ROLES.plainOnly, false],
-  ] as const)('sslmode=%s tries the other way for $user', async (mode, role, expected) => {
+  ] as const)('sslmode=%s tries again with or without TLS for $user', async (mode, role, expected) => {
     expect(await isEncrypted(optionsFor(server, { ...role, tls: tls(mode) }))).toBe(expected)
   })
 
@@ -146,7 +146,7 @@ describe('TLS', () => {
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
 
-  test('brings rows of megabytes and takes requests of megabytes', async () => {
+  test('transfers rows and requests of megabytes', async () => {
     await using session = await open(optionsFor(server, { tls: tls('require') }))
     const [[size]] = (await query(session, `select length('${'x'.repeat(3_000_000)}')`)) as [[string]]
     expect(size).toBe('3000000')
@@ -165,7 +165,7 @@ describe('TLS', () => {
     ['no', 'N', /does not offer TLS, which sslmode=require requires/],
     ['an error', 'Exxxx', /error message/],
     ['nonsense', 'H', /is it PostgreSQL/],
-  ])('ends with words when the server answers %s', async (_, answer, pattern) => {
+  ])('fails with a clear message when the server answers %s', async (_, answer, pattern) => {
     const options = await fakeServer((write) => write(Buffer.from(answer)))
     const error = await failureOfAsync(openSession({ ...options, tls: tls('require') }, ignoreEvents))
     expect(error.message).toMatch(pattern)

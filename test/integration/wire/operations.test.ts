@@ -351,7 +351,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('drops the rows of a reader that stands still, and keeps the session', async () => {
+  test('drops the rows of a reader that has stopped, and keeps the session', async () => {
     await using session = await open(options)
     const sql = "select repeat('x', 9999), generate_series(1, 1000000000)"
     const running = failureOfAsync(session.execute(executing(sql, { timeoutMs: 300 })))
@@ -436,7 +436,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('of a statement behind another strikes that statement only', async () => {
+  test('of a statement behind another cancels only that statement', async () => {
     await using session = await open(options)
     const first = query(session, 'select pg_sleep(0.2), 1')
     const late = failureOfAsync(session.execute(executing(sleep, { timeoutMs })))
@@ -549,7 +549,7 @@ describe('waiting for notifications', () => {
     expect([await waiting, heard]).toEqual([{ arrived: true }, ['p']])
   })
 
-  test('disturbs no statement asked meanwhile', async () => {
+  test('disturbs no statement that runs', async () => {
     await using session = await open(options)
     const waiting = session.awaitNotification({ timeoutMs: 200 })
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -557,7 +557,7 @@ describe('waiting for notifications', () => {
     expect(await query(session, 'select 2')).toEqual([['2']])
   })
 
-  test('a look without waiting finds what lies in the socket', async () => {
+  test('a read without waiting gets the bytes that are in the socket', async () => {
     const heard: string[] = []
     await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await using other = await open(options)

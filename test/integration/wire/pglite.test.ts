@@ -52,7 +52,7 @@ describe('an embedded session', () => {
     await query(session, 'rollback')
   })
 
-  test('knows the failed element of a batch', async () => {
+  test('reports the failed element of a batch', async () => {
     await query(session, 'create temp table b (a int primary key)')
     const batch = session.executeMany({
       ...plain,

@@ -95,7 +95,7 @@ describe('require_auth', () => {
     ['password', password],
     ['none', trust],
     ['!password,!none', scram],
-  ])('%s lets $user in', async (text, role) => {
+  ])('%s lets $user log in', async (text, role) => {
     expect(await whoAmI(optionsFor(server, { ...role, requireAuth: parseRequiredAuth(text) }))).toBe(role.user)
   })
 
@@ -259,7 +259,7 @@ describe('a server in trouble', () => {
   })
   afterAll(() => starting.dispose())
 
-  test('that asks for millions of iterations does not hold up the thread, and time runs out for it', async () => {
+  test('that asks for millions of iterations does not block the thread, and the time limit ends it', async () => {
     await using session = await open(optionsFor(starting))
     await query(session, "create role slow login password 'slow-secret'")
     let turns = 0

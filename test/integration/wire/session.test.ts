@@ -72,7 +72,7 @@ describe.each([
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('brings a hundred thousand rows in order', async () => {
+  test('delivers a hundred thousand rows in order', async () => {
     await using session = await open(options)
     const rows = new TextSink()
     await session.execute(executing("select g, repeat('x', g % 50) from generate_series(1, 100000) g", { rows }))
@@ -90,7 +90,7 @@ describe.each([
     expect(sinks[199]!.rows).toEqual([['199']])
   })
 
-  test('executes megabytes of elements whose answers come back meanwhile', async () => {
+  test('sends megabytes of elements while their answers arrive', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a text, b text)')
     const count = 20_000
@@ -107,7 +107,7 @@ describe.each([
     expect(rows.rows).toHaveLength(count)
   })
 
-  test('knows the element of a batch that failed, and nothing of the batch happened', async () => {
+  test('reports the failed element of a batch, and nothing of the batch is stored', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int primary key)')
     const batch = session.executeMany({
@@ -303,7 +303,7 @@ describe('the end of a session', () => {
     await proxy.close()
   })
 
-  test('by close lets answers arrive that were due, and nothing be asked any more', async () => {
+  test('by close answers earlier requests, and refuses later ones', async () => {
     const session = await openSession(optionsFor(server), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     const closing = session.close({ timeoutMs: 5000 })

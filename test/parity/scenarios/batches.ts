@@ -136,7 +136,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await db().rows('select a from t')).toEqual([[-5]])
     })
 
-    test('a batch that begins a transaction belongs to it, at any length', async () => {
+    test('a batch that begins a transaction is part of it, at any length', async () => {
       for (const count of [10, 10_000]) {
         // The second round finds the statement in the cache, so that no other trip opens the transaction.
         for (const round of [1, 2]) {

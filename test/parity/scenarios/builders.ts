@@ -71,7 +71,7 @@ const COLUMNS = {
 
 export function builderScenarios(db: () => Driver): void {
   describe('compiled statements', () => {
-    test('30 column types of Drizzle are stored as Drizzle means them', async () => {
+    test('30 column types of Drizzle are stored as over pg', async () => {
       const columns = Object.fromEntries(Object.entries(COLUMNS).map(([name, [column]]) => [name, column]))
       const values = Object.fromEntries(Object.entries(COLUMNS).map(([name, [, value]]) => [name, value]))
       const table = pg.pgTable('many', columns as unknown as Record<string, pg.PgIntegerBuilderInitial<''>>)
@@ -113,7 +113,7 @@ export function builderScenarios(db: () => Driver): void {
       expect((await db().query(sqlTag`select ${1}::int + 1, ${'{"a":1}'}::jsonb`)).rows).toEqual([[2, { a: 1 }]])
     })
 
-    test('an object with a text alone may hold several statements, and its values may come beside it', async () => {
+    test('an object with only a text may have several statements, and its values may be the second argument', async () => {
       expect((await db().query({ text: 'select 1' })).rows).toEqual([[1]])
       expect((await db().query({ text: 'select 1; select 2' })).results.map(({ rows }) => rows)).toEqual([[[1]], [[2]]])
       expect((await db().query({ text: 'select $1::jsonb' }, ['{"a":1}'])).rows).toEqual([[{ a: 1 }]])

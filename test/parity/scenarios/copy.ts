@@ -112,7 +112,7 @@ export function copyScenarios(db: () => Driver): void {
       expect(await db().rows('select * from t')).toEqual([[1, 'converted']])
     })
 
-    test('execute refuses COPY FROM STDIN and names the way, and the connection lives on', async () => {
+    test('execute refuses COPY FROM STDIN and names the right method, and the connection stays usable', async () => {
       const failure = await failureOfAsync(() => db().execute('copy t from stdin'))
       expect(failure.message).toContain('copy')
       expect(await countRows()).toBe(0n)

@@ -53,7 +53,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(result.columns.map(({ name }) => name)).toEqual(['id', 'array', 's'])
     })
 
-    test('one statement with semicolons in it is one', async () => {
+    test('a text with semicolons inside quotes is one statement', async () => {
       expect((await db().query("select ';', $$;$$ /* ; */; ")).rows).toEqual([[';', ';']])
     })
 

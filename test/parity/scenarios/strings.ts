@@ -227,7 +227,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(CASES.length)
     })
 
-    test('beside savepoints of the program’s own, released or rolled back', async () => {
+    test('together with savepoints of the program, released or rolled back', async () => {
       const t = newName()
       await db().execute(`create table ${t} (n int); begin; savepoint mine`)
       expect(await db().fetchval('select $1 is null /* in a savepoint */', [1])).toBe(false)

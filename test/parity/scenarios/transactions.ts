@@ -74,7 +74,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect([await rows(), db().isInTransaction]).toEqual([[[1], [2]], false])
     })
 
-    test('a statement that fails and is caught inside fails the commit, with the culprit as cause', async () => {
+    test('an error that is caught inside fails the commit, and is its cause', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)

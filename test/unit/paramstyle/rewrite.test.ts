@@ -84,7 +84,7 @@ describe('rewriting', () => {
     expect([foundText, foundOrder]).toEqual([text, order])
   })
 
-  test.each(STYLES)('%s takes $1 and leaves such a text as it is', (style) => {
+  test.each(STYLES)('%s takes $1 and does not change such a text', (style) => {
     const sql = "select $2 % 3, 10 %d, '%%', $1 /* ? */, '??'"
     expect(read(sql, style)).toMatchObject({ text: sql, kind: 'native', order: [0, 1], edits: [] })
   })
@@ -94,7 +94,7 @@ describe('rewriting', () => {
     expect(read(sql, style, false)).toMatchObject({ text: sql, kind: 'none', order: [], statementCount: 1 })
   })
 
-  test('a backslash hides a quote, and the marker after it, only when the server escapes with it', () => {
+  test("a backslash escapes a quote, and hides the marker after it, only with the server's old setting", () => {
     const sql = "select 'a\\', %s -- '"
     expect(read(sql, 'pyformat').order).toEqual([0])
     const off = rewrite(sql, 'pyformat', { standardConformingStrings: false, hasParameters: true })

@@ -131,7 +131,7 @@ describe('acquire', () => {
     expect([pool.getSize(), pool.getIdleSize(), pool.getWaitingCount()]).toEqual([1, 1, 0])
   })
 
-  test('replaces a connection that died while it lay ready', async () => {
+  test('replaces a connection that was lost while it was idle', async () => {
     const pool = await server.pool()
     server.session(1).lose()
     expect((await pool.acquire()).backendPid).toBe(2)
@@ -332,7 +332,7 @@ describe('hooks', () => {
 })
 
 describe('the health check', () => {
-  test('asks a connection that was unused for long, and no other', async () => {
+  test('checks a connection that was unused for long, and no other', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 1, healthCheckAfter: 5000 })
     await vi.advanceTimersByTimeAsync(4000)

@@ -193,7 +193,7 @@ describe('resize', () => {
     expect([pool.getSize(), pool.getIdleSize()]).toEqual([2, 1])
   })
 
-  test('opens what minSize asks for, and refuses a contradiction', async () => {
+  test('opens minSize connections, and refuses a contradiction', async () => {
     const pool = await server.pool()
     pool.resize({ minSize: 4 })
     await vi.advanceTimersByTimeAsync(0)

@@ -116,7 +116,7 @@ test('leaving an `await using` scope gives the connection back and does not clos
 })
 
 describe('the reset', () => {
-  test('is one trip, begins with ROLLBACK in a transaction, and is not made where nothing was done', async () => {
+  test('is one round trip, begins with ROLLBACK in a transaction, and is left out when nothing was sent', async () => {
     const pool = await server.pool({ maxSize: 1 })
     await pool.withConnection(async () => {})
     await pool.withConnection((con) => con.execute('one'))

@@ -138,7 +138,7 @@ describe('the document', () => {
   const BEGIN = '<!-- figures: begin (written by npm run bench; do not edit) -->'
   const END = '<!-- figures: end -->'
 
-  test('only what stands between the markers is written anew', () => {
+  test('only the text between the markers is written again', () => {
     const text = withFigures(`before\n${BEGIN}\nold\n${END}\nafter\n`, report) as string
     expect(text.startsWith(`before\n${BEGIN}\n`) && text.endsWith(`${END}\nafter\n`)).toBe(true)
     expect(text).not.toContain('old')

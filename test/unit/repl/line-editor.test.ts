@@ -154,7 +154,7 @@ describe('Tab', () => {
     expect(desk.written).toContain('one  oh\n')
   })
 
-  test('asks before it lists many, and takes no for an answer', () => {
+  test('asks before it lists many, and accepts no', () => {
     const desk = deskOf({ names: Array.from({ length: 500 }, (_, index) => `name${index}`) })
     desk.press('name', 'tab', 'tab')
     expect(desk.written).toContain('Display all 500 possibilities? (y or n) ')

@@ -497,7 +497,7 @@ describe('types derived from values', () => {
     expect(deriveParameterTypes([5, Buffer.from('x')], [25, 25], 'select $1 as n, $2 as b')).toEqual([23, 17])
   })
 
-  test('a guess is made where it may be; a value that has no text leaves no choice', () => {
+  test('a type is guessed only where it may be; a value without a text is always declared', () => {
     expect(deriveParameterTypes([5, 6, Buffer.from('x')], [25, 25, 25], '', (n) => n === 2)).toEqual([25, 23, 17])
   })
 

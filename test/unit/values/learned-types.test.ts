@@ -128,7 +128,7 @@ describe('learned types', () => {
     expect(codec.decodeText('("$1,000.50","x","1.50","t","2024-01-02")')).toStrictEqual(value)
   })
 
-  test('a range over such a type too', () => {
+  test('a range over such a type is learned too', () => {
     const codec = registry.codecFor(oidOf('s.moneyrange'))
     const value = codec.decodeText('[$1.50,"$2,000.00")')
     expect(value).toStrictEqual(new Range({ lower: '$1.50', upper: '$2,000.00' }))

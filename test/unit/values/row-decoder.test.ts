@@ -311,7 +311,7 @@ describe('sinks', () => {
     expect(buffer.next(decoder)).toStrictEqual([2, 'row 2'])
   })
 
-  test('a run that lies is remembered, not thrown', () => {
+  test('an error in a run is kept, not thrown', () => {
     const buffer = new RowBuffer()
     buffer.take(Buffer.concat([row(0), Buffer.from('D'), int32(500)]), 0, row(0).length + 5)
     expect(buffer.failure).toBeInstanceOf(ProtocolError)

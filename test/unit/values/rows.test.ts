@@ -233,7 +233,7 @@ describe('other rows', () => {
   })
 })
 
-test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j knows where its columns end', (row) => {
+test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j throws beyond its columns', (row) => {
   expect([pick(row, 1), pick(row, -2)]).toEqual(['b', 'a'])
   expect(() => pick(row, 2)).toThrow(RangeError)
   expect(() => pick(row, -3)).toThrow(RangeError)

@@ -256,7 +256,7 @@ describe('protocol 3.2', () => {
     }
   })
 
-  test('brings longer cancel keys', () => {
+  test('gets longer cancel keys', () => {
     const { harness, outcome } = starting({ ...request, maxProtocolVersion: '3.2' })
     harness.hear(longKey)
     expect(outcome.reply).toEqual({ backendPid: 42, secret: Buffer.from('k'.repeat(32)) })

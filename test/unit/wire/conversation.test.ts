@@ -158,7 +158,7 @@ describe('execute', () => {
 })
 
 describe('pipelined exchanges', () => {
-  test('get their answers in order, and one failure is only its own', () => {
+  test('get their answers in order, and a failure affects only its own request', () => {
     const harness = new Harness()
     const sinks = [new RecordingSink(), new RecordingSink(), new RecordingSink()]
     const outcomes = sinks.map((sink) => harness.ask((link) => execute(link, executeRequest(sink))))
@@ -190,7 +190,7 @@ describe('pipelined exchanges', () => {
 })
 
 describe('a held line', () => {
-  test('lets nothing be written until it is released', () => {
+  test('writes nothing until it is released', () => {
     const harness = new Harness()
     const ask = (): Outcome => harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
     const running = ask()
@@ -292,7 +292,7 @@ describe('executeMany', () => {
     expect(harness.sent()).toBe('BEfBESBEBES')
   })
 
-  test('refuses binds that do not lie in their bytes', () => {
+  test('refuses binds that reach beyond their bytes', () => {
     const harness = new Harness()
     for (const binds of [new Uint8Array(3), Buffer.concat([int32(7), noBind]), Buffer.concat([int32(-1), noBind])]) {
       const outcome = harness.ask((link) => executeMany(link, { ...manyRequest(1), binds }))
@@ -487,7 +487,7 @@ describe('a broken conversation', () => {
     ['a ReadyForQuery with an unknown status', message('Z', 'X')],
     ['a ReadyForQuery without a status', message('Z')],
     ['a notice cut short', message('N', 'Sabc')],
-  ])('comes of %s', (_, bytes) => {
+  ])('is caused by %s', (_, bytes) => {
     expect(new Harness().hear(bytes)).toBeInstanceOf(ProtocolError)
   })
 
@@ -495,7 +495,7 @@ describe('a broken conversation', () => {
     ['a wrong order', Buffer.concat([complete('SELECT 1')])],
     ['rows before BindComplete', row('a')],
     ['a column count beyond the message', Buffer.concat([parseComplete, message('t', int16(-1))])],
-  ])('comes of %s within an exchange, which then fails', (_, bytes) => {
+  ])('is caused by %s within an exchange, which then fails', (_, bytes) => {
     const harness = new Harness()
     const outcome = harness.ask((link) => describeStatement(link, { ...plain, name: '', sql: '', parameterTypes: [] }))
     expect(harness.hear(bytes)).toBeInstanceOf(ProtocolError)
