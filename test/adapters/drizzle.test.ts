@@ -288,7 +288,7 @@ describe('transactions on one connection', () => {
     await written
   }
 
-  test('take turns, with queries and with other transactions', async () => {
+  test('queries and transactions take turns', async () => {
     expect(required.drizzle).not.toBe(drizzle)
     const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
     await duringTransaction(() => add(orm, 'query'))
@@ -351,7 +351,7 @@ describe('synchronously', () => {
     expect(executeSync(orm.execute<{ n: number }>(sql`select 5 as n`)).rows).toEqual([{ n: 5 }])
   })
 
-  test('transactions give their value, nest, and roll back', () => {
+  test('transactions return their value, nest, and roll back', () => {
     const orm = drizzleSync(con)
     const names = orm.transaction((tx) => {
       executeSync(tx.insert(users).values({ name: 'kept' }))
@@ -373,7 +373,7 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
-  test('a connection without autocommit is refused, and one that has left it', () => {
+  test('a connection without autocommit is refused, also if autocommit was turned off later', () => {
     using other = db.connect(sharedServer().dsn({ database }))
     expect(() => drizzleSync(other)).toThrow('autocommit: true')
     const orm = drizzleSync(con)

@@ -204,7 +204,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     expect(await Promise.all(twenty.map((i) => ask(i % 2 === 0 ? kysely : other, i)))).toEqual(twenty)
   })
 
-  test('goes to the next one after an error, and after one that was closed', async () => {
+  test('is lent to the next query after an error, and after a query that was closed', async () => {
     const failed = sql`select 1 / 0`.execute(kysely)
     const after = names(other)
     await expect(failed).rejects.toMatchObject({ sqlstate: '22012' })
@@ -214,7 +214,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     await expect(names(other)).rejects.toThrow(/closed/)
   })
 
-  test('takes direct calls into the transaction that is open', async () => {
+  test('runs direct calls in the transaction that is open', async () => {
     const trx = await kysely.startTransaction().execute()
     await connection.execute("insert into person (name) values ('direct')")
     expect(await names(trx)).toEqual(['direct'])
@@ -303,7 +303,7 @@ test('a query throws on a blocking connection whose autocommit was turned off', 
   expect((await sql`select 1 as one`.execute(kysely)).rows).toEqual([{ one: 1 }])
 })
 
-test('hooks hear of connections, and destroy() closes the pool', async () => {
+test('hooks get connections, and destroy() closes the pool', async () => {
   const heard: string[] = []
   let pool: Pool | undefined
   const kysely = new Kysely<Database>({

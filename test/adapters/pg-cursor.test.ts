@@ -62,7 +62,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect(client.getTransactionStatus()).toBe('I')
   })
 
-  test('inside a transaction it is part of it', async () => {
+  test('inside a transaction a cursor is part of the transaction', async () => {
     await client.query('begin')
     const cursor = client.query(new Cursor(SERIES, [10]))
     await cursor.read(1)
@@ -127,7 +127,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect([rows.length, await answers()]).toEqual([2, FREE])
   })
 
-  test('COPY goes in and out by streams, and a failure on either side leaves the connection usable', async () => {
+  test('COPY reads and writes streams, and a failure on either side leaves the connection usable', async () => {
     await client.query('create temp table copied (n int, t text)')
     const lines = Array.from({ length: 30_000 }, (_, n) => `${n}\tline ${n}\n`)
     const into = client.query(copyFrom('copy copied from stdin'))
@@ -240,7 +240,7 @@ test('a client of a pool streams, and is given back', async () => {
   await pool.end()
 })
 
-test('the end of the connection fails a cursor, and a pipeline takes none', async () => {
+test('the end of the connection fails a cursor, and a pipeline refuses cursors', async () => {
   const client = new Client(await configOf('PostgreSQL 18'))
   client.on('error', () => {})
   await client.connect()

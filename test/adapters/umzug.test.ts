@@ -53,7 +53,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
 
   const names = (list: { name: string }[]): string[] => list.map(({ name }) => name)
 
-  test('runs files once and takes them back', async () => {
+  test('runs files once and undoes them', async () => {
     file('1-person.up.sql', 'create table person (id int primary key);\ninsert into person values (1), (2)')
     file('1-person.down.sql', 'drop table person')
     file(
@@ -152,7 +152,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
       'relation "pet" already exists',
     ],
     ['after data', 'create table pet (a int);\ncopy pet from stdin;\n1\n\\.\n  selec', '5:3', 'syntax error'],
-  ])('leaves a failing file undone and says the place %s', async (_which, sql, place, words) => {
+  ])('undoes a failing file and names the place %s', async (_which, sql, place, words) => {
     file('1-pet.sql', sql)
     const failure = await umzug.up().catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(MigrationError)
@@ -179,7 +179,7 @@ describe('oneAtATime', () => {
     expect(watcher.fetchval('select pg_try_advisory_lock(7431)')).toBe(true)
   })
 
-  test('gives the lock up where a migration fails', async () => {
+  test('releases the lock when a migration fails', async () => {
     file('1-wrong.sql', 'selec')
     await using context = await connect(dsn)
     const umzug = umzugOver(context)

@@ -27,7 +27,7 @@ test.concurrent.each(['tcp', 'unix'] as const)(
   },
 )
 
-test.concurrent('where TLS is between, the worker reads', async () => {
+test.concurrent('the worker reads if TLS is in use', async () => {
   const { stdout, stderr } = await run(`${ASK_A_HUNDRED} console.log(reads)`, sharedServer().dsn({ transport: 'tls' }))
   expect([stdout, stderr]).toEqual(['0\n', ''])
 })

@@ -35,7 +35,7 @@ test.concurrent.each(['tcp', 'unix'] as const)(
   },
 )
 
-test.concurrent('where TLS is between, the worker writes', async () => {
+test.concurrent('the worker writes if TLS is in use', async () => {
   const { stdout, stderr } = await run(
     `${ASK_A_HUNDRED}
      console.log(writes)`,
@@ -48,7 +48,7 @@ test.concurrent.each([
   ['the first byte', 'send(bytes.subarray(0, 1))'],
   ['a half', 'send(bytes.subarray(0, bytes.length >> 1))'],
   ['all but the last byte', 'send(bytes.subarray(0, -1))'],
-])('of which the kernel takes %s the worker sends the rest', async (_what, act) => {
+])('the worker sends the rest of a write of which the kernel takes %s', async (_what, act) => {
   const { stdout, stderr } = await run(
     `globalThis.act = (bytes, send) => ${act}
      ${ASK_A_HUNDRED}

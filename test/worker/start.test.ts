@@ -255,7 +255,7 @@ con.close()`
     },
   )
 
-  test('sslmode=require and no leave to look for root.crt is not a connection that verifies less', async () => {
+  test('sslmode=require fails without permission to look for root.crt, because the connection would verify less', async () => {
     const source = `attempt({ sslmode: 'require' })`
     const [failure] = await run(source, withPermission('--allow-worker', `--allow-fs-read=${join(root, '*')}`))
     expect(failure).toMatchObject(

@@ -33,7 +33,7 @@ test('a stream gives notifications in order, also of channels that are added and
   await sender.close()
 })
 
-test('comes back after the server was away, listens again and tells of the gap', async () => {
+test('a stream connects again after the server was away, listens again and reports the gap', async () => {
   const server = await startServer({})
   let tell: (gap: NotificationGap) => void = () => {}
   const gap = new Promise<NotificationGap>((resolve) => {
@@ -50,7 +50,7 @@ test('comes back after the server was away, listens again and tells of the gap',
   await server.dispose()
 })
 
-test('ends its iteration when it is closed', async () => {
+test('closing a stream ends its iteration', async () => {
   const stream = await listen(sharedServer().dsn(), { channels: ['quiet'] })
   const read = (async () => {
     for await (const _ of stream) void _

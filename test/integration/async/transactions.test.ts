@@ -153,7 +153,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('undoing the outer one undoes the inner one, which then says so', async () => {
+  test('undoing the outer one undoes the inner one, whose calls then throw', async () => {
     const outer = await started()
     const inner = await started()
     await insert(1)
@@ -163,7 +163,7 @@ describe('out of order', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('one around a running transaction(fn) is not undone from within', async () => {
+  test('one around a running transaction(fn) cannot be undone from inside', async () => {
     const outer = await started()
     await con.transaction(async () => {
       await insert(1)
@@ -173,7 +173,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1])
   })
 
-  test('a function that leaves one open has nothing committed', async () => {
+  test('a function that leaves a transaction open commits nothing', async () => {
     await expect(
       con.transaction(async () => {
         await insert(1)
@@ -183,7 +183,7 @@ describe('out of order', () => {
     expect([con.isClosed, await kept()]).toEqual([true, []])
   })
 
-  test('two functions at once on one connection are no transaction of anybody’s: nothing is kept', async () => {
+  test('two functions at once on one connection are an error, and nothing is kept', async () => {
     let letGo = (): void => {}
     const held = new Promise<void>((resolve) => (letGo = resolve))
     const first = con.transaction(async () => {
@@ -214,7 +214,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('an end that is refused because something runs can be asked for again', async () => {
+  test('an end that is refused because a statement runs can be called again', async () => {
     const transaction = await started()
     await insert(1)
     const running = con.execute('select pg_sleep(0.05)')
@@ -245,7 +245,7 @@ describe('a transaction by hand that fails', () => {
     expect(con.isInTransaction).toBe(false)
   })
 
-  test('before its commit is not committed in silence', async () => {
+  test('before its commit throws at the commit', async () => {
     const transaction = await started()
     await insert(1)
     await expect(con.execute('select 1/0')).rejects.toMatchObject({ sqlstate: '22012' })
@@ -274,7 +274,7 @@ describe('a transaction by hand that fails', () => {
     expect(await kept()).toEqual([])
   })
 
-  test('of a lease that is over refuses, and does not touch its successor’s', async () => {
+  test("of a lease that is over refuses calls, and does not touch the next lease's transaction", async () => {
     const pool = await createPool(sharedServer().dsn({ database }), { maxSize: 1 })
     const first = await pool.acquire()
     const former = await first.transaction().start()

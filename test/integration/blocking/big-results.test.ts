@@ -67,7 +67,7 @@ describe('a named cursor', () => {
     expect(cursor.fetchone()?.[0]).toBe(2)
   })
 
-  test('lives in its transaction: afterwards it says so', () => {
+  test('ends with its transaction, and later calls say so', () => {
     const cursor = con.cursor('c1')
     cursor.execute('select generate_series(1, 5000)')
     con.commit()
@@ -78,7 +78,7 @@ describe('a named cursor', () => {
     con.transaction(() => expect(con.cursor('c3').execute('select 7').fetchval()).toBe(7))
   })
 
-  test('held, lives until it is closed', () => {
+  test('with hold it stays open until it is closed', () => {
     con.autocommit = true
     const cursor = con.cursor('kept', { hold: true, itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
@@ -88,7 +88,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('is over with its transaction, rows fetched ahead and all', () => {
+  test('ends with its transaction, also its prefetched rows', () => {
     const cursor = con.cursor('c1', { itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
     expect(cursor.fetchone()![0]).toBe(1)
@@ -135,7 +135,7 @@ describe('a named cursor', () => {
     }
   })
 
-  test('points to stream() for a statement it cannot hold, and at the place in the user’s text', () => {
+  test('the error for another statement names stream(), at the place in the user’s text', () => {
     con.execute('create table t (a int)')
     const failure = failureOf(() => con.cursor('c1').execute('insert into t values (%s) returning a', [1]))
     expect([failure.line, failure.column, failure.hint]).toEqual([1, 1, expect.stringContaining('stream()')])
@@ -186,7 +186,7 @@ describe('a stream', () => {
     expect(failure.stack?.split('\n').find((line) => line.startsWith('    at'))).toContain('big-results.test.ts')
   })
 
-  test('ends with its transaction, and says so', () => {
+  test('ends with its transaction, with an error that says so', () => {
     const stream = con.cursor().stream('select generate_series(1, 100)', null, { size: 10 })
     stream.next()
     con.commit()
@@ -247,7 +247,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(2n)
   })
 
-  test('a function that throws undoes it, and its own error is thrown', () => {
+  test('a function that throws undoes the COPY, and its own error is thrown', () => {
     con.commit()
     const own = new Error('mine')
     expect(() =>

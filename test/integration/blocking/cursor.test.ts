@@ -81,7 +81,7 @@ describe('moving within a result', () => {
 describe('messages', () => {
   const RAISE = "do $$ begin raise notice 'one'; raise warning 'two'; end $$"
 
-  test('are those of the last call, with their classes', () => {
+  test('have those of the last call, with their classes', () => {
     const cursor = con.execute(RAISE)
     const seen = cursor.messages.map(([kind, message]) => [kind === message.constructor, message.primaryMessage])
     expect(seen).toEqual([
@@ -93,7 +93,7 @@ describe('messages', () => {
     expect(cursor.messages).toEqual([])
   })
 
-  test('stay for the fetch methods, and go with every other standard one', () => {
+  test('are kept by the fetch methods, and cleared by every other standard method', () => {
     const cursor = con.cursor()
     const others: [string, () => unknown][] = [
       ['executemany', () => cursor.executemany('select %s', [])],
@@ -129,7 +129,7 @@ describe('messages', () => {
     expect(con.messages).toEqual([])
   })
 
-  test('of another cursor are not a cursor’s', () => {
+  test('of another cursor are not in a cursor’s own list', () => {
     const quiet = con.execute('select 1')
     con.execute(RAISE)
     expect(quiet.messages).toEqual([])
@@ -137,7 +137,7 @@ describe('messages', () => {
 })
 
 describe('the last rules of PEP 249', () => {
-  test('iteration gives null where a row factory makes it of a row', () => {
+  test('iteration gives null when a row factory returns null', () => {
     const cursor = con.cursor({ rowFactory: () => (row: readonly unknown[]) => row[0] })
     expect([...cursor.execute('values (1), (null), (3)')]).toEqual([1, null, 3])
     expect([...con.cursor({ rowFactory: () => () => null }).execute('values (1), (2)')]).toEqual([null, null])
@@ -274,7 +274,7 @@ describe('setinputsizes', () => {
     expect(cursor.execute('select pg_typeof($1)::text', [1]).fetchval()).toBe('integer')
   })
 
-  test('holds for the next execute only', () => {
+  test('applies only to the next execute', () => {
     const cursor = con.cursor()
     cursor.setinputsizes(['int8'])
     expect(cursor.execute('select pg_typeof(%s)::text', [1]).fetchval()).toBe('bigint')
@@ -315,7 +315,7 @@ describe('setinputsizes', () => {
     expect(cursor.execute('select %s', [42]).fetchval()).toBe('42')
   })
 
-  test('goes with executemany', () => {
+  test('applies to executemany too', () => {
     con.execute('create table t (a text)')
     const cursor = con.cursor()
     cursor.setinputsizes(['date'])
@@ -396,7 +396,7 @@ describe('callproc', () => {
     },
   )
 
-  test('a procedure without results gives its input back', () => {
+  test('a procedure without results returns its input', () => {
     con.execute('create table t (a int); create procedure add(a int) language sql as $$ insert into t values (a) $$')
     const cursor = con.cursor()
     expect(cursor.callproc('add', [7])).toEqual([7])
@@ -411,7 +411,7 @@ describe('callproc', () => {
     expect(con.info.status).not.toBe('failed')
   })
 
-  test('a function that opens a cursor: the cursor is adopted by its name', () => {
+  test('a cursor that a function has opened can be read by its name', () => {
     con.execute(`create function open_it() returns refcursor language plpgsql as
       $$ declare c refcursor := 'mine'; begin open c for select generate_series(1, 3); return c; end $$`)
     const cursor = con.cursor()
@@ -432,7 +432,7 @@ describe('options of a call', () => {
     expect(con.fetchval('select 42')).toBe(42)
   })
 
-  test('commandTimeout is the limit of all that name none', () => {
+  test('commandTimeout is the limit of all calls that set none', () => {
     using limited = db.connect(sharedServer().dsn(), { commandTimeout: 200, autocommit: true })
     expect(failureOf(() => limited.fetch('select pg_sleep(30)'))).toBeInstanceOf(db.QueryTimeoutError)
     const state = 'select state from pg_stat_activity where pid = %s'
@@ -442,7 +442,7 @@ describe('options of a call', () => {
     expect(limited.execute('select pg_sleep(0.4), 1 as a').fetchone()?.['a']).toBe(1)
   })
 
-  test('a timeout that is none is refused before anything is sent', () => {
+  test('an invalid timeout is refused before anything is sent', () => {
     expect(failureOf(() => con.execute('select 1', null, { timeout: -1 }))).toBeInstanceOf(db.ProgrammingError)
     expect(con.info.status).toBe('idle')
   })
@@ -491,7 +491,7 @@ describe('errorhandler', () => {
     ])
   })
 
-  test('may throw on, and is asked once', () => {
+  test('may throw the error again, and is called once', () => {
     let calls = 0
     con.errorhandler = (_con, _cur, _class, error) => {
       calls += 1

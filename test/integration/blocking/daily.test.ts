@@ -43,7 +43,7 @@ describe('a schema that changes', () => {
     expect(con.execute('select * from t').description).toHaveLength(2)
   })
 
-  test('DISCARD ALL and DEALLOCATE ALL by SQL lose nothing the program would notice', () => {
+  test('DISCARD ALL and DEALLOCATE ALL by SQL cause no failure', () => {
     con.autocommit = true
     for (const sql of ['discard all', 'deallocate all']) {
       expect(con.fetchval('select %s::int', [1])).toBe(1)
@@ -220,7 +220,7 @@ describe('a watcher of queries', () => {
     expect(told).toEqual(['select 1', 'select generate_series(1, 3)', 'select 1; select 2'])
   })
 
-  test('in a scope is forgotten where it is left', () => {
+  test('in a scope is removed at its end', () => {
     const told: string[] = []
     {
       using _logging = con.queryLogger(({ query }) => void told.push(query))

@@ -78,7 +78,7 @@ describe('the implicit BEGIN', () => {
 })
 
 describe('a failed transaction', () => {
-  test('says of every further statement why, and is repaired by rollback()', () => {
+  test('each further statement says why it fails, and rollback() ends that state', () => {
     con.execute('insert into t values (1)')
     const first = failureOf(() => con.execute('insert into t values (1)'))
     expect(first).toBeInstanceOf(db.UniqueViolationError)
@@ -118,7 +118,7 @@ describe('a failed transaction', () => {
     expect([con.info.status, countRows()]).toEqual(['idle', 0n])
   })
 
-  test('rolling back to a savepoint by SQL repairs it', () => {
+  test('rolling back to a savepoint by SQL ends the failed state', () => {
     con.execute('insert into t values (1)')
     con.execute('savepoint fixture')
     failureOf(() => con.execute('select 1/0'))
@@ -171,7 +171,7 @@ describe('autocommit', () => {
     expect(failureOf(() => con.setautocommit(1 as unknown as boolean))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('refusals begin at the line that assigns', () => {
+  test('the stack of a refusal begins at the line that assigns', () => {
     con.execute('select 1')
     const refusals = [
       failureOf(() => (con.autocommit = true)),
@@ -183,7 +183,7 @@ describe('autocommit', () => {
     }
   })
 
-  test('BEGIN by SQL and commit() go together', () => {
+  test('BEGIN by SQL and commit() work together', () => {
     con.autocommit = true
     con.execute('begin')
     con.execute('insert into t values (1)')
@@ -265,7 +265,7 @@ describe('transaction(fn)', () => {
     expect([countRows(), con.info.status]).toEqual([0n, 'idle'])
   })
 
-  test('forbids commit() and rollback() inside, and is undone when that is not caught', () => {
+  test('refuses commit() and rollback() inside, and rolls back when that error is not caught', () => {
     for (const call of [() => con.commit(), () => con.rollback()]) {
       const failure = failureOf(() =>
         con.transaction(() => {
@@ -315,7 +315,7 @@ describe('transaction(fn)', () => {
     expect(countRows()).toBe(1n)
   })
 
-  test('a connection lost inside is the news, not that the rollback failed', () => {
+  test('a connection lost inside gives that error, and not the one of the rollback', () => {
     const failure = failureOf(() =>
       con.transaction(() => {
         con.execute('insert into t values (1)')

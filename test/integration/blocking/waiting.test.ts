@@ -38,7 +38,7 @@ describe('notifications', () => {
     ])
   })
 
-  test('a wait ends with its time', () => {
+  test('a wait ends when its time is up', () => {
     con.autocommit = true
     con.listen('c')
     const startedMs = performance.now()
@@ -145,7 +145,7 @@ describe('notifications', () => {
     expect(con.poll()).toEqual([])
   })
 
-  test('a wait inside a transaction is refused, for it would never end', () => {
+  test('a wait inside a transaction is refused, because it would never end', () => {
     con.listen('c')
     expect(con.info.status).toBe('in-transaction')
     expect(failureOf(() => con.notifies())).toBeInstanceOf(db.ProgrammingError)
@@ -228,13 +228,13 @@ describe('a cancel token', () => {
     expect([run.stdout, run.stderr]).toEqual(['QueryCanceledError true\n5\n', ''])
   })
 
-  test('that comes when nothing runs hits nothing that comes later', () => {
+  test('that comes when nothing runs cancels no later statement', () => {
     db.cancel(con.cancelToken())
     expect(con.fetchval('select pg_sleep(0.3)::text')).toBe('')
     expect(failureOf(() => db.cancel({} as never))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('can be posted', () => {
+  test('can be sent by postMessage', () => {
     const worker = new Worker('', { eval: true, workerData: con.cancelToken() })
     void worker.terminate()
   })
@@ -280,7 +280,7 @@ describe('settings of a connection', () => {
     expect([con.info.host, con.info.port]).toEqual([server.socketDirectory, server.port])
   })
 
-  test('reset takes back settings, locks and cursors', () => {
+  test('reset undoes settings, locks and cursors', () => {
     con.execute('set search_path to nowhere; select pg_advisory_lock(4); listen c')
     con.commit()
     con.reset()
@@ -290,7 +290,7 @@ describe('settings of a connection', () => {
     expect([...(state ?? [])]).toEqual(['"$user", public', 0n, 0n])
   })
 
-  test('ping is a trip, also in a failed transaction, and fails on a dead connection', () => {
+  test('ping makes a round trip, also in a failed transaction, and fails on a dead connection', () => {
     con.ping()
     expect(con.info.status).toBe('idle')
     failureOf(() => con.execute('select nonsense'))
@@ -429,7 +429,7 @@ describe('two-phase commit', () => {
     con.commit()
   })
 
-  test('its calls have an order', () => {
+  test('its calls are refused in a wrong order', () => {
     const refused = (call: () => unknown): void => expect(failureOf(call)).toBeInstanceOf(db.ProgrammingError)
     refused(() => con.tpc_prepare())
     refused(() => con.tpc_commit())

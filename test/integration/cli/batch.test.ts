@@ -130,7 +130,7 @@ describe('one transaction', () => {
 })
 
 describe('variables', () => {
-  test('come as text, literal and name, and stay away from quotes and comments', () => {
+  test('are inserted as text, literal and name, and never inside quotes and comments', () => {
     const { stdout, stderr } = printed('variables')
     expect(stderr).toBe('')
     expect(stdout).toBe('?column?,?column?,?column?,?column?,it\'s,array\n2,it\'s,:v,:v,1,"{6,7}"\n')
@@ -301,7 +301,7 @@ select 1 as one, 2 as two \\; select 'b' as b;
 })
 
 describe('as a part of a pipeline', () => {
-  test('a reader that goes away ends it without a word', async () => {
+  test('ends without a message when its reader goes away', async () => {
     const { stdout, stderr } = await runShell("$SYNCPG -tAc 'select generate_series(1, 1000000)' | head -n 2", {
       server: sharedServer(),
     })
@@ -330,7 +330,7 @@ describe('as a part of a pipeline', () => {
   test.each([
     ['-c', 1],
     ['-f', 3],
-  ])('Ctrl-C ends it with all that was to follow, and cancels what runs (%s)', async (option, expected) => {
+  ])('Ctrl-C ends it with all later actions, and cancels the running statement (%s)', async (option, expected) => {
     const statement = `select pg_sleep(60) /* ${process.pid} */${option === '-f' ? ';' : ''}`
     const first = option === '-c' ? ['-c', statement] : ['-f', '-']
     const words = [...first, '-c', "select 'not reached'"]
@@ -353,7 +353,7 @@ describe('\\bind', () => {
     expect(printed('bind')).toEqual({ stdout: "a,b\n43,it's\ncount\n1\n", stderr: '' })
   })
 
-  test('refuses as many as the statement does not take, and what its types cannot be', () => {
+  test('refuses a wrong number of values, and values that do not fit their types', () => {
     const { stderr } = printed('wrongBind')
     expect(stderr).toContain('\\bind gave 1 parameters, but the statement requires 0')
     expect(stderr).toContain('invalid input syntax for type integer: "x"')

@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     db.withConnection(tls, { oauthToken: () => GOOD }, (con) => expect(con.fetchval(IDENTITY)).toBe('oauth:u_oauth'))
   })
 
-  test('a Unix socket is private enough', async () => {
+  test('a token may be sent over a Unix socket', async () => {
     const dsn = server.dsn({ transport: 'unix', user: 'u_oauth', password: '' })
     expect(await whoAmI(dsn, { oauthToken: GOOD })).toBe('oauth:u_oauth')
   })

@@ -212,7 +212,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     )
   })
 
-  test('a role that may not come in', () => {
+  test('a role without permission to log in', () => {
     const report = refusalByServerOrNetwork('rejected role')
     expect(report).toMatchObject({ name: 'InvalidAuthorizationSpecificationError', sqlstate: '28000' })
     expect(report.message.split('\n')[0]).toContain('u_reject')
@@ -394,7 +394,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
     })
   })
 
-  test('the network: a reply in pieces of one byte is whole all the same', async () => {
+  test('the network: a reply in pieces of one byte is read completely', async () => {
     const call =
       face === 'async'
         ? "console.log('VALUE ' + await con.fetchval('select repeat($1, 3)', ['żółw']))"
@@ -435,7 +435,7 @@ ${wait}killer.close()`.replace('PID', face === 'async' ? 'con.backendPid' : 'con
   })
 })
 
-test.each(FACES)('roles of every method of authentication come in, %s face', async (face) => {
+test.each(FACES)('roles of every authentication method can log in, %s face', async (face) => {
   const { trust, password, md5, scram, scramUnicode } = TEST_ROLES
   const roles = [trust, password, md5, scram, scramUnicode]
   const isAsync = face === 'async'

@@ -52,7 +52,7 @@ describe('authentication', () => {
     expect(session.parameters.get('client_encoding')).toBe('UTF8')
   })
 
-  test.each([password, md5, scram])('keeps $user out with a wrong password', async ({ user }) => {
+  test.each([password, md5, scram])('$user is refused with a wrong password', async ({ user }) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { user, password: 'wrong' }), ignoreEvents))
     expect(error).toBeInstanceOf(InvalidPasswordError)
   })
@@ -106,7 +106,7 @@ describe('TLS', () => {
   test.each([
     ['disable', TEST_ROLES.tlsOnly],
     ['require', TEST_ROLES.plainOnly],
-  ] as const)('sslmode=%s does not', async (mode, role) => {
+  ] as const)('sslmode=%s does not try again', async (mode, role) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { ...role, tls: tls(mode) }), ignoreEvents))
     expect(error).toMatchObject({ sqlstate: '28000' })
   })

@@ -418,7 +418,7 @@ describe('a time limit', () => {
     expect(session.isClosed).toBe(true)
   })
 
-  test('names the element of a batch it struck', async () => {
+  test('names the element of a batch that it ended', async () => {
     await using session = await open(options)
     const parse = { sql: 'select pg_sleep($1::text::float)', parameterTypes: [] }
     const binds = bindsOf([['0'], ['0'], ['30']])
@@ -488,7 +488,7 @@ describe('a time limit', () => {
     expect(await cancelled).not.toBeInstanceOf(QueryTimeoutError)
   })
 
-  test('costs the session when the server stays silent, and says so', async () => {
+  test('closes the session when the server stays silent, with an error that says so', async () => {
     const silent = await muteServer()
     const session = await open(optionsFor(server, { hosts: [tcp({ host: '127.0.0.1', port: silent.port })] }))
     silent.mute()

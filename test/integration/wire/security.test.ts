@@ -105,7 +105,7 @@ describe('require_auth', () => {
     ['scram-sha-256', trust, /without authentication/],
     ['!scram-sha-256', scram, /asks for scram-sha-256/],
     ['none', password, /asks for password/],
-  ])('%s keeps from $user, and shows no password', async (text, role, pattern) => {
+  ])('%s refuses the login of $user, and shows no password', async (text, role, pattern) => {
     const options = optionsFor(server, { ...role, requireAuth: parseRequiredAuth(text) })
     const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
@@ -114,7 +114,7 @@ describe('require_auth', () => {
     if (role.password !== '') expect(error.message).not.toContain(role.password)
   })
 
-  test('is no reason to ask the next host, which would be as wrong', async () => {
+  test('does not lead to the next host, which would be as wrong', async () => {
     const options = optionsFor(server, { ...md5, requireAuth: parseRequiredAuth('none') })
     const hosts = [...options.hosts, { kind: 'tcp', host: '127.0.0.1', port: 1 } as const]
     const error = await failureOfAsync(openSession({ ...options, hosts }, ignoreEvents))

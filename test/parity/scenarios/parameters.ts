@@ -70,7 +70,7 @@ export function parameterScenarios(db: () => Driver): void {
       }
     })
 
-    test('an object that converts itself is asked', async () => {
+    test('an object that converts itself is converted', async () => {
       const point = { [Symbol.for('syncpg.toPostgres')]: () => 'converted' }
       expect(await db().fetchval('select $1::text', [point])).toBe('converted')
     })

@@ -220,7 +220,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([[1]])
     })
 
-    test('a stale plan inside a fresh transaction is mended without losing the transaction', async () => {
+    test('a stale plan inside a new transaction is prepared again without losing the transaction', async () => {
       await insert(1)
       expect(await db().rows('select * from t')).toEqual([[1]])
       await db().execute('alter table t add b int default 5')

@@ -89,12 +89,12 @@ describe('an error that crosses', () => {
     expect(cross(new OutOfStock('m', { sqlstate: 'MY101' }))).toBeInstanceOf(OutOfStock)
   })
 
-  test("a user's own subclass that nothing names becomes the class of its code", () => {
+  test('an instance of an unknown class of the user gets the class of its SQLSTATE', () => {
     class Mine extends UniqueViolationError {}
     expect(cross(new Mine('m')).constructor).toBe(UniqueViolationError)
   })
 
-  test('the far stack is kept, out of sight, and the near one is of this side', () => {
+  test('the stack of the other thread is kept as text, and the visible one is of this thread', () => {
     const error = new OperationalError('lost')
     error.stack = 'OperationalError: lost\n    at far (worker.cjs:1:1)'
     const arrived = cross(error)
@@ -183,7 +183,7 @@ describe('errors of other classes', () => {
     expect(cross(new DOMException('stopped', 'AbortError')).name).toBe('AbortError')
   })
 
-  test('a chain of causes that bites its tail ends', () => {
+  test('a chain of causes that is a cycle ends', () => {
     const error = new OperationalError('m')
     error.cause = error
     let depth = 0

@@ -180,7 +180,7 @@ describe('passwords', () => {
     expect(failure(() => resolve({ password: () => 1 }))).toBeInstanceOf(ProgrammingError)
   })
 
-  test('a face that can wait gets the password of a promise', async () => {
+  test('a face that can wait awaits the password of a promise', async () => {
     expect(resolve(await awaitPassword({ password: async () => 'later' })).session.password).toBe('later')
     expect(resolve(await awaitPassword({ password: 'now' })).session.password).toBe('now')
     const wrong = await awaitPassword({ password: async () => 1 as never })

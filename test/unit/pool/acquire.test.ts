@@ -107,7 +107,7 @@ describe('acquire', () => {
     expect(got).toEqual(['a', 'b', 'c'])
   })
 
-  test('fails with what kept the connection from being opened, and the next attempt is a new one', async () => {
+  test('fails with the error of connecting, and the next attempt is a new one', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.refuse = (attempt) => (attempt === 1 ? new OperationalError('not now') : null)
     await expect(pool.acquire()).rejects.toThrow('not now')
@@ -151,7 +151,7 @@ describe('acquire', () => {
     await pool.release(await pool.acquire())
   })
 
-  test('gives the connection on, whenever the signal is aborted', async () => {
+  test('passes the connection on, at any moment of the abort', async () => {
     const outcomes = new Set<string>()
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ maxSize: 1 })

@@ -35,7 +35,7 @@ describe('close', () => {
     await expect(pool.acquire()).rejects.toThrow('pool is closed')
   })
 
-  test('waits no longer than its limit, then cuts and tells whose connections those were', async () => {
+  test('waits no longer than its limit, then closes the connections and lists their holders', async () => {
     const pool = await server.pool({ maxSize: 2, trackLeases: true })
     const con = await pool.acquire()
     const closed = pool.close({ timeout: 500 })

@@ -85,7 +85,7 @@ describe('old connections', () => {
     ])
   })
 
-  test('a maxQueries of 1 ends in no standstill', async () => {
+  test('a maxQueries of 1 does not stop the pool', async () => {
     const pool = await server.pool({ maxSize: 1, maxQueries: 1 })
     await Promise.all(Array.from({ length: 50 }, () => pool.execute('x')))
     expect([server.attempts >= 50, server.peak]).toEqual([true, 1])
@@ -93,7 +93,7 @@ describe('old connections', () => {
 })
 
 describe('minSize', () => {
-  test('is made up again when connections die', async () => {
+  test('is restored when connections are lost', async () => {
     const pool = await server.pool({ minSize: 3 })
     for (const session of [...server.open]) session.lose()
     expect(pool.getIdleSize()).toBe(0)
@@ -151,7 +151,7 @@ describe('expireConnections', () => {
   })
 })
 
-test('setConnectArgs is for connections to come, and is checked', async () => {
+test('setConnectArgs applies to new connections, and checks its arguments', async () => {
   const seen: unknown[] = []
   const pool = await server.pool({
     connect: (dsn, options) => {

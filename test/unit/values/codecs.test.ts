@@ -46,7 +46,7 @@ describe('values that a server sends', () => {
     expect(registry.codecFor(sample.oid).decodeText(sample.text)).toStrictEqual(value)
   })
 
-  test.each(table)('%s %s goes back as it came', (_type, _source, sample) => {
+  test.each(table)('%s %s is written as it came', (_type, _source, sample) => {
     const codec = registry.codecFor(sample.oid)
     const out = new ByteWriter()
     const value = decodeAll(sample.oid, sentBytes(sample))

@@ -90,7 +90,7 @@ const outer = {
 }
 
 describe('learned types', () => {
-  test.each(samples)('%s is the same by both roads, and goes back as it came', (name, hex, text) => {
+  test.each(samples)('%s is the same in both formats, and is read back unchanged', (name, hex, text) => {
     const value = decode(oidOf(name), hex)
     expect(registry.codecFor(oidOf(name)).decodeText(text)).toStrictEqual(value)
     expect(encode(oidOf(name), value).toString('hex')).toBe(hex)

@@ -50,7 +50,7 @@ describe('types', () => {
     expect(roundTrip(options as unknown as TypeOptions, oid, value)).toStrictEqual(result)
   })
 
-  test('an int8 that is no exact number is refused as one, by both roads', () => {
+  test('an int8 that is no exact number is refused, in both formats', () => {
     expect(() => roundTrip({ int8: 'number' }, INT8_OID, 2n ** 53n)).toThrow(DataError)
     expect(() => registryWith({ int8: 'number' }).codecFor(INT8_OID).decodeText('9007199254740993')).toThrow(DataError)
   })
