@@ -109,9 +109,9 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
   })
 
   test.each([
-    ['begin;\ninsert into pet values (2);\ncommit;', '1:1: sqlMigration: begin'],
-    ['insert into pet values (2);\n /* done */ commit;\nselec', '2:2: sqlMigration: commit'],
-    ['insert into pet values (2); rollback; copy pet from stdin;\n1\n\\.\n', '1:29: sqlMigration: rollback'],
+    ['begin;\ninsert into pet values (2);\ncommit;', '1:1: sqlMigration: the file contains begin'],
+    ['insert into pet values (2);\n /* done */ commit;\nselec', '2:2: sqlMigration: the file contains commit'],
+    ['insert into pet values (2); rollback; copy pet from stdin;\n1\n\\.\n', '1:29: sqlMigration: the file contains rollback'],
   ])('refuses a file with a transaction of its own before it runs: %s', async (sql, words) => {
     watcher.execute('create table pet (id int)')
     file('1-own.sql', sql)

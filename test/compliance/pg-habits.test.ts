@@ -36,7 +36,7 @@ const HABITS: readonly Habit[] = [
     'await syncpg.connect({ connectionString: dsn })',
     refused('ProgrammingError', 'did you mean dsn?'),
   ],
-  ['client.connect()', 'await client.connect()', refused('ProgrammingError', 'open already')],
+  ['client.connect()', 'await client.connect()', refused('ProgrammingError', 'returns an open connection')],
   ['client.end()', 'await client.end()', refused('ProgrammingError', 'use close()')],
   [
     'connectionTimeoutMillis',

@@ -54,7 +54,7 @@ const HABITS: readonly Habit[] = [
   ['ConnectionPool(dsn)', 'new psycopg.ConnectionPool(dsn)', noSuchName('ConnectionPool is not a constructor')],
   // Asking
   ["cur.execute('… %s', (1,))", "cur.execute('select %s + 1', [1]); return cur.fetchone()[0]", gives(2)],
-  ["cur.execute('… %s', 1)", "cur.execute('select %s + 1', 1)", refused('ProgrammingError', 'wrap it in an array')],
+  ["cur.execute('… %s', 1)", "cur.execute('select %s + 1', 1)", refused('ProgrammingError', 'wrap the value in an array')],
   [
     "cur.execute('… %s … %s', 1, 2)",
     "cur.execute('select %s + %s', 1, 2)",
@@ -66,7 +66,7 @@ const HABITS: readonly Habit[] = [
     "cur.execute('select :a', { a: 1 })",
     refused('ProgrammingError', "paramstyle: 'named'"),
   ],
-  ["cur.execute('… %d', (1,))", "cur.execute('select %d', [1])", refused('ProgrammingError', 'a marker is %s')],
+  ["cur.execute('… %d', (1,))", "cur.execute('select %d', [1])", refused('ProgrammingError', 'a marker is always %s')],
   [
     "cur.execute(\"… '%s'\", ('a',))",
     'cur.execute("select \'%s\'", ["a"])',
@@ -188,7 +188,7 @@ const HABITS: readonly Habit[] = [
     "return conn.cursor({ rowFactory: 'object' }).execute('select 1 as a').fetchone()",
     gives({ a: 1 }),
   ],
-  ['conn.execute(sql)[0]', "return conn.execute('select 1')[0]", refused('ProgrammingError', 'fetchone() one of them')],
+  ['conn.execute(sql)[0]', "return conn.execute('select 1')[0]", refused('ProgrammingError', 'fetchone() one row')],
   // Many
   [
     'cur.executemany(sql, rows)',
@@ -198,7 +198,7 @@ const HABITS: readonly Habit[] = [
   [
     "cur.executemany(sql, ['a', 'b'])",
     "cur.executemany('insert into item (name) values (%s)', ['a', 'b'])",
-    refused('ProgrammingError', 'wrap it in an array'),
+    refused('ProgrammingError', 'wrap the value in an array'),
   ],
   [
     'cur.executemany(sql, rows, returning=True)',
@@ -379,7 +379,7 @@ const HABITS: readonly Habit[] = [
   [
     "conn.set_client_encoding('LATIN1')",
     "conn.set_client_encoding('LATIN1')",
-    refused('ProgrammingError', 'UTF-8, always'),
+    refused('ProgrammingError', 'always sent as UTF-8'),
   ],
   ['conn.prepare_threshold = 1', 'conn.prepare_threshold = 1', refused('ProgrammingError', 'statementCacheSize')],
   ['conn.lobject()', 'conn.lobject()', refused('ProgrammingError', 'lo_get')],

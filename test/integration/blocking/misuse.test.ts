@@ -45,7 +45,7 @@ test.each<[string, () => unknown, string]>([
   ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, but got { rowFactory }'],
   ['a property in snakes', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
   ['a property in camels', () => (no(con).autoCommit = true), 'did you mean autocommit?'],
-  ['a property of another driver', () => (no(con).row_factory = 1), 'rows are made by the option rowFactory'],
+  ['a property of another driver', () => (no(con).row_factory = 1), 'use the option rowFactory'],
   ['a property of nobody', () => (no(con).whatever = 1), 'Connection: there is no property "whatever" to set'],
   ['a name of another driver', () => no(con).set_session({}), 'con.isolationLevel'],
   ['another spelling', () => no(con.cursor()).rowCount, 'did you mean rowcount?'],
