@@ -72,7 +72,7 @@ describe('a named cursor', () => {
     cursor.execute('select generate_series(1, 5000)')
     con.commit()
     const failure = failureOf(() => cursor.fetchone())
-    expect([failure, failure.message]).toEqual([expect.any(db.InterfaceError), expect.stringContaining('is over')])
+    expect([failure, failure.message]).toEqual([expect.any(db.InterfaceError), expect.stringContaining('it ended with its transaction')])
     con.autocommit = true
     expect(failureOf(() => con.cursor('c2').execute('select 1')).message).toContain('needs a transaction')
     con.transaction(() => expect(con.cursor('c3').execute('select 7').fetchval()).toBe(7))
