@@ -51,7 +51,7 @@ export class BoundedWait {
   }
 
   readonly #expire = (): void => {
-    const message = 'the time limit has passed while the source or the output was waited for'
+    const message = 'the time limit has passed while the call waited for the source or the output'
     this.#over(new QueryTimeoutError(message, { sqlstate: '57014' }))
   }
 

@@ -32,7 +32,7 @@ export const CURSOR_OPTIONS = knownOptions<CursorOptions>({
 
 const DEFAULT_PREFETCH = 50
 
-/** What `cursor` returns. Iterate over it, or `open` it to fetch by hand. Each iteration runs the statement again. */
+/** The result of `cursor`. Iterate over it, or `open` it to fetch by hand. Each iteration runs the statement again. */
 export class CursorFactory<T = Row> implements AsyncIterable<T> {
   static {
     sealInstances(this)
@@ -93,7 +93,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
       this.#options.scrollable === true
         ? new ScrollableCursor(this.#engine.context, this.#source)
         : new PortalCursor(this.#engine.context, this.#source)
-    // Query loggers are told of the statement once, when it has been opened.
+    // Query loggers get the statement once, when it has been opened.
     const { sql, values } = this.#source
     await this.#engine.query(kind.open(), sql, values, this.#limits)
     return kind

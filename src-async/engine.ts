@@ -71,7 +71,7 @@ export class Engine {
     return this.logged(() => this.exclusively(operation, options), sql, args)
   }
 
-  /** Whether a query logger or a tracing channel hears of queries. */
+  /** Whether a query logger or a tracing channel is active. */
   get isWatched(): boolean {
     return this.listeners.loggers.size > 0 || tracing.hasSubscribers
   }

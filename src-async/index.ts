@@ -1,5 +1,5 @@
 /**
- * DOOR of `syncpg/async`: the asyncpg-shaped driver.
+ * The door (entry point) of `syncpg/async`: the driver, with the calls of asyncpg.
  */
 export { connect, type ConnectOptions } from './connect.ts'
 export type { CloseOptions, PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'

@@ -14,7 +14,7 @@ export type NotificationListener<C> = (connection: C, notification: Notification
 export type NoticeListener<C> = (connection: C, notice: Warning) => void
 /**
  * Called once, when the connection has ended.
- * @param reason what ended the session; null where the program closed it.
+ * @param reason the error that ended the session; null if the program closed it.
  */
 export type TerminationListener<C> = (connection: C, reason: DbError | null) => void
 

@@ -35,7 +35,7 @@ export interface CopyRecordsOptions extends CallOptions, ProgressOption {
   readonly where?: string | undefined
 }
 
-/** The records are no arguments: there may be millions. */
+/** The arguments for query loggers: none, because there may be millions of records. */
 const NO_ARGUMENTS: readonly unknown[] = []
 const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
 

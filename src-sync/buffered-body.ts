@@ -270,7 +270,7 @@ export class BufferedBody implements CursorBody {
     this.#current = result
     this.#described = null
     const count = rowCountOf(result.tag)
-    // The tags of SHOW, EXPLAIN and CALL have no count.
+    // The tags of SHOW, EXPLAIN and CALL have no row count, so the rows are counted.
     this.#rowcount = count < 0 && result.decoderFor !== null ? result.rows.rowCount : count
   }
 

@@ -29,7 +29,7 @@ interface Candidate {
   readonly names: readonly string[]
 }
 
-/** Errors of the server for a call that has the wrong signature or is for the wrong kind. */
+/** The server's errors for a call with the wrong signature, or for a CALL of a function or a SELECT of a procedure. */
 const MISFITS: ReadonlySet<unknown> = new Set(['42883', '42809', '42725'])
 
 const LOOK_UP = `
@@ -198,7 +198,7 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
   })
   if (candidates.length === 0) {
     throw new UndefinedFunctionError(`callproc: there is no function or procedure ${JSON.stringify(key)}`, {
-      hint: 'the name is taken as it is written, capital letters included; a schema may go before it, with a dot',
+      hint: 'the name must be written exactly, with its capital letters; put the schema before it, with a dot',
     })
   }
   const { generation, transaction } = statements
@@ -208,10 +208,10 @@ function candidatesOf(engine: Engine, path: string[], request: ProcedureRequest)
 
 function choose(candidates: readonly Candidate[], entries: readonly [string, unknown][], name: string): Candidate {
   const fitting = candidates.find((candidate) => fits(candidate, entries)) ?? candidates[0]
-  if (fitting === undefined) throw new ProgrammingError(`callproc: ${name} is not known`)
+  if (fitting === undefined) throw new ProgrammingError(`callproc: there is no function or procedure ${name}`)
   if (fitting.kind === 'f' || fitting.kind === 'p') return fitting
   const kind = fitting.kind === 'a' ? 'an aggregate' : 'a window function'
-  throw new ProgrammingError(`callproc: ${name} is ${kind}: it goes with rows; use it in a SELECT`)
+  throw new ProgrammingError(`callproc: ${name} is ${kind}, which works on rows: use it in a SELECT`)
 }
 
 /** Whether the number of values, or their names, fit the parameters. */

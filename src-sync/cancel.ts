@@ -15,7 +15,7 @@ export function cancel(token: CancelToken): void {
   call(cancel, () => {
     const { session, host } = (token ?? {}) as Partial<CancelToken>
     if (!(session instanceof SharedArrayBuffer) || !(host instanceof SharedArrayBuffer)) {
-      throw new ProgrammingError('cancel: expected what cancelToken() of a connection gives')
+      throw new ProgrammingError('cancel: expected a token from cancelToken() of a connection')
     }
     cancelSession(token)
   })

@@ -148,6 +148,7 @@ function precisionOf(oid: number, modifier: number): number | null {
 
 function scaleOf(oid: number, modifier: number): number | null {
   if (oid !== NUMERIC_OID || modifier < HEADER_BYTES) return null
-  // Eleven bits with a sign since PostgreSQL 15. Before that the scale was at most 1000, so the same code reads it.
+  // Since PostgreSQL 15 the scale has eleven bits with a sign. Before that it was at most 1000, which this code reads
+  // too.
   return (((modifier - HEADER_BYTES) & 0x7ff) ^ 0x400) - 0x400
 }

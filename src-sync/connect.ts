@@ -30,8 +30,8 @@ export interface ConnectOptions extends CoreOptions, ValueOptions {
   /** True makes the transactions that the connection begins READ ONLY. */
   readonly readOnly?: boolean
   /**
-   * True makes the transactions that the connection begins wait for a snapshot with which they cannot fail. Only for
-   * transactions that are `serializable` and `readOnly`.
+   * True makes the transactions that the connection begins wait for a snapshot with which they cannot fail. It has an
+   * effect only on transactions that are `serializable` and `readOnly`.
    */
   readonly deferrable?: boolean
   /** Bytes of the shared memory in which replies arrive: a power of two from 4096; 1 MiB by default. */
@@ -145,7 +145,7 @@ export function withConnection<T>(
     const later = isLater(fn, result)
     if (later !== null) {
       throw new ProgrammingError(
-        `withConnection: the function is ${later}: the connection would be closed before it ends`,
+        `withConnection: the function is ${later}: the connection would be closed before its work ends`,
       )
     }
     if (!connection.closed) call(withConnection, () => connection.commit(), connection.commit)

@@ -73,12 +73,12 @@ export class CopyStream implements Iterable<Buffer> {
    * been named in a call before the COPY, because the server answers no queries while it runs.
    */
   setTypes(types: readonly InputSize[]): void {
-    if (this.#encoder !== null) throw new ProgrammingError('copy: setTypes() comes before the first row')
+    if (this.#encoder !== null) throw new ProgrammingError('copy: call setTypes() before the first row')
     this.#columns = types.map((type, index) => {
       const typeOid = typeOidOf(this.#engine, type)
       if (typeOid === 0) {
-        throw new ProgrammingError(`copy: setTypes(): ${String(type)} is not known here`, {
-          hint: 'nothing can be looked up while a COPY runs: pass oid(n), or name the type in a statement before the COPY',
+        throw new ProgrammingError(`copy: setTypes(): the type ${String(type)} is not known yet`, {
+          hint: 'no type can be looked up while a COPY runs: pass oid(n), or name the type in a statement before the COPY',
         })
       }
       return { name: `column${index + 1}`, tableOid: 0, tableColumn: 0, typeOid, typeSize: -1, typeModifier: -1 }

@@ -16,7 +16,7 @@ interface Word {
   readonly end: number
 }
 
-/** Options of the formats that rows cannot be written in. */
+/** Options of formats in which `writeRow` cannot write. */
 const OTHER_FORMS = ['csv', 'delimiter', 'delimiters', 'null', 'header', 'default']
 
 const OPEN = 0x28

@@ -1,6 +1,7 @@
 /**
  * The engine of a blocking connection. The connection and its cursors share it. It holds the session and the context of
- * the flows, and it is the one place that runs them. The door does not export it.
+ * the flows. It is the one place that runs a flow (a procedure of src-async/flows/) and prepares its errors for the
+ * caller. The package does not export it.
  */
 import { InterfaceError, DbError, ProgrammingError, amend, type Warning } from '../src-async/errors/tree.ts'
 import type { Asked, Flow } from '../src-async/flows/ask.ts'
@@ -113,10 +114,10 @@ export class Engine {
 
   /** Runs a flow without the checks of `run`. Used for the steps of an open COPY. */
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
-    // An iterable of the caller, which the flow reads, must not use the connection that the flow runs on.
+    // The flow may read an iterable of the caller, and that must not use the connection on which the flow runs.
     if (this.#isRunning) {
       throw new InterfaceError('the connection is in use by the call this code was called from', {
-        hint: 'after an interrupted call (the time limit of vm) return to the event loop first',
+        hint: 'after an interrupted call, for example by the time limit of vm, return to the event loop before the next call',
       })
     }
     const { source = null, timeoutMs = this.commandTimeoutMs, messages = null } = options
@@ -148,8 +149,7 @@ export class Engine {
   }
 
   /**
-   * Lets only `step` use the connection until `releaseCopy`.
-   * @param end ends the COPY when its call was interrupted.
+   * Until `releaseCopy`, only `step` may use the connection. @param end ends the COPY when its call was interrupted.
    */
   holdForCopy(end: () => void): void {
     this.#copy = end

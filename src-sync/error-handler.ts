@@ -30,7 +30,10 @@ export function requireHandler(handler: ErrorHandler | null): ErrorHandler | nul
   return handler
 }
 
-/** Errors that a handler has received. If it throws one on, an outer method does not call the handler again. */
+/**
+ * Errors that a handler has received. If the handler throws such an error again, an outer method does not call the
+ * handler a second time.
+ */
 const seen = new WeakSet<object>()
 
 /**

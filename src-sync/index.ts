@@ -1,6 +1,6 @@
 /**
- * DOOR of `syncpg`: PEP 249, blocking. `import * as db from 'syncpg'` is the documented form, because the specification's
- * names `Error` and `Date` would shadow the globals.
+ * The door (entry point) of `syncpg`: the blocking API of PEP 249. The docs import it as `import * as db from
+ * 'syncpg'`, because PEP 249's names `Error` and `Date` would hide JavaScript's own if they were imported by name.
  */
 export { connect, type ConnectOptions, withConnection } from './connect.ts'
 export { Connection, type NoticeListener } from './connection.ts'

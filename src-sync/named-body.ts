@@ -138,7 +138,7 @@ export class NamedBody implements CursorBody {
   }
 
   executemany(): void {
-    throw new NotSupportedError('executemany: not on a named cursor; use an ordinary one')
+    throw new NotSupportedError('executemany: a named cursor cannot run it; use an ordinary cursor')
   }
 
   shown(): this {
@@ -162,8 +162,8 @@ export class NamedBody implements CursorBody {
     if (!this.#isOpen && !isAdoptable && this.#options.hold !== true) {
       throw new ProgrammingError('there is no result to fetch from: execute a query first')
     }
-    // Rows that were fetched ahead are refused too after the end of the transaction. Otherwise `itersize` would decide
-    // how far a loop with a commit in it gets.
+    // After the end of the transaction the rows that were fetched earlier are refused too. Otherwise it would depend on
+    // `itersize` how many rows a loop with a commit in it gets.
     if (this.#isOpen) this.#requireTransaction()
     if (this.#fetched === null) this.#describe()
   }
@@ -232,7 +232,7 @@ export class NamedBody implements CursorBody {
     const { context, session } = this.#engine
     if (session.transactionStatus !== 'I' || this.#options.hold === true || pendingBegin(context) !== null) return
     throw new ProgrammingError(
-      'a named cursor needs a transaction to live in, or { hold: true }; with autocommit it has none',
+      'a named cursor needs a transaction, and with autocommit there is none: begin one, or pass { hold: true }',
     )
   }
 
@@ -283,7 +283,7 @@ export class NamedBody implements CursorBody {
     const { context } = this.#engine
     const ahead = target - (this.#base + this.#rows.rowCount)
     const isAfterEnd = this.#isExhausted
-    // After the last row the position of the server's cursor is one higher than the number of rows.
+    // Behind the last row, the position of the server's cursor is the number of rows plus one.
     const move = ahead > 0 && !isAfterEnd ? `FORWARD ${ahead}` : `ABSOLUTE ${target}`
     const tag =
       ahead === 0 && !isAfterEnd ? '' : this.#engine.run(runCommand(context, `MOVE ${move} FROM ${this.#name}`))
@@ -300,9 +300,7 @@ export class NamedBody implements CursorBody {
   #requireTransaction(): void {
     const { hold } = this.#options
     if (hold === true || this.#engine.session.transactionStatus !== 'I') return
-    throw new InterfaceError(
-      `cursor ${this.#name}: the transaction it lived in is over; with { hold: true } it would stay`,
-    )
+    throw new InterfaceError(`cursor ${this.#name}: it ended with its transaction; with { hold: true } it stays open`)
   }
 }
 

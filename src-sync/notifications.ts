@@ -15,8 +15,8 @@ import { type PublicMethod, call } from './callers-stack.ts'
 /** Options of `notifies`. */
 export interface NotifiesOptions {
   /**
-   * How many milliseconds the loop listens, counted from its first step. Without it, or with null, it never ends by
-   * time. It is not the time limit of a call: with 0 the loop gives the notifications that have arrived and does not
+   * How many milliseconds the loop listens, counted from its first step. Without it, or with null, there is no time
+   * limit. It is not the time limit of a call: with 0 the loop gives the notifications that have arrived and does not
    * wait.
    */
   readonly timeout?: number | null | undefined
@@ -67,7 +67,7 @@ export class Inbox {
     this.#engine.requireOpen()
     this.#requireIdle()
     const stream = this.#stream(timeoutMs, stopAfter, method)
-    // Opens the reader. A generator that has not begun would skip its `finally` when it is left.
+    // Opens the reader. If the program left the loop before the generator has begun, its `finally` would not run.
     stream.next()
     return stream
   }
@@ -92,7 +92,7 @@ export class Inbox {
   #next(reader: LogReader<Notification>, deadlineMs: number): Notification | null {
     if (reader.isOverrun()) {
       throw new OperationalError(
-        `notifies: this reader is more than ${MOST_BEHIND} notifications behind another one of its connection`,
+        `notifies: this loop is more than ${MOST_BEHIND} notifications behind another loop of the same connection`,
       )
     }
     if (this.#engine.isClosed) return null
@@ -113,7 +113,7 @@ export class Inbox {
   #requireIdle(): void {
     if (this.#engine.session.transactionStatus === 'I') return
     throw new ProgrammingError(
-      'notifies: a transaction is open, and nothing is delivered inside one: commit first, or use autocommit',
+      'notifies: a transaction is open, and PostgreSQL delivers no notifications inside a transaction: commit first, or use autocommit',
     )
   }
 }

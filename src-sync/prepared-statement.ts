@@ -228,7 +228,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return result.rows
   }
 
-  /** Reads the arguments that all runs have in common. */
+  /** Checks the arguments that all methods take. */
   #begin(
     method: string,
     given: Values,
@@ -255,7 +255,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return { sql, prepared: this.#statement, source: meaning === 'text' ? textElements(given) : given, run }
   }
 
-  /** @returns what the values of this call mean. */
+  /** @returns the meaning of the values of this call. */
   #require(method: string, options: ValueOption, known: KnownOptions): ValueMeaning {
     requireKnown(options, known, method)
     if (this.#life.isClosed) throw new InterfaceError(`PreparedStatement.${method}(): the prepared statement is closed`)

@@ -60,7 +60,7 @@ export class ElementResults implements ResultSink {
   }
 }
 
-/** The decoder for a statement's rows; null when it returns none. */
+/** Returns the decoder for a statement's rows; null when the statement returns no rows. */
 export function decoderOf(statement: Statement | null): DecoderFor | null {
   if (statement === null || statement.columns === null) return null
   return (options) => {

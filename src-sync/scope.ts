@@ -42,7 +42,7 @@ export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn
 export function requireTransactionOptions(options: unknown): void {
   if (options === undefined || (typeof options === 'object' && options !== null)) return
   throw new ProgrammingError(
-    `transaction: expected options or a function, got ${options === null ? 'null' : typeof options}`,
+    `transaction: expected a function, or options and a function, got ${options === null ? 'null' : typeof options}`,
     {
       hint: 'a transaction inside another is a savepoint, and has a name of its own',
     },
@@ -70,7 +70,7 @@ export function runInScope<T>(
   const scope = call(method, () => {
     if (typeof fn !== 'function') {
       throw new ProgrammingError('transaction: expected a function to run in it', {
-        hint: 'without a function: the first statement begins a transaction, commit() or rollback() ends it',
+        hint: 'to work without a function: the first statement begins a transaction, commit() or rollback() ends it',
       })
     }
     return engine.run(openScope(engine.context, options))
@@ -98,12 +98,12 @@ export function runInScope<T>(
 }
 
 function undo(engine: Engine, scope: Scope): void {
-  // A lost connection has rolled back by itself, and the caller gets the error that is being thrown.
+  // If the connection was lost, the server has rolled back, and the caller gets the error that is being thrown.
   if (engine.isClosed || engine.session.isClosed) return
   try {
     engine.run(rollbackScope(engine.context, scope))
   } catch (error) {
-    // The rollback has found that the connection is lost, which rolls back too.
+    // The rollback has found that the connection is lost. Then the server rolls back too.
     if (!engine.session.isClosed) throw error
   }
 }

@@ -33,7 +33,7 @@ export interface BoundBatch extends StatementSource {
 export interface Asking {
   readonly method: string
   readonly style: ParamStyle
-  /** What the values mean, if the call says so. */
+  /** The meaning of the values, if the call sets it. */
   readonly meaning?: ValueMeaning | undefined
 }
 
@@ -104,7 +104,7 @@ function* listedElements(elements: Iterable<Values>): Generator<readonly unknown
   for (const element of elements) yield listed(element)
 }
 
-/** What the values of a statement mean. @param isCompiled whether a query builder has made it */
+/** The meaning of a statement's values. @param isCompiled whether a query builder has made it */
 export function meaningOf(
   engine: Engine,
   isCompiled: boolean,
@@ -146,7 +146,7 @@ export function textOf(
 export function requireSingle(rewritten: RewrittenStatement, method: string): RewrittenStatement {
   if (rewritten.statementCount <= 1) return rewritten
   throw new ProgrammingError(
-    `${method}: the text holds several statements, and parameters can go with one only: execute them one by one`,
+    `${method}: the text has several statements, but only a single statement can have parameters: execute them one by one`,
   )
 }
 

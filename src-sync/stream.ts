@@ -51,8 +51,8 @@ export class RowStream<T> implements IterableIterator<T> {
   /** The rows of one round trip, as bytes. */
   readonly #bytes = new RowBuffer()
   /**
-   * The next few decoded rows. Only a few, so that most are garbage before the collector runs; more would make the heap
-   * grow.
+   * The next decoded rows. They are few, so that the program has dropped most of them when the garbage collector runs;
+   * with more the heap would grow.
    */
   #rows: readonly unknown[] = []
   #next = 0
@@ -64,7 +64,8 @@ export class RowStream<T> implements IterableIterator<T> {
     if (!Number.isSafeInteger(size) || size < 1 || size > 0x7fffffff) {
       throw new ProgrammingError(`stream: size: expected a positive integer, got ${String(size).slice(0, 40)}`)
     }
-    if (statement.rewritten.statementCount > 1) throw new ProgrammingError('stream: one statement at a time')
+    if (statement.rewritten.statementCount > 1)
+      throw new ProgrammingError('stream: the text has several statements: pass one')
     this.#engine = engine
     this.#statement = statement
     this.#size = size
@@ -137,7 +138,7 @@ export class RowStream<T> implements IterableIterator<T> {
     const { context } = this.#engine
     // After the end of its transaction a fetch would begin a new one, in which the portal does not exist.
     if (this.#portal.isOpen && context.state.transactionStatus === 'I') {
-      throw new InterfaceError('the transaction the stream lived in is over: its rows end with it')
+      throw new InterfaceError('the stream has ended with its transaction: read its rows before the transaction ends')
     }
     const bytes = this.#bytes
     const { statement } = this.#portal

@@ -35,7 +35,8 @@ export class TwoPhase {
     if (this.#xid !== null || session.transactionStatus !== 'I') {
       throw new ProgrammingError('tpc_begin: a transaction is open: commit or roll back first')
     }
-    if (context.begin === null) throw new ProgrammingError('tpc_begin: not with autocommit: set it to false first')
+    if (context.begin === null)
+      throw new ProgrammingError('tpc_begin: the connection is in autocommit: set autocommit to false first')
     this.#requireServer()
     this.#engine.run(runCommand(context, beginStatement(options), false))
     this.#xid = xid
@@ -43,7 +44,7 @@ export class TwoPhase {
 
   prepare(): void {
     const xid = this.#xid
-    if (xid === null) throw new ProgrammingError('tpc_prepare: tpc_begin comes first')
+    if (xid === null) throw new ProgrammingError('tpc_prepare: call tpc_begin first')
     this.#engine.requireUnprepared()
     const { context } = this.#engine
     try {
@@ -97,7 +98,7 @@ export class TwoPhase {
   #finish(verb: 'COMMIT' | 'ROLLBACK', given: unknown, method: string): void {
     const xid = requireXid(given, method)
     if (this.#xid !== null || this.#engine.session.transactionStatus !== 'I') {
-      throw new ProgrammingError(`${method}: with an xid only when no transaction is open`)
+      throw new ProgrammingError(`${method}: pass an xid only when no transaction is open`)
     }
     this.#run(verb, xid)
   }
@@ -135,7 +136,7 @@ export class TwoPhase {
   }
 
   #requireBegun(method: string): Xid {
-    if (this.#xid === null) throw new ProgrammingError(`${method}: tpc_begin comes first, or name an xid`)
+    if (this.#xid === null) throw new ProgrammingError(`${method}: call tpc_begin first, or pass an xid`)
     return this.#xid
   }
 
@@ -149,7 +150,7 @@ export class TwoPhase {
     const [row] = rows
     if (row === undefined || Record.toArray(row)[0] === 0) {
       throw new NotSupportedError(
-        'tpc_begin: the server keeps no prepared transactions: max_prepared_transactions is 0',
+        'tpc_begin: the server allows no prepared transactions: max_prepared_transactions is 0',
       )
     }
     this.#isAllowed = true

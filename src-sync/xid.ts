@@ -8,7 +8,7 @@ import { DataError, ProgrammingError } from '../src-async/errors/tree.ts'
 const MOST_BYTES = 64
 const MOST_FORMAT_ID = 2 ** 31 - 1
 
-/** What the server reports about a prepared transaction. */
+/** The facts that the server reports about a prepared transaction. */
 export interface XidOrigin {
   readonly prepared: globalThis.Date
   readonly owner: string
@@ -113,7 +113,7 @@ export function requireXid(xid: unknown, method: string): Xid {
 function requirePart(part: unknown, name: string): string {
   if (typeof part !== 'string') throw new DataError(`xid: ${name}: expected a string, got ${typeof part}`)
   if (Buffer.byteLength(part) <= MOST_BYTES) return part
-  throw new DataError(`xid: ${name}: ${Buffer.byteLength(part)} bytes, of ${MOST_BYTES} at most`)
+  throw new DataError(`xid: ${name}: it has ${Buffer.byteLength(part)} bytes, at most ${MOST_BYTES} are allowed`)
 }
 
 function base64(text: string): string {

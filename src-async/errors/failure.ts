@@ -32,7 +32,9 @@ export interface Failure {
   readonly kind: 'tree' | 'foreign' | 'value'
   /** The name of the class. */
   readonly name: string
-  /** For errors of the tree the primary message: place, DETAIL and HINT are added again when the error is built. */
+  /**
+   * For errors of the tree this is the primary message: place, DETAIL and HINT are added again when the error is built.
+   */
   readonly message: string
   readonly details?: Omit<ErrorDetails, 'cause'>
   /** `code`, `errno`, `syscall` … of a Node error. */
@@ -101,7 +103,7 @@ function describe(error: unknown, depth: number): Failure {
   const isTree = error instanceof DbError
   const failure: Failure = {
     kind: isTree ? 'tree' : 'foreign',
-    // The other thread does not know the user's own classes by name, but it may know their SQLSTATE.
+    // The other thread does not have the user's own classes, but it may know a class for their SQLSTATE.
     name: isTree ? error.constructor.name : textOf(error.name, 'Error'),
     message: isTree ? error.primaryMessage : textOf(error.message, ''),
     ...(typeof error.stack === 'string' ? { stack: error.stack } : {}),
@@ -131,7 +133,7 @@ function textOf(value: unknown, otherwise: string): string {
   return typeof value === 'string' ? value : otherwise
 }
 
-/** The details an error was built with, as plain data; `cause` is not among them. */
+/** The details with which an error was built, as plain data, without `cause`. */
 export function detailsOf(error: DbError): Omit<ErrorDetails, 'cause'> {
   const entries = DETAIL_NAMES.map((key) => [key, error[key]] as const)
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== null))

@@ -28,7 +28,7 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     case '42601':
       return hintForMarker(error)
     case '25P02':
-      return 'roll back first: nothing of the transaction can be kept'
+      return 'roll back first: the transaction has failed, and none of its changes can be stored'
     case '42P01':
       return hintForDottedName(error)
     case '42P18':
@@ -39,9 +39,8 @@ export function hintFor(error: DbError, circumstances: HintCircumstances = {}): 
     case '26000':
       if (circumstances.cachedStatement !== true || isOwnPrepared(error)) return null
       return (
-        'a prepared statement was not where this session left it: a pooler such as PgBouncer in transaction or ' +
-        'statement mode does that before its version 1.21 (or with max_prepared_statements = 0), and so does ' +
-        'DEALLOCATE ALL; ' +
+        'the server no longer has this prepared statement. A pooler such as PgBouncer in transaction or statement mode ' +
+        'loses it before its version 1.21 (or with max_prepared_statements = 0), and DEALLOCATE ALL drops it: ' +
         'connect with statementCacheSize: 0'
       )
     default:
@@ -64,7 +63,7 @@ function hintForDottedName({ query = '' }: DbError): string | null {
 
 /** The hint for a table and its schema that were given in one string. */
 export function schemaHint(schema: string, table: string): string {
-  return `the name is taken as it is written: name the table '${table}' and give { schema: '${schema}' }`
+  return `the whole text is taken for the name of the table: pass '${table}', and the option { schema: '${schema}' }`
 }
 
 const ONE_BY_ONE = 'run them one by one, splitStatements(sql) gives them'
@@ -73,11 +72,13 @@ const ONE_BY_ONE = 'run them one by one, splitStatements(sql) gives them'
 function hintForTransaction({ implicitTransaction, severalStatements }: HintCircumstances): string | null {
   if (implicitTransaction === true) {
     const further =
-      severalStatements === true ? `; the statements of one text are one transaction too: ${ONE_BY_ONE}` : ''
-    return `this statement cannot run in a transaction, and one was begun for it: set autocommit to true first${further}`
+      severalStatements === true
+        ? `; the server also runs the statements of one text as one transaction: ${ONE_BY_ONE}`
+        : ''
+    return `this statement cannot run in a transaction, and the connection has begun one for it: set autocommit to true first${further}`
   }
   if (severalStatements !== true) return null
-  return `the statements of one text are one transaction, in autocommit too: ${ONE_BY_ONE}`
+  return `the server runs the statements of one text as one transaction, in autocommit too: ${ONE_BY_ONE}`
 }
 
 /**
@@ -90,7 +91,7 @@ function hintForMarker({ query, position }: DbError): string | null {
   const before = characters.slice(Math.max(0, position - 1 - LONGEST_WORDS), position - 1).join('')
   const at = characters.slice(position - 1, position + 1).join('')
   if (/\$\d+\s*%\s*$/.test(before) || (/\$\d+\s*$/.test(before) && at.startsWith('%'))) {
-    return 'the percent sign of LIKE belongs into the value: like $1, and `${text}%`'
+    return 'the percent sign of LIKE is a part of the value: write like $1, and pass `${text}%`'
   }
   if (!/^\$\d/.test(at)) return hintForForeignMarker(query, before, at)
   if (/\bnot\s+in\s*$/i.test(before)) return 'IN takes no parameter for its list: write <> all(…), and pass an array'
@@ -98,7 +99,8 @@ function hintForMarker({ query, position }: DbError): string | null {
   if (/\bis\s+not\s*$/i.test(before)) return 'IS NOT takes no parameter: write is distinct from …'
   if (/\bis\s*$/i.test(before)) return 'IS takes no parameter: write is not distinct from …'
   const typed = /\b(interval|date|time|timestamp|timestamptz)\s*$/i.exec(before)?.[1]
-  if (typed !== undefined) return `a constant with its type takes no parameter: write cast(… as ${typed.toLowerCase()})`
+  if (typed !== undefined)
+    return `${typed.toLowerCase()} '…' takes no parameter: write cast(… as ${typed.toLowerCase()})`
   if (/^\s*set\s/i.test(query) && /(?:=|\bto)\s*$/i.test(before)) {
     return "SET takes no parameter: write select set_config('name', …, false)"
   }
@@ -132,7 +134,7 @@ export function hintForStart({ message }: { readonly message: string }): string 
   // This is PgBouncer's message. The SQLSTATE that it sends is not specific to this error.
   if (!message.startsWith('unsupported startup parameter')) return null
   return (
-    'a pooler refuses it: connect past the pooler, as migrations should, or name the setting in its ' +
+    'a pooler refuses this setting: connect directly to the server, as migrations should, or list the setting in its ' +
     "ignore_startup_parameters, or set it for the role: alter role … set statement_timeout = '5s'"
   )
 }

@@ -132,7 +132,10 @@ function causeOf(details: ErrorDetails): ErrorOptions | undefined {
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `assignDetails` gives what is declared here.
 export interface DbError extends Omit<ErrorDetails, 'sqlstate' | 'cause'> {}
 
-/** PEP 249's `Error`, exported under that name by the doors. Its subclasses carry the server's fields as properties. */
+/**
+ * PEP 249's `Error`. Both entry points of the package export it under that name. Its subclasses have the server's
+ * fields as properties.
+ */
 export class DbError extends globalThis.Error {
   static override readonly name: string = 'DbError'
   /** The SQLSTATE an instance has when none is given. */
@@ -212,7 +215,7 @@ export function amend(
   error.message = composeMessage(primaryMessage, error as ErrorDetails)
 }
 
-/** Misuse of the interface: a closed connection or cursor, re-entrance, calls out of order. */
+/** Misuse of the interface: a closed connection or cursor, a call inside another call, calls in the wrong order. */
 export class InterfaceError extends DbError {
   static override readonly name: string = 'InterfaceError'
   // A brand, here and in the classes below. Without it TypeScript takes classes of one shape for the same class, and
@@ -226,7 +229,7 @@ export class InterfaceError extends DbError {
  */
 for (const [name, hint] of Object.entries({
   diag: 'the fields are properties of the error: error.constraintName, error.detail, error.hint',
-  pgerror: 'it is error.message',
+  pgerror: 'use error.message',
 })) {
   Object.defineProperty(DbError.prototype, name, {
     get(this: DbError): never {
@@ -271,7 +274,7 @@ export class ProgrammingError extends DatabaseError {
   declare protected readonly isProgrammingError: true
 }
 
-/** Asked for something the server, the transport or this version does not have. */
+/** The caller asked for a feature that the server, the transport or this version does not have. */
 export class NotSupportedError extends DatabaseError {
   static override readonly name: string = 'NotSupportedError'
   declare protected readonly isNotSupportedError: true
@@ -314,7 +317,7 @@ export class Warning extends globalThis.Error {
     const sqlstate = details.sqlstate ?? new.target.sqlstate
     Object.defineProperty(this, 'sqlstate', { value: sqlstate, enumerable: true, writable: true, configurable: true })
     assignDetails(this, message, details)
-    // Nobody throws it, so a stack would only make its printed form long.
+    // A warning is never thrown, so a stack would only make its printed form long.
     this.stack = `${this.name}: ${this.message}`
   }
 

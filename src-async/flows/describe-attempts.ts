@@ -1,8 +1,9 @@
 /**
  * Describes a text that the server may refuse because it cannot tell a parameter's type, without failing the
- * transaction. Inside a transaction a savepoint is sent in the same flight, before the text. Its release is sent with
- * the next flight. A transaction that was begun by this flight has nothing else in it, so it is begun again. The
- * rollback after a refusal is sent with the next attempt. So none of this costs a round trip of its own.
+ * transaction. Inside a transaction a savepoint is sent in the same flight, before the text (a flight is the messages
+ * that are sent together, up to their Sync). Its release is sent with the next flight. If this flight began the
+ * transaction, there is nothing else in it, so it is begun again. The rollback after a refusal is sent with the next
+ * attempt. So none of this costs a round trip of its own.
  */
 import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
 import type { Flight } from '../wire/operations.ts'

@@ -50,9 +50,9 @@ export interface FlowContext {
   begin: string | null
   /** The BEGIN of a `transaction(…)` in which no statement has been sent yet; null otherwise. */
   scopeBegin: string | null
-  /** The `scopeBegin` that was sent with the last flight. It is due again if that flight failed before BEGIN ran. */
+  /** The `scopeBegin` that was sent with the last request. It is due again if that request failed before BEGIN ran. */
   sentBegin: string | null
-  /** Whether the next flight must release a savepoint of `DescribeAttempts`. */
+  /** Whether the next request must release a savepoint of `DescribeAttempts`. */
   hasDueRelease: boolean
   /** The open `transaction(…)` calls, each inside the one before it. */
   readonly scopes: Scope[]
@@ -106,7 +106,7 @@ export function createFlowContext(
 }
 
 /**
- * The SQL that must be sent before the next flight: a BEGIN, when one is due and the server reports no open
+ * The SQL that must be sent before the next request: a BEGIN, when one is due and the server reports no open
  * transaction, or the release of a savepoint of the driver. Marks it as sent.
  */
 export function dueBegin(context: FlowContext): string | null {
@@ -121,7 +121,7 @@ export function dueBegin(context: FlowContext): string | null {
   return begin
 }
 
-/** The BEGIN that the next flight would send; null when it opens no transaction. Changes nothing. */
+/** The BEGIN that the next request would send; null when it opens no transaction. Changes nothing. */
 export function pendingBegin(context: FlowContext): string | null {
   if (context.state.transactionStatus !== 'I') return null
   return context.scopeBegin ?? (context.scopes.length > 0 ? null : context.begin)
@@ -168,7 +168,7 @@ export function closingLimits(context: FlowContext): Limits {
   return lastLimits(context, CLOSING_MS)
 }
 
-/** The requests that each flight sends first, and its time limit. */
+/** The fields that all requests have in common: the messages to send first, and the time limit. */
 export function flight(context: FlowContext): Flight {
   const timeoutMs = dueTimeout(context)
   return { begin: dueBegin(context), closing: context.statements.takeClosing(), timeoutMs }

@@ -1,5 +1,5 @@
 /**
- * Sends one statement in one flight: unnamed, with its arguments as text or bytes and its rows as text. It is never
+ * Sends one statement in one round trip: unnamed, with its arguments as text or bytes and its rows as text. It is never
  * described first and never retried. So in a pipeline too, later statements run after it.
  */
 import { DataError } from '../errors/tree.ts'

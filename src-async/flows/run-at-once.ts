@@ -1,8 +1,8 @@
 /**
- * Runs a text that is not in the cache in one flight: Parse, Bind, Describe, Execute, Sync, with the arguments as text
- * and the rows in binary. In the first run the statement is unnamed. In the second run it has a name and is cached.
- * Some texts are described before they run, in `run-statement.ts`: when the arguments cannot be sent without their
- * types, or when the server refused the text before it began. See docs/decisions/new-texts.md.
+ * Runs a text that is not in the cache in one round trip: Parse, Bind, Describe, Execute, Sync, with the arguments as
+ * text and the rows in binary. In the first run the statement is unnamed. In the second run it has a name and is
+ * cached. Some texts are described before they run, in `run-statement.ts`: when the arguments cannot be sent without
+ * their types, or when the server refused the text before it began. See docs/decisions/new-texts.md.
  */
 import { QueryTimeoutError } from '../errors/client-errors.ts'
 import { DbError, NotSupportedError } from '../errors/tree.ts'
@@ -214,8 +214,8 @@ interface NewStatement {
 }
 
 /**
- * Receives the rows of a statement that the server describes in the same flight. If all types are known by then, each
- * row goes directly to the caller's sink. Otherwise the rows wait until the flight ends.
+ * Receives the rows of a statement that the server describes in the same round trip. If all types are known by then,
+ * each row goes directly to the caller's sink. Otherwise the rows wait until the round trip ends.
  */
 class UndescribedRows implements RowSink {
   readonly #context: FlowContext
@@ -225,7 +225,7 @@ class UndescribedRows implements RowSink {
   #statement: Statement | null = null
   #sink: RowSink | null = null
   #failure: unknown = null
-  /** Runs of rows that wait for the end of the flight. */
+  /** Runs of rows that wait for the end of the round trip. */
   readonly #waiting: Uint8Array[] = []
 
   constructor(context: FlowContext, request: StatementRequest, init: NewStatement) {
@@ -263,7 +263,7 @@ class UndescribedRows implements RowSink {
   }
 
   /**
-   * Called after the flight. Passes waiting rows to the caller's sink.
+   * Called after the round trip. Passes waiting rows to the caller's sink.
    * @returns null when the rows cannot be read in this form.
    */
   *finish(): Flow<Statement | null> {

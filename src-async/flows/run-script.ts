@@ -69,8 +69,8 @@ export function* runScript(context: FlowContext, sql: string, results: ResultSin
 }
 
 /**
- * The flight of a command that must not open a transaction, such as ROLLBACK. It is sent even after the call's time
- * limit, because the limit may be the reason for it: a batch that was too slow must be undone.
+ * The request fields of a command that must not open a transaction, such as ROLLBACK. It is sent even after the call's
+ * time limit, because the limit may be the reason for it: a batch that was too slow must be undone.
  */
 function settlingFlight(context: FlowContext): Flight {
   context.sentBegin = null

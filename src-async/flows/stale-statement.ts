@@ -74,8 +74,8 @@ export function hasSavepoints({ state }: FlowContext): boolean {
 }
 
 /**
- * The savepoint for the next flight. If a savepoint of `DescribeAttempts` is not released yet, no statement has run
- * since it was set, so the flight uses it again.
+ * The savepoint for the next request. If a savepoint of `DescribeAttempts` is not released yet, no statement has run
+ * since it was set, so the request uses it again.
  * @param kind 'bind' for a named statement; 'run' for one that only reads
  */
 export function dueGuard(context: FlowContext, kind: GuardKind = 'bind'): string {

@@ -2,7 +2,7 @@
  * The cache of prepared statements, by text: an LRU cache with asyncpg's three limits. Everything in this session that
  * may change the meaning of a text empties the cache: DDL, settings, and the end of a transaction with either. See
  * docs/guides/prepared-statements.md. A statement that is dropped from the cache is not closed at once. Its name waits
- * here and is sent with the next flight, so dropping costs no round trip.
+ * here and is sent with the next request, so dropping costs no round trip.
  */
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
@@ -150,7 +150,7 @@ export class StatementCache {
     }
   }
 
-  /** Drops one entry. Its statement is closed with the next flight. */
+  /** Drops one entry. Its statement is closed with the next request. */
   forget(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
@@ -158,7 +158,7 @@ export class StatementCache {
     this.#closing.push(entry.statement.name)
   }
 
-  /** Closes a statement that is not in the cache, with the next flight. */
+  /** Closes a statement that is not in the cache, with the next request. */
   discard(name: string): void {
     this.#closing.push(name)
   }
@@ -286,7 +286,7 @@ export class StatementCache {
     return false
   }
 
-  /** The names of statements to close in the next flight. The caller must send them. */
+  /** The names of statements to close with the next request. The caller must send them. */
   takeClosing(): readonly string[] {
     if (this.#closing.length === 0 || this.isClosingHeld) return NOTHING_TO_CLOSE
     const closing = this.#closing

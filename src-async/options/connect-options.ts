@@ -155,34 +155,34 @@ const OTHER_NAMES: Readonly<Record<string, keyof ConnectOptions>> = {
   prepare: 'statementCacheSize',
 }
 
-const SETTING = "a setting of the server's goes into serverSettings: { name: value }"
+const SETTING = 'pass settings of the server as serverSettings: { name: value }'
 
 /** Names of options in other clients that need an explanation, not only another name. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
-  connect_timeout: 'it is timeout, in milliseconds',
-  connectTimeout: 'it is timeout, in milliseconds',
-  connectionTimeoutMillis: 'it is timeout, in milliseconds; for a pool see acquireTimeout too',
-  query_timeout: 'it is commandTimeout, in milliseconds',
+  connect_timeout: 'use timeout, in milliseconds',
+  connectTimeout: 'use timeout, in milliseconds',
+  connectionTimeoutMillis: 'use timeout, in milliseconds; for a pool see acquireTimeout too',
+  query_timeout: 'use commandTimeout, in milliseconds',
   statement_timeout:
-    "it is serverSettings: { statement_timeout: '5s' }, or commandTimeout in milliseconds, which this client keeps",
+    "use serverSettings: { statement_timeout: '5s' }, or commandTimeout in milliseconds, which this client enforces",
   lock_timeout: SETTING,
   idle_in_transaction_session_timeout: SETTING,
   idle_session_timeout: SETTING,
   search_path: SETTING,
-  schema: "it is serverSettings: { search_path: '…' }",
+  schema: "use serverSettings: { search_path: '…' }",
   timezone: SETTING,
-  client_encoding: 'text goes as UTF-8, always',
-  options: 'it is serverSettings: { name: value }, or options=-c name=value in the DSN',
-  max: 'of a pool it is maxSize',
-  min: 'of a pool it is minSize',
-  idleTimeoutMillis: 'of a pool it is maxInactiveLifetime, in milliseconds',
-  max_lifetime: 'of a pool it is maxLifetime, in milliseconds',
-  maxLifetimeSeconds: 'of a pool it is maxLifetime, in milliseconds',
-  maxUses: 'of a pool it is maxQueries',
-  allowExitOnIdle: 'it is con.unref()',
-  keepAlive: 'sockets are kept alive by themselves; keepalives_idle in the DSN says after how many seconds',
-  cursor_factory: "it is rowFactory: 'record', 'array', 'object' or a function",
-  isolation_level: 'it is isolationLevel, in lower case: serializable',
+  client_encoding: 'text is always sent as UTF-8',
+  options: 'use serverSettings: { name: value }, or options=-c name=value in the DSN',
+  max: 'for a pool use maxSize',
+  min: 'for a pool use minSize',
+  idleTimeoutMillis: 'for a pool use maxInactiveLifetime, in milliseconds',
+  max_lifetime: 'for a pool use maxLifetime, in milliseconds',
+  maxLifetimeSeconds: 'for a pool use maxLifetime, in milliseconds',
+  maxUses: 'for a pool use maxQueries',
+  allowExitOnIdle: 'use con.unref()',
+  keepAlive: 'keepalive is always on; keepalives_idle in the DSN is the number of idle seconds before the first probe',
+  cursor_factory: "use rowFactory: 'record', 'array', 'object' or a function",
+  isolation_level: 'use isolationLevel, in lower case: serializable',
 }
 
 /** Options for which null means "no limit". For all others null means the default. */
@@ -207,7 +207,7 @@ export function checkOptions(options: ConnectOptions, extraKeys: readonly string
     checked[name] = check(value, name)
   }
   if (checked['ssl'] !== undefined && checked['sslmode'] !== undefined) {
-    throw new ProgrammingError('options ssl and sslmode are both given: they say the same thing, keep one')
+    throw new ProgrammingError('options ssl and sslmode are both given: they mean the same, give only one')
   }
   return checked as ConnectOptions
 }
@@ -308,7 +308,8 @@ function settings(value: unknown, name: string): unknown {
       if (lower === 'client_encoding' && /^(utf-?8|unicode)$/i.test(String(setting))) return [key, 'UTF8']
       if (RESERVED.includes(lower) || lower.startsWith('_pq_.')) {
         throw new ProgrammingError(`option ${name}: ${clip(key)} cannot be set here`, {
-          hint: lower === 'client_encoding' ? 'strings travel as UTF8' : 'it has an option of its own, or none',
+          hint:
+            lower === 'client_encoding' ? 'strings are always sent as UTF-8' : 'use the option for it, if there is one',
         })
       }
       return [key, settingText(setting, `${name}.${clip(key)}`)]

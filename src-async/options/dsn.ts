@@ -150,11 +150,11 @@ const HABITS: ReadonlyMap<string, string> = new Map([
     'pgbouncer',
     'leave it out: prepared statements work behind PgBouncer 1.21 and later; before that, the option statementCacheSize: 0 of connect',
   ],
-  ['connection_limit', 'leave it out: the size of a pool is createPool(dsn, { maxSize })'],
-  ['pool_timeout', 'leave it out: how long to wait for a connection of a pool is createPool(dsn, { acquireTimeout })'],
-  ['uselibpqcompat', 'leave it out: sslmode means here what it means to libpq'],
-  ['sslaccept', 'say sslmode=require to encrypt without verifying, sslmode=verify-full to verify'],
-  ['schema', "leave it out and say options=-c search_path=…, or serverSettings: { search_path: '…' }"],
+  ['connection_limit', 'leave it out: set the size of a pool with createPool(dsn, { maxSize })'],
+  ['pool_timeout', 'leave it out: set the time to wait for a connection with createPool(dsn, { acquireTimeout })'],
+  ['uselibpqcompat', 'leave it out: sslmode means the same here as in libpq'],
+  ['sslaccept', 'write sslmode=require to encrypt without verifying, or sslmode=verify-full to verify'],
+  ['schema', "leave it out and write options=-c search_path=…, or serverSettings: { search_path: '…' }"],
 ])
 
 /** The keyword for a name, or an error that says what to write instead. */

@@ -7,31 +7,31 @@
 type Habits = Readonly<Record<string, string>>
 
 const NO_PROXY = 'a connection has no events of its own: '
-const QUOTING = { escapeidentifier: 'it is quoteIdentifier(name)', escapeliteral: 'it is quoteLiteral(value)' }
-const PREPARING = 'statements are prepared by themselves: statementCacheSize is the option of connect'
-const TYPES = "it is con.setTypeCodec(name, { decoder, encoder }), or the option types: { int8: 'number' }"
+const QUOTING = { escapeidentifier: 'use quoteIdentifier(name)', escapeliteral: 'use quoteLiteral(value)' }
+const PREPARING = 'statements are prepared automatically: see the option statementCacheSize of connect'
+const TYPES = "use con.setTypeCodec(name, { decoder, encoder }), or the option types: { int8: 'number' }"
 
 /** The habits for connections of both APIs. */
 const CONNECTION: Habits = {
   ...QUOTING,
-  rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
+  rowfactory: 'use the option rowFactory, of connect, of a cursor or of a call',
   preparethreshold: PREPARING,
   preparedmax: PREPARING,
-  timeout: 'it is commandTimeout, or timeout in the options of a call',
-  querytimeout: 'it is commandTimeout, or timeout in the options of a call',
-  statementtimeout: 'it is commandTimeout, or timeout in the options of a call',
-  setclientencoding: 'text goes as UTF-8, always',
-  clientencoding: 'text goes as UTF-8, always',
-  encoding: 'text goes as UTF-8, always',
+  timeout: 'use commandTimeout, or timeout in the options of a call',
+  querytimeout: 'use commandTimeout, or timeout in the options of a call',
+  statementtimeout: 'use commandTimeout, or timeout in the options of a call',
+  setclientencoding: 'text is always sent as UTF-8',
+  clientencoding: 'text is always sent as UTF-8',
+  encoding: 'text is always sent as UTF-8',
   adapters: TYPES,
   settypeparser: TYPES,
-  end: 'it is close()',
-  connect: 'connect(dsn) gives a connection that is open already',
-  begin: 'it is transaction(fn): committed when the function returns, undone when it throws',
-  lobject: 'large objects are functions in SQL: lo_from_bytea, lo_get, lo_put',
-  status: 'it is transactionStatus',
-  getparameterstatus: 'it is parameter(name)',
-  gettransactionstatus: 'it is transactionStatus',
+  end: 'use close()',
+  connect: 'connect(dsn) returns an open connection',
+  begin: 'use transaction(fn): it commits when the function returns, and rolls back when it throws',
+  lobject: 'use the functions of SQL for large objects: lo_from_bytea, lo_get, lo_put',
+  status: 'use transactionStatus',
+  getparameterstatus: 'use parameter(name)',
+  gettransactionstatus: 'use transactionStatus',
 }
 
 /** The habits for each class. `blocking` and `async` are the classes `Connection` of the two APIs. */
@@ -40,78 +40,79 @@ const BY_KIND: Readonly<Record<string, Habits>> = {
     ...CONNECTION,
     setsession: 'set con.isolationLevel, con.readOnly, con.deferrable and con.autocommit',
     setisolationlevel: "set con.isolationLevel = 'serializable', between transactions",
-    notices: 'the notices of the last call are in messages, and addNoticeListener(fn) hears each',
-    addnotifyhandler: 'notifications are read: for (const { channel, payload } of con.notifies())',
-    addnoticehandler: 'it is addNoticeListener(fn)',
+    notices: 'messages has the notices of the last call, and addNoticeListener(fn) gets each notice',
+    addnotifyhandler: 'read notifications in a loop: for (const { channel, payload } of con.notifies())',
+    addnoticehandler: 'use addNoticeListener(fn)',
     on: `${NO_PROXY}read notifications with con.notifies(), notices with con.addNoticeListener(fn)`,
-    pipeline: "executemany and fetchmany send many elements in few trips; pipelines are in 'syncpg/async'",
-    copyfrom: 'it is con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
-    copyto: 'it is con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
-    serverversion: 'it is con.info.serverVersion',
-    getbackendpid: 'it is con.info.backendPid',
-    processid: 'it is con.info.backendPid',
-    dsn: 'see con.info: host, port, user, database',
-    pgconn: 'there is no libpq below; see con.info',
-    broken: 'it is closed',
-    release: 'it is close()',
-    isclosed: 'it is closed',
+    pipeline: "executemany and fetchmany send many elements in few round trips; pipelines are in 'syncpg/async'",
+    copyfrom: 'use con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
+    copyto: 'use con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
+    serverversion: 'use con.info.serverVersion',
+    getbackendpid: 'use con.info.backendPid',
+    processid: 'use con.info.backendPid',
+    dsn: 'con.info has host, port, user and database',
+    pgconn: 'this client does not use libpq; see con.info',
+    broken: 'use closed',
+    release: 'use close()',
+    isclosed: 'use closed',
   },
   async: {
     ...CONNECTION,
-    autocommit: 'it is so already: a statement is a transaction of its own, unless it runs in transaction(fn)',
-    commit:
-      'a transaction is transaction(fn), or an object: const tx = con.transaction(); await tx.start(); await tx.commit()',
-    rollback:
-      'a transaction is transaction(fn), or an object: const tx = con.transaction(); await tx.start(); await tx.rollback()',
-    on: `${NO_PROXY}addListener(channel, fn) hears notifications, addLogListener(fn) notices, addTerminationListener(fn) the end`,
-    once: `${NO_PROXY}addListener(channel, fn) hears notifications, addTerminationListener(fn) the end`,
-    release: 'it is pool.release(connection); pool.withConnection(fn) does it by itself',
-    done: 'it is pool.release(connection); pool.withConnection(fn) does it by itself',
-    processid: 'it is backendPid',
-    queryrow: 'it is fetchrow(sql, values)',
-    serverversion: 'it is getServerVersion()',
+    autocommit:
+      'the connection is always in autocommit: a statement is a transaction of its own, unless it runs in transaction(fn)',
+    commit: 'use transaction(fn), or an object: const tx = con.transaction(); await tx.start(); await tx.commit()',
+    rollback: 'use transaction(fn), or an object: const tx = con.transaction(); await tx.start(); await tx.rollback()',
+    on: `${NO_PROXY}addListener(channel, fn) is for notifications, addLogListener(fn) for notices, addTerminationListener(fn) for the end`,
+    once: `${NO_PROXY}addListener(channel, fn) is for notifications, addTerminationListener(fn) for the end`,
+    release: 'use pool.release(connection); pool.withConnection(fn) releases by itself',
+    done: 'use pool.release(connection); pool.withConnection(fn) releases by itself',
+    processid: 'use backendPid',
+    queryrow: 'use fetchrow(sql, values)',
+    serverversion: 'use getServerVersion()',
   },
   Cursor: {
-    rowfactory: 'rows are made by the option rowFactory, of connect, of a cursor or of a call',
-    itersize: 'it is an option of a named cursor: cursor(name, { itersize })',
-    mogrify:
-      'values do not go into the text; format(text, …values) makes a text of both, for statements without parameters',
-    copyfrom: 'it is con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
-    copyto: 'it is con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
-    copyexpert: 'it is cursor.copy(sql, fn)',
-    0: 'fetchall() gives an array of rows, fetchone() one of them',
-    rows: 'fetchall() gives them; con.query(sql) gives { rows, rowCount }',
-    read: 'it is fetch(count), or a loop: for await (const row of con.cursor(sql))',
+    rowfactory: 'use the option rowFactory, of connect, of a cursor or of a call',
+    itersize: 'use the option of a named cursor: cursor(name, { itersize })',
+    mogrify: 'values are not put into the text; for statements that take no parameters format(text, …values) does that',
+    copyfrom: 'use con.copyToTable(table, { source }), or cursor.copy(sql, fn)',
+    copyto: 'use con.copyFromTable(table, { output }), or cursor.copy(sql, fn)',
+    copyexpert: 'use cursor.copy(sql, fn)',
+    0: 'fetchall() returns an array of rows, fetchone() one row',
+    rows: 'fetchall() returns them; con.query(sql) returns { rows, rowCount }',
+    read: 'use fetch(count), or a loop: for await (const row of con.cursor(sql))',
   },
   Pool: {
-    end: 'it is close()',
-    connect: 'it is acquire(); give it back with pool.release(connection), or take pool.withConnection(fn)',
-    getconn: 'it is acquire()',
-    putconn: 'it is release(connection)',
-    getconnection: 'it is acquire()',
-    connection: 'it is withConnection(fn)',
+    end: 'use close()',
+    connect: 'use acquire() and then pool.release(connection), or pool.withConnection(fn)',
+    getconn: 'use acquire()',
+    putconn: 'use release(connection)',
+    getconnection: 'use acquire()',
+    connection: 'use withConnection(fn)',
     on: 'a pool has no events: errors of background work go to the option onError',
     once: 'a pool has no events: errors of background work go to the option onError',
-    totalcount: 'it is getSize()',
-    idlecount: 'it is getIdleSize()',
-    waitingcount: 'it is getWaitingCount()',
+    totalcount: 'use getSize()',
+    idlecount: 'use getIdleSize()',
+    waitingcount: 'use getWaitingCount()',
     getstats: 'see getSize(), getIdleSize() and getWaitingCount()',
-    transaction: 'a transaction has one connection: pool.withConnection((con) => con.transaction(fn))',
-    listen: 'take a connection, or listen(channels), which survives a loss',
+    transaction: 'a transaction needs one connection: pool.withConnection((con) => con.transaction(fn))',
+    listen: 'acquire a connection, or use listen(channels), which goes on after a lost connection',
   },
   QueryResult: {
-    fields: 'they are columns',
-    command: "it is the first word of tag, 'INSERT 0 1'",
-    0: 'the rows are in rows',
-    map: 'the rows are in rows',
+    fields: 'use columns',
+    command: "use the first word of tag, which is 'INSERT 0 1' for example",
+    0: 'the property rows has the rows',
+    map: 'the property rows has the rows',
   },
-  CopyStream: { end: 'the COPY ends when the function returns', setformat: 'the format is in the text of the COPY' },
+  CopyStream: {
+    end: 'the COPY ends when the function returns',
+    setformat: 'write the format into the text of the COPY',
+  },
   ConnectionInfo: {
-    transactionstatus: 'it is status',
-    dbname: 'it is database',
-    parameterstatus: 'it is parameter(name)',
-    getparameters: 'it is parameter(name)',
-    pid: 'it is backendPid',
+    transactionstatus: 'use status',
+    dbname: 'use database',
+    parameterstatus: 'use parameter(name)',
+    getparameters: 'use parameter(name)',
+    pid: 'use backendPid',
   },
 }
 
@@ -127,12 +128,12 @@ const OPTIONS: Readonly<Record<string, { readonly name?: string; readonly words?
   fetchsize: { name: 'prefetch' },
   highwatermark: { name: 'prefetch' },
   batchsize: { name: 'prefetch' },
-  rowmode: { name: 'rowFactory', words: "it is rowFactory: 'array'" },
+  rowmode: { name: 'rowFactory', words: "use rowFactory: 'array'" },
   querytimeout: { name: 'timeout' },
   statementtimeout: { name: 'timeout' },
   abortsignal: { name: 'signal' },
-  binary: { words: 'values travel in binary wherever the driver knows their type' },
-  name: { words: 'prepare(sql, { name }) names a statement; others are prepared by themselves' },
+  binary: { words: 'values are sent in binary whenever the driver knows their type' },
+  name: { words: 'prepare(sql, { name }) names a statement; other statements are prepared automatically' },
 }
 
 /** The hint for an option that a method does not have; null if no driver is known to have it. */
@@ -141,7 +142,7 @@ export function optionHabit(name: string, known: ReadonlySet<string>): string | 
   const habit = Object.hasOwn(OPTIONS, plain) ? OPTIONS[plain] : undefined
   if (habit === undefined) return null
   if (habit.name !== undefined && !known.has(habit.name)) return null
-  return habit.words ?? `it is ${habit.name}`
+  return habit.words ?? `use ${habit.name}`
 }
 
 /** A name without case, underscores and dashes: `fetch_all`, `fetchAll` and `fetchall` are one. */

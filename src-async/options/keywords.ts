@@ -214,7 +214,7 @@ export function refuseKeywords(lookup: Lookup, kinds: readonly string[]): void {
     if (value === undefined || harmless.includes(value.toLowerCase())) continue
     if (over !== undefined && !kinds.includes(over)) continue
     const instead = harmless.length === 0 ? '' : `, or set it to ${harmless.join(' or ')}`
-    throw new NotSupportedError(`${keyword}=${shown(keyword, value)} cannot be kept: ${reason}`, {
+    throw new NotSupportedError(`${keyword}=${shown(keyword, value)} is not supported: ${reason}`, {
       hint: `leave ${keyword}${variableHint(keyword)} out${instead}`,
     })
   }

@@ -53,13 +53,13 @@ function notOptions(options: unknown, method: string): ProgrammingError {
 
 /** The hints for values that people pass instead of options, by their type. */
 const HINTS: Readonly<Record<string, string>> = {
-  function: 'no callback is called: the method gives its result, or a promise of it',
+  function: 'the method takes no callback: it returns its result, or a promise of it',
   number: 'a time limit is an option: { timeout: 5000 }, in milliseconds',
 }
 
 function unknownOption(name: string, known: KnownOptions, method: string): ProgrammingError {
   const meant = nearest(name, known)
-  const list = known.size === 0 ? 'it takes none' : `it takes ${[...known].join(', ')}`
+  const list = known.size === 0 ? 'the method takes no options' : `it takes ${[...known].join(', ')}`
   const hint = meant === null ? (optionHabit(name, known) ?? list) : `did you mean ${meant}?`
   return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, { hint })
 }

@@ -1,7 +1,7 @@
 /**
- * Owns the slots of a pool. Decides which slot is free, which waiter gets it, and when a connection is opened or closed.
- * Each decision is one synchronous step, so a connection never has two holders and is never lost between two steps. Knows
- * nothing about holders and SQL.
+ * Owns the slots of a pool; a slot is the place of one connection. Decides which slot is free, which waiter gets it,
+ * and when a connection is opened or closed. Each decision is one synchronous step, so a connection never has two
+ * holders and is never lost between two steps. Knows nothing about holders and SQL.
  *
  * A free connection goes to the caller that has waited longest. Without waiters, the connection used last is used next, so
  * that surplus connections stay unused, expire and are closed. A connection attempt does not belong to the waiter that
@@ -15,7 +15,10 @@ import { Slot, type SlotPhase } from './slot.ts'
 import { type Limit, withLimit } from '../with-limit.ts'
 import { WaitQueue } from './wait-queue.ts'
 
-/** A server closes a session at once when asked; a connection that takes longer is destroyed. */
+/**
+ * Time limit for closing a connection. A server closes a session at once when asked, so a connection that takes longer
+ * is destroyed.
+ */
 const RETIRE_LIMIT_MS = 1000
 /** When a check or a reset takes longer than this, waiters no longer rely on that connection. */
 const SLOW_MS = 250
@@ -138,7 +141,10 @@ export class Keeper {
     this.#idle.push(slot)
   }
 
-  /** Whether a connection must not be used any more. Age and statements do not count before its first use. */
+  /**
+   * Whether a connection must not be used any more. Before its first use, its age and the number of its statements do
+   * not matter.
+   */
   isWorn(slot: Slot): boolean {
     if (!this.#isOpen || slot.life.generation !== this.#generation || this.#live > this.#maxSize) return true
     if (slot.phase === 'connecting') return false
@@ -308,7 +314,10 @@ export class Keeper {
     }
   }
 
-  /** Connections that will become free soon, without a release by a holder. */
+  /**
+   * The number of connections that will become free soon although no holder releases them: those being opened, checked
+   * or reset.
+   */
   #coming(): number {
     let coming = 0
     for (const { phase, isSlow } of this.#slots) {

@@ -1,6 +1,7 @@
 /**
- * Checks the options of `createPool`. The pool's own options are checked here, those of each connection by `options/`. The
- * default of `minSize` depends on `maxSize`, and the reverse, so that an option never contradicts the default of the other one.
+ * Checks the options of `createPool`. The pool's own options are checked here, those of each connection by `options/`.
+ * The default of `minSize` depends on `maxSize`, and that of `maxSize` on `minSize`, so that an option never
+ * contradicts the default of the other one.
  */
 import { FACE_OPTION_KEYS, type ConnectOptions, requireConnectionClass } from '../connect.ts'
 import type { Connection } from '../connection.ts'
@@ -75,7 +76,10 @@ export interface PoolSettings {
 export interface ConnectArguments {
   readonly dsn: string | undefined
   readonly options: ConnectOptions
-  /** The server runs in this process and lives in its connection: there can be only one, and it must not be replaced. */
+  /**
+   * The server runs in this process and ends with its connection. So there can be only one connection, and the pool
+   * must not replace it.
+   */
   readonly isEmbedded: boolean
 }
 

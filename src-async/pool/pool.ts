@@ -373,7 +373,9 @@ export class Pool<C extends Connection = Connection> {
     this.#requireOpen()
     const connect = readConnectArguments(dsn, options, this.#settings.hooks.connect !== undefined)
     if (connect.isEmbedded !== this.#isEmbedded) {
-      throw new ProgrammingError('pool.setConnectArgs: a pool of an embedded PostgreSQL and one of a server differ')
+      throw new ProgrammingError(
+        'pool.setConnectArgs: a pool cannot change between an embedded PostgreSQL and a server',
+      )
     }
     this.#keeper.connectWith(connect)
   }

@@ -21,7 +21,10 @@ export type SlotPhase = 'connecting' | 'checking' | 'idle' | 'leased' | 'resetti
 /** Sessions that belong to a pool, so that no session gets into two slots. */
 const pooled = new WeakSet<Operations>()
 
-/** Time limit of the `init` hook when connecting has no limit: often no caller waits for it, so nobody would notice. */
+/**
+ * Time limit of the `init` hook when connecting has no limit. The pool often opens a connection in the background,
+ * where nobody would notice that the hook hangs.
+ */
 const INIT_LIMIT_MS = 60_000
 
 /** How long a slot's connection may be used. */
@@ -151,8 +154,9 @@ export class Slot {
   }
 
   /**
-   * Sends the reset without waiting for it. Requests of the next holder are written behind it; when the reset fails, the
-   * session is closed before any of them is answered. Only for a lease that, as far as the client knows, left nothing behind.
+   * Sends the reset without waiting for it. Requests of the next holder are written behind it; when the reset fails,
+   * the session is closed before any of them is answered. Allowed only for a lease after which the client knows of
+   * nothing to undo.
    * @returns a promise of the reset's end; null when the caller must use `reset` and wait.
    */
   resetAside({ session }: Lease, limitMs: number): Promise<void> | null {
@@ -212,7 +216,8 @@ export class Slot {
     if (this.#engine === null) return
     this.#engine.isShut = true
     const { session } = this.#engine
-    // A backend that runs a statement does not notice the lost client, and would keep its locks until the statement ends.
+    // A server process that runs a statement does not notice that the client is gone, and would keep its locks until
+    // the statement ends.
     if (timeoutMs === 0 && this.lease?.session.isRunning === true) session.cancel({}).catch(() => {})
     try {
       await session.close({ timeoutMs })
@@ -263,7 +268,7 @@ const { getResetQuery } = Connection.prototype
 
 const TEXT_ROWS = { rowFactory: 'array', types: 'text' } as const
 
-/** The process id of the backend, asked from the server; 0 when the server cannot answer. */
+/** Asks the server for the process id of the session; 0 when the server cannot answer. */
 async function backendPid(engine: Engine): Promise<number> {
   try {
     const { rows } = await engine.run(queryScript(engine.context, 'SELECT pg_catalog.pg_backend_pid()', TEXT_ROWS))

@@ -19,7 +19,10 @@ export class Upkeep {
   #isRunning = false
   #failures = 0
 
-  /** @param shortestLifeMs the shorter of the idle limit and the lifetime; the sweep runs four times within it */
+  /**
+   * @param shortestLifeMs the shorter of the idle limit and the lifetime; the pool looks for such connections four
+   *   times within it
+   */
   constructor(keeper: Keeper, shortestLifeMs: number, report: (error: unknown) => void) {
     this.#keeper = keeper
     this.#sweepMs = Math.max(SHORTEST_SWEEP_MS, Math.min(LONGEST_SWEEP_MS, shortestLifeMs / 4))

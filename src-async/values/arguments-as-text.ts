@@ -1,7 +1,8 @@
 /**
- * Writes the arguments of a statement as text, before the server has described it: the Bind message after its two names.
- * Takes only values whose text means the same for every type that the server may find, or is refused by it. The result must
- * be the one that the driver would send if it knew the type. For all other values the statement is described first.
+ * Writes the arguments of a statement as text, before the server has described it: the Bind message after its two
+ * names. The result must mean what it would mean if the driver knew the parameter's type. So it takes only values whose
+ * text has one meaning for all types, or that the server refuses. For all other values the statement is described
+ * first.
  */
 import type { ByteWriter } from '../bytes/byte-writer.ts'
 import { numberText } from './codecs/text.ts'
@@ -103,9 +104,9 @@ const JSON_WORDS: ReadonlySet<string> = new Set(['true', 'false', 'null'])
 const JSON_OPENING = '{["'
 
 /**
- * Whether a string is not valid JSON. For json parameters, a string is a JSON string and must get quotes, so one that is
- * valid JSON itself would be taken for something else. The server refuses any other string as JSON before the statement
- * runs; the statement is described then.
+ * Whether a string is not valid JSON. For json parameters, a string is a JSON string and must get quotes, so the server
+ * would read a string that is valid JSON as another value. The server refuses any other string as JSON before the
+ * statement runs; the statement is described then.
  */
 function isSafe(text: string): boolean {
   const trimmed = text.trim()

@@ -1,5 +1,5 @@
 /**
- * A string of bits: what `bit` and `varbit` columns hold. Its length need not be a multiple of eight.
+ * A string of bits, the value of a `bit` or `varbit` column. Its length need not be a multiple of eight.
  */
 import { DataError } from '../errors/tree.ts'
 import { clip } from './describe-value.ts'
@@ -21,7 +21,7 @@ export class BitString {
     }
     const unused = bytes.length * 8 - length
     if (unused > 0 && (bytes[bytes.length - 1]! & ((1 << unused) - 1)) !== 0) {
-      throw new DataError('the bits after the last one must be 0')
+      throw new DataError('the unused bits of the last byte must be 0')
     }
     this.bytes = bytes
     this.length = length

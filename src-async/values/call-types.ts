@@ -14,15 +14,15 @@ export interface TypeOptions {
   readonly temporal?: boolean | TemporalNamespace
   /** `'auto'`: a number when it is exact, otherwise a bigint. */
   readonly int8?: 'bigint' | 'number' | 'auto' | TextForm
-  /** `'string'` at first, in which no digit is lost. */
+  /** Default: `'string'`, which loses no digit. */
   readonly numeric?: TextForm
-  /** A number at first. */
+  /** Default: a number. */
   readonly float8?: TextForm
-  /** A string at first, as the server prints it. */
+  /** Default: a string, as the server prints it. */
   readonly money?: TextForm
-  /** A boolean at first. */
+  /** Default: a boolean. */
   readonly bool?: TextForm
-  /** A `Buffer` at first. */
+  /** Default: a `Buffer`. */
   readonly bytea?: TextForm
   /** What `JSON.parse` gives at first. */
   readonly json?: TextForm
@@ -32,15 +32,15 @@ export interface TypeOptions {
   readonly uuid?: TextForm
   /** A string at first. */
   readonly inet?: TextForm
-  /** A `PgDate` at first. */
+  /** Default: a `PgDate`. */
   readonly date?: TimeForm
-  /** A `PgTime` at first. */
+  /** Default: a `PgTime`. */
   readonly time?: TimeForm
-  /** A `Date` at first, with the fields in UTC. */
+  /** Default: a `Date`, whose UTC fields are those of the column. */
   readonly timestamp?: TimeForm
-  /** A `Date` at first. */
+  /** Default: a `Date`. */
   readonly timestamptz?: TimeForm
-  /** A `PgInterval` at first. */
+  /** Default: a `PgInterval`. */
   readonly interval?: TimeForm
   readonly [typeName: string]: 'bigint' | 'number' | 'auto' | TimeForm | boolean | TemporalNamespace | undefined
 }
@@ -61,5 +61,5 @@ export interface TypeParsers {
  */
 export type CallTypes = 'text' | 'temporal' | TypeOptions | TypeParsers
 
-/** The option in the form that flows compare: equal options are one object. */
+/** The option in the form that flows compare by identity: equal options are the same object. */
 export type ResultTypes = 'text' | TypeOptions | TypeParsers

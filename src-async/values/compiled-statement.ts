@@ -28,7 +28,10 @@ type Candidate = Partial<
   >
 >
 
-/** @returns null for an object that is no builder's. @throws ProgrammingError for one that cannot run as it is. */
+/**
+ * @returns null for an object that no builder has made. @throws ProgrammingError for a builder's object that cannot run
+ *   as it is.
+ */
 export function compiledParts(statement: unknown, method: string): CompiledParts | null {
   if (statement === null || typeof statement !== 'object') return null
   const candidate = statement as Candidate
@@ -61,17 +64,19 @@ function requireCompiled({ sql, toNative, toQuery, toSQL, compile }: Candidate, 
   }
 }
 
-/** What pg's query objects say of rows would be dropped in silence, and the rows be others. */
+/**
+ * Refuses options about rows in a query object of pg. If they were ignored, the rows would silently have another form.
+ */
 function requireNoRowMode(statement: object, method: string): void {
   const { rowMode, types } = statement as { readonly rowMode?: unknown; readonly types?: unknown }
   if (rowMode === 'array') {
-    throw new ProgrammingError(`${method}: the statement has a rowMode, which is not known here`, {
-      hint: "the options of the call take { rowFactory: 'array' }; the usual rows have positions too: row[0]",
+    throw new ProgrammingError(`${method}: the statement has a rowMode, which syncpg does not know`, {
+      hint: "pass { rowFactory: 'array' } in the options of the call; the usual rows can also be read by position, row[0]",
     })
   }
   if (types !== null && typeof types === 'object' && 'getTypeParser' in types) {
-    throw new ProgrammingError(`${method}: the statement has types, which are not known here`, {
-      hint: "the options of the call take types: { int8: 'number' }, or a function that gives parsers by OID",
+    throw new ProgrammingError(`${method}: the statement has types, which syncpg does not know`, {
+      hint: "pass types: { int8: 'number' } in the options of the call, or a function that returns a parser for an OID",
     })
   }
 }

@@ -79,9 +79,12 @@ export function requireTypeCodec(options: TypeCodecOptions, typeName: string): v
 export function customCodec(base: Codec, kind: string, options: TypeCodecOptions): Codec {
   const { format = 'text' } = options
   if (kind === 'd') {
-    throw new NotSupportedError(`setTypeCodec: ${base.name} is a domain, and results name its base type only`, {
-      hint: 'set the codec of the base type',
-    })
+    throw new NotSupportedError(
+      `setTypeCodec: ${base.name} is a domain, and the server names only the base type in results`,
+      {
+        hint: 'set the codec of the base type',
+      },
+    )
   }
   const encoder = options.encoder as Exchange | undefined
   const decoder = options.decoder as Exchange | undefined
@@ -228,7 +231,7 @@ function bytesOf(codec: Pick<Codec, 'encode'>, value: unknown): Buffer {
 function requireBytes(base: Codec): void {
   if (base.format === 1) return
   throw new DataError(
-    `the codec of ${base.name} takes bytes only, and the value here is text, as in the results of several statements in one text`,
+    `the codec of ${base.name} reads only bytes, but this value came as text, as in the results of a text with several statements`,
   )
 }
 

@@ -234,13 +234,17 @@ function detailsOf(context: EncodeContext | undefined): ErrorDetails {
 function wrongCount(wanted: number, passed: number, context: EncodeContext | undefined): ProgrammingError {
   if (passed > MOST_PARAMETERS) {
     return new ProgrammingError(
-      `${where(context)}${passed} arguments were passed; a statement takes ${MOST_PARAMETERS} at most. Pass arrays, or COPY`,
+      `${where(context)}${passed} arguments were passed; a statement takes ${MOST_PARAMETERS} at most. Pass arrays, or use COPY`,
       detailsOf(context),
     )
   }
-  // What creates, alters or drops something takes no parameters, and the server does not say so.
+  // Statements that create, alter or drop something take no parameters, and the server's error does not say so.
   const hint =
-    wanted === 0 ? { hint: "create, alter and their like take none: format('… %L', value) makes the text" } : {}
+    wanted === 0
+      ? {
+          hint: "statements such as create and alter take no parameters: write the value into the text with format('… %L', value)",
+        }
+      : {}
   const expects = wanted === 1 ? '1 argument' : `${wanted} arguments`
   return new ProgrammingError(
     `${where(context)}the server expects ${expects} for this query, ${passed} ${passed === 1 ? 'was' : 'were'} passed`,
@@ -252,8 +256,8 @@ function undefinedValue(index: number, context: EncodeContext | undefined): Prog
   return new ProgrammingError(`${where(context)}parameter ${index + 1} is undefined; use null`, detailsOf(context))
 }
 
-const OBJECT_HINT = 'the server takes it for text: for JSON write $1::jsonb, or JSON.stringify it'
-const LIST_HINT = 'one value is expected here: for x in (…) write x = any(…), and pass the array'
+const OBJECT_HINT = 'the server expects text here: for JSON write $1::jsonb, or pass JSON.stringify(value)'
+const LIST_HINT = 'the server expects one value here: in place of x in (…) write x = any(…), and pass the array'
 
 /** For an array or an object where one value is expected. */
 function containerHint(message: string): { readonly hint?: string } {

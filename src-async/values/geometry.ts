@@ -44,7 +44,7 @@ export class Line {
   }
 }
 
-/** An `lseg`: what is between two points. */
+/** An `lseg`: the part of a line between two points. */
 export class LineSegment {
   /** One end. */
   readonly start: Point

@@ -4,7 +4,7 @@
 
 import { knownOptions, requireKnown } from '../options/known-options.ts'
 
-/** What `Json` takes beside its value. */
+/** The options of `Json`. */
 export interface JsonOptions {
   /** True for text that is JSON already. */
   readonly raw?: boolean | undefined
@@ -14,7 +14,7 @@ const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
 
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {
-  /** What was passed to `Json`. */
+  /** The value that was passed to `Json`. */
   readonly value: unknown
   /** True when `value` is JSON text that is sent unchanged. */
   readonly isRaw: boolean

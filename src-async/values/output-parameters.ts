@@ -1,5 +1,5 @@
 /**
- * Finds the parameters of a query that are columns of its result by themselves, as in `select $1, $2 as two from item`. The
+ * Finds the parameters of a query that are whole columns of its result, as in `select $1, $2 as two from item`. The
  * server gives them the type text only because nothing says otherwise, so they can safely have the type of their value.
  * Returns nothing for queries with UNION and the like, where the other queries also decide a column's type.
  */

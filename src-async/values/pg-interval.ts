@@ -1,6 +1,6 @@
 /**
- * An `interval`: months, days and microseconds, three parts that cannot be converted into each other. The server stores them
- * in the same way. Any conversion to a single number would lose information.
+ * An `interval` has three parts that cannot be converted into each other: months, days and microseconds. The server
+ * stores the same parts. A conversion to a single number would lose information.
  */
 import { DataError } from '../errors/tree.ts'
 import { microsecondsOfFraction, requireTemporal, type TemporalNamespace, twoDigits } from './calendar.ts'
@@ -57,7 +57,7 @@ const TOKEN = /\s*(?:([+-]?)(\d+):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(?=\s|$)|([+-]
 const ISO = /^\s*P(?=.)([^T]*)(?:T(.+))?$/i
 const ISO_PART = /([+-]?)(\d*)(?:[.,](\d*))?([YMWDHS])/giy
 
-/** An interval as PostgreSQL keeps it: months, days and microseconds, none of which becomes another. */
+/** An interval as PostgreSQL stores it: months, days and microseconds. No part is converted into another. */
 export class PgInterval {
   static {
     printAsText(this)
@@ -66,7 +66,7 @@ export class PgInterval {
   // Bundlers rename a class that refers to itself, and users see the name.
   static readonly name: string = 'PgInterval'
 
-  /** Months, years among them. */
+  /** Months. A year counts as 12. */
   readonly months: number
   /** Days. */
   readonly days: number

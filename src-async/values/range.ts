@@ -3,7 +3,7 @@
  */
 import { DataError } from '../errors/tree.ts'
 
-/** What a range is made from. */
+/** The parts of a new range. */
 export interface RangeInit<T> {
   /** null: no lower bound. */
   readonly lower?: T | null
@@ -27,7 +27,7 @@ export class Range<T = unknown> {
   readonly lowerInc: boolean
   /** Whether the upper bound belongs to the range. */
   readonly upperInc: boolean
-  /** True for the range that holds nothing. */
+  /** True for the empty range, which contains no value. */
   readonly empty: boolean
 
   /** @throws DataError for an empty range with bounds. */

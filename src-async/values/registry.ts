@@ -70,7 +70,7 @@ export class CodecRegistry {
     }
     const known = this.#made.get(oid)
     if (known !== undefined) return known
-    // A server allows no type within itself. This prevents endless recursion when one claims it.
+    // A type cannot contain itself. If a server describes one that does, this prevents endless recursion.
     if (this.#underway.has(oid)) return textFormatCodec(this.typeName(oid))
     this.#underway.add(oid)
     try {

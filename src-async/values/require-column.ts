@@ -5,7 +5,7 @@ import { describeValue } from './describe-value.ts'
 /** @throws ProgrammingError for a value that is neither a name nor a position. */
 export function requireColumn(column: unknown, method: string): void {
   if (typeof column === 'string' || typeof column === 'number') return
-  throw new ProgrammingError(`${method}: the column is its name or its position, got ${describeValue(column)}`, {
-    hint: 'options are the argument after it',
+  throw new ProgrammingError(`${method}: expected the name or the position of a column, got ${describeValue(column)}`, {
+    hint: 'the options are the argument after the column',
   })
 }

@@ -31,8 +31,9 @@ const PRINTED: ReadonlySet<string> = new Set(
 
 /**
  * @param value a value that `JSON.stringify` accepts, so it has no cycles
- * @returns the fault and its place, `the number NaN at .a[2]`; null when all of it is JSON. JSON leaves out a property that
- *   is undefined, as everybody expects; an element that is undefined is a fault, because it would become null.
+ * @returns the fault and its place, `the number NaN at .a[2]`; null when all of it is JSON. A property that is
+ *   undefined is no fault, because JSON leaves it out. An array element that is undefined is a fault, because it would
+ *   become null.
  */
 export function notJson(value: unknown): string | null {
   const path = findFault(value, '')

@@ -9,7 +9,7 @@ import type { Row } from './record.ts'
 import type { RowSink } from '../wire/row-sink.ts'
 
 const FIRST_CHUNK_BYTES = 16 * 1024
-/** Smaller chunks come from Node's shared pool, which is much cheaper than an own array. */
+/** Smaller chunks come from Node's shared pool, which is much cheaper than an array of their own. */
 const SMALL_CHUNK_BYTES = 2048
 const SMALL_RESULT_BYTES = 4096
 const MOST_CHUNK_BYTES = 1024 * 1024

@@ -1,7 +1,8 @@
 /**
- * Turns DataRow messages into rows. THE hot path of the product: after some rows a decoder generates a function for exactly
- * its columns (`row-code.ts`). Before that, and where code may not be generated, a loop over the codecs gives the same rows.
- * The bytes are not trusted: every length is checked, and nothing outside the message is read.
+ * Turns DataRow messages into rows. This is the hottest code of the driver: after some rows a decoder generates a
+ * function for exactly its columns (`row-code.ts`). Before that, and where code may not be generated, a loop over the
+ * codecs gives the same rows. The bytes are not trusted: every length is checked, and nothing outside the message is
+ * read.
  */
 import { ByteReader, TruncatedBytesError } from '../bytes/byte-reader.ts'
 import { DataError, InternalError, ProtocolError } from '../errors/tree.ts'

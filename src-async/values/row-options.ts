@@ -29,7 +29,7 @@ export interface RowOptions<T = unknown> {
   readonly types?: CallTypes | undefined
 }
 
-/** Rows that are no Records: their TypeScript type comes from the row factory. */
+/** Options for rows that are not Records: their TypeScript type comes from the row factory. */
 export interface OtherRows<R> {
   readonly rowFactory: Exclude<RowFactory<R>, 'record'>
 }
@@ -70,7 +70,7 @@ export function rowOptions(own: RowOptions | undefined, outer: RowShapeOptions, 
     throw new ProgrammingError(`${method}: duplicates: expected 'last' or 'error', got ${describeValue(duplicates)}`)
   }
   if (recordClass !== undefined && rowFactory !== undefined && rowFactory !== 'record') {
-    throw new ProgrammingError(`${method}: recordClass is for rows that are Records, not for this rowFactory`)
+    throw new ProgrammingError(`${method}: recordClass works only with rows that are Records, not with this rowFactory`)
   }
   // A recordClass implies Records, whatever row factory the connection has.
   const factory = rowFactory ?? (recordClass === undefined ? outer.rowFactory : 'record')

@@ -53,5 +53,5 @@ export type RowOf<T> = T extends Record
       ? NamedRow<T>
       : T
 
-/** The rows of an object that has a row type of its own, unless the call says another one. */
+/** The row type of an object, such as a prepared statement, unless the call gives another one. */
 export type Kept<T, R> = [R] extends [never] ? T : RowOf<R>

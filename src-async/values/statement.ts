@@ -1,6 +1,6 @@
 /**
- * A described statement: its parameters and columns, and everything that binding and decoding need, computed once. Does not
- * know where the statement lives; it has only a name and the server's description.
+ * A described statement: its parameters and columns, and everything that binding and decoding need, computed once. It
+ * has only a name and the server's description, and does not know which connection has the statement.
  */
 import { RECORD_OID, TEXT_OID } from './oids.ts'
 import { outputParameters } from './output-parameters.ts'
@@ -26,7 +26,7 @@ export interface StatementInit {
   readonly registry: CodecRegistry
   /** Parameters that the text does not use, because their value is used in another place. Nothing is sent for them. */
   readonly unused?: readonly number[] | undefined
-  /** How rows are made when a call does not say so. Default: Records. */
+  /** The row options of calls that set none. Default: Records. */
   readonly rows?: RowShapeOptions | undefined
   /** By column: whether the rows to be read came as text, whatever format the codec has. */
   readonly cameAsText?: readonly boolean[] | undefined
@@ -173,7 +173,10 @@ export class Statement implements BindForm {
     return (this.#textCodecs ??= this.#parameterCodecsOf(textRegistry(this.#registry)))
   }
 
-  /** Its parameters that are columns by themselves. @param isStandard the server's `standard_conforming_strings` */
+  /**
+   * The parameters that are whole columns of the result, as in `select $1`. @param isStandard the server's
+   * `standard_conforming_strings`
+   */
   outputsOf(isStandard: boolean): ReadonlySet<number> {
     return (this.#outputs ??= outputParameters(this.sql, isStandard))
   }

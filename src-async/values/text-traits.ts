@@ -1,6 +1,7 @@
 /**
- * Facts about a text that can be read from its words: whether its statement may be cached, whether it changes settings that
- * change the meaning of other texts, and whether a savepoint may go around it. The server stays the judge of the SQL.
+ * Facts about a text that can be read from its words: whether its statement may be cached, whether it changes settings
+ * that change the meaning of other texts, and whether a savepoint may go around it. It does not check the SQL; the
+ * server does.
  */
 import { callsUnknown } from './called-functions.ts'
 import { type EncodingUse, encodingUse } from './client-encoding.ts'

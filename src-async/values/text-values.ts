@@ -1,9 +1,8 @@
 /**
- * Values that mean text: their strings are what the server's input function reads, for every type. Query builders compile such
- * values. A number, a bigint or a boolean also means its text. Dates, bytes, arrays and objects have no text that is the same
- * for all types, so the codec of their type writes them; strings inside PostgreSQL's arrays and objects mean text again.
- * Bytes for a text type are its UTF-8.
- * See docs/decisions/compiled-statements.md.
+ * Values that mean text: the server's input function reads their strings, for every type. Query builders compile such
+ * values. A number, a bigint or a boolean also means its text. Dates, bytes, arrays and objects have no text that is
+ * the same for all types, so the codec of their type writes them; strings inside PostgreSQL's arrays and objects mean
+ * text again. Bytes for a text type are its UTF-8. See docs/decisions/compiled-statements.md.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
 import { describeValue } from './describe-value.ts'
@@ -73,7 +72,7 @@ const DRIZZLE_KIND = Symbol.for('drizzle:entityKind')
 function refusePlaceholder(value: unknown): void {
   const kind: unknown = (value as { constructor?: { [DRIZZLE_KIND]?: unknown } } | null)?.constructor?.[DRIZZLE_KIND]
   if (kind === undefined) return
-  throw new DataError(`the value is Drizzle's ${String(kind)} and not a value`, {
+  throw new DataError(`the value is a ${String(kind)} of Drizzle that was not filled in`, {
     hint: "fill placeholders in before: fillPlaceholders(query.params, values), from 'drizzle-orm'",
   })
 }

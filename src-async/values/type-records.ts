@@ -30,9 +30,9 @@ export interface TypeRecord {
 /**
  * The query: `$1` is an `oid[]`. It returns these types and, transitively, all their parts.
  *
- * Its form keeps the planner's estimate low and independent of the number of types: beyond `jit_above_cost` the server would
- * compile the query, which takes longer than running it. This is the reason for the limit that limits nothing, and for arrays
- * where joins would do.
+ * Its form keeps the planner's estimate low and independent of the number of types: beyond `jit_above_cost` the server
+ * would compile the query, which takes longer than running it. This is the reason for a LIMIT that excludes nothing,
+ * and for arrays in place of joins.
  * @param hasMultiranges whether the server is of version 14 or later
  */
 export function typeRecordsSql(hasMultiranges: boolean): string {

@@ -1,7 +1,8 @@
 /**
- * Finds the parameters that stand where the text of a number has the number's own type: beside a column it is compared with,
- * before a cast, after LIMIT. Elsewhere the server may give the parameter the type text, so the driver must declare the
- * number's type, which needs a description first. Looks at tokens only, and says no when it is not sure.
+ * Finds the parameters that stand where the text of a number has the number's own type: beside a column it is compared
+ * with, before a cast, after LIMIT. Elsewhere the server may give the parameter the type text, so the driver must
+ * declare the number's type, which needs a description first. It looks only at tokens. When it is not sure, the answer
+ * is no.
  */
 import { Lexer, TOKEN, type Token } from './sql-lexer.ts'
 

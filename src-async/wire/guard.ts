@@ -1,7 +1,7 @@
 /**
- * A guard is a savepoint around a statement in a transaction, sent in the flight of that statement. If the statement fails
- * only because a cache entry was out of date, it can run again, and the transaction is not lost. A request asks for a guard
- * in its field `begin`. docs/decisions/remembered-statements.md says when a guard is worth its price.
+ * A guard is a savepoint around a statement in a transaction. It is sent together with that statement. If the statement
+ * fails only because a cache entry was out of date, it can run again, and the transaction is not lost. A request asks
+ * for a guard in its field `begin`. docs/decisions/remembered-statements.md says when a guard is worth its price.
  *
  * There are two guards. GUARD ends as soon as the server has accepted the Bind, so the statement itself runs outside of the
  * savepoint and behaves as it does without one. RUN_GUARD ends after the statement. It is only for statements that read:
@@ -11,7 +11,7 @@ const NAME = 'syncpg_guard'
 /** To the server this is the same name. The quotes make the texts differ, so that `guardKind` can tell the guards apart. */
 const RUN_NAME = `"${NAME}"`
 
-/** Sent in place of BEGIN, first in a flight. */
+/** Sent in place of BEGIN, before the other messages of a request. */
 export const GUARD = `SAVEPOINT ${NAME}`
 export const RUN_GUARD = `SAVEPOINT ${RUN_NAME}`
 

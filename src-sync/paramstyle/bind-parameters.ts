@@ -14,7 +14,7 @@ import type { RewrittenStatement } from './rewrite.ts'
 /** Parameters of a statement: an array for positional markers, an object or a Map for named ones. */
 export type Parameters = readonly unknown[] | NamedParameters
 
-/** May also be an instance of a class: inherited properties and getters count. */
+/** Parameters by name. An instance of a class works too: its inherited properties and getters count. */
 export type NamedParameters = Readonly<{ [name: string]: unknown }> | ReadonlyMap<string, unknown> | object
 
 const NO_VALUES: readonly unknown[] = []
@@ -83,7 +83,7 @@ function refuseOptions(parameters: object, batchIndex: number | undefined): void
   if (names.length === 0 || !names.every((name) => OPTION_NAMES.has(name))) return
   const shown = clip(names.join(', '))
   throw new ProgrammingError(
-    `${element(batchIndex)}the statement has no markers, and got { ${shown} } in the place of its parameters`,
+    `${element(batchIndex)}the statement has no markers, but got { ${shown} } as its parameters`,
     { hint: `options come after the parameters: execute(sql, null, { ${shown} })` },
   )
 }
@@ -121,7 +121,7 @@ function wrongContainer(
   const isContainer = isNamedContainer(found)
   const expected = kind === 'none' ? 'an array or an object of parameters' : 'an array of parameters'
   const why = kind === 'none' ? '' : `the statement has positional markers: `
-  const hint = isContainer ? namesHint(rewritten) : 'wrap it in an array, even if it is only one: [value]'
+  const hint = isContainer ? namesHint(rewritten) : 'wrap the value in an array, also a single one: [value]'
   return new ProgrammingError(`${place}${why}expected ${expected}, got ${describeValue(found)}`, { hint })
 }
 
@@ -130,8 +130,10 @@ function mixedWithObject(
   index: number,
   batchIndex: number | undefined,
 ): ProgrammingError {
-  const message = `${element(batchIndex)}parameter ${index + 1} of the statement has no name, and an object was given`
-  return new ProgrammingError(message, { hint: `give the ${order.length} values in an array, by their numbers` })
+  const message = `${element(batchIndex)}parameter ${index + 1} of the statement has no name, but the values were given by name`
+  return new ProgrammingError(message, {
+    hint: `pass the ${order.length} values in an array, in the order of their numbers`,
+  })
 }
 
 function namesHint({ style }: RewrittenStatement): string {
@@ -168,9 +170,12 @@ function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batc
   if (count === 0) return
   const hint = explainMarkers(rewritten, count)
   if (hint === null) return
-  throw new ProgrammingError(`${element(batchIndex)}the statement has no parameter markers, and names were given`, {
-    hint,
-  })
+  throw new ProgrammingError(
+    `${element(batchIndex)}the statement has no parameter markers, but values were given by name`,
+    {
+      hint,
+    },
+  )
 }
 
 function missingName(

@@ -161,7 +161,7 @@ class MarkerScan {
       const nameEnd = endOfPercentName(sql, start + 2)
       if (nameEnd < 0) return false
       if (sql.charCodeAt(nameEnd + 1) === LETTER_S) return this.#named(sql.slice(start + 2, nameEnd), nameEnd + 2)
-      // This is %(name)d, and not the modulo operator before parentheses, as in %(b)and: there, more than a letter follows.
+      // This is %(name)d. In %(b)and the % is the modulo operator: more than one letter follows the parenthesis.
       const after = sql.charCodeAt(nameEnd + 1)
       if (isNameStart(after) && !isNamePart(sql.charCodeAt(nameEnd + 2))) this.#badPercent(start)
     } else if (isNameStart(following) && following < 128) {
@@ -199,7 +199,7 @@ class MarkerScan {
     if (this.#firstPositional < 0) this.#firstPositional = this.#lexer.start
     if (isDigit(this.#sql.charCodeAt(end))) {
       const marker = this.#sql.slice(this.#lexer.start, end)
-      const hint = `the first parameter is ${marker} too; numbered markers are $1, in every paramstyle`
+      const hint = `write ${marker} without a number; numbered markers are $1, $2 …, in every paramstyle`
       this.#refuse(`the marker ${marker} is followed by a digit`, this.#lexer.start, hint)
     }
     this.#positionalCount++
@@ -251,7 +251,7 @@ class MarkerScan {
     return false
   }
 
-  /** @returns whether the `$1` counts as a marker of the style, rather than as one of PostgreSQL's own. */
+  /** @returns whether the `$1` is a marker of the style `sqlite`, and not PostgreSQL's own marker. */
   #native(): boolean {
     const { start, end } = this.#lexer
     if (this.#sqlite !== null) {
@@ -346,7 +346,7 @@ class MarkerScan {
 
   #refuseBadPercent(at: number): never {
     const found = /^%(\([^()]*\))?./.exec(this.#sql.slice(at, at + 40))?.[0] ?? '%'
-    const hint = 'a marker is %s or %(name)s whatever its type; write %% or a blank after it for the operator'
+    const hint = 'a marker is always %s or %(name)s, for every type; for the operator write %%, or a blank after the %'
     this.#refuse(`${found} is not a parameter marker`, at, hint)
   }
 

@@ -7,7 +7,7 @@ import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './mark
 
 export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
 
-/** What `rewriteMarkers` must know to read a text as the server does. */
+/** The settings that `rewriteMarkers` needs to read a text as the server does. */
 export interface RewriteOptions {
   /** The server's setting of that name: when off, a backslash escapes a quote in plain strings. */
   readonly standardConformingStrings: boolean

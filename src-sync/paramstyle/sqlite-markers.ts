@@ -11,7 +11,10 @@ const LESS = 0x3c
 const QUESTION = 0x3f
 const AT = 0x40
 
-/** The text at a unit: a parameter's number, or 0 for an operator that ends at `end`, or the reason of a refusal. */
+/**
+ * A marker or an operator in the text. `number` is the parameter's number, or 0 for an operator that ends at `end`.
+ * `refusal` is set for text that cannot be read: it says why.
+ */
 export interface SqliteMarker {
   readonly number: number
   readonly end: number

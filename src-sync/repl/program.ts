@@ -1,6 +1,6 @@
 /**
- * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. It uses the package's door like any
- * other program. Modules that only the prompt needs are loaded only for the prompt.
+ * The program `syncpg`: reads the command line, connects, and runs a batch or the prompt. It uses the package's entry
+ * point like any other program. Modules that only the prompt needs are loaded only for the prompt.
  */
 import { DbError, version } from '../index.ts'
 import { type CommandLine, connectOptions, readCommandLine } from './arguments.ts'

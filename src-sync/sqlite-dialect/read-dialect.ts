@@ -73,34 +73,34 @@ function isAbout({ name }: DialectRule, { message }: FailedStatement): boolean {
 function explainValues({ sqlstate, query, message, detail }: FailedStatement): string | null {
   if (sqlstate === '23505') return sequenceBehind(query, detail)
   if (sqlstate === '42804' && /must be type boolean/.test(message)) {
-    return 'a condition is a boolean, not a number: where x <> 0'
+    return 'a condition is a boolean, not a number: write where x <> 0'
   }
   if (sqlstate === '42804' && /is of type boolean but expression is of type integer/.test(message)) {
     return 'a boolean column takes true and false; a parameter may be 1 or 0'
   }
   if (sqlstate === '42883') {
     if (/boolean = integer|integer = boolean|boolean <> integer/.test(message)) {
-      return 'a boolean is compared with true and false, or not at all: where done, where not done'
+      return 'a boolean is compared with true and false, not with numbers: write where done, or where not done'
     }
     if (/text ->>? unknown|character varying ->>? unknown/.test(message))
-      return 'JSON is read from a jsonb column, or x::jsonb'
+      return 'JSON is read from a jsonb column: for a column of text write x::jsonb'
     if (
       /operator does not exist: (?:text|integer|bigint|double precision|numeric) \S+ (?:text|integer|bigint)/.test(
         message,
       )
     ) {
-      return 'SQLite compares and adds text and numbers; here one of them is cast: x::bigint, x::text'
+      return 'SQLite compares and adds text and numbers, PostgreSQL does not: cast one of them, x::bigint or x::text'
     }
-    if (/sum\(boolean\)/.test(message)) return 'sum(condition) is count(*) filter (where condition)'
+    if (/sum\(boolean\)/.test(message)) return 'sum(condition): write count(*) filter (where condition)'
   }
   if (sqlstate === '42803') return 'each selected column must be in GROUP BY or inside an aggregate'
   if (sqlstate === '42P01' && /invalid reference to FROM-clause/.test(message)) {
-    return 'FROM a, b LEFT JOIN c joins b with c first: write a CROSS JOIN b LEFT JOIN c'
+    return 'FROM a, b LEFT JOIN c joins b with c first: write FROM a CROSS JOIN b LEFT JOIN c'
   }
   if (sqlstate === '42P10' && /ON CONFLICT/.test(message))
-    return 'ON CONFLICT (…) names the columns of a primary key or unique index'
+    return 'ON CONFLICT (…) has to name the columns of a primary key or unique index'
   if (sqlstate === '22003' && /integer out of range/.test(message))
-    return 'INTEGER has 32 bits here: alter table … alter column … type bigint'
+    return 'INTEGER has 32 bits here: write alter table … alter column … type bigint'
   return null
 }
 
@@ -111,7 +111,7 @@ function sequenceBehind(query: string, detail: string | undefined): string | nul
   if (key === undefined || columns === undefined) return null
   const names = tokensOf(columns).map((token) => asciiLower(nameOf(columns, token)))
   if (names.includes(key)) return null
-  return `rows were loaded with numbers of their own, and the sequence is behind them: select setval(pg_get_serial_sequence('table', '${key}'), max(${key})) from table`
+  return `rows were loaded with their own numbers, and the sequence gives these numbers again: run select setval(pg_get_serial_sequence('table', '${key}'), max(${key})) from table`
 }
 
 function statementText(sql: string): StatementText {

@@ -212,7 +212,7 @@ function byContent(column: SourceColumn, content: ColumnContent, isKey: boolean)
   return { type: fits && !isKey && !/BIG|INT8/.test(declared) ? 'integer' : 'bigint', note: null }
 }
 
-/** The sentence for a column whose values are of another kind than its declared type says; null for others. */
+/** The sentence for a column whose values do not fit its declared type; null for other columns. */
 function unmetPromise(declared: string, type: string): string | null {
   if (declared === '' || (declared === 'BLOB' && type === 'bytea')) return null
   const note = `${declared} holds other values: it became ${type}`

@@ -16,7 +16,10 @@ export interface CopyOptions {
 /** Counts of what was read, for the report and to compare with the server's count. */
 export interface CopyTally {
   rows: number
-  /** For each column, how many texts contain U+FFFD: it stands for bytes that are not UTF-8, or for itself. */
+  /**
+   * For each column, how many texts contain U+FFFD. The reader of SQLite's files puts this character in the place of
+   * bytes that are not UTF-8, but a text may also contain it.
+   */
   readonly replaced: number[]
 }
 

@@ -149,8 +149,8 @@ function writeReport(
   const width = Math.max(0, ...tables.map(({ name }) => name.length))
   for (const { name, rows } of tables) output.write(`${name.padEnd(width)}  ${rows} ${rows === 1 ? 'row' : 'rows'}\n`)
   writeList('changed', changed, output)
-  writeList('could not be made', missing, output)
-  writeList('made, but works otherwise than in SQLite', differing, output)
+  writeList('could not be created', missing, output)
+  writeList('created, but gives other results than in SQLite', differing, output)
   output.write(isDry ? '\nThis was a dry run: all changes were rolled back.\n' : '\nDone.\n')
 }
 

@@ -26,7 +26,7 @@ export function checkSystemNames(names: readonly string[], naming: Naming, table
   const taken = names.find((name) => SYSTEM_COLUMNS.has(naming(name)))
   if (taken === undefined) return
   throw new MoveError(
-    `${table}.${taken}: each table of PostgreSQL has a column of this name already: rename it first, in a copy of the file: ` +
+    `${table}.${taken}: PostgreSQL itself uses this column name in every table. Rename the column first, in a copy of the file: ` +
       `alter table ${table} rename column ${taken} to ${taken}_`,
   )
 }

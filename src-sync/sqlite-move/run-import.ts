@@ -35,7 +35,7 @@ export interface ImportReport {
   readonly changed: string[]
   /** Sentences about everything that could not be created. */
   readonly missing: string[]
-  /** Sentences about what was made, but gives other results than in SQLite. */
+  /** Sentences about objects that were created but give other results than in SQLite. */
   readonly differing: string[]
   /** All executed statements except COPY, in order. */
   readonly statements: string[]
@@ -92,11 +92,11 @@ export class ImportRun {
       if (this.#try(`view ${name}`, this.#translated(sql))) this.#tellDifferences(`view ${name}`, sql)
     }
     for (const { name, sql } of schema.triggers)
-      this.#missing(`trigger ${name}`, 'in PostgreSQL a trigger calls a function: write it by hand', sql)
+      this.#missing(`trigger ${name}`, 'in PostgreSQL a trigger calls a function: write both by hand', sql)
     for (const name of schema.virtualTables) {
       this.#missing(
         `virtual table ${name}`,
-        'PostgreSQL has no virtual tables; full-text search is a tsvector column with a GIN index',
+        'PostgreSQL has no virtual tables: for full-text search use a tsvector column with a GIN index',
       )
     }
     // The tables have just been filled, so the planner has no statistics about them yet.
@@ -253,7 +253,7 @@ export class ImportRun {
       this.#execute(`alter table ${table} drop column ${column}`)
       this.#missing(
         what,
-        `PostgreSQL computes ${computed} otherwise, in ${others} ${others === 1n ? 'row' : 'rows'}`,
+        `PostgreSQL computes ${computed} differently, in ${others} ${others === 1n ? 'row' : 'rows'}`,
         computed!,
       )
     }
@@ -289,7 +289,7 @@ export class ImportRun {
     }
     if (source.ignoresCase) {
       this.report.changed.push(
-        `${source.name} has COLLATE NOCASE: in PostgreSQL A and a are different; compare lower(column), or make it citext`,
+        `${source.name} has COLLATE NOCASE: in PostgreSQL A and a are different. Compare lower(column), or give it the type citext`,
       )
     }
   }
@@ -336,7 +336,7 @@ export class ImportRun {
     )
     if (!isMade || key.orphanCount === 0) return
     this.report.changed.push(
-      `${what}: ${key.orphanCount} rows refer to a row that does not exist; the constraint holds for new rows (NOT VALID): mend them, then alter table … validate constraint`,
+      `${what}: ${key.orphanCount} rows refer to a row that does not exist; the constraint applies only to new rows (NOT VALID): correct the old rows, then run alter table … validate constraint`,
     )
   }
 
@@ -354,7 +354,10 @@ export class ImportRun {
     }
   }
 
-  /** Lists what the rules of `sqlite-check` say about SQL that PostgreSQL accepted. Names are written as SQLite has them. */
+  /**
+   * Adds the advice of the rules of `sqlite-check` to the report, for SQL that PostgreSQL accepted. Names are written
+   * as SQLite has them.
+   */
   #tellDifferences(what: string, sql: string): void {
     const advice = findDialect(sql).filter(({ rule }) => rule.effect === 'differs' && rule.name !== 'names-case')
     for (const says of new Set(advice.map(({ rule }) => rule.says))) this.report.differing.push(`${what}: ${says}`)
@@ -394,7 +397,7 @@ export class ImportRun {
   }
 }
 
-/** Runs the COPY. A value that the column's type refuses is told with its column, its row and what to do. */
+/** Runs the COPY. If the column's type refuses a value, the error names the column and the row, and says what to do. */
 function withPlace<T>({ name, columns }: SourceTable, targets: readonly string[], copy: () => T): T {
   try {
     return copy()

@@ -1,2 +1,2 @@
-/** An error of these commands that the user can mend; it is printed without a stack. */
+/** An error that the user of these commands can correct. It is printed without a stack. */
 export class MoveError extends Error {}

@@ -1,7 +1,7 @@
 /**
- * The connection of a database, which its statements share, and all operations on it. BEGIN, COMMIT and ROLLBACK are handled
- * here, because PostgreSQL does not know all of SQLite's forms of them, and because it reports no error in two cases where
- * SQLite programs expect one: a COMMIT of a failed transaction, and a BEGIN inside a transaction.
+ * The connection of a database, which its statements share, and all operations on it. It also handles BEGIN, COMMIT and
+ * ROLLBACK, because PostgreSQL does not know all of SQLite's forms of them. And in two cases PostgreSQL reports no
+ * error where SQLite programs expect one: a COMMIT of a failed transaction, and a BEGIN inside a transaction.
  */
 import {
   type Connection,
@@ -145,7 +145,8 @@ export class Access {
     const checked = this.#checked.get(sql)
     // In a failed transaction the server checks nothing.
     if (checked === this.#schemaState || connection.info.status === 'failed') return
-    // The statement was checked before the schema changed. The prepared one may be as old, so the server checks the text anew.
+    // The statement was checked before the schema changed, and the prepared statement may be from that time too. So the
+    // server checks the text again.
     const prepare = checked === undefined
     const describe = (text: string): void => {
       const ask = (): unknown => connection.describe(text, { prepare })

@@ -77,7 +77,7 @@ function refuseConflict(order: readonly (number | string)[], names: NamedParamet
     const other = seen.get(bare)
     if (other !== undefined && other !== marker && Object.hasOwn(names, bare)) {
       throw new ProgrammingError(
-        `the name '${bare.slice(0, 40)}' is not enough: the statement has ${other} and ${marker}`,
+        `the name '${bare.slice(0, 40)}' is ambiguous: the statement has ${other} and ${marker}`,
       )
     }
     seen.set(bare, marker)

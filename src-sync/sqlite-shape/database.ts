@@ -20,13 +20,13 @@ import type { TransactionMode } from './write-lock.ts'
 /** The function that `transaction(fn)` returns: it runs `fn` in a transaction, or in a savepoint when one is open. */
 export interface TransactionFunction<A extends unknown[], R> {
   (...args: A): R
-  /** A transaction that waits for nobody before it begins. */
+  /** A transaction that begins without waiting for other transactions. */
   readonly default: TransactionFunction<A, R>
-  /** The same as `default`. */
+  /** SQLite's name for the transaction of `default`. */
   readonly deferred: TransactionFunction<A, R>
   /** A transaction that first waits for all others that are `immediate` or `exclusive`. */
   readonly immediate: TransactionFunction<A, R>
-  /** The same as `immediate`. */
+  /** In SQLite a stronger lock; here it does what `immediate` does. */
   readonly exclusive: TransactionFunction<A, R>
   /** The database it was made by. */
   readonly database: DatabaseSync
@@ -194,7 +194,7 @@ for (const name of REFUSED_NAMES) {
   Object.defineProperty(DatabaseSync.prototype, name, { value: refused, configurable: true, writable: true })
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-function-type -- accessors as stacks know them.
+// oxlint-disable-next-line typescript/no-unsafe-function-type -- `guarded` takes any function.
 function getterOf(name: 'isTransaction' | 'inTransaction' | 'connection'): Function {
   return Object.getOwnPropertyDescriptor(DatabaseSync.prototype, name)?.get as () => unknown
 }

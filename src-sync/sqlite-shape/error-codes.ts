@@ -49,8 +49,8 @@ const ANY: Code = [1, 'SQLITE_ERROR', 'SQL logic error']
 const annotated = new WeakSet<object>()
 
 /**
- * Runs the body of a public method. Its errors get SQLite's codes and a stack that begins at the caller of the method. An
- * error that passes through a callback of the program keeps what the inner call gave it.
+ * Runs the body of a public method. Its errors get SQLite's codes and a stack that begins at the caller of the method.
+ * An error that passes through a callback of the program keeps the codes and the stack that the inner call gave it.
  */
 // oxlint-disable-next-line typescript/no-unsafe-function-type -- any method, whatever its parameters.
 export function guarded<T>(method: Function, body: () => T): T {

@@ -52,7 +52,7 @@ export const REFUSED_NAMES = Object.keys(INSTEAD).filter((name) => !ELSEWHERE.in
 
 export type RefusedName = keyof typeof INSTEAD
 
-/** The error for a member that PostgreSQL has no counterpart for. */
+/** The error for a member of SQLite that has no counterpart in PostgreSQL. */
 export function refusal(name: RefusedName): NotSupportedError {
   return new NotSupportedError(`${name}() exists in SQLite only`, { hint: INSTEAD[name] })
 }
@@ -60,6 +60,8 @@ export function refusal(name: RefusedName): NotSupportedError {
 /** The error for a PRAGMA, with advice for the common ones. */
 export function pragmaRefusal(text: unknown): NotSupportedError {
   const name = /^\s*(?:pragma\s+)?(?:\w+\.)?(\w+)/i.exec(String(text))?.[1]?.toLowerCase() ?? ''
-  const hint = Object.hasOwn(PRAGMAS, name) ? PRAGMAS[name]! : 'settings of PostgreSQL are SET and SHOW'
+  const hint = Object.hasOwn(PRAGMAS, name)
+    ? PRAGMAS[name]!
+    : 'in PostgreSQL settings are changed by SET and read by SHOW'
   return new NotSupportedError(`PRAGMA ${name.slice(0, 40)} exists in SQLite only`, { hint })
 }

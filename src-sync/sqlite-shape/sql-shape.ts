@@ -1,7 +1,7 @@
 /**
- * Reads what is needed from a statement's text: its first words, whether it returns rows, which table it inserts into, and
- * where it ends. Uses the server's lexical rules and never splits the text. Where the text is unclear, the result is the one
- * that does no harm.
+ * Reads a few facts from a statement's text: its first words, whether it returns rows, which table it inserts into, and
+ * where it ends. Uses the server's lexical rules and never splits the text. Where the text is unclear, the result is
+ * the one that does no harm.
  */
 import { SQL_TOKEN, SqlLexer } from '../index.ts'
 
@@ -104,7 +104,7 @@ class Reader {
       if (this.#takePart(text)) return
     }
     if (previous === 'insert' && word === 'into' && this.#target === null) this.#parts = []
-    // This may also be a name with such a spelling. Then the result is only more careful than necessary.
+    // The word may also be a name. Then the statement counts as one that writes, which is always safe.
     if (WRITES.has(word) && previous !== 'for') this.#writes = true
     if (previous === 'for' && LOCKS.has(word)) this.#locks = true
     // SELECT … INTO creates a table.
@@ -134,7 +134,9 @@ class Reader {
     return isExpected
   }
 
-  /** @param hasMore a third part follows, and such names are not understood here */
+  /**
+   * @param hasMore a third part follows; then the table is unknown, because this class reads names of one or two parts
+   */
   #endTarget(hasMore = false): void {
     const name = this.#parts!.join('')
     this.#parts = null

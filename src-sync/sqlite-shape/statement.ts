@@ -32,7 +32,7 @@ export interface RunResult {
 const ROWS_OF_A_TRIP = 1000
 const CHANGING = /^(?:INSERT|UPDATE|DELETE|MERGE)\b/
 
-/** node:sqlite's prepared statement, over PostgreSQL. `prepare` of a database gives it. */
+/** node:sqlite's prepared statement, over PostgreSQL. `DatabaseSync.prepare` returns it. */
 export class StatementSync {
   readonly #access: Access
   readonly #source: string
@@ -310,7 +310,7 @@ export class StatementSync {
     }
     const cursor = this.#insert(returning, values)
     const last = cursor.description === null ? undefined : cursor.fetchall().at(-1)
-    // When no row was inserted, the number stays as it was, as in SQLite.
+    // When no row was inserted, `lastInsertRowid` does not change, as in SQLite.
     if (last !== undefined) this.#access.lastInsertRowid = last[0] as number | bigint
     return changesOf(cursor)
   }

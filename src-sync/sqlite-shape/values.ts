@@ -45,8 +45,8 @@ const UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/
 const ZONED = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d)(?::?(\d\d))?$/
 
 /**
- * The `types` of the connection: text where a SQLite program has text. JSON stays text in both directions, because such a
- * program calls `JSON.parse` itself.
+ * The `types` of the connection: they give text for every type that is text in SQLite. JSON stays text in both
+ * directions, because such a program calls `JSON.parse` itself.
  */
 export const SQLITE_TYPES: NonNullable<ConnectOptions['types']> = {
   numeric: numberOfNumeric,

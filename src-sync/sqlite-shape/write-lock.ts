@@ -20,7 +20,7 @@ export class WriteLock {
     this.#isHeld = true
   }
 
-  /** Releases the lock once the transaction is over. A connection that is closed has released it already. */
+  /** Releases the lock once the transaction is over. When a connection closes, the server releases its lock. */
   settle(connection: Connection): void {
     if (!this.#isHeld || connection.closed) return
     if (connection.info.status !== 'idle') return

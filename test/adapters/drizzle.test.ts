@@ -175,7 +175,7 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect([rows, rowCount]).toEqual([[{ title: 'one' }, { title: 'two' }], 2])
   })
 
-  test('transactions roll back with what they throw, inner ones to their savepoint', async () => {
+  test('a transaction that throws is rolled back, an inner one to its savepoint', async () => {
     await orm.transaction(
       async (tx) => {
         await tx.insert(users).values({ name: 'kept' })
@@ -210,7 +210,7 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(names.map(({ name }) => name).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e'])
   })
 
-  test('of queries asked at once in a transaction, one of which fails, none is kept', async () => {
+  test('if one of several queries asked at once in a transaction fails, none is kept', async () => {
     const failing = orm.transaction(async (tx) =>
       Promise.all([
         tx.execute(sql`select 1 / 0`),
@@ -242,7 +242,7 @@ describe.each(['a pool', 'a connection', 'pglite'])('over %s', (way) => {
     expect(await born(new Date(INSTANT.getTime() + 1))).toEqual([])
   })
 
-  test("errors are Drizzle's, with ours as the cause", async () => {
+  test("errors are Drizzle's, with syncpg's error as the cause", async () => {
     const failing = orm.execute(sql`select 1 / 0`)
     const error = await failing.then(
       () => null,
@@ -288,7 +288,7 @@ describe('transactions on one connection', () => {
     await written
   }
 
-  test('take turns, with queries and with other transactions', async () => {
+  test('queries and transactions take turns', async () => {
     expect(required.drizzle).not.toBe(drizzle)
     const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
     await duringTransaction(() => add(orm, 'query'))
@@ -298,7 +298,7 @@ describe('transactions on one connection', () => {
     expect(await names()).toEqual(['query', 'transaction', 'other build', 'kysely'])
   })
 
-  test('what a transaction calls is part of it, whichever object it uses', async () => {
+  test("queries in a transaction's function are part of the transaction, whichever object runs them", async () => {
     const kysely = new Kysely<{ users: { name: string } }>({ dialect: new SyncpgDialect({ connection }) })
     await orm.transaction(async () => {
       await add(orm, 'a')
@@ -314,7 +314,7 @@ describe('transactions on one connection', () => {
     expect(await names()).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  test('what a transaction has left behind waits as others do', async () => {
+  test("a query that a transaction's function has deferred waits for its turn", async () => {
     let late: () => Promise<unknown> = () => Promise.resolve()
     await orm.transaction(async (tx) => {
       await add(tx, 'first')
@@ -351,7 +351,7 @@ describe('synchronously', () => {
     expect(executeSync(orm.execute<{ n: number }>(sql`select 5 as n`)).rows).toEqual([{ n: 5 }])
   })
 
-  test('transactions give their value, nest, and roll back', () => {
+  test('transactions return their value, nest, and roll back', () => {
     const orm = drizzleSync(con)
     const names = orm.transaction((tx) => {
       executeSync(tx.insert(users).values({ name: 'kept' }))
@@ -373,7 +373,7 @@ describe('synchronously', () => {
     expect(executeSync(orm.select().from(users))).toHaveLength(1)
   })
 
-  test('a connection without autocommit is refused, and one that has left it', () => {
+  test('a connection without autocommit is refused, also if autocommit was turned off later', () => {
     using other = db.connect(sharedServer().dsn({ database }))
     expect(() => drizzleSync(other)).toThrow('autocommit: true')
     const orm = drizzleSync(con)
@@ -407,7 +407,7 @@ describe('synchronously', () => {
     )
   })
 
-  test.each(['select 1', null, {}])('what Drizzle has not built is refused: %o', (query) => {
+  test.each(['select 1', null, {}])('executeSync refuses a value that Drizzle has not built: %o', (query) => {
     expect(() => executeSync(query as never)).toThrow(db.ProgrammingError)
   })
 

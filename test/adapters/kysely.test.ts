@@ -59,7 +59,7 @@ describe.each(WAYS)('the dialect over %s', (way) => {
     expect(found).toEqual([{ name: 'Ada' }])
   })
 
-  test('counts what a statement wrote', async () => {
+  test('a statement that writes gives the number of rows', async () => {
     const values = ['a', 'b', 'c'].map((name) => ({ name, age: null, tags: null }))
     const [inserted] = await kysely.insertInto('person').values(values).execute()
     expect(inserted?.numInsertedOrUpdatedRows).toBe(3n)
@@ -87,13 +87,13 @@ describe.each(WAYS)('the dialect over %s', (way) => {
     expect(await kysely.selectFrom('person').select('name').execute()).toEqual([{ name: 'kept' }])
   })
 
-  test('a commit that the server turns into a rollback is told', async () => {
+  test('a commit that the server turns into a rollback throws', async () => {
     const trx = await kysely.startTransaction().execute()
     await expect(sql`select 1 / 0`.execute(trx)).rejects.toMatchObject({ sqlstate: '22012' })
     await expect(trx.commit().execute()).rejects.toMatchObject({ sqlstate: '25P02' })
   })
 
-  test('the end of a transaction waits for the queries before it, and its own error stands', async () => {
+  test('the end of a transaction waits for the queries before it, and throws its own error', async () => {
     const insert = (trx: Kysely<Database>, id: number): Promise<unknown> =>
       trx.insertInto('person').values({ id, name: 'x', age: null, tags: null }).execute()
     const ids = (): Promise<unknown> => kysely.selectFrom('person').select('id').orderBy('id').execute()
@@ -204,7 +204,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     expect(await Promise.all(twenty.map((i) => ask(i % 2 === 0 ? kysely : other, i)))).toEqual(twenty)
   })
 
-  test('goes to the next one after an error, and after one that was closed', async () => {
+  test('is lent to the next query after an error, and after a query that was closed', async () => {
     const failed = sql`select 1 / 0`.execute(kysely)
     const after = names(other)
     await expect(failed).rejects.toMatchObject({ sqlstate: '22012' })
@@ -214,7 +214,7 @@ describe.each(['async', 'blocking'] as const)('a connection that Kysely shares, 
     await expect(names(other)).rejects.toThrow(/closed/)
   })
 
-  test('takes direct calls into the transaction that is open', async () => {
+  test('runs direct calls in the transaction that is open', async () => {
     const trx = await kysely.startTransaction().execute()
     await connection.execute("insert into person (name) values ('direct')")
     expect(await names(trx)).toEqual(['direct'])
@@ -283,7 +283,7 @@ test('the builds for import and for require share the turns of a connection', as
   expect(await kysely.selectFrom('person').select('name').execute()).toEqual([{ name: 'kept' }])
 })
 
-test('a call on an async connection while a query of Kysely runs is told', async () => {
+test('a call on an async connection throws while a query of Kysely runs', async () => {
   await using connection = await connect(sharedServer().dsn())
   const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
   const running = kysely.connection().execute(async (one) => {
@@ -294,7 +294,7 @@ test('a call on an async connection while a query of Kysely runs is told', async
   expect((await running).rows).toHaveLength(1)
 })
 
-test('a blocking connection that has left autocommit is told at the next query', async () => {
+test('a query throws on a blocking connection whose autocommit was turned off', async () => {
   using connection = db.connect(sharedServer().dsn(), { autocommit: true })
   const kysely = new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })
   connection.setautocommit(false)
@@ -303,7 +303,7 @@ test('a blocking connection that has left autocommit is told at the next query',
   expect((await sql`select 1 as one`.execute(kysely)).rows).toEqual([{ one: 1 }])
 })
 
-test('hooks hear of connections, and destroy() closes the pool', async () => {
+test('hooks get connections, and destroy() closes the pool', async () => {
   const heard: string[] = []
   let pool: Pool | undefined
   const kysely = new Kysely<Database>({
@@ -371,7 +371,7 @@ describe.each([18, 13] as const)('synchronously, PostgreSQL %s', (major) => {
     expect(executeTakeFirstSync(con, kysely.deleteFrom('person'))?.numDeletedRows).toBe(0n)
   })
 
-  test.each(['select 1', null, {}])('what Kysely has not built is refused: %o', (query) => {
+  test.each(['select 1', null, {}])('executeSync refuses a value that Kysely has not built: %o', (query) => {
     expect(() => executeSync(con, query as never)).toThrow(db.ProgrammingError)
   })
 

@@ -36,7 +36,7 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     ['no such database', () => config({ database: 'nonexistent', pipeline })],
   ] as const
 
-  test.each(nowhere)('while connecting fails, and in the handler of that: %s', async (_, options) => {
+  test.each(nowhere)('while connecting fails, and in the handler of that error: %s', async (_, options) => {
     const [theirs, ours] = await beside(options(), async (client) => {
       const connecting = client.connect().catch(() => asked(client))
       return [await asked(client), await connecting]
@@ -56,7 +56,7 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     expect(ours).toEqual(['Connection terminated', 'Client was closed and is not queryable'])
   })
 
-  test.each(nowhere)('long after connecting has failed, where in pg it waits for ever: %s', async (_, options) => {
+  test.each(nowhere)('long after connecting has failed, where in pg it never settles: %s', async (_, options) => {
     const client = new pg.Client(options())
     const end = once(client, 'end')
     await client.connect().catch(() => {})
@@ -82,7 +82,7 @@ describe.each([false, true])('with pipeline: %s a query settles', (pipeline) => 
     expect(ours).toEqual(Array.from({ length: 3 }, () => 'Client was closed and is not queryable'))
   })
 
-  test('that was asked before the end of a client that never connected, where in pg it waits for ever', async () => {
+  test('that was asked before the end of a client that never connected, where in pg it never settles', async () => {
     const client = new pg.Client(config({ pipeline }))
     const waiting = asked(client)
     await client.end()
@@ -142,7 +142,7 @@ describe.each([false, true])('with pipeline: %s a transaction that waits in the 
   })
 })
 
-test('what the driver refuses by itself is a DatabaseError, and outside of a transaction nothing else comes of it', async () => {
+test('an error of the driver itself is a DatabaseError, and outside of a transaction it has no other effect', async () => {
   const client = new pg.Client(config())
   await client.connect()
   const refused = client.query('select $1::text', ['a', 'b'])

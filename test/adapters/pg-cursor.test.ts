@@ -49,7 +49,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect([client.getTransactionStatus(), NamedCursor]).toEqual(['I', Cursor])
   })
 
-  test('a cursor that is closed early leaves no transaction, and what it wrote stands', async () => {
+  test('a cursor that is closed early ends its transaction, and its changes stay', async () => {
     await client.query('create temp table written (n int)')
     const cursor = client.query(
       new Cursor('insert into written select generate_series(1, 10) returning n', null, { rowMode: 'array' }),
@@ -62,7 +62,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect(client.getTransactionStatus()).toBe('I')
   })
 
-  test('inside a transaction it is part of it', async () => {
+  test('inside a transaction a cursor is part of the transaction', async () => {
     await client.query('begin')
     const cursor = client.query(new Cursor(SERIES, [10]))
     await cursor.read(1)
@@ -101,7 +101,7 @@ describe.each(SERVERS)('over %s', (server) => {
     await client.query('drop table deferred')
   })
 
-  test('rows are heard one by one, and a listener may keep them in the result', async () => {
+  test('the event row comes for each row, and a listener may store rows in the result', async () => {
     const cursor = client.query(new Cursor(SERIES, [4]))
     const heard: number[] = []
     cursor.on('row', (row, result) => {
@@ -127,7 +127,7 @@ describe.each(SERVERS)('over %s', (server) => {
     expect([rows.length, await answers()]).toEqual([2, FREE])
   })
 
-  test('COPY goes in and out by streams, and a failure on either side leaves the connection usable', async () => {
+  test('COPY reads and writes streams, and a failure on either side leaves the connection usable', async () => {
     await client.query('create temp table copied (n int, t text)')
     const lines = Array.from({ length: 30_000 }, (_, n) => `${n}\tline ${n}\n`)
     const into = client.query(copyFrom('copy copied from stdin'))
@@ -214,7 +214,7 @@ class MessageReader {
   }
 }
 
-test('those who ask for a portal by messages get it', async () => {
+test('an object that opens a portal by protocol messages gets its rows', async () => {
   const client = new Client(await configOf('PostgreSQL 18'))
   await client.connect()
   for (let i = 0; i < 12; i++) {
@@ -240,7 +240,7 @@ test('a client of a pool streams, and is given back', async () => {
   await pool.end()
 })
 
-test('the end of the connection fails a cursor, and a pipeline takes none', async () => {
+test('the end of the connection fails a cursor, and a pipeline refuses cursors', async () => {
   const client = new Client(await configOf('PostgreSQL 18'))
   client.on('error', () => {})
   await client.connect()

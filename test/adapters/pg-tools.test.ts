@@ -85,7 +85,7 @@ describe('Knex by a dialect of a few lines', () => {
   })
 })
 
-test('Drizzle over a pool gives what it gives over pg', async () => {
+test('Drizzle over a pool gives the same results as over pg', async () => {
   const pool = new Pool(await connection())
   const item = pgTable('drizzle_item', {
     id: serial().primaryKey(),

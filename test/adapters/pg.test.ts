@@ -73,7 +73,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     )
   })
 
-  test('values are what pg makes of them', async () => {
+  test('values are the same as over pg', async () => {
     const point = { toPostgres: (prepare: (value: unknown) => unknown) => prepare([1, '2', null, 'a"b']) }
     const values = [undefined, '{"a":1}', [1, 2], point, Buffer.from([1, 255]), 1n, true, 'x']
     const { rows } = await client.query({
@@ -84,7 +84,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(rows[0]).toEqual([null, { a: 1 }, [1, 2], ['1', '2', null, 'a"b'], Buffer.from([1, 255]), '1', 'true', 'x'])
   })
 
-  test('bytes go to whatever type the server finds', async () => {
+  test('bytes go to a parameter of any type', async () => {
     const bytes = [Buffer.from('text'), new Uint8Array(Buffer.from('{"a":2}')), Buffer.from([0, 0, 1, 0])]
     const { rows } = await client.query({
       text: 'select $1 a, $2::json b, $3::int4 c',
@@ -94,7 +94,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(rows).toEqual([['text', { a: 2 }, 256]])
   })
 
-  test('parsers of the query, of the client and of the table hold in this order', async () => {
+  test('a parser of the query counts before one of the client, and that before one of the table', async () => {
     const text = 'select 1::int8 as a, 2 as b, null::int8 as n, null::text as t'
     const own = new TypeOverrides()
     own.setTypeParser(20, (value: string) => `own ${value}`)
@@ -138,7 +138,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect(mine.f).toMatchObject({ days: 1, hours: 2 })
   })
 
-  test('an error has what pg gives it, and its stack leads here', async () => {
+  test("an error has pg's fields, and its stack leads to this file", async () => {
     await client.query('create temp table strict (id int primary key, name text not null)')
     const error = await client.query('insert into strict values ($1, $2)', [1, null]).catch((thrown: Error) => thrown)
     expect(error).toBeInstanceOf(DatabaseError)
@@ -165,7 +165,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await client.query({ name: 'bad', text: 'select 3 as a' })).rows).toEqual([{ a: 3 }])
   })
 
-  test('callbacks, queries of events, and the queue', async () => {
+  test('callbacks, events of queries, and the queue work as in pg', async () => {
     const order: unknown[] = []
     client.query('select 1 as a', (error, result) => order.push([error, result.rows[0].a]))
     client.query('select $1::int as a', [2], (error, result) => order.push([error, result.rows[0].a]))
@@ -178,7 +178,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((error as DatabaseError).code).toBe('42703')
   })
 
-  test('notices and notifications are heard, those of LISTEN in SQL too', async () => {
+  test('the client emits notices and notifications, also after a LISTEN in SQL', async () => {
     const notice = once(client, 'notice')
     await client.query(`do $$ begin raise warning 'careful' using detail = 'why'; end $$`)
     expect((await notice)[0]).toMatchObject({ message: 'careful', severity: 'WARNING', detail: 'why', name: 'notice' })
@@ -188,7 +188,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await notification)[0]).toMatchObject({ channel: 'news', payload: 'hello' })
   })
 
-  test('what a parser, toPostgres or a callback throws stays where it belongs', async () => {
+  test('an error of a parser, of toPostgres or of a callback fails only its own query', async () => {
     const broken = {
       getTypeParser: () => () => {
         throw new Error('parser')
@@ -202,7 +202,7 @@ describe.each(SERVERS)('a client over %s', (server) => {
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
   })
 
-  test('statements in a transaction run in it, and a failed one says so', async () => {
+  test('statements in a transaction run in it, and the status shows a failed one', async () => {
     await client.query('begin')
     await expect(client.query('select $1::int / 0', [1])).rejects.toThrow('division by zero')
     expect(client.getTransactionStatus()).toBe('E')
@@ -220,7 +220,7 @@ describe('a connection', () => {
   })
   afterEach(() => client.end())
 
-  test('tells its process, and the settings that the server reports', async () => {
+  test('gives its process id, and the settings that the server reports', async () => {
     const { rows } = await client.query('select pg_backend_pid() as pid')
     expect(client.processID).toBe(rows[0].pid)
     const told: string[] = []
@@ -236,7 +236,7 @@ describe('a connection', () => {
     await another.end()
   })
 
-  test('a URL with a socket, TLS without a check, and what cannot be are understood', async () => {
+  test('a URL with a socket and TLS without a check are understood, wrong URLs are refused', async () => {
     const { host, port, user, password } = sharedServer()
     const url = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}?sslmode=no-verify`
     const another = new Client(url)
@@ -267,7 +267,7 @@ describe('a connection', () => {
     silent.close()
   })
 
-  test('the end of the server fails what runs with its reason, and tells of it once', async () => {
+  test('the end of the server fails running queries with its reason, and is emitted once', async () => {
     const errors: string[] = []
     client.on('error', (error: Error) => errors.push(error.message))
     const end = new Promise((resolve) => client.once('end', resolve))
@@ -282,7 +282,7 @@ describe('a connection', () => {
     await expect(client.query('select 1')).rejects.toThrow('not queryable')
   })
 
-  test('end gives a query up that runs', async () => {
+  test('end stops a running query', async () => {
     const running = client.query('select pg_sleep(20)')
     const ended = client.end()
     await expect(running).rejects.toThrow('Connection terminated')
@@ -298,7 +298,7 @@ describe('a connection', () => {
     expect(rows).toEqual([{ n: 0 }])
   })
 
-  test('what the server is not able to do otherwise is said', async () => {
+  test('an error names what syncpg/pg cannot do', async () => {
     const foreign = { submit: (connection: { query(text: string): void }) => connection.query('copy x from stdin') }
     const told = {
       ...foreign,
@@ -309,7 +309,7 @@ describe('a connection', () => {
     }
     client.query(told)
     await client.query('select 1')
-    expect(told.error?.message).toContain('does not hand out the protocol')
+    expect(told.error?.message).toContain('gives no access to the protocol')
     await expect(client.query('copy (select 1) to stdout')).rejects.toThrow(/COPY/i)
     expect((await client.query('select 1 as a')).rows).toEqual([{ a: 1 }])
   })
@@ -341,7 +341,7 @@ describe('pipeline: true', () => {
     expect(counts).toEqual([undefined, 1, undefined, 3, undefined, 5, 5])
   })
 
-  test('each statement has its own fate, outside of a transaction', async () => {
+  test('each statement succeeds or fails alone, outside of a transaction', async () => {
     const settled = await Promise.allSettled([
       client.query('select 1 as a'),
       client.query('select nope'),
@@ -367,7 +367,7 @@ describe('pipeline: true', () => {
     expect([sent, performance.now() - startedMs >= 190]).toEqual([20, true])
   })
 
-  test('end waits for what is under way', async () => {
+  test('end waits for the queries that are under way', async () => {
     const running = client.query('select pg_sleep(0.05), 1 as a')
     const [{ rows }] = await Promise.all([running, client.end()])
     expect(rows[0].a).toBe(1)
@@ -397,7 +397,7 @@ describe('a pool', () => {
     expect([pool.ended, pool.totalCount]).toEqual([true, 0])
   })
 
-  test('drops a client that was lost while nobody had it', async () => {
+  test('drops an idle client whose connection was lost', async () => {
     const pool = new Pool(config())
     const lost = once(pool, 'error')
     const { rows } = await pool.query('select pg_backend_pid() as pid')
@@ -441,7 +441,7 @@ describe('a pool of an embedded PostgreSQL', () => {
   })
 })
 
-test('has the names of pg, and finds itself in CommonJS', () => {
+test('has the names of pg, and works with require', () => {
   const require = createRequire(import.meta.url)
   const required = require(fileURLToPath(new URL('../../dist/pg.cjs', import.meta.url)))
   expect([required.Client === Client, required.default === pg, required.native, pg.native]).toEqual([

@@ -53,7 +53,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
 
   const names = (list: { name: string }[]): string[] => list.map(({ name }) => name)
 
-  test('runs files once and takes them back', async () => {
+  test('runs files once and undoes them', async () => {
     file('1-person.up.sql', 'create table person (id int primary key);\ninsert into person values (1), (2)')
     file('1-person.down.sql', 'drop table person')
     file(
@@ -92,7 +92,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
     ["set app.tenant = '5'; set lock_timeout = 0"],
     ['create temp table "Done migrations" (x int)'],
     ['-- no transaction\nset search_path = pg_catalog;\nset role pg_monitor;'],
-  ])('takes back what a file sets in the session: %s', async (sql) => {
+  ])('restores the settings that a file changes in the session: %s', async (sql) => {
     const storage = new SyncpgStorage(context, { table: 'Done migrations' })
     umzug = new Umzug({ ...umzug.options, storage })
     if (!('acquire' in context)) await context.execute("set lock_timeout = '7s'; set statement_timeout = '9s'")
@@ -109,9 +109,12 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
   })
 
   test.each([
-    ['begin;\ninsert into pet values (2);\ncommit;', '1:1: sqlMigration: begin'],
-    ['insert into pet values (2);\n /* done */ commit;\nselec', '2:2: sqlMigration: commit'],
-    ['insert into pet values (2); rollback; copy pet from stdin;\n1\n\\.\n', '1:29: sqlMigration: rollback'],
+    ['begin;\ninsert into pet values (2);\ncommit;', '1:1: sqlMigration: the file contains begin'],
+    ['insert into pet values (2);\n /* done */ commit;\nselec', '2:2: sqlMigration: the file contains commit'],
+    [
+      'insert into pet values (2); rollback; copy pet from stdin;\n1\n\\.\n',
+      '1:29: sqlMigration: the file contains rollback',
+    ],
   ])('refuses a file with a transaction of its own before it runs: %s', async (sql, words) => {
     watcher.execute('create table pet (id int)')
     file('1-own.sql', sql)
@@ -121,7 +124,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
     expect(await umzug.executed()).toEqual([])
   })
 
-  test('lets a file have savepoints, and a transaction of its own where it runs without one', async () => {
+  test('a file may use savepoints, and a transaction of its own if it runs without one', async () => {
     file('1-pet.sql', 'create table pet (id int); savepoint a; drop table pet; rollback to a; release a')
     file('2-own.sql', '-- no transaction\nbegin;\ninsert into pet values (1);\ncommit;')
     expect(await umzug.up()).toHaveLength(2)
@@ -152,7 +155,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
       'relation "pet" already exists',
     ],
     ['after data', 'create table pet (a int);\ncopy pet from stdin;\n1\n\\.\n  selec', '5:3', 'syntax error'],
-  ])('leaves a failing file undone and says the place %s', async (_which, sql, place, words) => {
+  ])('undoes a failing file and names the place %s', async (_which, sql, place, words) => {
     file('1-pet.sql', sql)
     const failure = await umzug.up().catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(MigrationError)
@@ -164,7 +167,7 @@ describe.each(Object.entries(WAYS))('umzug over %s', (_way, open) => {
 })
 
 describe('oneAtATime', () => {
-  test.each(['blocking', 'async'])('lets a second run wait for the first, with a %s guard', async (kind) => {
+  test.each(['blocking', 'async'])('a second run waits for the first, with a %s guard', async (kind) => {
     file('1-person.sql', '-- no transaction\ncreate table person (id int);\ncreate index concurrently on person (id);')
     const guard = () => (kind === 'async' ? connect(dsn) : db.connect(dsn))
     await using context = await connect(dsn)
@@ -179,7 +182,7 @@ describe('oneAtATime', () => {
     expect(watcher.fetchval('select pg_try_advisory_lock(7431)')).toBe(true)
   })
 
-  test('gives the lock up where a migration fails', async () => {
+  test('releases the lock when a migration fails', async () => {
     file('1-wrong.sql', 'selec')
     await using context = await connect(dsn)
     const umzug = umzugOver(context)
@@ -206,7 +209,7 @@ describe('a lock that is lost', () => {
     expect(watcher.fetchval("select to_regclass('pet')::text")).toBe('pet')
   })
 
-  test('is told at the end where no migration follows, and hides no error of a migration', async () => {
+  test('is reported at the end if no migration follows, and hides no error of a migration', async () => {
     await using context = await connect(dsn)
     const umzug = umzugOver(context)
     oneAtATime(umzug, () => connect(dsn))

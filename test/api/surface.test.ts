@@ -111,7 +111,7 @@ export declare function make(name: string, options: Options): Thing;
     expect(changed).not.toBe(describeDoor())
   })
 
-  test('does not change with what is internal, nor with comments', () => {
+  test('does not change when internal declarations or comments change', () => {
     const thing = files['thing.d.ts']!.replace('internal()', 'renamed()')
     const options = files['options.d.ts']!.replace('milliseconds', 'in milliseconds')
     expect(describeDoor({ 'thing.d.ts': thing, 'options.d.ts': options })).toBe(describeDoor())

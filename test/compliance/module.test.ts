@@ -30,19 +30,19 @@ describe('exceptions', () => {
     expect(Object.getPrototypeOf(subclass.prototype)).toBe(superclass.prototype)
   })
 
-  test('a Warning is no Error of this module', () => {
+  test('a Warning does not extend Error of this module', () => {
     expect(db.Warning.prototype).not.toBeInstanceOf(db.Error)
   })
 })
 
 describe('constructors', () => {
-  test('Date, Time and Timestamp hold what they are given', () => {
+  test('Date, Time and Timestamp keep their arguments', () => {
     expect(String(db.Date(2002, 12, 25))).toBe('2002-12-25')
     expect(String(db.Time(13, 45, 30))).toBe('13:45:30')
     expect(db.Timestamp(2002, 12, 25, 13, 45, 30).toISOString()).toBe('2002-12-25T13:45:30.000Z')
   })
 
-  test('DateFromTicks, TimeFromTicks and TimestampFromTicks mean the same moments', () => {
+  test('DateFromTicks, TimeFromTicks and TimestampFromTicks give the same moments', () => {
     const ticks = new Date(2002, 11, 25, 13, 45, 30).getTime() / 1000
     expect(String(db.DateFromTicks(ticks))).toBe(String(db.Date(2002, 12, 25)))
     expect(String(db.TimeFromTicks(ticks))).toBe(String(db.Time(13, 45, 30)))

@@ -56,7 +56,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
         expect(con[method]).toBeTypeOf('function')
     })
 
-    test('is unusable from close on: an Error for any operation, a second close too', () => {
+    test('is unusable after close: an Error for any operation, a second close too', () => {
       const cursor = con.cursor()
       con.close()
       const operations = [
@@ -71,7 +71,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       for (const operation of operations) expect(failureOf(operation)).toBeInstanceOf(db.Error)
     })
 
-    test('closed without commit has rolled back', () => {
+    test('rolls back when it is closed without commit', () => {
       populate()
       con.execute(insert(), parameters('lost', 1))
       con.close()
@@ -79,7 +79,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect(con.fetchval('select count(*) from booze')).toBe(7n)
     })
 
-    test('commits nothing by itself: auto-commit is off at first', () => {
+    test('commits nothing by itself: auto-commit is off by default', () => {
       populate()
       con.execute(insert(), parameters('pending', 1))
       using other = db.connect(dsn)
@@ -110,7 +110,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       }
     })
 
-    test('tells the class of what failed', () => {
+    test('has the class of the failure', () => {
       populate()
       con.execute('create unique index on booze (name)')
       expect(failureOf(() => con.execute(insert(), parameters('XXXX', 1)))).toBeInstanceOf(db.IntegrityError)
@@ -183,7 +183,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
   })
 
   describe('execute', () => {
-    test('binds parameters, whatever is in them', () => {
+    test('binds parameters of any content', () => {
       populate()
       const nasty = `'%s ? :1 :n $1 \\ "`
       con.execute(insert(), parameters(nasty, null))
@@ -265,7 +265,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect([cursor.fetchone(), cursor.fetchone()]).toEqual([null, null])
     })
 
-    test('fetchmany gives arraysize rows, 1 at first, or as many as it is told', () => {
+    test('fetchmany returns arraysize rows, 1 by default, or the given number', () => {
       const cursor = populate()
       cursor.execute('select name from booze order by name')
       expect(cursor.arraysize).toBe(1)
@@ -285,7 +285,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
       expect(cursor.fetchall()).toEqual([])
     })
 
-    test('mixes, and rownumber counts along', () => {
+    test('the fetch methods can be mixed, and rownumber counts their rows', () => {
       const cursor = populate()
       cursor.execute('select name from booze order by name')
       const seen = [...names([cursor.fetchone() ?? []]), ...names(cursor.fetchmany(2)), ...names(cursor)]
@@ -328,7 +328,7 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
     expect([output, output === input, names(cursor.fetchall())]).toEqual([['FOO'], false, ['foo']])
   })
 
-  test('setinputsizes and setoutputsize are there, and do no harm', () => {
+  test('setinputsizes and setoutputsize can be called', () => {
     const cursor = populate()
     cursor.setinputsizes([25])
     cursor.setoutputsize(1000)
@@ -349,13 +349,13 @@ describe.each(STYLES)('in the style $style', ({ style, first, second, parameters
     }
   })
 
-  test('None is NULL, both ways', () => {
+  test('None is NULL, in both directions', () => {
     populate()
     con.execute(insert(), parameters(null, null))
     expect([...(con.fetchrow('select name, price from booze where name is null') ?? [])]).toEqual([null, null])
   })
 
-  test('what the constructors make goes there and back', () => {
+  test('the results of the constructors are stored and read back', () => {
     con.execute('create table t (d date, b bytea)')
     con.execute(`insert into t values (${first}, ${second})`, parameters(db.Date(2002, 12, 25), db.Binary('\0\u00ff')))
     const [date, bytes] = con.fetchrow('select d, b from t') ?? []

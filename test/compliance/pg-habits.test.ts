@@ -36,12 +36,12 @@ const HABITS: readonly Habit[] = [
     'await syncpg.connect({ connectionString: dsn })',
     refused('ProgrammingError', 'did you mean dsn?'),
   ],
-  ['client.connect()', 'await client.connect()', refused('ProgrammingError', 'open already')],
-  ['client.end()', 'await client.end()', refused('ProgrammingError', 'it is close()')],
+  ['client.connect()', 'await client.connect()', refused('ProgrammingError', 'returns an open connection')],
+  ['client.end()', 'await client.end()', refused('ProgrammingError', 'use close()')],
   [
     'connectionTimeoutMillis',
     'await syncpg.connect(dsn, { connectionTimeoutMillis: 5 })',
-    refused('ProgrammingError', 'it is timeout, in milliseconds'),
+    refused('ProgrammingError', 'use timeout, in milliseconds'),
   ],
   [
     'query_timeout',
@@ -66,7 +66,7 @@ const HABITS: readonly Habit[] = [
   [
     'keepAlive: true',
     'await syncpg.connect(dsn, { keepAlive: true })',
-    refused('ProgrammingError', 'kept alive by themselves'),
+    refused('ProgrammingError', 'keepalive is always on'),
   ],
   [
     'ssl: { rejectUnauthorized: false }',
@@ -101,15 +101,15 @@ const HABITS: readonly Habit[] = [
     refused('ProgrammingError', 'maxInactiveLifetime, in milliseconds'),
   ],
   ['pool.fetch without release', pooled("return (await pool.fetch('select 1 as a'))[0].a"), gives(1)],
-  ['pool.connect()', pooled('await pool.connect()'), refused('ProgrammingError', 'it is acquire()')],
+  ['pool.connect()', pooled('await pool.connect()'), refused('ProgrammingError', 'use acquire()')],
   [
     'client.release()',
     pooled('const one = await pool.acquire(); one.release()'),
     refused('ProgrammingError', 'pool.release(connection)'),
   ],
   ["pool.on('error')", pooled("pool.on('error', () => {})"), refused('ProgrammingError', 'the option onError')],
-  ['pool.totalCount', pooled('return pool.totalCount'), refused('ProgrammingError', 'it is getSize()')],
-  ['pool.end()', pooled('await pool.end()'), refused('ProgrammingError', 'it is close()')],
+  ['pool.totalCount', pooled('return pool.totalCount'), refused('ProgrammingError', 'use getSize()')],
+  ['pool.end()', pooled('await pool.end()'), refused('ProgrammingError', 'use close()')],
   // Asking
   [
     'query(text, values)',
@@ -139,11 +139,7 @@ const HABITS: readonly Habit[] = [
   ['query(text, 1)', "await client.query('select $1::int', 1)", refused('ProgrammingError', 'wrap them in []')],
   ['? as marker', "await client.query('select ? as a', [1])", refused('ProgrammingError', 'parameters are written $1')],
   ['no values', "await client.query('select $1::int')", refused('ProgrammingError', 'expects 1 argument')],
-  [
-    'result.fields',
-    "return (await client.query('select 1 as a')).fields",
-    refused('ProgrammingError', 'they are columns'),
-  ],
+  ['result.fields', "return (await client.query('select 1 as a')).fields", refused('ProgrammingError', 'use columns')],
   [
     'result.command',
     "return (await client.query('select 1 as a')).command",
@@ -184,7 +180,7 @@ const HABITS: readonly Habit[] = [
   [
     '(await query(text))[0]',
     "return (await client.query('select 1'))[0]",
-    refused('ProgrammingError', 'the rows are in rows'),
+    refused('ProgrammingError', 'the property rows has the rows'),
   ],
   // Values
   ['int8', "return (await client.query('select count(*) from item')).rows[0].count", gives(2n)],
@@ -281,7 +277,7 @@ const HABITS: readonly Habit[] = [
     "client.escapeIdentifier('a')",
     refused('ProgrammingError', 'quoteIdentifier(name)'),
   ],
-  ['client.processID', 'return client.processID', refused('ProgrammingError', 'it is backendPid')],
+  ['client.processID', 'return client.processID', refused('ProgrammingError', 'use backendPid')],
 ]
 
 describe.each(['server', 'pglite'] as const)("a habit of pg's, on %s", (place) => {

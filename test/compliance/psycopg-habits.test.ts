@@ -29,7 +29,7 @@ const HABITS: readonly Habit[] = [
   [
     'psycopg.connect(dsn, connect_timeout=3)',
     'psycopg.connect(dsn, { connect_timeout: 3 })',
-    refused('ProgrammingError', 'it is timeout, in milliseconds'),
+    refused('ProgrammingError', 'use timeout, in milliseconds'),
   ],
   [
     "psycopg.connect(dsn, options='-c …')",
@@ -54,7 +54,11 @@ const HABITS: readonly Habit[] = [
   ['ConnectionPool(dsn)', 'new psycopg.ConnectionPool(dsn)', noSuchName('ConnectionPool is not a constructor')],
   // Asking
   ["cur.execute('… %s', (1,))", "cur.execute('select %s + 1', [1]); return cur.fetchone()[0]", gives(2)],
-  ["cur.execute('… %s', 1)", "cur.execute('select %s + 1', 1)", refused('ProgrammingError', 'wrap it in an array')],
+  [
+    "cur.execute('… %s', 1)",
+    "cur.execute('select %s + 1', 1)",
+    refused('ProgrammingError', 'wrap the value in an array'),
+  ],
   [
     "cur.execute('… %s … %s', 1, 2)",
     "cur.execute('select %s + %s', 1, 2)",
@@ -66,7 +70,7 @@ const HABITS: readonly Habit[] = [
     "cur.execute('select :a', { a: 1 })",
     refused('ProgrammingError', "paramstyle: 'named'"),
   ],
-  ["cur.execute('… %d', (1,))", "cur.execute('select %d', [1])", refused('ProgrammingError', 'a marker is %s')],
+  ["cur.execute('… %d', (1,))", "cur.execute('select %d', [1])", refused('ProgrammingError', 'a marker is always %s')],
   [
     "cur.execute(\"… '%s'\", ('a',))",
     'cur.execute("select \'%s\'", ["a"])',
@@ -80,7 +84,7 @@ const HABITS: readonly Habit[] = [
   [
     "cur.execute('… like %s%', …)",
     'cur.execute("select name from item where name like %s%", ["ab"])',
-    refused('ProgrammingError', 'belongs into the value'),
+    refused('ProgrammingError', 'is a part of the value'),
   ],
   [
     "cur.execute('… in %s', (tuple,))",
@@ -188,7 +192,7 @@ const HABITS: readonly Habit[] = [
     "return conn.cursor({ rowFactory: 'object' }).execute('select 1 as a').fetchone()",
     gives({ a: 1 }),
   ],
-  ['conn.execute(sql)[0]', "return conn.execute('select 1')[0]", refused('ProgrammingError', 'fetchone() one of them')],
+  ['conn.execute(sql)[0]', "return conn.execute('select 1')[0]", refused('ProgrammingError', 'fetchone() one row')],
   // Many
   [
     'cur.executemany(sql, rows)',
@@ -198,7 +202,7 @@ const HABITS: readonly Habit[] = [
   [
     "cur.executemany(sql, ['a', 'b'])",
     "cur.executemany('insert into item (name) values (%s)', ['a', 'b'])",
-    refused('ProgrammingError', 'wrap it in an array'),
+    refused('ProgrammingError', 'wrap the value in an array'),
   ],
   [
     'cur.executemany(sql, rows, returning=True)',
@@ -275,7 +279,7 @@ const HABITS: readonly Habit[] = [
   ],
   ['raise psycopg.Rollback()', 'return conn.transaction(() => { throw new psycopg.Rollback(5) })', gives(5)],
   ['conn.commit() twice', 'conn.commit(); conn.commit(); return conn.info.status', gives('idle')],
-  ['conn.info.transaction_status', 'return conn.info.transaction_status', refused('ProgrammingError', 'it is status')],
+  ['conn.info.transaction_status', 'return conn.info.transaction_status', refused('ProgrammingError', 'use status')],
   // Values
   ['None', "return cur.execute('select %s is null', [null]).fetchone()[0]", gives(true)],
   [
@@ -379,7 +383,7 @@ const HABITS: readonly Habit[] = [
   [
     "conn.set_client_encoding('LATIN1')",
     "conn.set_client_encoding('LATIN1')",
-    refused('ProgrammingError', 'UTF-8, always'),
+    refused('ProgrammingError', 'always sent as UTF-8'),
   ],
   ['conn.prepare_threshold = 1', 'conn.prepare_threshold = 1', refused('ProgrammingError', 'statementCacheSize')],
   ['conn.lobject()', 'conn.lobject()', refused('ProgrammingError', 'lo_get')],

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 import { expect, test } from 'vitest'
 
-test('a test that blocks its thread for ever is named, and the run ends and fails', () => {
+test('a test that blocks its thread forever is named, and the run ends and fails', () => {
   const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url))
   const config = fileURLToPath(new URL('fixtures/vitest.config.ts', import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [vitest, 'run', '--config', config], {

@@ -74,7 +74,7 @@ describe('between a client and an echo', () => {
     expect(performance.now() - startedAtMs).toBeLessThan(400)
   })
 
-  test('a black hole answers nothing and breaks nothing', async () => {
+  test('a black hole drops all bytes and keeps the connection open', async () => {
     proxy.setFaults('toServer', { isBlackHole: true })
     client.write('lost')
     proxy.setFaults('toServer', {})
@@ -107,7 +107,7 @@ describe('between a client and an echo', () => {
     expect(error.code).toBe('ECONNRESET')
   })
 
-  test('a half-closed connection ends for the client, who may still write', async () => {
+  test('a half-closed connection ends for the client, which may still write', async () => {
     client.write('x')
     await once(client, 'data')
     const ended = once(client, 'end')

@@ -13,7 +13,7 @@ test('the shared server is a PostgreSQL with TLS, of the major that was asked fo
   expect(rows).toEqual([{ major: Number(process.env['SYNCPG_TEST_MAJOR'] ?? 18), tls: 'on' }])
 })
 
-test('a connection string names what was asked for, encoded', () => {
+test('a connection string has the given parts, encoded', () => {
   const { dsn, port, socketDirectory, tls } = sharedServer()
   expect(dsn({ user: 'u_trust', parameters: { application_name: 'a b&c' } })).toBe(
     `postgresql://u_trust@127.0.0.1:${port}/postgres?application_name=a%20b%26c`,
@@ -49,14 +49,17 @@ describe('the database of a file', () => {
   const tables = (): Promise<object[]> =>
     askServer(sharedServer(), "select relname from pg_class where relname in ('t', 'u')", [], database)
 
-  test.each(['once', 'and again'])('is empty when a test begins, whatever the one before left open: %s', async () => {
-    expect(await tables()).toEqual([])
-    await askServer(sharedServer(), 'create table t (a int); create schema s; create table s.u ()', [], database)
-    expect(await tables()).toHaveLength(2)
-    const { host, port, user, password } = sharedServer()
-    const left = new Client({ host, port, user, password, database })
-    left.on('error', () => {})
-    await left.connect()
-    await left.query('begin; lock table t')
-  })
+  test.each(['once', 'and again'])(
+    'is empty when a test begins, after any changes by the test before: %s',
+    async () => {
+      expect(await tables()).toEqual([])
+      await askServer(sharedServer(), 'create table t (a int); create schema s; create table s.u ()', [], database)
+      expect(await tables()).toHaveLength(2)
+      const { host, port, user, password } = sharedServer()
+      const left = new Client({ host, port, user, password, database })
+      left.on('error', () => {})
+      await left.connect()
+      await left.query('begin; lock table t')
+    },
+  )
 })

@@ -23,7 +23,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
     expect(await con.fetchval(sql`select name from ${table} where id = ${3}`)).toBe("it's \\ ${x}")
   })
 
-  test('brings its values along: others beside it are refused', async () => {
+  test('has its own values: further ones are refused', async () => {
     const refused = await failureOfAsync(() => world.con.fetch(sql`select ${1}`, [2]))
     expect(refused).toBeInstanceOf(ProgrammingError)
     expect(refused.message).toMatch(/already contains its values/)
@@ -32,7 +32,7 @@ eachFace('composed sql', 'create table "My table" (id int, name text, at date)',
 
 const word = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((text) => !text.includes('\0'))
 
-test('names and literals are quoted so that the server reads what was meant', { timeout: 60_000 }, async () => {
+test('quoted names and literals mean the same to the server', { timeout: 60_000 }, async () => {
   const con = await connect(sharedServer().dsn())
   await fc.assert(
     fc.asyncProperty(word, word, async (name, text) => {

@@ -122,7 +122,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval("select array[row(1, '2024-01-02')::pair]")).toEqual(['(1,2024-01-02)'])
   })
 
-  test('the codec of a type holds for the type that is made anew under its name, and for no other', async () => {
+  test('the codec of a type applies to a new type of the same name, and to no other', async () => {
     const { con } = world
     await con.execute("create schema elsewhere; create type hue as enum ('a'); create type elsewhere.hue as enum ('a')")
     const codec = { encoder: (value: { hue: string }) => value.hue, decoder: (hue: string) => ({ hue }) }
@@ -151,7 +151,7 @@ eachFace('custom codecs', SETUP, (world) => {
     ])
   })
 
-  test('statements prepared before are prepared anew, and reset brings back what was', async () => {
+  test('statements prepared before are prepared again, and reset restores the old codec', async () => {
     const { con } = world
     const sql = 'select 5::int4 n, array[5]::int4[] ns'
     expect(await con.fetchrow(sql)).toMatchObject({ n: 5, ns: [5] })
@@ -199,7 +199,7 @@ eachFace('custom codecs', SETUP, (world) => {
   test.each([
     ['int4', () => 5, /the encoder of int4 gave the number 5, not a string/],
     ['int4', () => 'a\0b', /NUL/],
-  ])('what an encoder gives is checked', async (type, encoder, message) => {
+  ])('the result of an encoder is checked', async (type, encoder, message) => {
     await world.con.setTypeCodec(type, { encoder })
     const refused = await failureOfAsync(() => world.con.fetch(`select $1::${type}`, [1]))
     expect(refused).toBeInstanceOf(DataError)
@@ -272,7 +272,7 @@ eachFace('custom codecs', SETUP, (world) => {
     }
   })
 
-  test('an object converts itself, wherever it stands', async () => {
+  test('an object converts itself at any place', async () => {
     const { con } = world
     class Point {
       [Symbol.for('syncpg.toPostgres')](oid: number): unknown {

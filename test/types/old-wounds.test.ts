@@ -120,7 +120,7 @@ eachFace('old wounds', SETUP, (world) => {
     await con.execute('rollback')
   })
 
-  test('a year before Christ, one beyond 9999 and the infinities are themselves', async () => {
+  test('a year before Christ, one beyond 9999 and the infinities are read back unchanged', async () => {
     const { con } = world
     for (const [type, text, value] of [
       ['date', '0044-03-15 BC', new PgDate(-43, 3, 15)],
@@ -134,7 +134,7 @@ eachFace('old wounds', SETUP, (world) => {
     }
   })
 
-  test('the first and the last instant are themselves, and those beyond are refused', async () => {
+  test('the first and the last instant are read back unchanged, and those beyond are refused', async () => {
     const { con } = world
     for (const [text, printed] of [
       ['294276-12-31 23:59:59.999999', '294276-12-31 23:59:59.999999'],

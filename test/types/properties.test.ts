@@ -109,7 +109,7 @@ function plain(value: unknown, type: string): unknown {
 }
 
 test.each(NAMES.map((name, index) => [name, index] as const))(
-  '%s comes back as it went, whichever way',
+  '%s is read back unchanged, in every format',
   { timeout: 60_000 },
   async (type, index) => {
     const [, arbitrary] = ARBITRARIES[index]!

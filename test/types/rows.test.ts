@@ -93,7 +93,7 @@ eachFace('rows', '', (world) => {
     [{ rowFactory: 'map' }, /rowFactory: expected 'record', 'array', 'object' or a function/],
     [{ recordClass: Map }, /recordClass: expected a subclass of Record/],
     [{ duplicates: 'first' }, /duplicates: expected 'last' or 'error'/],
-    [{ recordClass: Person, rowFactory: 'array' }, /recordClass is for rows that are Records/],
+    [{ recordClass: Person, rowFactory: 'array' }, /recordClass works only with rows that are Records/],
   ])('%o is refused, for a call and for a connection', async (options, message) => {
     for (const attempt of [() => world.con.fetch(sql, [], options), () => world.connect(options as never)]) {
       const refused = await failureOfAsync(attempt)
@@ -148,7 +148,7 @@ eachFace('rows', '', (world) => {
     expect(await world.con.fetchrow('select', [], { rowFactory: 'array' })).toEqual([])
   })
 
-  test('a row prints, spreads, destructures and compares as what it shows', async () => {
+  test('a row prints, spreads, destructures and compares by its columns', async () => {
     const row = (await world.con.fetchrow(
       "select 5::int8 as id, 'x' as name, '\\xff'::bytea as b, 'Infinity'::float8 as f",
     ))!
@@ -218,7 +218,7 @@ eachFace('rows', '', (world) => {
     }
   })
 
-  test('a type that is altered is learned anew, whoever has altered it', async () => {
+  test('a type that this or another session has altered is learned again', async () => {
     const { con } = world
     const other = await world.connect()
     await con.execute('create type shifting as (a int); create table held (s shifting, r int)')
@@ -243,7 +243,7 @@ eachFace('rows', '', (world) => {
 })
 
 describe('cursors', () => {
-  test('of the async face make rows as they are told', async () => {
+  test('of the async face make rows as their options say', async () => {
     const con = await async_.connect(sharedServer().dsn())
     await con.transaction(async () => {
       const rows: unknown[] = []

@@ -13,7 +13,7 @@ import { sharedServer } from '../support/shared-server.ts'
 const ASK_A_HUNDRED = askAHundred('(i * 397) % 20000')
 
 test.concurrent.each(['tcp', 'unix'] as const)(
-  'the answer to a known statement over %s is read by the thread that asks',
+  'the calling thread reads the answer to a known statement over %s',
   async (transport) => {
     const { stdout, stderr } = await run(
       `const untilMs = Date.now() + 15_000
@@ -27,7 +27,7 @@ test.concurrent.each(['tcp', 'unix'] as const)(
   },
 )
 
-test.concurrent('where TLS is between, the worker reads', async () => {
+test.concurrent('the worker reads if TLS is in use', async () => {
   const { stdout, stderr } = await run(`${ASK_A_HUNDRED} console.log(reads)`, sharedServer().dsn({ transport: 'tls' }))
   expect([stdout, stderr]).toEqual(['0\n', ''])
 })
@@ -50,7 +50,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['42\n', ''])
 })
 
-test.concurrent('answers around the size of the area for them are whole', async () => {
+test.concurrent('answers of about the size of their area are complete', async () => {
   const { stdout, stderr } = await run(
     `for (let round = 0; round < 3; round++)
        for (let length = 16_300; length < 16_420; length++) {
@@ -62,7 +62,7 @@ test.concurrent('answers around the size of the area for them are whole', async 
   expect([stdout, stderr]).toEqual(['right\n', ''])
 })
 
-test.concurrent('what is more than a plain answer arrives as ever: errors, notices, parameters, notifications', async () => {
+test.concurrent('answers that are more than a plain result arrive in full: errors, notices, parameters, notifications', async () => {
   const { stdout, stderr } = await run(
     `const notices = []
      con.addNoticeListener((notice) => notices.push(notice.message))
@@ -130,7 +130,7 @@ test.concurrent('two connections in turn, one of them slow, have each its own an
   expect([stdout, stderr]).toEqual(['right\n', ''])
 })
 
-test.concurrent('a program that never pauses lets the worker hear what others say', async () => {
+test.concurrent('a program that never pauses still gives the worker time to read notifications', async () => {
   const { stdout, stderr } = await run(
     `const listener = db.connect(process.env.DSN, { autocommit: true })
      const notices = []
@@ -181,7 +181,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['true in-transaction\n', ''])
 })
 
-test.concurrent('a call interrupted in the middle of an answer closes the connection, for nobody knows how much was read', async () => {
+test.concurrent('a call interrupted in the middle of an answer closes the connection, because nobody knows how much was read', async () => {
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      const ask = new Script("for (;;) con.fetchval('select 1')")
@@ -211,7 +211,7 @@ test.concurrent('a call interrupted in the middle of an answer closes the connec
 test.concurrent.each([
   ['before syncpg is loaded', 'performance.now = () => 7;', ''],
   ['afterwards', '', 'performance.now = () => 7'],
-])('a clock that stands still, as tests like it, from %s stops nothing', async (_when, before, after) => {
+])('a clock that a test has stopped, from %s, blocks no call', async (_when, before, after) => {
   const { stdout, stderr } = await runLineProgram(
     `${after}
      for (let i = 0; i < 50; i++) if (con.fetchval('select %s::int', [i]) !== i) throw new Error('wrong answer')

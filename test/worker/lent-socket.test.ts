@@ -13,7 +13,7 @@ import { type TestServer, startServer } from '../support/postgres-server.ts'
 const ASK_A_HUNDRED = askAHundred('(i * 97) % 5000')
 
 test.concurrent.each(['tcp', 'unix'] as const)(
-  'a known statement over %s is written by the thread that asks',
+  'the calling thread writes a known statement over %s',
   async (transport) => {
     const { stdout, stderr } = await run(
       `const ask = () => {
@@ -35,7 +35,7 @@ test.concurrent.each(['tcp', 'unix'] as const)(
   },
 )
 
-test.concurrent('where TLS is between, the worker writes', async () => {
+test.concurrent('the worker writes if TLS is in use', async () => {
   const { stdout, stderr } = await run(
     `${ASK_A_HUNDRED}
      console.log(writes)`,
@@ -48,7 +48,7 @@ test.concurrent.each([
   ['the first byte', 'send(bytes.subarray(0, 1))'],
   ['a half', 'send(bytes.subarray(0, bytes.length >> 1))'],
   ['all but the last byte', 'send(bytes.subarray(0, -1))'],
-])('of which the kernel takes %s the worker sends the rest', async (_what, act) => {
+])('the worker sends the rest of a write of which the kernel takes %s', async (_what, act) => {
   const { stdout, stderr } = await run(
     `globalThis.act = (bytes, send) => ${act}
      ${ASK_A_HUNDRED}
@@ -57,7 +57,7 @@ test.concurrent.each([
   expect([stdout, stderr]).toEqual(['true\n', ''])
 })
 
-test.concurrent('what the kernel refuses the worker sends', async () => {
+test.concurrent('the worker sends bytes that the kernel did not take', async () => {
   const { stdout, stderr } = await run(
     `globalThis.act = () => { throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' }) }
      ${ASK_A_HUNDRED}
@@ -172,7 +172,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.dispose())
 
-test.concurrent('a server that went away while nobody looked is told at the next statement, and nothing is written anywhere', async () => {
+test.concurrent('the next statement throws when the server went away while idle, and nothing is written anywhere', async () => {
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')

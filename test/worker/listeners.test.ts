@@ -39,7 +39,7 @@ test.each(['pglite:', 'server'])('a refused close leaves the connection open: %s
   expect(own.closed).toBe(true)
 })
 
-test('a listener that throws ends its statement at once, and the call throws what it threw', () => {
+test('a listener that throws ends its statement at once, and the call throws its error', () => {
   const thrown = new Error('the listener has had enough')
   con.addNoticeListener(() => {
     throw thrown
@@ -62,7 +62,7 @@ test('a listener that throws as the statement ends has the same outcome', () => 
   }
 })
 
-test('of two listeners that throw the first one is heard', () => {
+test("of two listeners that throw, the call throws the first one's error", () => {
   const [first, second] = [new Error('first'), new Error('second')]
   con.addNoticeListener((notice) => {
     throw notice.message === 'first' ? first : second

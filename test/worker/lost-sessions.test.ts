@@ -25,7 +25,7 @@ say(() => con.fetchval('select 3'))
 process.exit()
 `
 
-test('a listener that asks the lost connection is called once, and the call after it is told the reason', async () => {
+test('a listener that uses the lost connection is called once, and the next call throws the reason', async () => {
   const server = await startServer()
   try {
     const run = await runScript(SCRIPT, { env: { DSN: server.dsn({ transport: 'unix' }) } })

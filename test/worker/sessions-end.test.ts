@@ -81,7 +81,7 @@ test('a connection that the program loses without close() is closed, and a warni
     ['--expose-gc'],
   )
   expect(stdout).toBe('1\ntrue\n')
-  expect(stderr).toMatch(/SyncpgWarning: a connection was lost by the program without close\(\)[^]*opened at open /)
+  expect(stderr).toMatch(/SyncpgWarning: the program dropped a connection without close\(\)[^]*opened at open /)
 })
 
 test('a connection in use, or held by its cursor only, is not closed', async () => {
@@ -114,7 +114,7 @@ test('a connect, or a close, that is interrupted leaves no session behind', asyn
 })
 
 describe('when the program ends', () => {
-  test('its own exit handlers still use the connection, and what they commit is kept', async () => {
+  test('its own exit handlers can still use the connection, and their commits stay', async () => {
     const { stdout, stderr, status } = await run(
       `const con = db.connect(process.env.DSN)
        con.execute('drop table if exists exit_handlers')
@@ -132,7 +132,7 @@ describe('when the program ends', () => {
     expect([stdout, stderr, status]).toEqual(['last 0 false 1\n', '', 0])
   })
 
-  test('what is open is rolled back and leaves the server, however it ends', async () => {
+  test('open transactions are rolled back and sessions leave the server, at any kind of end', async () => {
     for (const end of ['', 'process.exit(0)', "throw new Error('end')", "process.on('exit', () => process.exit(0))"]) {
       const { stdout } = await run(
         `const con = db.connect(named('ending'))

@@ -215,7 +215,7 @@ describe('Node’s permission model', () => {
     expect(found).toEqual([expect.objectContaining(failure), expect.objectContaining(failure)])
   })
 
-  test('without reading what is beside the package', async () => {
+  test('without permission to read the packages', async () => {
     const found = await run(
       BOTH,
       withPermission(
@@ -255,7 +255,7 @@ con.close()`
     },
   )
 
-  test('sslmode=require and no leave to look for root.crt is not a connection that verifies less', async () => {
+  test('sslmode=require fails without permission to look for root.crt, because the connection would verify less', async () => {
     const source = `attempt({ sslmode: 'require' })`
     const [failure] = await run(source, withPermission('--allow-worker', `--allow-fs-read=${join(root, '*')}`))
     expect(failure).toMatchObject(
@@ -336,7 +336,10 @@ describe.runIf(isLinux)('a limit of the system', () => {
        attempt()`,
       NOBODY,
     )
-    const expected = fails(/^the worker thread cannot start: the system gives no thread/, /ulimit -u, pids\.max/)
+    const expected = fails(
+      /^the worker thread cannot start: the system refuses to create a thread/,
+      /ulimit -u, pids\.max/,
+    )
     expect([failure, embedded]).toEqual([expect.objectContaining(expected), expect.objectContaining(expected)])
     expect(later).toEqual(WORKS)
   })

@@ -121,7 +121,10 @@ export class BlockingSession implements BlockingOperations {
     return this.#calls.closedError()
   }
 
-  /** Notes that the program has the session. If the call that connects is interrupted before, the session is closed. */
+  /**
+   * Notes that the program has received the session. If the call that connects is interrupted before this, the session
+   * is closed.
+   */
   handOut(): void {
     this.#membership.isHandedOut = true
   }
@@ -156,7 +159,7 @@ export class BlockingSession implements BlockingOperations {
   }
 
   simpleQuery(request: RequestOf<'simpleQuery'>): ReplyOf<'simpleQuery'> {
-    // A BEGIN before it needs a round trip of its own, which the fast path does not make.
+    // A BEGIN before this text needs a round trip of its own, and the fast path makes only one.
     if (request.begin !== null) return this.#perform('simpleQuery', request, request.results)
     const answer = this.#ask('simpleQuery', request, request.results, writeQueryFlight)
     if (!(answer instanceof WholeAnswer)) return answer

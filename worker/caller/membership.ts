@@ -34,7 +34,7 @@ const lost = new FinalizationRegistry<Membership>((membership) => {
   membership.retire()
   const where = membership.openedAt === '' ? '' : `\n    opened ${membership.openedAt}`
   process.emitWarning(
-    `a connection was lost by the program without close(): it has been closed, and uncommitted changes are rolled back${where}`,
+    `the program dropped a connection without close(): syncpg has closed it, and uncommitted changes are rolled back${where}`,
     'SyncpgWarning',
   )
 })

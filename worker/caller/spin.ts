@@ -11,7 +11,7 @@ export const WATCH_MS = 0.1
 const LOOKS = 64
 /** Ends the loop if a test has stopped the clock. It is more than a watch ever needs. */
 const MOST_TURNS = 1000
-/** After this many failures in a row the number of skipped watches does not grow any more. */
+/** The number of skipped watches grows only up to this many failures in a row. */
 const MAX_FAILURES = 5
 /** With one processor a watch would only keep the other threads from running. */
 const IS_WORTHWHILE = availableParallelism() > 1

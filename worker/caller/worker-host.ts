@@ -1,6 +1,7 @@
 /**
- * Keeps the worker of this thread. One worker serves all sessions, and a new one is started when it has died. synckit is
- * loaded with the first connection. The start is a handshake with a time limit, and each failure tells the user what to do.
+ * Keeps the worker of this thread. One worker serves all sessions, and a new one is started when it has died. synckit
+ * is loaded with the first connection. The start is an exchange of messages with a time limit, and each error says what
+ * to do.
  */
 import { existsSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -38,7 +39,7 @@ const ANSWER_TIMEOUT_MS = 30_000
 const CLOCK_SLACK_MS = 5
 /** When the last heartbeat is older than this, the caller asks the kernel whether the worker still exists. */
 export const SUSPICION_MS = 1000
-/** Where the kernel cannot tell, a worker counts as dead after this long without a heartbeat. */
+/** If the kernel cannot tell, a worker counts as dead after this long without a heartbeat. */
 const SILENCE_MEANS_DEATH_MS = 30_000
 
 /** The blocks of ended sessions are kept for new sessions; at most this many of one size. */

@@ -41,7 +41,8 @@ export interface WorkerThread {
  * @throws OperationalError when the thread cannot be started.
  */
 export function startWorkerThread(path: string, hint: string, watcher: ThreadWatcher): WorkerThread {
-  // Checked first: when Node cannot open a package's files, it remembers for good that the package is missing.
+  // This check comes first, because when Node cannot open a package's files, it remembers for good that the package is
+  // missing.
   if (isShortOfDescriptors()) throw tooManyFiles('the worker thread cannot start')
   const synckit = loadSynckit(path)
   const before = new Set(taskIds())
@@ -51,8 +52,8 @@ export function startWorkerThread(path: string, hint: string, watcher: ThreadWat
     worker.on('exit', () => watcher.ended(null))
     if (!watcher.isWanted()) void worker.terminate()
   }
-  // synckit does not hand out its Worker, so it is taken from Node's event `worker`. Node emits that event in a tick between the
-  // two `nextTick` callbacks below.
+  // synckit gives no access to its Worker, so this code takes it from Node's event `worker`. Node emits that event in a
+  // tick between the two `nextTick` callbacks below.
   nodeProcess.nextTick(() => nodeProcess.on('worker', listen))
   try {
     const call = startClean(synckit, path)
@@ -138,7 +139,7 @@ function startError(error: unknown, path: string, hint: string): OperationalErro
   if (isAccessDenied(error)) return accessDenied('the worker thread cannot start', error)
   const reason = messageOf(error)
   if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_INIT_FAILED') {
-    return new OperationalError(`the worker thread cannot start: the system gives no thread (${reason})`, {
+    return new OperationalError(`the worker thread cannot start: the system refuses to create a thread (${reason})`, {
       hint:
         'a limit on threads and processes has been reached: raise it (ulimit -u, pids.max of the container), or end ' +
         'other threads and processes',

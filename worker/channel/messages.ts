@@ -85,7 +85,7 @@ function writeExecute(out: ByteWriter, request: ExecuteRequest): void {
   out.bytes(bind)
 }
 
-/** The fields of a request that are sinks. They stay on this thread. */
+/** The fields of a request that are sinks (receivers of rows). They stay on this thread. */
 const SINKS = new Set(['rows', 'results', 'data'])
 
 function writeOther(out: ByteWriter, request: object): void {

@@ -57,7 +57,7 @@ runAsWorker((call: ControlCall): ControlReply => {
 function begin(shared: SharedArrayBuffer): void {
   const words = new Int32Array(shared, 0, HOST_WORDS)
   host = new Host(words, loop)
-  // This timer also keeps the worker alive. `Atomics.waitAsync` alone does not keep an event loop from ending.
+  // This timer also keeps the worker alive: `Atomics.waitAsync` alone does not keep an event loop running.
   setInterval(() => Atomics.add(words, HOST.heartbeat, 1), HEARTBEAT_MS)
   reportDeath(host, words, shared)
 }

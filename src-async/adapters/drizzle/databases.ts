@@ -70,7 +70,7 @@ export function drizzle<TSchema extends Schema = Record<string, never>>(
  * @example
  *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
  *   const users = executeSync(db.select().from(schema.users))
- * @throws ProgrammingError for a connection without autocommit, here and in each query of one that has left it
+ * @throws ProgrammingError for a connection without autocommit. If autocommit is turned off later, each query throws it
  */
 export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   connection: BlockingConnection,
@@ -97,14 +97,14 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues: Record
   if (typeof (query as Partial<DrizzleQuery<T>> | null)?.execute !== 'function') {
     throw new ProgrammingError('executeSync: expected a query that Drizzle has built')
   }
-  // A relational query's own `execute` hands no values on.
+  // A relational query's own `execute` does not pass the placeholder values on.
   const runnable = is(query, PgRelationalQuery) ? query.prepare('') : query
   const result: unknown = runnable.execute(placeholderValues)
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === 'function') {
-    // The query runs all the same. Its own error is dropped, because the error below is thrown.
+    // The query has been started and cannot be stopped. Its own error is dropped, because the error below is thrown.
     void Promise.resolve(result).catch(() => {})
     throw new ProgrammingError(
-      'executeSync: the query is one of an asynchronous database; build it on one of drizzleSync',
+      'executeSync: the query belongs to an asynchronous database: build it with the database that drizzleSync returns',
     )
   }
   return result as T
@@ -123,7 +123,7 @@ export async function migrate<TSchema extends Schema>(
   await db.transaction(async (tx) => {
     for (const statement of openRecord(config)) await tx.execute(statement)
     const { dialect, session } = tx as unknown as { dialect: PgDialect; session: never }
-    // Its transaction is a savepoint of this one.
+    // Inside this transaction, the one that Drizzle's `migrate` begins is a savepoint.
     await dialect.migrate(migrations, session, config)
   })
 }
@@ -155,8 +155,9 @@ function recordOf({ migrationsSchema = 'drizzle', migrationsTable = '__drizzle_m
 }
 
 /**
- * Creates the record and waits for other programs that use it. The first lock is for `create schema if not exists`, which fails where two
- * programs run it at once; the second is for Drizzle's own `migrate`, which takes none.
+ * Creates the record and waits for other programs that use it. Two programs that run `create schema if not exists` at
+ * once make it fail, so the first lock is taken before it. The second is a lock on the record itself: Drizzle's own
+ * `migrate`, which takes no lock, waits for it too.
  */
 function openRecord(config: MigrationConfig): SQL[] {
   const { migrationsSchema = 'drizzle' } = config

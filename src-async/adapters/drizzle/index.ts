@@ -1,4 +1,4 @@
-/** DOOR of `syncpg/drizzle`: Drizzle ORM over syncpg, awaited and synchronous. */
+/** The door (entry point) of `syncpg/drizzle`: Drizzle ORM over syncpg, awaited and synchronous. */
 export {
   type DrizzleQuery,
   SyncpgDatabase,

@@ -8,8 +8,8 @@ import { flatRows } from './flat-rows.ts'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 
 /**
- * Drizzle's columns read these types from the text that `pg` gives. A `sql` expression of such a type gives the text
- * itself.
+ * For these types Drizzle's columns expect the text that `pg` gives, and convert it. A `sql` expression has no column,
+ * so its value stays text.
  */
 const FORMS = {
   int8: 'string',

@@ -41,7 +41,7 @@ export interface RelationalSchema<TSchema extends TablesRelationalConfig> {
 export interface SessionOptions {
   readonly logger?: Logger | undefined
   readonly cache?: Cache | undefined
-  /** Whether the session is that of a transaction, which has its connection to itself. */
+  /** Whether this is the session of a transaction. No other code uses its connection until it ends. */
   readonly isInner?: boolean | undefined
 }
 
@@ -211,7 +211,10 @@ function isPool(client: DrizzleClient): client is Pool {
   return 'withConnection' in client
 }
 
-/** Runs a query of a connection's database object when the transactions before it have ended. */
+/**
+ * Runs a query that was built with the connection's database object and not with that of a transaction. It waits until
+ * the transactions before it on this connection have ended.
+ */
 async function betweenTransactions<T>(connection: Connection, ask: () => Promise<T>): Promise<T> {
   const endTurn = await takeTurn(connection)
   try {

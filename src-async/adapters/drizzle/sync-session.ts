@@ -138,7 +138,7 @@ export class SyncDatabase<TSchema extends Record<string, unknown>> extends PgDat
   }
 }
 
-/** Raw SQL, whose own `execute` hands no values on. */
+/** Wraps raw SQL, whose own `execute` does not pass the placeholder values on. */
 function notAwaited<T>(raw: PgRaw<T>): PgRaw<T> {
   const { execute } = raw
   const run = (placeholderValues?: Record<string, unknown>): Promise<T> => {
@@ -170,5 +170,5 @@ export class SyncTransaction<
  */
 function requireExecuteSync(placeholderValues: Record<string, unknown> | undefined): void {
   if (placeholderValues !== undefined) return
-  throw new ProgrammingError('a query of drizzleSync is not awaited: executeSync(query) gives its result')
+  throw new ProgrammingError('do not await a query of drizzleSync: executeSync(query) returns its result')
 }

@@ -63,7 +63,7 @@ export class SyncpgDriver implements Driver {
     }
     if (level + mode !== '') {
       throw new ProgrammingError(
-        `the connection is in a transaction already, so Kysely's is a savepoint and cannot have${level}${mode}`,
+        `a transaction is already open on the connection, so Kysely's transaction is a savepoint in it and cannot have${level}${mode}`,
       )
     }
     await command(connection, `savepoint ${INNER}`)
@@ -75,7 +75,7 @@ export class SyncpgDriver implements Driver {
    */
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     const { isInner, lent } = connection as SyncpgConnection
-    // What the transaction's function has asked and not awaited belongs to it.
+    // Queries that the transaction's function started and did not await are part of the transaction.
     await quiet(lent)
     if (isInner) {
       await releaseInner(connection)
@@ -114,7 +114,8 @@ export class SyncpgDriver implements Driver {
       await this.#source.release(lent, isBroken)
       return
     }
-    // A query that Kysely waits for no longer, after `signal`. Its caller gets the error now, the next one the connection later.
+    // After `signal` Kysely no longer waits for the query. Its caller gets the error at once; the connection is lent
+    // again only when the query has ended.
     void quiet(lent)
       .then(() => this.#source.release(lent, false))
       .catch(() => {})
@@ -233,7 +234,7 @@ function rowsOf<R>(lent: AnyConnection, { sql, parameters }: CompiledQuery, size
     : (rows as Iterable<R>)[Symbol.iterator]()
 }
 
-/** Up to so many of the rows that come next; fewer at the end. */
+/** Returns the next rows, at most `size`; fewer at the end. */
 async function pieceOf<R>(rows: RowIterator<R>, size: number): Promise<R[]> {
   const piece: R[] = []
   while (piece.length < size) {

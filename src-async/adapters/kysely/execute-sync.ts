@@ -106,7 +106,7 @@ export function* streamSync<O>(
 
 function compiledOf<O>(query: SyncQuery<O>): CompiledQuery<O> {
   if (typeof query !== 'object' || query === null || !('compile' in query || 'sql' in query)) {
-    throw new ProgrammingError('expected a query that Kysely has built, or what its compile() gave')
+    throw new ProgrammingError('expected a query that Kysely has built, or the result of its compile()')
   }
   if ('isRawBuilder' in query) {
     throw new ProgrammingError('raw SQL of Kysely is compiled by a database object: sql`…`.compile(db)')

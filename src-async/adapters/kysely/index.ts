@@ -1,4 +1,7 @@
-/** DOOR of `syncpg/kysely`: Kysely's dialect over syncpg, and Kysely's queries on a blocking connection. */
+/**
+ * The door (entry point) of `syncpg/kysely`: Kysely's dialect over syncpg, and Kysely's queries on a blocking
+ * connection.
+ */
 export { SyncpgDialect, type SyncpgDialectConfig, type SyncpgDialectHooks } from './dialect.ts'
 export {
   type SyncQuery,

@@ -27,7 +27,7 @@ export function poolSource(given: Pool | (() => Pool | Promise<Pool>)): Connecti
     if (opening !== null) return opening
     const opened = Promise.resolve(typeof given === 'function' ? given() : given)
     opening = opened
-    // After a failure the next query tries again, because the server may be there by then.
+    // After a failure the next query tries again, because the server may be up again by then.
     opened.catch(() => {
       if (opening === opened) opening = null
     })

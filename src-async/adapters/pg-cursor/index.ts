@@ -1,4 +1,4 @@
-/** DOOR of `syncpg/pg/cursor`: what the npm package `pg-cursor` offers, for clients of `syncpg/pg`. */
+/** The door (entry point) of `syncpg/pg/cursor`: the API of the npm package `pg-cursor`, for clients of `syncpg/pg`. */
 import { Cursor, type CursorConfig } from './cursor.ts'
 
 export { Cursor, type CursorConfig }

@@ -1,4 +1,7 @@
-/** DOOR of `syncpg/pg/query-stream`: what the npm package `pg-query-stream` offers, for clients of `syncpg/pg`. */
+/**
+ * The door (entry point) of `syncpg/pg/query-stream`: the API of the npm package `pg-query-stream`, for clients of
+ * `syncpg/pg`.
+ */
 import { QueryStream, type QueryStreamConfig } from './query-stream.ts'
 
 export { QueryStream, type QueryStreamConfig }

@@ -58,7 +58,7 @@ export class Client extends EventEmitter {
   readonly binary: boolean
   /** The process of the server; null before the connection is made. */
   processID: number | null = null
-  /** Always null: the driver does not give it to programs. */
+  /** Always null: the driver does not give the key to programs. */
   readonly secretKey: null = null
   /** Whether no query runs. */
   readyForQuery = false
@@ -170,7 +170,7 @@ export class Client extends EventEmitter {
     this.#ignoreConnecting()
     const isIdle = !this.connection._connecting || this._ended
     if (isIdle) {
-      // What was asked of a client that never connected; in pg it waits for ever.
+      // Queries of a client that never connected fail here; in pg they wait for ever.
       this.#failAll(new Error('Connection terminated'))
       return callback ? callback() : this._Promise.resolve()
     }

@@ -108,7 +108,8 @@ export class Connection extends EventEmitter {
       this.stream.describe(options)
     } catch (error) {
       outside(() => this.emit('error', connectError(error)))
-      // As with pg's socket the end is told later, so that who hears of the error can still ask something.
+      // As in pg, the event `end` comes after the error's listeners have run, so that they can still use the
+      // connection.
       return void setImmediate(() => this.#end())
     }
     if (this.#opening.signal.aborted) {
@@ -341,7 +342,7 @@ for (const name of ['parse', 'bind', 'describe', 'execute', 'query', 'sync', 'fl
     configurable: true,
     value: () => {
       throw new Error(
-        `connection.${name}: syncpg/pg does not hand out the protocol. In place of pg-copy-streams there are copyFrom and ` +
+        `connection.${name}: syncpg/pg gives no access to the protocol. In place of pg-copy-streams use copyFrom and ` +
           'copyTo of syncpg/pg',
       )
     },

@@ -1,4 +1,4 @@
-/** DOOR of `syncpg/pg`: what the npm package `pg` offers, over syncpg. */
+/** The door (entry point) of `syncpg/pg`: the API of the npm package `pg`, over syncpg. */
 import type * as ClientFile from './client.ts'
 import type * as ConnectionFile from './connection.ts'
 import type * as ConnectionParametersFile from './connection-parameters.ts'
@@ -20,9 +20,9 @@ import { prepareValue } from './prepare-value.ts'
 import { Query } from './query.ts'
 import { Result } from './result.ts'
 
-/** Always null: there is no client over libpq. */
+/** Always null: in `pg` this is the client over libpq, which does not exist here. */
 export const native = null
-/** Those of pg's internal helpers that programs use. */
+/** The internal helpers of pg that programs use. */
 export const utils = { prepareValue, escapeIdentifier, escapeLiteral }
 
 interface Pg {

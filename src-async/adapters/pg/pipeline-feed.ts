@@ -31,8 +31,8 @@ export class PipelineFeed {
   readonly #waiting: Waiting[] = []
   #state: 'free' | 'opening' | 'open' | 'closing' | 'alone' = 'free'
   #open: Open | null = null
-  /** When the answers to all queries so far have been handed on. */
-  #told: Promise<void> = Promise.resolve()
+  /** Resolves when the client has received the answers to all queries so far. */
+  #answered: Promise<void> = Promise.resolve()
 
   constructor(site: FeedSite) {
     this.#site = site
@@ -76,8 +76,9 @@ export class PipelineFeed {
     }
     const answer = this.#site.within(open.pipeline, query)
     answer.catch(() => {})
-    // What the driver refuses by itself fails at once; the client takes each answer for that of its oldest query.
-    this.#told = this.#told.then(() => answer.then(take, fail)).then(ended, ended)
+    // The driver refuses some queries at once, before it sends them. But the client takes each answer for that of its
+    // oldest query, so the answers are passed on in order.
+    this.#answered = this.#answered.then(() => answer.then(take, fail)).then(ended, ended)
   }
 
   #openPipeline(): void {

@@ -73,7 +73,10 @@ type IdleListener = (error: Error) => void
 type Release = (client: Client, idleListener: IdleListener, error?: Error | boolean) => void
 const { _release: release } = Base.prototype as unknown as { readonly _release: Release }
 
-/** An embedded database is its client: a second client would be another database, and a closed one takes its data along. */
+/**
+ * An embedded database lives in its client: a second client would be another database, and the data is lost when the
+ * client closes.
+ */
 const EMBEDDED = { max: 1, min: 1, idleTimeoutMillis: 0, maxUses: 0, maxLifetimeSeconds: 0 } as const
 
 /**
@@ -100,7 +103,7 @@ export class Pool extends Base {
     const giveBack = (reason?: Error | boolean): void => release.call(this, client, idleListener, reason)
     const isUsable = client._queryable && !client._ending && !client._ended
     if (!error || !this.#isEmbedded || !isUsable) return giveBack(error)
-    // What closing would have ended ends here.
+    // A client that is not closed must not keep a transaction or a running query for its next user.
     if (client._isIdle) giveBack()
     else client.query('rollback', () => giveBack())
   }

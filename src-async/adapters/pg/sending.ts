@@ -27,14 +27,14 @@ export function valuesOf({ values, isExtended }: Sending): readonly Prepared[] |
   return values.length === 0 && !isExtended ? undefined : values
 }
 
-/** Sends a query of a pipeline in one flight and in order. */
+/** Sends a query of a pipeline in one round trip, and in order. */
 export function sentWithin(pipeline: Pipeline, given: Sending): Promise<TextResult> {
   const query = sendable(given)
   const form = query.rowsAsArrays ? AS_ARRAYS : AS_OBJECTS
   return pipeline.query(query.text, valuesOf(query), { ...form, inOrder: true }) as unknown as Promise<TextResult>
 }
 
-/** The query with U+FFFD for each half of a surrogate pair: pg writes it so, and the driver would refuse it. */
+/** Replaces each half of a surrogate pair by U+FFFD, as pg does. The driver would refuse the query. */
 export function wellFormed<T extends Pick<Sending, 'text' | 'values'>>(query: T): T {
   const { text, values } = query
   if (text.isWellFormed() && values.every((value) => typeof value !== 'string' || value.isWellFormed())) return query
@@ -43,9 +43,10 @@ export function wellFormed<T extends Pick<Sending, 'text' | 'values'>>(query: T)
 }
 
 /**
- * Has the server refuse what the driver has refused, nothing of which has been sent: an error of the server's fails the
- * transaction, as programs for pg rely on. Otherwise the statements that wait in the queue would run, and COMMIT would keep them.
- * @throws the server's error, with the driver's words; the given one where the transaction has failed already
+ * The driver has refused a query and sent nothing, so the transaction would go on. Programs for pg rely on a failed
+ * transaction: otherwise the statements that wait in the queue would run, and COMMIT would keep them. So this function
+ * makes the server report the error.
+ * @throws the server's error with the driver's message; the given error if the transaction has already failed
  */
 export async function refusedByServer(driver: Driver, error: unknown): Promise<never> {
   const isOwn = !isServerError(error) && (error instanceof DataError || error instanceof ProgrammingError)
@@ -54,20 +55,20 @@ export async function refusedByServer(driver: Driver, error: unknown): Promise<n
   throw error
 }
 
-// SQLSTATEs of what the server says to pg: character_not_in_repertoire and protocol_violation.
+// The SQLSTATEs that the server gives to pg for these faults: character_not_in_repertoire and protocol_violation.
 const BAD_CHARACTER = '22021'
 const BAD_MESSAGE = '08P01'
-/** The protocol counts them in two bytes. */
+/** The largest number of parameters: the protocol counts them in two bytes. */
 const MOST_VALUES = 65_535
 
-/** A statement that fails with these words. */
+/** A statement that fails with this SQLSTATE and message. */
 function refusal(sqlstate: string, message: string, hint?: string | null): string {
   const more = hint ? `, hint = ${escapeLiteral(hint)}` : ''
   const body = `begin raise exception using errcode = '${sqlstate}', message = ${escapeLiteral(message)}${more}; end`
   return `do ${escapeLiteral(body)}`
 }
 
-/** In place of what the protocol cannot carry a statement that the server refuses. */
+/** Returns the query, or a statement that fails, if the protocol cannot carry the query. */
 function sendable(query: Sending): Sending {
   const { text, values } = query
   const isTooMuch = values.length > MOST_VALUES

@@ -1,7 +1,7 @@
 /**
- * Turns on a connection that several users of a query builder share: of queries, which run one after another, and of transactions.
- * `syncpg/kysely` and `syncpg/drizzle` are built twice each, for `import` and for `require`, so the turns are kept at the connection,
- * where every build finds them.
+ * Makes the users of one connection take turns: queries run one after another, and so do transactions. A turn is the
+ * time for which one query or transaction has the connection. `syncpg/kysely` and `syncpg/drizzle` are built twice
+ * each, for `import` and for `require`, so the turns are stored in the connection, where every build finds them.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 
@@ -13,9 +13,9 @@ interface Holder {
 }
 
 interface Turns {
-  /** Settles when the query that was asked last has ended; null when none runs or waits. */
+  /** Settles when the latest query has ended; null when none runs or waits. */
   lastQuery: Promise<void> | null
-  /** Settles when the turn that was given out last has ended. */
+  /** Settles when the latest turn has ended. */
   lastTurn: Promise<void> | null
   /** The turn to which the calling code belongs; made by the first `withTurn`, because most connections never need it. */
   caller: AsyncLocalStorage<Holder> | null
@@ -34,9 +34,9 @@ function turnsOf(connection: object): Turns {
 }
 
 /**
- * Runs a query when those before it have ended: users ask several at once, and a client of `pg` takes them one after another.
- * Everything is awaited, because V8 ends an error's stack at a promise that somebody else listens to as well: the program's own
- * lines would be missing.
+ * Runs a query when those before it have ended: programs start several at once, because a client of `pg` runs them one
+ * after another. The next query waits for a promise of its own (`mine`), not for this query's promise, because V8 ends
+ * an error's stack at a promise that has several listeners: the program's own lines would be missing.
  */
 export async function inTurn<T>(connection: object, ask: () => Promise<T>): Promise<T> {
   const turns = turnsOf(connection)
@@ -66,7 +66,7 @@ export async function quiet(connection: object): Promise<void> {
   while (turns.lastQuery !== null) await turns.lastQuery
 }
 
-/** Waits for a turn on the connection; not where the caller belongs to one that `withTurn` has taken. */
+/** Waits for a turn on the connection. If the caller runs inside a turn of `withTurn`, it does not wait. */
 export async function takeTurn(connection: object): Promise<EndOfTurn> {
   const turns = turnsOf(connection)
   if (turns.caller?.getStore()?.isOpen === true) return ignore
@@ -83,7 +83,9 @@ export async function takeTurn(connection: object): Promise<EndOfTurn> {
   }
 }
 
-/** Runs a function in a turn. What it calls, and what that calls, belongs to the turn and does not wait for another one. */
+/**
+ * Runs a function in a turn. Everything that the function calls belongs to the turn and does not wait for another one.
+ */
 export async function withTurn<T>(connection: object, run: () => Promise<T>): Promise<T> {
   const turns = turnsOf(connection)
   const caller = (turns.caller ??= new AsyncLocalStorage())

@@ -41,8 +41,8 @@ export function oneAtATime(
   const { key = 7431, onWait = () => {} } = options
   requireKey(key)
   const guards: Guard[] = []
-  // True from the start of a migration until umzug has recorded it. Where it failed, umzug throws that error, which must not be
-  // replaced by another at the end.
+  // True from the start of a migration until umzug has recorded it. If it fails, umzug throws its error, and the check
+  // at the end must not replace that error.
   let isWithin = false
   const before = async (): Promise<void> => {
     isWithin = true
@@ -82,7 +82,9 @@ function requireKey(key: unknown): void {
   throw new ProgrammingError(`oneAtATime: key: expected a whole number or a bigint, got ${String(key).slice(0, 40)}`)
 }
 
-/** @throws OperationalError where the connection was closed, or its transaction was ended: the lock went with it. */
+/**
+ * @throws OperationalError if the connection was closed or its transaction has ended, because the lock ended then too.
+ */
 async function requireLock(guard: Guard): Promise<void> {
   let cause: unknown
   try {
@@ -95,7 +97,7 @@ async function requireLock(guard: Guard): Promise<void> {
     'syncpg/umzug: the connection that holds the lock was closed, so another process may have migrated at the same time',
     {
       ...(cause === undefined ? {} : { cause }),
-      hint: 'what has run until now is recorded: look whether a migration ran twice. A time limit of a pooler or a firewall may have closed it',
+      hint: 'the migrations that have run are recorded: check whether one ran twice. A time limit of a pooler or a firewall may have closed the connection',
     },
   )
 }

@@ -1,7 +1,10 @@
-/** The check of options: a misspelled one, such as `{ tableName }`, would leave another default in force without a word. */
+/**
+ * Checks the names of options. Without the check a misspelled option, such as `{ tableName }`, would be ignored without
+ * an error.
+ */
 import { ProgrammingError } from '../../index.ts'
 
-/** @throws ProgrammingError for what is no object, and for a name that is not in the list. */
+/** @throws ProgrammingError for a value that is not an object, and for a name that is not in the list. */
 export function requireOptions(options: object, known: readonly string[], what: string): void {
   if (options === null || typeof options !== 'object')
     throw new ProgrammingError(`${what}: expected an object of options`)

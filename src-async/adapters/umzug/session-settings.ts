@@ -1,14 +1,14 @@
 /**
- * Takes back the settings that a file of SQL changed in the session. Without that, `set search_path = app` in one file would
- * apply to the next files and to umzug's storage. After `set role` or `set default_transaction_read_only` the storage could
- * not record that the file has run.
+ * Restores the settings that a file of SQL changed in the session. Without that, `set search_path = app` in one file
+ * would apply to the next files and to umzug's storage. After `set role` or `set default_transaction_read_only` the
+ * storage could not record that the file has run.
  */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, quoteIdentifier, quoteLiteral } from '../../index.ts'
 
 type Session = BlockingConnection | Connection
 
-/** What `set` changes in a session. */
+/** The settings that `set` changes in a session. */
 export interface SessionSettings {
   readonly user: string
   /** `none` where no role is set. */
@@ -23,13 +23,13 @@ const SETTINGS = `select pg_catalog.json_build_object('user', session_user, 'rol
     where source operator(pg_catalog.=) 'session'
       and name operator(pg_catalog.<>) all ('{transaction_isolation,transaction_read_only,transaction_deferrable}')))::text`
 
-/** Asks the server for what was set in the session. */
+/** Asks the server for the settings that were set in the session. */
 export async function sessionSettings(session: Session): Promise<SessionSettings> {
   const { user, role, values } = JSON.parse((await session.fetchval<string>(SETTINGS)) as string)
   return { user, role, values: new Map(Object.entries(values ?? {})) }
 }
 
-/** Takes back what was set since `before`. Sends one query where nothing was. */
+/** Restores the settings to those of `before`. Sends one query if nothing was set since. */
 export async function restoreSettings(session: Session, before: SessionSettings): Promise<void> {
   const now = await sessionSettings(session)
   let { values } = now

@@ -30,9 +30,9 @@ const TRANSACTION_CONTROL =
 /**
  * `resolve` for umzug. The file runs in one transaction. If its first line is `-- no transaction`, its statements run
  * one by one without a transaction; `create index concurrently` needs that. `x.down.sql` undoes `x.sql` or `x.up.sql`.
- * The file may contain COPY commands with their data. A file in a transaction may not begin or end one: it is refused before
- * anything runs. Settings that the file changes in the session (`set search_path`, `set role`) are taken back after it.
- * An error's message begins with `file:line:column`, and it is the `cause` of umzug's own error.
+ * The file may contain COPY commands with their data. A file in a transaction may not begin or end one: it is refused
+ * before anything runs. Settings that the file changes in the session (`set search_path`, `set role`) are restored
+ * after it. An error's message begins with `file:line:column`, and it is the `cause` of umzug's own error.
  * @example
  *   const migrations = { glob: ['*.sql', { cwd: 'migrations', ignore: '*.down.sql' }], resolve: sqlMigration }
  */
@@ -52,7 +52,8 @@ async function runFile(connection: MigrationConnection, file: string): Promise<v
   const place = new Place(file, sql)
   const split = place.within(WHOLE, () => splitStatements(sql))
   if (hasTransaction) for (const statement of split) place.within(statement, () => requireNoControl(statement))
-  // The server reads most files as they are; one with the data of COPY in it is no text for the server.
+  // Most files are sent to the server unchanged. A file that contains data of COPY cannot be, because the data is not
+  // SQL.
   const isWhole = hasTransaction && split.every(({ copyData }) => copyData === null)
   const statements = isWhole ? [{ ...WHOLE, sql }] : split
   if (isBlocking(connection)) {
@@ -85,7 +86,7 @@ async function runFile(connection: MigrationConnection, file: string): Promise<v
 
 const WHOLE: SplitStatement = { sql: '', offset: 0, line: 1, copyData: null }
 
-/** Runs `body`, and takes back what it sets in the session. Where it fails, its error is the one that is thrown. */
+/** Runs `body`, and then restores the settings of the session. If `body` fails, its error is thrown. */
 async function keepingSettings(
   session: Parameters<typeof sessionSettings>[0],
   body: () => Promise<void>,
@@ -103,9 +104,12 @@ async function keepingSettings(
 function requireNoControl({ sql }: SplitStatement): void {
   const command = TRANSACTION_CONTROL.exec(sql)?.[1]
   if (command === undefined) return
-  throw new ProgrammingError(`sqlMigration: ${command} in a file that runs in one transaction: nothing of it was run`, {
-    hint: 'leave begin and commit out; or let the first line be `-- no transaction`, and the file runs statement by statement with its own',
-  })
+  throw new ProgrammingError(
+    `sqlMigration: the file contains ${command}, but it runs in one transaction: nothing of it was run`,
+    {
+      hint: 'leave begin and commit out. Or make `-- no transaction` the first line: the file then runs statement by statement, with its own transactions',
+    },
+  )
 }
 
 function runNow(

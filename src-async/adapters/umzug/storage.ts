@@ -21,7 +21,10 @@ export interface SyncpgStorageOptions {
  */
 export class SyncpgStorage {
   readonly #connection: MigrationConnection
-  /** Quoted; with its schema once the table was found, so that a later `set search_path` does not lead to another table. */
+  /**
+   * The quoted name. Once the table was found it includes the schema, so that a later `set search_path` does not lead
+   * to another table.
+   */
   #table: string
   readonly #name: string
   #isThere = false

@@ -1,7 +1,7 @@
 /**
- * Arrays of any type, in both formats. Nested JavaScript arrays are dimensions, and NULL elements are null. Lower bounds
- * other than 1 are dropped. Lengths and counts in the bytes are checked before memory is allocated for them.
- * Source of truth: src/backend/utils/adt/arrayfuncs.c, array_send, array_out.
+ * Arrays of any type, in both formats. Nested JavaScript arrays are dimensions, and NULL elements are null. Lower
+ * bounds other than 1 are dropped. The reader checks the lengths and counts in the bytes before it allocates memory for
+ * them. Source of truth: src/backend/utils/adt/arrayfuncs.c, array_send, array_out.
  */
 import { DataError } from '../../errors/tree.ts'
 import { describeValue, expected } from '../describe-value.ts'
@@ -187,7 +187,7 @@ export function decodeSized(input: ByteReader, codec: Codec): unknown {
   const outerEnd = input.end
   const end = input.position + length
   if (length < 0 || end > outerEnd)
-    throw new DataError(`cannot read ${codec.name}: ${length} bytes claimed, fewer there`)
+    throw new DataError(`cannot read ${codec.name}: ${length} bytes were announced, fewer are left`)
   input.end = end
   const value = codec.decode(input, length)
   input.end = outerEnd

@@ -1,7 +1,7 @@
 /**
- * The geometric types: float8s in a row; paths and polygons have a count first. Takes the classes, objects with the same
- * fields, and arrays in place of either; a bare array of points is an open path.
- * Source of truth: src/backend/utils/adt/geo_ops.c.
+ * The geometric types. On the wire: several float8s; paths and polygons have the number of points first. Takes the
+ * classes of geometry.ts, objects with the same fields, and arrays; an array of points is an open path. Source of
+ * truth: src/backend/utils/adt/geo_ops.c.
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected, unreadable } from '../describe-value.ts'

@@ -96,7 +96,7 @@ export const interval: Codec<PgInterval | number> = {
       return PgInterval.parse(text)
     } catch (error) {
       if (!(error instanceof DataError)) throw error
-      throw unreadable('interval', text, 'IntervalStyle sql_standard is not read: set it to postgres')
+      throw unreadable('interval', text, 'this client cannot read IntervalStyle sql_standard: set it to postgres')
     }
   },
 }

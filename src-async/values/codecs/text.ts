@@ -34,7 +34,7 @@ function textOf(value: unknown, typeName: string): string {
   throw expected('a string', typeName, value)
 }
 
-/** Whether an object has an own text form: dates, times and intervals. */
+/** Whether an object has a text form of its own: dates, times and intervals. */
 export function isTextual(value: unknown): boolean {
   return isDate(value) || value instanceof PgDate || value instanceof PgTime || value instanceof PgInterval
 }

@@ -13,7 +13,10 @@ export interface TransportEvents {
 }
 
 export interface Transport {
-  /** True when each `write` must hold whole flights, also all data of a COPY and its end (PGlite). */
+  /**
+   * True when each `write` must contain whole flights, that is, all messages up to their Sync, and for a COPY all its
+   * data (PGlite).
+   */
   readonly sendsWholeFlights: boolean
   /** Sets the listener. */
   listen(events: TransportEvents): void

@@ -104,7 +104,7 @@ export function decoderOf(encoding: string): DecodeLines | null {
   return (bytes) => {
     const text = iconv.decode(bytes, codec)
     // iconv-lite has no strict mode and returns this character for invalid bytes.
-    if (text.includes('\ufffd')) throw new TypeError(`the bytes are no text in ${encoding}`)
+    if (text.includes('\ufffd')) throw new TypeError(`the bytes are not valid text in ${encoding}`)
     return text.replace(wrong, (character) => corrections[character]!)
   }
 }

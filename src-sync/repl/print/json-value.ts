@@ -1,6 +1,6 @@
 /**
- * Converts a value from the server's text to JSON, by the rules of PostgreSQL's `to_json`: numbers keep their digits, json is
- * copied, arrays of built-in types become arrays, and values without a form in JSON become strings.
+ * Converts a value from the server's text to JSON, by the rules of PostgreSQL's `to_json`: numbers keep their digits,
+ * json is copied, arrays of built-in types become arrays, and values that JSON cannot express become strings.
  */
 import type { Cell } from './table.ts'
 

@@ -17,7 +17,7 @@ const onOff = (isOn: boolean): string => (isOn ? 'on' : 'off')
 const SETTINGS: Readonly<Record<string, Setting>> = {
   border: {
     set(print, value) {
-      if (value !== undefined && !/^\d+$/.test(value)) throw new ShellError('\\pset: border is 0, 1 or 2')
+      if (value !== undefined && !/^\d+$/.test(value)) throw new ShellError('\\pset: border must be 0, 1 or 2')
       if (value !== undefined) print.border = Number(value)
     },
     show: ({ border }) => String(border),
@@ -235,6 +235,6 @@ function withoutZero(separator: string): string {
 }
 
 function countOf(value: string, name: string): number {
-  if (!/^\d+$/.test(value)) throw new ShellError(`\\pset: ${name} is a count`)
+  if (!/^\d+$/.test(value)) throw new ShellError(`\\pset: ${name} must be a whole number, 0 or greater`)
   return Number(value)
 }

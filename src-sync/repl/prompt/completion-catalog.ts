@@ -4,7 +4,7 @@ import type { Shell } from '../shell.ts'
 
 /** Limit for each kind of name, so that the first Tab is quick in a large database. */
 const MOST_NAMES = 20_000
-/** No keys are read during a query, so the user could not interrupt it. */
+/** Time limit for a catalog query. No keys are read while it runs, so the user could not interrupt it. */
 const MOST_MS = 3000
 const SAVEPOINT = 'syncpg_completion'
 /** A name, with or without its schema. */

@@ -340,7 +340,8 @@ export class LineEditor {
     const prompt = search === null ? this.#prompt : search.prompt
     const { text, cursor } = search === null ? { text: this.#text, cursor: this.#cursor } : search.found
     const layout = layOut(prompt, text, cursor, this.#init.columns())
-    // When the text is taller than the screen, only the rows around the cursor are drawn: rows above the top are out of reach.
+    // When the text is taller than the screen, only the rows around the cursor are drawn: rows that have scrolled off
+    // the top cannot be changed.
     const height = Math.max(1, this.#init.rows())
     const first = Math.max(0, Math.min(layout.cursorRow - height + 1 + SHOWN_BELOW, layout.rows.length - height))
     const rows = layout.rows.slice(first, first + height)

@@ -33,7 +33,10 @@ export interface PromptOptions {
 }
 
 const LISTEN_EVERY_MS = 1000
-/** A user hardly reads more rows. A message says when rows are left out, and `\pset row_limit 0` shows all. */
+/**
+ * The number of rows that the prompt shows of a result, because nobody reads more on a screen. A message says when rows
+ * are left out, and `\pset row_limit 0` shows all.
+ */
 const ROW_LIMIT = 1000
 
 /**

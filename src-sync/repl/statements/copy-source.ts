@@ -16,7 +16,7 @@ export function copySourceOf(file: number): CopySource {
 /** For statements that take no data. */
 export const NO_COPY_DATA: CopySource = { read: () => [], skip() {} }
 
-/** The standard input: an own source, or the unread rest of the script that comes from it. */
+/** The standard input. If the script itself comes from it, this is the rest of the script that was not read yet. */
 export interface StandardInput {
   readonly copySource: CopySource
   /** A line; null at the end. */

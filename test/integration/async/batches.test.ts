@@ -27,7 +27,7 @@ async function* arriving(from: number, to: number): AsyncGenerator<[number, stri
 }
 
 describe('elements of an async iterable', () => {
-  test('are taken as they come, in several chunks', async () => {
+  test('are read as they arrive, in several chunks', async () => {
     await con.executemany(INSERT, arriving(0, 1000))
     expect([await count(), con.isInTransaction]).toEqual([1000n, false])
     const rows = await con.fetchmany<{ a: number }>(RETURNING, arriving(1000, 2000))
@@ -66,7 +66,7 @@ describe('elements of an async iterable', () => {
     expect([isClosed, await count(), con.isInTransaction]).toEqual([true, 0n, false])
   })
 
-  test('whose source throws are undone, and its error is thrown on', async () => {
+  test('whose source throws are undone, and the error of the source is thrown', async () => {
     const mishap = new RangeError('the source dried up')
     async function* source(): AsyncGenerator<readonly unknown[]> {
       yield* arriving(0, 800)
@@ -76,7 +76,7 @@ describe('elements of an async iterable', () => {
     expect([await count(), con.isInTransaction]).toEqual([0n, false])
   })
 
-  test('tell a type that only later ones know', async () => {
+  test('get the type of a parameter from later elements', async () => {
     async function* source(): AsyncGenerator<readonly unknown[]> {
       yield [null]
       yield [1.5]
@@ -85,7 +85,7 @@ describe('elements of an async iterable', () => {
     expect(await con.fetch('select distinct b from t', [], { rowFactory: 'array' })).toEqual([['double precision']])
   })
 
-  test('inside a transaction that goes on leave what was there before', async () => {
+  test('inside a transaction that goes on do not undo earlier work', async () => {
     await con.transaction(async () => {
       await con.execute("insert into t values (-5, '')")
       async function* source(): AsyncGenerator<readonly unknown[]> {
@@ -100,7 +100,7 @@ describe('elements of an async iterable', () => {
   test.each([
     ['a time limit', { timeout: 100 }, QueryTimeoutError],
     ['a signal', { signal: AbortSignal.timeout(100) }, DOMException],
-  ])('that do not come are not waited for beyond %s', async (_name, options, errorClass) => {
+  ])('that do not arrive end the call after %s', async (_name, options, errorClass) => {
     async function* source(): AsyncGenerator<readonly unknown[]> {
       yield* arriving(0, 800)
       await new Promise(() => {})
@@ -133,7 +133,7 @@ describe('fetchmany', () => {
     expect(rows).toEqual([{ n: 1 }, { n: 2 }])
   })
 
-  test('of the pool is one of a connection', async () => {
+  test('of the pool works like that of a connection', async () => {
     await using pool = await createPool(sharedServer().dsn(), { maxSize: 1 })
     expect(await pool.fetchmany('select $1::int', [[1], [2]], { rowFactory: 'array' })).toEqual([[1], [2]])
     expect(pool.getSize()).toBe(1)

@@ -39,7 +39,7 @@ describe.each([
   ['a server', () => sharedServer().dsn()],
   ['pglite:', () => 'pglite:'],
 ])('the status of a transaction, of %s', (_, dsn) => {
-  test('tells a failed one from an open one, in the async API', async () => {
+  test('is different for a failed and an open transaction, in the async API', async () => {
     const own = await connect(dsn())
     const statuses = [own.transactionStatus]
     await own.execute('begin')
@@ -89,7 +89,7 @@ describe('notifications of every channel', () => {
     expect(() => con.addNotificationListener('x' as never)).toThrow('expected a function')
   })
 
-  test('reach the holder of a pool’s connection, and nobody after it', async () => {
+  test('reach only the present holder of a pool’s connection', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 1, maxSize: 1 })
     const heard: string[] = []
     const lease = await pool.acquire()
@@ -111,7 +111,7 @@ describe('the end of a connection', () => {
   const endOf = (own: Connection): Promise<DbError | null> =>
     new Promise((resolve) => own.addTerminationListener((_, reason) => resolve(reason)))
 
-  test('is told with its reason, and so is the next call', async () => {
+  test('calls the listener with its reason, and the next call throws it', async () => {
     const own = await connect(sharedServer().dsn())
     const end = endOf(own)
     await askServer(sharedServer(), 'select pg_terminate_backend($1)', [own.backendPid])
@@ -126,7 +126,7 @@ describe('the end of a connection', () => {
     expect(await end).toBe(null)
   })
 
-  test('is told to the holder of a pool’s connection', async () => {
+  test('calls the listener of the holder of a pool’s connection', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 1, maxSize: 1 })
     const lease = await pool.acquire()
     const end = endOf(lease)
@@ -136,7 +136,7 @@ describe('the end of a connection', () => {
 })
 
 describe('cancel()', () => {
-  test('ends what runs, and nothing that comes after it', async () => {
+  test('ends the running statement, and no later one', async () => {
     const sleeping = con.execute('select pg_sleep(60)')
     const outcome = failureOrNull(sleeping)
     await con.cancel()
@@ -145,7 +145,7 @@ describe('cancel()', () => {
     expect(await con.fetchval('select 1')).toBe(1)
   })
 
-  test('ends a call that stands between two trips, or waits for its source', async () => {
+  test('ends a call between two round trips, and one that waits for its source', async () => {
     const calls = [
       () => con.fetch('select $1::int, pg_sleep(60)', [1]),
       () => con.copy('copy (select pg_sleep(60)) to stdout', { output: () => {} }),
@@ -241,7 +241,7 @@ describe('columns of a cursor', () => {
 describe('the signal of connect()', () => {
   const reason = new Error('enough')
 
-  test('gives up before anything is tried, and while a password is waited for', async () => {
+  test('stops before anything is tried, and while a password is awaited', async () => {
     await expect(connect(sharedServer().dsn(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const controller = new AbortController()
     const password = (): Promise<string> => {
@@ -251,7 +251,7 @@ describe('the signal of connect()', () => {
     await expect(connect(sharedServer().dsn(), { password, signal: controller.signal })).rejects.toBe(reason)
   })
 
-  test('gives up on a server that says nothing, and closes the socket', async () => {
+  test('stops at a server that says nothing, and closes the socket', async () => {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -266,14 +266,14 @@ describe('the signal of connect()', () => {
     server.close()
   })
 
-  test('does nothing once the connection is there', async () => {
+  test('does nothing once the connection is open', async () => {
     const controller = new AbortController()
     await using own = await connect(sharedServer().dsn(), { signal: controller.signal })
     controller.abort(reason)
     expect(await own.fetchval('select 1')).toBe(1)
   })
 
-  test('is no option of a pool', async () => {
+  test('is not an option of a pool', async () => {
     await expect(createPool(sharedServer().dsn(), { signal: new AbortController().signal } as never)).rejects.toThrow(
       'signal',
     )

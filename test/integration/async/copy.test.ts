@@ -139,7 +139,7 @@ describe('copyFromTable and copyFromQuery', () => {
     expect(Buffer.concat(chunks).toString()).toBe(CSV)
   })
 
-  test('put arguments where parameters are and nowhere else', async () => {
+  test('put arguments only into the places of parameters', async () => {
     let text = ''
     const query = `select a, '$1' as "$1", $1::text /* $1 */, $2::int from loaded where b = $1 -- $1`
     await con.copyFromQuery(query, [`t,wo`, null], { output: (chunk) => void (text += chunk.toString()) })

@@ -33,7 +33,7 @@ describe('a time limit', () => {
     expect(await con.fetchval('select 42')).toBe(42)
   })
 
-  test('of the connection holds for every call, and a call may lift it', async () => {
+  test('of the connection applies to every call, and a call may remove it', async () => {
     const limited = await connect(sharedServer().dsn(), { commandTimeout: 100 })
     await expect(limited.execute('select pg_sleep(30)')).rejects.toThrow(QueryTimeoutError)
     expect(await limited.fetchval('select 1 from pg_sleep(0.2)', [], 0, { timeout: 0 })).toBe(1)
@@ -50,7 +50,7 @@ describe('a time limit', () => {
     expect(con.isInTransaction).toBe(false)
   })
 
-  test('racing the statement never gives the next query another answer', async () => {
+  test('that races the end of the statement never gives the next query another answer', async () => {
     for (let i = 0; i < 100; i++) {
       const timeout = 1 + (i % 4)
       await con
@@ -77,14 +77,14 @@ describe('an abort signal', () => {
     expect(await con.fetchval('select 42')).toBe(42)
   })
 
-  test('given already sends nothing', async () => {
+  test('that is aborted already sends nothing', async () => {
     await expect(con.fetch('select 1', [], { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
     expect(await con.fetchval('select 42')).toBe(42)
   })
 })
 
 describe('a transaction', () => {
-  test('that lost against another is run again when asked to', async () => {
+  test('that conflicted with another runs again if asked to', async () => {
     await con.execute('drop table if exists retried; create table retried (n int); insert into retried values (0)')
     const other = await connect(sharedServer().dsn())
     let attempts = 0
@@ -99,7 +99,7 @@ describe('a transaction', () => {
     await con.execute('drop table retried')
   })
 
-  test('is undone quietly by a Rollback', async () => {
+  test('is rolled back without an error by a Rollback', async () => {
     await con.execute('create temp table quiet (a int)')
     const value = await con.transaction(async () => {
       await con.execute('insert into quiet values (1)')
@@ -124,7 +124,7 @@ describe('a transaction', () => {
 })
 
 describe('listeners', () => {
-  test('hear notifications on channels of any name, each once', async () => {
+  test('get notifications on channels of any name, each once', async () => {
     const heard: unknown[] = []
     const listener = (
       connection: Connection,
@@ -139,7 +139,7 @@ describe('listeners', () => {
     expect(heard).toHaveLength(1)
   })
 
-  test('hear notifications that come while nothing runs', async () => {
+  test('get notifications that come while nothing runs', async () => {
     const heard = new Promise((resolve) => {
       void con.addListener('idle', (_, { payload }) => resolve(payload))
     })
@@ -149,7 +149,7 @@ describe('listeners', () => {
       .toBe('now')
   })
 
-  test.each(['commit', 'rollback'])('added in a transaction hear from its %s on', async (end) => {
+  test.each(['commit', 'rollback'])('added in a transaction get notifications after its %s', async (end) => {
     const heard: string[] = []
     await con.execute('begin')
     await con.addListener('settled', (_connection, { payload }) => void heard.push(payload))
@@ -159,7 +159,7 @@ describe('listeners', () => {
     expect(heard).toEqual(end === 'commit' ? ['in the transaction', 'after it'] : ['after it'])
   })
 
-  test('hear notices in order with the results', async () => {
+  test('get notices in order with the results', async () => {
     const order: string[] = []
     con.addLogListener((_, notice) => order.push(notice.message))
     for (let i = 0; i < 3; i++) {
@@ -169,14 +169,14 @@ describe('listeners', () => {
     expect(order).toEqual(['n0', 'done 0', 'n1', 'done 1', 'n2', 'done 2'])
   })
 
-  test('hear the end of a connection the server ended', async () => {
+  test('are called when the server has ended the connection', async () => {
     const ended = new Promise((resolve) => con.addTerminationListener(resolve))
     await askServer(sharedServer(), 'select pg_terminate_backend($1)', [con.backendPid])
     expect(await ended).toBe(con)
     expect(con.isClosed).toBe(true)
   })
 
-  test('of queries are told text, time and failure, and no internal statement', async () => {
+  test('of queries get text, time and error, and no internal statement', async () => {
     const told: string[] = []
     con.addQueryLogger(({ query, elapsed, error }) => told.push(`${query} ${elapsed > 0} ${error instanceof Error}`))
     await con.transaction(() => con.fetch('select 1'))
@@ -184,7 +184,7 @@ describe('listeners', () => {
     expect(told).toEqual(['select 1 true false', 'select 1/0 true true'])
   })
 
-  test('of queries are told each statement of a pipeline', async () => {
+  test('of queries get each statement of a pipeline', async () => {
     const told: unknown[] = []
     con.addQueryLogger(({ query, rowCount, error }) => told.push([query, rowCount, error instanceof Error]))
     await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.execute('select 1/0').catch(() => {})]))
@@ -201,7 +201,7 @@ describe('listeners', () => {
 })
 
 describe('reset', () => {
-  test('takes back transactions, settings, locks and listeners', async () => {
+  test('undoes transactions, settings, locks and listeners', async () => {
     const heard: string[] = []
     await con.addListener('after_reset', () => heard.push('x'))
     await con.execute(

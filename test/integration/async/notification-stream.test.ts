@@ -13,7 +13,7 @@ import {
 import { startServer } from '../../support/postgres-server.ts'
 import { askServer, sharedServer } from '../../support/shared-server.ts'
 
-test('gives notifications in order, of channels added and removed on the way', async () => {
+test('a stream gives notifications in order, also of channels that are added and removed later', async () => {
   const dsn = sharedServer().dsn()
   await using stream = await listen(dsn, { channels: ['stream a'] })
   await stream.add('stream b')
@@ -33,7 +33,7 @@ test('gives notifications in order, of channels added and removed on the way', a
   await sender.close()
 })
 
-test('comes back after the server was away, listens again and tells of the gap', async () => {
+test('a stream connects again after the server was away, listens again and reports the gap', async () => {
   const server = await startServer({})
   let tell: (gap: NotificationGap) => void = () => {}
   const gap = new Promise<NotificationGap>((resolve) => {
@@ -50,7 +50,7 @@ test('comes back after the server was away, listens again and tells of the gap',
   await server.dispose()
 })
 
-test('ends its iteration when it is closed', async () => {
+test('closing a stream ends its iteration', async () => {
   const stream = await listen(sharedServer().dsn(), { channels: ['quiet'] })
   const read = (async () => {
     for await (const _ of stream) void _
@@ -61,7 +61,7 @@ test('ends its iteration when it is closed', async () => {
   expect(await read).toBe('ended')
 })
 
-test('fails instead of filling memory when nobody reads', async () => {
+test('a stream fails instead of filling the memory when no loop reads it', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['flood'], maxQueued: 10 })
   await askServer(sharedServer(), `select pg_notify('flood', i::text) from generate_series(1, 11) i`)
   await expect.poll(() => stream.isClosed).toBe(true)
@@ -107,7 +107,7 @@ test('a loop that is left does not disturb another one, and a step that waits is
   expect(await stays).toEqual(['1', '2', '3'])
 })
 
-test('a loop begins with what no loop has read', async () => {
+test('a loop begins with the notifications that no loop has read', async () => {
   await using stream = await listen(sharedServer().dsn(), { channels: ['rest'] })
   await send('rest', 3)
   expect(await payloads(stream, '1')).toEqual(['1'])

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => con.close())
 
 describe('a prepared statement', () => {
-  test('tells its name, parameters and columns, and runs many times', async () => {
+  test('has its name, parameters and columns, and runs many times', async () => {
     const statement = await con.prepare('select $1::int + 1 as more, $2::text as word')
     expect(statement.getParameters().map(({ name }) => name)).toEqual(['int4', 'text'])
     expect(statement.getAttributes().map(({ name, type }) => [name, type.name])).toEqual([
@@ -57,7 +57,7 @@ describe('a prepared statement', () => {
     await con.execute('drop table prepared_lock')
   })
 
-  test('refuses use after it is closed, and closing twice is nothing', async () => {
+  test('refuses use after it is closed; a second close does nothing', async () => {
     const statement = await con.prepare('select 1')
     await statement.close()
     await statement.close()
@@ -65,7 +65,7 @@ describe('a prepared statement', () => {
     await expect(statement.fetch()).rejects.toThrow('the prepared statement is closed')
   })
 
-  test('whose plan went stale says so and is not prepared again by itself', async () => {
+  test('whose plan became stale throws, and is not prepared again automatically', async () => {
     await con.execute('create temp table stale (a int); insert into stale values (1)')
     const statement = await con.prepare('select * from stale')
     await statement.fetch()
@@ -75,7 +75,7 @@ describe('a prepared statement', () => {
     await con.execute('drop table stale')
   })
 
-  test('explains itself, and with analyze leaves nothing behind', async () => {
+  test('gives its plan, and with analyze undoes its effects', async () => {
     await con.execute('create temp table explained (a int)')
     const statement = await con.prepare('insert into explained values ($1)')
     expect(await statement.explain([1])).toMatchObject([{ Plan: { 'Node Type': 'ModifyTable' } }])
@@ -102,7 +102,7 @@ describe('a cursor', () => {
     expect(await con.fetchval('select 1')).toBe(1)
   })
 
-  test('lives in a transaction begun by hand as well', async () => {
+  test('works in a transaction begun by hand too', async () => {
     await con.execute('begin')
     const cursor = await con.cursor('select generate_series(1, 3)').open()
     expect((await cursor.fetch(5)).length).toBe(3)
@@ -154,7 +154,7 @@ describe('a cursor', () => {
     })
   })
 
-  test('refuses counts that mean nothing', async () => {
+  test('refuses invalid counts', async () => {
     expect(() => con.cursor('select 1', [], { prefetch: 0 })).toThrow(ProgrammingError)
     await con.transaction(async () => {
       const cursor = await con.cursor('select 1').open()
@@ -191,7 +191,7 @@ describe('a pipeline', () => {
     await con.execute('rollback')
   })
 
-  test('sends without waiting, and each statement has its own fate', async () => {
+  test('sends without waiting, and each statement succeeds or fails alone', async () => {
     const results = await con.pipeline((pipeline) =>
       Promise.allSettled([
         pipeline.fetchval('select 1'),
@@ -260,7 +260,7 @@ describe('a pipeline', () => {
     expect(answers).toEqual(Array.from({ length: 1000 }, (_, i) => i))
   })
 
-  test('refuses other operations meanwhile, and use after its end', async () => {
+  test('refuses other operations while it is open, and use after its end', async () => {
     const kept = await con.pipeline(async (pipeline) => {
       const first = pipeline.fetchval('select 1')
       await expect(con.fetchval('select 2')).rejects.toThrow('another operation is in progress')
@@ -330,7 +330,7 @@ describe('a pipeline', () => {
       expect(await con.fetchval('select 42')).toBe(42)
     })
 
-    test('refuses what is asked for after it', async () => {
+    test('refuses later calls', async () => {
       let late: Promise<unknown> = Promise.resolve()
       await expect(
         con.pipeline(

@@ -54,7 +54,7 @@ describe('reloadSchemaState', () => {
     return column?.type.name
   }
 
-  test('forgets types that were altered behind the connection’s back, of a pool on all its connections', async () => {
+  test('forgets types that were altered by another session, of a pool on all its connections', async () => {
     const dsn = sharedServer().dsn({ database: await freshDatabase() })
     await using other = await connect(dsn)
     await other.execute("create type mood as enum ('glad')")
@@ -70,7 +70,7 @@ describe('reloadSchemaState', () => {
     await Promise.all(lent.map((connection) => pool.release(connection)))
   })
 
-  test('prepares statements anew', async () => {
+  test('prepares statements again', async () => {
     const names = 'select name from pg_prepared_statements where statement = $1'
     const runTwice = async (): Promise<void> => {
       for (let i = 0; i < 2; i += 1) await con.fetchval('select 1')
@@ -88,7 +88,7 @@ describe('tracing channels', () => {
   const channel = tracingChannel('syncpg:query')
   type Message = { query: string; backendPid: number; result?: unknown; error?: unknown }
 
-  test('tell of queries of every kind, their result or error, and not their arguments', async () => {
+  test('publish queries of every kind, their result or error, and not their arguments', async () => {
     const seen: [string, Message][] = []
     const note = (event: string) => (message: unknown) => void seen.push([event, { ...(message as Message) }])
     const handlers = {
@@ -121,7 +121,7 @@ describe('tracing channels', () => {
 })
 
 describe('queryLogger', () => {
-  test('logs for its scope, also where the scope is left by an error', async () => {
+  test('logs until the end of its scope, also when an error leaves the scope', async () => {
     const logged: string[] = []
     const work = async (): Promise<void> => {
       using _logging = con.queryLogger(({ query }) => void logged.push(query))
@@ -136,7 +136,7 @@ describe('queryLogger', () => {
 })
 
 describe('a property that is none', () => {
-  test('is refused on a connection and a pool, with the near one', async () => {
+  test('is refused on a connection and a pool, with the nearest name', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 0 })
     expect(() => Object.assign(con, { autocommit: true })).toThrow(
       'Connection: there is no property "autocommit" to set',
@@ -145,17 +145,17 @@ describe('a property that is none', () => {
     expect(Object.keys(con)).toEqual([])
   })
 
-  test('is refused on what a connection makes', async () => {
+  test('is refused on the objects of a connection', async () => {
     const result = await con.query('select 1 as a')
     const statement = await con.prepare('select 1')
     const made = { result, statement, transaction: con.transaction(), cursor: con.cursor('select 1') }
     for (const each of Object.values(made)) {
       expect(() => Object.assign(each, { timeOut: 3 })).toThrow('there is no property "timeOut" to set')
     }
-    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('they are columns')
+    expect(() => (result as unknown as { fields: unknown }).fields).toThrow('use columns')
   })
 
-  test('is undefined where nobody is known to mean another, as libraries ask for many', async () => {
+  test('is undefined when its name resembles no other, because libraries ask for many names', async () => {
     const asked = con as unknown as Record<string, unknown>
     for (const name of ['then', 'toJSON', 'length', 'nodeType', 'asymmetricMatch', 'inspect', 'whatever']) {
       expect(asked[name]).toBeUndefined()
@@ -166,7 +166,7 @@ describe('a property that is none', () => {
     ])
   })
 
-  test('may be had by a class of the program', async () => {
+  test('may exist in a class of the program', async () => {
     class Shop extends Connection {
       rowCount = 5
       declare end: unknown
@@ -177,7 +177,7 @@ describe('a property that is none', () => {
     await pool.release(shop)
   })
 
-  test('is the own affair of a class that extends Connection', async () => {
+  test('is allowed on a class that extends Connection', async () => {
     class Tagged extends Connection {
       declare tag: string
       readonly made = 1
@@ -198,13 +198,13 @@ describe('connectionClass', () => {
     }
   }
 
-  test('is the class of what connect gives', async () => {
+  test('is the class of the result of connect', async () => {
     await using shop = await connect(sharedServer().dsn(), { connectionClass: Shop })
     expect(shop).toBeInstanceOf(Shop)
     expect(await shop.items()).toEqual([[1], [2], [3]])
   })
 
-  test('is the class of what a pool lends, whose release resets as it says', async () => {
+  test("is the class of the pool's connections, and its getResetQuery() resets them", async () => {
     await using pool = await createPool(sharedServer().dsn(), { connectionClass: Shop, maxSize: 1 })
     expect(await pool.withConnection((shop) => shop.items())).toEqual([[1], [2], [3]])
     const shop = await pool.acquire()
@@ -215,7 +215,7 @@ describe('connectionClass', () => {
     await expect(shop.items()).rejects.toThrow('released back to the pool')
   })
 
-  test('is what the connect hook must give', async () => {
+  test('is the class that the connect hook must return', async () => {
     const options = { connectionClass: Shop, connect: () => connect(sharedServer().dsn()) }
     await expect(createPool(undefined, options)).rejects.toThrow(InterfaceError)
   })

@@ -43,7 +43,7 @@ function started(options = {}): Promise<Transaction> {
 }
 
 describe('a transaction by hand', () => {
-  test('keeps what is committed and nothing else', async () => {
+  test('stores only committed changes', async () => {
     const first = con.transaction()
     await first.start()
     await insert(1)
@@ -90,7 +90,7 @@ describe('a transaction by hand', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('works beside transaction(fn), one inside the other', async () => {
+  test('works together with transaction(fn), one inside the other', async () => {
     const outer = await started()
     await con.transaction(async () => {
       await insert(1)
@@ -110,7 +110,7 @@ describe('a transaction by hand', () => {
     expect(await askServer(sharedServer(), sql, [con.backendPid])).toEqual([{ query: "select 'the last word'" }])
   })
 
-  test('leaving an `await using` scope undoes what was not committed', async () => {
+  test('leaving an `await using` scope undoes the changes that were not committed', async () => {
     const abandoned = await started()
     await insert(1)
     await abandoned[Symbol.asyncDispose]()
@@ -153,7 +153,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('undoing the outer one undoes the inner one, which then says so', async () => {
+  test('undoing the outer one undoes the inner one, whose calls then throw', async () => {
     const outer = await started()
     const inner = await started()
     await insert(1)
@@ -163,7 +163,7 @@ describe('out of order', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('one around a running transaction(fn) is not undone from within', async () => {
+  test('one around a running transaction(fn) cannot be undone from inside', async () => {
     const outer = await started()
     await con.transaction(async () => {
       await insert(1)
@@ -173,7 +173,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1])
   })
 
-  test('a function that leaves one open has nothing committed', async () => {
+  test('a function that leaves a transaction open commits nothing', async () => {
     await expect(
       con.transaction(async () => {
         await insert(1)
@@ -183,7 +183,7 @@ describe('out of order', () => {
     expect([con.isClosed, await kept()]).toEqual([true, []])
   })
 
-  test('two functions at once on one connection are no transaction of anybody’s: nothing is kept', async () => {
+  test('two functions at once on one connection are an error, and nothing is kept', async () => {
     let letGo = (): void => {}
     const held = new Promise<void>((resolve) => (letGo = resolve))
     const first = con.transaction(async () => {
@@ -214,7 +214,7 @@ describe('out of order', () => {
     expect(await kept()).toEqual([1, 2])
   })
 
-  test('an end that is refused because something runs can be asked for again', async () => {
+  test('an end that is refused because a statement runs can be called again', async () => {
     const transaction = await started()
     await insert(1)
     const running = con.execute('select pg_sleep(0.05)')
@@ -245,7 +245,7 @@ describe('a transaction by hand that fails', () => {
     expect(con.isInTransaction).toBe(false)
   })
 
-  test('before its commit is not committed in silence', async () => {
+  test('before its commit throws at the commit', async () => {
     const transaction = await started()
     await insert(1)
     await expect(con.execute('select 1/0')).rejects.toMatchObject({ sqlstate: '22012' })
@@ -253,7 +253,7 @@ describe('a transaction by hand that fails', () => {
     expect([con.isInTransaction, await kept()]).toEqual([false, []])
   })
 
-  test('because SQL or a reset ended it is told', async () => {
+  test('because SQL or a reset ended it throws', async () => {
     const bySql = await started()
     await insert(1)
     await con.execute('commit')
@@ -274,7 +274,7 @@ describe('a transaction by hand that fails', () => {
     expect(await kept()).toEqual([])
   })
 
-  test('of a lease that is over refuses, and does not touch its successor’s', async () => {
+  test("of a lease that is over refuses calls, and does not touch the next lease's transaction", async () => {
     const pool = await createPool(sharedServer().dsn({ database }), { maxSize: 1 })
     const first = await pool.acquire()
     const former = await first.transaction().start()
@@ -292,7 +292,7 @@ describe('a transaction by hand that fails', () => {
   })
 })
 
-test('options may stand behind the function; what is no options is refused', async () => {
+test('options may follow the function; a value that is not an object of options is refused', async () => {
   const isolation = (): Promise<unknown> => con.fetchval('show transaction_isolation')
   expect(await con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
   let runs = 0

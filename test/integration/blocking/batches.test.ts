@@ -27,7 +27,7 @@ function* elements(act: () => void): Generator<[number, string]> {
 
 const rowCount = (): unknown => con.execute('select count(*) from t').fetchone()?.[0]
 
-test('elements that run a statement on the connection are told that it is in use; nothing of the batch stays', async () => {
+test('an element that runs a statement on the connection gets an error; nothing of the batch stays', async () => {
   const cursor = con.cursor()
   const failure = await failureOfAsync(() =>
     cursor.executemany(

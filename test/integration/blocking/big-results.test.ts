@@ -67,18 +67,21 @@ describe('a named cursor', () => {
     expect(cursor.fetchone()?.[0]).toBe(2)
   })
 
-  test('lives in its transaction: afterwards it says so', () => {
+  test('ends with its transaction, and later calls say so', () => {
     const cursor = con.cursor('c1')
     cursor.execute('select generate_series(1, 5000)')
     con.commit()
     const failure = failureOf(() => cursor.fetchone())
-    expect([failure, failure.message]).toEqual([expect.any(db.InterfaceError), expect.stringContaining('is over')])
+    expect([failure, failure.message]).toEqual([
+      expect.any(db.InterfaceError),
+      expect.stringContaining('it ended with its transaction'),
+    ])
     con.autocommit = true
     expect(failureOf(() => con.cursor('c2').execute('select 1')).message).toContain('needs a transaction')
     con.transaction(() => expect(con.cursor('c3').execute('select 7').fetchval()).toBe(7))
   })
 
-  test('held, lives until it is closed', () => {
+  test('with hold it stays open until it is closed', () => {
     con.autocommit = true
     const cursor = con.cursor('kept', { hold: true, itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
@@ -88,7 +91,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('is over with its transaction, rows fetched ahead and all', () => {
+  test('ends with its transaction, also its prefetched rows', () => {
     const cursor = con.cursor('c1', { itersize: 10 })
     cursor.execute('select generate_series(1, 100)')
     expect(cursor.fetchone()![0]).toBe(1)
@@ -115,7 +118,7 @@ describe('a named cursor', () => {
     expect(openCursors()).toEqual([])
   })
 
-  test('executed anew with other columns never gives values read by the old ones', () => {
+  test('executed again with other columns, it reads no value by the old columns', () => {
     const cursor = con.cursor('c1', { itersize: 2 })
     for (let round = 0; round < 3; round++) {
       expect(values(cursor.execute('select 1::int8, 2::int8').fetchall())).toEqual([[1n, 2n]])
@@ -135,7 +138,7 @@ describe('a named cursor', () => {
     }
   })
 
-  test('points to stream() for a statement it cannot hold, and at the place in the user’s text', () => {
+  test('the error for another statement names stream(), at the place in the user’s text', () => {
     con.execute('create table t (a int)')
     const failure = failureOf(() => con.cursor('c1').execute('insert into t values (%s) returning a', [1]))
     expect([failure.line, failure.column, failure.hint]).toEqual([1, 1, expect.stringContaining('stream()')])
@@ -152,7 +155,7 @@ describe('a named cursor', () => {
 })
 
 describe('a stream', () => {
-  test('gives the rows in order, and other cursors work meanwhile', () => {
+  test('gives the rows in order, and other cursors work at the same time', () => {
     let next = 0
     for (const [i] of con.cursor().stream('select i from generate_series(0, %s) i', [2500], { size: 100 })) {
       expect(i).toBe(next++)
@@ -161,7 +164,7 @@ describe('a stream', () => {
     expect(next).toBe(2501)
   })
 
-  test('left half-way, it is gone from the server and the connection of use', () => {
+  test('left half-way, it is closed on the server and the connection is usable', () => {
     con.execute('create table t as select generate_series(1, 5000) as a')
     for (const _ of con.cursor().stream('select a from t', null, { size: 10 })) break
     // A portal left open would hold the table.
@@ -176,7 +179,7 @@ describe('a stream', () => {
     expect(con.fetchval('select count(*) from t')).toBe(10n)
   })
 
-  test('needs a transaction, rows, and parameters that fit; each said at the line that asks', () => {
+  test('needs a transaction, rows, and parameters that fit; each error points to the call', () => {
     expect(failureOf(() => con.cursor().stream('create table t (a int)'))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => con.cursor().stream('select %s', []))).toBeInstanceOf(db.ProgrammingError)
     con.rollback()
@@ -186,7 +189,7 @@ describe('a stream', () => {
     expect(failure.stack?.split('\n').find((line) => line.startsWith('    at'))).toContain('big-results.test.ts')
   })
 
-  test('ends with its transaction, and says so', () => {
+  test('ends with its transaction, with an error that says so', () => {
     const stream = con.cursor().stream('select generate_series(1, 100)', null, { size: 10 })
     stream.next()
     con.commit()
@@ -247,7 +250,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(2n)
   })
 
-  test('a function that throws undoes it, and its own error is thrown', () => {
+  test('a function that throws undoes the COPY, and its own error is thrown', () => {
     con.commit()
     const own = new Error('mine')
     expect(() =>
@@ -260,7 +263,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(0n)
   })
 
-  test('leaving COPY TO half-way leaves the connection of use', () => {
+  test('leaving COPY TO half-way leaves the connection usable', () => {
     con.execute("insert into t select i, repeat('x', 1000) from generate_series(1, 20000) i")
     con.commit()
     const first = con.cursor().copy('copy t to stdout', (copy) => copy.read()?.length)
@@ -280,7 +283,7 @@ describe('COPY', () => {
     expect(con.fetchval('select count(*) from t')).toBe(1n)
   })
 
-  test('what the server refuses is its error, with the line of the data', () => {
+  test("the server's error has the line of the data", () => {
     const failure = failureOf(() => con.cursor().copy('copy t from stdin', (copy) => copy.write('x\ty\n')))
     expect([failure, failure.context]).toEqual([
       expect.any(db.InvalidTextRepresentationError),
@@ -288,7 +291,7 @@ describe('COPY', () => {
     ])
   })
 
-  test('execute of a COPY names the method for it, and the connection stays of use', () => {
+  test('execute of a COPY is an error that names the right method, and the connection stays usable', () => {
     expect(failureOf(() => con.execute('copy t from stdin'))).toBeInstanceOf(db.ProgrammingError)
     con.rollback()
     expect(con.fetchval('select 1')).toBe(1)

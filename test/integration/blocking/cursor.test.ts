@@ -45,14 +45,14 @@ describe('moving within a result', () => {
     expect(cursor.rownumber).toBe(3)
   })
 
-  test('scroll refuses what is no mode, no number, and no result', () => {
+  test('scroll refuses an unknown mode, a value that is not a number, and a cursor without a result', () => {
     const cursor = con.execute('select 1')
     expect(failureOf(() => cursor.scroll(0, 'sideways' as 'relative'))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => cursor.scroll(0.5))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => con.cursor().scroll(0))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('results() goes through what a script has given, the rowless ones included', () => {
+  test('results() gives all results of a script, also those without rows', () => {
     const cursor = con.execute('select 1; create table t (a int); select 2, 3')
     const seen: unknown[] = []
     for (const result of cursor.results())
@@ -81,7 +81,7 @@ describe('moving within a result', () => {
 describe('messages', () => {
   const RAISE = "do $$ begin raise notice 'one'; raise warning 'two'; end $$"
 
-  test('are those of the last call, with their classes', () => {
+  test('have those of the last call, with their classes', () => {
     const cursor = con.execute(RAISE)
     const seen = cursor.messages.map(([kind, message]) => [kind === message.constructor, message.primaryMessage])
     expect(seen).toEqual([
@@ -93,7 +93,7 @@ describe('messages', () => {
     expect(cursor.messages).toEqual([])
   })
 
-  test('stay for the fetch methods, and go with every other standard one', () => {
+  test('are kept by the fetch methods, and cleared by every other standard method', () => {
     const cursor = con.cursor()
     const others: [string, () => unknown][] = [
       ['executemany', () => cursor.executemany('select %s', [])],
@@ -129,7 +129,7 @@ describe('messages', () => {
     expect(con.messages).toEqual([])
   })
 
-  test('of another cursor are not a cursor’s', () => {
+  test('of another cursor are not in a cursor’s own list', () => {
     const quiet = con.execute('select 1')
     con.execute(RAISE)
     expect(quiet.messages).toEqual([])
@@ -137,7 +137,7 @@ describe('messages', () => {
 })
 
 describe('the last rules of PEP 249', () => {
-  test('iteration gives null where a row factory makes it of a row', () => {
+  test('iteration gives null when a row factory returns null', () => {
     const cursor = con.cursor({ rowFactory: () => (row: readonly unknown[]) => row[0] })
     expect([...cursor.execute('values (1), (null), (3)')]).toEqual([1, null, 3])
     expect([...con.cursor({ rowFactory: () => () => null }).execute('values (1), (2)')]).toEqual([null, null])
@@ -145,7 +145,7 @@ describe('the last rules of PEP 249', () => {
     expect([...named.execute('values (1), (2), (3)')]).toEqual([null, null, null])
   })
 
-  test('each result of a batch has its own count, and stays what it is', () => {
+  test('each result of a batch keeps its own count', () => {
     con.execute('create temp table counted (a int)')
     const cursor = con.cursor()
     const sql = 'insert into counted select generate_series(1, %s) returning a'
@@ -169,7 +169,7 @@ describe('the last rules of PEP 249', () => {
     expect(cursor.rowcount).toBeGreaterThan(1)
   })
 
-  test('a transaction’s function that throws when the connection is gone is heard', () => {
+  test('an error thrown by a transaction’s function is not hidden when the connection is lost', () => {
     const doomed = db.connect(sharedServer().dsn({ database }))
     const failure = failureOf(() =>
       doomed.transaction(() => {
@@ -262,7 +262,7 @@ describe('copy of a text', () => {
 })
 
 describe('setinputsizes', () => {
-  test('cures a parameter the server can tell no type of, by position and by name', () => {
+  test('gives a type to a parameter whose type the server cannot determine, by position and by name', () => {
     const cursor = con.cursor()
     expect(failureOf(() => cursor.execute('select %s is null', [[]])).sqlstate).toBe('42P18')
     con.rollback()
@@ -274,14 +274,14 @@ describe('setinputsizes', () => {
     expect(cursor.execute('select pg_typeof($1)::text', [1]).fetchval()).toBe('integer')
   })
 
-  test('holds for the next execute only', () => {
+  test('applies only to the next execute', () => {
     const cursor = con.cursor()
     cursor.setinputsizes(['int8'])
     expect(cursor.execute('select pg_typeof(%s)::text', [1]).fetchval()).toBe('bigint')
     expect(cursor.execute('select pg_typeof(%s)::text', [1]).fetchval()).toBe('integer')
   })
 
-  test('knows types of the database, and arrays of them', () => {
+  test('takes types of the database, and arrays of them', () => {
     con.execute("create type mood as enum ('sad', 'ok')")
     const cursor = con.cursor()
     cursor.setinputsizes(['mood[]'])
@@ -309,13 +309,13 @@ describe('setinputsizes', () => {
     expect(failureOf(() => cursor.setinputsizes('text' as never))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('asks for the type it names even where the value suggests another', () => {
+  test('declares the named type also if the value suggests another', () => {
     const cursor = con.cursor()
     cursor.setinputsizes([db.STRING])
     expect(cursor.execute('select %s', [42]).fetchval()).toBe('42')
   })
 
-  test('goes with executemany', () => {
+  test('applies to executemany too', () => {
     con.execute('create table t (a text)')
     const cursor = con.cursor()
     cursor.setinputsizes(['date'])
@@ -396,14 +396,14 @@ describe('callproc', () => {
     },
   )
 
-  test('a procedure without results gives its input back', () => {
+  test('a procedure without results returns its input', () => {
     con.execute('create table t (a int); create procedure add(a int) language sql as $$ insert into t values (a) $$')
     const cursor = con.cursor()
     expect(cursor.callproc('add', [7])).toEqual([7])
     expect(con.fetchval('select a from t')).toBe(7)
   })
 
-  test('an unknown name is told without a trip through a failed transaction; an aggregate is refused', () => {
+  test('an unknown name is an error that does not fail the transaction; an aggregate is refused', () => {
     const failure = failureOf(() => con.cursor().callproc('nobody', []))
     expect(failure).toBeInstanceOf(db.UndefinedFunctionError)
     expect(failure).toBeInstanceOf(db.ProgrammingError)
@@ -411,7 +411,7 @@ describe('callproc', () => {
     expect(con.info.status).not.toBe('failed')
   })
 
-  test('a function that opens a cursor: the cursor is adopted by its name', () => {
+  test('a cursor that a function has opened can be read by its name', () => {
     con.execute(`create function open_it() returns refcursor language plpgsql as
       $$ declare c refcursor := 'mine'; begin open c for select generate_series(1, 3); return c; end $$`)
     const cursor = con.cursor()
@@ -421,7 +421,7 @@ describe('callproc', () => {
 })
 
 describe('options of a call', () => {
-  test('timeout: the statement is cancelled, the backend idle, the connection of use', () => {
+  test('timeout: the statement is cancelled, the server process idle, the connection usable', () => {
     const started = performance.now()
     const failure = failureOf(() => con.execute('select pg_sleep(30)', null, { timeout: 200 }))
     expect(performance.now() - started).toBeLessThan(5000)
@@ -432,7 +432,7 @@ describe('options of a call', () => {
     expect(con.fetchval('select 42')).toBe(42)
   })
 
-  test('commandTimeout is the limit of all that name none', () => {
+  test('commandTimeout is the limit of all calls that set none', () => {
     using limited = db.connect(sharedServer().dsn(), { commandTimeout: 200, autocommit: true })
     expect(failureOf(() => limited.fetch('select pg_sleep(30)'))).toBeInstanceOf(db.QueryTimeoutError)
     const state = 'select state from pg_stat_activity where pid = %s'
@@ -442,7 +442,7 @@ describe('options of a call', () => {
     expect(limited.execute('select pg_sleep(0.4), 1 as a').fetchone()?.['a']).toBe(1)
   })
 
-  test('a timeout that is none is refused before anything is sent', () => {
+  test('an invalid timeout is refused before anything is sent', () => {
     expect(failureOf(() => con.execute('select 1', null, { timeout: -1 }))).toBeInstanceOf(db.ProgrammingError)
     expect(con.info.status).toBe('idle')
   })
@@ -456,7 +456,7 @@ describe('options of a call', () => {
     expect(texts).toEqual([['select 2 as twice']])
   })
 
-  test('what query builders compile is executed with the values it brings', () => {
+  test('a query that a builder has compiled runs with its own values', () => {
     expect(con.execute({ sql: 'select $1::int + $2', parameters: [1, 2] }).fetchval()).toBe(3)
     expect(con.fetchval({ sql: "select $1::int, '%s'", params: [1] })).toBe(1)
     expect(con.fetchval({ sql: 'select $1::text', bindings: ['x'] })).toBe('x')
@@ -472,7 +472,7 @@ describe('options of a call', () => {
 })
 
 describe('errorhandler', () => {
-  test('is called instead of throwing, and the method gives what is nothing', () => {
+  test('is called instead of throwing, and the method returns an empty value', () => {
     const heard: unknown[][] = []
     con.errorhandler = (...args) => heard.push(args)
     const cursor = con.cursor()
@@ -491,7 +491,7 @@ describe('errorhandler', () => {
     ])
   })
 
-  test('may throw on, and is asked once', () => {
+  test('may throw the error again, and is called once', () => {
     let calls = 0
     con.errorhandler = (_con, _cur, _class, error) => {
       calls += 1

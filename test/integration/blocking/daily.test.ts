@@ -43,7 +43,7 @@ describe('a schema that changes', () => {
     expect(con.execute('select * from t').description).toHaveLength(2)
   })
 
-  test('DISCARD ALL and DEALLOCATE ALL by SQL lose nothing the program would notice', () => {
+  test('DISCARD ALL and DEALLOCATE ALL by SQL cause no failure', () => {
     con.autocommit = true
     for (const sql of ['discard all', 'deallocate all']) {
       expect(con.fetchval('select %s::int', [1])).toBe(1)
@@ -52,7 +52,7 @@ describe('a schema that changes', () => {
     }
   })
 
-  test('an enum made in a transaction that is rolled back, and made anew, is read rightly', () => {
+  test('an enum made in a transaction that is rolled back, and made again, is read correctly', () => {
     con.execute("create type mood as enum ('sad'); select 'sad'::mood")
     expect(con.fetchval("select array['sad'::mood]")).toEqual(['sad'])
     con.rollback()
@@ -139,7 +139,7 @@ describe('columns', () => {
 describe('values', () => {
   // This is far above every limit of the channel, the largest of which is a ring of one; `npm run soak` takes a
   // hundred.
-  test('of twenty megabytes go there and back', () => {
+  test('of twenty megabytes are stored and read back', () => {
     const bytes = Buffer.alloc(20 * 2 ** 20, 'syncpg')
     const [back, length] = con.fetchrow('select %s::bytea, length(%s)', [bytes, bytes]) ?? []
     expect(Buffer.compare(back as Buffer, bytes)).toBe(0)
@@ -182,8 +182,8 @@ describe('the place of an error', () => {
   })
 })
 
-describe('who watches queries', () => {
-  test('hears of them on the tracing channels, with result or error and without arguments', () => {
+describe('a watcher of queries', () => {
+  test('gets them on the tracing channels, with result or error and without arguments', () => {
     const seen: string[] = []
     const note = (event: string) => (message: unknown) => {
       const { query, backendPid, error } = message as { query: string; backendPid: number; error?: db.Error }
@@ -208,7 +208,7 @@ describe('who watches queries', () => {
     ])
   })
 
-  test('may ask the database itself: a logger is not told of its own queries', () => {
+  test('may query the database itself: a logger does not get its own queries', () => {
     const told: string[] = []
     con.addQueryLogger(({ query, rowCount }) => {
       told.push(query)
@@ -220,7 +220,7 @@ describe('who watches queries', () => {
     expect(told).toEqual(['select 1', 'select generate_series(1, 3)', 'select 1; select 2'])
   })
 
-  test('in a scope is forgotten where it is left', () => {
+  test('in a scope is removed at its end', () => {
     const told: string[] = []
     {
       using _logging = con.queryLogger(({ query }) => void told.push(query))

@@ -55,7 +55,7 @@ describe('the first statements', () => {
     expect(con.execute('select 1').fetchone()?.[0]).toBe(1)
   })
 
-  test('parameters in each style that is understood unasked', () => {
+  test('parameters in each style that needs no option', () => {
     expect([...con.execute('select %s', [42])].map((row) => [...row])).toEqual([[42]])
     expect(con.execute('select $1', ['x']).fetchone()?.[0]).toBe('x')
     expect(con.execute('select %(a)s::int + 1', { a: 1 }).fetchone()?.[0]).toBe(2)
@@ -81,7 +81,7 @@ describe('the first statements', () => {
     expect(con.execute(sql, ['z']).fetchval()).toBe(1n)
   })
 
-  test('a marker in quotes is told to be text, a list after IN to want any(), and undefined is refused', () => {
+  test('errors explain a marker in quotes, a list after IN, and undefined', () => {
     expect(failureOf(() => con.execute("select 1 where 'a' = '%s'", ['a'])).message).toMatch(/quotes/)
     expect(failureOf(() => con.execute('select 1 where 1 in %s', [[1, 2]])).message).toMatch(/any\(/)
     con.rollback()
@@ -185,7 +185,7 @@ describe('the first statements', () => {
     expect(text).toEqual(binary)
   })
 
-  test('a cursor says what it holds, a connection where it stands, neither a secret', () => {
+  test('a cursor prints its result and a connection its state, without secrets', () => {
     expect(inspect(con)).toMatch(/^<Connection idle, backend \d+>$/)
     expect(inspect(con.execute('select 1'))).toBe('<Cursor SELECT 1: 1 rows, at 0>')
     expect(inspect(con, { showHidden: true, depth: 9 })).not.toContain(sharedServer().password)
@@ -196,7 +196,7 @@ describe('dates', () => {
   const ZONES = ['America/New_York', 'Asia/Kolkata', 'Europe/Berlin', 'UTC']
 
   test.each(ZONES)(
-    'go there and back the same in a program of the zone %s, over the change of summer time',
+    'are stored and read back unchanged in a program of the zone %s, over the change of summer time',
     async (zone) => {
       const program = `
 import * as db from 'syncpg'
@@ -221,7 +221,7 @@ console.log('done')`
   )
 })
 
-test('what is inserted and not committed is gone with the connection; what is committed stays', async () => {
+test('changes that are not committed are lost with the connection; committed ones stay', async () => {
   const database = await freshDatabase()
   const connect = (): db.Connection => db.connect(sharedServer().dsn({ database }))
   const first = connect()

@@ -34,7 +34,7 @@ ${end}`
     expect(await outputOf(program)).toBe('42\n')
   })
 
-  test('with an uncaught error, which is shown, and the server hears a goodbye', async () => {
+  test('with an uncaught error, which is shown, and the server gets a Terminate message', async () => {
     const program = `import * as db from 'syncpg'
 const con = db.connect(process.env.DSN)
 console.log(con.info.backendPid)
@@ -57,7 +57,7 @@ console.log(con.fetchval('select %s', [42]), db.apilevel, db.paramstyle, db.thre
     expect([run.stdout, run.status]).toEqual(['42 2.0 pyformat 1\n', 0])
   })
 
-  test('by one part of a program with import, by another with require: one instance, one worker', async () => {
+  test('one part of a program uses import, another require: one instance, one worker', async () => {
     const program = `import { createRequire } from 'node:module'
 let workers = 0
 process.on('worker', () => workers++)
@@ -102,7 +102,7 @@ console.log(blocking.DataError === async.DataError, blocking.PgDate === async.Pg
 })
 
 describe('closing', () => {
-  test('close() twice is an InterfaceError, and dispose after it nothing', () => {
+  test('a second close() is an InterfaceError, and dispose after it does nothing', () => {
     const con = db.connect(dsn())
     con.close()
     expect(() => con.close()).toThrow(db.InterfaceError)
@@ -121,7 +121,7 @@ describe('closing', () => {
     await expect.poll(() => askServer(sharedServer(), sql, [backendPid])).toEqual([{ count: 0 }])
   })
 
-  test('cursors of a closed connection are closed, and closing them in a finally masks nothing', () => {
+  test('cursors of a closed connection are closed, and closing them in a finally hides no error', () => {
     const con = db.connect(dsn())
     const cursor = con.execute('select generate_series(1, 3)')
     con.close()
@@ -150,7 +150,7 @@ describe('closing', () => {
     }
   })
 
-  test('a role that closed one of two connections goes on with the other', () => {
+  test('a program that closed one of two connections goes on with the other', () => {
     const [one, two] = [db.connect(dsn()), db.connect(dsn())]
     one.execute('select 1')
     two.execute('select 2')
@@ -216,7 +216,7 @@ describe('a worker left alone', () => {
     }
   })
 
-  test('notices of a long statement are heard while it runs, in order, and the messages are those of the last call', () => {
+  test('notices of a long statement arrive in order while it runs, and `messages` has those of the last call', () => {
     const con = db.connect(dsn(), { autocommit: true })
     const heard: { readonly text: string; readonly atMs: number }[] = []
     const startedMs = performance.now()
@@ -236,7 +236,7 @@ describe('a worker left alone', () => {
     }
   })
 
-  test('a notice listener that throws is thrown on unchanged, and the next call gets its own answer', () => {
+  test('the error of a notice listener is thrown unchanged, and the next call gets its own answer', () => {
     const con = db.connect(dsn(), { autocommit: true })
     const mishap = new RangeError('the listener failed')
     const listener = (): never => {

@@ -42,15 +42,15 @@ test.each<[string, () => unknown, string]>([
   ],
   ['a number for a cursor', () => con.cursor(no(5)), 'cursor: expected a name or an object of options, got number'],
   ['options in place of parameters', () => con.execute('select 1', { timeout: 50 }), 'execute(sql, null, { timeout })'],
-  ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, and got { rowFactory }'],
+  ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, but got { rowFactory }'],
   ['a property in snakes', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
   ['a property in camels', () => (no(con).autoCommit = true), 'did you mean autocommit?'],
-  ['a property of another driver', () => (no(con).row_factory = 1), 'rows are made by the option rowFactory'],
+  ['a property of another driver', () => (no(con).row_factory = 1), 'use the option rowFactory'],
   ['a property of nobody', () => (no(con).whatever = 1), 'Connection: there is no property "whatever" to set'],
   ['a name of another driver', () => no(con).set_session({}), 'con.isolationLevel'],
   ['another spelling', () => no(con.cursor()).rowCount, 'did you mean rowcount?'],
   ['another spelling of a method', () => no(con.cursor()).fetchOne(), 'did you mean fetchone?'],
-  ['a property of what is known', () => no(con.info).transaction_status, 'it is status'],
+  ['a property of what is known', () => no(con.info).transaction_status, 'use status'],
   ['parameters that are spread', () => no(con).execute('select %s + %s', 1, 2), 'execute(sql, [first, second])'],
   ['a savepoint with a name', () => no(con).transaction('sp', () => 1), 'is a savepoint'],
   ['a cursor whose name is an option', () => con.cursor(no({ name: 'c' })), "cursor('name', {"],
@@ -91,16 +91,16 @@ function caught(call: () => unknown): Error {
   throw new Error('nothing was thrown')
 }
 
-test('an object that goes with no marker is nobody’s options, and does no harm', () => {
+test('an object for a statement without markers is ignored if its keys are not call options', () => {
   expect(con.execute('select 1', { name: 'x' }).fetchone()?.toArray()).toEqual([1])
 })
 
-test('what a connection makes has no properties but its own', () => {
+test('the objects of a connection take no new properties', () => {
   const made = { QueryResult: con.query('select 1'), PreparedStatement: con.prepare('select 1') }
   for (const [name, each] of Object.entries(made)) {
     expect(() => Object.assign(each, { timeOut: 5 })).toThrow(`${name}: there is no property "timeOut" to set`)
   }
   expect(() => Object.assign(con.cursor().stream('select 1'), { size: 5 })).toThrow('RowStream: there is no property')
-  expect(() => no(made.QueryResult).fields).toThrow('they are columns')
+  expect(() => no(made.QueryResult).fields).toThrow('use columns')
   con.rollback()
 })

@@ -86,7 +86,7 @@ test.each([
   ['added with on', `process.on('SIGINT', () => say('heard'))`, undefined],
   ['added with once', `const add = () => process.once('SIGINT', () => { add(); say('heard') }); add()`, undefined],
   ['beside interrupt: none', `process.on('SIGINT', () => say('heard'))`, `{ autocommit: true, interrupt: 'none' }`],
-])('a SIGINT listener %s hears every signal, at whatever moment of a wait it arrives', async (_, listen, options) => {
+])('a SIGINT listener %s gets every signal, at any moment of a wait', async (_, listen, options) => {
   const it = startScript(
     `
 ${listen}
@@ -106,7 +106,7 @@ for (let i = 0; ; i++) {
   }
 })
 
-test('a listener that a notice listener adds during a wait hears the signal, and the statement goes on', async () => {
+test('a listener that a notice listener adds during a wait gets the signal, and the statement goes on', async () => {
   const it = startScript(`
 con.addNoticeListener(() => {
   process.once('SIGINT', () => say('heard'))
@@ -138,7 +138,7 @@ for (const step of [() => {}, () => process.on('SIGINT', listener).off('SIGINT',
   expect(await it.line()).toBe('exit 0')
 })
 
-test('under the tsx command, which has a hidden listener, one that is added after a wait hears the signal', async () => {
+test('under the tsx command, which has a hidden listener, a listener that is added after a wait gets the signal', async () => {
   // tsx adds its listener when its own connection is made, some turns of the event loop after the start.
   const path = join(folder, 'program.mts')
   const text = `
@@ -160,7 +160,7 @@ clearInterval(alive)
   expect([await it.line(), await it.line()]).toEqual(['heard SIGINT', 'exit 0'])
 })
 
-test('a SIGINT listener of the main thread cancels what a worker thread waits for, as the guide shows', async () => {
+test('a SIGINT listener of the main thread cancels the statement of a worker thread, as the guide shows', async () => {
   const source = readFileSync(join(root, 'docs', 'examples', 'cancel-on-signal.mjs'), 'utf8')
   expect(readFileSync(join(root, 'docs', 'guides', 'waiting.md'), 'utf8')).toContain(source)
   const it = start(node, [join(root, 'docs', 'examples', 'cancel-on-signal.mjs'), dsn()])

@@ -157,7 +157,7 @@ console.log('answer', con.fetchval('select 42'))
     await it.ended()
   })
 
-  test('that nobody catches ends the script as any error does: finally runs, the backend stops', async () => {
+  test('that is not caught ends the script as any error does: finally runs, the server process stops', async () => {
     const it = start(`${SCRIPT}
 process.on('exit', (code) => console.log('exit', code))
 try { wait() } finally { console.log('finally') }
@@ -218,7 +218,7 @@ try { con.execute('select pg_sleep(%s)', [60]) } catch (error) { console.log(err
     expect(waitedMs.at(-1)).toBeLessThan(95)
   })
 
-  test('with interrupt: none means what it means in Node', async () => {
+  test('with interrupt: none is handled by Node alone', async () => {
     const it = start(`
 import * as db from 'syncpg'
 const con = db.connect(process.env.DSN, { autocommit: true, interrupt: 'none' })
@@ -290,7 +290,7 @@ describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
     await it.ended()
   })
 
-  test('interrupted inside transaction(fn), a batch or a COPY, the connection is of use afterwards', async () => {
+  test('interrupted inside transaction(fn), a batch or a COPY, the connection is usable afterwards', async () => {
     const it = await startRepl()
     const torn = [
       "con.transaction(() => { for (;;) con.fetchval('select pg_sleep(0.004)::text') })",

@@ -78,7 +78,7 @@ describe('the implicit BEGIN', () => {
 })
 
 describe('a failed transaction', () => {
-  test('says of every further statement why, and is repaired by rollback()', () => {
+  test('each further statement says why it fails, and rollback() ends that state', () => {
     con.execute('insert into t values (1)')
     const first = failureOf(() => con.execute('insert into t values (1)'))
     expect(first).toBeInstanceOf(db.UniqueViolationError)
@@ -100,7 +100,7 @@ describe('a failed transaction', () => {
     expect(con.fetchval('select 1')).toBe(1)
   })
 
-  test('commit() throws with the culprit as cause, and has rolled back', () => {
+  test('commit() throws with the first error as cause, and has rolled back', () => {
     con.execute('insert into t values (1)')
     failureOf(() => con.execute('select 1/0'))
     const failure = failureOf(() => con.commit())
@@ -111,14 +111,14 @@ describe('a failed transaction', () => {
     con.commit()
   })
 
-  test('a COMMIT by SQL of a failed transaction does not pretend either', () => {
+  test('a COMMIT by SQL of a failed transaction throws too', () => {
     con.execute('insert into t values (1)')
     failureOf(() => con.execute('select 1/0'))
     expect(con.execute('commit').statusmessage).toBe('ROLLBACK')
     expect([con.info.status, countRows()]).toEqual(['idle', 0n])
   })
 
-  test('rolling back to a savepoint by SQL repairs it', () => {
+  test('rolling back to a savepoint by SQL ends the failed state', () => {
     con.execute('insert into t values (1)')
     con.execute('savepoint fixture')
     failureOf(() => con.execute('select 1/0'))
@@ -160,7 +160,7 @@ describe('autocommit', () => {
     expect([countRows(), con.autocommit]).toEqual([1n, false])
   })
 
-  test('cannot be changed inside a transaction, and setting it to what it is can', () => {
+  test('cannot be changed inside a transaction; setting the present value is allowed', () => {
     con.execute('select 1')
     expect(failureOf(() => con.setautocommit(true))).toBeInstanceOf(db.ProgrammingError)
     expect(failureOf(() => (con.autocommit = true))).toBeInstanceOf(db.ProgrammingError)
@@ -171,7 +171,7 @@ describe('autocommit', () => {
     expect(failureOf(() => con.setautocommit(1 as unknown as boolean))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('refusals begin at the line that assigns', () => {
+  test('the stack of a refusal begins at the line that assigns', () => {
     con.execute('select 1')
     const refusals = [
       failureOf(() => (con.autocommit = true)),
@@ -183,7 +183,7 @@ describe('autocommit', () => {
     }
   })
 
-  test('BEGIN by SQL and commit() go together', () => {
+  test('BEGIN by SQL and commit() work together', () => {
     con.autocommit = true
     con.execute('begin')
     con.execute('insert into t values (1)')
@@ -242,7 +242,7 @@ describe('statements that refuse a transaction', () => {
 })
 
 describe('transaction(fn)', () => {
-  test('undoes quietly when told by Rollback, and gives its value', () => {
+  test('rolls back without an error for a Rollback, and returns its value', () => {
     const value = con.transaction(() => {
       con.execute('insert into t values (1)')
       throw new db.Rollback('undone')
@@ -265,7 +265,7 @@ describe('transaction(fn)', () => {
     expect([countRows(), con.info.status]).toEqual([0n, 'idle'])
   })
 
-  test('forbids commit() and rollback() inside, and is undone when that is not caught', () => {
+  test('refuses commit() and rollback() inside, and rolls back when that error is not caught', () => {
     for (const call of [() => con.commit(), () => con.rollback()]) {
       const failure = failureOf(() =>
         con.transaction(() => {
@@ -315,7 +315,7 @@ describe('transaction(fn)', () => {
     expect(countRows()).toBe(1n)
   })
 
-  test('a connection lost inside is the news, not that the rollback failed', () => {
+  test('a connection lost inside gives that error, and not the one of the rollback', () => {
     const failure = failureOf(() =>
       con.transaction(() => {
         con.execute('insert into t values (1)')
@@ -329,7 +329,7 @@ describe('transaction(fn)', () => {
   })
 })
 
-test('options may stand behind the function; what is no options is refused', () => {
+test('options may follow the function; a value that is not an object of options is refused', () => {
   const isolation = (): unknown => con.fetchval('show transaction_isolation')
   expect(con.transaction(isolation, { isolation: 'serializable' })).toBe('serializable')
   let runs = 0

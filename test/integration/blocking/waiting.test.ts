@@ -38,7 +38,7 @@ describe('notifications', () => {
     ])
   })
 
-  test('a wait ends with its time', () => {
+  test('a wait ends when its time is up', () => {
     con.autocommit = true
     con.listen('c')
     const startedMs = performance.now()
@@ -47,7 +47,7 @@ describe('notifications', () => {
     expect(con.fetchval('select 1')).toBe(1)
   })
 
-  test('what came with a statement is not lost, nor what stopAfter left', () => {
+  test('notifications that came with a statement, and those after stopAfter, are not lost', () => {
     con.autocommit = true
     con.listen('c')
     con.execute("notify c, '1'; notify c, '2'; notify c, '3'")
@@ -73,7 +73,7 @@ describe('notifications', () => {
     expect(con.poll()).toEqual([])
   })
 
-  test('a loop begins with what no loop has read, and poll takes nothing from it', () => {
+  test('a loop begins with the notifications that no loop has read, and poll takes none from it', () => {
     con.autocommit = true
     con.listen('c')
     const [unread, reader] = [con.notifies({ timeout: 5000 }), con.notifies({ timeout: 5000 })]
@@ -96,7 +96,7 @@ describe('notifications', () => {
     expect(forgotten.next().done).toBe(true)
   })
 
-  test('closing the connection ends every loop, after what has arrived', () => {
+  test('closing the connection ends every loop, after the notifications that have arrived', () => {
     con.autocommit = true
     con.listen('c')
     const other = con.notifies({ timeout: 5000 })
@@ -129,7 +129,7 @@ describe('notifications', () => {
     expect(con.fetchval('select count(*) from pg_listening_channels()')).toBe(0n)
   })
 
-  test('poll gives what has arrived and waits for nothing', () => {
+  test('poll returns the notifications that have arrived, without waiting', () => {
     using other = db.connect(dsn, { autocommit: true })
     con.autocommit = true
     con.listen('c')
@@ -145,7 +145,7 @@ describe('notifications', () => {
     expect(con.poll()).toEqual([])
   })
 
-  test('a wait inside a transaction is refused, for it would never end', () => {
+  test('a wait inside a transaction is refused, because it would never end', () => {
     con.listen('c')
     expect(con.info.status).toBe('in-transaction')
     expect(failureOf(() => con.notifies())).toBeInstanceOf(db.ProgrammingError)
@@ -190,7 +190,7 @@ describe('notices', () => {
     expect(con.fetchval('select 1')).toBe(1)
   })
 
-  test('what a listener throws is thrown by the call, and the connection is of use', () => {
+  test('the call throws the error of its listener, and the connection stays usable', () => {
     const own = new Error('mine')
     const listener = (): void => {
       throw own
@@ -212,7 +212,7 @@ describe('a cancel token', () => {
       setTimeout(() => cancel(workerData.token), 300)
     })`
 
-  test('ends what another thread waits for, and the connection is of use', async () => {
+  test('ends the statement of another thread, and the connection stays usable', async () => {
     const source = `
       import { Worker } from 'node:worker_threads'
       import * as db from 'syncpg'
@@ -228,13 +228,13 @@ describe('a cancel token', () => {
     expect([run.stdout, run.stderr]).toEqual(['QueryCanceledError true\n5\n', ''])
   })
 
-  test('that comes when nothing runs hits nothing that comes later', () => {
+  test('that comes when nothing runs cancels no later statement', () => {
     db.cancel(con.cancelToken())
     expect(con.fetchval('select pg_sleep(0.3)::text')).toBe('')
     expect(failureOf(() => db.cancel({} as never))).toBeInstanceOf(db.ProgrammingError)
   })
 
-  test('can be posted', () => {
+  test('can be sent by postMessage', () => {
     const worker = new Worker('', { eval: true, workerData: con.cancelToken() })
     void worker.terminate()
   })
@@ -262,7 +262,7 @@ describe('settings of a connection', () => {
     expect([con.isolationLevel, con.readOnly, con.deferrable]).toEqual([undefined, undefined, undefined])
   })
 
-  test('info tells who and where, without a trip and without the password', () => {
+  test('info has user, server and database, without a round trip and without the password', () => {
     const server = sharedServer()
     using tcp = db.connect(server.dsn())
     const { info } = tcp
@@ -280,7 +280,7 @@ describe('settings of a connection', () => {
     expect([con.info.host, con.info.port]).toEqual([server.socketDirectory, server.port])
   })
 
-  test('reset takes back settings, locks and cursors', () => {
+  test('reset undoes settings, locks and cursors', () => {
     con.execute('set search_path to nowhere; select pg_advisory_lock(4); listen c')
     con.commit()
     con.reset()
@@ -290,7 +290,7 @@ describe('settings of a connection', () => {
     expect([...(state ?? [])]).toEqual(['"$user", public', 0n, 0n])
   })
 
-  test('ping is a trip, also in a failed transaction, and fails on a dead connection', () => {
+  test('ping makes a round trip, also in a failed transaction, and fails on a dead connection', () => {
     con.ping()
     expect(con.info.status).toBe('idle')
     failureOf(() => con.execute('select nonsense'))
@@ -417,7 +417,7 @@ describe('two-phase commit', () => {
     expect(count()).toBe(1n)
   })
 
-  test('what cannot be prepared is rolled back, and the state with it', () => {
+  test('a transaction that cannot be prepared is rolled back, and the connection is ready again', () => {
     con.tpc_begin(id())
     con.execute('create temporary table gone (a int)')
     expect(failureOf(() => con.tpc_prepare())).toBeInstanceOf(db.NotSupportedError)
@@ -429,7 +429,7 @@ describe('two-phase commit', () => {
     con.commit()
   })
 
-  test('its calls have an order', () => {
+  test('its calls are refused in a wrong order', () => {
     const refused = (call: () => unknown): void => expect(failureOf(call)).toBeInstanceOf(db.ProgrammingError)
     refused(() => con.tpc_prepare())
     refused(() => con.tpc_commit())
@@ -452,7 +452,7 @@ describe('two-phase commit', () => {
     refused(() => con.tpc_begin(id()))
   })
 
-  test('a server without prepared transactions is told by name', async () => {
+  test('an error names a server that has no prepared transactions', async () => {
     const server = await startServer({ major: 18, settings: { max_prepared_transactions: '0' } })
     try {
       using poor = db.connect(server.dsn())

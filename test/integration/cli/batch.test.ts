@@ -91,7 +91,7 @@ test('results before an error are printed, and the error goes to standard error'
   expect([stdout, stderr]).toEqual(['1\n', 'ERROR:  division by zero\n'])
 })
 
-test('an error in a script names the file and the line the server means', async () => {
+test("an error in a script names the file and the line of the server's position", async () => {
   script('select 1;\n\n-- why\nselect 2,\n  nowhere\nfrom pg_class;\n')
   const { stderr } = await cli(['-q', '-f', 'script.sql'])
   expect(stderr).toBe('syncpg:script.sql:5: ERROR:  column "nowhere" does not exist\nLINE 2:   nowhere\n          ^\n')
@@ -130,7 +130,7 @@ describe('one transaction', () => {
 })
 
 describe('variables', () => {
-  test('come as text, literal and name, and stay away from quotes and comments', () => {
+  test('are inserted as text, literal and name, and never inside quotes and comments', () => {
     const { stdout, stderr } = printed('variables')
     expect(stderr).toBe('')
     expect(stdout).toBe('?column?,?column?,?column?,?column?,it\'s,array\n2,it\'s,:v,:v,1,"{6,7}"\n')
@@ -189,7 +189,7 @@ describe('COPY', () => {
 })
 
 describe('a connection that is not to be had', () => {
-  test('ends a script at \\c: what follows was meant for another database', async () => {
+  test('ends a script at \\c, because the rest is for another database', async () => {
     expect(await cli([], { input: '\\c nosuch\nselect 1;\n' })).toEqual({
       status: 2,
       stdout: '',
@@ -200,7 +200,7 @@ describe('a connection that is not to be had', () => {
     expect(await cli(['-c', '\\c a=b c', '-c', 'select 1'])).toMatchObject({ status: 2, stdout: '' })
   })
 
-  test('where nothing names a server and the embedded one is not installed, it is said how to name one', async () => {
+  test('that names no server is told how to name one, if the embedded one is not installed', async () => {
     const root = fileURLToPath(new URL('../../..', import.meta.url))
     cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true, filter: (path) => !path.includes('types') })
     mkdirSync(join(folder, 'node_modules'))
@@ -212,7 +212,7 @@ describe('a connection that is not to be had', () => {
     expect(stderr).toMatch(/npm install @electric-sql\/pglite\n[^]*npx syncpg postgres:\/\/user@host\/database\n$/)
   })
 
-  test('is told for each place that was tried', async () => {
+  test('has a message for each place that was tried', async () => {
     const { stderr } = await runCli(['host=127.0.0.1,127.0.0.1,localhost port=1,2,3 user=x', '-c', 'select 1'])
     expect(stderr).toMatch(
       /^syncpg: error: connection to server at "127.0.0.1", port 1 failed: .*\n.*port 2 .*\n.*port 3 /,
@@ -267,7 +267,7 @@ select 1 as one, 2 as two \\; select 'b' as b;
       expect(stderr).toContain(word)
   })
 
-  test('--json of one statement is one document, of a statement without rows none', async () => {
+  test('--json prints one document for one statement, and none for a statement without rows', async () => {
     const statement = 'select g from generate_series(1, 3) g'
     const [rows, none] = await Promise.all([
       cli(['--json', '-c', statement]),
@@ -301,21 +301,21 @@ select 1 as one, 2 as two \\; select 'b' as b;
 })
 
 describe('as a part of a pipeline', () => {
-  test('a reader that goes away ends it without a word', async () => {
+  test('ends without a message when its reader goes away', async () => {
     const { stdout, stderr } = await runShell("$SYNCPG -tAc 'select generate_series(1, 1000000)' | head -n 2", {
       server: sharedServer(),
     })
     expect([stdout, stderr]).toEqual(['1\n2\n', ''])
   })
 
-  test('what is written is whole before it ends', async () => {
+  test('all output is written before the program ends', async () => {
     const { stdout } = await runShell("$SYNCPG -tAc 'select generate_series(1, 300000)' | tail -n 1", {
       server: sharedServer(),
     })
     expect(stdout).toBe('300000\n')
   })
 
-  test('a full disk is told', async () => {
+  test('a full disk is an error', async () => {
     const { stderr, status } = await runShell('$SYNCPG -c "select 1" >/dev/full', { server: sharedServer() })
     expect([stderr, status]).toEqual(['syncpg: error: could not write the results: No space left on device\n', 1])
   })
@@ -330,7 +330,7 @@ describe('as a part of a pipeline', () => {
   test.each([
     ['-c', 1],
     ['-f', 3],
-  ])('Ctrl-C ends it with all that was to follow, and cancels what runs (%s)', async (option, expected) => {
+  ])('Ctrl-C ends it with all later actions, and cancels the running statement (%s)', async (option, expected) => {
     const statement = `select pg_sleep(60) /* ${process.pid} */${option === '-f' ? ';' : ''}`
     const first = option === '-c' ? ['-c', statement] : ['-f', '-']
     const words = [...first, '-c', "select 'not reached'"]
@@ -353,14 +353,14 @@ describe('\\bind', () => {
     expect(printed('bind')).toEqual({ stdout: "a,b\n43,it's\ncount\n1\n", stderr: '' })
   })
 
-  test('refuses as many as the statement does not take, and what its types cannot be', () => {
+  test('refuses a wrong number of values, and values that do not fit their types', () => {
     const { stderr } = printed('wrongBind')
     expect(stderr).toContain('\\bind gave 1 parameters, but the statement requires 0')
     expect(stderr).toContain('invalid input syntax for type integer: "x"')
   })
 })
 
-test('-E shows what \\d asks the catalog', async () => {
+test('-E shows the catalog queries of \\d', async () => {
   const { stdout } = await cli(['-E', '-c', '\\dn'])
   expect(stdout).toMatch(/^\*{9} QUERY \*{10}\nselect n\.nspname as "Name"[^]*\n\*{26}\n\n +List of schemas\n/)
 })

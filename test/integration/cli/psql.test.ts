@@ -303,7 +303,7 @@ describe.skipIf(!isComparable)('psql prints the same', () => {
     expect(ours).toEqual(theirs)
   })
 
-  test('\\h knows the page of every command', async () => {
+  test('\\h has the page of every command', async () => {
     const [ours, theirs] = await Promise.all([runCli(['-c', '\\h *'], options), runPsql(['-c', '\\h *'], options)])
     const names = [...theirs.stdout.matchAll(/^Command: +(.*)$/gm)].map((match) => match[1])
     const pages = [...theirs.stdout.matchAll(/^URL: .*\/(sql-.*)$/gm)].map((match) => match[1])

@@ -78,7 +78,7 @@ select 6 as a;
 `
 
 describe.skipIf(!isPsqlComparable)('the data of a COPY that is refused', () => {
-  test('is passed over, whatever it was refused for', () => expectSame(REFUSED))
+  test('is skipped, for any reason of the refusal', () => expectSame(REFUSED))
   test('is passed over on the standard input', async () => {
     const { ours, theirs } = await compare('', { input: REFUSED })
     // syncpg gives a script on the standard input a name.
@@ -109,7 +109,7 @@ select 'after' as it;
   test('ends nothing that ON_ERROR_STOP does not end', () =>
     expectSame(REFUSED, { options: ['-v', 'ON_ERROR_STOP=1'] }))
   test('is none where a statement has none', () => expectSame(NO_DATA))
-  test('that is of a text of -c is passed over on the standard input', () =>
+  test('for a text of -c is skipped on the standard input', () =>
     expectSame('', {
       options: [
         '-c',
@@ -277,7 +277,7 @@ select 5;
 const TIMED = '\\timing on\nselect 1 as a;\n\\conninfo\n'
 
 describe.skipIf(!isPsqlComparable)('the file of \\o', () => {
-  test('takes results, not what the program says', () => expectSame(TOLD))
+  test("gets results, and not the program's own messages", () => expectSame(TOLD))
   test.each([
     ['\\o results.txt', [], `\\o results.txt\n${TIMED}`],
     ['-o results.txt', ['-o', 'results.txt'], TIMED],
@@ -504,13 +504,13 @@ select sum(a) from t;
 
 describe.skipIf(!isPsqlComparable)('pipes', () => {
   test('take and give what psql’s do', () => expectSame(PIPES))
-  test('whose program stops reading lose what it did not want, and it is said', () =>
+  test('whose program stops reading lose the rest, with a message', () =>
     expectSame(`\\o | head -n 1
 select generate_series(1, 100000);
 \\o
 \\! echo after
 `))
-  test('have their program run beside the statement', () =>
+  test('run their program while the statement runs', () =>
     expectSame(`\\o | head -n 3 >first.txt; touch seen
 select generate_series(1, 100000) as a;
 \\! while [ ! -e seen ]; do sleep 0.02; done; cat first.txt
@@ -522,7 +522,7 @@ select generate_series(1, 100000) as a;
 const TELLS_MEMORY =
   "--import=data:text/javascript,process.on('exit',()=>console.error('KiB',process.resourceUsage().maxRSS))"
 
-test.skipIf(!isPsqlComparable)('what goes through a pipe is not held in memory', async () => {
+test.skipIf(!isPsqlComparable)('data that goes through a pipe is not held in memory', async () => {
   const most = async (text: string): Promise<number> => {
     const words = ['-q', '-c', 'create temp table t (a text)', '-c', text]
     const { stderr } = await runCli(words, { server: sharedServer(), env: { NODE_OPTIONS: TELLS_MEMORY } })

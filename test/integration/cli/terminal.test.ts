@@ -51,7 +51,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     return terminal
   }
 
-  test('a statement over several lines is run at its semicolon, and the prompt says what is open', async () => {
+  test('a statement over several lines runs at its semicolon, and the prompt shows what is open', async () => {
     const it = await open()
     it.enter('select 1 as one,')
     await it.shows('postgres-#')
@@ -127,7 +127,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/# \\copy$/m)
   })
 
-  test('a table taller than the screen goes through the pager', async () => {
+  test('a table taller than the screen is shown by the pager', async () => {
     const it = await open({ env: { PAGER: 'less' }, rows: 12 })
     it.enter('select generate_series(1, 50) as n;')
     const screen = await it.shows(/^:$/m)
@@ -150,7 +150,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     it.keep('unicode')
   })
 
-  test('what is wider than the screen is shown expanded; a wider screen shows the table', async () => {
+  test('a table wider than the screen is shown expanded; a wider screen shows it as a table', async () => {
     const it = await open({ columns: 40 })
     const statement = "select repeat('a', 30) as a, repeat('b', 30) as b;"
     it.enter(statement)
@@ -207,7 +207,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows('(3000 rows, the first 1000 shown)')
   })
 
-  test('what goes to a file or a program has all rows, and the screen says where it has not, in every format', async () => {
+  test('a file or a program gets all rows, and the screen says when rows are left out, in every format', async () => {
     const it = await open()
     const rows = 'select generate_series(1, 3000) as n'
     it.enter(`${rows} \\g '${join(folder, 'g')}'`)
@@ -298,7 +298,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/=#$/)
   })
 
-  test('what is pasted waits for Enter, then runs as it was written', async () => {
+  test('pasted text waits for Enter, then runs as it was written', async () => {
     const it = await open()
     it.paste("select 1 as one;\nselect\t'two'\n  as two;\n")
     await it.shows('  as two;')
@@ -357,7 +357,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(it.screen().replaceAll('\n', '')).toContain(`=# ${long};`)
   })
 
-  test('Tab on an empty word names what fits there, and asks before it shows many', async () => {
+  test('Tab on an empty word lists fitting names, and asks before it shows many', async () => {
     const database = await freshDatabase()
     const many = Array.from({ length: 120 }, (_, index) => `create table zoo_${index} ();`).join('')
     await askServer(
@@ -455,7 +455,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     },
   )
 
-  test('a connection that is lost is made anew', async () => {
+  test('a lost connection is opened again', async () => {
     const it = await open()
     it.enter('select pg_backend_pid() as pid \\gset')
     it.enter('select pg_terminate_backend(:pid);')
@@ -464,7 +464,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/ again\n\(1 row\)/)
   })
 
-  test('\\e edits the statement and runs what comes back', async () => {
+  test('\\e edits the statement and runs the edited text', async () => {
     const it = await open({ env: { EDITOR: "sed -i 's/old/new/'" } })
     it.enter("select 'old' as word")
     it.enter('\\e')
@@ -508,7 +508,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     expect(await askServer({ ...server, user: role, password: 'hunter 2' }, 'select 1 as one')).toEqual([{ one: 1 }])
   })
 
-  test('a password is asked for whoever connects, at the start and by \\c', async () => {
+  test('the prompt asks for a password, at the start and for \\c', async () => {
     const server = sharedServer()
     const role = `doorkeeper_${process.pid}`
     await askServer(server, `create role ${role} login password 'let me in'`)
@@ -590,7 +590,7 @@ describe.skipIf(!hasTerminal)('in a shell with jobs', () => {
     await it.shows(/ half \| +0\n\(1 row\)/)
   })
 
-  test('Ctrl-Z stops it while a statement runs, and fg shows what it gave', async () => {
+  test('Ctrl-Z stops it while a statement runs, and fg shows the result', async () => {
     const it = await start()
     it.enter("select pg_sleep(1), 'awake' as it;")
     await expect

@@ -42,7 +42,7 @@ test.skipIf(!isKnown)(
   },
 )
 
-test.skipIf(!isKnown)('what somebody has set already stays', async () => {
+test.skipIf(!isKnown)('an interval that is set already stays', async () => {
   const serverSettings = { client_connection_check_interval: '7s' }
   expect(shownToBlocking({ serverSettings })).toBe('7s')
   await askServer(server, "create role u_watched login password 'x' superuser")
@@ -51,21 +51,24 @@ test.skipIf(!isKnown)('what somebody has set already stays', async () => {
   expect(shownToBlocking({ user: 'u_watched', password: 'x' })).toBe('9s')
 })
 
-test.skipIf(!isKnown)('it is asked with the first statement and not before, and survives its rollback', async () => {
-  const con = db.connect(server.dsn())
-  onTestFinished(() => con.close())
-  const said = async (): Promise<string | undefined> => {
-    const sql = 'select query from pg_stat_activity where pid = $1'
-    const [row] = await askServer<{ query: string }>(server, sql, [con.info.backendPid])
-    return row?.query
-  }
-  expect(await said()).toBe('')
-  con.execute('create temporary table t ()')
-  con.rollback()
-  expect(con.fetchval(SHOW)).toBe('5s')
-})
+test.skipIf(!isKnown)(
+  'the interval is sent with the first statement and not before, and survives its rollback',
+  async () => {
+    const con = db.connect(server.dsn())
+    onTestFinished(() => con.close())
+    const said = async (): Promise<string | undefined> => {
+      const sql = 'select query from pg_stat_activity where pid = $1'
+      const [row] = await askServer<{ query: string }>(server, sql, [con.info.backendPid])
+      return row?.query
+    }
+    expect(await said()).toBe('')
+    con.execute('create temporary table t ()')
+    con.rollback()
+    expect(con.fetchval(SHOW)).toBe('5s')
+  },
+)
 
-test.skipIf(!hasPostgres(13))('servers that know nothing of it are not asked', async () => {
+test.skipIf(!hasPostgres(13))('servers without the setting get no query', async () => {
   const old = await serverOfMajor(13)
   expect(db.withConnection(old.dsn(), {}, (con) => con.fetchval(SHOW))).toBeNull()
 })

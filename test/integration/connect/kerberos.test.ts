@@ -114,16 +114,16 @@ describe.skipIf(missing !== null)(`Kerberos${missing === null ? '' : ` (skipped:
   const asUser = (): Record<string, string> => realm.environmentOf('u_gss')
   const LET_IN = 'u_gss\nt u_gss@SYNCPG.TEST f\n'
 
-  test.each(FACES)('a ticket lets the user in, %s', async (face) => {
+  test.each(FACES)('a ticket is accepted for the login, %s', async (face) => {
     expect(await run(folders.withPackage, { face, dsn, env: asUser() })).toBe(LET_IN)
   })
 
-  test('require_auth=gss is content, and so is gssencmode=prefer', async () => {
+  test('require_auth=gss accepts it, and so does gssencmode=prefer', async () => {
     const strict = `${dsn}&require_auth=gss&gssencmode=prefer`
     expect(await run(folders.withPackage, { face: 'async', dsn: strict, env: asUser() })).toBe(LET_IN)
   })
 
-  test('the service is another where krbsrvname says so, and credentials may be delegated', async () => {
+  test('krbsrvname names another service, and credentials may be delegated', async () => {
     const program = { face: 'blocking', dsn, env: asUser() } as const
     const options = { krbsrvname: 'other', gssDelegation: true }
     expect(await run(folders.withPackage, { ...program, options })).toBe(LET_IN)
@@ -138,7 +138,7 @@ describe.skipIf(missing !== null)(`Kerberos${missing === null ? '' : ` (skipped:
     expect(said).toMatch(/service "postgres" on "localhost": .*(credentials|keytab)[^]*HINT: {2}klist .*kinit/i)
   })
 
-  test("the ticket of somebody else is the server's refusal", async () => {
+  test("a ticket of another user gives the server's refusal", async () => {
     const said = await run(folders.withPackage, { face: 'async', dsn: dsn.replace('u_gss', 'u_other'), env: asUser() })
     expect(said).toMatch(/GSSAPI authentication failed for user "u_other"/)
   })

@@ -78,13 +78,13 @@ describe('sslsni', () => {
     return heard
   }
 
-  test('the name of the host is told, and hidden by 0', async () => {
+  test('sends the name of the host; with 0 it sends none', async () => {
     expect(await heardName('sslsni=1')).toBe('db.example.org')
     expect(await heardName('sslsni=0')).toBe(false)
   })
 })
 
-test('sslkeylogfile: the keys of the connection are in the file, which is nobody else’s', async () => {
+test('sslkeylogfile: the file has the keys of the connection, and only its owner can read it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-keys-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const sslkeylogfile = join(folder, 'keys')
@@ -93,7 +93,7 @@ test('sslkeylogfile: the keys of the connection are in the file, which is nobody
   expect(statSync(sslkeylogfile).mode & 0o777).toBe(0o600)
 })
 
-test.each(['TLSv1.2', 'TLSv1.3'])('ssl_min and ssl_max_protocol_version: %s is what is spoken', async (version) => {
+test.each(['TLSv1.2', 'TLSv1.3'])('ssl_min and ssl_max_protocol_version: the connection uses %s', async (version) => {
   const con = await connected({ ssl_min_protocol_version: version, ssl_max_protocol_version: version }, 'tls')
   expect(await con.fetchval('select version from pg_stat_ssl where pid = pg_backend_pid()')).toBe(version)
 })
@@ -102,7 +102,7 @@ describe('sslrootcert=system', () => {
   const parameters = { sslmode: 'verify-full', sslrootcert: 'system' }
   const dsn = server.dsn({ parameters })
 
-  test('trusts what SSL_CERT_FILE holds, in both APIs', async () => {
+  test('trusts the authorities in SSL_CERT_FILE, in both APIs', async () => {
     setVariables({ SSL_CERT_FILE: rootCertificate })
     const con = await connect(dsn)
     expect(await con.fetchval('select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toBe(true)
@@ -119,7 +119,7 @@ describe('sslrootcert=system', () => {
   })
 })
 
-test('what is said of the session reaches the server: options, names, and variables that are settings', async () => {
+test('settings of the session reach the server: options, names, and variables that are settings', async () => {
   setVariables({ PGTZ: 'Asia/Tokyo', PGDATESTYLE: 'German', PGGEQO: 'off', PGOPTIONS: '' })
   const con = await connected(
     { options: '-c work_mem=3MB -c search_path=a,\\ b', fallback_application_name: 'x' },
@@ -132,7 +132,7 @@ test('what is said of the session reaches the server: options, names, and variab
   expect(values).toEqual(['Asia/Tokyo', 'German, DMY', 'off', '3MB', 'a, b', 'x'])
 })
 
-test('hostaddr is connected to, and the host is only what the certificate must name', async () => {
+test('the client connects to hostaddr, and host is only the name that the certificate must have', async () => {
   const { user, password, database, port } = server
   const options = { host: 'localhost', hostaddr: '127.0.0.1', port, user, password, database }
   const con = await connect({ ...options, sslmode: 'verify-full', sslrootcert: rootCertificate })

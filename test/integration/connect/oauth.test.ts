@@ -63,14 +63,14 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     }
   }
 
-  test('a token that is good lets the user in, in both APIs', async () => {
+  test('a valid token is accepted for the login, in both APIs', async () => {
     expect(await whoAmI(tls, { oauthToken: GOOD })).toBe('oauth:u_oauth')
     expect(await whoAmI(tls, { oauthToken: GOOD, requireAuth: 'oauth' })).toBe('oauth:u_oauth')
     db.withConnection(tls, { oauthToken: GOOD }, (con) => expect(con.fetchval(IDENTITY)).toBe('oauth:u_oauth'))
     db.withConnection(tls, { oauthToken: () => GOOD }, (con) => expect(con.fetchval(IDENTITY)).toBe('oauth:u_oauth'))
   })
 
-  test('a Unix socket is private enough', async () => {
+  test('a token may be sent over a Unix socket', async () => {
     const dsn = server.dsn({ transport: 'unix', user: 'u_oauth', password: '' })
     expect(await whoAmI(dsn, { oauthToken: GOOD })).toBe('oauth:u_oauth')
   })
@@ -89,7 +89,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
   test.each([
     ['async', (options: ConnectOptions) => connect(tls, options)],
     ['blocking', async (options: ConnectOptions) => db.connect(tls, options)],
-  ] as const)('a token that is not is refused with what the server wants, and never shown: %s', async (_, open) => {
+  ] as const)("an invalid token is refused with the server's requirements, and never shown: %s", async (_, open) => {
     const error = await failureOfAsync(open({ oauthToken: BAD }))
     expect(error).toBeInstanceOf(db.InvalidAuthorizationSpecificationError)
     expect(error.message).toMatch(/OAuth bearer authentication failed for user "u_oauth"/)
@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     expect(error.message).toMatch(/OAuth/)
   })
 
-  test('what the function for the token throws is the program’s own, and nothing was opened', async () => {
+  test('connect throws the error of the token function, and opens nothing', async () => {
     const failing = new RangeError('the vault is closed')
     expect(await failureOfAsync(connect(tls, { oauthToken: () => Promise.reject(failing) }))).toBe(failing)
     const throwing = (): string => {

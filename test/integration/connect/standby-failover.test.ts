@@ -118,7 +118,7 @@ describe('the primary is gone and the standby is promoted', () => {
     await pool.close()
   })
 
-  test('callers that wait for a connection meanwhile get one, or an error of the tree', async () => {
+  test('callers that wait for a connection during a failover get one, or an error of syncpg', async () => {
     const pool = await createPool(servers.dsn, { maxSize: 2, targetSessionAttrs: 'primary', acquireTimeout: 15_000 })
     let isOver = false
     const ports = new Set<unknown>()

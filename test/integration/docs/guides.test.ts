@@ -41,7 +41,7 @@ const PAGES = [
 ].map((name) => `docs/guides/${name}.md`)
 
 test.each([...PAGES, 'README.md'])(
-  '%s prints what it says it prints',
+  '%s prints the output that it shows',
   async (page) => {
     const script = blocks(page, 'js')
     expect(script).toMatch(/from 'syncpg(?:\/async)?'/)

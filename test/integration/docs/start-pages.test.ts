@@ -16,7 +16,7 @@ function block(page: string, language: string): string | undefined {
 const pages = readdirSync(`${root}/docs/start`).filter((page) => block(page, 'js') !== undefined)
 
 test.each(pages)(
-  'docs/start/%s prints what it says it prints',
+  'docs/start/%s prints the output that it shows',
   async (page) => {
     const options = { cwd: root, timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } }
     const { stdout } = await promisify(execFile)(

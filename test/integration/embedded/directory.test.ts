@@ -145,7 +145,7 @@ test('a directory that holds no whole database of this version is refused, and l
   expect(directories.map(contents)).toEqual(before)
 })
 
-test('a database that the server refuses is refused with what the server found', async () => {
+test("a database that the server refuses is refused with the server's reason", async () => {
   const directories = FOUND_BY_SERVER.map(([, change]) => database(change))
   await expectReports(FOUND_BY_SERVER, directories)
 })
@@ -198,7 +198,7 @@ describe('a path', () => {
     expect(readdirSync(parent)).toEqual(before)
   })
 
-  test.skipIf(process.platform !== 'linux')('where nobody can make a directory is refused', async () => {
+  test.skipIf(process.platform !== 'linux')('in which no directory can be made is refused', async () => {
     for (const { error, message } of await reportsOf('/proc/none/data')) {
       expect(error).toBe('OperationalError')
       expect(message).toContain('a directory of its path is missing and cannot be made')
@@ -221,14 +221,14 @@ describe.skipIf(!canMount)('a file system', () => {
   test.each([
     ['with a database', true],
     ['that is empty', false],
-  ])('%s that is read-only is told', async (_what, isDatabase) => {
+  ])('%s that is read-only is an error that says so', async (_what, isDatabase) => {
     const directory = isDatabase ? database(() => {}) : folder()
     const mount = `mount --bind ${directory} ${directory} && mount -o remount,ro,bind ${directory}`
     const { stdout } = await runInContainer(mount, BOTH_FACES, { args: [directory], timeoutMs: 60_000 })
     expect(stdout.match(/"OperationalError".*cannot be used: its file system is read-only/g)).toHaveLength(2)
   })
 
-  test('without room for a new database is told, and the next start with room makes it', async () => {
+  test('without room for a new database is an error that says so, and the next start with room makes it', async () => {
     const directory = folder()
     const source = `${BOTH_FACES}
       const { execFileSync } = await import('node:child_process')
@@ -244,7 +244,7 @@ describe.skipIf(!canMount)('a file system', () => {
     expect(stdout).toMatch(/^7$/m)
   })
 
-  test('that fills up fails statements, not what was committed', { timeout: 90_000 }, async () => {
+  test('that fills up fails statements, and committed data stays', { timeout: 90_000 }, async () => {
     const directory = folder()
     const source = `
       import { connect } from 'syncpg/async'

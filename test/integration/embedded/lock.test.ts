@@ -95,20 +95,26 @@ describe.skipIf(!hasNamespaces)('containers that share a volume', () => {
   test.each([
     ['async', ASYNC],
     ['blocking', BLOCKING],
-  ])('are not both let in, and what the first committed stays (%s)', { timeout: 90_000 }, async (_face, source) => {
-    const directory = folder()
-    const first = await contend(directory, { wrap: IN_CONTAINER, sql: 'create table kept as select 5 as a' })
-    const second = await contend(directory, { wrap: IN_CONTAINER, source, sql: 'drop table if exists kept' })
-    const outside = await contend(directory, { source })
-    await first.close()
-    expect(first.answer).toBe('in')
-    for (const { answer } of [second, outside]) {
-      expect(answer).toMatch(/^OperationalError: the data directory ".*" is in use by process \d+ of another container/)
-    }
-    const session = await connect(`pglite:${directory}`)
-    expect(await session.fetchval('select a from kept')).toBe(5)
-    await session.close()
-  })
+  ])(
+    "do not both open the database, and the first one's commits stay (%s)",
+    { timeout: 90_000 },
+    async (_face, source) => {
+      const directory = folder()
+      const first = await contend(directory, { wrap: IN_CONTAINER, sql: 'create table kept as select 5 as a' })
+      const second = await contend(directory, { wrap: IN_CONTAINER, source, sql: 'drop table if exists kept' })
+      const outside = await contend(directory, { source })
+      await first.close()
+      expect(first.answer).toBe('in')
+      for (const { answer } of [second, outside]) {
+        expect(answer).toMatch(
+          /^OperationalError: the data directory ".*" is in use by process \d+ of another container/,
+        )
+      }
+      const session = await connect(`pglite:${directory}`)
+      expect(await session.fetchval('select a from kept')).toBe(5)
+      await session.close()
+    },
+  )
 
   test('are not both let in where each has the volume under a path of its own', async () => {
     const [volume, mount] = [folder(), folder()]
@@ -274,7 +280,7 @@ describe('a lock', () => {
   const NFS = 0x6969
   const socket = 'syncpg-00ff.sock'
 
-  test('is gone after its release, with all that belongs to it', async () => {
+  test('is removed at its release, with all its files', async () => {
     const directory = folder()
     const lock = await lockDataDirectory(directory)
     expect(JSON.parse(readFileSync(join(directory, LOCK_FILE), 'utf8'))).toMatchObject({ pid: process.pid })

@@ -70,7 +70,7 @@ test('words that only look like it are not refused', async () => {
   expect(await session.fetchval('select program from program')).toBe(`copy t to program 'cat'`)
 })
 
-test('the list of locales, which the server asks a program for, is still there', async () => {
+test('the list of locales, for which the server calls a program, still exists', async () => {
   expect(await session.fetchval(`select pg_import_system_collations('pg_catalog') >= 0`)).toBe(true)
 })
 

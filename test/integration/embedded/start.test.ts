@@ -70,7 +70,7 @@ function cacheWith(change: (path: string) => void): string {
 }
 
 describe('the image', () => {
-  test('is left by the first start where the system keeps such things, for its user alone, and is small', () => {
+  test("is stored by the first start in the user's cache folder, for its user alone, and is small", () => {
     expect(readdirSync(dirname(image))).toEqual([NAME])
     expect(statSync(image).mode & 0o777).toBe(0o600)
     expect(statSync(image).size).toBeLessThan(20_000_000)
@@ -95,20 +95,20 @@ describe('the image', () => {
     expect(ClusterImage.open(join(cacheWith(change), NAME))).toBeNull()
   })
 
-  test('that is none gives way to a new one', () => {
+  test('that is unusable is replaced by a new one', () => {
     const cache = cacheWith((path) => chmodSync(path, 0o666))
     storeImage(join(cache, NAME), readFileSync(image))
     expect(ClusterImage.open(join(cache, NAME))).not.toBeNull()
     expect(readdirSync(cache)).toEqual([NAME])
   })
 
-  test('with spoilt contents costs a slow start, once, in memory', { timeout: 90_000 }, async () => {
+  test('with spoilt contents costs one slow start, in memory', { timeout: 90_000 }, async () => {
     const cache = cacheWith(spoilContents)
     expect(await answers(cache)).toBe('16MB3')
     expect(existsSync(join(cache, NAME))).toBe(false)
   })
 
-  test('with spoilt contents is not whole, which is asked before a folder is made of it', () => {
+  test('with spoilt contents is found before a folder is made from it', () => {
     const of = (path: string): boolean => {
       const opened = ClusterImage.open(path)!
       onTestFinished(() => opened.close())
@@ -154,12 +154,12 @@ describe('a user without a place for the image', () => {
     expect([stdout, stderr]).toEqual(['1\n2\ndata\n', ''])
   }
 
-  test('whose home cannot be written to waits for initdb, and that is all', { timeout: 120_000 }, async () => {
+  test('whose home directory is read-only only waits for initdb', { timeout: 120_000 }, async () => {
     await expectAnswers({ ...bare, HOME: '/proc/no/home' }, [])
   })
 
   test.skipIf(process.getuid?.() !== 0)(
-    'who has no home at all waits for initdb, and that is all',
+    'who has no home directory only waits for initdb',
     { timeout: 120_000 },
     async () => {
       await expectAnswers(bare, ['54322'])
@@ -167,7 +167,7 @@ describe('a user without a place for the image', () => {
   )
 
   test.skipIf(process.platform === 'win32').each(['', 'somewhere'])(
-    'whose home is named %j has none in the current directory',
+    'whose home is %j gets no image in the current directory',
     (home) => {
       for (const name of ['SYNCPG_CACHE_DIR', 'XDG_CACHE_HOME']) vi.stubEnv(name, undefined)
       vi.stubEnv('HOME', home)
@@ -198,7 +198,7 @@ function spoilt(path: string, at: number): Buffer {
 }
 
 describe('a data directory', () => {
-  test('is laid out from the image, for its user alone, and keeps what is written', async () => {
+  test('is made from the image, for its user alone, and keeps its data', async () => {
     const cache = cacheWith(() => {})
     const directory = join(folder(), 'data')
     expect(await answers(cache, `pglite:${directory}`)).toBe('16MB3')

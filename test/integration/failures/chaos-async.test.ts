@@ -200,7 +200,7 @@ const IS_EVERY_BYTE = process.env['CHAOS_EVERY_BYTE'] !== undefined
 const CUTS_BY_CHANCE = 50
 
 test.each(['disable', 'require'] as const)(
-  `a connection cut anywhere, in connecting or in a statement, either way, is an error of the tree (sslmode=%s, CHAOS_SEED=${seed})`,
+  `a connection cut anywhere, in connecting or in a statement, in either direction, throws an error of syncpg (sslmode=%s, CHAOS_SEED=${seed})`,
   async (sslmode) => {
     const server = sharedServer()
     const proxies = await Promise.all(Array.from({ length: LANES }, () => startProxy(server)))

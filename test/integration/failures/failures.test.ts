@@ -195,7 +195,7 @@ describe.each(FACES)('connecting, %s face', (face) => {
     expect(refusalByServerOrNetwork('no password').message.split('\n')[0]).toContain('password')
   })
 
-  test('a port where nobody listens', () => {
+  test('a port without a server', () => {
     const { message } = refusalByServerOrNetwork('nobody listens')
     expect(message).toBe(`connection to server at "127.0.0.1", port ${gonePort} failed: connection refused`)
   })
@@ -212,13 +212,13 @@ describe.each(FACES)('connecting, %s face', (face) => {
     )
   })
 
-  test('a role that may not come in', () => {
+  test('a role without permission to log in', () => {
     const report = refusalByServerOrNetwork('rejected role')
     expect(report).toMatchObject({ name: 'InvalidAuthorizationSpecificationError', sqlstate: '28000' })
     expect(report.message.split('\n')[0]).toContain('u_reject')
   })
 
-  test('a role that does not exist is told like a wrong password', () => {
+  test('a role that does not exist gives the same error as a wrong password', () => {
     const { message } = refusalByServerOrNetwork('unknown role')
     expect(message).toBe(`${atServer} failed: password authentication failed for user "nobody_known"`)
   })
@@ -346,7 +346,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
     })
   })
 
-  test('the network: reset while COMMIT is at work, which leaves its outcome unknown', async () => {
+  test('the network: reset during COMMIT, whose outcome is then unknown', async () => {
     const server = sharedServer()
     const database = await freshDatabase(server)
     // A slow trigger that the COMMIT fires.
@@ -394,7 +394,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
     })
   })
 
-  test('the network: a reply in pieces of one byte is whole all the same', async () => {
+  test('the network: a reply in pieces of one byte is read completely', async () => {
     const call =
       face === 'async'
         ? "console.log('VALUE ' + await con.fetchval('select repeat($1, 3)', ['żółw']))"
@@ -408,7 +408,7 @@ describe.each(FACES)('a statement under way, %s face', (face) => {
 })
 
 describe.each(FACES)('an idle connection, %s face', (face) => {
-  test('that the server ended meanwhile fails the next statement and is closed', async () => {
+  test('that the server ended while it was idle fails the next statement and is closed', async () => {
     const wait = face === 'async' ? 'await ' : ''
     const call = `${wait}con.execute('select pg_terminate_backend(pg_backend_pid())')`
     const program = statementProgram(face, `try { ${call} } catch {} ; ${wait}con.execute('select 2')`)
@@ -435,7 +435,7 @@ ${wait}killer.close()`.replace('PID', face === 'async' ? 'con.backendPid' : 'con
   })
 })
 
-test.each(FACES)('roles of every method of authentication come in, %s face', async (face) => {
+test.each(FACES)('roles of every authentication method can log in, %s face', async (face) => {
   const { trust, password, md5, scram, scramUnicode } = TEST_ROLES
   const roles = [trust, password, md5, scram, scramUnicode]
   const isAsync = face === 'async'

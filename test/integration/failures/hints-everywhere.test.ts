@@ -17,7 +17,7 @@ const STATEMENTS: readonly (readonly [sql: string, values: readonly unknown[] | 
   ['create role r password $1', ['x'], "format('… %L', value)"],
   ['create table t (a text default $1)', ['x'], "format('… %L', value)"],
   ['insert into pg_class values $1', [[1]], 'executemany'],
-  ["select 'a' like $1%", ['a'], 'belongs into the value'],
+  ["select 'a' like $1%", ['a'], 'is a part of the value'],
   ['vacuum; select 1', undefined, 'splitStatements'],
   ['execute nosuch', undefined, null],
   ['select array[]', undefined, 'ARRAY[]::'],
@@ -64,7 +64,7 @@ describe.each(['server', 'pglite'] as const)('on %s', (place) => {
     }
   })
 
-  test('a parameter whose type nobody can tell', async () => {
+  test('a parameter whose type the server cannot determine', async () => {
     for (const said of await messages((con) =>
       (con as syncpg.Connection).prepare('select $1 is null or $1 is not null'),
     )) {

@@ -58,7 +58,7 @@ describe.each(CASES.filter(({ least }) => sharedServer().major >= least))(
   },
 )
 
-describe('a network that breaks while nobody uses it is 08006', () => {
+describe('a network that breaks while the connection is idle is 08006', () => {
   async function behindProxy(use: (dsn: string, proxy: FaultProxy) => Promise<void>): Promise<void> {
     const proxy = await startProxy(sharedServer())
     const server = sharedServer()
@@ -104,7 +104,7 @@ describe('a network that breaks while nobody uses it is 08006', () => {
     }))
 })
 
-test('a call in flight that is told of the loss is the first: the next one is told that it is closed', () => {
+test('a running call throws why the connection was lost; the next one throws that it is closed', () => {
   const con = db.connect(dsn(), { autocommit: true })
   const pid = con.info.backendPid
   const first = failureOf(() => con.execute('select pg_terminate_backend(%s)', [pid]))

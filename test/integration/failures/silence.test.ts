@@ -107,7 +107,7 @@ try {
 }
 `
 
-test.concurrent('a blocked call whose request is the last that the network carries hears that the connection is lost', async ({
+test.concurrent('a blocked call throws the loss when the network dies after its request', async ({
   onTestFinished,
 }) => {
   const proxy = await startProxy(server)

@@ -40,7 +40,7 @@ test.each(files)('%s has no import of a builtin, no letter outside ASCII and no 
   expect(code).not.toMatch(/^\s*\/\*\*/m)
 })
 
-test('one file names the worker as @vercel/nft, and other tools that copy what a program needs, can read it', () => {
+test("tools that copy a program's files, such as @vercel/nft, find the worker's file", () => {
   const naming = files.filter((name) =>
     /import\([^()]*"\.\/worker\.cjs"\)/.test(readFileSync(new URL(name, dist), 'utf8')),
   )

@@ -83,13 +83,13 @@ test('the embedded database', async () => {
   expect(await run(WITH, [], env)).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })
 })
 
-test('options that a program sets for its children, which Node would not take for a thread', async () => {
+test('options that a program sets for its children and that Node refuses for a thread do no harm', async () => {
   const source = `process.env.NODE_OPTIONS = '--title=child --no-such-option'\n${WITH}
 if (process.env.NODE_OPTIONS !== '--title=child --no-such-option') throw new Error('the environment has changed')`
   expect(await run(source, [], {})).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })
 })
 
-test('variables of synckit’s own that are meant for other packages change nothing here', async () => {
+test("synckit's own variables for other packages change nothing here", async () => {
   const env = {
     SYNCKIT_EXEC_ARGV: '--no-such-option',
     SYNCKIT_GLOBAL_SHIMS: '1',

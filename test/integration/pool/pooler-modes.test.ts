@@ -89,7 +89,7 @@ describe('session pooling', () => {
     })
   })
 
-  test('hands through what a session has: settings, LISTEN, COPY, cursors', async () => {
+  test('supports settings, LISTEN, COPY and cursors', async () => {
     await withClients(2, {}, async ([con, other]) => {
       if (!con || !other) throw new Error('no clients')
       await con.execute("set application_name = 'behind a pooler'")
@@ -232,7 +232,7 @@ describe('transaction pooling', () => {
   test.each([
     ['kept', {}],
     ['not kept', UNPREPARED],
-  ])('no reset of a pool of ours before the pooler fails, where statements are %s', async (_name, options) => {
+  ])("no reset of syncpg's pool fails when its statements are %s", async (_name, options) => {
     const reports: unknown[] = []
     const onError = (error: unknown): void => void reports.push(error)
     const pool = await createPool(pooler.dsn(), { minSize: 6, maxSize: 6, onError, ...options })
@@ -246,7 +246,7 @@ describe('transaction pooling', () => {
     await pool.close()
   })
 
-  test('without prepared statements a pool of ours may stand before the pooler', async () => {
+  test("syncpg's pool works without prepared statements", async () => {
     const pool = await createPool(pooler.dsn(), { maxSize: 6, ...UNPREPARED })
     const answers = await Promise.all(Array.from({ length: 100 }, (_, n) => pool.fetchval('select $1::int', [n])))
     expect(answers).toEqual(Array.from({ length: 100 }, (_, n) => n))
@@ -263,7 +263,7 @@ describe('statement pooling', () => {
     })
   })
 
-  test('refuses transactions, in its own words', async () => {
+  test("refuses transactions, with the pooler's own message", async () => {
     await withClients(1, UNPREPARED, async ([con]) => {
       const attempt = con?.transaction(() => con.execute('select 1'))
       await expect(attempt).rejects.toThrow(DbError)

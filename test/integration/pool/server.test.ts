@@ -25,7 +25,7 @@ async function kill(backendPid: number): Promise<void> {
 }
 
 describe('traffic', () => {
-  test('a release that does not wait undoes what was left behind all the same', async () => {
+  test("a release that does not wait undoes the lease's changes too", async () => {
     const pool = await open({ maxSize: 1 })
     await pool.fetchval('select 1')
     const con = await pool.acquire()
@@ -216,7 +216,7 @@ async function openWithFunctions(options: PoolOptions): Promise<Pool> {
   return pool
 }
 
-describe('what a lease leaves behind', () => {
+describe('the changes that a lease leaves in the session', () => {
   test('is gone for the next one: transaction, settings, locks, cursors, subscriptions, roles', async () => {
     const database = await freshDatabase()
     const pool = await open({ maxSize: 1 }, server.dsn({ database }))
@@ -278,7 +278,7 @@ describe('what a lease leaves behind', () => {
     await pool.close()
   })
 
-  test('closes the session before the next one sees an answer, when it cannot be undone', async () => {
+  test('closes the session before the next holder gets an answer, when it fails', async () => {
     const reports: unknown[] = []
     const onError = (error: unknown, during: string): void => void reports.push(during, (error as Error).message)
     const pool = await openWithFunctions({ maxSize: 1, onError })
@@ -392,7 +392,7 @@ describe('what a lease leaves behind', () => {
 })
 
 describe('connections the server ends', () => {
-  test('while they lie ready are replaced, unnoticed by anybody', async () => {
+  test('while they are idle are replaced in the background', async () => {
     const pool = await open({ minSize: 2, maxSize: 2 })
     const before = await pool.fetchval<number>('select pg_backend_pid()')
     await kill(before!)
@@ -469,7 +469,7 @@ describe('a network that falls silent', () => {
   })
 })
 
-test('a reset that nobody waits for has its time limit, and so has the statement behind it', async () => {
+test('a reset in the background has its time limit, and so has the statement behind it', async () => {
   const proxy = await startProxy(server)
   onTestFinished(() => proxy.close())
   const dsn = server.dsn().replace(`:${server.port}/`, `:${proxy.port}/`)

@@ -77,7 +77,7 @@ test.each([
       database.exec('commit')
     },
   ],
-])('a COMMIT whose answer was lost is told as in doubt, not as failed: %s', (_name, commit) => {
+])('a COMMIT whose answer was lost has an unknown result, and does not count as failed: %s', (_name, commit) => {
   const database = open()
   database.exec(`
     create temp table doubtful (n int);

@@ -139,7 +139,7 @@ describe('a program', () => {
     for (const { sql, offset } of pieces) expect(source.slice(offset, offset + 6)).toBe(sql.slice(0, 6))
   })
 
-  test('and told by line and column of the file', async () => {
+  test('and reported by line and column of the file', async () => {
     writeFileSync(join(folder, 'app.ts'), source)
     const found = await findings(join(folder, 'app.ts'))
     expect(found.map(({ line, column, rule }) => `${line}:${column} ${rule}`)).toEqual([
@@ -157,7 +157,7 @@ describe('the report', () => {
     const { status, stdout, stderr } = await check('places-queries.sql')
     expect(stdout).toMatch(/^fails: datetime?\b|^fails: date\(x, '\+1 day'\)/)
     expect(stdout).toContain(
-      'fails: INSERT OR IGNORE is INSERT … ON CONFLICT DO NOTHING [insert-or-ignore]\n  places-queries.sql:3:1  INSERT OR IGNORE INTO moz_origins',
+      'fails: INSERT OR IGNORE: write INSERT … ON CONFLICT DO NOTHING [insert-or-ignore]\n  places-queries.sql:3:1  INSERT OR IGNORE INTO moz_origins',
     )
     expect(stdout).toMatch(/10 statements in 1 file: 7 places that will fail, 2 that will differ without an error\n$/)
     expect([status, stderr]).toEqual([1, ''])
@@ -173,10 +173,10 @@ describe('the report', () => {
       `yes "select [a] from t;" | head -20000 | \${SYNCPG% -X} sqlite-check --all - | head -1; echo "\${PIPESTATUS[2]}"`,
       environment,
     )
-    expect([stdout, stderr]).toEqual(['fails: [name] is "name" [bracketed-name]\n141\n', ''])
+    expect([stdout, stderr]).toEqual(['fails: [name]: write "name" [bracketed-name]\n141\n', ''])
   })
 
-  test('leaves out what it is told to', async () => {
+  test('leaves out rules and effects by option', async () => {
     const { status, stdout } = await check(
       '--fails --ignore glob --ignore=bracketed-name - <<< "select [a] from t where a glob 1 order by 1"',
     )

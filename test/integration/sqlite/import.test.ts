@@ -99,7 +99,7 @@ describe.skipIf(sqliteNode === null)('five public schemas', () => {
   }
 
   test.each(['chinook', 'northwind', 'sakila', 'places', 'anki'])(
-    '%s comes out as it was, and its queries do what the check says',
+    '%s keeps its data, and its queries do what the check says',
     async (name) => {
       const { status, stdout, stderr, schema, path } = await move(fixture(`${name}.sql`))
       const missing = MISSING[name] ?? []
@@ -131,7 +131,7 @@ describe.skipIf(sqliteNode === null)('five public schemas', () => {
 })
 
 describe.skipIf(sqliteNode === null)('types', () => {
-  test('by affinity and by what is in them', async () => {
+  test('are chosen by affinity and by the values', async () => {
     const { schema, stdout } = await move(`
       create table t (
         id integer primary key, small int, big int, key_like bigint, real_in_int integer, text_in_int integer, r real, dec decimal(5,2),
@@ -218,14 +218,17 @@ describe.skipIf(sqliteNode === null)('types', () => {
       'in t.j, row 2: --type t.j=text',
     ],
     [String.raw`create table t (j json); insert into t values ('"\ud800"')`, 'in t.j, row 1: --type t.j=text'],
-    ['create table t (id integer primary key, xmin int)', 't.xmin: each table of PostgreSQL has a column of this name'],
-  ])('what cannot be moved is told with its place and what to do: %s', async (sql, words) => {
+    [
+      'create table t (id integer primary key, xmin int)',
+      't.xmin: PostgreSQL itself uses this column name in every table',
+    ],
+  ])('a value that cannot be moved is an error with its place and advice: %s', async (sql, words) => {
     const { status, stderr, schema } = await move(sql)
     expect([status, stderr, hasTables(schema)]).toEqual([2, expect.stringContaining(words), 0])
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
-  test('an empty column takes the type of what it refers to', async () => {
+  test('an empty column takes the type of the column that it refers to', async () => {
     const { schema, status } = await move(
       'create table p (code text primary key); create table c (p_code integer references P (CODE))',
     )
@@ -233,7 +236,7 @@ describe.skipIf(sqliteNode === null)('types', () => {
   })
 })
 
-describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
+describe.skipIf(sqliteNode === null)('objects that depend on the tables', () => {
   test('sequences go on after the highest number, AUTOINCREMENT’s after those that were deleted', async () => {
     const { schema } = await move(`
       create table a (id integer primary key, v text); insert into a values (41, 'x');
@@ -257,7 +260,7 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     expect([...row].map(plain)).toEqual([3, 'dq', "it's", '41', null, true, true, true, true, true, null])
   })
 
-  test('computed columns stay computed, or keep what was computed', async () => {
+  test("computed columns stay computed, or keep SQLite's values", async () => {
     const { schema, stdout, status } = await move(`
       create table t (a text, up text generated always as (upper(a)) virtual, part text as (iif(a = 'x', 'one', 'two')) stored);
       insert into t (a) values ('x');`)
@@ -281,8 +284,8 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     for (const column of ['last4', 'rounded', 'whole', 'kilos']) {
       expect(stdout).toContain(`person.${column} is no longer computed, and holds the values that SQLite computed`)
     }
-    expect(stdout).toContain('PostgreSQL computes substr(phone, -4) otherwise, in 2 rows')
-    expect(stdout).toContain('hint: substr(s, -2) counts from the end in SQLite only: right(s, 2)')
+    expect(stdout).toContain('PostgreSQL computes substr(phone, -4) differently, in 2 rows')
+    expect(stdout).toContain('hint: substr(s, -2) counts from the end only in SQLite: write right(s, 2)')
     expect(stdout).not.toContain('person.same')
     const rows = con.fetch(`select last4, rounded, whole, kilos, twice from ${schema}.person order by id`)
     expect(rows.map((row) => [...row].map(plain))).toEqual([
@@ -295,21 +298,21 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     expect(con.fetchval(names, [schema])).toBe(0)
   })
 
-  test('defaults, views, checks and indexes that work otherwise are told', async () => {
+  test('the report lists defaults, views, checks and indexes that give other results', async () => {
     const { stdout, status } = await move(`
       create table t (id integer primary key, token integer default (random()), s text check (s like 'a%'));
       create view v as select id, substr(s, -4) as last4 from t;
       create index i on t (substr(s, -4));
       create view plain as select id from t;`)
     expect(status).toBe(1)
-    expect(stdout).toContain('made, but works otherwise than in SQLite:')
+    expect(stdout).toContain('created, but gives other results than in SQLite:')
     for (const what of ['default of t.token: random()', 'view v: substr', 'index i: substr', 'CHECK of t: LIKE']) {
       expect(stdout).toContain(`  ${what}`)
     }
     expect(stdout).not.toContain('view plain')
   })
 
-  test('rows that refer to none: the constraint holds for new rows, and it is told', async () => {
+  test('the report lists foreign keys that rows violate, and they apply to new rows', async () => {
     const { schema, stdout, status } = await move(`
       create table p (id integer primary key); create table c (p_id integer references p (id) on delete cascade);
       insert into c values (5), (6);`)
@@ -333,7 +336,7 @@ describe.skipIf(sqliteNode === null)('what comes with the tables', () => {
     expect(hasTables(schema)).toBe(2)
   })
 
-  test('an index that PostgreSQL cannot hold is told, and the rows are moved', async () => {
+  test('the report lists an index that PostgreSQL cannot have, and the rows are moved', async () => {
     const { schema, stdout, status } = await move(
       'create table t (v text); create index t_v on t (v); insert into t values (hex(randomblob(9000)))',
     )
@@ -401,7 +404,7 @@ describe.skipIf(sqliteNode === null)('nothing half done', () => {
   }, 60_000)
 })
 
-describe('what is refused', () => {
+describe('refusals', () => {
   test.each([
     [[], 'expected a file and a connection string'],
     [['nowhere.db', 'pglite:'], 'nowhere.db: there is no such file'],
@@ -411,7 +414,7 @@ describe('what is refused', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
-  test.skipIf(sqliteNode === null)('what is no database', async () => {
+  test.skipIf(sqliteNode === null)('a file that is not a database', async () => {
     const { status, stderr } = await run(sqliteNode!, [cli, dsn])
     expect([status, stderr]).toEqual([2, expect.stringContaining('cannot be read: file is not a database')])
   })
@@ -427,8 +430,11 @@ describe('what is refused', () => {
     expect(stderr.split('\n')).toHaveLength(2)
   })
 
-  test.skipIf(sqliteNode === process.execPath)('a Node that cannot read such files says what to do', async () => {
-    const { status, stderr } = await run(process.execPath, [cli, dsn])
-    expect([status, stderr]).toEqual([2, expect.stringContaining('npm install better-sqlite3')])
-  })
+  test.skipIf(sqliteNode === process.execPath)(
+    'a Node that cannot read such files gives an error with advice',
+    async () => {
+      const { status, stderr } = await run(process.execPath, [cli, dsn])
+      expect([status, stderr]).toEqual([2, expect.stringContaining('npm install better-sqlite3')])
+    },
+  )
 })

@@ -67,7 +67,7 @@ describe('the guide as a person walks it', () => {
     expect(stdout).toBe(blocks('text').join(''))
   }, 60_000)
 
-  test('check: it says what the guide shows', async () => {
+  test('check prints the report that the guide shows', async () => {
     const { stdout, status } = await run(process.execPath, [cli, 'sqlite-check', 'before.mjs'])
     expect(blocks('console')[0]).toMatch(/^fails: INSERT OR IGNORE/)
     expect([stdout.includes(blocks('console')[0]!), status]).toEqual([true, 1])
@@ -78,7 +78,7 @@ describe('the guide as a person walks it', () => {
     expect([stdout, status]).toEqual([expect.stringContaining(' 0 places that will fail'), 0])
   })
 
-  test.skipIf(sqliteNode === null)('import: it reports what the guide shows', async () => {
+  test.skipIf(sqliteNode === null)('import prints the report that the guide shows', async () => {
     const file = join(scratch, 'tracker.db')
     await run(sqliteNode!, ['before.mjs', file])
     const dsn = sharedServer().dsn({ database: await freshDatabase() })

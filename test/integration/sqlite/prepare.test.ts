@@ -24,7 +24,7 @@ test.each([
   ['a table that is missing', 'select * from nowhere', '42P01'],
   ['a column that is missing', 'insert into note (nothing) values (?)', '42703'],
   ['SQLite’s own words', 'insert or ignore into note values (?)', '42601'],
-] as const)('%s is told by prepare', (_name, sql, sqlstate) => {
+] as const)('prepare throws %s', (_name, sql, sqlstate) => {
   const error = failureOf(() => main.prepare(sql))
   expect(error).toMatchObject({ sqlstate, errcode: 1, sqliteCode: 'SQLITE_ERROR' })
   expect(error.stack).toContain('prepare.test.ts')

@@ -28,7 +28,7 @@ beforeEach(() => {
 })
 
 describe('opening and closing', () => {
-  test('verbose hears each statement of the program as it is written, and none of our own', () => {
+  test("verbose gets each statement of the program as it is written, and none of syncpg's own", () => {
     const told: string[] = []
     const database = open({ verbose: (sql) => void told.push(sql) })
     database.exec('begin')
@@ -113,7 +113,7 @@ describe('run', () => {
     expect(main.prepare(upsert).run('a')).toEqual({ changes: 1, lastInsertRowid: 1 })
   })
 
-  test('is null where there is no such column, and never an earlier table’s', () => {
+  test('is null if the table has no such column, and never the number of an earlier table', () => {
     main.prepare("insert into note (title) values ('a')").run()
     expect(main.prepare("insert into tag values ('t')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
@@ -136,7 +136,7 @@ describe('run', () => {
     expect(main.prepare(sql).run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
 
-  test('a user who may insert but not read can still insert', () => {
+  test('a user who has INSERT without SELECT can insert', () => {
     main.exec(
       `create role writer_${process.pid}; grant usage on schema public to writer_${process.pid};
       grant insert (title), usage on note_id_seq to writer_${process.pid}`.replace(
@@ -151,7 +151,7 @@ describe('run', () => {
     expect(main.prepare("insert into note (title) values ('w')").run()).toEqual({ changes: 1, lastInsertRowid: null })
   })
 
-  test('row security is not met by what we add', () => {
+  test('the added RETURNING does not fail under row security', () => {
     main.exec(`create role guest_${process.pid}; grant insert, select on note to guest_${process.pid};
       alter table note enable row level security; create policy w on note for insert with check (true)`)
     onTestFinished(() => main.exec(`reset role; drop owned by guest_${process.pid}; drop role guest_${process.pid}`))
@@ -216,7 +216,7 @@ describe('rows', () => {
     expect(main.prepare('select count(*) from note').pluck().get()).toBe(3)
   })
 
-  test('iterate goes on while other statements write, and sees the rows as they were', () => {
+  test('iterate goes on while other statements write, and returns the rows of its start', () => {
     const seen: unknown[] = []
     for (const row of main.prepare('select id from note order by id').iterate() as Iterable<{ id: number }>) {
       seen.push(row.id)
@@ -291,7 +291,7 @@ describe('values', () => {
     expect([...(read as Uint8Array)]).toEqual([...bytes])
   })
 
-  test('what is bound meets columns of other types as in SQLite', () => {
+  test('bound values meet columns of other types as in SQLite', () => {
     main.exec('create table mixed (id bigint, flag boolean, at timestamptz, doc jsonb, label varchar(10), n numeric)')
     main
       .prepare('insert into mixed values (?, ?, ?, ?, ?, ?)')
@@ -303,7 +303,7 @@ describe('values', () => {
     expect(main.prepare('select count(*) from mixed where (? is null or label = ?)').pluck().get(null, 'x')).toBe(1)
   })
 
-  test('what no number can hold is an error, unless bigint is asked for', () => {
+  test('an integer that a number cannot hold is an error, unless bigint is asked for', () => {
     const read = main.prepare('select 9007199254740993 as n')
     expect(failureOf(() => read.get())).toMatchObject({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' })
     read.setReadBigInts(true)
@@ -358,7 +358,7 @@ describe('transactions', () => {
     main.exec('rollback')
   })
 
-  test('COMMIT after an error that was caught is told, because nothing was committed', () => {
+  test('COMMIT throws after an error that the program caught, because nothing was committed', () => {
     main.exec('begin')
     insert('a')
     failureOf(() => insert('a'))
@@ -380,7 +380,7 @@ describe('transactions', () => {
     expect(titles()).toEqual(['a', 'b'])
   })
 
-  test('transactions are serializable: who has read what another changed is told, as SQLITE_BUSY_SNAPSHOT', () => {
+  test('transactions are serializable: a conflict throws SQLITE_BUSY_SNAPSHOT', () => {
     const other = open()
     insert('a')
     const count = (database: DatabaseSync): unknown => database.prepare('select sum(stars) from note').pluck().get()
@@ -436,7 +436,7 @@ describe('errors', () => {
     expect(failureOf(() => main.exec(sql)).message).toContain(hint)
   })
 
-  test('what SQLite has alone is refused by name, with what to do instead, and ends no transaction', () => {
+  test('features that only SQLite has are refused by name, with advice, and end no transaction', () => {
     main.exec('begin')
     expect(failureOf(() => main.exec('PRAGMA journal_mode = WAL')).hint).toContain('write-ahead log')
     expect(failureOf(() => main.pragma('foreign_keys = ON')).hint).toContain('always enforced')
@@ -483,7 +483,7 @@ describe('errors', () => {
     expect([error.query, error.column]).toEqual(['select :first, :second from nowhere', 29])
   })
 
-  test('prepare refuses what is no single statement', () => {
+  test('prepare refuses a text that is not a single statement', () => {
     expect(() => main.prepare('')).toThrow('no statement')
     expect(() => main.prepare('select 1; select 2')).toThrow('more than one statement')
     expect(() => main.prepare(5 as never)).toThrow('expected SQL as a string')

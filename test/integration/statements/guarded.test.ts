@@ -106,53 +106,58 @@ describe.each([
   })
 })
 
-describe.each(['async', 'blocking'] as const)('%s, while another session changes what has no locks:', (face) => {
-  let con: Driver
-  let dba: Driver
+describe.each(['async', 'blocking'] as const)(
+  '%s, while another session changes objects that have no locks:',
+  (face) => {
+    let con: Driver
+    let dba: Driver
 
-  beforeEach(async () => {
-    const dsn = sharedServer().dsn({ database })
-    con = await openDriver(face, dsn)
-    dba = await openDriver('async', dsn)
-    await dba.execute('create table keep (n int); create table other1 (); create table other2 ()')
-    await dba.execute("create type mood as enum ('a'); create function f(int) returns int language sql as 'select $1'")
-    await dba.execute(
-      `create function forget() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$`,
-    )
-  })
-  afterEach(async () => {
-    await con.close()
-    await dba.close()
-  })
+    beforeEach(async () => {
+      const dsn = sharedServer().dsn({ database })
+      con = await openDriver(face, dsn)
+      dba = await openDriver('async', dsn)
+      await dba.execute('create table keep (n int); create table other1 (); create table other2 ()')
+      await dba.execute(
+        "create type mood as enum ('a'); create function f(int) returns int language sql as 'select $1'",
+      )
+      await dba.execute(
+        `create function forget() returns void language plpgsql as $$ begin execute 'deallocate all'; end $$`,
+      )
+    })
+    afterEach(async () => {
+      await con.close()
+      await dba.close()
+    })
 
-  test.each([
-    [
-      'select f($1)',
-      1,
-      "drop function f(int); create function f(int) returns text language sql as 'select $1::text'",
-      '1',
-    ],
-    ['select $1::mood', 'a', "drop type mood; create type mood as enum ('a')", 'a'],
-  ])('%s runs once more in a transaction in which it has run', async (sql, value, change, wanted) => {
-    await con.fetchval(sql, [value])
-    await con.execute('begin')
-    await con.execute('insert into keep values (1)')
-    await con.fetchval(sql, [value])
-    await dba.execute(change)
-    // The server reads the changes by other sessions when it takes a lock that it does not have yet.
-    await con.execute(`select from ${sql.includes('mood') ? 'other1' : 'other2'}`)
-    expect(await con.fetchval(sql, [value])).toBe(wanted)
-    await con.execute('commit')
-  })
+    test.each([
+      [
+        'select f($1)',
+        1,
+        "drop function f(int); create function f(int) returns text language sql as 'select $1::text'",
+        '1',
+      ],
+      ['select $1::mood', 'a', "drop type mood; create type mood as enum ('a')", 'a'],
+    ])('%s runs once more in a transaction in which it has run', async (sql, value, change, wanted) => {
+      await con.fetchval(sql, [value])
+      await con.execute('begin')
+      await con.execute('insert into keep values (1)')
+      await con.fetchval(sql, [value])
+      await dba.execute(change)
+      // The server reads the changes by other sessions when it takes a lock that it does not have yet.
+      await con.execute(`select from ${sql.includes('mood') ? 'other1' : 'other2'}`)
+      expect(await con.fetchval(sql, [value])).toBe(wanted)
+      await con.execute('commit')
+    })
 
-  test('a function that deallocates all costs no transaction', async () => {
-    const sql = 'select n from keep where n = $1'
-    await con.rows(sql, [1])
-    await con.execute('begin')
-    await con.execute('insert into keep values (7)')
-    await con.rows(sql, [1])
-    await con.fetchval('select forget()')
-    expect(await con.rows(sql, [7])).toEqual([[7]])
-    await con.execute('rollback')
-  })
-})
+    test('a function that deallocates all costs no transaction', async () => {
+      const sql = 'select n from keep where n = $1'
+      await con.rows(sql, [1])
+      await con.execute('begin')
+      await con.execute('insert into keep values (7)')
+      await con.rows(sql, [1])
+      await con.fetchval('select forget()')
+      expect(await con.rows(sql, [7])).toEqual([[7]])
+      await con.execute('rollback')
+    })
+  },
+)

@@ -175,7 +175,7 @@ describe.each(['async', 'blocking'] as const)('%s', (face) => {
     await con.close()
   })
 
-  test('a function that writes runs once, whatever is refused', async () => {
+  test('a function that writes runs once after any refusal', async () => {
     const con = await openDriver(face, sharedServer().dsn({ database }))
     await con.execute(
       'create table calls (n int); create function note(x int) returns int language sql as $$ insert into calls values (x) returning n $$',
@@ -263,7 +263,9 @@ test('a function whose effect stays runs once, though the form of the rows is re
 test('fetchval refuses options in the place of the column, before anything runs', async () => {
   const con = await connect(sharedServer().dsn())
   await con.execute('create temp sequence counted')
-  await expect(con.fetchval("select nextval('counted')", [], { timeout: 50 } as never)).rejects.toThrow('the column is')
+  await expect(con.fetchval("select nextval('counted')", [], { timeout: 50 } as never)).rejects.toThrow(
+    'expected the name or the position of a column',
+  )
   expect(await con.fetchval("select nextval('counted')")).toBe(1n)
   await con.close()
 })

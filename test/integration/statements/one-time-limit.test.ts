@@ -47,7 +47,7 @@ describe('the blocking face', () => {
     expect(con.fetchval('select 1')).toBe(1)
   })
 
-  test('notifies() with 0 gives what has arrived and does not wait', () => {
+  test('notifies() with 0 returns the notifications that have arrived, without waiting', () => {
     using con = blocking.connect(sharedServer().dsn(), { autocommit: true })
     con.listen('limits')
     con.execute("notify limits, 'here'")

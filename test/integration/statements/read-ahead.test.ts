@@ -47,7 +47,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.commit()
     })
 
-    test('is not ahead of a loop that asks other things of the connection', () => {
+    test('does not prefetch when the loop uses the connection for other statements', () => {
       con.execute('begin')
       for (const [i] of stream(COUNTED)) expect(made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)
       con.commit()
@@ -100,7 +100,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       }
     })
 
-    test('left while rows are on their way, it leaves the connection ready', () => {
+    test('left while rows arrive, it leaves the connection ready', () => {
       for (let leftAt = 15; leftAt < 60; leftAt += 5) {
         con.execute('begin')
         for (const [i] of stream(COUNTED)) if (i === leftAt) break
@@ -149,7 +149,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       con.rollback()
     })
 
-    test('a commit in between keeps what was done, though rows ahead have failed', () => {
+    test('a commit between pages keeps earlier changes, although a prefetched row has failed', () => {
       con.execute('create temporary table seen (i int)')
       con.execute('begin')
       const rows = stream(FAILING)
@@ -189,7 +189,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       for (let i = 0; i < 35; i += 1) rows.next()
       con.commit()
       const drain = (): number => [...rows].length
-      expect(drain).toThrow('the transaction the stream lived in is over')
+      expect(drain).toThrow('the stream has ended with its transaction')
     })
   })
 
@@ -238,7 +238,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       })
     })
 
-    test('is not ahead of a loop that asks other things of the connection', async () => {
+    test('does not prefetch when the loop uses the connection for other statements', async () => {
       await con.transaction(async () => {
         for await (const { i } of con.cursor(COUNTED, [], { prefetch: SIZE })) {
           expect(await made()).toBe(Math.ceil((i as number) / SIZE) * SIZE)
@@ -274,7 +274,7 @@ describe.each(['unix', 'tls'] as const)('over %s', (transport) => {
       expect(await con.fetchval('select count(*)::int from seen')).toBe(1)
     })
 
-    test('statements in between, several at once, come after what was read ahead, in order', async () => {
+    test('several statements inside the loop run after the prefetched rows, in order', async () => {
       await con.execute('create temporary table seen (i int)')
       const seen: unknown[] = []
       await con.transaction(async () => {

@@ -35,18 +35,21 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     ['own', true],
     ['other', false],
     ['other', true],
-  ])('a parameter that had to be told is inferred when its function takes one type (%s, %s)', async (by, isInside) => {
-    await dba.execute(`create table log (n int); ${polymorphic}`)
-    const read = 'select told($1)'
-    for (let i = 0; i < 3; i += 1) expect(await con.fetchval(read, ['5'])).toBe('text')
-    const replacement = `drop function told(anyelement); ${plain}`
-    if (by === 'other') await dba.execute(replacement)
-    if (isInside) await con.execute('begin; insert into log values (1)')
-    if (by === 'own') await con.execute(replacement)
-    for (let i = 0; i < 3; i += 1) expect(await con.fetchval(read, ['5'])).toBe('bigint')
-    if (isInside) await con.execute('commit')
-    expect(await dba.fetchval('select count(*)::int from log')).toBe(isInside ? 1 : 0)
-  })
+  ])(
+    'a parameter whose type had to be declared is inferred when its function takes one type (%s, %s)',
+    async (by, isInside) => {
+      await dba.execute(`create table log (n int); ${polymorphic}`)
+      const read = 'select told($1)'
+      for (let i = 0; i < 3; i += 1) expect(await con.fetchval(read, ['5'])).toBe('text')
+      const replacement = `drop function told(anyelement); ${plain}`
+      if (by === 'other') await dba.execute(replacement)
+      if (isInside) await con.execute('begin; insert into log values (1)')
+      if (by === 'own') await con.execute(replacement)
+      for (let i = 0; i < 3; i += 1) expect(await con.fetchval(read, ['5'])).toBe('bigint')
+      if (isInside) await con.execute('commit')
+      expect(await dba.fetchval('select count(*)::int from log')).toBe(isInside ? 1 : 0)
+    },
+  )
 
   test('a statement that another session has made stale runs after one that was only described', async () => {
     await dba.execute('create table t (v int); create table log (n int)')

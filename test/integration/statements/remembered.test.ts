@@ -27,7 +27,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     await dba.close()
   })
 
-  describe('what the session itself changes', () => {
+  describe('changes by the session itself', () => {
     const CREATIONS = [
       ['create temp table', ['create temp table t (v int)', 'insert into t values (1)']],
       ['create temp table as', ['create temp table t as select 1 as v']],
@@ -38,7 +38,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     ] as const
     const deleteOne = 'delete from t where v = $1'
 
-    test.each(CREATIONS)('a DELETE means the temporary table that %s has just made', async (_, creations) => {
+    test.each(CREATIONS)('a DELETE is for the temporary table that %s has just made', async (_, creations) => {
       await con.execute('create table t (v int); insert into t values (1)')
       // The first temporary object changes the search path, so the server refuses old statements. Later temporary
       // objects do not change it.
@@ -60,7 +60,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ],
       ['COMMIT of what is dropped on commit', ['begin', 'create temp table t (v int) on commit drop'], ['commit']],
       ['DISCARD TEMP', ['create temp table t (v int)'], ['discard temp']],
-    ])('the table of before is meant after %s', async (_, before, after) => {
+    ])('a statement uses the earlier table again after %s', async (_, before, after) => {
       await con.execute('create table t (v int)')
       await con.execute('create temp table other_before ()')
       const insert = 'insert into t values ($1)'
@@ -79,7 +79,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       ['RESET', ['set search_path = b', 'select * from t where v = 7', 'reset search_path'], 'a'],
       ['the end of SET LOCAL', ['begin', 'set local search_path = b', 'table t', 'commit'], 'a'],
       ['ROLLBACK of SET', ['begin', 'set search_path = b', 'table t', 'rollback'], 'a'],
-    ])('a name means the table that the search path leads to after %s', async (_, commands, wanted) => {
+    ])('a statement uses the table that the search path finds after %s', async (_, commands, wanted) => {
       await con.execute("create schema a; create table a.t (v) as select 'a'::text")
       await con.execute('create schema b; create table b.t (v) as select 7')
       const own = await openDriver(face, `${sharedServer().dsn({ database })}?options=-csearch_path%3Da`)
@@ -127,7 +127,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await con.fetchval('select count(distinct at)::int from t')).toBe(1)
     })
 
-    test('a type and a table made anew under their names serve as the first ones did', async () => {
+    test('a type and a table made again under their names work like the first ones', async () => {
       for (const label of ['x', 'y']) {
         await con.execute(`create type mood as enum ('${label}')`)
         await con.execute('create table t (m mood)')
@@ -193,13 +193,13 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     })
   })
 
-  describe('what another session changes', () => {
+  describe('changes by another session', () => {
     test.each([
       ['int', 'bigint', 1, 2n ** 40n],
       ['int', 'text', 1, 'abc'],
       ['int', 'numeric', 1, '1.5'],
       ['varchar', 'timestamptz', '2020-01-01', new Date(0)],
-    ])('a column that was %s and is %s takes what it takes now', async (from, to, before, after) => {
+    ])("a column that was %s and is %s takes the new type's values", async (from, to, before, after) => {
       for (const isInside of [false, true]) {
         await dba.execute(`drop table if exists t; create table t (v ${from}); create table if not exists log (n int)`)
         const insert = 'insert into t values ($1)'
@@ -256,7 +256,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       }
     })
 
-    test('a value of another kind is declared by what the server infers now', async () => {
+    test('a value of another kind is declared with the type that the server infers now', async () => {
       await dba.execute('create table t (a int8, b text); create table log (n int)')
       const insert = 'insert into t values ($1, $2)'
       await con.execute(insert, [1, 'x'])
@@ -296,7 +296,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
       expect(await dba.rows('select * from t')).toEqual([[42, 1]])
     })
 
-    test('what was prepared and is lost is prepared again, in a transaction too', async () => {
+    test('a prepared statement that was lost is prepared again, in a transaction too', async () => {
       const read = 'select $1::int + 1'
       for (const isInside of [false, true]) {
         await con.execute('create temp table kept (n int)')
@@ -317,7 +317,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
   })
 
   describe('a failure of the program’s own', () => {
-    test('fails its transaction as ever', async () => {
+    test('fails its transaction as usual', async () => {
       await con.execute("create type mood as enum ('x'); create table t (m mood)")
       await con.execute('insert into t values ($1)', ['x'])
       await con.execute('begin')
@@ -369,7 +369,7 @@ describe.each(['async', 'blocking'] as const)('%s:', (face) => {
     })
   })
 
-  describe('what is kept', () => {
+  describe('the statement cache keeps', () => {
     test.each([
       ['values of two types in turn', 'select v from t where v = $1 limit 1', [[1], [1.5], [true]]],
       ['a setting of the program’s own', 'select set_config($1, $2, false)', [['app.tenant', '1']]],
@@ -436,7 +436,7 @@ describe('the blocking face', () => {
     await dba.close()
   })
 
-  test('describe() says what the server says now', async () => {
+  test('describe() always asks the server', async () => {
     const columns = (): unknown => con.describe('select * from t').columns?.map(({ name }) => name)
     con.execute('create table t (a int)')
     con.fetch('select * from t')
@@ -454,7 +454,7 @@ describe('the blocking face', () => {
   ] as const
 
   test.each(['own', 'other', 'other, in a transaction'])(
-    'callproc knows a routine that was replaced (%s)',
+    'callproc calls a routine that was replaced (%s)',
     async (by) => {
       const isInside = by.endsWith('transaction')
       con.execute('create table log (n int)')
@@ -473,16 +473,19 @@ describe('the blocking face', () => {
     },
   )
 
-  test.each(['own', 'other'])('setinputsizes means the type that has the name now (made anew by %s)', async (by) => {
-    for (const label of ['x', 'y']) {
-      const sql = `drop type if exists mood; create type mood as enum ('${label}')`
-      if (by === 'own') con.execute(sql)
-      else await dba.execute(sql)
-      const cursor = con.cursor()
-      cursor.setinputsizes(['mood'])
-      expect(cursor.execute('select %s as m, pg_typeof(%s)::text', [label, label]).fetchone()?.['m']).toBe(label)
-    }
-  })
+  test.each(['own', 'other'])(
+    'setinputsizes declares the type that has the name now (made again by %s)',
+    async (by) => {
+      for (const label of ['x', 'y']) {
+        const sql = `drop type if exists mood; create type mood as enum ('${label}')`
+        if (by === 'own') con.execute(sql)
+        else await dba.execute(sql)
+        const cursor = con.cursor()
+        cursor.setinputsizes(['mood'])
+        expect(cursor.execute('select %s as m, pg_typeof(%s)::text', [label, label]).fetchone()?.['m']).toBe(label)
+      }
+    },
+  )
 
   test('rows that another session has given more fields are read, at once and piece by piece', async () => {
     await dba.execute('create type pair as (a int, b int); create table t (p pair, r int)')
@@ -514,7 +517,7 @@ describe('a pool', () => {
   // PostgreSQL 13 reports a parameter at each RESET, changed or not.
   const majors = [...new Set([sharedServer().major, 13 as const])].filter(hasPostgres)
   test.each(majors)(
-    'keeps what a connection has prepared from one lease to the next, on PostgreSQL %i',
+    'keeps prepared statements of a connection from one lease to the next, on PostgreSQL %i',
     async (major) => {
       const server = await serverOfMajor(major)
       await using pool = await createPool(server.dsn(), { minSize: 1, maxSize: 1 })
@@ -529,7 +532,7 @@ describe('a pool', () => {
     },
   )
 
-  test('forgets what a lease has prepared under a search path that its end takes back', async () => {
+  test('forgets statements that a lease has prepared under a search path of its own', async () => {
     const dsn = sharedServer().dsn({ database })
     const dba = await connect(dsn)
     await dba.execute("create schema s; create table s.t as select 's' as v; create table t as select 'public' as v")

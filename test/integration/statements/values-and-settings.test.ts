@@ -72,7 +72,7 @@ describe('one named parameter in two places', () => {
     expect(con.info.status).toBe('in-transaction')
   })
 
-  test('what GROUP BY refuses for another reason is told as the server told it', () => {
+  test("an error of GROUP BY for another reason is the server's own error", () => {
     const failure = failureOf(() => con.fetch('select name, %(n)s::int, %(n)s::int from item group by id', { n: 1 }))
     expect(failure.sqlstate).toBe('42803')
   })
@@ -94,7 +94,7 @@ describe('one named parameter in two places', () => {
     lite.close()
   })
 
-  test('in sqlite-shape a time without a zone is in UTC, whatever the session has', () => {
+  test('in sqlite-shape a time without a zone is in UTC, in any TimeZone of the session', () => {
     const lite = new DatabaseSync(dsn())
     lite.exec("set timezone = 'America/New_York'; create temp table at (t timestamptz)")
     lite.prepare('insert into at values (?)').run('2024-01-01 00:00:00')
@@ -152,7 +152,7 @@ describe('values in the query of a COPY', () => {
   })
 })
 
-describe('what a program gives and nobody can use has an error of ours', () => {
+describe('an unusable value of the program has an error of syncpg', () => {
   test('a file of a COPY', () => {
     const con = db.connect(dsn(), { autocommit: true })
     con.execute('create temp table t (v text)')
@@ -203,7 +203,7 @@ describe('client_encoding set by SQL', () => {
     con[Symbol.dispose]()
   })
 
-  test('in a text that goes on: what gives no text of its own runs, as a dump does', () => {
+  test('in a text with more statements: those that return no text run, as in a dump', () => {
     const con = db.connect(dsn(), { autocommit: true })
     const dump = con.execute(
       `${LATIN}; select pg_catalog.set_config('search_path', '', false); create temp table t (v text);

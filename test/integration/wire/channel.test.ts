@@ -77,7 +77,7 @@ test('waiting for a notification', () => {
   expect([session.awaitNotification({ timeoutMs: 10_000 }), heard]).toEqual([{ arrived: true }, ['p']])
 })
 
-test('a statement within a COPY is refused, where waiting for its turn would be for ever', () => {
+test('a statement within a COPY is refused, because its turn would never come', () => {
   const session = open()
   run(session, 'create temp table t (a int)')
   const copies = [

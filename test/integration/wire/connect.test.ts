@@ -45,14 +45,14 @@ async function fakeServer(answer: (write: (bytes: Uint8Array | null) => void) =>
 describe('authentication', () => {
   const { trust, password, md5, scram, scramUnicode } = TEST_ROLES
 
-  test.each([trust, password, md5, scram, scramUnicode])('lets $user in with the right password', async (role) => {
+  test.each([trust, password, md5, scram, scramUnicode])('$user logs in with the right password', async (role) => {
     await using session = await open(optionsFor(server, role))
     expect(await query(session, 'select current_user')).toEqual([[role.user]])
     expect(session.backendPid).toBeGreaterThan(0)
     expect(session.parameters.get('client_encoding')).toBe('UTF8')
   })
 
-  test.each([password, md5, scram])('keeps $user out with a wrong password', async ({ user }) => {
+  test.each([password, md5, scram])('$user is refused with a wrong password', async ({ user }) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { user, password: 'wrong' }), ignoreEvents))
     expect(error).toBeInstanceOf(InvalidPasswordError)
   })
@@ -99,14 +99,14 @@ describe('TLS', () => {
   test.each([
     ['allow', TEST_ROLES.tlsOnly, true],
     ['prefer', TEST_ROLES.plainOnly, false],
-  ] as const)('sslmode=%s tries the other way for $user', async (mode, role, expected) => {
+  ] as const)('sslmode=%s tries again with or without TLS for $user', async (mode, role, expected) => {
     expect(await isEncrypted(optionsFor(server, { ...role, tls: tls(mode) }))).toBe(expected)
   })
 
   test.each([
     ['disable', TEST_ROLES.tlsOnly],
     ['require', TEST_ROLES.plainOnly],
-  ] as const)('sslmode=%s does not', async (mode, role) => {
+  ] as const)('sslmode=%s does not try again', async (mode, role) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { ...role, tls: tls(mode) }), ignoreEvents))
     expect(error).toMatchObject({ sqlstate: '28000' })
   })
@@ -146,7 +146,7 @@ describe('TLS', () => {
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
 
-  test('brings rows of megabytes and takes requests of megabytes', async () => {
+  test('transfers rows and requests of megabytes', async () => {
     await using session = await open(optionsFor(server, { tls: tls('require') }))
     const [[size]] = (await query(session, `select length('${'x'.repeat(3_000_000)}')`)) as [[string]]
     expect(size).toBe('3000000')
@@ -165,7 +165,7 @@ describe('TLS', () => {
     ['no', 'N', /does not offer TLS, which sslmode=require requires/],
     ['an error', 'Exxxx', /error message/],
     ['nonsense', 'H', /is it PostgreSQL/],
-  ])('ends with words when the server answers %s', async (_, answer, pattern) => {
+  ])('fails with a clear message when the server answers %s', async (_, answer, pattern) => {
     const options = await fakeServer((write) => write(Buffer.from(answer)))
     const error = await failureOfAsync(openSession({ ...options, tls: tls('require') }, ignoreEvents))
     expect(error.message).toMatch(pattern)
@@ -213,7 +213,7 @@ describe('a server that cannot be reached', () => {
     ],
     ['a long path', { kind: 'unix', path: `/${'x'.repeat(120)}` }, /121 bytes, and the system allows 107/],
     ['a file that is no socket', { kind: 'unix', path: import.meta.filename }, /connection refused|not a socket/],
-  ] as const)('is told in one line: %s', async (_, host, words) => {
+  ] as const)('is an error of one line: %s', async (_, host, words) => {
     const error = await failureOfAsync(openSession(optionsFor(server, { hosts: [host] }), ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
     expect(error.message).toMatch(words)
@@ -261,7 +261,7 @@ describe('a server that cannot be reached', () => {
   test.each([
     ['hangs up', null],
     ['speaks another language', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-  ])('and %s is told', async (_, answer) => {
+  ])('and %s is an error', async (_, answer) => {
     const options = await fakeServer((write) => write(answer))
     const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(DbError)

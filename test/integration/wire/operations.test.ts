@@ -144,7 +144,7 @@ describe.each(transports)('over %s', (_, transport) => {
     expect(session.phase).toBe('ready')
   })
 
-  test('COPY out gives every byte in order, whatever is asked for at a time', async () => {
+  test('COPY out gives every byte in order, for any size of the reads', async () => {
     await using session = await lend(transport)
     const sql = "copy (select g, repeat('x', g % 90) from generate_series(1, 20000) g) to stdout"
     for (const maxBytes of [1, 70_000, 1 << 24]) {
@@ -247,7 +247,7 @@ describe('COPY out', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('holds back what is asked meanwhile', async () => {
+  test('holds back requests until it has ended', async () => {
     await using session = await open(options)
     const starting = session.copyOutStart({ ...plain, sql: 'copy (select 1) to stdout' })
     const later = query(session, 'select 2')
@@ -331,7 +331,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('ends a COPY out that nobody reads', async () => {
+  test('ends a COPY out whose data nobody reads', async () => {
     await using session = await open(options)
     const sql = "copy (select repeat('x', 9999) from generate_series(1, 100000)) to stdout"
     await session.copyOutStart({ ...plain, timeoutMs: 50, sql })
@@ -340,7 +340,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('does not let a COPY out end well when it dropped what nobody had read', async () => {
+  test('fails a COPY out when it has dropped unread data', async () => {
     await using session = await open(options)
     // This is more than the session buffers, but fits into its buffer and those of the sockets together, so the server
     // ends before the limit.
@@ -351,7 +351,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select 1')).toEqual([['1']])
   })
 
-  test('drops the rows of a reader that stands still, and keeps the session', async () => {
+  test('drops the rows of a reader that has stopped, and keeps the session', async () => {
     await using session = await open(options)
     const sql = "select repeat('x', 9999), generate_series(1, 1000000000)"
     const running = failureOfAsync(session.execute(executing(sql, { timeoutMs: 300 })))
@@ -418,7 +418,7 @@ describe('a time limit', () => {
     expect(session.isClosed).toBe(true)
   })
 
-  test('names the element of a batch it struck', async () => {
+  test('names the element of a batch that it ended', async () => {
     await using session = await open(options)
     const parse = { sql: 'select pg_sleep($1::text::float)', parameterTypes: [] }
     const binds = bindsOf([['0'], ['0'], ['30']])
@@ -426,7 +426,7 @@ describe('a time limit', () => {
     expect(await failureOfAsync(batch)).toMatchObject({ name: 'QueryTimeoutError', batchIndex: 2 })
   })
 
-  test('passed while others ran first is told without running anything', async () => {
+  test('that passed while others ran fails the call without running it', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int)')
     const first = session.execute(executing('select pg_sleep(0.2)', { timeoutMs: 5000 }))
@@ -436,7 +436,7 @@ describe('a time limit', () => {
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('of a statement behind another strikes that statement only', async () => {
+  test('of a statement behind another cancels only that statement', async () => {
     await using session = await open(options)
     const first = query(session, 'select pg_sleep(0.2), 1')
     const late = failureOfAsync(session.execute(executing(sleep, { timeoutMs })))
@@ -488,7 +488,7 @@ describe('a time limit', () => {
     expect(await cancelled).not.toBeInstanceOf(QueryTimeoutError)
   })
 
-  test('costs the session when the server stays silent, and says so', async () => {
+  test('closes the session when the server stays silent, with an error that says so', async () => {
     const silent = await muteServer()
     const session = await open(optionsFor(server, { hosts: [tcp({ host: '127.0.0.1', port: silent.port })] }))
     silent.mute()
@@ -499,7 +499,7 @@ describe('a time limit', () => {
     expect(session.isClosed).toBe(true)
   })
 
-  test('does not end what runs in an embedded server, and what it did stands', async () => {
+  test('does not end a statement of an embedded server, and its changes stay', async () => {
     await using session = await lend(embedded)
     const rows = new TextSink()
     const counting = 'select count(*) from generate_series(1, 300000)'
@@ -549,7 +549,7 @@ describe('waiting for notifications', () => {
     expect([await waiting, heard]).toEqual([{ arrived: true }, ['p']])
   })
 
-  test('disturbs no statement asked meanwhile', async () => {
+  test('disturbs no statement that runs', async () => {
     await using session = await open(options)
     const waiting = session.awaitNotification({ timeoutMs: 200 })
     expect(await query(session, 'select 1')).toEqual([['1']])
@@ -557,7 +557,7 @@ describe('waiting for notifications', () => {
     expect(await query(session, 'select 2')).toEqual([['2']])
   })
 
-  test('a look without waiting finds what lies in the socket', async () => {
+  test('a read without waiting gets the bytes that are in the socket', async () => {
     const heard: string[] = []
     await using session = await open(options, { ...ignoreEvents, notification: ({ payload }) => heard.push(payload) })
     await using other = await open(options)

@@ -52,7 +52,7 @@ describe('an embedded session', () => {
     await query(session, 'rollback')
   })
 
-  test('knows the failed element of a batch', async () => {
+  test('reports the failed element of a batch', async () => {
     await query(session, 'create temp table b (a int primary key)')
     const batch = session.executeMany({
       ...plain,
@@ -65,7 +65,7 @@ describe('an embedded session', () => {
     expect(await failureOfAsync(batch)).toMatchObject({ sqlstate: '23505', batchIndex: 1 })
   })
 
-  test('copies in one flight what was given in many', async () => {
+  test('copies data that was given in many pieces in one flight', async () => {
     await query(session, 'create temp table t (a text)')
     await session.copyInStart({ begin: 'begin', closing: [], timeoutMs: 0, sql: 'copy t from stdin' })
     const lent = Buffer.from('1\n2\n')
@@ -102,7 +102,7 @@ describe('an embedded session', () => {
     )
   })
 
-  test('hears its own notifications', async () => {
+  test('gets its own notifications', async () => {
     await query(session, "listen c; notify c, 'p'")
     expect(heard).toEqual(['p'])
   })
@@ -114,7 +114,7 @@ describe('an embedded session', () => {
 })
 
 describe('a data directory', () => {
-  test('keeps its data, and has one owner at a time under whatever name', async () => {
+  test('keeps its data, and has one owner at a time under any name', async () => {
     const parent = temporaryDirectory()
     const directory = join(parent, 'data')
     {
@@ -132,7 +132,7 @@ describe('a data directory', () => {
     expect(await query(session, 'select a from kept')).toEqual([['5']])
   })
 
-  test('that cannot be made is told', async () => {
+  test('that cannot be made is an error', async () => {
     const file = join(temporaryDirectory(), 'file')
     writeFileSync(file, '')
     const error = await failureOfAsync(openSession(embedded(join(file, 'data')), ignoreEvents))

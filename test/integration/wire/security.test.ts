@@ -79,7 +79,7 @@ describe('channel_binding=require', () => {
     expect(error.message).toMatch(pattern)
   })
 
-  test('is prefer unless told, and prefer is kept by disable', async () => {
+  test('is not needed: prefer and disable log in too', async () => {
     for (const channelBinding of ['prefer', 'disable'] as const) {
       expect(await whoAmI(optionsFor(server, { ...TEST_ROLES.scram, tls: verified, channelBinding }))).toBe('u_scram')
     }
@@ -95,7 +95,7 @@ describe('require_auth', () => {
     ['password', password],
     ['none', trust],
     ['!password,!none', scram],
-  ])('%s lets $user in', async (text, role) => {
+  ])('%s lets $user log in', async (text, role) => {
     expect(await whoAmI(optionsFor(server, { ...role, requireAuth: parseRequiredAuth(text) }))).toBe(role.user)
   })
 
@@ -105,7 +105,7 @@ describe('require_auth', () => {
     ['scram-sha-256', trust, /without authentication/],
     ['!scram-sha-256', scram, /asks for scram-sha-256/],
     ['none', password, /asks for password/],
-  ])('%s keeps from $user, and shows no password', async (text, role, pattern) => {
+  ])('%s refuses the login of $user, and shows no password', async (text, role, pattern) => {
     const options = optionsFor(server, { ...role, requireAuth: parseRequiredAuth(text) })
     const error = await failureOfAsync(openSession(options, ignoreEvents))
     expect(error).toBeInstanceOf(OperationalError)
@@ -114,7 +114,7 @@ describe('require_auth', () => {
     if (role.password !== '') expect(error.message).not.toContain(role.password)
   })
 
-  test('is no reason to ask the next host, which would be as wrong', async () => {
+  test('does not lead to the next host, which would be as wrong', async () => {
     const options = optionsFor(server, { ...md5, requireAuth: parseRequiredAuth('none') })
     const hosts = [...options.hosts, { kind: 'tcp', host: '127.0.0.1', port: 1 } as const]
     const error = await failureOfAsync(openSession({ ...options, hosts }, ignoreEvents))
@@ -134,7 +134,7 @@ describe('sslnegotiation=direct', () => {
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
 
-  test.skipIf(!hasPostgres(13))('is told where the server is too old', async () => {
+  test.skipIf(!hasPostgres(13))('is an error if the server is too old', async () => {
     const old = await serverOfMajor(13)
     const tls: TlsOptions = { ...noTls, mode: 'require', negotiation: 'direct' }
     const error = await failureOfAsync(openSession(optionsFor(old, { tls }), ignoreEvents))
@@ -211,7 +211,7 @@ describe('a client certificate', () => {
   })
 
   test.each([['wrong-secret'], [null]])(
-    'whose passphrase is %s is told by the option, without the phrase',
+    'whose passphrase is %s is an error that names the option, without the phrase',
     async (phrase) => {
       const error = await failureOfAsync(openSession(withKey(phrase), ignoreEvents))
       expect(error).toBeInstanceOf(OperationalError)
@@ -221,7 +221,7 @@ describe('a client certificate', () => {
   )
 
   test.each([['TLSv1.2'], ['TLSv1.3']] as const)(
-    'of a foreign authority is told by its option, with %s',
+    'of a foreign authority is an error that names its option, with %s',
     async (version) => {
       const foreign = createLeaf(createAuthority('foreign'), { commonName: 'u_cert', usage: 'client' })
       const { certificatePem, keyPem } = foreign
@@ -235,7 +235,7 @@ describe('a client certificate', () => {
     },
   )
 
-  test('that is missing is what the server says', async () => {
+  test("that is missing gives the server's error", async () => {
     const error = await failureOfAsync(
       openSession(optionsFor(server, { ...TEST_ROLES.certificate, tls: verified }), ignoreEvents),
     )
@@ -243,7 +243,7 @@ describe('a client certificate', () => {
   })
 })
 
-test('TLS versions that do not meet are told by their options', async () => {
+test('TLS versions that do not overlap are an error that names their options', async () => {
   const other = await startServer({ tls: true, settings: { ssl_min_protocol_version: 'TLSv1.3' } })
   onTestFinished(() => other.dispose())
   const tls: TlsOptions = { ...noTls, mode: 'require', maxVersion: 'TLSv1.2' }
@@ -259,7 +259,7 @@ describe('a server in trouble', () => {
   })
   afterAll(() => starting.dispose())
 
-  test('that asks for millions of iterations does not hold up the thread, and time runs out for it', async () => {
+  test('that asks for millions of iterations does not block the thread, and the time limit ends it', async () => {
     await using session = await open(optionsFor(starting))
     await query(session, "create role slow login password 'slow-secret'")
     let turns = 0

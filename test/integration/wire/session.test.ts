@@ -72,7 +72,7 @@ describe.each([
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('brings a hundred thousand rows in order', async () => {
+  test('delivers a hundred thousand rows in order', async () => {
     await using session = await open(options)
     const rows = new TextSink()
     await session.execute(executing("select g, repeat('x', g % 50) from generate_series(1, 100000) g", { rows }))
@@ -90,7 +90,7 @@ describe.each([
     expect(sinks[199]!.rows).toEqual([['199']])
   })
 
-  test('executes megabytes of elements whose answers come back meanwhile', async () => {
+  test('sends megabytes of elements while their answers arrive', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a text, b text)')
     const count = 20_000
@@ -107,7 +107,7 @@ describe.each([
     expect(rows.rows).toHaveLength(count)
   })
 
-  test('knows the element of a batch that failed, and nothing of the batch happened', async () => {
+  test('reports the failed element of a batch, and nothing of the batch is stored', async () => {
     await using session = await open(options)
     await query(session, 'create temp table t (a int primary key)')
     const batch = session.executeMany({
@@ -143,7 +143,7 @@ describe.each([
     expect(session.phase).toBe('ready')
   })
 
-  test('hears notifications and notices', async () => {
+  test('emits notifications and notices', async () => {
     const heard: string[] = []
     await using session = await open(options, {
       ...ignoreEvents,
@@ -209,7 +209,7 @@ describe('COPY', () => {
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('holds back what is asked meanwhile, with its own bytes', async () => {
+  test('holds back requests until it has ended, with their own bytes', async () => {
     await using session = await open(optionsFor(server))
     await query(session, 'create temp table t (a text)')
     const started = session.copyInStart({ ...plain, sql: 'copy t from stdin' })
@@ -274,7 +274,7 @@ describe('the end of a session', () => {
     expect(late.message).toMatch(/^connection is closed: .*administrator/)
   })
 
-  test('that was terminated while idle is told at the next call, whichever hears of it first', async () => {
+  test("by an administrator while idle fails the next call with the administrator's error", async () => {
     await using session = await open(optionsFor(server))
     await endBackend(server, session.backendPid)
     const error = await failureOfAsync(query(session, 'select 1'))
@@ -282,7 +282,7 @@ describe('the end of a session', () => {
     expect(error.message).toMatch(/administrator/)
   })
 
-  test('whose network resets fails what is pending', async () => {
+  test('by a network reset fails the running call', async () => {
     const proxy = await startProxy(server)
     await using session = await open(optionsFor(server, { hosts: [tcp(proxy)] }))
     const running = failureOfAsync(query(session, 'select pg_sleep(30)'))
@@ -303,7 +303,7 @@ describe('the end of a session', () => {
     await proxy.close()
   })
 
-  test('by close lets answers arrive that were due, and nothing be asked any more', async () => {
+  test('by close answers earlier requests, and refuses later ones', async () => {
     const session = await openSession(optionsFor(server), ignoreEvents)
     const due = query(session, 'select pg_sleep(0.05), 1')
     const closing = session.close({ timeoutMs: 5000 })

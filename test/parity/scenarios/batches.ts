@@ -33,17 +33,20 @@ export function batchScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(0n)
     })
 
-    test.each([0, 1, 7777, 9999])('the server refuses element %i: its number is told, nothing stays', async (bad) => {
-      await db().execute('insert into t values (-1, null)')
-      function* source(): Generator<[number, string]> {
-        for (const [index, text] of elements(10_000)) yield [index === bad ? -1 : index, text]
-      }
-      const failure = await failureOfAsync(() => db().executemany(INSERT, source()))
-      expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
-      expect(failure.message.split('\n')[0]).toContain(`#${bad}`)
-      expect(await countRows()).toBe(1n)
-      expect(db().isInTransaction).toBe(false)
-    })
+    test.each([0, 1, 7777, 9999])(
+      'the server refuses element %i: the error has its number, nothing stays',
+      async (bad) => {
+        await db().execute('insert into t values (-1, null)')
+        function* source(): Generator<[number, string]> {
+          for (const [index, text] of elements(10_000)) yield [index === bad ? -1 : index, text]
+        }
+        const failure = await failureOfAsync(() => db().executemany(INSERT, source()))
+        expect(failure).toMatchObject({ name: 'UniqueViolationError', batchIndex: bad })
+        expect(failure.message.split('\n')[0]).toContain(`#${bad}`)
+        expect(await countRows()).toBe(1n)
+        expect(db().isInTransaction).toBe(false)
+      },
+    )
 
     test.each([0, 1, 300, 7777, 9999])('an array, of which the server refuses element %i', async (bad) => {
       await db().execute('insert into t values (-1, null)')
@@ -55,7 +58,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await countRows()).toBe(10_000n)
     })
 
-    test('of an element that the server refuses and one chunks later that does not fit, the first is told', async () => {
+    test('with two faulty elements, one for the server and one that does not fit, the first is reported', async () => {
       const source: unknown[][] = [...elements(10_000)]
       source[20] = [0, 'again']
       source[9000] = ['12a', 'x']
@@ -115,7 +118,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(isClosed).toBe(true)
     })
 
-    test('inside a transaction a failing element of the client leaves what was there before', async () => {
+    test('inside a transaction an element that does not fit does not undo earlier work', async () => {
       function* source(): Generator<readonly unknown[]> {
         yield* elements(9000)
         yield ['bad', 'x']
@@ -133,7 +136,7 @@ export function batchScenarios(db: () => Driver): void {
       expect(await db().rows('select a from t')).toEqual([[-5]])
     })
 
-    test('a batch that is the first thing in a transaction belongs to it, whatever its length', async () => {
+    test('a batch that begins a transaction is part of it, at any length', async () => {
       for (const count of [10, 10_000]) {
         // The second round finds the statement in the cache, so that no other trip opens the transaction.
         for (const round of [1, 2]) {

@@ -71,7 +71,7 @@ const COLUMNS = {
 
 export function builderScenarios(db: () => Driver): void {
   describe('compiled statements', () => {
-    test('30 column types of Drizzle are stored as Drizzle means them', async () => {
+    test('30 column types of Drizzle are stored as over pg', async () => {
       const columns = Object.fromEntries(Object.entries(COLUMNS).map(([name, [column]]) => [name, column]))
       const values = Object.fromEntries(Object.entries(COLUMNS).map(([name, [, value]]) => [name, value]))
       const table = pg.pgTable('many', columns as unknown as Record<string, pg.PgIntegerBuilderInitial<''>>)
@@ -113,7 +113,7 @@ export function builderScenarios(db: () => Driver): void {
       expect((await db().query(sqlTag`select ${1}::int + 1, ${'{"a":1}'}::jsonb`)).rows).toEqual([[2, { a: 1 }]])
     })
 
-    test('an object with a text alone may hold several statements, and its values may come beside it', async () => {
+    test('an object with only a text may have several statements, and its values may be the second argument', async () => {
       expect((await db().query({ text: 'select 1' })).rows).toEqual([[1]])
       expect((await db().query({ text: 'select 1; select 2' })).results.map(({ rows }) => rows)).toEqual([[[1]], [[2]]])
       expect((await db().query({ text: 'select $1::jsonb' }, ['{"a":1}'])).rows).toEqual([[{ a: 1 }]])
@@ -173,12 +173,12 @@ export function builderScenarios(db: () => Driver): void {
       ['bytea', Buffer.from('ab'), '\\x6162'],
       ['text', Buffer.from('ä'), 'ä'],
       ['date', '29 Feb 2024', '2024-02-29'],
-    ])('for %s %o is what the server reads', async (type, value, printed) => {
+    ])('for %s the server reads %o', async (type, value, printed) => {
       const { rows } = await db().query(`select $1::${type}::text`, [value], { values: 'text' })
       expect(rows).toEqual([[printed]])
     })
 
-    test('what the server cannot read is the server’s error', async () => {
+    test('a string that the server cannot read gives the server’s error', async () => {
       const failure = await failureOfAsync(() => db().query('select $1::int', ['12a'], { values: 'text' }))
       expect(failure).toMatchObject({ sqlstate: '22P02' })
       expect(await failureOfAsync(() => db().query({ text: 'select $1::int', values: [undefined] }))).toBeInstanceOf(

@@ -78,7 +78,7 @@ export function copyScenarios(db: () => Driver): void {
       expect(isClosed).toBe(true)
     })
 
-    test('what the server refuses is its own error, at the end as in the middle', async () => {
+    test("a value that the server refuses gives the server's error, at the end as in the middle", async () => {
       await db().execute('alter table t add check (a <> 40000)')
       const failure = await failureOfAsync(() => db().copy('t', { records: records(50_000) }))
       expect(failure).toMatchObject({ name: 'CheckViolationError', tableName: 't' })
@@ -112,7 +112,7 @@ export function copyScenarios(db: () => Driver): void {
       expect(await db().rows('select * from t')).toEqual([[1, 'converted']])
     })
 
-    test('execute refuses COPY FROM STDIN and names the way, and the connection lives on', async () => {
+    test('execute refuses COPY FROM STDIN and names the right method, and the connection stays usable', async () => {
       const failure = await failureOfAsync(() => db().execute('copy t from stdin'))
       expect(failure.message).toContain('copy')
       expect(await countRows()).toBe(0n)

@@ -106,13 +106,13 @@ export function errorScenarios(db: () => Driver): void {
           values (2);
         select 3`
 
-      test('is told where the server gives no position', async () => {
+      test('is found if the server gives no position', async () => {
         const failure = await failureOfAsync(() => db().execute(script))
         expect(failure).toMatchObject({ sqlstate: '23505', statementIndex: 5, line: 6, column: 17, query: script })
         expect(failure.propertyIsEnumerable('statementIndex')).toBe(false)
       })
 
-      test('is told inside a transaction too', async () => {
+      test('is found inside a transaction too', async () => {
         const failure = await failureOfAsync(() =>
           db().transaction(function* () {
             yield db().execute('create table t (a int); select 1')
@@ -126,11 +126,11 @@ export function errorScenarios(db: () => Driver): void {
         ['select 1;\nselect 2; selec 3', { statementIndex: 2, line: 2, column: 11 }],
         ['select 1; select nothing; select 2', { statementIndex: 1, line: 1, column: 18 }],
         ['select 1;\n\nselect (', { statementIndex: 1, line: 3, column: 9 }],
-      ])('is that of the position where there is one: %j', async (sql, place) => {
+      ])('is the statement of the position, if there is one: %j', async (sql, place) => {
         expect(await failureOfAsync(() => db().execute(sql))).toMatchObject(place)
       })
 
-      test('is the first where there is one, in either protocol', async () => {
+      test('is the first in a text of one statement, in either protocol', async () => {
         await db().execute('create table t (a int primary key)')
         for (const values of [undefined, []]) {
           const failure = await failureOfAsync(() => db().execute('-- why\n\n  insert into t values (1), (1)', values))
@@ -148,10 +148,10 @@ export function errorScenarios(db: () => Driver): void {
       })
     })
 
-    test('what cannot run beside another statement says why, and runs alone', async () => {
+    test('a statement that cannot run beside another one fails with the reason, and runs alone', async () => {
       const sql = 'vacuum pg_catalog.pg_class; vacuum pg_catalog.pg_type'
       const hint =
-        'the statements of one text are one transaction, in autocommit too: run them one by one, splitStatements(sql)'
+        'the server runs the statements of one text as one transaction, in autocommit too: run them one by one, splitStatements(sql)'
       expect(await failureOfAsync(() => db().execute(sql))).toMatchObject({
         sqlstate: '25001',
         statementIndex: 0,
@@ -171,7 +171,7 @@ export function errorScenarios(db: () => Driver): void {
       const call = (): unknown => db().copy('parity.t', { records: [[1]] })
       expect(await failureOfAsync(call as () => Promise<unknown>)).toMatchObject({
         sqlstate: '42P01',
-        hint: expect.stringContaining("name the table 't' and give { schema: 'parity' }"),
+        hint: expect.stringContaining("pass 't', and the option { schema: 'parity' }"),
       })
       const source = Buffer.from('1\n')
       const load = (): unknown => db().load('parity.t', { source } as never)
@@ -180,7 +180,7 @@ export function errorScenarios(db: () => Driver): void {
       expect(query === undefined ? "{ schema: 'parity' }" : hint).toContain("{ schema: 'parity' }")
     })
 
-    test('a line of COPY that does not fit is told in the message', async () => {
+    test('the message names a line of COPY that does not fit', async () => {
       await db().execute('create table t (a int)')
       const source = Buffer.from('1\n2\nx\n')
       const failure = await failureOfAsync(() => db().load('t', { schema: 'parity', source }))

@@ -58,7 +58,7 @@ export function parameterScenarios(db: () => Driver): void {
       expect(failure).toMatchObject({ name: 'StringDataRightTruncationError', sqlstate: '22001' })
     })
 
-    test('what is not an array is refused with advice', async () => {
+    test('a value that is not an array is refused with advice', async () => {
       const failure = await failureOfAsync(() => db().execute('select $1::int', 42 as unknown as readonly unknown[]))
       expect(failure).toBeInstanceOf(ProgrammingError)
       expect(failure.message).toMatch(/wrap/)
@@ -70,7 +70,7 @@ export function parameterScenarios(db: () => Driver): void {
       }
     })
 
-    test('an object that converts itself is asked', async () => {
+    test('an object that converts itself is converted', async () => {
       const point = { [Symbol.for('syncpg.toPostgres')]: () => 'converted' }
       expect(await db().fetchval('select $1::text', [point])).toBe('converted')
     })

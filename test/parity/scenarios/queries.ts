@@ -53,7 +53,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(result.columns.map(({ name }) => name)).toEqual(['id', 'array', 's'])
     })
 
-    test('one statement with semicolons in it is one', async () => {
+    test('a text with semicolons inside quotes is one statement', async () => {
       expect((await db().query("select ';', $$;$$ /* ; */; ")).rows).toEqual([[';', ';']])
     })
 
@@ -119,7 +119,7 @@ export function queryScenarios(db: () => Driver): void {
       expect(again.rows[0]?.[3]).toBe('x')
     })
 
-    test('what is no form is refused before anything is sent', async () => {
+    test('an unknown form is refused before anything is sent', async () => {
       await db().execute('begin')
       for (const types of [{ int9: 'number' }, { int8: 'words' }, 'words', 5, null]) {
         expect(await failureOfAsync(() => db().query('select 1', [], { types: types as never }))).toBeInstanceOf(
@@ -130,7 +130,7 @@ export function queryScenarios(db: () => Driver): void {
       await db().execute('rollback')
     })
 
-    test('what a parser throws fails the call and not the connection', async () => {
+    test('an error of a parser fails the call and not the connection', async () => {
       const types = () => () => {
         throw new RangeError('mine')
       }

@@ -94,7 +94,7 @@ export function statementScenarios(db: () => Driver): void {
       expect(await db().fetchval('select 1 + $1::int', [2])).toBe(3)
     })
 
-    test('the same text finds its table anew when the search path changes', async () => {
+    test('the same text uses another table when the search path changes', async () => {
       await db().execute('create table t as select 1 as a')
       expect(await db().rows('select * from t')).toEqual([[1]])
       await db().execute("create schema if not exists parity_b; create table parity_b.t as select 'b' as b")

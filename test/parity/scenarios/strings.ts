@@ -49,7 +49,7 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 export function stringScenarios(db: () => Driver): void {
   describe('strings', () => {
-    test.each(STRINGS)('for %s %o is what the server reads', async (type, text) => {
+    test.each(STRINGS)('for %s the server reads %o', async (type, text) => {
       const t = newName()
       await db().execute("set timezone = 'America/New_York'")
       // PGlite has no XML.
@@ -227,7 +227,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(CASES.length)
     })
 
-    test('beside savepoints of the program’s own, released or rolled back', async () => {
+    test('together with savepoints of the program, released or rolled back', async () => {
       const t = newName()
       await db().execute(`create table ${t} (n int); begin; savepoint mine`)
       expect(await db().fetchval('select $1 is null /* in a savepoint */', [1])).toBe(false)
@@ -254,7 +254,7 @@ export function stringScenarios(db: () => Driver): void {
       expect(await db().fetchval(`select count(*)::int from ${t}`)).toBe(1)
     })
 
-    test('what is wrong for another reason is told as it was, and fails the transaction', async () => {
+    test('a value that is wrong for another reason gives its own error, and fails the transaction', async () => {
       await db().execute('begin')
       expect(await failureOfAsync(() => db().fetchval('select nosuch($1)', [1]))).toMatchObject({ sqlstate: '42883' })
       expect(await failureOfAsync(() => db().fetchval('select 1'))).toMatchObject({ sqlstate: '25P02' })

@@ -74,7 +74,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect([await rows(), db().isInTransaction]).toEqual([[[1], [2]], false])
     })
 
-    test('a statement that fails and is caught inside fails the commit, with the culprit as cause', async () => {
+    test('an error that is caught inside fails the commit, and is its cause', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
@@ -104,7 +104,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(failure['cause']).toMatchObject({ sqlstate: '22012' })
     })
 
-    test('what the client refuses afterwards does not hide the culprit', async () => {
+    test('a later refusal by the client does not hide the first error', async () => {
       await insert(7)
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
@@ -209,7 +209,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(db().isInTransaction).toBe(false)
     })
 
-    test('a transaction ended by SQL inside is told', async () => {
+    test('a transaction that SQL inside has ended throws', async () => {
       const failure = await failureOfAsync(() =>
         db().transaction(function* () {
           yield insert(1)
@@ -220,7 +220,7 @@ export function transactionScenarios(db: () => Driver): void {
       expect(await rows()).toEqual([[1]])
     })
 
-    test('a stale plan inside a fresh transaction is mended without losing the transaction', async () => {
+    test('a stale plan inside a new transaction is prepared again without losing the transaction', async () => {
       await insert(1)
       expect(await db().rows('select * from t')).toEqual([[1]])
       await db().execute('alter table t add b int default 5')

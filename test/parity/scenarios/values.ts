@@ -47,7 +47,7 @@ const label = (value: unknown): string => (value instanceof Date ? value.toISOSt
 export function valueScenarios(db: () => Driver): void {
   describe('values', () => {
     test.each(SAMPLES.map((sample) => [sample[0], label(sample[1]), sample] as const))(
-      '%s %s comes back as it went',
+      '%s %s is read back unchanged',
       async (_type, _label, [type, value, text]) => {
         await db().execute("set timezone = 'UTC'")
         const sql = `select $1::${type}, $1::${type}::text, '${text.replaceAll("'", "''")}'::${type}`
@@ -81,7 +81,7 @@ export function valueScenarios(db: () => Driver): void {
       expect([row['b'], row['a'], row[0]]).toEqual(['x', 2, 1])
     })
 
-    test('5 MB of text go there and come back', { timeout: 60_000 }, async () => {
+    test('5 MB of text are stored and read back', { timeout: 60_000 }, async () => {
       const text = 'żółw, '.repeat(600_000)
       const back = await db().fetchval('select $1::text', [text])
       // Not toEqual: a difference would be printed.

@@ -7,7 +7,7 @@ import { failureOfAsync } from '../../support/failure-of.ts'
 
 export function watchingScenarios(db: () => Driver): void {
   describe('a query logger', () => {
-    test('is told text, time, rows and error of each query, and of arguments only where it asks', async () => {
+    test('gets text, time, rows and error of each query, and arguments only if it asks for them', async () => {
       await db().execute('create table t (a int)')
       const told: api.LoggedQuery[] = []
       const logger = (query: api.LoggedQuery): void => void told.push(query)
@@ -42,7 +42,7 @@ export function watchingScenarios(db: () => Driver): void {
     })
   })
 
-  test('a query logger is told of COPY both ways, and of a cursor', async () => {
+  test('a query logger gets COPY in both directions, and a cursor', async () => {
     await db().execute('create table "T" (a int)')
     const told: api.LoggedQuery[] = []
     const logger = (query: api.LoggedQuery): void => void told.push(query)
@@ -103,7 +103,7 @@ export function watchingScenarios(db: () => Driver): void {
     })
 
     test.each(['copy', 'executemany', 'load'] as const)(
-      'ends %s with what it throws, and nothing is loaded',
+      'ends %s with the error that it throws, and nothing is loaded',
       async (way) => {
         await db().execute('create table t (a text)')
         const reason = new Error('enough')
@@ -181,7 +181,7 @@ export function watchingScenarios(db: () => Driver): void {
       ['commit and chain', 1n],
       ["select 1; commit; select 'more'", 1n],
       ['end', 1n],
-    ])('does not run again what was committed inside by %s', async (sql, count) => {
+    ])('does not repeat work that the function has committed by %s', async (sql, count) => {
       await db().execute('create table t (a int)')
       let attempts = 0
       const body = function* (): Generator<unknown, void, unknown> {
@@ -199,7 +199,7 @@ export function watchingScenarios(db: () => Driver): void {
       expect(failure['hint']).toContain('not run again, because the function ended the transaction by SQL')
     })
 
-    test('does not run again what was written after a rollback inside', async () => {
+    test('does not repeat work after a rollback by the function', async () => {
       await db().execute('create table t (a int)')
       const body = function* (): Generator<unknown, void, unknown> {
         yield db().execute('select 1')

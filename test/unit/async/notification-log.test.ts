@@ -9,7 +9,7 @@ interface ModelReader {
   readonly waiting: number[]
 }
 
-test('every open reader gets every notification; a new one begins with those that nobody has taken', () => {
+test('every open reader gets every notification; a new one begins with the notifications that no reader has taken', () => {
   const step = fc.record({ what: fc.constantFrom('add', 'open', 'take', 'close', 'rest'), which: fc.nat(3) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {

@@ -96,7 +96,7 @@ select 1;
 \\unrestrict abc
 `
 
-  test('is told with its statement, and is no SQL', () => {
+  test('belongs to its statement, and is not SQL', () => {
     expect(splitStatements(dump).map(({ sql, line, copyData }) => [sql, line, copyData])).toEqual([
       ['COPY public.t (a, b) FROM stdin;', 2, "1\t;'\n\\\\.\t$$\n"],
       ['copy u from STDIN with (format csv);', 7, ''],

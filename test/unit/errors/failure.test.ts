@@ -89,12 +89,12 @@ describe('an error that crosses', () => {
     expect(cross(new OutOfStock('m', { sqlstate: 'MY101' }))).toBeInstanceOf(OutOfStock)
   })
 
-  test("a user's own subclass that nothing names becomes the class of its code", () => {
+  test('an instance of an unknown class of the user gets the class of its SQLSTATE', () => {
     class Mine extends UniqueViolationError {}
     expect(cross(new Mine('m')).constructor).toBe(UniqueViolationError)
   })
 
-  test('the far stack is kept, out of sight, and the near one is of this side', () => {
+  test('the stack of the other thread is kept as text, and the visible one is of this thread', () => {
     const error = new OperationalError('lost')
     error.stack = 'OperationalError: lost\n    at far (worker.cjs:1:1)'
     const arrived = cross(error)
@@ -146,7 +146,7 @@ describe('an error that crosses', () => {
   })
 })
 
-describe('what is not of the tree', () => {
+describe('errors of other classes', () => {
   test.each([[TypeError], [RangeError], [ReferenceError], [SyntaxError], [URIError], [EvalError]])(
     'a naked %o is a bug to report, with itself as cause',
     (nativeClass) => {
@@ -183,7 +183,7 @@ describe('what is not of the tree', () => {
     expect(cross(new DOMException('stopped', 'AbortError')).name).toBe('AbortError')
   })
 
-  test('a chain of causes that bites its tail ends', () => {
+  test('a chain of causes that is a cycle ends', () => {
     const error = new OperationalError('m')
     error.cause = error
     let depth = 0
@@ -191,7 +191,7 @@ describe('what is not of the tree', () => {
     expect(depth).toBeLessThan(12)
   })
 
-  test('an error whose fields are not what they should be still crosses', () => {
+  test('an error with fields of wrong types is still passed on', () => {
     const error = new Error('m')
     Object.defineProperty(error, 'message', { value: 42 })
     Object.defineProperty(error, 'stack', { value: undefined })
@@ -199,7 +199,7 @@ describe('what is not of the tree', () => {
   })
 })
 
-test('a cause that has words of its own brings no frames of this library along', () => {
+test('a cause with a clear message has no stack frames of this library', () => {
   const attempt = new OperationalError('connection refused', {
     cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
   })

@@ -96,7 +96,7 @@ describe('a parameter where SQL takes none', () => {
   })
 
   test('the percent sign of LIKE', () => {
-    expect(hintFor(inStatement('42601', 'select 1 where a like $1% and b', 'and'))).toContain('belongs into the value')
+    expect(hintFor(inStatement('42601', 'select 1 where a like $1% and b', 'and'))).toContain('is a part of the value')
   })
 
   test('elsewhere says nothing', () => {
@@ -104,7 +104,7 @@ describe('a parameter where SQL takes none', () => {
   })
 })
 
-describe('a hint is for those whom it concerns', () => {
+describe('a hint is given only where it fits:', () => {
   test.each(['execute nosuch', 'deallocate nosuch', ' EXECUTE x(1)'])('no pooler for %s', (query) => {
     expect(hintFor(inStatement('26000', query), { cachedStatement: true })).toBeNull()
   })
@@ -114,7 +114,7 @@ describe('a hint is for those whom it concerns', () => {
   })
 
   test.each([
-    ['COPY "shop.item" FROM STDIN', "name the table 'item' and give { schema: 'shop' }"],
+    ['COPY "shop.item" FROM STDIN', "pass 'item', and the option { schema: 'shop' }"],
     ['COPY "item" FROM STDIN', null],
   ])('a schema for %s', (query, hint) => {
     const found = hintFor(inStatement('42P01', query))

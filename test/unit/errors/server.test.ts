@@ -74,7 +74,7 @@ describe('the class of a server error', () => {
     ['HV005', OperationalError],
     ['P0001', ProgrammingError],
     ['XX001', InternalError],
-  ])('%s stands under its class of PEP 249', (code, pepClass) => {
+  ])('%s extends its class of PEP 249', (code, pepClass) => {
     expect(errorFromServer(fields(code))).toBeInstanceOf(pepClass)
   })
 
@@ -104,7 +104,7 @@ describe('the class of a server error', () => {
     expect(() => registerSqlstate('MY003', TypeError as never)).toThrow(ProgrammingError)
   })
 
-  test('a stale plan is told by the routine, in any language', () => {
+  test('a stale plan is recognized by the routine, in any language', () => {
     const stale = fields('0A000', { serverSourceFunction: 'RevalidateCachedQuery', message: 'zwischengespeichert' })
     expect(errorFromServer(stale)).toBeInstanceOf(InvalidCachedStatementError)
     expect(errorFromServer(fields('0A000', { serverSourceFunction: 'other' }))).not.toBeInstanceOf(
@@ -112,7 +112,7 @@ describe('the class of a server error', () => {
     )
   })
 
-  test('a class of the client has the code of the class it stands under', () => {
+  test('a class of the client has the SQLSTATE of its parent class', () => {
     const error = new QueryTimeoutError('too long')
     expect([error instanceof QueryCanceledError, error.sqlstate]).toEqual([true, '57014'])
   })

@@ -213,7 +213,7 @@ const cases: readonly Case[] = [
   ['PGlite with a database', 'pglite:?dbname=db', { user: 'u' }, {}, 'u:-@pglite(memory)/db'],
 ]
 
-describe('where, who and what', () => {
+describe('host, user and database', () => {
   test.each(cases)('%s', (_what, dsn, options, variables, expected) => {
     expect(brief(resolveSession(dsn, options, variables))).toBe(expected)
   })
@@ -222,7 +222,7 @@ describe('where, who and what', () => {
     expect(resolveSession('postgres://host').user).not.toBe('')
   })
 
-  test('hosts are tried in random order by whoever opens the session, each time anew', () => {
+  test('with random order the hosts keep their order here, and the session shuffles them', () => {
     const { hosts, isLoadBalanced } = resolveSession('', { host: 'a,b', user: 'u', loadBalanceHosts: 'random' })
     expect(hosts.map((host) => (host.kind === 'tcp' ? host.host : ''))).toEqual(['a', 'b'])
     expect(isLoadBalanced).toBe(true)
@@ -274,7 +274,7 @@ const badDsns: readonly (readonly [what: string, dsn: string, message: RegExp])[
   ['a host for PGlite', `pglite:?host=h&password=${SECRET}`, /pglite: DSN cannot have host/],
 ]
 
-describe('what cannot be understood', () => {
+describe('texts that cannot be read', () => {
   test.each(badDsns)('%s is refused without a word of the password', (_what, dsn, message) => {
     const error = failure(() => resolveSession(dsn, {}, env))
     expect(error).toBeInstanceOf(ProgrammingError)
@@ -290,7 +290,7 @@ describe('what cannot be understood', () => {
     expect(failure(() => resolveSession(`postgres://h/x?${pair}`)).hint).toContain(words)
   })
 
-  test('an unknown keyword comes with the one that was meant, and with the place for settings', () => {
+  test('an unknown keyword is an error that suggests the right one, and says where settings go', () => {
     const error = failure(() => resolveSession('postgres://h?aplication_name=x'))
     expect(error).toBeInstanceOf(ClientConfigurationError)
     expect(error.hint).toContain('did you mean application_name?')
@@ -366,20 +366,20 @@ describe('libpq keywords', () => {
   ])('%s=%s, which cannot be kept, is refused by name', (keyword, value, variable) => {
     const error = failure(() => resolveSession(`postgres://u@h?${keyword}=${encodeURIComponent(value)}`))
     expect(error).toBeInstanceOf(NotSupportedError)
-    expect(error.message).toMatch(new RegExp(`^${keyword}=.* cannot be kept: \\w`))
+    expect(error.message).toMatch(new RegExp(`^${keyword}=.* is not supported: \\w`))
     expect(error.message).not.toContain('c2VjcmV0')
     if (variable === null) return
     expect(error.hint).toContain(variable)
     expect(failure(() => resolveSession('postgres://u@h', {}, { [variable]: value }))).toBeInstanceOf(NotSupportedError)
   })
 
-  test('what is about the other kind of host asks for nothing', () => {
+  test('settings for another kind of host are ignored', () => {
     const peer = { PGREQUIREPEER: 'postgres' }
     expect(resolveSession('postgres://u@h', {}, peer).hosts).toHaveLength(1)
     for (const host of ['/tmp', '/tmp,h']) {
       const error = failure(() => resolveSession(`host=${host} user=u`, {}, peer))
       expect(error).toBeInstanceOf(NotSupportedError)
-      expect(error.message).toMatch(/requirepeer="postgres" cannot be kept: Node.js cannot ask/)
+      expect(error.message).toMatch(/requirepeer="postgres" is not supported: Node.js cannot ask/)
       expect(error.hint).toContain('PGREQUIREPEER')
     }
     expect(resolveSession('host=/tmp user=u gssencmode=require').hosts).toHaveLength(1)
@@ -417,7 +417,7 @@ describe('libpq keywords', () => {
     ['krbsrvname=pg&gssdelegation=1', { gss: { serviceName: 'pg', isDelegated: true } }],
     ['sslmode=require&sslnegotiation=direct', { tls: { negotiation: 'direct' } }],
     ['sslmode=require&sslsni=0', { tls: { sendsServerName: false } }],
-  ] as const)('what is demanded of the server is handed on: %s', (query, expected) => {
+  ] as const)('requirements for the server are passed on: %s', (query, expected) => {
     expect(resolveSession(`postgres://u@h?${query}`)).toMatchObject(expected)
   })
 
@@ -571,7 +571,7 @@ describe('hostile text', () => {
     )
   })
 
-  test('whatever is in a password, encoded in a URI or quoted in a pair, it arrives', () => {
+  test('a password of any characters arrives, encoded in a URI or quoted in a pair', () => {
     const password = fc.string({ unit: 'grapheme', minLength: 1 }).filter((value) => !value.includes('\0'))
     fc.assert(
       fc.property(password, (value) => {

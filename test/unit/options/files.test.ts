@@ -282,7 +282,7 @@ describe('TLS', () => {
     })
   })
 
-  test('a file at home does not narrow what ssl: true trusts', () => {
+  test('a file in the home directory does not change the authorities of ssl: true', () => {
     write('.postgresql/root.crt', pem('root'))
     expect(tls('postgres://h', { ssl: true })).toMatchObject({ mode: 'verify-full', rootCertificates: null })
   })
@@ -380,7 +380,7 @@ describe('TLS', () => {
   })
 })
 
-describe('what libpq does not take', () => {
+describe('files that libpq does not take', () => {
   test.each([
     ['nothing', ''],
     ['a key', privateKey],

@@ -153,7 +153,7 @@ describe('an unknown option', () => {
     expect(inspect(error)).not.toContain(SECRET)
   })
 
-  test('one like no other comes with the list', () => {
+  test('an unknown name that resembles no other gives the whole list', () => {
     expect(failure(() => resolve({ xyzzy: 1 })).hint).toContain('known options: dsn, host')
     expect(failure(() => resolve({ toString: 1 })).message).toContain('unknown option "toString"')
     expect(failure(() => resolve(JSON.parse('{"__proto__": 1}') as object)).message).toContain(
@@ -180,14 +180,14 @@ describe('passwords', () => {
     expect(failure(() => resolve({ password: () => 1 }))).toBeInstanceOf(ProgrammingError)
   })
 
-  test('a face that can wait gets the password of a promise', async () => {
+  test('a face that can wait awaits the password of a promise', async () => {
     expect(resolve(await awaitPassword({ password: async () => 'later' })).session.password).toBe('later')
     expect(resolve(await awaitPassword({ password: 'now' })).session.password).toBe('now')
     const wrong = await awaitPassword({ password: async () => 1 as never })
     expect(failure(() => resolve(wrong))).toBeInstanceOf(ProgrammingError)
   })
 
-  test('what the function throws passes unchanged', () => {
+  test('an error of the function passes unchanged', () => {
     const mine = new Error('vault is closed')
     expect(() =>
       resolve({

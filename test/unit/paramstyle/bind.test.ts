@@ -86,7 +86,7 @@ const complaints: [string, string, unknown, string, ParamStyle?][] = [
     'a named marker in quotes',
     "where name = '%(name)s'",
     { name: 'x' },
-    'the statement has no parameter markers, and names were given\n' +
+    'the statement has no parameter markers, but values were given by name\n' +
       'HINT:  a marker inside quotes is text; remove the quotes',
   ],
   [
@@ -125,7 +125,7 @@ const complaints: [string, string, unknown, string, ParamStyle?][] = [
     'select 1',
     42,
     'expected an array or an object of parameters, got the number 42\n' +
-      'HINT:  wrap it in an array, even if it is only one: [value]',
+      'HINT:  wrap the value in an array, also a single one: [value]',
   ],
   [
     'an object for positional markers',
@@ -153,14 +153,14 @@ const complaints: [string, string, unknown, string, ParamStyle?][] = [
     '%s',
     null,
     'the statement has positional markers: expected an array of parameters, got null\n' +
-      'HINT:  wrap it in an array, even if it is only one: [value]',
+      'HINT:  wrap the value in an array, also a single one: [value]',
   ],
 ]
 
 function wrap(found: string): string {
   return (
     `the statement has positional markers: expected an array of parameters, got ${found}\n` +
-    'HINT:  wrap it in an array, even if it is only one: [value]'
+    'HINT:  wrap the value in an array, also a single one: [value]'
   )
 }
 

@@ -84,7 +84,7 @@ describe('rewriting', () => {
     expect([foundText, foundOrder]).toEqual([text, order])
   })
 
-  test.each(STYLES)('%s takes $1 and leaves such a text as it is', (style) => {
+  test.each(STYLES)('%s takes $1 and does not change such a text', (style) => {
     const sql = "select $2 % 3, 10 %d, '%%', $1 /* ? */, '??'"
     expect(read(sql, style)).toMatchObject({ text: sql, kind: 'native', order: [0, 1], edits: [] })
   })
@@ -94,7 +94,7 @@ describe('rewriting', () => {
     expect(read(sql, style, false)).toMatchObject({ text: sql, kind: 'none', order: [], statementCount: 1 })
   })
 
-  test('a backslash hides a quote, and the marker after it, only when the server escapes with it', () => {
+  test("a backslash escapes a quote, and hides the marker after it, only with the server's old setting", () => {
     const sql = "select 'a\\', %s -- '"
     expect(read(sql, 'pyformat').order).toEqual([0])
     const off = rewrite(sql, 'pyformat', { standardConformingStrings: false, hasParameters: true })
@@ -112,7 +112,7 @@ describe('rewriting', () => {
     expect(read(many, 'pyformat')).not.toBe(read(many, 'pyformat'))
   })
 
-  test('what was read is forgotten when much else has been, least recently used first', () => {
+  test('the least recently used texts are forgotten first', () => {
     const first = read('select %s -- first', 'pyformat')
     for (let index = 0; index < 600; index++) {
       read(`select %s -- ${index}`, 'pyformat')
@@ -169,8 +169,8 @@ describe('refusals', () => {
 
   test('show the line of the statement', () => {
     expect(refusal("select '🦊',\n  %d", 'pyformat').message).toBe(
-      '%d is not a parameter marker\nLINE 2:   %d\n          ^\nHINT:  a marker is %s or %(name)s whatever its type; ' +
-        'write %% or a blank after it for the operator',
+      '%d is not a parameter marker\nLINE 2:   %d\n          ^\nHINT:  a marker is always %s or %(name)s, ' +
+        'for every type; for the operator write %%, or a blank after the %',
     )
   })
 
@@ -243,7 +243,7 @@ describe('for any text', () => {
     )
   })
 
-  test('what is rewritten has the same quotes, comments and statements as before', () => {
+  test('the rewritten text has the same quotes, comments and statements as before', () => {
     fc.assert(
       fc.property(nasty, anyStyle, (sql, style) => {
         const before = attempt(sql, style)

@@ -20,7 +20,7 @@ function readScript(path: string): string {
   return readFileSync(path, 'utf8').replaceAll(/@extschema(:\w+)?@/g, 'public')
 }
 
-test.each(['pyformat', 'numeric', 'named'] as const)('no script holds a marker that %s sees', (style: ParamStyle) => {
+test.each(['pyformat', 'numeric', 'named'] as const)('%s finds no marker in any script', (style: ParamStyle) => {
   const options = { standardConformingStrings: true, hasParameters: true }
   // hstore's operator %% is what pyformat writes for %, and $1 in the body of a function is a parameter of every style.
   const changed = scripts.filter(({ sql }) => {

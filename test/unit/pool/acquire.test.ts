@@ -45,7 +45,7 @@ describe('at the start', () => {
     expect([server.attempts, pool.getSize()]).toEqual([0, 0])
   })
 
-  test('what the connect hook gives must be a connection, and a new one', async () => {
+  test('the connect hook must return a connection, and a new one', async () => {
     const wrong = (async () => ({})) as never
     await expect(server.pool({ connect: wrong })).rejects.toThrow('expected the connect hook to give a Connection')
     const one = await server.connect()
@@ -76,7 +76,7 @@ describe('acquire', () => {
     expect(first).not.toBe(await third)
   })
 
-  test('serves in the order of asking, also against one who releases and asks again', async () => {
+  test('serves waiters in their order, also before a caller that releases and asks again', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const order: string[] = []
     const greedy = await pool.acquire()
@@ -91,7 +91,7 @@ describe('acquire', () => {
     expect(order).toEqual(['a', 'b', 'greedy'])
   })
 
-  test('a connection opened for one serves another who has waited longer', async () => {
+  test('a connection opened for one waiter serves another that has waited longer', async () => {
     vi.useFakeTimers()
     server.connectMs = 50
     const pool = await server.pool({ minSize: 0, maxSize: 2 })
@@ -107,21 +107,21 @@ describe('acquire', () => {
     expect(got).toEqual(['a', 'b', 'c'])
   })
 
-  test('fails with what kept the connection from being opened, and the next attempt is a new one', async () => {
+  test('fails with the error of connecting, and the next attempt is a new one', async () => {
     const pool = await server.pool({ minSize: 0 })
     server.refuse = (attempt) => (attempt === 1 ? new OperationalError('not now') : null)
     await expect(pool.acquire()).rejects.toThrow('not now')
     expect((await pool.acquire()).backendPid).toBe(1)
   })
 
-  test('one failed attempt is the failure of one who waits', async () => {
+  test('one failed attempt fails one waiter', async () => {
     const pool = await server.pool({ minSize: 0, maxSize: 1 })
     server.refuse = (attempt) => (attempt <= 2 ? new OperationalError(`refused ${attempt}`) : null)
     const outcomes = await Promise.allSettled([pool.acquire(), pool.acquire(), pool.acquire()])
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
   })
 
-  test('a connection begun for one who gave up lies ready', async () => {
+  test('a connection begun for a waiter that gave up becomes idle', async () => {
     vi.useFakeTimers()
     server.connectMs = 100
     const pool = await server.pool({ minSize: 0 })
@@ -131,7 +131,7 @@ describe('acquire', () => {
     expect([pool.getSize(), pool.getIdleSize(), pool.getWaitingCount()]).toEqual([1, 1, 0])
   })
 
-  test('replaces a connection that died while it lay ready', async () => {
+  test('replaces a connection that was lost while it was idle', async () => {
     const pool = await server.pool()
     server.session(1).lose()
     expect((await pool.acquire()).backendPid).toBe(2)
@@ -151,7 +151,7 @@ describe('acquire', () => {
     await pool.release(await pool.acquire())
   })
 
-  test('gives the connection on, whenever the signal is aborted', async () => {
+  test('passes the connection on, at any moment of the abort', async () => {
     const outcomes = new Set<string>()
     for (let turns = 0; turns < 40; turns++) {
       const pool = await server.pool({ maxSize: 1 })
@@ -177,7 +177,7 @@ describe('acquire', () => {
   })
 })
 
-test('a connection that is lost on its way to the one who waits never arrives', async () => {
+test('a connection that is lost on its way to the waiter never arrives', async () => {
   for (let turns = 0; turns < 40; turns++) {
     const seen: boolean[] = []
     const pool = await server.pool({ maxSize: 1, setup: (con) => void seen.push(con.isClosed) })
@@ -198,7 +198,7 @@ test('a signal that serves many acquires does not gather listeners', async () =>
   expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
-describe('the error of one who waited in vain', () => {
+describe('the error of a waiter whose time is up', () => {
   test('tells how many are in use and for how long, and what to do', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 2, acquireTimeout: 500 })
@@ -301,7 +301,7 @@ describe('hooks', () => {
     }
   })
 
-  test('an init that does not end keeps no place for ever', async () => {
+  test('an init that does not end occupies its place only until its time limit', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ minSize: 0, maxSize: 1, timeout: 1000, init: () => new Promise(() => {}) })
     const late = failureOfAsync(pool.acquire())
@@ -332,7 +332,7 @@ describe('hooks', () => {
 })
 
 describe('the health check', () => {
-  test('asks a connection that was unused for long, and no other', async () => {
+  test('checks a connection that was unused for long, and no other', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 1, healthCheckAfter: 5000 })
     await vi.advanceTimersByTimeAsync(4000)

@@ -15,7 +15,7 @@ afterEach(() => {
 })
 
 describe('close', () => {
-  test('refuses at once who waits, and lets finish who has a connection', async () => {
+  test('refuses waiters at once, and waits for connections in use', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     const waiting = Promise.allSettled([pool.acquire(), pool.acquire()])
@@ -35,7 +35,7 @@ describe('close', () => {
     await expect(pool.acquire()).rejects.toThrow('pool is closed')
   })
 
-  test('waits no longer than its limit, then cuts and tells whose connections those were', async () => {
+  test('waits no longer than its limit, then closes the connections and lists their holders', async () => {
     const pool = await server.pool({ maxSize: 2, trackLeases: true })
     const con = await pool.acquire()
     const closed = pool.close({ timeout: 500 })
@@ -49,7 +49,7 @@ describe('close', () => {
     await pool.release(con)
   })
 
-  test('waits ten seconds unless told, and for ever with null', async () => {
+  test('waits ten seconds by default, and without a limit with null', async () => {
     const [pool, patient] = [await server.pool(), await server.pool()]
     await pool.acquire()
     await patient.acquire()
@@ -63,7 +63,7 @@ describe('close', () => {
     await closed
   })
 
-  test('is the same end for all who ask for it', async () => {
+  test('gives all callers the same end', async () => {
     const pool = await server.pool()
     const con = await pool.acquire()
     const both = Promise.all([pool.close(), pool.close()])
@@ -105,7 +105,7 @@ describe('close', () => {
     expect([server.attempts, vi.getTimerCount()]).toEqual([3, 0])
   })
 
-  test('is what an `await using` scope ends with', async () => {
+  test('is the end of an `await using` scope', async () => {
     {
       await using pool = await server.pool()
       await pool.execute('work')
@@ -115,7 +115,7 @@ describe('close', () => {
 })
 
 describe('terminate', () => {
-  test('cuts all connections and refuses all who wait', async () => {
+  test('closes all connections and refuses all waiters', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     server.session(1).isFrozen = true

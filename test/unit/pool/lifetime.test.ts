@@ -85,7 +85,7 @@ describe('old connections', () => {
     ])
   })
 
-  test('a maxQueries of 1 ends in no standstill', async () => {
+  test('a maxQueries of 1 does not stop the pool', async () => {
     const pool = await server.pool({ maxSize: 1, maxQueries: 1 })
     await Promise.all(Array.from({ length: 50 }, () => pool.execute('x')))
     expect([server.attempts >= 50, server.peak]).toEqual([true, 1])
@@ -93,7 +93,7 @@ describe('old connections', () => {
 })
 
 describe('minSize', () => {
-  test('is made up again when connections die', async () => {
+  test('is restored when connections are lost', async () => {
     const pool = await server.pool({ minSize: 3 })
     for (const session of [...server.open]) session.lose()
     expect(pool.getIdleSize()).toBe(0)
@@ -117,7 +117,7 @@ describe('minSize', () => {
     expect(pool.getIdleSize()).toBe(1)
   })
 
-  test('a connection that was counted on and failed is replaced by one for who waits', async () => {
+  test('a failed attempt to connect is replaced by another one for the waiters', async () => {
     const pool = await server.pool({ minSize: 1, maxSize: 1 })
     server.refuse = (attempt) => (attempt === 2 ? new OperationalError('down') : null)
     server.connectMs = 100
@@ -141,7 +141,7 @@ describe('expireConnections', () => {
     expect(server.peak).toBe(2)
   })
 
-  test('also replaces what was being opened', async () => {
+  test('also replaces connections that were being opened', async () => {
     const pool = await server.pool({ minSize: 0, maxSize: 1 })
     server.connectMs = 100
     const waiting = pool.acquire()
@@ -151,7 +151,7 @@ describe('expireConnections', () => {
   })
 })
 
-test('setConnectArgs is for connections to come, and is checked', async () => {
+test('setConnectArgs applies to new connections, and checks its arguments', async () => {
   const seen: unknown[] = []
   const pool = await server.pool({
     connect: (dsn, options) => {
@@ -171,7 +171,7 @@ test('setConnectArgs is for connections to come, and is checked', async () => {
 })
 
 describe('resize', () => {
-  test('to more serves those who wait', async () => {
+  test('to more serves the waiters', async () => {
     const pool = await server.pool({ maxSize: 1 })
     await pool.acquire()
     const waiting = Promise.all([pool.acquire(), pool.acquire()])
@@ -193,7 +193,7 @@ describe('resize', () => {
     expect([pool.getSize(), pool.getIdleSize()]).toEqual([2, 1])
   })
 
-  test('opens what minSize asks for, and refuses a contradiction', async () => {
+  test('opens minSize connections, and refuses a contradiction', async () => {
     const pool = await server.pool()
     pool.resize({ minSize: 4 })
     await vi.advanceTimersByTimeAsync(0)

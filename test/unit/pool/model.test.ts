@@ -202,7 +202,7 @@ const verb = fc.oneof(
 )
 const walk = fc.array(fc.tuple(verb, fc.nat(20)), { minLength: 5, maxLength: 40 })
 
-test('whatever is done to it, the pool is where its model is, and it can always be closed', async () => {
+test('after any sequence of calls the pool agrees with its model, and it can always be closed', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(2), fc.integer({ min: 1, max: 4 }), walk, async (minSize, maxSize, steps) => {
       const world = await World.open(Math.min(minSize, maxSize), maxSize)

@@ -17,7 +17,7 @@ describe('sizes', () => {
     expect(readPoolOptions(options, false)).toMatchObject({ minSize, maxSize })
   })
 
-  test('of an embedded database are one, whatever the defaults are, and it is never replaced', () => {
+  test('of an embedded database are always one, and its connection is never replaced', () => {
     expect(readPoolOptions({}, true)).toMatchObject({
       minSize: 1,
       maxSize: 1,
@@ -69,7 +69,7 @@ test('a DSN nothing could be opened with is refused even where no connection is 
   await expect(createPool('postgres://h:port/d', { minSize: 0 })).rejects.toBeInstanceOf(ProgrammingError)
 })
 
-test('a password that is asked for is not asked for before it is needed', async () => {
+test('a password function is called only when a connection is opened', async () => {
   let asked = 0
   const password = async (): Promise<string> => `${(asked += 1)}`
   const pool = await createPool('postgres://u@h/d', { minSize: 0, password })

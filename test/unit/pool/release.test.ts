@@ -63,7 +63,7 @@ describe('a connection that was released', () => {
     expect(pool.getIdleSize()).toBe(0)
   })
 
-  test('leaves its listeners behind', async () => {
+  test('removes its listeners', async () => {
     const heard: string[] = []
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
@@ -116,7 +116,7 @@ test('leaving an `await using` scope gives the connection back and does not clos
 })
 
 describe('the reset', () => {
-  test('is one trip, begins with ROLLBACK in a transaction, and is not made where nothing was done', async () => {
+  test('is one round trip, begins with ROLLBACK in a transaction, and is left out when nothing was sent', async () => {
     const pool = await server.pool({ maxSize: 1 })
     await pool.withConnection(async () => {})
     await pool.withConnection((con) => con.execute('one'))
@@ -124,7 +124,7 @@ describe('the reset', () => {
     expect(server.session(1).queries).toEqual(['one', RESET, 'BEGIN', `ROLLBACK; ${RESET}`])
   })
 
-  test('that fails costs the connection, is reported, and is not the caller’s failure', async () => {
+  test('that fails closes the connection and goes to onError, and release does not throw', async () => {
     const reports: unknown[] = []
     const pool = await server.pool({
       maxSize: 1,
@@ -140,7 +140,7 @@ describe('the reset', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('that does not end costs the connection, within the limit of release or of the pool', async () => {
+  test('that does not end closes the connection, within the limit of release or of the pool', async () => {
     vi.useFakeTimers()
     const pool = await server.pool({ maxSize: 2, resetTimeout: 1000 })
     for (const [options, limitMs] of [
@@ -160,7 +160,7 @@ describe('the reset', () => {
     }
   })
 
-  test('cancels what still runs, whose caller hears of it', async () => {
+  test('cancels a running statement, whose caller gets an error', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     server.session(1).isFrozen = true
@@ -172,7 +172,7 @@ describe('the reset', () => {
     expect(server.session(1).queries).toEqual(['long', RESET])
   })
 
-  test('of a connection in the middle of COPY is its end', async () => {
+  test('of a connection in the middle of COPY closes it', async () => {
     const pool = await server.pool({ maxSize: 1, onError: () => {} })
     const con = await pool.acquire()
     const source = (async function* () {
@@ -184,7 +184,7 @@ describe('the reset', () => {
     expect((await pool.acquire()).backendPid).toBe(2)
   })
 
-  test('takes back no more than what a server of another make knows', () => {
+  test('undoes only what a server that is not PostgreSQL supports', () => {
     expect(RESET).toBe(
       'SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL',
     )
@@ -201,7 +201,7 @@ describe('the reset hook', () => {
     expect(server.session(1).queries).toEqual(['BEGIN', 'ROLLBACK', 'DISCARD ALL', 'work', 'DISCARD ALL'])
   })
 
-  test('that fails costs the connection and is the failure of release', async () => {
+  test('that fails closes the connection, and release throws its error', async () => {
     const pool = await server.pool({
       maxSize: 1,
       reset: () => {

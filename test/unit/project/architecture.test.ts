@@ -29,7 +29,7 @@ describe('the sources', () => {
   const rooms = readImportTable(readFileSync(join(root, 'docs/architecture.md'), 'utf8'))
   const sources = readSources()
 
-  test('import only what the table allows', () => {
+  test('import only the rooms and modules that the table allows', () => {
     expect(findViolations(sources, rooms)).toEqual([])
   })
 
@@ -168,7 +168,7 @@ describe('the checker', () => {
     expect(findCycles(tree)).toEqual([['a/low/x.ts', 'a/low/y.ts', 'a/low/z.ts'], ['a/low/self.ts']])
   })
 
-  test('takes nothing for an import that stands in a comment, a string, a template or a regular expression', () => {
+  test('ignores imports in comments, strings, templates and regular expressions', () => {
     const source = [
       "// import { a } from './a.ts'",
       "/* import { b } from './b.ts' */",

@@ -49,7 +49,7 @@ function readLines(page: string): Line[] {
   return lines
 }
 
-describe('the page for people who know asyncpg', () => {
+describe('the page for users of asyncpg', () => {
   const lines = readLines(readFileSync(`${root}docs/asyncpg-parity.md`, 'utf8'))
 
   test.each(Object.entries(SURFACE))('has every public name: %s', (section, names) => {

@@ -105,7 +105,7 @@ describe('verdicts', () => {
     expect(verdictOf(results, 'syncpg', '≤ 1 × pg’s time')).toBe(verdict)
   })
 
-  test('what was not measured is not called reached', () => {
+  test('a claim without a measurement is not called reached', () => {
     expect((judge([]) as Verdict[]).every(({ verdict }) => verdict === 'not measured')).toBe(true)
     expect(verdictOf(wide([10], [25]), 'syncpg/async', '≥ 2.5 × pg')).toBe('not measured')
   })
@@ -211,7 +211,7 @@ describe('the document', () => {
   const BEGIN = '<!-- figures: begin (written by npm run bench; do not edit) -->'
   const END = '<!-- figures: end -->'
 
-  test('only what stands between the markers is written anew', () => {
+  test('only the text between the markers is written again', () => {
     const text = withFigures(`before\n${BEGIN}\nold\n${END}\nafter\n`, report) as string
     expect(text.startsWith(`before\n${BEGIN}\n`) && text.endsWith(`${END}\nafter\n`)).toBe(true)
     expect(text).not.toContain('old')
@@ -235,7 +235,7 @@ describe('the document', () => {
     expect(() => withFigures('prose', report)).toThrow(/markers/)
   })
 
-  test('a chart has a bar for each client, ours in colours of their own, and names are escaped', () => {
+  test("a chart has a bar for each client, syncpg's in colours of their own, and names are escaped", () => {
     const bar = { label: 'a<b', kind: 'theirs', median: 2, least: 1, most: 3, figure: '2.00' }
     const svg = barChart({ title: 't', note: 'n', groups: [{ title: 'g', bars: [bar] }] }) as string
     expect(svg).toContain('a&lt;b')

@@ -48,18 +48,21 @@ test('package.json names each door for import, for require and for resolvers tha
   expect([manifest.main, manifest.types]).toEqual(['./dist/index.cjs', './dist/types/src-sync/index.d.ts'])
 })
 
-test.each(Object.keys(DOORS))('%s has the same names and the same things for import and for require', async (name) => {
-  const imported = await import(new URL(`../../../dist/${name}.js`, import.meta.url).href)
-  const required = require(`../../../dist/${name}.cjs`)
-  expect(required.__esModule).toBe(true)
-  // These doors are built twice, because the package that they use has two builds.
-  const isTwice = Object.hasOwn(USERS_OF_PEERS, name)
-  const differing = Object.keys(isTwice ? {} : required).filter((key) => required[key] !== imported[key])
-  expect([Object.keys(imported).toSorted(), differing]).toEqual([Object.keys(required).toSorted(), []])
-})
+test.each(Object.keys(DOORS))(
+  '%s exports the same names and the same objects for import and for require',
+  async (name) => {
+    const imported = await import(new URL(`../../../dist/${name}.js`, import.meta.url).href)
+    const required = require(`../../../dist/${name}.cjs`)
+    expect(required.__esModule).toBe(true)
+    // These doors are built twice, because the package that they use has two builds.
+    const isTwice = Object.hasOwn(USERS_OF_PEERS, name)
+    const differing = Object.keys(isTwice ? {} : required).filter((key) => required[key] !== imported[key])
+    expect([Object.keys(imported).toSorted(), differing]).toEqual([Object.keys(required).toSorted(), []])
+  },
+)
 
 // In the built CommonJS an imported name is a constant, so it would keep the first value.
-test('no source exports what it assigns anew', () => {
+test('no source exports a variable that it assigns again', () => {
   const files = ['src-async', 'src-sync', 'worker'].flatMap((room) => {
     const paths = readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
     return paths.filter((path) => path.endsWith('.ts')).map((path) => join(room, path))
@@ -124,7 +127,7 @@ export {
   expect([asked, module.exports.g]).toEqual([['pkg', 'pkg', './other.cjs', './effect.cjs'], 1])
 })
 
-test('what is not known in CommonJS is refused', () => {
+test('syntax that CommonJS does not have is refused', () => {
   expect(() => toCommonJs('export * from "pkg";\n', 'x')).toThrow('x: not known in CommonJS: export * from "pkg";')
   expect(() => toCommonJs('const a = import.meta.url;\n', 'x')).toThrow('not known')
 })

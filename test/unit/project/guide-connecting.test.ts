@@ -76,7 +76,7 @@ describe('the table of keywords', () => {
     oauth_scope: 'x',
   }
 
-  test('says "refused" of what is refused, and of nothing else', () => {
+  test('says "refused" of exactly the keywords that are refused', () => {
     const told = rows.filter(({ here }) => here.includes('refused')).map(({ keyword }) => keyword)
     expect(told.toSorted()).toEqual(Object.keys(refused).toSorted())
     for (const [keyword, value] of Object.entries(refused)) {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
-test('docs/reference says what the docstrings say, and nothing public is without one', async () => {
+test('docs/reference agrees with the docstrings, and every public name has one', async () => {
   const script = fileURLToPath(new URL('../../../tools/reference/write.mjs', import.meta.url))
   const run = promisify(execFile)(process.execPath, [script, '--check']).catch((error: unknown) => error)
   expect(await run).toMatchObject({ stderr: '' })

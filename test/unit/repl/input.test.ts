@@ -54,7 +54,7 @@ describe('data', () => {
     expect([dataOf(source), restOf(source)]).toEqual(['caf\u00e9\n', '\u00e0\n'])
   })
 
-  test('is passed over to its end by whoever stopped within it', () => {
+  test('is skipped to its end when its reader has stopped', () => {
     const source = sourceOf('1\n2\n\\.\nrest')
     const block = new DataBlock(source)
     for (const _piece of block) break
@@ -139,7 +139,7 @@ describe('\\connect', () => {
   })
 })
 
-test('a variable keeps what was written and means what was meant', () => {
+test('a variable keeps its text, and its value is normalized', () => {
   const variables = new Variables()
   variables.set('ON_ERROR_ROLLBACK', 'INTERACTIVE')
   variables.set('VERBOSITY', 'Terse')

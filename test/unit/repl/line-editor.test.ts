@@ -97,7 +97,7 @@ describe('keys', () => {
   })
 })
 
-test('a paste waits for Enter, whatever is in it', () => {
+test('a paste of any text waits for Enter', () => {
   const desk = deskOf()
   desk.press('paste:select 1;\r\nselect 2;\r\t\u0003', 'x')
   expect([desk.accepted, desk.editor.text]).toEqual([[], 'select 1;\nselect 2;\n\t\u0003x'])
@@ -121,7 +121,7 @@ describe('the history', () => {
     expect(deskOf({ history }).press(...keys)).toBe(text)
   })
 
-  test('a search says what it looks for, and that there is nothing', () => {
+  test('a search shows its text, and that nothing was found', () => {
     const desk = deskOf({ history })
     desk.press('ctrl-r', '2')
     expect(desk.written).toContain("(reverse-i-search)`2': select")
@@ -154,7 +154,7 @@ describe('Tab', () => {
     expect(desk.written).toContain('one  oh\n')
   })
 
-  test('asks before it lists many, and takes no for an answer', () => {
+  test('asks before it lists many, and accepts no', () => {
     const desk = deskOf({ names: Array.from({ length: 500 }, (_, index) => `name${index}`) })
     desk.press('name', 'tab', 'tab')
     expect(desk.written).toContain('Display all 500 possibilities? (y or n) ')
@@ -192,7 +192,7 @@ describe('the screen', () => {
   })
 })
 
-describe('what fits', () => {
+describe('completion', () => {
   test.each([
     ['', 'words', 'select'],
     ['select 1; ', 'words', 'insert into'],

@@ -111,7 +111,7 @@ describe('variables', () => {
     expect(read(':sql;', variables)).toEqual(['1: select 1;', '1: select 2;'])
   })
 
-  test('that name themselves do not go round for ever', () => {
+  test('that name themselves cause no endless loop', () => {
     expect(read('select :a;', { a: ':a' })).toEqual(['1: select :a;'])
   })
 })
@@ -165,7 +165,7 @@ describe('the line of the script that a line of a statement stands on', () => {
   })
 })
 
-describe('what is long is read once, by lines as it comes', () => {
+describe('long text is read once, by lines as it arrives', () => {
   const LINES = 40_000
   test.each([
     ['a list', 'values (0)\n', ", (1, 'it''s', 2)\n", ';'],

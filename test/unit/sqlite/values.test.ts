@@ -46,7 +46,7 @@ describe('out', () => {
     expect(rowMaker({ shape: 'first', asBigInts: false })(columns)([...values])).toBe(1)
   })
 
-  test('an integer beyond what a number can hold is an error, never another number', () => {
+  test('an integer that a number cannot hold is an error, never another number', () => {
     const make = rowMaker({ shape: 'object', asBigInts: false })(columns)
     expect(() => make([2n ** 53n, true, 0, 0])).toThrow(
       expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }),
@@ -114,7 +114,7 @@ describe('arguments', () => {
     ['an unknown name', 'select :a', [{ a: 1, z: 2 }], "unknown named parameter 'z'"],
     ['undefined', 'select ?', [undefined], 'the value of parameter 1 is undefined'],
     ['what every object inherits', 'select :constructor', [{}], "no value for named parameter ':constructor'"],
-    ['a name that could be two', 'select :a, @a', [{ a: 1 }], "the name 'a' is not enough"],
+    ['a name that could be two', 'select :a, @a', [{ a: 1 }], "the name 'a' is ambiguous"],
   ])('%s is refused', (_name, sql, given, message) => {
     expect(() => bind(sql, given)).toThrow(message)
   })

@@ -48,7 +48,7 @@ describe('names of mixed case are quoted', () => {
   })
 })
 
-describe('what is no name, or quoted already, stays', () => {
+describe('text that is not a name, or is quoted already, stays', () => {
   test.each([
     'select \'createdAt\', $$createdAt$$, "createdAt" -- createdAt\n/* createdAt */ from note',
     'Select Distinct id From note Where done Is Not True Order By id Desc Nulls Last Limit 1',

@@ -99,7 +99,7 @@ describe('a bind body', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('refused arguments', () => {
   test.each([
     [['int4'], [], ProgrammingError, 'the server expects 1 argument for this query, 0 were passed'],
     [['int4', 'int4'], [1], ProgrammingError, 'the server expects 2 arguments for this query, 1 was passed'],
@@ -124,7 +124,7 @@ describe('what is refused', () => {
       ['text'],
       [{}],
       DataError,
-      'query argument $1: expected a string for text, got a plain object\nHINT:  the server takes it for text: for JSON write $1::jsonb, or JSON.stringify it',
+      'query argument $1: expected a string for text, got a plain object\nHINT:  the server expects text here: for JSON write $1::jsonb, or pass JSON.stringify(value)',
     ],
     [['int4[]'], [[1, undefined]], DataError, 'query argument $1: array element [1] is undefined; use null'],
     [
@@ -379,7 +379,7 @@ describe('strings', () => {
   })
 })
 
-describe('what is taken', () => {
+describe('accepted arguments', () => {
   test.each([
     ['bytea[]', [new Uint8Array([1]), Buffer.from([2])], [Buffer.from([1]), Buffer.from([2])]],
     ['json', { a: undefined, b: new Date(0) }, { b: '1970-01-01T00:00:00.000Z' }],
@@ -438,7 +438,7 @@ describe('what is taken', () => {
     expect(bytesOf(type, value)).toBe(bytesOf(type, same))
   })
 
-  test('an object that converts itself, told the type, also within arrays', () => {
+  test("an object that converts itself, with the type's OID as argument, also within arrays", () => {
     const seen: number[] = []
     const money = { [Symbol.for('syncpg.toPostgres')]: (typeOid: number) => (seen.push(typeOid), 7) }
     expect([bytesOf('int4', money), bytesOf('int4[]', [money]), seen]).toEqual([
@@ -497,7 +497,7 @@ describe('types derived from values', () => {
     expect(deriveParameterTypes([5, Buffer.from('x')], [25, 25], 'select $1 as n, $2 as b')).toEqual([23, 17])
   })
 
-  test('a guess is made where it may be; a value that has no text leaves no choice', () => {
+  test('a type is guessed only where it may be; a value without a text is always declared', () => {
     expect(deriveParameterTypes([5, 6, Buffer.from('x')], [25, 25, 25], '', (n) => n === 2)).toEqual([25, 23, 17])
   })
 

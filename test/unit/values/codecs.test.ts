@@ -40,13 +40,13 @@ function isSameBytes(sample: Sample): boolean {
   return registry.codecFor(sample.oid).format === 1 && !sample.text.startsWith('[')
 }
 
-describe('what a server sends', () => {
+describe('values that a server sends', () => {
   test.each(table)('%s %s is the same value in binary and in text', (_type, _source, sample) => {
     const value = decodeAll(sample.oid, sentBytes(sample))
     expect(registry.codecFor(sample.oid).decodeText(sample.text)).toStrictEqual(value)
   })
 
-  test.each(table)('%s %s goes back as it came', (_type, _source, sample) => {
+  test.each(table)('%s %s is written as it came', (_type, _source, sample) => {
     const codec = registry.codecFor(sample.oid)
     const out = new ByteWriter()
     const value = decodeAll(sample.oid, sentBytes(sample))

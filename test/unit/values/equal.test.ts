@@ -56,7 +56,7 @@ describe('equal', () => {
     })
   })
 
-  test('rows are compared by values in order; a Buffer and a Uint8Array by bytes; 0 and -0 are one', () => {
+  test('rows are compared by values in order; a Buffer and a Uint8Array by bytes; 0 equals -0', () => {
     expect(equal(row(['a'], [1]), row(['b'], [1]))).toBe(true)
     expect(equal(row(['a'], [1]), { a: 1 })).toBe(false)
     expect(equal(Buffer.from([1]), new Uint8Array([1]))).toBe(true)
@@ -64,7 +64,7 @@ describe('equal', () => {
     expect(equal(new Date(0), new PgTimestamp(0, 0))).toBe(true)
   })
 
-  test('what contains itself ends', () => {
+  test('a comparison of values that contain themselves ends', () => {
     const loop: unknown[] = []
     loop.push(loop)
     const other: unknown[] = []

@@ -90,7 +90,7 @@ const outer = {
 }
 
 describe('learned types', () => {
-  test.each(samples)('%s is the same by both roads, and goes back as it came', (name, hex, text) => {
+  test.each(samples)('%s is the same in both formats, and is read back unchanged', (name, hex, text) => {
     const value = decode(oidOf(name), hex)
     expect(registry.codecFor(oidOf(name)).decodeText(text)).toStrictEqual(value)
     expect(encode(oidOf(name), value).toString('hex')).toBe(hex)
@@ -128,7 +128,7 @@ describe('learned types', () => {
     expect(codec.decodeText('("$1,000.50","x","1.50","t","2024-01-02")')).toStrictEqual(value)
   })
 
-  test('a range over such a type too', () => {
+  test('a range over such a type is learned too', () => {
     const codec = registry.codecFor(oidOf('s.moneyrange'))
     const value = codec.decodeText('[$1.50,"$2,000.00")')
     expect(value).toStrictEqual(new Range({ lower: '$1.50', upper: '$2,000.00' }))
@@ -150,12 +150,12 @@ describe('learned types', () => {
     expect(() => encode(RECORD_OID, [1])).toThrow(DataError)
   })
 
-  test('what is unknown is told, once, and not what is built in or learned', () => {
+  test('unknown types are listed once, built-in and learned ones are not', () => {
     expect(unknownTypes(new CodecRegistry(), [23, 99999, 0, 99999, RECORD_OID])).toEqual([99999])
     expect(unknownTypes(registry, [oidOf('s.mood'), 99998])).toEqual([99998])
   })
 
-  test('a type that claims to contain itself does not send us round for ever', () => {
+  test('a type that claims to contain itself causes no endless loop', () => {
     const other = new CodecRegistry()
     other.learn([typeRecordOf([50000, 'loop', 'c', 0, ',', 0, 0, ['self'], [50000]])])
     expect(other.codecFor(50000).format).toBe(0)

@@ -75,7 +75,7 @@ describe('encoded and decoded again', () => {
     fc.assert(fc.property(fc.maxSafeInteger(), (value) => void expect(roundTrip(int8, value)).toBe(BigInt(value))))
   })
 
-  test('floats, and a float4 is the shortest decimal that means it', () => {
+  test('floats, and a float4 is the shortest decimal for its value', () => {
     fc.assert(fc.property(fc.double(), (value) => void expect(roundTrip(float8, value)).toBe(value)))
     fc.assert(
       fc.property(fc.float(), (value) => {

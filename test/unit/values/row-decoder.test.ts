@@ -237,7 +237,7 @@ describe('sinks', () => {
     expect(sink.rows).toStrictEqual([[Buffer.from('bytes'), 'text']])
   })
 
-  test('a buffer gives single rows, some, and the rest, whatever the runs were', () => {
+  test('a buffer gives single rows, several, and the rest, for any division into runs', () => {
     const buffer = new RowBuffer()
     for (let i = 0; i < 5000; i += 50) {
       const bytes = Buffer.concat([Buffer.from('noise'), run(i, i + 50)])
@@ -310,7 +310,7 @@ describe('sinks', () => {
     expect(buffer.next(decoder)).toStrictEqual([2, 'row 2'])
   })
 
-  test('a run that lies is remembered, not thrown', () => {
+  test('an error in a run is kept, not thrown', () => {
     const buffer = new RowBuffer()
     buffer.take(Buffer.concat([row(0), Buffer.from('D'), int32(500)]), 0, row(0).length + 5)
     expect(buffer.failure).toBeInstanceOf(ProtocolError)

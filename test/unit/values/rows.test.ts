@@ -33,7 +33,7 @@ describe('a record', () => {
     ])
   })
 
-  test('gives undefined or the given value for what is not there', () => {
+  test('gives undefined or the given value for a column that does not exist', () => {
     expect([it[3], it.at(3), it.at(-4), it['nothing'], it.get('nothing'), it.get('nothing', 7), it.get(9, 8)]).toEqual([
       undefined,
       undefined,
@@ -233,7 +233,7 @@ describe('other rows', () => {
   })
 })
 
-test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j knows where its columns end', (row) => {
+test.each([[['a', 'b']], [{ x: 'a', y: 'b' }]])('picking from %j throws beyond its columns', (row) => {
   expect([pick(row, 1), pick(row, -2)]).toEqual(['b', 'a'])
   expect(() => pick(row, 2)).toThrow(RangeError)
   expect(() => pick(row, -3)).toThrow(RangeError)

@@ -13,7 +13,7 @@ describe('sql', () => {
     expect(composed(sql`select ${null}, ${[1, 2]}`)).toEqual(['select $1, $2', [null, [1, 2]]])
   })
 
-  test('parts splice, and their parameters are numbered anew', () => {
+  test('parts are inserted, and their parameters are numbered again', () => {
     const condition = sql`price < ${10} and kind = ${'a'}`
     const table = sql.id('public', 'My "table"')
     const query = sql`select ${table}.* from ${table} where id = ${7} and ${condition} limit ${3}`

@@ -50,12 +50,12 @@ describe('types', () => {
     expect(roundTrip(options as unknown as TypeOptions, oid, value)).toStrictEqual(result)
   })
 
-  test('an int8 that is no exact number is refused as one, by both roads', () => {
+  test('an int8 that is no exact number is refused, in both formats', () => {
     expect(() => roundTrip({ int8: 'number' }, INT8_OID, 2n ** 53n)).toThrow(DataError)
     expect(() => registryWith({ int8: 'number' }).codecFor(INT8_OID).decodeText('9007199254740993')).toThrow(DataError)
   })
 
-  test('what a function throws is the user’s own error', () => {
+  test('an error of the function passes unchanged', () => {
     const failure = new RangeError('mine')
     const options = {
       numeric: () => {
@@ -115,7 +115,7 @@ describe("types: 'temporal'", () => {
     expect(read(typeName, text)).toEqual(value)
   })
 
-  test('what Temporal cannot hold is refused, by the type’s name', () => {
+  test('a value that Temporal cannot hold is refused, by the type’s name', () => {
     expect(() => read('time', '24:00:00')).toThrow(/^time: .* has no form in Temporal/)
     expect(() => read('interval', '1 mon -1 day')).toThrow(DataError)
   })

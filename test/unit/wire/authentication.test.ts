@@ -87,7 +87,7 @@ describe('require_auth', () => {
     ['none', scram, /asks for scram-sha-256/],
     ['password', oauth, /asks for oauth/],
     ['password', message('R', 7), /asks for gss/],
-  ])('%s keeps what is not allowed from being answered', (text, asked, pattern) => {
+  ])('%s does not answer a method that is not allowed', (text, asked, pattern) => {
     const { harness, outcome } = starting({ ...oauthRequest, requireAuth: parseRequiredAuth(text) })
     harness.hear(asked)
     expect(outcome.error).toBeInstanceOf(OperationalError)
@@ -100,7 +100,7 @@ describe('require_auth', () => {
     ['none', welcome],
     ['!scram-sha-256', welcome],
     ['none,md5', Buffer.concat([md5, welcome])],
-  ])('%s lets what is allowed pass', (text, answer) => {
+  ])('%s answers a method that is allowed', (text, answer) => {
     const { harness, outcome } = starting({ ...request, requireAuth: parseRequiredAuth(text) })
     harness.hear(answer)
     expect(outcome.error).toBeUndefined()
@@ -146,7 +146,7 @@ describe('channel binding', () => {
 })
 
 describe('SCRAM', () => {
-  test('goes on by itself when the key is derived, and not by what the server says meanwhile', async () => {
+  test('goes on when the key is derived, not when the server sends something', async () => {
     const { harness, outcome } = starting(request)
     const woken = new Promise<void>((resolve) => {
       harness.conversation.link.wake = () => {
@@ -214,7 +214,7 @@ describe('OAUTHBEARER', () => {
     expect((outcome.error as Error).message.length).toBeLessThan(300)
   })
 
-  test('a server that lets us in after it has refused the token is not believed', () => {
+  test('a server that accepts the login after it has refused the token is not trusted', () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     harness.hear(message('R', 11, '{"status":"invalid_token"}'))
@@ -256,7 +256,7 @@ describe('protocol 3.2', () => {
     }
   })
 
-  test('brings longer cancel keys', () => {
+  test('gets longer cancel keys', () => {
     const { harness, outcome } = starting({ ...request, maxProtocolVersion: '3.2' })
     harness.hear(longKey)
     expect(outcome.reply).toEqual({ backendPid: 42, secret: Buffer.from('k'.repeat(32)) })

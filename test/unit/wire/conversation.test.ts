@@ -98,7 +98,7 @@ describe('execute', () => {
     expect(harness.sent()).toBe('BES')
   })
 
-  test('sends what is to be closed, BEGIN and the statement in one flight under one Sync', () => {
+  test('sends the closes, BEGIN and the statement in one flight under one Sync', () => {
     const harness = new Harness()
     const parse = { sql: 'select 1', parameterTypes: [] }
     const request = executeRequest(new RecordingSink(), { begin: 'begin', closing: ['a', 'b'], name: '', parse })
@@ -158,7 +158,7 @@ describe('execute', () => {
 })
 
 describe('pipelined exchanges', () => {
-  test('get their answers in order, and one failure is only its own', () => {
+  test('get their answers in order, and a failure affects only its own request', () => {
     const harness = new Harness()
     const sinks = [new RecordingSink(), new RecordingSink(), new RecordingSink()]
     const outcomes = sinks.map((sink) => harness.ask((link) => execute(link, executeRequest(sink))))
@@ -190,7 +190,7 @@ describe('pipelined exchanges', () => {
 })
 
 describe('a held line', () => {
-  test('lets nothing be written until it is released', () => {
+  test('writes nothing until it is released', () => {
     const harness = new Harness()
     const ask = (): Outcome => harness.ask((link) => execute(link, executeRequest(new RecordingSink())))
     const running = ask()
@@ -292,7 +292,7 @@ describe('executeMany', () => {
     expect(harness.sent()).toBe('BEfBESBEBES')
   })
 
-  test('refuses binds that do not lie in their bytes', () => {
+  test('refuses binds that reach beyond their bytes', () => {
     const harness = new Harness()
     for (const binds of [new Uint8Array(3), Buffer.concat([int32(7), noBind]), Buffer.concat([int32(-1), noBind])]) {
       const outcome = harness.ask((link) => executeMany(link, { ...manyRequest(1), binds }))
@@ -428,8 +428,8 @@ describe('COPY IN', () => {
   })
 })
 
-describe('what the server says unasked', () => {
-  test('is told in order and never disturbs an exchange', () => {
+describe('messages that the server sends unasked', () => {
+  test('are reported in order and never disturb an exchange', () => {
     const harness = new Harness()
     const sink = new RecordingSink()
     const outcome = harness.ask((link) => execute(link, executeRequest(sink)))
@@ -440,7 +440,7 @@ describe('what the server says unasked', () => {
     expect(harness.told).toEqual(['notice one', 'parameter TimeZone UTC', 'notification c p'])
   })
 
-  test('is heard while nothing is asked', () => {
+  test('are reported while no request is open', () => {
     const harness = new Harness()
     expect(harness.hear(Buffer.concat([notification('c', ''), notice('n')]))).toBeNull()
     expect(harness.told).toEqual(['notification c ', 'notice n'])
@@ -448,7 +448,7 @@ describe('what the server says unasked', () => {
 })
 
 describe('a broken conversation', () => {
-  test("fails what is pending with the server's FATAL, and the rest for its sake", () => {
+  test("fails the running request with the server's FATAL, and the others because of it", () => {
     const harness = new Harness()
     const outcomes = [0, 1].map(() => harness.ask((link) => execute(link, executeRequest(new RecordingSink()))))
     const broken = harness.hear(error('57P01', 'terminating connection due to administrator command', 'FATAL'))
@@ -460,7 +460,7 @@ describe('a broken conversation', () => {
     expect(late.error).toBe(broken)
   })
 
-  test('tells the reason to the one who waits, where a request of the driver’s own is before it', () => {
+  test('gives the reason to the waiting caller, when a request of the driver’s own is before it', () => {
     const harness = new Harness()
     const { conversation } = harness
     conversation.aside(execute(conversation.link, executeRequest(new RecordingSink())))
@@ -487,7 +487,7 @@ describe('a broken conversation', () => {
     ['a ReadyForQuery with an unknown status', message('Z', 'X')],
     ['a ReadyForQuery without a status', message('Z')],
     ['a notice cut short', message('N', 'Sabc')],
-  ])('comes of %s', (_, bytes) => {
+  ])('is caused by %s', (_, bytes) => {
     expect(new Harness().hear(bytes)).toBeInstanceOf(ProtocolError)
   })
 
@@ -495,7 +495,7 @@ describe('a broken conversation', () => {
     ['a wrong order', Buffer.concat([complete('SELECT 1')])],
     ['rows before BindComplete', row('a')],
     ['a column count beyond the message', Buffer.concat([parseComplete, message('t', int16(-1))])],
-  ])('comes of %s within an exchange, which then fails', (_, bytes) => {
+  ])('is caused by %s within an exchange, which then fails', (_, bytes) => {
     const harness = new Harness()
     const outcome = harness.ask((link) => describeStatement(link, { ...plain, name: '', sql: '', parameterTypes: [] }))
     expect(harness.hear(bytes)).toBeInstanceOf(ProtocolError)
@@ -681,7 +681,7 @@ describe('a request that still waits', () => {
   })
 })
 
-describe('whatever the server sends', () => {
+describe('for all messages of a server', () => {
   const pieces = [
     bindComplete,
     parseComplete,
@@ -706,7 +706,7 @@ describe('whatever the server sends', () => {
     message('R', 0),
   ]
 
-  test('every exchange ends once, at the latest with the conversation, and only with our errors', () => {
+  test('every exchange ends once, at the latest with the conversation, and only with errors of syncpg', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...pieces) }, fc.uint8Array({ maxLength: 12 }))),

@@ -56,18 +56,18 @@ describe('a framer', () => {
     ])
   })
 
-  test('sees the same messages wherever the stream is cut in two', () => {
+  test('gives the same messages if the stream is cut in two at any place', () => {
     const whole = frame([stream])
     for (let cut = 0; cut <= stream.length; cut++) {
       expect(frame([stream.subarray(0, cut), stream.subarray(cut)])).toEqual(whole)
     }
   })
 
-  test('sees the same messages byte by byte', () => {
+  test('gives the same messages byte by byte', () => {
     expect(frame([...stream].map((byte) => Uint8Array.of(byte)))).toEqual(frame([stream]))
   })
 
-  test('sees the same messages in chunks of any sizes', () => {
+  test('gives the same messages in chunks of any sizes', () => {
     const whole = frame([stream])
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }), (sizes) => {
@@ -130,7 +130,7 @@ describe('a framer', () => {
     expect(frame([...chunks, ready()])).toEqual([`rows ${large.toString('hex')}`, 'Z 49'])
   })
 
-  test('throws nothing but ProtocolError, whatever the bytes', () => {
+  test('throws only ProtocolError, for any bytes', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (chunks) => {
         expect(thrownBy(() => frame(chunks)) ?? new ProtocolError('')).toBeInstanceOf(ProtocolError)

@@ -71,7 +71,7 @@ function said({ harness }: Scene): string {
 test.each([
   ['GSSAPI', gss],
   ['SSPI', sspi],
-])('%s: tokens go back and forth until both are sure, then the server lets us in', (_, asked) => {
+])('%s: tokens go back and forth until both sides are sure, then the server accepts the login', (_, asked) => {
   const scene = starting()
   scene.harness.hear(asked)
   expect(scene.opened).toEqual([{ serviceName: 'postgres', isDelegated: false, host: 'db.example.org' }])
@@ -91,28 +91,31 @@ test.each([
 
 // PostgreSQL sends its last token, AuthenticationOk and the messages of the start together, without waiting for the
 // client.
-test.each([0, 1, 2, 3])('a server that is ahead of our last step lets us in, cut at %i of its messages', (cut) => {
-  const scene = starting()
-  scene.harness.hear(gss)
-  scene.answer({ token: 'one', isComplete: false })
-  expect(said(scene)).toBe('p one')
-  const ahead = [continuing('two'), parameter('TimeZone', 'UTC'), welcome, notification('c', '')]
-  const at = Buffer.concat(ahead.slice(0, cut)).length
-  scene.harness.hear(Buffer.concat(ahead), ...(cut === 0 ? [] : [at]))
-  expect([scene.outcome.endings, scene.harness.told]).toEqual([0, []])
-  scene.answer({ token: null, isComplete: true })
-  expect(scene.outcome.reply).toMatchObject({ backendPid: 42 })
-  expect(scene.harness.told).toEqual(['parameter TimeZone UTC', 'notification c '])
-})
+test.each([0, 1, 2, 3])(
+  "a server may send everything before the client's last step, cut at %i of its messages",
+  (cut) => {
+    const scene = starting()
+    scene.harness.hear(gss)
+    scene.answer({ token: 'one', isComplete: false })
+    expect(said(scene)).toBe('p one')
+    const ahead = [continuing('two'), parameter('TimeZone', 'UTC'), welcome, notification('c', '')]
+    const at = Buffer.concat(ahead.slice(0, cut)).length
+    scene.harness.hear(Buffer.concat(ahead), ...(cut === 0 ? [] : [at]))
+    expect([scene.outcome.endings, scene.harness.told]).toEqual([0, []])
+    scene.answer({ token: null, isComplete: true })
+    expect(scene.outcome.reply).toMatchObject({ backendPid: 42 })
+    expect(scene.harness.told).toEqual(['parameter TimeZone UTC', 'notification c '])
+  },
+)
 
-test('the service and what is delegated are the options’', () => {
+test('the options decide the service and the delegation', () => {
   const scene = starting({ gss: { serviceName: 'pg', isDelegated: true } })
   scene.harness.hear(gss)
   expect(scene.opened).toEqual([{ serviceName: 'pg', isDelegated: true, host: 'db.example.org' }])
 })
 
 describe('a server is not believed', () => {
-  test('that lets us in before it has proven who it is', () => {
+  test('that accepts the login before it has proven its identity', () => {
     const scene = starting()
     scene.harness.hear(gss)
     scene.answer({ token: 'one', isComplete: false })
@@ -120,7 +123,7 @@ describe('a server is not believed', () => {
     expect((scene.outcome.error as Error).message).toMatch(/step 0 before it had proven who it is/)
   })
 
-  test('that speaks while a token is being made: it is heard afterwards', () => {
+  test('that sends something while a token is being made: it is read afterwards', () => {
     const scene = starting()
     scene.harness.hear(gss)
     expect(scene.harness.hear(continuing('two'))).toBe(null)
@@ -130,7 +133,7 @@ describe('a server is not believed', () => {
     expect(scene.challenges).toEqual([null, 'two'])
   })
 
-  test('that lets us in while its last token is looked at, before it has proven who it is', () => {
+  test('that accepts the login while its last token is checked, before it has proven its identity', () => {
     const scene = starting()
     scene.harness.hear(gss)
     scene.answer({ token: 'one', isComplete: false })
@@ -149,7 +152,7 @@ describe('a server is not believed', () => {
   })
 })
 
-test('what the library says comes with the service and what to do, without its preamble', () => {
+test("an error of the library has the service and advice, without the library's preamble", () => {
   const scene = starting()
   scene.harness.hear(gss)
   scene.answer(
@@ -161,7 +164,7 @@ test('what the library says comes with the service and what to do, without its p
   )
 })
 
-test("the server's refusal is its own words", () => {
+test("a refusal by the server is the server's own error", () => {
   const scene = starting()
   scene.harness.hear(gss)
   scene.answer({ token: 'one', isComplete: false })

@@ -22,7 +22,7 @@ function respond(client: ScramClient, message: string): string {
 }
 
 describe('SCRAM-SHA-256', () => {
-  test("goes through RFC 7677's example", () => {
+  test("reproduces RFC 7677's example", () => {
     const client = example()
     expect(client.firstMessage()).toBe(`n,,n=user,r=${nonce}`)
     expect(respond(client, serverFirst)).toBe(clientFinal)
@@ -64,7 +64,7 @@ describe('SCRAM-SHA-256', () => {
     expect(() => example().readChallenge(`r=${nonce}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=10000001`)).toThrow(OperationalError)
   })
 
-  test('accepts no signature before it has proven itself', () => {
+  test('accepts no server signature before its own proof was sent', () => {
     expect(() => example().verify(serverFinal)).toThrow(ProtocolError)
   })
 })

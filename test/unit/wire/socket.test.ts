@@ -57,7 +57,7 @@ async function received(peer: Socket, bytes: number): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-describe('what is written to a socket', () => {
+describe('bytes written to a socket', () => {
   test('arrives whole and in order when the peer reads late and the writer uses its memory again at once', async () => {
     await using both = await pair()
     const { transport, peer } = both

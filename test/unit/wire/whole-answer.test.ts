@@ -117,7 +117,7 @@ const piece = fc.constantFrom(
   ...[error('22012', 'x'), copyOutResponse],
 )
 
-test('whatever comes: it is whole where the exchange has a reply and nothing else', () => {
+test('for any bytes an answer is whole exactly when the exchange has a reply', () => {
   const likely = fc.tuple(
     fc.array(fc.constantFrom(row('a'), row('b'))),
     fc.constantFrom(complete('SELECT 1'), emptyQuery),

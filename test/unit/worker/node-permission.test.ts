@@ -22,7 +22,7 @@ test.each([
   ['Net', 'a:1', 'the network a:1', 'run node with --allow-net'],
   ['Future', '', 'Future', undefined],
   [undefined, undefined, 'this', undefined],
-])('%s %s is said in words', (permission, resource, what, hint) => {
+])('%s %s has an error with a clear message', (permission, resource, what, hint) => {
   try {
     denied(permission, resource)
   } catch (error) {
