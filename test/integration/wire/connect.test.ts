@@ -183,7 +183,7 @@ describe('a server without TLS', () => {
 })
 
 describe.each([
-  ['wrong-host', /verify-full demands a certificate for "/],
+  ['wrong-host', /verify-full needs a certificate for "/],
   ['expired', /renew the server's certificate/],
 ] as const)('a certificate that is %s', (fault, pattern) => {
   test('is refused by sslmode=verify-full with what to do, and encrypts all the same for require', async () => {

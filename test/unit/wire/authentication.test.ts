@@ -81,7 +81,7 @@ describe('require_auth', () => {
   test.each([
     ['scram-sha-256', clear, /the server asks for password authentication, which require_auth=scram-sha-256/],
     ['scram-sha-256', md5, /asks for md5/],
-    ['scram-sha-256', welcome, /let us in without authentication/],
+    ['scram-sha-256', welcome, /accepted the connection without authentication/],
     ['!password,!md5', clear, /require_auth=!password,!md5/],
     ['!none', welcome, /without authentication/],
     ['none', scram, /asks for scram-sha-256/],
