@@ -253,7 +253,7 @@ export class Canceller {
       ? 'the request to cancel was lost on the way (a proxy, a pooler, a tunnel), or the server hangs'
       : 'the server has sent no key for cancel requests; a pooler on the way may not have any'
     return new OperationalError(
-      `${why}, and the server did not stop within ${seconds} s after that: the connection is closed, and whether ` +
+      `${why}, and the server did not stop within ${seconds} s: the connection is closed, and whether ` +
         'the statement took effect is unknown',
       this.#cancelError === undefined ? { hint } : { hint, cause: this.#cancelError },
     )

@@ -1,4 +1,4 @@
-/** What database clients have got wrong before, each by its name. */
+/** Faults that other database clients have had. Each test names one. */
 import { PgDate, PgInterval, PgTimestamp, DataError, Range } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
@@ -24,7 +24,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await con.fetchval(same, [row['at'], row['wall'], row['t']])).toBe(1n)
     await con.execute('update event set at = $1, wall = $2, t = $3', [row['at'], row['wall'], row['t']])
     expect(await con.fetchrow('select at, wall, t from event')).toEqual(row)
-    // As JSON, as a string, it is written back just as well.
+    // It can also be written back from its JSON, as a string.
     const text = JSON.parse(JSON.stringify(row)) as { at: string }
     expect([text.at, await con.fetchval('select $1::timestamptz = at from event', [text.at])]).toEqual([
       '2024-01-02T03:04:05.678901Z',
@@ -115,7 +115,7 @@ eachFace('old wounds', SETUP, (world) => {
     ] as const) {
       expect(await failureOfAsync(() => con.fetch(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
     }
-    // Had the server refused it, the transaction would have failed.
+    // If the server had refused the value, the transaction would have failed.
     expect(await con.fetchval('select 1')).toBe(1)
     await con.execute('rollback')
   })
@@ -172,7 +172,7 @@ eachFace('old wounds', SETUP, (world) => {
     }
     expect(await con.fetchval("select 'at ' || $1", [at])).toBe(`at ${text}`)
     expect(await con.fetchval("select $1 || '!'", [at])).toBe(`${text}!`)
-    // Alone it stays an instant.
+    // Without text around it, the value stays an instant.
     expect(await con.fetchval('select $1', [at])).toEqual(at)
     await con.execute('drop table printed; reset timezone')
   })

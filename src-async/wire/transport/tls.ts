@@ -208,8 +208,9 @@ function hintFor(code: string | undefined, host: string, tls: TlsOptions): strin
     case 'CERT_NOT_YET_VALID':
       return "renew the server's certificate, and check the clock of this machine"
     case 'CERT_REVOKED':
+      return 'sslcrl or sslcrldir names a list that revokes this certificate'
     case 'UNABLE_TO_GET_CRL':
-      return 'the list that sslcrl names revokes this certificate'
+      return "sslcrl and sslcrldir name no list of the server's authority"
     default:
       return `sslmode=${tls.mode}; see also sslrootcert, sslcert, sslkey and ssl_min_protocol_version`
   }
