@@ -53,7 +53,7 @@ eachFace('rows', '', (world) => {
     ])
   })
 
-  test('a factory’s error is thrown as it is, and the connection lives on', async () => {
+  test('a factory’s error is thrown unchanged, and the connection stays usable', async () => {
     const mine = new RangeError('mine')
     const rowFactory = () => () => {
       throw mine

@@ -178,7 +178,7 @@ describe.concurrent('where cancel requests are lost', () => {
     expect(elapsedMs).toBeLessThan(GRACE_MS + MARGIN_MS)
   })
 
-  test('a pool takes back what still runs within its limit, and serves the next', async (context) => {
+  test('a pool takes back a connection that still runs a statement, within its limit, and serves the next caller', async (context) => {
     const proxy = await startProxy(server)
     const dsn = server.dsn({ user: 'u_trust', transport: 'tcp' }).replace(`:${server.port}/`, `:${proxy.port}/`)
     const pool = await createPool(dsn, { sslmode: 'disable', minSize: 1, maxSize: 1, resetTimeout: RESET_MS })

@@ -70,7 +70,7 @@ describe('the hash of a certificate', () => {
     expect(serverEndPoint(certificate)).toEqual(createHash('sha384').update(certificate).digest())
   })
 
-  test('is none for Ed25519, and for bytes that are no certificate', () => {
+  test('is null for Ed25519, and for bytes that are no certificate', () => {
     expect(serverEndPoint(der('ed25519'))).toBeNull()
     const whole = der('ecdsa-sha256')
     for (const length of [0, 1, 4, 5, 40]) expect(serverEndPoint(whole.subarray(0, length))).toBeNull()
