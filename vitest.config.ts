@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 
 import { defineConfig } from 'vitest/config'
 
+import { QUICK_WASM } from './test/support/quick-wasm.ts'
+
 const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, import.meta.url))
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
@@ -52,6 +54,7 @@ export default defineConfig({
         test: {
           name: 'server',
           include: ['test/{support,integration,parity,worker,compliance,types,adapters}/**/*.test.ts'],
+          execArgv: [QUICK_WASM],
           globalSetup: ['test/support/global-setup.ts'],
           // The built package is run by Node as users run it, never transformed.
           server: { deps: { external: [/\/dist\//] } },
