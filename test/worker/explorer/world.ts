@@ -761,7 +761,7 @@ export class World {
 
   async #settleWorker(): Promise<void> {
     for (let turn = 0; turn < 100; turn++) {
-      await new Promise(setImmediate)
+      await settled()
       if (this.#workerSleep?.isNotified === false) this.#endLinger()
       else if (this.#workerSteps !== null || this.#workerQueue.length > 0) this.#stepWorker()
       else if (this.#doorbell?.isRung === true) this.#hearDoorbell()
@@ -799,9 +799,27 @@ function blockFor(index: number, ringBytes: number): SessionBlock {
   return block
 }
 
-/** Has the sleeps and wake-ups of this thread go through the model while `work` runs. */
+/** What the code under test has put off with `setImmediate`, in order. */
+const putOff: (() => void)[] = []
+
+/**
+ * Resolves when all that was begun has come to rest. What is ticked comes after all microtasks; a turn of the event loop would
+ * come after them too, and takes most of the time of a walk.
+ */
+export async function settled(): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    const next = putOff.shift()
+    if (next === undefined) return
+    next()
+  }
+}
+
+/** Has the sleeps, wake-ups and `setImmediate` of this thread go through the model while `work` runs. */
 export async function withModelOfSleep<T>(world: () => World, work: () => Promise<T>): Promise<T> {
   const { notify, wait } = Atomics
+  const { setImmediate } = globalThis
+  globalThis.setImmediate = ((callback: () => void) => void putOff.push(callback)) as unknown as typeof setImmediate
   Object.assign(Atomics, {
     notify: (words: Int32Array, index: number): number => {
       world().notified(words, index)
@@ -814,5 +832,7 @@ export async function withModelOfSleep<T>(world: () => World, work: () => Promis
     return await work()
   } finally {
     Object.assign(Atomics, { notify, wait })
+    globalThis.setImmediate = setImmediate
+    putOff.length = 0
   }
 }
