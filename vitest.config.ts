@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 
 import { defineConfig } from 'vitest/config'
 
+import { LongestFirst } from './test/support/longest-first.ts'
+import { QUICK_WASM } from './test/support/quick-wasm.ts'
+
 const built = (file: string): string => fileURLToPath(new URL(`dist/${file}`, import.meta.url))
 
 // Under a processor that other work shares, a limit that is generous for a healthy test still ends a hung one.
@@ -13,6 +16,8 @@ const shared = {
   // What is done to a process, signals and exits, is done to one of its own (test/support/run-script.ts); so files may
   // share one: starting it takes longer than many files do.
   isolate: false,
+  // Tests that are marked as concurrent wait for limits of several seconds.
+  maxConcurrency: 8,
   testTimeout: 40_000,
   hookTimeout: 60_000,
   teardownTimeout: 15_000,
@@ -25,7 +30,9 @@ export default defineConfig({
   test: {
     // Processes, because a hung one can be killed.
     pool: 'forks',
-    maxWorkers: 2,
+    // Some files mostly wait: a third process has the second processor busy meanwhile.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     reporters: process.env['CI'] ? ['dot'] : ['default'],
     projects: [
       {
@@ -52,6 +59,7 @@ export default defineConfig({
         test: {
           name: 'server',
           include: ['test/{support,integration,parity,worker,compliance,types,adapters}/**/*.test.ts'],
+          execArgv: [QUICK_WASM],
           globalSetup: ['test/support/global-setup.ts'],
           // The built package is run by Node as users run it, never transformed.
           server: { deps: { external: [/\/dist\//] } },

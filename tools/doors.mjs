@@ -28,6 +28,6 @@ export const USERS_OF_PEERS = {
 }
 
 /** Rooms that several users share and that contain nothing of the driver: each user gets its own copy. */
-export const ROOMS_OF_USERS = ['src-sync/sqlite-dialect', 'src-sync/sqlite-move', 'src-async/adapters/turns']
+export const ROOMS_OF_USERS = ['src-sync/sqlite-dialect', 'src-sync/sqlite-move', 'src-async/adapters/common']
 
 export const DOORS = { ...DRIVER, ...USERS, ...USERS_OF_PEERS }

@@ -333,6 +333,13 @@ describe('synchronously', () => {
   })
   afterEach(() => con.close())
 
+  test('misspelled options are refused, of both databases', async () => {
+    const wrong = { schemas: schema } as object
+    expect(() => drizzleSync(con, wrong)).toThrow('drizzleSync: unknown option "schemas"')
+    await using other = await connect(sharedServer().dsn({ database }))
+    expect(() => drizzle(other, wrong)).toThrow('drizzle: unknown option "schemas"')
+  })
+
   test('results have the types that Drizzle infers', () => {
     const orm = drizzleSync(con, { schema })
     const [ada] = executeSync(orm.insert(users).values({ name: 'Ada' }).returning({ id: users.id }))

@@ -332,6 +332,18 @@ test('a pool that could not be opened is opened at the next query', async () => 
   await kysely.destroy()
 })
 
+test('misspelled options are refused', () => {
+  using con = db.connect(sharedServer().dsn(), { autocommit: true })
+  const query = sql<object>`select 1`.compile(new Kysely({ dialect: new SyncpgDialect({ connection: con }) }))
+  const wrong = { timout: 5 } as object
+  expect(() => new SyncpgDialect({ pol: con } as never)).toThrow('SyncpgDialect: unknown option "pol"')
+  expect(() => new SyncpgDialect({} as never)).toThrow('expected either a pool or a connection')
+  expect(() => executeSync(con, query, wrong)).toThrow('executeSync: unknown option "timout"')
+  expect(() => executeTakeFirstSync(con, query, wrong)).toThrow('executeTakeFirstSync: unknown option "timout"')
+  expect(() => executeTakeFirstOrThrowSync(con, query, wrong)).toThrow('unknown option "timout"')
+  expect(() => streamSync(con, query, wrong)).toThrow('streamSync: unknown option "timout"')
+})
+
 test('a blocking connection without autocommit is refused', () => {
   using connection = db.connect(sharedServer().dsn())
   expect(() => new Kysely<Database>({ dialect: new SyncpgDialect({ connection }) })).toThrow('autocommit: true')

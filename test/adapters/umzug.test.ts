@@ -7,17 +7,17 @@ import * as db from 'syncpg'
 import { connect, createPool } from 'syncpg/async'
 import { type MigrationConnection, SyncpgStorage, oneAtATime, sqlMigration } from 'syncpg/umzug'
 import { MigrationError, Umzug } from 'umzug'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
-import { freshDatabase, sharedServer } from '../support/shared-server.ts'
+import { askServer, databaseOfFile, sharedServer } from '../support/shared-server.ts'
 
+const database = databaseOfFile()
+const dsn = sharedServer().dsn({ database, transport: 'unix' })
 let folder: string
-let dsn: string
 let watcher: db.Connection
 
-beforeEach(async () => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'syncpg-umzug-'))
-  dsn = sharedServer().dsn({ database: await freshDatabase(), transport: 'unix' })
   watcher = db.connect(dsn, { autocommit: true })
 })
 afterEach(() => {
@@ -222,10 +222,10 @@ describe('a lock that is lost', () => {
   })
 
   test('is not lost to the time limits of the server', async () => {
-    const name = watcher.fetchval<string>('select quote_ident(current_database())')
-    watcher.execute(`alter database ${name} set idle_in_transaction_session_timeout = '400ms'`)
+    onTestFinished(() => askServer(sharedServer(), `alter database ${database} reset all`).then(() => {}))
+    watcher.execute(`alter database ${database} set idle_in_transaction_session_timeout = '400ms'`)
     const isKnown = watcher.fetchval("select count(*) from pg_settings where name = 'transaction_timeout'") === 1n
-    if (isKnown) watcher.execute(`alter database ${name} set transaction_timeout = '400ms'`)
+    if (isKnown) watcher.execute(`alter database ${database} set transaction_timeout = '400ms'`)
     await using context = await connect(dsn, { serverSettings: isKnown ? { transaction_timeout: '0' } : {} })
     file('1-long.sql', 'select pg_sleep(0.6)')
     const umzug = umzugOver(context)

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 import type { ServerCoordinates } from './postgres-server.ts'
+import { QUICK_WASM } from './quick-wasm.ts'
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 
@@ -32,7 +33,8 @@ export interface CliRun {
 const PATIENCE_MS = 30_000
 
 export function runCli(words: readonly string[], options: CliOptions = {}): Promise<CliRun> {
-  return run(process.execPath, [cli, '-X', ...words], options)
+  const quick = words.includes('pglite:') ? [QUICK_WASM] : []
+  return run(process.execPath, [...quick, cli, '-X', ...words], options)
 }
 
 /** Runs psql without its start file, under the name syncpg, so that its messages can be compared. */

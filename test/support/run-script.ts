@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 import { IN_CONTAINER } from './namespaces.ts'
+import { QUICK_WASM } from './quick-wasm.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -42,7 +43,9 @@ export function runInContainer(prepare: string, source: string, options: ScriptO
 export function runScript(source: string, options: ScriptOptions = {}): Promise<ScriptRun> {
   const { env = {}, nodeOptions = [], args = [], timeoutMs = 20_000, onLine, wrap = [] } = options
   const startedMs = performance.now()
-  const program = [process.execPath, ...nodeOptions, '--input-type=module', '--eval', source, '--', ...args]
+  const usesEmbedded = [source, ...args, ...Object.values(env)].some((text) => text?.includes('pglite:'))
+  const quick = usesEmbedded ? [QUICK_WASM] : []
+  const program = [process.execPath, ...quick, ...nodeOptions, '--input-type=module', '--eval', source, '--', ...args]
   const [command, ...rest] = [...wrap, ...program]
   const child = spawn(command!, rest, {
     cwd: root,

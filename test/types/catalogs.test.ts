@@ -33,7 +33,9 @@ describe.each([...majors].filter(hasPostgres))('PostgreSQL %s', (major) => {
       try {
         const rows = await con.fetch(`select * from ${relation}`)
         const others = blocking.fetch(`select * from ${relation} limit 50`)
-        if (rows.length > 0 && others.length === 0) unreadable.push(`${relation}: nothing`)
+        // Views of what other sessions do right now may have become empty in between.
+        const isLost = rows.length > 0 && others.length === 0 && !relation!.includes('pg_stat_progress_')
+        if (isLost) unreadable.push(`${relation}: nothing`)
       } catch (error) {
         unreadable.push(`${relation}: ${String(error)}`)
       }

@@ -17,6 +17,7 @@ import { PgDatabase, PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-
 import { PgRelationalQuery } from 'drizzle-orm/pg-core/query-builders/query'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { ProgrammingError } from '../../index.ts'
+import { requireOptions } from '../common/require-options.ts'
 import { type DrizzleClient, type RelationalSchema, SyncpgSession, type SyncpgQueryResultHKT } from './session.ts'
 import { SyncDatabase, SyncSession } from './sync-session.ts'
 
@@ -56,6 +57,7 @@ export function drizzle<TSchema extends Schema = Record<string, never>>(
   client: DrizzleClient,
   config: DrizzleConfig<TSchema> = {},
 ): SyncpgDatabase<TSchema> & { $client: DrizzleClient } {
+  requireOptions(config, ['schema', 'logger', 'casing', 'cache'], 'drizzle')
   const { dialect, schema, logger } = partsOf(config)
   const { cache } = config
   const session = new SyncpgSession<TSchema, TablesRelationalConfig>(client, dialect, schema, { logger, cache })
@@ -76,6 +78,7 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
   connection: BlockingConnection,
   config: Omit<DrizzleConfig<TSchema>, 'cache'> = {},
 ): SyncpgSyncDatabase<TSchema> & { $client: BlockingConnection } {
+  requireOptions(config, ['schema', 'logger', 'casing'], 'drizzleSync')
   const { dialect, schema, logger } = partsOf(config)
   const session = new SyncSession<TSchema, TablesRelationalConfig>(connection, dialect, schema, logger)
   const db = new SyncDatabase<TSchema>(dialect, session as never, schema as never)

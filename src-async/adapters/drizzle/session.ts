@@ -13,7 +13,7 @@ import {
 } from 'drizzle-orm/pg-core/session'
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, Pool, QueryResult } from '../../index.ts'
-import { inTurn, quiet, takeTurn, withTurn } from '../turns/index.ts'
+import { inTurn, quiet, takeTurn, withTurn } from '../common/turns.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
 
 /** Where `drizzle` runs its queries: a pool or a connection. */

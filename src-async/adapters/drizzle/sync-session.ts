@@ -25,7 +25,7 @@ import {
 import type { SelectedFieldsOrdered } from 'drizzle-orm/pg-core/query-builders/select.types'
 import type { Connection, QueryResult } from '../../../src-sync/index.ts'
 import { OBJECTS, POSITIONS, type QueryPlan, type ResultMapper, isMapped, resultOf, statementOf } from './run-query.ts'
-import { requireAutocommit } from '../turns/require-autocommit.ts'
+import { requireAutocommit } from '../common/require-autocommit.ts'
 import { ProgrammingError } from '../../index.ts'
 import type { RelationalSchema, SyncpgQueryResultHKT } from './session.ts'
 

@@ -11,7 +11,8 @@ import {
   type QueryCompiler,
 } from 'kysely'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import type { Connection, Pool } from '../../index.ts'
+import { type Connection, type Pool, ProgrammingError } from '../../index.ts'
+import { requireOptions } from '../common/require-options.ts'
 import { type ConnectionHook, SyncpgDriver } from './driver.ts'
 import { poolSource, singleSource } from './sources.ts'
 
@@ -56,7 +57,14 @@ export type SyncpgDialectConfig = SyncpgDialectHooks &
 export class SyncpgDialect implements Dialect {
   readonly #config: SyncpgDialectConfig
 
+  /** @throws ProgrammingError for an unknown option, and unless there is either a pool or a connection. */
   constructor(config: SyncpgDialectConfig) {
+    requireOptions(config, ['pool', 'connection', 'onReserveConnection'], 'SyncpgDialect')
+    if ((config.pool === undefined) === (config.connection === undefined)) {
+      throw new ProgrammingError('SyncpgDialect: expected either a pool or a connection', {
+        hint: 'new SyncpgDialect({ pool: await createPool(dsn) })',
+      })
+    }
     this.#config = config
   }
 

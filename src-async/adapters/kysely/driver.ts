@@ -2,7 +2,7 @@
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult, type TransactionSettings } from 'kysely'
 import { InFailedSQLTransactionError, ProgrammingError, quoteIdentifier } from '../../index.ts'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import { inTurn, isBusy, quiet } from '../turns/index.ts'
+import { inTurn, isBusy, quiet } from '../common/turns.ts'
 import type { AnyConnection, ConnectionSource } from './sources.ts'
 
 export type ConnectionHook = (connection: DatabaseConnection) => Promise<void> | void

@@ -14,6 +14,7 @@ import {
   type RootOperationNode,
   UpdateResult,
 } from 'kysely'
+import { requireOptions } from '../common/require-options.ts'
 import type { Connection } from '../../../src-sync/index.ts'
 import { ProgrammingError } from '../../index.ts'
 
@@ -31,6 +32,11 @@ export interface SyncQueryOptions {
   readonly timeout?: number | undefined
 }
 
+const QUERY_OPTIONS = ['mapRow', 'timeout']
+
+/** Stands for no options, so that a call without them is not checked. */
+const NONE: SyncQueryOptions = {}
+
 /** The options of `streamSync`. */
 export interface SyncStreamOptions extends SyncQueryOptions {
   /** Rows for each round trip. Default 1000. */
@@ -45,7 +51,8 @@ export interface SyncStreamOptions extends SyncQueryOptions {
  *   adults[0]?.name
  * @throws the errors of `Connection.query`.
  */
-export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = {}): O[] {
+export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = NONE): O[] {
+  if (options !== NONE) requireOptions(options, QUERY_OPTIONS, 'executeSync')
   const compiled = compiledOf(query)
   const { mapRow, timeout } = options
   const statement = { sql: compiled.sql, parameters: compiled.parameters }
@@ -63,8 +70,9 @@ export function executeSync<O>(connection: Connection, query: SyncQuery<O>, opti
 export function executeTakeFirstSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
-  options?: SyncQueryOptions,
+  options: SyncQueryOptions = NONE,
 ): O | undefined {
+  if (options !== NONE) requireOptions(options, QUERY_OPTIONS, 'executeTakeFirstSync')
   return executeSync(connection, query, options)[0]
 }
 
@@ -78,6 +86,7 @@ export function executeTakeFirstOrThrowSync<O>(
   query: SyncQuery<O>,
   options: SyncQueryOptions & { readonly makeError?: (node: QueryNode) => Error } = {},
 ): O {
+  requireOptions(options, [...QUERY_OPTIONS, 'makeError'], 'executeTakeFirstOrThrowSync')
   const compiled = compiledOf(query)
   const { makeError = (node) => new NoResultError(node), ...others } = options
   const row = executeTakeFirstSync(connection, compiled, others)
@@ -89,12 +98,20 @@ export function executeTakeFirstOrThrowSync<O>(
  * Gives the rows one after another and fetches them in pieces. It needs a transaction, as `Cursor.stream` does.
  * @throws the errors of `Cursor.stream`.
  */
-export function* streamSync<O>(
+export function streamSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
   options: SyncStreamOptions = {},
 ): Generator<O, void, undefined> {
-  const { sql, parameters } = compiledOf(query)
+  requireOptions(options, [...QUERY_OPTIONS, 'size'], 'streamSync')
+  return rowsOf<O>(connection, compiledOf(query), options)
+}
+
+function* rowsOf<O>(
+  connection: Connection,
+  { sql, parameters }: CompiledQuery<O>,
+  options: SyncStreamOptions,
+): Generator<O, void, undefined> {
   const { mapRow, size, timeout } = options
   const rows = connection.cursor().stream({ sql, parameters }, null, {
     rowFactory: 'object',

@@ -1,8 +1,8 @@
 /** Where Kysely's driver gets connections: from a pool, or from one connection on which queries take turns. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import type { Connection, Pool } from '../../index.ts'
-import { takeTurn } from '../turns/index.ts'
-import { requireAutocommit } from '../turns/require-autocommit.ts'
+import { takeTurn } from '../common/turns.ts'
+import { requireAutocommit } from '../common/require-autocommit.ts'
 
 /** A connection of either API. */
 export type AnyConnection = Connection | BlockingConnection

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
 import { type Connection, OperationalError, ProgrammingError } from '../../index.ts'
-import { requireOptions } from './require-options.ts'
+import { requireOptions } from '../common/require-options.ts'
 
 /** The part of umzug that the lock uses. */
 export interface LockedUmzug {

@@ -1,7 +1,7 @@
 /** Stores which migrations were run, in a table of the migrated database. */
 import type { Connection as BlockingConnection } from '../../../src-sync/index.ts'
-import { requireOptions } from './require-options.ts'
-import { requireAutocommit } from '../turns/require-autocommit.ts'
+import { requireOptions } from '../common/require-options.ts'
+import { requireAutocommit } from '../common/require-autocommit.ts'
 import { type Connection, type Pool, quoteIdentifier } from '../../index.ts'
 
 /** Where migrations run: a blocking connection in autocommit, or a connection or pool of `syncpg/async`. */

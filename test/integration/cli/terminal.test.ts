@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 
 import { askServer, freshDatabase, sharedServer } from '../../support/shared-server.ts'
 import { Terminal, hasTerminal } from '../../support/terminal.ts'
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
 
 const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url))
 
@@ -682,7 +683,7 @@ describe.skipIf(!hasTerminal)('without a server named', () => {
         SYNCPG_HISTORY: '',
         LC_ALL: 'C.UTF-8',
       }
-      const terminal = new Terminal([process.execPath, cli, '-X'], { env })
+      const terminal = new Terminal([process.execPath, QUICK_WASM, cli, '-X'], { env })
       try {
         await terminal.shows('this one lives in memory', EMBEDDED_PATIENCE_MS)
         terminal.enter('create table t (a int); insert into t values (1), (2); select sum(a) from t;')

@@ -10,6 +10,7 @@ import { expect, test } from 'vitest'
 
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 import { type ProgramRun, runProgram } from '../../support/run-program.ts'
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
 
 const examples = fileURLToPath(new URL('../../../docs/examples/', import.meta.url))
 
@@ -20,7 +21,11 @@ function run(name: string, ...args: string[]): Promise<ProgramRun> {
   const isTyped = name.endsWith('.ts')
   const program = isTyped ? ['--input-type=module', '-'] : [name]
   const input = isTyped ? transformSync(readFileSync(examples + name, 'utf8'), { loader: 'ts' }).code : ''
-  return runProgram(process.execPath, [...program, ...args], { cwd: examples, env: { NO_COLOR: '1' }, input })
+  return runProgram(process.execPath, [QUICK_WASM, ...program, ...args], {
+    cwd: examples,
+    env: { NO_COLOR: '1' },
+    input,
+  })
 }
 
 const PRINTED: readonly [string, string][] = [

@@ -7,11 +7,14 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
+
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 async function printed(script: string): Promise<string> {
   const options = { cwd: root, timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } }
-  return (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], options)).stdout
+  return (await promisify(execFile)(process.execPath, [QUICK_WASM, '--input-type=module', '-e', script], options))
+    .stdout
 }
 
 function blocks(page: string, language: string): string {

@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
+
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 function block(page: string, language: string): string | undefined {
@@ -21,7 +23,7 @@ test.each(pages)(
     const options = { cwd: root, timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } }
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['--input-type=module', '-e', block(page, 'js')!],
+      [QUICK_WASM, '--input-type=module', '-e', block(page, 'js')!],
       options,
     )
     expect(stdout).toBe(block(page, 'text'))

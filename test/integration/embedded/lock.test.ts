@@ -20,6 +20,7 @@ import { IN_CONTAINER, hasNamespaces } from '../../support/namespaces.ts'
 import { runScript } from '../../support/run-script.ts'
 import { failureOfAsync } from '../../support/failure-of.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -67,7 +68,17 @@ async function contend(
   options: { source?: string; wrap?: readonly string[]; sql?: string } = {},
 ): Promise<Contender> {
   const { source = ASYNC, wrap = [], sql = 'select 1' } = options
-  const [command, ...args] = [...wrap, process.execPath, '--input-type=module', '--eval', source, '--', directory, sql]
+  const [command, ...args] = [
+    ...wrap,
+    process.execPath,
+    QUICK_WASM,
+    '--input-type=module',
+    '--eval',
+    source,
+    '--',
+    directory,
+    sql,
+  ]
   const child = spawn(command!, args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = once(child, 'close')

@@ -127,7 +127,7 @@ test('a startup parameter the pooler does not know is asked for by the program a
     const refused = connect(strict.dsn(), { serverSettings: { statement_timeout: '1000' } })
     await expect(refused).rejects.toThrow(OperationalError)
     await expect(refused).rejects.toThrow(/unsupported startup parameter.*statement_timeout/)
-    await expect(refused).rejects.toThrow('connect past the pooler')
+    await expect(refused).rejects.toThrow('connect directly to the server')
   } finally {
     await strict.dispose()
   }
@@ -176,7 +176,7 @@ describe('transaction pooling', () => {
       })
       expect(failure).toBeInstanceOf(InvalidSQLStatementNameError)
       expect(failure).toMatchObject({ sqlstate: '26000', query: sql })
-      expect((failure as DbError).hint).toMatch(/a pooler such as PgBouncer in transaction or.*statementCacheSize: 0/s)
+      expect((failure as DbError).hint).toMatch(/A pooler such as PgBouncer in transaction or.*statementCacheSize: 0/s)
       // The transaction was rolled back, and the connection goes on.
       expect(await con.fetchval(sql, [3])).toBe(4)
     })

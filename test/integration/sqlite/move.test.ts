@@ -12,6 +12,7 @@ import { DIALECT_RULES } from '../../../src-sync/sqlite-dialect/rules.ts'
 import { freshDatabase, sharedServer } from '../../support/shared-server.ts'
 import { sqliteNode, writeSqlite } from '../../support/sqlite-node.ts'
 import { type ProgramRun, runProgram } from '../../support/run-program.ts'
+import { QUICK_WASM } from '../../support/quick-wasm.ts'
 
 const folder = new URL('../../../docs/examples/sqlite-move/', import.meta.url)
 const read = (path: string): string => readFileSync(new URL(path, folder), 'utf8')
@@ -63,7 +64,7 @@ test('the guide shows every line that changed', () => {
 
 describe('the guide as a person walks it', () => {
   test('its first example runs here, on the oldest Node', async () => {
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', blocks('js').join('')])
+    const { stdout } = await run(process.execPath, [QUICK_WASM, '--input-type=module', '-e', blocks('js').join('')])
     expect(stdout).toBe(blocks('text').join(''))
   }, 60_000)
 

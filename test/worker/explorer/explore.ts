@@ -3,7 +3,9 @@
  * choice. An actor may go on without limit; a change to another actor uses up one of the scenario's switches. A state
  * that was seen before with the same budget is not explored again.
  */
-import { type Chance, type MoveOption, type Scenario, Violation, World, withModelOfSleep } from './world.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+
+import { type Chance, type MoveOption, type Scenario, Violation, World, settled, withModelOfSleep } from './world.ts'
 
 export interface Walk {
   readonly runs: number
@@ -56,6 +58,8 @@ async function walk(scenario: Scenario, bounds: Bounds, enter: (world: World) =>
     await world.begin()
     steps += await run(world, choices, seen)
     runs += 1
+    // The guard of the test process sees by the event loop that it is alive.
+    if (runs % 200 === 0) await turn()
     if (Date.now() > untilMs) return { runs, states: seen.size, steps, isComplete: false }
   } while (next(choices))
   return { runs, states: seen.size, steps, isComplete: true }
@@ -102,7 +106,7 @@ async function run(world: World, choices: { at: number; count: number }[], seen:
       if (move.chance === null) actor = move.actor
       world.trace.push(move.name)
       move.run()
-      if (world.takeAsync()) await new Promise(setImmediate)
+      if (world.takeAsync()) await settled()
     }
     throw new Violation('a call does not end')
   } catch (error) {

@@ -773,7 +773,7 @@ export class World {
 
   async #settleWorker(): Promise<void> {
     for (let turn = 0; turn < 100; turn++) {
-      await new Promise(setImmediate)
+      await settled()
       if (this.#workerSleep?.isNotified === false) this.#endLinger()
       else if (this.#workerSteps !== null || this.#workerQueue.length > 0) this.#stepWorker()
       else if (this.#doorbell?.isRung === true) this.#hearDoorbell()
@@ -811,9 +811,27 @@ function blockFor(index: number, ringBytes: number): SessionBlock {
   return block
 }
 
-/** Runs `work`. Meanwhile the model handles the sleeps and wake-ups of this thread. */
+/** The callbacks that the code under test has passed to `setImmediate`, in order. */
+const putOff: (() => void)[] = []
+
+/**
+ * Resolves when all work that was begun has ended. `nextTick` calls back after all microtasks. A turn of the event loop
+ * would too, but it takes most of the time of a walk.
+ */
+export async function settled(): Promise<void> {
+  for (;;) {
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    const next = putOff.shift()
+    if (next === undefined) return
+    next()
+  }
+}
+
+/** Runs `work`. Meanwhile the model handles the sleeps, wake-ups and `setImmediate` of this thread. */
 export async function withModelOfSleep<T>(world: () => World, work: () => Promise<T>): Promise<T> {
   const { notify, wait } = Atomics
+  const { setImmediate } = globalThis
+  globalThis.setImmediate = ((callback: () => void) => void putOff.push(callback)) as unknown as typeof setImmediate
   Object.assign(Atomics, {
     notify: (words: Int32Array, index: number): number => {
       world().notified(words, index)
@@ -827,5 +845,7 @@ export async function withModelOfSleep<T>(world: () => World, work: () => Promis
     return await work()
   } finally {
     Object.assign(Atomics, { notify, wait })
+    globalThis.setImmediate = setImmediate
+    putOff.length = 0
   }
 }

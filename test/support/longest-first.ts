@@ -1,0 +1,37 @@
+/**
+ * The order of the test files: the longest first, so that no processor is idle at the end. vitest knows how long a file takes
+ * where it has run it before; in a new checkout it only knows their sizes, and some of the longest are short texts.
+ */
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take several seconds, the longest first. The order matters, a file that is missing here costs little. */
+const LONGEST = [
+  'worker/explorer',
+  'integration/cli/terminal',
+  'worker/sessions-end',
+  'integration/embedded/start',
+  'integration/embedded/lock',
+  'integration/docs/guides',
+  'integration/failures/lost-cancels',
+  'worker/start',
+  'integration/sqlite/import',
+  'integration/embedded/directory',
+  'integration/cli/scripts',
+  'unit/project/reference',
+]
+
+function rank({ moduleId }: TestSpecification): number {
+  const found = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+  return found < 0 ? LONGEST.length : found
+}
+
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    // Files of one project stay together: a process of another one cannot take them over.
+    const projects = [...new Set(sorted.map(({ project }) => project))]
+    const place = (file: TestSpecification): number =>
+      projects.indexOf(file.project) * (LONGEST.length + 1) + rank(file)
+    return sorted.toSorted((a, b) => place(a) - place(b))
+  }
+}
