@@ -1,7 +1,7 @@
 /**
- * Many statements in flight on one connection. Each is sent in the order of the calls, without waiting for the one
- * before. Each has its own Sync, so it succeeds or fails by itself. Inside a transaction PostgreSQL still refuses every
- * statement after a failed one.
+ * Many statements at once on one connection. Each is sent in the order of the calls, without waiting for the one
+ * before. Each has its own Sync, so it succeeds or fails by itself. Inside a transaction PostgreSQL still refuses
+ * every statement after a failed one.
  *
  * A time limit or a signal applies to the whole pipeline. A cancel request names a session, not a statement: with a
  * limit for one statement the next one could not be sent, because the cancel might hit it.
@@ -207,7 +207,7 @@ export class Pipeline {
   }
 
   /**
-   * Waits until nothing is in flight. The pipeline refuses later calls. Called by `Connection.pipeline`.
+   * Waits until all statements are done. The pipeline refuses later calls. Called by `Connection.pipeline`.
    * @internal
    */
   async finish(): Promise<void> {
@@ -218,7 +218,8 @@ export class Pipeline {
   }
 
   /**
-   * Cancels the statements in flight, one after the other, and refuses later calls. Called by `Connection.pipeline`.
+   * Cancels the statements that are not done, one after the other, and refuses later calls. Called by
+   * `Connection.pipeline`.
    * @returns the reason. Cancelled statements fail with it.
    */
   stop<R>(reason: R): R {

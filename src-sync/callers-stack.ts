@@ -9,15 +9,15 @@ import { DbError } from '../src-async/errors/tree.ts'
 export type PublicMethod = Function
 
 /**
- * The public method that each error's stack begins at. An error that passes through a callback of the user keeps the
- * stack of the inner call.
+ * For each error the public method below whose call its stack begins. An error that passes through a callback of the
+ * user keeps the stack of the inner call.
  */
 const placed = new WeakMap<object, PublicMethod>()
 
 /**
  * Sets an error's stack to that of the caller of `method`. Changes only errors of this library.
- * @param inner a public method that `method` itself calls. An error whose stack begins at its caller gets the stack of
- *   the caller of `method`.
+ * @param inner a public method that `method` itself calls. If the stack of an error begins at the call of `inner`, it
+ *   is changed to begin at the call of `method`
  */
 export function onCallersStack(error: unknown, method: PublicMethod, inner?: PublicMethod): unknown {
   if (!(error instanceof DbError)) return error

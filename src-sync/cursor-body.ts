@@ -71,7 +71,7 @@ export interface CursorBody {
   /** @throws RangeError when the target is outside the result. Then the position does not change. */
   scroll(value: number, mode: ScrollMode): void
   nextset(): true | null
-  /** A body that has only the current result; null when the last call gave none. */
+  /** A body with the current result only; null when the last call gave no result. */
   shown(): CursorBody | null
   close(): void
 }

@@ -82,7 +82,7 @@ const KNOWN: { readonly [method in 'execute' | 'executemany' | 'callproc' | 'cop
 
 /** PEP 249's cursor. It runs statements and keeps the result of the last one. Rows are decoded when you fetch them. */
 export class Cursor<T = Row> {
-  // Bundlers rename a class that mentions itself, and users would see the new name.
+  // A bundler renames a class that refers to itself, and users would see the new name. This keeps the old one.
   static readonly name: string = 'Cursor'
   static {
     sealInstances(this)
@@ -379,8 +379,8 @@ export class Cursor<T = Row> {
 
   /**
    * Gives the current result and those after it. The cursor itself moves to each of them. Each result is a cursor of
-   * its own that keeps its rows, so `[...cursor.results()]` has all results. Gives nothing when the last call gave no
-   * result.
+   * its own that keeps its rows, so `[...cursor.results()]` has all results. Gives no cursor when the last call gave
+   * no result.
    * @example for (const result of cur.execute('select 1 as a; select 2 as b').results()) console.log(result.fetchobjects())
    */
   *results(): Generator<Cursor<T>, void, undefined> {

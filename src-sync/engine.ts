@@ -114,9 +114,10 @@ export class Engine {
 
   /** Runs a flow without the checks of `run`. Used for the steps of an open COPY. */
   step<T>(flow: Flow<T>, options: RunOptions = NO_OPTIONS): T {
-    // The flow may read an iterable of the caller, and that must not use the connection on which the flow runs.
+    // The flow may read an iterable of the caller. The iterable's code must not use the connection on which the flow
+    // runs.
     if (this.#isRunning) {
-      throw new InterfaceError('the connection is in use by the call this code was called from', {
+      throw new InterfaceError('the connection is in use: this code was called from a call that still runs on it', {
         hint: 'after an interrupted call, for example by the time limit of vm, return to the event loop before the next call',
       })
     }

@@ -10,7 +10,8 @@ export const optionsOfAll = {
   target: 'node20.19',
   packages: 'external',
   sourcemap: true,
-  // A package without its sources still leads from a stack to the line: docs/decisions/source-maps.md.
+  // The package has no sources. The maps contain them, so that a stack trace can show the line:
+  // docs/decisions/source-maps.md.
   sourcesContent: true,
   logLevel: 'warning',
 }

@@ -1,7 +1,8 @@
 /**
- * The doors of the package, by the name of their files. The build makes three files for each: `dist/<name>.cjs`, the code;
- * `dist/<name>.js`, its names for `import`; `dist/<name>.d.ts`, its types for `import`. All are in one folder, so
- * `syncpg/pg/cursor` would be `pg-cursor`. package.json maps entry points to them (test/unit/project/doors.test.ts compares).
+ * The doors (entry points) of the package, by the name of their files. The build makes three files for each:
+ * `dist/<name>.cjs`, the code; `dist/<name>.js`, its names for `import`; `dist/<name>.d.ts`, its types for `import`.
+ * All are in one folder, so `syncpg/pg/cursor` would be `pg-cursor`. package.json maps entry points to them
+ * (test/unit/project/doors.test.ts compares).
  */
 
 /** The driver. Code that both doors need is in shared chunks. */
@@ -13,7 +14,7 @@ export const USERS = {
   pg: 'src-async/adapters/pg/index.ts',
   'pg-cursor': 'src-async/adapters/pg-cursor/index.ts',
   'pg-query-stream': 'src-async/adapters/pg-query-stream/index.ts',
-  // It imports nothing from umzug itself.
+  // This adapter imports nothing from umzug, so it needs only one form.
   umzug: 'src-async/adapters/umzug/index.ts',
 }
 

@@ -49,12 +49,15 @@ function render(types) {
 
 ${constants.join('\n')}
 
-/** One line a type: name, OID, OID of its array type (0: none), delimiter of its array's text form when not a comma. */
+/**
+ * Each line is a type: name, OID, OID of its array type (0 for none), and the delimiter in the text form of its
+ * arrays unless it is a comma.
+ */
 export const BUILT_IN_TYPES = \`
 ${rows.join('\n')}
 \`
 
-/** Range types with the type of their bounds and their multirange type. */
+/** Range types, each with the type of its bounds and its multirange type. */
 export const BUILT_IN_RANGES: readonly { rangeOid: number; subtypeOid: number; multirangeOid: number }[] = [
 ${ranges.join('\n')}
 ]

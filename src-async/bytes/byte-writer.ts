@@ -19,7 +19,7 @@ export class ByteWriter {
     this.#view = viewOf(this.#bytes)
   }
 
-  // The methods call `#advance` in a statement of its own, before they use the view, because it may replace the view.
+  // `#advance` may replace the view. So each method calls it in a separate statement before it uses the view.
   uint8(value: number): this {
     const start = this.#advance(1)
     this.#view.setUint8(start, value)

@@ -1,9 +1,9 @@
 /**
- * `COPY … FROM STDIN` of records, which are rows of JavaScript values. They are encoded in COPY's binary format, by the
- * types of the columns. They are encoded in COPY's text format when a column has no binary encoder, or when the first
- * records have strings that only the server can read. `startCopy` and `endCopy` are flows. Between them a face encodes
- * records and sends chunks, because the async face may have to wait for each record. The COPY starts with the first
- * chunk, so a bad record before that fails no transaction.
+ * `COPY … FROM STDIN` of records, which are rows of JavaScript values. They are encoded in COPY's binary format, by
+ * the types of the columns. COPY's text format is used when a column has no binary encoder, or when the first records
+ * have strings that only the server can read. `startCopy` and `endCopy` are flows. Between them each API encodes
+ * records and sends chunks in its own way, because the async one may have to wait for each record. The COPY starts
+ * with the first chunk, so a bad record before that fails no transaction.
  */
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { keepClass } from '../bytes/keep-class.ts'

@@ -1,9 +1,9 @@
 /**
  * Describes a text that the server may refuse because it cannot tell a parameter's type, without failing the
- * transaction. Inside a transaction a savepoint is sent in the same flight, before the text (a flight is the messages
- * that are sent together, up to their Sync). Its release is sent with the next flight. If this flight began the
- * transaction, there is nothing else in it, so it is begun again. The rollback after a refusal is sent with the next
- * attempt. So none of this costs a round trip of its own.
+ * transaction. Inside a transaction, a savepoint is sent in the same request, before the text. Its release is sent
+ * with the next request. If the refused request began the transaction, nothing else is in the transaction, so it is
+ * begun again. The rollback after a refusal is sent with the next attempt. So none of this costs a round trip of its
+ * own.
  */
 import { GUARD, GUARD_AGAIN } from '../wire/guard.ts'
 import type { Flight } from '../wire/operations.ts'
@@ -66,7 +66,7 @@ export class DescribeAttempts {
     return state.transactionStatus !== 'E' || this.#guard !== 'nothing'
   }
 
-  /** Called after the last attempt. Undoes its refusal if it was refused. */
+  /** Called after the last attempt. If the server refused it, rolls back to before it. */
   *finish(): Flow<void> {
     const { state } = this.#context
     if (this.#guard !== 'nothing' && state.transactionStatus === 'E') {

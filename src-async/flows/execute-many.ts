@@ -110,7 +110,7 @@ export class Batch {
    */
   #inferred: Statement | null = null
   /**
-   * The elements of the first chunk, when the statement came from the cache. If it proves stale, they are encoded
+   * The elements of the first chunk, when the statement came from the cache. If that entry is stale, they are encoded
    * again.
    */
   #unsure: Values[] | null = null

@@ -1,5 +1,5 @@
 /**
- * Every error of a flow passes through here. It gets the SQL text and hints that the server cannot give. The first
+ * Every error of a flow passes through here, and gets the SQL text and hints that the server cannot give. The first
  * error of a transaction is kept: after it the server only says "current transaction is aborted", so those errors get
  * the first one as their cause.
  */

@@ -13,7 +13,7 @@ import { RowCollector } from './row-collector.ts'
 export class BatchRows {
   readonly #context: FlowContext
   readonly #options: RowShapeOptions
-  /** One collector for each description of the statement. The batch may describe its statement again and go on. */
+  /** One collector for each description of the statement, because the batch may have to describe its statement again. */
   readonly #collectors: RowCollector[] = []
 
   constructor(context: FlowContext, options: RowShapeOptions) {

@@ -16,7 +16,7 @@ import { RELEASE_GUARD } from '../wire/guard.ts'
 import type { Flight, Limits, SessionState } from '../wire/operations.ts'
 import { StatementCache, type StatementCacheLimits } from './statement-cache.ts'
 
-/** How long closing a portal or a prepared statement may take, even when the call's time is up. */
+/** How long closing a portal or a prepared statement may take, even after the call's time limit. */
 const CLOSING_MS = 1000
 
 /** An open `transaction(…)`. The outermost is a transaction, those inside it are savepoints. */

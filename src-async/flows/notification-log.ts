@@ -86,7 +86,7 @@ export class NotificationLog<N> {
       } else first = Math.min(first, place.next)
     }
     const count = first - this.#first
-    // Half of the array at a time, so that dropping costs the same for each notification however many are kept.
+    // Drops only when half of the array can go. So the cost per notification does not grow with the number kept.
     if (count * 2 < this.#kept.length) return
     this.#kept.splice(0, count)
     this.#first = first

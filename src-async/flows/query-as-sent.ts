@@ -1,6 +1,6 @@
 /**
  * Sends one statement in one round trip: unnamed, with its arguments as text or bytes and its rows as text. It is never
- * described first and never retried. So in a pipeline too, later statements run after it.
+ * described first and never retried. So in a pipeline no later statement can run before it.
  */
 import { DataError } from '../errors/tree.ts'
 import { describeValue } from '../values/describe-value.ts'
@@ -81,7 +81,7 @@ function writeBind({ out }: FlowContext, values: readonly unknown[]): void {
 function notText(index: number, value: unknown): DataError {
   const found = describeValue(value)
   return new DataError(`query argument $${index + 1}: expected text, bytes or null, got ${found}`, {
-    hint: "a statement that is sent as it is takes values that mean text: { values: 'text' }",
+    hint: "pass { values: 'text' }: a statement that is sent unchanged takes only values that mean text",
   })
 }
 

@@ -11,8 +11,8 @@ import { rollback } from './transaction.ts'
 export function* resetSession(context: FlowContext, sql: string): Flow<void> {
   context.scopes.length = 0
   yield* rollback(context)
-  // The query must not begin a transaction. On a blocking connection without autocommit, runCommand would begin one by
-  // default.
+  // The reset query must not run in a transaction. On a blocking connection without autocommit, runCommand would
+  // begin one.
   if (sql !== '') yield* runCommand(context, sql, pendingBegin(context) === null)
   if (/\breset all\b/i.test(sql)) context.statements.settingsWereReset()
 }

@@ -2,8 +2,8 @@
  * Gives the described statement for a text and its values: from the cache, or parsed and described in one round trip.
  * The statement is parsed again with types derived from the values in two cases: when the server cannot infer the type
  * of a parameter, and when it infers text but the value is clearly something else. A refusal by the server does not
- * fail the transaction: see `describe-attempts.ts`. When it would, and the value can be sent as text, the server's
- * description is used.
+ * fail the transaction: see `describe-attempts.ts`. If a refusal would fail the transaction, and the value can be
+ * sent as text, the server's own description is used.
  */
 import { DbError } from '../errors/tree.ts'
 import { deriveParameterTypes } from '../values/encode-arguments.ts'

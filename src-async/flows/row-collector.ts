@@ -1,7 +1,7 @@
 /**
- * Collects the rows of a statement. Usually they are decoded as they arrive. They are kept as bytes until all have
- * arrived when decoding may have to stop and learn a type: when a column is an anonymous record, which may contain any
- * type, or a composite, which another session may have altered since it was learned.
+ * Collects the rows of a statement. Usually they are decoded as they arrive. But decoding may have to stop and learn
+ * a type: an anonymous record may contain any type, and another session may have altered a composite type since it
+ * was learned. With such a column the rows are kept as bytes until all have arrived.
  */
 import { DataError } from '../errors/tree.ts'
 import { UnknownTypeError } from '../values/codecs/composite.ts'

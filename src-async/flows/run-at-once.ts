@@ -67,7 +67,7 @@ function wantsTextRows(types: ResultTypes | undefined): boolean | null {
 }
 
 /**
- * @returns null when the text must be described first: nothing has run, or only a text that reads.
+ * @returns null when the text must be described first. Then nothing has run, or only a text that reads.
  * @throws the server's error
  */
 export function* runAtOnce(
@@ -130,9 +130,9 @@ export function* runAtOnce(
 }
 
 /**
- * Decodes the rows, which may need more round trips. The statement has already run. An error which says that it was
- * cancelled or not sent would make the caller run it twice. So these round trips also get the grace period after the
- * time limit, and ignore the signal.
+ * Decodes the rows, which may need more round trips. The statement has already run. If an error said that it was
+ * cancelled or not sent, the caller would run it a second time. So these round trips ignore the signal, and may use
+ * the grace period after the time limit.
  */
 function* afterwards(context: FlowContext, rows: UndescribedRows): Flow<Statement | null> {
   const { deadlineMs, signal } = context

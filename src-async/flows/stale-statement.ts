@@ -1,7 +1,7 @@
 /**
- * Decides whether a stale cache entry may have caused an error, that is, whether something may have changed since the
- * statement was described. Only errors from before the statement started count, so that a retry cannot run a statement
- * twice.
+ * Decides whether a stale cache entry may have caused an error: whether a table, a type or a name may have changed
+ * since the statement was described. It considers only errors from before the statement started, so a retry cannot
+ * run a statement twice.
  */
 import { DataError, DbError, ProgrammingError } from '../errors/tree.ts'
 import type { Statement } from '../values/statement.ts'

@@ -1,8 +1,8 @@
 /**
- * The cache of prepared statements, by text: an LRU cache with asyncpg's three limits. Everything in this session that
- * may change the meaning of a text empties the cache: DDL, settings, and the end of a transaction with either. See
- * docs/guides/prepared-statements.md. A statement that is dropped from the cache is not closed at once. Its name waits
- * here and is sent with the next request, so dropping costs no round trip.
+ * The cache of prepared statements, by text: an LRU cache with asyncpg's three limits. The cache is emptied when this
+ * session may have changed the meaning of a text: after DDL, after a change of settings, and at the end of a
+ * transaction that had either. See docs/guides/prepared-statements.md. A statement that is dropped from the cache is
+ * not closed at once. Its name waits here and is sent with the next request, so dropping costs no round trip.
  */
 import type { CodecRegistry } from '../values/registry.ts'
 import type { Statement } from '../values/statement.ts'
@@ -26,7 +26,7 @@ interface Entry {
   isTentative: boolean
 }
 
-/** The facts about a finished statement that show whether it may have changed the meaning of other texts. */
+/** The properties of a finished statement that tell whether it may have changed the meaning of other texts. */
 export interface FinishedStatement {
   /** null for a statement that returns no rows. */
   readonly columns: readonly unknown[] | null
@@ -34,7 +34,7 @@ export interface FinishedStatement {
 }
 
 const NOTHING_TO_CLOSE: readonly string[] = []
-/** Reported parameters without influence on the meaning of a text. */
+/** Parameters that the server reports and that do not change the meaning of a text. */
 const HARMLESS_PARAMETERS: ReadonlySet<string> = new Set([
   'application_name',
   'default_transaction_read_only',
@@ -65,14 +65,14 @@ export class StatementCache {
   /** Whether a setting that influences meanings was changed, so that a RESET changes it back. */
   #hasSettings = false
   /**
-   * A random part of statement names. Behind a pooler, several connections may share one server session, and their
+   * A random part of statement names. Behind a pooler, several connections may share one server session, so their
    * names must differ.
    */
   readonly #token = Math.random().toString(36).slice(2, 8)
   #names = 0
   /**
-   * Whether no statement may be closed now, because a request that waits in a pipeline may name one that was dropped
-   * from the cache.
+   * While true, no statement is closed, because a waiting request of a pipeline may use one that was dropped from the
+   * cache.
    */
   isClosingHeld = false
   /** What is known about the parameters of texts. It is forgotten together with the entries. */
@@ -99,7 +99,7 @@ export class StatementCache {
   /** Counts statements that may have had any effect. */
   #unknownCalls = 0
 
-  /** @param registry is informed, like the cache, how transactions end. */
+  /** @param registry gets the same notices about the ends of transactions as the cache */
   constructor(limits: StatementCacheLimits, registry: CodecRegistry) {
     this.#limits = limits
     this.#registry = registry

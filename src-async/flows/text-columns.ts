@@ -1,7 +1,7 @@
 /**
  * Converts values of rows from binary to text. A new text's rows are requested in binary, because their types are not
- * known yet. Values of types that the driver reads as text are sent back to the server, which returns them as text. The
- * result looks as if each column had been requested in its own format.
+ * known yet. Values of types that the driver reads as text are sent back to the server, which returns them as text.
+ * The result is the same as if each column had been requested in the format in which the driver reads it.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'

@@ -2,7 +2,7 @@
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import type { Lease } from './lease.ts'
 
-/** The error lists at most so many holders, and so many lines of each one's stack. */
+/** The error lists at most MOST_HOLDERS holders, and MOST_FRAMES lines of the stack of each. */
 const MOST_HOLDERS = 10
 const MOST_FRAMES = 6
 

@@ -1,7 +1,7 @@
 /**
- * Whether a text calls functions other than PostgreSQL's own. A lock on a table prevents changes of the table, but nothing
- * prevents the replacement of a function or a type, and a function may do anything. Looks at the names before parentheses. A
- * wrong result costs only an unnecessary savepoint.
+ * Finds out whether a text calls functions other than PostgreSQL's own. Such a function may do anything, and another
+ * session may replace it at any time: no lock prevents that, as a lock on a table prevents changes of the table. The
+ * check looks at the names before parentheses. A wrong result costs only an unnecessary savepoint.
  */
 
 /** Names before a parenthesis that are harmless: words of SQL, and functions of PostgreSQL that only compute. */
@@ -46,7 +46,7 @@ const BEFORE_NAMES: ReadonlySet<string> = new Set(['into', 'as'])
 const NAME_PART = /[\w$.\u0080-\uffff]/
 const SPACE = /\s/
 
-/** Whether the text calls a function that is not known to be PostgreSQL's own and to only compute. */
+/** Whether the text calls a function that is not in the list of PostgreSQL's own functions that only compute. */
 export function callsUnknown(sql: string): boolean {
   for (let at = sql.indexOf('('); at >= 0; at = sql.indexOf('(', at + 1)) {
     const end = skipBack(sql, at, SPACE)

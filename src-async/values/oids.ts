@@ -85,7 +85,10 @@ export const INT8MULTIRANGE_OID = 4536
 export const PG_SNAPSHOT_OID = 5038
 export const XID8_OID = 5069
 
-/** One line a type: name, OID, OID of its array type (0: none), delimiter of its array's text form when not a comma. */
+/**
+ * Each line is a type: name, OID, OID of its array type (0 for none), and the delimiter in the text form of its
+ * arrays unless it is a comma.
+ */
 export const BUILT_IN_TYPES = `
 bool 16 1000
 bytea 17 1001
@@ -190,7 +193,7 @@ anycompatiblenonarray 5079 0
 anycompatiblerange 5080 0
 `
 
-/** Range types with the type of their bounds and their multirange type. */
+/** Range types, each with the type of its bounds and its multirange type. */
 export const BUILT_IN_RANGES: readonly { rangeOid: number; subtypeOid: number; multirangeOid: number }[] = [
   { rangeOid: 3904, subtypeOid: 23, multirangeOid: 4451 },
   { rangeOid: 3906, subtypeOid: 1700, multirangeOid: 4532 },

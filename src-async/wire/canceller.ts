@@ -11,7 +11,7 @@ import { CANCEL_GRACE_MS, afterPoll } from './grace.ts'
 import type { Conversation } from './protocol/conversation.ts'
 import type { BackendKey } from './protocol/startup.ts'
 
-/** What a canceller uses of its session. */
+/** The part of a session that its canceller uses. */
 export interface CancelSite {
   isOpen(): boolean
   /** Whether the session has stopped reading, because no reader takes its rows. */
@@ -253,7 +253,7 @@ export class Canceller {
       ? 'the request to cancel was lost on the way (a proxy, a pooler, a tunnel), or the server hangs'
       : 'the server has sent no key for cancel requests; a pooler on the way may not have any'
     return new OperationalError(
-      `${why}, and the server could not be made to stop within ${seconds} s: the connection is closed, and whether ` +
+      `${why}, and the server did not stop within ${seconds} s: the connection is closed, and whether ` +
         'the statement took effect is unknown',
       this.#cancelError === undefined ? { hint } : { hint, cause: this.#cancelError },
     )

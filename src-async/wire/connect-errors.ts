@@ -64,7 +64,7 @@ export function unreachable(failures: readonly Error[]): Error {
   const [first] = failures
   if (first !== undefined && failures.length === 1) return first
   const words = failures.map((failure) => (failure instanceof DbError ? failure.primaryMessage : failure.message))
-  // A message of one line can only show one place. The last one tried is the most likely to be the one the user means.
+  // One line has room for one place only. The user most likely means the last one that was tried.
   const isShort = words.length <= MOST_SHOWN
   const message = isShort
     ? words.join('; ')

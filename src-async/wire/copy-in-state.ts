@@ -1,6 +1,6 @@
 /**
  * The state of a session's COPY FROM STDIN, between `copyInStart` and `copyInEnd`. Streams the data to a server. For
- * PGlite, which takes only whole flights (all messages up to their Sync), it buffers all data until the end.
+ * PGlite, which takes only whole requests (all messages up to their Sync), it buffers all data until the end.
  */
 import { InterfaceError } from '../errors/tree.ts'
 import type { CopyInEndReply, CopyInStartRequest, Nothing } from './operations.ts'

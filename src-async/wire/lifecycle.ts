@@ -9,7 +9,7 @@ const MOVES: Readonly<Record<SessionPhase, readonly SessionPhase[]>> = {
   connecting: ['ready', 'broken', 'closing'],
   ready: ['busy', 'closing', 'broken'],
   busy: ['ready', 'closing', 'broken'],
-  // Pending answers may still arrive in this phase, but no new request is sent.
+  // In this phase pending answers may still arrive, but no new request is sent.
   closing: ['closed'],
   broken: ['closed'],
   closed: [],

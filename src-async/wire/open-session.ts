@@ -1,8 +1,8 @@
 /**
- * Opens a session: tries the hosts and their addresses one after the other, uses TLS as `sslmode` says, and starts up, all
- * within one time limit. If a host cannot be reached, is still starting up, or is not of the wanted kind, the next one is
- * tried. If a server refuses us, or we refuse its authentication, no other is tried, because it would hardly answer
- * differently. libpq does the same.
+ * Opens a session within one time limit: connects to the hosts and their addresses one after the other, with TLS as
+ * `sslmode` says, and starts up. It goes on to the next host if one cannot be reached, is still starting up, or is
+ * not of the wanted kind. It does not go on if a server refuses the user, or if syncpg refuses the server's
+ * authentication: the next host would hardly answer differently. libpq does the same.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
@@ -32,7 +32,7 @@ const EMBEDDED: Channel = { host: null, serverCertificate: null, isPrivate: true
 
 type NetworkHost = Exclude<HostAddress, { kind: 'pglite' }>
 
-/** What all steps of one attempt to connect need. */
+/** The arguments that all steps of one attempt to connect share. */
 interface ConnectAttempt {
   readonly options: SessionOptions
   readonly events: SessionEvents
@@ -116,7 +116,7 @@ async function openTarget(target: SocketTarget, attempt: ConnectAttempt, deadlin
     try {
       return await connectOnce(target, use, attempt, deadline, progress)
     } catch (error) {
-      // With `prefer` and a server without TLS, this attempt was already the one without TLS.
+      // With `prefer`, and a server without TLS, this attempt did not use TLS. So the next attempt would be the same.
       const isNextTheSame = progress.isPlain && use !== 'never'
       if (isNextTheSame || !isAboutTls(error)) throw error
     }
@@ -124,7 +124,7 @@ async function openTarget(target: SocketTarget, attempt: ConnectAttempt, deadlin
   return connectOnce(target, attempts.at(-1)!, attempt, deadline, { isPlain: false })
 }
 
-/** Whether the server may accept us when TLS is switched on or off: pg_hba.conf has separate lines for both. */
+/** Whether the server may accept the client with TLS, or without TLS: pg_hba.conf has separate lines for the two. */
 function isAboutTls(error: unknown): boolean {
   if (!(error instanceof DbError)) return false
   if (error.cause instanceof TlsRefusedError) return true
@@ -132,7 +132,7 @@ function isAboutTls(error: unknown): boolean {
   return sqlstate !== null && /^(28|08)/.test(sqlstate) && sqlstate !== INVALID_PASSWORD
 }
 
-/** @param progress `isPlain` is set when the server turned out to offer no TLS and the attempt went on without. */
+/** @param progress `isPlain` is set when the server offers no TLS and the attempt goes on without TLS */
 async function connectOnce(
   target: SocketTarget,
   use: TlsUse,
@@ -202,7 +202,7 @@ function connectError(target: HostAddress, error: unknown): DbError {
     amend(error, {}, `connection to ${addressName(target)} failed: ${error.primaryMessage}`)
     return error
   }
-  // With TLS 1.3 a server refuses our certificate after the handshake, and it looks like a lost connection.
+  // With TLS 1.3 a server may refuse the client certificate after the handshake. That looks like a lost connection.
   const verdict = error instanceof DbError ? tlsWords(error.cause) : null
   const hint = verdict?.hint ?? (error instanceof DbError ? error.hint : undefined)
   const message = `connection to ${addressName(target)} failed: ${verdict?.message ?? reasonOf(error, target)}`

@@ -1,7 +1,8 @@
 /**
- * THE CONTRACT between flows and sessions: the operations of a session, with their requests and replies. Requests hold bytes,
- * numbers and strings only, and never a decoded value. `Session` performs operations on the event loop, `BlockingSession`
- * through the worker. An operation without its blocking twin does not compile. All of them fail with the classes of `errors/`.
+ * The contract between flows and sessions: the operations of a session, with their requests and replies. Requests
+ * hold bytes, numbers and strings only, and never a decoded value. `Session` performs operations on the event loop,
+ * `BlockingSession` through the worker. An operation that one of the two lacks does not compile. All of them fail
+ * with the classes of `errors/`.
  */
 import type { DbError } from '../errors/tree.ts'
 import type { ByteSink, Column, ResultSink, RowSink } from './row-sink.ts'
@@ -17,8 +18,9 @@ export const TEXT_FORMAT = 0
 /** What each request that starts a statement may add. A *flight* is the messages that are sent together, up to their Sync. */
 export interface Flight {
   /**
-   * SQL of a BEGIN that goes first in the flight, or null. The flow gives one only after status `I`. In a transaction,
-   * `execute` and `executeMany` may get a guard instead (`guard.ts`): a savepoint that ends with the flight.
+   * SQL of a BEGIN that goes first in the flight, or null. The flow gives one only after status `I`. In a
+   * transaction, `execute` and `executeMany` may get a guard instead: a savepoint that ends in the same flight
+   * (`guard.ts`).
    */
   readonly begin: string | null
   /** Names of server-side statements that are closed first, in the same flight. */

@@ -1,8 +1,8 @@
 /**
  * Fetches the next page of a portal before a loop asks for it, so that the server works while the loop uses the rows of the
  * last page. A *page* is the rows of one Execute. Fetching ahead begins when a loop asks for two pages with no other operation
- * in between. A loop that also runs other statements would have to wait for rows that it does not need yet, and would get
- * their errors too early.
+ * in between. A loop that also runs other statements would have to wait for rows that it does not need yet, and would
+ * get their errors too early. So such a loop gets no page ahead.
  *
  * Fetching ahead must have no visible effect. So a savepoint is sent before each page that is fetched ahead. When the loop
  * ends early, the session rolls back to the savepoint. When another statement comes in between and the page has failed, the
@@ -53,7 +53,10 @@ export class ReadAhead {
     return this.#pages.size > 0 || this.#guarded !== null
   }
 
-  /** Whether the transaction may have failed by a page that was not asked for. Then the program must not see that status. */
+  /**
+   * Whether a page that the program has not asked for may have failed the transaction. The program must not see that
+   * status.
+   */
   get mayHideFailure(): boolean {
     return this.#guarded?.isAsked === false
   }
@@ -78,7 +81,7 @@ export class ReadAhead {
     const end = (): void => {
       if (this.#guarded !== page) return
       this.#guarded = null
-      // When the page was asked for, the program has seen the error, and its transaction has failed.
+      // If the program has asked for the failed page, it has got the error, and its transaction stays failed.
       if (page.outcome === 'done') this.#site.sendFirst(AHEAD_RELEASE)
       else if (!page.isAsked) this.#site.sendFirst(UNDO)
     }
@@ -144,7 +147,7 @@ export class ReadAhead {
       () => {
         page.outcome = 'done'
       },
-      // The call that asks for the page gets the error. No other call has to know it.
+      // The call that asks for the page gets the error. This handler prevents an unhandled rejection before that.
       () => {
         page.outcome = 'failed'
       },

@@ -91,7 +91,7 @@ export class Session implements Operations, TransportEvents {
     },
     sendFirst: (sql) => this.#sendFirst(sql),
   })
-  /** Resolves when a page that is fetched ahead has come. Later operations are sent after it, in order. */
+  /** Resolves when the page has come that is being fetched ahead. Later operations are sent after that, in order. */
   #turn: Promise<void> | null = null
   /** How many operations wait for `#turn`. */
   #waiting = 0
@@ -123,7 +123,8 @@ export class Session implements Operations, TransportEvents {
           events.notification(notification)
         },
         parameter: (name, value) => {
-          // PostgreSQL 13 reports the same value again for each RESET of the pool; caches were forgotten for that.
+          // PostgreSQL 13 reports unchanged values again for each RESET of the pool. Listeners would empty caches
+          // each time.
           if (this.#parameters.get(name) === value) return
           this.#parameters.set(name, value)
           events.parameter(name, value)
@@ -209,8 +210,8 @@ export class Session implements Operations, TransportEvents {
   }
 
   /**
-   * Notes which of several hosts this is, among the server's parameters, because those reach every thread. No parameter of a
-   * server has a name with a space.
+   * Stores which host was reached as one more server parameter, because the parameters are passed to every thread.
+   * Its name has a space, which no parameter of a server has.
    */
   noteTarget(target: SocketTarget): void {
     const { place, port } =
@@ -219,12 +220,15 @@ export class Session implements Operations, TransportEvents {
     this.#parameters.set(PORT_PARAMETER, port)
   }
 
-  /** Notes how the connection is encrypted, as `protocol cipher`, among the server's parameters. */
+  /** Stores how the connection is encrypted, `protocol cipher`, as one more server parameter. */
   noteTls(words: string): void {
     this.#parameters.set(TLS_PARAMETER, words)
   }
 
-  /** Sends a query of the driver's own before the first operation, without a wait in between. Its result is ignored. */
+  /**
+   * Sends a query of the driver itself before the first operation, and does not wait for its result, which is
+   * ignored.
+   */
   queryFirst(sql: string): void {
     this.#firstQuery = sql
   }
@@ -375,7 +379,10 @@ export class Session implements Operations, TransportEvents {
     this.#gate.go(STOPPED_FOR.lent)
   }
 
-  /** Says that the other thread has already written the next operation to the server, so that only its answer is read. */
+  /**
+   * Notes that the other thread has already written the next operation to the server. So the session only reads its
+   * answer.
+   */
   expectWritten(): void {
     this.#isWritten = true
   }
@@ -456,7 +463,8 @@ export class Session implements Operations, TransportEvents {
   ): Promise<Reply> {
     const canceller = this.#canceller
     const limit = canceller.limit(flight.timeoutMs, flight.graceMs ?? CANCEL_GRACE_MS, onExpiry)
-    // The exchange holds the line: no request is written behind it, so that a cancel cannot hit another statement.
+    // The exchange holds the line (no later request is written before it ends), so that a cancel cannot hit another
+    // statement.
     const running = this.#start(exchange, true, firstRows, (started) => {
       limit.started = started
     })

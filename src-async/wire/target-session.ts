@@ -1,6 +1,7 @@
 /**
- * Checks whether a server is what `targetSessionAttrs` asks for. PostgreSQL 14 and later report it by ParameterStatus; older
- * servers get a query. Meaning of the values: PostgreSQL manual, "Parameter Key Words", target_session_attrs.
+ * Checks whether a server is of the kind that `targetSessionAttrs` asks for. PostgreSQL 14 and later report their
+ * kind by ParameterStatus. Older servers are asked by a query. Source of truth for the values: PostgreSQL manual,
+ * "Parameter Key Words", target_session_attrs.
  */
 import { ByteReader } from '../bytes/byte-reader.ts'
 import type { TargetSessionAttrs } from '../options/session-options.ts'
@@ -8,7 +9,7 @@ import { HEADER_BYTES } from './protocol/tags.ts'
 import type { ResultSink } from './row-sink.ts'
 import type { Session } from './session.ts'
 
-/** The reason why this session cannot be used, in words; null when it can. */
+/** Says why this session is not of the wanted kind; null when it is. */
 export async function mismatch(session: Session, wanted: TargetSessionAttrs): Promise<string | null> {
   switch (wanted) {
     case 'read-write':

@@ -59,7 +59,10 @@ export function addedUp({ masked }: StatementText): readonly number[] {
   })
 }
 
-/** Finds NULL as the first value of the first row. Only that one, because a dump may have a million of them. */
+/**
+ * Finds NULL as the first value of the first row. It does not look at further rows, because a dump may have a million
+ * of them.
+ */
 export function nullKey({ masked }: StatementText): readonly number[] {
   const before = /\binsert\s+into\b[^;]*?\bvalues\s*\(\s*/.exec(masked)
   if (before === null) return []

@@ -1,7 +1,7 @@
 /**
  * Finds the SQL in a JavaScript or TypeScript file: strings and templates that begin like a statement. Each piece has its
- * offset in the file and its original length, so that a place in it is a place in the file: an escape becomes a blank and
- * the character it stands for, and `${…}` becomes a parameter.
+ * offset in the file and its original length, so that the position of an error in it gives the position in the file.
+ * An escape becomes a blank and its character, and `${…}` becomes a parameter.
  */
 
 /** A piece of SQL and the offset of its first character in the file. */

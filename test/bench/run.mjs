@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: compares syncpg with other clients on a real server. Peers live in processes of their own and take
- * turns, round by round, so that what the machine does meanwhile falls on all of them; results are ratios within a round.
- * docs/benchmarks.md says how to read them, and a whole run writes its figures there.
+ * `npm run bench`: compares syncpg with other clients on a real server. Each client (peer) has a process of its own.
+ * The clients take turns in each round, so that other work on the machine slows all of them. The results are ratios
+ * within a round. docs/benchmarks.md says how to read them, and a whole run writes its figures there.
  */
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -57,7 +57,7 @@ else if (options.list) {
 else if (options.against !== undefined) await against()
 else await main()
 
-/** Compares with another build. Imports wait until the packages they need are sure to be there. */
+/** Compares with another build. It imports modules only after their packages are installed. */
 async function against() {
   const workloads = WORKLOADS.filter((workload) => isMeasuredAgainst(workload, options))
   if (workloads.length === 0) throw new Error(`no workload is called ${options.only?.join(', ')}; see --list`)
@@ -95,7 +95,7 @@ async function main() {
   await installPeers()
   const peers = peersFor(peer)
   const server = await startServer(SERVER)
-  // Imported when the packages it needs are sure to be there.
+  // This import comes after the installation of the packages that it needs.
   const { runWorkload, serverVersion } = await import('./support/rounds.mjs')
   const report = { machine: machineFacts(), server: await serverVersion(server), results: [] }
   const startedAtMs = performance.now()
@@ -109,7 +109,7 @@ async function main() {
       }
       report.results.push(result)
       console.log([tableOf(result), ...leftOut(result)].join('\n'))
-      // Written after each workload: a run that is broken off keeps what it has measured.
+      // The results are saved after each workload, so an aborted run keeps them.
       saveLatest(report)
     }
   } finally {

@@ -1,7 +1,7 @@
-// The chaos tests with more runs than in `npm test`: `npm run test:chaos [-- runs]`. Thousands of statements over
-// networks that fail, in the clear and over TLS, every byte of a connection cut once, thousands of time limits that
-// pass when their statement ends, and a thousand runs of the pool beside its model. Not part of `npm test`: it takes a
-// quarter of an hour.
+// The chaos tests with more runs than in `npm test`: `npm run test:chaos [-- runs]`. It runs thousands of statements
+// over networks that fail, with and without TLS; cuts a connection after each of its bytes; lets thousands of time
+// limits pass when their statement ends; and compares a thousand runs of the pool with its model. Not part of `npm
+// test`: it takes a quarter of an hour.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

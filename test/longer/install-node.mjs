@@ -1,4 +1,7 @@
-/** Versions of Node from the npm registry, each in a folder of its own away from the package; kept for the next run. */
+/**
+ * Installs versions of Node from the npm registry, each in its own folder outside of the package. They are kept for
+ * the next run.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,7 @@
-// PostgreSQL's own regression scripts through psql and through the command line, each on a server of its own: every difference in
-// what they print is listed with its reason. `npm run test:regress [-- FOLDER] [-- TEST …]`; FOLDER is src/test/regress of PostgreSQL's
-// sources, 15 as psql has to be. Without it Debian's source package is fetched. Not part of `npm test`: it takes about ten minutes.
+// Runs PostgreSQL's own regression scripts through psql and through the command line, each on a server of its own,
+// and lists every difference in the output with its reason: `npm run test:regress [-- FOLDER] [-- TEST …]`. FOLDER is
+// src/test/regress in the sources of PostgreSQL 15; psql has to be of version 15 too. Without FOLDER, Debian's source
+// package is downloaded. Not part of `npm test`: it takes about ten minutes.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * A relay that counts flights. A flight is all that a client sends before it gets an answer. It runs in a worker,
- * because a blocking call stops the event loop of its own thread.
+ * A relay that counts round trips. In one round trip (`flights` in the code) a client sends all that it can before it
+ * needs an answer. It runs in a worker, because a blocking call stops the event loop of its own thread.
  */
 import { Worker } from 'node:worker_threads'
 
@@ -21,14 +21,14 @@ const RELAY = `
       isAnswered = false
       upstream.write(chunk)
     })
-    // The answer takes its time, so that all that a client sends without waiting is sent before it.
+    // The answer is delayed, so that the client has sent everything that does not need the answer.
     upstream.on('data', (chunk) =>
       setTimeout(() => {
         isAnswered = true
         client.write(chunk)
       }, ${LATENCY_MS}),
     )
-    // Either end may go first. The other end has nothing to say after that.
+    // Either end may close first. The other end is closed then.
     client.on('error', () => {}).on('close', () => upstream.destroy())
     upstream.on('error', () => {}).on('close', () => client.destroy())
   }).listen(0, '127.0.0.1', () => {

@@ -22,14 +22,15 @@ export const noSuchName = (words: string): Outcome => ({ refused: 'TypeError', w
 /** The names that the code of a table uses. */
 export type Names = Readonly<Record<string, unknown>>
 
-// oxlint-disable-next-line typescript/no-implied-eval -- the tables are code in words, so that one reads it beside the habit.
+// oxlint-disable-next-line typescript/no-implied-eval -- the tables contain code as text, so that it stands beside
+// the habit.
 const AsyncFunction = (async () => {}).constructor as new (
   ...words: string[]
 ) => (...values: unknown[]) => Promise<unknown>
 
 /** Runs blocking code. */
 export function runHabit(code: string, names: Names): unknown {
-  // oxlint-disable-next-line typescript/no-implied-eval, no-new-func -- as above.
+  // oxlint-disable-next-line typescript/no-implied-eval, no-new-func -- the tables contain code as text.
   return (new Function(...Object.keys(names), code) as (...values: unknown[]) => unknown)(...Object.values(names))
 }
 

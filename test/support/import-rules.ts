@@ -10,7 +10,9 @@ import { maskSource } from './source-scanner.ts'
 /** One row of the table. */
 export interface Room {
   readonly name: string
-  /** `folder/` for everything below, `folder/*.ts` for the files right there, or one file. */
+  /**
+   * `folder/` means all files below it, `folder/*.ts` the files directly in it. A path without a pattern is one file.
+   */
   readonly files: readonly string[]
   readonly imports: readonly string[]
   readonly typesOf: readonly string[]
@@ -20,7 +22,7 @@ export interface Room {
 /** An import as written. */
 export interface Import {
   readonly specifier: string
-  /** True when nothing of it is left after compilation. */
+  /** True if the compiler removes the import. */
   readonly isTypeOnly: boolean
   readonly line: number
 }
@@ -156,7 +158,7 @@ function cellWords(cell: string): string[] {
     .filter((word) => word !== '')
 }
 
-// Tarjan's algorithm; recursion is bounded by the number of files.
+// Tarjan's algorithm. The recursion is at most as deep as the number of files.
 function stronglyConnected(edges: ReadonlyMap<string, readonly string[]>): string[][] {
   const order = new Map<string, number>()
   const lowest = new Map<string, number>()

@@ -1,6 +1,8 @@
 /*
- * A validator of OAuth tokens for PostgreSQL 18: the token "good-for-<role>" is valid for that role, "broken" makes the validator fail, and no other token is good. Declares by itself the little of the server's interface it uses, so that it takes a compiler and
- * no headers. Interface: PostgreSQL manual, "OAuth Validator Modules", and "Dynamic Loading" of C functions.
+ * A validator of OAuth tokens for PostgreSQL 18: the token "good-for-<role>" is valid for that role, "broken" makes
+ * the validator fail, and no other token is good. It declares the few parts of the server's interface that it uses,
+ * so building it needs a compiler but no headers of PostgreSQL. Interface: PostgreSQL manual, "OAuth Validator
+ * Modules", and "Dynamic Loading" of C functions.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -21,7 +21,7 @@ export type PoolMode = 'session' | 'transaction' | 'statement'
 /** The options of a pooler. */
 export interface PgbouncerOptions {
   readonly mode: PoolMode
-  /** Server connections for each database and user; 2 unless told. */
+  /** Server connections for each database and user; default 2. */
   readonly serverConnections?: number
 }
 
@@ -44,7 +44,7 @@ export function missingPgbouncer(): string | null {
 }
 
 function findPgbouncer(): string | null {
-  // Debian keeps it where an ordinary user's PATH does not look.
+  // Debian installs it in a folder that is not in an ordinary user's PATH.
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
   for (const folder of folders) {
     const file = join(folder, 'pgbouncer')

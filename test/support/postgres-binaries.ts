@@ -1,7 +1,8 @@
 /**
- * Finds the PostgreSQL binaries the tests start. They come from npm (`test/support/servers/package.json`); nothing is
- * downloaded here. The shared-library links of those packages are made by an install script that may not have run, so
- * they are made here when missing. Servers refuse to run as root: then a plain account of this machine is borrowed.
+ * Finds the PostgreSQL programs that the tests start. They come from npm (`test/support/servers/package.json`), and
+ * this file downloads nothing. An install script of those packages makes links to shared libraries. It may not have
+ * run, so this file makes missing links. A server refuses to run as root, so tests that run as root start it under
+ * another account of this machine.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
@@ -10,13 +11,16 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 
-/** The majors the tests know how to start. Those between the ends are installed by `test/longer/majors.mjs` only. */
+/**
+ * The major versions that the tests can start. `npm ci` installs the oldest and the newest, and
+ * `test/longer/majors.mjs` the others.
+ */
 export type PostgresMajor = 13 | 14 | 15 | 16 | 17 | 18
 
-/** Where one major's programs lie: `bin/postgres` and `bin/initdb` under `nativeDirectory`. */
+/** The programs of one major version: `bin/postgres` and `bin/initdb` are under `nativeDirectory`. */
 export interface PostgresBinaries {
   readonly major: PostgresMajor
-  /** The package's exact version, which names the template cache. */
+  /** The package's exact version. It is part of the name of the cached template. */
   readonly version: string
   readonly initdb: string
   readonly postgres: string
@@ -38,8 +42,8 @@ export function hasPostgres(major: PostgresMajor): boolean {
 }
 
 /**
- * Locates one major, makes its library links, and where the server's account could not reach it (a checkout under a
- * private home folder, run as root) copies it to the temporary folder.
+ * Finds one major version and makes its library links. If the server's account cannot read it (a checkout in a
+ * private home directory, run as root), copies it to the temporary folder.
  * @throws Error when the platform has no such package installed.
  */
 export function locatePostgres(major: PostgresMajor): PostgresBinaries {
@@ -58,7 +62,8 @@ export function locatePostgres(major: PostgresMajor): PostgresBinaries {
 }
 
 /**
- * The newest PostgreSQL of Debian's packages on this machine, or null. It has Kerberos, which the packages of npm lack.
+ * The newest PostgreSQL of Debian's packages on this machine; null if there is none. It supports Kerberos, which the
+ * packages of npm do not.
  */
 export function locateSystemPostgres(): PostgresBinaries | null {
   const folder = '/usr/lib/postgresql'
@@ -92,7 +97,7 @@ function packageDirectory(major: PostgresMajor): string | undefined {
     try {
       return dirname(dirname(home.resolve(`pg${major}-${process.platform}-${process.arch}`)))
     } catch {
-      // The other file may have the account.
+      // The account may be in the other file.
     }
   }
   return undefined

@@ -13,7 +13,7 @@ const bundled = await build({
   write: false,
   platform: 'node',
   format: 'esm',
-  // All of the harness lies in this folder, so one address serves for all its files.
+  // All files of the harness are in this folder, so one `import.meta.url` is right for all of them.
   define: { 'import.meta.url': JSON.stringify(source.href) },
 })
 const code = Buffer.from(bundled.outputFiles[0].contents).toString('base64')

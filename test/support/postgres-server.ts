@@ -183,7 +183,8 @@ class LocalServer implements TestServer {
 
   async start(): Promise<void> {
     if (this.#postmaster) throw new Error('the test server is running already')
-    // Between finding a free port and binding it another process can take it; a second start keeps its old port.
+    // Another process can take a free port before the server binds it, so several ports are tried. A second start
+    // keeps its port.
     const attempts = this.#port === 0 ? 5 : 1
     for (let attempt = 1; ; attempt += 1) {
       if (this.#port === 0) this.#port = await findFreePort()
@@ -227,7 +228,8 @@ class LocalServer implements TestServer {
     return isReady
   }
 
-  // Line 1 of postmaster.pid is the process, line 8 its state; a file of an earlier start must not count.
+  // Line 1 of postmaster.pid has the process id, line 8 the state. The id is compared, because the file may be from
+  // an earlier start.
   #isReady(postmaster: ChildProcess): boolean {
     const path = join(this.#folder, 'data', 'postmaster.pid')
     if (!existsSync(path)) return false

@@ -1,6 +1,6 @@
 /**
- * A data directory made once per major by initdb, with the test roles in it, and copied for every server: a copy takes a
- * tenth of initdb's time. It is kept under node_modules/.cache, so `npm ci` throws it away.
+ * The template of a data directory: initdb makes it once for each major version, with the test roles, and each server
+ * gets a copy. A copy takes a tenth of initdb's time. The template is in node_modules/.cache, so `npm ci` removes it.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -12,7 +12,10 @@ import { fileURLToPath } from 'node:url'
 import { serverAccount } from './postgres-binaries.ts'
 import type { PostgresBinaries, ServerAccount } from './postgres-binaries.ts'
 
-/** A role that every test server has. `hba` is its authentication method over TCP (the socket trusts everybody). */
+/**
+ * A role that every test server has. `hba` is its authentication method over TCP. Over the Unix socket the server
+ * trusts all users.
+ */
 export interface TestRole {
   readonly user: string
   readonly password: string
@@ -25,7 +28,7 @@ export const TEST_ROLES = {
   password: { user: 'u_password', password: 'cleartext-secret' },
   md5: { user: 'u_md5', password: 'md5-secret' },
   scram: { user: 'u_scram', password: 'scram-secret' },
-  /** The password holds what SASLprep (RFC 4013) maps: a soft hyphen and a non-ASCII space. */
+  /** The password has characters that SASLprep (RFC 4013) replaces: a soft hyphen and a non-ASCII space. */
   scramUnicode: { user: 'u_scram_unicode', password: 'I\u00ADX p\u00E4ss\u00A0w\u00F6rd' },
   reject: { user: 'u_reject', password: 'reject-secret' },
   /** TLS servers only: logs in with the client certificate. */
@@ -38,7 +41,7 @@ export const TEST_ROLES = {
 
 const cacheFolder = fileURLToPath(new URL('../../node_modules/.cache/syncpg-test-servers', import.meta.url))
 
-/** Copies the template of a major to `target`, making the template first when this checkout has none yet. */
+/** Copies the template of a major version to `target`. Makes the template first if this checkout has none. */
 export async function copyTemplate(binaries: PostgresBinaries, target: string): Promise<void> {
   const account = serverAccount()
   const template = await findOrMakeTemplate(binaries, account)
@@ -52,7 +55,7 @@ export async function copyForStandby(data: string, target: string): Promise<void
 }
 
 async function findOrMakeTemplate(binaries: PostgresBinaries, account: ServerAccount): Promise<string> {
-  // The roles are part of the name: a changed list must not meet an old template.
+  // The name contains a hash of the roles, so that a changed list makes a new template.
   const rolesHash = createHash('sha256').update(roleStatements()).digest('hex').slice(0, 8)
   const owner = account.uid ?? process.getuid?.() ?? 'user'
   const template = join(cacheFolder, `${binaries.version}-${owner}-${rolesHash}`)
@@ -78,7 +81,7 @@ async function findOrMakeTemplate(binaries: PostgresBinaries, account: ServerAcc
   return template
 }
 
-/** One statement a line, as single-user mode wants it. */
+/** Single-user mode wants one statement in each line. */
 function roleStatements(): string {
   const lines: string[] = []
   for (const { user, password } of Object.values<TestRole>(TEST_ROLES)) {

@@ -191,7 +191,8 @@ class LocalProxy implements FaultProxy {
       const kept = isLast ? chunk.subarray(0, Math.max(room, 0)) : chunk
       passedBytes += kept.length
       const arrivesAtMs = Date.now() + (faults.latencyMs ?? 0)
-      // Delayed chunks are in flight together, as on a long line; only a full line makes the sender wait.
+      // Several delayed chunks may be on their way at once, as on a long line. The sender waits only when the line is
+      // full.
       pendingBytes += kept.length
       if (pendingBytes > LINE_CAPACITY_BYTES) from.pause()
       tail = tail
@@ -227,7 +228,7 @@ function delayUntil(instantMs: number): Promise<void> | void {
 async function writePieces(to: Socket, bytes: Buffer, pieceBytes: number): Promise<void> {
   for (let start = 0; start < bytes.length && to.writable; start += pieceBytes) {
     const hasRoom = to.write(bytes.subarray(start, start + pieceBytes))
-    // A turn of the loop between pieces lets each leave as a segment of its own.
+    // The event loop turns between two pieces, so that each piece becomes a TCP segment of its own.
     if (hasRoom) await new Promise((resolve) => setImmediate(resolve))
     else await drained(to)
   }

@@ -1,7 +1,7 @@
 /**
- * The servers test files share. One PostgreSQL with TLS is started before the first file (`global-setup.ts`); vitest's
- * provide/inject gives its address to each test process. Files must not stop it or change its settings: for that,
- * `startServer`. Files that create objects ask for a database of their own.
+ * The servers that test files share. One PostgreSQL with TLS is started before the first file (`global-setup.ts`),
+ * and vitest's provide/inject passes its address to each test process. A test file must not stop it or change its
+ * settings; such tests use `startServer`. A file that creates objects uses a database of its own.
  */
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, inject, onTestFinished } from 'vitest'
@@ -11,7 +11,7 @@ import { serverDsn, startServer } from './postgres-server.ts'
 import type { DsnOptions, ServerCoordinates, TestServer } from './postgres-server.ts'
 import './shared-server-context.ts'
 
-/** A server that others use as well. */
+/** A server that other test files use too. */
 export interface SharedServer extends ServerCoordinates {
   dsn(options?: DsnOptions): string
 }
@@ -70,8 +70,8 @@ const EMPTY_DATABASE = `
   grant usage on schema public to public`
 
 /**
- * A database for the tests of a file, emptied before each of them: making one, and the first connection to it, take
- * longer than most tests. Called once, at the top of the file, before other hooks.
+ * A database for all tests of a file. It is emptied before each test, because making a new one takes longer than most
+ * tests. Call this once, at the top of the file, before other hooks.
  * @returns its name, for `dsn({ database })`.
  */
 export function databaseOfFile(): string {

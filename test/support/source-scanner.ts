@@ -1,6 +1,6 @@
 /**
- * Reads TypeScript just well enough to tell code from comments and strings, for the checks that look at sources as text.
- * No parser: it knows where comments, strings, templates and regular expressions begin and end, and nothing else.
+ * Tells code from comments and strings in TypeScript, for checks that read sources as text. It is not a parser: it
+ * only finds where comments, strings, templates and regular expressions begin and end.
  */
 
 const DOUBLE_QUOTED_END = /(?<!\\)(?:\\\\)*"|$/g
@@ -11,8 +11,8 @@ const BEFORE_REGEXP =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^\n]|\b(?:return|typeof|case|in|of|do|else|void|delete|await|yield))\s*$/
 
 /**
- * Blanks comments, templates and regular expressions, and puts a mark (§) where a string begins, so that what looks
- * like an import is one. Offsets stay the same.
+ * Replaces comments, templates and regular expressions by blanks, and marks the beginning of each string by §. After
+ * that, all text that looks like an import is an import. Offsets do not change.
  */
 export function maskSource(source: string): { masked: string; strings: Map<number, string> } {
   const strings = new Map<number, string>()
@@ -39,7 +39,7 @@ export function maskSource(source: string): { masked: string; strings: Map<numbe
   return { masked, strings }
 }
 
-// Expressions inside a template are skipped with it: no import statement stands there.
+// Expressions inside a template are skipped too, because they cannot contain an import statement.
 function templateEnd(source: string, start: number): number {
   let depth = 0
   for (let at = start; at < source.length; at += 1) {
@@ -62,7 +62,7 @@ function endOf(source: string, pattern: RegExp, from: number): number {
   return match ? match.index + match[0].length : source.length
 }
 
-/** The source without its comments; lines that held nothing else are gone. */
+/** Removes the comments of a source, and lines that had only a comment. */
 export function removeComments(source: string): string {
   let kept = ''
   for (let at = 0; at < source.length;) {

@@ -1,4 +1,4 @@
-/** Composed SQL where it is run, and quoting against the server's own. */
+/** Runs composed SQL, and compares the driver's quoting with the server's. */
 import fc from 'fast-check'
 import { ProgrammingError, connect, format, sql } from 'syncpg/async'
 import { expect, test } from 'vitest'
@@ -45,7 +45,7 @@ test('quoted names and literals mean the same to the server', { timeout: 60_000 
     }),
     { numRuns: 150 },
   )
-  // The same in the server's older way of reading backslashes.
+  // Now with the server's older rules for backslashes.
   await con.execute('set standard_conforming_strings = off; set escape_string_warning = off')
   for (const text of ["\\'; drop table x; --", '\\', "'\\\\''"]) {
     expect(await con.fetchval(sql`select ${sql.lit(text)}`)).toBe(text)

@@ -1,4 +1,4 @@
-/** Codecs of the user's own: in every format, in everything made of the type, and out again. */
+/** Codecs of the user: in every format, in all types made from the type, and after their removal. */
 import { DataError, NotSupportedError, ProgrammingError, Record } from 'syncpg/async'
 import { expect, test } from 'vitest'
 
@@ -251,7 +251,7 @@ eachFace('custom codecs', SETUP, (world) => {
     expect(await con.fetchval(`select $1::attributes -> 'k'`, [{ k: 'v' }])).toBe('v')
     const refused = await failureOfAsync(() => con.fetch('select $1::hstore', [{ k: 1 }]))
     expect(refused.message).toMatch(/expected a string or null as value for .*hstore, got the number 1/)
-    // The text form is read by the same rules.
+    // Both formats of hstore give the same result.
     await con.setBuiltinTypeCodec('hstore', { codecName: 'hstore', format: 'text' })
     expect(await con.fetchval(`select '__proto__=>1, "b \\"\\\\"=>NULL'::hstore`)).toEqual(value)
     expect(await con.fetchval('select $1::hstore::text', [value])).toBe('"b \\"\\\\"=>NULL, "__proto__"=>"1"')

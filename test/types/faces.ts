@@ -1,4 +1,4 @@
-/** Both faces behind one type: what they have in common under the same names, where a result may be a promise. */
+/** Both APIs behind one type, with the calls that they have in common. A result may be a promise. */
 import { connect as connectAsync, type ConnectOptions, type TypeCodecOptions } from 'syncpg/async'
 import * as db from 'syncpg'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
@@ -41,8 +41,8 @@ export interface World {
 }
 
 /**
- * Declares tests for both faces, in a database of their own.
- * @param setup what is in the database
+ * Declares tests for both APIs, which run in their own database.
+ * @param setup SQL that fills the database
  */
 export function eachFace(name: string, setup: string, tests: (world: World) => void): void {
   const { major } = sharedServer()
@@ -68,7 +68,7 @@ export function eachFace(name: string, setup: string, tests: (world: World) => v
       await askServer(server, `create database ${database}`)
       if (setup !== '') await askServer(server, setup, [], database)
     })
-    // Codecs that a test has set are gone with its connection.
+    // Each test gets a new connection, because a test may set codecs.
     beforeEach(async () => {
       con = await openFace(face, await world.dsn())
       return async () => {

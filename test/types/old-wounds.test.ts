@@ -1,4 +1,4 @@
-/** What database clients have got wrong before, each by its name. */
+/** Faults that other database clients have had. Each test names one. */
 import { PgDate, PgInterval, PgTimestamp, DataError, Range } from 'syncpg/async'
 import { describe, expect, test } from 'vitest'
 
@@ -24,7 +24,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await con.fetchval(same, [row['at'], row['wall'], row['t']])).toBe(1n)
     await con.execute('update event set at = $1, wall = $2, t = $3', [row['at'], row['wall'], row['t']])
     expect(await con.fetchrow('select at, wall, t from event')).toEqual(row)
-    // As JSON, as a string, it is written back just as well.
+    // It can also be written back from its JSON, as a string.
     const text = JSON.parse(JSON.stringify(row)) as { at: string }
     expect([text.at, await con.fetchval('select $1::timestamptz = at from event', [text.at])]).toEqual([
       '2024-01-02T03:04:05.678901Z',
@@ -115,7 +115,7 @@ eachFace('old wounds', SETUP, (world) => {
     ] as const) {
       expect(await failureOfAsync(() => con.fetch(`select $1::${type}`, [value]))).toBeInstanceOf(DataError)
     }
-    // Had the server refused it, the transaction would have failed.
+    // If the server had refused the value, the transaction would have failed.
     expect(await con.fetchval('select 1')).toBe(1)
     await con.execute('rollback')
   })
@@ -172,7 +172,7 @@ eachFace('old wounds', SETUP, (world) => {
     }
     expect(await con.fetchval("select 'at ' || $1", [at])).toBe(`at ${text}`)
     expect(await con.fetchval("select $1 || '!'", [at])).toBe(`${text}!`)
-    // Alone it stays an instant.
+    // Without text around it, the value stays an instant.
     expect(await con.fetchval('select $1', [at])).toEqual(at)
     await con.execute('drop table printed; reset timezone')
   })
@@ -192,7 +192,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await world.con.fetchval('select $1::jsonb', [seen])).toEqual([{}, {}, 1, 'x', 'http://a/b'])
   })
 
-  test('objects and typed arrays tell their type where the server has none, and cost no transaction', async () => {
+  test('objects and typed arrays decide a type that the server cannot infer, and the transaction does not fail', async () => {
     const { con } = world
     await con.execute('begin')
     await con.fetchval('select 1')
@@ -210,7 +210,7 @@ eachFace('old wounds', SETUP, (world) => {
     expect(await failureOfAsync(() => con.fetchval('select to_jsonb($1)', [{ a: () => 1 }]))).toBeInstanceOf(DataError)
   })
 
-  test('blanks and digits of a number are those of the server', async () => {
+  test('a number may have the blanks and underscores that the server allows', async () => {
     const { con } = world
     expect(await failureOfAsync(() => con.fetchval('select $1::numeric', ['\u00a07']))).toBeInstanceOf(DataError)
     expect(await con.fetchval('select $1::numeric::text', [' \t7\n'])).toBe('7')
@@ -231,13 +231,13 @@ eachFace('old wounds', SETUP, (world) => {
     )
   })
 
-  test('an object of no known kind never becomes a text', async () => {
+  test('an object of an unknown class is never sent as text', async () => {
     for (const value of [{}, { toString: () => 'x' }, () => 1, Symbol('s'), new Map()]) {
       expect(await failureOfAsync(() => world.con.fetch('select $1::text', [value]))).toBeInstanceOf(DataError)
     }
   })
 
-  test('session settings change nothing of binary values, and text ones are read or refused, never misread', async () => {
+  test('session settings do not change binary values; text values are read or refused, and never misread', async () => {
     const { con, face } = world
     const sql =
       "select date '2024-02-03' d, timestamptz '2024-02-03 04:05:06.789+00' t, interval '1 year 2 days 03:04:05' i, '\\x00ff'::bytea b, 0.1::float8 f"
@@ -256,7 +256,7 @@ eachFace('old wounds', SETUP, (world) => {
       else expect((await failureOfAsync(() => con.fetch(text))).message).toMatch(/DateStyle must be ISO/)
       const interval = "select row('x', null, '1 year 2 days')::holder v"
       expect((await failureOfAsync(() => con.fetch(interval))).message).toMatch(/IntervalStyle/)
-      // Written as text all the same.
+      // In text format the same values are written correctly.
       const given = { d: new PgDate(2024, 2, 3), i: new PgInterval(12, -2, 5n) }
       const back =
         'select (h).d = date $$2024-02-03$$ and (h).i = make_interval(1, 0, 0, -2, 0, 0, 0.000005) from (select $1::holder h) q'

@@ -1,6 +1,6 @@
 /**
- * Values made at random go to the server and come back by both roads: as they are, as the server's own text read by us,
- * and as that text read by the server. All three must be the value that went.
+ * Random values are sent to the server and compared in three ways: the returned value, the server's text as the
+ * driver reads it, and that text as the server reads it. All three must equal the sent value.
  */
 import fc from 'fast-check'
 import {
@@ -34,7 +34,7 @@ const instant = fc
   .map(([ms, us]) => (us === 0 ? new Date(ms) : new PgTimestamp(ms, us)))
 const float64 = fc.double()
 const float32 = fc.float()
-// What JSON itself cannot say, -0, is not asked of it.
+// JSON has no -0, so no such value is made.
 const json = fc
   .jsonValue({ maxDepth: 3 })
   .map((value): unknown => JSON.parse(JSON.stringify(value)))
@@ -99,7 +99,10 @@ const ARBITRARIES: readonly (readonly [type: string, arbitrary: fc.Arbitrary<unk
 
 const NAMES = ARBITRARIES.map(([type]) => type)
 
-/** Rows are compared by what they show, and a float4 by what it means: it comes as the shortest decimal of it. */
+/**
+ * Makes values comparable: rows become plain objects, and a float4 is rounded, because it comes as its shortest
+ * decimal.
+ */
 function plain(value: unknown, type: string): unknown {
   if (type === 'float4' && typeof value === 'number') return Math.fround(value)
   if (Array.isArray(value)) return value.map((item) => plain(item, type))

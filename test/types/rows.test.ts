@@ -1,4 +1,4 @@
-/** Rows as a program wants them: by connection, by cursor, by call; and rows of any column names. */
+/** The form of rows, set for a connection, a cursor or a call, and rows with unusual column names. */
 import { Console } from 'node:console'
 import { Writable } from 'node:stream'
 import { inspect } from 'node:util'
@@ -32,7 +32,7 @@ eachFace('rows', '', (world) => {
     const other = await world.connect({ rowFactory } as never)
     expect((await other.fetch(sql))[0]).toEqual(expected)
     expect(Object.getPrototypeOf((await other.fetch(sql))[0])).toBe(Object.getPrototypeOf(row))
-    // A value is a value, however rows are made.
+    // The form of rows does not change the result of `fetchval`.
     expect([await other.fetchval(sql), await other.fetchval(sql, [], 'name')]).toEqual([1, 'Ann'])
   })
 
@@ -53,7 +53,7 @@ eachFace('rows', '', (world) => {
     ])
   })
 
-  test('a factory’s error is thrown as it is, and the connection lives on', async () => {
+  test('a factory’s error is thrown unchanged, and the connection stays usable', async () => {
     const mine = new RangeError('mine')
     const rowFactory = () => () => {
       throw mine
@@ -125,7 +125,7 @@ eachFace('rows', '', (world) => {
     const numbers = names.map((_, i) => i)
     expect([...row]).toEqual(numbers)
     expect(names.map((name) => Record.get(row, name))).toEqual(numbers)
-    // A position wins over a name that looks like one.
+    // A position wins over a column whose name is a number.
     expect(names.filter((name) => name !== '0').map((name) => row[name])).toEqual(
       numbers.filter((i) => names[i] !== '0'),
     )

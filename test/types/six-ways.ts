@@ -1,6 +1,6 @@
 /**
- * The six ways of a value: read and written, in binary and as text, in an array, as NULL. The server is the oracle: what
- * it prints for its own literal, it must print for the value that came and went.
+ * Tests each value in six ways: read and written in binary, read and written as text, in an array, and as NULL. The
+ * expected text comes from the server: a value that is sent must give the same text as the literal.
  */
 import { connect as connectAsync } from 'syncpg/async'
 import * as db from 'syncpg'
@@ -12,7 +12,7 @@ import { TYPES_SQL, type TypeRow, VALUE_TABLE } from './value-table.ts'
 
 type Maybe<T> = T | Promise<T>
 
-/** One face, as far as this is concerned. */
+/** The calls of one API that these tests use. */
 interface Face {
   rows(sql: string, values?: readonly unknown[]): Maybe<unknown[][]>
   run(sql: string): Maybe<unknown>
@@ -42,7 +42,7 @@ async function openFace(face: 'async' | 'blocking', dsn: string): Promise<Face> 
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
-/** Rows are compared by their columns, whatever class they are of. */
+/** Turns rows into plain objects, so that rows of different classes can be compared. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (value instanceof db.Record) {
@@ -51,7 +51,7 @@ function plain(value: unknown): unknown {
   return value
 }
 
-/** Declares the tests of a face against a version. */
+/** Declares the tests of one API with one major version. */
 export function sixWays(face: 'async' | 'blocking', major: PostgresMajor): void {
   const database = `types_${face}_${major}_${process.pid}`
   let driver: Face
@@ -81,7 +81,7 @@ export function sixWays(face: 'async' | 'blocking', major: PostgresMajor): void 
 function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void {
   const values = samples.map(([, value]) => value)
   const literals = samples.map(([text]) => `${quote(text)}::${type}`)
-  /** What the server prints for its own literals. */
+  /** The server's text for the literals. */
   const printed = async (): Promise<unknown[]> =>
     (await db().rows(`select ${literals.map((l) => `${l}::text`).join(', ')}`))[0]!
   const holder = `six_${type.replaceAll(/\W/g, '_')}`
@@ -91,14 +91,14 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     expect(plain(row)).toEqual(values)
   })
 
-  test('is read as text, within a composite that travels so', async () => {
+  test('is read as text, in a composite type that is sent as text', async () => {
     await db().run(`drop type if exists ${holder}; create type ${holder} as (t tsvector, v ${type})`)
     const [row] = await db().rows(`select ${literals.map((l) => `row('x', ${l})::${holder}`).join(', ')}`)
     expect(plain(row)).toEqual(values.map((v) => ({ t: "'x'", v })))
   })
 
-  // The async face drops the rows of several statements at once.
-  test.each(face === 'blocking' ? ['text'] : [])('is read as %s, of several statements', async () => {
+  // The async API does not return the rows of a text with several statements.
+  test.each(face === 'blocking' ? ['text'] : [])('is read as %s, in a text of several statements', async () => {
     expect(plain((await db().rows(`select ${literals.join(', ')}; select 1`))[0])).toEqual(values)
   })
 
@@ -107,7 +107,7 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     expect((await db().rows(`select ${markers.join(', ')}`, values))[0]).toEqual(await printed())
   })
 
-  test('is written as text, within a composite that travels so', async () => {
+  test('is written as text, in a composite type that is sent as text', async () => {
     await db().run(`drop type if exists ${holder}; create type ${holder} as (t tsvector, v ${type})`)
     const markers = values.map((_, i) => `(($${i + 1}::${holder}).v)::text`)
     expect(
@@ -127,9 +127,9 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     expect(await db().rows(`select $1::${type}[]::text`, [[...values, null]])).toEqual([[row![1]]])
   })
 
-  // A string for JSON is a JSON string.
+  // json is left out, because there a string means a JSON string.
   test.skipIf(/^jsonb?\b/.test(type))(
-    'is taken as a string, as the server reads it, alone, in lists and in records',
+    'can be passed as a string, which the server reads: alone, in arrays and in COPY of records',
     async () => {
       const texts = samples.map(([text]) => text)
       const wanted = await printed()
@@ -150,7 +150,7 @@ function waysOf(db: () => Face, { type, samples }: TypeRow, face: string): void 
     },
   )
 
-  test('is NULL both ways', async () => {
+  test('is read and written as NULL', async () => {
     expect(await db().rows(`select null::${type}, $1::${type} is null, $1::${type}`, [null])).toEqual([
       [null, true, null],
     ])

@@ -1,6 +1,6 @@
 /**
- * The table of values: for each type what is written in SQL, and the JavaScript value that is it. Types of the table's own
- * are made by `TYPES_SQL`. The texts the server prints are not here: the server is asked.
+ * The table of values: for each type some SQL literals, each with its JavaScript value. `TYPES_SQL` creates the types
+ * that are not built in. The table has no text that the server prints, because the tests ask the server.
  */
 import {
   BitString,
@@ -19,7 +19,7 @@ import {
   Range,
 } from 'syncpg/async'
 
-/** A text the server reads, and its value. */
+/** A text that the server reads, and its JavaScript value. */
 export type Sample = readonly [text: string, value: unknown]
 
 export interface TypeRow {
@@ -31,7 +31,7 @@ export interface TypeRow {
   readonly isReadOnly?: boolean
 }
 
-/** What the table needs beside the built-in types. */
+/** Creates the types that the table uses and that are not built in. */
 export const TYPES_SQL = `
 create extension if not exists citext;
 create extension if not exists ltree;

@@ -1,4 +1,4 @@
-/** What the main thread learns, and how soon, when the worker it waits for dies or never starts. */
+/** The error that the main thread gets, and how soon, when the worker that it waits for dies or never starts. */
 import { fileURLToPath } from 'node:url'
 
 import { describe, expect, test } from 'vitest'
@@ -50,7 +50,7 @@ describe('a worker that dies while a statement runs', () => {
 
   test('by running out of memory is an OperationalError within bounded time', async () => {
     const run = await runScript(SCRIPT, {
-      // The limit of the heap is inherited by the worker; filling it takes most of the time.
+      // The worker inherits the limit of the heap. Filling the heap takes most of the test's time.
       nodeOptions: ['--max-old-space-size=64'],
       env: { DSN: sharedServer().dsn(), SYNCPG_WORKER: DYING_WORKER, SYNCPG_TEST_DEATH: 'memory:2000' },
     })

@@ -1,6 +1,6 @@
 /**
- * Explores the orders in which caller, worker, server and a third thread can move, with the real code of both sides: see
- * explorer/world.ts. `npm run explore` walks further than `npm test` does.
+ * Explores the orders in which caller, worker, server and a third thread can move, with the real code of both
+ * threads: see explorer/world.ts. `npm run explore` tries more orders than `npm test`.
  */
 import { describe, expect, test } from 'vitest'
 
@@ -8,7 +8,7 @@ import { explore } from './explorer/explore.ts'
 import { FAULTS } from './explorer/faults.ts'
 import { SCENARIOS } from './explorer/scenarios.ts'
 
-/** How much more of everything that may happen is tried than in `npm test`. */
+/** How many more optional events are tried than in `npm test`. */
 const more = Number(process.env['SYNCPG_EXPLORE_MORE'] ?? 0)
 const timeMs = more === 0 ? 60_000 : 30 * 60_000
 const testTimeoutMs = timeMs + 30_000
@@ -19,7 +19,7 @@ describe('in no order of events is a law of worker/turn/turn.ts broken', () => {
     async (scenario) => {
       const budget = { ...scenario.budget, switch: (scenario.budget?.switch ?? 0) + more }
       const { runs, states, steps, isComplete } = await explore(scenario, { budget, timeMs })
-      // oxlint-disable-next-line no-console -- how much was walked is the point of the test.
+      // oxlint-disable-next-line no-console -- the number of orders is a result of the test.
       console.log(
         `${scenario.name}: ${states} states in ${runs} runs of ${steps} steps${isComplete ? '' : ', not all'}`,
       )

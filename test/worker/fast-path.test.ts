@@ -1,6 +1,7 @@
 /**
- * The answer to a small statement is read by the thread that asks, and what is no plain answer goes to the worker. The
- * `fs` of that thread is replaced here: answers come late, in pieces, or not at all, and calls are interrupted in between.
+ * The calling thread reads the answer to a small statement itself, and passes any other answer to the worker. These
+ * tests replace the `fs` of that thread: answers come late, in pieces, or not at all, and calls are interrupted in
+ * between.
  */
 import { readFileSync } from 'node:fs'
 
@@ -158,8 +159,8 @@ test.concurrent.each([
      let tornCount = 0
      for (const before of ['select 1', 'begin']) {
        con.execute(before)
-       // While the worker is in its event loop an answer is its to read: the call then ends by itself.
-       // On a busy machine most answers are late, and the worker's too.
+       // If the answer is late, the worker reads it, and the call ends by itself. On a busy machine most answers are
+       // late.
        const enough = tornCount + 3
        for (const untilMs = Date.now() + 8000; tornCount < enough && Date.now() < untilMs; ) {
          const count = con.fetchval('select count(*)::int from t')
@@ -170,7 +171,8 @@ test.concurrent.each([
          globalThis.look = was
          await new Promise(setImmediate)
          const now = con.fetchrow('select count(*)::int, pg_backend_pid() from t').toArray()
-         // On a busy machine it may be interrupted earlier; then who knows whether the server has it.
+         // On a busy machine the call may be interrupted earlier. Then it is unknown whether the server has the
+         // request.
          const isDue = now[0] === count + 1 || (wasTorn && !wasWritten && now[0] === count)
          if (!isDue || now[1] !== pid) throw new Error('expected ' + [count + 1, pid] + ', got ' + now)
          if (wasTorn && wasWritten) tornCount += 1

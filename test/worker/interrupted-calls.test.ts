@@ -1,6 +1,6 @@
 /**
- * Calls interrupted at any moment, as Ctrl-C does it in a REPL: `vm`'s time limit ends a script in the same way, with no
- * `finally` run. Whatever was interrupted, the next call has its own answer and the session is the same one.
+ * Calls that are interrupted at any moment, as by Ctrl-C in a REPL: `vm`'s time limit ends a script in the same way,
+ * without running `finally`. After any interruption the next call gets its own answer, on the same session.
  */
 import { expect, test } from 'vitest'
 
@@ -9,7 +9,7 @@ import { sharedServer } from '../support/shared-server.ts'
 
 const ROUNDS = 4
 
-/** Each would go on for ever, or much longer than it is let. */
+/** Each of these calls would run forever, or much longer than the time limit. */
 const CALLS = [
   "for (;;) con.fetchval('select %s::int', [-7])",
   "for (;;) con.fetchval('select -8 from pg_sleep(0.002)')",
@@ -46,7 +46,7 @@ for (let round = 0; round < rounds; round++) {
       if (error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') tornCount += 1
       else console.log(calls[index], 'failed:', error)
     }
-    // The prompt comes back: a turn of the event loop.
+    // The event loop turns, as when the prompt returns.
     await new Promise(setImmediate)
     if (con.info.status !== 'idle') con.rollback()
     const asked = round * 1000 + index
@@ -68,7 +68,7 @@ test.each([4096, 1 << 20])(
   70_000,
 )
 
-/** Each is interrupted while the server runs it. The second one would end by itself after the rollback. */
+/** Each statement is interrupted while the server runs it. The second one would end by itself after the rollback. */
 const FIRST_STATEMENTS = `
 import { Script } from 'node:vm'
 import * as db from 'syncpg'
@@ -77,7 +77,7 @@ const con = globalThis.con = db.connect(dsn)
 con.execute('create temporary table t (n int)')
 con.commit()
 const insert = 'insert into t select %s::int from pg_sleep(%s)'
-// Prepared, so that from now on its BEGIN travels with it.
+// The statement is prepared here, so that later its BEGIN is sent together with it.
 con.execute(insert, [0, 0])
 con.rollback()
 const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -104,7 +104,7 @@ test('rollback() undoes a transaction whose first statement was interrupted', as
   expect(run).toMatchObject({ stdout: 'failed\n-2,-1\n', stderr: '', status: 0 })
 })
 
-/** Stands still at one of the moves of the channel until it is interrupted there. */
+/** Stops at one of the moves of the channel until the time limit interrupts it there. */
 const CLOSE = `
 import { Script } from 'node:vm'
 import * as db from 'syncpg'

@@ -1,7 +1,7 @@
 /**
- * A call is interrupted while it takes records out of the ring: no record is lost, and none is taken twice. A notification that
- * was taken twice would be given to the program twice. V8 ends a script where a function begins or a loop turns, so the
- * time limit of `vm` shows which orders of statements are safe.
+ * A call is interrupted while it takes records out of the ring. No record may be lost, and none may be taken twice:
+ * the program would get a notification twice. V8 ends a script where a function begins or a loop repeats, so the time
+ * limit of `vm` shows which orders of statements are safe.
  */
 import { expect, test } from 'vitest'
 

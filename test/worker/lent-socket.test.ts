@@ -1,8 +1,8 @@
 /**
- * Short requests are written to the server by the thread that asks, while it owns the socket. Its `fs` is replaced here, so
- * that the kernel can be slow, full or gone on demand: what is asked then is answered all the same, once, and by its own
- * answer. A busy machine may keep a program waiting for so long that the worker takes the socket back and writes itself; so
- * what must be seen is tried until it is seen.
+ * The calling thread writes short requests to the server itself, while it owns the socket. These tests replace its
+ * `fs`, so that the kernel takes few bytes, or none, or fails. Each request must still get its own answer, once. On a
+ * busy machine the worker may take the socket back first and write itself, so a test repeats a case until the calling
+ * thread has written.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -84,8 +84,8 @@ test.concurrent('a time limit holds for what this thread has written', async () 
 })
 
 /**
- * `tear(script, act)` runs the script until it is interrupted within a write that this thread makes; `undo` takes back what a
- * script has done that was not interrupted.
+ * `tear(script, act)` runs the script until it is interrupted within a write of this thread. `undo` undoes the effect
+ * of a script that was not interrupted.
  */
 const TEAR = `
 const was = act
@@ -155,7 +155,7 @@ test.concurrent('a long request that was written in part when the call was inter
 })
 
 test.concurrent('a descriptor whose number was given to something else is never written to', async () => {
-  // What the thread knows of the line is what `fstat` says: it says something else here.
+  // The thread recognises the socket by `fstat`, which is replaced here and describes another file.
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      const was = status
@@ -176,7 +176,7 @@ test.concurrent('the next statement throws when the server went away while idle,
   const { stdout, stderr } = await run(
     `con.fetchval('select 1')
      process.kill(Number(process.env.POSTMASTER), 'SIGQUIT')
-     // The worker sees the end on its own; this thread only waits for the word of it.
+     // The worker notices the end of the connection. This thread waits until the worker has reported it.
      while (!con.closed) await new Promise((resolve) => setTimeout(resolve, 5))
      fs.openSync('/dev/null', 'r')
      writes = 0

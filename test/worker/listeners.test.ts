@@ -1,4 +1,7 @@
-/** Listeners of notices run in the middle of a statement: what they may not do is refused, and what they throw ends it. */
+/**
+ * Notice listeners run in the middle of a statement. They may not use the connection, and an error that they throw
+ * ends the statement.
+ */
 import * as db from 'syncpg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 

@@ -1,4 +1,4 @@
-/** What the program and its listeners are told when the server ends a session while no call waits for it. */
+/** The errors and notices that the program gets when the server ends a session while no call runs on it. */
 import { expect, test } from 'vitest'
 
 import { startServer } from '../support/postgres-server.ts'
@@ -30,7 +30,7 @@ test('a listener that uses the lost connection is called once, and the next call
   try {
     const run = await runScript(SCRIPT, { env: { DSN: server.dsn({ transport: 'unix' }) } })
     expect([run.stderr, run.status]).toEqual(['', 0])
-    // The server warns where it still can: on a busy machine it sometimes ends the session without a word.
+    // On a busy machine the server sometimes ends the session without the warning.
     const told = run.stdout.split('\n').slice(0, -1)
     expect(told.slice(-2)).toEqual(['ConnectionFailureError', 'InterfaceError'])
     expect([[], ['InterfaceError']]).toContainEqual(told.slice(0, -2))
@@ -89,7 +89,7 @@ process.exit()
 
 test('a session that is lost between two calls of a COPY tells the reason once', async () => {
   const run = await runScript(IN_A_COPY, { env: { DSN: sharedServer().dsn({ transport: 'unix' }) } })
-  // Where the server could not send its reason any more, there is the one of a connection that has ended.
+  // If the server could not send its reason, the reason is that the connection has ended.
   const told = /^((AdminShutdownError 57P01|ConnectionDoesNotExistError 08003), InterfaceError null\n){4}$/
   expect({ ...run, stdout: '' }).toMatchObject({ stderr: '', status: 0 })
   expect(run.stdout).toMatch(told)

@@ -1,7 +1,7 @@
 /**
- * The channel between the threads with the smallest ring there is, so that nearly everything wraps, waits for room or
- * travels in pieces: parameters and results of every size must arrive byte for byte. Sizes are random; the seed is
- * printed, and `SYNCPG_TEST_SEED` repeats a run.
+ * Tests the channel between the threads with the smallest possible ring, so that nearly all records wrap around, wait
+ * for room or come in pieces. Parameters and results of every size must arrive unchanged. The sizes are random. The
+ * test prints its seed, and `SYNCPG_TEST_SEED` repeats a run.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -14,7 +14,7 @@ const RING_BYTES = 4096
 const seed = Number(process.env['SYNCPG_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const LARGEST_RANDOM_BYTES = 256 * 1024
 
-/** Marsaglia's xorshift: small, quick and the same everywhere. */
+/** Marsaglia's xorshift: small, fast, and with the same numbers on every machine. */
 function randomNumbers(start: number): () => number {
   let state = start === 0 ? 1 : start
   return () => {
@@ -27,7 +27,10 @@ function randomNumbers(start: number): () => number {
 
 const random = randomNumbers(seed)
 
-/** From 1 to `most`, as many between 1 and 10 as between 10 and 100: most of the edges lie low. */
+/**
+ * A size from 1 to `most`. There are as many between 1 and 10 as between 10 and 100, because most edge cases are
+ * small sizes.
+ */
 function randomSize(most: number): number {
   return Math.floor(Math.exp((random() / 2 ** 32) * Math.log(most))) || 1
 }
@@ -42,7 +45,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
   let con: Connection
 
   beforeAll(() => {
-    // oxlint-disable-next-line no-console -- the seed must be seen even of a run that hangs.
+    // oxlint-disable-next-line no-console -- the seed must be printed even if the run hangs.
     console.log(`ring stress: SYNCPG_TEST_SEED=${seed}`)
     con = connect(sharedServer().dsn({ transport: 'unix' }), { autocommit: true, ringBytes: RING_BYTES })
   })
@@ -51,7 +54,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
   function expectEcho(size: number): void {
     const sent = randomBytes(size)
     const received = con.fetchval<Buffer>('select $1::bytea', [sent])
-    // Not toEqual: a difference would print megabytes.
+    // `toEqual` would print megabytes for a difference.
     if (received === null || !received.equals(sent)) {
       throw new Error(`${size} bytes came back as ${received?.length ?? 'nothing'}, or changed; seed ${seed}`)
     }
@@ -60,7 +63,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
   test('1,500 parameters of random sizes come back unchanged', { timeout: 60_000 }, async () => {
     for (let round = 0; round < 1500; round++) {
       expectEcho(randomSize(LARGEST_RANDOM_BYTES))
-      // The loop turns now and then, so that a hang is told from work.
+      // The event loop turns now and then, so that the guard of blocked threads does not end this test.
       if (round % 50 === 0) await nextTurn()
     }
   })
@@ -123,7 +126,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     let noticed = 0
     const listener = (notice: Error): void => {
       noticed += Number(/^n+$/.test(notice.message))
-      // Longer than the writer sleeps for room, so that it has to queue.
+      // This is longer than the writer sleeps for room, so it has to queue the record.
       const until = performance.now() + 30
       while (performance.now() < until) continue
     }
@@ -142,7 +145,7 @@ describe(`a ring of ${RING_BYTES} bytes, seed ${seed}`, () => {
     for (let round = 0; round < 300; round++) {
       const size = randomSize(20_000)
       if (round % 3 === 0) {
-        // Rows first, then the failure: what was sent before it must not be taken for the next answer.
+        // The rows come first, then the failure. The next call must not take these rows for its answer.
         const failing = `select repeat('f', ${size}), 1 / (50 - i) from generate_series(1, 100) i`
         expect(() => con.fetch(failing)).toThrow('division by zero')
       }

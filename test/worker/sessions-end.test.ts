@@ -1,6 +1,7 @@
 /**
- * How sessions of the blocking face end: given up, collected, interrupted while they connect, at the exit of the program. What
- * the program calls closed is closed on the server too, and its shared memory serves the next session.
+ * How sessions of the blocking API end: abandoned, garbage-collected, interrupted while connecting, and at the end of
+ * the program. A session that is closed for the program is closed on the server too, and its shared memory is used
+ * again.
  */
 import { describe, expect, test } from 'vitest'
 
@@ -26,12 +27,12 @@ function run(body: string, nodeOptions: readonly string[] = [], timeoutMs = 20_0
   return runScript(HELPERS + body, { env: { DSN: dsn }, nodeOptions, timeoutMs })
 }
 
-/** Lets a process that was stopped go on, if it is still there. */
+/** Continues a stopped process, if it still exists. */
 function wake(pid: number): void {
   try {
     process.kill(pid, 'SIGCONT')
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
@@ -50,8 +51,8 @@ describe('a session that is given up', () => {
        console.log(await gone('given_up'))`,
     )
     const [pid, ...said] = stdout.split('\n')
-    // Where the signal came before the wait was armed, the program was killed: then there is nothing to see, and nobody has let
-    // the server's process go on. Without this every DROP DATABASE of the run would wait for it.
+    // If the signal came before the wait was armed, it killed the program, and the server's process is still stopped.
+    // It must go on, or every DROP DATABASE of the run would wait for it.
     wake(Number(pid))
     if (said.join('') === '') return
     expect([said, stderr]).toEqual([['OperationalError true true', 'true', ''], ''])
@@ -104,7 +105,8 @@ test('a connect, or a close, that is interrupted leaves no session behind', asyn
        try { connecting.runInThisContext({ timeout: 5 + i }) } catch (error) { if (error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error }
        await pause(1)
      }
-     // A session whose close() was interrupted is nobody's: it is closed when it has been collected.
+     // The program has no reference to a session whose close() was interrupted. It is closed when it is
+     // garbage-collected.
      for (let i = 0; i < 100 && sessions('connecting') > 0; i++) { gc(); await pause(10) }
      console.log(await gone('connecting'))`,
     ['--expose-gc'],

@@ -1,4 +1,4 @@
-/** Shared memory of sessions that have left is used again or given back, however many of them were open at once. */
+/** The shared memory of ended sessions is used again or released, even if many were open at once. */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 import { runScript } from '../support/run-script.ts'
 
-/** More sessions at once than blocks are kept. They need no server: the worker is only given their memory. */
+/** Opens more sessions at once than blocks are kept. They need no server, because the worker only gets their memory. */
 const SCRIPT = `
 import { readFileSync } from 'node:fs'
 import { WORD } from './worker/channel/layout.ts'
@@ -27,7 +27,7 @@ for (let round = 0; round < 20; round++) {
   globalThis.gc()
   await new Promise((resolve) => setTimeout(resolve, 50))
   if (round === 2) before = megabytes()
-  // The collector of the worker comes when it likes.
+  // The garbage collector of the worker runs at any time, so the least of several values counts.
   if (round >= 10) least = Math.min(least, megabytes())
 }
 console.log(Math.round(least - before))
@@ -38,6 +38,6 @@ test.skipIf(!existsSync('/proc/self/status'))('of a hundred sessions at a time, 
   const env = { SYNCPG_WORKER: fileURLToPath(new URL('../../dist/worker.cjs', import.meta.url)) }
   const run = await runScript(SCRIPT, { nodeOptions: ['--import', 'tsx', '--expose-gc'], env, timeoutMs: 40_000 })
   expect(run).toMatchObject({ stderr: '', status: 0 })
-  // Without giving back: 36 blocks of 16 MB in each of eight rounds, 4,608 MB.
+  // If memory were not released, it would be 4,608 MB: 36 blocks of 16 MB in each of eight rounds.
   expect(Number(run.stdout)).toBeLessThan(3000)
 })

@@ -1,4 +1,7 @@
-/** A worker that cannot start: each cause is an error that says what to do, soon, and the next connect works without it. */
+/**
+ * A worker that cannot start: each cause gives an error soon, which says what to do. When the cause is gone, the next
+ * connect works.
+ */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +25,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-/** For all scripts: `attempt` connects, and says of a failure what a program can see of it. */
+/** Part of all scripts: `attempt` connects, and prints the properties of the error if that fails. */
 const PRELUDE = `
 import * as db from 'syncpg'
 import { closeSync, cpSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -66,7 +69,7 @@ async function run(source: string, { env = {}, ...options }: ScriptOptions = {})
   return reports(await runScript(PRELUDE + source, { ...options, env: given }))
 }
 
-/** Nothing is printed but the reports, and the process ends by itself. */
+/** Checks that the program printed only its reports and ended by itself. */
 function reports({ stdout, stderr, status }: Pick<ScriptRun, 'stdout' | 'stderr' | 'status'>): Report[] {
   expect([stderr, status]).toEqual(['', 0])
   return stdout
@@ -133,7 +136,7 @@ for (const path of [FOLDER, join(FOLDER, 'worker.ts'), join(FOLDER, 'nothing.cjs
 import { parentPort, workerData } from 'node:worker_threads'
 ${PRELUDE}
 process.env.SYNCPG_WORKER = workerData
-// Only the silent one waits for the limit.
+// Only the worker that does not answer needs the whole time limit, so only it gets a short one.
 const timeout = workerData.includes('silent') ? 2000 : 20_000
 console.log = (line) => parentPort.postMessage(line)
 attempt({ timeout })
@@ -243,10 +246,10 @@ describe('Node’s permission model', () => {
   test.runIf(isLinux)(
     'a worker that the kernel’s list cannot show is not taken for dead while it is busy',
     async () => {
-      // PGlite runs without an event loop for longer than the beat of a worker may be old.
+      // PGlite blocks the worker's event loop for longer than the worker may be without a heartbeat.
       const source = `
 const con = db.connect('pglite:')
-// A query of the server's own clock: it is as long on each machine.
+// The query waits by the server's clock, so it takes the same time on each machine.
 const text = "do $$ declare t timestamptz := clock_timestamp() + '2.5 s'; begin while clock_timestamp() < t loop end loop; end $$"
 con.execute(text)
 console.log(JSON.stringify({ answer: con.fetchval('select 42') }))
@@ -268,7 +271,7 @@ con.close()`
 })
 
 describe.runIf(isLinux)('a limit of the system', () => {
-  /** Runs a script under a limit; not every `sh` knows that on threads. */
+  /** Runs a script under a limit of the shell. Not every `sh` has a limit on threads. */
   function underLimit(limit: string, source: string, uid?: number): Report[] {
     const args = [
       '-c',
@@ -298,13 +301,13 @@ describe.runIf(isLinux)('a limit of the system', () => {
          attempt({}, 'pglite:')
        }
        for (const each of open) closeSync(each)
-       // The events of the threads that ended come now.
+       // The events of the ended threads come now.
        await new Promise((resolve) => new Worker('', { eval: true, execArgv: [] }).on('exit', resolve))
        attempt()`,
     )
     const later = found.pop()
     expect(found).toHaveLength(12)
-    // How many files are enough is Node's to know, so the last of these may work.
+    // It depends on Node how many files are enough, so the last attempt may work.
     for (const [index, each] of found.entries()) {
       if (index > 5 && each.answer === 42) continue
       expect(each).toMatchObject({
@@ -316,7 +319,9 @@ describe.runIf(isLinux)('a limit of the system', () => {
     expect(later).toEqual(WORKS)
   })
 
-  /** A user without a process of its own: limits on threads count those of a user, and not root's. */
+  /**
+   * A user id without processes, because a limit on threads counts all threads of a user, and does not apply to root.
+   */
   const NOBODY = 54_321
   const canBeNobody =
     process.getuid?.() === 0 && spawnSync('ls', [join(root, 'dist')], { uid: NOBODY, gid: NOBODY }).status === 0

@@ -1,14 +1,14 @@
-/** Finds what is public and says nothing of itself: a declaration, a method, a property or an option without a docstring. */
+/** Finds public declarations, methods, properties and options without a docstring. */
 import { commentOf, fileOf, isSymbol, membersOf, optionParameters, optionsIn, textOf } from './model.mjs'
 import { ReflectionKind } from './read-doors.mjs'
 
-/** A class for each SQLSTATE: the table of the page says what there is to say. */
+/** This file has a class for each SQLSTATE. The table of the page describes them, so they need no docstrings. */
 const GENERATED = 'src-async/errors/sqlstates.ts'
 
-/** Members whose name is a protocol of the language, which says what they do. */
+/** Members of JavaScript's own protocols. Their names say what they do. */
 const SAYS_ENOUGH = new Set(['toString', 'toJSON', 'valueOf', 'next', 'return', 'throw', 'length', 'name'])
 
-/** @returns a line for each of them, with its file */
+/** @returns a line for each missing docstring, with the file */
 export function undocumented(model) {
   const missing = []
   for (const declarations of model.pages.values()) {
@@ -33,10 +33,10 @@ export function undocumented(model) {
   }
   return missing
 
-  /** Options that stand in a signature itself. */
+  /** Checks options that are written in the signature itself. */
   function requireOptions({ signatures = [], sources }, name) {
     for (const { name: parameter, type } of signatures.flatMap(optionParameters)) {
-      // An object that is taken apart, and is no object of options.
+      // A destructured object that is not an options object.
       if (parameter === '__namedParameters') continue
       for (const [option, property] of optionsIn(type, model).properties) {
         const isOfInterface = model.isExported(property.parent) || property.comment !== undefined

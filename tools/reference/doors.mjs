@@ -1,9 +1,12 @@
 /**
- * The doors as the reference shows them, and which page describes which declaration. A class that a user keeps in hand has a
- * page of its own; what is small shares one. Declarations of both doors are described once.
+ * The doors (entry points) in the reference, and which page describes which declaration. A class that users call
+ * often has its own page; small declarations share a page. A declaration that two doors export is described once.
  */
 
-/** In the order of the index. `source` is the file of the door, `page` the page of what is nowhere else. */
+/**
+ * The doors in the order of the index. `source` is the door's file. `page` has the declarations that no other page
+ * has.
+ */
 export const DOORS = [
   {
     name: 'syncpg',
@@ -70,7 +73,7 @@ export const DOORS = [
   },
 ]
 
-/** Pages beside those of the doors: what belongs there by the file of its declaration, or by its name too. */
+/** Further pages. A declaration belongs to one by the file that declares it, or by file and name. */
 export const PAGES = [
   {
     page: 'syncpg-connection',

@@ -1,10 +1,13 @@
-/** What the pages need of TypeDoc's model: who is exported, on which page it stands, and what an options object may have. */
+/**
+ * The parts of TypeDoc's model that the pages need: which declarations are exported, on which page each one is, and
+ * the options of an options object.
+ */
 import { DOORS, PAGES } from './doors.mjs'
 import { INTERNAL, ReflectionKind } from './read-doors.mjs'
 
 const SYMBOLS = /^\[/
 
-/** @param project what `readDoors` gives */
+/** @param project the result of `readDoors` */
 export function createModel(project) {
   /** Declarations by page, in the order of the doors. */
   const pages = new Map([...DOORS, ...PAGES].map(({ page }) => [page, []]))
@@ -26,7 +29,7 @@ export function createModel(project) {
       pages.get(page).push(target)
     }
   }
-  // A name of a namespace (`pg.Client`) is described where the class is.
+  // A name in a namespace (`pg.Client`) leads to the page of the class.
   for (const [page, declarations] of pages) {
     pages.set(
       page,
@@ -49,11 +52,14 @@ export function fileOf(declaration) {
   return declaration.sources?.[0]?.fileName ?? ''
 }
 
-/** The members of a class or an interface that users call: not a constructor that only the package calls, nothing with `_`. */
+/**
+ * The members of a class or an interface that users call. Left out are a constructor that only the package calls, and
+ * names with `_`.
+ */
 export function membersOf(declaration, { isInherited = true } = {}) {
   const members = (declaration.children ?? []).filter((member) => {
     if (!isInherited && member.inheritedFrom !== undefined) return false
-    // Classes state their name for bundlers, errors have one anyway.
+    // Classes declare their `name` for bundlers, and each error has one, so the page does not list it.
     if (member.name === 'name' && (member.flags.isStatic || member.getSignature?.overwrites !== undefined)) return false
     if (member.name.startsWith('_') || member.name.includes('inspect.custom')) return false
     if (member.kind !== ReflectionKind.Constructor) return true
@@ -68,7 +74,7 @@ export function membersOf(declaration, { isInherited = true } = {}) {
 
 export const isSymbol = (member) => SYMBOLS.test(member.name)
 
-/** The comment of a function or a method is that of its first overload that has one. */
+/** The comment of a function or a method: that of the first overload with a comment. */
 export function commentOf(declaration) {
   const { signatures = [], getSignature, setSignature, comment } = declaration
   const own = signatures.find((signature) => signature.comment !== undefined)?.comment
@@ -86,7 +92,7 @@ export function textOf(parts) {
 }
 
 /**
- * What an object of options may have: properties of interfaces, also of those that are intersected, picked or left out of.
+ * The options of an options object: the properties of its interfaces, also in intersections, `Pick` and `Omit`.
  * @returns properties by name, and the exported interfaces they come from
  */
 export function optionsIn(type, model) {

@@ -1,4 +1,4 @@
-/** Reads the doors with TypeDoc: their declarations, with types and docstrings. */
+/** Reads the doors (entry points of the package) with TypeDoc: their declarations, with types and docstrings. */
 import { fileURLToPath } from 'node:url'
 
 import { Application, ReflectionKind } from 'typedoc'
@@ -7,12 +7,12 @@ import { DOORS } from './doors.mjs'
 
 export { ReflectionKind }
 
-/** Holds what the exports of a door name and the door does not export. */
+/** The module with the declarations that a door's exports refer to and the door does not export. */
 export const INTERNAL = '<internal>'
 
 /**
- * @returns a module of TypeDoc's model for each door. What its exports name and it does not export
- *   is in its module INTERNAL, so that a page can say what the name stands for
+ * @returns a module of TypeDoc's model for each door. Declarations that its exports refer to, and that it does not
+ *   export, are in its module INTERNAL, so that a page can show their types
  * @throws Error when TypeDoc cannot read a source
  */
 export async function readDoors() {
@@ -21,7 +21,7 @@ export async function readDoors() {
     tsconfig: 'tsconfig.json',
     plugin: [fileURLToPath(import.meta.resolve('typedoc-plugin-missing-exports'))],
     internalModule: INTERNAL,
-    // `tsc` has checked them.
+    // `tsc` has checked the sources already.
     skipErrorChecking: true,
     excludePrivate: true,
     excludeProtected: true,

@@ -14,10 +14,10 @@ import {
   typeText,
 } from './types.mjs'
 
-/** An options object of more names than this is described only where its type is. */
+/** If an options object has more options than this, only the page of its type describes them. */
 const MOST_INLINE_OPTIONS = 14
 
-/** What fits the width of a page of the site. */
+/** The longest line that fits the width of a page of the site. */
 const LINE_LENGTH = 72
 const NOTE = '<!-- Written by npm run reference: change the docstrings, not this page. -->'
 
@@ -36,7 +36,7 @@ class Page {
   #model
   #declarations
   #isOfOne
-  /** What is named and not exported, with what it stands for. */
+  /** Types that are used and not exported, with their definitions. */
   #unexported = new Map()
 
   constructor(page, model) {
@@ -127,7 +127,7 @@ class Page {
   }
 
   #heading(method, declaration) {
-    // In backticks, because brackets and parentheses would be a link.
+    // The backticks prevent that Markdown reads the brackets and parentheses as a link.
     if (isSymbol(method)) return `\`${nameOf(method)}()\``
     if (method.flags.isStatic) return `${declaration.name}.${method.name}()`
     if (this.#isOfOne) return `${method.name}()`
@@ -138,11 +138,11 @@ class Page {
     return this.#callable(declaration, `${declaration.name}()`, depth)
   }
 
-  /** A function, a method or a constructor. */
+  /** Describes a function, a method or a constructor. */
   #callable(declaration, heading, depth, owner) {
     const { signatures } = declaration
     const name = declaration.kind === ReflectionKind.Constructor ? `new ${owner.name}` : nameOf(declaration)
-    // What most calls look like comes first.
+    // The signature with the fewest required parameters comes first, because most calls look like it.
     const ordered = signatures.toSorted((one, other) => requiredCount(one) - requiredCount(other))
     const written = ordered.map((signature) => {
       this.#noteUnexported(signature)
@@ -162,7 +162,7 @@ class Page {
     return parts.filter(Boolean).join('\n\n')
   }
 
-  /** Parameters that the docstring says something of, or that have a default. */
+  /** Describes parameters that the docstring mentions, or that have a default. */
   #parameters(signatures) {
     const rows = new Map()
     for (const { parameters = [] } of signatures) {
@@ -184,7 +184,7 @@ class Page {
     return lines.length === 0 ? '' : `**Parameters**\n\n${lines.join('\n')}`
   }
 
-  /** What the object of options may have: a sentence each, the rest where the type is described. */
+  /** Lists the options with one sentence each. The page of their type has the full text. */
   #options(signatures) {
     const given = signatures.flatMap(optionParameters)
     const properties = new Map()
@@ -239,7 +239,7 @@ class Page {
       ]
     })
     const head = word === 'option' ? ['option', 'type', 'default', ''] : [word, 'type', '']
-    // A column that is empty says nothing.
+    // An empty column is left out.
     const kept = head.map((_title, column) => column !== 2 || word !== 'option' || rows.some((row) => row[2] !== ''))
     const line = (cells) => `| ${cells.filter((_cell, column) => kept[column]).join(' | ')} |`
     return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
@@ -323,7 +323,7 @@ class Page {
     ].join('\n\n')
   }
 
-  /** A class for each SQLSTATE, in a table. */
+  /** A table with the class of each SQLSTATE. */
   #sqlstates() {
     const rows = this.#declarations
       .filter(({ kind, name }) => kind === ReflectionKind.Class && isSqlstate(name, this.#page))
@@ -347,7 +347,7 @@ class Page {
     return [text, ...this.#blockTags(comment, '@remarks')].filter(Boolean).join('\n\n').trim()
   }
 
-  /** In one line: for cells and lists. */
+  /** The text of a docstring in one line, for cells and lists. */
   #inline(parts) {
     return this.#parts(parts)
       .replaceAll(/\s*\n\s*/g, ' ')
@@ -383,7 +383,7 @@ class Page {
     return texts.join('')
   }
 
-  /** A span of code that is the name of something with a page leads there. */
+  /** Links a span of code to the page of the declaration whose name it is. */
   #linkedCode(span) {
     const name = span.replaceAll('`', '')
     const target = [...this.#model.pageOf.keys()].find((one) => {
@@ -418,7 +418,7 @@ class Page {
       : ''
   }
 
-  /** A type in a table: a link when it is a single name, else code. */
+  /** A type in a table cell: a link if it is a single name, otherwise code. */
   #typeCell(type) {
     if (type === undefined) return ''
     const parts = type.type === 'union' ? type.types.filter((part) => part.name !== 'undefined') : [type]
@@ -453,7 +453,7 @@ class Page {
   }
 }
 
-/** The classes of single SQLSTATEs stand in a table. */
+/** The general error classes. The classes of single SQLSTATEs are in a table instead. */
 const BASES = new Set([
   'DbError',
   'Error',
@@ -489,12 +489,12 @@ function requiredCount({ parameters = [] }) {
   return parameters.filter(({ flags, defaultValue }) => !flags.isOptional && defaultValue === undefined).length
 }
 
-/** TypeDoc writes `[iterator]` for a method of that symbol. */
+/** TypeDoc writes `[iterator]` for a method named by that symbol. */
 function nameOf({ name }) {
   return name.replace(/^\[(\w+)\]$/, '[Symbol.$1]')
 }
 
-/** Up to the first full stop or semicolon that is not within code. */
+/** The text up to the first full stop or semicolon outside of code. */
 function firstSentence(text) {
   const [sentence] = /^(?:`[^`]*`|\[[^\]]*\]\([^)]*\)|[^`.;]|[.;](?!\s|$))*/.exec(text)
   return `${sentence.replace(/[:,]$/, '')}.`
@@ -504,7 +504,7 @@ function lowerFirst(name) {
   return name[0].toLowerCase() + name.slice(1)
 }
 
-/** One line when it fits, else a line for each parameter. */
+/** Writes a signature in one line if it fits, otherwise one line for each parameter. */
 function wrapped(before, inner, after) {
   const line = before + inner + after
   if (line.length <= LINE_LENGTH || !before.endsWith('(')) return line

@@ -1,4 +1,4 @@
-/** GitHub's way from a heading to its anchor: pages written for it keep their links on the site. */
+/** Makes the anchor of a heading as GitHub does, so that links work both on GitHub and on the site. */
 export function slug(heading) {
   return heading
     .trim()

@@ -1,6 +1,6 @@
-/** Types as text, and which declarations they name. */
+/** Writes types as text, and finds the declarations that they refer to. */
 
-/** A type as it is written in the sources: `Values | undefined`, `RowOf<T>[]`. */
+/** Writes a type as the sources do: `Values | undefined`, `RowOf<T>[]`. */
 export function typeText(type) {
   return type === undefined ? 'void' : printed(type)
 }
@@ -65,7 +65,7 @@ function literalText(declaration) {
   return members.length === 0 ? '{}' : `{ ${members.join('; ')} }`
 }
 
-/** `<T = Row>`, or nothing. */
+/** Writes type parameters, `<T = Row>`; an empty string if there are none. */
 export function typeParametersText({ typeParameters = [] }) {
   if (typeParameters.length === 0) return ''
   const texts = typeParameters.map(({ name, type, default: fallback }) => {
@@ -74,7 +74,7 @@ export function typeParametersText({ typeParameters = [] }) {
   return `<${texts.join(', ')}>`
 }
 
-/** `sql: StatementText, values?: Values`. */
+/** Writes parameters, `sql: StatementText, values?: Values`. */
 export function parametersText({ parameters = [] }) {
   return parameters
     .map((parameter) => {
@@ -85,12 +85,15 @@ export function parametersText({ parameters = [] }) {
     .join(', ')
 }
 
-/** A parameter that is taken apart has no name; what it is taken apart into are options. An unused one has an underscore. */
+/**
+ * The name of a parameter. A destructured parameter has none, and is an options object. An unused one begins with an
+ * underscore.
+ */
 export function parameterName({ name }) {
   return name === '__namedParameters' ? 'options' : name.replace(/^_/, '')
 }
 
-/** Calls back with each declaration a type names. */
+/** Calls back with each declaration that a type refers to. */
 export function eachReference(type, visit, depth = 0) {
   if (type === null || typeof type !== 'object' || depth > 12) return
   if (type.type === 'reference' && type.reflection !== undefined) visit(type.reflection)
@@ -112,7 +115,7 @@ export function eachReference(type, visit, depth = 0) {
   for (const signature of type.declaration.signatures ?? []) eachReferenceOfSignature(signature, visit, depth + 1)
 }
 
-/** Those of a signature's parameters and result. */
+/** Calls back with each declaration that a signature's parameters and result refer to. */
 export function eachReferenceOfSignature(signature, visit, depth = 0) {
   eachReference(signature.type, visit, depth)
   for (const parameter of signature.parameters ?? []) eachReference(parameter.type, visit, depth)

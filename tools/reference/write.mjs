@@ -1,6 +1,7 @@
 /**
- * Writes docs/reference and the list of its pages in docs/api.md from the docstrings: `npm run reference`. With `--check` it
- * writes nothing and fails when a page is not what the docstrings say, or when something public has no docstring.
+ * Writes docs/reference and the list of its pages in docs/api.md from the docstrings: `npm run reference`. With
+ * `--check` it writes nothing. It fails when a page differs from the docstrings, or when a public declaration has no
+ * docstring.
  */
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,6 @@
 /**
- * Builds what the playground of the site loads: the sources of the async API for browsers, and PGlite's files beside it, so
- * that the site needs nothing from elsewhere. docs/decisions/site.md says what takes Node's place.
+ * Builds the files that the playground of the site loads: the async API for browsers, and PGlite's files. So the site
+ * loads nothing from other servers. docs/decisions/site.md says what replaces Node's modules.
  */
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,10 +9,10 @@ import { dirname, join, resolve } from 'node:path'
 import { build } from 'esbuild'
 
 const SOURCES = 'docs/.vitepress/playground'
-/** Of PGlite's files those that a database in memory needs. */
+/** The files of PGlite that a database in memory needs. */
 const PGLITE_FILES = /^(?:index|chunk-\w+|initdb)\.js$|^(?:pglite|initdb)\.(?:wasm|data|js)$/
 
-/** @param folder where the site's public files are */
+/** @param folder the folder of the site's public files */
 export async function buildPlayground(folder) {
   const outdir = join(folder, 'playground')
   rmSync(outdir, { recursive: true, force: true })
@@ -47,7 +47,7 @@ const startInBrowser = {
   },
 }
 
-/** What of Node's modules is used on the way to `pglite:` without a directory. */
+/** Replacements for the parts of Node's modules that `connect('pglite:')` uses. */
 const STAND_INS = {
   'node:path': `
     export const isAbsolute = (path) => path.startsWith('/')
@@ -66,7 +66,7 @@ const STAND_INS = {
     export const tracingChannel = () => ({ hasSubscribers: false, start: {}, end: {}, asyncStart: {}, asyncEnd: {}, error: {} })`,
 }
 
-/** Node's modules, for browsers: what is used of them does something, the rest throws when it is called. */
+/** Replaces Node's modules in the browser. The functions in `STAND_INS` work; all others throw when they are called. */
 const nodeForBrowsers = {
   name: 'node-for-browsers',
   setup({ onResolve, onLoad }) {

@@ -1,6 +1,6 @@
 /**
- * `npm run docs`: builds the site into `site/`, the playground's files first. Files that nobody has to see stay in
- * `node_modules/.cache`. docs/decisions/site.md says why the site is as it is.
+ * `npm run docs`: builds the playground's files, then the site into `site/`. Intermediate files are in
+ * `node_modules/.cache`. The reasons are in docs/decisions/site.md.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ const publicFolder = join(root, 'node_modules/.cache/syncpg-site/public')
 rmSync(publicFolder, { recursive: true, force: true })
 mkdirSync(publicFolder, { recursive: true })
 await buildPlayground(publicFolder)
-// What the pages link to and is no page.
+// Files that the pages link to and that are not pages.
 for (const name of ['examples', 'benchmarks.json']) {
   cpSync(join(root, 'docs', name), join(publicFolder, name), { recursive: true })
 }

@@ -4,8 +4,8 @@
  * holds more than a plain result, the worker gets the socket and all bytes read so far.
  *
  * A call can be interrupted between any two steps, and within a system call. So this file notes before and after each system
- * call how far the request has come. And the answer area is zero wherever nothing was read. No message begins with a zero
- * byte, so the bytes themselves tell how much was read.
+ * call how far the request has come. The answer area is all zeros before a read, and no message begins with a zero
+ * byte. So the bytes themselves tell how much was read.
  */
 import { DATA_ROW } from '../../src-async/wire/protocol/tags.ts'
 import { ANSWER, type Question, WholeAnswer, nextMessage } from '../../src-async/wire/protocol/whole-answer.ts'
@@ -16,15 +16,16 @@ import { MOVES, tryMove } from '../turn/turn.ts'
 import { Spinner, WATCH_MS } from './spin.ts'
 
 /**
- * A read that finds nothing costs some 8 µs, so the first read is made when most answers have come. Its time moves later by
- * `LATER_MS` after a read that found nothing, and earlier by `SOONER_MS` after one that found the answer.
+ * A read that finds no bytes costs some 8 µs, so the first read is made when most answers have come. After a read
+ * without bytes the time of the first read moves later by `LATER_MS`. After a read with the answer it moves earlier
+ * by `SOONER_MS`.
  */
 const LATER_MS = 0.002
 const SOONER_MS = 0.0005
 const FIRST_LOOK_MS = 0.02
 /** The watch for a new text is longer, because the server parses and plans it first, which takes longer than running it. */
 const NEW_TEXT_WATCH_MS = 0.3
-/** End the loops if a test has stopped the clock. They are more than a watch ever needs. */
+/** These limits end the loops if a test has stopped the clock. They are higher than a watch ever needs. */
 const MOST_TURNS = 20_000
 const MOST_LOOKS = 1000
 
@@ -50,7 +51,7 @@ const AT = {
 
 /** In which state an interrupted call has left the connection. */
 export type AfterInterruption =
-  /** The server has nothing of the request, so no answer will come. */
+  /** The server has received no byte of the request, so no answer will come. */
   | 'unsent'
   /** The whole answer has been read. */
   | 'answered'
@@ -98,7 +99,10 @@ export class FastPath {
     this.#now = now
   }
 
-  /** Forgets the last call. Called before the socket is taken, or `examine` could mistake the last call for this one. */
+  /**
+   * Forgets the last call. It must be called before the socket is taken: otherwise `examine` could report the last
+   * call's state as this one's.
+   */
   begin(): void {
     this.#at = AT.start
     this.sent = 0

@@ -14,7 +14,7 @@ import { Script } from 'node:vm'
 import { isMainThread } from 'node:worker_threads'
 import type { Woken } from '../turn/steps.ts'
 
-/** Finds the holder in the globals of Node's first context. A test that jest runs has a context of its own. */
+/** Finds the holder among the globals of Node's main context, because a test under jest runs in another context. */
 const HOLDER = "(globalThis[Symbol.for('syncpg.wait')] ??= { __proto__: null })"
 
 /** Marks a SIGINT listener that may miss a signal. `src-sync/repl/prompt/prompt.ts` sets it. */

@@ -44,7 +44,8 @@ export function watchMembership(owner: object, membership: Membership): void {
   endSessionsAtExit()
   open.add(membership)
   lost.register(owner, membership, membership)
-  // Ctrl-C in a REPL can interrupt a call that connects. Then no code has the session when a microtask runs, so it is ended.
+  // Ctrl-C in a REPL can interrupt a call that connects. If the program has not received the session when this
+  // microtask runs, the session is ended.
   queueMicrotask(() => {
     if (membership.isHandedOut || !open.has(membership)) return
     forgetMembership(membership)

@@ -48,14 +48,14 @@ export class RequestSender {
     yield* this.#post('open', DROPPED)
   }
 
-  /** Makes the worker perform a request. This thread has written nothing of it to the server. */
+  /** Makes the worker perform a request of which this thread has written no byte to the server. */
   *send<N extends OperationName>(name: N, request: RequestOf<N>, sink: ByteSink | ResultSink): Steps<void> {
     const { words } = this.#block
     const out = this.#out
     out.clear()
     writeRequest(out, name, request)
     yield 'decline'
-    // The worker may already own the socket. After this it certainly does.
+    // After this the worker owns the socket, whether it owned it before or not.
     tryMove(words, MOVES.decline)
     yield* this.#post(name, sink)
   }
@@ -109,7 +109,7 @@ export class RequestSender {
     this.#doorbell.ring()
   }
 
-  /** Puts the request from `#out` into shared memory, announces it, and rings. */
+  /** Puts the request from `#out` into shared memory, announces it, and rings for the worker. */
   *#post(name: RequestName, sink: ByteSink | ResultSink): Steps<void> {
     const bytes = this.#out.view()
     const isLarge = bytes.length > REQUEST_MAX_BYTES

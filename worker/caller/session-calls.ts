@@ -86,7 +86,10 @@ export class SessionCalls {
     return this.#hasLeft || this.#machine.life.isDead || Atomics.load(words, WORD.isClosed) === 1
   }
 
-  /** Whether the caller has ended the session. Once the worker has released its memory, another session may use it. */
+  /**
+   * Whether the caller has ended the session. After the worker has released the session's memory, another session may
+   * use it.
+   */
   get #hasLeft(): boolean {
     return Atomics.load(this.#block.words, WORD.departure) !== DEPARTURE.none
   }
@@ -185,7 +188,7 @@ export class SessionCalls {
   *#prepare(): Steps<void> {
     this.requireNoCallback()
     if (this.isClosed) {
-      // The call that gave the session up may have been interrupted before it rang the worker.
+      // The call that ended the session may have been interrupted before it rang for the worker.
       if (!this.#isRetired && this.#hasLeft) yield* this.leave(DEPARTURE.abandoned)
       throw this.closedError()
     }
@@ -330,14 +333,17 @@ function isWithinCopy(name: RequestName, outcome: Outcome): boolean {
   return name === 'copyInStart' || name === 'copyInData' || name === 'copyOutStart'
 }
 
-/** Makes the server undo a COPY FROM STDIN during which a listener threw. Otherwise the end of the data would complete it. */
+/**
+ * If a listener threw during a COPY FROM STDIN, makes the server undo the COPY. Otherwise the end of the data would
+ * complete it.
+ */
 function endedBy<N extends OperationName>(name: N, request: RequestOf<N>): RequestOf<N> {
   if (name !== 'copyInEnd') return request
   const { failure } = request as RequestOf<'copyInEnd'>
   return { failure: failure ?? 'a notice listener of the client has failed' } as RequestOf<N>
 }
 
-/** The longest wait for the reply to a request, Infinity for a request without a limit. */
+/** The longest wait for the reply to a request; Infinity for a request without a time limit. */
 function limitOf({ timeoutMs = 0, graceMs = CANCEL_GRACE_MS }: Partial<Limits>): number {
   return timeoutMs > 0 ? timeoutMs + graceMs + WORKER_GRACE_MS : Infinity
 }

@@ -11,7 +11,10 @@ import { type Spinner, watchWord } from './spin.ts'
 
 /** The longest slice of a sleep. After each slice the caller checks whether the worker is alive. */
 export const SLICE_MS = 250
-/** Ctrl-C cannot end the first slice of a silence, which is this short: arming it costs as much as a short statement. */
+/**
+ * The length of the first slice while nothing comes. Ctrl-C cannot end this slice, because arming it costs as much as
+ * a short statement.
+ */
 const UNARMED_MS = 10
 /** After this time Ctrl-C can end every slice, also the short ones between the pieces of a long answer. */
 const ARMED_AFTER_MS = 100
@@ -94,12 +97,14 @@ export class Sleeper {
     for (;;) {
       const woken: Woken = yield* this.#sleepSlice(isSilent || now() - startedMs > ARMED_AFTER_MS, deadlineMs)
       isSilent = woken === 'timed-out'
-      // A Ctrl-C that comes together with the answer counts, or a loop of short calls would never notice one.
+      // A Ctrl-C that comes together with the answer still interrupts the call. Otherwise a loop of short calls would
+      // never notice one.
       if (woken === 'interrupted' && !isCancelling && pending.outcome !== null) return 'interrupted'
       if (pending.outcome !== null) return isInterrupted ? 'interrupted' : 'done'
       const nowMs = now()
       if (woken === 'ok' && cancelledAtMs !== Infinity) {
-        // Rows that were sent before the cancel come first. While they come, the end will follow, so the limit moves.
+        // Rows that were sent before the cancel come first. While rows still come, the end of the statement will
+        // follow, so the limit moves.
         deadlineMs = Math.min(nowMs + CANCEL_SILENCE_MS, cancelledAtMs + MOST_CANCEL_MS)
       }
       if (woken === 'interrupted') {

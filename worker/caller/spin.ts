@@ -1,7 +1,8 @@
 /**
  * Decides whether to *watch* for an answer (to look again and again) before sleeping. Putting a thread to sleep and waking it
  * costs as much as a small statement costs on the server, so watching pays off for an answer that comes at once. A watch that
- * sees nothing wastes processor time. So after each failure the next watches are skipped: one, then three, seven, up to 31.
+ * sees nothing wastes processor time. So after each failure in a row more of the next watches are skipped: one, then
+ * three, seven, up to 31.
  */
 import { availableParallelism } from 'node:os'
 
@@ -9,7 +10,7 @@ import { availableParallelism } from 'node:os'
 export const WATCH_MS = 0.1
 /** How often the word is read between two readings of the clock. */
 const LOOKS = 64
-/** Ends the loop if a test has stopped the clock. It is more than a watch ever needs. */
+/** This limit ends the loop if a test has stopped the clock. It is higher than a watch ever needs. */
 const MOST_TURNS = 1000
 /** The number of skipped watches grows only up to this many failures in a row. */
 const MAX_FAILURES = 5

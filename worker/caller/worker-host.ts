@@ -35,7 +35,7 @@ import {
 
 /** A worker takes 30–100 ms to start and answers other calls at once. An overloaded machine may need far longer. */
 const ANSWER_TIMEOUT_MS = 30_000
-/** synckit measures its limit with another clock, in whole milliseconds, so it may time out this much too early. */
+/** synckit measures its time limit with another clock, in whole milliseconds. So it may time out this much too early. */
 const CLOCK_SLACK_MS = 5
 /** When the last heartbeat is older than this, the caller asks the kernel whether the worker still exists. */
 export const SUSPICION_MS = 1000
@@ -249,7 +249,8 @@ export class WorkerHost {
 
   /**
    * Makes a synckit call and waits for it in slices. A worker that crashes does not wake the caller, so after each slice the
-   * caller checks whether the worker still exists, and makes the call again. The worker may get one call twice.
+   * caller checks whether the worker still exists, and makes the call again. So the worker may get the same call
+   * twice.
    */
   #control(call: ControlCall, limitMs = ANSWER_TIMEOUT_MS): unknown {
     const mostSlices = Math.ceil(limitMs / ANSWER_SLICE_MS)
@@ -260,8 +261,8 @@ export class WorkerHost {
         return this.#thread.call(call)
       } catch (error) {
         if (this.isDead) throw this.deathError()
-        // An error before the end of the slice means that the worker has failed, and synckit says why.
-        // A clock that a test has stopped cannot show the end of a slice, so synckit's own message counts too.
+        // An error before the end of the slice means that the worker has failed, and synckit says why. If a test has
+        // stopped the clock, the slice never ends by it, so synckit's own message about a timeout is checked too.
         const isSliceOver =
           now() - askedAtMs >= ANSWER_SLICE_MS - CLOCK_SLACK_MS || messageOf(error).includes('timed-out')
         if (!isSliceOver) throw this.#failure(error)

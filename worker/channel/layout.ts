@@ -24,7 +24,7 @@ export const HOST = {
   osThreadId: 4,
   /** 1 while the worker sleeps on `knock`, 0 while it is in its event loop: see worker/turn/doorbell.ts. */
   lingers: 5,
-  /** Changes with each ring while the worker lingers. The worker then sleeps on this word, not on the doorbell. */
+  /** Changes with each ring while the worker lingers. Then the worker sleeps on this word and not on the doorbell. */
   knock: 6,
 } as const
 
@@ -61,8 +61,8 @@ export const WORD = {
   /** One of `DEPARTURE`, see worker/turn/turn.ts. */
   departure: 13,
   /**
-   * The socket's file descriptor plus 1, or 0 where the socket is never lent. The worker sets it once, together with the
-   * descriptor's device and inode, the three words that follow.
+   * The socket's file descriptor plus 1; 0 if the socket is never lent. The worker sets it once, together with the
+   * next three words: the descriptor's device and inode.
    */
   descriptor: 14,
   device: 15,
@@ -76,7 +76,10 @@ export const WORD = {
   restOffset: 19,
   /** Bytes in the answer area that the caller has read from the server and hands over; 0 for none. */
   answerBytes: 20,
-  /** Number of the session that uses the block. A cancel token has it too, since the block may serve another session. */
+  /**
+   * Number of the session that uses the block. A cancel token has it too, because the block may serve another session
+   * later.
+   */
   sessionId: 21,
 } as const
 
@@ -98,7 +101,7 @@ export const REQUEST = {
 
 export const SESSION_WORDS = 32
 export const REQUEST_OFFSET = SESSION_WORDS * 4
-/** Batches and COPY send chunks of 256 kB. A chunk can be longer by one element, so the area has some more room. */
+/** Batches and COPY send chunks of 256 kB. A chunk can be longer by one element, so the area is larger. */
 export const REQUEST_MAX_BYTES = 320 * 1024
 /** Room for the answer to a small statement that the caller reads itself. */
 export const ANSWER_MAX_BYTES = 16 * 1024

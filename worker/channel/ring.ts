@@ -2,8 +2,8 @@
  * The ring buffer for replies. The worker writes it, the caller reads it. Records have any length: a record that does not fit
  * travels in pieces, and the reader joins them. Positions only grow (modulo 2^32), and the capacity is a power of two.
  *
- * Two rules about order keep both threads from sleeping at once. The writer publishes what it has written, and wakes the
- * reader, before it waits for room. It sets `roomWanted` before it looks at the read position for the last time.
+ * Two rules about order prevent both threads from sleeping at once: the writer publishes its records and wakes the
+ * reader before it waits for room, and it sets `roomWanted` before it reads the read position for the last time.
  */
 import {
   RECORD_ALIGNMENT,
@@ -15,8 +15,8 @@ import {
 } from './layout.ts'
 
 /**
- * How long the writer sleeps for room. Then it queues the record, so that its event loop can run. A reader normally needs
- * microseconds.
+ * How long the writer sleeps until there is room. A reader normally needs microseconds. After this time the writer
+ * queues the record, so that its event loop can run.
  */
 const ROOM_WAIT_MS = 20
 
@@ -38,7 +38,7 @@ export class RingWriter {
   #queue: Queued[] = []
   #position = 0
 
-  /** Calls `onBlocked` when records begin to queue, and `onDrained` when the queue is empty again. */
+  /** @param onBlocked called when records begin to queue @param onDrained called when the queue is empty again */
   constructor(block: SessionBlock, onBlocked: () => void, onDrained: () => void) {
     this.#words = block.words
     this.#ring = block.ring
@@ -118,7 +118,8 @@ export class RingWriter {
       const free = this.#ring.length - ((this.#position - read) >>> 0)
       if (free >= wanted) return free
       Atomics.store(words, WORD.roomWanted, 1)
-      // The writer looks once more after it has set the word: a reader that moved before that did not see `roomWanted`.
+      // The writer reads the position once more after it has set the word: a reader that moved before that did not
+      // see `roomWanted`.
       if (Atomics.load(words, WORD.ringRead) !== read) continue
       if (!mayWait) return -1
       const woken = Atomics.wait(words, WORD.ringRead, read, ROOM_WAIT_MS)
@@ -137,7 +138,7 @@ export class RingWriter {
 
 const DONE = -1
 
-/** Takes the records. The bytes are valid until the call returns, because they may lie in the ring. */
+/** Takes the records. The bytes are valid only until the call returns, because they may be in the ring. */
 export interface RecordHandler {
   record(kind: RecordKind, id: number, bytes: Buffer, start: number, end: number): void
 }
@@ -150,11 +151,12 @@ export class RingReader {
   readonly #onRoom: () => void
   #position = 0
   /**
-   * The pieces, so far, of a message that comes in pieces. A piece says how much is still missing, and so where it belongs.
+   * Joins the pieces of a message. The header of each piece says how many bytes are still missing, and so where the
+   * piece belongs.
    */
   #assembly: Buffer | null = null
 
-  /** Calls `onRoom` when the writer waits for room and the reader has made some. */
+  /** @param onRoom called when the writer waits for room and the reader has made some */
   constructor(block: SessionBlock, onRoom: () => void) {
     this.#words = block.words
     this.#ring = block.ring

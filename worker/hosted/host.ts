@@ -60,7 +60,7 @@ export class Host {
     this.#sessions.get(sessionId)?.takeArray(shared)
   }
 
-  /** Wakes every sleeping call. The words of the host block must say why before. */
+  /** Wakes every sleeping call. The reason must already be in the host block. */
   wakeAll(): void {
     for (const session of this.#sessions.values()) session.wake()
   }

@@ -76,7 +76,7 @@ export class HostedSession {
   #busyId = 0
   /** Number of the last call that was cancelled. */
   #cancelledId = 0
-  /** The socket is lent, or this object has not noticed yet that the worker owns it again. */
+  /** True while the socket is lent, and until this object has noticed that the worker owns it again. */
   #isLent = false
   /** The number of the latest call when the socket was lent, or at the last look of `reclaimUnused`. */
   #seenCallId = 0
@@ -119,7 +119,7 @@ export class HostedSession {
 
   /**
    * Whether `handle` would find anything to do. This look is quick, because most sessions have nothing new when the doorbell
-   * rings. A change that comes after the look comes with a ring of its own.
+   * rings. A change that comes after this check is followed by another ring.
    */
   get hasWork(): boolean {
     const { words } = this.#block
@@ -345,8 +345,8 @@ export class HostedSession {
 
   /**
    * Ends a session whose statement is running. Without a cancel the statement would run on, and might commit, until the server
-   * notices that the client is gone. The program may be about to end, and this thread with it, so the session counts as ended
-   * only after the cancel was sent.
+   * notices that the client is gone. The program may be about to end, and this thread with it. So the session counts
+   * as ended only after the cancel was sent.
    */
   #leaveRunning(session: Session): void {
     const end = (): void => {
@@ -366,7 +366,7 @@ export class HostedSession {
     Atomics.store(words, WORD.isClosed, 1)
     // A call may still sleep that was made before the session ended.
     this.wake()
-    // This is the last write: from here on the memory may serve another session.
+    // This write must be the last one: after it the memory may serve another session.
     Atomics.store(words, WORD.departure, DEPARTURE.done)
     Atomics.notify(words, WORD.departure)
   }
@@ -378,8 +378,8 @@ export class HostedSession {
 
   /**
    * Tells the caller that the session is lost. The reason goes into the ring before the word is set, because a caller that
-   * sees the word looks for the reason. A request that comes after the loss fails with the same reason. That is announced too,
-   * or the caller's next call would fail with this reason once more.
+   * sees the word looks for the reason. A request that comes after the loss fails with the same reason. The caller is
+   * told that it did (`isReported`), because otherwise its next call would fail with this reason once more.
    */
   #announceLoss(): void {
     const session = this.#session

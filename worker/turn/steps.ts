@@ -1,8 +1,8 @@
 /**
- * Code that shares memory with the other thread is written as steps: a generator that yields before each change that the
- * other thread can see. Between two steps the other thread may run, and the call may be *interrupted*: Ctrl-C in a REPL or
- * the time limit of `vm` throws its stack away, without running `finally`. A program runs the steps one after the other. The
- * explorer of test/worker/ runs the same code and tries every order.
+ * Code that shares memory with the other thread is written as *steps*: a generator that yields before each change
+ * that the other thread can see. Between two steps the other thread may run, and the call may be *interrupted*:
+ * Ctrl-C in a REPL or the time limit of `vm` throws its stack away, without running `finally`. A program runs the
+ * steps one after the other. The explorer of test/worker/ runs the same code and tries every order.
  */
 
 /** How a sleep ended. `interrupted` means that Ctrl-C ended it. */

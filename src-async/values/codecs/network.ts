@@ -1,7 +1,7 @@
 /**
- * `inet`, `cidr`, `macaddr`, `macaddr8`, as strings, because Node has no types for them. As the server prints them, an inet
- * has no prefix when it covers the whole address, and a cidr always has one.
- * Source of truth: src/backend/utils/adt/network.c, mac.c, mac8.c.
+ * `inet`, `cidr`, `macaddr`, `macaddr8`, as strings, because Node has no types for them. The strings are those that
+ * the server prints: an inet has no prefix if it covers the whole address, and a cidr always has one. Source of
+ * truth: src/backend/utils/adt/network.c, mac.c, mac8.c.
  */
 import { DataError } from '../../errors/tree.ts'
 import { expected } from '../describe-value.ts'

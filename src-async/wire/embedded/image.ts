@@ -1,8 +1,8 @@
 /**
  * An image of a new database cluster: all files that initdb made, in one file. initdb takes seconds in the embedded
- * PostgreSQL, and copying the files out of an image takes far less than one. Equal files are stored once (three databases are
- * copies of one another), and zeros at the end of a file are not stored (a WAL segment is nearly all zeros), so it has 15
- * instead of 39 MB.
+ * PostgreSQL, and copying the files out of an image takes far less than one. Equal files are stored once, because the
+ * three databases are copies of one another. Zeros at the end of a file are not stored, because a WAL segment is
+ * nearly all zeros. So an image has 15 MB instead of 39.
  */
 import { createHash } from 'node:crypto'
 import {

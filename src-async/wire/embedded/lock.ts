@@ -40,10 +40,16 @@ export const LOCK_FILE = 'syncpg.lock'
 /** The names of all files of the lock: the lock itself, claims on it, sockets and drafts. */
 export const LOCK_FILES = /^syncpg(?:\.lock(?:\.[0-9a-f]+)*|-[0-9a-f]+\.(?:sock|new|sock\.new))$/
 
-/** When several processes want the lock of an ended owner, they need a few milliseconds until one of them has it. */
+/**
+ * How often a process tries. If several want the lock of an ended owner, it takes a few milliseconds until one has
+ * it.
+ */
 const ATTEMPTS = 100
 const RETRY_DELAY_MS = 10
-/** Claims on claims remain only when processes die during the microseconds in which they hold one. */
+/**
+ * How deep claims on claims may go. They exist only if a process dies during the microseconds in which it holds a
+ * claim.
+ */
 const DEEPEST_CLAIM = 6
 
 /** One attempt to own a directory. */

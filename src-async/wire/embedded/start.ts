@@ -101,8 +101,8 @@ export async function startPglite(dataDirectory: string | null): Promise<Pglite>
     try {
       return await create({ fs: new Memory(image, path === null ? null : (made) => store(path, made)) })
     } catch {
-      // The package may have other hooks, or the image may be damaged. Without them PGlite starts more slowly, and reports
-      // its error.
+      // The package may have changed its hooks, or the image may be damaged. Then PGlite starts without an image,
+      // which is slower, and reports its own error.
       image?.close()
       if (path !== null) forget(path)
       return create({})

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL embedded in this thread (PGlite) as a transport. It gets only whole flights (all messages up to their
- * Sync): with half a message it would hang, and half a COPY would end it. It has one backend, no TLS, no cancel and no
+ * PostgreSQL embedded in this thread (PGlite) as a transport. It gets only whole requests (all messages up to their
+ * Sync): PGlite hangs on half a message, and ends on half a COPY. It has one backend, no TLS, no cancel and no
  * timers. The package is optional and loaded on demand. A data directory has one owner, which holds a lock on it from
  * before PGlite starts until after it has closed.
  */

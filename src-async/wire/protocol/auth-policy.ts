@@ -39,11 +39,11 @@ export class AuthPolicy {
   /** Called at AuthenticationOk. @throws AuthRefusedError when the server did not ask for what the program requires. */
   accepted(): void {
     if (!this.#isAuthenticated && !this.#allows('none')) {
-      throw this.#refusal('the server let us in without authentication')
+      throw this.#refusal('the server accepted the connection without authentication')
     }
     if (this.channelBinding === 'require' && !this.#isBound) {
       throw new AuthRefusedError(
-        'channel_binding=require: the server let us in without authentication bound to the TLS connection',
+        'channel_binding=require: the server accepted the connection without authentication bound to TLS',
         { hint: 'let pg_hba.conf ask for scram-sha-256, or set channel_binding to prefer' },
       )
     }

@@ -62,7 +62,7 @@ const AUTH_SASL_FINAL = 12
 const UNSUPPORTED: Readonly<Record<number, string>> = { 2: 'Kerberos V5', 6: 'SCM credentials' }
 const DEFAULT_GSS: GssOptions = { serviceName: 'postgres', isDelegated: false }
 
-/** Authenticates. The current message is the server's first request; it returns at AuthenticationOk. */
+/** Authenticates. The current message is the server's first request. The function returns at AuthenticationOk. */
 export function* authenticate(
   link: Link,
   credentials: Credentials,

@@ -58,7 +58,8 @@ export function readServerMessage(body: ByteReader): ServerMessageFields {
   for (let code = body.uint8(); code !== 0; code = body.uint8()) {
     const value = body.cstring()
     switch (String.fromCharCode(code)) {
-      // V is the severity of S untranslated, and comes after S (PostgreSQL 9.6 and later). Programs compare it, so it wins.
+      // V is the severity without translation, and comes after S (PostgreSQL 9.6 and later). Programs compare it, so
+      // it replaces S.
       case 'S':
         fields.severity ||= value
         break

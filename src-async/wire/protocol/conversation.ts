@@ -33,9 +33,9 @@ interface Pending {
   readonly exchange: Exchange<unknown>
   /** Whether later requests wait until this exchange has ended. An exchange that writes again later needs it. */
   readonly holdsLine: boolean
-  /** Takes rows that come before any other message of the exchange; null when there may be none. */
+  /** Takes rows that come before any other message of the exchange; null when no such rows may come. */
   readonly firstRows: RowSink | null
-  /** Whether it is a request of the driver's own, which no call waits for. */
+  /** Whether the driver itself has made the request, so that no call waits for it. */
   readonly isInternal: boolean
   readonly resolve: (reply: never) => void
   readonly reject: (error: unknown) => void
@@ -83,8 +83,8 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * An object that identifies the exchange that the server works on; null when there is none. Requests of the driver's own
-   * (`aside`) are skipped, because a cancel or a time limit is for the exchange behind them.
+   * An object that identifies the exchange that the server works on; null when there is none. Requests of the driver
+   * itself (`aside`) are skipped, because a cancel or a time limit is meant for the exchange after them.
    */
   get current(): object | null {
     return this.#started.find((pending) => !pending.isInternal) ?? null
@@ -136,7 +136,7 @@ export class Conversation implements FrameHandler {
   }
 
   /**
-   * Queues a request of the driver's own, which the server answers quickly.
+   * Queues a request of the driver itself, which the server answers quickly.
    * @param ended called at its end with null or its error, before any request behind it is answered
    */
   aside(exchange: Exchange<unknown>, ended: (error: unknown) => void = ignore): void {
@@ -247,7 +247,7 @@ export class Conversation implements FrameHandler {
     this.#isBreakReported = pending.some((each) => !each.isInternal && (each !== current || noted === null))
     // If the server has sent an error for the statement before the end, that error is more precise.
     current?.reject(noted ?? error)
-    // No call waits for a request of the driver's own, so the exchange behind it gets `error` itself.
+    // No call waits for a request of the driver itself, so the next exchange gets `error` itself.
     const next = current?.isInternal === true ? others.shift() : undefined
     next?.reject(error)
     for (const follower of others) {
@@ -321,7 +321,7 @@ export class Conversation implements FrameHandler {
     try {
       pending.exchange.next()
     } catch (error) {
-      // Nothing of a request is sent that could not be written completely.
+      // A request that could not be written completely is removed, so no part of it is sent.
       out.truncate(mark)
       pending.reject(error)
       return

@@ -1,7 +1,7 @@
 /**
  * COPY … FROM STDIN. The exchange stays open while data is sent, and holds the line: no later request is written before it
- * ends. `copyIn` streams the data. `copyInWhole` sends all data in one flight, for a transport that cannot take a part of a
- * COPY (PGlite).
+ * ends. `copyIn` streams the data. `copyInWhole` sends the COPY and all its data in one write, for PGlite, which
+ * cannot take a part of a COPY.
  */
 import { ProgrammingError } from '../../errors/tree.ts'
 import type { CopyInEndReply, CopyInStartRequest } from '../operations.ts'

@@ -9,7 +9,7 @@ import { expect, type Exchange, type Link } from './exchange.ts'
 import { writeCopyFail, writeSync } from './frontend.ts'
 import { COPY_IN_RESPONSE, READY_FOR_QUERY } from './tags.ts'
 
-/** The server repeats this text in its error message. By it, this error is told apart from other errors of the server. */
+/** The server repeats this text in its error message, which shows that the error comes from this CopyFail. */
 const REASON = 'syncpg: this call cannot send COPY data'
 
 const DISCARD: RowSink = { take() {} }
@@ -32,15 +32,15 @@ export function writeCopyGuard(out: ByteWriter): void {
 }
 
 /**
- * What follows the COPY in the flight: a guard, that is a CopyFail; nothing, after a Query; or a Sync. COPY swallows the Sync,
- * so another one has to be sent.
+ * The message after the COPY in its flight (the messages up to one Sync): a CopyFail as a guard; nothing, after a
+ * Query; or a Sync. The server drops a Sync during a COPY, so another one has to be sent.
  */
 export type CopyTail = 'guard' | 'nothing' | 'sync'
 
 /** Ends the COPY after a CopyInResponse. Always throws. */
 export function* refuseCopyIn(link: Link, tail: CopyTail): Exchange<never> {
   if (tail !== 'guard') {
-    // COPY swallows the requests that follow it, so their answers would never come.
+    // The server drops requests that it receives during a COPY, so their answers would never come.
     if (link.isFollowed) throw new ProtocolError('COPY ... FROM STDIN was run as a query with other requests behind it')
     writeCopyFail(link.out, REASON)
     if (tail === 'sync') writeSync(link.out)

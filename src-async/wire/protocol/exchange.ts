@@ -41,8 +41,9 @@ export class Link {
   /** Gets each control message before it resumes the exchange; null when all of them resume it. */
   answers: AnswerCounter | null = null
   /**
-   * True for a transport that takes whole flights only (PGlite). There each flight holds a CopyFail, in case the statement is
-   * a COPY FROM STDIN by mistake. A server ignores a CopyFail outside of COPY, so elsewhere it would only cost bytes.
+   * True for PGlite, which takes whole flights only (all messages up to one Sync). There each flight has a CopyFail,
+   * in case the statement is a COPY FROM STDIN by mistake. The server ignores a CopyFail outside of COPY. Other
+   * transports do not need it.
    */
   needsCopyGuard = false
   /** Resumes the exchange that waits for work in the thread pool. The session sets it. */
@@ -75,8 +76,8 @@ export function unexpected(link: Link, during: string, wanted?: number): Protoco
 }
 
 /**
- * Waits for work outside of the conversation, in the thread pool. The server may send messages meanwhile: after its last token
- * it sends AuthenticationOk and everything that follows, without waiting for us.
+ * Waits for work outside of the conversation, in the thread pool. The server may send messages meanwhile: after its
+ * last token it sends AuthenticationOk and everything that follows, without waiting for the client.
  * @param start begins the work; it must not call back before it returns
  * @throws the work's error
  */
@@ -144,8 +145,9 @@ export function holdsLine(flight: Flight): boolean {
 }
 
 /**
- * Writes a Query message, after Close messages and BEGIN if there are any. The Query must not run when BEGIN has failed, and
- * the simple protocol cannot express that in one flight. So it waits for the ReadyForQuery of BEGIN.
+ * Writes a Query message, after Close messages and BEGIN if there are any. The Query must not run when BEGIN has
+ * failed. The simple protocol cannot express that without a round trip, so this waits for the ReadyForQuery of BEGIN
+ * before it writes the Query.
  */
 export function* writeQueries(link: Link, flight: Flight, write: () => void): Exchange<void> {
   for (const name of flight.closing) writeCloseStatement(link.out, name)

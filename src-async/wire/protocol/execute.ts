@@ -32,7 +32,7 @@ import {
   ROW_DESCRIPTION,
 } from './tags.ts'
 
-/** @param portal the portal's name; the unnamed portal ends with the flight. */
+/** @param portal the portal's name; the unnamed portal ends at the Sync. */
 export function* execute(link: Link, request: ExecuteRequest, portal = ''): Exchange<ExecuteReply> {
   const { out } = link
   writeExecution(out, request, portal)

@@ -235,8 +235,8 @@ export function writeTerminate(out: ByteWriter): void {
 }
 
 /**
- * Writes the first part of a flight of the extended protocol: the statements to close, then BEGIN as the unnamed statement.
- * The flight has only one Sync, at its end, so the server skips the rest when BEGIN fails.
+ * Writes the first part of a flight (all messages up to one Sync): the statements to close, then BEGIN as the unnamed
+ * statement. The only Sync is at the end, so the server skips the rest when BEGIN fails.
  */
 export function writePrelude(out: ByteWriter, flight: Flight): void {
   for (const name of flight.closing) writeCloseStatement(out, name)
@@ -247,7 +247,7 @@ export function hasPrelude(flight: Flight): boolean {
   return flight.begin !== null || flight.closing.length > 0
 }
 
-/** Writes an `execute` without its Sync. @param portal the portal's name; the unnamed portal ends with the flight. */
+/** Writes an `execute` without its Sync. @param portal the portal's name; the unnamed portal ends at the Sync. */
 export function writeExecution(out: ByteWriter, request: ExecuteRequest, portal = ''): void {
   const { name, parse, bind, describes } = request
   if (hasPrelude(request)) {
@@ -285,19 +285,22 @@ function writeCommand(out: ByteWriter, sql: string, portal = ''): void {
   writeExecute(out, 0, portal)
 }
 
-/** Writes the flight of an `execute`. */
+/** Writes all messages of an `execute`, with the Sync. */
 export function writeExecuteFlight(out: ByteWriter, request: ExecuteRequest): void {
   writeExecution(out, request)
   writeSync(out)
 }
 
-/** Writes the flight of a `simpleQuery` without a BEGIN. With a BEGIN it would be two flights. */
+/** Writes all messages of a `simpleQuery` without a BEGIN. With a BEGIN it would need two round trips. */
 export function writeQueryFlight(out: ByteWriter, request: SimpleQueryRequest): void {
   for (const name of request.closing) writeCloseStatement(out, name)
   writeQuery(out, request.sql)
 }
 
-/** Checks that the unnamed statement is parsed again after a BEGIN, which is sent as the unnamed statement and replaces it. */
+/**
+ * Checks that a request with a BEGIN parses its unnamed statement again, because the BEGIN replaces the unnamed
+ * statement.
+ */
 export function requireParse(request: Pick<ExecuteRequest, 'name' | 'parse' | 'begin'>): void {
   if (request.begin !== null && request.name === '' && request.parse === null) {
     throw new InternalError('bug: the unnamed statement was to be executed after BEGIN without being parsed again')

@@ -25,7 +25,7 @@ export function sendToken(link: Link, user: string, token: string | null, isPriv
     throw new AuthRefusedError('option oauthToken: this is no bearer token: it has characters that are not allowed')
   }
   if (!isPrivate) {
-    throw new AuthRefusedError('an OAuth token must not travel unencrypted: whoever reads it can use it', {
+    throw new AuthRefusedError('an OAuth token must not be sent unencrypted, because anyone who reads it can use it', {
       hint: 'set sslmode to require or stronger',
     })
   }

@@ -1,6 +1,7 @@
 /**
- * Named portals. One flight opens a portal and fetches its first rows, then each Execute fetches more rows. The answer to an
- * Execute begins with the rows themselves, so the conversation must know their sink when the exchange starts.
+ * Named portals. One round trip opens a portal and fetches its first rows. Each further Execute fetches more rows.
+ * The answer to an Execute begins with the rows themselves, so the conversation must know their sink when the
+ * exchange starts.
  */
 import { InternalError } from '../../errors/tree.ts'
 import type {
@@ -20,7 +21,7 @@ const NOTHING: Nothing = Object.freeze({})
 export function fetchPortal(link: Link, request: FetchPortalRequest): Exchange<ExecuteReply> {
   const { open, portal } = request
   if (open === null) return readOn(link, request)
-  // The unnamed portal ends with its flight, so only the first fetch would give rows.
+  // The unnamed portal ends at the Sync, so only the first fetch would give rows.
   if (portal === '') throw new InternalError('bug: fetchPortal was asked to open a portal without a name')
   const { rowLimit, rows, begin, closing, timeoutMs } = request
   // The fields are written out, because a spread would make a new hidden class at every call.

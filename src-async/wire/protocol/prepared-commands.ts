@@ -1,6 +1,7 @@
 /**
- * A list of commands that a session runs many times. They are prepared once, under names of their own. After that the server
- * does not parse and plan them again, and the client writes the same bytes each time. All of them take effect, or none.
+ * A list of commands that a session runs many times. They are prepared once, each under its own name. After that the
+ * server does not parse and plan them again, and the client writes the same bytes each time. They share one Sync, so
+ * all of them take effect, or none.
  */
 import { ByteWriter } from '../../bytes/byte-writer.ts'
 import type { RowSink } from '../row-sink.ts'

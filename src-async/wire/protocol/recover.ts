@@ -1,8 +1,8 @@
 /**
  * Makes the session ready when it is unknown whether a request reached the server, because Ctrl-C interrupted the call that
- * wrote it. It closes a statement that does not exist, which is allowed in any state and changes nothing. The interrupted
- * request is an `execute` or a `simpleQuery`, whose answer is never CloseComplete and ReadyForQuery alone. All messages before
- * that answer are dropped.
+ * wrote it. It asks the server to close a statement that does not exist. That is allowed in any state, and changes
+ * nothing. Its answer is CloseComplete and ReadyForQuery. No answer of the interrupted request looks like that,
+ * because it is an `execute` or a `simpleQuery`. All messages before are dropped.
  */
 import { DbError, ProtocolError } from '../../errors/tree.ts'
 import type { Nothing } from '../operations.ts'

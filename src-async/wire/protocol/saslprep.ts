@@ -1,6 +1,6 @@
 /**
- * SASLprep (RFC 4013) as PostgreSQL applies it to passwords: ASCII is not changed, and a password that the profile forbids is
- * used unchanged and not refused. Source of truth: RFC 3454's tables, src/common/saslprep.c.
+ * SASLprep (RFC 4013) as PostgreSQL applies it to passwords: ASCII is not changed. A password that the profile
+ * forbids is used unchanged; it is not refused. Source of truth: RFC 3454's tables, src/common/saslprep.c.
  */
 
 /**
@@ -23,7 +23,7 @@ const rightToLeft = () => /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\
 const leftToRight = () => /[\p{Lu}\p{Ll}\p{Lt}]/u
 
 export function saslprep(password: string): string {
-  // eslint-disable-next-line no-control-regex -- the whole of ASCII, NUL included, is the point.
+  // eslint-disable-next-line no-control-regex -- the range is all of ASCII, with the control characters.
   if (/^[\u0000-\u007f]*$/.test(password)) return password
   const prepared = password.replace(otherSpaces(), ' ').replace(nothing(), '').normalize('NFKC')
   if (prepared === '' || prohibited().test(prepared) || unassigned().test(prepared)) return password

@@ -1,7 +1,8 @@
 /**
  * Checks whether bytes in memory are the whole plain answer to an `execute`, or to a `simpleQuery` of one command without
  * rows, up to the last byte. The fast path uses it for small statements. If the bytes hold anything else (an error, a notice,
- * a COPY, only a part of the answer), an exchange has to read them. This check changes nothing before it knows.
+ * a COPY, only a part of the answer), an exchange has to read them. The check changes nothing, so an exchange can
+ * still read the bytes from the start.
  */
 import { ByteReader } from '../../bytes/byte-reader.ts'
 import { guardKind } from '../guard.ts'

@@ -1,7 +1,8 @@
 /**
- * Whether a certificate is the server's that was asked for, under `sslmode=verify-full`. Node's own check differs from libpq's in
- * what it takes for an address and for a name that ends with a dot. Source of truth: libpq's fe-secure-common.c
- * (pq_verify_peer_name_matches_certificate_name and …_ip) and fe-secure-openssl.c (pgtls_verify_peer_name_matches_certificate_guts).
+ * Checks for `sslmode=verify-full` whether a certificate belongs to the server that the user named. Node's own check
+ * differs from libpq's for IP addresses and for names that end with a dot. Source of truth: libpq's
+ * fe-secure-common.c (pq_verify_peer_name_matches_certificate_name and …_ip) and fe-secure-openssl.c
+ * (pgtls_verify_peer_name_matches_certificate_guts).
  */
 import { BlockList, isIP } from 'node:net'
 import type { PeerCertificate } from 'node:tls'
@@ -13,12 +14,13 @@ interface AlternativeName {
   readonly value: string
 }
 
-/** Most names to show. */
+/** How many names an error shows at most. */
 const SHOWN_NAMES = 3
 
 /**
- * The error for a certificate of another server; undefined where it is the one. The host is compared with all names of the
- * certificate. Its common name counts where it has no alternative names of the host's kind, name or address.
+ * The error for a certificate of another server; undefined for the right one. The host is compared with all
+ * alternative names of the certificate. If none of them is of the host's kind (name or address), it is compared with
+ * the common name.
  */
 export function serverIdentityError(host: string, peer: PeerCertificate): Error | undefined {
   const hostKind: NameKind = isIP(host) === 0 ? 'DNS' : 'IP Address'
@@ -26,7 +28,7 @@ export function serverIdentityError(host: string, peer: PeerCertificate): Error 
   if (names.some((name) => matches(host, name))) return undefined
   const shown = names.map(({ value }) => value)
   if (!names.some(({ kind }) => kind === hostKind)) {
-    // Node gives an array where there are several; libpq takes the first.
+    // Node gives an array if the certificate has several common names. libpq takes the first.
     const [commonName] = [peer.subject?.CN as string | string[] | undefined].flat()
     if (commonName !== undefined && matchesName(host, commonName)) return undefined
     if (commonName !== undefined) shown.push(commonName)
@@ -47,9 +49,9 @@ function matches(host: string, { kind, value }: AlternativeName): boolean {
   return kind === 'IP Address' && isSameAddress(host, value)
 }
 
-/** Letters in either case; `*.` at the beginning of the certificate's name stands for one label. */
+/** Compares names without regard to case. `*.` at the beginning of the certificate's name stands for one label. */
 function matchesName(host: string, name: string): boolean {
-  // Node gives the bytes of a name as characters, so that a zero byte in it is one here too, and is in no host.
+  // Node gives each byte of a name as a character. A zero byte in it cannot match, because no host contains one.
   const [wanted, found] = [host.toLowerCase(), name.toLowerCase()]
   if (wanted === found) return true
   if (!found.startsWith('*.') || found.length > wanted.length) return false
@@ -66,7 +68,10 @@ function isSameAddress(host: string, address: string): boolean {
   return one.check(host, family)
 }
 
-/** Takes Node's text apart: `DNS:a, IP Address:::1`; a value with commas, quotes or other odd characters is a JSON string. */
+/**
+ * Parses Node's text, `DNS:a, IP Address:::1`. A value with commas, quotes or other special characters is a JSON
+ * string.
+ */
 function alternativeNames(text: string): AlternativeName[] {
   const names: AlternativeName[] = []
   for (const [, kind = '', quoted, bare = ''] of text.matchAll(/([^:,"]+):(?:("(?:[^"\\]|\\.)*")|([^,]*))(?:, |$)/g)) {
@@ -79,7 +84,7 @@ function unquoted(quoted: string): string {
   try {
     return String(JSON.parse(quoted))
   } catch {
-    // No host has these characters, so that it matches none.
+    // Such a value matches no host, because no host has these characters.
     return quoted
   }
 }

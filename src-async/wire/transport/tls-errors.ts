@@ -1,6 +1,6 @@
 /**
- * OpenSSL's errors in words. Its alerts say what the server thinks of us; they arrive during the handshake, or, with TLS
- * 1.3, only after it, when the connection seems to be simply lost.
+ * Turns OpenSSL's errors into messages. An alert says why the server refused the client. With TLS 1.3 an alert may
+ * come after the handshake, and then it looks like a lost connection.
  */
 
 export interface TlsWords {
@@ -8,12 +8,12 @@ export interface TlsWords {
   readonly hint: string
 }
 
-/** Codes Node makes of OpenSSL's reasons: `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. */
+/** Node's codes for OpenSSL's reasons, such as `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. */
 const ABOUT_CERTIFICATE =
   /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_\w+|NO_CERTIFICATE|ACCESS_DENIED|DECRYPT_ERROR)$/
 const ABOUT_VERSION = /(NO_PROTOCOLS_AVAILABLE|UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|WRONG_SSL_VERSION)$/
 
-/** null when the error is none of OpenSSL's. */
+/** @returns null when the error is not one of OpenSSL's */
 export function tlsWords(error: unknown): TlsWords | null {
   if (!(error instanceof Error)) return null
   const { code = '', reason = '' } = error as NodeJS.ErrnoException & { readonly reason?: string }

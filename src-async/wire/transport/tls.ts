@@ -1,7 +1,8 @@
 /**
- * TLS over a connected socket: SSLRequest, the server's one-byte answer, the handshake with what the mode demands of
- * the certificate. Modes mean what they mean to libpq (PostgreSQL manual, "SSL Support"). One byte, not one more, may
- * come before the handshake: a man in the middle could put words in the server's mouth (CVE-2021-23222).
+ * Starts TLS on a connected socket: sends SSLRequest, reads the server's one-byte answer, and makes the handshake.
+ * The mode decides how the certificate is checked, as in libpq (PostgreSQL manual, "SSL Support"). If more than one
+ * byte comes before the handshake, the connection is refused: an attacker could have added unencrypted answers
+ * (CVE-2021-23222).
  */
 import { appendFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -16,14 +17,14 @@ import { tlsWords } from './tls-errors.ts'
 
 const YES = 0x53 // S
 const NO = 0x4e // N
-const ERROR = 0x45 // E, from a server that cannot even fork, or knows no SSLRequest
+const ERROR = 0x45 // E: the server cannot start a process, or does not know SSLRequest
 
 const DIRECT_HINT = 'sslnegotiation=direct needs PostgreSQL 17 or later; leave it out for older servers'
 
-/** What one attempt to connect does about TLS. */
+/** Whether one attempt to connect uses TLS. */
 export type TlsUse = 'never' | 'if-offered' | 'always'
 
-/** The attempts a mode makes at one address, in order; the next is for when the server or the handshake refuses. */
+/** The attempts of a mode at one address, in order. The next one follows if the server or the handshake refuses. */
 export function tlsAttempts(tls: TlsOptions, kind: 'tcp' | 'unix'): readonly TlsUse[] {
   if (kind === 'unix') return ['never']
   switch (tls.mode) {
@@ -38,12 +39,12 @@ export function tlsAttempts(tls: TlsOptions, kind: 'tcp' | 'unix'): readonly Tls
   }
 }
 
-/** TLS was asked for and did not come about; under `prefer` the next attempt goes without. */
+/** TLS could not be started. With `prefer` the next attempt does not use TLS. */
 export class TlsRefusedError extends OperationalError {}
 
 /**
- * Asks for TLS and, where the server agrees, completes the handshake; afterwards the transport is secure, or plain when
- * the server said no and `use` allows it. The caller destroys the transport when this fails or takes too long.
+ * Asks for TLS. If the server agrees, it makes the handshake. If the server refuses and `use` allows that, the
+ * transport stays unencrypted. The caller destroys the transport when this fails or takes too long.
  */
 export async function negotiateTls(transport: SocketTransport, use: TlsUse, tls: TlsOptions): Promise<void> {
   if (use === 'never') return
@@ -51,7 +52,7 @@ export async function negotiateTls(transport: SocketTransport, use: TlsUse, tls:
   const answer = await askForTls(transport)
   if (answer === YES) return handshake(transport, tls)
   if (answer === ERROR) {
-    // Its text is not shown: nobody has vouched for it (CVE-2024-10977).
+    // The text of the server is not shown, because an attacker may have sent it (CVE-2024-10977).
     throw new TlsRefusedError('the server answered the request for TLS with an error message')
   }
   if (use === 'always') {
@@ -87,7 +88,7 @@ function askForTls(transport: SocketTransport): Promise<number> {
   })
 }
 
-/** Loaded by the first connection that is encrypted: it is a tenth of what loading this package costs. */
+/** Loads `node:tls` for the first encrypted connection, because it is a tenth of the time to load this package. */
 function nodeTls(): typeof import('node:tls') {
   return process.getBuiltinModule('node:tls')
 }
@@ -106,7 +107,7 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
     try {
       stream = transport.secure((socket) => nodeTls().connect({ ...tlsConnectionOptions(host, tls), socket }))
     } catch (error) {
-      // Thrown at once for PEM that cannot be read or a wrong passphrase.
+      // `node:tls` throws at once when it cannot read the PEM, or when the passphrase is wrong.
       reject(
         new OperationalError(`the TLS settings cannot be used: ${(error as Error).message}`, {
           hint: 'look at sslcert, sslkey, sslpassword, sslrootcert and sslcrl',
@@ -117,7 +118,8 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
     }
     if (tls.keyLogFile) logKeys(stream, tls.keyLogFile)
     stream.once('secureConnect', () => {
-      // Without it a server of another protocol could be made to answer (the ALPACA attack).
+      // Without this check an attacker could redirect the connection to a server of another protocol (the ALPACA
+      // attack).
       if (tls.negotiation !== 'direct' || stream.alpnProtocol === 'postgresql') resolve()
       else reject(new TlsRefusedError('sslnegotiation=direct: the server did not agree on ALPN', { hint: DIRECT_HINT }))
     })
@@ -125,7 +127,7 @@ function handshake(transport: SocketTransport, tls: TlsOptions): Promise<void> {
   })
 }
 
-/** Whether the certificate chain is checked; as in libpq, a root certificate given is a root certificate used. */
+/** Whether the certificate chain is checked. As in libpq, every mode checks it if a root certificate is given. */
 function verifiesChain(tls: TlsOptions): boolean {
   return tls.mode === 'verify-ca' || tls.mode === 'verify-full' || tls.rootCertificates !== null
 }
@@ -136,7 +138,7 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
     checkServerIdentity: tls.mode === 'verify-full' ? (_, peer) => serverIdentityError(host, peer) : () => undefined,
     ALPNProtocols: ['postgresql'],
   }
-  // The standard forbids addresses as server names.
+  // RFC 6066 does not allow IP addresses as server names.
   if (isIP(host) === 0 && tls.sendsServerName !== false) options.servername = host
   const roots = tls.rootCertificates ?? (tls.usesSystemRoots === true ? systemRoots() : null)
   if (roots !== null) options.ca = roots
@@ -149,13 +151,16 @@ function tlsConnectionOptions(host: string, tls: TlsOptions): ConnectionOptions 
   return options
 }
 
-/** The authorities the system trusts; null where Node cannot tell (before 22.15), and its own list has to do. */
+/**
+ * The authorities that the system trusts. null before Node 22.15, which cannot read them: then Node's own list is
+ * used.
+ */
 function systemRoots(): string[] | null {
   const { getCACertificates } = nodeTls() as { readonly getCACertificates?: (kind: 'system') => string[] }
   return getCACertificates?.('system') ?? null
 }
 
-/** Writes the keys of a connection as lines that programs for inspecting the network read. */
+/** Writes the keys of a connection as lines, in the format that network analyzers such as Wireshark read. */
 function logKeys(stream: TLSSocket, path: string): void {
   stream.on('keylog', (line: Buffer) => {
     try {
@@ -166,7 +171,7 @@ function logKeys(stream: TLSSocket, path: string): void {
   })
 }
 
-/** Each on its own: of a text with several, Node reads the first and drops the rest. */
+/** Splits a text into its revocation lists. Node would read only the first list of a text. */
 function listsIn(pem: string): string[] {
   return pem.match(/-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----/g) ?? [pem]
 }
@@ -190,21 +195,22 @@ function isHangUp(error: Error): boolean {
 function hintFor(code: string | undefined, host: string, tls: TlsOptions): string {
   switch (code) {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `sslmode=verify-full demands a certificate for "${host.slice(0, 40)}"; connect by a name it has, or use verify-ca`
+      return `sslmode=verify-full needs a certificate for "${host.slice(0, 40)}"; connect by a name in the certificate, or use verify-ca`
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return tls.rootCertificates === null
-        ? `the certificate is not signed by an authority ${tls.usesSystemRoots === true ? 'the system' : 'Node.js'} knows; give its root certificate as sslrootcert`
+        ? `${tls.usesSystemRoots === true ? 'the system' : 'Node.js'} does not know the authority that signed the certificate; pass its root certificate as sslrootcert`
         : "sslrootcert does not hold the authority that signed the server's certificate"
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
-      return "renew the server's certificate, and look at this machine's clock"
+      return "renew the server's certificate, and check the clock of this machine"
     case 'CERT_REVOKED':
+      return 'sslcrl or sslcrldir names a list that revokes this certificate'
     case 'UNABLE_TO_GET_CRL':
-      return 'sslcrl says so; see the revocation list'
+      return "sslcrl and sslcrldir name no list of the server's authority"
     default:
       return `sslmode=${tls.mode}; see also sslrootcert, sslcert, sslkey and ssl_min_protocol_version`
   }

@@ -14,8 +14,8 @@ export interface TransportEvents {
 
 export interface Transport {
   /**
-   * True when each `write` must contain whole flights, that is, all messages up to their Sync, and for a COPY all its
-   * data (PGlite).
+   * True for PGlite: each `write` must contain whole requests (all messages up to their Sync, and for a COPY all its
+   * data).
    */
   readonly sendsWholeFlights: boolean
   /** Sets the listener. */

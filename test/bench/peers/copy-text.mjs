@@ -1,4 +1,4 @@
-/** COPY's text format, as users of clients without a COPY of records write it. */
+/** Writes COPY's text format, for clients without a COPY of records. Their users have to do the same. */
 
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

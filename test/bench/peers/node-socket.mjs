@@ -1,7 +1,7 @@
 /**
- * Node's own part: the bytes of one prepared statement, written to a socket and read from it, with nothing around them. pg
- * connects, and makes the statement; then its bytes are sent as they are, and the number is taken from the answer. No client
- * of Node can be faster than this on its event loop.
+ * Measures Node itself: writes the bytes of one prepared statement to a socket and reads the answer, without a
+ * client. pg connects and prepares the statement. Then the bytes are sent directly, and the number is read from the
+ * answer. No client can be faster than this on Node's event loop.
  */
 import pg from 'pg'
 

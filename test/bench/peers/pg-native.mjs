@@ -1,4 +1,4 @@
-/** pg-native: libpq by an addon, its blocking half. What blocking PostgreSQL in Node is measured by. */
+/** pg-native: the blocking calls of libpq through an addon. It is the usual way to block on PostgreSQL in Node. */
 
 export async function open(target) {
   const { Client } = await load()

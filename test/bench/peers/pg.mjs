@@ -1,7 +1,8 @@
 /**
- * node-postgres: named prepared statements, its types as they come (int8 as string, timestamps to the millisecond). Two
- * peers: as it is at first, and with its `pipeline: true`, where queries are sent before the answers of earlier ones. That
- * mode refuses cursors and COPY, so the second peer has neither. What `select 1` does not need is loaded on use.
+ * node-postgres: named prepared statements, its types as they come (int8 as string, timestamps to the millisecond).
+ * Two peers: with its defaults, and with `pipeline: true`, which sends queries before the answers of earlier ones.
+ * That mode refuses cursors and COPY, so the second peer has neither. Modules that `select 1` does not need are
+ * loaded on use.
  */
 import pg from 'pg'
 
@@ -19,7 +20,7 @@ export async function open(target, { isPipelined = false }) {
   }
   const common = {
     isBlocking: false,
-    // It makes a PostgreSQL array of an array, whatever the parameter's type.
+    // It turns an array into a PostgreSQL array, for every parameter type.
     takesJsonText: true,
     one: async (sql) => (await named(sql)).rows[0],
     command: (sql) => client.query(sql),

@@ -1,4 +1,4 @@
-/** PGlite by its own API: what an embedded PostgreSQL costs without syncpg. */
+/** PGlite with its own API: the cost of an embedded PostgreSQL without syncpg. */
 
 export async function open() {
   const { PGlite } = await import('@electric-sql/pglite')

@@ -19,12 +19,12 @@ export async function open(target) {
         for (const row of rows) take(row)
       }
     },
-    // It pipelines by itself what is not awaited.
+    // It pipelines queries that are not awaited.
     async manyInFlight(text, count) {
       const results = await Promise.all(Array.from({ length: count }, () => run(text)))
       return results.map(([row]) => row)
     },
-    // Its own helper: one statement with all the rows. Awaiting 10,000 single ones takes far longer.
+    // Its own helper sends one statement with all rows. 10,000 single statements take far longer.
     insertMany(_text, records, { table, columns }) {
       const rows = records.map((record) => Object.fromEntries(columns.map((column, i) => [column, record[i]])))
       return sql`insert into ${sql(table)} ${sql(rows, ...columns)}`

@@ -1,4 +1,6 @@
-/** `spawnSync('psql')`: a process and a connection for each statement, which is how many scripts block without a client. */
+/**
+ * `spawnSync('psql')`: a process and a connection for each statement, as in many scripts that block without a client.
+ */
 import { spawnSync } from 'node:child_process'
 import { libpqEnvironment } from '../support/node-script.mjs'
 import { psqlProgram } from '../support/psql-program.mjs'

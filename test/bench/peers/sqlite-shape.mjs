@@ -5,7 +5,10 @@ export async function open(target, { dist }) {
   return sqliteClient(new DatabaseSync(target.dsn))
 }
 
-/** What both kinds of peers do: their APIs are the same. @param setUp runs once, such as for a table of its own. */
+/**
+ * The client for SQLite and for syncpg/sqlite-shape, which have the same API. @param setUp runs once, for example to
+ * make a table
+ */
 export function sqliteClient(db, setUp = () => {}) {
   setUp(db)
   const byKey = db.prepare('select id, name, price, note from bench_sqlite where id = ?')

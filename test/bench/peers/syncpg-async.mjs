@@ -1,4 +1,4 @@
-/** The async face. */
+/** The async API of syncpg. */
 
 export async function open(target, { dist }) {
   const { connect } = await import(new URL('async.js', dist).href)

@@ -1,4 +1,4 @@
-/** The blocking face, as a script uses it. */
+/** The blocking API of syncpg, as a script uses it. */
 
 export async function open(target, { dist }) {
   const db = await import(new URL('index.js', dist).href)

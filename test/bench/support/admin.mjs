@@ -1,4 +1,7 @@
-/** A plain connection of the benchmarks' own, for tables and expected sums: by `pg`, which is a peer anyway. */
+/**
+ * A connection of the benchmark itself, which makes tables and computes expected sums. It uses `pg`, which is
+ * installed as a client anyway.
+ */
 import pg from 'pg'
 
 /** Calls `work` with a function that runs SQL and returns its rows. */
@@ -12,7 +15,7 @@ export async function admin(target, work) {
   }
 }
 
-/** How many of the other sessions use TLS, how many do not, and how many are in a transaction though nobody works. */
+/** How many of the other sessions use TLS, how many do not, and how many are in an idle transaction. */
 export async function sessionsOf(query) {
   const [counts] = await query(`select count(*) filter (where ssl)::int as "withTls",
       count(*) filter (where not ssl)::int as "withoutTls",

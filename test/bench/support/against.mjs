@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --against <build>`: measures this checkout's build beside another one, workload by workload, and says of
- * each row whether it is slower, faster or within the spread. How that is judged: verdict.mjs.
+ * `npm run bench -- --against <build>`: compares this checkout's build with another one, workload by workload, and
+ * prints for each row whether it is slower, faster or within the spread. verdict.mjs decides that.
  */
 import { median } from './statistics.mjs'
 import { fixed, markdownTable } from './tables.mjs'
@@ -13,7 +13,9 @@ const ABSENT = 'not in the other build'
 const FULL = { sittings: 9, rounds: 4 }
 const QUICK = { sittings: 6, rounds: 2 }
 
-/** Without `--all` and `--only` these are left out: others measure the same code, and they take long. */
+/**
+ * These workloads are left out without `--all` and `--only`, because they take long and others measure the same code.
+ */
 const LONG = [/^magicstack-/, /^million-rows-ms$/, /^embedded-/, /^far-20-/, /-prompt$/]
 
 export function isMeasuredAgainst({ name, isOptIn = false, isRange = false }, { only, all }) {
@@ -23,7 +25,7 @@ export function isMeasuredAgainst({ name, isOptIn = false, isRange = false }, { 
 }
 
 /**
- * @param peers those that have a build of syncpg; each gets a twin with the other build.
+ * @param peers the clients that are builds of syncpg; each is measured with both builds
  * @param measure runs a workload: `runSittings` of rounds.mjs.
  * @returns whether no row is slower or failed.
  */
@@ -70,7 +72,7 @@ async function rowsOf(workload, peers, { sittings, rounds }, measure) {
   const rows = names.flatMap((name) => {
     const theirs = collected.get(otherOf(collected, name))
     if (theirs === undefined) return [{ workload: workload.name, what: name, verdict: ABSENT }]
-    // A side that fails in a later sitting has fewer of them.
+    // A build that fails in a later sitting has fewer samples.
     const ours = collected.get(name).slice(0, theirs.length)
     const time = { workload: workload.name, what: name, ...judgeRatios(samplesOf(ours, theirs, workload), TIME_FLOOR) }
     const memory = memoryRow(workload, name, ours, theirs)
@@ -83,7 +85,7 @@ function otherOf(collected, name) {
   return [...collected.keys()].find((key) => key.includes(OTHER) && key.replace(OTHER, '') === name)
 }
 
-/** A process for each round: each round is a sample. Otherwise each pair of processes is one. */
+/** If each round is a new process, each round is a sample. Otherwise each pair of processes is one. */
 function samplesOf(ours, theirs, { isProcess }) {
   const perSitting = ours.flatMap((sitting, i) => {
     const ratios = sitting.elapsedMs.map((ms, round) => ms / theirs[i].elapsedMs[round])
@@ -92,7 +94,10 @@ function samplesOf(ours, theirs, { isProcess }) {
   return perSitting.filter((ratio) => Number.isFinite(ratio))
 }
 
-/** Memory is a row of its own where it differs; a whole process has one peak for all its rounds, which is no sample. */
+/**
+ * Memory gets its own row if it differs. A workload of whole processes has one peak for all rounds, so it has no
+ * samples.
+ */
 function memoryRow(workload, name, ours, theirs) {
   if (workload.isProcess) return null
   const ratios = ours
@@ -103,7 +108,10 @@ function memoryRow(workload, name, ours, theirs) {
   return differs(judged) ? { workload: workload.name, what: `${name}: peak memory`, ...judged } : null
 }
 
-/** A build that lacks what a workload needs has nothing to compare. Whatever else went wrong on this side is a failure. */
+/**
+ * If a build lacks a feature that a workload needs, there is nothing to compare. Every other error of this checkout's
+ * build is a failure.
+ */
 function failures(workload, skipped) {
   return skipped
     .filter(({ name, why }) => !why.startsWith('it has no ') && !name.includes(OTHER))

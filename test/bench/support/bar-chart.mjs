@@ -1,6 +1,6 @@
 /**
- * A bar chart as SVG text: horizontal bars in groups, each with its figure and the spread as a thin line. It brings its
- * own ground and colours for light and dark, because a picture in a page does not know what it lies on.
+ * A bar chart as SVG text: horizontal bars in groups, each with its figure and the spread as a thin line. It has its
+ * own background, and colours for light and dark, because a picture does not know the background of its page.
  */
 
 const WIDTH = 760

@@ -1,4 +1,4 @@
-/** Which charts there are, and what results they show. */
+/** The charts, and the results that each one shows. */
 import { MAGICSTACK_CONNECTIONS, MAGICSTACK_NAMES } from '../workloads/magicstack.mjs'
 import { barChart } from './bar-chart.mjs'
 import { fixed } from './tables.mjs'
@@ -16,7 +16,7 @@ const CHARTS = [
       ['select-one-tcp', 'select 1 one after another, TCP'],
       ['in-flight', 'select 1, 100 in flight'],
     ],
-    // A process for each statement would leave the others no length.
+    // psql starts a process for each statement. Beside its long bar the other bars would be too short to see.
     without: ['psql'],
   },
   {
@@ -68,7 +68,7 @@ const CHARTS = [
   },
 ]
 
-/** @returns `[{ file, title, svg, workloads }]` for what has been measured. */
+/** @returns `[{ file, title, svg, workloads }]` for the measured workloads */
 export function chartsOf(results) {
   const figures = new Map(results.map((result) => [result.workload, result]))
   return CHARTS.flatMap(({ file, title, groups, without, shows = 'time' }) => {

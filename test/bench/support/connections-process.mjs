@@ -1,4 +1,7 @@
-/** Opens so many connections and says how long each took, how much memory the process has then, and what a `select 1` costs. */
+/**
+ * Opens a number of connections, and measures the time to open each one, the memory of the process, and the time of a
+ * `select 1`.
+ */
 import { readFileSync } from 'node:fs'
 import { versionOf } from './package-version.mjs'
 
@@ -11,14 +14,14 @@ const { peer, target, count } = JSON.parse(process.env.SYNCPG_BENCH_JOB)
 
 const OPENERS = { syncpg: openBlocking, 'syncpg/async': openPool, pg: openPgPool }
 const [face] = peer.name.split('@')
-// Loading the package and starting its worker is no part of a connection; the first connection of all pays for it.
+// Loading the package and starting its worker counts for the first connection only.
 const { openAll, closeAll } = await OPENERS[face]()
 
 const startedAtMs = performance.now()
 const asks = await openAll()
 const openMs = (performance.now() - startedAtMs) / count
 const selectUs = await inTurn(asks)
-// Every connection has been used, so it holds the buffers that it keeps.
+// Every connection has been used, so the memory includes the buffers that it keeps.
 globalThis.gc()
 const rssMb = residentMb()
 await closeAll()
@@ -65,7 +68,10 @@ async function openPgPool() {
   return { openAll, closeAll }
 }
 
-/** One connection after the other, all of them, again and again. @returns microseconds for one, without the first turns. */
+/**
+ * Uses all connections, one after the other, several times. @returns microseconds for one call, without the first
+ * turns
+ */
 async function inTurn(asks) {
   await turns(asks, WARM_UP_MS)
   globalThis.gc()
@@ -86,7 +92,7 @@ async function turns(asks, leastMs) {
   return ((performance.now() - beganAtMs) * 1000) / asked
 }
 
-/** What the process holds now. `process.memoryUsage` says the same where there is no /proc. */
+/** The memory of the process now. Without /proc it comes from `process.memoryUsage`. */
 function residentMb() {
   try {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024

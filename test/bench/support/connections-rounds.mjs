@@ -4,10 +4,10 @@ import { runToEnd } from './run-process.mjs'
 import { median } from './statistics.mjs'
 
 const PROCESS = fileURLToPath(new URL('connections-process.mjs', import.meta.url))
-/** Each connection has a socket, and each thread some descriptors more; many systems allow 1024. */
+/** Each connection needs a socket, and each thread some more descriptors. Many systems allow only 1024. */
 const DESCRIPTORS = 4096
 
-/** @returns `{ points, peers, skipped }`; of each peer the medians of its rounds. */
+/** @returns `{ points, peers, skipped }`, with the medians of each peer's rounds */
 export async function runConnections({ workload, peers, rounds, target, isQuick }) {
   const points = isQuick ? workload.points.filter((count) => count <= 100) : workload.points
   const found = new Map(peers.map(({ name }) => [name, { version: null, rounds: points.map(() => []) }]))
@@ -45,7 +45,7 @@ function summaryOf(name, { version, rounds }, points) {
   }
 }
 
-/** The shell raises the limit of file descriptors as far as it may. */
+/** The shell raises the limit of file descriptors as far as it is allowed to. */
 async function measure(job) {
   const script = `ulimit -n ${DESCRIPTORS} 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"`
   const { output } = await runToEnd('sh', ['-c', script, process.execPath, '--expose-gc', PROCESS], {

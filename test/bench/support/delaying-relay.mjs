@@ -1,10 +1,10 @@
 /**
- * A relay that makes a server seem far away: each chunk, in either direction, arrives half a round trip after it was sent,
- * and the order stays. It limits no bandwidth. It runs in a thread of its own, so that the benchmark's own work does not
- * delay it further.
+ * A relay that makes a server seem far away: each chunk, in either direction, arrives half a round trip after it was
+ * sent, in order. It does not limit the bandwidth. It runs in a thread of its own, so that the benchmark's own work
+ * does not delay it further.
  *
- * Node's timers are whole milliseconds, too coarse for half a millisecond. So the thread sleeps in slices of 50 µs while a
- * chunk is due within the next three milliseconds, and by a timer before that.
+ * Node's timers are whole milliseconds, too coarse for half a millisecond. So the thread sleeps in slices of 50 µs if
+ * a chunk is due within the next three milliseconds. Otherwise it waits by a timer.
  */
 import { once } from 'node:events'
 import { createServer, connect } from 'node:net'
@@ -66,7 +66,7 @@ class DelayLine {
       return
     }
     Atomics.wait(this.#slept, 0, 0, Math.min(SLICE_MS, Math.max(leftMs, 0)))
-    // Between two slices the event loop takes in what has arrived, with its own time of arrival.
+    // Between two slices the event loop reads chunks that have arrived, and each gets its time of arrival.
     setImmediate(this.#next)
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The figures section of docs/benchmarks.md, written from results: the targets, a table of ratios for each face, the
- * charts, and a table for each workload. What stands outside the markers is prose and is left alone.
+ * charts, and a table for each workload. The text outside of the markers is written by hand and does not change.
  */
 import { MAGICSTACK_CONNECTIONS } from '../workloads/magicstack.mjs'
 import { chartsOf } from './charts.mjs'
@@ -81,7 +81,7 @@ function growthOf({ machine, server, results: all }) {
 
 function figuresOf({ machine, server, results: all }) {
   const results = all.filter((result) => !isGrowth(result))
-  // The targets judge what grows as well.
+  // The targets include those about growth.
   const sections = [machineText(machine, server, results), targetsTable(all)]
   for (const face of ['syncpg', 'syncpg/async']) {
     const table = ratioTable(results, face)

@@ -1,16 +1,16 @@
-/** What a range's figures say: the cost of a unit at each size, and how much it differs over the range. Pure functions. */
+/** Computes the cost of a unit at each size of a range, and how much it differs over the range. Pure functions. */
 import { median } from './statistics.mjs'
 
-/** Below so many times the fixed cost, most of what is measured is the call itself and not the units. */
+/** A time below this many times the fixed cost is mostly the cost of the call and not of the units. */
 export const COUNTED_FROM = 3
-/** The cost of a unit may be so many times its best. */
+/** The target: the worst cost of a unit may be this many times the best. */
 export const GROWTH_LIMIT = 1.5
 
 /**
- * @param peer `{ name, version, msOf }`: rounds at each size, or null at a size that this peer does not do.
- * @returns the peer with `unitsUs`: microseconds for each unit beyond the first, so that what a call of this kind costs with a
- *   single unit is left out; null where that fixed cost is more than a third of the time. `bend` is the worst of them divided
- *   by the best, null when there are fewer than two.
+ * @param peer `{ name, version, msOf }`: the rounds at each size, or null for a size that this peer does not run
+ * @returns the peer with `unitsUs`: microseconds for each unit beyond the first, so the fixed cost of a call is left
+ *   out; null if that cost is more than a third of the time. `bend` is the worst of them divided by the best; null if
+ *   there are fewer than two.
  */
 export function growthOf({ name, version, msOf }, points, perUnit = 1) {
   const medians = msOf.map((rounds) => (rounds === null ? null : median(rounds)))

@@ -1,6 +1,6 @@
 /**
- * Installs the clients to compare with into test/bench/node_modules, once for each list of them. One that cannot be built is
- * left out, and is not tried again by every run: the list that was installed is kept beside them.
+ * Installs the clients to compare with into test/bench/node_modules, once for each list of them. A client that cannot
+ * be built is left out. Later runs do not try it again, because the installed list is stored beside the packages.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const LIST = new URL('../package.json', import.meta.url)
 const INSTALLED = new URL('../node_modules/.installed-list.json', import.meta.url)
 const folder = fileURLToPath(new URL('..', import.meta.url))
 
-/** @throws Error with npm's words when nothing could be installed at all. */
+/** @throws Error with npm's message when no client could be installed */
 export async function installPeers() {
   const list = readFileSync(LIST, 'utf8')
   if (existsSync(INSTALLED) && readFileSync(INSTALLED, 'utf8') === list) return

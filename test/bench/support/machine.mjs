@@ -1,4 +1,4 @@
-/** What a reader has to know of the machine to judge a figure. */
+/** Describes the machine, so that a reader can judge the figures. */
 import { cpus, loadavg, totalmem } from 'node:os'
 
 export function machineFacts() {

@@ -11,8 +11,9 @@ import { pathToFileURL } from 'node:url'
 const VERSION = /^(?:\d+\.\d+\.\d+\S*|latest|next)$/
 
 /**
- * @param named such as `0.1.0`, `latest`, `syncpg-0.1.0.tgz`, `../syncpg-before`, `../syncpg-before/dist`.
- * @returns `{ dist, dispose }`: the URL of the build's folder, and a function that removes what was installed for it.
+ * @param named the argument, such as `0.1.0`, `latest`, `syncpg-0.1.0.tgz`, `../syncpg-before`,
+ *   `../syncpg-before/dist`
+ * @returns `{ dist, dispose }`: the URL of the build's folder, and a function that removes the installation.
  * @throws Error when there is no such build.
  */
 export function findBuild(named) {
@@ -29,7 +30,7 @@ export function findBuild(named) {
   return { dist: pathToFileURL(`${folder}/`).href, dispose() {} }
 }
 
-/** Installs into a folder of its own, outside of this project, so that the package finds its own dependencies. */
+/** Installs into a separate folder outside of this project, so that the package finds its own dependencies. */
 function install(what) {
   const folder = mkdtempSync(join(tmpdir(), 'syncpg-against-'))
   const dispose = () => rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /**
- * The most memory this process has held. On Linux from /proc: what getrusage says begins with the memory of the process
- * that forked this one, which for a small client of a large runner is the runner's.
+ * The peak memory of this process. On Linux it comes from /proc, because the value of getrusage starts with the
+ * memory of the parent process: for a small client it would be the memory of the large runner.
  */
 import { readFileSync } from 'node:fs'
 
@@ -8,7 +8,7 @@ export function peakRssMb() {
   try {
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024
   } catch {
-    // Kilobytes on every platform.
+    // The value is in kilobytes on every platform.
     return process.resourceUsage().maxRSS / 1024
   }
 }

@@ -8,7 +8,7 @@ import { PgbenchPeer } from './pgbench-handle.mjs'
 const PYTHON = '/usr/bin/python3'
 const ANSWER_TIMEOUT_MS = 120_000
 
-/** Starts a peer's process. It holds no connection until it is told to open one. */
+/** Starts a peer's process. It opens a connection only on request. */
 export function startPeer(peer) {
   if (peer.host === 'pgbench') return new PgbenchPeer()
   return peer.host === 'python' ? new PythonPeer(peer) : new NodePeer()
@@ -51,7 +51,7 @@ class PeerHandle {
     waiting?.(answer)
   }
 
-  /** Ends the process whatever it is doing. */
+  /** Kills the process at once. */
   kill() {
     if (this.child.exitCode === null) this.child.kill('SIGKILL')
   }

@@ -2,9 +2,10 @@
 const DIST = new URL('../../../dist/', import.meta.url).href
 
 /**
- * `host` is what runs the adapter: this Node, a Python with the client installed, or a program that is a client itself.
- * `isUnprepared`: it has no prepared statements to offer. `operationsShare`: it needs so long that it gets only this part
- * of the operations; its times are counted per operation. `onlyIn`: it takes part in workloads whose name begins so.
+ * `host` runs the adapter: this Node, a Python with the client installed, or a program that is a client itself.
+ * `isUnprepared`: the client has no prepared statements. `operationsShare`: a slow client runs only this share of the
+ * operations, and its times are per operation. `onlyIn`: the client runs only in workloads whose names begin with
+ * this.
  */
 export const PEERS = [
   { name: 'syncpg', adapter: 'syncpg.mjs', dist: DIST },
@@ -22,7 +23,7 @@ export const PEERS = [
   { name: 'pgbench', host: 'pgbench' },
   ...['kysely', 'drizzle'].flatMap((builder) => [
     { ...builderPeer(builder), name: `syncpg/${builder}`, dist: DIST },
-    // pg's pool resets nothing between two users of a connection, so this is the like for like.
+    // pg's pool does not reset a connection between two users, so for a fair comparison this client does not either.
     { ...builderPeer(builder), name: `syncpg/${builder}, no reset`, dist: DIST, hasReset: false },
     { ...builderPeer(builder), name: `syncpg/${builder}, blocking`, dist: DIST, isBlocking: true },
     { ...builderPeer(builder), name: `${builder} over pg` },
@@ -36,7 +37,7 @@ export const PEERS = [
   })),
 ]
 
-/** Query builders have workloads of their own. */
+/** The clients for a query builder. They run only in the workloads of that builder. */
 function builderPeer(builder) {
   const adapter = `${builder}.mjs`
   return { adapter, group: 'builders', packages: [builder === 'drizzle' ? 'drizzle-orm' : builder, 'pg'] }

@@ -1,6 +1,6 @@
 /**
- * The process of one peer for one workload. Told what to do by its parent over IPC; opens the client, runs rounds when it
- * is its turn, and says what they took. Garbage of one round is collected before the next is timed.
+ * The process of one peer for one workload. Its parent controls it by IPC: it opens the client, runs a round on
+ * request, and reports the time. The garbage of a round is collected before the next one.
  */
 import { peakRssMb } from './peak-memory.mjs'
 import { versionOf } from './package-version.mjs'
@@ -22,7 +22,7 @@ async function handle(message) {
   if (message.name === 'round') return round(message.isChecked)
   if (message.name === 'one') return clients[0].one(message.sql)
   for (const client of clients) await client.close()
-  // Asked for before the process ends.
+  // The parent asks for this before the process ends.
   setImmediate(() => process.disconnect())
   return { peakRssMb: peakRssMb() }
 }
@@ -36,7 +36,7 @@ async function open(message) {
     clients.push(await adapter.open(message.target, message.peer))
     const lacks = workload.needs.filter((method) => typeof clients[0][method] !== 'function')
     if (lacks.length > 0) return { lacks }
-    // A workload of several connections at once is none for a client that blocks.
+    // A blocking client cannot run a workload with several connections at once.
     if (clients[0].isBlocking && workload.connections !== undefined) return { lacks: ['async calls'] }
   }
   return { lacks: [], version: clients[0].version?.() ?? versionOf(message.peer) }

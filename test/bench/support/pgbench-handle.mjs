@@ -1,6 +1,6 @@
 /**
- * pgbench as a peer: the anchor in C. It runs a statement prepared, on one connection, and tells its own transactions per
- * second without the time to connect. Its memory and processor time are not told.
+ * pgbench as a peer, to compare with C. It runs a prepared statement on one connection, and prints its transactions
+ * per second without the time to connect. It does not print its memory and processor time.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'

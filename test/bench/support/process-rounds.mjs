@@ -1,9 +1,9 @@
-/** Rounds of a workload that is a process each time, such as: start, connect, one statement, end. */
+/** Runs a workload that starts a new process each time, for example: start, connect, one statement, end. */
 import { emptyFigures, turnsOf } from './statistics.mjs'
 
 /**
  * The workload's `entriesFor` gives `{ name, version, run }`; `run` gives `{ elapsedMs, cpuMs, rssMb, value }`.
- * @param isWanted which of the entries run, by name; default all.
+ * @param isWanted whether an entry of this name runs; all run by default
  */
 export async function runProcessWorkload({ workload, peers, count, target, expected, isWanted = () => true }) {
   const skipped = []

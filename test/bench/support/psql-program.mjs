@@ -1,6 +1,6 @@
 /**
- * The program psql. Debian's `/usr/bin/psql` is a script in Perl that looks for the newest psql and takes longer than
- * psql itself; what is measured is psql.
+ * The program psql. Debian's `/usr/bin/psql` is a Perl script that finds the newest psql, and it takes longer than
+ * psql. The benchmark measures psql itself.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

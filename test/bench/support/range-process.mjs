@@ -1,19 +1,19 @@
 /**
- * The process of one client for one range. The sizes take turns within a round, so what the machine does meanwhile falls on
+ * The process of one client for one range. The sizes take turns within a round, so other work on the machine slows
  * all of them. Garbage is collected before each turn.
  */
 import { versionOf } from './package-version.mjs'
 import { WORKLOADS } from './workload-list.mjs'
 
-/** A turn repeats short work for so long and divides. */
+/** A turn repeats short work for this long and takes the mean. */
 const TURN_MS = 40
 /**
- * Before that it does the work for so long uncounted: after the other sizes had their turns, caches are cold on both sides.
- * Work that takes longer is its own warm-up.
+ * Before that a turn does the work for this long without counting it, because the caches are cold after the turns of
+ * other sizes. Work that takes longer needs no other warm-up.
  */
 const TURN_WARM_UP_MS = 60
 const WARM_UP_MS = 200
-/** Work that takes longer than this is its own warm-up, and is done fewer times. */
+/** Work that takes longer than this gets no warm-up and fewer repetitions. */
 const LONG_MS = 1500
 const LONG_ROUNDS = 2
 
@@ -35,7 +35,7 @@ async function run({ workload: name, peer, target, points, rounds }) {
   const most = workload.most?.[peer.name] ?? Infinity
   const sizes = points.map((size) => (size > most ? null : { size, ms: [] }))
   const turn = async (entry, turnMs) => {
-    // What a size needs is made for its turn only: together the largest would fill the memory.
+    // The data of a size is made for its turn only, because the data of all sizes would fill the memory.
     const work = workload.work(client, entry.size)
     globalThis.gc()
     if (entry.warmMs < TURN_WARM_UP_MS) await timed(workload, client, work, TURN_WARM_UP_MS)
@@ -56,7 +56,7 @@ async function run({ workload: name, peer, target, points, rounds }) {
   return { lacks: [], version, msOf: sizes.map((entry) => entry?.ms ?? null) }
 }
 
-/** @returns milliseconds for one time, and what the last time gave. */
+/** @returns milliseconds for one repetition, and the result of the last one */
 async function timed(workload, client, work, turnMs) {
   let spentMs = 0
   let times = 0
@@ -65,7 +65,7 @@ async function timed(workload, client, work, turnMs) {
     await workload.before?.(client)
     const startedAtMs = performance.now()
     outcome = work()
-    // Awaiting what is there already would add to the time of a client that blocks.
+    // Without this check an `await` would add to the time of a blocking client.
     if (outcome instanceof Promise) outcome = await outcome
     spentMs += performance.now() - startedAtMs
     times += 1

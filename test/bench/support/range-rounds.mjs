@@ -5,7 +5,7 @@ import { growthOf } from './growth.mjs'
 
 const PROCESS = fileURLToPath(new URL('range-process.mjs', import.meta.url))
 const TIMEOUT_MS = 300_000
-/** The largest results need more than Node allows by itself on a small machine. */
+/** The largest results need more memory than Node's default limit on a small machine. */
 const NODE_OPTIONS = ['--expose-gc', '--max-old-space-size=4096']
 
 /** @returns `{ peers, skipped }`: the figures of each client over the range. */
@@ -13,7 +13,8 @@ export async function runRange({ workload, peers, rounds, target, isQuick }) {
   const points = isQuick ? workload.points.filter((size) => size <= QUICK_MOST) : workload.points
   const measured = []
   const skipped = []
-  // One after another: a client at its largest size would disturb the others at their smallest.
+  // The clients run one after another, because a client at its largest size would disturb the others at their
+  // smallest.
   for (const peer of peers) {
     try {
       const reply = await measure({ workload: workload.name, peer, target, points, rounds })

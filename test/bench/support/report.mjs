@@ -1,7 +1,10 @@
 /** A workload's result as a table. */
 import { fixed, markdownTable, sizeText, spreadText } from './tables.mjs'
 
-/** @returns a table: time of a round, time and processor per operation, peak memory, and the ratios to our faces. */
+/**
+ * @returns a table: time of a round, time and processor per operation, peak memory, and the ratios to both APIs of
+ * syncpg.
+ */
 export function tableOf(result) {
   if (result.isRange) return rangeTable(result)
   const all = result.peers.filter(({ name }) => name.startsWith('syncpg')).map(({ name }) => name)
@@ -27,7 +30,7 @@ export function tableOf(result) {
   return markdownTable([head, ...lines])
 }
 
-/** A line for each size: the time, and what each unit beyond the first costs. */
+/** A table with a line for each size: the time, and the cost of each unit beyond the first. */
 function rangeTable({ workload, points, peers, unit, sizeUnit = `${unit}s` }) {
   if (workload === 'connections') return connectionsTable({ points, peers })
   const head = [sizeUnit, ...peers.flatMap(({ name }) => [`${name}: ms`, `µs/${unit}`])]
@@ -53,12 +56,15 @@ function unitText(totalMs, unitUs) {
   return unitUs === null ? '(call)' : significant(unitUs)
 }
 
-/** Units cost from nanoseconds to milliseconds. */
+/** Three significant digits, because units cost from nanoseconds to milliseconds. */
 function significant(us) {
   return us >= 0.1 ? fixed(us) : String(Number(us.toPrecision(2)))
 }
 
-/** Who took no part, and why; without those that only lack what the workload needs. */
+/**
+ * The clients that were left out, each with the reason. Clients that only lack a feature of the workload are not
+ * listed.
+ */
 export function leftOut(result) {
   return result.skipped
     .filter(({ why }) => !why.startsWith('it has no '))

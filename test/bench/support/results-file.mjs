@@ -1,6 +1,7 @@
 /**
- * Where results are kept: `results/latest.json` after every run, whatever it was; `docs/benchmarks.json`, the pictures and
- * the figures in `docs/benchmarks.md` and `docs/growth.md` when they are to be published. What a run has not measured stays as it was there.
+ * Stores results. Every run writes `results/latest.json`. A run that publishes also writes `docs/benchmarks.json`,
+ * the pictures, and the figures in `docs/benchmarks.md` and `docs/growth.md`. Figures that the run has not measured
+ * stay there unchanged.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { chartsOf } from './charts.mjs'
@@ -18,7 +19,7 @@ export function saveLatest(report) {
   writeFileSync(LATEST, jsonOf(report))
 }
 
-/** Merges a run into what is published and writes document, pictures and JSON. */
+/** Merges a run into the published results, and writes the documents, pictures and JSON. */
 export function publish(report) {
   const before = existsSync(PUBLISHED) ? readPublished().results : []
   const measured = new Map([...before, ...report.results].map((result) => [result.workload, result]))
@@ -28,7 +29,7 @@ export function publish(report) {
   writeDocument(whole)
 }
 
-/** Writes document and pictures anew from what is published. */
+/** Writes the documents and pictures again from the published results. */
 export function republish() {
   writeDocument(readPublished())
 }

@@ -1,4 +1,4 @@
-/** Runs one workload: every peer warm, then round after round in which each peer has one turn. */
+/** Runs one workload: every peer warms up, then each peer has one turn in each round. */
 import { admin, sessionsOf } from './admin.mjs'
 import { startPeer } from './peer-handle.mjs'
 import { runProcessWorkload } from './process-rounds.mjs'
@@ -8,17 +8,18 @@ import { targetOf, withTarget } from './target.mjs'
 
 const FULL_ROUNDS = 9
 /**
- * Each client works at least so long before it is measured: compilers are done by then, and a round shows what a program in
- * use sees. What the first call of a process costs is a workload of its own.
+ * Each client warms up for at least this long. By then V8 has compiled its code, as in a program that has run for a
+ * while. The first call of a process has its own workload.
  */
 const WARM_UP_MS = 2000
 /**
- * So long it works uncounted at the beginning of each turn, after the seconds in which the others had theirs: Node drops
- * compiled code of what sleeps, and the caches are somebody else's. Work that takes longer than the second is its own warm-up.
+ * At the beginning of each turn a client works for this long without being counted. During the turns of the others V8
+ * drops compiled code that is not in use, and the processor's caches fill with other data. Work that takes more than
+ * a second needs no such warm-up.
  */
 const TURN_WARM_UP_MS = 200
 const LONG_MS = 1000
-/** With several sittings each has less of it; what is left of the start falls on both builds. */
+/** With several sittings each warms up for less time. A cold start then slows both builds. */
 const SITTING_WARM_UP_MS = 700
 const QUICK_ROUNDS = 3
 
@@ -53,8 +54,8 @@ export async function runWorkload({ workload, peers, server, isQuick, rounds }) 
 }
 
 /**
- * Runs a workload several times, each time with new processes, for `--against`: what one process was lucky with falls on one
- * sitting only.
+ * Runs a workload several times for `--against`, each time with new processes, so that the luck of one process
+ * affects one sitting only.
  * @returns `{ collected, skipped }`: for each peer a list with `{ elapsedMs, peakRssMb }` of each sitting.
  */
 export async function runSittings({ workload, peers, server, isQuick, sittings, rounds }) {
@@ -64,7 +65,7 @@ export async function runSittings({ workload, peers, server, isQuick, sittings, 
     const collected = new Map()
     const skipped = []
     const context = { workload, size, target, expected, query, isQuick, warmUpMs: SITTING_WARM_UP_MS }
-    // Whole processes are new in every round anyway.
+    // A workload of whole processes starts new ones in every round anyway.
     const [times, count] = workload.isProcess ? [1, sittings * 2] : [sittings, rounds]
     for (let i = 0; i < times; i += 1) {
       const taking = i % 2 === 0 ? peers : peers.toReversed()
@@ -86,7 +87,7 @@ export async function runSittings({ workload, peers, server, isQuick, sittings, 
   )
 }
 
-/** A range has sizes and costs of units in place of rounds and ratios. */
+/** Runs a workload that is a range: it gives the costs of units at several sizes, and no ratios. */
 async function runRangeWorkload({ workload, peers, server, isQuick, rounds }) {
   const target = targetOf(server, workload.transport)
   await admin(target, (query) => workload.prepare(query))
@@ -107,7 +108,7 @@ async function runRangeWorkload({ workload, peers, server, isQuick, rounds }) {
   return { ...about, ...figures }
 }
 
-/** The server's own words for its version. */
+/** The server's version, as the server prints it. */
 export function serverVersion(server) {
   return admin(targetOf(server, 'unix'), async (query) => (await query('show server_version'))[0].server_version)
 }
@@ -168,7 +169,7 @@ async function warmUp({ handle, elapsedMs }) {
   while (performance.now() < untilMs)
 }
 
-/** Opens a peer, lets it do the work for its warm-up, and checks that the work is the right one. */
+/** Opens a peer, warms it up with the work, and checks the result of the work. */
 async function enter(context, peer, skipped) {
   const { workload, size: fullSize, target, expected, query, isQuick, warmUpMs = WARM_UP_MS } = context
   const { operationsShare = 1 } = peer
@@ -199,7 +200,10 @@ async function enter(context, peer, skipped) {
   }
 }
 
-/** A client that does other work than the others, or on other terms, is no comparison; the run ends with a failure. */
+/**
+ * Thrown for a client that does not do the same work as the others, or not under the same conditions. The run ends
+ * with a failure.
+ */
 class WrongWorkError extends Error {}
 
 function requireSameWork({ expectedKinds }, { checked, kinds }, expected) {
@@ -210,7 +214,10 @@ function requireSameWork({ expectedKinds }, { checked, kinds }, expected) {
   if (odd !== -1) throw new WrongWorkError(`column ${odd + 1} is a ${kinds[odd]}, expected ${expectedKinds[odd]}`)
 }
 
-/** TLS for all or for none, nothing left open, and the statement prepared where the client can do that. */
+/**
+ * Checks the same conditions for all: TLS for all or none, no open transaction, and a prepared statement if the
+ * client has such.
+ */
 async function requireSameTerms({ workload, peer, handle, query, target }) {
   const { withTls, withoutTls, inTransaction } = await sessionsOf(query)
   if (target.ssl !== false && withoutTls > 0) throw new WrongWorkError('its connection does not use TLS')

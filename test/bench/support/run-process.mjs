@@ -1,9 +1,9 @@
-/** Runs a program to its end, or to a prompt, and says how long that took. */
+/** Measures how long a program takes to its end, or to its prompt. */
 import { spawn } from 'node:child_process'
 
 const TIMEOUT_MS = 60_000
 
-/** @returns `{ elapsedMs, output }`. @throws Error with what the program complained. */
+/** @returns `{ elapsedMs, output }`. @throws Error with the program's first error message */
 export function runToEnd(command, words, env = {}) {
   return new Promise((resolve, reject) => {
     const startedAtMs = performance.now()
@@ -28,7 +28,7 @@ export function runToEnd(command, words, env = {}) {
 
 /**
  * Runs a program in a terminal, by the program `script`, until it has shown a prompt, and then types `\q`.
- * @returns `{ elapsedMs }`, to the prompt.
+ * @returns `{ elapsedMs }`, the time until the prompt
  */
 export function runToPrompt(command, words, { env = {}, prompt }) {
   return new Promise((resolve, reject) => {

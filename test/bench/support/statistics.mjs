@@ -1,13 +1,16 @@
 /** Medians, and ratios of peers within the same round. */
 
-/** The order of turns in a round: every peer begins some round, and the direction changes, so none always follows another. */
+/**
+ * The order of turns in a round. Every peer begins some rounds, and the direction changes, so no peer always follows
+ * the same other one.
+ */
 export function turnsOf(entries, round) {
   const shift = Math.floor(round / 2) % Math.max(entries.length, 1)
   const turned = [...entries.slice(shift), ...entries.slice(0, shift)]
   return round % 2 === 0 ? turned : turned.reverse()
 }
 
-/** What a peer's rounds are collected in. */
+/** The empty record for the figures of a peer's rounds. */
 export function emptyFigures() {
   return { elapsedMs: [], cpuMs: [], peakRssMb: null }
 }
@@ -19,10 +22,11 @@ export function median(values) {
 }
 
 /**
- * @param operations of a peer that does all of them; one that does fewer says how many, and is counted per operation.
+ * @param operations the operations of a whole round; a peer that runs fewer reports how many, and its time is per
+ *   operation
  * @returns per peer: milliseconds per round (median, least, most), microseconds of wall clock and of processor per
- *   operation, peak memory, and how many times as long it took as each of our faces in the same round. Processor and
- *   memory are null where they cannot be told.
+ * operation, peak memory, and the ratio of its time to that of each API of syncpg in the same round. Processor time
+ *   and memory are null if they are unknown.
  */
 export function summarize(entries, operations) {
   const scaled = entries.map((entry) => scale(entry, operations))
@@ -64,7 +68,7 @@ export function geometricMean(values) {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
 }
 
-/** Five significant digits are more than any of this is worth. */
+/** Rounds to five significant digits, more than the measurement is exact to. */
 function round(value) {
   return Number(value.toPrecision(5))
 }

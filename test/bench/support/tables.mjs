@@ -16,7 +16,7 @@ export function sizeText(size) {
   return size.toLocaleString('en-US')
 }
 
-/** Three digits that mean something; an en dash for what cannot be told. */
+/** A number with three significant digits; an en dash if it is unknown. */
 export function fixed(value) {
   if (value === null || value === undefined) return '–'
   if (value >= 100) return value.toFixed(0)

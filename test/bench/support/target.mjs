@@ -1,11 +1,11 @@
-/** Where a workload's clients find the server, as plain data in the forms they want it. */
+/** The server's address as plain data, in the forms that the clients need. */
 import { readFileSync } from 'node:fs'
 import { startDelayingRelay } from './delaying-relay.mjs'
 
 /**
  * @param transport `'unix'`, `'tcp'` or `'tls'`.
- * @returns with `ssl` as pg has it (false, or the authority that signed the server's certificate), `sslmode` and
- *   `sslrootcert` as libpq has it.
+ * @returns with `ssl` in pg's form (false, or the authority that signed the server's certificate), and `sslmode` and
+ *   `sslrootcert` in libpq's.
  */
 export function targetOf(server, transport) {
   const { user, password, database, port } = server
@@ -16,14 +16,14 @@ export function targetOf(server, transport) {
     const ssl = { ca: readFileSync(rootCertificate, 'utf8') }
     return { ...common, dsn: server.dsn({ transport }), ssl, sslmode: 'verify-full', sslrootcert: rootCertificate }
   }
-  // The server offers TLS, so a client over TCP would take it.
+  // The server offers TLS, so clients over TCP would use it by default.
   const parameters = transport === 'tcp' ? { sslmode: 'disable' } : {}
   return { ...common, dsn: server.dsn({ transport, parameters }), ssl: false, sslmode: 'disable', sslrootcert: '' }
 }
 
 /**
  * Calls `work` with the target.
- * @param transport as `targetOf` has it, or `{ awayMs }` for TCP with a round trip of so many milliseconds.
+ * @param transport see `targetOf`, or `{ awayMs }` for TCP with a round trip of that many milliseconds
  */
 export async function withTarget(server, transport, work) {
   if (typeof transport === 'string') return work(targetOf(server, transport))

@@ -1,6 +1,6 @@
 /**
- * What syncpg sets out to reach, workload by workload, and what the figures say to it. A target is a ratio to another
- * client (how many times as long that one takes), or a limit in megabytes or milliseconds.
+ * The targets of syncpg for each workload, and whether the figures reach them. A target is a ratio (the other
+ * client's time divided by syncpg's), or a limit in megabytes or milliseconds.
  */
 import { MAGICSTACK_CONNECTIONS, MAGICSTACK_NAMES } from '../workloads/magicstack.mjs'
 import { GROWTH_LIMIT } from './growth.mjs'
@@ -11,7 +11,7 @@ const ASYNC = 'syncpg/async'
 const MAGICSTACK = 'MagicStack’s seven, 1 and 10 connections, geometric mean'
 
 const BUILDERS = ['kysely', 'drizzle']
-/** Each: workload, what it is called, the least ratio to the same builder over pg. */
+/** Each entry: workload, title, least ratio to the same builder over pg. */
 const BUILDER_WORKLOADS = [
   ['builders-one-row', 'query builders, a row by its key', 1.2],
   ['builders-thousand-rows', 'query builders, 1,000 rows × 8', 2],
@@ -20,7 +20,10 @@ const BUILDER_WORKLOADS = [
   ['builders-parallel', 'query builders, ten at once', 1.2],
 ]
 
-/** A server that is far away: how often a client waits decides, and none is to wait less. Each: workload, what it is called. */
+/**
+ * Targets with a far server: the number of waits decides, and no other client may wait less often. Each entry:
+ * workload, title.
+ */
 const FAR = [1, 20].flatMap((ms) => [
   [`far-${ms}-first-query`, `${ms} ms away: first query of a process`],
   [`far-${ms}-new-text`, `${ms} ms away: a new text`],
@@ -40,7 +43,7 @@ function selectOneOver(transport) {
   return `select 1, ${{ unix: 'Unix socket', tcp: 'TCP', tls: 'TLS' }[transport]}`
 }
 
-/** Each: workload, what it is called, face, client, the least ratio. */
+/** Each entry: workload, title, API, client, least ratio. */
 const RATIOS = [
   ...['unix', 'tcp'].flatMap((transport) => {
     const what = selectOneOver(transport)
@@ -98,19 +101,19 @@ const RATIOS = [
   ),
 ]
 
-/** Each: face, at most so many times pg's time. */
+/** Each entry: API, and the largest allowed ratio to pg's time. */
 const STARTS = [
   [BLOCKING, 1],
   [BLOCKING, 1.2],
   [ASYNC, 0.9],
   [ASYNC, 0.85],
 ]
-/** The program of the package loads more than a script that does the same. */
+/** The program `syncpg` loads more code than a script that does the same, so its limit is higher. */
 const PROGRAM_START = 1.15
 
-/** Of each connection beyond the first. */
+/** The memory of each connection beyond the first. */
 const CONNECTION_LIMIT_MB = 0.5
-/** A `select 1` with a hundred connections, in turn, by one with a single connection. */
+/** The time of a `select 1` with a hundred connections in turn, divided by the time with a single connection. */
 const HUNDRED_LIMIT = 1.2
 
 const GEOMETRIC = [
@@ -120,11 +123,14 @@ const GEOMETRIC = [
 ]
 
 const MEMORY_LIMIT_MB = 80
-/** Two runs of the same do not end with the same peak to the megabyte. */
+/** Peaks that differ by less than this count as equal, because two equal runs may differ by some megabytes. */
 const SAME_MEMORY_MB = 5
 const FIRST_ROW_LIMIT_MS = 1000
 
-/** @returns `[{ what, face, target, reached, unit, verdict }]`, a workload's targets together; what was not measured says so. */
+/**
+ * @returns `[{ what, face, target, reached, unit, verdict }]`, the targets of a workload together; a target that was
+ * not measured says so.
+ */
 export function judge(results) {
   const figures = new Map(results.map((result) => [result.workload, result]))
   const verdicts = judgeAll(figures)
@@ -162,7 +168,10 @@ function judgeAll(figures) {
   ]
 }
 
-/** How many times as long a client takes as our async face over the seven, one spread for all: round by round. */
+/**
+ * The ratio of a client's time to that of syncpg/async over the seven workloads, as one spread computed round by
+ * round.
+ */
 export function magicStackRatio(figures, client, connections = MAGICSTACK_CONNECTIONS) {
   const rounds = connections.flatMap((count) =>
     MAGICSTACK_NAMES.map((name) => roundRatios(figures, `magicstack-${name}-${count}`, client, ASYNC)),
@@ -172,7 +181,7 @@ export function magicStackRatio(figures, client, connections = MAGICSTACK_CONNEC
   return spreadOf(Array.from({ length: least }, (_, i) => geometricMean(rounds.map((ratios) => ratios[i]))))
 }
 
-/** @returns `{ median, least, most }`, or null where it was not measured. */
+/** @returns `{ median, least, most }`, or null if it was not measured */
 export function ratioOf(figures, workload, client, face) {
   return peerOf(figures, workload, client)?.timesOf[face] ?? null
 }
@@ -224,7 +233,7 @@ function connectionTargets(figures, face) {
   ]
 }
 
-/** The range that bends most; docs/growth.md shows each. */
+/** The range whose cost of a unit differs most. docs/growth.md shows all ranges. */
 function growthTarget(figures, face) {
   const peers = [...figures].flatMap(([name, { peers: all }]) =>
     name.startsWith('growth-') ? all.filter((peer) => peer.name === face && peer.bend !== null) : [],
@@ -238,7 +247,7 @@ function single(value) {
   return { median: value, least: value, most: value }
 }
 
-/** psycopg 3 is meant with its C parts; beside its Python alone to be faster proves little. */
+/** The target is about psycopg 3 with its C parts. Being faster than its pure Python version proves little. */
 function provisoOf(figures, workload, client) {
   if (client !== 'psycopg') return ''
   const { version } = peerOf(figures, workload, client) ?? {}

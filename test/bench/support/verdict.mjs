@@ -13,7 +13,7 @@
  */
 import { median } from './statistics.mjs'
 
-/** A smaller difference is not worth a failure, however sure it is. */
+/** A smaller difference is no failure, even if it is certain. */
 export const TIME_FLOOR = 0.03
 /** The peak of a process depends on when the garbage collector ran. */
 export const MEMORY_FLOOR = 0.1
@@ -40,8 +40,8 @@ export function judgeRatios(ratios, floor = TIME_FLOOR) {
 }
 
 /**
- * What counts after a second measurement of a row that seemed slower or faster. Among a hundred rows some differ by
- * chance; by chance they do not differ twice in the same direction.
+ * The verdict after a second measurement of a row that seemed slower or faster. Among a hundred rows some differ by
+ * chance, but hardly any differs twice in the same direction.
  */
 export function confirmed(first, second) {
   return first.verdict === second.verdict ? second : { ...second, verdict: 'within the spread' }

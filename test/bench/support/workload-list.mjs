@@ -1,4 +1,4 @@
-/** The workloads, in the order they run. */
+/** The workloads in the order in which they run. */
 import { workloads as builders } from '../workloads/builders.mjs'
 import { workloads as commandLine } from '../workloads/command-line.mjs'
 import { workload as connections } from '../workloads/connections.mjs'

@@ -1,6 +1,6 @@
 /**
- * Query builders over pg and over syncpg. What they compare is the driver below the builder: building the query costs the
- * same on both.
+ * Query builders over pg and over syncpg. They compare the drivers below the builder, because building the query
+ * costs the same on both.
  */
 
 const ROWS = 1000
@@ -56,7 +56,7 @@ function oneByOne({ name, title, needs, queries, quickQueries, ask }) {
   }
 }
 
-/** No client is asked the same text twice, in whatever round. */
+/** Makes each text different, so that no client gets a text twice, in any round. */
 let newest = 0
 
 const oneRow = oneByOne({
@@ -123,7 +123,7 @@ const parallel = {
   title: `Query builders: a row by its key, ${AT_ONCE} at once`,
   unit: 'query',
   needs: ['byKey'],
-  // A client that blocks has nothing at once.
+  // A blocking client cannot run several queries at once.
   without: ['syncpg/kysely, blocking', 'syncpg/drizzle, blocking'],
   size: { queries: 3000 },
   quickSize: { queries: 1000 },

@@ -1,4 +1,4 @@
-/** The terminal client beside psql: one answer, and the time to the first prompt. */
+/** Compares the terminal client with psql: one answer, and the time to the first prompt. */
 import { fileURLToPath } from 'node:url'
 import { libpqEnvironment } from '../support/node-script.mjs'
 import { psqlProgram } from '../support/psql-program.mjs'

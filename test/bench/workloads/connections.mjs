@@ -1,6 +1,6 @@
 /**
  * Many connections in one process: blocking ones in one thread, and pools of the async clients. Each number of connections has
- * a process of its own in each round, because memory that was freed does not leave a process.
+ * a process of its own in each round, because a process keeps memory that was freed.
  */
 import { runConnections } from '../support/connections-rounds.mjs'
 

@@ -1,6 +1,7 @@
 /**
  * `connect('pglite:')` to the first row, in a new process each time: the import of the client, the start of the embedded
- * PostgreSQL, one statement. The warm-up is the first time on this machine; what it leaves for the next time counts.
+ * PostgreSQL, one statement. The warm-up is the first start on this machine. It stores the image, which the measured
+ * starts use.
  */
 import { runNodeScript } from '../support/node-script.mjs'
 

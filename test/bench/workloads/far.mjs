@@ -1,6 +1,7 @@
 /**
- * A server that is a millisecond away (the next rack) and twenty (another region): what counts is how often a client waits
- * for an answer. A relay delays every chunk; docs/guides/round-trips.md says how many trips each call takes.
+ * A server that is a millisecond away (the next rack) and twenty (another region): the time depends on how often a
+ * client waits for an answer. A relay delays every chunk. docs/guides/round-trips.md says how many round trips each
+ * call takes.
  */
 import { runNodeScript } from '../support/node-script.mjs'
 import { COLUMNS, countRecords, makeRecords, prepareTable, recordsTask, truncate } from './records.mjs'
@@ -9,14 +10,17 @@ const TABLE = 'bench_far'
 const SQL = `insert into ${TABLE} (id, label, amount) values ($1, $2, $3)`
 const STATEMENTS = 10
 const MANY = 1000
-/** These wait for an answer after each of a thousand records: twenty seconds say nothing that the ten statements do not. */
+/**
+ * These clients wait for an answer after each of a thousand records. That takes twenty seconds and shows no more than
+ * the workload of ten statements.
+ */
 const WAITING = ['pg', 'pg-native', 'synckit-bridge', 'psql']
 
 let records = null
-/** No client is asked the same text twice, in whatever round. */
+/** Makes each text different, so that no client gets a text twice, in any round. */
 let newest = 0
 
-/** @returns the number that came, or a promise of it. */
+/** @returns the number from the server, or a promise of it */
 function newText(client) {
   const rows = client.query(`select $1::int4 as one -- ${(newest += 1)}`, [1])
   return rows instanceof Promise ? rows.then(([row]) => row.one) : rows[0].one

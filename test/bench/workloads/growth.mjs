@@ -1,15 +1,15 @@
 /**
- * How cost grows with size: each range does the same work at several sizes on one connection, from one of something to as
- * many as PostgreSQL or memory allows. docs/growth.md says how the cost of a unit is computed.
+ * How cost grows with size: each range does the same work at several sizes on one connection, from a single unit to
+ * as many as PostgreSQL or the memory allows. docs/growth.md says how the cost of a unit is computed.
  *
- * `prepare` makes tables. `work(client, size)` gives a function that does the work once and returns what shows that it was
- * done, which must equal `expected(size)`. Whatever can be made before the clock starts is made in `work` itself.
+ * `prepare` makes tables. `work(client, size)` gives a function that does the work once. Its result must equal
+ * `expected(size)`. Preparations that are not timed are in `work` itself.
  */
 import { COLUMNS as RECORD_COLUMNS, makeRecords } from './records.mjs'
 
 const POWERS = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => 10 ** (from + i))
 
-/** Calls `then` with the value, or when the promise has one: the clients of a range may block or not. */
+/** Calls `then` with a value or the value of a promise, because the clients of a range may be blocking or async. */
 const after = (value, then) => (value instanceof Promise ? value.then(then) : then(value))
 const firstOf = (rows) => Object.values(rows[0])[0]
 
@@ -39,7 +39,7 @@ function columns(rows) {
   }
 }
 
-/** So many bytes, a power of ten. `repeat` copies a thousand bytes at once faster than one at a time. */
+/** Makes a text of that many bytes, a power of ten. `repeat` is faster with a thousand bytes than with one. */
 const MADE = `repeat(repeat('x', least($1::int4, 1000)), greatest($1::int4 / 1000, 1))`
 
 /** A value that the server makes; unit: a thousand bytes. */
@@ -170,7 +170,7 @@ const JSON_VALUES = [
     unit: 'object',
     points: POWERS(0, 5),
     sql: 'select jsonb_array_length($1::jsonb)',
-    // A client that takes an array for PostgreSQL's own has to be given the text.
+    // A client that turns an array into a PostgreSQL array has to get the JSON text.
     make: (size, client) => (client.takesJsonText ? JSON.stringify(objects(size)) : objects(size)),
   }),
 ]
@@ -181,7 +181,7 @@ const parameters = {
   name: 'growth-parameters',
   title: 'Parameters: a statement with so many of int4',
   unit: 'parameter',
-  // The text of 2000 is short enough to be kept prepared, that of 3000 is not.
+  // A statement with 2000 parameters is short enough to stay prepared, one with 3000 is not.
   points: [1, 10, 100, 1000, 2000, 3000, 10_000, MOST_PARAMETERS],
   needs: ['query'],
   work(client, count) {
@@ -259,7 +259,7 @@ const streamed = {
   expected: (count) => count,
 }
 
-/** Loading into a table, which is emptied before each time; that is not timed. */
+/** Loads into a table. The table is emptied before each turn, which is not timed. */
 function loading({ name, title, points, needs, load, most = {}, unit = 'record' }) {
   const table = `bench_${name.replaceAll('-', '_')}`
   return {

@@ -1,7 +1,10 @@
-/** How long the package takes to load, by `import` and by `require`, in a new process each time; beside `pg`. No server is asked. */
+/**
+ * How long the package takes to load, by `import` and by `require`, in a new process each time, compared with `pg`.
+ * It needs no server.
+ */
 import { runNodeScript } from '../support/node-script.mjs'
 
-/** Each: what is loaded, and the build's files for `import` and for `require`. */
+/** Each entry: the package's entry point, and the build's files for `import` and for `require`. */
 const DOORS = [
   ['syncpg', 'index.js', 'index.cjs'],
   ['syncpg/async', 'async.js', 'async.cjs'],

@@ -1,4 +1,4 @@
-/** Many small statements asked at once on one connection: what pipelining gives a client that has it. */
+/** Many small statements at once on one connection, to measure the effect of pipelining. */
 
 const SQL = 'select 1 as one'
 const AT_ONCE = 100

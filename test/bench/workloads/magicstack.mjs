@@ -1,14 +1,14 @@
 /**
  * The seven workloads by which asyncpg's makers compare clients (github.com/MagicStack/pgbench, its folder `queries`), on
- * one connection and on ten at once. There they run for thirty seconds each after five of warming up; here a number of
- * operations is given and shared out, so that all clients do the same in a round.
+ * one connection and on ten at once. There each runs for thirty seconds after five seconds of warm-up. Here the
+ * number of operations is fixed, so that all clients do the same work in a round.
  */
 
 const SEVEN_COLUMNS = '(a int, b int, c int, d text, e float, f int, g text)'
 const COLUMNS = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
 const ROW = [10, 11, 10, 'TESTTESTTEST', 10.333, 12341234, '123412341234']
 
-/** `weight` is a query's sum of weights of the first column, as `weigh` has it. */
+/** `weight` is the sum of `weigh` over the first column of a query's rows. */
 const QUERIES = [
   {
     name: 'pg_type',
@@ -91,7 +91,7 @@ function magicStack(query, connections) {
   const countSql = `select count(*)::int4 as records from ${table}`
   const truncate = `truncate ${table}`
   const records = loads ? Array.from({ length: query.records }, () => ROW) : null
-  // Ten connections keep the server's processes busy on every core, so the round is longer for the same work to be seen.
+  // Ten connections keep all cores busy with the server's processes, so a round has more operations.
   const size = { each: connections === 1 ? operations : Math.ceil((2 * operations) / connections) }
   return {
     name: `magicstack-${name}-${connections}`,
@@ -150,7 +150,7 @@ function weighFirst(row) {
   return 0
 }
 
-/** A number for a value: what text and bytes are long, the sum of an array, a number itself. */
+/** A number for each value: the length of text and bytes, the sum of an array, a number itself. */
 function weigh(value) {
   if (typeof value === 'number') return value
   return Array.isArray(value) ? value.reduce((sum, item) => sum + item, 0) : value.length

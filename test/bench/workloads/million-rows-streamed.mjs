@@ -1,4 +1,4 @@
-/** A million rows looked at one by one and not kept, 1000 a trip: time, and how little memory it takes. */
+/** Reads a million rows one by one, 1000 in each round trip, and keeps none. Measures time and memory. */
 import { makeFiveColumns, MICROSECOND_STEP } from './million-rows.mjs'
 
 const BATCH = 1000
@@ -51,7 +51,7 @@ export const workloads = [
     rounds: 5,
     without: ['psycopg'],
   }),
-  // For the memory, so only those whose memory is promised take part, and once is enough.
+  // This workload measures memory. Only the clients with a memory target run it, and only once.
   streamed({
     name: 'ten-million-streamed',
     title: '10,000,000 rows × 5 types, one by one, not kept',

@@ -1,6 +1,6 @@
 /**
- * A million rows of five types, all kept, as its users get them. Two kinds of timestamps, because clients differ in what
- * they make of microseconds: most drop them, syncpg keeps them in a subclass of Date.
+ * A million rows of five types, all kept, as its users get them. Two kinds of timestamps, because clients treat
+ * microseconds differently: most drop them, and syncpg keeps them in a subclass of Date.
  */
 import { FIVE_KINDS, kindsOf } from './value-kinds.mjs'
 
@@ -73,7 +73,7 @@ export const workloads = [
     step: MICROSECOND_STEP,
     without: [],
   }),
-  // The timestamps alone differ, so whoever is far from the others is not asked twice.
+  // Only the timestamps differ from the other workload, so slow clients are left out here.
   keptRows({
     ...MILLION,
     name: 'million-rows-ms',

@@ -1,5 +1,7 @@
-/** The script of workloads that are a whole process: what to do comes in an environment variable, what it took goes to
- * standard output. */
+/**
+ * The script of workloads that are a whole process: an environment variable says what to do, and the times are
+ * printed to standard output.
+ */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { peakRssMb } from '../support/peak-memory.mjs'

@@ -7,7 +7,7 @@ export function makeRecords(count) {
   return Array.from({ length: count }, (_, i) => [i, `record number ${i}`, i * 0.25])
 }
 
-/** Makes an empty table. @returns what `countRecords` must find after a round. */
+/** Makes an empty table. @returns the result that `countRecords` must give after a round */
 export async function prepareTable(query, table, records) {
   await query(`drop table if exists ${table}`)
   await query(`create unlogged table ${table} (id int4, label text, amount float8)`)
@@ -21,7 +21,7 @@ export async function countRecords(client, table) {
   return Object.fromEntries(COUNTS.map((name) => [name, row[name]]))
 }
 
-/** The part of a task for other hosts that says what to load and how to look whether it arrived. */
+/** The task for clients outside of Node: the records to load, and the query that checks them. */
 export function recordsTask(table, records) {
   return { check: 'records', before: truncate(table), records, countSql: countSql(table), countNames: COUNTS }
 }

@@ -1,4 +1,4 @@
-/** One small prepared statement after another on one connection: what a round trip costs. */
+/** Runs one small prepared statement after another on one connection, to measure the cost of a round trip. */
 
 const SQL = 'select 1 as one'
 

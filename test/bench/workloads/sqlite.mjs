@@ -1,6 +1,6 @@
 /**
- * syncpg/sqlite-shape beside SQLite over a local file: what a program pays that moves. SQLite is a library in the same
- * process, so each call costs it some microseconds; here each call is a round trip to a server.
+ * Compares syncpg/sqlite-shape with SQLite over a local file, to show the cost of a move. SQLite is a library in the
+ * same process, so each call takes some microseconds. In syncpg/sqlite-shape each call is a round trip to a server.
  */
 
 export const SQLITE_COLUMNS = 'id integer primary key, name text, price double precision, note text'

@@ -1,4 +1,4 @@
-/** What clients make of PostgreSQL's types, so that nobody wins by leaving values undecoded. */
+/** Checks the types of returned values, so that no client wins by not decoding them. */
 
 /** Names of JavaScript's and Python's types that may stand for int4, int8, float8, text and timestamptz. */
 export const FIVE_KINDS = [

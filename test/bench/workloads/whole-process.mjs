@@ -13,7 +13,7 @@ export const workload = {
   rounds: 21,
   size: {},
   quickSize: {},
-  // pgbench is none, and what a Python needs to start says nothing about a client of Node.
+  // pgbench runs no script, and the start of Python cannot be compared with that of Node.
   without: ['pg-pipelined', 'psycopg2', 'psycopg', 'asyncpg', 'pgbench'],
   operations: () => 1,
   prepare: () => ({ value: 1 }),

@@ -135,7 +135,7 @@ describe('queryLogger', () => {
   })
 })
 
-describe('a property that is none', () => {
+describe('an unknown property', () => {
   test('is refused on a connection and a pool, with the nearest name', async () => {
     await using pool = await createPool(sharedServer().dsn(), { minSize: 0 })
     expect(() => Object.assign(con, { autocommit: true })).toThrow(

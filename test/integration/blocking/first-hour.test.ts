@@ -11,7 +11,7 @@ import { failureOf } from '../../support/failure-of.ts'
 const dsn = (): string => sharedServer().dsn({ transport: 'unix' })
 
 describe('connecting', () => {
-  test('by the environment alone', async () => {
+  test('works with nothing but environment variables', async () => {
     const { host, port, user, password, database } = sharedServer()
     const env = { PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password, PGDATABASE: database }
     const run = await runScript(
@@ -76,7 +76,7 @@ describe('the first statements', () => {
     expect(Object.keys(row ?? {})).toEqual(['count', 'name'])
   })
 
-  test('a single percent sign in quotes goes with parameters', () => {
+  test('a single percent sign in quotes is allowed together with parameters', () => {
     const sql = "select count(*) from unnest(array['axb', 'b']) t where t like '%x%' and t <> %s"
     expect(con.execute(sql, ['z']).fetchval()).toBe(1n)
   })
@@ -100,7 +100,7 @@ describe('the first statements', () => {
     expect(failure).toMatchObject({ constraintName: 'one_mail', detail: 'Key (mail)=(a@x) already exists.' })
   })
 
-  test('fetching: one by one to null, many by arraysize, the rest, by iteration', () => {
+  test('fetchone ends with null, fetchmany uses arraysize, fetchall and iteration get the rest', () => {
     const cursor = con.execute('select i from generate_series(1, 7) i')
     expect(cursor.rowcount).toBe(7)
     expect(cursor.fetchone()?.[0]).toBe(1)
@@ -175,7 +175,7 @@ describe('the first statements', () => {
     expect(cursor.nextset()).toBeNull()
   })
 
-  test('the same values come as text in a script and as binary alone', () => {
+  test('a script returns the values as text, and the same values are returned by a single statement in binary', () => {
     const list = `true, 1::int2, 2, 3::int8, 0.1::float4, 0.1::float8, 1.50, 'x', '\\x00ff'::bytea,
       'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, '{"a": [1]}'::json, '{"a": [1]}'::jsonb, '2024-02-29'::date,
       '23:59:59.999999'::time, '2024-01-02 03:04:05.678901'::timestamp, '2024-01-02 03:04:05.678901+02'::timestamptz,

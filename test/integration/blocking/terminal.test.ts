@@ -169,7 +169,7 @@ try { wait() } finally { console.log('finally') }
     expect(it.text).toMatch(/finally[^]*exit 1[^]*script\.mjs:5[^]*QueryCanceledError: canceling statement/)
   })
 
-  test('cancels executemany, a COPY, a stream and a wait for notifications alike', async () => {
+  test('cancels executemany, a COPY, a stream and a wait for notifications too', async () => {
     const it = start(`${SCRIPT}
 con.execute('create temporary table t (a text)')
 const sleepy = "select pg_sleep(60)"
@@ -218,7 +218,7 @@ try { con.execute('select pg_sleep(%s)', [60]) } catch (error) { console.log(err
     expect(waitedMs.at(-1)).toBeLessThan(95)
   })
 
-  test('with interrupt: none is handled by Node alone', async () => {
+  test('with interrupt: none only Node handles it', async () => {
     const it = start(`
 import * as db from 'syncpg'
 const con = db.connect(process.env.DSN, { autocommit: true, interrupt: 'none' })
@@ -232,7 +232,7 @@ try { con.execute('select pg_sleep(3)') } finally { console.log('finally') }
 })
 
 describe.skipIf(!hasTerminal)('Ctrl-C in Node’s REPL', () => {
-  test('ends the statement, and the session lives on', async () => {
+  test('ends the statement, and the session stays usable', async () => {
     const it = await startRepl()
     it.type("con.execute('select pg_sleep(60)')\n")
     await backend('active')

@@ -176,7 +176,7 @@ describe('notices', () => {
     expect(endedMs - (heard[0]?.[1] ?? endedMs)).toBeGreaterThan(700)
   })
 
-  test('a listener may cancel what runs, and may not run statements', () => {
+  test('a listener may cancel the running statement, and may not run statements', () => {
     let refusal: db.DbError | null = null
     const listener = (): void => {
       refusal = failureOf(() => con.execute('select 1'))
@@ -299,7 +299,7 @@ describe('settings of a connection', () => {
     expect(failureOf(() => con.ping())).toBeInstanceOf(db.InterfaceError)
   })
 
-  test('withConnection commits what returns and undoes what throws', () => {
+  test('withConnection commits when the function returns, and rolls back when it throws', () => {
     con.execute('create table t (a int)')
     con.commit()
     expect(db.withConnection(dsn, (it) => it.execute('insert into t values (1)').rowcount)).toBe(1)

@@ -108,7 +108,7 @@ select 'after' as it;
     ))
   test('ends nothing that ON_ERROR_STOP does not end', () =>
     expectSame(REFUSED, { options: ['-v', 'ON_ERROR_STOP=1'] }))
-  test('is none where a statement has none', () => expectSame(NO_DATA))
+  test('is not read for a statement without data', () => expectSame(NO_DATA))
   test('for a text of -c is skipped on the standard input', () =>
     expectSame('', {
       options: [

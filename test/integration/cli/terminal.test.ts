@@ -202,7 +202,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     await it.shows(/notification "zebra" with payload "stripes" received/)
   })
 
-  test('only the first rows of a large result are shown, and it is said', async () => {
+  test('only the first rows of a large result are shown, and a message says so', async () => {
     const it = await open()
     it.enter('select generate_series(1, 3000);')
     await it.shows('(3000 rows, the first 1000 shown)')
@@ -326,7 +326,7 @@ describe.skipIf(!hasTerminal)('at the prompt', () => {
     },
   )
 
-  test('exit, quit and help are what psql makes of them', async () => {
+  test('exit, quit and help do the same as in psql', async () => {
     const it = await open()
     it.enter('help')
     await it.shows('\\? for help')
@@ -671,7 +671,7 @@ const EMBEDDED_PATIENCE_MS = 60_000
 
 describe.skipIf(!hasTerminal)('without a server named', () => {
   test(
-    'the embedded PostgreSQL runs, and it is said',
+    'the embedded PostgreSQL runs, and a message says so',
     async () => {
       const env = {
         PGHOST: '',

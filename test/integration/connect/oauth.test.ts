@@ -119,7 +119,7 @@ describe.skipIf(missing !== null)(`OAuth${missing === null ? '' : ` (skipped: ${
     expect((await failureOfAsync(connect(tls))).message).toMatch(/for an OAuth token, and none was given[^]*oauthToken/)
     const inTheClear = server.dsn({ user: 'u_oauth', password: '', parameters: { sslmode: 'disable' } })
     const error = await failureOfAsync(connect(inTheClear, { oauthToken: GOOD }))
-    expect(error.message).toMatch(/must not travel unencrypted/)
+    expect(error.message).toMatch(/must not be sent unencrypted/)
     expect(inspect(error, { depth: null })).not.toContain(GOOD)
   })
 })

@@ -111,10 +111,10 @@ const SEEN_BEFORE: readonly Damage[] = [
   ['from git, which keeps no empty folders', without('pg_notify'), '"pg_notify" is missing'],
   ['without pg_wal', without('pg_wal'), '"pg_wal" is missing'],
   ['with a file as base', withFile('base', ''), '"base" is missing or not what it should be'],
-  ['without all that says what it is', without('PG_VERSION', 'global'), 'holds no database and is not empty'],
+  ['without PG_VERSION and the folder global', without('PG_VERSION', 'global'), 'holds no database and is not empty'],
 ]
 
-/** The server itself reports these. */
+/** The server itself reports these kinds of damage. */
 const FOUND_BY_SERVER: readonly Damage[] = [
   ['with a short pg_control', withFile('global/pg_control', 'short'), 'could not read file "global/pg_control"'],
   ['without a log', (directory) => rmSync(logOf(directory)), 'could not locate a valid checkpoint record'],
@@ -136,7 +136,7 @@ async function expectReports(damages: readonly Damage[], directories: readonly s
   expect(directories.flatMap((directory) => readdirSync(directory).filter(isLockFile))).toEqual([])
 }
 
-test('a directory that holds no whole database of this version is refused, and left as it was', async () => {
+test('a directory without a complete database of this version is refused and not changed', async () => {
   // The check does not read the files that make a database large.
   const isSmall = (path: string): boolean => !/(?:base|pg_wal)\/./.test(path)
   const directories = SEEN_BEFORE.map(([, change]) => database(change, isSmall))
@@ -145,12 +145,12 @@ test('a directory that holds no whole database of this version is refused, and l
   expect(directories.map(contents)).toEqual(before)
 })
 
-test("a database that the server refuses is refused with the server's reason", async () => {
+test("if the server refuses a database, the error has the server's reason", async () => {
   const directories = FOUND_BY_SERVER.map(([, change]) => database(change))
   await expectReports(FOUND_BY_SERVER, directories)
 })
 
-test('a database works again when its missing file is back', async () => {
+test('a database works again after its missing file was restored', async () => {
   const directory = database(without('global/pg_control'))
   await reportsOf(directory)
   cpSync(join(template, 'global/pg_control'), join(directory, 'global/pg_control'))
@@ -159,7 +159,7 @@ test('a database works again when its missing file is back', async () => {
   await session.close()
 })
 
-test('without a cache no database is unpacked among other files either', async () => {
+test('no database is unpacked among other files, even without a cache', async () => {
   const directory = folder()
   writeFileSync(join(directory, 'novel.txt'), 'Call me')
   const run = await runScript(BOTH_FACES, { args: [directory], env: { SYNCPG_CACHE_DIR: '' }, timeoutMs: 60_000 })
@@ -186,7 +186,7 @@ describe('a path', () => {
     ],
     ['that is a file', (parent) => (writeFileSync(join(parent, 'file'), 'x'), 'file'), /it is a file/],
     ['through a file', (parent) => (writeFileSync(join(parent, 'file'), 'x'), 'file/data'), /is a file/],
-  ])('%s is refused, and nothing is made', async (_what, make, words) => {
+  ])('%s is refused, and no file is made', async (_what, make, words) => {
     const parent = folder()
     const path = join(parent, make(parent))
     const before = readdirSync(parent)
@@ -198,14 +198,14 @@ describe('a path', () => {
     expect(readdirSync(parent)).toEqual(before)
   })
 
-  test.skipIf(process.platform !== 'linux')('in which no directory can be made is refused', async () => {
+  test.skipIf(process.platform !== 'linux')('is refused if no directory can be made there', async () => {
     for (const { error, message } of await reportsOf('/proc/none/data')) {
       expect(error).toBe('OperationalError')
       expect(message).toContain('a directory of its path is missing and cannot be made')
     }
   })
 
-  test('that is a link to an empty directory is made a database there', async () => {
+  test('that is a link to an empty directory gets the database in that directory', async () => {
     const parent = folder()
     mkdirSync(join(parent, 'data'))
     symlinkSync('data', join(parent, 'link'))
@@ -221,14 +221,14 @@ describe.skipIf(!canMount)('a file system', () => {
   test.each([
     ['with a database', true],
     ['that is empty', false],
-  ])('%s that is read-only is an error that says so', async (_what, isDatabase) => {
+  ])('%s that is read-only gives an error that says so', async (_what, isDatabase) => {
     const directory = isDatabase ? database(() => {}) : folder()
     const mount = `mount --bind ${directory} ${directory} && mount -o remount,ro,bind ${directory}`
     const { stdout } = await runInContainer(mount, BOTH_FACES, { args: [directory], timeoutMs: 60_000 })
     expect(stdout.match(/"OperationalError".*cannot be used: its file system is read-only/g)).toHaveLength(2)
   })
 
-  test('without room for a new database is an error that says so, and the next start with room makes it', async () => {
+  test('without space for a new database gives an error that says so, and the next start with space makes the database', async () => {
     const directory = folder()
     const source = `${BOTH_FACES}
       const { execFileSync } = await import('node:child_process')
@@ -244,7 +244,7 @@ describe.skipIf(!canMount)('a file system', () => {
     expect(stdout).toMatch(/^7$/m)
   })
 
-  test('that fills up fails statements, and committed data stays', { timeout: 90_000 }, async () => {
+  test('that becomes full makes statements fail, and committed data stays', { timeout: 90_000 }, async () => {
     const directory = folder()
     const source = `
       import { connect } from 'syncpg/async'

@@ -83,7 +83,7 @@ test('the embedded database', async () => {
   expect(await run(WITH, [], env)).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })
 })
 
-test('options that a program sets for its children and that Node refuses for a thread do no harm', async () => {
+test('options for child processes in NODE_OPTIONS do no harm, even if Node refuses them for a thread', async () => {
   const source = `process.env.NODE_OPTIONS = '--title=child --no-such-option'\n${WITH}
 if (process.env.NODE_OPTIONS !== '--title=child --no-such-option') throw new Error('the environment has changed')`
   expect(await run(source, [], {})).toEqual({ stdout: 'answer 42\n', stderr: '', status: 0 })

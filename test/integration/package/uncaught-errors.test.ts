@@ -50,15 +50,15 @@ test.each([
     `const con = await later.connect(${dsn}); await con.fetch('select $1::int4', [2n ** 60n])`,
     /^DataError: query argument \$1/,
   ],
-  ['a statement that is none', `db.connect(${dsn}).execute('selec 1')`, /^PostgresSyntaxError: syntax error/],
-])('%s is a dozen lines', async (_what, program, words) => {
+  ['a text that is no statement', `db.connect(${dsn}).execute('selec 1')`, /^PostgresSyntaxError: syntax error/],
+])('%s prints at most a dozen lines', async (_what, program, words) => {
   const lines = await printed(program)
   expect(lines[0]).toMatch(words)
   expect(lines.slice(14)).toEqual([])
   expect(lines.join('\n')).not.toMatch(/attempt|encodeArguments|errno/)
 })
 
-test('the attempts are there for programs', () => {
+test('a program can read the attempts to connect', () => {
   let failure: unknown
   try {
     db.connect('postgres://localhost:1,127.0.0.1:2/x')

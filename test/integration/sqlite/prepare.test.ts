@@ -35,7 +35,7 @@ test('the place of an error is in the text the program wrote, markers and all', 
   expect(failureOf(() => main.prepare(sql)).position).toBe(sql.indexOf('nowhere') + 1)
 })
 
-test('a PRAGMA is refused by prepare, with what replaces it', () => {
+test('prepare refuses a PRAGMA, and the error says what replaces it', () => {
   const error = failureOf(() => main.prepare('PRAGMA user_version'))
   expect(error).toBeInstanceOf(db.NotSupportedError)
   expect(error.hint).toBe('keep the version of the schema in a table of one row')
@@ -64,7 +64,7 @@ test('transaction control is prepared without being run, and runs', () => {
   expect(main.isTransaction).toBe(false)
 })
 
-test('a statement is prepared once by the server: what prepare asked, its runs use', () => {
+test('the server prepares a statement once, and all its runs use that', () => {
   const prepared = (): unknown => {
     const sql =
       "select statement, generic_plans + custom_plans as runs from pg_prepared_statements where statement ~ 'note' order by 1 desc"

@@ -73,7 +73,7 @@ describe('opening and closing', () => {
     expect(() => new DatabaseSync(name)).toThrow('is a SQLite database')
   })
 
-  test('a read-only database refuses what writes', () => {
+  test('a read-only database refuses statements that write', () => {
     const error = failureOf(() => open({ readOnly: true }).exec("insert into tag values ('x')"))
     expect(error).toMatchObject({ sqlstate: '25006', errcode: 8, sqliteCode: 'SQLITE_READONLY' })
   })
@@ -235,7 +235,7 @@ describe('rows', () => {
     expect(main.prepare("select count(*) from pg_cursors where name like 'syncpg%'").pluck().get()).toBe(0)
   })
 
-  test('iterate over what writes or locks runs it once', () => {
+  test('iterate runs a statement that writes or locks once', () => {
     const inserted = [...main.prepare("insert into tag values ('p'), ('q') returning name").iterate()]
     expect(inserted).toEqual([{ name: 'p' }, { name: 'q' }])
     expect([...main.prepare('select id from note for update').pluck().iterate()].length).toBe(3)

@@ -149,7 +149,7 @@ describe.each(['async', 'blocking'] as const)(
       await con.execute('commit')
     })
 
-    test('a function that deallocates all costs no transaction', async () => {
+    test('a function that deallocates all statements does not fail the transaction', async () => {
       const sql = 'select n from keep where n = $1'
       await con.rows(sql, [1])
       await con.execute('begin')

@@ -183,10 +183,10 @@ describe('a server without TLS', () => {
 })
 
 describe.each([
-  ['wrong-host', /verify-full demands a certificate for "/],
+  ['wrong-host', /verify-full needs a certificate for "/],
   ['expired', /renew the server's certificate/],
 ] as const)('a certificate that is %s', (fault, pattern) => {
-  test('is refused by sslmode=verify-full with what to do, and encrypts all the same for require', async () => {
+  test('is refused by sslmode=verify-full with a hint, and is accepted by require, which only encrypts', async () => {
     const other = await startServer({ tls: fault })
     onTestFinished(() => other.dispose())
     const root = { rootCertificates: pem(other.tls!.rootCertificate) }

@@ -221,7 +221,7 @@ describe.each(transports)('over %s', (_, transport) => {
 })
 
 describe('COPY out', () => {
-  test('reads on only when asked: what waits is bounded', async () => {
+  test('reads more only when asked, so the buffered data has a limit', async () => {
     await using session = await open(options)
     await session.copyOutStart({
       ...plain,
@@ -238,7 +238,7 @@ describe('COPY out', () => {
     expect(data.bytes).toBe(100_000_000)
   })
 
-  test('given up before its turn has come leaves what runs before it alone', async () => {
+  test('that is given up before it was sent does not disturb the operation before it', async () => {
     await using session = await open(options)
     const before = query(session, 'select pg_sleep(0.1), 1')
     const starting = session.copyOutStart({ ...plain, sql: 'copy (select generate_series(1, 1000)) to stdout' })

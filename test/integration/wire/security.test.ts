@@ -1,6 +1,6 @@
 /**
- * Demands of the program about TLS, authentication and the protocol, with servers that fulfil them and servers that do
- * not.
+ * Requirements that a program can set for TLS, authentication and the protocol, with servers that meet them and
+ * servers that do not.
  */
 import { createPrivateKey } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -58,7 +58,7 @@ describe('channel_binding=require', () => {
     expect(await whoAmI(options)).toBe('u_scram')
   })
 
-  test('says so where the certificate is signed with Ed25519, which prefer goes without', async () => {
+  test('throws a clear error if the certificate is signed with Ed25519, for which prefer uses no binding', async () => {
     const other = await startServer({ tls: true, tlsSignature: 'ed25519' })
     onTestFinished(() => other.dispose())
     const tls: TlsOptions = { ...noTls, mode: 'require' }
@@ -114,7 +114,7 @@ describe('require_auth', () => {
     if (role.password !== '') expect(error.message).not.toContain(role.password)
   })
 
-  test('does not lead to the next host, which would be as wrong', async () => {
+  test('does not try the next host after a refusal', async () => {
     const options = optionsFor(server, { ...md5, requireAuth: parseRequiredAuth('none') })
     const hosts = [...options.hosts, { kind: 'tcp', host: '127.0.0.1', port: 1 } as const]
     const error = await failureOfAsync(openSession({ ...options, hosts }, ignoreEvents))
@@ -126,7 +126,7 @@ describe('require_auth', () => {
 describe('sslnegotiation=direct', () => {
   const direct: TlsOptions = { ...verified, negotiation: 'direct' }
 
-  test.skipIf(server.major < 17)('encrypts from the first byte, cancels too', async () => {
+  test.skipIf(server.major < 17)('encrypts from the first byte, also for cancel requests', async () => {
     await using session = await open(optionsFor(server, { tls: direct, channelBinding: 'require' }))
     expect(await query(session, 'select ssl from pg_stat_ssl where pid = pg_backend_pid()')).toEqual([['t']])
     const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
@@ -144,14 +144,14 @@ describe('sslnegotiation=direct', () => {
 })
 
 describe('protocol 3.2', () => {
-  test.skipIf(server.major < 18)('is spoken with PostgreSQL 18, and its longer keys cancel', async () => {
+  test.skipIf(server.major < 18)('is used with PostgreSQL 18, and its longer keys cancel', async () => {
     await using session = await open(optionsFor(server, { minProtocolVersion: '3.2', maxProtocolVersion: '3.2' }))
     const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()
     expect(await sleeping).toMatchObject({ sqlstate: '57014' })
   })
 
-  test.skipIf(!hasPostgres(13))('falls back with an older server, unless it is demanded', async () => {
+  test.skipIf(!hasPostgres(13))('falls back with an older server, unless it is required', async () => {
     const old = await serverOfMajor(13)
     {
       await using session = await open(optionsFor(old, { maxProtocolVersion: '3.2' }))
@@ -184,7 +184,7 @@ describe('a client certificate', () => {
     expect(await whoAmI(withKey('key-secret'))).toBe('u_cert')
   })
 
-  test('is named in a DSN, its passphrase too, and never shown', async () => {
+  test('and its passphrase can be in a DSN, and are never shown', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'syncpg-key-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const sslkey = join(folder, 'client.key')
@@ -205,13 +205,13 @@ describe('a client certificate', () => {
     }
   })
 
-  test('proves the user under require_auth=none too, for it is not asked for by a message', async () => {
+  test('proves the user with require_auth=none too, because no message asks for it', async () => {
     const options = { ...withKey('key-secret'), requireAuth: parseRequiredAuth('none') }
     expect(await whoAmI(options)).toBe('u_cert')
   })
 
   test.each([['wrong-secret'], [null]])(
-    'whose passphrase is %s is an error that names the option, without the phrase',
+    'with the passphrase %s gives an error that names the option, without the phrase',
     async (phrase) => {
       const error = await failureOfAsync(openSession(withKey(phrase), ignoreEvents))
       expect(error).toBeInstanceOf(OperationalError)
@@ -221,7 +221,7 @@ describe('a client certificate', () => {
   )
 
   test.each([['TLSv1.2'], ['TLSv1.3']] as const)(
-    'of a foreign authority is an error that names its option, with %s',
+    'of a foreign authority gives an error that names its option, with %s',
     async (version) => {
       const foreign = createLeaf(createAuthority('foreign'), { commonName: 'u_cert', usage: 'client' })
       const { certificatePem, keyPem } = foreign
@@ -243,7 +243,7 @@ describe('a client certificate', () => {
   })
 })
 
-test('TLS versions that do not overlap are an error that names their options', async () => {
+test('TLS versions that do not overlap give an error that names their options', async () => {
   const other = await startServer({ tls: true, settings: { ssl_min_protocol_version: 'TLSv1.3' } })
   onTestFinished(() => other.dispose())
   const tls: TlsOptions = { ...noTls, mode: 'require', maxVersion: 'TLSv1.2' }

@@ -122,7 +122,7 @@ describe.each([
     expect(await query(session, 'select count(*) from t')).toEqual([['0']])
   })
 
-  test('cancels what runs, and goes on', async () => {
+  test('cancels the running statement, and stays usable', async () => {
     await using session = await open(options)
     const sleeping = failureOfAsync(query(session, 'select pg_sleep(30)'))
     await session.cancel()

@@ -9,7 +9,7 @@ function burn() {
     for (let i = 0; i < 5000; i++) sum += Math.sqrt(sum + i)
     if (Math.random() < 0.02) Atomics.wait(pause, 0, 0, Math.random())
   }
-  // Between two bursts the machine is quiet: the fast path is taken less while it is not.
+  // Between two bursts the machine is idle, because on a busy machine fewer calls take the fast path.
   setTimeout(burn, Math.random() * 1500)
 }
 burn()

@@ -34,7 +34,7 @@ describe('a statement is parsed each time', () => {
   })
 })
 
-describe('a text changes what others mean', () => {
+describe('a text changes the meaning of others', () => {
   test.each([
     ['set search_path = a'],
     ['SET LOCAL TimeZone TO default'],

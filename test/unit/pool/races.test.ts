@@ -83,7 +83,7 @@ test('two thousand acquires with limits of a moment leak no connection', async (
   await pool.close()
 })
 
-test('a server that refuses, loses and fails at any moment costs no place in the pool', async () => {
+test('the pool loses no place to a server that refuses, drops or fails connections at any moment', async () => {
   const server = new FakeServer()
   const roll = dice(3)
   server.refuse = () => (roll(4) === 0 ? new OperationalError('refused') : null)

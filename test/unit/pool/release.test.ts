@@ -97,7 +97,7 @@ test('the transaction of a former lease does not end in that of its successor', 
   expect(server.session(1).queries).toEqual(['BEGIN', `ROLLBACK; ${RESET}`, 'BEGIN'])
 })
 
-test('another pool’s connection, and one of no pool, are no members', async () => {
+test('a connection of another pool or of no pool is refused by release', async () => {
   const [pool, other] = [await server.pool(), await server.pool()]
   const con = await other.acquire()
   await expect(pool.release(con)).rejects.toThrow('is not a member of this pool')
@@ -160,7 +160,7 @@ describe('the reset', () => {
     }
   })
 
-  test('cancels a running statement, whose caller gets an error', async () => {
+  test('cancels a running statement, and its caller gets an error', async () => {
     const pool = await server.pool({ maxSize: 1 })
     const con = await pool.acquire()
     server.session(1).isFrozen = true
@@ -279,7 +279,7 @@ describe('a connection that ends while it is lent out', () => {
     expect(told).toEqual([con])
   })
 
-  test('fails what runs on it', async () => {
+  test('fails the call that runs on it', async () => {
     const pool = await server.pool()
     server.session(1).isFrozen = true
     const running = pool.execute('long')

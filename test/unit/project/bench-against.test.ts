@@ -50,7 +50,7 @@ describe('a verdict', () => {
       const { low, high } = judge(upTo(count))
       return [low, high]
     })
-    // As tables of the sign test have them.
+    // The values are those of the tables of the sign test.
     expect(intervals).toEqual([
       [1, 6],
       [1, 8],

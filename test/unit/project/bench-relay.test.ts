@@ -1,4 +1,4 @@
-/** Tests the relay that makes a server seem far away: the benchmarks of a server 1 ms and 20 ms away stand on it. */
+/** Tests the relay that makes a server seem far away: the benchmarks with a server 1 ms and 20 ms away use it. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'

@@ -148,7 +148,7 @@ describe('ranges of sizes', () => {
   }
   const bendOf = (result: Result): number | null => (result.peers[0] as unknown as { bend: number | null }).bend
 
-  test('the cost of a unit leaves out what a call costs with one unit', () => {
+  test('the cost of a unit does not include the cost of a call with one unit', () => {
     // 1 ms for the call, and 1 µs for each unit.
     const [peer] = rangeOf([1, 1.009, 1.099, 1.999].map((ms) => ms * 1)).peers as unknown as { unitsUs: unknown }[]
     expect(peer?.unitsUs).toEqual([null, null, null, null])
@@ -169,7 +169,7 @@ describe('ranges of sizes', () => {
     expect(verdictOf([straight, bent], 'syncpg', '≤ 1.5 × its best')).toBe('missed')
   })
 
-  test('the table says where a unit cannot be told from the call', () => {
+  test('the table marks sizes at which the cost of a unit cannot be measured', () => {
     const lines = (tableOf(rangeOf([0.1, 0.109, 0.199, 1.099])) as string).split('\n')
     expect(lines.map((line) => line.replaceAll(/ +/g, ' '))).toEqual([
       '| rows | syncpg: ms | µs/row |',

@@ -108,7 +108,7 @@ ${more}`)
     expect(differencesOf(blocking, door(members))).toHaveLength(expected.length)
   })
 
-  test('a row that has lost its difference', () => {
+  test('a row without a difference', () => {
     const rows = rowsOf('## Names that one of them has\n| `Connection.ping`, `Connection.gone` | async | why |')
     const found: Difference = { name: 'Connection.ping', kind: 'name', side: 'async', detail: '' }
     expect(disagreements([found], rows)).toEqual({ missing: [], idle: ['Connection.gone (async)'] })

@@ -1,4 +1,4 @@
-/** The pages for developers name files of the project: they are there. */
+/** Checks that the files that the pages for developers name exist. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 

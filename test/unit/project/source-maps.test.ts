@@ -1,4 +1,7 @@
-/** A source map of the package holds the sources it names: the package does not have them as files. */
+/**
+ * The source maps of the package contain the sources that they name, because the package does not have these as
+ * files.
+ */
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

@@ -120,7 +120,7 @@ describe('learned types', () => {
     expect(() => encode(oidOf('s."Outer"'), value)).toThrow(new DataError(message))
   })
 
-  test('a composite with a member without binary form travels as text, both ways', () => {
+  test('a composite with a member without binary form is sent and returned as text', () => {
     const codec = registry.codecFor(oidOf('s.withmoney'))
     const value = codec.decodeText('("$1,000.50",x,1.50,t,2024-01-02)')
     expect(codec.format).toBe(0)

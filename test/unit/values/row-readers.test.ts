@@ -143,13 +143,13 @@ describe('all readers of rows', () => {
     }
   })
 
-  test('refuse a row behind a good one alike', () => {
+  test('refuse a bad row after a good one with the same error', () => {
     const good = message([Buffer.from('abc')])
     const bad = Buffer.concat([good, message([Buffer.from('abc'), null])])
     expect(same(1, bad)).toStrictEqual({ refused: 'a row has n fields, the statement was described with n' })
   })
 
-  test('refuse or give any message with one wrong byte in its body alike', () => {
+  test('treat any message with one wrong byte in its body in the same way', () => {
     const fields = fc.array(field, { minLength: 3, maxLength: 3 })
     fc.assert(
       fc.property(fields, fc.nat(), fc.nat(255), (list, at, value) => {

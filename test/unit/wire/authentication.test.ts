@@ -70,7 +70,7 @@ describe('the hash of a certificate', () => {
     expect(serverEndPoint(certificate)).toEqual(createHash('sha384').update(certificate).digest())
   })
 
-  test('is none for Ed25519, and for bytes that are no certificate', () => {
+  test('is null for Ed25519, and for bytes that are no certificate', () => {
     expect(serverEndPoint(der('ed25519'))).toBeNull()
     const whole = der('ecdsa-sha256')
     for (const length of [0, 1, 4, 5, 40]) expect(serverEndPoint(whole.subarray(0, length))).toBeNull()
@@ -81,7 +81,7 @@ describe('require_auth', () => {
   test.each([
     ['scram-sha-256', clear, /the server asks for password authentication, which require_auth=scram-sha-256/],
     ['scram-sha-256', md5, /asks for md5/],
-    ['scram-sha-256', welcome, /let us in without authentication/],
+    ['scram-sha-256', welcome, /accepted the connection without authentication/],
     ['!password,!md5', clear, /require_auth=!password,!md5/],
     ['!none', welcome, /without authentication/],
     ['none', scram, /asks for scram-sha-256/],

@@ -1,7 +1,7 @@
 /**
- * Walks the orders in which things can happen in a scenario: depth first, each run from the beginning, each choice tried in
- * turn. An actor goes on freely; to let another one run in between costs one of the scenario's switches. A state that was seen
- * before, with as much left to spend, is not walked again.
+ * Tries all orders of the moves in a scenario, depth first. Each run starts from the beginning and makes one other
+ * choice. An actor may go on without limit; a change to another actor uses up one of the scenario's switches. A state
+ * that was seen before with the same budget is not explored again.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -11,7 +11,7 @@ export interface Walk {
   readonly runs: number
   readonly states: number
   readonly steps: number
-  /** Whether all orders within the bounds were walked, or time was up before. */
+  /** Whether all orders within the bounds were tried. False if the time was over before. */
   readonly isComplete: boolean
 }
 
@@ -20,7 +20,7 @@ export interface Bounds {
   readonly timeMs: number
 }
 
-/** Longer than any run that ends. */
+/** More steps than in any run that ends. */
 const MOST_STEPS = 600
 
 const NO_CHANCES: Record<Chance, number> = {
@@ -65,7 +65,7 @@ async function walk(scenario: Scenario, bounds: Bounds, enter: (world: World) =>
   return { runs, states: seen.size, steps, isComplete: true }
 }
 
-/** The next way of choosing: the last choice that has another option takes it. */
+/** Sets the choices for the next run: the last choice that has another option takes it. */
 function next(choices: { at: number; count: number }[]): boolean {
   for (let last = choices.at(-1); last !== undefined; last = choices.at(-1)) {
     last.at += 1

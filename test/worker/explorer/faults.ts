@@ -1,6 +1,7 @@
 /**
- * Faults that the channel has had, or could have, put back on purpose: the explorer has to find each of them. A fault replaces
- * a method of the real classes, or has the model misbehave as an earlier design did, until it is taken back.
+ * Faults that the channel has had, or could have. A test puts each one in on purpose, and the explorer has to find
+ * it. A fault replaces a method of the real classes, or makes the model behave as an earlier design did, until it is
+ * removed.
  */
 import { Session } from '../../../src-async/wire/session.ts'
 import { SessionCalls } from '../../../worker/caller/session-calls.ts'
@@ -12,9 +13,9 @@ export interface Fault {
   readonly name: string
   /** The scenario that must fail. */
   readonly scenario: string
-  /** What the explorer says. */
+  /** The violation that the explorer must report. */
   readonly says: RegExp
-  /** Puts it in. @returns what takes it back */
+  /** Puts the fault in. @returns a function that removes it */
   put(): () => void
 }
 
@@ -26,7 +27,7 @@ function replace<T extends object, K extends keyof T>(target: T, key: K, make: (
   }
 }
 
-/** Has a getter of the real classes give another value. */
+/** Makes a getter of the real classes give another value. */
 function mislead<T extends object>(target: T, key: keyof T, value: unknown): () => void {
   const was = Object.getOwnPropertyDescriptor(target, key)!
   Object.defineProperty(target, key, { configurable: true, get: () => value })
@@ -38,7 +39,7 @@ function misbehave(how: Misbehaviour): () => void {
   return () => void misbehaviours.delete(how)
 }
 
-/** Steps that end where the step of that name would come. */
+/** Runs steps up to the step of that name, and ends there. */
 function* upTo(name: string, steps: Steps<void>): Steps<void> {
   for (let step = steps.next('ok'); step.done !== true && step.value !== name; step = steps.next('ok')) yield step.value
 }

@@ -1,6 +1,7 @@
 /**
- * A server small enough to be explored: speaks as much of PostgreSQL's protocol as the fast path and its neighbours use. It
- * does one thing each time it is told to, so that the explorer decides what happens when. It keeps a list of all it has run.
+ * A model of a server, small enough to explore. It supports the part of PostgreSQL's protocol that the channel uses.
+ * Each call makes it do one thing, so that the explorer decides the order. It keeps a list of all statements that it
+ * has run.
  *
  * Statements: `row N` gives the row N, `begin N`, `commit N` change the transaction, `fail N` fails, `say N` raises a notice
  * and gives the row, `slow N` runs until it is told to finish or is cancelled, `long N` gives a row of 6,000 bytes.
@@ -9,11 +10,11 @@ import { ByteWriter } from '../../../src-async/bytes/byte-writer.ts'
 
 /** One connection of the server. */
 export class ModelConnection {
-  /** What the client can read now. */
+  /** The bytes that the client can read now. */
   arrived = Buffer.alloc(0)
-  /** All bytes ever sent, for comparing what was parsed with what was said. */
+  /** All bytes ever sent. The world compares the parsed bytes with them. */
   sent = Buffer.alloc(0)
-  /** Bytes that are on their way, to arrive in pieces. */
+  /** Bytes that are on their way, in pieces. */
   readonly underway: Buffer[] = []
   status = 'I'
   isEnded = false
@@ -50,7 +51,7 @@ export class ModelConnection {
     return `${this.status}${this.isEnded ? 'x' : ''}${this.isHungUp ? 'h' : ''}${this.#running ?? ''}${this.#statement}:${this.#input.length}:${this.arrived.length}:${this.underway.map((piece) => piece.length).join()}:${this.sent.length}:${this.ran.join()}`
   }
 
-  /** Does all that it has been asked, up to the next Sync. */
+  /** Performs the requests that it has received, up to the next Sync. */
   work(): void {
     const out = new ByteWriter()
     for (let end = messageEnd(this.#input); end > 0; end = messageEnd(this.#input)) {
@@ -79,7 +80,7 @@ export class ModelConnection {
     this.#send(Buffer.from(out.view()))
   }
 
-  /** Says something unasked. */
+  /** Sends a notification. */
   notify(payload: string): void {
     const out = new ByteWriter()
     message(out, 'A', () => out.int32(1).cstring('c').cstring(payload))
@@ -94,7 +95,7 @@ export class ModelConnection {
     this.isEnded = true
   }
 
-  /** What comes after a client's start-up. */
+  /** Sends the answer to a client's start-up. */
   greet(): void {
     const out = new ByteWriter()
     message(out, 'R', () => out.int32(0))

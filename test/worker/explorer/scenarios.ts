@@ -1,6 +1,6 @@
 /**
- * What is explored: small programs, each with what may go wrong beside it. The bounds are those of `npm test`; `npm run
- * explore` multiplies them.
+ * The scenarios: small programs, each with the optional events that may happen during it. The bounds are those of
+ * `npm test`, and `npm run explore` multiplies them.
  */
 import type { Scenario } from './world.ts'
 

@@ -1,7 +1,7 @@
 /**
- * The blocking channel with everything around it made to obey the explorer: the real code of the caller (SessionCalls), of
- * the worker (Host, HostedSession) and of the wire (Session) over a model of sockets, servers and event loop. Nothing moves
- * unless `step` is called with one of the moves that `moves` offers.
+ * A world in which the explorer decides the order of all steps. It has the real code of the caller (SessionCalls), of
+ * the worker (Host, HostedSession) and of the wire (Session), over a model of sockets, servers and the event loop.
+ * Nothing happens unless `step` is called with one of the moves that `moves` offers.
  */
 import { DbError, InterfaceError } from '../../../src-async/errors/tree.ts'
 import type { SessionOptions } from '../../../src-async/options/session-options.ts'
@@ -27,7 +27,7 @@ import { type Sleep, type Steps, type Woken, runSteps } from '../../../worker/tu
 import { DEPARTURE, OWNER, ownerOf } from '../../../worker/turn/turn.ts'
 import { ModelConnection } from './model-server.ts'
 
-/** What the program does, call after call. */
+/** One call of the program. The calls of a scenario run one after another. */
 export type Call =
   | { readonly session: number; readonly sql: string }
   | { readonly session: number; readonly poll: true }
@@ -39,32 +39,32 @@ export interface Scenario {
   readonly name: string
   readonly sessions: number
   readonly calls: readonly Call[]
-  /** How often each thing may happen that need not happen. */
+  /** How often each optional event may happen. */
   readonly budget?: Partial<Record<Chance, number>>
-  /** In how many pieces an answer arrives. */
+  /** The number of pieces in which an answer arrives. */
   readonly pieces?: number
   readonly ringBytes?: number
-  /** Whether the worker lingers after a reply, see worker/turn/doorbell.ts; without, it is called by the doorbell only. */
+  /** Whether the worker lingers after a reply (see worker/turn/doorbell.ts). Otherwise only the doorbell wakes it. */
   readonly lingers?: boolean
 }
 
-/** Things that may happen at any step. */
+/** Optional events that may happen at any step. */
 export type Chance = 'switch' | 'tear' | 'notify' | 'terminate' | 'cancel' | 'tick' | 'partial'
 
-/** Ways for the model to behave as earlier designs did: see faults.ts. */
+/** Faults of earlier designs that the model can imitate: see faults.ts. */
 export type Misbehaviour = 'lends between two halves' | 'is held by a caller' | 'is not told of room'
 
 export const misbehaviours = new Set<Misbehaviour>()
 
-/** A law was broken. */
+/** Thrown when a law of the channel is broken. */
 export class Violation extends Error {}
 
-/** Thrown out of a system call by a stack that is interrupted in it. */
+/** Thrown by a system call of the model when the call is interrupted in it. */
 class Torn extends Error {}
 
 export interface MoveOption {
   readonly name: string
-  /** What the move costs, where it need not happen. */
+  /** The optional event that the move uses up; null for a move that is no such event. */
   readonly chance: Chance | null
   readonly actor: string
   run(): void
@@ -84,11 +84,11 @@ interface Hosted {
   readonly server: ModelConnection
   transport: ModelTransport | null
   session: Session | null
-  /** Bytes the caller has read and the worker has not been given. */
+  /** Bytes that the caller has read and has not handed over to the worker. */
   callerHas: Buffer
-  /** How many of the bytes sent by the server have been parsed, by either side. */
+  /** How many bytes of the server have been parsed, by either thread. */
   parsed: number
-  /** Notifications heard. */
+  /** Notifications that the program has received. */
   readonly heard: string[]
   readonly said: string[]
 }
@@ -148,7 +148,7 @@ export class World {
   readonly #hostWords = new Int32Array(new SharedArrayBuffer(HOST_BYTES), 0, HOST_WORDS)
   readonly #host: Host
   #clockMs = 0
-  /** The worker: the steps it is in the middle of, and those that wait for it. */
+  /** The worker: the steps that it runs now, and those that wait. */
   #workerSteps: Steps<void> | null = null
   #isInWorkerStep = false
   readonly #workerQueue: Steps<void>[] = []
@@ -158,7 +158,7 @@ export class World {
   readonly #soon: (() => void)[] = []
   #doorbell: { seen: number; wake: () => void; isRung: boolean } | null = null
   #tick: (() => void) | null = null
-  /** The caller: its script, and the call in hand. */
+  /** The caller: its position in the script, and the call that runs now. */
   #callIndex = 0
   #callSteps: Steps<unknown> | null = null
   #callAt = ''
@@ -172,12 +172,12 @@ export class World {
   #cancelled = new Set<string>()
   /** Numbers of calls that were interrupted before anything was written. */
   readonly #unsent = new Set<string>()
-  /** Sessions whose last call was interrupted: nobody looks at their status. */
+  /** Sessions whose last call was interrupted. Their status is not checked. */
   readonly #tornSessions = new Set<number>()
   readonly #everTorn = new Set<number>()
-  /** Sessions whose loss a call has failed by. */
+  /** Sessions of whose loss the program knows, because a call has failed with it. */
   readonly #lossTold = new Set<number>()
-  /** Sessions that the program has left, or that were given up for a good reason. */
+  /** Sessions that the program has closed, or that had to be closed after an interrupted call. */
   readonly #left = new Set<number>()
   isAsync = false
 
@@ -203,7 +203,7 @@ export class World {
     this.#host = new Host(this.#hostWords, loop)
   }
 
-  /** Opens the sessions, one after the other, with nothing else going on. */
+  /** Opens the sessions, one after the other, while nothing else happens. */
   async begin(): Promise<void> {
     for (let index = 0; index < this.scenario.sessions; index++) {
       const block = blockFor(index, this.scenario.ringBytes ?? 1 << 14)
@@ -244,7 +244,7 @@ export class World {
     return this.#callSteps === null && this.#callIndex === this.scenario.calls.length
   }
 
-  /** All that can happen next. Empty where nothing can: then either all is done, or nothing ever will be. */
+  /** All moves that are possible now. An empty list means that the run has ended, or that it hangs. */
   moves(): MoveOption[] {
     const moves: MoveOption[] = []
     const offer = (actor: string, name: string, run: () => void, chance: Chance | null = null): void => {
@@ -268,7 +268,7 @@ export class World {
     return was
   }
 
-  /** What distinguishes this state from others, as far as it can be seen. */
+  /** A string that is equal for equal states of the world. */
   signature(): string {
     const parts: unknown[] = [
       this.#callIndex,
@@ -299,13 +299,16 @@ export class World {
     return parts.join('|')
   }
 
-  /** A call that was interrupted may have left a session without ringing: then the next ring of anybody ends that session. */
+  /**
+   * An interrupted call may have ended a session without ringing. Then the next ring, from any thread, ends that
+   * session.
+   */
   async rest(): Promise<void> {
     ring(this.#hostWords)
     await this.#settleWorker()
   }
 
-  /** What must hold when everything has come to rest. */
+  /** Checks the state at the end of a run. */
   check(): void {
     for (const [index, { server, session, transport, calls, heard, said, block }] of this.#hosted.entries()) {
       for (const number of new Set(server.ran)) {
@@ -469,7 +472,7 @@ export class World {
     this.#endCall('torn')
   }
 
-  /** Whether the worker may have seen the request of the call in hand. */
+  /** Whether the worker may have seen the request of the current call. */
   #isAnnounced(session: number): boolean {
     const { words } = this.hosted(session).block
     return Atomics.load(words, WORD.requestId) === Atomics.load(words, WORD.callId)
@@ -498,7 +501,7 @@ export class World {
       }
       const sleep = value as Sleep
       this.#callAt = 'sleeps'
-      // A word that has moved ends the sleep at once; otherwise it takes a notify.
+      // If the word has already changed, the sleep ends at once. Otherwise only a notify ends it.
       const hasMoved = Atomics.load(sleep.words, sleep.index) !== sleep.seen
       this.#sleep = { sleep, isNotified: hasMoved }
       this.#woken = hasMoved ? 'not-equal' : 'ok'
@@ -543,9 +546,12 @@ export class World {
     if (!calls.isClosed && !server.isEnded) this.#checkStatus(call.session)
   }
 
-  /** The first call on a lost session fails with the reason, each later one because the session is closed. */
+  /**
+   * Checks the error of a call on a lost session: the first call gets the reason, and later calls "connection is
+   * closed".
+   */
   #checkTelling(index: number, error: DbError): void {
-    // The call that was told the reason may have been interrupted.
+    // The call that got the reason may have been interrupted.
     if (this.#everTorn.has(index) || this.#left.has(index)) return
     const isReason = !(error instanceof InterfaceError)
     if (isReason === this.#lossTold.has(index)) {
@@ -554,7 +560,10 @@ export class World {
     this.#lossTold.add(index)
   }
 
-  /** Whether a session whose call was interrupted has been given up for the one reason there is. */
+  /**
+   * Whether a session was closed after an interrupted call, for the only allowed reason: the request was sent or
+   * answered in part.
+   */
   #isGivenUp(index: number, error: DbError): boolean {
     if (!this.#everTorn.has(index) || !error.message.includes('sent or answered in part')) return false
     this.#left.add(index)
@@ -569,7 +578,10 @@ export class World {
       throw new Violation(`session ${index} has status ${status}, its server ${server.status}`)
   }
 
-  /** The caller gave the socket back: what it has read is parsed. Or it handed over: the worker must get those bytes. */
+  /**
+   * Notes bytes that the caller has read. If it gave the socket back, it has parsed them. If it handed the socket
+   * over, the worker must get them.
+   */
   #noteHandedBack(index: number): void {
     const hosted = this.hosted(index)
     if (hosted.callerHas.length === 0 || ownerOf(hosted.block.words) !== OWNER.lent) return
@@ -613,7 +625,7 @@ export class World {
       this.#noteParsed(index, buffer)
       data(bytes, start, end)
     }
-    // The model's cancel request: it reaches the server at once, and hits whatever runs slowly then.
+    // The model's cancel request. It reaches the server at once and cancels the slow statement that runs.
     session.cancel = async () => {
       hosted.server.finishSlow(true)
       return {}
@@ -628,7 +640,7 @@ export class World {
   }
 
   #runInWorker(steps: Steps<void>): void {
-    // Within a step of other steps nothing else of the worker can run in between.
+    // These steps are part of another step of the worker, so nothing else of the worker can run in between.
     if (this.#isInWorkerStep) runSteps(steps, neverSleeps)
     else this.#workerQueue.push(steps)
   }
@@ -719,7 +731,7 @@ export class World {
     transport!.events?.closed(null)
   }
 
-  /** Somebody notifies the sleepers of a word. */
+  /** Called when a thread notifies the threads that sleep on a word. */
   notified(words: Int32Array, index: number): void {
     for (const sleeper of [this.#sleep, this.#workerSleep]) {
       if (sleeper?.sleep.words.buffer === words.buffer && sleeper.sleep.index === index) sleeper.isNotified = true
@@ -775,7 +787,7 @@ function neverSleeps(): never {
   throw new Violation('the worker sleeps in the middle of other work')
 }
 
-/** SQLSTATEs of statements that fail: the session goes on. */
+/** SQLSTATEs after which the session goes on. */
 const OF_STATEMENTS: ReadonlySet<string> = new Set(['22012', '25P02', '57014'])
 
 function* nothing(): Steps<void> {}
@@ -788,7 +800,7 @@ function isMessageEnd(stream: Buffer, offset: number): boolean {
 
 const blocks = new Map<string, SessionBlock>()
 
-/** Blocks are made once: fresh memory of that size costs more than a run. */
+/** Blocks are made once, because new memory of that size costs more time than a run. */
 function blockFor(index: number, ringBytes: number): SessionBlock {
   const key = `${index} ${ringBytes}`
   const known = blocks.get(key)
@@ -799,12 +811,12 @@ function blockFor(index: number, ringBytes: number): SessionBlock {
   return block
 }
 
-/** What the code under test has put off with `setImmediate`, in order. */
+/** The callbacks that the code under test has passed to `setImmediate`, in order. */
 const putOff: (() => void)[] = []
 
 /**
- * Resolves when all that was begun has come to rest. What is ticked comes after all microtasks; a turn of the event loop would
- * come after them too, and takes most of the time of a walk.
+ * Resolves when all work that was begun has ended. `nextTick` calls back after all microtasks. A turn of the event loop
+ * would too, but it takes most of the time of a walk.
  */
 export async function settled(): Promise<void> {
   for (;;) {
@@ -815,7 +827,7 @@ export async function settled(): Promise<void> {
   }
 }
 
-/** Has the sleeps, wake-ups and `setImmediate` of this thread go through the model while `work` runs. */
+/** Runs `work`. Meanwhile the model handles the sleeps, wake-ups and `setImmediate` of this thread. */
 export async function withModelOfSleep<T>(world: () => World, work: () => Promise<T>): Promise<T> {
   const { notify, wait } = Atomics
   const { setImmediate } = globalThis
@@ -825,7 +837,8 @@ export async function withModelOfSleep<T>(world: () => World, work: () => Promis
       world().notified(words, index)
       return 0
     },
-    // The writer of the ring waits for room: the reader makes none while this thread stands still.
+    // The writer of the ring waits for room. Both threads of the model run in this one, so the reader cannot make
+    // any.
     wait: () => 'timed-out',
   })
   try {
