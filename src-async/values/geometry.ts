@@ -14,11 +14,13 @@ export class Point {
   /** The second coordinate. */
   readonly y: number
 
+  /** @example con.fetchval('select %s::point', [new Point(1, 2)]) */
   constructor(x: number, y: number) {
     this.x = x
     this.y = y
   }
 
+  /** @example String(new Point(1, 2)) // '(1,2)' */
   toString(): string {
     return `(${digits(this.x)},${digits(this.y)})`
   }
@@ -33,12 +35,14 @@ export class Line {
   /** The constant. */
   readonly c: number
 
+  /** @example con.fetchval('select %s::line', [new Line(1, -1, 0)]) */
   constructor(a: number, b: number, c: number) {
     this.a = a
     this.b = b
     this.c = c
   }
 
+  /** @example String(new Line(1, -1, 0)) // '{1,-1,0}' */
   toString(): string {
     return `{${digits(this.a)},${digits(this.b)},${digits(this.c)}}`
   }
@@ -51,11 +55,13 @@ export class LineSegment {
   /** The other end. */
   readonly end: Point
 
+  /** @example con.fetchval('select %s::lseg', [new LineSegment(new Point(0, 0), new Point(1, 2))]) */
   constructor(start: Point, end: Point) {
     this.start = start
     this.end = end
   }
 
+  /** @example String(new LineSegment(new Point(0, 0), new Point(1, 2))) // '[(0,0),(1,2)]' */
   toString(): string {
     return `[${this.start},${this.end}]`
   }
@@ -68,11 +74,13 @@ export class Box {
   /** The lower left corner. */
   readonly low: Point
 
+  /** @example con.fetchval('select %s::box', [new Box(new Point(3, 4), new Point(1, 2))]) */
   constructor(high: Point, low: Point) {
     this.high = high
     this.low = low
   }
 
+  /** @example String(new Box(new Point(3, 4), new Point(1, 2))) // '(3,4),(1,2)' */
   toString(): string {
     return `${this.high},${this.low}`
   }
@@ -85,11 +93,13 @@ export class Path {
   /** Whether the last point is connected to the first. */
   readonly isClosed: boolean
 
+  /** @example con.fetchval('select %s::path', [new Path([new Point(0, 0), new Point(1, 2)], false)]) */
   constructor(points: readonly Point[], isClosed: boolean) {
     this.points = points
     this.isClosed = isClosed
   }
 
+  /** @example String(new Path([new Point(0, 0), new Point(1, 2)], false)) // '[(0,0),(1,2)]' */
   toString(): string {
     return this.isClosed ? `(${this.points.join(',')})` : `[${this.points.join(',')}]`
   }
@@ -100,10 +110,12 @@ export class Polygon {
   /** The corners in their order. */
   readonly points: readonly Point[]
 
+  /** @example con.fetchval('select %s::polygon', [new Polygon([new Point(0, 0), new Point(1, 2), new Point(2, 0)])]) */
   constructor(points: readonly Point[]) {
     this.points = points
   }
 
+  /** @example String(new Polygon([new Point(0, 0), new Point(1, 2), new Point(2, 0)])) // '((0,0),(1,2),(2,0))' */
   toString(): string {
     return `(${this.points.join(',')})`
   }
@@ -116,11 +128,13 @@ export class Circle {
   /** Its radius. */
   readonly radius: number
 
+  /** @example con.fetchval('select %s::circle', [new Circle(new Point(1, 2), 3)]) */
   constructor(center: Point, radius: number) {
     this.center = center
     this.radius = radius
   }
 
+  /** @example String(new Circle(new Point(1, 2), 3)) // '<(1,2),3>' */
   toString(): string {
     return `<${this.center},${digits(this.radius)}>`
   }

@@ -19,11 +19,13 @@ export class PgJson {
   /** True when `value` is JSON text that is sent unchanged. */
   readonly isRaw: boolean
 
+  /** @example const same = [new PgJson({ a: 1 }, false), Json({ a: 1 })] // Json() is the usual way */
   constructor(value: unknown, isRaw: boolean) {
     this.value = value
     this.isRaw = isRaw
   }
 
+  /** @example JSON.stringify([Json({ a: 1 })]) // '[{"a":1}]' */
   toJSON(): unknown {
     return this.isRaw ? JSON.parse(String(this.value)) : this.value
   }

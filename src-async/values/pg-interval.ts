@@ -73,7 +73,10 @@ export class PgInterval {
   /** The rest, as a bigint. */
   readonly microseconds: bigint
 
-  /** @throws DataError when a part is not an integer, or does not fit the server's 32, 32 and 64 bits. */
+  /**
+   * @throws DataError when a part is not an integer, or does not fit the server's 32, 32 and 64 bits.
+   * @example con.fetchval("select date '2024-01-31' + %s::interval", [new PgInterval(1, 0, 0)]) // a Date, the 29th of February
+   */
   constructor(months: number, days: number, microseconds: bigint | number) {
     const fits = isInt32(months) && isInt32(days)
     if (!fits || (typeof microseconds === 'number' && !Number.isSafeInteger(microseconds))) {
@@ -86,7 +89,11 @@ export class PgInterval {
     this.microseconds = exact
   }
 
-  /** Reads the server's output (styles postgres, postgres_verbose, iso_8601) and ISO 8601. @throws DataError */
+  /**
+   * Reads the server's output (styles postgres, postgres_verbose, iso_8601) and ISO 8601.
+   * @throws DataError
+   * @example PgInterval.parse('1 day 02:00').days // 1
+   */
   static parse(text: string): PgInterval {
     const iso = ISO.exec(text)
     const parts = iso === null ? parseWords(text) : parseIso(iso[1] ?? '', iso[2])
@@ -94,7 +101,10 @@ export class PgInterval {
     return new PgInterval(parts.months, parts.days, parts.microseconds)
   }
 
-  /** `1 year 2 mons 3 days 04:05:06.789`: the form that the server prints in its default style. */
+  /**
+   * `1 year 2 mons 3 days 04:05:06.789`: the form that the server prints in its default style.
+   * @example String(new PgInterval(14, 3, 4_000_000)) // '1 year 2 mons 3 days 00:00:04'
+   */
   toString(): string {
     const words: string[] = []
     const years = Math.trunc(this.months / 12)
@@ -116,7 +126,10 @@ export class PgInterval {
     return words.join(' ')
   }
 
-  /** `P1Y2M3DT4H5M6.789S`. */
+  /**
+   * `P1Y2M3DT4H5M6.789S`.
+   * @example new PgInterval(14, 3, 4_000_000).toISOString() // 'P1Y2M3DT4S'
+   */
   toISOString(): string {
     const years = Math.trunc(this.months / 12)
     const date = isoPart(years, 'Y') + isoPart(this.months % 12, 'M') + isoPart(this.days, 'D')
@@ -135,11 +148,15 @@ export class PgInterval {
     return `P${date}${time === '' ? '' : `T${time}`}`
   }
 
+  /** @example JSON.stringify([new PgInterval(0, 1, 0)]) // '["1 day"]' */
   toJSON(): string {
     return this.toString()
   }
 
-  /** Microseconds, with months of 30 days and days of 24 hours; the server orders intervals by it. A bigint is exact. */
+  /**
+   * Microseconds, with months of 30 days and days of 24 hours; the server orders intervals by it. A bigint is exact.
+   * @example new PgInterval(1, 0, 0) > new PgInterval(0, 29, 0) // true
+   */
   valueOf(): bigint {
     return (BigInt(this.months) * 30n + BigInt(this.days)) * 86_400_000_000n + this.microseconds
   }
@@ -148,6 +165,9 @@ export class PgInterval {
    * The interval as a `Temporal.Duration`.
    * @param temporal a polyfill's namespace. Default: the global `Temporal`.
    * @throws NotSupportedError when there is no Temporal; Temporal's RangeError for parts of mixed signs.
+   * @example
+   *   import { Temporal } from 'temporal-polyfill'
+   *   new PgInterval(14, 3, 4_000_000).toTemporal(Temporal) // a Temporal.Duration
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     const hours = this.microseconds / 3_600_000_000n

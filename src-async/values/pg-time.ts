@@ -67,7 +67,10 @@ export class PgTime {
   /** 0 to 999,999. */
   readonly microsecond: number
 
-  /** @throws DataError when the time does not exist. */
+  /**
+   * @throws DataError when the time does not exist.
+   * @example con.fetchval('select %s::time', [new PgTime(4, 5, 6)]) // 04:05:06
+   */
   constructor(hour: number, minute: number, second = 0, microsecond = 0) {
     const fits = isField(hour, 24) && isField(minute, 59) && isField(second, 59) && isField(microsecond, 999_999)
     if (!fits || (hour === 24 && minute + second + microsecond > 0)) {
@@ -79,22 +82,32 @@ export class PgTime {
     this.microsecond = microsecond
   }
 
-  /** The time that is `microseconds` microseconds after midnight. */
+  /**
+   * The time that is `microseconds` microseconds after midnight.
+   * @example PgTime.fromMicroseconds(3_600_000_000).toString() // '01:00:00'
+   */
   static fromMicroseconds(microseconds: number): PgTime {
     const [hour, minute, second, rest] = splitDay(microseconds)
     return new PgTime(hour, minute, second, rest)
   }
 
-  /** Microseconds since midnight, so that `<` and `-` work on times. */
+  /**
+   * Microseconds since midnight, so that `<` and `-` work on times.
+   * @example new PgTime(9, 30) < new PgTime(10, 0) // true
+   */
   valueOf(): number {
     return ((this.hour * 60 + this.minute) * 60 + this.second) * 1_000_000 + this.microsecond
   }
 
-  /** `04:05:06.789`: the form that the server prints and reads. */
+  /**
+   * `04:05:06.789`: the form that the server prints and reads.
+   * @example String(new PgTime(4, 5, 6, 789_000)) // '04:05:06.789'
+   */
   toString(): string {
     return timeText(this.hour, this.minute, this.second, this.microsecond)
   }
 
+  /** @example JSON.stringify([new PgTime(4, 5)]) // '["04:05:00"]' */
   toJSON(): string {
     return this.toString()
   }
@@ -103,6 +116,9 @@ export class PgTime {
    * The time as a `Temporal.PlainTime`.
    * @param temporal a polyfill's namespace. Default: the global `Temporal`.
    * @throws NotSupportedError when there is no Temporal, DataError for 24:00:00.
+   * @example
+   *   import { Temporal } from 'temporal-polyfill'
+   *   new PgTime(4, 5, 6).toTemporal(Temporal) // a Temporal.PlainTime
    */
   toTemporal(temporal: TemporalNamespace = requireTemporal()): unknown {
     if (this.hour === 24) throw new DataError('24:00:00 has no Temporal.PlainTime')
@@ -125,7 +141,10 @@ export class PgTimeTz extends PgTime {
   /** Seconds east of UTC. */
   readonly offsetSeconds: number
 
-  /** @throws DataError when the time or the offset does not exist. */
+  /**
+   * @throws DataError when the time or the offset does not exist.
+   * @example con.fetchval('select %s::timetz', [new PgTimeTz(4, 5, 6, 0, 7200)]) // 04:05:06+02
+   */
   constructor(hour: number, minute: number, second = 0, microsecond = 0, offsetSeconds = 0) {
     super(hour, minute, second, microsecond)
     if (!isField(Math.abs(offsetSeconds), MOST_OFFSET_SECONDS)) {
@@ -135,17 +154,27 @@ export class PgTimeTz extends PgTime {
     this.offsetSeconds = offsetSeconds + 0
   }
 
+  /**
+   * The time that is `microseconds` microseconds after midnight, at an offset from UTC.
+   * @example PgTimeTz.fromMicroseconds(3_600_000_000, 7200).toString() // '01:00:00+02'
+   */
   static override fromMicroseconds(microseconds: number, offsetSeconds = 0): PgTimeTz {
     const [hour, minute, second, rest] = splitDay(microseconds)
     return new PgTimeTz(hour, minute, second, rest, offsetSeconds)
   }
 
-  /** Microseconds since midnight UTC. The server orders by this, too. */
+  /**
+   * Microseconds since midnight UTC. The server orders by this, too.
+   * @example new PgTimeTz(2, 0, 0, 0, 7200).valueOf() // 0
+   */
   override valueOf(): number {
     return super.valueOf() - this.offsetSeconds * 1_000_000
   }
 
-  /** `04:05:06.789+02`: the form that the server prints and reads. */
+  /**
+   * `04:05:06.789+02`: the form that the server prints and reads.
+   * @example String(new PgTimeTz(4, 5, 6, 0, 7200)) // '04:05:06+02'
+   */
   override toString(): string {
     return super.toString() + offsetText(this.offsetSeconds)
   }

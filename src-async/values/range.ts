@@ -30,7 +30,10 @@ export class Range<T = unknown> {
   /** True for the empty range, which contains no value. */
   readonly empty: boolean
 
-  /** @throws DataError for an empty range with bounds. */
+  /**
+   * @throws DataError for an empty range with bounds.
+   * @example con.fetchval('select upper(%s::int4range)', [new Range({ lower: 1, upper: 5 })]) // 5
+   */
   constructor(init: RangeInit<T> = {}) {
     const { lower = null, upper = null, empty = false } = init
     if (empty && (lower !== null || upper !== null)) throw new DataError('an empty range has no bounds')
@@ -42,7 +45,10 @@ export class Range<T = unknown> {
     this.empty = empty
   }
 
-  /** `[1,5)`, `empty`: for people. The server may not read it, because bounds are not quoted. */
+  /**
+   * `[1,5)`, `empty`: for people. The server may not read it, because bounds are not quoted.
+   * @example String(new Range({ lower: 1, upper: 5, upperInc: true })) // '[1,5]'
+   */
   toString(): string {
     if (this.empty) return 'empty'
     const lower = this.lower === null ? '' : String(this.lower)

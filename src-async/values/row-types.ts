@@ -7,23 +7,49 @@ import type { Record } from './record.ts'
 /** Members that every row has beside its columns. A column with the same name wins. */
 export interface RecordBase<V = unknown> {
   readonly length: number
-  /** The value at a position, counted from the end when negative; undefined outside. */
+  /**
+   * The value at a position, counted from the end when negative; undefined outside.
+   * @example row.at(-1) // 3
+   */
   at(position: number): V | undefined
-  /** A value by name or position; `missing` when there is no such column. */
+  /**
+   * A value by name or position; `missing` when there is no such column.
+   * @example row.get('color', 'none') // 'none'
+   */
   get(key: string | number, missing?: unknown): V | undefined
-  /** Whether there is a column of that name or position. */
+  /**
+   * Whether there is a column of that name or position.
+   * @example row.has('price') // true
+   */
   has(key: string | number): boolean
-  /** Column names in order, duplicates included. */
+  /**
+   * Column names in order, duplicates included.
+   * @example [...row.keys()] // [ 'id', 'name', 'price' ]
+   */
   keys(): IterableIterator<string>
-  /** The values in order. */
+  /**
+   * The values in order.
+   * @example [...row.values()] // [ 1, 'tea', 3 ]
+   */
   values(): IterableIterator<V>
-  /** Pairs of name and value in order. */
+  /**
+   * Pairs of name and value in order.
+   * @example Object.fromEntries(row.entries()) // { id: 1, name: 'tea', price: 3 }
+   */
   entries(): IterableIterator<[string, V]>
-  /** A plain object; of columns with one name the last wins. */
+  /**
+   * A plain object; of columns with one name the last wins.
+   * @example row.toObject() // { id: 1, name: 'tea', price: 3 }
+   */
   toObject(): { [column: string]: V }
-  /** The values as an array. */
+  /**
+   * The values as an array.
+   * @example row.toArray() // [ 1, 'tea', 3 ]
+   */
   toArray(): V[]
+  /** @example JSON.stringify(row) // '{"id":1,"name":"tea","price":3}' */
   toJSON(): unknown
+  /** @example const [id, name] = row // 1, 'tea' */
   [Symbol.iterator](): IterableIterator<V>
 }
 

@@ -55,16 +55,31 @@ export class DatabaseSync {
   /**
    * Connects a database that was made with `open: false`, or that was closed.
    * @throws InterfaceError when it is open.
+   * @example
+   *   const later = new DatabaseSync('postgres://localhost/shop', { open: false })
+   *   later.open()
+   *   later.close()
    */
   open(): void {
     guarded(this.open, () => this.#access.open())
   }
 
-  /** Closes the connection and rolls back an open transaction. @throws InterfaceError when it is not open; `using` does not. */
+  /**
+   * Closes the connection and rolls back an open transaction.
+   * @throws InterfaceError when it is not open; `using` does not.
+   * @example
+   *   database.close()
+   *   console.log(database.isOpen) // false
+   */
   close(): void {
     guarded(this.close, () => this.#access.close())
   }
 
+  /**
+   * @example
+   *   using db = new DatabaseSync('postgres://localhost/shop') // closed at the end of the block
+   *   db.exec('delete from item')
+   */
   [Symbol.dispose](): void {
     if (this.#access.isOpen) this.#access.close()
   }
@@ -89,12 +104,21 @@ export class DatabaseSync {
     return guarded(connectionGetter, () => this.#access.connection)
   }
 
-  /** Runs one statement or a script. The SQL is sent unchanged. */
+  /**
+   * Runs one statement or a script. The SQL is sent unchanged.
+   * @example database.exec('create table tag (id serial primary key, name text); create index on tag (name)')
+   */
   exec(sql: string): void {
     guarded(this.exec, () => this.#access.exec(requireSql(sql, 'exec')))
   }
 
-  /** Prepares a statement that can run many times. @throws the error in its SQL, unless `checkOnPrepare` is false. */
+  /**
+   * Prepares a statement that can run many times.
+   * @throws the error in its SQL, unless `checkOnPrepare` is false.
+   * @example
+   *   const byPrice = database.prepare('select name from item where price < ?')
+   *   console.log(byPrice.all(5)) // [ { name: 'tea' }, { name: 'coffee' } ]
+   */
   prepare(sql: string, options?: StatementOptions): StatementSync {
     return guarded(
       this.prepare,
@@ -105,6 +129,12 @@ export class DatabaseSync {
   /**
    * Returns a function that runs `fn` in a transaction, like better-sqlite3. It commits when `fn` returns and rolls back when
    * `fn` throws. Inside a transaction it uses a savepoint. `.immediate` and `.exclusive` wait for each other before they begin.
+   * @example
+   *   const addAll = database.transaction((names) => {
+   *     const insert = database.prepare('insert into item (name) values (?)')
+   *     for (const name of names) insert.run(name)
+   *   })
+   *   addAll(['milk', 'bread'])
    */
   transaction<A extends unknown[], R>(fn: (...args: A) => R): TransactionFunction<A, R> {
     return guarded(this.transaction, () => {
@@ -132,6 +162,12 @@ export class DatabaseSync {
   /**
    * Refused: PostgreSQL has settings and catalogs instead.
    * @throws NotSupportedError with what to do instead of this pragma.
+   * @example
+   *   try {
+   *     database.pragma('journal_mode')
+   *   } catch (error) {
+   *     console.log(error.hint) // what to do instead
+   *   }
    */
   pragma(text: string, _options?: unknown): never {
     return guarded(this.pragma, () => {
@@ -147,6 +183,7 @@ export class DatabaseSync {
     throw refusal('limits')
   }
 
+  /** @example console.log(database) // <DatabaseSync …>, with the host, the port and the database */
   [inspect.custom](): string {
     return this.isOpen ? `<DatabaseSync ${inspect(this.#access.connection.info)}>` : '<DatabaseSync closed>'
   }

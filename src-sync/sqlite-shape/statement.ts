@@ -71,7 +71,10 @@ export class StatementSync {
     this.#allowsUnknown = options.allowUnknownNamedParameters ?? false
   }
 
-  /** The first row, or undefined when there is none. Only that row is fetched. */
+  /**
+   * The first row, or undefined when there is none. Only that row is fetched.
+   * @example const item = database.prepare('select name from item where id = ?').get(1) // { name: 'tea' }
+   */
   get(...parameters: BindArguments): unknown {
     return guarded(this.get, () => {
       const values = this.#values(parameters)
@@ -83,7 +86,10 @@ export class StatementSync {
     })
   }
 
-  /** All rows. */
+  /**
+   * All rows.
+   * @example const items = database.prepare('select name from item where price > :least').all({ least: 4 }) // [ { name: 'cake' } ]
+   */
   all(...parameters: BindArguments): unknown[] {
     return guarded(this.all, () => {
       const values = this.#values(parameters)
@@ -93,7 +99,10 @@ export class StatementSync {
     })
   }
 
-  /** Runs the statement and drops its rows, if it has any. */
+  /**
+   * Runs the statement and drops its rows, if it has any.
+   * @example const { changes } = database.prepare('update item set price = price + 1 where price < ?').run(5) // 2
+   */
   run(...parameters: BindArguments): RunResult {
     return guarded(this.run, () => {
       const values = this.#values(parameters)
@@ -112,12 +121,18 @@ export class StatementSync {
   /**
    * Returns the rows one by one in bounded memory. The query's rows wait on the server, as they were when it began, while
    * other statements run. Leaving the loop closes the cursor.
+   * @example for (const { id } of database.prepare('select id from big').iterate()) console.log(id)
    */
   iterate(...parameters: BindArguments): IterableIterator<unknown> {
     return guarded(this.iterate, () => this.#rows(this.#values(parameters)))
   }
 
-  /** The columns of the result; empty for a statement without rows. */
+  /**
+   * The columns of the result; empty for a statement without rows.
+   * @example
+   *   const [column] = database.prepare('select name from item').columns()
+   *   console.log(column.table, column.type) // item text
+   */
   columns(): ColumnInfo[] {
     return guarded(this.columns, () => {
       this.#requireUsable()
@@ -125,7 +140,12 @@ export class StatementSync {
     })
   }
 
-  /** Binds the parameters permanently, like better-sqlite3. */
+  /**
+   * Binds the parameters permanently, like better-sqlite3.
+   * @example
+   *   const cheap = database.prepare('select name from item where price < ?').bind(4)
+   *   console.log(cheap.all()) // [ { name: 'tea' } ]
+   */
   bind(...parameters: BindArguments): this {
     return guarded(this.bind, () => {
       if (this.#bound !== null) throw new ProgrammingError('bind: the statement already has bound parameters')
@@ -134,44 +154,82 @@ export class StatementSync {
     })
   }
 
-  /** Returns the first column instead of rows, like better-sqlite3. */
+  /**
+   * Returns the first column instead of rows, like better-sqlite3.
+   * @example const names = database.prepare('select name from item order by id').pluck().all() // [ 'tea', 'coffee', 'cake' ]
+   */
   pluck(isOn = true): this {
     return this.#shapeRows('first', isOn)
   }
 
-  /** Returns rows as arrays instead of objects, like better-sqlite3. */
+  /**
+   * Returns rows as arrays instead of objects, like better-sqlite3.
+   * @example const row = database.prepare('select id, name from item order by id').raw().get() // [ 1, 'tea' ]
+   */
   raw(isOn = true): this {
     return this.#shapeRows('array', isOn)
   }
 
-  /** Returns an object for each table, and `$` for columns that come from no table, like better-sqlite3. */
+  /**
+   * Returns an object for each table, and `$` for columns that come from no table, like better-sqlite3.
+   * @example
+   *   const row = database.prepare('select name, 1 + 1 as two from item order by id').expand().get()
+   *   console.log(row) // { item: { name: 'tea' }, '$': { two: 2 } }
+   */
   expand(isOn = true): this {
     return this.#shapeRows('tables', isOn)
   }
 
-  /** better-sqlite3's name for `setReadBigInts`. */
+  /**
+   * better-sqlite3's name for `setReadBigInts`.
+   * @example const { id } = database.prepare('select id from item order by id').safeIntegers().get() // 1n
+   */
   safeIntegers(isOn = true): this {
     this.setReadBigInts(isOn)
     return this
   }
 
-  /** Returns all integers as bigint. Without it they are numbers, and an integer that does not fit a number is an error. */
+  /**
+   * Returns all integers as bigint. Without it they are numbers, and an integer that does not fit a number is an error.
+   * @example
+   *   const statement = database.prepare('select 9007199254740993 as big')
+   *   statement.setReadBigInts(true)
+   *   console.log(statement.get()) // { big: 9007199254740993n }
+   */
   setReadBigInts(isOn: boolean): void {
     this.#asBigInts = isOn
     this.#maker = null
   }
 
-  /** Rows are arrays from now on, or objects again. */
+  /**
+   * Rows are arrays from now on, or objects again.
+   * @example
+   *   const statement = database.prepare('select id, name from item order by id')
+   *   statement.setReturnArrays(true)
+   *   console.log(statement.get()) // [ 1, 'tea' ]
+   */
   setReturnArrays(isOn: boolean): void {
     this.#shapeRows('array', isOn)
   }
 
-  /** Whether names of parameters may be given without their `:`, `@` or `$`. */
+  /**
+   * Whether names of parameters may be given without their `:`, `@` or `$`.
+   * @example
+   *   const statement = database.prepare('select name from item where id = $id')
+   *   statement.setAllowBareNamedParameters(false)
+   *   console.log(statement.get({ $id: 1 })) // { name: 'tea' }; { id: 1 } is refused
+   */
   setAllowBareNamedParameters(isOn: boolean): void {
     this.#allowsBare = isOn
   }
 
-  /** Whether names that the statement does not have are ignored. */
+  /**
+   * Whether names that the statement does not have are ignored.
+   * @example
+   *   const statement = database.prepare('select name from item where id = :id')
+   *   statement.setAllowUnknownNamedParameters(true)
+   *   console.log(statement.get({ id: 1, color: 'red' })) // { name: 'tea' }
+   */
   setAllowUnknownNamedParameters(isOn: boolean): void {
     this.#allowsUnknown = isOn
   }
@@ -201,7 +259,12 @@ export class StatementSync {
     })
   }
 
-  /** Makes the statement unusable, like Node 26. The connection keeps its text prepared for the next statement with it. */
+  /**
+   * Makes the statement unusable, like Node 26. The connection keeps its text prepared for the next statement with it.
+   * @example
+   *   const statement = database.prepare('select 1 as one')
+   *   statement.close()
+   */
   close(): void {
     guarded(this.close, () => {
       this.#requireUsable()
@@ -209,6 +272,11 @@ export class StatementSync {
     })
   }
 
+  /**
+   * @example
+   *   using statement = database.prepare('select 1 as one')
+   *   console.log(statement.get()) // { one: 1 }
+   */
   [Symbol.dispose](): void {
     this.#isClosed = true
   }
@@ -216,6 +284,12 @@ export class StatementSync {
   /**
    * Refused: PostgreSQL counts nothing for a single statement.
    * @throws NotSupportedError with what to do instead.
+   * @example
+   *   try {
+   *     database.prepare('select 1').stat()
+   *   } catch (error) {
+   *     console.log(error.hint) // EXPLAIN ANALYZE …
+   *   }
    */
   stat(): never {
     return guarded(this.stat, () => {
@@ -226,6 +300,12 @@ export class StatementSync {
   /**
    * Refused, because `stat` is.
    * @throws NotSupportedError with what to do instead.
+   * @example
+   *   try {
+   *     database.prepare('select 1').resetStats()
+   *   } catch (error) {
+   *     console.log(error.hint) // call pg_stat_statements_reset()
+   *   }
    */
   resetStats(): never {
     return guarded(this.resetStats, () => {

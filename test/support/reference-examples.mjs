@@ -1,8 +1,10 @@
 /**
  * Runs the examples of the reference, one after another. Each finds what it expects: a connection `con`, a cursor
- * `cur`, a pool, two tables. A test starts this program by `fork` and gets the failures of each page as a message.
+ * `cur`, a `client` of pg, a `database` of sqlite-shape, a pool, tables. A test starts this program by `fork` and gets the failures of each page as a message.
  */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { relations } from 'drizzle-orm'
@@ -62,7 +64,8 @@ const SCOPES = [
       pool: await asyncDoor.createPool(dsn, { minSize: 0 }),
     }),
   ],
-  [/^sqlite-shape/, async () => await import('syncpg/sqlite-shape')],
+  [/^sqlite-shape/, sqliteShapeScope],
+  [/^values/, valuesScope],
   [/^pg/, pgScope],
   [/^kysely/, kyselyScope],
   [
@@ -84,13 +87,35 @@ function blockingScope() {
   return { ...db, db, con, cur: con.cursor() }
 }
 
+/** The examples have `row`, the first item, and a namespace in the place of Temporal's polyfill. */
+function valuesScope() {
+  const scope = blockingScope()
+  const from = (item) => item
+  const Temporal = {
+    PlainDate: { from },
+    PlainTime: { from },
+    Instant: { fromEpochNanoseconds: from },
+    Duration: { from },
+  }
+  return { ...scope, Temporal, row: scope.con.fetchrow('select id, name, price from item where id = 1') }
+}
+
+async function sqliteShapeScope() {
+  const door = await import('syncpg/sqlite-shape')
+  const database = new door.DatabaseSync(dsn)
+  return { ...door, database, close: () => database.close() }
+}
+
 async function pgScope() {
   const pg = await import('syncpg/pg')
   const { Cursor } = await import('syncpg/pg/cursor')
   const { QueryStream } = await import('syncpg/pg/query-stream')
   const client = new pg.Client({ connectionString: dsn })
   await client.connect()
-  return { ...pg, Cursor, QueryStream, client, close: () => client.end() }
+  const pool = new pg.Pool({ connectionString: dsn })
+  pool.on('error', () => {})
+  const close = () => Promise.all([client.end(), pool.end()])
+  return { ...pg, Cursor, QueryStream, client, pool, once, pipeline, close }
 }
 
 async function kyselyScope() {

@@ -60,7 +60,12 @@ export class Cursor extends EventEmitter implements Runnable {
     this.#promise = (config.Promise as PromiseConstructor | undefined) ?? Promise
   }
 
-  /** Called by the client. */
+  /**
+   * Called by the client.
+   * @example
+   *   const cursor = client.query(new Cursor('select * from big')) // calls cursor.submit(client.connection)
+   *   await cursor.close()
+   */
   submit(connection: Connection): void {
     this.connection = connection
     this.state = 'submitted'
@@ -76,7 +81,13 @@ export class Cursor extends EventEmitter implements Runnable {
     )
   }
 
-  /** Gives the next rows, at most `count`, and an empty array at the end. */
+  /**
+   * Gives the next rows, at most `count`, and an empty array at the end.
+   * @example
+   *   const cursor = client.query(new Cursor('select id from big order by id'))
+   *   console.log(await cursor.read(2)) // [ { id: 1 }, { id: 2 } ]
+   *   await cursor.close()
+   */
   read(count: number): Promise<Any[]>
   read(count: number, callback: RowsCallback): void
   read(count: number, callback?: RowsCallback): Promise<Any[]> | void {
@@ -91,7 +102,13 @@ export class Cursor extends EventEmitter implements Runnable {
     else this.#queue.push([count, callback])
   }
 
-  /** Closes the cursor, so that the client goes on with other queries. */
+  /**
+   * Closes the cursor, so that the client goes on with other queries.
+   * @example
+   *   const cursor = client.query(new Cursor('select * from big'))
+   *   await cursor.close()
+   *   await client.query('select 1') // runs only after the cursor is closed
+   */
   close(): Promise<void>
   close(callback: (error?: Error) => void): void
   close(callback?: (error?: Error) => void): Promise<void> | void {
@@ -105,7 +122,12 @@ export class Cursor extends EventEmitter implements Runnable {
     this.#last = this.#closeAfter(this.#last, callback)
   }
 
-  /** Called by the client when the cursor has failed, or the connection. */
+  /**
+   * Called by the client when the cursor has failed, or the connection.
+   * @example
+   *   const cursor = client.query(new Cursor('select * from missing'))
+   *   await cursor.read(1).catch((error) => console.log(error.code)) // 42P01: the client calls handleError
+   */
   handleError(error: Error): void {
     if (this.state === 'error') return
     const isClosed = this.state === 'done'
@@ -118,7 +140,13 @@ export class Cursor extends EventEmitter implements Runnable {
     if (!isClosed && this.listenerCount('error') > 0) this.emit('error', error)
   }
 
-  /** Called by the client when the connection is free again. */
+  /**
+   * Called by the client when the connection is free again.
+   * @example
+   *   const cursor = client.query(new Cursor('select * from big'))
+   *   cursor.on('end', () => console.log('ended')) // the client calls handleReadyForQuery
+   *   await cursor.read(100)
+   */
   handleReadyForQuery(): void {
     this.emit('end', this._result)
   }

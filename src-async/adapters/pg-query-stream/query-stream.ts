@@ -43,17 +43,36 @@ export class QueryStream extends Readable {
     this.cursor.on('error', (error: Error) => this.callback?.(error))
   }
 
-  /** Called by the client. */
+  /**
+   * Called by the client.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(new QueryStream('select * from big')) // calls stream.submit(client.connection)
+   *   await once(stream.resume(), 'end')
+   */
   submit(connection: Connection): void {
     this.cursor.submit(connection)
   }
 
-  /** Called by the client when the query has failed. */
+  /**
+   * Called by the client when the query has failed.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(new QueryStream('select * from missing')).resume()
+   *   const [error] = await once(stream, 'error') // the client calls handleError
+   *   console.log(error.code) // 42P01
+   */
   handleError(error: Error): void {
     this.cursor.handleError(error)
   }
 
-  /** Called by the client when the query is done. */
+  /**
+   * Called by the client when the query is done.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(new QueryStream('select * from big')).resume()
+   *   await once(stream, 'end') // the client calls handleReadyForQuery
+   */
   handleReadyForQuery(): void {
     this.cursor.handleReadyForQuery()
   }

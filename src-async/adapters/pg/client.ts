@@ -16,7 +16,13 @@ type ConnectCallback = (error: Error | null, client?: Any) => void
 
 /** An object that uses the connection itself and is no `Query`: `Cursor`, `QueryStream`. */
 export interface Submittable {
-  /** Called by the client when the queries before it have ended. */
+  /**
+   * Called by the client when the queries before it have ended.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(new QueryStream('select * from big')) // calls stream.submit(client.connection)
+   *   await once(stream.resume(), 'end')
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- classes of other packages declare pg's own connection here.
   submit(connection: any): unknown
 }
@@ -116,6 +122,10 @@ export class Client extends EventEmitter {
   /**
    * Connects. A client connects only once.
    * @throws DatabaseError when the server refuses, or Node's error of the socket, with its `code`.
+   * @example
+   *   const other = new Client({ connectionString: 'postgres://localhost/shop' })
+   *   await other.connect()
+   *   await other.end()
    */
   connect(): Promise<this>
   connect(callback: ConnectCallback): void
@@ -134,6 +144,7 @@ export class Client extends EventEmitter {
    * @returns a promise of the result; undefined if a callback was given; a `Query` or another submittable is returned
    *   itself
    * @throws TypeError for null, and for a callback that is no function. The promise rejects with the server's error.
+   * @example const { rows } = await client.query('select name from item where price < $1', [4]) // [ { name: 'tea' } ]
    */
   query<T extends Submittable>(submittable: T): T
   query<T extends Submittable>(submittable: T, callback: QueryCallback): T
@@ -162,7 +173,10 @@ export class Client extends EventEmitter {
     return result
   }
 
-  /** Ends the connection. It breaks off a running query; with `pipeline: true` it waits for the queries. */
+  /**
+   * Ends the connection. It breaks off a running query; with `pipeline: true` it waits for the queries.
+   * @example await client.end()
+   */
   end(): Promise<void>
   end(callback: (error?: Error) => void): void
   end(callback?: (error?: Error) => void): Promise<void> | void {
@@ -179,17 +193,28 @@ export class Client extends EventEmitter {
     return new this._Promise<void>((resolve) => void this.connection.once('end', () => resolve()))
   }
 
-  /** The open connection keeps the process alive, which is the default. */
+  /**
+   * The open connection keeps the process alive, which is the default.
+   * @example client.ref()
+   */
   ref(): void {
     this.connection.ref()
   }
 
-  /** The open connection does not keep the process alive. */
+  /**
+   * The open connection does not keep the process alive.
+   * @example client.unref() // the process may end while this client is open
+   */
   unref(): void {
     this.connection.unref()
   }
 
-  /** `'I'` idle, `'T'` in a transaction, `'E'` in one that has failed; null before the connection is made. */
+  /**
+   * `'I'` idle, `'T'` in a transaction, `'E'` in one that has failed; null before the connection is made.
+   * @example
+   *   await client.query('begin')
+   *   console.log(client.getTransactionStatus()) // T
+   */
   getTransactionStatus(): StatusLetter | null {
     return this._txStatus
   }
@@ -203,29 +228,51 @@ export class Client extends EventEmitter {
     return !isAsked && this.connection.transactionStatus === 'I'
   }
 
-  /** Sets the parser of a type, by its OID, for this client. */
+  /**
+   * Sets the parser of a type, by its OID, for this client.
+   * @example
+   *   client.setTypeParser(20, BigInt) // int8
+   *   const { rows } = await client.query('select count(*) from item') // [ { count: 3n } ]
+   */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
     this._types.setTypeParser(oid, format as TypeFormat, parse as TypeParser)
   }
 
-  /** The parser of a type, by its OID. */
+  /**
+   * The parser of a type, by its OID.
+   * @example client.getTypeParser(23)('7') // 7
+   */
   getTypeParser(oid: number, format?: TypeFormat): TypeParser {
     return this._types.getTypeParser(oid, format)
   }
 
-  /** A name, quoted for SQL. */
+  /**
+   * A name, quoted for SQL.
+   * @example client.escapeIdentifier('My table') // '"My table"'
+   */
   escapeIdentifier(name: string): string {
     return escapeIdentifier(name)
   }
 
-  /** A text as a literal of SQL. */
+  /**
+   * A text as a literal of SQL.
+   * @example client.escapeLiteral("it's") // "'it''s'"
+   */
   escapeLiteral(text: string): string {
     return escapeLiteral(text)
   }
 
-  /** Cancels a query of another client if it runs, or removes it if it waits. */
+  /**
+   * Cancels a query of another client if it runs, or removes it if it waits.
+   * @example
+   *   import { once } from 'node:events'
+   *   const slow = client.query(new Query('select pg_sleep(60)'))
+   *   new Client().cancel(client, slow)
+   *   const [error] = await once(slow, 'error')
+   *   console.log(error.code) // 57014
+   */
   cancel(client: Client, query: Any): void {
     const at = client._queryQueue.indexOf(query)
     if (client._activeQuery === query) client.connection.cancel()

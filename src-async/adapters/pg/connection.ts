@@ -90,6 +90,7 @@ export class Connection extends EventEmitter {
   readonly #opening = new AbortController()
   readonly #emittedParameters = new Map<string, string>()
 
+  /** @example client.connection instanceof Connection // true: the client makes it */
   constructor() {
     super()
     this.stream = new ConnectionStream(this)
@@ -214,7 +215,13 @@ export class Connection extends EventEmitter {
     return databaseError(error)
   }
 
-  /** Asks the server to cancel the running statement. */
+  /**
+   * Asks the server to cancel the running statement.
+   * @example
+   *   const slow = client.query('select pg_sleep(60)').catch((error) => error.code)
+   *   client.connection.cancel()
+   *   console.log(await slow) // 57014
+   */
   cancel(): void {
     this.#driver?.cancel().catch(() => {})
   }
@@ -224,7 +231,12 @@ export class Connection extends EventEmitter {
     return LETTERS[this.#driver?.transactionStatus ?? ''] ?? null
   }
 
-  /** Closes the connection, or stops connecting. */
+  /**
+   * Closes the connection, or stops connecting.
+   * @example
+   *   client.on('error', () => console.log('closed'))
+   *   client.connection.end()
+   */
   end(): void {
     this._ending = true
     if (this.#driver === null) return this.giveUp(new Error('Connection terminated'))
@@ -232,7 +244,12 @@ export class Connection extends EventEmitter {
     this.#driver.close({ timeout: CLOSE_TIMEOUT_MS }).catch(() => {})
   }
 
-  /** Closes the socket at once, without telling the server. */
+  /**
+   * Closes the socket at once, without telling the server.
+   * @example
+   *   client.on('error', (error) => console.log(error.message)) // first: out of time
+   *   client.connection.destroy(new Error('out of time'))
+   */
   destroy(error?: Error): void {
     this.stream.destroyed = true
     this.#opening.abort(error ?? new Error(UNEXPECTED_END))
@@ -240,13 +257,19 @@ export class Connection extends EventEmitter {
     this.#driver?.terminate()
   }
 
-  /** The open connection keeps the process alive. */
+  /**
+   * The open connection keeps the process alive.
+   * @example client.connection.ref()
+   */
   ref(): void {
     this.#isReferenced = true
     this.#driver?.ref()
   }
 
-  /** The open connection does not keep the process alive. */
+  /**
+   * The open connection does not keep the process alive.
+   * @example client.connection.unref()
+   */
   unref(): void {
     this.#isReferenced = false
     this.#driver?.unref()

@@ -24,14 +24,29 @@ export class CopyFromStream extends Writable implements Runnable {
     this.text = text
   }
 
-  /** Called by the client. */
+  /**
+   * Called by the client.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyFrom('copy item (name, price) from stdin (format csv)')) // calls stream.submit
+   *   stream.end('milk,1\n')
+   *   await once(stream, 'finish')
+   */
   submit(connection: Connection): void {
     connection.copy(this.text, { source: this.#chunks }, (rowCount) => {
       this.rowCount = rowCount
     })
   }
 
-  /** Called by the client when the statement has failed. */
+  /**
+   * Called by the client when the statement has failed.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyFrom('copy item (name, price) from stdin (format csv)'))
+   *   stream.end('milk,much\n')
+   *   const [error] = await once(stream, 'error') // the client calls handleError
+   *   console.log(error.code) // 22P02
+   */
   handleError(error: Error): void {
     this.#error = error
     this.#chunks.stop()
@@ -40,7 +55,15 @@ export class CopyFromStream extends Writable implements Runnable {
     this.callback?.(error)
   }
 
-  /** Called by the client when the statement is done. */
+  /**
+   * Called by the client when the statement is done.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyFrom('copy item (name, price) from stdin (format csv)'))
+   *   stream.end('milk,1\n')
+   *   await once(stream, 'finish') // the client calls handleReadyForQuery
+   *   console.log(stream.rowCount) // 1
+   */
   handleReadyForQuery(): void {
     if (this.#error !== null) return
     this.#end(null)
@@ -86,7 +109,13 @@ export class CopyToStream extends Readable implements Runnable {
     this.text = text
   }
 
-  /** Called by the client. */
+  /**
+   * Called by the client.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyTo('copy item to stdout')) // calls stream.submit
+   *   await once(stream.resume(), 'end')
+   */
   submit(connection: Connection): void {
     const output = async (chunk: Buffer): Promise<void> => {
       // The reader has destroyed the stream. The error makes the driver stop the COPY on the server.
@@ -101,13 +130,27 @@ export class CopyToStream extends Readable implements Runnable {
     })
   }
 
-  /** Called by the client when the statement has failed. */
+  /**
+   * Called by the client when the statement has failed.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyTo('copy missing to stdout'))
+   *   const [error] = await once(stream, 'error') // the client calls handleError
+   *   console.log(error.code) // 42P01
+   */
   handleError(error: Error): void {
     this.destroy(error)
     this.callback?.(error)
   }
 
-  /** Called by the client when the statement is done. */
+  /**
+   * Called by the client when the statement is done.
+   * @example
+   *   import { once } from 'node:events'
+   *   const stream = client.query(copyTo('copy item to stdout')).resume()
+   *   await once(stream, 'end') // the client calls handleReadyForQuery
+   *   console.log(stream.rowCount) // 3
+   */
   handleReadyForQuery(): void {
     this.push(null)
     this.callback?.(null, this)
@@ -128,6 +171,11 @@ export class CopyToStream extends Readable implements Runnable {
  * A stream into a table: `client.query(copyFrom('copy item from stdin (format csv)'))`.
  * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
  *   default is Node's for streams
+ * @example
+ *   import { pipeline } from 'node:stream/promises'
+ *   const stream = client.query(copyFrom('copy item (name, price) from stdin (format csv)'))
+ *   await pipeline(['milk,1\n', 'bread,2\n'], stream)
+ *   console.log(stream.rowCount) // 2
  */
 export function copyFrom(text: string, options?: { readonly highWaterMark?: number }): CopyFromStream {
   return new CopyFromStream(text, options)
@@ -137,6 +185,7 @@ export function copyFrom(text: string, options?: { readonly highWaterMark?: numb
  * A stream out of a table: `client.query(copyTo('copy item to stdout'))`.
  * @param options.highWaterMark how many bytes the stream buffers before `write` returns false or reading pauses; the
  *   default is Node's for streams
+ * @example for await (const chunk of client.query(copyTo('copy item to stdout'))) process.stdout.write(chunk)
  */
 export function copyTo(text: string, options?: { readonly highWaterMark?: number }): CopyToStream {
   return new CopyToStream(text, options)

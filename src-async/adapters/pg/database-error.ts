@@ -44,7 +44,12 @@ export class DatabaseError extends Error {
   readonly length: number
   override name: string
 
-  /** The parameters are those of pg's class. */
+  /**
+   * The parameters are those of pg's class.
+   * @example
+   *   const error = await client.query('select 1/0').catch((error) => error)
+   *   console.log(error instanceof DatabaseError, error.code) // true 22012
+   */
   constructor(message: string, length: number, name: string, options?: ErrorOptions) {
     super(message, options)
     this.length = length

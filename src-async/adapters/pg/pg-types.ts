@@ -12,13 +12,21 @@ export type TypeFormat = 'text' | 'binary'
 
 /** An object that finds parsers: pg-types, `TypeOverrides`, or one of the program. */
 export interface CustomTypes {
-  /** The parser of a type, by its OID. */
+  /**
+   * The parser of a type, by its OID.
+   * @example
+   *   const asText = { getTypeParser: () => (text) => text }
+   *   await client.query({ text: 'select id from item', types: asText }) // { id: '1' } …
+   */
   getTypeParser(oid: number, format?: TypeFormat): TypeParser
 }
 
 /** The exports of pg-types. */
 export interface PgTypes extends CustomTypes {
-  /** Sets the parser of a type, by its OID, for all clients. */
+  /**
+   * Sets the parser of a type, by its OID, for all clients.
+   * @example types.setTypeParser(types.builtins.INT8, BigInt) // int8 as a bigint, for all clients
+   */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   /** Reads arrays as text. */
@@ -41,16 +49,28 @@ export class TypeOverrides implements CustomTypes {
   /** Parsers for binary format, by OID. */
   readonly binary: Record<number, TypeParser> = {}
 
+  /**
+   * @example
+   *   const parsers = new TypeOverrides()
+   *   parsers.setTypeParser(20, BigInt)
+   *   await client.query({ text: 'select count(*) from item', types: parsers }) // { count: 3n }
+   */
   constructor(userTypes?: CustomTypes) {
     this._types = userTypes ?? types
   }
 
-  /** The parsers of a format. */
+  /**
+   * The parsers of a format.
+   * @example new TypeOverrides().getOverrides('text') // {}
+   */
   getOverrides(format: TypeFormat): Record<number, TypeParser> {
     return format === 'text' || format === 'binary' ? this[format] : {}
   }
 
-  /** Sets the parser of a type, by its OID, for this client. */
+  /**
+   * Sets the parser of a type, by its OID, for this client.
+   * @example new TypeOverrides().setTypeParser(1082, (text) => text) // dates as text
+   */
   setTypeParser(oid: number, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat, parse: TypeParser): void
   setTypeParser(oid: number, format: TypeFormat | TypeParser, parse?: TypeParser): void {
@@ -58,7 +78,10 @@ export class TypeOverrides implements CustomTypes {
     else if (parse !== undefined) this.getOverrides(format)[oid] = parse
   }
 
-  /** The parser of a type: that of this client, or else that of all clients. */
+  /**
+   * The parser of a type: that of this client, or else that of all clients.
+   * @example new TypeOverrides().getTypeParser(23)('7') // 7
+   */
   getTypeParser(oid: number, format: TypeFormat = 'text'): TypeParser {
     return this.getOverrides(format)[oid] ?? this._types.getTypeParser(oid, format)
   }

@@ -35,7 +35,12 @@ export interface PoolConfig extends ClientConfig {
 
 /** A client that a pool has lent. */
 export interface PoolClient extends Client {
-  /** Gives the client back to the pool. With an error or true the client is closed. */
+  /**
+   * Gives the client back to the pool. With an error or true the client is closed.
+   * @example
+   *   const lent = await pool.connect()
+   *   lent.release()
+   */
   release(error?: Error | boolean): void
 }
 
@@ -49,10 +54,20 @@ interface PoolBase extends EventEmitter {
   readonly expiredCount: number
   readonly ending: boolean
   readonly ended: boolean
+  /**
+   * @example
+   *   const lent = await pool.connect()
+   *   try {
+   *     await lent.query('select * from item')
+   *   } finally {
+   *     lent.release()
+   *   }
+   */
   connect(): Promise<PoolClient>
   connect(
     callback: (error: Error | undefined, client: PoolClient | undefined, done: (release?: Any) => void) => void,
   ): void
+  /** @example const { rows } = await pool.query('select name from item where price < $1', [4]) // [ { name: 'tea' } ] */
   query<R = Any>(text: string | QueryConfig, values?: readonly Any[]): Promise<Result<R>>
   query<R = Any>(text: string | QueryConfig, callback: (error: Error, result: Result<R>) => void): void
   query<R = Any>(
@@ -61,6 +76,7 @@ interface PoolBase extends EventEmitter {
     callback: (error: Error, result: Result<R>) => void,
   ): void
   query(text: Any, values?: Any, callback?: QueryCallback): Any
+  /** @example await pool.end() */
   end(): Promise<void>
   end(callback: () => void): void
 }

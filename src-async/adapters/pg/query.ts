@@ -57,6 +57,13 @@ export class Query extends EventEmitter implements Runnable {
   _results: Result | Result[]
   _canceledDueToError: Error | null = null
 
+  /**
+   * @example
+   *   import { once } from 'node:events'
+   *   const query = client.query(new Query('select name from item where price < $1', [4]))
+   *   query.on('row', (row) => console.log(row.name)) // tea
+   *   await once(query, 'end')
+   */
   constructor(config: string | QueryConfig, values?: unknown, callback?: unknown) {
     super()
     const given: QueryConfig = typeof config === 'string' ? { text: config } : config
@@ -74,7 +81,14 @@ export class Query extends EventEmitter implements Runnable {
     this._results = this._result
   }
 
-  /** Starts the query, alone on the connection or behind others. @returns the error if it cannot start */
+  /**
+   * Starts the query, alone on the connection or behind others.
+   * @returns the error if it cannot start
+   * @example
+   *   import { once } from 'node:events'
+   *   const query = client.query(new Query('select 1')) // calls query.submit(client.connection)
+   *   await once(query, 'end')
+   */
   submit(connection: Connection, isBehind = false): Error | null {
     const { name } = this
     const known = name ? (connection.parsedStatements[name] ?? connection.submittedNamedStatements[name]) : undefined
@@ -101,7 +115,14 @@ export class Query extends EventEmitter implements Runnable {
     return null
   }
 
-  /** Called by the client when the query has failed. */
+  /**
+   * Called by the client when the query has failed.
+   * @example
+   *   import { once } from 'node:events'
+   *   const query = client.query(new Query('select 1/0'))
+   *   const [error] = await once(query, 'error') // the client calls handleError
+   *   console.log(error.code) // 22012
+   */
   handleError(given: Error, connection?: Connection): void {
     const error = this._canceledDueToError ?? given
     this._canceledDueToError = null
@@ -110,7 +131,14 @@ export class Query extends EventEmitter implements Runnable {
     else this.emit('error', error)
   }
 
-  /** Called by the client when the query is done. */
+  /**
+   * Called by the client when the query is done.
+   * @example
+   *   import { once } from 'node:events'
+   *   const query = client.query(new Query('select 1 as one'))
+   *   const [{ rows }] = await once(query, 'end') // the client calls handleReadyForQuery
+   *   console.log(rows) // [ { one: 1 } ]
+   */
   handleReadyForQuery(connection?: Connection): void {
     if (this._canceledDueToError !== null) return this.handleError(this._canceledDueToError, connection)
     if (this.callback) outside(() => this.callback?.(null, this._results))

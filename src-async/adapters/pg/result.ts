@@ -42,6 +42,7 @@ export class Result<R = any> {
   /** Whether rows are arrays. */
   readonly rowAsArray: boolean
 
+  /** @example const { command, rowCount } = await client.query('delete from item') // a Result: DELETE, 3 */
   constructor(rowMode?: string, types?: CustomTypes) {
     this._types = types
     this.rowAsArray = rowMode === 'array'
@@ -49,6 +50,10 @@ export class Result<R = any> {
 
   /**
    * Takes the command tag, `INSERT 0 2`.
+   * @example
+   *   const result = new Result()
+   *   result.addCommandComplete({ text: 'INSERT 0 2' })
+   *   console.log(result.command, result.rowCount) // INSERT 2
    */
   addCommandComplete({ text }: { readonly text: string }): void {
     const [, command, first, second] = COMMAND.exec(text) ?? []
@@ -60,19 +65,38 @@ export class Result<R = any> {
     } else if (first !== undefined) this.rowCount = Number(first)
   }
 
-  /** Called for each row. */
+  /**
+   * Called for each row.
+   * @example
+   *   const result = new Result()
+   *   result.addRow({ id: 1 })
+   *   console.log(result.rows) // [ { id: 1 } ]
+   */
   addRow(row: R): void {
     this.rows.push(row)
   }
 
-  /** Called for the columns of a result. */
+  /**
+   * Called for the columns of a result.
+   * @example
+   *   const result = new Result()
+   *   result.addFields([{ name: 'id', dataTypeID: 23 }])
+   *   console.log(result.fields.length) // 1
+   */
   addFields(fields: readonly FieldDef[]): void {
     this.fields = [...fields]
     const table = this._types ?? pgTypes
     this._parsers = fields.map((field) => table.getTypeParser(field.dataTypeID, 'text'))
   }
 
-  /** Parses one row of the server's text. @throws the error of a parser */
+  /**
+   * Parses one row of the server's text.
+   * @throws the error of a parser
+   * @example
+   *   const result = new Result()
+   *   result.addFields([{ name: 'id', dataTypeID: 23 }])
+   *   console.log(result.parseRow(['7'])) // { id: 7 }
+   */
   parseRow(values: readonly (string | null)[]): R {
     const names = this.fields.map(({ name }) => name)
     const row = this.rowAsArray ? [...values] : Object.fromEntries(names.map((name, index) => [name, values[index]]))
@@ -82,6 +106,10 @@ export class Result<R = any> {
   /**
    * Parses rows of the server's text in place. They are arrays or objects, as `rowAsArray` says.
    * @throws the error of a parser
+   * @example
+   *   const result = new Result()
+   *   result.addFields([{ name: 'id', dataTypeID: 23 }])
+   *   console.log(result.parseRows([{ id: '7' }])) // [ { id: 7 } ]
    */
   parseRows(rows: unknown[]): R[] {
     const parsers = this._parsers ?? []
