@@ -739,6 +739,12 @@ export class Connection {
     await this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
   }
 
+  /**
+   * Closes the connection at the end of an `await using` scope; see `close`.
+   * @example
+   *   await using other = await connect('postgres://localhost/shop')
+   *   console.log(await other.fetchval('select 1')) // 1
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

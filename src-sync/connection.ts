@@ -797,7 +797,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Closes the connection if it is open. */
+  /**
+   * Closes the connection if it is open.
+   * @example
+   *   using other = connect('postgres://localhost/shop')
+   *   console.log(other.fetchval('select 1')) // 1
+   */
   [Symbol.dispose](): void {
     this.#shut(CLOSE_TIMEOUT_MS)
   }

@@ -91,6 +91,10 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
 
   /**
    * Runs the statement and returns its rows, their columns, the command tag and the row count; see `Connection.query`.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const { rows, tag } = byPrice.query([5])
+   *   console.log(rows.length, tag) // 2 SELECT 2
    */
   query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): QueryResult<R>
   query<R = never>(values?: Values, options?: ResultOptions): QueryResult<Kept<T, R>>
@@ -210,6 +214,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     call(this.close, () => this.#engine.run(closeStatement(context, this.#statement)))
   }
 
+  /**
+   * Closes the statement at the end of a `using` scope; see `close`.
+   * @example
+   *   using byPrice = con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.fetchval([4])) // tea
+   */
   [Symbol.dispose](): void {
     this.close()
   }

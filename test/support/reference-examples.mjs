@@ -1,9 +1,13 @@
 /**
  * Runs the examples of the reference, one after another. Each finds what it expects: a connection `con`, a cursor
- * `cur`, a pool, two tables. A test starts this program by `fork` and gets the failures of each page as a message.
+ * `cur`, a pool, two tables. A line `console.log(…) // text` has to print that text. A test starts this program by
+ * `fork` and gets the failures of each page as a message.
  */
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { formatWithOptions } from 'node:util'
 
 import { relations } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
@@ -113,11 +117,27 @@ async function umzugScope() {
   return { ...door, Umzug, umzug, connect: asyncDoor.connect, con }
 }
 
+/** `console.log(…) // text`, with the result that an example shows. */
+const SHOWN = /console\.log\((.*)\) \/\/ (.*)$/gm
+
+/** @throws when an example prints something else than it shows. */
+function requirePrinted(shown, ...values) {
+  const printed = formatWithOptions({ breakLength: Infinity }, ...values)
+  if (printed !== shown) throw new Error(`it shows ${shown} and prints ${printed}`)
+}
+
 async function run(example, page, admin) {
   admin.execute(FIXTURE)
-  const scope = { ...common, ...(await SCOPES.find(([pattern]) => pattern.test(page))[1]()) }
+  const scope = {
+    ...common,
+    requirePrinted,
+    ...(await SCOPES.find(([pattern]) => pattern.test(page))[1]()),
+  }
   const names = Object.keys(scope).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default')
-  const body = example.replaceAll("'postgres://localhost/shop'", 'dsn').replaceAll(/^import .*\n/gm, '')
+  const body = example
+    .replaceAll("'postgres://localhost/shop'", 'dsn')
+    .replaceAll(/^import .*\n/gm, '')
+    .replaceAll(SHOWN, (_line, values, shown) => `requirePrinted(${JSON.stringify(shown)}, ${values})`)
   const { code } = await transform(`async (${names.join(', ')}) => {{ ${body}\n }}`, { loader: 'ts', target: 'node20' })
   const notifying = setInterval(() => admin.execute('notify job'), 100)
   try {
@@ -151,6 +171,12 @@ process.on('uncaughtException', (error) => {
   if (error.code !== '57P01') throw error
 })
 
+// Examples read and write files here: a folder of drizzle-kit's migrations, and what they export.
+const folder = mkdtempSync(join(tmpdir(), 'syncpg-examples-'))
+process.chdir(folder)
+mkdirSync('drizzle/meta', { recursive: true })
+writeFileSync('drizzle/meta/_journal.json', JSON.stringify({ version: '7', dialect: 'postgresql', entries: [] }))
+
 const admin = db.connect(dsn, { autocommit: true })
 for (const page of pages) {
   const markdown = readFileSync(new URL(`../../docs/reference/${page}.md`, import.meta.url), 'utf8')
@@ -164,4 +190,5 @@ for (const page of pages) {
   process.send({ page, count, failures })
 }
 process.disconnect()
+rmSync(folder, { recursive: true })
 process.exit()
