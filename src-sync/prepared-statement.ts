@@ -79,7 +79,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
    * @returns the command tag.
    * @example
    *   const insert = con.prepare('insert into item (name) values ($1)')
-   *   const tag = insert.execute(['milk']) // 'INSERT 0 1'
+   *   console.log(insert.execute(['milk'])) // INSERT 0 1
    */
   execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
