@@ -71,7 +71,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
    * closes the cursor.
    * @example
    *   await con.transaction(async () => {
-   *     for await (const { name } of con.cursor('select name from item order by id', [], { prefetch: 2 })) console.log(name)
+   *     for await (const { name } of con.cursor('select name from item', [], { prefetch: 2 })) console.log(name)
    *   })
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
