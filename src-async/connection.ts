@@ -163,7 +163,7 @@ export class Connection {
    * @returns the last command tag, such as `INSERT 0 2`.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
-   * @example const tag = await con.execute('update item set price = price + 1 where id = $1', [1]) // 'UPDATE 1'
+   * @example console.log(await con.execute('update item set price = price + 1 where id = $1', [1])) // UPDATE 1
    */
   async execute(sql: StatementText, values?: Values, options?: ExecuteOptions): Promise<string> {
     requireKnown(options, EXECUTE_OPTIONS, 'execute')
@@ -243,7 +243,9 @@ export class Connection {
    * or its number from 0.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
-   * @example const count = await con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   * @example
+   *   // The result is a bigint, because count(*) is int8.
+   *   console.log(await con.fetchval('select count(*) from item')) // 3n
    */
   async fetchval<T = unknown>(
     sql: StatementText,
@@ -688,8 +690,9 @@ export class Connection {
    * call runs.
    * @throws NotSupportedError where the server takes no cancel request: an embedded PostgreSQL, some poolers.
    * @example
-   *   const slow = con.fetch('select pg_sleep(60)').catch((error) => error.name) // 'QueryCanceledError'
+   *   const slow = con.fetch('select pg_sleep(60)').catch((error) => error.name)
    *   await con.cancel()
+   *   console.log(await slow) // QueryCanceledError
    */
   async cancel(): Promise<void> {
     await this.#engine.cancel()
@@ -739,6 +742,12 @@ export class Connection {
     await this.#engine.session.close({ timeoutMs: timerLimit(limitMs) })
   }
 
+  /**
+   * Closes the connection at the end of an `await using` scope; see `close`.
+   * @example
+   *   await using other = await connect('postgres://localhost/shop')
+   *   console.log(await other.fetchval('select 1')) // 1
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -42,6 +42,7 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
   readonly #source: CursorSource
   readonly #options: CursorOptions
 
+  /** Made by `Connection.cursor`. */
   constructor(engine: Engine, source: CursorSource, options: CursorOptions) {
     const { prefetch = DEFAULT_PREFETCH } = options
     if (!Number.isSafeInteger(prefetch) || prefetch < 1) {
@@ -68,6 +69,10 @@ export class CursorFactory<T = Row> implements AsyncIterable<T> {
   /**
    * Gives the rows. It requests the next `prefetch` rows while the loop works on the ones before. Leaving the loop
    * closes the cursor.
+   * @example
+   *   await con.transaction(async () => {
+   *     for await (const { name } of con.cursor('select name from item', [], { prefetch: 2 })) console.log(name)
+   *   })
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     const kind = await this.#open()
@@ -124,8 +129,8 @@ export class Cursor<T = Row> {
   }
 
   /**
-   * The command tag, such as `SELECT 5`, after the last row was fetched; null before. A scrollable cursor always has
-   * null.
+   * The command tag of the last piece, after the last row was fetched; null before. It counts the rows of that piece:
+   * `SELECT 2` when 3 and then 2 rows were fetched. A scrollable cursor always has null.
    */
   get tag(): string | null {
     return this.#kind.tag
@@ -189,6 +194,14 @@ export class Cursor<T = Row> {
     if (!this.#engine.isClosed) await this.#engine.run(this.#kind.close())
   }
 
+  /**
+   * Closes the cursor at the end of an `await using` scope; see `close`.
+   * @example
+   *   await con.transaction(async () => {
+   *     await using cursor = await con.cursor('select name from item order by id').open()
+   *     console.log((await cursor.fetchrow()).name) // tea
+   *   })
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

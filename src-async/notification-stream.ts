@@ -14,6 +14,7 @@ import { type ConnectOptions, connectArguments } from './options/options.ts'
 import { quoteChannel } from './values/sql.ts'
 import type { Notification } from './wire/operations.ts'
 
+/** Options of `listen`: those of `connect`, and what to listen to. */
 export interface NotificationStreamOptions extends ConnectOptions {
   /** Channels to listen to from the start. */
   readonly channels?: readonly string[]
@@ -85,6 +86,7 @@ export class NotificationStream implements AsyncIterable<Notification> {
   #connection: Connection | null = null
   #failure: unknown = null
 
+  /** Made by `listen`. */
   constructor(open: () => Promise<Connection>, maxQueued: number, onGap: ((gap: NotificationGap) => void) | null) {
     this.#open = open
     this.#maxQueued = maxQueued
@@ -102,13 +104,23 @@ export class NotificationStream implements AsyncIterable<Notification> {
     return this.#stopped.signal.aborted
   }
 
-  /** Connects for the first time. Called by `listen`. */
+  /**
+   * Connects for the first time. Called by `listen`.
+   * @internal
+   */
   async start(channels: readonly string[]): Promise<void> {
     for (const channel of channels) this.#channels.add(channel)
     await this.#connect()
   }
 
-  /** Listens to one more channel. @throws ProgrammingError for a channel name of more than 63 bytes. */
+  /**
+   * Listens to one more channel.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example
+   *   await using jobs = await listen('postgres://localhost/shop')
+   *   await jobs.add('job')
+   *   console.log(jobs.channels) // [ 'job' ]
+   */
   async add(channel: string): Promise<void> {
     quoteChannel(channel, 'add')
     if (this.isClosed) throw new InterfaceError('the stream of notifications is closed')
@@ -117,7 +129,14 @@ export class NotificationStream implements AsyncIterable<Notification> {
     await this.#connection?.addListener(channel, this.#take)
   }
 
-  /** Stops listening to a channel. @throws ProgrammingError for a channel name of more than 63 bytes. */
+  /**
+   * Stops listening to a channel.
+   * @throws ProgrammingError for a channel name of more than 63 bytes.
+   * @example
+   *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job', 'mail'] })
+   *   await jobs.remove('mail')
+   *   console.log(jobs.channels) // [ 'job' ]
+   */
   async remove(channel: string): Promise<void> {
     quoteChannel(channel, 'remove')
     if (this.#channels.delete(channel)) await this.#connection?.removeListener(channel, this.#take)
@@ -128,6 +147,12 @@ export class NotificationStream implements AsyncIterable<Notification> {
    * is open. A new loop first gets the notifications that no loop has read. Leaving a loop does not disturb the others.
    * All loops end when the stream is closed.
    * @throws OperationalError when the loop is too slow, see `maxQueued`.
+   * @example
+   *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
+   *   for await (const { channel, payload } of jobs) {
+   *     console.log(channel, payload)
+   *     break // leaves the loop; the stream still collects
+   *   }
    */
   [Symbol.asyncIterator](): AsyncGenerator<Notification, void, undefined> {
     const reader = new NotificationReader(this.#log.open(), {
@@ -142,7 +167,13 @@ export class NotificationStream implements AsyncIterable<Notification> {
     return reader
   }
 
-  /** Closes the stream and its connection. */
+  /**
+   * Closes the stream and its connection.
+   * @example
+   *   const jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
+   *   await jobs.close()
+   *   console.log(jobs.isClosed) // true
+   */
   async close(): Promise<void> {
     if (this.isClosed) return
     this.#stopped.abort()
@@ -150,6 +181,12 @@ export class NotificationStream implements AsyncIterable<Notification> {
     await this.#connection?.close()
   }
 
+  /**
+   * Closes the stream at the end of an `await using` scope; see `close`.
+   * @example
+   *   await using jobs = await listen('postgres://localhost/shop', { channels: ['job'] })
+   *   console.log(jobs.isClosed) // false
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

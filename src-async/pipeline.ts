@@ -221,6 +221,13 @@ export class Pipeline {
    * Cancels the statements that are not done, one after the other, and refuses later calls. Called by
    * `Connection.pipeline`.
    * @returns the reason. Cancelled statements fail with it.
+   * @example
+   *   const stopped = con.pipeline(async (pipeline) => {
+   *     const slow = pipeline.fetch('select pg_sleep(60)')
+   *     pipeline.stop(new Error('no longer needed'))
+   *     await slow
+   *   })
+   *   console.log(await stopped.catch((error) => error.message)) // no longer needed
    */
   stop<R>(reason: R): R {
     this.#stopped ??= { reason }

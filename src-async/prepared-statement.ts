@@ -75,12 +75,22 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.#life.isClosed || this.#engine.isClosed
   }
 
-  /** asyncpg's name for `name`. */
+  /**
+   * asyncpg's name for `name`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1', { name: 'by_price' })
+   *   console.log(byPrice.getName()) // by_price
+   */
   getName(): string {
     return this.name
   }
 
-  /** The SQL text of the statement. */
+  /**
+   * The SQL text of the statement.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.getQuery()) // select name from item where price < $1
+   */
   getQuery(): string {
     return this.sql
   }
@@ -89,7 +99,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
    * The types of the statement's parameters, in order.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
-   *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'integer' ]
+   *   console.log(byPrice.getParameters().map(({ name }) => name)) // [ 'int4' ]
    */
   getParameters(): TypeInfo[] {
     return this.parameters
@@ -105,7 +115,13 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     return this.columns
   }
 
-  /** asyncpg's name for `statusmessage`. */
+  /**
+   * asyncpg's name for `statusmessage`.
+   * @example
+   *   const byPrice = await con.prepare('select name from item where price < $1')
+   *   await byPrice.fetch([5])
+   *   console.log(byPrice.getStatusmsg()) // SELECT 2
+   */
   getStatusmsg(): string | null {
     return this.statusmessage
   }
@@ -275,6 +291,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     if (!this.#engine.isClosed) await this.#engine.run(closeStatement(this.#engine.context, this.#statement))
   }
 
+  /**
+   * Closes the statement at the end of an `await using` scope; see `close`.
+   * @example
+   *   await using byPrice = await con.prepare('select name from item where price < $1')
+   *   console.log(await byPrice.fetchval([4])) // tea
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

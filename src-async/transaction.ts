@@ -112,7 +112,12 @@ export class Transaction {
     await this.#end(rollbackScope(context, scope), 'rolled back')
   }
 
-  /** Rolls back a transaction that was started and not ended. */
+  /**
+   * Rolls back a transaction that was started and not ended.
+   * @example
+   *   await using transaction = await con.transaction({ isolation: 'serializable' }).start()
+   *   await con.execute('delete from item') // undone at the end of the scope, because nothing commits it
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#phase === 'started' && this.#isOpen && !this.#engine.isClosed) await this.rollback()
   }

@@ -18,6 +18,7 @@ export interface FetchOptions extends ResultOptions, PrepareOption {}
 /** Options of a prepared statement's `execute`, which drops the rows. */
 export interface ExecuteStatementOptions extends CallOptions, ValueOption {}
 
+/** Options of `execute`. */
 export interface ExecuteOptions extends FetchOptions {
   /**
    * True returns each value as the server prints it: rows are arrays of strings and nulls. Only for a text without
@@ -27,6 +28,7 @@ export interface ExecuteOptions extends FetchOptions {
   readonly text?: boolean | undefined
 }
 
+/** Options of `executemany`. */
 export interface ExecutemanyOptions extends CallOptions, ProgressOption, RowOptions, ValueOption {
   /** True keeps the rows of each element as a separate result: see `nextset` and `results`. */
   readonly returning?: boolean | undefined

@@ -72,6 +72,7 @@ export class Column {
   declare readonly 5: number | null
   declare readonly 6: null
 
+  /** Made by the driver, from what the server says about a result. */
   constructor(column: WireColumn, typeName: string) {
     const { typeOid, typeModifier } = column
     this.name = column.name
@@ -90,11 +91,23 @@ export class Column {
     return 7
   }
 
-  /** Whether the column's type belongs to a type object: `column.is(db.NUMBER)`. */
+  /**
+   * Whether the column's type belongs to a type object: `column.is(db.NUMBER)`.
+   * @example
+   *   cur.execute('select name, price from item')
+   *   console.log(cur.description[1].is(db.NUMBER)) // true
+   */
   is(kind: TypeObject): boolean {
     return kind.equals(this.typeCode)
   }
 
+  /**
+   * Gives the seven items of PEP 249, so that a column can be taken apart like an array.
+   * @example
+   *   cur.execute('select name, price from item')
+   *   const [name, typeCode] = cur.description[1]
+   *   console.log(name, typeCode) // price 23
+   */
   [Symbol.iterator](): IterableIterator<ColumnItems[number]> {
     return itemsOf(this)[Symbol.iterator]()
   }

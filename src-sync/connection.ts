@@ -271,7 +271,9 @@ export class Connection extends SettableConnection implements CursorConnection {
    * or its number from 0.
    * @throws the server's error by its SQLSTATE; DataError and ProgrammingError for values that do not fit;
    *   QueryTimeoutError after `timeout`
-   * @example const count = con.fetchval('select count(*) from item') // 3n: a bigint, as count(*) is int8
+   * @example
+   *   // The result is a bigint, because count(*) is int8.
+   *   console.log(con.fetchval('select count(*) from item')) // 3n
    */
   fetchval<V = unknown>(
     sql: StatementText,
@@ -797,7 +799,12 @@ export class Connection extends SettableConnection implements CursorConnection {
     })
   }
 
-  /** Closes the connection if it is open. */
+  /**
+   * Closes the connection if it is open.
+   * @example
+   *   using other = connect('postgres://localhost/shop')
+   *   console.log(other.fetchval('select 1')) // 1
+   */
   [Symbol.dispose](): void {
     this.#shut(CLOSE_TIMEOUT_MS)
   }

@@ -50,7 +50,12 @@ export class CopyStream implements Iterable<Buffer> {
     this.#format = format
   }
 
-  /** Sends bytes or text in the format of the COPY. */
+  /**
+   * Sends bytes or text in the format of the COPY.
+   * @example
+   *   cur.copy('copy item (name, price) from stdin', (copy) => copy.write('milk\t1\nbread\t2\n'))
+   *   console.log(cur.rowcount) // 2
+   */
   write(chunk: CopyChunk): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: rows and chunks cannot be mixed')
     this.#writing('write').write(chunk)
@@ -59,6 +64,9 @@ export class CopyStream implements Iterable<Buffer> {
   /**
    * Sends a record of values. Possible in binary format, and in text format after `setTypes`.
    * @throws DataError, which names the record and the column.
+   * @example
+   *   cur.copy('copy item (name, price) from stdin (format binary)', (copy) => copy.writeRow(['milk', 1]))
+   *   console.log(cur.rowcount) // 1
    */
   writeRow(values: Values): void {
     const copy = this.#writing('writeRow')
@@ -71,6 +79,11 @@ export class CopyStream implements Iterable<Buffer> {
    * Sets the types of the rows. Needed in text format, and when the types differ from those of the table. The types are
    * written as for `setinputsizes`: names as in SQL, `oid(n)` or type objects. Types that are not built in must have
    * been named in a call before the COPY, because the server answers no queries while it runs.
+   * @example
+   *   cur.copy('copy item (name, price) from stdin', (copy) => {
+   *     copy.setTypes(['text', 'int4'])
+   *     copy.writeRow(['milk', 1])
+   *   })
    */
   setTypes(types: readonly InputSize[]): void {
     if (this.#encoder !== null) throw new ProgrammingError('copy: call setTypes() before the first row')
@@ -85,17 +98,35 @@ export class CopyStream implements Iterable<Buffer> {
     })
   }
 
-  /** Returns the next bytes; null at the end. */
+  /**
+   * Returns the next bytes; null at the end.
+   * @example
+   *   cur.copy('copy item to stdout', (copy) => {
+   *     for (let chunk = copy.read(); chunk !== null; chunk = copy.read()) process.stdout.write(chunk)
+   *   })
+   */
   read(): Buffer | null {
     return this.#reading('read').read()
   }
 
-  /** Gives the bytes in chunks. */
+  /**
+   * Gives the bytes in chunks.
+   * @example
+   *   cur.copy('copy item to stdout (format csv)', (copy) => {
+   *     for (const chunk of copy) process.stdout.write(chunk)
+   *   })
+   */
   *[Symbol.iterator](): Generator<Buffer, void, undefined> {
     for (let chunk = this.read(); chunk !== null; chunk = this.read()) yield chunk
   }
 
-  /** Gives the records. Possible in binary format, and in text format after `setTypes`. */
+  /**
+   * Gives the records. Possible in binary format, and in text format after `setTypes`.
+   * @example
+   *   cur.copy('copy item (name, price) to stdout (format binary)', (copy) => {
+   *     for (const [name, price] of copy.rows()) console.log(name, price)
+   *   })
+   */
   *rows(): Generator<Row, void, undefined> {
     const copy = this.#reading('rows')
     const cutter =

@@ -46,11 +46,27 @@ export interface CursorConnection {
   readonly autocommit: boolean
   /** When set, the handler is called with each error, which is not thrown then. */
   errorhandler: ErrorHandler | null
-  /** Commits the open transaction. */
+  /**
+   * Commits the open transaction.
+   * @example
+   *   cur.execute('insert into item (name) values (%s)', ['milk'])
+   *   cur.connection.commit()
+   */
   commit(): void
-  /** Rolls back the open transaction. */
+  /**
+   * Rolls back the open transaction.
+   * @example
+   *   cur.execute('delete from item')
+   *   cur.connection.rollback()
+   *   console.log(con.fetchval('select count(*) from item')) // 3n
+   */
   rollback(): void
-  /** Closes the connection. */
+  /**
+   * Closes the connection.
+   * @example
+   *   cur.connection.close()
+   *   console.log(con.closed) // true
+   */
   close(): void
 }
 
@@ -395,6 +411,11 @@ export class Cursor<T = Row> {
   /**
    * Gives the remaining rows. It shares its position with the fetch methods, so after leaving a loop early you can
    * fetch the rest.
+   * @example
+   *   cur.execute('select name from item order by id')
+   *   console.log(cur.fetchone().name) // tea
+   *   const rest = [...cur].map(({ name }) => name)
+   *   console.log(rest) // [ 'coffee', 'cake' ]
    */
   [Symbol.iterator](): IterableIterator<T> {
     const next = (): IteratorResult<T> => {
@@ -491,6 +512,13 @@ export class Cursor<T = Row> {
     call(this.close, () => this.#body.close())
   }
 
+  /**
+   * Closes the cursor at the end of a `using` scope; see `close`.
+   * @example
+   *   using items = con.cursor()
+   *   items.execute('select name from item order by id')
+   *   console.log(items.fetchone().name) // tea
+   */
   [Symbol.dispose](): void {
     this.close()
   }

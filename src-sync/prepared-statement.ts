@@ -79,7 +79,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
    * @returns the command tag.
    * @example
    *   const insert = con.prepare('insert into item (name) values ($1)')
-   *   const tag = insert.execute(['milk']) // 'INSERT 0 1'
+   *   console.log(insert.execute(['milk'])) // INSERT 0 1
    */
   execute(given: Values = [], options: ExecuteStatementOptions = {}): string {
     return call(this.execute, () => {
@@ -91,6 +91,10 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
 
   /**
    * Runs the statement and returns its rows, their columns, the command tag and the row count; see `Connection.query`.
+   * @example
+   *   const byPrice = con.prepare('select name from item where price < $1')
+   *   const { rows, tag } = byPrice.query([5])
+   *   console.log(rows.length, tag) // 2 SELECT 2
    */
   query<R>(values: Values | undefined, options: ResultOptions & OtherRows<R>): QueryResult<R>
   query<R = never>(values?: Values, options?: ResultOptions): QueryResult<Kept<T, R>>
@@ -210,6 +214,12 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     call(this.close, () => this.#engine.run(closeStatement(context, this.#statement)))
   }
 
+  /**
+   * Closes the statement at the end of a `using` scope; see `close`.
+   * @example
+   *   using byPrice = con.prepare('select name from item where price < $1')
+   *   console.log(byPrice.fetchval([4])) // tea
+   */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -102,6 +102,10 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
+  /**
+   * True when the transactions that the connection begins are READ ONLY, false for READ WRITE; undefined for the
+   * session's default. You can set it between transactions.
+   */
   get readOnly(): boolean | undefined {
     return this.#settings.options.readOnly
   }
@@ -112,6 +116,11 @@ export class SettableConnection extends ExceptionBearer {
     })
   }
 
+  /**
+   * True when the transactions that the connection begins are DEFERRABLE: with `serializable` and READ ONLY, the first
+   * statement waits for a snapshot with which the transaction cannot fail. undefined for the session's default. You can
+   * set it between transactions.
+   */
   get deferrable(): boolean | undefined {
     return this.#settings.options.deferrable
   }

@@ -93,13 +93,26 @@ export class RowStream<T> implements IterableIterator<T> {
     return this.#portal.statement.columns ?? []
   }
 
+  /**
+   * The next row. It fetches the next rows from the server when it needs them.
+   * @example
+   *   const rows = cur.stream('select name from item order by id')
+   *   console.log(rows.next().value.name) // tea
+   */
   next(): IteratorResult<T, undefined> {
     if (this.#next === this.#rows.length) call(this.next, () => this.#decode())
     if (this.#next === this.#rows.length) return { done: true, value: undefined }
     return { done: false, value: this.#rows[this.#next++] as T }
   }
 
-  /** Closes the stream before its end. */
+  /**
+   * Closes the stream before its end.
+   * @example
+   *   const rows = cur.stream('select name from item order by id')
+   *   rows.next()
+   *   rows.return()
+   *   console.log(rows.next().done) // true
+   */
   return(): IteratorResult<T, undefined> {
     return call(this.return, () => {
       this.#isDone = true
@@ -113,10 +126,21 @@ export class RowStream<T> implements IterableIterator<T> {
     })
   }
 
+  /**
+   * Closes the stream at the end of a `using` scope; see `return`.
+   * @example
+   *   using rows = cur.stream('select name from item order by id')
+   *   const [first] = rows
+   */
   [Symbol.dispose](): void {
     this.return()
   }
 
+  /**
+   * The stream itself, for `for`.
+   * @example
+   *   for (const { name } of cur.stream('select name from item order by id', [], { size: 2 })) console.log(name)
+   */
   [Symbol.iterator](): this {
     return this
   }

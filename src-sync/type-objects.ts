@@ -6,7 +6,13 @@
 import { builtInNameOf } from '../src-async/values/built-in-codecs.ts'
 import { BUILT_IN_TYPES } from '../src-async/values/oids.ts'
 
-/** PEP 249's type object: it equals the OIDs of several types. */
+/**
+ * PEP 249's type object: it equals the OIDs of several types.
+ * @example
+ *   const JSON_TYPES = new db.TypeObject('JSON', ['json', 'jsonb'])
+ *   cur.execute(`select '{}'::jsonb`)
+ *   console.log(cur.description[0].is(JSON_TYPES)) // true
+ */
 export class TypeObject {
   /** The name of the type object, such as `STRING` or `NUMBER`. */
   readonly name: string
@@ -27,12 +33,18 @@ export class TypeObject {
   /**
    * Whether a type code (`column.typeCode`, an OID) belongs to this type object, or whether another type object is this
    * one.
+   * @example
+   *   cur.execute('select name, price from item')
+   *   console.log(db.NUMBER.equals(cur.description[1].typeCode)) // true
    */
   equals(other: number | TypeObject): boolean {
     return typeof other === 'number' ? this.#oids.has(other) : other === this
   }
 
-  /** Whether a type's OID belongs to this type object. */
+  /**
+   * Whether a type's OID belongs to this type object.
+   * @example console.log(db.NUMBER.includes(23)) // true
+   */
   includes(oid: number): boolean {
     return this.#oids.has(oid)
   }
@@ -42,10 +54,18 @@ export class TypeObject {
     return [...this.#oids].map((oid) => builtInNameOf(oid) ?? String(oid))
   }
 
+  /**
+   * The name of the type object.
+   * @example console.log(String(db.NUMBER)) // NUMBER
+   */
   toString(): string {
     return this.name
   }
 
+  /**
+   * The name of the type object, for `JSON.stringify`.
+   * @example console.log(JSON.stringify({ kind: db.NUMBER })) // {"kind":"NUMBER"}
+   */
   toJSON(): string {
     return this.name
   }

@@ -51,13 +51,22 @@ export class Xid {
     return 3
   }
 
+  /**
+   * Gives the three parts.
+   * @example
+   *   const [formatId, gtrid, bqual] = con.xid(1, 'order 7', 'stock')
+   *   console.log(gtrid, bqual) // order 7 stock
+   */
   *[Symbol.iterator](): Generator<number | string | null, void, undefined> {
     yield this.format_id
     yield this.gtrid
     yield this.bqual
   }
 
-  /** The id as the server stores it. */
+  /**
+   * The id as the server stores it.
+   * @example console.log(String(con.xid(1, 'order 7', 'stock'))) // 1_b3JkZXIgNw==_c3RvY2s=
+   */
   toString(): string {
     if (this.format_id === null) return this.gtrid
     return `${this.format_id}_${base64(this.gtrid)}_${base64(this.bqual ?? '')}`

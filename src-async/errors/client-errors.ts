@@ -68,6 +68,12 @@ export const clientErrors: readonly ErrorClass[] = [
 /**
  * Throw it in the function given to `transaction()`: `transaction` rolls back and returns `value`, without an error. It
  * does not extend PEP 249's `Error`, so a handler of database errors does not catch it.
+ * @example
+ *   const result = con.transaction(() => {
+ *     con.execute('delete from item')
+ *     throw new Rollback('nothing was deleted')
+ *   })
+ *   console.log(result) // nothing was deleted
  */
 export class Rollback extends globalThis.Error {
   static override readonly name: string = 'Rollback'

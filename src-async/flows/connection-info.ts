@@ -78,7 +78,10 @@ export class ConnectionInfo {
     return this.#state.parameters.get('server_version') ?? ''
   }
 
-  /** The value of a parameter that the server reports, such as `server_version` or `TimeZone`; undefined for others. */
+  /**
+   * The value of a parameter that the server reports, such as `server_version` or `TimeZone`; undefined for others.
+   * @example console.log(con.info.parameter('server_encoding')) // UTF8
+   */
   parameter(name: string): string | undefined {
     return this.#state.parameters.get(name)
   }

@@ -194,6 +194,9 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Runs a statement on a connection of the pool and returns its rows, their columns, the command tag and the row
    * count; see `Connection.query`.
+   * @example
+   *   const { rows, columns, tag } = await pool.query('select name from item where price < $1', [5])
+   *   console.log(rows.length, columns[0].name, tag) // 2 name SELECT 2
    */
   async query<T>(
     sql: StatementText,
@@ -322,27 +325,50 @@ export class Pool<C extends Connection = Connection> {
     return this.#keeper.size
   }
 
-  /** How many open connections are free. */
+  /**
+   * How many open connections are free.
+   * @example
+   *   await pool.fetch('select 1')
+   *   console.log(pool.getIdleSize(), 'of', pool.getSize(), 'are free')
+   */
   getIdleSize(): number {
     return this.#keeper.idleSize
   }
 
-  /** How many connections the pool keeps open at least. */
+  /**
+   * How many connections the pool keeps open at least.
+   * @example
+   *   pool.resize({ minSize: 1 })
+   *   console.log(pool.getMinSize()) // 1
+   */
   getMinSize(): number {
     return this.#keeper.minSize
   }
 
-  /** How many connections the pool has at most. */
+  /**
+   * How many connections the pool has at most.
+   * @example
+   *   pool.resize({ maxSize: 20 })
+   *   console.log(pool.getMaxSize()) // 20
+   */
   getMaxSize(): number {
     return this.#keeper.maxSize
   }
 
-  /** How many calls wait for a connection. */
+  /**
+   * How many calls wait for a connection.
+   * @example console.log(pool.getWaitingCount()) // 0
+   */
   getWaitingCount(): number {
     return this.#keeper.waiting
   }
 
-  /** Whether the pool is closing or closed. */
+  /**
+   * Whether the pool is closing or closed.
+   * @example
+   *   await pool.close()
+   *   console.log(pool.isClosing()) // true
+   */
   isClosing(): boolean {
     return this.#phase !== 'open'
   }
@@ -368,6 +394,10 @@ export class Pool<C extends Connection = Connection> {
   /**
    * Sets the arguments that new connections are opened with. They replace all old ones. `expireConnections` replaces
    * the connections that are open.
+   * @example
+   *   pool.setConnectArgs('postgres://localhost/shop', { applicationName: 'shop' })
+   *   await pool.expireConnections()
+   *   console.log(await pool.fetchval('show application_name')) // shop
    */
   setConnectArgs(dsn?: string | PoolOptions, options?: PoolOptions): void {
     this.#requireOpen()
@@ -429,11 +459,20 @@ export class Pool<C extends Connection = Connection> {
     )
   }
 
+  /**
+   * Closes the pool at the end of an `await using` scope; see `close`.
+   * @example
+   *   await using shop = await createPool('postgres://localhost/shop', { minSize: 1 })
+   *   console.log(await shop.fetchval('select 1')) // 1
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** Opens the first connections. Called by `createPool`. When one fails, all are closed. */
+  /**
+   * Opens the first connections. Called by `createPool`. When one fails, all are closed.
+   * @internal
+   */
   async start(): Promise<void> {
     try {
       // The first connection is opened alone, so that a wrong password is tried once and not ten times.

@@ -91,7 +91,14 @@ export function endOfDigits(text: string, start: number): number {
   return at
 }
 
-/** Cuts SQL into tokens as the server does: each call of `next` reads one. */
+/**
+ * Cuts SQL into tokens as the server does: each call of `next` reads one.
+ * @example
+ *   const lexer = new SqlLexer('select $1', true)
+ *   for (let token = lexer.next(); token !== SQL_TOKEN.END; token = lexer.next()) {
+ *     console.log(token, lexer.text.slice(lexer.start, lexer.end))
+ *   }
+ */
 export class Lexer {
   /** The text that is read. */
   readonly text: string
@@ -111,7 +118,12 @@ export class Lexer {
     this.#plainHasEscapes = !standardConformingStrings
   }
 
-  /** Reads the next token, which begins at `end`. The caller may have moved `end` past a marker. */
+  /**
+   * Reads the next token, which begins at `end`. The caller may have moved `end` past a marker.
+   * @example
+   *   const lexer = new SqlLexer('select 1', true)
+   *   console.log(lexer.next() === SQL_TOKEN.IDENTIFIER, lexer.start, lexer.end) // true 0 6
+   */
   next(): Token {
     const { text, end: start } = this
     const unit = text.charCodeAt(start)

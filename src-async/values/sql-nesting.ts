@@ -18,6 +18,13 @@ export type SqlNestingMark = readonly [parentheses: number, bodies: number, word
 
 /**
  * Counts parentheses and the blocks of functions in SQL, so that a reader knows whether a semicolon ends a statement.
+ * @example
+ *   const lexer = new SqlLexer('create rule r as on delete to item do (select 1; select 2)', true)
+ *   const nesting = new SqlNesting()
+ *   for (let token = lexer.next(); token !== SQL_TOKEN.END; token = lexer.next()) {
+ *     if (token === SQL_TOKEN.SEMICOLON) console.log(nesting.isOpen) // true
+ *     nesting.take(token, lexer.code, lexer.text, lexer.start, lexer.end)
+ *   }
  */
 export class SqlNesting {
   #parentheses = 0
@@ -36,7 +43,13 @@ export class SqlNesting {
     return this.#parentheses > 0
   }
 
-  /** Takes the next token, which lies in `text` from `start` to `end` and begins with the unit `code`. */
+  /**
+   * Takes the next token, which lies in `text` from `start` to `end` and begins with the unit `code`.
+   * @example
+   *   const nesting = new SqlNesting()
+   *   nesting.take(SQL_TOKEN.OTHER, '('.charCodeAt(0), '(a; b)', 0, 1)
+   *   console.log(nesting.hasOpenParenthesis) // true
+   */
   take(token: Token, code: number, text: string, start: number, end: number): void {
     // `e.end` is a column, not the end of a block.
     if (token === TOKEN.IDENTIFIER && text.charCodeAt(start - 1) !== DOT) this.#word(text.slice(start, end))
@@ -44,25 +57,55 @@ export class SqlNesting {
     else if (code === CLOSE && this.#parentheses > 0) this.#parentheses -= 1
   }
 
-  /** Begins the next statement. */
+  /**
+   * Begins the next statement.
+   * @example
+   *   const nesting = new SqlNesting()
+   *   nesting.take(SQL_TOKEN.OTHER, '('.charCodeAt(0), '(a; b)', 0, 1)
+   *   nesting.reset()
+   *   console.log(nesting.isOpen) // false
+   */
   reset(): void {
     this.#parentheses = 0
     this.#bodies = 0
     this.forgetWords()
   }
 
-  /** Forgets the head of the statement, because its text was dropped. */
+  /**
+   * Forgets the head of the statement, because its text was dropped.
+   * @example
+   *   const nesting = new SqlNesting()
+   *   nesting.take(SQL_TOKEN.IDENTIFIER, 'c'.charCodeAt(0), 'create', 0, 6)
+   *   nesting.forgetWords() // a `begin` that follows opens no body
+   */
   forgetWords(): void {
     this.#words = ''
     this.#wordCount = 0
   }
 
-  /** Where the count stands, to go back to. */
+  /**
+   * Where the count stands, to go back to.
+   * @example
+   *   const nesting = new SqlNesting()
+   *   const mark = nesting.mark()
+   *   nesting.take(SQL_TOKEN.OTHER, '('.charCodeAt(0), '(a; b)', 0, 1)
+   *   nesting.restore(mark)
+   *   console.log(nesting.isOpen) // false
+   */
   mark(): SqlNestingMark {
     return [this.#parentheses, this.#bodies, this.#words, this.#wordCount]
   }
 
-  /** Goes back to a mark. */
+  /**
+   * Goes back to a mark.
+   * @example
+   *   const nesting = new SqlNesting()
+   *   nesting.take(SQL_TOKEN.OTHER, '('.charCodeAt(0), '(a; b)', 0, 1)
+   *   const mark = nesting.mark()
+   *   nesting.reset()
+   *   nesting.restore(mark)
+   *   console.log(nesting.isOpen) // true
+   */
   restore([parentheses, bodies, words, wordCount]: SqlNestingMark): void {
     this.#parentheses = parentheses
     this.#bodies = bodies

@@ -47,6 +47,10 @@ export class Sql {
     return this.#parts.filter((part) => part instanceof Parameter).map((part) => part.value)
   }
 
+  /**
+   * The text, as `text` has it.
+   * @example console.log(String(sql`select * from item where id = ${7}`)) // select * from item where id = $1
+   */
   toString(): string {
     return this.text
   }
@@ -75,15 +79,37 @@ export interface SqlTag {
    * @example con.fetch(sql`select * from ${sql.id(table)} where id = ${id}`)
    */
   (strings: TemplateStringsArray, ...values: readonly unknown[]): Sql
-  /** A quoted name; several parts are joined by dots: `sql.id('public', 'My table')`. */
+  /**
+   * A quoted name; several parts are joined by dots: `sql.id('public', 'My table')`.
+   * @example console.log(sql.id('public', 'My table').text) // "public"."My table"
+   */
   id(...parts: string[]): Sql
-  /** A value as a literal, for places that take no parameter: DDL, SET, NOTIFY. */
+  /**
+   * A value as a literal, for places that take no parameter: DDL, SET, NOTIFY.
+   * @example console.log(sql`notify job, ${sql.lit("it's done")}`.text) // notify job, 'it''s done'
+   */
   lit(value: unknown): Sql
-  /** Text that is inserted unchanged and unchecked: never use it for text from outside the program. */
+  /**
+   * Text that is inserted unchanged and unchecked: never use it for text from outside the program.
+   * @example
+   *   const order = 'desc'
+   *   const names = con.fetch(sql`select name from item order by price ${sql.raw(order)}`)
+   *   console.log(names[0].name) // cake
+   */
   raw(text: string): Sql
-  /** Joins several parts with a separator, default `, `. A part that is no `Sql` becomes a parameter. */
+  /**
+   * Joins several parts with a separator, default `, `. A part that is no `Sql` becomes a parameter.
+   * @example
+   *   const found = sql.join([sql`name = ${'tea'}`, sql`price < ${5}`], ' and ')
+   *   console.log(found.text, found.values) // name = $1 and price < $2 [ 'tea', 5 ]
+   */
   join(parts: Iterable<unknown>, separator?: string | Sql): Sql
-  /** A list of values for IN: `where id in ${sql.in(ids)}`. `= any(${ids})` keeps one statement for any length. */
+  /**
+   * A list of values for IN: `where id in ${sql.in(ids)}`. `= any(${ids})` keeps one statement for any length.
+   * @example
+   *   const names = con.fetch(sql`select name from item where id in ${sql.in([1, 2])} order by id`)
+   *   console.log(names.length) // 2
+   */
   in(values: Iterable<unknown>): Sql
   /** Empty SQL, for a branch that adds nothing. */
   readonly empty: Sql

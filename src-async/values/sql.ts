@@ -14,7 +14,7 @@ import { PgTime, PgTimeTz } from './pg-time.ts'
 /**
  * Quotes an identifier, or several that a dot joins: `quoteIdentifier('public', 'My table')`.
  * @throws ProgrammingError
- * @example quoteIdentifier('public', 'My table') // '"public"."My table"'
+ * @example console.log(quoteIdentifier('public', 'My table')) // "public"."My table"
  */
 export function quoteIdentifier(...parts: string[]): string {
   if (parts.length === 0) throw new ProgrammingError('quoteIdentifier(): no name was passed')
@@ -50,7 +50,7 @@ export function quoteChannel(channel: string, method: string): string {
 /**
  * A value as a literal of SQL: for DDL defaults, SET, NOTIFY, and other places that take no parameter.
  * @throws DataError for values without an unmistakable literal: objects of unknown classes, functions, symbols.
- * @example quoteLiteral("it's") // "'it''s'"
+ * @example console.log(quoteLiteral("it's")) // 'it''s'
  */
 export function quoteLiteral(value: unknown): string {
   switch (typeof value) {

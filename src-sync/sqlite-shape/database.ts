@@ -166,7 +166,7 @@ export class DatabaseSync {
    *   try {
    *     database.pragma('journal_mode')
    *   } catch (error) {
-   *     console.log(error.hint) // what to do instead
+   *     console.log(error.hint) // leave it out: PostgreSQL always has a write-ahead log
    *   }
    */
   pragma(text: string, _options?: unknown): never {

@@ -217,7 +217,7 @@ export class StatementSync {
    * @example
    *   const statement = database.prepare('select name from item where id = $id')
    *   statement.setAllowBareNamedParameters(false)
-   *   console.log(statement.get({ $id: 1 })) // { name: 'tea' }; { id: 1 } is refused
+   *   console.log(statement.get({ $id: 1 })) // { name: 'tea' }
    */
   setAllowBareNamedParameters(isOn: boolean): void {
     this.#allowsBare = isOn
@@ -288,7 +288,7 @@ export class StatementSync {
    *   try {
    *     database.prepare('select 1').stat()
    *   } catch (error) {
-   *     console.log(error.hint) // EXPLAIN ANALYZE …
+   *     console.log(error.hint) // EXPLAIN ANALYZE shows what a statement does, pg_stat_statements what all have done
    *   }
    */
   stat(): never {

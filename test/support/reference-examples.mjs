@@ -1,11 +1,15 @@
 /**
  * Runs the examples of the reference, one after another. Each finds what it expects: a connection `con`, a cursor
- * `cur`, a `client` of pg, a `database` of sqlite-shape, a pool, tables. A test starts this program by `fork` and gets the failures of each page as a message.
+ * `cur`, a `client` of pg, a `database` of sqlite-shape, a pool, tables. A line `console.log(…) // text` has to print that
+ * text. A test starts this program by `fork` and gets the failures of each page as a message.
  */
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { formatWithOptions } from 'node:util'
 
 import { relations } from 'drizzle-orm'
 import { integer, pgTable, text } from 'drizzle-orm/pg-core'
@@ -138,11 +142,30 @@ async function umzugScope() {
   return { ...door, Umzug, umzug, connect: asyncDoor.connect, con }
 }
 
+/** `console.log(…) // text`, with the result that an example shows. */
+const SHOWN = /console\.log\((.*)\) \/\/ (.*)$/gm
+
+/** What the example that runs has printed and does not show. Nothing is thrown, because an event may have called it. */
+let differences = []
+
+function requirePrinted(shown, ...values) {
+  const printed = formatWithOptions({ breakLength: Infinity }, ...values)
+  if (printed !== shown) differences.push(`it shows ${shown} and prints ${printed}`)
+}
+
 async function run(example, page, admin) {
   admin.execute(FIXTURE)
-  const scope = { ...common, ...(await SCOPES.find(([pattern]) => pattern.test(page))[1]()) }
+  differences = []
+  const scope = {
+    ...common,
+    requirePrinted,
+    ...(await SCOPES.find(([pattern]) => pattern.test(page))[1]()),
+  }
   const names = Object.keys(scope).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default')
-  const body = example.replaceAll("'postgres://localhost/shop'", 'dsn').replaceAll(/^import .*\n/gm, '')
+  const body = example
+    .replaceAll("'postgres://localhost/shop'", 'dsn')
+    .replaceAll(/^import .*\n/gm, '')
+    .replaceAll(SHOWN, (_line, values, shown) => `requirePrinted(${JSON.stringify(shown)}, ${values})`)
   const { code } = await transform(`async (${names.join(', ')}) => {{ ${body}\n }}`, { loader: 'ts', target: 'node20' })
   const notifying = setInterval(() => admin.execute('notify job'), 100)
   try {
@@ -152,7 +175,7 @@ async function run(example, page, admin) {
       work,
       delay(MOST_MS, null, { ref: false }).then(() => Promise.reject(new Error('it does not end'))),
     ])
-    return null
+    return differences.length === 0 ? null : differences.join('; ')
   } catch (error) {
     return error instanceof Enough ? null : `${error.stack ?? error}`
   } finally {
@@ -176,6 +199,12 @@ process.on('uncaughtException', (error) => {
   if (error.code !== '57P01') throw error
 })
 
+// Examples read and write files here: a folder of drizzle-kit's migrations, and what they export.
+const folder = mkdtempSync(join(tmpdir(), 'syncpg-examples-'))
+process.chdir(folder)
+mkdirSync('drizzle/meta', { recursive: true })
+writeFileSync('drizzle/meta/_journal.json', JSON.stringify({ version: '7', dialect: 'postgresql', entries: [] }))
+
 const admin = db.connect(dsn, { autocommit: true })
 for (const page of pages) {
   const markdown = readFileSync(new URL(`../../docs/reference/${page}.md`, import.meta.url), 'utf8')
@@ -189,4 +218,5 @@ for (const page of pages) {
   process.send({ page, count, failures })
 }
 process.disconnect()
+rmSync(folder, { recursive: true })
 process.exit()

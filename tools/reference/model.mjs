@@ -7,6 +7,9 @@ import { INTERNAL, ReflectionKind } from './read-doors.mjs'
 
 const SYMBOLS = /^\[/
 
+/** The method by which `console.log` prints an object. No program calls it. TypeDoc drops the symbol's `inspect.`. */
+const PRINTING = /^\[(?:inspect\.)?(?:custom|INSPECT)\]$/
+
 /** @param project the result of `readDoors` */
 export function createModel(project) {
   /** Declarations by page, in the order of the doors. */
@@ -61,7 +64,7 @@ export function membersOf(declaration, { isInherited = true } = {}) {
     if (!isInherited && member.inheritedFrom !== undefined) return false
     // Classes declare their `name` for bundlers, and each error has one, so the page does not list it.
     if (member.name === 'name' && (member.flags.isStatic || member.getSignature?.overwrites !== undefined)) return false
-    if (member.name.startsWith('_') || member.name.includes('inspect.custom')) return false
+    if (member.name.startsWith('_') || PRINTING.test(member.name)) return false
     if (member.kind !== ReflectionKind.Constructor) return true
     return !textOf(member.signatures?.[0]?.comment?.summary).startsWith('Made by')
   })

@@ -23,7 +23,12 @@ import { SyncDatabase, SyncSession } from './sync-session.ts'
 
 type Schema = Record<string, unknown>
 
-/** A Drizzle database over `syncpg/async`. */
+/**
+ * A Drizzle database over `syncpg/async`.
+ * @example
+ *   const db = drizzle(await createPool(dsn), { schema })
+ *   console.log(db instanceof SyncpgDatabase) // true
+ */
 export class SyncpgDatabase<TSchema extends Schema = Record<string, never>> extends PgDatabase<
   SyncpgQueryResultHKT,
   TSchema
@@ -43,6 +48,10 @@ export interface SyncpgSyncDatabase<TSchema extends Schema = Record<string, neve
    * Runs a function in a transaction; inside another one, in a savepoint. If the function throws, its work is rolled
    * back.
    * @throws the error of the function
+   * @example
+   *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
+   *   db.transaction((tx) => executeSync(tx.insert(schema.users).values({ id: 1, name: 'Ann' })))
+   *   console.log(executeSync(db.select().from(schema.users)).length) // 1
    */
   transaction<T>(run: (tx: SyncpgSyncDatabase<TSchema>) => T, config?: PgTransactionConfig): T
 }
@@ -87,7 +96,13 @@ export function drizzleSync<TSchema extends Schema = Record<string, never>>(
 
 /** A query that Drizzle's builders have made, or the result of its `prepare()`. */
 export interface DrizzleQuery<T> {
-  /** Runs the query, as `await` does. */
+  /**
+   * Runs the query, as `await` does.
+   * @example
+   *   const db = drizzle(await createPool(dsn), { schema })
+   *   const users = await db.select().from(schema.users).execute()
+   *   console.log(users) // []
+   */
   execute(placeholderValues?: Record<string, unknown>): Promise<T>
 }
 
@@ -95,6 +110,10 @@ export interface DrizzleQuery<T> {
  * Runs a query of a database that `drizzleSync` made, or of its transaction, and returns the result.
  * @param placeholderValues values of `sql.placeholder(…)`
  * @throws DrizzleQueryError with the driver's error as its cause; ProgrammingError for a query of another database
+ * @example
+ *   const db = drizzleSync(connect(dsn, { autocommit: true }), { schema })
+ *   executeSync(db.insert(schema.users).values({ id: 1, name: 'Ann' }))
+ *   console.log(executeSync(db.select().from(schema.users))) // [ { id: 1, name: 'Ann' } ]
  */
 export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues: Record<string, unknown> = {}): T {
   if (typeof (query as Partial<DrizzleQuery<T>> | null)?.execute !== 'function') {
@@ -117,6 +136,9 @@ export function executeSync<T>(query: DrizzleQuery<T>, placeholderValues: Record
  * Runs those migrations of drizzle-kit that the database does not have yet, in one transaction. Programs that migrate at the
  * same time take turns.
  * @throws the server's error; the migrations of this run are rolled back then
+ * @example
+ *   const db = drizzle(await createPool(dsn))
+ *   await migrate(db, { migrationsFolder: 'drizzle' })
  */
 export async function migrate<TSchema extends Schema>(
   db: SyncpgDatabase<TSchema>,
@@ -135,6 +157,9 @@ export async function migrate<TSchema extends Schema>(
  * Runs those migrations of drizzle-kit that a database made by `drizzleSync` does not have yet, in one transaction.
  * `migrate` uses the same table, so you can use either.
  * @throws the server's error; the migrations of this run are rolled back then
+ * @example
+ *   const db = drizzleSync(connect(dsn, { autocommit: true }))
+ *   migrateSync(db, { migrationsFolder: 'drizzle' })
  */
 export function migrateSync<TSchema extends Schema>(db: SyncpgSyncDatabase<TSchema>, config: MigrationConfig): void {
   const table = recordOf(config)

@@ -68,20 +68,38 @@ export class SyncpgDialect implements Dialect {
     this.#config = config
   }
 
+  /**
+   * Called by Kysely. Returns the driver, which takes connections and runs queries on them.
+   * @example const driver = new SyncpgDialect({ pool }).createDriver()
+   */
   createDriver(): Driver {
     const { pool, connection } = this.#config
     const source = pool === undefined ? singleSource(connection) : poolSource(pool)
     return new SyncpgDriver(source, this.#config)
   }
 
+  /**
+   * Called by Kysely. Returns Kysely's own compiler for PostgreSQL.
+   * @example const compiler = new SyncpgDialect({ pool }).createQueryCompiler()
+   */
   createQueryCompiler(): QueryCompiler {
     return new PostgresQueryCompiler()
   }
 
+  /**
+   * Called by Kysely. Returns Kysely's own adapter for PostgreSQL, which says what the database can do.
+   * @example console.log(new SyncpgDialect({ pool }).createAdapter().supportsReturning) // true
+   */
   createAdapter(): DialectAdapter {
     return new PostgresAdapter()
   }
 
+  /**
+   * Called for `db.introspection`. Returns Kysely's own introspector for PostgreSQL.
+   * @example
+   *   const tables = await new SyncpgDialect({ pool }).createIntrospector(db).getTables()
+   *   console.log(tables.map(({ name }) => name).includes('person')) // true
+   */
   // Kysely's own signature: an introspector takes a database of any tables.
   // oxlint-disable-next-line typescript/no-explicit-any
   createIntrospector(db: Kysely<any>): DatabaseIntrospector {

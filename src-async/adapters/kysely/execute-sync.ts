@@ -66,7 +66,13 @@ export function executeSync<O>(connection: Connection, query: SyncQuery<O>, opti
   return (mapRow === undefined ? objects : objects.map((row) => mapRow(row))) as O[]
 }
 
-/** Returns the first row, or undefined if there is none. @throws the errors of `executeSync`. */
+/**
+ * Returns the first row, or undefined if there is none.
+ * @throws the errors of `executeSync`.
+ * @example
+ *   const ann = executeTakeFirstSync(con, db.selectFrom('person').select('name').where('id', '=', 1))
+ *   console.log(ann?.name) // Ann
+ */
 export function executeTakeFirstSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
@@ -80,6 +86,9 @@ export function executeTakeFirstSync<O>(
  * Returns the first row.
  * @param options.makeError makes the error that is thrown if there is no row
  * @throws Kysely's NoResultError, or the error of `makeError`, if there is no row; the errors of `executeSync`.
+ * @example
+ *   const ann = executeTakeFirstOrThrowSync(con, db.selectFrom('person').select('name').where('id', '=', 1))
+ *   console.log(ann.name) // Ann
  */
 export function executeTakeFirstOrThrowSync<O>(
   connection: Connection,
@@ -97,6 +106,8 @@ export function executeTakeFirstOrThrowSync<O>(
 /**
  * Gives the rows one after another and fetches them in pieces. It needs a transaction, as `Cursor.stream` does.
  * @throws the errors of `Cursor.stream`.
+ * @example
+ *   for (const { name } of streamSync(con, db.selectFrom('item').select('name'), { size: 100 })) console.log(name)
  */
 export function streamSync<O>(
   connection: Connection,

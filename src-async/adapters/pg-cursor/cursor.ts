@@ -126,7 +126,7 @@ export class Cursor extends EventEmitter implements Runnable {
    * Called by the client when the cursor has failed, or the connection.
    * @example
    *   const cursor = client.query(new Cursor('select * from missing'))
-   *   await cursor.read(1).catch((error) => console.log(error.code)) // 42P01: the client calls handleError
+   *   await cursor.read(1).catch((error) => console.log(error.code)) // 42P01
    */
   handleError(error: Error): void {
     if (this.state === 'error') return
@@ -144,7 +144,8 @@ export class Cursor extends EventEmitter implements Runnable {
    * Called by the client when the connection is free again.
    * @example
    *   const cursor = client.query(new Cursor('select * from big'))
-   *   cursor.on('end', () => console.log('ended')) // the client calls handleReadyForQuery
+   *   cursor.on('end', () => console.log('ended'))
+   *   // The client calls handleReadyForQuery, and the cursor emits 'end'.
    *   await cursor.read(100)
    */
   handleReadyForQuery(): void {

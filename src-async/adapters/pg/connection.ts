@@ -247,7 +247,7 @@ export class Connection extends EventEmitter {
   /**
    * Closes the socket at once, without telling the server.
    * @example
-   *   client.on('error', (error) => console.log(error.message)) // first: out of time
+   *   client.on('error', (error) => console.log(error.message)) // out of time
    *   client.connection.destroy(new Error('out of time'))
    */
   destroy(error?: Error): void {

@@ -6,7 +6,10 @@ import { requireOptions } from '../common/require-options.ts'
 
 /** The part of umzug that the lock uses. */
 export interface LockedUmzug {
-  /** Umzug's events, of which the lock needs those before and after a command, and before and after each migration. */
+  /**
+   * Umzug's events, of which the lock needs those before and after a command, and before and after each migration.
+   * @example umzug.on('beforeCommand', async () => console.log('takes the lock'))
+   */
   on(event: UmzugEvent, listener: () => Promise<void>): unknown
 }
 

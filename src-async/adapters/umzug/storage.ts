@@ -42,19 +42,35 @@ export class SyncpgStorage {
     this.#table = schema === undefined ? quoteIdentifier(table) : quoteIdentifier(schema, table)
   }
 
-  /** Called by umzug when a migration has run. Stores its name. */
+  /**
+   * Called by umzug when a migration has run. Stores its name.
+   * @example
+   *   const storage = new SyncpgStorage(con)
+   *   await storage.logMigration({ name: '1-items' })
+   *   console.log(await storage.executed()) // [ '1-items' ]
+   */
   async logMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`insert into ${this.#table} (name) values ($1)`, [name])
   }
 
-  /** Called by umzug when a migration is undone. Removes its name. */
+  /**
+   * Called by umzug when a migration is undone. Removes its name.
+   * @example
+   *   const storage = new SyncpgStorage(con)
+   *   await storage.logMigration({ name: '1-items' })
+   *   await storage.unlogMigration({ name: '1-items' })
+   *   console.log(await storage.executed()) // []
+   */
   async unlogMigration({ name }: { readonly name: string }): Promise<void> {
     await this.#makeTable()
     await this.#connection.execute(`delete from ${this.#table} where name = $1`, [name])
   }
 
-  /** The names of the migrations that were run, sorted. */
+  /**
+   * The names of the migrations that were run, sorted.
+   * @example console.log(await new SyncpgStorage(con, { table: 'migrations' }).executed()) // []
+   */
   async executed(): Promise<string[]> {
     await this.#makeTable()
     const names = `select array_agg(name order by name) from ${this.#table}`
