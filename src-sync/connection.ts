@@ -70,7 +70,7 @@ import {
 import type { Engine, ServerMessage } from './engine.ts'
 import { type PublicMethod, call } from './callers-stack.ts'
 import { handled } from './error-handler.ts'
-import type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
+import { type ConnectionInfo, type ConnectionStatus, shownConnection } from '../src-async/flows/connection-info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
@@ -803,8 +803,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   [inspect.custom](): string {
-    const { status, backendPid } = this.info
-    return `<Connection ${status}${status === 'closed' ? '' : `, backend ${backendPid}`}>`
+    return shownConnection(this.info)
   }
 
   #begin(): void {

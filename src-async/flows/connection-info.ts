@@ -9,7 +9,8 @@ import type { FlowContext, Place } from './flow-context.ts'
 export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
-const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
+/** The key of the method that `console.log` calls. */
+export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
 
 /** Facts about a connection, like psycopg's `info`. */
 export class ConnectionInfo {
@@ -87,4 +88,9 @@ export class ConnectionInfo {
     const { user, database, status, backendPid, serverVersion } = this
     return `<ConnectionInfo ${user}@${database}, ${status}, backend ${backendPid}, PostgreSQL ${serverVersion}>`
   }
+}
+
+/** A connection as `console.log` shows it. */
+export function shownConnection({ status, backendPid }: ConnectionInfo): string {
+  return `<Connection ${status}${status === 'closed' ? '' : `, backend ${backendPid}`}>`
 }
