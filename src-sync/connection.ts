@@ -167,7 +167,8 @@ export class Connection extends SettableConnection implements CursorConnection {
       }
       requireKnown(options, name === null ? CURSOR_OPTIONS : NAMED_CURSOR_OPTIONS, 'cursor')
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
-      const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
+      const paramstyle =
+        options.paramstyle === undefined ? null : requireStyle(options.paramstyle, 'cursor: paramstyle')
       const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
       return new Cursor<T>({ connection: this, engine: this.#engine, body, name, paramstyle, rows })
     })

@@ -44,8 +44,8 @@ export interface BuiltinTypeCodecOptions {
   readonly format?: 'text' | 'binary'
 }
 
-const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: TEXT, format: true, encoder: true, decoder: true })
-const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: TEXT, codecName: true, format: true })
+const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: TEXT, format: TEXT, encoder: true, decoder: true })
+const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: TEXT, codecName: TEXT, format: TEXT })
 
 type Exchange = (data: unknown) => unknown
 
