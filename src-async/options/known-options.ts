@@ -67,7 +67,7 @@ export function requireKnown(options: object | undefined, known: KnownOptions, m
  * Whether a value is an object of this realm or another one, without a class. Properties that an object inherits get
  * lost when options are copied, so it must inherit none.
  */
-function isPlainObject(value: unknown): value is object {
+export function isPlainObject(value: unknown): value is object {
   if (value === null || typeof value !== 'object') return false
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return true

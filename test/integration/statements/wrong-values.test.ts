@@ -88,12 +88,20 @@ describe.each(wrong)('%s as the values of', (_name, values) => {
     expect(await refusal(() => asyncCon.cursor(INSERT, values as Any))).toMatch(/^cursor: expected/)
     expect(await refusal(() => statement.cursor(values as Any))).toMatch(/^cursor: expected/)
     await statement.close()
-    const inPipeline = asyncCon.pipeline((p) => Promise.all([p.fetch(INSERT, values as Any)]))
+    const inPipeline = asyncCon.pipeline((p) => p.fetch(INSERT, values as Any))
     expect(await refusal(() => inPipeline)).toMatch(/^fetch: expected/)
     const isNamed = values instanceof Map || Object.getPrototypeOf(values) === Object.prototype
     if (!isNamed)
       expect(await refusal(() => con.cursor().callproc('upper', values as Any))).toMatch(/^callproc: expected/)
   })
+})
+
+test('options of connect must be a plain object', async () => {
+  for (const { connect } of [blocking, asynchronous] as Any[]) {
+    for (const options of [Object.create({ rowFactory: 'array' }), new Map()]) {
+      expect(await refusal(() => connect(sharedServer().dsn(), options))).toMatch(/expected/)
+    }
+  }
 })
 
 test('a query logger must be a function, and options must not be an array', async () => {
