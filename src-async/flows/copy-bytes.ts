@@ -71,7 +71,7 @@ export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
   encoding: TEXT,
   forceQuote: {
     accepts: (value) => value === true || TEXTS.accepts(value),
-    wanted: 'an array of strings, or true for all columns',
+    wanted: 'an array of names, or true for all columns',
   },
   forceNotNull: TEXTS,
   forceNull: TEXTS,

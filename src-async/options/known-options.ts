@@ -25,7 +25,7 @@ export const FLAG: OptionKind = { accepts: (value) => typeof value === 'boolean'
 export const TEXT: OptionKind = { accepts: (value) => typeof value === 'string', wanted: 'a string' }
 export const TEXTS: OptionKind = {
   accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
-  wanted: 'an array of strings',
+  wanted: 'an array of names',
 }
 export const TIME_LIMIT: OptionKind = { accepts: isTimeLimit, wanted: TIME_LIMIT_WANTED }
 export const LISTENER: OptionKind = {
