@@ -3,6 +3,7 @@
  * everything about PostgreSQL's protocol is in `flows/` and below. A connection runs one operation at a time. A second
  * one is refused at once and does not disturb the first.
  */
+import { inspect } from 'node:util'
 import {
   BATCH_OPTIONS,
   type BatchOptions,
@@ -46,7 +47,7 @@ import {
 import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
 import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
 import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
-import { ConnectionInfo, type ConnectionStatus, INSPECT, shownConnection } from './flows/connection-info.ts'
+import { ConnectionInfo, type ConnectionStatus, shownConnection } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
 import { knownOptions, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
@@ -746,7 +747,7 @@ export class Connection {
     await this.close()
   }
 
-  [INSPECT](): string {
+  [inspect.custom](): string {
     return shownConnection(this.info)
   }
 

@@ -255,7 +255,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
    * @param options.analyze true also runs the statement, in a transaction or savepoint that is rolled back.
    * @example
    *   const byPrice = await con.prepare('select name from item where price < $1')
-   *   const plan = await byPrice.explain([5], { analyze: FLAG })
+   *   const plan = await byPrice.explain([5], { analyze: true })
    */
   async explain(given: Values = [], options: ExplainOptions = {}): Promise<unknown> {
     requireKnown(options, EXPLAIN_OPTIONS, 'explain')

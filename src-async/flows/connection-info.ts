@@ -9,8 +9,7 @@ import type { FlowContext, Place } from './flow-context.ts'
 export type ConnectionStatus = 'idle' | 'in-transaction' | 'failed' | 'closed'
 
 const STATUS_WORDS = { I: 'idle', T: 'in-transaction', E: 'failed' } as const
-/** The key of the method that `console.log` calls. */
-export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
+const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
 
 /** Facts about a connection, like psycopg's `info`. */
 export class ConnectionInfo {

@@ -52,7 +52,7 @@ const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings
 /**
  * Rewrites a statement for the server, for programs that read statements.
  * @throws ProgrammingError as `rewrite`, and for an unknown option.
- * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: FLAG, hasParameters: FLAG }).text // 'select $1'
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
  */
 export function rewriteMarkers(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
   requireKnown(options, REWRITE_OPTIONS, 'rewriteMarkers')
@@ -62,7 +62,7 @@ export function rewriteMarkers(sql: string, style: ParamStyle, options: RewriteO
 /**
  * Rewrites a statement for the server.
  * @throws ProgrammingError when markers are mixed, malformed or too many, or a comment is never closed.
- * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: FLAG, hasParameters: FLAG }).text // 'select $1'
+ * @example rewriteMarkers('select %s', 'pyformat', { standardConformingStrings: true, hasParameters: true }).text // 'select $1'
  */
 export function rewrite(sql: string, style: ParamStyle, options: RewriteOptions): RewrittenStatement {
   if (sql.length > LONGEST_REMEMBERED) return read(sql, style, options)
