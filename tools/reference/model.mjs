@@ -61,7 +61,7 @@ export function membersOf(declaration, { isInherited = true } = {}) {
     if (!isInherited && member.inheritedFrom !== undefined) return false
     // Classes declare their `name` for bundlers, and each error has one, so the page does not list it.
     if (member.name === 'name' && (member.flags.isStatic || member.getSignature?.overwrites !== undefined)) return false
-    if (member.name.startsWith('_') || member.name.includes('inspect.custom')) return false
+    if (member.name.startsWith('_') || /^\[(?:inspect\.)?custom\]$/.test(member.name)) return false
     if (member.kind !== ReflectionKind.Constructor) return true
     return !textOf(member.signatures?.[0]?.comment?.summary).startsWith('Made by')
   })
