@@ -32,7 +32,7 @@ export interface BatchTarget extends Pick<BatchRequest, 'sql' | 'prepared'> {
   readonly meaning: ValueMeaning
 }
 
-type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'rows' | 'sinkFor' | 'progress'>
+type Request = Pick<BatchRequest, 'sql' | 'prepared' | 'method' | 'rows' | 'sinkFor' | 'progress'>
 
 /** Runs the batch and drops its rows. */
 export function runMany(
@@ -61,7 +61,7 @@ export function fetchMany(
     return engine.query(flow, sql, elements, options)
   }
   const collected = new BatchRows(engine.context, rows)
-  const request = { sql, prepared, rows, sinkFor: collected.sinkFor }
+  const request = { sql, prepared, method: 'fetchmany' as const, rows, sinkFor: collected.sinkFor }
   const work = async (): Promise<{ rows: Row[]; tag: string }> => {
     const { tag } = await batchOf(engine, request, elementsToRun, options)
     return { rows: await runFlow(collected.all(), engine.session), tag }

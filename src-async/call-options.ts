@@ -2,10 +2,11 @@
 import { ProgrammingError } from './errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from './flows/call-options.ts'
 import type { ProgressOption } from './flows/progress.ts'
-import { type OptionNames, knownOptions } from './options/known-options.ts'
+import { type OptionNames, knownOptions, FLAG, LISTENER, TIME_LIMIT, type OptionKind } from './options/known-options.ts'
 import { type CompiledStatement, compiledParts } from './values/compiled-statement.ts'
 import { describeValue } from './values/describe-value.ts'
-import { Record, type Values } from './values/record.ts'
+import type { Values } from './values/record.ts'
+import { requireValues } from './values/require-values.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
 import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
@@ -42,17 +43,26 @@ export type StatementText = string | Sql | CompiledStatement
 
 export const NO_OPTIONS: CallOptions = {}
 
+/** A signal of another realm is accepted. */
+export const SIGNAL: OptionKind = { accepts: isSignal, wanted: 'an AbortSignal' }
+
 /** The names of the options. Methods with more options build their own lists from these. */
-export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: true, signal: true }
+export const CALL_NAMES: OptionNames<Required<CallOptions>> = { timeout: TIME_LIMIT, signal: SIGNAL }
 export const VALUE_NAMES: OptionNames<Required<ExecuteStatementOptions>> = { ...CALL_NAMES, values: true }
 
 export const CALL_OPTIONS = knownOptions<CallOptions>(CALL_NAMES)
-export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ ...CALL_NAMES, prepare: true })
+export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ ...CALL_NAMES, prepare: FLAG })
 export const EXECUTE_STATEMENT = knownOptions<ExecuteStatementOptions>(VALUE_NAMES)
-export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...VALUE_NAMES, prepare: true })
+export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...VALUE_NAMES, prepare: FLAG })
 export const RESULT_OPTIONS = knownOptions<ResultOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES })
-export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: true })
-export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: true })
+export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: FLAG })
+export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: LISTENER })
+
+/** @throws ProgrammingError for a value that is not a function. */
+export function requireFunction(fn: unknown, what: string): void {
+  if (typeof fn === 'function') return
+  throw new ProgrammingError(`${what}: expected a function, got ${fn === null ? 'null' : typeof fn}`)
+}
 
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
@@ -124,13 +134,6 @@ function textOf(
 
 const NO_VALUES: readonly unknown[] = []
 
-/** @throws ProgrammingError for anything but an array or a row. */
-export function requireValues(values: unknown, method: string): readonly unknown[] {
-  if (Array.isArray(values)) return values
-  if (values instanceof Record) return Record.toArray(values)
-  throw new ProgrammingError(`${method}: expected the arguments as an array, got ${typeof values}: wrap them in []`)
-}
-
 /** @throws ProgrammingError for anything that is neither an iterable nor an async iterable. */
 export function requireElements<T extends object>(elements: T, method: string): T {
   const candidate: unknown = elements
@@ -140,10 +143,13 @@ export function requireElements<T extends object>(elements: T, method: string): 
   throw new ProgrammingError(`${method}: expected an iterable of arrays, got ${typeof elements}`)
 }
 
+function isSignal(value: unknown): boolean {
+  const { throwIfAborted, addEventListener } = Object(value) as Partial<AbortSignal>
+  return typeof throwIfAborted === 'function' && typeof addEventListener === 'function'
+}
+
 /** @throws ProgrammingError for a value that is not an AbortSignal. A signal of another realm is accepted. */
 export function requireSignal(signal: unknown): void {
-  if (signal === undefined) return
-  const { throwIfAborted, addEventListener } = Object(signal) as Partial<AbortSignal>
-  if (typeof throwIfAborted === 'function' && typeof addEventListener === 'function') return
+  if (signal === undefined || isSignal(signal)) return
   throw new ProgrammingError(`signal: expected an AbortSignal, got ${describeValue(signal)}`)
 }

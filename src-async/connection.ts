@@ -3,6 +3,7 @@
  * everything about PostgreSQL's protocol is in `flows/` and below. A connection runs one operation at a time. A second
  * one is refused at once and does not disturb the first.
  */
+import { inspect } from 'node:util'
 import {
   BATCH_OPTIONS,
   type BatchOptions,
@@ -22,6 +23,7 @@ import {
   VALUE_NAMES,
   mayHoldSeveral,
   requireElements,
+  requireFunction,
   requireStatement,
   requireStatementText,
   requireText,
@@ -45,10 +47,10 @@ import {
 import { type CopyRecordsOptions, loadRecords } from './load-records.ts'
 import { copyFromQuerySql, copyFromTableSql, copyToTableSql } from './flows/copy-bytes.ts'
 import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
-import { ConnectionInfo, type ConnectionStatus } from './flows/connection-info.ts'
+import { ConnectionInfo, type ConnectionStatus, shownConnection } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
-import { knownOptions, requireKnown, requireKnownAlways } from './options/known-options.ts'
+import { knownOptions, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
 import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
@@ -82,7 +84,7 @@ export interface PrepareOptions extends ResultOptions {
 }
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000
-const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, name: true })
+const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, name: TEXT })
 const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 
 let readEngine: (connection: Connection) => Engine
@@ -592,11 +594,13 @@ export class Connection {
   /**
    * Calls the logger after each query of the program, with its text, duration, row count and error. With `{ args: true
    * }` the logger gets the arguments too.
+   * @throws ProgrammingError for a value that is not a function.
    * @example con.addQueryLogger(({ query, elapsed, rowCount }) => console.error(query, elapsed, rowCount))
    */
   addQueryLogger(logger: QueryLogger, options?: QueryLoggerOptions): void {
+    requireFunction(logger, 'addQueryLogger')
     requireKnown(options, QUERY_LOGGER_OPTIONS, 'addQueryLogger')
-    this.#listeners.loggers.add(requireListener(logger, 'addQueryLogger'), options)
+    this.#listeners.loggers.add(logger, options)
   }
 
   /**
@@ -750,6 +754,10 @@ export class Connection {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  [inspect.custom](): string {
+    return shownConnection(this.info)
   }
 
   get #listeners(): Listeners<Connection> {

@@ -1,5 +1,5 @@
 /** Options of the COPY methods of a connection. */
-import type { CallOptions, ExecuteStatementOptions } from './call-options.ts'
+import { type CallOptions, type ExecuteStatementOptions, SIGNAL } from './call-options.ts'
 import type { CopyOutput, CopySource } from './copy.ts'
 import { COPY_FROM_NAMES, COPY_FROM_QUERY_NAMES, COPY_SQL_NAMES, COPY_TO_NAMES } from './flows/call-options.ts'
 import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from './flows/copy-bytes.ts'
@@ -42,7 +42,7 @@ export type CopyOptions = CallOptions &
       }
   )
 
-export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: true })
-export const COPY_FROM = knownOptions<CopyFrom>({ ...COPY_FROM_NAMES, signal: true })
-export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({ ...COPY_FROM_QUERY_NAMES, signal: true })
-export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_SQL_NAMES, signal: true })
+export const COPY_TO = knownOptions<CopyTo>({ ...COPY_TO_NAMES, signal: SIGNAL })
+export const COPY_FROM = knownOptions<CopyFrom>({ ...COPY_FROM_NAMES, signal: SIGNAL })
+export const COPY_FROM_QUERY = knownOptions<CopyFromQuery>({ ...COPY_FROM_QUERY_NAMES, signal: SIGNAL })
+export const COPY_OPTIONS = knownOptions<CopyOptions>({ ...COPY_SQL_NAMES, signal: SIGNAL })

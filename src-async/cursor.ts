@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts'
 import { InterfaceError, ProgrammingError } from './errors/tree.ts'
 import { type CursorKind, type CursorSource, PortalCursor, ScrollableCursor } from './flows/cursors.ts'
 import type { ResultColumn } from './flows/query.ts'
-import { knownOptions, requireKnown } from './options/known-options.ts'
+import { knownOptions, requireKnown, FLAG, TIME_LIMIT } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
 import type { Row } from './values/record.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
@@ -26,8 +26,8 @@ export const CURSOR_OPTIONS = knownOptions<CursorOptions>({
   ...ROW_OPTION_NAMES,
   values: true,
   prefetch: true,
-  timeout: true,
-  scrollable: true,
+  timeout: TIME_LIMIT,
+  scrollable: FLAG,
 })
 
 const DEFAULT_PREFETCH = 50

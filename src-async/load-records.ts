@@ -2,7 +2,7 @@
  * `copyRecordsToTable` of the async API. Records of an iterable are read by the flow. For an async iterable this file
  * waits for each record.
  */
-import type { CallOptions } from './call-options.ts'
+import { type CallOptions, SIGNAL } from './call-options.ts'
 import { COPY_RECORDS_NAMES } from './flows/call-options.ts'
 import { iterate, leave } from './copy.ts'
 import { type Engine, runFlow } from './engine.ts'
@@ -37,7 +37,7 @@ export interface CopyRecordsOptions extends CallOptions, ProgressOption {
 
 /** The arguments for query loggers: none, because there may be millions of records. */
 const NO_ARGUMENTS: readonly unknown[] = []
-const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: true })
+const COPY_RECORDS = knownOptions<CopyRecordsOptions>({ ...COPY_RECORDS_NAMES, signal: SIGNAL })
 
 /** @returns the command tag. @throws the source's own error; then nothing is loaded. */
 export function loadRecords(engine: Engine, table: string, options: CopyRecordsOptions): Promise<string> {

@@ -30,7 +30,7 @@ import { withLimit } from './with-limit.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
 import { holdsSeveral } from './values/several-statements.ts'
-import { knownOptions, requireKnown } from './options/known-options.ts'
+import { knownOptions, requireKnown, FLAG } from './options/known-options.ts'
 import { ROW_OPTION_NAMES, type RowOptions, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { RowOf } from './values/row-types.ts'
@@ -52,7 +52,7 @@ export interface PipelineQueryOptions extends PipelineOptions {
 
 const VALUE_OPTION = knownOptions<ValueOption>({ values: true })
 const PIPELINE_OPTIONS = knownOptions<PipelineOptions>({ ...ROW_OPTION_NAMES, values: true })
-const PIPELINE_QUERY_OPTIONS = knownOptions<PipelineQueryOptions>({ ...ROW_OPTION_NAMES, values: true, inOrder: true })
+const PIPELINE_QUERY_OPTIONS = knownOptions<PipelineQueryOptions>({ ...ROW_OPTION_NAMES, values: true, inOrder: FLAG })
 
 const QUERY_CANCELED = '57014'
 const BEGINNING = /\b(?:begin|start)\b/i

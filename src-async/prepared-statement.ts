@@ -14,7 +14,6 @@ import {
   type ResultOptions,
   type Given,
   requireElements,
-  requireValues,
 } from './call-options.ts'
 import { CURSOR_OPTIONS, CursorFactory, type CursorOptions } from './cursor.ts'
 import type { Engine } from './engine.ts'
@@ -24,9 +23,10 @@ import { DescribedStatement, type StatementDefaults, StatementLife } from './flo
 import { executeOne, fetchRows } from './flows/run-statement.ts'
 import { closeStatement } from './flows/prepare.ts'
 import { type QueryResult, queryOne } from './flows/query.ts'
-import { knownOptions, requireKnown } from './options/known-options.ts'
+import { knownOptions, requireKnown, FLAG } from './options/known-options.ts'
 import { type Row, type Values, pick } from './values/record.ts'
 import { requireColumn } from './values/require-column.ts'
+import { requireValues } from './values/require-values.ts'
 import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { Kept } from './values/row-types.ts'
@@ -37,7 +37,7 @@ import type { Attribute, TypeInfo } from './values/type-info.ts'
 /** Options of `explain`. */
 export interface ExplainOptions extends ExecuteStatementOptions, ExplainOption {}
 
-const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: true })
+const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ ...VALUE_NAMES, analyze: FLAG })
 
 /** The result of `Connection.describe`. */
 export interface StatementDescription {

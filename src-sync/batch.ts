@@ -8,21 +8,30 @@ import type { RewrittenStatement } from './paramstyle/rewrite.ts'
 
 /**
  * Gives the values of each element in the order of the server's parameters.
+ * @param method the name of the called method, for the message
  * @throws ProgrammingError with `batchIndex` for an element that does not fit.
  */
 export function* boundElements(
   rewritten: RewrittenStatement,
   elements: Iterable<Parameters>,
+  method: string,
 ): Generator<readonly unknown[]> {
   let index = 0
-  for (const element of elements) yield boundElement(rewritten, element, index++)
+  for (const element of elements) yield boundElement(rewritten, element, index++, method)
 }
 
-function boundElement(rewritten: RewrittenStatement, element: Parameters, batchIndex: number): readonly unknown[] {
+function boundElement(
+  rewritten: RewrittenStatement,
+  element: Parameters,
+  batchIndex: number,
+  method: string,
+): readonly unknown[] {
   try {
-    return bindParameters(rewritten, element, batchIndex)
+    return bindParameters(rewritten, element)
   } catch (error) {
-    if (error instanceof DbError) amend(error, { batchIndex })
+    if (error instanceof DbError) {
+      amend(error, { batchIndex }, `element #${batchIndex} of ${method}: ${error.primaryMessage}`)
+    }
     throw error
   }
 }

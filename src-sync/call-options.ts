@@ -2,7 +2,7 @@
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
-import { type OptionNames, knownOptions } from '../src-async/options/known-options.ts'
+import { type OptionNames, knownOptions, FLAG, LISTENER, TIME_LIMIT } from '../src-async/options/known-options.ts'
 import { readTimeLimit } from '../src-async/options/time-limit.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from '../src-async/values/row-options.ts'
 
@@ -42,18 +42,18 @@ export const NO_OPTIONS = Object.freeze({})
 export const RESULT_NAMES: OptionNames<Required<ResultOptions>> = {
   ...ROW_OPTION_NAMES,
   values: true,
-  timeout: true,
+  timeout: TIME_LIMIT,
 }
 
-export const CALL_OPTIONS = knownOptions<CallOptions>({ timeout: true })
+export const CALL_OPTIONS = knownOptions<CallOptions>({ timeout: TIME_LIMIT })
 export const RESULT_OPTIONS = knownOptions<ResultOptions>(RESULT_NAMES)
-export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...RESULT_NAMES, prepare: true })
-export const EXECUTE_STATEMENT = knownOptions<ExecuteStatementOptions>({ timeout: true, values: true })
-export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...RESULT_NAMES, prepare: true, text: true })
+export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...RESULT_NAMES, prepare: FLAG })
+export const EXECUTE_STATEMENT = knownOptions<ExecuteStatementOptions>({ timeout: TIME_LIMIT, values: true })
+export const EXECUTE_OPTIONS = knownOptions<ExecuteOptions>({ ...RESULT_NAMES, prepare: FLAG, text: FLAG })
 export const EXECUTEMANY_OPTIONS = knownOptions<ExecutemanyOptions>({
   ...RESULT_NAMES,
-  returning: true,
-  onProgress: true,
+  returning: FLAG,
+  onProgress: LISTENER,
 })
 
 /**

@@ -13,7 +13,7 @@ import {
 import type { CopyFormatOptions, CopyTableOptions, CopyToTableOptions } from '../src-async/flows/copy-bytes.ts'
 import type { ExplainOption } from '../src-async/flows/explain.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
-import { knownOptions } from '../src-async/options/known-options.ts'
+import { knownOptions, FLAG, LISTENER, TEXT, TIME_LIMIT } from '../src-async/options/known-options.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from '../src-async/values/row-options.ts'
 import type { Values } from '../src-async/values/record.ts'
 import { type CallOptions, RESULT_NAMES, type ResultOptions } from './call-options.ts'
@@ -94,16 +94,16 @@ export const CURSOR_OPTIONS = knownOptions<CursorOptions>({ ...ROW_OPTION_NAMES,
 export const NAMED_CURSOR_OPTIONS = knownOptions<CursorOptions & NamedCursorOptions>({
   ...ROW_OPTION_NAMES,
   paramstyle: true,
-  scroll: true,
-  hold: true,
+  scroll: FLAG,
+  hold: FLAG,
   itersize: true,
 })
-export const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...RESULT_NAMES, name: true })
-export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ timeout: true, prepare: true })
+export const PREPARE_OPTIONS = knownOptions<PrepareOptions>({ ...RESULT_NAMES, name: TEXT })
+export const DESCRIBE_OPTIONS = knownOptions<DescribeOptions>({ timeout: TIME_LIMIT, prepare: FLAG })
 export const CLOSE_OPTIONS = knownOptions<CloseOptions>(CLOSE_NAMES)
 export const COPY_OPTIONS = knownOptions<CopyOptions>(COPY_SQL_NAMES)
-export const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ timeout: true, values: true, analyze: true })
-export const BATCH_OPTIONS = knownOptions<BatchOptions>({ timeout: true, values: true, onProgress: true })
+export const EXPLAIN_OPTIONS = knownOptions<ExplainOptions>({ timeout: TIME_LIMIT, values: true, analyze: FLAG })
+export const BATCH_OPTIONS = knownOptions<BatchOptions>({ timeout: TIME_LIMIT, values: true, onProgress: LISTENER })
 export const COPY_RECORDS = knownOptions<CopyRecordsOptions>(COPY_RECORDS_NAMES)
 export const COPY_TO = knownOptions<CopyTo>(COPY_TO_NAMES)
 export const COPY_FROM = knownOptions<CopyFrom>(COPY_FROM_NAMES)

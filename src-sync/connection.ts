@@ -70,7 +70,7 @@ import {
 import type { Engine, ServerMessage } from './engine.ts'
 import { type PublicMethod, call } from './callers-stack.ts'
 import { handled } from './error-handler.ts'
-import type { ConnectionInfo, ConnectionStatus } from '../src-async/flows/connection-info.ts'
+import { type ConnectionInfo, type ConnectionStatus, shownConnection } from '../src-async/flows/connection-info.ts'
 import { NamedBody, type NamedCursorOptions } from './named-body.ts'
 import { Inbox, type NotifiesOptions } from './notifications.ts'
 import type { Parameters } from './paramstyle/bind-parameters.ts'
@@ -167,7 +167,8 @@ export class Connection extends SettableConnection implements CursorConnection {
       }
       requireKnown(options, name === null ? CURSOR_OPTIONS : NAMED_CURSOR_OPTIONS, 'cursor')
       const body = name === null ? new BufferedBody(this.#engine) : new NamedBody(this.#engine, name, options)
-      const paramstyle = options.paramstyle === undefined ? null : requireStyle(options.paramstyle)
+      const paramstyle =
+        options.paramstyle === undefined ? null : requireStyle(options.paramstyle, 'cursor: paramstyle')
       const rows = rowOptions(options, this.#engine.context.rows, 'cursor')
       return new Cursor<T>({ connection: this, engine: this.#engine, body, name, paramstyle, rows })
     })
@@ -810,8 +811,7 @@ export class Connection extends SettableConnection implements CursorConnection {
   }
 
   [inspect.custom](): string {
-    const { status, backendPid } = this.info
-    return `<Connection ${status}${status === 'closed' ? '' : `, backend ${backendPid}`}>`
+    return shownConnection(this.info)
   }
 
   #begin(): void {

@@ -30,7 +30,7 @@ import type { Engine, ServerMessage } from './engine.ts'
 import { type PublicMethod, call } from './callers-stack.ts'
 import { type ErrorHandler, handled, requireHandler } from './error-handler.ts'
 import { type InputSizes, requireInputSizes } from './input-sizes.ts'
-import type { Parameters } from './paramstyle/bind-parameters.ts'
+import { type Parameters, requireContainer } from './paramstyle/bind-parameters.ts'
 import { type ParamStyle, requireStyle } from './paramstyle/style.ts'
 import { type StatementText, bindStatement, requireText } from './statement.ts'
 import { RowStream, STREAM_OPTIONS, type StreamOptions } from './stream.ts'
@@ -92,7 +92,7 @@ function spreadParameters(found: unknown): ProgrammingError {
 const KNOWN: { readonly [method in 'execute' | 'executemany' | 'callproc' | 'copy']: KnownOptions } = {
   execute: EXECUTE_OPTIONS,
   executemany: EXECUTEMANY_OPTIONS,
-  callproc: new Set(),
+  callproc: new Map(),
   copy: CALL_OPTIONS,
 }
 
@@ -291,6 +291,7 @@ export class Cursor<T = Row> {
     const given = (parameters ?? []) as P
     return this.#guard(this.callproc, given, () => {
       const common = this.#begin(name, parameters, NO_OPTIONS, 'callproc')
+      requireContainer(given, 'callproc')
       if (this.#name !== null) throw new NotSupportedError('callproc: not on a named cursor; use an ordinary one')
       return callProcedure(this.#engine, this.#body, { ...common, name, parameters: given }) as P
     })

@@ -7,7 +7,7 @@ import { OperationalError, ProgrammingError } from '../src-async/errors/tree.ts'
 import { ask, type Flow } from '../src-async/flows/ask.ts'
 import { type LogReader, NotificationLog } from '../src-async/flows/notification-log.ts'
 import type { AwaitNotificationReply, Notification } from '../src-async/wire/operations.ts'
-import { knownOptions, requireKnown } from '../src-async/options/known-options.ts'
+import { knownOptions, requireKnown, TIME_LIMIT } from '../src-async/options/known-options.ts'
 import { readTimeLimit, timerLimit } from '../src-async/options/time-limit.ts'
 import type { Engine } from './engine.ts'
 import { type PublicMethod, call } from './callers-stack.ts'
@@ -24,7 +24,7 @@ export interface NotifiesOptions {
   readonly stopAfter?: number | undefined
 }
 
-const NOTIFIES_OPTIONS = knownOptions<NotifiesOptions>({ timeout: true, stopAfter: true })
+const NOTIFIES_OPTIONS = knownOptions<NotifiesOptions>({ timeout: TIME_LIMIT, stopAfter: true })
 
 /** The longest single wait. A longer one is split. */
 const SLICE_MS = 60_000

@@ -15,8 +15,9 @@ import { closeStatement } from '../src-async/flows/prepare.ts'
 import { progressReporter } from '../src-async/flows/progress.ts'
 import { type QueryResult, queryOne } from '../src-async/flows/query.ts'
 import { type KnownOptions, requireKnown } from '../src-async/options/known-options.ts'
-import { type Row, type Values, listed, pick } from '../src-async/values/record.ts'
+import { type Row, type Values, pick } from '../src-async/values/record.ts'
 import { requireColumn } from '../src-async/values/require-column.ts'
+import { requireValues } from '../src-async/values/require-values.ts'
 import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-async/values/row-options.ts'
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Kept } from '../src-async/values/row-types.ts'
@@ -248,7 +249,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     const meaning = this.#require(method, options, known)
     const { sql } = this.#statement
     const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: given } }
-    const values = listed(given)
+    const values = requireValues(given, method)
     return { sql, values: meaning === 'text' ? textValues(values) : values, prepared: this.#statement, run }
   }
 

@@ -38,9 +38,13 @@ export function transact<T>(engine: Engine, asked: RetriedTransactionOptions, fn
   }
 }
 
-/** @throws ProgrammingError for a value that is not an object of options, such as a savepoint's name. */
+/** @throws ProgrammingError for a value that is not an object of options, such as a savepoint's name, or for faulty ones. */
 export function requireTransactionOptions(options: unknown): void {
-  if (options === undefined || (typeof options === 'object' && options !== null)) return
+  if (options === undefined) return
+  if (typeof options === 'object' && options !== null) {
+    requireRetries(options)
+    return
+  }
   throw new ProgrammingError(
     `transaction: expected a function, or options and a function, got ${options === null ? 'null' : typeof options}`,
     {

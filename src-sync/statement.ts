@@ -85,7 +85,7 @@ export function bindBatch(
   const isPlain = typeof statement === 'string'
   const rewritten = requireSingle(engine.rewrite(text, isPlain, style), method)
   // A compiled statement has `$1` markers, so its elements are already in the order of the parameters.
-  const bound = isPlain ? boundElements(rewritten, source) : (source as Iterable<Values>)
+  const bound = isPlain ? boundElements(rewritten, source, method) : (source as Iterable<Values>)
   const meaning = meaningOf(engine, isCompiled, asking)
   return { sql: text, rewritten, elements: meaning === 'text' ? textElements(bound) : listedElements(bound) }
 }

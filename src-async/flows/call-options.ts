@@ -1,5 +1,5 @@
 /** The call options that both faces have, and their names. Each face adds its own. */
-import type { OptionNames } from '../options/known-options.ts'
+import { LISTENER, type OptionNames, TEXT, TEXTS, TIME_LIMIT } from '../options/known-options.ts'
 import type { ValueMeaning } from '../values/text-values.ts'
 import { COPY_FORMAT_NAMES } from './copy-bytes.ts'
 
@@ -42,13 +42,13 @@ export interface CloseOptions {
 }
 
 /** The names of the options of COPY. Each COPY method builds its own list from these. */
-const COPY_NAMES = { timeout: true, onProgress: true } as const
-const TABLE_NAMES = { ...COPY_FORMAT_NAMES, ...COPY_NAMES, columns: true, schema: true } as const
+const COPY_NAMES = { timeout: TIME_LIMIT, onProgress: LISTENER } as const
+const TABLE_NAMES = { ...COPY_FORMAT_NAMES, ...COPY_NAMES, columns: TEXTS, schema: TEXT } as const
 
-export const COPY_TO_NAMES = { ...TABLE_NAMES, where: true, source: true } as const
+export const COPY_TO_NAMES = { ...TABLE_NAMES, where: TEXT, source: true } as const
 export const COPY_FROM_NAMES = { ...TABLE_NAMES, output: true } as const
 export const COPY_FROM_QUERY_NAMES = { ...COPY_FORMAT_NAMES, ...COPY_NAMES, values: true, output: true } as const
 export const COPY_SQL_NAMES = { ...COPY_NAMES, source: true, output: true } as const
-export const COPY_RECORDS_NAMES = { ...COPY_NAMES, records: true, columns: true, schema: true, where: true } as const
+export const COPY_RECORDS_NAMES = { ...COPY_NAMES, records: true, columns: TEXTS, schema: TEXT, where: TEXT } as const
 
-export const CLOSE_NAMES: OptionNames<Required<CloseOptions>> = { timeout: true }
+export const CLOSE_NAMES: OptionNames<Required<CloseOptions>> = { timeout: TIME_LIMIT }

@@ -91,3 +91,8 @@ export class ConnectionInfo {
     return `<ConnectionInfo ${user}@${database}, ${status}, backend ${backendPid}, PostgreSQL ${serverVersion}>`
   }
 }
+
+/** A connection as `console.log` shows it. */
+export function shownConnection({ status, backendPid }: ConnectionInfo): string {
+  return `<Connection ${status}${status === 'closed' ? '' : `, backend ${backendPid}`}>`
+}

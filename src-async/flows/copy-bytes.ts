@@ -3,7 +3,7 @@
  * both faces are built here from names and options.
  */
 import { DbError, ProgrammingError } from '../errors/tree.ts'
-import type { OptionNames } from '../options/known-options.ts'
+import { FLAG, type OptionNames, TEXT, TEXTS } from '../options/known-options.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
 import type { ByteSink } from '../wire/row-sink.ts'
 import { ask, type Flow } from './ask.ts'
@@ -62,19 +62,22 @@ export interface CopyToTableOptions extends CopyTableOptions {
 
 /** The names of these options. Each COPY method builds its own list from these. */
 export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
-  format: true,
-  delimiter: true,
-  null: true,
-  header: true,
-  quote: true,
-  escape: true,
-  encoding: true,
-  forceQuote: true,
-  forceNotNull: true,
-  forceNull: true,
-  freeze: true,
-  default: true,
-  onError: true,
+  format: TEXT,
+  delimiter: TEXT,
+  null: TEXT,
+  header: { accepts: (value) => typeof value === 'boolean' || value === 'match', wanted: "a boolean or 'match'" },
+  quote: TEXT,
+  escape: TEXT,
+  encoding: TEXT,
+  forceQuote: {
+    accepts: (value) => value === true || TEXTS.accepts(value),
+    wanted: 'an array of names, or true for all columns',
+  },
+  forceNotNull: TEXTS,
+  forceNull: TEXTS,
+  freeze: FLAG,
+  default: TEXT,
+  onError: TEXT,
 }
 const OPTION_NAMES = Object.keys(COPY_FORMAT_NAMES) as (keyof CopyFormatOptions)[]
 /** Options whose value is an SQL keyword and not a string literal. */

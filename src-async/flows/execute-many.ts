@@ -25,6 +25,8 @@ import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-
 import { commit, rollback } from './transaction.ts'
 
 export interface BatchRequest {
+  /** The method of the program, for messages; `executemany` by default. */
+  readonly method?: 'executemany' | 'fetchmany' | undefined
   readonly sql: string
   readonly hints?: readonly number[] | undefined
   /** See `ResolveOptions`. */
@@ -140,9 +142,13 @@ export class Batch {
     requireNoEncoding(statement.traits.encodingUse, this.#sample, AMONG)
     this.#statement = statement
     const { rows = NO_ROW_OPTIONS } = this.#request
-    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows))
+    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows), this.#method)
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
+  }
+
+  get #method(): 'executemany' | 'fetchmany' {
+    return this.#request.method ?? 'executemany'
   }
 
   /** Whether the buffer has enough bytes for a chunk. */
@@ -154,7 +160,7 @@ export class Batch {
   add(element: Values): void {
     const { out } = this.#context
     const values = listed(element)
-    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count)
+    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count, this.#method)
     const { encodingUse } = (this.#statement as Statement).traits
     if (encodingUse !== 'none') requireNoEncoding(encodingUse, values, AMONG)
     const length = out.reserveInt32()
@@ -220,7 +226,7 @@ export class Batch {
       yield* this.#sendChunk()
     } catch (error) {
       const isUnbegun = (wasIdle || isGuarded) && !state.isClosed
-      if (elements === null || !isUnbegun || !isStale(error, true)) throw withElement(error, this.#done)
+      if (elements === null || !isUnbegun || !isStale(error, true)) throw withElement(error, this.#done, this.#method)
       if (isLost(error)) statements.clear()
       if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
       else yield* undoBegin(context, scopeBegin)
@@ -228,7 +234,7 @@ export class Batch {
       try {
         yield* this.#sendChunk()
       } catch (again) {
-        throw withElement(again, this.#done)
+        throw withElement(again, this.#done, this.#method)
       }
     }
     this.#unsure = null
@@ -293,10 +299,10 @@ const NO_REQUEST: BatchRequest = { sql: '', sinkFor: () => ({ take() {} }) }
 export const NOTHING_DONE: BatchResult = { statement: null, affectedRows: 0, tag: '' }
 
 /** Changes `batchIndex` from an index in the chunk to one in the batch, and adds it to the message. */
-function withElement(error: unknown, done: number): unknown {
+function withElement(error: unknown, done: number, method: string): unknown {
   if (!(error instanceof DbError) || error.batchIndex === undefined) return error
   const batchIndex = error.batchIndex + done
-  amend(error, { batchIndex }, `${error.primaryMessage} (element #${batchIndex} of executemany)`)
+  amend(error, { batchIndex }, `${error.primaryMessage} (element #${batchIndex} of ${method})`)
   return error
 }
 
@@ -380,8 +386,8 @@ class Lookahead {
 
 keepClass(new Lookahead([]))
 
-function elementError(found: unknown, batchIndex: number): ProgrammingError {
-  const message = `element #${batchIndex} of executemany: expected an array of values, got ${describeValue(found)}`
+function elementError(found: unknown, batchIndex: number, method: string): ProgrammingError {
+  const message = `element #${batchIndex} of ${method}: expected an array of values, got ${describeValue(found)}`
   return new ProgrammingError(message, { batchIndex })
 }
 

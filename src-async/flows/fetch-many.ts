@@ -53,6 +53,11 @@ export function* fetchMany(
   { rows, ...batch }: FetchManyRequest,
 ): Flow<{ readonly rows: Row[]; readonly tag: string }> {
   const collected = new BatchRows(context, rows)
-  const { tag }: BatchResult = yield* executeMany(context, { ...batch, rows, sinkFor: collected.sinkFor })
+  const { tag }: BatchResult = yield* executeMany(context, {
+    ...batch,
+    method: 'fetchmany',
+    rows,
+    sinkFor: collected.sinkFor,
+  })
   return { rows: yield* collected.all(), tag }
 }

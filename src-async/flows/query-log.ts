@@ -1,5 +1,5 @@
 /** The query loggers of a connection, in both faces, and what they are called with. */
-import { knownOptions } from '../options/known-options.ts'
+import { knownOptions, FLAG } from '../options/known-options.ts'
 import { countOf } from './query.ts'
 
 /** The argument of a query logger, which is called after the query. It never contains the connection's password. */
@@ -28,7 +28,7 @@ export interface QueryLoggerOptions {
   readonly args?: boolean
 }
 
-export const QUERY_LOGGER_OPTIONS = knownOptions<QueryLoggerOptions>({ args: true })
+export const QUERY_LOGGER_OPTIONS = knownOptions<QueryLoggerOptions>({ args: FLAG })
 
 export class QueryLoggers {
   readonly #loggers = new Map<QueryLogger, QueryLoggerOptions>()

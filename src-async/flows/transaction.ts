@@ -5,7 +5,7 @@
  */
 import { type DbError, OperationalError, ProgrammingError } from '../errors/tree.ts'
 import { InFailedSQLTransactionError, TransactionResolutionUnknownError } from '../errors/sqlstates.ts'
-import { type OptionNames, knownOptions, requireKnown } from '../options/known-options.ts'
+import { type OptionNames, knownOptions, requireKnown, FLAG } from '../options/known-options.ts'
 import { RECORD_ROWS } from '../values/row-options.ts'
 import type { Flow } from './ask.ts'
 import { withFirstFailure } from './failed-transaction.ts'
@@ -37,8 +37,8 @@ const ISOLATION_LEVELS: readonly string[] = ['read uncommitted', 'read committed
 /** The names of these options. Methods with more options build their own lists from these. */
 export const TRANSACTION_NAMES: OptionNames<Required<TransactionOptions>> = {
   isolation: true,
-  readOnly: true,
-  deferrable: true,
+  readOnly: FLAG,
+  deferrable: FLAG,
 }
 const TRANSACTION_OPTIONS = knownOptions<TransactionOptions>(TRANSACTION_NAMES)
 
@@ -46,8 +46,6 @@ const TRANSACTION_OPTIONS = knownOptions<TransactionOptions>(TRANSACTION_NAMES)
 export function beginStatement(options: TransactionOptions): string {
   requireKnown(options, TRANSACTION_OPTIONS, 'transaction')
   const { isolation, readOnly, deferrable } = options
-  requireFlag(readOnly, 'readOnly')
-  requireFlag(deferrable, 'deferrable')
   let sql = 'BEGIN'
   if (isolation !== undefined) {
     if (!ISOLATION_LEVELS.includes(isolation)) {
@@ -214,9 +212,4 @@ function outcomeUnknown(cause: unknown): DbError {
     'the connection was lost during COMMIT: whether the transaction was committed is unknown',
     { sqlstate: '08007', cause },
   )
-}
-
-function requireFlag(value: unknown, name: string): void {
-  if (value === undefined || typeof value === 'boolean') return
-  throw new ProgrammingError(`transaction: ${name}: expected a boolean, got ${typeof value}`)
 }

@@ -3,7 +3,7 @@
  * statements are dropped, because their column formats may change.
  */
 import { ProgrammingError } from '../errors/tree.ts'
-import { knownOptions, requireKnown } from '../options/known-options.ts'
+import { knownOptions, requireKnown, TEXT } from '../options/known-options.ts'
 import { builtInOidBySpelling } from '../values/type-names.ts'
 import {
   type BuiltinTypeCodecOptions,
@@ -55,7 +55,7 @@ export interface ResetTypeCodecOptions {
   readonly schema?: string
 }
 
-const RESET_TYPE_CODEC = knownOptions<ResetTypeCodecOptions>({ schema: true })
+const RESET_TYPE_CODEC = knownOptions<ResetTypeCodecOptions>({ schema: TEXT })
 
 /** Gives a type its built-in codec again. @throws ProgrammingError for a type that does not exist. */
 export function* resetTypeCodec(context: FlowContext, typeName: string, options: ResetTypeCodecOptions): Flow<void> {

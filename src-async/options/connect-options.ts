@@ -4,6 +4,7 @@
  */
 import { ProgrammingError } from '../errors/tree.ts'
 import { clip, type Layer, refuseEmpty } from './keywords.ts'
+import { isPlainObject } from './known-options.ts'
 import { nearest } from './nearest.ts'
 import type { ChannelBinding, ProtocolVersion, SslMode, TargetSessionAttrs } from './session-options.ts'
 import type { SslSettings } from './tls-options.ts'
@@ -197,6 +198,9 @@ const NULL_IS_A_VALUE: readonly string[] = ['timeout', 'commandTimeout', 'client
 export function checkOptions(options: ConnectOptions, extraKeys: readonly string[]): ConnectOptions {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new ProgrammingError(`connect(): expected an object of options, found ${kindOf(options)}`)
+  }
+  if (!isPlainObject(options)) {
+    throw new ProgrammingError('connect(): expected a plain object of options, found one that inherits properties')
   }
   const checked: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {

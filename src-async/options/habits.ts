@@ -137,7 +137,7 @@ const OPTIONS: Readonly<Record<string, { readonly name?: string; readonly words?
 }
 
 /** The hint for an option that a method does not have; null if no driver is known to have it. */
-export function optionHabit(name: string, known: ReadonlySet<string>): string | null {
+export function optionHabit(name: string, known: ReadonlyMap<string, unknown>): string | null {
   const plain = plainName(name)
   const habit = Object.hasOwn(OPTIONS, plain) ? OPTIONS[plain] : undefined
   if (habit === undefined) return null

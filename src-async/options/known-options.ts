@@ -6,33 +6,72 @@
 import { ProgrammingError } from '../errors/tree.ts'
 import { optionHabit } from './habits.ts'
 import { nearest } from './nearest.ts'
+import { TIME_LIMIT_WANTED, isTimeLimit, shown } from './time-limit.ts'
 
-/** The names of a method's options. */
-export type KnownOptions = ReadonlySet<string>
+/** The values that an option takes, for those whose meaning needs no check of its own. */
+export interface OptionKind {
+  accepts(value: unknown): boolean
+  /** What the option takes, for the message. */
+  readonly wanted: string
+}
+
+/** The names of a method's options. Each has its kind, or true where the method itself checks the value. */
+export type KnownOptions = ReadonlyMap<string, OptionKind | true>
 
 /** An object with a key for each option of a type. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>
+export type OptionNames<T> = Readonly<Record<keyof T, OptionKind | true>>
+
+export const FLAG: OptionKind = { accepts: (value) => typeof value === 'boolean', wanted: 'a boolean' }
+export const TEXT: OptionKind = { accepts: (value) => typeof value === 'string', wanted: 'a string' }
+export const TEXTS: OptionKind = {
+  accepts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  wanted: 'an array of names',
+}
+export const TIME_LIMIT: OptionKind = { accepts: isTimeLimit, wanted: TIME_LIMIT_WANTED }
+export const LISTENER: OptionKind = {
+  accepts: (value) => typeof value === 'function' || value === null,
+  wanted: 'a function',
+}
 
 /**
  * Lists the options of a type. If a name is missing, or is not in the type, the call does not compile.
  * @example const CLOSE = knownOptions<CloseOptions>({ timeout: true })
  */
 export function knownOptions<T>(names: OptionNames<Required<T>>): KnownOptions {
-  return new Set(Object.keys(names))
+  return new Map(Object.entries<OptionKind | true>(names))
 }
 
 /**
- * Checks the names of options. It runs in each call that has options, so it allocates nothing unless it throws.
+ * Checks the names of options, and the values of those that have a kind. It runs in each call that has options, so it
+ * allocates nothing unless it throws.
  * @param method the name of the called method, for the message
- * @throws ProgrammingError for a value that is no object, and for a name that is not in the list. The hint has the
- *   nearest name.
+ * @throws ProgrammingError for a value that is no plain object, for a name that is not in the list, and for a value of
+ *   another kind. The hint has the nearest name.
  */
 export function requireKnown(options: object | undefined, known: KnownOptions, method: string): void {
   if (options === undefined) return
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) throw notOptions(options, method)
+  if (!isPlainObject(options)) throw notOptions(options, method)
   for (const name in options) {
-    if (!known.has(name) && Object.hasOwn(options, name)) throw unknownOption(name, known, method)
+    if (!Object.hasOwn(options, name)) continue
+    const kind = known.get(name)
+    if (kind === undefined) throw unknownOption(name, known, method)
+    if (kind === true) continue
+    const value = (options as { readonly [name: string]: unknown })[name]
+    if (value !== undefined && !kind.accepts(value)) {
+      throw new ProgrammingError(`${method}: ${name}: expected ${kind.wanted}, got ${shown(value)}`)
+    }
   }
+}
+
+/**
+ * Whether a value is an object of this realm or another one, without a class. Properties that an object inherits get
+ * lost when options are copied, so it must inherit none.
+ */
+export function isPlainObject(value: unknown): value is object {
+  if (value === null || typeof value !== 'object') return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
 /** Checks the options of a method that needs some. @throws ProgrammingError as `requireKnown`, and for undefined. */
@@ -58,13 +97,16 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 function unknownOption(name: string, known: KnownOptions, method: string): ProgrammingError {
-  const meant = nearest(name, known)
-  const list = known.size === 0 ? 'the method takes no options' : `it takes ${[...known].join(', ')}`
+  const meant = nearest(name, known.keys())
+  const list = known.size === 0 ? 'the method takes no options' : `it takes ${[...known.keys()].join(', ')}`
   const hint = meant === null ? (optionHabit(name, known) ?? list) : `did you mean ${meant}?`
   return new ProgrammingError(`${method}: unknown option ${JSON.stringify(name.slice(0, 40))}`, { hint })
 }
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : typeof value
+  if (Array.isArray(value)) return 'an array'
+  const maker: unknown = typeof value === 'object' ? (value as { constructor?: unknown }).constructor : undefined
+  if (typeof maker !== 'function' || maker.name === '') return typeof value
+  return maker === Object ? 'an object that inherits properties' : `an object of class ${maker.name.slice(0, 40)}`
 }

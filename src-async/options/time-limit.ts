@@ -7,6 +7,8 @@ import { ProgrammingError } from '../errors/tree.ts'
 /** A time limit in options. */
 export type TimeLimit = number | null | undefined
 
+export const TIME_LIMIT_WANTED = 'milliseconds from 0, or null for no limit'
+
 /**
  * @param what the method and option for the message: `fetch: timeout`
  * @returns milliseconds, 0 for no limit; undefined when the program gave none.
@@ -15,8 +17,13 @@ export type TimeLimit = number | null | undefined
 export function readTimeLimit(limit: unknown, what: string): number | undefined {
   if (limit === undefined) return undefined
   if (limit === null || limit === Infinity) return 0
-  if (typeof limit === 'number' && limit >= 0) return limit
-  throw new ProgrammingError(`${what}: expected milliseconds from 0, or null for no limit, got ${shown(limit)}`)
+  if (isTimeLimit(limit)) return limit as number
+  throw new ProgrammingError(`${what}: expected ${TIME_LIMIT_WANTED}, got ${shown(limit)}`)
+}
+
+/** Whether a value is a time limit. */
+export function isTimeLimit(value: unknown): boolean {
+  return value === null || (typeof value === 'number' && value >= 0)
 }
 
 /** Turns 0 (no limit) into Infinity, with which timers and sums can work. */
@@ -24,6 +31,10 @@ export function timerLimit(limitMs: number): number {
   return limitMs === 0 ? Infinity : limitMs
 }
 
-function shown(value: unknown): string {
-  return typeof value === 'object' ? typeof value : String(value).slice(0, 40)
+/** A value for a message, clipped: strings are quoted, and objects only named. */
+export function shown(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' || typeof value === 'function') return typeof value
+  return (typeof value === 'string' ? JSON.stringify(value) : String(value)).slice(0, 40)
 }

@@ -3,13 +3,20 @@
  * decides which connection a caller gets. `lease.ts` is the connection as a caller sees it until release.
  */
 import type { Elements } from '../batch.ts'
-import type { BatchOptions, ExecuteOptions, FetchOptions, ResultOptions, StatementText } from '../call-options.ts'
+import {
+  type BatchOptions,
+  type ExecuteOptions,
+  type FetchOptions,
+  type ResultOptions,
+  SIGNAL,
+  type StatementText,
+} from '../call-options.ts'
 import type { Connection } from '../connection.ts'
 import type { CopyFrom, CopyFromQuery, CopyTo } from '../copy-options.ts'
 import type { CopyRecordsOptions } from '../load-records.ts'
 import { PoolTimeoutError } from '../errors/client-errors.ts'
 import { InterfaceError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
-import { knownOptions, requireKnown } from '../options/known-options.ts'
+import { knownOptions, requireKnown, FLAG, TIME_LIMIT } from '../options/known-options.ts'
 import { sealInstances } from '../options/sealed.ts'
 import { readTimeLimit, timerLimit } from '../options/time-limit.ts'
 import type { QueryResult } from '../flows/query.ts'
@@ -75,10 +82,14 @@ export interface PoolSizes {
   readonly maxSize?: number | undefined
 }
 
-const ACQUIRE_OPTIONS = knownOptions<AcquireOptions>({ timeout: true, signal: true })
-const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: true, awaitReset: true })
-const LEND_OPTIONS = knownOptions<AcquireOptions & ResetOptions>({ timeout: true, signal: true, awaitReset: true })
-const CLOSE_OPTIONS = knownOptions<PoolCloseOptions>({ timeout: true })
+const ACQUIRE_OPTIONS = knownOptions<AcquireOptions>({ timeout: TIME_LIMIT, signal: SIGNAL })
+const RELEASE_OPTIONS = knownOptions<ReleaseOptions>({ timeout: TIME_LIMIT, awaitReset: FLAG })
+const LEND_OPTIONS = knownOptions<AcquireOptions & ResetOptions>({
+  timeout: TIME_LIMIT,
+  signal: SIGNAL,
+  awaitReset: FLAG,
+})
+const CLOSE_OPTIONS = knownOptions<PoolCloseOptions>({ timeout: TIME_LIMIT })
 const SIZES = knownOptions<PoolSizes>({ minSize: true, maxSize: true })
 
 type Phase = 'open' | 'closing' | 'closed'

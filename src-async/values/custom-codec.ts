@@ -5,7 +5,7 @@
 import { ByteReader } from '../bytes/byte-reader.ts'
 import { ByteWriter } from '../bytes/byte-writer.ts'
 import { DataError, NotSupportedError, ProgrammingError } from '../errors/tree.ts'
-import { knownOptions, requireKnownAlways } from '../options/known-options.ts'
+import { knownOptions, requireKnownAlways, TEXT } from '../options/known-options.ts'
 import { BUILT_IN_CODECS } from './built-in-codecs.ts'
 import { asBytes } from './codecs/bytea.ts'
 import { jsonAsString, jsonbAsString } from './codecs/json.ts'
@@ -44,8 +44,8 @@ export interface BuiltinTypeCodecOptions {
   readonly format?: 'text' | 'binary'
 }
 
-const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: true, format: true, encoder: true, decoder: true })
-const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: true, codecName: true, format: true })
+const TYPE_CODEC = knownOptions<TypeCodecOptions>({ schema: TEXT, format: TEXT, encoder: true, decoder: true })
+const BUILTIN_TYPE_CODEC = knownOptions<BuiltinTypeCodecOptions>({ schema: TEXT, codecName: TEXT, format: TEXT })
 
 type Exchange = (data: unknown) => unknown
 

@@ -31,6 +31,8 @@ type ParameterList = Omit<BindForm, 'textCodecs' | 'textBindHead' | 'columnCodec
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
   readonly element?: number
+  /** The method of the program. */
+  readonly method?: string
 }
 
 /**
@@ -162,12 +164,15 @@ const ELEMENTS_BEFORE_GENERATION = 32
 export class ElementEncoder implements SlowWay {
   readonly #out: ByteWriter
   readonly #statement: BindForm
+  readonly #method: string
   #code: ListCode | null = null
   #element = 0
   /** Whether an element had a string that only the server reads; then the next one probably has, too. */
   #hasText = false
 
-  constructor(out: ByteWriter, statement: BindForm) {
+  /** @param method the method of the program, for messages */
+  constructor(out: ByteWriter, statement: BindForm, method = 'executemany') {
+    this.#method = method
     this.#out = out
     this.#statement = statement
   }
@@ -178,10 +183,10 @@ export class ElementEncoder implements SlowWay {
     const code = this.#code
     const isUsual = values.length === this.#statement.parameterCodecs.length && !(values instanceof TextValues)
     if (code === null || !isUsual) {
-      encodeArguments(out, this.#statement, values, { element: this.#element })
+      encodeArguments(out, this.#statement, values, { element: this.#element, method: this.#method })
     } else {
       const start = out.length
-      const context = { element: this.#element }
+      const context = { element: this.#element, method: this.#method }
       try {
         if (!this.#hasText) code(out, values, this)
         else if (!encodeWithText(out, this.#statement, values, context)) this.#hasText = false
@@ -197,7 +202,7 @@ export class ElementEncoder implements SlowWay {
 
   /** Called by the generated code. */
   writeValue(index: number, value: unknown): void {
-    const context = { element: this.#element }
+    const context = { element: this.#element, method: this.#method }
     try {
       writeArgument(this.#out, this.#statement, index, value, context)
     } catch (error) {
@@ -224,7 +229,7 @@ const NO_PARAMETERS = {
 keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS))
 
 function where(context: EncodeContext | undefined): string {
-  return context?.element === undefined ? '' : `element #${context.element} of executemany: `
+  return context?.element === undefined ? '' : `element #${context.element} of ${context.method ?? 'executemany'}: `
 }
 
 function detailsOf(context: EncodeContext | undefined): ErrorDetails {

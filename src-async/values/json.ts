@@ -2,7 +2,7 @@
  * JSON values that must be marked as such: the JSON `null`, an array inside a `json[]`, and text that is already JSON.
  */
 
-import { knownOptions, requireKnown } from '../options/known-options.ts'
+import { knownOptions, requireKnown, FLAG } from '../options/known-options.ts'
 
 /** The options of `Json`. */
 export interface JsonOptions {
@@ -10,7 +10,7 @@ export interface JsonOptions {
   readonly raw?: boolean | undefined
 }
 
-const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: true })
+const JSON_OPTIONS = knownOptions<JsonOptions>({ raw: FLAG })
 
 /** A value for a json or jsonb parameter; see `Json`. */
 export class PgJson {

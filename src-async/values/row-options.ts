@@ -36,10 +36,13 @@ export interface OtherRows<R> {
 
 /** The names of these options, for the lists of the methods that take them. */
 export const ROW_OPTION_NAMES: OptionNames<Required<RowOptions>> = {
-  rowFactory: true,
-  recordClass: true,
-  duplicates: true,
-  types: true,
+  rowFactory: { accepts: isRowFactory, wanted: "'record', 'array', 'object' or a function" },
+  recordClass: { accepts: isRecordClass, wanted: 'a subclass of Record' },
+  duplicates: { accepts: (value) => value === 'last' || value === 'error', wanted: "'last' or 'error'" },
+  types: {
+    accepts: (value) => value !== null && ['string', 'object', 'function'].includes(typeof value),
+    wanted: "forms by type name or 'temporal'",
+  },
 }
 
 /** The default: Records. It is one object, because decoders are looked up by the identity of their options. */
@@ -94,16 +97,22 @@ function plainest({ rowFactory, recordClass, duplicates, types }: RowShapeOption
   return Object.values(shape).every((value) => value === undefined) ? RECORD_ROWS : shape
 }
 
+function isRowFactory(value: unknown): boolean {
+  return typeof value === 'function' || ['record', 'array', 'object'].includes(value as string)
+}
+
+function isRecordClass(value: unknown): boolean {
+  return value === Record || (typeof value === 'function' && value.prototype instanceof Record)
+}
+
 function checkRowFactory(rowFactory: unknown, method: string): void {
-  const isKnown = rowFactory === undefined || ['record', 'array', 'object'].includes(rowFactory as string)
-  if (isKnown || typeof rowFactory === 'function') return
+  if (rowFactory === undefined || isRowFactory(rowFactory)) return
   throw new ProgrammingError(
     `${method}: rowFactory: expected 'record', 'array', 'object' or a function, got ${describeValue(rowFactory)}`,
   )
 }
 
 function checkRecordClass(recordClass: unknown, method: string): void {
-  if (recordClass === undefined || recordClass === Record) return
-  if (typeof recordClass === 'function' && recordClass.prototype instanceof Record) return
+  if (recordClass === undefined || isRecordClass(recordClass)) return
   throw new ProgrammingError(`${method}: recordClass: expected a subclass of Record, got ${describeValue(recordClass)}`)
 }

@@ -3,7 +3,7 @@
  * index concurrently`), and for dumps that contain COPY data. Knows where statements end, not what they mean.
  */
 import { ProgrammingError } from '../errors/tree.ts'
-import { knownOptions, requireKnown } from '../options/known-options.ts'
+import { knownOptions, requireKnown, FLAG } from '../options/known-options.ts'
 import { Lexer, TOKEN } from './sql-lexer.ts'
 import { StatementSpans } from './statement-spans.ts'
 
@@ -13,7 +13,7 @@ export interface SplitOptions {
   readonly standardConformingStrings?: boolean | undefined
 }
 
-const SPLIT_OPTIONS = knownOptions<SplitOptions>({ standardConformingStrings: true })
+const SPLIT_OPTIONS = knownOptions<SplitOptions>({ standardConformingStrings: FLAG })
 
 /** One statement of a text. */
 export interface SplitStatement {

@@ -22,70 +22,67 @@ const MOST_NAMES_SHOWN = 8
 
 /**
  * The values for `$1`, `$2` …; the array itself where it has them in this order already.
- * @param batchIndex the index of these parameters in the sequence given to `executemany`, for the message
  * @throws ProgrammingError when the parameters are neither array nor object, too few, too many or undefined, or lack a name.
  */
 export function bindParameters(
   rewritten: RewrittenStatement,
   parameters: Parameters | null | undefined,
-  batchIndex?: number,
 ): readonly unknown[] {
   const { order, kind } = rewritten
   if (Array.isArray(parameters)) {
     const { firstPlaces } = rewritten
     const count = firstPlaces === undefined ? order.length : new Set(firstPlaces).size
-    if (parameters.length !== count) throw wrongCount(rewritten, count, parameters.length, batchIndex)
-    if (kind === 'named' && rewritten.style !== 'sqlite') throw wrongContainer(rewritten, parameters, batchIndex)
+    if (parameters.length !== count) throw wrongCount(rewritten, count, parameters.length)
+    if (kind === 'named' && rewritten.style !== 'sqlite') throw wrongContainer(rewritten, parameters)
     // `includes` finds holes of the array too, but the message needs the index.
     for (let index = 0; index < parameters.length; index++) {
-      if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`, batchIndex)
+      if (parameters[index] === undefined) throw undefinedValue(`parameter ${index + 1}`)
     }
     const given: readonly unknown[] = parameters
     return firstPlaces === undefined ? given : firstPlaces.map((place) => given[place])
   }
   if (parameters === null || parameters === undefined) {
     if (order.length === 0) return NO_VALUES
-    throw wrongContainer(rewritten, parameters, batchIndex)
+    throw wrongContainer(rewritten, parameters)
   }
   // A row of a result counts as a sequence, so cursor2.executemany(sql, cursor1.fetchall()) works.
   if (parameters instanceof Record && kind !== 'named') {
-    return bindParameters(rewritten, Record.toArray(parameters), batchIndex)
+    return bindParameters(rewritten, Record.toArray(parameters))
   }
   if (!isNamedContainer(parameters) || (kind !== 'named' && kind !== 'none')) {
-    throw wrongContainer(rewritten, parameters, batchIndex)
+    throw wrongContainer(rewritten, parameters)
   }
-  if (kind === 'named') return namedValues(rewritten, parameters, batchIndex)
-  refuseLostNames(rewritten, parameters, batchIndex)
-  if (kind === 'none') refuseOptions(parameters, batchIndex)
+  if (kind === 'named') return namedValues(rewritten, parameters)
+  refuseLostNames(rewritten, parameters)
+  if (kind === 'none') refuseOptions(parameters)
   return NO_VALUES
 }
 
-function namedValues(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): unknown[] {
+function namedValues(rewritten: RewrittenStatement, parameters: object): unknown[] {
   const { order } = rewritten
   const values: unknown[] = new Array(order.length)
   for (let index = 0; index < order.length; index++) {
     const marker = order[index]
-    if (typeof marker === 'number') throw mixedWithObject(order, index, batchIndex)
+    if (typeof marker === 'number') throw mixedWithObject(order, index)
     const name = rewritten.style === 'sqlite' ? sqliteName(parameters, marker!) : marker!
-    if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name, batchIndex)
+    if (!hasName(parameters, name)) throw missingName(rewritten, parameters, name)
     const value = isMap(parameters) ? parameters.get(name) : (parameters as { [name: string]: unknown })[name]
-    if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`, batchIndex)
+    if (value === undefined) throw undefinedValue(`parameter ${JSON.stringify(clip(name))}`)
     values[index] = value
   }
   return values
 }
 
-const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_OPTIONS)
+const OPTION_NAMES: ReadonlySet<string> = new Set(EXECUTE_OPTIONS.keys())
 
 /** Allows an object without markers, unless its keys are call options: `execute(sql, { timeout: 50 })` would ignore them. */
-function refuseOptions(parameters: object, batchIndex: number | undefined): void {
+function refuseOptions(parameters: object): void {
   const names = isMap(parameters) ? [] : Object.keys(parameters)
   if (names.length === 0 || !names.every((name) => OPTION_NAMES.has(name))) return
   const shown = clip(names.join(', '))
-  throw new ProgrammingError(
-    `${element(batchIndex)}the statement has no markers, but got { ${shown} } as its parameters`,
-    { hint: `options come after the parameters: execute(sql, null, { ${shown} })` },
-  )
+  throw new ProgrammingError(`the statement has no markers, but got { ${shown} } as its parameters`, {
+    hint: `options come after the parameters: execute(sql, null, { ${shown} })`,
+  })
 }
 
 /** SQLite's markers have a prefix (`:a`), and the object's keys may be written with or without it. */
@@ -106,31 +103,30 @@ function isNamedContainer(parameters: unknown): parameters is object {
   return !(parameters instanceof Set) && !(parameters instanceof Promise)
 }
 
-function wrongContainer(
-  rewritten: RewrittenStatement,
-  found: unknown,
-  batchIndex: number | undefined,
-): ProgrammingError {
+/** For calls whose parameters are not bound to markers. @throws ProgrammingError for anything but an array, an object or a Map. */
+export function requireContainer(parameters: unknown, method: string): void {
+  if (Array.isArray(parameters) || isNamedContainer(parameters)) return
+  throw new ProgrammingError(
+    `${method}: expected an array or an object of parameters, got ${describeValue(parameters)}`,
+  )
+}
+
+function wrongContainer(rewritten: RewrittenStatement, found: unknown): ProgrammingError {
   const { kind, order } = rewritten
-  const place = element(batchIndex)
   if (kind === 'named') {
     const example = `{ ${clip(String(order[0]))}: … }`
-    const message = `${place}the statement has named markers: expected an object such as ${example}, got `
+    const message = `the statement has named markers: expected an object such as ${example}, got `
     return new ProgrammingError(message + describeValue(found))
   }
   const isContainer = isNamedContainer(found)
   const expected = kind === 'none' ? 'an array or an object of parameters' : 'an array of parameters'
   const why = kind === 'none' ? '' : `the statement has positional markers: `
   const hint = isContainer ? namesHint(rewritten) : 'wrap the value in an array, also a single one: [value]'
-  return new ProgrammingError(`${place}${why}expected ${expected}, got ${describeValue(found)}`, { hint })
+  return new ProgrammingError(`${why}expected ${expected}, got ${describeValue(found)}`, { hint })
 }
 
-function mixedWithObject(
-  order: readonly (number | string)[],
-  index: number,
-  batchIndex: number | undefined,
-): ProgrammingError {
-  const message = `${element(batchIndex)}parameter ${index + 1} of the statement has no name, but the values were given by name`
+function mixedWithObject(order: readonly (number | string)[], index: number): ProgrammingError {
+  const message = `parameter ${index + 1} of the statement has no name, but the values were given by name`
   return new ProgrammingError(message, {
     hint: `pass the ${order.length} values in an array, in the order of their numbers`,
   })
@@ -143,15 +139,10 @@ function namesHint({ style }: RewrittenStatement): string {
   return 'an object goes with the markers of paramstyle pyformat or named'
 }
 
-function wrongCount(
-  rewritten: RewrittenStatement,
-  count: number,
-  given: number,
-  batchIndex: number | undefined,
-): ProgrammingError {
+function wrongCount(rewritten: RewrittenStatement, count: number, given: number): ProgrammingError {
   const { kind } = rewritten
   if (kind === 'named' && rewritten.style !== 'sqlite') {
-    return wrongContainer(rewritten, new Array(given), batchIndex)
+    return wrongContainer(rewritten, new Array(given))
   }
   const markers =
     count === 0
@@ -161,44 +152,32 @@ function wrongCount(
         : `the statement has ${count} parameter marker${count === 1 ? '' : 's'}`
   const parameters = given === 1 ? '1 parameter was given' : `${given} parameters were given`
   const hint = explainMarkers(rewritten, given)
-  return new ProgrammingError(`${element(batchIndex)}${markers}, and ${parameters}`, hint === null ? {} : { hint })
+  return new ProgrammingError(`${markers}, and ${parameters}`, hint === null ? {} : { hint })
 }
 
 /** Superfluous names are ignored, unless the statement seems to have markers that were not recognised. */
-function refuseLostNames(rewritten: RewrittenStatement, parameters: object, batchIndex: number | undefined): void {
+function refuseLostNames(rewritten: RewrittenStatement, parameters: object): void {
   const count = isMap(parameters) ? parameters.size : Object.keys(parameters).length
   if (count === 0) return
   const hint = explainMarkers(rewritten, count)
   if (hint === null) return
-  throw new ProgrammingError(
-    `${element(batchIndex)}the statement has no parameter markers, but values were given by name`,
-    {
-      hint,
-    },
-  )
+  throw new ProgrammingError(`the statement has no parameter markers, but values were given by name`, {
+    hint,
+  })
 }
 
-function missingName(
-  rewritten: RewrittenStatement,
-  parameters: object,
-  name: string,
-  batchIndex: number | undefined,
-): ProgrammingError {
+function missingName(rewritten: RewrittenStatement, parameters: object, name: string): ProgrammingError {
   const names = isMap(parameters) ? [...parameters.keys()].map(String) : Object.keys(parameters)
   const shown = names.slice(0, MOST_NAMES_SHOWN).map((each) => JSON.stringify(clip(each)))
   if (names.length > MOST_NAMES_SHOWN) shown.push('…')
   const given = names.length === 0 ? 'the object has no properties' : `the object has ${shown.join(', ')}`
   const { style } = rewritten
   const marker = style === 'named' || style === 'sqlite' ? `:${clip(name)}` : `%(${clip(name)})s`
-  return new ProgrammingError(`${element(batchIndex)}no value for ${marker}: ${given}`)
+  return new ProgrammingError(`no value for ${marker}: ${given}`)
 }
 
-function undefinedValue(what: string, batchIndex: number | undefined): ProgrammingError {
-  return new ProgrammingError(`${element(batchIndex)}${what} is undefined`, {
+function undefinedValue(what: string): ProgrammingError {
+  return new ProgrammingError(`${what} is undefined`, {
     hint: 'null is SQL NULL; undefined is nearly always a misspelled property',
   })
-}
-
-function element(batchIndex: number | undefined): string {
-  return batchIndex === undefined ? '' : `element ${batchIndex} of executemany: `
 }

@@ -2,7 +2,7 @@
  * Rewrites the user's statement to PostgreSQL's own markers. Results are cached by text, so that a statement in a loop is
  * scanned once. Scanning costs far less than a round trip, so the cache is small and skips long statements.
  */
-import { knownOptions, requireKnown } from '../../src-async/options/known-options.ts'
+import { knownOptions, requireKnown, FLAG } from '../../src-async/options/known-options.ts'
 import { type Edit, type MarkerKind, type ParamStyle, scanMarkers } from './marker-scan.ts'
 
 export type { Edit, MarkerKind, ParamStyle } from './marker-scan.ts'
@@ -47,7 +47,7 @@ const MOST_PARAMETERS_REMEMBERED = 100
 /** One cache per combination of style and options; each maps the text to its result, the oldest first. */
 const remembered = new Map<string, Map<string, RewrittenStatement>>()
 
-const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings: true, hasParameters: true })
+const REWRITE_OPTIONS = knownOptions<RewriteOptions>({ standardConformingStrings: FLAG, hasParameters: FLAG })
 
 /**
  * Rewrites a statement for the server, for programs that read statements.

@@ -8,8 +8,8 @@ export type { ParamStyle } from './marker-scan.ts'
 const STYLES: readonly ParamStyle[] = ['pyformat', 'format', 'qmark', 'numeric', 'named', 'sqlite']
 
 /** @throws ProgrammingError for a value that is not the name of a style. */
-export function requireStyle(style: unknown): ParamStyle {
+export function requireStyle(style: unknown, what = 'paramstyle'): ParamStyle {
   const found = STYLES.find((known) => known === style)
   if (found !== undefined) return found
-  throw new ProgrammingError(`paramstyle: expected one of ${STYLES.join(', ')}, got ${inspect(style).slice(0, 40)}`)
+  throw new ProgrammingError(`${what}: expected one of ${STYLES.join(', ')}, got ${inspect(style).slice(0, 40)}`)
 }

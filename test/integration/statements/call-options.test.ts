@@ -2,6 +2,8 @@
  * Every method with options refuses an unknown option, and its hint names the nearest one. The test reads the methods
  * and their options from the declarations, so it covers methods that are added later.
  */
+import { inspect } from 'node:util'
+
 import * as blocking from 'syncpg'
 import * as asynchronous from 'syncpg/async'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -92,6 +94,90 @@ async function expectRefusal(target: unknown, { name, signature, options }: Case
   expect(other).toBeInstanceOf(asynchronous.ProgrammingError)
 }
 
+/** Values of each type that an option may have, for options whose type is not their own. */
+const samples: Readonly<Record<string, unknown>> = {
+  number: 5,
+  string: 'nosuch',
+  boolean: true,
+  object: new Error('odd'),
+  null: null,
+  symbol: Symbol('odd'),
+}
+
+/** The types that an option accepts. Others accept none of the samples. */
+const accepted: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(['timeout', 'commandTimeout'].map((name) => [name, ['number', 'null']])),
+  ...Object.fromEntries(
+    ['prepare', 'analyze', 'text', 'returning', 'scroll', 'hold', 'scrollable', 'args', 'readOnly', 'deferrable'].map(
+      (name) => [name, ['boolean']],
+    ),
+  ),
+  ...Object.fromEntries(
+    [
+      'inOrder',
+      'awaitReset',
+      'raw',
+      'header',
+      'freeze',
+      'standardConformingStrings',
+      'hasParameters',
+      'forceQuote',
+    ].map((name) => [name, ['boolean']]),
+  ),
+  ...Object.fromEntries(
+    ['delimiter', 'null', 'quote', 'escape', 'encoding', 'default', 'schema', 'where', 'name', 'codecName'].map(
+      (name) => [name, ['string']],
+    ),
+  ),
+  ...Object.fromEntries(['itersize', 'prefetch', 'size', 'stopAfter', 'retries'].map((name) => [name, ['number']])),
+  // As in the options of createPool, null means that the program sets no size.
+  minSize: ['number', 'null'],
+  maxSize: ['number', 'null'],
+  onProgress: ['null'],
+  format: ['string'],
+  onError: ['string'],
+  types: ['object'],
+  // A path, or in the blocking API a file descriptor.
+  source: ['string', 'number'],
+  output: ['string', 'number'],
+}
+
+/** The options of connections have messages of their own, which test/unit/options tests. */
+const CONNECTING: ReadonlySet<string> = new Set(['connect', 'createPool', 'listen', 'withConnection', 'setConnectArgs'])
+
+/** Values of other types for each option, and objects that are not plain. */
+async function expectOwnTypes(target: unknown, { name, signature, options }: Case): Promise<void> {
+  const method = (typeof target === 'function' ? target : Reflect.get(target as object, name)) as () => unknown
+  const messageFor = async (passed: unknown): Promise<unknown> => {
+    const args = signature.parameters.map((parameter) => {
+      if (OPTIONS.includes(parameter.name)) return passed
+      return parameter.name === 'connection' ? target : given[parameter.name]
+    })
+    const error = await failureOrNull(() => Reflect.apply(method, target, args))
+    return error instanceof asynchronous.ProgrammingError ? error.message : String(error)
+  }
+  const faults: string[] = []
+  const own = name.replace(/^query/, '(?:addQ|q)uery')
+  for (const option of options) {
+    for (const [type, value] of Object.entries(samples)) {
+      if (accepted[option]?.includes(type) === true) continue
+      const message = String(await messageFor({ [option]: value }))
+      if (
+        !new RegExp(`${own}.*${option}|^COPY: (?:source|output)|^option (?:minSize|maxSize)`).test(
+          message.split('\n')[0] ?? '',
+        )
+      ) {
+        faults.push(`${option}: ${type}: ${message}`)
+      }
+    }
+  }
+  for (const passed of [[], new Map(), Object.create({ timeout: 5 }), new Error('odd')]) {
+    const message = String(await messageFor(passed))
+    if (!message.includes('expected')) faults.push(`${inspect(passed)}: ${message}`)
+  }
+  expect(faults).toEqual([])
+}
+
 function describeDoor(
   title: string,
   door: Door,
@@ -108,10 +194,19 @@ function describeDoor(
       test.each(classCases(door, className))(`${className}.$name refuses an unknown option`, async (each) => {
         await expectRefusal(instance(), each)
       })
+      const typed = classCases(door, className).filter(({ name }) => !CONNECTING.has(name))
+      test.each(typed)(`${className}.$name refuses options of another type`, async (each) => {
+        await expectOwnTypes(instance(), each)
+      })
     }
 
     test.each(casesOf(door, door.functions))('$name refuses an unknown option', async (each) => {
       await expectRefusal(Reflect.get(functions, each.name), each)
+    })
+
+    const others = casesOf(door, door.functions).filter(({ name }) => !CONNECTING.has(name))
+    test.each(others)('$name refuses options of another type', async (each) => {
+      await expectOwnTypes(Reflect.get(functions, each.name), each)
     })
   })
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ProgrammingError } from '../../../src-async/errors/tree.ts'
 import { shapeFor } from '../../../src-async/values/row-shapes.ts'
+import { boundElements } from '../../../src-sync/batch.ts'
 import { type Parameters, bindParameters } from '../../../src-sync/paramstyle/bind-parameters.ts'
 import { type ParamStyle, rewrite } from '../../../src-sync/paramstyle/rewrite.ts'
 
@@ -175,8 +176,8 @@ describe('mistakes', () => {
 
   test('in executemany name the element', () => {
     const rewritten = rewrite('%s', 'pyformat', { standardConformingStrings: true, hasParameters: true })
-    expect(() => bindParameters(rewritten, [], 7)).toThrow(
-      'element 7 of executemany: the statement has 1 parameter marker, and 0 parameters were given',
+    expect(() => [...boundElements(rewritten, [[1], []], 'fetchmany')]).toThrow(
+      'element #1 of fetchmany: the statement has 1 parameter marker, and 0 parameters were given',
     )
   })
 
