@@ -33,9 +33,8 @@ export interface SyncQueryOptions {
 }
 
 const QUERY_OPTIONS = ['mapRow', 'timeout']
-
-/** Stands for no options, so that a call without them is not checked. */
-const NONE: SyncQueryOptions = {}
+const FIRST_OPTIONS = [...QUERY_OPTIONS, 'makeError']
+const STREAM_OPTIONS = [...QUERY_OPTIONS, 'size']
 
 /** The options of `streamSync`. */
 export interface SyncStreamOptions extends SyncQueryOptions {
@@ -51,10 +50,12 @@ export interface SyncStreamOptions extends SyncQueryOptions {
  *   adults[0]?.name
  * @throws the errors of `Connection.query`.
  */
-export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = NONE): O[] {
-  if (options !== NONE) requireOptions(options, QUERY_OPTIONS, 'executeSync')
-  const compiled = compiledOf(query)
-  const { mapRow, timeout } = options
+export function executeSync<O>(connection: Connection, query: SyncQuery<O>, options: SyncQueryOptions = {}): O[] {
+  requireOptions(options, QUERY_OPTIONS, 'executeSync')
+  return allRows(connection, compiledOf(query), options)
+}
+
+function allRows<O>(connection: Connection, compiled: CompiledQuery<O>, { mapRow, timeout }: SyncQueryOptions): O[] {
   const statement = { sql: compiled.sql, parameters: compiled.parameters }
   const { rows, rowCount } = connection.query(statement, null, {
     rowFactory: 'object',
@@ -76,10 +77,10 @@ export function executeSync<O>(connection: Connection, query: SyncQuery<O>, opti
 export function executeTakeFirstSync<O>(
   connection: Connection,
   query: SyncQuery<O>,
-  options: SyncQueryOptions = NONE,
+  options: SyncQueryOptions = {},
 ): O | undefined {
-  if (options !== NONE) requireOptions(options, QUERY_OPTIONS, 'executeTakeFirstSync')
-  return executeSync(connection, query, options)[0]
+  requireOptions(options, QUERY_OPTIONS, 'executeTakeFirstSync')
+  return allRows(connection, compiledOf(query), options)[0]
 }
 
 /**
@@ -95,10 +96,10 @@ export function executeTakeFirstOrThrowSync<O>(
   query: SyncQuery<O>,
   options: SyncQueryOptions & { readonly makeError?: (node: QueryNode) => Error } = {},
 ): O {
-  requireOptions(options, [...QUERY_OPTIONS, 'makeError'], 'executeTakeFirstOrThrowSync')
+  requireOptions(options, FIRST_OPTIONS, 'executeTakeFirstOrThrowSync')
   const compiled = compiledOf(query)
-  const { makeError = (node) => new NoResultError(node), ...others } = options
-  const row = executeTakeFirstSync(connection, compiled, others)
+  const { makeError = (node) => new NoResultError(node) } = options
+  const [row] = allRows(connection, compiled, options)
   if (row === undefined) throw makeError(compiled.query as QueryNode)
   return row
 }
@@ -114,7 +115,7 @@ export function streamSync<O>(
   query: SyncQuery<O>,
   options: SyncStreamOptions = {},
 ): Generator<O, void, undefined> {
-  requireOptions(options, [...QUERY_OPTIONS, 'size'], 'streamSync')
+  requireOptions(options, STREAM_OPTIONS, 'streamSync')
   return rowsOf<O>(connection, compiledOf(query), options)
 }
 
