@@ -145,11 +145,11 @@ export class Slot {
     )
   }
 
-  /** Whether nothing is left to do after a lease that is over, in a pool that resets nothing (`reset: null`). */
+  /** Whether a lease that is over has left no open transaction, and nothing of it can still reach the next holder. */
   isClean({ session }: Lease): boolean {
     const own = this.#session
     if (session.hadTrouble || session.isRunning || session.isInCopy || own.transactionStatus !== 'I') return false
-    // A cancel request for the holder's statement may arrive late and would cancel the next holder's.
+    // A cancel request for the holder's statement may arrive late and would cancel what is sent next.
     return !(own instanceof Session) || own.cancelRequests === this.#cancelRequests
   }
 
@@ -159,12 +159,10 @@ export class Slot {
    * nothing to undo.
    * @returns a promise of the reset's end; null when the caller must use `reset` and wait.
    */
-  resetAside({ session }: Lease, limitMs: number): Promise<void> | null {
+  resetAside(lease: Lease, limitMs: number): Promise<void> | null {
     const own = this.#session
     if (this.#watch === null || !(own instanceof Session) || !own.canSendAside) return null
-    if (own.transactionStatus !== 'I' || this.#statements.leftovers > 0 || session.hadTrouble) return null
-    // A cancel request for the holder's statement may arrive late and would cancel the reset.
-    if (own.cancelRequests !== this.#cancelRequests || session.isRunning || session.isInCopy) return null
+    if (!this.isClean(lease) || this.#statements.leftovers > 0) return null
     return this.#watch.send(own, limitMs, this.#statements.losses)
   }
 
