@@ -42,37 +42,22 @@ function columns(rows) {
 /** Makes a text of that many bytes, a power of ten. `repeat` is faster with a thousand bytes than with one. */
 const MADE = `repeat(repeat('x', least($1::int4, 1000)), greatest($1::int4 / 1000, 1))`
 
-/** A value that the server makes; unit: a thousand bytes. */
+/** One value of so many bytes; the cost is that of a thousand. */
+const BYTES = { unit: 'kB', perUnit: 1000, sizeUnit: 'bytes', points: POWERS(0, 8) }
+
+/** A value that the server makes. */
 function received(kind, title, sql) {
   return {
+    ...BYTES,
     name: `growth-${kind}-received`,
     title,
-    unit: 'kB',
-    perUnit: 1000,
-    sizeUnit: 'bytes',
-    points: POWERS(0, 8),
     needs: ['query'],
     work: (client, bytes) => () => after(client.query(sql, [bytes]), (rows) => firstOf(rows).length),
     expected: (bytes) => bytes,
   }
 }
 
-function sent(kind, title, sql, make) {
-  return {
-    name: `growth-${kind}-sent`,
-    title,
-    unit: 'kB',
-    perUnit: 1000,
-    sizeUnit: 'bytes',
-    points: POWERS(0, 8),
-    needs: ['query'],
-    work(client, bytes) {
-      const value = make(bytes)
-      return () => after(client.query(sql, [value]), (rows) => Number(firstOf(rows)))
-    },
-    expected: (bytes) => bytes,
-  }
-}
+const sent = (kind, title, sql, make) => argument({ ...BYTES, name: `growth-${kind}-sent`, title, sql, make })
 
 /** Values that are stored, one for each size, so that the server only reads them. */
 function stored({ name, title, unit, points, column, made, measure }) {
@@ -96,12 +81,10 @@ function stored({ name, title, unit, points, column, made, measure }) {
   }
 }
 
-function argument({ name, title, unit, points, sql, make }) {
+/** A value that the client sends. */
+function argument({ sql, make, ...workload }) {
   return {
-    name,
-    title,
-    unit,
-    points,
+    ...workload,
     needs: ['query'],
     work(client, size) {
       const value = make(size, client)
