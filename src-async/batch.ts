@@ -42,8 +42,14 @@ export function runMany(
   options: CallOptions & ProgressOption = {},
 ): Promise<BatchResult> {
   const progress = progressReporter(options, 'executemany')
-  const request = { sql: target.sql, prepared: target.prepared, sinkFor: () => DROP_ROWS, progress }
-  const elementsToRun = withMeaning(elements, target.meaning)
+  const request = {
+    sql: target.sql,
+    prepared: target.prepared,
+    method: 'executemany' as const,
+    sinkFor: () => DROP_ROWS,
+    progress,
+  }
+  const elementsToRun = elementsWith(target.meaning, elements)
   return engine.query(() => batchOf(engine, request, elementsToRun, options), target.sql, elements, options)
 }
 
@@ -55,7 +61,7 @@ export function fetchMany(
   { rows, ...options }: CallOptions & { readonly rows: RowShapeOptions },
 ): Promise<{ readonly rows: Row[]; readonly tag: string }> {
   const { sql, prepared } = target
-  const elementsToRun = withMeaning(elements, target.meaning)
+  const elementsToRun = elementsWith(target.meaning, elements)
   if (!(Symbol.asyncIterator in elementsToRun)) {
     const flow = fetchManyAtHand(engine.context, { sql, prepared, elements: elementsToRun, rows })
     return engine.query(flow, sql, elements, options)
@@ -70,7 +76,7 @@ export function fetchMany(
 }
 
 /** Wraps the elements so that their values mean what the caller asked for. */
-function withMeaning(elements: Elements, meaning: ValueMeaning): Elements {
+function elementsWith(meaning: ValueMeaning, elements: Elements): Elements {
   if (meaning === 'typed') return elements
   return Symbol.asyncIterator in elements ? withTextMeaningAsync(elements) : withTextMeaning(elements)
 }
@@ -94,8 +100,7 @@ function elementWithMeaning(element: Values): Values {
 
 function batchOf(engine: Engine, request: Request, elements: Elements, { signal }: CallOptions): Promise<BatchResult> {
   if (Symbol.asyncIterator in elements) return batchFrom(engine, request, iterate(elements), engine.waitSignal(signal))
-  const { sql, prepared, rows, sinkFor, progress } = request
-  return runFlow(executeMany(engine.context, { sql, prepared, rows, sinkFor, progress, elements }), engine.session)
+  return runFlow(executeMany(engine.context, { ...request, elements }), engine.session)
 }
 
 async function batchFrom(

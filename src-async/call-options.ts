@@ -9,7 +9,7 @@ import type { Values } from './values/record.ts'
 import { requireValues } from './values/require-values.ts'
 import { ROW_OPTION_NAMES, type RowOptions } from './values/row-options.ts'
 import { Sql } from './values/sql-template.ts'
-import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
+import { type ValueMeaning, requireMeaning, withMeaning } from './values/text-values.ts'
 
 /** Options of every call that sends something to the server. */
 export interface CallOptions extends TimeoutOption {
@@ -100,7 +100,7 @@ export function requireStatement(sql: unknown, values: Values | null, asking: As
   }
   const args = own ?? passed
   const asked = options?.values === undefined ? meaning : requireMeaning(options.values, method)
-  return { sql: text, values: asked === 'text' ? textValues(args) : args, args }
+  return { sql: text, values: withMeaning(args, asked), args }
 }
 
 /**

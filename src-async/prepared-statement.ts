@@ -31,7 +31,7 @@ import { type OtherRows, VALUE_ROWS, rowOptions } from './values/row-options.ts'
 import type { RowShapeOptions } from './values/row-shapes.ts'
 import type { Kept } from './values/row-types.ts'
 import type { Statement } from './values/statement.ts'
-import { type ValueMeaning, requireMeaning, textValues } from './values/text-values.ts'
+import { type ValueMeaning, requireMeaning, withMeaning } from './values/text-values.ts'
 import type { Attribute, TypeInfo } from './values/type-info.ts'
 
 /** Options of `explain`. */
@@ -318,7 +318,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
   ): Given & { prepared: Statement } {
     const { sql, prepared, meaning } = this.#target(method, options)
     const args = requireValues(given, method)
-    return { sql, values: meaning === 'text' ? textValues(args) : args, args, prepared }
+    return { sql, values: withMeaning(args, meaning), args, prepared }
   }
 
   #target(

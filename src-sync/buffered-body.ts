@@ -107,6 +107,7 @@ export class BufferedBody implements CursorBody {
     const results = isReturning ? new ElementResults() : null
     const { context } = this.#engine
     const batch = {
+      method: 'executemany' as const,
       sql: rewritten.text,
       firstPlaces: rewritten.firstPlaces,
       elements,

@@ -22,7 +22,7 @@ import { type OtherRows, type RowOptions, VALUE_ROWS, rowOptions } from '../src-
 import type { RowShapeOptions } from '../src-async/values/row-shapes.ts'
 import type { Kept } from '../src-async/values/row-types.ts'
 import type { Statement } from '../src-async/values/statement.ts'
-import { type ValueMeaning, requireMeaning, textValues } from '../src-async/values/text-values.ts'
+import { type ValueMeaning, requireMeaning, withMeaning } from '../src-async/values/text-values.ts'
 import type { TypeInfo } from '../src-async/values/type-info.ts'
 import { requireIterable } from './batch.ts'
 import {
@@ -160,7 +160,8 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
       const batch = this.#beginMany('executemany', elements, options, BATCH_OPTIONS)
       const progress = progressReporter(options, 'executemany')
       const { sql, prepared, source, run } = batch
-      const request = { sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
+      const method = 'executemany' as const
+      const request = { method, sql, prepared, elements: source, sinkFor: () => DROP_ROWS, progress }
       const { affectedRows, tag } = this.#engine.run(executeMany(this.#engine.context, request), run)
       this.#life.tag = tag
       return affectedRows
@@ -249,8 +250,7 @@ export class PreparedStatement<T = Row> extends DescribedStatement {
     const meaning = this.#require(method, options, known)
     const { sql } = this.#statement
     const run = { timeoutMs: timeLimitOf(options, method), query: { sql, values: given } }
-    const values = requireValues(given, method)
-    return { sql, values: meaning === 'text' ? textValues(values) : values, prepared: this.#statement, run }
+    return { sql, values: withMeaning(requireValues(given, method), meaning), prepared: this.#statement, run }
   }
 
   #beginMany(

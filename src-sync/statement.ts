@@ -7,7 +7,7 @@ import { type CompiledStatement, compiledParts } from '../src-async/values/compi
 import { describeValue } from '../src-async/values/describe-value.ts'
 import { Record, type Values, listed } from '../src-async/values/record.ts'
 import { Sql } from '../src-async/values/sql-template.ts'
-import { type ValueMeaning, requireMeaning, textValues } from '../src-async/values/text-values.ts'
+import { type ValueMeaning, requireMeaning, textValues, withMeaning } from '../src-async/values/text-values.ts'
 import { boundElements, requireIterable } from './batch.ts'
 import type { Engine, StatementSource } from './engine.ts'
 import { type Parameters, bindParameters } from './paramstyle/bind-parameters.ts'
@@ -52,8 +52,7 @@ export function bindStatement(
   if (typeof statement === 'string') {
     if (!hasParameters) return { sql: statement, rewritten: engine.rewrite(statement, false, style), values: null }
     const rewritten = requireSingle(engine.rewrite(statement, true, style), method)
-    const bound = bindParameters(rewritten, parameters)
-    const values = meaningOf(engine, false, asking) === 'text' ? textValues(bound) : bound
+    const values = withMeaning(bindParameters(rewritten, parameters), meaningOf(engine, false, asking))
     return { sql: statement, rewritten, values }
   }
   const { text, isCompiled, own } = textOf(statement, method)
@@ -65,8 +64,7 @@ export function bindStatement(
   if (given.length === 0 && (own === null || rewritten.statementCount > 1))
     return { sql: text, rewritten, values: null }
   requireSingle(rewritten, method)
-  const values = meaningOf(engine, isCompiled, asking) === 'text' ? textValues(given) : given
-  return { sql: text, rewritten, values }
+  return { sql: text, rewritten, values: withMeaning(given, meaningOf(engine, isCompiled, asking)) }
 }
 
 /**

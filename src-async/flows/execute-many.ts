@@ -25,8 +25,8 @@ import { dueGuard, isLost, isRefusalByType, isStale, needsGuard } from './stale-
 import { commit, rollback } from './transaction.ts'
 
 export interface BatchRequest {
-  /** The method of the program, for messages; `executemany` by default. */
-  readonly method?: 'executemany' | 'fetchmany' | undefined
+  /** The method that the program called, for messages. */
+  readonly method: 'executemany' | 'fetchmany'
   readonly sql: string
   readonly hints?: readonly number[] | undefined
   /** See `ResolveOptions`. */
@@ -142,13 +142,9 @@ export class Batch {
     requireNoEncoding(statement.traits.encodingUse, this.#sample, AMONG)
     this.#statement = statement
     const { rows = NO_ROW_OPTIONS } = this.#request
-    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows), this.#method)
+    this.#encoder = new ElementEncoder(context.out, statement.formFor(rows), this.#request.method)
     this.#rows = this.#request.sinkFor(this.#statement)
     context.out.clear()
-  }
-
-  get #method(): 'executemany' | 'fetchmany' {
-    return this.#request.method ?? 'executemany'
   }
 
   /** Whether the buffer has enough bytes for a chunk. */
@@ -160,7 +156,7 @@ export class Batch {
   add(element: Values): void {
     const { out } = this.#context
     const values = listed(element)
-    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count, this.#method)
+    if (!Array.isArray(values)) throw elementError(values, this.#done + this.#count, this.#request.method)
     const { encodingUse } = (this.#statement as Statement).traits
     if (encodingUse !== 'none') requireNoEncoding(encodingUse, values, AMONG)
     const length = out.reserveInt32()
@@ -226,7 +222,8 @@ export class Batch {
       yield* this.#sendChunk()
     } catch (error) {
       const isUnbegun = (wasIdle || isGuarded) && !state.isClosed
-      if (elements === null || !isUnbegun || !isStale(error, true)) throw withElement(error, this.#done, this.#method)
+      if (elements === null || !isUnbegun || !isStale(error, true))
+        throw withElement(error, this.#done, this.#request.method)
       if (isLost(error)) statements.clear()
       if (isGuarded) yield* runCommand(context, UNDO_GUARD, false)
       else yield* undoBegin(context, scopeBegin)
@@ -234,7 +231,7 @@ export class Batch {
       try {
         yield* this.#sendChunk()
       } catch (again) {
-        throw withElement(again, this.#done, this.#method)
+        throw withElement(again, this.#done, this.#request.method)
       }
     }
     this.#unsure = null
@@ -293,7 +290,7 @@ export class Batch {
   }
 }
 
-const NO_REQUEST: BatchRequest = { sql: '', sinkFor: () => ({ take() {} }) }
+const NO_REQUEST: BatchRequest = { method: 'executemany', sql: '', sinkFor: () => ({ take() {} }) }
 
 /** The result of a batch without elements. */
 export const NOTHING_DONE: BatchResult = { statement: null, affectedRows: 0, tag: '' }

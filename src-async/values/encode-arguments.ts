@@ -30,9 +30,9 @@ type ParameterList = Omit<BindForm, 'textCodecs' | 'textBindHead' | 'columnCodec
 
 /** Which element of a batch is being encoded, for messages. */
 export interface EncodeContext {
-  readonly element?: number
-  /** The method of the program. */
-  readonly method?: string
+  readonly element: number
+  /** The method that the program called. */
+  readonly method: string
 }
 
 /**
@@ -161,18 +161,19 @@ function writeArgument(
 const ELEMENTS_BEFORE_GENERATION = 32
 
 /** Encodes the elements of a batch one after another; generates code for them when there are many. */
-export class ElementEncoder implements SlowWay {
+export class ElementEncoder implements SlowWay, EncodeContext {
   readonly #out: ByteWriter
   readonly #statement: BindForm
-  readonly #method: string
+  readonly method: string
+  /** The number of the next element. */
+  element = 0
   #code: ListCode | null = null
-  #element = 0
   /** Whether an element had a string that only the server reads; then the next one probably has, too. */
   #hasText = false
 
-  /** @param method the method of the program, for messages */
-  constructor(out: ByteWriter, statement: BindForm, method = 'executemany') {
-    this.#method = method
+  /** @param method the method that the program called, for messages */
+  constructor(out: ByteWriter, statement: BindForm, method: string) {
+    this.method = method
     this.#out = out
     this.#statement = statement
   }
@@ -183,30 +184,28 @@ export class ElementEncoder implements SlowWay {
     const code = this.#code
     const isUsual = values.length === this.#statement.parameterCodecs.length && !(values instanceof TextValues)
     if (code === null || !isUsual) {
-      encodeArguments(out, this.#statement, values, { element: this.#element, method: this.#method })
+      encodeArguments(out, this.#statement, values, this)
     } else {
       const start = out.length
-      const context = { element: this.#element, method: this.#method }
       try {
         if (!this.#hasText) code(out, values, this)
-        else if (!encodeWithText(out, this.#statement, values, context)) this.#hasText = false
+        else if (!encodeWithText(out, this.#statement, values, this)) this.#hasText = false
       } catch (error) {
         out.truncate(start)
         if (error !== TEXT_FOR_SERVER) throw error
-        this.#hasText = encodeWithText(out, this.#statement, values, context)
+        this.#hasText = encodeWithText(out, this.#statement, values, this)
       }
     }
-    this.#element += 1
-    if (this.#element === ELEMENTS_BEFORE_GENERATION) this.#code = this.#generate()
+    this.element += 1
+    if (this.element === ELEMENTS_BEFORE_GENERATION) this.#code = this.#generate()
   }
 
   /** Called by the generated code. */
   writeValue(index: number, value: unknown): void {
-    const context = { element: this.#element, method: this.#method }
     try {
-      writeArgument(this.#out, this.#statement, index, value, context)
+      writeArgument(this.#out, this.#statement, index, value, this)
     } catch (error) {
-      throw named(error, index, this.#statement, value, context)
+      throw named(error, index, this.#statement, value, this)
     }
   }
 
@@ -226,14 +225,14 @@ const NO_PARAMETERS = {
   textBindHead: NO_BYTES,
   bindTail: NO_BYTES,
 }
-keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS))
+keepClass(new ElementEncoder(new ByteWriter(0), NO_PARAMETERS, 'executemany'))
 
 function where(context: EncodeContext | undefined): string {
-  return context?.element === undefined ? '' : `element #${context.element} of ${context.method ?? 'executemany'}: `
+  return context === undefined ? '' : `element #${context.element} of ${context.method}: `
 }
 
 function detailsOf(context: EncodeContext | undefined): ErrorDetails {
-  return context?.element === undefined ? {} : { batchIndex: context.element }
+  return context === undefined ? {} : { batchIndex: context.element }
 }
 
 function wrongCount(wanted: number, passed: number, context: EncodeContext | undefined): ProgrammingError {

@@ -36,6 +36,11 @@ export function textValues(values: readonly unknown[]): TextValues {
   return list
 }
 
+/** The values with the given meaning; without one they are of the types that the server expects. */
+export function withMeaning(values: readonly unknown[], meaning: ValueMeaning | undefined): readonly unknown[] {
+  return meaning === 'text' ? textValues(values) : values
+}
+
 /** @throws ProgrammingError for a value that is not the name of a meaning. */
 export function requireMeaning(given: unknown, method: string): ValueMeaning | undefined {
   if (given === undefined || given === 'typed' || given === 'text') return given

@@ -48,7 +48,12 @@ function statementOf(types: readonly string[], resultTypes: readonly string[] | 
 
 function encode(types: readonly string[], values: readonly unknown[], element?: number): Buffer {
   const out = new ByteWriter()
-  encodeArguments(out, statementOf(types), values, element === undefined ? undefined : { element })
+  encodeArguments(
+    out,
+    statementOf(types),
+    values,
+    element === undefined ? undefined : { element, method: 'executemany' },
+  )
   return out.take()
 }
 
@@ -372,7 +377,7 @@ describe('strings', () => {
     const statement = statementOf(['int4', 'timestamptz'])
     const elements = Array.from({ length: 100 }, (_, i) => [i, i % 3 === 0 ? '2024-01-01' : new Date(i)])
     const out = new ByteWriter()
-    const encoder = new ElementEncoder(out, statement)
+    const encoder = new ElementEncoder(out, statement, 'executemany')
     for (const element of elements) encoder.encode(element)
     const alone = elements.map((element) => encode(['int4', 'timestamptz'], element))
     expect(out.take().equals(Buffer.concat(alone))).toBe(true)

@@ -43,7 +43,7 @@ function statementOf(types: readonly Type[]): Statement {
 function plainly(statement: Statement, values: readonly unknown[], element: number): string {
   const out = new ByteWriter(8)
   try {
-    encodeArguments(out, statement, values, { element })
+    encodeArguments(out, statement, values, { element, method: 'executemany' })
   } catch (error) {
     return `${(error as Error).name}: ${(error as Error).message} ${out.length}`
   }
@@ -52,7 +52,7 @@ function plainly(statement: Statement, values: readonly unknown[], element: numb
 
 function byCode(statement: Statement, list: readonly (readonly unknown[])[]): string[] {
   const out = new ByteWriter(8)
-  const encoder = new ElementEncoder(out, statement)
+  const encoder = new ElementEncoder(out, statement, 'executemany')
   const ready = statement.parameterTypes.map(() => null)
   for (let i = 0; i < MANY; i += 1) encoder.encode(ready)
   return list.map((values) => {
@@ -154,7 +154,7 @@ describe('generated code for a list of values', () => {
   test('reads all values before it writes the first, so that a getter may use the writer', () => {
     const statement = statementOf(['int4', 'int4'])
     const out = new ByteWriter(8)
-    const encoder = new ElementEncoder(out, statement)
+    const encoder = new ElementEncoder(out, statement, 'executemany')
     for (let i = 0; i < MANY; i += 1) encoder.encode([1, 2])
     const expected = plainly(statement, [3, 4], 0)
     out.clear()
