@@ -3,6 +3,7 @@
  * everything about PostgreSQL's protocol is in `flows/` and below. A connection runs one operation at a time. A second
  * one is refused at once and does not disturb the first.
  */
+import { describeValue } from './errors/describe-value.ts'
 import { inspect } from 'node:util'
 import {
   BATCH_OPTIONS,
@@ -431,7 +432,12 @@ export class Connection {
   async copyToTable(table: string, options: CopyTo): Promise<string> {
     requireKnownAlways(options, COPY_TO, 'copyToTable', 'source')
     const sql = copyToTableSql(table, options)
-    return this.#engine.query(() => copyIn(this.#engine, sql, options.source, options), sql, NO_VALUES, options)
+    return this.#engine.query(
+      () => copyIn(this.#engine, sql, options.source, { ...options, method: 'copyToTable' }),
+      sql,
+      NO_VALUES,
+      options,
+    )
   }
 
   /**
@@ -445,7 +451,12 @@ export class Connection {
   async copyFromTable(table: string, options: CopyFrom): Promise<string> {
     requireKnownAlways(options, COPY_FROM, 'copyFromTable', 'output')
     const sql = copyFromTableSql(table, options)
-    return this.#engine.query(() => copyOut(this.#engine, sql, options.output, options), sql, NO_VALUES, options)
+    return this.#engine.query(
+      () => copyOut(this.#engine, sql, options.output, { ...options, method: 'copyFromTable' }),
+      sql,
+      NO_VALUES,
+      options,
+    )
   }
 
   /**
@@ -463,7 +474,10 @@ export class Connection {
     const { context, session } = this.#engine
     const work = async (): Promise<string> => {
       const text = await runFlow(inlineArguments(context, given.sql, given.values), session)
-      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, options)
+      return copyOut(this.#engine, copyFromQuerySql(text, options), options.output, {
+        ...options,
+        method: 'copyFromQuery',
+      })
     }
     return this.#engine.query(work, given.sql, given.values, options)
   }
@@ -486,8 +500,8 @@ export class Connection {
     const { source, output } = options
     if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
     const work = (): Promise<string> => {
-      if (output !== undefined) return copyOut(this.#engine, sql, output, options)
-      return copyIn(this.#engine, sql, source as CopySource, options)
+      if (output !== undefined) return copyOut(this.#engine, sql, output, { ...options, method: 'copy' })
+      return copyIn(this.#engine, sql, source as CopySource, { ...options, method: 'copy' })
     }
     return this.#engine.query(work, sql, NO_VALUES, options)
   }
@@ -808,5 +822,5 @@ export function engineOf(connection: Connection): Engine {
 
 function requireListener<F>(listener: F, method: string): F {
   if (typeof listener === 'function') return listener
-  throw new InterfaceError(`${method}: expected a function, got ${typeof listener}`)
+  throw new InterfaceError(`${method}: expected a function, got ${describeValue(listener)}`)
 }

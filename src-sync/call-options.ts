@@ -1,4 +1,5 @@
 /** The options that calls of the blocking API share, and the checks of arguments that they share. */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import type { PrepareOption, TimeoutOption, ValueOption } from '../src-async/flows/call-options.ts'
 import type { ProgressOption } from '../src-async/flows/progress.ts'
@@ -66,8 +67,7 @@ export function timeLimitOf({ timeout }: CallOptions, method: string): number | 
 
 /** @throws ProgrammingError for a value that is not a function. */
 export function requireFunction(fn: unknown, what: string): void {
-  if (typeof fn !== 'function')
-    throw new ProgrammingError(`${what}: expected a function, got ${fn === null ? 'null' : typeof fn}`)
+  if (typeof fn !== 'function') throw new ProgrammingError(`${what}: expected a function, got ${describeValue(fn)}`)
 }
 
 /** The kind of a function whose work is not done when it returns; null for an ordinary function. */

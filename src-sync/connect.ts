@@ -1,4 +1,5 @@
 /** Opens a connection of the blocking API: resolves the options in this thread and opens the session in the worker. */
+import { describeKind, describeValue } from '../src-async/errors/describe-value.ts'
 import { ProgrammingError } from '../src-async/errors/tree.ts'
 import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
@@ -196,18 +197,20 @@ function transactionOptions(options: ConnectOptions): TransactionOptions {
 
 function requireBoolean(value: unknown, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
-  throw new ProgrammingError(`connect: ${name}: expected a boolean, got ${typeof value}`)
+  throw new ProgrammingError(`connect: ${name}: expected a boolean, got ${describeKind(value)}`)
 }
 
 function requireRingBytes(value: unknown): number {
   if (value === undefined) return DEFAULT_CHANNEL.ringBytes
   const isPowerOfTwo = typeof value === 'number' && Number.isSafeInteger(value) && (value & (value - 1)) === 0
   if (isPowerOfTwo && value >= MIN_RING_BYTES && value <= 1 << 30) return value
-  throw new ProgrammingError(`connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${String(value)}`)
+  throw new ProgrammingError(
+    `connect: ringBytes: expected a power of two from ${MIN_RING_BYTES}, got ${describeValue(value)}`,
+  )
 }
 
 function requireInterrupt(value: unknown): 'cancel' | 'none' {
   if (value === undefined) return 'cancel'
   if (value === 'cancel' || value === 'none') return value
-  throw new ProgrammingError(`connect: interrupt: expected 'cancel' or 'none', got ${String(value).slice(0, 40)}`)
+  throw new ProgrammingError(`connect: interrupt: expected 'cancel' or 'none', got ${describeValue(value)}`)
 }

@@ -3,6 +3,7 @@
  * status byte. BEGIN is sent with the first statement, and the answer of every COMMIT is checked. Methods only check
  * arguments and run flows; larger features have files of their own.
  */
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import type { CloseOptions, ValueOption } from '../src-async/flows/call-options.ts'
 import { inspect } from 'node:util'
 import { InterfaceError, ProgrammingError, type Warning } from '../src-async/errors/tree.ts'
@@ -13,7 +14,7 @@ import { fetchMany } from '../src-async/flows/fetch-many.ts'
 import { fetchRows } from '../src-async/flows/run-statement.ts'
 import { inlineArguments } from '../src-async/flows/inline-arguments.ts'
 import { describeStatement, prepareStatement } from '../src-async/flows/prepare.ts'
-import { type ProgressOption, type ProgressReporter, progressReporter } from '../src-async/flows/progress.ts'
+import { type ProgressOption, progressReporter } from '../src-async/flows/progress.ts'
 import { QueryResult, queryOne, queryScript } from '../src-async/flows/query.ts'
 import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
@@ -53,7 +54,7 @@ import {
   PREPARE_OPTIONS,
   type PrepareOptions,
 } from './connection-options.ts'
-import { type CopySource, copyIn, copyOut } from './copy.ts'
+import { type CopyCall, type CopySource, copyIn, copyOut } from './copy.ts'
 import { Cursor, type CursorConnection } from './cursor.ts'
 import {
   CALL_OPTIONS,
@@ -155,9 +156,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       this.#begin()
       const name = typeof first === 'string' ? first : null
       if (name === null && first !== undefined && (first === null || typeof first !== 'object')) {
-        throw new ProgrammingError(
-          `cursor: expected a name or an object of options, got ${first === null ? 'null' : typeof first}`,
-        )
+        throw new ProgrammingError(`cursor: expected a name or an object of options, got ${describeValue(first)}`)
       }
       const options: NamedCursorOptions & CursorOptions = (typeof first === 'string' ? second : first) ?? {}
       if (name === null && 'name' in options) {
@@ -851,11 +850,8 @@ export class Connection extends SettableConnection implements CursorConnection {
     return { timeoutMs: timeLimitOf(options, method) }
   }
 
-  #copying(
-    options: CallOptions & ProgressOption,
-    method: string,
-  ): { timeoutMs: number | undefined; progress: ProgressReporter | null } {
-    return { ...this.#limits(options, method), progress: progressReporter(options, method) }
+  #copying(options: CallOptions & ProgressOption, method: string): CopyCall {
+    return { method, timeoutMs: timeLimitOf(options, method), progress: progressReporter(options, method) }
   }
 
   #forbid(method: string): void {

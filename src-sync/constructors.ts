@@ -4,7 +4,7 @@
  */
 import { DataError } from '../src-async/errors/tree.ts'
 import { isDate } from '../src-async/values/calendar.ts'
-import { describeValue } from '../src-async/values/describe-value.ts'
+import { describeValue } from '../src-async/errors/describe-value.ts'
 import { PgDate } from '../src-async/values/pg-date.ts'
 import { PgTime } from '../src-async/values/pg-time.ts'
 import { PgTimestamp } from '../src-async/values/pg-timestamp.ts'

@@ -2,6 +2,7 @@
  * COPY of bytes in both directions, unchanged: only the server reads and writes the formats. The COPY statements of
  * both faces are built here from names and options.
  */
+import { describeValue } from '../errors/describe-value.ts'
 import { DbError, ProgrammingError } from '../errors/tree.ts'
 import { FLAG, type OptionNames, TEXT, TEXTS } from '../options/known-options.ts'
 import { quoteIdentifier, quoteLiteral } from '../values/sql.ts'
@@ -122,7 +123,7 @@ function optionValueSql(name: string, value: unknown): string {
   if (name === 'forceQuote' && value === true) return '*'
   if (typeof value === 'boolean') return value ? 'true' : 'false'
   if (typeof value !== 'string') {
-    throw new ProgrammingError(`COPY option ${name}: expected a string, got ${typeof value}`)
+    throw new ProgrammingError(`COPY option ${name}: expected a string, got ${describeValue(value)}`)
   }
   if (!WORDS.has(name) && !(name === 'header' && value === 'match')) return quoteLiteral(value)
   if (!/^[a-z]+$/i.test(value))

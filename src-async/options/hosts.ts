@@ -3,9 +3,9 @@
  * where servers listen by default. Opens no connection. Source of truth: PostgreSQL manual, "Specifying Multiple
  * Hosts".
  */
+import { clip } from '../errors/describe-value.ts'
 import { isAbsolute } from 'node:path'
 import { ClientConfigurationError } from '../errors/tree.ts'
-import { clip } from './keywords.ts'
 import type { HostAddress } from './session-options.ts'
 
 /** A host as written. `port` is the port written with it, or null. */

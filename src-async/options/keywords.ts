@@ -3,6 +3,7 @@
  * cannot apply. If ignoring a keyword would weaken security or change the session, the keyword is refused; others are
  * ignored. Source of truth: PostgreSQL manual, "Parameter Key Words" and "Environment Variables".
  */
+import { clip } from '../errors/describe-value.ts'
 import { ClientConfigurationError, NotSupportedError } from '../errors/tree.ts'
 
 /** One source of settings, such as the DSN. Values are as written there, never empty. */
@@ -185,11 +186,6 @@ const SECRETS = new Set(['password', 'sslpassword', 'scram_client_key', 'scram_s
 /** A value for a message: clipped and in quotes, or hidden if it is a secret. */
 export function shown(keyword: string, value: string): string {
   return SECRETS.has(keyword) ? '(hidden)' : JSON.stringify(clip(value))
-}
-
-/** At most 40 characters of a text. */
-export function clip(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }
 
 /** @throws ClientConfigurationError for a value that its keyword does not allow. */

@@ -393,10 +393,13 @@ export class Pool<C extends Connection = Connection> {
   resize(sizes: PoolSizes): void {
     requireKnown(sizes, SIZES, 'pool.resize')
     this.#requireOpen()
-    const { minSize, maxSize } = checkSizes({
-      minSize: sizes.minSize ?? this.getMinSize(),
-      maxSize: sizes.maxSize ?? this.getMaxSize(),
-    })
+    const { minSize, maxSize } = checkSizes(
+      {
+        minSize: sizes.minSize ?? this.getMinSize(),
+        maxSize: sizes.maxSize ?? this.getMaxSize(),
+      },
+      'pool.resize',
+    )
     if (this.#isEmbedded && maxSize > 1)
       throw new ProgrammingError('pool.resize: an embedded PostgreSQL has one connection')
     this.#keeper.resize(minSize, maxSize)

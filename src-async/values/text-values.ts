@@ -5,7 +5,7 @@
  * text again. Bytes for a text type are its UTF-8. See docs/decisions/compiled-statements.md.
  */
 import { DataError, ProgrammingError } from '../errors/tree.ts'
-import { describeValue } from './describe-value.ts'
+import { describeValue } from '../errors/describe-value.ts'
 import { literalText, scalarText } from './literal-text.ts'
 import { TEXT_FOR_SERVER } from './text-for-server.ts'
 import { asBytes } from './codecs/bytea.ts'

@@ -3,7 +3,7 @@
  * 2000-01-01, the ends of their ranges are the infinities, and a zone counts westward, as in PostgreSQL.
  */
 import { DataError } from '../../errors/tree.ts'
-import { describeValue } from '../describe-value.ts'
+import { describeValue } from '../../errors/describe-value.ts'
 import type { ByteReader } from '../../bytes/byte-reader.ts'
 import type { ByteWriter } from '../../bytes/byte-writer.ts'
 

@@ -83,13 +83,13 @@ describe('copyToTable', () => {
   test('of a file that is not there begins nothing', async () => {
     await expect(con.copyToTable('loaded', { source: join(folder, 'missing') })).rejects.toMatchObject({
       name: 'OperationalError',
-      message: expect.stringContaining('COPY: source'),
+      message: expect.stringContaining('copyToTable: source: the file'),
       code: 'ENOENT',
     })
     const output = join(folder, 'missing', 'file')
     await expect(con.copyFromTable('loaded', { output })).rejects.toMatchObject({
       name: 'OperationalError',
-      message: expect.stringContaining('COPY: output'),
+      message: expect.stringContaining('copyFromTable: output: the file'),
       code: 'ENOENT',
     })
     await expect(con.copyFromTable('loaded', { output: new URL('http://x/') })).rejects.toThrow(ProgrammingError)

@@ -228,7 +228,9 @@ describe('a watcher of queries', () => {
     }
     con.execute('select 2')
     expect(told).toEqual(['select 1'])
-    expect(() => con.addQueryLogger('no function' as never)).toThrow('addQueryLogger: expected a function, got string')
+    expect(() => con.addQueryLogger('no function' as never)).toThrow(
+      'addQueryLogger: expected a function, got the string "no function"',
+    )
     expect(() => con.addQueryLogger(() => {}, { arg: true } as never)).toThrow('unknown option "arg"')
   })
 })

@@ -19,7 +19,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a number for options',
     () => con.execute('select 1', [], no(5)),
-    'execute: expected an object of options, got number',
+    'execute: expected an object of options, got the number 5',
   ],
   ['null for options', () => con.execute('select 1', [], no(null)), 'execute: expected an object of options, got null'],
   [
@@ -40,7 +40,11 @@ test.each<[string, () => unknown, string]>([
     () => con.cursor().copy('copy t from stdin', () => 1, no({ time: 1 })),
     'unknown option "time"',
   ],
-  ['a number for a cursor', () => con.cursor(no(5)), 'cursor: expected a name or an object of options, got number'],
+  [
+    'a number for a cursor',
+    () => con.cursor(no(5)),
+    'cursor: expected a name or an object of options, got the number 5',
+  ],
   ['options in place of parameters', () => con.execute('select 1', { timeout: 50 }), 'execute(sql, null, { timeout })'],
   ['options for fetch', () => con.fetch('select 1', { rowFactory: 'array' }), 'has no markers, but got { rowFactory }'],
   ['a property in snakes', () => (no(con).isolation_level = 1), 'did you mean isolationLevel?'],
@@ -60,9 +64,17 @@ test.each<[string, () => unknown, string]>([
     () => con.copyRecordsToTable('t', no({ records: [], columns: 'a' })),
     'expected an array of names',
   ],
-  ['a number for a listener', () => con.addNoticeListener(no(5)), 'addNoticeListener: expected a function, got number'],
-  ['a number for a handler', () => (con.errorhandler = no(5)), 'errorhandler: expected a function, got number'],
-  ['and for a cursor’s', () => (con.cursor().errorhandler = no(5)), 'errorhandler: expected a function, got number'],
+  [
+    'a number for a listener',
+    () => con.addNoticeListener(no(5)),
+    'addNoticeListener: expected a function, got the number 5',
+  ],
+  ['a number for a handler', () => (con.errorhandler = no(5)), 'errorhandler: expected a function, got the number 5'],
+  [
+    'and for a cursor’s',
+    () => (con.cursor().errorhandler = no(5)),
+    'errorhandler: expected a function, got the number 5',
+  ],
 ])('%s is a ProgrammingError, and the connection is of use', (_what, call, message) => {
   const error = caught(call)
   expect(error).toBeInstanceOf(db.ProgrammingError)

@@ -123,7 +123,7 @@ export function watchingScenarios(db: () => Driver): void {
     test('that is no function is refused', async () => {
       const wrong = { onProgress: 'yes' } as never
       const failure = await failureOfAsync(() => db().executemany('select $1::int', [[1]], wrong))
-      expect(failure.message).toBe('executemany: onProgress: expected a function, got "yes"')
+      expect(failure.message).toBe('executemany: onProgress: expected a function, got the string "yes"')
     })
   })
 
@@ -211,9 +211,13 @@ export function watchingScenarios(db: () => Driver): void {
       expect(await db().fetchval('select count(*) from t')).toBe(1n)
     })
 
-    test.each([-1, 1.5, '3'])('of %j is refused', async (retries) => {
+    test.each<[unknown, string]>([
+      [-1, 'the number -1'],
+      [1.5, 'the number 1.5'],
+      ['3', 'the string "3"'],
+    ])('of %j is refused', async (retries, described) => {
       const failure = await failureOfAsync(() => db().transaction(function* () {}, { retries: retries as number }))
-      expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${retries}`)
+      expect(failure.message).toBe(`transaction: retries: expected a whole number from 0, got ${described}`)
     })
   })
 }

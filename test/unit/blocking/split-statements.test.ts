@@ -126,7 +126,7 @@ select 1;
 test.each([
   ['select 1;\n\\connect other\nselect 2', 'line 2: \\connect other is a command of psql, not SQL'],
   ['copy t from stdin; select 1;\n1', 'line 1: the data of a COPY follows, and its line goes on with SQL'],
-  [7, 'expected a text, got number'],
+  [7, 'expected a text, got the number 7'],
 ])('%j is refused', (text, message) => {
   expect(() => splitStatements(text as string)).toThrow(message)
 })

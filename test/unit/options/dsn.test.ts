@@ -445,7 +445,7 @@ describe('libpq keywords', () => {
     const settled = await awaitPassword({ oauthToken: async () => 't0ken', password: async () => 'p' })
     expect(resolveSession('postgres://u@h', settled)).toMatchObject({ oauthToken: 't0ken', password: 'p' })
     expect(failure(() => resolveSession('postgres://u@h', { oauthToken: async () => 'x' })).message).toMatch(
-      /oauthToken: the function gave a promise/,
+      /^connect: oauthToken: expected a function that gives a string, got a promise/,
     )
     expect(resolveSession('postgres://u@h').oauthToken).toBeNull()
   })

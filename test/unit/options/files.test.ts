@@ -336,16 +336,21 @@ describe('TLS', () => {
     ['a directory of lists that is missing', 'postgres://h?sslcrldir=/nonexistent', {}, /sslcrldir/],
     ['a certificate without a key', 'postgres://h', { ssl: { cert: pem('c') } }, /no private key/],
     ['a key without a certificate', 'postgres://h', { ssl: { key: privateKey } }, /no certificate/],
-    ['an unknown mode', 'postgres://h', { ssl: 'on' as never }, /option ssl: found "on", expected one of disable/],
+    ['an unknown mode', 'postgres://h', { ssl: 'on' as never }, /connect: ssl: found "on", expected one of disable/],
     [
       'an unknown key',
       'postgres://h',
       { ssl: { rejectUnauthorized: false } as never },
       /ssl.rejectUnauthorized: unknown/,
     ],
-    ['a key of the wrong type', 'postgres://h', { ssl: { ca: 1 } as never }, /ssl.ca: expected a string, found number/],
-    ['ssl of the wrong type', 'postgres://h', { ssl: 1 as never }, /option ssl: expected true, false/],
-    ['ssl as a list', 'postgres://h', { ssl: [] as never }, /option ssl: expected true, false/],
+    [
+      'a key of the wrong type',
+      'postgres://h',
+      { ssl: { ca: 1 } as never },
+      /ssl.ca: expected a string, got the number 1/,
+    ],
+    ['ssl of the wrong type', 'postgres://h', { ssl: 1 as never }, /connect: ssl: expected true, false/],
+    ['ssl as a list', 'postgres://h', { ssl: [] as never }, /connect: ssl: expected true, false/],
     ['ssl and sslmode', 'postgres://h', { ssl: true, sslmode: 'require' }, /both given/],
     ['an old version', 'postgres://h?ssl_min_protocol_version=SSLv3', {}, /found "SSLv3", expected one of TLSv1/],
     [
@@ -405,7 +410,7 @@ describe('files that libpq does not take', () => {
     ['connect_timeout', 'postgres://h?connect_timeout=', {}, {}],
     ['channel_binding', 'postgres://h?channel_binding=', {}, {}],
     ['PGSSLMODE', 'postgres://h', {}, { PGSSLMODE: '' }],
-    ['option sslmode', 'postgres://h', { sslmode: '' }, {}],
+    ['connect: sslmode', 'postgres://h', { sslmode: '' }, {}],
     ['sslmode', 'host=/tmp sslmode=', {}, {}],
   ] as const)('an empty %s of %s', (name, dsn, options, variables) => {
     const error = failure(() => resolveSession(dsn, options as ConnectOptions, variables))

@@ -198,7 +198,9 @@ describe('resize', () => {
     pool.resize({ minSize: 4 })
     await vi.advanceTimersByTimeAsync(0)
     expect(pool.getIdleSize()).toBe(4)
-    expect(() => pool.resize({ maxSize: 3 })).toThrow('expected at most maxSize, which is 3, found 4')
+    expect(() => pool.resize({ maxSize: 3 })).toThrow(
+      'pool.resize: minSize: expected at most maxSize, which is 3, got the number 4',
+    )
   })
 })
 
