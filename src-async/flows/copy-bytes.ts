@@ -61,6 +61,21 @@ export interface CopyToTableOptions extends CopyTableOptions {
   readonly where?: string | undefined
 }
 
+/** Either a `source` or an `output`. Each API has its own kinds of both. */
+export type SourceOrOutput<Source, Output> =
+  | {
+      /** Where the bytes come from, for `FROM STDIN`. */
+      readonly source: Source
+      /** Not together with a source. */
+      readonly output?: undefined
+    }
+  | {
+      /** Where the bytes go, for `TO STDOUT`. */
+      readonly output: Output
+      /** Not together with an output. */
+      readonly source?: undefined
+    }
+
 /** The names of these options. Each COPY method builds its own list from these. */
 export const COPY_FORMAT_NAMES: OptionNames<Required<CopyFormatOptions>> = {
   format: TEXT,
