@@ -50,7 +50,7 @@ function casesOf(door: Door, methods: Iterable<readonly [string, readonly Signat
       .filter(({ parameters }) => parameters.some((each) => OPTIONS.includes(each.name)))
       .map((signature) => {
         const type = signature.parameters.find((each) => OPTIONS.includes(each.name))?.type ?? ''
-        return { name, signature, options: [...door.optionsOf(type)] }
+        return { name, signature, options: [...door.optionsOf(type).keys()] }
       })
       .filter(({ options }) => options.length > 0)
       .toSorted((one, other) => other.options.length - one.options.length)
