@@ -75,7 +75,7 @@ test.each<[string, () => unknown, string]>([
     () => (con.cursor().errorhandler = no(5)),
     'errorhandler: expected a function, got the number 5',
   ],
-])('%s is a ProgrammingError, and the connection is of use', (_what, call, message) => {
+])('%s is a ProgrammingError, and the connection stays usable', (_what, call, message) => {
   const error = caught(call)
   expect(error).toBeInstanceOf(db.ProgrammingError)
   expect(error.message).toContain(message)
@@ -83,7 +83,7 @@ test.each<[string, () => unknown, string]>([
   expect(con.fetchval('select 42')).toBe(42)
 })
 
-test('a generator given to transaction(fn), withConnection or copy has run nothing, and is refused', () => {
+test('a generator function is refused by transaction(fn), withConnection and copy, and does not run', () => {
   const generator = function* (): Generator {
     yield con.execute('create temporary table lost ()')
   }

@@ -44,7 +44,7 @@ describe('a text is split', () => {
     expect(split(text)).toEqual(statements)
   })
 
-  test('with the offset of each', () => {
+  test('and each statement has its offset', () => {
     const text = "select '😀';\n  select 2"
     expect(splitStatements(text).map(({ sql, offset }) => text.slice(offset, offset + sql.length) === sql)).toEqual([
       true,
@@ -118,7 +118,7 @@ select 1;
     "copy t from 'stdin'; 1",
     'copy (select a from stdin) to stdout; 1',
     'copy "from" from "stdin"; 1',
-  ])('is none after %j', (text) => {
+  ])('is not expected after %j', (text) => {
     expect(splitStatements(text).map(({ copyData }) => copyData)).toEqual([null, null])
   })
 })

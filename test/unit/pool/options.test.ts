@@ -69,7 +69,7 @@ test('connections get all options but the pool’s own', () => {
   expect([dsn, options]).toEqual(['postgres://h/d', { user: 'u', timeout: 5, types: { int8: 'number' } }])
 })
 
-test('a DSN nothing could be opened with is refused even where no connection is to be opened at first', async () => {
+test('a DSN that no connection could be opened with is refused even with minSize 0', async () => {
   await expect(createPool('postgres://h:port/d', { minSize: 0 })).rejects.toBeInstanceOf(ProgrammingError)
 })
 
@@ -81,7 +81,7 @@ test('a password function is called only when a connection is opened', async () 
   expect(asked).toBe(0)
 })
 
-test('an embedded database is known by its DSN', () => {
+test('an embedded database is recognized by its DSN', () => {
   expect(readConnectArguments('pglite:', undefined, false).isEmbedded).toBe(true)
   expect(readConnectArguments({ dsn: 'pglite:' }, undefined, false).isEmbedded).toBe(true)
   expect(readConnectArguments('postgres://h/d', undefined, false).isEmbedded).toBe(false)

@@ -43,7 +43,7 @@ describe('data', () => {
     expect([dataOf(source), restOf(source)]).toEqual([data, rest])
   })
 
-  test('is the bytes that came, text or not', () => {
+  test('is passed on byte by byte, text or not', () => {
     const bytes = Buffer.from([0xff, 0x00, 0x0a, 0x5c, 0x2e, 0x58, 0x0a, 0xfe])
     expect(Buffer.concat([...new DataBlock(sourceOf(bytes))])).toEqual(bytes)
   })
@@ -54,7 +54,7 @@ describe('data', () => {
     expect([dataOf(source), restOf(source)]).toEqual(['caf\u00e9\n', '\u00e0\n'])
   })
 
-  test('is skipped to its end when its reader has stopped', () => {
+  test('is skipped to its end if its reader stops', () => {
     const source = sourceOf('1\n2\n\\.\nrest')
     const block = new DataBlock(source)
     for (const _piece of block) break
@@ -69,7 +69,7 @@ describe('data', () => {
     expect(lines).toBe(3)
   })
 
-  test('is cut at the same place wherever the pieces end that are read', () => {
+  test('ends at the same place, however the input is cut into pieces', () => {
     fc.assert(
       fc.property(fc.nat(40), fc.integer({ min: 64 * 1024 - 20, max: 64 * 1024 + 5 }), (more, length) => {
         const data = `${'x'.repeat(length - 1)}\n`
@@ -81,7 +81,7 @@ describe('data', () => {
   })
 })
 
-test('the data of a refused COPY is passed over when something is read next', () => {
+test('the next read skips the data of a refused COPY', () => {
   const source = sourceOf('1\n\\.\n2\n\\.\nrest')
   source.skipData()
   expect([dataOf(source), restOf(source)]).toEqual(['2\n', 'rest'])
@@ -139,7 +139,7 @@ describe('\\connect', () => {
   })
 })
 
-test('a variable keeps its text, and its value is normalized', () => {
+test('a variable keeps its text, and the setting gets the normalized value', () => {
   const variables = new Variables()
   variables.set('ON_ERROR_ROLLBACK', 'INTERACTIVE')
   variables.set('VERBOSITY', 'Terse')

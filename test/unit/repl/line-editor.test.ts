@@ -86,7 +86,7 @@ describe('keys', () => {
     expect(deskOf().press(...keys)).toBe(text)
   })
 
-  test('Enter gives the text away, Ctrl-C forgets it, Ctrl-D ends an empty one, Ctrl-Z stops', () => {
+  test('Enter submits the text, Ctrl-C drops it, Ctrl-D ends the input if it is empty, Ctrl-Z stops the program', () => {
     const desk = deskOf()
     desk.press('one', 'left', 'return')
     desk.editor.start('=> ')
@@ -121,7 +121,7 @@ describe('the history', () => {
     expect(deskOf({ history }).press(...keys)).toBe(text)
   })
 
-  test('a search shows its text, and that nothing was found', () => {
+  test('a search shows the text to look for, and says if nothing was found', () => {
     const desk = deskOf({ history })
     desk.press('ctrl-r', '2')
     expect(desk.written).toContain("(reverse-i-search)`2': select")
@@ -146,7 +146,7 @@ describe('Tab', () => {
     expect(deskOf({ names }).press(...keys)).toBe(text)
   })
 
-  test('lists at the second press', () => {
+  test('lists the candidates when it is pressed twice', () => {
     const desk = deskOf({ names: ['one', 'oh'] })
     desk.press('o', 'tab')
     expect(desk.written).not.toContain('oh')
@@ -154,7 +154,7 @@ describe('Tab', () => {
     expect(desk.written).toContain('one  oh\n')
   })
 
-  test('asks before it lists many, and accepts no', () => {
+  test('asks before it lists many candidates, and takes no for an answer', () => {
     const desk = deskOf({ names: Array.from({ length: 500 }, (_, index) => `name${index}`) })
     desk.press('name', 'tab', 'tab')
     expect(desk.written).toContain('Display all 500 possibilities? (y or n) ')

@@ -81,7 +81,7 @@ describe('commands', () => {
   })
 })
 
-describe('a string at the end of a line that may go on', () => {
+describe('a string at the end of a line that may continue on the next line', () => {
   test.each([
     ['is not followed by the end of its statement where the semicolon is escaped', "select 'a'\\;\nselect 2;"],
     ['is read once with the variable behind it', "select 'a':n\n 'b';"],
@@ -107,7 +107,7 @@ describe('variables', () => {
     expect(read(text, variables)).toEqual([`1: ${result}`])
   })
 
-  test('are read as if they stood there', () => {
+  test('are read as if their values stood in the script', () => {
     expect(read(':sql;', variables)).toEqual(['1: select 1;', '1: select 2;'])
   })
 
@@ -116,7 +116,7 @@ describe('variables', () => {
   })
 })
 
-test('where the text is cut into pieces makes no difference', () => {
+test('the script may arrive in any pieces', () => {
   const pieces = [
     'select 1;',
     "'a",
@@ -165,7 +165,7 @@ describe('the line of the script that a line of a statement stands on', () => {
   })
 })
 
-describe('long text is read once, by lines as it arrives', () => {
+describe('a long text that arrives line by line is read only once', () => {
   const LINES = 40_000
   test.each([
     ['a list', 'values (0)\n', ", (1, 'it''s', 2)\n", ';'],

@@ -62,7 +62,7 @@ describe('the hash of a certificate', () => {
     expect(serverEndPoint(certificate)).toEqual(createHash(hash).update(certificate).digest())
   })
 
-  test('of RSA-PSS is the one its parameters name', () => {
+  test('of RSA-PSS is the one that its parameters name', () => {
     const sha384 = '300d06096086480165030402020500'
     const parameters = `3011a00f${sha384}`
     const algorithm = `301e06092a864886f70d01010a${parameters}`
@@ -146,7 +146,7 @@ describe('channel binding', () => {
 })
 
 describe('SCRAM', () => {
-  test('goes on when the key is derived, not when the server sends something', async () => {
+  test('continues when the key is derived, and not earlier when the server sends something', async () => {
     const { harness, outcome } = starting(request)
     const woken = new Promise<void>((resolve) => {
       harness.conversation.link.wake = () => {
@@ -167,7 +167,7 @@ describe('SCRAM', () => {
 })
 
 describe('OAUTHBEARER', () => {
-  test('sends the token and is let in', () => {
+  test('sends the token, and the server accepts it', () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     const [mechanism, ...response] = harness.conversation.takeOutgoing().subarray(5).toString('latin1').split('\0')
@@ -178,7 +178,7 @@ describe('OAUTHBEARER', () => {
     expect(outcome.reply).toMatchObject({ backendPid: 42 })
   })
 
-  test("acknowledges the server's reasons and fails with its words", () => {
+  test("acknowledges the server's reasons, and the error contains them", () => {
     const { harness, outcome } = starting(oauthRequest, { ...plain, isPrivate: true })
     harness.hear(oauth)
     harness.conversation.takeOutgoing()
@@ -226,7 +226,7 @@ describe('OAUTHBEARER', () => {
     ['no token', { ...oauthRequest, oauthToken: null }, true, /none was given.*oauthToken/s],
     ['a forged token', { ...oauthRequest, oauthToken: 'a\u0001host=x' }, true, /no bearer token/],
     ['no encryption', oauthRequest, false, /unencrypted/],
-  ])('with %s is refused, and the token not shown', (_, asked, isPrivate, pattern) => {
+  ])('with %s is refused, and the error does not show the token', (_, asked, isPrivate, pattern) => {
     const { harness, outcome } = starting(asked, { ...plain, isPrivate })
     harness.hear(oauth)
     const text = (outcome.error as Error).message
@@ -235,7 +235,7 @@ describe('OAUTHBEARER', () => {
     expect(harness.sent()).toBe('')
   })
 
-  test('is not continued by a server that never began', () => {
+  test('is refused if the server continues it without having begun', () => {
     const { harness } = starting(oauthRequest)
     expect(harness.hear(message('R', 11, '{}'))).toBeInstanceOf(ProtocolError)
   })
@@ -262,7 +262,7 @@ describe('protocol 3.2', () => {
     expect(outcome.reply).toEqual({ backendPid: 42, secret: Buffer.from('k'.repeat(32)) })
   })
 
-  test('falls back with a server that is older, unless that is too old', () => {
+  test('falls back with an older server, unless the server is too old', () => {
     const older = starting({ ...request, maxProtocolVersion: '3.2' })
     older.harness.hear(Buffer.concat([negotiation, welcome]))
     expect(older.outcome.reply).toMatchObject({ backendPid: 42 })

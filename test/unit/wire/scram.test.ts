@@ -60,11 +60,11 @@ describe('SCRAM-SHA-256', () => {
     expect(() => respond(example(), text)).toThrow(ProtocolError)
   })
 
-  test('does not let a server keep the processor busy for minutes', () => {
+  test('refuses a count of iterations that would take minutes', () => {
     expect(() => example().readChallenge(`r=${nonce}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=10000001`)).toThrow(OperationalError)
   })
 
-  test('accepts no server signature before its own proof was sent', () => {
+  test('accepts no signature of the server before it has sent its own proof', () => {
     expect(() => example().verify(serverFinal)).toThrow(ProtocolError)
   })
 })
