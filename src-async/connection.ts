@@ -498,7 +498,8 @@ export class Connection {
     requireText(sql, 'copy')
     requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
     const { source, output } = options
-    if (source !== undefined && output !== undefined) throw new ProgrammingError('copy: a source and an output at once')
+    if (source !== undefined && output !== undefined)
+      throw new ProgrammingError('copy: expected a source or an output, got both')
     const work = (): Promise<string> => {
       if (output !== undefined) return copyOut(this.#engine, sql, output, { ...options, method: 'copy' })
       return copyIn(this.#engine, sql, source as CopySource, { ...options, method: 'copy' })
@@ -587,7 +588,7 @@ export class Connection {
 
   /**
    * Calls the listener once, when the connection is closed or lost. It gets the reason; null when the program closed
-   * it.
+   * the connection.
    * @example con.addTerminationListener((con, reason) => console.error('the connection has ended', reason))
    */
   addTerminationListener(listener: TerminationListener<Connection>): void {

@@ -467,7 +467,7 @@ export class Connection extends SettableConnection implements CursorConnection {
       requireKnownAlways(options, COPY_OPTIONS, 'copy', 'source or output')
       const { source, output } = options
       if (source !== undefined && output !== undefined) {
-        throw new ProgrammingError('copy: a source and an output at once')
+        throw new ProgrammingError('copy: expected a source or an output, got both')
       }
       const limits = this.#copying(options, 'copy')
       const run = (): string => {
