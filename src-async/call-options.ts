@@ -58,12 +58,6 @@ export const RESULT_OPTIONS = knownOptions<ResultOptions>({ ...VALUE_NAMES, ...R
 export const FETCH_OPTIONS = knownOptions<FetchOptions>({ ...VALUE_NAMES, ...ROW_OPTION_NAMES, prepare: FLAG })
 export const BATCH_OPTIONS = knownOptions<BatchOptions>({ ...VALUE_NAMES, onProgress: LISTENER })
 
-/** @throws ProgrammingError for a value that is not a function. */
-export function requireFunction(fn: unknown, what: string): void {
-  if (typeof fn === 'function') return
-  throw new ProgrammingError(`${what}: expected a function, got ${describeValue(fn)}`)
-}
-
 /** @throws ProgrammingError for anything but SQL text. */
 export function requireText(sql: unknown, method: string): void {
   if (typeof sql !== 'string')

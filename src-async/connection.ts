@@ -24,7 +24,6 @@ import {
   VALUE_NAMES,
   mayHoldSeveral,
   requireElements,
-  requireFunction,
   requireStatement,
   requireStatementText,
   requireText,
@@ -51,7 +50,7 @@ import { CLOSE_NAMES, type CloseOptions } from './flows/call-options.ts'
 import { ConnectionInfo, type ConnectionStatus, shownConnection } from './flows/connection-info.ts'
 import { inlineArguments } from './flows/inline-arguments.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from './flows/query-log.ts'
-import { knownOptions, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
+import { knownOptions, requireFunction, requireKnown, requireKnownAlways, TEXT } from './options/known-options.ts'
 import { sealInstances } from './options/sealed.ts'
 import { readTimeLimit, timerLimit } from './options/time-limit.ts'
 import type { Listeners, NoticeListener, NotificationListener, TerminationListener } from './listeners.ts'
@@ -416,7 +415,7 @@ export class Connection {
    * @example const [items, count] = await con.pipeline((p) => Promise.all([p.fetch('select 1'), p.fetchval('select 2')]))
    */
   async pipeline<T>(fn: (pipeline: Pipeline) => Promise<T>, options?: CallOptions): Promise<T> {
-    if (typeof fn !== 'function') throw new ProgrammingError('pipeline: expected a function')
+    requireFunction(fn, 'pipeline')
     requireKnown(options, CALL_OPTIONS, 'pipeline')
     return runPipeline(this.#engine, fn, options)
   }

@@ -5,6 +5,7 @@ import { warningFromServer } from '../src-async/errors/server-error.ts'
 import { ConnectionInfo } from '../src-async/flows/connection-info.ts'
 import { createFlowContext } from '../src-async/flows/flow-context.ts'
 import { type TransactionOptions, beginStatement, type IsolationLevel } from '../src-async/flows/transaction.ts'
+import { requireFunction } from '../src-async/options/known-options.ts'
 import { placeOf } from '../src-async/options/place.ts'
 import { explainMissingDsn } from '../src-async/options/missing-dsn.ts'
 import { type ConnectOptions as CoreOptions, connectArguments, resolveOptions } from '../src-async/options/options.ts'
@@ -136,7 +137,7 @@ export function withConnection<T>(
   const connection = call(
     withConnection,
     () => {
-      if (typeof fn !== 'function') throw new ProgrammingError('withConnection: expected a function to run with it')
+      requireFunction(fn, 'withConnection')
       return connect(dsn, options)
     },
     connect,

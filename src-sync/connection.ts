@@ -20,7 +20,7 @@ import { ping, runCommand } from '../src-async/flows/run-script.ts'
 import { QUERY_LOGGER_OPTIONS, type QueryLogger, type QueryLoggerOptions } from '../src-async/flows/query-log.ts'
 import type { RetriedTransactionOptions } from '../src-async/flows/retry.ts'
 import { type TransactionOptions, commit, rollback } from '../src-async/flows/transaction.ts'
-import { requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
+import { requireFunction, requireKnown, requireKnownAlways } from '../src-async/options/known-options.ts'
 import { sealInstances } from '../src-async/options/sealed.ts'
 import { timerLimit } from '../src-async/options/time-limit.ts'
 import { type Row, pick } from '../src-async/values/record.ts'
@@ -65,7 +65,6 @@ import {
   type FetchOptions,
   RESULT_OPTIONS,
   type ResultOptions,
-  requireFunction,
   timeLimitOf,
 } from './call-options.ts'
 import type { Engine, ServerMessage } from './engine.ts'

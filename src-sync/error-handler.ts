@@ -4,7 +4,7 @@
  */
 import { DbError } from '../src-async/errors/tree.ts'
 import { type PublicMethod, onCallersStack } from './callers-stack.ts'
-import { requireFunction } from './call-options.ts'
+import { requireFunction } from '../src-async/options/known-options.ts'
 
 /**
  * Called with the connection, the cursor (null for errors of a connection's method), the error's class and the error.

@@ -83,6 +83,12 @@ export function requireKnownAlways(options: object, known: KnownOptions, method:
   requireKnown(options, known, method)
 }
 
+/** @throws ProgrammingError for a value that is not a function. */
+export function requireFunction(fn: unknown, what: string): void {
+  if (typeof fn === 'function') return
+  throw new ProgrammingError(`${what}: expected a function, got ${describeValue(fn)}`)
+}
+
 function notOptions(options: unknown, method: string): ProgrammingError {
   const hint = HINTS[typeof options]
   return new ProgrammingError(

@@ -137,10 +137,10 @@ export function markNotStarted(error: unknown): void {
 }
 
 /**
- * Whether `writeQueries` has to wait for the answer to BEGIN. Then no later request may be written before the exchange
- * ends.
+ * Whether `writeQueries` has to wait for the answer to BEGIN. Then the exchange must be exclusive: no later request may be
+ * written before it ends.
  */
-export function holdsLine(flight: Flight): boolean {
+export function mustBeExclusive(flight: Flight): boolean {
   return flight.begin !== null
 }
 
